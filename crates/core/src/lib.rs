@@ -1,0 +1,1 @@
+//! The nouns and the contracts of skybridge: no IO, no policy.

@@ -1,0 +1,1 @@
+//! Resolvers as tower services: the system's, and overrides.

@@ -1,0 +1,1 @@
+//! The HTTP/2 handshake and connection on a link.

@@ -1,0 +1,1 @@
+//! Reuses, shares and coalesces HTTP connections.

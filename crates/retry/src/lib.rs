@@ -1,0 +1,1 @@
+//! Sends again what may safely be sent again.

@@ -1,0 +1,1 @@
+//! Decides which endpoints can reach an origin, in what order, and what to try next.

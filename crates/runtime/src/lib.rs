@@ -1,0 +1,1 @@
+//! The tokio runtime behind skybridge: clock, timer and tasks.

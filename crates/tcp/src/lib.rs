@@ -1,0 +1,1 @@
+//! Opens one socket to one endpoint, and races several.

@@ -1,0 +1,1 @@
+//! Tests of the whole stack live in this package's test targets.

@@ -1,0 +1,2 @@
+//! Meter.
+fn main() {}
