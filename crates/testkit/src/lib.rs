@@ -1,1 +1,6 @@
 //! Scripted peers, fake dialers and an in-memory network on virtual time, for testing connection layers.
+#![allow(clippy::panic, clippy::expect_used, reason = "a test tool says what it misses by panicking")]
+
+mod tasks;
+
+pub mod net;

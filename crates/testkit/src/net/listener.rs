@@ -1,0 +1,94 @@
+use super::{Conn, place::Spot};
+use crate::tasks::Tasks;
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+
+/// Accepts the connections to one address. Dropped, it resets those still in its backlog, and the address refuses.
+pub struct Listener {
+    spot: Arc<Spot>,
+}
+
+/// A listener that is served by tasks. Dropped, it stops listening and ends them; a panic of one of them is raised then.
+#[derive(Debug)]
+pub struct Serving {
+    addr: SocketAddr,
+    tasks: Arc<Tasks>,
+}
+
+// === impl Listener ===
+
+impl Listener {
+    pub(super) fn new(spot: Arc<Spot>) -> Self {
+        let was_listening = std::mem::replace(&mut spot.state().listening, true);
+        assert!(!was_listening, "{} is already listened to", spot.addr);
+        Self { spot }
+    }
+
+    /// The next connection and its client's address.
+    pub async fn accept(&self) -> (Conn, SocketAddr) {
+        loop {
+            let next = self.spot.state().queue.pop_front();
+            if let Some(conn) = next {
+                self.spot.room.notify_one();
+                let peer = conn.peer_addr();
+                return (conn, peer);
+            }
+            self.spot.arrived.notified().await;
+        }
+    }
+
+    /// The address listened to.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.spot.addr
+    }
+
+    /// Accepts every connection, and gives each, with its index, to `serve` on a task of its own.
+    pub fn serve<F, Fut>(self, serve: F) -> Serving
+    where
+        F: Fn(usize, Conn) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let tasks = Arc::new(Tasks::default());
+        let addr = self.local_addr();
+        let spawner = Arc::downgrade(&tasks);
+        tasks.spawn(async move {
+            for index in 0.. {
+                let (conn, _) = self.accept().await;
+                let Some(tasks) = spawner.upgrade() else { return };
+                tasks.spawn(serve(index, conn));
+            }
+        });
+        Serving { addr, tasks }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let unaccepted = {
+            let mut state = self.spot.state();
+            state.listening = false;
+            std::mem::take(&mut state.queue)
+        };
+        self.spot.room.notify_waiters();
+        unaccepted.iter().for_each(Conn::reset);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("addr", &self.spot.addr).finish_non_exhaustive()
+    }
+}
+
+// === impl Serving ===
+
+impl Serving {
+    /// The address served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Connections whose task has not ended.
+    pub fn active(&self) -> usize {
+        self.tasks.live().saturating_sub(1)
+    }
+}

@@ -1,0 +1,136 @@
+use super::{
+    Conn, Listener, Place,
+    place::Spot,
+    wire::{Line, Side, Wire},
+};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+const FIRST_CLIENT_PORT: usize = 49_152;
+
+/// Hosts, listeners and the wires between them; a cheap clone is the same network.
+#[derive(Clone, Default)]
+pub struct Network {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    spots: HashMap<SocketAddr, Arc<Spot>>,
+    zone: HashMap<String, Vec<IpAddr>>,
+    lines: Vec<Arc<Line>>,
+}
+
+// === impl Network ===
+
+impl Network {
+    /// An empty network: no names, and every address refuses.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a name its addresses, in this order; a second call replaces them.
+    pub fn host(&self, name: &str, addrs: impl IntoIterator<Item = IpAddr>) -> &Self {
+        self.shared().zone.insert(name.to_ascii_lowercase(), addrs.into_iter().collect());
+        self
+    }
+
+    /// The addresses of a name, if it has been given any.
+    pub fn lookup(&self, name: &str) -> Option<Vec<IpAddr>> {
+        self.shared().zone.get(&name.to_ascii_lowercase()).cloned()
+    }
+
+    /// Opens a server's port.
+    ///
+    /// # Panics
+    /// When it is already listened to.
+    pub fn listen(&self, addr: SocketAddr) -> Listener {
+        Listener::new(self.spot(addr))
+    }
+
+    /// The behaviour of an address, to be set.
+    pub fn at(&self, addr: SocketAddr) -> Place {
+        Place { spot: self.spot(addr) }
+    }
+
+    /// Opens a connection. Dropping the future before it is done leaves nothing behind.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` where nobody listens, or what [`Place::fail`] says.
+    pub async fn connect(&self, addr: SocketAddr) -> io::Result<Conn> {
+        let spot = self.spot(addr);
+        let socket = spot.socket();
+        spot.knock().await?;
+        let line = self.open_line(&spot);
+        let client = Conn::new(Arc::clone(&line), Side::Client, Some(socket));
+        spot.state().queue.push_back(Conn::new(line, Side::Server, None));
+        spot.arrived.notify_one();
+        Ok(client)
+    }
+
+    /// Client ends that are connecting or not yet dropped: the sockets a client program holds.
+    pub fn live_sockets(&self) -> usize {
+        self.shared().spots.values().map(|spot| spot.live()).sum()
+    }
+
+    /// [`live_sockets`](Self::live_sockets) to one address.
+    pub fn live_sockets_to(&self, addr: SocketAddr) -> usize {
+        self.spot(addr).live()
+    }
+
+    /// Connects to an address that were started, whatever came of them.
+    pub fn connects_to(&self, addr: SocketAddr) -> usize {
+        self.spot(addr).state().connects
+    }
+
+    /// Connections ever opened.
+    pub fn opened(&self) -> usize {
+        self.shared().lines.len()
+    }
+
+    /// The server's end of the `index`th connection opened.
+    ///
+    /// # Panics
+    /// When fewer were opened.
+    pub fn wire(&self, index: usize) -> Wire {
+        let shared = self.shared();
+        let opened = shared.lines.len();
+        let line = shared.lines.get(index).unwrap_or_else(|| panic!("no connection {index}: {opened} were opened"));
+        Wire { line: Arc::clone(line), side: Side::Server }
+    }
+
+    fn open_line(&self, spot: &Spot) -> Arc<Line> {
+        let mut shared = self.shared();
+        let client = client_addr(spot.addr, shared.lines.len());
+        let state = spot.state();
+        let line = Arc::new(Line::new(client, spot.addr, state.latency, state.loss, state.window));
+        shared.lines.push(Arc::clone(&line));
+        line
+    }
+
+    fn spot(&self, addr: SocketAddr) -> Arc<Spot> {
+        Arc::clone(self.shared().spots.entry(addr).or_insert_with(|| Arc::new(Spot::new(addr))))
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network").field("opened", &self.opened()).field("live", &self.live_sockets()).finish()
+    }
+}
+
+/// A client's address of the server's family; ports in the order of opening.
+fn client_addr(server: SocketAddr, index: usize) -> SocketAddr {
+    let span = usize::from(u16::MAX) - FIRST_CLIENT_PORT;
+    let port = u16::try_from(FIRST_CLIENT_PORT + index % span).unwrap_or(u16::MAX);
+    let ip = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+    SocketAddr::new(ip, port)
+}
