@@ -1,1 +1,77 @@
-//! The nouns and the contracts of skybridge: no IO, no policy.
+//! The nouns and the contracts of skybridge. No IO, no policy.
+//!
+//! Every other crate of the stack is one *verb* over these nouns and sees nothing else of its siblings:
+//!
+//! ```text
+//! Request ─ pool ─▶ Target ─ route ─▶ Route ─ negotiate, tls, tunnel, race ─▶ Attempt ─ tcp
+//!    questions narrow on the way down           facts (ConnInfo) grow on the way up
+//! ```
+//!
+//! *Wishes go down, facts go up*: what one connection should be is in its [`Target`], what was learned of it is in the
+//! [`ConnInfo`] of its [`Link`]. A [`Target`] without its [`Ctx`] is a [`Key`]: what may share a connection.
+//!
+//! ```
+//! use skybridge_core::{KeyRef, OriginRef, Terms};
+//!
+//! let uri = "http://Example.com:80/a".parse::<http::Uri>()?;
+//! let terms = Terms::default();
+//! let key = KeyRef::new(OriginRef::of(&uri)?, &terms).to_owned()?;
+//! assert_eq!(key.origin.to_string(), "http://example.com");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+mod connect;
+mod connection;
+mod ctx;
+mod delivery;
+mod endpoint;
+mod endpoints;
+mod error;
+mod event;
+mod handshake;
+mod hop;
+mod host;
+mod info;
+mod key;
+mod limits;
+mod link;
+mod may_carry;
+mod origin;
+mod phase;
+mod plan;
+mod query;
+mod request;
+mod route;
+mod runtime;
+mod trail;
+mod watch;
+mod wish;
+
+pub use self::{
+    connect::{Connector, Dialer, Io},
+    connection::{Answered, Connection, Room},
+    ctx::{CallId, ConnectionId, Ctx, Ids},
+    delivery::Delivery,
+    endpoint::Endpoint,
+    endpoints::{Endpoints, EndpointsFeed},
+    error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},
+    event::{Acquired, Event, EventKind, Observe},
+    handshake::{Handshake, Seal},
+    hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
+    host::Host,
+    info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
+    key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},
+    limits::{Limits, within},
+    link::Link,
+    may_carry::{NotCarried, may_carry},
+    origin::{Origin, OriginError, OriginRef, Scheme},
+    phase::{Phase, PhaseGuard, Span},
+    plan::{Plan, Planner},
+    query::{Answer, Families, Query, Resolver},
+    request::{RequestError, check},
+    route::{Attempt, FirstExchange, Route, Verdict},
+    runtime::{BoxFuture, Runtime, Sleep},
+    trail::{AttemptId, AttemptReport, Outcome, Trail},
+    watch::{CloseReason, News, NewsDesk, Watch},
+    wish::Wish,
+};

@@ -1,1 +1,22 @@
-//! The tokio runtime behind skybridge: clock, timer and tasks.
+//! The tokio runtime behind a stack: its clock, its timers, its tasks.
+//!
+//! The only place where the rest of skybridge meets tokio's runtime. Under a paused clock all of a stack's time is virtual.
+//!
+//! ```
+//! use skybridge_core::Runtime;
+//! use skybridge_runtime::TokioRuntime;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let runtime = TokioRuntime::current();
+//! let before = runtime.now();
+//! runtime.sleep_until(before + Duration::from_millis(1)).await;
+//! assert!(runtime.now() >= before + Duration::from_millis(1));
+//! # }
+//! ```
+
+mod sleep;
+mod tokio_runtime;
+
+pub use self::tokio_runtime::TokioRuntime;

@@ -3,4 +3,6 @@
 
 mod tasks;
 
+pub mod gate;
+pub mod h1;
 pub mod net;

@@ -1,0 +1,151 @@
+use crate::{Event, EventKind, Limits, Observe, Runtime, Trail, trail::AttemptId};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Counts calls from 1 within a client. One call may be several requests: retries, redirects.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CallId(pub u64);
+
+/// Counts connections from 1 within a client.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ConnectionId(pub u64);
+
+/// Where the numbers of a client come from.
+#[derive(Debug, Default)]
+pub struct Ids {
+    calls: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// The luggage of a target: on which runtime, for whom, until when. It changes no decision, and it is in no key.
+#[derive(Clone)]
+pub struct Ctx(Arc<Luggage>);
+
+#[derive(Clone)]
+struct Luggage {
+    runtime: Arc<dyn Runtime>,
+    observer: Option<Arc<dyn Observe>>,
+    ids: Arc<Ids>,
+    call: Option<CallId>,
+    limits: Limits,
+    trail: Trail,
+}
+
+// === impl Ids ===
+
+impl Ids {
+    /// The next call.
+    pub fn next_call(&self) -> CallId {
+        CallId(self.calls.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The next connection.
+    pub fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+// === impl Ctx ===
+
+impl Ctx {
+    /// Nobody watches, the layers' own limits hold, numbers start at 1.
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        Self(Arc::new(Luggage {
+            runtime,
+            observer: None,
+            ids: Arc::default(),
+            call: None,
+            limits: Limits::default(),
+            trail: Trail::default(),
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Luggage)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Tells this observer.
+    pub fn observer(self, observer: Option<Arc<dyn Observe>>) -> Self {
+        self.with(|luggage| luggage.observer = observer)
+    }
+
+    /// Takes its numbers from here.
+    pub fn with_ids(self, ids: Arc<Ids>) -> Self {
+        self.with(|luggage| luggage.ids = ids)
+    }
+
+    /// Names the call.
+    pub fn with_call(self, call: CallId) -> Self {
+        self.with(|luggage| luggage.call = Some(call))
+    }
+
+    /// Limits that go before the layers' own.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        self.with(|luggage| luggage.limits = limits)
+    }
+
+    /// The clock, the timers, the tasks.
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.0.runtime
+    }
+
+    /// Where numbers come from.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// The call that caused this.
+    pub fn call(&self) -> Option<CallId> {
+        self.0.call
+    }
+
+    /// The limits that were asked for.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What has been tried.
+    pub fn trail(&self) -> &Trail {
+        &self.0.trail
+    }
+
+    /// True when somebody watches.
+    pub fn is_observed(&self) -> bool {
+        self.0.observer.is_some()
+    }
+
+    /// Tells the observer, if there is one. Never under a lock.
+    pub fn emit(&self, attempt: Option<AttemptId>, connection: Option<ConnectionId>, kind: EventKind<'_>) {
+        if let Some(observer) = &self.0.observer {
+            observer.on(&Event { at: self.0.runtime.now(), call: self.0.call, attempt, connection, kind });
+        }
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx")
+            .field("call", &self.0.call)
+            .field("observed", &self.is_observed())
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+use http::{HeaderMap, HeaderValue};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum HopKind {
+    /// HTTP in cleartext: `CONNECT` for what must be a tunnel, absolute form for the rest.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// SOCKS4: this side resolves, IPv4 only.
+    Socks4,
+    /// SOCKS4a: the proxy resolves.
+    Socks4a,
+    /// SOCKS5 (RFC 1928): this side resolves.
+    Socks5,
+    /// SOCKS5: the proxy resolves.
+    Socks5h,
+}
+
+/// One proxy on the way to an origin.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Hop {
+    /// How it is spoken to.
+    pub kind: HopKind,
+    /// Its name or address.
+    pub host: Arc<str>,
+    /// Its port.
+    pub port: u16,
+    /// What proves who we are.
+    pub auth: Option<ProxyCredentials>,
+}
+
+impl Hop {
+    /// A proxy without credentials.
+    pub fn new(kind: HopKind, host: impl Into<Arc<str>>, port: u16) -> Self {
+        Self { kind, host: host.into(), port, auth: None }
+    }
+
+    /// Adds credentials.
+    pub fn auth(mut self, auth: impl ProxyAuth) -> Self {
+        self.auth = Some(ProxyCredentials(Arc::new(auth)));
+        self
+    }
+}
+
+impl fmt::Display for Hop {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.kind {
+            HopKind::Http => "http",
+            HopKind::Https => "https",
+            HopKind::Socks4 => "socks4",
+            HopKind::Socks4a => "socks4a",
+            HopKind::Socks5 => "socks5",
+            HopKind::Socks5h => "socks5h",
+        };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// Credentials for a proxy. Belongs to the hop: it never sees the origin's request, and the origin never sees what it answers.
+pub trait ProxyAuth: Send + Sync + 'static {
+    /// Connections are shared between hops whose credentials have equal identities. It is compared and hashed, and never printed.
+    fn identity(&self) -> &[u8];
+
+    /// The value of `proxy-authorization`: sent at once when `challenge` is `None`, otherwise in answer to the head of a 407
+    /// (RFC 9110, section 11.7). `None` gives up.
+    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
+
+    /// User and password for SOCKS5 (RFC 1929).
+    fn user_password(&self) -> Option<(&str, &str)> {
+        None
+    }
+}
+
+/// A shared [`ProxyAuth`], compared by its identity.
+#[derive(Clone)]
+pub struct ProxyCredentials(pub Arc<dyn ProxyAuth>);
+
+impl PartialEq for ProxyCredentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.identity() == other.0.identity()
+    }
+}
+
+impl Eq for ProxyCredentials {}
+
+impl Hash for ProxyCredentials {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.identity().hash(state);
+    }
+}
+
+impl fmt::Debug for ProxyCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyCredentials(..)")
+    }
+}

@@ -1,0 +1,171 @@
+use crate::{Ctx, Endpoint, Hop, Origin, OriginError, OriginRef};
+use std::{fmt, sync::Arc};
+
+/// Which version of HTTP a target must speak.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Want {
+    /// What the peer chooses by ALPN; HTTP/1.1 in cleartext.
+    #[default]
+    Any,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only; in cleartext with prior knowledge (RFC 9113, section 3.3).
+    Http2,
+}
+
+/// Connections of one partition are never used by another: a tenant, a user, a privacy boundary.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Partition(Arc<str>);
+
+/// Where connections may go.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Egress {
+    /// Anywhere.
+    #[default]
+    Any,
+    /// Only to public addresses: a guard against server-side request forgery.
+    Public,
+}
+
+/// What, besides its origin, makes a connection different from another. By value, so that equal wishes share connections.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Terms {
+    /// The version of HTTP.
+    pub want: Want,
+    /// The partition; none by default.
+    pub partition: Option<Partition>,
+    /// Through these proxies, and no others; an empty list is "directly". `None`: as the route layer decides.
+    pub proxy: Option<Arc<[Hop]>>,
+    /// Dial these endpoints and ask no resolver.
+    pub dial: Option<Arc<[Endpoint]>>,
+    /// The name for SNI and certificate verification, when it isn't the origin's.
+    pub server_name: Option<Arc<str>>,
+    /// Where the connection may go.
+    pub egress: Egress,
+}
+
+/// All that decides whether two requests may share a connection. `Eq` and `Hash` are derived, for the owned form and the borrowed one alike.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Key<O = Origin, T = Terms> {
+    /// Who.
+    pub origin: O,
+    /// How.
+    pub terms: T,
+}
+
+/// A [`Key`] borrowed from a request: a pool hit allocates none.
+pub type KeyRef<'a> = Key<OriginRef<'a>, &'a Terms>;
+
+/// What somebody wants to reach: a [`Key`], and the luggage of this one wish.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Target {
+    /// What the connection must be.
+    pub key: Arc<Key>,
+    /// Who is asking, on which runtime, until when. In no key, so in no decision about sharing.
+    pub ctx: Ctx,
+}
+
+// === impl Partition ===
+
+impl Partition {
+    /// Partitions with the same name are the same.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name may be a session's: it's not for logs.
+        f.write_str("Partition(..)")
+    }
+}
+
+// === impl Key ===
+
+impl Key {
+    /// A key.
+    pub fn new(origin: Origin, terms: Terms) -> Self {
+        Self { origin, terms }
+    }
+
+    /// The borrowed form: equal and of the same hash.
+    #[inline]
+    pub fn as_ref(&self) -> KeyRef<'_> {
+        Key { origin: self.origin.as_ref(), terms: &self.terms }
+    }
+}
+
+impl<'a> KeyRef<'a> {
+    /// A borrowed key.
+    #[inline]
+    pub fn new(origin: OriginRef<'a>, terms: &'a Terms) -> Self {
+        Key { origin, terms }
+    }
+
+    /// The owned form.
+    ///
+    /// # Errors
+    /// When the origin's host is not valid.
+    #[allow(clippy::wrong_self_convention, reason = "the word of the standard library; it may fail")]
+    pub fn to_owned(self) -> Result<Key, OriginError> {
+        Ok(Key { origin: self.origin.to_owned()?, terms: self.terms.clone() })
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    /// A target.
+    pub fn new(key: impl Into<Arc<Key>>, ctx: Ctx) -> Self {
+        Self { key: key.into(), ctx }
+    }
+
+    /// Who it is.
+    pub fn origin(&self) -> &Origin {
+        &self.key.origin
+    }
+
+    /// What makes its connection different.
+    pub fn terms(&self) -> &Terms {
+        &self.key.terms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{BuildHasher, RandomState};
+
+    #[test]
+    fn every_term_makes_a_key_of_its_own_and_the_borrowed_key_agrees() {
+        let uri = "http://a.test/".parse().unwrap();
+        let origin = OriginRef::of(&uri).unwrap();
+        let all = [
+            Terms::default(),
+            Terms { want: Want::Http1, ..Terms::default() },
+            Terms { want: Want::Http2, ..Terms::default() },
+            Terms { partition: Some(Partition::new("a")), ..Terms::default() },
+            Terms { partition: Some(Partition::new("b")), ..Terms::default() },
+            Terms { proxy: Some([].into()), ..Terms::default() },
+            Terms { dial: Some([Endpoint::from(([127, 0, 0, 1], 1))].into()), ..Terms::default() },
+            Terms { server_name: Some("b.test".into()), ..Terms::default() },
+            Terms { egress: Egress::Public, ..Terms::default() },
+        ];
+        let state = RandomState::new();
+        for (i, a) in all.iter().enumerate() {
+            let borrowed = KeyRef::new(origin, a);
+            let owned = borrowed.to_owned().unwrap();
+            assert_eq!(owned.as_ref(), borrowed);
+            assert_eq!(state.hash_one(&owned), state.hash_one(borrowed));
+            for (j, b) in all.iter().enumerate() {
+                assert_eq!(KeyRef::new(origin, b) == borrowed, i == j, "{a:?} {b:?}");
+            }
+        }
+    }
+}

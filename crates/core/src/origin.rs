@@ -1,0 +1,357 @@
+use crate::host::{Host, HostBuf};
+use http::Uri;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// The two schemes that this stack reaches.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Scheme {
+    /// Cleartext; port 80 unless the URI names one (RFC 9110, section 4.2.1).
+    Http,
+    /// TLS; port 443 unless the URI names one (RFC 9110, section 4.2.2).
+    Https,
+}
+
+impl Scheme {
+    /// The port that a URI of this scheme means when it names none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Who a request wants to talk to (RFC 9110, section 4.3.1): scheme, host, port. Valid, and in lower case.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Origin {
+    scheme: Scheme,
+    host: HostBuf,
+    port: u16,
+}
+
+/// An [`Origin`] borrowed from a URI, so that finding a pooled connection allocates no key.
+///
+/// Reading one checks only what a pool hit could be fooled by. [`to_owned`](Self::to_owned), which every miss goes through, checks the rest.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct OriginRef<'a> {
+    scheme: Scheme,
+    host: Host<'a>,
+    port: u16,
+}
+
+/// Why a URI names no origin that can be reached. None of these opens a connection; none repeats userinfo.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// The URI is relative, or an authority alone.
+    NoScheme,
+    /// Neither `http` nor `https`.
+    UnknownScheme(Box<str>),
+    /// No host between the slashes.
+    EmptyHost,
+    /// `user:password@`: deprecated (RFC 9110, section 4.2.4), and a way to leak secrets. Send an `authorization` header.
+    UserInfo,
+    /// Not a number from 1 to 65535.
+    Port(Box<str>),
+    /// Not ASCII: an internationalized name must be converted (IDNA) first.
+    NotAscii(Box<str>),
+    /// An IPv6 zone id (`%eth0`), which means nothing to anyone but this machine.
+    ZoneId(Box<str>),
+    /// Brackets without an IPv6 address in them, or a name whose last label is a number and that is no IPv4 address.
+    NotAnAddress(Box<str>),
+    /// A label with nothing in it (`a..b`), or a character that no host has.
+    NotAHost(Box<str>),
+}
+
+// === impl OriginRef ===
+
+impl<'a> OriginRef<'a> {
+    /// Reads the origin of an absolute URI.
+    ///
+    /// # Errors
+    /// When there is no scheme or host, the scheme is unknown, the port is out of range, or there is userinfo.
+    pub fn of(uri: &'a Uri) -> Result<Self, OriginError> {
+        let scheme = match uri.scheme() {
+            Some(scheme) if *scheme == http::uri::Scheme::HTTP => Scheme::Http,
+            Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
+            Some(other) => return Err(OriginError::UnknownScheme(other.as_str().into())),
+            None => return Err(OriginError::NoScheme),
+        };
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        Self::parse(scheme, authority)
+    }
+
+    /// Reads `host[:port]`.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn parse(scheme: Scheme, authority: &'a str) -> Result<Self, OriginError> {
+        let bytes = authority.as_bytes();
+        let mut colon = None;
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'@' => return Err(OriginError::UserInfo),
+                b':' => colon = Some(at),
+                // The colons of an IPv6 address are not before a port.
+                b']' => colon = None,
+                _ => {}
+            }
+        }
+        let (host, port) = match colon {
+            Some(at) => (&authority[..at], parse_port(&authority[at + 1..], scheme)?),
+            None => (authority, scheme.default_port()),
+        };
+        if host.is_empty() {
+            return Err(OriginError::EmptyHost);
+        }
+        Ok(Self { scheme, host: Host(host), port })
+    }
+
+    /// The scheme.
+    pub fn scheme(self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host as it stands in the URI.
+    pub fn host(self) -> Host<'a> {
+        self.host
+    }
+
+    /// The port, the scheme's own when the URI names none.
+    pub fn port(self) -> u16 {
+        self.port
+    }
+
+    /// Checks the host and makes it canonical.
+    ///
+    /// # Errors
+    /// When the host is no valid name or address.
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "the word of the standard library; `Origin` can't be its `Owned` as it may fail"
+    )]
+    pub fn to_owned(self) -> Result<Origin, OriginError> {
+        check_host(self.host.0)?;
+        Ok(Origin { scheme: self.scheme, host: HostBuf::new(self.host), port: self.port })
+    }
+}
+
+fn parse_port(text: &str, scheme: Scheme) -> Result<u16, OriginError> {
+    // RFC 3986, section 3.2.3: an empty port is the default one.
+    if text.is_empty() {
+        return Ok(scheme.default_port());
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(port) if digits && port > 0 => Ok(port),
+        _ => Err(OriginError::Port(text.into())),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), OriginError> {
+    if !host.is_ascii() {
+        return Err(OriginError::NotAscii(host.into()));
+    }
+    if host.contains('%') {
+        return Err(if host.starts_with('[') {
+            OriginError::ZoneId(host.into())
+        } else {
+            OriginError::NotAHost(host.into())
+        });
+    }
+    if let Some(inner) = host.strip_prefix('[') {
+        let address = inner.strip_suffix(']').and_then(|inner| inner.parse::<Ipv6Addr>().ok());
+        return address.map(|_| ()).ok_or_else(|| OriginError::NotAnAddress(host.into()));
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
+    if name.split('.').any(str::is_empty) || !name.bytes().all(legal) {
+        return Err(OriginError::NotAHost(host.into()));
+    }
+    // What ends in a number is an address to some parsers and a name to others: only the unambiguous spelling passes.
+    let last = name.rsplit('.').next().unwrap_or(name);
+    if is_number(last) && name.parse::<Ipv4Addr>().is_err() {
+        return Err(OriginError::NotAnAddress(host.into()));
+    }
+    Ok(())
+}
+
+fn is_number(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    match hex {
+        Some(hex) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// The scheme.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host in lower case, IPv6 addresses in brackets, a trailing dot kept.
+    pub fn host(&self) -> &str {
+        self.host.borrow().0
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The host when it is an address rather than a name: nothing to resolve, no SNI.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let host = self.name();
+        host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    }
+
+    /// The host without its trailing dot: what is resolved, sent as SNI (RFC 6066, section 3) and looked for in a certificate.
+    pub fn name(&self) -> &str {
+        let host = self.host();
+        host.strip_suffix('.').unwrap_or(host)
+    }
+
+    /// `host` or `host:port`, the port left out where it is the scheme's own: the `host` header (RFC 9110, section 7.2).
+    pub fn authority(&self) -> String {
+        if self.port == self.scheme.default_port() {
+            self.host().into()
+        } else {
+            format!("{}:{}", self.host(), self.port)
+        }
+    }
+
+    /// The borrowed form.
+    #[inline]
+    pub fn as_ref(&self) -> OriginRef<'_> {
+        OriginRef { scheme: self.scheme, host: self.host.borrow(), port: self.port }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
+    }
+}
+
+// === impl OriginError ===
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoScheme => f.write_str("the URI has no scheme: it must start with http:// or https://"),
+            Self::UnknownScheme(scheme) => write!(f, "unknown scheme `{scheme}`: only http and https can be reached"),
+            Self::EmptyHost => f.write_str("the URI has an empty host"),
+            Self::UserInfo => f.write_str("the URI has userinfo before its host: send credentials in a header"),
+            Self::Port(port) => write!(f, "port `{port}` is not a number from 1 to 65535"),
+            Self::NotAscii(host) => write!(f, "host `{host}` is not ASCII: convert it with IDNA first"),
+            Self::ZoneId(host) => write!(f, "host `{host}` has a zone id"),
+            Self::NotAnAddress(host) => write!(f, "host `{host}` looks like an address but is none"),
+            Self::NotAHost(host) => write!(f, "`{host}` is not a host name"),
+        }
+    }
+}
+
+impl std::error::Error for OriginError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{BuildHasher, RandomState};
+
+    fn origin(uri: &str) -> Result<Origin, OriginError> {
+        let uri = uri.parse::<Uri>().map_err(|_| OriginError::NotAHost("unparsable".into()))?;
+        OriginRef::of(&uri)?.to_owned()
+    }
+
+    /// The canonical-host table: a row a spelling.
+    #[test]
+    fn canonical_hosts() {
+        let rows: &[(&str, Result<&str, OriginError>)] = &[
+            ("http://a.test", Ok("http://a.test")),
+            ("HTTP://A.Test/x?y", Ok("http://a.test")),
+            ("http://a.test:80/", Ok("http://a.test")),
+            ("http://a.test:/", Ok("http://a.test")),
+            ("https://a.test:443/", Ok("https://a.test")),
+            ("http://a.test:443/", Ok("http://a.test:443")),
+            ("http://a.test./", Ok("http://a.test.")),
+            ("http://a_b.test/", Ok("http://a_b.test")),
+            ("http://127.0.0.1/", Ok("http://127.0.0.1")),
+            ("http://127.0.0.1./", Ok("http://127.0.0.1.")),
+            ("http://[::1]:8080/", Ok("http://[::1]:8080")),
+            ("http://[2001:DB8::1]/", Ok("http://[2001:db8::1]")),
+            ("http://127.1/", Err(OriginError::NotAnAddress("127.1".into()))),
+            ("http://0x7f.1/", Err(OriginError::NotAnAddress("0x7f.1".into()))),
+            ("http://a.0x7f/", Err(OriginError::NotAnAddress("a.0x7f".into()))),
+            ("http://1.2.3.256/", Err(OriginError::NotAnAddress("1.2.3.256".into()))),
+            ("http://[nonsense]/", Err(OriginError::NotAnAddress("[nonsense]".into()))),
+            ("http://a..test/", Err(OriginError::NotAHost("a..test".into()))),
+            ("http://.test/", Err(OriginError::NotAHost(".test".into()))),
+            ("http://a.test:65536/", Err(OriginError::Port("65536".into()))),
+            ("http://a.test:0/", Err(OriginError::Port("0".into()))),
+            ("ftp://a.test/", Err(OriginError::UnknownScheme("ftp".into()))),
+            ("/path", Err(OriginError::NoScheme)),
+            ("a.test:80", Err(OriginError::NoScheme)),
+            ("http://:80/", Err(OriginError::EmptyHost)),
+            ("http://user:secret@a.test/", Err(OriginError::UserInfo)),
+        ];
+        for (uri, expected) in rows {
+            let got = origin(uri).map(|origin| origin.to_string());
+            assert_eq!(got.as_deref().map_err(Clone::clone), expected.clone(), "{uri}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_a_uri_type_already_refuses_are_refused_here_too() {
+        let parse = |authority| OriginRef::parse(Scheme::Http, authority).and_then(OriginRef::to_owned);
+        assert_eq!(parse("bücher.test"), Err(OriginError::NotAscii("bücher.test".into())));
+        assert_eq!(parse("[fe80::1%25eth0]"), Err(OriginError::ZoneId("[fe80::1%25eth0]".into())));
+        assert_eq!(parse("a b"), Err(OriginError::NotAHost("a b".into())));
+        assert_eq!(parse("a%41"), Err(OriginError::NotAHost("a%41".into())));
+        assert_eq!(parse("a.test:+80"), Err(OriginError::Port("+80".into())));
+    }
+
+    #[test]
+    fn case_and_default_ports_make_no_difference_to_equality_and_hash() {
+        let (a, b) =
+            ("http://LONG-name.EXAMPLE.test:80/x".parse().unwrap(), "http://long-NAME.example.TEST".parse().unwrap());
+        let (a, b) = (OriginRef::of(&a).unwrap(), OriginRef::of(&b).unwrap());
+        let state = RandomState::new();
+        assert_eq!(a, b);
+        assert_eq!(state.hash_one(a), state.hash_one(b));
+        assert_eq!(state.hash_one(a), state.hash_one(a.to_owned().unwrap()));
+        assert_eq!(a.to_owned().unwrap().as_ref(), b);
+    }
+
+    #[test]
+    fn a_trailing_dot_is_kept_in_the_key_and_stripped_from_the_name() {
+        let (with, without) = (origin("http://a.test.").unwrap(), origin("http://a.test").unwrap());
+        assert_ne!(with, without);
+        assert_eq!(with.name(), without.name());
+    }
+
+    #[test]
+    fn addresses_are_recognised() {
+        assert_eq!(origin("http://[::1]").unwrap().ip(), Some("::1".parse().unwrap()));
+        assert_eq!(origin("http://10.0.0.1").unwrap().ip(), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!(origin("http://a.test").unwrap().ip(), None);
+    }
+
+    #[test]
+    fn userinfo_is_in_no_message() {
+        assert!(!origin("http://user:secret@a.test/").unwrap_err().to_string().contains("secret"));
+    }
+}

@@ -1,0 +1,96 @@
+use crate::OriginError;
+use http::{HeaderMap, Method, Request, header};
+use http_body::{Body, SizeHint};
+use std::fmt;
+
+/// What is wrong with a request that nobody could send. Found before anything is opened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// Its URI names no origin.
+    Origin(OriginError),
+    /// Its URI could not be read.
+    Uri(Box<str>),
+    /// `content-length` is not a number, or stands there twice with different values (RFC 9110, section 8.6).
+    ContentLength(Box<str>),
+    /// `content-length` says one thing and the body another.
+    BodySize {
+        /// What the header says, in bytes.
+        declared: u64,
+        /// The least that the body will have.
+        at_least: u64,
+        /// The most that the body may have.
+        at_most: Option<u64>,
+    },
+    /// A header that the message's framing forbids, and why.
+    Header(Box<str>, &'static str),
+    /// A method that this stack doesn't speak.
+    Method(Box<str>),
+}
+
+/// Checks what every connection would have to refuse.
+///
+/// # Errors
+/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, or the method is `CONNECT`.
+#[inline]
+pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
+    if *request.method() == Method::CONNECT {
+        return Err(RequestError::Method("CONNECT".into()));
+    }
+    if request.headers().is_empty() { Ok(()) } else { check_framing(request.headers(), || request.body().size_hint()) }
+}
+
+fn check_framing(headers: &HeaderMap, body: impl FnOnce() -> SizeHint) -> Result<(), RequestError> {
+    if let Some(coding) = headers.get(header::TRANSFER_ENCODING)
+        && !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+    {
+        return Err(RequestError::Header("transfer-encoding".into(), "only `chunked` can be sent"));
+    }
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(()) };
+    let unreadable = || RequestError::ContentLength(String::from_utf8_lossy(first.as_bytes()).into());
+    let text = first.to_str().map_err(|_| unreadable())?;
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) || lengths.any(|other| other != first) {
+        return Err(unreadable());
+    }
+    let declared = text.parse::<u64>().map_err(|_| unreadable())?;
+    let size = body();
+    if declared < size.lower() || size.upper().is_some_and(|upper| declared > upper) {
+        return Err(RequestError::BodySize { declared, at_least: size.lower(), at_most: size.upper() });
+    }
+    Ok(())
+}
+
+impl From<OriginError> for RequestError {
+    fn from(error: OriginError) -> Self {
+        Self::Origin(error)
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(_) => f.write_str("its URI names no origin"),
+            Self::Uri(why) => write!(f, "its URI can't be read: {why}"),
+            Self::ContentLength(value) => write!(f, "content-length `{value}` is not a length"),
+            Self::BodySize { declared, at_least, at_most: Some(at_most) } if at_least == at_most => {
+                write!(f, "content-length is {declared} and the body has {at_least} bytes")
+            }
+            Self::BodySize { declared, at_least, at_most } => {
+                write!(f, "content-length is {declared} and the body has at least {at_least} bytes")?;
+                at_most.map_or(Ok(()), |most| write!(f, " and at most {most}"))
+            }
+            Self::Header(name, why) => write!(f, "header `{name}`: {why}"),
+            Self::Method(method) => write!(f, "method {method} is not spoken by this stack"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Origin(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+use crate::{AttemptId, Ctx, Endpoint, Endpoints, Error, Hop, Phase, PhaseGuard, Target};
+use std::{fmt, sync::Arc};
+
+/// One decided way to reach an origin.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// What is to be reached.
+    pub target: Target,
+    /// The proxies on the way, in order; none is "directly".
+    pub hops: Arc<[Hop]>,
+    /// Where the first hop, or without hops the origin, listens.
+    pub endpoints: Endpoints,
+    /// The origin's ECHConfigList, if it published one.
+    pub ech: Option<Arc<[u8]>>,
+    /// Who wants to know how the first exchange went.
+    pub verdict: Option<Arc<dyn Verdict>>,
+}
+
+/// How the first exchange on a new connection ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FirstExchange<'a> {
+    /// With a complete response.
+    Completed,
+    /// With an error of the connection, not of its user.
+    Failed(&'a Error),
+}
+
+/// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
+pub trait Verdict: fmt::Debug + Send + Sync + 'static {
+    /// The first exchange at `endpoint` ended.
+    fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
+}
+
+/// One try at one endpoint of one route.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The route.
+    pub route: Route,
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Counts from 1 within the search for one connection.
+    pub id: AttemptId,
+}
+
+// === impl Route ===
+
+impl Route {
+    /// A direct route.
+    pub fn direct(target: Target, endpoints: Endpoints) -> Self {
+        Self { target, hops: [].into(), endpoints, ech: None, verdict: None }
+    }
+
+    /// Who is asking.
+    pub fn ctx(&self) -> &Ctx {
+        &self.target.ctx
+    }
+
+    /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.
+    pub fn phase(&self, phase: Phase) -> PhaseGuard {
+        PhaseGuard::begin(self.ctx(), phase, None)
+    }
+
+    /// A numbered try at one endpoint.
+    pub fn attempt(&self, endpoint: Endpoint) -> Attempt {
+        let id = self.ctx().trail().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
+        Attempt { route: self.clone(), endpoint, id }
+    }
+}
+
+impl fmt::Display for Route {
+    /// The origin's host and port, and the proxies on the way.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.target.origin().authority())?;
+        for (i, hop) in self.hops.iter().enumerate() {
+            write!(f, "{}{hop}", if i == 0 { " via " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Attempt ===
+
+impl Attempt {
+    /// Begins a phase of this try.
+    pub fn phase(&self, phase: Phase) -> PhaseGuard {
+        PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
+    }
+}

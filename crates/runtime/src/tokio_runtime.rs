@@ -1,0 +1,74 @@
+use crate::sleep::TokioSleep;
+use skybridge_core::{BoxFuture, Runtime, Sleep};
+use std::{pin::Pin, time::Instant};
+use tokio::runtime::Handle;
+
+/// One tokio runtime, captured: tasks and timers are its, whichever thread asks for them.
+///
+/// A connection is driven by the runtime that its stack was built with, so a stack must not outlive it: requests after its end
+/// fail, with a close reason that says so, rather than hang.
+#[derive(Clone, Debug)]
+pub struct TokioRuntime(Handle);
+
+impl TokioRuntime {
+    /// The runtime this is called in.
+    ///
+    /// # Panics
+    /// Outside of one. [`new`](Self::new) takes a handle instead.
+    #[track_caller]
+    pub fn current() -> Self {
+        Self(Handle::current())
+    }
+
+    /// The runtime of this handle. Its timer must be enabled.
+    pub fn new(handle: Handle) -> Self {
+        Self(handle)
+    }
+}
+
+impl Runtime for TokioRuntime {
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let _entered = self.0.enter();
+        Box::pin(TokioSleep::until(deadline))
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) {
+        self.0.spawn(task);
+    }
+
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.0.spawn_blocking(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_is_tokios_and_a_timer_can_be_set_again() {
+        let runtime = TokioRuntime::current();
+        let start = runtime.now();
+        let mut sleep = runtime.sleep_until(start + Duration::from_secs(3600));
+        sleep.as_mut().reset(start + Duration::from_secs(5));
+        sleep.await;
+        assert_eq!(runtime.now() - start, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_task_runs_on_the_captured_runtime_from_any_thread() {
+        let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let runtime = TokioRuntime::new(tokio.handle().clone());
+        let (tx, rx) = std::sync::mpsc::channel();
+        let also = tx.clone();
+        runtime.spawn(Box::pin(async move { tx.send("task").unwrap() }));
+        assert_eq!(rx.recv(), Ok("task"));
+        runtime.spawn_blocking(Box::new(move || also.send("blocking").unwrap()));
+        assert_eq!(rx.recv(), Ok("blocking"));
+    }
+}
