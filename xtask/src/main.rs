@@ -1,2 +1,77 @@
-//! The one door to the checks.
-fn main() {}
+//! The one door to the checks: `cargo xtask VERB`.
+//!
+//! Each verb is one file, prints the commands it runs, and exits with 1 and a sentence when something is wrong.
+
+mod allocs;
+mod arrows;
+mod check;
+mod ci;
+mod command;
+mod features;
+mod instr;
+mod interop;
+mod model;
+mod msrv;
+mod nightly;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::command::Outcome;
+
+/// The checks of skybridge; `ci` is what a change must pass.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Verb {
+    /// Format, lints, documentation, arrows, licences and sources
+    Check,
+    /// Every test that needs nothing but cargo
+    Test,
+    /// Print who depends on whom, and fail on an arrow that isn't agreed
+    Arrows,
+    /// Allocations per request above a bare connection
+    Allocs,
+    /// Instructions per request in relation to a bare connection (callgrind)
+    Instr,
+    /// The stack against a real nginx and nghttpd
+    Interop,
+    /// Each package by itself, with no, its default and all features
+    Features,
+    /// The workspace on the oldest supported Rust
+    Msrv,
+    /// The pool's model test with 100,000 histories, and its loom test
+    Model,
+    /// check, allocs, instr, interop: what a change must pass beside the tests
+    Ci,
+    /// features, msrv, model: the slow ones
+    Nightly,
+}
+
+fn main() -> ExitCode {
+    match run(&Verb::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::Check => check::run(),
+        Verb::Test => test::run(),
+        Verb::Arrows => arrows::run(),
+        Verb::Allocs => allocs::run(),
+        Verb::Instr => instr::run(),
+        Verb::Interop => interop::run(),
+        Verb::Features => features::run(),
+        Verb::Msrv => msrv::run(),
+        Verb::Model => model::run(),
+        Verb::Ci => ci::run(),
+        Verb::Nightly => nightly::run(),
+    }
+}

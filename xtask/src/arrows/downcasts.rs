@@ -1,0 +1,72 @@
+//! No decision by downcast, but where a foreign error enters: `core`'s errors and each protocol's classification.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::{Failure, Outcome};
+
+/// Beginnings of paths below `crates/`.
+const BORDERS: [&str; 3] = ["core/src/error", "h1/src/classify", "h2/src/classify"];
+
+/// One sentence for each downcast in the sources below `crates` that is not at a border.
+pub(crate) fn outside_the_borders(crates: &Path) -> Outcome<Vec<String>> {
+    let mut found = Vec::new();
+    for krate in entries(crates)? {
+        for file in sources(&krate.join("src"))? {
+            let place = file.strip_prefix(crates).unwrap_or(&file).to_string_lossy().into_owned();
+            if !BORDERS.iter().any(|border| place.starts_with(border)) {
+                found.extend(lines(&read(&file)?).map(|line| sentence(&place, line)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn sentence(place: &str, line: usize) -> String {
+    format!("crates/{place}:{line}: a downcast; foreign errors are classified where they enter")
+}
+
+/// The numbers of the lines of code that downcast.
+fn lines(text: &str) -> impl Iterator<Item = usize> {
+    let is_code = |line: &str| !line.trim_start().starts_with("//");
+    let numbered = text.lines().enumerate();
+    numbered.filter(move |(_, line)| is_code(line) && line.contains("downcast")).map(|(index, _)| index + 1)
+}
+
+fn sources(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        if entry.is_dir() {
+            files.extend(sources(&entry)?);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            files.push(entry);
+        }
+    }
+    Ok(files)
+}
+
+fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let failed = || format!("cannot list {}", folder.display());
+    let read = fs::read_dir(folder).map_err(Failure::during(failed()))?;
+    let mut paths = read
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::during(failed()))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(file: &Path) -> Outcome<String> {
+    fs::read_to_string(file).map_err(Failure::during(format!("cannot read {}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn code_counts_and_comments_do_not() {
+        let text = "//! never downcast\nlet a = e.downcast_ref::<io::Error>();\n    // downcast\nlet b = 1;\n";
+        assert_eq!(lines(text).collect::<Vec<_>>(), [2]);
+    }
+}

@@ -1,0 +1,66 @@
+//! A package and its arrows: what it is built from, dev-dependencies left out.
+
+use std::fmt;
+
+use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
+
+/// A package of the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) name: String,
+    pub(crate) arrows: Vec<Arrow>,
+}
+
+/// A dependency it declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Arrow {
+    pub(crate) to: String,
+    /// The features it asks for, `default` among them unless switched off.
+    pub(crate) features: Vec<String>,
+    /// Whether it is a package of this workspace.
+    pub(crate) ours: bool,
+}
+
+pub(crate) fn read(metadata: &Metadata) -> Vec<Room> {
+    let mut star: Vec<Room> = metadata.workspace_packages().into_iter().map(room).collect();
+    star.sort_by(|a, b| a.name.cmp(&b.name));
+    star
+}
+
+fn room(package: &Package) -> Room {
+    let built_from = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
+    let mut arrows: Vec<Arrow> = package.dependencies.iter().filter(built_from).map(arrow).collect();
+    arrows.sort_by(|a, b| (!a.ours, &a.to).cmp(&(!b.ours, &b.to)));
+    Room { name: package.name.to_string(), arrows }
+}
+
+fn arrow(dependency: &Dependency) -> Arrow {
+    let default = dependency.uses_default_features.then(|| "default".to_owned());
+    Arrow {
+        to: dependency.name.clone(),
+        features: default.into_iter().chain(dependency.features.iter().cloned()).collect(),
+        ours: dependency.path.is_some(),
+    }
+}
+
+// === impl Room ===
+
+impl fmt::Display for Room {
+    /// `skybridge-h1 -> core | hyper[client http1] bytes ...`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ours = self.arrows.iter().filter(|arrow| arrow.ours).map(ToString::to_string);
+        let foreign = self.arrows.iter().filter(|arrow| !arrow.ours).map(ToString::to_string);
+        write!(f, "{:<20} -> {}", self.name, ours.collect::<Vec<_>>().join(" "))?;
+        write!(f, " | {}", foreign.collect::<Vec<_>>().join(" "))
+    }
+}
+
+// === impl Arrow ===
+
+impl fmt::Display for Arrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let features: Vec<&str> = self.features.iter().map(String::as_str).filter(|name| *name != "default").collect();
+        f.write_str(self.to.strip_prefix("skybridge-").unwrap_or(&self.to))?;
+        if features.is_empty() { Ok(()) } else { write!(f, "[{}]", features.join(" ")) }
+    }
+}

@@ -1,0 +1,268 @@
+//! The agreed arrows, as a function from the graph to what is wrong with it.
+
+use crate::arrows::graph::{Arrow, Room};
+
+/// A package's place in the star.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Nouns and contracts: depends on none of ours.
+    Core,
+    /// One concern: depends on `core` alone.
+    Verb,
+    /// For tests, ours and a user's: depends on `core` and `runtime`.
+    Testkit,
+    /// The stack, assembled: depends on `core` and every verb.
+    Facade,
+    /// Nothing of the library depends on it, and it depends on what it likes.
+    Leaf,
+}
+
+const LEAVES: [&str; 7] = [
+    "skybridge-cli",
+    "skybridge-examples",
+    "skybridge-hyper",
+    "skybridge-meter",
+    "skybridge-tests",
+    "skybridge-tonic",
+    "xtask",
+];
+
+/// What `core` may be built from.
+const CORE_SEES: [&str; 7] = ["bytes", "futures-core", "http", "http-body", "tokio", "tower-layer", "tower-service"];
+
+/// A foreign crate, or one feature of it, and the only ones of ours that may ask for it (leaves aside).
+struct Fence {
+    krate: &'static str,
+    feature: Option<&'static str>,
+    within: &'static [&'static str],
+}
+
+const FENCES: [Fence; 20] = [
+    fence("axum", &[]),
+    fence("h2", &["skybridge-h2", "skybridge-testkit"]),
+    fence("hickory-resolver", &["skybridge-dns"]),
+    fence("hyper", &["skybridge-h1", "skybridge-testkit", "skybridge-tunnel"]),
+    fence("hyper-util", &["skybridge-h1", "skybridge-testkit"]),
+    fence("metrics", &["skybridge-trace"]),
+    fence("rcgen", &["skybridge-testkit"]),
+    fence("reqwest", &[]),
+    fence("rustls", &["skybridge-tls", "skybridge-testkit"]),
+    fence("rustls-webpki", &["skybridge-tls"]),
+    fence("socket2", &["skybridge-tcp"]),
+    fence("tokio-rustls", &["skybridge-tls", "skybridge-testkit"]),
+    fence("tonic", &[]),
+    fence("tower", &["skybridge"]),
+    fence("tracing", &["skybridge-trace"]),
+    feature("tokio", "full", &[]),
+    feature("tokio", "net", &["skybridge-tcp", "skybridge-testkit"]),
+    feature("tokio", "rt", &["skybridge-runtime", "skybridge-testkit"]),
+    feature("tokio", "rt-multi-thread", &[]),
+    feature("tokio", "time", &["skybridge-runtime", "skybridge-testkit"]),
+];
+
+const fn fence(krate: &'static str, within: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: None, within }
+}
+
+const fn feature(krate: &'static str, feature: &'static str, within: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: Some(feature), within }
+}
+
+/// One sentence for each arrow that is not agreed.
+pub(crate) fn broken(star: &[Room]) -> Vec<String> {
+    star.iter().flat_map(|room| room.arrows.iter().filter_map(|arrow| objection(&room.name, arrow))).collect()
+}
+
+fn objection(from: &str, arrow: &Arrow) -> Option<String> {
+    let place = place(from);
+    if place == Place::Leaf {
+        return None;
+    }
+    let why = if arrow.ours { between(place, &arrow.to).map(str::to_owned) } else { abroad(from, place, arrow) }?;
+    Some(format!("{from} -> {}: {why}", arrow.to))
+}
+
+fn place(name: &str) -> Place {
+    match name {
+        "skybridge-core" => Place::Core,
+        "skybridge-testkit" => Place::Testkit,
+        "skybridge" => Place::Facade,
+        leaf if LEAVES.contains(&leaf) => Place::Leaf,
+        _ => Place::Verb,
+    }
+}
+
+/// Between two of ours.
+fn between(from: Place, to: &str) -> Option<&'static str> {
+    match (from, place(to)) {
+        (Place::Verb | Place::Testkit | Place::Facade, Place::Core) | (Place::Facade, Place::Verb) => None,
+        (Place::Testkit, Place::Verb) if to == "skybridge-runtime" => None,
+        (Place::Core, _) => Some("core depends on none of ours"),
+        (Place::Verb, _) => Some("a verb knows core alone"),
+        (Place::Testkit, _) => Some("the testkit knows core and runtime"),
+        (Place::Facade, _) => Some("the facade knows core and the verbs"),
+        (Place::Leaf, _) => None,
+    }
+}
+
+/// From one of ours to a foreign crate.
+fn abroad(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
+    if place == Place::Core {
+        return core_abroad(arrow);
+    }
+    if from == "skybridge-pool" && arrow.to == "tokio" {
+        return Some("the pool takes time and tasks from Ctx".to_owned());
+    }
+    FENCES.iter().find(|fence| fence.stops(from, arrow)).map(Fence::sentence)
+}
+
+fn core_abroad(arrow: &Arrow) -> Option<String> {
+    if !CORE_SEES.contains(&arrow.to.as_str()) {
+        return Some(format!("core sees only {}", CORE_SEES.join(", ")));
+    }
+    let bare = arrow.to != "tokio" || arrow.features.is_empty();
+    if bare { None } else { Some("core takes tokio's io traits, which need no feature".to_owned()) }
+}
+
+// === impl Fence ===
+
+impl Fence {
+    fn stops(&self, from: &str, arrow: &Arrow) -> bool {
+        let asked = self.feature.is_none_or(|feature| arrow.features.iter().any(|asked| asked == feature));
+        self.krate == arrow.to && asked && !self.within.contains(&from)
+    }
+
+    fn sentence(&self) -> String {
+        let what = self.feature.map_or(self.krate.to_owned(), |feature| format!("{}'s `{feature}`", self.krate));
+        match self.within {
+            [] => format!("{what} is for the leaves"),
+            within => format!("{what} stays within {}", within.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours(from: &str, to: &str) -> Vec<String> {
+        verdict(from, Arrow { to: to.into(), features: vec!["default".into()], ours: true })
+    }
+
+    fn foreign(from: &str, to: &str, features: &[&str]) -> Vec<String> {
+        let features = features.iter().map(ToString::to_string).collect();
+        verdict(from, Arrow { to: to.into(), features, ours: false })
+    }
+
+    fn verdict(from: &str, arrow: Arrow) -> Vec<String> {
+        broken(&[Room { name: from.into(), arrows: vec![arrow] }])
+    }
+
+    #[test]
+    fn a_verb_knows_core_alone() {
+        for verb in ["runtime", "dns", "route", "tcp", "h1", "h2", "negotiate", "pool", "retry", "tls", "of-next-year"]
+        {
+            let verb = format!("skybridge-{verb}");
+            assert!(ours(&verb, "skybridge-core").is_empty());
+            for other in ["skybridge-tunnel", "skybridge", "skybridge-testkit", "skybridge-cli"] {
+                assert_eq!(ours(&verb, other), [format!("{verb} -> {other}: a verb knows core alone")]);
+            }
+        }
+    }
+
+    #[test]
+    fn core_depends_on_none_of_ours() {
+        assert_eq!(ours("skybridge-core", "skybridge-runtime").len(), 1);
+    }
+
+    #[test]
+    fn the_facade_knows_every_verb_but_no_leaf() {
+        assert!(ours("skybridge", "skybridge-core").is_empty());
+        assert!(ours("skybridge", "skybridge-pool").is_empty());
+        assert_eq!(ours("skybridge", "skybridge-testkit").len(), 1);
+        assert_eq!(ours("skybridge", "skybridge-cli").len(), 1);
+    }
+
+    #[test]
+    fn the_testkit_knows_core_and_runtime() {
+        assert!(ours("skybridge-testkit", "skybridge-core").is_empty());
+        assert!(ours("skybridge-testkit", "skybridge-runtime").is_empty());
+        assert_eq!(ours("skybridge-testkit", "skybridge-pool").len(), 1);
+    }
+
+    #[test]
+    fn leaves_are_free() {
+        assert!(ours("skybridge-tests", "skybridge-testkit").is_empty());
+        assert!(ours("skybridge-examples", "skybridge").is_empty());
+        assert!(foreign("skybridge-meter", "hyper", &["client"]).is_empty());
+        assert!(foreign("xtask", "clap", &["derive"]).is_empty());
+    }
+
+    #[test]
+    fn foreign_crates_stay_within_their_fence() {
+        let agreed = [
+            ("h1", "hyper"),
+            ("testkit", "hyper"),
+            ("h2", "h2"),
+            ("testkit", "h2"),
+            ("tcp", "socket2"),
+            ("tls", "rustls"),
+        ];
+        for (package, krate) in agreed {
+            assert!(foreign(&format!("skybridge-{package}"), krate, &[]).is_empty(), "{package} -> {krate}");
+        }
+        let not = [
+            ("h2", "hyper"),
+            ("h1", "h2"),
+            ("route", "socket2"),
+            ("pool", "hyper"),
+            ("pool", "h2"),
+            ("pool", "rustls"),
+        ];
+        for (package, krate) in not {
+            assert_eq!(foreign(&format!("skybridge-{package}"), krate, &[]).len(), 1, "{package} -> {krate}");
+        }
+        assert!(foreign("skybridge", "tower", &[]).is_empty());
+        assert_eq!(
+            foreign("skybridge-retry", "tower", &[]),
+            ["skybridge-retry -> tower: tower stays within skybridge"]
+        );
+    }
+
+    #[test]
+    fn sockets_timers_and_tasks_of_tokio_are_fenced_by_feature() {
+        assert!(foreign("skybridge-tcp", "tokio", &["net"]).is_empty());
+        assert!(foreign("skybridge-runtime", "tokio", &["rt", "time"]).is_empty());
+        assert!(foreign("skybridge-h1", "tokio", &["default"]).is_empty());
+        assert_eq!(
+            foreign("skybridge-route", "tokio", &["net"]),
+            ["skybridge-route -> tokio: tokio's `net` stays within skybridge-tcp, skybridge-testkit"],
+        );
+        assert_eq!(foreign("skybridge-tcp", "tokio", &["time"]).len(), 1);
+        assert_eq!(foreign("skybridge", "tokio", &["full"]).len(), 1);
+    }
+
+    #[test]
+    fn the_pool_sees_no_tokio_at_all() {
+        assert_eq!(foreign("skybridge-pool", "tokio", &[]).len(), 1);
+    }
+
+    #[test]
+    fn core_sees_a_short_list_and_tokio_without_features() {
+        assert!(foreign("skybridge-core", "http", &["default"]).is_empty());
+        assert!(foreign("skybridge-core", "tokio", &[]).is_empty());
+        assert_eq!(foreign("skybridge-core", "tokio", &["sync"]).len(), 1);
+        assert_eq!(foreign("skybridge-core", "tokio", &["default"]).len(), 1);
+        assert_eq!(foreign("skybridge-core", "fastrand", &[]).len(), 1);
+    }
+
+    #[test]
+    fn each_broken_arrow_is_told() {
+        let arrow = |to: &str, ours| Arrow { to: to.into(), features: vec![], ours };
+        let star = [
+            Room { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
+            Room { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },
+        ];
+        assert_eq!(broken(&star).len(), 3);
+    }
+}

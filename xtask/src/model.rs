@@ -1,0 +1,20 @@
+//! `model`: the pool against its model, at length.
+
+use crate::command::{Outcome, cargo, root, run as execute};
+
+/// Random histories of connects, failures, GOAWAYs, limits and cancellations.
+const HISTORIES: &str = "100000";
+
+pub(crate) fn run() -> Outcome {
+    execute(cargo(["test", "--release", "-p", "skybridge-pool"]).env("SKYBRIDGE_MODEL_CASES", HISTORIES))?;
+    if root().join("crates/pool/tests/loom.rs").exists() { loom() } else { Ok(()) }
+}
+
+/// A target directory of its own: the flag would rebuild everything in the usual one, twice.
+fn loom() -> Outcome {
+    execute(
+        cargo(["test", "--release", "-p", "skybridge-pool", "--test", "loom"])
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", root().join("target/loom")),
+    )
+}
