@@ -64,3 +64,23 @@ impl fmt::Display for Arrow {
         if features.is_empty() { Ok(()) } else { write!(f, "[{}]", features.join(" ")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn this_workspace_is_read_with_its_features_and_without_dev_dependencies() {
+        let metadata = workspace::members().unwrap();
+        let star = read(&metadata);
+        let room = |name: &str| star.iter().find(|room| room.name == name).unwrap();
+        let tokio = room("skybridge-runtime").arrows.iter().find(|arrow| arrow.to == "tokio").unwrap();
+        assert_eq!((tokio.ours, tokio.features.as_slice()), (false, ["rt".to_owned(), "time".to_owned()].as_slice()));
+        let core = &room("skybridge-runtime").arrows[0];
+        assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
+        for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {
+            assert!(room(verb).arrows.iter().all(|arrow| arrow.to != "skybridge-testkit"), "{verb}");
+        }
+    }
+}
