@@ -5,4 +5,5 @@ mod tasks;
 
 pub mod gate;
 pub mod h1;
+pub mod h2;
 pub mod net;
