@@ -1,4 +1,4 @@
-use crate::{AttemptId, CallId, CloseReason, ConnInfo, ConnectError, ConnectionId, Delivery, Error, Phase};
+use crate::{AttemptId, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
 use std::time::{Duration, Instant};
 
 /// Who watches a client: one method, one enum, so that a new event breaks nobody.
@@ -65,7 +65,7 @@ pub enum EventKind<'a> {
     /// A phase ended well.
     PhaseEnded(Phase, Duration),
     /// A phase failed.
-    PhaseFailed(Phase, Duration, &'a ConnectError),
+    PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
     /// A phase was given up: its future was dropped, by a cancelled call or a lost race.
     PhaseDropped(Phase, Duration),
     /// A connection is complete; told before anybody can use it.

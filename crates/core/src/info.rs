@@ -72,8 +72,6 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// We showed a certificate.
     pub client_auth: bool,
-    /// Which configuration of trust and identity it was made under; a reload makes a new one.
-    pub generation: u64,
     /// When the first certificate of the path expires, on the runtime's clock.
     pub valid_until: Option<Instant>,
     /// How the peer was verified.
@@ -88,6 +86,11 @@ pub struct TlsInfo {
 pub trait Covers: Send + Sync + 'static {
     /// Whether this peer would also be trusted for that origin: its certificate names the host *and* the host's pins match.
     fn covers(&self, origin: &Origin) -> bool;
+
+    /// Whether the trust and identity it was made under still hold; false after they were replaced.
+    fn is_current(&self) -> bool {
+        true
+    }
 }
 
 // === impl ConnInfo ===
@@ -167,7 +170,6 @@ impl TlsInfo {
             sni: None,
             resumed: false,
             client_auth: false,
-            generation: 0,
             valid_until: None,
             trust: Trust::Other,
             pins: [].into(),

@@ -86,6 +86,22 @@ impl fmt::Debug for Partition {
     }
 }
 
+// === impl Terms ===
+
+impl Terms {
+    /// These terms, and those of `base` where these are silent. Where connections may go is `base`'s alone: no request widens it.
+    pub fn or(&self, base: &Self) -> Self {
+        Self {
+            want: if self.want == Want::Any { base.want } else { self.want },
+            partition: self.partition.clone().or_else(|| base.partition.clone()),
+            proxy: self.proxy.clone().or_else(|| base.proxy.clone()),
+            dial: self.dial.clone().or_else(|| base.dial.clone()),
+            server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
+            egress: base.egress,
+        }
+    }
+}
+
 // === impl Key ===
 
 impl Key {

@@ -16,7 +16,7 @@ use std::{
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
 /// | `acquire` (waiting in the queue) | none | pool | unsent |
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
-/// | `read_idle`, `write_idle` (no byte moving) | none | pool | unknown |
+/// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it) | none | facade | as far as it got |
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -31,7 +31,6 @@ pub struct Limits {
     pub acquire: Option<Duration>,
     pub head: Option<Duration>,
     pub read_idle: Option<Duration>,
-    pub write_idle: Option<Duration>,
     pub call: Option<Duration>,
 }
 
@@ -53,7 +52,6 @@ impl Limits {
             acquire: self.acquire.or(other.acquire),
             head: self.head.or(other.head),
             read_idle: self.read_idle.or(other.read_idle),
-            write_idle: self.write_idle.or(other.write_idle),
             call: self.call.or(other.call),
         }
     }

@@ -37,8 +37,7 @@ pub enum NotCarried {
 
 /// Whether a connection opened for one origin may carry another (RFC 9113, section 9.1.1): one pure function of facts.
 ///
-/// `direct` is true when the target's plan has no hops, `endpoints` are the addresses known for it, `generation` is the one that TLS would use
-/// for it, `now` is the runtime's. What only the pool knows - whether it is draining, or has answered this host with 421 - the pool asks itself.
+/// `direct` is true when the target's plan has no hops, `endpoints` are the addresses known for it, `now` is the runtime's. What only the pool knows - whether it is draining, or has answered this host with 421 - the pool asks itself.
 ///
 /// # Errors
 /// The first rule that forbids it.
@@ -47,7 +46,6 @@ pub fn may_carry(
     key: &Key,
     direct: bool,
     endpoints: &[Endpoint],
-    generation: u64,
     now: Instant,
 ) -> Result<(), NotCarried> {
     let own = &*info.route.target.key;
@@ -65,7 +63,7 @@ pub fn may_carry(
     rule(direct && info.route.hops.is_empty(), NotCarried::Proxy)?;
     rule(!overrides(own) && !overrides(key), NotCarried::Override)?;
     let tls = tls.ok_or(NotCarried::NotHttps)?;
-    rule(tls.generation == generation, NotCarried::Generation)?;
+    rule(tls.covers.is_current(), NotCarried::Generation)?;
     rule(!tls.client_auth, NotCarried::ClientAuth)?;
     rule(tls.trust == Trust::Verified, NotCarried::Trust)?;
     rule(tls.valid_until.is_none_or(|until| now < until), NotCarried::Expired)?;

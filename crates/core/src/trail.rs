@@ -100,6 +100,13 @@ impl Trail {
         self.with(|list| list.clone())
     }
 
+    /// Whether any attempt has a connected socket, or had one.
+    pub fn has_socket(&self) -> bool {
+        let connected =
+            |report: &AttemptReport| report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected);
+        self.with(|list| list.iter().any(connected))
+    }
+
     /// The endpoints of the attempts that failed.
     pub fn failed(&self) -> Vec<Endpoint> {
         let failed = |report: &&AttemptReport| matches!(report.outcome, Outcome::Failed(_));
