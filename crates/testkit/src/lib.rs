@@ -3,7 +3,9 @@
 
 mod tasks;
 
+pub mod executor;
 pub mod gate;
 pub mod h1;
 pub mod h2;
 pub mod net;
+pub mod observe;

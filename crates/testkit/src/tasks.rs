@@ -16,19 +16,29 @@ use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// Dropped, it aborts what still runs, then raises the first panic.
-#[derive(Default)]
+/// Clones share the tasks.
+#[derive(Clone, Default)]
 pub(crate) struct Tasks {
     shared: Arc<Shared>,
-    handles: Mutex<Vec<AbortHandle>>,
 }
+
+/// Dropped, it ends the tasks, then raises the first panic.
+#[derive(Debug, Default)]
+pub(crate) struct Owner(pub(crate) Tasks);
 
 #[derive(Default)]
 struct Shared {
     live: AtomicUsize,
     spawned: AtomicUsize,
-    ended: Notify,
+    changed: Notify,
     panics: Mutex<Vec<Panic>>,
+    handles: Mutex<Handles>,
+}
+
+#[derive(Default)]
+struct Handles {
+    over: bool,
+    list: Vec<AbortHandle>,
 }
 
 struct Alive(Arc<Shared>);
@@ -36,19 +46,27 @@ struct Alive(Arc<Shared>);
 // === impl Tasks ===
 
 impl Tasks {
+    /// Runs a task on tokio's current runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.shared.live.fetch_add(1, Ordering::SeqCst);
-        self.shared.spawned.fetch_add(1, Ordering::SeqCst);
-        let alive = Alive(Arc::clone(&self.shared));
-        let handle = Handle::current().spawn(async move {
-            if let Err(panic) = catch(task).await {
-                lock(&alive.0.panics).push(panic);
-            }
-            drop(alive);
+        self.spawn_on(&Handle::current(), task);
+    }
+
+    pub(crate) fn spawn_on(&self, tokio: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        let alive = self.alive();
+        let handle = tokio.spawn(async move {
+            alive.note(catch(task).await);
         });
-        let mut handles = lock(&self.handles);
-        handles.retain(|handle| !handle.is_finished());
-        handles.push(handle.abort_handle());
+        let mut handles = lock(&self.shared.handles);
+        if handles.over {
+            handle.abort();
+        }
+        handles.list.retain(|handle| !handle.is_finished());
+        handles.list.push(handle.abort_handle());
+    }
+
+    pub(crate) fn spawn_blocking_on(&self, tokio: &Handle, work: Box<dyn FnOnce() + Send>) {
+        let alive = self.alive();
+        tokio.spawn_blocking(move || alive.note(catch_unwind(AssertUnwindSafe(work))));
     }
 
     pub(crate) fn live(&self) -> usize {
@@ -62,12 +80,13 @@ impl Tasks {
     /// Returns when no task is left; raises a panic as soon as there is one.
     pub(crate) async fn idle(&self) {
         loop {
-            let ended = self.shared.ended.notified();
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
             self.raise();
             if self.live() == 0 {
                 return;
             }
-            ended.await;
+            changed.await;
         }
     }
 
@@ -77,14 +96,11 @@ impl Tasks {
             resume_unwind(panic);
         }
     }
-}
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        lock(&self.handles).iter().for_each(AbortHandle::abort);
-        if !std::thread::panicking() {
-            self.raise();
-        }
+    fn alive(&self) -> Alive {
+        self.shared.live.fetch_add(1, Ordering::SeqCst);
+        self.shared.spawned.fetch_add(1, Ordering::SeqCst);
+        Alive(Arc::clone(&self.shared))
     }
 }
 
@@ -94,12 +110,36 @@ impl fmt::Debug for Tasks {
     }
 }
 
+// === impl Owner ===
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let handles = {
+            let mut handles = lock(&self.0.shared.handles);
+            handles.over = true;
+            std::mem::take(&mut handles.list)
+        };
+        handles.iter().for_each(AbortHandle::abort);
+        if !std::thread::panicking() {
+            self.0.raise();
+        }
+    }
+}
+
 // === impl Alive ===
+
+impl Alive {
+    fn note(&self, ended: Result<(), Panic>) {
+        if let Err(panic) = ended {
+            lock(&self.0.panics).push(panic);
+        }
+    }
+}
 
 impl Drop for Alive {
     fn drop(&mut self) {
         self.0.live.fetch_sub(1, Ordering::SeqCst);
-        self.0.ended.notify_waiters();
+        self.0.changed.notify_waiters();
     }
 }
 

@@ -25,6 +25,7 @@
 //!     assert_eq!(request.get(":path"), Some("/cat"));
 //!     peer.reset(request.stream, code::REFUSED_STREAM).await;
 //!     peer.fin().await;
+//!     peer.expect_close().await;
 //!     assert!(peer.received().iter().any(|frame| matches!(frame, Frame::Settings { ack: true, .. })));
 //! };
 //! tokio::join!(client, server);

@@ -1,5 +1,5 @@
 use super::{Conn, place::Spot};
-use crate::tasks::Tasks;
+use crate::tasks::Owner;
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 
 /// Accepts the connections to one address. Dropped, it resets those still in its backlog, and the address refuses.
@@ -11,7 +11,7 @@ pub struct Listener {
 #[derive(Debug)]
 pub struct Serving {
     addr: SocketAddr,
-    tasks: Arc<Tasks>,
+    tasks: Owner,
 }
 
 // === impl Listener ===
@@ -47,17 +47,15 @@ impl Listener {
         F: Fn(usize, Conn) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let tasks = Arc::new(Tasks::default());
-        let addr = self.local_addr();
-        let spawner = Arc::downgrade(&tasks);
-        tasks.spawn(async move {
+        let owner = Owner::default();
+        let (addr, tasks) = (self.local_addr(), owner.0.clone());
+        owner.0.spawn(async move {
             for index in 0.. {
                 let (conn, _) = self.accept().await;
-                let Some(tasks) = spawner.upgrade() else { return };
                 tasks.spawn(serve(index, conn));
             }
         });
-        Serving { addr, tasks }
+        Serving { addr, tasks: owner }
     }
 }
 
@@ -89,6 +87,6 @@ impl Serving {
 
     /// Connections whose task has not ended.
     pub fn active(&self) -> usize {
-        self.tasks.live().saturating_sub(1)
+        self.tasks.0.live().saturating_sub(1)
     }
 }

@@ -1,0 +1,125 @@
+//! A runtime that counts its tasks and raises their panics in the test.
+//!
+//! Clock and timers are tokio's, so virtual when it is paused. A panic in a background task fails the test: at
+//! [`assert_idle`](Executor::assert_idle), or when the executor is dropped.
+//!
+//! ```
+//! use skybridge_testkit::executor::Executor;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let executor = Executor::new();
+//! let runtime = executor.runtime();
+//! let deadline = runtime.now() + Duration::from_secs(3600);
+//! let sleep = runtime.sleep_until(deadline);
+//! runtime.spawn(Box::pin(sleep));
+//! assert_eq!((executor.tasks(), executor.spawned()), (1, 1));
+//! executor.idle().await; // an hour of virtual time
+//! assert_eq!((executor.tasks(), runtime.now()), (0, deadline));
+//! executor.assert_idle().await;
+//! # }
+//! ```
+
+use crate::tasks::{Owner, Tasks};
+use skybridge_core::{BoxFuture, Ctx, Runtime, Sleep};
+use skybridge_runtime::TokioRuntime;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Handle;
+
+/// Owns the tasks of a test. Dropped, it ends those left and raises the first panic.
+#[derive(Debug)]
+pub struct Executor {
+    owner: Owner,
+    runtime: Arc<Counting>,
+}
+
+/// What layers see of it. It outlives its executor only to spawn nothing any more.
+#[derive(Debug)]
+struct Counting {
+    tokio: Handle,
+    clock: TokioRuntime,
+    tasks: Tasks,
+}
+
+// === impl Executor ===
+
+impl Executor {
+    /// Over tokio's current runtime.
+    ///
+    /// # Panics
+    /// Outside of one.
+    pub fn new() -> Self {
+        let owner = Owner::default();
+        let runtime = Counting { tokio: Handle::current(), clock: TokioRuntime::current(), tasks: owner.0.clone() };
+        Self { owner, runtime: Arc::new(runtime) }
+    }
+
+    /// The runtime to give to layers.
+    pub fn runtime(&self) -> Arc<dyn Runtime> {
+        self.runtime.clone()
+    }
+
+    /// A luggage over this runtime: nobody watches, no limits, numbers from 1.
+    pub fn ctx(&self) -> Ctx {
+        Ctx::new(self.runtime())
+    }
+
+    /// Tasks (and blocking calls) that have not ended.
+    pub fn tasks(&self) -> usize {
+        self.owner.0.live()
+    }
+
+    /// Tasks (and blocking calls) ever spawned.
+    pub fn spawned(&self) -> usize {
+        self.owner.0.spawned()
+    }
+
+    /// Waits until no task is left. Raises a task's panic.
+    pub async fn idle(&self) {
+        self.owner.0.idle().await;
+    }
+
+    /// Lets everything that can go on go on, then asserts that no task is left. For a paused clock, which it moves by
+    /// 1 ms.
+    pub async fn assert_idle(&self) {
+        settle().await;
+        self.owner.0.raise();
+        assert_eq!(self.tasks(), 0, "tasks are left");
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl Counting ===
+
+impl Runtime for Counting {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.clock.sleep_until(deadline)
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) {
+        self.tasks.spawn_on(&self.tokio, task);
+    }
+
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.tasks.spawn_blocking_on(&self.tokio, work);
+    }
+}
+
+/// Lets every task run until all of them wait. For a paused clock, which moves only then: by 1 ms.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}

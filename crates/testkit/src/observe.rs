@@ -1,0 +1,134 @@
+//! An observer that keeps what it was told, in order.
+//!
+//! ```
+//! use skybridge_core::{EventKind, Phase};
+//! use skybridge_testkit::{executor::Executor, observe::Recorder};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let recorder = Recorder::new();
+//! let ctx = Executor::new().ctx().observer(Some(recorder.clone()));
+//! ctx.emit(None, None, EventKind::PhaseStarted(Phase::Tcp));
+//! assert_eq!(recorder.names(), ["connect_start"]);
+//! # }
+//! ```
+
+use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// Keeps every event in an owned form.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    events: Mutex<Vec<Recorded>>,
+}
+
+/// An event that was told.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// On the runtime's clock.
+    pub at: Instant,
+    /// The call it was for.
+    pub call: Option<CallId>,
+    /// The attempt it belongs to.
+    pub attempt: Option<AttemptId>,
+    /// The connection it is about.
+    pub connection: Option<ConnectionId>,
+    /// [`EventKind::name`].
+    pub name: &'static str,
+    /// What else it says: a reason, how a connection was acquired, an error.
+    pub detail: Option<String>,
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    /// Empty.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// The names of the events, in order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.events().iter().map(|event| event.name).collect()
+    }
+
+    /// The events as text, in order: name, attempt (`a1`), connection (`c1`), detail.
+    pub fn lines(&self) -> Vec<String> {
+        self.events().iter().map(Recorded::to_string).collect()
+    }
+
+    /// The events, in order.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.events().clone()
+    }
+
+    /// How many events have this name.
+    pub fn count(&self, name: &str) -> usize {
+        self.events().iter().filter(|event| event.name == name).count()
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        self.events().clear();
+    }
+
+    /// Asserts that phases are balanced: of each kind as many ended, failed or were dropped as started.
+    pub fn assert_balanced(&self) {
+        for event in self.recorded() {
+            let Some(phase) = event.name.strip_suffix("_start") else { continue };
+            let started = self.count(event.name);
+            let over = ["end", "failed", "dropped"].map(|how| self.count(&format!("{phase}_{how}")));
+            assert_eq!(started, over.iter().sum(), "{phase} is not balanced: {:#?}", self.lines());
+        }
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<Recorded>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observe for Recorder {
+    fn on(&self, event: &Event<'_>) {
+        let connection = match &event.kind {
+            EventKind::Created(info) => event.connection.or(info.id),
+            _ => event.connection,
+        };
+        let Event { at, call, attempt, .. } = *event;
+        let (name, detail) = (event.kind.name(), detail(&event.kind));
+        self.events().push(Recorded { at, call, attempt, connection, name, detail });
+    }
+}
+
+fn detail(kind: &EventKind<'_>) -> Option<String> {
+    Some(match kind {
+        EventKind::CallEnded(Some(error)) => error.to_string(),
+        EventKind::PhaseFailed(_, _, error) => error.root_cause().to_string(),
+        EventKind::Acquired(Acquired::New) => "new".into(),
+        EventKind::Acquired(how) => format!("{how:?}").to_lowercase(),
+        EventKind::Draining(reason) | EventKind::Closed(reason) => reason.to_string(),
+        EventKind::RetryDecided { again, delivery, .. } => {
+            format!("{} ({delivery:?})", if *again { "again" } else { "no" }).to_lowercase()
+        }
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if let Some(attempt) = self.attempt {
+            write!(f, " a{}", attempt.0)?;
+        }
+        if let Some(connection) = self.connection {
+            write!(f, " c{connection}")?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, " {detail}")?;
+        }
+        Ok(())
+    }
+}
