@@ -8,4 +8,5 @@ pub mod gate;
 pub mod h1;
 pub mod h2;
 pub mod net;
+pub mod nouns;
 pub mod observe;

@@ -15,6 +15,7 @@
 
 use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe};
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -106,7 +107,7 @@ impl Observe for Recorder {
 fn detail(kind: &EventKind<'_>) -> Option<String> {
     Some(match kind {
         EventKind::CallEnded(Some(error)) => error.to_string(),
-        EventKind::PhaseFailed(_, _, error) => error.root_cause().to_string(),
+        EventKind::PhaseFailed(_, _, error) => root(*error),
         EventKind::Acquired(Acquired::New) => "new".into(),
         EventKind::Acquired(how) => format!("{how:?}").to_lowercase(),
         EventKind::Draining(reason) | EventKind::Closed(reason) => reason.to_string(),
@@ -115,6 +116,15 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// What the innermost source says.
+fn root(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 impl fmt::Display for Recorded {

@@ -30,17 +30,24 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Under a stack, [`Network::dialer`] stands in for TCP, [`Network::connector`] for everything below TLS, and
+//! [`Network::resolver`] for DNS.
 
 mod conn;
+mod dialer;
 mod flow;
 mod listener;
+mod names;
 mod network;
 mod place;
 mod wire;
 
 pub use self::{
     conn::Conn,
+    dialer::{Connector, Dialer},
     listener::{Listener, Serving},
+    names::{Answers, Name, Names},
     network::Network,
     place::Place,
     wire::{Side, Wire},

@@ -1,5 +1,6 @@
 use super::{
     Conn, Listener, Place,
+    names::Record,
     place::Spot,
     wire::{Line, Side, Wire},
 };
@@ -21,7 +22,7 @@ pub struct Network {
 #[derive(Default)]
 struct Shared {
     spots: HashMap<SocketAddr, Arc<Spot>>,
-    zone: HashMap<String, Vec<IpAddr>>,
+    zone: HashMap<String, Record>,
     lines: Vec<Arc<Line>>,
 }
 
@@ -31,17 +32,6 @@ impl Network {
     /// An empty network: no names, and every address refuses.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Gives a name its addresses, in this order; a second call replaces them.
-    pub fn host(&self, name: &str, addrs: impl IntoIterator<Item = IpAddr>) -> &Self {
-        self.shared().zone.insert(name.to_ascii_lowercase(), addrs.into_iter().collect());
-        self
-    }
-
-    /// The addresses of a name, if it has been given any.
-    pub fn lookup(&self, name: &str) -> Option<Vec<IpAddr>> {
-        self.shared().zone.get(&name.to_ascii_lowercase()).cloned()
     }
 
     /// Opens a server's port.
@@ -101,6 +91,14 @@ impl Network {
         let opened = shared.lines.len();
         let line = shared.lines.get(index).unwrap_or_else(|| panic!("no connection {index}: {opened} were opened"));
         Wire { line: Arc::clone(line), side: Side::Server }
+    }
+
+    pub(super) fn record(&self, name: &str) -> Option<Record> {
+        self.shared().zone.get(name).cloned()
+    }
+
+    pub(super) fn change_record(&self, name: &str, change: impl FnOnce(&mut Record)) {
+        change(self.shared().zone.entry(name.to_owned()).or_default());
     }
 
     fn open_line(&self, spot: &Spot) -> Arc<Line> {

@@ -1,0 +1,97 @@
+use super::{Conn, Network};
+use skybridge_core::{Attempt, BoxFuture, ConnInfo, ConnectError, Endpoint, Link, Phase, Route};
+use std::{
+    future::poll_fn,
+    io::{Error, ErrorKind},
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// The bottom of a stack: dials one endpoint on the network. Made by [`Network::dialer`].
+///
+/// It tells the phases and facts that a TCP dialer tells. A unix endpoint is an unsupported one.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    net: Network,
+}
+
+/// A connector without a race: tries the endpoints of a route in order, each alone. Made by [`Network::connector`].
+#[derive(Clone, Debug)]
+pub struct Connector {
+    dialer: Dialer,
+}
+
+impl Network {
+    /// A dialer: what stands in for `Tcp` at the bottom of a stack.
+    pub fn dialer(&self) -> Dialer {
+        Dialer { net: self.clone() }
+    }
+
+    /// A connector: what stands in for everything below `negotiate`, `tls` or `tunnel`.
+    pub fn connector(&self) -> Connector {
+        Connector { dialer: self.dialer() }
+    }
+}
+
+// === impl Dialer ===
+
+impl Dialer {
+    async fn dial(self, attempt: Attempt) -> Result<Link<Conn>, ConnectError> {
+        let phase = attempt.phase(Phase::Tcp);
+        let opened = match attempt.endpoint.inet() {
+            Some(addr) => self.net.connect(addr).await,
+            None => Err(ErrorKind::Unsupported.into()),
+        };
+        let conn = match opened {
+            Ok(conn) => conn,
+            Err(error) => return Err(phase.fail(error)),
+        };
+        let mut info = ConnInfo::new(&attempt, Some(conn.local_addr()), Endpoint::from(conn.peer_addr()));
+        info.timings.set(Phase::Tcp, phase.done());
+        Ok(Link::new(conn, info))
+    }
+}
+
+impl Service<Attempt> for Dialer {
+    type Response = Link<Conn>;
+    type Error = ConnectError;
+    type Future = BoxFuture<Result<Link<Conn>, ConnectError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, attempt: Attempt) -> Self::Future {
+        Box::pin(self.clone().dial(attempt))
+    }
+}
+
+// === impl Connector ===
+
+impl Connector {
+    async fn connect(self, route: Route) -> Result<Link<Conn>, ConnectError> {
+        let mut endpoints = route.endpoints.clone();
+        let mut last = ConnectError::new(Phase::Tcp, Error::new(ErrorKind::AddrNotAvailable, "no endpoints"));
+        while let Some(endpoint) = poll_fn(|cx| endpoints.poll_more(cx)).await {
+            match self.dialer.clone().dial(route.attempt(endpoint)).await {
+                Ok(link) => return Ok(link),
+                Err(error) => last = error,
+            }
+        }
+        Err(endpoints.error().unwrap_or(last))
+    }
+}
+
+impl Service<Route> for Connector {
+    type Response = Link<Conn>;
+    type Error = ConnectError;
+    type Future = BoxFuture<Result<Link<Conn>, ConnectError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, route: Route) -> Self::Future {
+        Box::pin(self.clone().connect(route))
+    }
+}

@@ -1,0 +1,51 @@
+//! The nouns of the connect plane, made of text.
+//!
+//! ```
+//! use skybridge_testkit::{executor::Executor, nouns};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let executor = Executor::new();
+//! let route = nouns::route("http://a.test:8080", ["192.0.2.1:8080"], executor.ctx());
+//! assert_eq!(route.target.origin().authority(), "a.test:8080");
+//! assert_eq!(route.endpoints.snapshot(), [nouns::endpoint("192.0.2.1:8080")]);
+//! # }
+//! ```
+
+use skybridge_core::{Ctx, Endpoint, Endpoints, Key, OriginRef, Route, Target, Terms};
+use std::net::SocketAddr;
+
+/// The key of a URL, without any wish.
+///
+/// # Panics
+/// When it has no valid origin.
+pub fn key(url: &str) -> Key {
+    let uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
+    let origin = OriginRef::of(&uri).and_then(OriginRef::to_owned);
+    <Key>::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), Terms::default())
+}
+
+/// The target of a URL, without any wish.
+///
+/// # Panics
+/// When it has no valid origin.
+pub fn target(url: &str, ctx: Ctx) -> Target {
+    Target::new(key(url), ctx)
+}
+
+/// An Internet endpoint, such as `192.0.2.1:80`.
+///
+/// # Panics
+/// When it is none.
+pub fn endpoint(addr: &str) -> Endpoint {
+    let addr: SocketAddr = addr.parse().unwrap_or_else(|error| panic!("{addr}: {error}"));
+    addr.into()
+}
+
+/// A direct route to the origin of a URL, by these endpoints.
+///
+/// # Panics
+/// When one of them is none.
+pub fn route<'a>(url: &str, endpoints: impl IntoIterator<Item = &'a str>, ctx: Ctx) -> Route {
+    Route::direct(target(url, ctx), Endpoints::fixed(endpoints.into_iter().map(endpoint)))
+}
