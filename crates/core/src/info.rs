@@ -98,6 +98,10 @@ pub trait Covers: Send + Sync + 'static {
 impl ConnInfo {
     /// What a dialer knows when its socket is open.
     pub fn new(attempt: &Attempt, local_addr: Option<SocketAddr>, remote: Endpoint) -> Self {
+        let mut timings = Timings::default();
+        if let Some(span) = attempt.route.resolved {
+            timings.set(Phase::Resolve, span);
+        }
         Self {
             id: None,
             attempt: attempt.id,
@@ -108,7 +112,7 @@ impl ConnInfo {
             forwarded: false,
             tls: None,
             protocol: None,
-            timings: Timings::default(),
+            timings,
             extensions: http::Extensions::new(),
         }
     }

@@ -1,4 +1,6 @@
-use crate::{AttemptId, Ctx, Endpoint, Endpoints, Error, Hop, Phase, PhaseGuard, Target};
+use crate::{
+    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Outcome, Phase, PhaseGuard, Span, Target,
+};
 use std::{fmt, sync::Arc};
 
 /// One decided way to reach an origin.
@@ -15,6 +17,8 @@ pub struct Route {
     pub ech: Option<Arc<[u8]>>,
     /// Who wants to know how the first exchange went.
     pub verdict: Option<Arc<dyn Verdict>>,
+    /// When its endpoints were looked up, if they were.
+    pub resolved: Option<Span>,
 }
 
 /// How the first exchange on a new connection ended.
@@ -31,6 +35,12 @@ pub enum FirstExchange<'a> {
 pub trait Verdict: fmt::Debug + Send + Sync + 'static {
     /// The first exchange at `endpoint` ended.
     fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
+
+    /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
+    fn postponed(&self, endpoint: &Endpoint) -> bool {
+        let _ = endpoint;
+        false
+    }
 }
 
 /// One try at one endpoint of one route.
@@ -50,7 +60,7 @@ pub struct Attempt {
 impl Route {
     /// A direct route.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
-        Self { target, hops: [].into(), endpoints, ech: None, verdict: None }
+        Self { target, hops: [].into(), endpoints, ech: None, verdict: None, resolved: None }
     }
 
     /// Who is asking.
@@ -87,5 +97,15 @@ impl Attempt {
     /// Begins a phase of this try.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
         PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
+    }
+
+    /// This try failed, also when no phase guard saw it: a time limit dropped the guard, or a foreign dialer has none.
+    pub fn failed(&self, error: impl Into<ConnectError>) -> ConnectError {
+        let ctx = self.route.ctx();
+        let error = error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx);
+        if !ctx.trail().has_failed(self.id) {
+            ctx.trail().end(self.id, ctx.runtime().now(), Outcome::Failed(error.clone()));
+        }
+        error
     }
 }
