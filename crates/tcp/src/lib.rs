@@ -1,1 +1,49 @@
 //! Opens one socket to one endpoint, and races several.
+//!
+//! The lowest two rooms of the stack. [`Tcp`] is the bottom: one [`Attempt`](skybridge_core::Attempt) in, one
+//! [`Link`](skybridge_core::Link) out. [`RaceLayer`] above it turns a whole [`Route`](skybridge_core::Route) into attempts, staggered
+//! as RFC 8305 (happy eyeballs) says, and keeps the first that answers.
+//!
+//! ```
+//! use skybridge_core::{Ctx, Endpoints, Key, OriginRef, Phase, Route, Target, Terms};
+//! use skybridge_runtime::TokioRuntime;
+//! use skybridge_tcp::{RaceLayer, Tcp};
+//! use std::sync::Arc;
+//! use tower::{ServiceBuilder, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! let endpoint = server.local_addr()?.into();
+//!
+//! let connector = ServiceBuilder::new().layer(RaceLayer::happy_eyeballs()).service(Tcp::new());
+//!
+//! let origin = OriginRef::of(&"http://a.test/".parse()?)?.to_owned()?;
+//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
+//! let target = Target::new(Key::new(origin, Terms::default()), ctx);
+//! let link = connector.oneshot(Route::direct(target, Endpoints::fixed([endpoint]))).await?;
+//! assert_eq!(link.info.remote.inet(), Some(server.local_addr()?));
+//! assert!(link.info.timings.get(Phase::Tcp).is_some());
+//! # Ok(())
+//! # }
+//! ```
+
+mod attempt;
+mod dial;
+mod egress;
+mod error;
+mod io;
+mod line_up;
+mod options;
+mod race;
+mod racing;
+mod tcp;
+
+pub use self::{
+    error::{NoEndpoint, NoLocalAddress, NotPublic},
+    io::TcpIo,
+    options::KeepAlive,
+    race::{Race, RaceLayer},
+    racing::Racing,
+    tcp::{Dialing, Tcp},
+};

@@ -1,0 +1,33 @@
+use crate::{TcpIo, options::Options};
+use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Link, Phase};
+use std::{io, net::SocketAddr};
+
+/// Opens the socket of one attempt, and notes what is known of it.
+pub(crate) async fn dial(options: Options, attempt: Attempt) -> Result<Link<TcpIo>, ConnectError> {
+    let guard = attempt.phase(Phase::Tcp);
+    match open(&options, &attempt.endpoint).await {
+        Ok((io, local)) => {
+            let mut info = ConnInfo::new(&attempt, local, attempt.endpoint.clone());
+            info.timings.set(Phase::Tcp, guard.done());
+            Ok(Link::new(io, info))
+        }
+        Err(error) => Err(guard.fail(error)),
+    }
+}
+
+async fn open(options: &Options, endpoint: &Endpoint) -> io::Result<(TcpIo, Option<SocketAddr>)> {
+    match endpoint {
+        Endpoint::Inet(remote) => {
+            let stream = options.socket(*remote)?.connect(*remote).await?;
+            options.tune(&stream)?;
+            let local = stream.local_addr().ok();
+            Ok((TcpIo::Tcp(stream), local))
+        }
+        #[cfg(unix)]
+        Endpoint::Unix(path) => Ok((TcpIo::Unix(tokio::net::UnixStream::connect(path).await?), None)),
+        other => {
+            let what = format!("{other} can't be reached on this system");
+            Err(io::Error::new(io::ErrorKind::Unsupported, what))
+        }
+    }
+}

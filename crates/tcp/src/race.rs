@@ -1,0 +1,99 @@
+use crate::{line_up::Order, racing::Racing};
+use skybridge_core::{ConnectError, Dialer, Link, Route};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+const DELAY: Duration = Duration::from_millis(250);
+const SHORTEST_DELAY: Duration = Duration::from_millis(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects a route by trying its endpoints until one answers.
+///
+/// Belongs directly above a dialer. Endpoints that are resolved while it runs join it. When all have failed, the error is that of the
+/// first; the others are in the [`Trail`](skybridge_core::Trail). Each attempt runs on a clone of the dialer that was ready.
+#[derive(Clone, Copy, Debug)]
+pub struct RaceLayer {
+    pub(crate) pace: Pace,
+    pub(crate) timeout: Duration,
+}
+
+/// How soon the next attempt follows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// When the one before has failed.
+    Sequential,
+    /// When one has failed, or so long after the one before.
+    Staggered(Duration),
+}
+
+/// See [`RaceLayer`].
+#[derive(Clone, Debug)]
+pub struct Race<S> {
+    inner: S,
+    rules: RaceLayer,
+}
+
+// === impl RaceLayer ===
+
+impl RaceLayer {
+    /// Staggered attempts (RFC 8305): 250 ms after one the next starts beside it, or at once when one fails; IPv6 first, then the families
+    /// by turns. The first that answers wins, the others are closed.
+    pub fn happy_eyeballs() -> Self {
+        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT }
+    }
+
+    /// One at a time, in the order in which they were resolved.
+    pub fn sequential() -> Self {
+        Self { pace: Pace::Sequential, timeout: TIMEOUT }
+    }
+
+    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8). Of no effect when sequential.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        if let Pace::Staggered(own) = &mut self.pace {
+            *own = delay.max(SHORTEST_DELAY);
+        }
+        self
+    }
+
+    /// How long one attempt may take (default: 10 s). [`Limits::attempt`](skybridge_core::Limits::attempt) of a request goes before it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    pub(crate) fn order(&self) -> Order {
+        match self.pace {
+            Pace::Sequential => Order::Listed,
+            Pace::Staggered(_) => Order::Interleaved,
+        }
+    }
+}
+
+impl<S: Dialer> Layer<S> for RaceLayer {
+    type Service = Race<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Race { inner, rules: *self }
+    }
+}
+
+// === impl Race ===
+
+impl<S: Dialer> Service<Route> for Race<S> {
+    type Response = Link<S::Io>;
+    type Error = ConnectError;
+    type Future = Racing<S>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // Whether the dialer is ready is asked for each attempt: how many there will be isn't known yet.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, route: Route) -> Self::Future {
+        Racing::new(self.inner.clone(), route, self.rules)
+    }
+}

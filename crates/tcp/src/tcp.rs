@@ -1,0 +1,98 @@
+use crate::{
+    TcpIo,
+    dial::dial,
+    options::{KeepAlive, Options},
+};
+use skybridge_core::{Attempt, BoxFuture, ConnectError, Link};
+use std::{
+    fmt,
+    future::Future,
+    net::IpAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// Opens one socket to the endpoint of one attempt: the bottom of the stack.
+///
+/// Needs tokio's IO driver where it is polled. Sets no time limit: a race above it does.
+#[derive(Clone, Debug, Default)]
+pub struct Tcp {
+    options: Options,
+}
+
+/// Opens one socket. Dropped, it closes it.
+pub struct Dialing(BoxFuture<Result<Link<TcpIo>, ConnectError>>);
+
+// === impl Tcp ===
+
+impl Tcp {
+    /// Nagle's algorithm off, keep-alive on, all else as the system has it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether small writes are sent at once (`TCP_NODELAY`; default: yes).
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.options.nodelay = nodelay;
+        self
+    }
+
+    /// How a silent peer is noticed (default: [`KeepAlive::default`]); `None` turns it off.
+    pub fn keep_alive(mut self, keep_alive: impl Into<Option<KeepAlive>>) -> Self {
+        self.options.keep_alive = keep_alive.into();
+        self
+    }
+
+    /// The address that sockets of its family are bound to (default: the system's choice). Called twice, it sets one for each family; called
+    /// for one family only, endpoints of the other fail with [`NoLocalAddress`](crate::NoLocalAddress).
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => self.options.local_v4 = Some(v4),
+            IpAddr::V6(v6) => self.options.local_v6 = Some(v6),
+        }
+        self
+    }
+
+    /// The size of the receive buffer in bytes (`SO_RCVBUF`; default: the system's, which adapts).
+    pub fn recv_buffer(mut self, bytes: u32) -> Self {
+        self.options.recv_buffer = Some(bytes);
+        self
+    }
+
+    /// The size of the send buffer in bytes (`SO_SNDBUF`; default: the system's, which adapts).
+    pub fn send_buffer(mut self, bytes: u32) -> Self {
+        self.options.send_buffer = Some(bytes);
+        self
+    }
+}
+
+impl Service<Attempt> for Tcp {
+    type Response = Link<TcpIo>;
+    type Error = ConnectError;
+    type Future = Dialing;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, attempt: Attempt) -> Self::Future {
+        Dialing(Box::pin(dial(self.options, attempt)))
+    }
+}
+
+// === impl Dialing ===
+
+impl Future for Dialing {
+    type Output = Result<Link<TcpIo>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Dialing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialing").finish_non_exhaustive()
+    }
+}
