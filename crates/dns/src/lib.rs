@@ -1,1 +1,49 @@
 //! Resolvers as tower services: the system's, and overrides.
+//!
+//! Beside the stack rather than in it: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose response is
+//! a stream of [`Answer`](skybridge_core::Answer)s. Resolvers stack like everything else.
+//!
+//! ```
+//! use skybridge_core::{Ctx, Endpoint, Query};
+//! use skybridge_dns::{OverridesLayer, System};
+//! use skybridge_runtime::TokioRuntime;
+//! use std::{future::poll_fn, pin::pin, sync::Arc};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! # use futures_core::Stream;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let resolver = ServiceBuilder::new()
+//!     .layer(OverridesLayer::new().host("a.test", [Endpoint::from(([127, 0, 0, 1], 0))]))
+//!     .service(System::new());
+//!
+//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
+//! let mut answers = pin!(resolver.oneshot(Query::new("a.test", 80, ctx)).await?);
+//! let answer = poll_fn(|cx| answers.as_mut().poll_next(cx)).await.expect("an answer")?;
+//! assert_eq!(answer.endpoints, [Endpoint::from(([127, 0, 0, 1], 80))]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One small lock per [`System`] guards its queue, and one per look-up its outcome; neither is held while anything is looked up.
+
+mod answers;
+mod desk;
+mod error;
+mod fixed;
+mod job;
+mod lookup;
+mod once;
+mod overrides;
+mod pick;
+mod system;
+
+pub use self::{
+    answers::{Answers, Asking},
+    error::ResolveError,
+    fixed::Fixed,
+    lookup::Lookup,
+    once::Once,
+    overrides::{Overrides, OverridesLayer},
+    system::System,
+};

@@ -1,0 +1,41 @@
+use crate::{ResolveError, job::Job, pick::by_addresses};
+use futures_core::Stream;
+use skybridge_core::{Answer, Query};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// The one answer of the system's resolver, once it is there. Dropped, it is no longer waited for.
+pub struct Lookup {
+    job: Option<Result<Arc<Job>, ResolveError>>,
+    query: Query,
+}
+
+impl Lookup {
+    pub(crate) fn new(job: Result<Arc<Job>, ResolveError>, query: Query) -> Self {
+        Self { job: Some(job), query }
+    }
+}
+
+impl Stream for Lookup {
+    type Item = Result<Answer, ResolveError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let outcome = match &self.job {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(job)) => ready!(job.poll(cx)),
+        };
+        self.job = None;
+        Poll::Ready(Some(outcome.and_then(|ips| by_addresses(&self.query, &ips))))
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup").field("host", &self.query.host).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+use crate::{
+    answers::{Answers, Asking},
+    pick::by_endpoints,
+};
+use skybridge_core::{ConnectError, Endpoint, Query, Resolver};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Answers for some names itself, and asks the resolver below for the others: `/etc/hosts` for one client.
+///
+/// Names are compared without case and trailing dot. An entry for a host and port goes before one for the host alone. Endpoints are tried
+/// in the order given; port 0 stands for the query's.
+#[derive(Clone, Debug, Default)]
+pub struct OverridesLayer {
+    entries: Arc<Entries>,
+}
+
+/// See [`OverridesLayer`].
+#[derive(Clone, Debug)]
+pub struct Overrides<R> {
+    inner: R,
+    entries: Arc<Entries>,
+}
+
+/// For each name, its endpoints by port; `None` is any port.
+type Entries = HashMap<Box<str>, HashMap<Option<u16>, Arc<[Endpoint]>>>;
+
+// === impl OverridesLayer ===
+
+impl OverridesLayer {
+    /// No overrides yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These endpoints for a host, whatever the port. A later entry for the same host replaces this one.
+    pub fn host(self, host: &str, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.entry(host, None, endpoints)
+    }
+
+    /// These endpoints for a host, when this port is asked for.
+    pub fn host_port(self, host: &str, port: u16, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.entry(host, Some(port), endpoints)
+    }
+
+    fn entry(mut self, host: &str, port: Option<u16>, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        let entries = Arc::make_mut(&mut self.entries);
+        entries.entry(canonical(host)).or_default().insert(port, endpoints.into_iter().collect());
+        self
+    }
+}
+
+fn canonical(host: &str) -> Box<str> {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase().into()
+}
+
+impl<R: Resolver> Layer<R> for OverridesLayer {
+    type Service = Overrides<R>;
+
+    fn layer(&self, inner: R) -> Self::Service {
+        Overrides { inner, entries: Arc::clone(&self.entries) }
+    }
+}
+
+// === impl Overrides ===
+
+impl<R> Overrides<R> {
+    fn find(&self, query: &Query) -> Option<&Arc<[Endpoint]>> {
+        let ports = self.entries.get(&canonical(&query.host))?;
+        ports.get(&Some(query.port)).or_else(|| ports.get(&None))
+    }
+}
+
+impl<R: Resolver> Service<Query> for Overrides<R> {
+    type Response = Answers<R::Answers>;
+    type Error = ConnectError;
+    type Future = Asking<R>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, query: Query) -> Self::Future {
+        match self.find(&query) {
+            Some(endpoints) => Asking::known(by_endpoints(&query, endpoints)),
+            None => Asking::inner(self.inner.resolve(query)),
+        }
+    }
+}
