@@ -4,6 +4,7 @@
 mod tasks;
 
 pub mod executor;
+pub mod fake;
 pub mod gate;
 pub mod h1;
 pub mod h2;

@@ -1,0 +1,120 @@
+use super::{
+    Body, Exchange,
+    slot::{Shared, Slot},
+};
+use http::Request;
+use skybridge_core::{Answered, CloseReason, ConnInfo, Delivery, Error, Failed, News, Phase, Room, Watch};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::sync::oneshot;
+
+/// A handle to a fake connection, as the pool holds it. What it does is said by its [`Peer`](super::Peer).
+///
+/// It panics when it is used against the contract: started without having been ready.
+pub struct Connection<B> {
+    shared: Arc<Shared<B>>,
+    slot: Arc<Slot>,
+    ready: bool,
+    answer: Option<oneshot::Receiver<Answered<B, Body>>>,
+}
+
+// === impl Connection ===
+
+impl<B> Connection<B> {
+    pub(super) fn new(shared: Arc<Shared<B>>) -> Self {
+        shared.state().handles += 1;
+        Self { shared, slot: Arc::default(), ready: false, answer: None }
+    }
+}
+
+impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
+    type Body = Body;
+
+    fn info(&self) -> &Arc<ConnInfo> {
+        &self.shared.info
+    }
+
+    fn room(&self) -> Room {
+        self.shared.state().room
+    }
+
+    fn share(&self) -> Option<Self> {
+        (!self.shared.exclusive).then(|| Self::new(Arc::clone(&self.shared)))
+    }
+
+    fn watch(&self, watch: Arc<dyn Watch>) {
+        self.shared.desk.watch(watch);
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut state = self.shared.state();
+        if let Some(news) = state.over {
+            let what = format!("{news:?}");
+            return Poll::Ready(Err(self.shared.error(Delivery::Unsent, Phase::Acquire, &what)));
+        }
+        if state.held || self.slot.is_busy() {
+            state.wait(cx.waker());
+            return Poll::Pending;
+        }
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn start(&mut self, request: Request<B>) {
+        assert!(std::mem::take(&mut self.ready), "started without having been ready");
+        let (answer, receiver) = oneshot::channel();
+        self.answer = Some(receiver);
+        // A handle that was cancelled before starts anew: its old body must not see this exchange.
+        self.slot = Arc::default();
+        self.slot.begin(&self.shared);
+        let exchange = Exchange { request, shared: Arc::clone(&self.shared), slot: Arc::clone(&self.slot), answer };
+        let (over, answers_all) = {
+            let state = self.shared.state();
+            (state.over.is_some(), state.answers_all)
+        };
+        if over {
+            exchange.give_back(Delivery::Unsent);
+        } else if answers_all {
+            exchange.respond(200, "");
+        } else {
+            self.shared.exchanges.push(exchange);
+        }
+    }
+
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, Body>> {
+        let answer = self.answer.as_mut().unwrap_or_else(|| panic!("asked for a response without a request"));
+        let answered = std::task::ready!(Pin::new(answer).poll(cx));
+        self.answer = None;
+        Poll::Ready(answered.unwrap_or_else(|_| {
+            self.slot.finish(&self.shared);
+            Err(Failed::lost(self.shared.error(Delivery::Unknown, Phase::Wait, "the test dropped this exchange")))
+        }))
+    }
+}
+
+impl<B> Drop for Connection<B> {
+    fn drop(&mut self) {
+        if self.slot.cancel(&self.shared) {
+            self.shared.cut();
+        }
+        let last = self.shared.change(|state| {
+            state.handles -= 1;
+            state.handles == 0
+        });
+        if last {
+            self.shared.end(News::Closed(CloseReason::Shutdown));
+            self.shared.dropped.notify_waiters();
+        }
+    }
+}
+
+impl<B> fmt::Debug for Connection<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("id", &self.shared.info.id).finish_non_exhaustive()
+    }
+}

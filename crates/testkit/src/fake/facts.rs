@@ -1,0 +1,86 @@
+use skybridge_core::{ConnInfo, Covers, Endpoint, Origin, Protocol, Room, Route, TlsInfo, Trust};
+use std::{fmt, sync::Arc};
+
+type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
+
+/// What a fake connection is: its protocol, its room, and any fact of its [`ConnInfo`].
+pub struct Facts {
+    pub(super) protocol: Protocol,
+    pub(super) room: Room,
+    endpoint: Option<Endpoint>,
+    amend: Vec<Amend>,
+}
+
+/// A certificate that names these hosts.
+struct Named {
+    hosts: Vec<String>,
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// An exclusive connection.
+    pub fn h1() -> Self {
+        Self::new(Protocol::Http1, Room::Streams(1))
+    }
+
+    /// A shared connection with room for so many streams.
+    pub fn h2(streams: u32) -> Self {
+        Self::new(Protocol::Http2, Room::Streams(streams))
+    }
+
+    /// A shared connection whose SETTINGS are not here yet.
+    pub fn h2_unsettled() -> Self {
+        Self::new(Protocol::Http2, Room::Unknown)
+    }
+
+    /// The endpoint that answered (default: the first of the route).
+    pub fn at(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Sealed by TLS, verified, with a certificate for these hosts.
+    pub fn covers<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
+        let hosts = hosts.into_iter().map(str::to_owned).collect();
+        let mut tls = TlsInfo::new(Arc::new(Named { hosts }));
+        tls.trust = Trust::Verified;
+        tls.alpn = Some(self.protocol);
+        self.amend(|info| info.tls = Some(tls))
+    }
+
+    /// Any other fact, set after those above.
+    pub fn amend(mut self, amend: impl FnOnce(&mut ConnInfo) + Send + 'static) -> Self {
+        self.amend.push(Box::new(amend));
+        self
+    }
+
+    fn new(protocol: Protocol, room: Room) -> Self {
+        Self { protocol, room, endpoint: None, amend: Vec::new() }
+    }
+
+    pub(super) fn freeze(self, route: &Route) -> Arc<ConnInfo> {
+        let first = || route.endpoints.snapshot().into_iter().next();
+        let unspecified = || Endpoint::from(([0, 0, 0, 0], 0));
+        let endpoint = self.endpoint.or_else(first).unwrap_or_else(unspecified);
+        let mut info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
+        for amend in self.amend {
+            amend(&mut info);
+        }
+        info.freeze(self.protocol)
+    }
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts").field("protocol", &self.protocol).field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+// === impl Named ===
+
+impl Covers for Named {
+    fn covers(&self, origin: &Origin) -> bool {
+        self.hosts.iter().any(|host| host == origin.host())
+    }
+}

@@ -1,0 +1,109 @@
+use super::{Exchange, slot::Shared};
+use skybridge_core::{CloseReason, ConnInfo, News, Room};
+use std::{fmt, sync::Arc};
+
+/// The test's end of a fake connection. Clones are the same one.
+pub struct Peer<B> {
+    pub(super) shared: Arc<Shared<B>>,
+}
+
+// === impl Peer ===
+
+impl<B> Peer<B> {
+    /// The next request on this connection.
+    pub async fn exchange(&self) -> Exchange<B> {
+        self.shared.exchanges.next().await
+    }
+
+    /// A request that has come already.
+    pub fn try_exchange(&self) -> Option<Exchange<B>> {
+        self.shared.exchanges.try_next()
+    }
+
+    /// From now on every request is answered at once, with 200 and no body.
+    pub fn answer_all(&self) {
+        self.shared.state().answers_all = true;
+    }
+
+    /// SETTINGS came: so many streams at once.
+    pub fn set_room(&self, streams: u32) {
+        self.shared.change(|state| state.room = Room::Streams(streams));
+        self.shared.desk.tell(News::Room(streams));
+    }
+
+    /// No new exchanges: GOAWAY, or `connection: close`.
+    pub fn drain(&self, reason: CloseReason) {
+        self.shared.end(News::Draining(reason));
+    }
+
+    /// The connection is gone. Exchanges that run are the test's to fail.
+    pub fn close(&self, reason: CloseReason) {
+        self.shared.end(News::Closed(reason));
+    }
+
+    /// Tells the pool anything, without changing what the connection does.
+    pub fn news(&self, news: News) {
+        self.shared.desk.tell(news);
+    }
+
+    /// Handles are not ready until [`release`](Self::release): a request half that isn't over.
+    pub fn hold(&self) {
+        self.shared.state().held = true;
+    }
+
+    /// Undoes [`hold`](Self::hold).
+    pub fn release(&self) {
+        self.shared.change(|state| state.held = false);
+    }
+
+    /// Exchanges that run now.
+    pub fn in_flight(&self) -> usize {
+        self.shared.state().in_flight
+    }
+
+    /// The most exchanges that ever ran at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.shared.state().most_in_flight
+    }
+
+    /// Exchanges ever started.
+    pub fn started(&self) -> usize {
+        self.shared.state().started
+    }
+
+    /// Handles that are held.
+    pub fn handles(&self) -> usize {
+        self.shared.state().handles
+    }
+
+    /// No handle is left: the pool has closed it.
+    pub fn is_dropped(&self) -> bool {
+        self.handles() == 0
+    }
+
+    /// Waits until no handle is left.
+    pub async fn dropped(&self) {
+        let mut dropped = std::pin::pin!(self.shared.dropped.notified());
+        dropped.as_mut().enable();
+        if !self.is_dropped() {
+            dropped.await;
+        }
+    }
+
+    /// Its facts.
+    pub fn info(&self) -> &Arc<ConnInfo> {
+        &self.shared.info
+    }
+}
+
+impl<B> Clone for Peer<B> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<B> fmt::Debug for Peer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("id", &self.shared.info.id).field("handles", &self.handles()).finish()
+    }
+}

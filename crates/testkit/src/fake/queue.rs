@@ -1,0 +1,44 @@
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// What has happened and the test has not looked at yet.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    items: Mutex<VecDeque<T>>,
+    pushed: Notify,
+}
+
+// === impl Queue ===
+
+impl<T> Queue<T> {
+    pub(super) fn push(&self, item: T) {
+        self.items().push_back(item);
+        self.pushed.notify_one();
+    }
+
+    pub(super) fn try_next(&self) -> Option<T> {
+        self.items().pop_front()
+    }
+
+    pub(super) async fn next(&self) -> T {
+        loop {
+            if let Some(item) = self.try_next() {
+                return item;
+            }
+            self.pushed.notified().await;
+        }
+    }
+
+    fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { items: Mutex::default(), pushed: Notify::new() }
+    }
+}

@@ -1,0 +1,154 @@
+//! The state of one fake connection, and of each handle to it.
+
+use super::{Exchange, queue::Queue};
+use skybridge_core::{CloseReason, ConnInfo, Delivery, Error, News, NewsDesk, Phase, Room};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::Waker,
+};
+use tokio::sync::Notify;
+
+pub(super) struct Shared<B> {
+    pub(super) info: Arc<ConnInfo>,
+    pub(super) exclusive: bool,
+    pub(super) desk: NewsDesk,
+    pub(super) exchanges: Queue<Exchange<B>>,
+    pub(super) dropped: Notify,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) room: Room,
+    /// Draining or closed.
+    pub(super) over: Option<News>,
+    /// `poll_ready` waits until the test lets it.
+    pub(super) held: bool,
+    pub(super) answers_all: bool,
+    pub(super) handles: usize,
+    pub(super) in_flight: usize,
+    pub(super) most_in_flight: usize,
+    pub(super) started: usize,
+    wakers: Vec<Waker>,
+}
+
+/// The exchange of one handle; whoever ends it first, ends it.
+#[derive(Debug, Default)]
+pub(super) struct Slot(AtomicU8);
+
+const IDLE: u8 = 0;
+const BUSY: u8 = 1;
+const CANCELLED: u8 = 2;
+
+// === impl Shared ===
+
+impl<B> Shared<B> {
+    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, room: Room) -> Self {
+        let state = State {
+            room,
+            over: None,
+            held: false,
+            answers_all: false,
+            handles: 0,
+            in_flight: 0,
+            most_in_flight: 0,
+            started: 0,
+            wakers: Vec::new(),
+        };
+        Self {
+            info,
+            exclusive,
+            desk: NewsDesk::new(),
+            exchanges: Queue::default(),
+            dropped: Notify::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and lets every handle look again.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let (result, wakers) = {
+            let mut state = self.state();
+            (change(&mut state), std::mem::take(&mut state.wakers))
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Takes no more exchanges, and says why.
+    pub(super) fn end(&self, news: News) {
+        self.change(|state| {
+            if !matches!(state.over, Some(News::Closed(_))) {
+                state.over = Some(news);
+                state.room = Room::None;
+            }
+        });
+        self.desk.tell(news);
+    }
+
+    /// An exchange ended before its response did.
+    pub(super) fn cut(&self) {
+        if self.exclusive {
+            self.end(News::Closed(CloseReason::Unread));
+        }
+    }
+
+    pub(super) fn error(&self, delivery: Delivery, phase: Phase, what: &str) -> Error {
+        Error::new(delivery, phase, what).on(&self.info)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    pub(super) fn wait(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|other| other.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == BUSY
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == CANCELLED
+    }
+
+    pub(super) fn begin<B>(&self, shared: &Shared<B>) {
+        self.0.store(BUSY, Ordering::SeqCst);
+        shared.change(|state| {
+            state.started += 1;
+            state.in_flight += 1;
+            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        });
+    }
+
+    /// The exchange is over; false when it was already.
+    pub(super) fn finish<B>(&self, shared: &Shared<B>) -> bool {
+        self.leave(shared, IDLE)
+    }
+
+    /// The exchange is given up; false when it was over already.
+    pub(super) fn cancel<B>(&self, shared: &Shared<B>) -> bool {
+        self.leave(shared, CANCELLED)
+    }
+
+    fn leave<B>(&self, shared: &Shared<B>, next: u8) -> bool {
+        let left = self.0.compare_exchange(BUSY, next, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if left {
+            shared.change(|state| state.in_flight -= 1);
+        }
+        left
+    }
+}
