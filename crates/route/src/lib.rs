@@ -1,1 +1,46 @@
 //! Decides which endpoints can reach an origin, in what order, and what to try next.
+//!
+//! Stands between the pool and whatever makes HTTP connections of routes. A [`Target`](skybridge_core::Target) becomes a
+//! [`Planned`]: addresses are known, no socket exists, and dropping it costs nothing. Connected, it tries one endpoint after another, also
+//! when a phase after TCP has failed, until one works or all have failed.
+//!
+//! ```
+//! use skybridge_core::{ConnectError, Ctx, Endpoint, Key, OriginRef, Plan, Route, Target, Terms};
+//! use skybridge_dns::Fixed;
+//! use skybridge_route::RouteLayer;
+//! use skybridge_runtime::TokioRuntime;
+//! use std::sync::Arc;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let planner = ServiceBuilder::new()
+//!     .layer(RouteLayer::new(Fixed::new([Endpoint::from(([127, 0, 0, 1], 0))])))
+//!     .service(service_fn(|route: Route| async move { Ok::<_, ConnectError>(format!("a connection to {route}")) }));
+//!
+//! let origin = OriginRef::of(&"http://a.test/".parse()?)?.to_owned()?;
+//! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
+//! let plan = planner.oneshot(Target::new(Key::new(origin, Terms::default()), ctx)).await?;
+//! assert_eq!(plan.route().endpoints.snapshot(), [Endpoint::from(([127, 0, 0, 1], 80))]);
+//! assert_eq!(plan.connect().await?, "a connection to a.test");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One small lock guards the memory of endpoints that failed (at most 1,024 of them); it is held for a look at a map, never while anything
+//! is awaited or called, and a pool hit never sees it.
+
+mod connecting;
+mod error;
+mod layer;
+mod memory;
+mod planned;
+mod planning;
+mod recall;
+mod resolve;
+mod routes;
+mod tried;
+
+pub use self::{
+    connecting::Connecting, error::NoAddresses, layer::RouteLayer, planned::Planned, planning::Planning, routes::Routes,
+};

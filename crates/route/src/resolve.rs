@@ -1,0 +1,101 @@
+use crate::{error::NoAddresses, layer::Settings, recall::Recall};
+use futures_core::Stream;
+use skybridge_core::{
+    Answer, BoxFuture, ConnectError, Ctx, Endpoints, EndpointsFeed, Phase, Query, Resolver, Route, Span, within,
+};
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+/// The first addresses, and what may bring more.
+pub(crate) struct Resolved {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) span: Span,
+    pub(crate) ech: Option<Arc<[u8]>>,
+    /// Feeds `endpoints` with later answers while it is polled.
+    pub(crate) rest: Option<BoxFuture<()>>,
+}
+
+/// Asks the resolver, until there are addresses.
+pub(crate) async fn resolve<R: Resolver>(
+    resolver: R,
+    settings: Settings,
+    route: &Route,
+    recall: &Arc<Recall>,
+) -> Result<Resolved, ConnectError> {
+    let ctx = route.ctx();
+    let limit = ctx.limits().resolve.unwrap_or(settings.timeout);
+    let guard = route.phase(Phase::Resolve);
+    let first = within(ctx, Phase::Resolve, limit, first(resolver, query(route, settings))).await;
+    let (answer, answers) = match first {
+        Ok(Ok(first)) => first,
+        Ok(Err(error)) => return Err(guard.fail(error)),
+        Err(timed_out) => return Err(guard.fail(timed_out)),
+    };
+    let span = guard.done();
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend(recall.postpone(answer.endpoints));
+    let rest = answers.map(|answers| {
+        let left = limit.saturating_sub(span.elapsed());
+        let rest: BoxFuture<()> = Box::pin(pour(answers, feed, Arc::clone(recall), ctx.clone(), left));
+        rest
+    });
+    Ok(Resolved { endpoints, span, ech: answer.ech, rest })
+}
+
+fn query(route: &Route, settings: Settings) -> Query {
+    let (host, port) = match route.hops.first() {
+        Some(hop) => (Arc::clone(&hop.host), hop.port),
+        None => (route.target.origin().name().into(), route.target.origin().port()),
+    };
+    let mut query = Query::new(host, port, route.ctx().clone());
+    query.families = settings.families;
+    query
+}
+
+/// An answer with addresses, and the stream of the others unless it was the last.
+async fn first<R: Resolver>(
+    mut resolver: R,
+    query: Query,
+) -> Result<(Answer, Option<Pin<Box<R::Answers>>>), ConnectError> {
+    let host = Arc::clone(&query.host);
+    poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
+    let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
+    let mut ech = None;
+    while let Some(answer) = next(&mut answers).await {
+        let mut answer = answer.map_err(Into::into)?;
+        ech = answer.ech.take().or(ech);
+        if !answer.endpoints.is_empty() {
+            answer.ech = ech;
+            let answers = (!answer.last).then_some(answers);
+            return Ok((answer, answers));
+        }
+        if answer.last {
+            break;
+        }
+    }
+    Err(ConnectError::new(Phase::Resolve, NoAddresses { host }))
+}
+
+async fn next<A: Stream>(answers: &mut Pin<Box<A>>) -> Option<A::Item> {
+    poll_fn(|cx| answers.as_mut().poll_next(cx)).await
+}
+
+/// Puts later answers into the list, until the last one or the end of the time.
+async fn pour<A, E>(mut answers: Pin<Box<A>>, mut feed: EndpointsFeed, recall: Arc<Recall>, ctx: Ctx, left: Duration)
+where
+    A: Stream<Item = Result<Answer, E>>,
+    E: Into<ConnectError>,
+{
+    let poured = within(&ctx, Phase::Resolve, left, async {
+        while let Some(answer) = next(&mut answers).await {
+            let answer = answer.map_err(Into::into)?;
+            feed.extend(recall.postpone(answer.endpoints));
+            if answer.last {
+                break;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = poured.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
+        feed.fail(error);
+    }
+}

@@ -1,0 +1,42 @@
+use crate::{
+    layer::Settings,
+    memory::Memory,
+    planned::Planned,
+    planning::{Planning, plan},
+};
+use skybridge_core::{ConnectError, Resolver, Route, Target};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// See [`RouteLayer`](crate::RouteLayer).
+#[derive(Clone, Debug)]
+pub struct Routes<S, R> {
+    pub(crate) inner: S,
+    pub(crate) resolver: R,
+    pub(crate) settings: Settings,
+    pub(crate) memory: Arc<Memory>,
+}
+
+impl<S, R, C> Service<Target> for Routes<S, R>
+where
+    S: Service<Route, Response = C, Error: Into<ConnectError> + Send, Future: Send + 'static> + Clone + Send + 'static,
+    R: Resolver,
+    C: Send + 'static,
+{
+    type Response = Planned<S>;
+    type Error = ConnectError;
+    type Future = Planning<S>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // The resolver's readiness is asked for on a clone, by those who need it: not every target does.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, target: Target) -> Self::Future {
+        let Self { inner, resolver, settings, memory } = self.clone();
+        Planning(Box::pin(plan(inner, resolver, settings, memory, target)))
+    }
+}

@@ -1,0 +1,45 @@
+use crate::recall::Recall;
+use skybridge_core::{AttemptReport, Ctx, Endpoint, Outcome};
+use std::sync::Arc;
+
+/// The attempts of one plan. However its connecting ends, failures are remembered then; giving up on an attempt is none.
+pub(crate) struct Tried {
+    ctx: Ctx,
+    recall: Arc<Recall>,
+    /// How many attempts the trail had before.
+    before: usize,
+}
+
+impl Tried {
+    pub(crate) fn new(ctx: Ctx, recall: Arc<Recall>) -> Self {
+        let before = ctx.trail().reports().len();
+        Self { ctx, recall, before }
+    }
+
+    fn own(&self) -> impl Iterator<Item = AttemptReport> {
+        self.ctx.trail().reports().into_iter().skip(self.before)
+    }
+
+    /// What need not be tried again, once connecting has failed: it failed, or it was connected and failed where no guard saw it. Those that
+    /// were given up, because another was faster, may still work.
+    pub(crate) fn used_up(&self) -> Vec<Endpoint> {
+        let spent = |report: &AttemptReport| matches!(report.outcome, Outcome::Failed(_) | Outcome::Connected);
+        self.own().filter(spent).map(|report| report.endpoint).collect()
+    }
+
+    /// Connecting went well: what is still connected works.
+    pub(crate) fn worked(&self) {
+        let connected = self.own().filter(|report| matches!(report.outcome, Outcome::Connected));
+        connected.for_each(|report| self.recall.worked(&report.endpoint));
+    }
+}
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        for report in self.own() {
+            if matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal()) {
+                self.recall.failed(&report.endpoint, report.phase);
+            }
+        }
+    }
+}
