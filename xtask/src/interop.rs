@@ -34,3 +34,14 @@ pub(crate) fn run() -> Outcome {
 fn installed(program: &str, package: &str) -> Outcome<PathBuf> {
     find(program).ok_or_else(|| Failure::new(format!("{program} is missing: Debian's package is `{package}`")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::installed;
+
+    #[test]
+    fn a_missing_server_is_a_failure_that_names_its_package() {
+        let failure = installed("no-such-server", "no-such-package").unwrap_err();
+        assert_eq!(failure.to_string(), "no-such-server is missing: Debian's package is `no-such-package`");
+    }
+}
