@@ -16,5 +16,6 @@ fn deny() -> Outcome {
     if find("cargo-deny").is_none() {
         return Err(Failure::new("cargo-deny is missing: `cargo install cargo-deny --locked`"));
     }
+    execute(&mut cargo(["fetch", "--locked"]))?; // other platforms' crates too, which no build here has downloaded
     execute(&mut cargo(["deny", "--offline", "check", "licenses", "bans", "sources"]))
 }
