@@ -11,3 +11,5 @@ pub mod h2;
 pub mod net;
 pub mod nouns;
 pub mod observe;
+pub mod origin;
+pub mod walk;

@@ -1,4 +1,5 @@
 //! The counting executor counts, and no panic is lost.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use skybridge_core::{AttemptId, CloseReason, ConnectError, ConnectionId, EventKind, Phase, PhaseGuard};
 use skybridge_testkit::{executor::Executor, observe::Recorder};

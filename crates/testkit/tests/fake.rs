@@ -1,4 +1,5 @@
 //! Fake connections keep the contract that real ones keep, and do what the test says.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use bytes::Bytes;
 use http::Request;

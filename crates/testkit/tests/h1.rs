@@ -1,4 +1,5 @@
 //! The scripted h1 peer reads what clients write, and misbehaves as told.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use skybridge_testkit::{
     gate::Gate,

@@ -1,4 +1,5 @@
 //! The raw-frame h2 peer, against the `h2` crate's client.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};

@@ -1,4 +1,5 @@
 //! The in-memory network behaves as the one it stands for.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use skybridge_testkit::net::{Conn, Network};
 use std::{

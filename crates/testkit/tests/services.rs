@@ -1,4 +1,5 @@
 //! The network as the bottom of a stack: dialer, connector, resolver.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use futures_core::Stream;
 use skybridge_core::{Answer, ConnectError, Dialer, Endpoint, Families, Phase, Query, Resolver};

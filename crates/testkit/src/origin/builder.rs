@@ -1,0 +1,117 @@
+use super::{
+    Origin,
+    connection::{Order, Served},
+    seen::Record,
+};
+use crate::{net, tasks::Owner};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use skybridge_core::{BoxError, BoxFuture};
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+use tokio::{net::TcpListener, sync::watch};
+
+/// The body of an origin's response.
+pub type ResponseBody = UnsyncBoxBody<Bytes, BoxError>;
+
+pub(super) type Handle = Arc<dyn Fn(Request<Incoming>) -> BoxFuture<Response<ResponseBody>> + Send + Sync>;
+
+/// An origin to be started.
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) http2: bool,
+    pub(super) handle: Handle,
+    pub(super) requests: usize,
+    pub(super) streams: Option<u32>,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    pub(super) fn new(http2: bool) -> Self {
+        Self { http2, handle: Arc::new(|request| Box::pin(hello(request))), requests: usize::MAX, streams: None }
+    }
+
+    /// How requests are answered (default: the body is read, the answer is 200 with `hello`).
+    pub fn handle<F, Fut, B>(mut self, handle: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.handle = Arc::new(move |request| {
+            let response = handle(request);
+            Box::pin(async move { response.await.map(|body| body.map_err(Into::into).boxed_unsync()) })
+        });
+        self
+    }
+
+    /// Drains a connection after so many requests (default: never), as nginx's `keepalive_requests`.
+    pub fn requests_per_connection(mut self, requests: usize) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    /// SETTINGS_MAX_CONCURRENT_STREAMS, of h2c.
+    pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
+        self.streams = Some(streams);
+        self
+    }
+
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn start(self) -> Origin {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap_or_else(|error| panic!("bind: {error}"));
+        let addr = listener.local_addr().unwrap_or_else(|error| panic!("local address: {error}"));
+        self.serve(addr, async move |served| {
+            loop {
+                // A connection that broke before it was accepted is none.
+                if let Ok((io, _)) = listener.accept().await {
+                    served.spawn(io);
+                }
+            }
+        })
+    }
+
+    /// Serves a listener of the in-memory network.
+    pub fn serve_on(self, listener: net::Listener) -> Origin {
+        self.serve(listener.local_addr(), async move |served| {
+            loop {
+                served.spawn(listener.accept().await.0);
+            }
+        })
+    }
+
+    fn serve<F, Fut>(self, addr: SocketAddr, accept: F) -> Origin
+    where
+        F: FnOnce(Served) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (tasks, record) = (Owner::default(), Arc::new(Record::default()));
+        let orders = watch::Sender::new(Order::Serve);
+        let served = Served {
+            builder: Arc::new(self),
+            tasks: tasks.0.clone(),
+            record: Arc::clone(&record),
+            orders: orders.clone(),
+        };
+        tasks.0.spawn(accept(served));
+        Origin { addr, record, orders, _tasks: tasks }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("http2", &self.http2).finish_non_exhaustive()
+    }
+}
+
+async fn hello(request: Request<Incoming>) -> Response<ResponseBody> {
+    // A request that breaks off is answered too; nobody reads it.
+    let _ = request.into_body().collect().await;
+    Response::new(Full::from("hello").map_err(Into::into).boxed_unsync())
+}

@@ -1,0 +1,106 @@
+//! Origins on hyper's server, h1 and h2c, on loopback or over the in-memory network. They record every exchange.
+//!
+//! Exchanges are named by connection and place on it: `c0e1` is the second exchange on the first connection. A test that
+//! asserts these names asserts how connections were used.
+//!
+//! ```
+//! use skybridge_testkit::origin::Origin;
+//! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpStream};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let origin = Origin::h1()
+//!     .handle(|request| async move { http::Response::new(format!("you asked for {}", request.uri().path())) })
+//!     .start()
+//!     .await;
+//! let mut conn = TcpStream::connect(origin.addr()).await?;
+//! conn.write_all(b"GET /cat HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await?;
+//! let mut answer = String::new();
+//! conn.read_to_string(&mut answer).await?;
+//! assert!(answer.ends_with("you asked for /cat"));
+//! assert_eq!(origin.exchanges(), ["c0e0"]);
+//! assert_eq!(origin.seen()[0].line(), "GET /cat HTTP/1.1");
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod connection;
+mod seen;
+
+pub use self::{
+    builder::{Builder, ResponseBody},
+    seen::Seen,
+};
+use self::{connection::Order, seen::Record};
+use crate::tasks::Owner;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::watch;
+
+/// A server. Dropped, it stops listening, closes its connections and ends its tasks; a panic of its handler is raised then.
+#[derive(Debug)]
+pub struct Origin {
+    addr: SocketAddr,
+    record: Arc<Record>,
+    orders: watch::Sender<Order>,
+    _tasks: Owner,
+}
+
+// === impl Origin ===
+
+impl Origin {
+    /// Speaks HTTP/1.1.
+    pub fn h1() -> Builder {
+        Builder::new(false)
+    }
+
+    /// Speaks HTTP/2 in cleartext, by prior knowledge.
+    pub fn h2c() -> Builder {
+        Builder::new(true)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://`, its address, and a path that begins with `/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    /// Connections ever accepted.
+    pub fn connections(&self) -> usize {
+        self.record.connections()
+    }
+
+    /// Connections that are open now.
+    pub fn open(&self) -> usize {
+        self.record.open()
+    }
+
+    /// Returns when so many connections are open.
+    pub async fn until_open(&self, connections: usize) {
+        self.record.until_open(connections).await;
+    }
+
+    /// The names of the exchanges, in the order of their beginning.
+    pub fn exchanges(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::name).collect()
+    }
+
+    /// The heads of the requests, in the order of their coming.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.record.seen()
+    }
+
+    /// Tells every connection to end when its exchanges have: `connection: close`, GOAWAY.
+    pub fn drain(&self) {
+        self.orders.send_modify(|order| *order = Order::Drain);
+    }
+
+    /// Closes every connection now, whatever is on it.
+    pub fn hang_up(&self) {
+        self.orders.send_modify(|order| *order = Order::HangUp);
+    }
+}
