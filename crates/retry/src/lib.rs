@@ -1,1 +1,41 @@
 //! Sends again what may safely be sent again.
+//!
+//! The top of the stack: above the pool, which fails with [`Failed`](skybridge_core::Failed), below everything that wants a plain
+//! [`Error`](skybridge_core::Error). Whether the origin can have processed a request is not guessed here, it is in the type
+//! ([`Delivery`](skybridge_core::Delivery)); and the request isn't copied here, it comes back in the error, when the connection could keep it.
+//!
+//! | failed | comes back | again |
+//! |---|---|---|
+//! | `Unsent`, on a connection found dead | always | at once, once per such connection, 16 times in all, outside the budget |
+//! | `Refused` | when the connection keeps replays | 3 times, the first at once, the others after 50, 100 ms, jittered |
+//! | `Unknown` | when the connection keeps replays | idempotent methods (RFC 9110, section 9.2.2): twice, the second after 50 ms, jittered |
+//! | connecting, queueing, a time limit, a bad request | | never: routes are exhausted below, once |
+//!
+//! [`RetryLayer::unsent`] knows the first row only, [`RetryLayer::safe`] all of them. Requests are not marked on the way down: what a connection
+//! keeps for a second try is its own configuration, given where the stack is built (`H1::replayable`, `H2::replayable`), and whatever comes
+//! back is used. Nothing is sent again once a response's head has come.
+//!
+//! ```
+//! use skybridge_core::{Failed, RequestError};
+//! use skybridge_retry::RetryLayer;
+//! use tower::{Service, ServiceBuilder, ServiceExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let mut client = ServiceBuilder::new().layer(RetryLayer::safe()).service_fn(|request: http::Request<()>| async move {
+//!     Err::<http::Response<()>, _>(Failed::with(RequestError::Method("BREW".into()), request))
+//! });
+//! let error = client.ready().await.unwrap().call(http::Request::new(())).await.unwrap_err();
+//! assert!(error.is_request() && error.earlier().is_empty());
+//! # }
+//! ```
+
+mod budget;
+mod future;
+mod head;
+mod layer;
+mod past;
+mod policy;
+mod service;
+
+pub use self::{budget::Budget, future::Retrying, head::Head, layer::RetryLayer, service::Retry};

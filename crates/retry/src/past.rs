@@ -1,0 +1,80 @@
+use crate::{Head, policy::Count, policy::Policy};
+use http::Request;
+use skybridge_core::{CallId, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+/// What a request has been through. Made when it first fails, so that those that don't fail carry one empty pointer.
+pub(crate) struct Past<B> {
+    earlier: Vec<Error>,
+    count: Count,
+    request: Option<Box<Request<B>>>,
+    pause: Option<Pin<Box<dyn Sleep>>>,
+    observer: Option<Arc<dyn Observe>>,
+    call: Option<CallId>,
+}
+
+impl<B> Past<B> {
+    pub(crate) fn new() -> Self {
+        Self { earlier: Vec::new(), count: Count::default(), request: None, pause: None, observer: None, call: None }
+    }
+
+    /// Remembers who is to be told, before the request is given away.
+    #[cold]
+    pub(crate) fn wished(request: &Request<B>) -> Option<Box<Self>> {
+        let wish = request.extensions().get::<Wish>()?;
+        let (observer, call) = (wish.observed_by().cloned(), wish.call_id());
+        (observer.is_some() || call.is_some()).then(|| Box::new(Self { observer, call, ..Self::new() }))
+    }
+
+    /// Judges a failure: keeps the request for another try, or returns the last error.
+    pub(crate) fn fail(&mut self, policy: &Policy, failed: Failed<Request<B>>) -> Result<(), Error> {
+        let Failed { error, request } = failed;
+        // The connection's clock: who failed on none isn't sent again by its age or pause anyway.
+        let runtime = error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));
+        let now = runtime.as_ref().map(|runtime| runtime.now());
+        let head = request.as_deref().map(Head::of);
+        let verdict = policy.judge(&mut self.count, &self.earlier, &error, head, now);
+        self.tell(policy, now, verdict.is_some(), &error);
+        let Some(pause) = verdict else { return Err(self.end(error)) };
+        self.earlier.push(error);
+        self.request = request;
+        self.pause = timer(pause, runtime, now);
+        Ok(())
+    }
+
+    /// The last error, with all that came before it.
+    pub(crate) fn end(&mut self, error: Error) -> Error {
+        let earlier = std::mem::take(&mut self.earlier);
+        if earlier.is_empty() { error } else { error.after(earlier) }
+    }
+
+    pub(crate) fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause {
+            std::task::ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// The request that came back. Once per failure.
+    pub(crate) fn request(&mut self) -> Option<Request<B>> {
+        self.request.take().map(|request| *request)
+    }
+
+    fn tell(&self, policy: &Policy, now: Option<Instant>, again: bool, error: &Error) {
+        let (Some(observer), Some(at)) = (self.observer.as_ref().or(policy.observer.as_ref()), now) else { return };
+        let kind = EventKind::RetryDecided { again, delivery: error.delivery(), error };
+        let connection = error.connection().and_then(|info| info.id);
+        observer.on(&Event::new(at, self.call, None, connection, kind));
+    }
+}
+
+fn timer(pause: Duration, runtime: Option<Arc<dyn Runtime>>, now: Option<Instant>) -> Option<Pin<Box<dyn Sleep>>> {
+    let deadline = now?.checked_add(pause)?;
+    if pause.is_zero() { None } else { runtime.map(|runtime| runtime.sleep_until(deadline)) }
+}

@@ -1,0 +1,107 @@
+use crate::{Budget, Head};
+use skybridge_core::{Cause, Delivery, Error, Observe};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How often a request may find its connection dead. Each is another connection, so only a pool full of dead ones gets near.
+const DEAD: u8 = 16;
+/// How often a request may be refused and sent again.
+const REFUSED: u8 = 3;
+/// How often it may be sent again when it may have been processed.
+const UNKNOWN: u8 = 2;
+/// The pause before the second counted try; doubled for each one after it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(crate) type UnknownIf = Arc<dyn Fn(&Head<'_>) -> bool + Send + Sync>;
+
+/// What a layer was told.
+#[derive(Clone)]
+pub(crate) struct Policy {
+    /// More than what was never sent.
+    pub(crate) replays: bool,
+    pub(crate) age: Duration,
+    pub(crate) unknown_if: Option<UnknownIf>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+}
+
+/// How often one request has been sent again, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Count {
+    dead: u8,
+    refused: u8,
+    unknown: u8,
+    /// When it first failed.
+    first: Option<Instant>,
+}
+
+impl Policy {
+    /// Whether what failed with `error` and came back as `head` is sent again, and after which pause.
+    pub(crate) fn judge(
+        &self,
+        count: &mut Count,
+        earlier: &[Error],
+        error: &Error,
+        head: Option<Head<'_>>,
+        now: Option<Instant>,
+    ) -> Option<Duration> {
+        let head = head?;
+        if !matches!(error.cause(), Cause::Exchange(_)) || count.is_too_old(self.age, now) {
+            return None;
+        }
+        match error.delivery() {
+            Delivery::Unsent => {
+                let dead = error.connection()?;
+                let before = |error: &Error| {
+                    error.delivery() == Delivery::Unsent
+                        && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
+                };
+                (!earlier.iter().any(before) && take(&mut count.dead, DEAD)).then_some(Duration::ZERO)
+            }
+            _ if !self.replays => None,
+            Delivery::Refused => self.counted(count, now, |count| take(&mut count.refused, REFUSED)),
+            Delivery::Unknown if self.may_be_repeated(&head) => {
+                self.counted(count, now, |count| take(&mut count.unknown, UNKNOWN))
+            }
+            _ => None,
+        }
+    }
+
+    fn may_be_repeated(&self, head: &Head<'_>) -> bool {
+        head.method.is_idempotent() || self.unknown_if.as_ref().is_some_and(|may| may(head))
+    }
+
+    fn counted(
+        &self,
+        count: &mut Count,
+        now: Option<Instant>,
+        take: impl FnOnce(&mut Count) -> bool,
+    ) -> Option<Duration> {
+        let pause = pause(count.refused + count.unknown);
+        let late = now.is_some_and(|now| count.is_too_old(self.age, now.checked_add(pause)));
+        (!late && take(count) && self.budget.withdraw(now)).then_some(pause)
+    }
+}
+
+impl Count {
+    fn is_too_old(&mut self, age: Duration, now: Option<Instant>) -> bool {
+        let Some(now) = now else { return false };
+        now.saturating_duration_since(*self.first.get_or_insert(now)) > age
+    }
+}
+
+fn take(counter: &mut u8, most: u8) -> bool {
+    let left = *counter < most;
+    *counter += u8::from(left);
+    left
+}
+
+/// None before the first; then between half and all of an interval that doubles.
+fn pause(tries: u8) -> Duration {
+    match tries.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => PAUSE * (1 << doublings) * fastrand::u32(50..=100) / 100,
+    }
+}

@@ -1,0 +1,67 @@
+use crate::{Retrying, policy::Policy};
+use http::Request;
+use skybridge_core::{Error, Failed};
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// Sends again what may safely be sent again. Made by [`RetryLayer`](crate::RetryLayer).
+#[derive(Clone)]
+pub struct Retry<S> {
+    inner: S,
+    policy: Arc<Policy>,
+}
+
+impl<S> Retry<S> {
+    pub(crate) fn new(inner: S, policy: Policy) -> Self {
+        Self { inner, policy: Arc::new(policy) }
+    }
+
+    /// The service below.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service below.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service below.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B> Service<Request<B>> for Retry<S>
+where
+    S: Service<Request<B>, Error = Failed<Request<B>>> + Clone,
+{
+    type Response = S::Response;
+    type Error = Error;
+    type Future = Retrying<S, B>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx).map_err(Error::from)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.policy.replays {
+            self.policy.budget.deposit();
+        }
+        // The one that is ready goes with the request; a clone need not be ready.
+        let clone = self.inner.clone();
+        Retrying::new(mem::replace(&mut self.inner, clone), Arc::clone(&self.policy), request)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Retry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.policy).finish()
+    }
+}

@@ -1,0 +1,330 @@
+//! What is sent again, how often, and what the caller is told when it doesn't help.
+
+use http::{Method, Request, Response};
+use skybridge_core::{
+    BoxError, Cause, ConnInfo, ConnectError, Ctx, Delivery, Endpoint, Endpoints, Error, Event, EventKind, Failed, Key,
+    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Route, Target, Terms, TimedOut, Wish,
+};
+use skybridge_retry::{Budget, RetryLayer};
+use skybridge_runtime::TokioRuntime;
+use std::{
+    collections::VecDeque,
+    future::{Ready, ready},
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt};
+
+/// Fails as scripted, then answers. Counts its calls; panics when it is called unready, and no clone of it is born ready.
+struct Script {
+    shared: Arc<Shared>,
+    ready: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    failures: Mutex<VecDeque<Failure>>,
+    calls: Mutex<Vec<Instant>>,
+}
+
+type Failure = Box<dyn FnOnce(Request<()>) -> Failed<Request<()>> + Send>;
+
+impl Script {
+    fn new(failures: impl IntoIterator<Item = Failure>) -> Self {
+        let shared = Shared { failures: Mutex::new(failures.into_iter().collect()), ..Shared::default() };
+        Self { shared: Arc::new(shared), ready: false }
+    }
+}
+
+impl Clone for Script {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), ready: false }
+    }
+}
+
+impl Service<Request<()>> for Script {
+    type Response = Response<()>;
+    type Error = Failed<Request<()>>;
+    type Future = Ready<Result<Response<()>, Failed<Request<()>>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called without having been ready");
+        self.shared.calls.lock().unwrap().push(Instant::now());
+        ready(match self.shared.failures.lock().unwrap().pop_front() {
+            Some(failure) => Err(failure(request)),
+            None => Ok(Response::new(())),
+        })
+    }
+}
+
+fn connection() -> Arc<ConnInfo> {
+    let uri = "http://a.test/".parse().unwrap();
+    let key = Key::<Origin>::new(OriginRef::of(&uri).unwrap().to_owned().unwrap(), Terms::default());
+    let endpoint = Endpoint::from(([127, 0, 0, 1], 80));
+    let target = Target::new(key, Ctx::new(Arc::new(TokioRuntime::current())));
+    let attempt = Route::direct(target, Endpoints::fixed([endpoint.clone()])).attempt(endpoint.clone());
+    ConnInfo::new(&attempt, None, endpoint).freeze(Protocol::Http1)
+}
+
+fn error(delivery: Delivery) -> Error {
+    Error::new(delivery, Phase::Send, "broken")
+}
+
+fn gone(error: Error) -> Failure {
+    Box::new(|_| Failed::lost(error))
+}
+
+fn back(error: Error) -> Failure {
+    Box::new(|request| Failed::with(error, request))
+}
+
+/// Came back, each from another connection.
+fn dead(delivery: Delivery) -> Failure {
+    back(error(delivery).on(&connection()))
+}
+
+fn post() -> Request<()> {
+    Request::post("http://a.test/").body(()).unwrap()
+}
+
+fn get() -> Request<()> {
+    Request::get("http://a.test/").body(()).unwrap()
+}
+
+async fn send(layer: &RetryLayer, script: &Script, request: Request<()>) -> Result<Response<()>, Error> {
+    layer.layer(script.clone()).oneshot(request).await
+}
+
+async fn tries(layer: &RetryLayer, failures: impl IntoIterator<Item = Failure>, request: Request<()>) -> usize {
+    let script = Script::new(failures);
+    let _ = send(layer, &script, request).await;
+    let calls = script.shared.calls.lock().unwrap();
+    calls.len()
+}
+
+fn many(failure: impl Fn() -> Failure) -> Vec<Failure> {
+    (0..100).map(|_| failure()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_by_delivery_method_and_what_came_back() {
+    use Delivery::{Refused, Unknown, Unsent};
+    let (unsent, safe) = (RetryLayer::unsent(), RetryLayer::safe());
+    // (delivery, method, came back, tries with unsent, with safe), when it never gets better.
+    let rows = [
+        (Unsent, Method::POST, true, 17, 17),
+        (Unsent, Method::POST, false, 1, 1),
+        (Refused, Method::POST, true, 1, 4),
+        (Refused, Method::GET, true, 1, 4),
+        (Refused, Method::GET, false, 1, 1),
+        (Unknown, Method::POST, true, 1, 1),
+        (Unknown, Method::PATCH, true, 1, 1),
+        (Unknown, Method::GET, true, 1, 3),
+        (Unknown, Method::HEAD, true, 1, 3),
+        (Unknown, Method::OPTIONS, true, 1, 3),
+        (Unknown, Method::TRACE, true, 1, 3),
+        (Unknown, Method::PUT, true, 1, 3),
+        (Unknown, Method::DELETE, true, 1, 3),
+        (Unknown, Method::GET, false, 1, 1),
+    ];
+    for (delivery, method, came_back, by_unsent, by_safe) in rows {
+        for (layer, expected) in [(&unsent, by_unsent), (&safe, by_safe)] {
+            let failures = many(|| match came_back {
+                true => dead(delivery),
+                false => gone(error(delivery).on(&connection())),
+            });
+            let request = Request::builder().method(&method).uri("http://a.test/").body(()).unwrap();
+            assert_eq!(tries(layer, failures, request).await, expected, "{delivery:?} {method} {came_back}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connects_queues_limits_and_bad_requests_are_never_tried_again() {
+    let limit = TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
+    let causes: [fn() -> Cause; 5] = [
+        || Cause::Connect(ConnectError::new(Phase::Tcp, "refused")),
+        || Cause::Overloaded(Overloaded { what: "the queue", limit: 1 }),
+        || Cause::Request(skybridge_core::RequestError::Method("BREW".into())),
+        || Cause::Closed,
+        || Cause::Connect(TimedOut { phase: Phase::Tcp, limit: Duration::ZERO }.into()),
+    ];
+    for cause in causes {
+        for delivery in [Delivery::Unsent, Delivery::Refused, Delivery::Unknown] {
+            let failure = back(Error::of(delivery, Phase::Acquire, cause()).on(&connection()));
+            assert_eq!(tries(&RetryLayer::safe(), [failure], get()).await, 1, "{:?}", cause());
+        }
+    }
+    let failure = back(Error::of(Delivery::Unknown, Phase::Wait, Cause::TimedOut(limit)).on(&connection()));
+    assert_eq!(tries(&RetryLayer::safe(), [failure], get()).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsent_without_a_connection_is_final_and_one_connection_counts_once() {
+    assert_eq!(tries(&RetryLayer::safe(), [back(error(Delivery::Unsent))], get()).await, 1);
+    let same = connection();
+    let failures = many(|| back(error(Delivery::Unsent).on(&same)));
+    assert_eq!(tries(&RetryLayer::safe(), failures, get()).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_widens_what_may_have_been_processed() {
+    let keyed = RetryLayer::safe().unknown_if(|head| head.headers.contains_key("idempotency-key"));
+    let mut request = post();
+    assert_eq!(tries(&keyed, [dead(Delivery::Unknown)], post()).await, 1);
+    request.headers_mut().insert("idempotency-key", "7".parse().unwrap());
+    assert_eq!(tries(&keyed, [dead(Delivery::Unknown)], request).await, 2);
+    assert_eq!(tries(&RetryLayer::safe().any_method(), [dead(Delivery::Unknown)], post()).await, 2);
+    assert_eq!(tries(&RetryLayer::unsent().any_method(), [dead(Delivery::Unknown)], post()).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_retry_is_at_once_and_the_others_pause_longer_and_longer() {
+    let script = Script::new(many(|| dead(Delivery::Refused)));
+    let start = Instant::now();
+    send(&RetryLayer::safe(), &script, get()).await.unwrap_err();
+    let calls = script.shared.calls.lock().unwrap();
+    let pauses: Vec<_> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert_eq!(calls[0], start);
+    // A timer fires up to a millisecond late.
+    assert!(pauses[0] == 0 && (25..=51).contains(&pauses[1]) && (50..=101).contains(&pauses[2]), "{pauses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_pool_is_walked_without_a_pause_or_a_budget() {
+    let layer = RetryLayer::safe().budget(Budget::new(0, 0));
+    let script = Script::new((0..16).map(|_| dead(Delivery::Unsent)));
+    let start = Instant::now();
+    send(&layer, &script, post()).await.unwrap();
+    assert_eq!(start, Instant::now());
+}
+
+/// A service that takes its time to fail.
+fn slow(
+    took: Duration,
+    failures: Vec<Failure>,
+) -> (Script, impl Service<Request<()>, Response = Response<()>, Error = Failed<Request<()>>> + Clone) {
+    let script = Script::new(failures);
+    let inner = script.clone();
+    let service = tower::service_fn(move |request| {
+        let mut inner = inner.clone();
+        async move {
+            tokio::time::sleep(took).await;
+            inner.ready().await?.call(request).await
+        }
+    });
+    (script, service)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_first_failed_too_long_ago_is_not_sent_again() {
+    for (delivery, age, expected) in [
+        (Delivery::Unsent, Duration::from_secs(10), 4),
+        (Delivery::Refused, Duration::from_secs(10), 4),
+        (Delivery::Refused, Duration::from_secs(4), 3),
+        (Delivery::Refused, Duration::ZERO, 2),
+    ] {
+        let (script, service) = slow(Duration::from_millis(3_500), many(|| dead(delivery)));
+        RetryLayer::safe().max_age(age).layer(service).oneshot(get()).await.unwrap_err();
+        assert_eq!(script.shared.calls.lock().unwrap().len(), expected, "{delivery:?} {age:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_layer_share_one_budget() {
+    let layer = RetryLayer::safe().budget(Budget::new(0, 1));
+    let other = layer.clone();
+    for layer in [&layer, &other].into_iter().cycle().take(10) {
+        assert_eq!(tries(layer, [dead(Delivery::Unknown)], get()).await, 2);
+    }
+    assert_eq!(tries(&layer, [dead(Delivery::Unknown)], get()).await, 1);
+    assert_eq!(tries(&other, [dead(Delivery::Unknown)], get()).await, 1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(tries(&other, [dead(Delivery::Unknown)], get()).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_error_tells_of_all_tries_in_order() {
+    let numbered = |delivery, n: &'static str| back(Error::new(delivery, Phase::Send, n).on(&connection()));
+    let script = Script::new([
+        numbered(Delivery::Unsent, "first"),
+        numbered(Delivery::Refused, "second"),
+        gone(Error::new(Delivery::Unknown, Phase::Wait, "third")),
+    ]);
+    let error = send(&RetryLayer::safe(), &script, post()).await.unwrap_err();
+    let text = |error: &Error| std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(error.earlier().iter().map(text).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!((text(&error), error.delivery()), ("third".into(), Delivery::Unknown));
+}
+
+#[derive(Default)]
+struct Decisions(Mutex<Vec<(Option<u64>, bool, Delivery)>>);
+
+impl Observe for Decisions {
+    fn on(&self, event: &Event<'_>) {
+        if let EventKind::RetryDecided { again, delivery, .. } = event.kind {
+            self.0.lock().unwrap().push((event.call.map(|call| call.0), again, delivery));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_decision_is_told_to_the_requests_own_observer_or_the_layers() {
+    let (general, own) = (Arc::new(Decisions::default()), Arc::new(Decisions::default()));
+    let layer = RetryLayer::safe().observer(Some(general.clone()));
+    let failures = || [dead(Delivery::Unsent), dead(Delivery::Unknown)];
+    let told = |observer: &Decisions| std::mem::take(&mut *observer.0.lock().unwrap());
+
+    tries(&layer, failures(), post()).await;
+    assert_eq!(told(&general), [(None, true, Delivery::Unsent), (None, false, Delivery::Unknown)]);
+
+    let mut request = post();
+    request.extensions_mut().insert(Wish::new().observer(own.clone()).call(skybridge_core::CallId(7)));
+    tries(&layer, failures(), request).await;
+    assert_eq!(told(&own), [(Some(7), true, Delivery::Unsent), (Some(7), false, Delivery::Unknown)]);
+    assert_eq!(told(&general), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_to_become_ready_again_ends_with_the_earlier_errors() {
+    #[derive(Clone)]
+    struct Once(Option<Script>);
+    impl Service<Request<()>> for Once {
+        type Response = Response<()>;
+        type Error = Failed<Request<()>>;
+        type Future = Ready<Result<Response<()>, Self::Error>>;
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            match &mut self.0 {
+                Some(script) => script.poll_ready(cx),
+                None => Poll::Ready(Err(Failed::lost(Error::from(BoxError::from("worn out"))))),
+            }
+        }
+        fn call(&mut self, request: Request<()>) -> Self::Future {
+            self.0.take().unwrap().call(request)
+        }
+    }
+    let layer = RetryLayer::unsent();
+    let service = layer.layer(Once(Some(Script::new([dead(Delivery::Unsent)]))));
+    let error = service.oneshot(get()).await.unwrap_err();
+    assert_eq!(error.earlier().len(), 1);
+}
+
+#[test]
+fn a_request_that_succeeds_carries_little_more_than_what_is_below() {
+    type Below = Ready<Result<Response<()>, Failed<Request<()>>>>;
+    let words = size_of::<skybridge_retry::Retrying<Script, ()>>() - size_of::<Below>() - size_of::<Script>();
+    assert!(words <= 3 * size_of::<usize>(), "{words} bytes");
+}
+
+#[test]
+fn it_is_send() {
+    fn assert_send<T: Send>() {}
+    assert_send::<skybridge_retry::Retrying<Script, ()>>();
+}
