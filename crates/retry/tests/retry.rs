@@ -1,5 +1,7 @@
 //! What is sent again, how often, and what the caller is told when it doesn't help.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use http::{Method, Request, Response};
 use skybridge_core::{
     BoxError, Cause, ConnInfo, ConnectError, Ctx, Delivery, Endpoint, Endpoints, Error, Event, EventKind, Failed, Key,
