@@ -5,7 +5,7 @@
 //! when a phase after TCP has failed, until one works or all have failed.
 //!
 //! ```
-//! use skybridge_core::{ConnectError, Ctx, Endpoint, Key, OriginRef, Plan, Route, Target, Terms};
+//! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, Terms};
 //! use skybridge_dns::Fixed;
 //! use skybridge_route::RouteLayer;
 //! use skybridge_runtime::TokioRuntime;
@@ -18,9 +18,10 @@
 //!     .layer(RouteLayer::new(Fixed::new([Endpoint::from(([127, 0, 0, 1], 0))])))
 //!     .service(service_fn(|route: Route| async move { Ok::<_, ConnectError>(format!("a connection to {route}")) }));
 //!
-//! let origin = OriginRef::of(&"http://a.test/".parse()?)?.to_owned()?;
+//! let uri = "http://a.test/".parse()?;
+//! let key = KeyRef::new(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-//! let plan = planner.oneshot(Target::new(Key::new(origin, Terms::default()), ctx)).await?;
+//! let plan = planner.oneshot(Target::new(key, ctx)).await?;
 //! assert_eq!(plan.route().endpoints.snapshot(), [Endpoint::from(([127, 0, 0, 1], 80))]);
 //! assert_eq!(plan.connect().await?, "a connection to a.test");
 //! # Ok(())

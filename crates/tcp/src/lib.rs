@@ -5,7 +5,7 @@
 //! as RFC 8305 (happy eyeballs) says, and keeps the first that answers.
 //!
 //! ```
-//! use skybridge_core::{Ctx, Endpoints, Key, OriginRef, Phase, Route, Target, Terms};
+//! use skybridge_core::{Ctx, Endpoints, KeyRef, OriginRef, Phase, Route, Target, Terms};
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tcp::{RaceLayer, Tcp};
 //! use std::sync::Arc;
@@ -18,9 +18,10 @@
 //!
 //! let connector = ServiceBuilder::new().layer(RaceLayer::happy_eyeballs()).service(Tcp::new());
 //!
-//! let origin = OriginRef::of(&"http://a.test/".parse()?)?.to_owned()?;
+//! let uri = "http://a.test/".parse()?;
+//! let key = KeyRef::new(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-//! let target = Target::new(Key::new(origin, Terms::default()), ctx);
+//! let target = Target::new(key, ctx);
 //! let link = connector.oneshot(Route::direct(target, Endpoints::fixed([endpoint]))).await?;
 //! assert_eq!(link.info.remote.inet(), Some(server.local_addr()?));
 //! assert!(link.info.timings.get(Phase::Tcp).is_some());
