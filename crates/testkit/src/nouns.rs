@@ -12,8 +12,10 @@
 //! # }
 //! ```
 
-use skybridge_core::{Ctx, Endpoint, Endpoints, Key, OriginRef, Route, Target, Terms};
-use std::net::SocketAddr;
+use skybridge_core::{
+    Covers, Ctx, Endpoint, Endpoints, Key, Origin, OriginRef, Protocol, Route, Target, Terms, TlsInfo, Trust,
+};
+use std::{net::SocketAddr, sync::Arc};
 
 /// The key of a URL, without any wish.
 ///
@@ -48,4 +50,24 @@ pub fn endpoint(addr: &str) -> Endpoint {
 /// When one of them is none.
 pub fn route<'a>(url: &str, endpoints: impl IntoIterator<Item = &'a str>, ctx: Ctx) -> Route {
     Route::direct(target(url, ctx), Endpoints::fixed(endpoints.into_iter().map(endpoint)))
+}
+
+/// What TLS would have learned: verified, this ALPN, a certificate for these hosts.
+pub fn tls<'a>(alpn: Option<Protocol>, hosts: impl IntoIterator<Item = &'a str>) -> TlsInfo {
+    let hosts = hosts.into_iter().map(str::to_owned).collect();
+    let mut tls = TlsInfo::new(Arc::new(Named { hosts }));
+    tls.trust = Trust::Verified;
+    tls.alpn = alpn;
+    tls
+}
+
+/// A certificate that names these hosts.
+struct Named {
+    hosts: Vec<String>,
+}
+
+impl Covers for Named {
+    fn covers(&self, origin: &Origin) -> bool {
+        self.hosts.iter().any(|host| host == origin.host())
+    }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
 use http::Request;
 use skybridge_testkit::{
+    gate::Gate,
     h2::{Frame, Peer, code, setting},
     net::{Conn, Network},
 };
@@ -117,25 +118,47 @@ async fn resets_and_goaway_reach_the_client_with_their_codes() {
 }
 
 #[tokio::test]
-async fn a_dropped_request_is_seen_as_a_reset() {
+async fn a_dropped_response_is_seen_as_a_reset() {
+    let gate = Gate::new();
     let client = async |mut send: SendRequest<Bytes>| {
-        drop(send.send_request(get("/"), true).unwrap());
-        poll_fn(|cx| send.poll_ready(cx)).await.unwrap();
-        let (response, _) = send.send_request(get("/"), true).unwrap();
-        response.await.unwrap();
+        let (dropped, _) = send.send_request(get("/"), true).unwrap();
+        gate.passed().await;
+        drop(dropped);
+        send.send_request(get("/"), true).unwrap().0.await.unwrap();
     };
     let server = async |conn| {
         let mut peer = Peer::accept(conn).await;
-        let last = peer.request().await;
-        // The first never left the client, or was cancelled.
-        let answered = if last.stream == 1 { peer.request().await } else { last };
-        if answered.stream == 3 && peer.received().iter().any(|frame| frame.stream() == 1) {
-            assert_eq!(peer.expect_reset(1).await, code::CANCEL);
-        }
-        peer.respond(answered.stream, 200, "").await;
+        let dropped = peer.request().await;
+        gate.open();
+        assert_eq!(peer.expect_reset(dropped.stream).await, code::CANCEL);
+        let second = peer.request().await;
+        peer.respond(second.stream, 200, "").await;
         peer.expect_close().await;
     };
     talk(client, server).await;
+}
+
+#[tokio::test]
+async fn requests_that_come_while_something_else_is_waited_for_are_not_lost() {
+    let client = async |mut send: SendRequest<Bytes>| {
+        let (first, mut body) = send.send_request(Request::post("http://a.test/").body(()).unwrap(), false).unwrap();
+        let (second, _) = send.send_request(get("/"), true).unwrap();
+        body.send_data("late".into(), false).unwrap();
+        body.send_trailers(http::HeaderMap::new()).unwrap();
+        let (first, second) = tokio::join!(first, second);
+        (first.unwrap().status().as_u16(), second.unwrap().status().as_u16())
+    };
+    let server = async |conn| {
+        let mut peer = Peer::accept(conn).await;
+        let first = peer.request().await;
+        assert_eq!(peer.body(first.stream).await, "late");
+        let second = peer.request().await;
+        peer.respond(second.stream, 202, "").await;
+        peer.respond(first.stream, 201, "").await;
+        peer.expect_close().await;
+        (first.stream, second.stream)
+    };
+    assert_eq!(talk(client, server).await, ((201, 202), (1, 3)));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use futures_core::Stream;
-use skybridge_core::{Answer, ConnectError, Dialer, Endpoint, Families, Phase, Query, Resolver};
+use skybridge_core::{Answer, ConnectError, Dialer, Endpoint, Families, Phase, Protocol, Query, Resolver};
 use skybridge_testkit::{executor::Executor, net::Network, nouns, observe::Recorder};
 use std::{future::poll_fn, io::ErrorKind, net::IpAddr, pin::pin, time::Duration};
 use tokio::time::Instant;
@@ -39,6 +39,9 @@ async fn a_connector_tries_the_endpoints_in_order() {
     let _listener = net.listen(endpoint(2).inet().unwrap());
     assert_eq!(connect().await.unwrap().info.remote, endpoint(2));
     assert_eq!(net.connects_to(endpoint(1).inet().unwrap()), 2);
+    let mut sealed = net.connector().amend(|info| info.tls = Some(nouns::tls(Some(Protocol::Http2), ["a.test"])));
+    let link = skybridge_core::Connector::connect(&mut sealed, route.clone()).await.unwrap();
+    assert_eq!(link.info.tls.unwrap().alpn, Some(Protocol::Http2));
 }
 
 async fn answers(net: &Network, query: Query) -> Result<Vec<Result<Answer, ConnectError>>, ConnectError> {

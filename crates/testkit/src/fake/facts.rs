@@ -1,4 +1,5 @@
-use skybridge_core::{ConnInfo, Covers, Endpoint, Origin, Protocol, Room, Route, TlsInfo, Trust};
+use crate::nouns;
+use skybridge_core::{ConnInfo, Endpoint, Protocol, Room, Route};
 use std::{fmt, sync::Arc};
 
 type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
@@ -9,11 +10,6 @@ pub struct Facts {
     pub(super) room: Room,
     endpoint: Option<Endpoint>,
     amend: Vec<Amend>,
-}
-
-/// A certificate that names these hosts.
-struct Named {
-    hosts: Vec<String>,
 }
 
 // === impl Facts ===
@@ -42,10 +38,7 @@ impl Facts {
 
     /// Sealed by TLS, verified, with a certificate for these hosts.
     pub fn covers<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        let hosts = hosts.into_iter().map(str::to_owned).collect();
-        let mut tls = TlsInfo::new(Arc::new(Named { hosts }));
-        tls.trust = Trust::Verified;
-        tls.alpn = Some(self.protocol);
+        let tls = nouns::tls(Some(self.protocol), hosts);
         self.amend(|info| info.tls = Some(tls))
     }
 
@@ -74,13 +67,5 @@ impl Facts {
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts").field("protocol", &self.protocol).field("room", &self.room).finish_non_exhaustive()
-    }
-}
-
-// === impl Named ===
-
-impl Covers for Named {
-    fn covers(&self, origin: &Origin) -> bool {
-        self.hosts.iter().any(|host| host == origin.host())
     }
 }

@@ -4,7 +4,7 @@ use super::{
     hpack::Decoder,
 };
 use bytes::{Buf, Bytes, BytesMut};
-use std::io::ErrorKind;
+use std::{collections::VecDeque, io::ErrorKind};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -20,6 +20,8 @@ pub struct Peer<I> {
     buffer: BytesMut,
     decoder: Decoder,
     received: Vec<Frame>,
+    requests: VecDeque<Request>,
+    newest: u32,
     manual: bool,
 }
 
@@ -28,7 +30,15 @@ pub struct Peer<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
     /// A peer that has neither read nor said anything: the preface and SETTINGS are the script's.
     pub fn new(io: I) -> Self {
-        Self { io, buffer: BytesMut::new(), decoder: Decoder::new(), received: Vec::new(), manual: false }
+        Self {
+            io,
+            buffer: BytesMut::new(),
+            decoder: Decoder::new(),
+            received: Vec::new(),
+            requests: VecDeque::new(),
+            newest: 0,
+            manual: false,
+        }
     }
 
     /// A usual start: reads the client's preface, sends empty SETTINGS.
@@ -72,6 +82,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
         let raw = self.next_raw().await?;
         let frame = Frame::decode(raw, &mut self.decoder);
         self.received.push(frame.clone());
+        self.note_request(&frame);
         if !self.manual {
             self.acknowledge(&frame).await;
         }
@@ -98,11 +109,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
         }
     }
 
-    /// Reads until a request opens a stream.
+    /// The next request: the first that this hasn't returned yet, also when its HEADERS were passed over by another wait.
     pub async fn request(&mut self) -> Request {
-        match self.until(|frame| matches!(frame, Frame::Headers { .. })).await {
-            Frame::Headers { stream, fields, end } => Request { stream, fields, end },
-            other => self.fail(&format!("expected a request, got {other:?}")),
+        loop {
+            if let Some(request) = self.requests.pop_front() {
+                return request;
+            }
+            if self.next().await.is_none() {
+                self.fail("expected a request, the client closed");
+            }
         }
     }
 
@@ -138,6 +153,17 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
     /// The connection.
     pub fn get_ref(&self) -> &I {
         &self.io
+    }
+
+    /// HEADERS on a stream beyond all others open it; others are trailers.
+    fn note_request(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Headers { stream, fields, end } if *stream > self.newest => {
+                self.newest = *stream;
+                self.requests.push_back(Request { stream: *stream, fields: fields.clone(), end: *end });
+            }
+            _ => {}
+        }
     }
 
     async fn acknowledge(&mut self, frame: &Frame) {

@@ -1,8 +1,10 @@
 use super::{Conn, Network};
 use skybridge_core::{Attempt, BoxFuture, ConnInfo, ConnectError, Endpoint, Link, Phase, Route};
 use std::{
+    fmt,
     future::poll_fn,
     io::{Error, ErrorKind},
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -16,10 +18,13 @@ pub struct Dialer {
 }
 
 /// A connector without a race: tries the endpoints of a route in order, each alone. Made by [`Network::connector`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector {
     dialer: Dialer,
+    amend: Option<Amend>,
 }
+
+type Amend = Arc<dyn Fn(&mut ConnInfo) + Send + Sync>;
 
 impl Network {
     /// A dialer: what stands in for `Tcp` at the bottom of a stack.
@@ -29,7 +34,7 @@ impl Network {
 
     /// A connector: what stands in for everything below `negotiate`, `tls` or `tunnel`.
     pub fn connector(&self) -> Connector {
-        Connector { dialer: self.dialer() }
+        Connector { dialer: self.dialer(), amend: None }
     }
 }
 
@@ -69,16 +74,31 @@ impl Service<Attempt> for Dialer {
 // === impl Connector ===
 
 impl Connector {
+    /// Adds facts to each link, as a layer between would: what TLS learned, a tunnel.
+    pub fn amend(mut self, amend: impl Fn(&mut ConnInfo) + Send + Sync + 'static) -> Self {
+        self.amend = Some(Arc::new(amend));
+        self
+    }
+
     async fn connect(self, route: Route) -> Result<Link<Conn>, ConnectError> {
         let mut endpoints = route.endpoints.clone();
         let mut last = ConnectError::new(Phase::Tcp, Error::new(ErrorKind::AddrNotAvailable, "no endpoints"));
         while let Some(endpoint) = poll_fn(|cx| endpoints.poll_more(cx)).await {
             match self.dialer.clone().dial(route.attempt(endpoint)).await {
-                Ok(link) => return Ok(link),
+                Ok(mut link) => {
+                    self.amend.inspect(|amend| amend(&mut link.info));
+                    return Ok(link);
+                }
                 Err(error) => last = error,
             }
         }
         Err(endpoints.error().unwrap_or(last))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("net", &self.dialer.net).finish_non_exhaustive()
     }
 }
 

@@ -87,7 +87,8 @@ impl Flow {
         self.buffered += taken;
         self.bytes += taken as u64;
         self.writes += 1;
-        let arrival = self.arrival();
+        let lost = self.loss.filter(|loss| self.writes.is_multiple_of(loss.every));
+        let arrival = self.arrival(lost.map(|loss| loss.retransmit));
         self.queue.push_back((arrival, Packet::Data(data)));
         Some(taken)
     }
@@ -161,14 +162,13 @@ impl Flow {
     fn end(&mut self, packet: Packet) {
         if !self.ended {
             self.ended = true;
-            let arrival = self.arrival();
+            let arrival = self.arrival(None);
             self.queue.push_back((arrival, packet));
         }
     }
 
     /// When a packet sent now is there; `None` is "at once", which costs no clock.
-    fn arrival(&mut self) -> Option<Instant> {
-        let lost = self.loss.filter(|loss| self.writes.is_multiple_of(loss.every)).map(|loss| loss.retransmit);
+    fn arrival(&mut self, lost: Option<Duration>) -> Option<Instant> {
         let delay = self.latency + std::mem::take(&mut self.hiccup) + lost.unwrap_or_default();
         if delay.is_zero() && self.last_arrival.is_none() {
             return None;
