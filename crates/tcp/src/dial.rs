@@ -15,7 +15,7 @@ pub(crate) async fn dial(options: Options, attempt: Attempt) -> Result<Link<TcpI
     }
 }
 
-async fn open(options: &Options, endpoint: &Endpoint) -> io::Result<(TcpIo, Option<SocketAddr>)> {
+async fn open(options: &Options, endpoint: &Endpoint) -> Result<(TcpIo, Option<SocketAddr>), ConnectError> {
     match endpoint {
         Endpoint::Inet(remote) => {
             let stream = options.socket(*remote)?.connect(*remote).await?;
@@ -27,7 +27,7 @@ async fn open(options: &Options, endpoint: &Endpoint) -> io::Result<(TcpIo, Opti
         Endpoint::Unix(path) => Ok((TcpIo::Unix(tokio::net::UnixStream::connect(path).await?), None)),
         other => {
             let what = format!("{other} can't be reached on this system");
-            Err(io::Error::new(io::ErrorKind::Unsupported, what))
+            Err(io::Error::new(io::ErrorKind::Unsupported, what).into())
         }
     }
 }

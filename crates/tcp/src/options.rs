@@ -1,4 +1,5 @@
 use crate::error::NoLocalAddress;
+use skybridge_core::{ConnectError, Phase};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::{
     io,
@@ -63,10 +64,15 @@ impl Default for Options {
 
 impl Options {
     /// A socket for this peer, bound if it must be, not connected.
-    pub(crate) fn socket(&self, remote: SocketAddr) -> io::Result<TcpSocket> {
+    pub(crate) fn socket(&self, remote: SocketAddr) -> Result<TcpSocket, ConnectError> {
+        let local = self.local(remote.ip()).map_err(|error| ConnectError::new(Phase::Tcp, error))?;
+        Ok(self.open(remote, local)?)
+    }
+
+    fn open(&self, remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpSocket> {
         let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        if let Some(local) = self.local(remote.ip())? {
+        if let Some(local) = local {
             socket.bind(&SocketAddr::new(local, 0).into())?;
         }
         if let Some(keep_alive) = self.keep_alive {
@@ -87,14 +93,14 @@ impl Options {
         SockRef::from(stream).set_tcp_nodelay(self.nodelay)
     }
 
-    fn local(&self, remote: IpAddr) -> io::Result<Option<IpAddr>> {
+    fn local(&self, remote: IpAddr) -> Result<Option<IpAddr>, NoLocalAddress> {
         let local = match remote {
             IpAddr::V4(_) => self.local_v4.map(IpAddr::V4),
             IpAddr::V6(_) => self.local_v6.map(IpAddr::V6),
         };
         // Leaving by the system's choice instead could show an address that was to be hidden.
         if local.is_none() && (self.local_v4.is_some() || self.local_v6.is_some()) {
-            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, NoLocalAddress { remote }));
+            return Err(NoLocalAddress { remote });
         }
         Ok(local)
     }

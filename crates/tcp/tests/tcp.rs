@@ -1,0 +1,185 @@
+//! Real sockets, and no clock.
+
+use skybridge_core::{Ctx, Endpoint, Phase, Route};
+use skybridge_runtime::TokioRuntime;
+use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, Tcp, TcpIo};
+use skybridge_testkit::nouns;
+use socket2::SockRef;
+use std::{
+    io::{ErrorKind, IoSlice},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
+use tower::{Layer, ServiceExt};
+
+async fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    (listener, addr)
+}
+
+/// A port that refuses while the socket is held: bound, and not listened to.
+fn refusing() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let addr = socket.local_addr().unwrap().to_string();
+    (socket, addr)
+}
+
+fn route<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Route {
+    nouns::route("http://a.test", endpoints, Ctx::new(Arc::new(TokioRuntime::current())))
+}
+
+fn stream(io: &TcpIo) -> &TcpStream {
+    match io {
+        TcpIo::Tcp(stream) => stream,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_link_carries_bytes_and_the_facts() {
+    let (listener, addr) = listener().await;
+    let route = route([&*addr]);
+    let attempt = route.attempt(nouns::endpoint(&addr));
+    let mut link = Tcp::new().oneshot(attempt).await.unwrap();
+    let (mut server, peer) = listener.accept().await.unwrap();
+
+    assert!(tokio::io::AsyncWrite::is_write_vectored(&link.io));
+    let written = link.io.write_vectored(&[IoSlice::new(b"pi"), IoSlice::new(b"ng")]).await.unwrap();
+    assert_eq!(written, 4, "in one write");
+    let mut ping = [0; 4];
+    server.read_exact(&mut ping).await.unwrap();
+    assert_eq!(&ping, b"ping");
+    server.write_all(b"pong").await.unwrap();
+    link.io.read_exact(&mut ping).await.unwrap();
+    assert_eq!(&ping, b"pong");
+    link.io.shutdown().await.unwrap();
+    assert_eq!(server.read(&mut ping).await.unwrap(), 0);
+
+    assert_eq!(link.info.local_addr, Some(peer));
+    assert_eq!(link.info.remote, nouns::endpoint(&addr));
+    assert!(link.info.timings.get(Phase::Tcp).is_some());
+}
+
+#[tokio::test]
+async fn what_is_set_is_set_on_the_socket() {
+    let (_listener, addr) = listener().await;
+    let dial = async |tcp: Tcp| tcp.oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap().io;
+
+    let io = dial(Tcp::new()).await;
+    let socket = SockRef::from(stream(&io));
+    assert!(socket.tcp_nodelay().unwrap());
+    assert!(socket.keepalive().unwrap());
+    #[cfg(target_os = "linux")]
+    {
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+    }
+
+    let io = dial(Tcp::new().nodelay(false).keep_alive(None)).await;
+    let socket = SockRef::from(stream(&io));
+    assert!(!socket.tcp_nodelay().unwrap());
+    assert!(!socket.keepalive().unwrap());
+
+    let keep_alive = KeepAlive { idle: Duration::from_secs(7), ..KeepAlive::default() };
+    let io = dial(Tcp::new().keep_alive(keep_alive).recv_buffer(100_000).send_buffer(50_000)).await;
+    let socket = SockRef::from(stream(&io));
+    #[cfg(target_os = "linux")]
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
+    assert!(socket.recv_buffer_size().unwrap() >= 100_000);
+    assert!(socket.send_buffer_size().unwrap() >= 50_000);
+}
+
+#[cfg(target_os = "linux")] // all of 127.0.0.0/8 is ours there
+#[tokio::test]
+async fn sockets_are_bound_to_the_local_address() {
+    let (listener, addr) = listener().await;
+    let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
+    let link = Tcp::new().local_address(local).oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap();
+    assert_eq!(link.info.local_addr.unwrap().ip(), local);
+    assert_eq!(listener.accept().await.unwrap().1.ip(), local);
+}
+
+#[tokio::test]
+async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
+    let (_listener, addr) = listener().await;
+    let tcp = Tcp::new().local_address(Ipv6Addr::LOCALHOST.into());
+    let error = tcp.oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap_err();
+    assert!(error.root_cause().is::<NoLocalAddress>(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_its_endpoint() {
+    let (_bound, addr) = refusing();
+    let route = route([&*addr]);
+    let error = Tcp::new().oneshot(route.attempt(nouns::endpoint(&addr))).await.unwrap_err();
+    assert_eq!(error.source_as::<std::io::Error>().unwrap().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint(&addr))));
+    assert_eq!(route.ctx().trail().failed(), [nouns::endpoint(&addr)]);
+}
+
+#[tokio::test]
+async fn a_dropped_link_closes_its_socket() {
+    let (listener, addr) = listener().await;
+    let link = Tcp::new().oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    drop(link);
+    assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_an_endpoint() {
+    let path = std::env::temp_dir().join(format!("skybridge-tcp-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let mut link = Tcp::new().oneshot(route([]).attempt(Endpoint::from(path.clone()))).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((&link.info.remote, link.info.local_addr), (&Endpoint::from(path), None));
+    link.io.write_all(b"x").await.unwrap();
+    assert_eq!(server.read_u8().await.unwrap(), b'x');
+    assert!(tokio::io::AsyncWrite::is_write_vectored(&link.io));
+    drop(link);
+    assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_that_is_not_there_is_named() {
+    let path = std::env::temp_dir().join("skybridge-tcp-not-there");
+    let endpoint = Endpoint::from(path);
+    let error = Tcp::new().oneshot(route([]).attempt(endpoint.clone())).await.unwrap_err();
+    assert_eq!(error.endpoint(), Some(&endpoint));
+    assert_eq!(error.source_as::<std::io::Error>().unwrap().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_race_goes_on_after_a_refusal() {
+    let (_listener, up) = listener().await;
+    let (_bound, down) = refusing();
+    let route = route([&*down, &*up]);
+    let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
+    assert_eq!(link.info.remote, nouns::endpoint(&up));
+    assert_eq!(route.ctx().trail().reports().len(), 2);
+}
+
+#[tokio::test]
+async fn ipv6_goes_first_in_a_race() {
+    let Ok(v6_listener) = TcpListener::bind("[::1]:0").await else { return }; // a machine without IPv6
+    let (_listener, v4) = listener().await;
+    let v6 = v6_listener.local_addr().unwrap().to_string();
+    for listed in [[&*v4, &*v6], [&*v6, &*v4]] {
+        let route = route(listed);
+        let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
+        assert_eq!(link.info.remote, nouns::endpoint(&v6));
+        assert_eq!(route.ctx().trail().reports().len(), 1);
+    }
+}
