@@ -12,6 +12,7 @@
 //! | that nothing is lost when a future is dropped | [`walk`] |
 //! | that no task is left and no panic swallowed | [`executor`] |
 //! | what observers are told | [`observe`] |
+//! | that a layer never calls what is not ready | [`strict`] |
 //!
 //! ```
 //! use skybridge_core::Connector;
@@ -49,4 +50,5 @@ pub mod net;
 pub mod nouns;
 pub mod observe;
 pub mod origin;
+pub mod strict;
 pub mod walk;
