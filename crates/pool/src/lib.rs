@@ -1,1 +1,35 @@
 //! Reuses, shares and coalesces HTTP connections.
+
+mod bucket;
+mod buckets;
+mod budget;
+mod config;
+mod exchange;
+mod flight;
+mod held;
+mod hub;
+mod idle_limit;
+mod index;
+mod layer;
+mod lease;
+mod leased;
+mod pool;
+mod reaper;
+mod record;
+mod search;
+mod settle;
+mod signal;
+mod slots;
+mod state;
+mod stats;
+mod ticket;
+mod told;
+
+pub use self::{
+    config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
+    exchange::Exchange,
+    layer::PoolLayer,
+    leased::Leased,
+    pool::Pool,
+    stats::PoolStats,
+};

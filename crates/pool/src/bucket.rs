@@ -1,0 +1,418 @@
+use crate::{
+    flight::Flight,
+    held::Held,
+    hub::Hub,
+    record::Record,
+    state::{Effects, Grant, Idle, State},
+    stats::PoolStats,
+    ticket::Ticket,
+};
+use skybridge_core::{CloseReason, ConnectError, Error, Key, Protocol, Scheme, Want};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Instant,
+};
+
+/// The machine of one key behind its lock, and the hands that do what it says once the lock is free.
+pub(crate) struct Bucket<C: Held> {
+    pub(crate) key: Arc<Key>,
+    pub(crate) hash: u64,
+    hub: Weak<Hub<C>>,
+    state: Mutex<State<C>>,
+}
+
+/// Why a ticket has no place in the queue.
+pub(crate) enum Refused {
+    /// The bucket is no longer in the pool: look up again.
+    Stale,
+    Full(Error),
+}
+
+impl<C: Held> Bucket<C> {
+    pub(crate) fn new(key: Key, hash: u64, hub: Weak<Hub<C>>) -> Self {
+        let memory = match (key.terms.want, key.origin.scheme()) {
+            (Want::Http2, _) => Some(Protocol::Http2),
+            (Want::Http1, _) | (Want::Any, Scheme::Http) => Some(Protocol::Http1),
+            _ => None,
+        };
+        Self { key: Arc::new(key), hash, hub, state: Mutex::new(State::new(memory)) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A usable connection, at once or not at all.
+    #[inline]
+    pub(crate) fn take(&self, hub: &Hub<C>) -> Option<Grant<C>> {
+        let grant = self.state().take();
+        if let Some(Grant::Exclusive(..)) = grant {
+            hub.idle_shrunk(1);
+        }
+        grant
+    }
+
+    /// Takes a place in the queue, and begins a search if one is missing.
+    pub(crate) fn wait(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Arc<Ticket<C>>) -> Result<(), Refused> {
+        let effects = {
+            let mut state = self.state();
+            if state.closed {
+                return Err(Refused::Stale);
+            }
+            state.wait(Arc::clone(ticket), &hub.config).map_err(|full| Refused::Full(hub.overloaded(full)))?;
+            self.serve(hub, &mut state)
+        };
+        self.apply(hub, effects);
+        Ok(())
+    }
+
+    /// The request behind a ticket was dropped.
+    pub(crate) fn cancelled(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Ticket<C>) {
+        let unused = ticket.leave();
+        self.state().cancelled(ticket);
+        match unused {
+            Some(grant) => self.give_back(hub, grant),
+            None => hub.tidy(self),
+        }
+    }
+
+    /// A grant that carried nothing.
+    pub(crate) fn give_back(self: &Arc<Self>, hub: &Arc<Hub<C>>, grant: Grant<C>) {
+        match grant {
+            Grant::Exclusive(connection, record) => self.put_idle(hub, connection, record),
+            Grant::Slot(record) => self.slot_free(hub, &record),
+        }
+    }
+
+    /// An exclusive connection whose exchange is complete, or never began.
+    pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
+        let until = hub.idle_until();
+        let effects = {
+            let mut state = self.state();
+            if state.closed || !record.slots.is_open() {
+                drop(state);
+                drop(connection);
+                return record.close(CloseReason::Shutdown);
+            }
+            state.idle.push(Idle { connection, record, until });
+            if state.waiters.is_empty() { None } else { Some(self.serve(hub, &mut state)) }
+        };
+        hub.idle_grew(self);
+        if let Some(effects) = effects {
+            self.apply(hub, effects);
+        }
+    }
+
+    /// A shared connection has a free slot.
+    pub(crate) fn slot_free(self: &Arc<Self>, hub: &Arc<Hub<C>>, record: &Arc<Record<C>>) {
+        if record.release() {
+            record.set_idle_until(hub.idle_until());
+            hub.idle_settled(self);
+        } else if record.is_spent() {
+            return record.close(record.drain_reason());
+        }
+        record.room_changed(self, hub);
+    }
+
+    /// A connection takes no more exchanges.
+    pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) {
+        let home = std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
+        let idle = self.state().forget(record, home);
+        let Some(hub) = self.hub.upgrade() else { return };
+        if let Some(idle) = idle {
+            hub.idle_shrunk(1);
+            drop(idle.connection);
+        }
+        self.settle_with(&hub);
+        hub.tidy(self);
+    }
+
+    /// The socket of one of its connections is gone.
+    pub(crate) fn socket_gone(self: &Arc<Self>) {
+        self.state().socket_gone();
+        if let Some(hub) = self.hub.upgrade() {
+            hub.permit_free();
+            hub.tidy(self);
+        }
+    }
+
+    /// Something changed: whoever waits may be served now.
+    pub(crate) fn settle(self: &Arc<Self>) {
+        if let Some(hub) = self.hub.upgrade() {
+            self.settle_with(&hub);
+        }
+    }
+
+    pub(crate) fn settle_with(self: &Arc<Self>, hub: &Arc<Hub<C>>) {
+        let effects = {
+            let mut state = self.state();
+            if state.waiters.is_empty() {
+                return;
+            }
+            self.serve(hub, &mut state)
+        };
+        self.apply(hub, effects);
+    }
+
+    /// A search ended with a connection; `exclusive` is the connection itself unless it is shared.
+    pub(crate) fn connected(
+        self: &Arc<Self>,
+        hub: &Arc<Hub<C>>,
+        flight: &Arc<Flight>,
+        record: &Arc<Record<C>>,
+        exclusive: Option<C>,
+    ) -> bool {
+        let until = hub.idle_until();
+        let grew = exclusive.is_some();
+        let effects = {
+            let mut state = self.state();
+            if !state.connected(flight, record) {
+                return false;
+            }
+            match exclusive {
+                Some(connection) => state.idle.push(Idle { connection, record: Arc::clone(record), until }),
+                None => state.add_shared(record),
+            }
+            self.serve(hub, &mut state)
+        };
+        if grew {
+            hub.idle_grew(self);
+        } else {
+            hub.idle_settled(self);
+        }
+        self.apply(hub, effects);
+        true
+    }
+
+    /// A search found a connection of another key.
+    pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+        record.add_guest(self);
+        let effects = {
+            let mut state = self.state();
+            state.coalesced(flight, record);
+            if !record.slots.is_open() {
+                state.forget(record, false);
+            }
+            self.serve(hub, &mut state)
+        };
+        hub.permit_free();
+        self.apply(hub, effects);
+    }
+
+    /// A search ended without a connection.
+    pub(crate) fn failed(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, error: &ConnectError) {
+        let mut effects = Effects::default();
+        {
+            let mut state = self.state();
+            state.failed(flight, error, &mut effects);
+            let more = self.serve(hub, &mut state);
+            effects.deliver.extend(more.deliver);
+            effects.fail.extend(more.fail);
+            effects.connect.extend(more.connect);
+            effects.hungry = more.hungry;
+        }
+        hub.permit_free();
+        self.apply(hub, effects);
+        hub.tidy(self);
+    }
+
+    /// A search has no tickets and no socket, or the pool is closed. True when it is over.
+    pub(crate) fn abandon(self: &Arc<Self>, flight: &Arc<Flight>) -> bool {
+        if !self.state().abandon(flight) {
+            return false;
+        }
+        if let Some(hub) = self.hub.upgrade() {
+            hub.permit_free();
+            hub.tidy(self);
+        }
+        true
+    }
+
+    /// Never again for this key on that connection.
+    pub(crate) fn misdirected(&self, record: &Arc<Record<C>>) {
+        record.misdirect(&self.key.origin);
+        self.state().shared.retain(|other| !Arc::ptr_eq(other, record));
+    }
+
+    pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
+        self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
+    }
+
+    fn serve(self: &Arc<Self>, hub: &Hub<C>, state: &mut State<C>) -> Effects<C> {
+        let before = state.idle.len();
+        let effects = state.serve(&hub.config, hub);
+        hub.idle_shrunk(before - state.idle.len());
+        if effects.hungry && !state.queued {
+            state.queued = true;
+            hub.queue(self);
+        }
+        effects
+    }
+
+    fn apply(self: &Arc<Self>, hub: &Arc<Hub<C>>, effects: Effects<C>) {
+        let Effects { deliver, fail, connect, hungry } = effects;
+        for (ticket, grant) in deliver {
+            if let Some(Ok(grant)) = ticket.deliver(Ok(grant)) {
+                self.give_back(hub, grant);
+            }
+        }
+        for (ticket, error) in fail {
+            ticket.deliver(Err(error));
+        }
+        for (flight, ticket) in connect {
+            hub.launch(self, flight, &ticket.luggage);
+        }
+        if hungry {
+            hub.reclaim();
+        }
+    }
+
+    /// It no longer stands in the queue for the total limit.
+    pub(crate) fn dequeued(self: &Arc<Self>) {
+        self.state().queued = false;
+        self.settle();
+    }
+
+    /// Takes out of the pool what has been idle or alive for too long; when the next will be.
+    pub(crate) fn expire(self: &Arc<Self>, hub: &Hub<C>, now: Instant) -> Option<Instant> {
+        let (over, shared) = {
+            let mut state = self.state();
+            (state.expire(now), state.shared.clone())
+        };
+        hub.idle_shrunk(over.len());
+        for idle in over {
+            let old = idle.record.until.is_some_and(|until| until <= now);
+            drop(idle.connection);
+            idle.record.close(if old { CloseReason::MaxAge } else { CloseReason::Idle });
+        }
+        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
+            if record.until.is_some_and(|until| until <= now) {
+                record.drain(CloseReason::MaxAge);
+            } else if record.idle_until().is_some_and(|until| until <= now) {
+                record.drain_unused(CloseReason::Idle);
+            }
+        }
+        self.next_expiry()
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        let state = self.state();
+        let idle = state.idle.iter().flat_map(|idle| [Some(idle.until), idle.record.until]);
+        let shared = state.shared.iter().flat_map(|record| [record.idle_until(), record.until]);
+        idle.chain(shared).flatten().min()
+    }
+
+    /// When the one that has been idle longest ends being so.
+    pub(crate) fn oldest_idle(&self) -> Option<Instant> {
+        let state = self.state();
+        let shared = state.shared.iter().filter_map(|record| record.idle_until()).min();
+        state.idle.first().map(|idle| idle.until).into_iter().chain(shared).min()
+    }
+
+    pub(crate) fn idle_count(&self) -> usize {
+        self.state().idle.len()
+    }
+
+    /// Closes the connection that has been idle longest. False when there is none.
+    pub(crate) fn evict_oldest(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) -> bool {
+        let (idle, shared) = {
+            let mut state = self.state();
+            let shared = state
+                .shared
+                .iter()
+                .filter_map(|record| record.idle_until().map(|until| (until, Arc::clone(record))))
+                .min_by_key(|(until, _)| *until);
+            let exclusive_first = match (state.idle.first(), &shared) {
+                (Some(idle), Some((until, _))) => idle.until <= *until,
+                (idle, _) => idle.is_some(),
+            };
+            (exclusive_first.then(|| state.idle.remove(0)), shared)
+        };
+        match (idle, shared) {
+            (Some(idle), _) => {
+                hub.idle_shrunk(1);
+                drop(idle.connection);
+                idle.record.close(reason);
+                true
+            }
+            (None, Some((_, record))) => record.drain_unused(reason),
+            (None, None) => false,
+        }
+    }
+
+    /// Closes what is idle; what is in use goes on, and is not kept.
+    pub(crate) fn shut(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) {
+        let (idle, shared) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.idle), state.shared.clone())
+        };
+        hub.idle_shrunk(idle.len());
+        for idle in idle {
+            drop(idle.connection);
+            idle.record.close(reason);
+        }
+        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
+            record.drain(reason);
+        }
+    }
+
+    /// Out of the pool for ever: searches end, whoever waits is told.
+    pub(crate) fn close(&self, waiting: impl Fn() -> Error) {
+        let (waiters, flights, idle, shared) = {
+            let mut state = self.state();
+            state.closed = true;
+            (
+                std::mem::take(&mut state.waiters),
+                state.flights.clone(),
+                std::mem::take(&mut state.idle),
+                state.shared.clone(),
+            )
+        };
+        for ticket in waiters {
+            ticket.deliver(Err(waiting()));
+        }
+        for flight in flights {
+            flight.lonely.set();
+        }
+        for idle in idle {
+            drop(idle.connection);
+            idle.record.close(CloseReason::Shutdown);
+        }
+        for record in shared {
+            record.drain(CloseReason::Shutdown);
+        }
+    }
+
+    /// True when it held nothing, and then it is of no more use.
+    pub(crate) fn retire(&self) -> bool {
+        let mut state = self.state();
+        state.closed |= state.is_vacant();
+        state.closed
+    }
+
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.state().is_vacant()
+    }
+
+    pub(crate) fn count(&self, stats: &mut PoolStats) {
+        let state = self.state();
+        stats.connecting += state.flights.len();
+        stats.waiting += state.waiters.iter().filter(|ticket| ticket.is_waiting()).count();
+        stats.idle += state.idle.len();
+        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self);
+        let shared: Vec<_> = state.shared.iter().filter(own).map(|record| record.slots.seen()).collect();
+        let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
+        stats.idle += unused;
+        stats.active += state.open - state.idle.len() - unused;
+        stats.suspect += shared.iter().filter(|seen| seen.suspect).count();
+        stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
+        stats.draining += state.draining();
+    }
+}
+
+impl<C: Held> fmt::Debug for Bucket<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").field("origin", &self.key.origin).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+use std::time::Duration;
+
+/// What to do with a request when all shared connections of its origin are at their stream limit.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AtStreamLimit {
+    /// Open another connection, as far as the connection limits allow.
+    #[default]
+    Open,
+    /// Wait for a stream.
+    Wait,
+    /// Fail with [`Overloaded`](skybridge_core::Overloaded), unsent.
+    Refuse,
+}
+
+/// What to do with a request when a connection is needed and a connection limit is reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AtConnectionLimit {
+    /// Wait in the queue.
+    #[default]
+    Wait,
+    /// Fail with [`Overloaded`](skybridge_core::Overloaded), unsent.
+    Refuse,
+}
+
+/// A pool's limits. [`default`](Self::default) is for servers, [`okhttp`](Self::okhttp) for apps.
+///
+/// | setting | default | `okhttp()` |
+/// |---|---|---|
+/// | `max_idle` (connections, in total) | 1,024 | 5 |
+/// | `max_idle_per_origin` | no limit | no limit |
+/// | `keep_alive` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
+/// | `max_per_origin` (open and connecting) | no limit | no limit |
+/// | `max_connecting_per_origin` | 64 | 64 |
+/// | `max_total` (open, connecting and draining) | no limit | no limit |
+/// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
+/// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
+/// | `max_requests` (then drained) | none | none |
+/// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
+/// | `streams_before_settings` | 1 | 1 |
+/// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
+/// | `at_stream_limit` | open another | open another |
+/// | `at_connection_limit` | wait | wait |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the table above is their documentation")]
+pub struct PoolConfig {
+    pub max_idle: usize,
+    pub max_idle_per_origin: usize,
+    pub keep_alive: Duration,
+    pub max_per_origin: usize,
+    pub max_connecting_per_origin: usize,
+    pub max_total: Option<usize>,
+    pub max_waiting_per_origin: usize,
+    pub max_age: Option<Duration>,
+    pub max_requests: Option<u64>,
+    pub max_streams: u32,
+    pub streams_before_settings: u32,
+    pub connect_timeout: Duration,
+    pub at_stream_limit: AtStreamLimit,
+    pub at_connection_limit: AtConnectionLimit,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            max_idle: 1024,
+            max_idle_per_origin: usize::MAX,
+            keep_alive: Duration::from_secs(50),
+            max_per_origin: usize::MAX,
+            max_connecting_per_origin: 64,
+            max_total: None,
+            max_waiting_per_origin: 16_384,
+            max_age: None,
+            max_requests: None,
+            max_streams: u32::MAX,
+            streams_before_settings: 1,
+            connect_timeout: Duration::from_secs(30),
+            at_stream_limit: AtStreamLimit::Open,
+            at_connection_limit: AtConnectionLimit::Wait,
+        }
+    }
+}
+
+impl PoolConfig {
+    /// The defaults for servers: 1,024 idle connections, for up to 50 s, which is below the idle limit of common servers and proxies.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// OkHttp's: 5 idle connections, for up to 5 minutes.
+    pub fn okhttp() -> Self {
+        Self { max_idle: 5, keep_alive: Duration::from_secs(300), ..Self::default() }
+    }
+
+    /// Idle connections in total; 0 keeps none.
+    pub fn max_idle(mut self, connections: usize) -> Self {
+        self.max_idle = connections;
+        self
+    }
+
+    /// Idle connections per key.
+    pub fn max_idle_per_origin(mut self, connections: usize) -> Self {
+        self.max_idle_per_origin = connections;
+        self
+    }
+
+    /// How long a connection may be idle.
+    pub fn keep_alive(mut self, time: Duration) -> Self {
+        self.keep_alive = time;
+        self
+    }
+
+    /// Open and connecting connections per key; at least 1.
+    pub fn max_per_origin(mut self, connections: usize) -> Self {
+        self.max_per_origin = connections.max(1);
+        self
+    }
+
+    /// Connects under way at once per key; at least 1.
+    pub fn max_connecting_per_origin(mut self, connections: usize) -> Self {
+        self.max_connecting_per_origin = connections.max(1);
+        self
+    }
+
+    /// Sockets in total; at least 1.
+    pub fn max_total(mut self, sockets: usize) -> Self {
+        self.max_total = Some(sockets.max(1));
+        self
+    }
+
+    /// Requests waiting per key; those beyond it fail with `Overloaded`.
+    pub fn max_waiting_per_origin(mut self, requests: usize) -> Self {
+        self.max_waiting_per_origin = requests;
+        self
+    }
+
+    /// How old a connection may become.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// How many requests a connection may carry; at least 1.
+    pub fn max_requests(mut self, requests: u64) -> Self {
+        self.max_requests = Some(requests.max(1));
+        self
+    }
+
+    /// Streams per connection, whatever more the peer allows; at least 1.
+    pub fn max_streams(mut self, streams: u32) -> Self {
+        self.max_streams = streams.max(1);
+        self
+    }
+
+    /// How many streams a new connection carries before its peer has said how many it takes; at least 1.
+    pub fn streams_before_settings(mut self, streams: u32) -> Self {
+        self.streams_before_settings = streams.max(1);
+        self
+    }
+
+    /// How long finding and opening a connection may take.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// What to do at the stream limit.
+    pub fn at_stream_limit(mut self, policy: AtStreamLimit) -> Self {
+        self.at_stream_limit = policy;
+        self
+    }
+
+    /// What to do at a connection limit.
+    pub fn at_connection_limit(mut self, policy: AtConnectionLimit) -> Self {
+        self.at_connection_limit = policy;
+        self
+    }
+}

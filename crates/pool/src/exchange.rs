@@ -1,0 +1,363 @@
+use crate::{
+    bucket::{Bucket, Refused},
+    held::Held,
+    hub::Hub,
+    lease::{Lease, redeem},
+    leased::Leased,
+    ticket::{Luggage, Ticket},
+    told::Told,
+};
+use http::{Request, Response, StatusCode};
+use skybridge_core::{
+    Acquired, Answered, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
+    Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
+};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a guard
+/// against a peer that closes every connection as soon as it is made.
+const MOST_DEAD: u8 = 8;
+
+/// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
+///
+/// Nothing happens before the first poll. Dropped while it waits, it leaves the queue; dropped later, it cancels the exchange.
+pub struct Exchange<C: Connection<B>, B> {
+    hub: Arc<Hub<C>>,
+    request: Option<Request<B>>,
+    step: Step,
+    queued: Option<Queued<C>>,
+    lease: Option<Lease<C>>,
+    /// How many connections it found dead.
+    dead: u8,
+    told: Option<Box<Told>>,
+    /// Only when it has any that a pool looks after.
+    limits: Option<Box<Limits>>,
+    timer: Option<Pin<Box<dyn Sleep>>>,
+}
+
+/// ```text
+/// Looking -> Queued -> Readying -> Waiting -> Done
+///    ^  \______________^   |
+///    |_____________________| (found dead: nothing was sent)
+/// ```
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Looking,
+    Queued,
+    Readying,
+    Waiting,
+    Done,
+}
+
+/// A place in a queue. Dropped, it is left.
+struct Queued<C: Held> {
+    hub: Arc<Hub<C>>,
+    bucket: Arc<Bucket<C>>,
+    ticket: Arc<Ticket<C>>,
+}
+
+impl<C: Held> Drop for Queued<C> {
+    fn drop(&mut self) {
+        self.bucket.cancelled(&self.hub, &self.ticket);
+    }
+}
+
+/// What a response is made of: the body holds the lease.
+type Received<C, B> = Response<Leased<C, B>>;
+
+impl<C: Connection<B>, B> Unpin for Exchange<C, B> {}
+
+impl<C, B> Exchange<C, B>
+where
+    C: Connection<B>,
+    B: http_body::Body + 'static,
+{
+    pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
+        let (step, request) = (Step::Looking, Some(request));
+        Self { hub, request, step, queued: None, lease: None, dead: 0, told: None, limits: None, timer: None }
+    }
+
+    /// Looks for a connection; takes a place in the queue when there is none.
+    fn look(&mut self) -> Result<(), Error> {
+        // invariant: a request is taken only when the exchange starts or ends, and both leave `Looking` for good.
+        let Some(request) = &self.request else { return Ok(()) };
+        if self.hub.is_closed() {
+            return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
+        }
+        let wish = request.extensions().get::<Wish>();
+        if self.dead == 0 {
+            check(request)?;
+            self.told = tell(&self.hub, wish);
+            self.limits = limits(&self.hub, wish);
+        }
+        let origin = OriginRef::of(request.uri())?;
+        let merged;
+        let terms = match wish {
+            None => &self.hub.terms,
+            Some(wish) => {
+                merged = wish.terms().or(&self.hub.terms);
+                &merged
+            }
+        };
+        loop {
+            let bucket = self.hub.bucket(KeyRef::new(origin, terms))?;
+            if let Some(grant) = bucket.take(&self.hub) {
+                match redeem(grant, &bucket, &self.hub, C::share) {
+                    Some(lease) => return Ok(self.acquired(lease, None)),
+                    None => continue,
+                }
+            }
+            let ticket = Ticket::new(self.luggage(wish));
+            match bucket.wait(&self.hub, &ticket) {
+                Ok(()) => {
+                    let hub = Arc::clone(&self.hub);
+                    self.queued = Some(Queued { hub, bucket, ticket });
+                    self.arm(|limits| limits.acquire);
+                    self.step = Step::Queued;
+                    return Ok(());
+                }
+                Err(Refused::Stale) if self.hub.is_closed() => {
+                    return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
+                }
+                Err(Refused::Stale) => continue,
+                Err(Refused::Full(error)) => return Err(error),
+            }
+        }
+    }
+
+    fn luggage(&self, wish: Option<&Wish>) -> Luggage {
+        let call = self.told.as_ref().map(|told| told.call());
+        match wish {
+            Some(wish) => Luggage { observer: wish.observed_by().cloned(), call, limits: wish.time_limits().clone() },
+            None => Luggage { call, ..Luggage::default() },
+        }
+    }
+
+    fn acquired(&mut self, lease: Lease<C>, ticket: Option<&Ticket<C>>) {
+        if let Some(told) = &mut self.told {
+            let id = lease.info().id;
+            let landed = ticket.filter(|ticket| ticket.has_landed(id));
+            let how = match landed {
+                _ if lease.is_coalesced() => Acquired::Coalesced,
+                Some(ticket) if ticket.is_initiator() => Acquired::New,
+                Some(_) => Acquired::Joined,
+                None => Acquired::Reused,
+            };
+            told.on(id);
+            told.leave();
+            told.emit(id, EventKind::Acquired(how));
+        }
+        self.lease = Some(lease);
+        self.step = Step::Readying;
+    }
+
+    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(queued) = &self.queued else { return Poll::Ready(Ok(())) };
+        let Poll::Ready(result) = queued.ticket.poll(cx) else {
+            return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
+        };
+        let grant = result?;
+        self.timer = None;
+        match redeem(grant, &queued.bucket, &self.hub, C::share) {
+            Some(lease) => {
+                let ticket = Arc::clone(&queued.ticket);
+                self.acquired(lease, Some(&ticket));
+            }
+            // It closed between the grant and this poll.
+            None => self.found_dead(None)?,
+        }
+        self.queued = None;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing was sent: look again, as long as that makes sense.
+    fn found_dead(&mut self, error: Option<Error>) -> Result<(), Error> {
+        self.dead += 1;
+        if self.dead > MOST_DEAD {
+            return Err(error.unwrap_or_else(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed)));
+        }
+        self.step = Step::Looking;
+        Ok(())
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
+        let Some(connection) = lease.connection() else { return Poll::Ready(Ok(())) };
+        match ready!(connection.poll_ready(cx)) {
+            Ok(()) => self.start(),
+            Err(error) => {
+                if let Some(lease) = self.lease.take() {
+                    if lease.record.exclusive {
+                        lease.close(CloseReason::PeerFin);
+                    } else {
+                        lease.record.drain(CloseReason::PeerGoAway);
+                    }
+                }
+                self.found_dead(Some(error))?;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn start(&mut self) {
+        self.arm(|limits| limits.head);
+        if let Some(told) = &mut self.told {
+            told.enter(Phase::Wait);
+        }
+        let max_requests = self.hub.config.max_requests;
+        if let (Some(lease), Some(request)) = (&mut self.lease, self.request.take()) {
+            lease.begin(max_requests);
+            if let Some(connection) = lease.connection() {
+                connection.start(request);
+            }
+        }
+        self.step = Step::Waiting;
+    }
+
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<C, B>, Failed<Request<B>>>> {
+        let Some(lease) = &mut self.lease else { return Poll::Pending };
+        let Some(connection) = lease.connection() else { return Poll::Pending };
+        let answered: Answered<B, C::Body> = match connection.poll_response(cx) {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => {
+                let error = ready!(self.poll_timer(cx, Phase::Wait, Delivery::Unknown));
+                return Poll::Ready(Err(Failed::lost(self.on_connection(error))));
+            }
+        };
+        let Some(lease) = self.lease.take() else { return Poll::Pending };
+        Poll::Ready(match answered {
+            Ok(response) => Ok(self.received(cx, response, lease)),
+            Err(failed) => Err(fail(failed, lease)),
+        })
+    }
+
+    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, mut lease: Lease<C>) -> Received<C, B> {
+        self.timer = None;
+        lease.told = self.told.take();
+        if lease.is_first()
+            && let Some(verdict) = &lease.info().route.verdict
+        {
+            verdict.on(&lease.info().remote, FirstExchange::Completed);
+        }
+        let status = response.status();
+        if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
+            lease.misdirected();
+        }
+        let read_idle = self.limits.as_ref().and_then(|limits| limits.read_idle);
+        response.map(|body| Leased::new(cx, body, lease, status, read_idle))
+    }
+
+    fn on_connection(&self, error: Error) -> Error {
+        match &self.lease {
+            Some(lease) => error.on(lease.info()),
+            None => error,
+        }
+    }
+
+    fn arm(&mut self, limit: impl FnOnce(&Limits) -> Option<Duration>) {
+        self.timer = None;
+        if let Some(limit) = self.limits.as_deref().and_then(limit)
+            && let Some(deadline) = self.hub.runtime.now().checked_add(limit)
+        {
+            self.timer = Some(self.hub.runtime.sleep_until(deadline));
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, phase: Phase, delivery: Delivery) -> Poll<Error> {
+        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        let limit = self.limits.as_ref().and_then(|limits| match phase {
+            Phase::Acquire => limits.acquire,
+            _ => limits.head,
+        });
+        let limit = limit.unwrap_or_default();
+        Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
+    }
+
+    fn end<T>(&mut self, failed: Failed<Request<B>>) -> Poll<Result<T, Failed<Request<B>>>> {
+        self.step = Step::Done;
+        self.queued = None;
+        self.lease = None;
+        if let Some(mut told) = self.told.take() {
+            told.fail(&failed.error);
+        }
+        Poll::Ready(Err(failed))
+    }
+}
+
+impl<C, B> Future for Exchange<C, B>
+where
+    C: Connection<B>,
+    B: http_body::Body + 'static,
+{
+    type Output = Result<Response<Leased<C, B>>, Failed<Request<B>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            let moved = match this.step {
+                Step::Looking => this.look(),
+                Step::Queued => ready!(this.poll_queue(cx)),
+                Step::Readying => ready!(this.poll_ready(cx)),
+                Step::Waiting => match ready!(this.poll_response(cx)) {
+                    Ok(response) => {
+                        this.step = Step::Done;
+                        return Poll::Ready(Ok(response));
+                    }
+                    Err(failed) => return this.end(failed),
+                },
+                Step::Done => return Poll::Pending,
+            };
+            if let Err(error) = moved {
+                let request = this.request.take().map(Box::new);
+                return this.end(Failed { error, request });
+            }
+        }
+    }
+}
+
+/// A failed exchange: an exclusive connection is of no more use, a shared one only lost a stream.
+fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, lease: Lease<C>) -> Failed<Request<B>> {
+    let Failed { error, request } = failed;
+    let error = error.on(lease.info());
+    if lease.is_first()
+        && error.delivery() != Delivery::Refused
+        && let Some(verdict) = &lease.info().route.verdict
+    {
+        verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
+    }
+    if lease.record.exclusive {
+        lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
+    }
+    Failed { error, request }
+}
+
+fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
+    let observer = wish.and_then(Wish::observed_by).or(hub.observer.as_ref())?;
+    let call = wish.and_then(Wish::call_id).unwrap_or_else(|| hub.ids.next_call());
+    let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
+    told.enter(Phase::Acquire);
+    Some(told)
+}
+
+fn limits<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Limits>> {
+    let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
+    let own = wish.map(Wish::time_limits);
+    if !any(&hub.limits) && !own.is_some_and(any) {
+        return None;
+    }
+    Some(Box::new(own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits))))
+}
+
+impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("step", &self.step).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+use crate::{
+    bucket::Bucket, buckets::Buckets, budget::Budget, config::PoolConfig, flight::Flight, held::Held, index::Index,
+    reaper::Reaper, record::Record, search::Launch, state::Permits, stats::PoolStats, ticket::Luggage,
+};
+use skybridge_core::{
+    Cause, CloseReason, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Limits, Observe, OriginError, Overloaded, Phase,
+    Route, Runtime, Scheme, Terms, may_carry,
+};
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// What all buckets of a pool have in common. Handles and running requests keep it; tasks and bodies hold it weakly, so that the pool
+/// closes when the last handle is dropped.
+pub(crate) struct Hub<C: Held> {
+    pub(crate) config: PoolConfig,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) limits: Limits,
+    pub(crate) terms: Terms,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) buckets: Buckets<C>,
+    pub(crate) index: Index<C>,
+    budget: Budget<C>,
+    /// Idle connections, of all buckets.
+    pub(crate) idle: Arc<AtomicUsize>,
+    reaper: Arc<Reaper>,
+    launcher: Box<dyn Launch<C>>,
+    closed: AtomicBool,
+    this: Weak<Self>,
+}
+
+/// What a pool is made of.
+pub(crate) struct Parts {
+    pub(crate) config: PoolConfig,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) limits: Limits,
+    pub(crate) terms: Terms,
+}
+
+impl<C: Held> Hub<C> {
+    pub(crate) fn new(parts: Parts, launcher: Box<dyn Launch<C>>) -> Arc<Self> {
+        let Parts { config, runtime, observer, limits, terms } = parts;
+        Arc::new_cyclic(|this| Self {
+            budget: Budget::new(config.max_total),
+            config,
+            runtime,
+            observer,
+            limits,
+            terms,
+            ids: Arc::default(),
+            buckets: Buckets::new(),
+            index: Index::default(),
+            idle: Arc::default(),
+            reaper: Arc::default(),
+            launcher,
+            closed: AtomicBool::new(false),
+            this: this.clone(),
+        })
+    }
+
+    /// The bucket of a key; made when it isn't there, for which the key must be valid.
+    #[inline]
+    pub(crate) fn bucket(&self, key: KeyRef<'_>) -> Result<Arc<Bucket<C>>, OriginError> {
+        self.buckets.find_or_insert(key, &self.this)
+    }
+
+    /// For whom a search is made.
+    pub(crate) fn ctx(&self, luggage: &Luggage) -> Ctx {
+        let ctx = Ctx::new(Arc::clone(&self.runtime))
+            .with_ids(Arc::clone(&self.ids))
+            .observer(luggage.observer.as_ref().or(self.observer.as_ref()).cloned())
+            .with_limits(luggage.limits.or(&self.limits));
+        match luggage.call {
+            Some(call) => ctx.with_call(call),
+            None => ctx,
+        }
+    }
+
+    pub(crate) fn overloaded(&self, full: Overloaded) -> Error {
+        Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
+    }
+
+    pub(crate) fn launch(self: &Arc<Self>, bucket: &Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
+        self.launcher.launch(self, Arc::clone(bucket), flight, luggage);
+    }
+
+    /// When a connection that becomes idle now will have been so for too long. A tenth of jitter keeps a burst from ending as one.
+    #[inline]
+    pub(crate) fn idle_until(&self) -> Instant {
+        self.later(self.config.keep_alive)
+    }
+
+    fn later(&self, time: Duration) -> Instant {
+        let jitter = time.min(Duration::from_secs(1 << 30)) / 10_240 * fastrand::u32(0..1024);
+        let now = self.runtime.now();
+        now.checked_add(time - jitter).unwrap_or(now + Duration::from_secs(1 << 30))
+    }
+
+    /// When a connection that is new now will be too old.
+    pub(crate) fn old_at(&self) -> Option<Instant> {
+        self.config.max_age.map(|age| self.later(age))
+    }
+
+    #[inline]
+    pub(crate) fn idle_shrunk(&self, by: usize) {
+        if by > 0 {
+            self.idle.fetch_sub(by, Ordering::Relaxed);
+        }
+    }
+
+    /// A bucket has one more idle connection.
+    #[inline]
+    pub(crate) fn idle_grew(self: &Arc<Self>, bucket: &Arc<Bucket<C>>) {
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        if self.config.max_idle_per_origin != usize::MAX && bucket.idle_count() > self.config.max_idle_per_origin {
+            bucket.evict_oldest(self, CloseReason::Evicted);
+        }
+        self.idle_settled(bucket);
+    }
+
+    /// Something is idle: keeps the total within its limit, and sees to its end.
+    #[inline]
+    pub(crate) fn idle_settled(self: &Arc<Self>, bucket: &Arc<Bucket<C>>) {
+        if self.idle.load(Ordering::Relaxed) > self.config.max_idle {
+            self.evict_oldest(bucket, CloseReason::Evicted);
+        }
+        if self.budget.is_wanted() {
+            self.reclaim();
+        }
+        self.reaper.ensure(self);
+    }
+
+    /// Closes the connection that has been idle longest: of all buckets when there are few, of a sample when there are many.
+    fn evict_oldest(&self, own: &Arc<Bucket<C>>, reason: CloseReason) {
+        let sample = self.buckets.sample();
+        let oldest = sample.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
+        let bucket = oldest.min_by_key(|(since, _)| *since).map_or(own, |(_, bucket)| bucket);
+        bucket.evict_oldest(self, reason);
+    }
+
+    /// Closes an idle connection of whatever origin, so that another origin may have one.
+    pub(crate) fn reclaim(&self) {
+        let sample = self.buckets.all();
+        let oldest = sample.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
+        if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since) {
+            bucket.evict_oldest(self, CloseReason::LimitReclaimed);
+        }
+    }
+
+    /// Stands in the queue for the total limit.
+    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
+        self.budget.queue(bucket);
+    }
+
+    /// A socket is gone, or a search was over without one: whoever stands in the queue may try.
+    pub(crate) fn permit_free(&self) {
+        self.budget.free();
+        while let Some(next) = self.budget.next() {
+            next.dequeued();
+        }
+    }
+
+    /// Forgets a bucket that holds nothing.
+    pub(crate) fn tidy(&self, bucket: &Arc<Bucket<C>>) {
+        if bucket.is_vacant() {
+            self.buckets.remove(bucket);
+        }
+    }
+
+    /// A shared connection that may carry this key to one of these endpoints.
+    pub(crate) fn coalesce(&self, bucket: &Bucket<C>, route: &Route, endpoints: &[Endpoint]) -> Option<Arc<Record<C>>> {
+        if bucket.key.origin.scheme() != Scheme::Https {
+            return None;
+        }
+        let now = self.runtime.now();
+        let direct = route.hops.is_empty();
+        endpoints.iter().flat_map(|endpoint| self.index.at(endpoint)).find(|record| {
+            record.slots.is_open()
+                && !record.is_misdirected(&bucket.key.origin)
+                && may_carry(&record.info, &bucket.key, direct, endpoints, now).is_ok()
+                && !bucket.shares(record)
+        })
+    }
+
+    /// Closes and drains what is overdue; when to look again.
+    pub(crate) fn expire(&self) -> Option<Instant> {
+        let now = self.runtime.now();
+        let buckets = self.buckets.all();
+        let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
+        buckets.iter().for_each(|bucket| self.tidy(bucket));
+        self.index.tidy();
+        next
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        let mut stats = PoolStats::default();
+        for bucket in self.buckets.all() {
+            stats.origins += 1;
+            bucket.count(&mut stats);
+        }
+        stats
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their end.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.end();
+    }
+
+    fn end(&self) {
+        self.reaper.stop();
+        for bucket in self.buckets.clear() {
+            bucket.close(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
+        }
+    }
+}
+
+impl<C: Held> Permits for Hub<C> {
+    fn acquire(&self) -> bool {
+        self.budget.acquire()
+    }
+}
+
+impl<C: Held> Drop for Hub<C> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl<C: Held> fmt::Debug for Hub<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+use crate::{
+    config::PoolConfig,
+    hub::{Hub, Parts},
+    pool::Pool,
+    search::Launcher,
+};
+use skybridge_core::{Connection, Limits, Observe, Plan, Planner, Runtime, Terms};
+use std::{fmt, marker::PhantomData, sync::Arc};
+use tower_layer::Layer;
+
+/// Makes a [`Pool`] of a planner. `B` is the body of the requests: a stack has one, and the compiler finds it.
+///
+/// Each `layer` call makes a pool of its own.
+pub struct PoolLayer<B> {
+    runtime: Arc<dyn Runtime>,
+    config: PoolConfig,
+    observer: Option<Arc<dyn Observe>>,
+    limits: Limits,
+    terms: Terms,
+    _request: PhantomData<fn(B)>,
+}
+
+impl<B> PoolLayer<B> {
+    /// A pool with the [default limits](PoolConfig), whose tasks and timers are this runtime's.
+    pub fn new(runtime: impl Runtime) -> Self {
+        Self::shared(Arc::new(runtime))
+    }
+
+    /// As [`new`](Self::new), with a runtime that others have too.
+    pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
+        let (config, terms) = (PoolConfig::default(), Terms::default());
+        Self { runtime, config, observer: None, limits: Limits::default(), terms, _request: PhantomData }
+    }
+
+    /// The pool's limits.
+    pub fn config(mut self, config: PoolConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Who is told of everything, unless a request's [`Wish`](skybridge_core::Wish) names somebody else.
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Time limits of every request, where its [`Wish`](skybridge_core::Wish) is silent. Those of phases below go down with the target.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What every request asks of its connection, where its [`Wish`](skybridge_core::Wish) is silent.
+    pub fn terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+}
+
+impl<P, B> Layer<P> for PoolLayer<B>
+where
+    P: Planner,
+    <P::Plan as Plan>::Connection: Connection<B>,
+    B: 'static,
+{
+    type Service = Pool<<P::Plan as Plan>::Connection, B>;
+
+    fn layer(&self, planner: P) -> Self::Service {
+        let parts = Parts {
+            config: self.config.clone(),
+            runtime: Arc::clone(&self.runtime),
+            observer: self.observer.clone(),
+            limits: self.limits.clone(),
+            terms: self.terms.clone(),
+        };
+        Pool::new(Hub::new(parts, Box::new(Launcher::<P, B>::new(planner))))
+    }
+}
+
+impl<B> Clone for PoolLayer<B> {
+    fn clone(&self) -> Self {
+        Self {
+            runtime: Arc::clone(&self.runtime),
+            config: self.config.clone(),
+            observer: self.observer.clone(),
+            limits: self.limits.clone(),
+            terms: self.terms.clone(),
+            _request: PhantomData,
+        }
+    }
+}
+
+impl<B> fmt::Debug for PoolLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolLayer").field("config", &self.config).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+use crate::{bucket::Bucket, held::Held, hub::Hub, record::Record, state::Grant, told::Told};
+use skybridge_core::{CloseReason, ConnInfo};
+use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+
+/// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the exchange is cancelled: an
+/// exclusive connection closes, a shared one only loses the stream.
+pub(crate) struct Lease<C: Held> {
+    /// `None` once it was given back.
+    connection: Option<C>,
+    pub(crate) record: Arc<Record<C>>,
+    bucket: Arc<Bucket<C>>,
+    hub: Weak<Hub<C>>,
+    begun: bool,
+    /// Nothing else was carried before.
+    first: bool,
+    /// It must not carry another.
+    last: bool,
+    pub(crate) told: Option<Box<Told>>,
+}
+
+impl<C: Held> Lease<C> {
+    pub(crate) fn new(connection: C, record: Arc<Record<C>>, bucket: Arc<Bucket<C>>, hub: &Arc<Hub<C>>) -> Self {
+        let hub = Arc::downgrade(hub);
+        Self { connection: Some(connection), record, bucket, hub, begun: false, first: false, last: false, told: None }
+    }
+
+    pub(crate) fn info(&self) -> &Arc<ConnInfo> {
+        &self.record.info
+    }
+
+    pub(crate) fn connection(&mut self) -> Option<&mut C> {
+        self.connection.as_mut()
+    }
+
+    /// It was opened for another origin.
+    pub(crate) fn is_coalesced(&self) -> bool {
+        !std::ptr::eq(self.record.home.as_ptr(), Arc::as_ptr(&self.bucket))
+    }
+
+    pub(crate) fn misdirected(&self) {
+        self.bucket.misdirected(&self.record);
+    }
+
+    pub(crate) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// The exchange begins: from here on a drop cancels it.
+    pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
+        let before = self.record.exchanges.fetch_add(1, Relaxed);
+        self.begun = true;
+        self.first = before == 0;
+        if max_requests.is_some_and(|most| before + 1 >= most) {
+            self.last = true;
+            if !self.record.exclusive {
+                self.record.drain(CloseReason::MaxRequests);
+            }
+        }
+    }
+
+    /// The exchange is complete, in both directions: the connection may carry another.
+    pub(crate) fn complete(mut self) {
+        self.begun = false;
+        if self.last && self.record.exclusive {
+            self.end(CloseReason::MaxRequests);
+        }
+    }
+
+    /// The connection is of no more use.
+    pub(crate) fn close(mut self, reason: CloseReason) {
+        self.end(reason);
+    }
+
+    fn end(&mut self, reason: CloseReason) {
+        drop(self.connection.take());
+        self.record.close(reason);
+        self.settle();
+    }
+
+    /// The slot of a shared connection is free, also when it closed: who is told, is told once.
+    fn settle(&self) {
+        if self.record.exclusive {
+            return;
+        }
+        match self.hub.upgrade() {
+            Some(hub) => self.bucket.slot_free(&hub, &self.record),
+            None => {
+                self.record.release();
+                if self.record.is_spent() {
+                    self.record.close(self.record.drain_reason());
+                }
+            }
+        }
+    }
+}
+
+impl<C: Held> Drop for Lease<C> {
+    fn drop(&mut self) {
+        if let Some(told) = &mut self.told {
+            told.released(self.record.info.id);
+        }
+        let Some(connection) = self.connection.take() else { return };
+        if !self.record.exclusive {
+            // A stream that is under way is reset by this.
+            drop(connection);
+            return self.settle();
+        }
+        match self.hub.upgrade() {
+            Some(hub) if !self.begun => self.bucket.put_idle(&hub, connection, Arc::clone(&self.record)),
+            _ => {
+                drop(connection);
+                self.record.close(if self.begun { CloseReason::Unread } else { CloseReason::Shutdown });
+            }
+        }
+    }
+}
+
+/// The connection of a grant; the slot of a connection that has closed meanwhile is given back.
+pub(crate) fn redeem<C: Held>(
+    grant: Grant<C>,
+    bucket: &Arc<Bucket<C>>,
+    hub: &Arc<Hub<C>>,
+    share: impl FnOnce(&C) -> Option<C>,
+) -> Option<Lease<C>> {
+    let (connection, record) = match grant {
+        Grant::Exclusive(connection, record) => (connection, record),
+        Grant::Slot(record) => match record.share(share) {
+            Some(connection) => (connection, record),
+            None => {
+                bucket.slot_free(hub, &record);
+                return None;
+            }
+        },
+    };
+    Some(Lease::new(connection, record, Arc::clone(bucket), hub))
+}

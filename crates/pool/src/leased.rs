@@ -1,0 +1,181 @@
+use crate::{idle_limit::IdleLimit, lease::Lease, settle::Settling};
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use pin_project::{pin_project, pinned_drop};
+use skybridge_core::{CloseReason, ConnInfo, Connection, Delivery, Error, Phase};
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+/// How much of a body that is dropped unread is taken from what is here already, to save its connection: bytes, and frames.
+const DRAIN: (usize, usize) = (64 * 1024, 16);
+
+/// A response body that holds its connection.
+///
+/// Read to its end, it gives the connection back as soon as the request is over too. Dropped before, it cancels the exchange: an HTTP/1.1
+/// connection closes, unless what was missing had arrived already; an HTTP/2 stream is reset.
+#[pin_project(PinnedDrop)]
+pub struct Leased<C: Connection<B>, B: 'static> {
+    #[pin]
+    body: C::Body,
+    lease: Option<Lease<C>>,
+    info: Option<Arc<ConnInfo>>,
+    idle: Option<Box<IdleLimit>>,
+    _request: PhantomData<fn(B)>,
+}
+
+impl<C: Connection<B>, B: 'static> Leased<C, B> {
+    pub(crate) fn new(
+        cx: &mut Context<'_>,
+        body: C::Body,
+        lease: Lease<C>,
+        status: StatusCode,
+        read_idle: Option<Duration>,
+    ) -> Self {
+        let info = Some(Arc::clone(lease.info()));
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS;
+        let idle = read_idle.map(|limit| Box::new(IdleLimit::new(limit, lease.info().route.ctx())));
+        let mut lease = Some(lease);
+        if let Some(lease) = &mut lease
+            && let Some(told) = &mut lease.told
+        {
+            told.enter(Phase::Body);
+        }
+        if body.is_end_stream() && !upgraded {
+            finish::<C, B>(cx, &mut lease);
+        }
+        Self { body, lease, info, idle, _request: PhantomData }
+    }
+
+    /// The facts of the connection that it came by; `None` only for a default, empty body.
+    pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
+        self.info.as_ref()
+    }
+}
+
+/// The response is here to its end: the connection goes back now, or as soon as the request is over too.
+fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option<Lease<C>>) {
+    let Some(mut lease) = lease.take() else { return };
+    if let Some(told) = &mut lease.told {
+        told.leave();
+    }
+    let Some(connection) = lease.connection() else { return };
+    match connection.poll_ready(cx) {
+        Poll::Ready(Ok(())) => lease.complete(),
+        Poll::Ready(Err(_)) if lease.record.exclusive => lease.close(CloseReason::PeerFin),
+        Poll::Ready(Err(_)) => lease.complete(),
+        Poll::Pending => {
+            let runtime = Arc::clone(lease.info().route.ctx().runtime());
+            runtime.spawn(Box::pin(Settling::<C, B>::new(lease)));
+        }
+    }
+}
+
+impl<C: Connection<B>, B: 'static> Body for Leased<C, B> {
+    type Data = bytes::Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
+        let mut this = self.project();
+        let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
+            let Some(idle) = this.idle else { return Poll::Pending };
+            let timed_out = ready!(idle.poll(cx));
+            let lease = this.lease.take();
+            let error = Error::of(Delivery::Unknown, Phase::Body, skybridge_core::Cause::TimedOut(timed_out));
+            return Poll::Ready(Some(Err(told(error, this.info, lease))));
+        };
+        if let Some(idle) = this.idle {
+            idle.moved();
+        }
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                if this.body.is_end_stream() {
+                    finish::<C, B>(cx, this.lease);
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                let lease = this.lease.take();
+                Some(Err(told(Error::new(Delivery::Unknown, Phase::Body, error), this.info, lease)))
+            }
+            None => {
+                finish::<C, B>(cx, this.lease);
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body broke, and with it an exclusive connection.
+fn told<C: crate::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
+    let error = match info {
+        Some(info) => error.on(info),
+        None => error,
+    };
+    if let Some(mut lease) = lease {
+        if let Some(told) = &mut lease.told {
+            told.fail(&error);
+        }
+        if lease.record.exclusive {
+            lease.close(CloseReason::Protocol);
+        }
+    }
+    error
+}
+
+#[pinned_drop]
+impl<C: Connection<B>, B: 'static> PinnedDrop for Leased<C, B> {
+    fn drop(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if !this.lease.as_ref().is_some_and(|lease| lease.record.exclusive) || std::thread::panicking() {
+            return;
+        }
+        // What has arrived already is cheaper to throw away than a connection.
+        let (mut bytes, mut frames) = DRAIN;
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = this.body.as_mut().poll_frame(&mut cx) {
+            match frame {
+                Some(Ok(frame)) if frames > 0 => {
+                    let taken = frame.data_ref().map_or(0, |data| data.len());
+                    frames -= 1;
+                    match bytes.checked_sub(taken) {
+                        Some(left) => bytes = left,
+                        None => return,
+                    }
+                    if !this.body.is_end_stream() {
+                        continue;
+                    }
+                }
+                None => {}
+                _ => return,
+            }
+            return finish::<C, B>(&mut cx, this.lease);
+        }
+    }
+}
+
+impl<C: Connection<B, Body: Default>, B: 'static> Default for Leased<C, B> {
+    /// An empty body, of no connection.
+    fn default() -> Self {
+        Self { body: C::Body::default(), lease: None, info: None, idle: None, _request: PhantomData }
+    }
+}
+
+impl<C: Connection<B>, B: 'static> fmt::Debug for Leased<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leased").field("held", &self.lease.is_some()).finish_non_exhaustive()
+    }
+}

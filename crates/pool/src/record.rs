@@ -1,0 +1,294 @@
+use crate::{bucket::Bucket, held::Held, hub::Hub, slots::Slots};
+use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// What the pool knows of one connection. Shared by whoever holds the connection, and by the buckets that may use it.
+pub(crate) struct Record<C: Held> {
+    pub(crate) info: Arc<ConnInfo>,
+    pub(crate) slots: Slots,
+    /// One exchange at a time.
+    pub(crate) exclusive: bool,
+    /// The bucket of the key it was opened for.
+    pub(crate) home: Weak<Bucket<C>>,
+    /// Drained when it gets older than this.
+    pub(crate) until: Option<Instant>,
+    /// How many exchanges it has begun.
+    pub(crate) exchanges: AtomicU64,
+    /// It counts as one of its origin's connections.
+    counted: AtomicBool,
+    /// Its socket counts as one of its origin's.
+    published: AtomicBool,
+    /// How many connections of the pool are idle: shared ones count themselves in and out.
+    idle: Arc<AtomicUsize>,
+    /// When it was published; what `idle_until` counts from.
+    born: Instant,
+    /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
+    idle_until: AtomicU64,
+    /// It was coalesced into other buckets.
+    has_guests: AtomicBool,
+    /// Why it drains.
+    reason: OnceLock<CloseReason>,
+    inside: Mutex<Inside<C>>,
+}
+
+struct Inside<C: Held> {
+    /// The handle that others are shared from; `None` when it is exclusive or takes no more exchanges.
+    master: Option<C>,
+    /// Buckets of other keys that it was coalesced into.
+    guests: Vec<Weak<Bucket<C>>>,
+    /// Origins it answered with 421 (RFC 9110, section 15.5.20).
+    misdirected: Vec<Origin>,
+}
+
+impl<C: Held> Record<C> {
+    pub(crate) fn new(
+        info: Arc<ConnInfo>,
+        slots: Slots,
+        exclusive: bool,
+        home: &Arc<Bucket<C>>,
+        idle: Arc<AtomicUsize>,
+        born: Instant,
+        until: Option<Instant>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            info,
+            slots,
+            exclusive,
+            home: Arc::downgrade(home),
+            until,
+            exchanges: AtomicU64::new(0),
+            counted: AtomicBool::new(false),
+            published: AtomicBool::new(false),
+            idle,
+            born,
+            idle_until: AtomicU64::new(u64::MAX),
+            has_guests: AtomicBool::new(false),
+            reason: OnceLock::new(),
+            inside: Mutex::new(Inside { master: None, guests: Vec::new(), misdirected: Vec::new() }),
+        })
+    }
+
+    /// Keeps the handle that others are shared from: from here on it is an idle connection of the pool.
+    pub(crate) fn keep(&self, master: C, idle_until: Instant) {
+        self.inside().master = Some(master);
+        self.set_idle_until(idle_until);
+        self.idle.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes a slot, if there is one.
+    #[inline]
+    pub(crate) fn reserve(&self) -> bool {
+        let before = self.slots.reserve();
+        if before == Some(0) {
+            self.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        before.is_some()
+    }
+
+    /// Gives a slot back. True when the connection is now unused: then its idle time begins.
+    #[inline]
+    pub(crate) fn release(&self) -> bool {
+        let unused = self.slots.release();
+        if unused {
+            self.idle.fetch_add(1, Ordering::Relaxed);
+        }
+        unused
+    }
+
+    /// When it will have been idle for too long.
+    pub(crate) fn set_idle_until(&self, until: Instant) {
+        let nanos = until.saturating_duration_since(self.born).as_nanos();
+        self.idle_until.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When it will have been idle for too long, if it is a shared one that nobody uses.
+    pub(crate) fn idle_until(&self) -> Option<Instant> {
+        let seen = self.slots.seen();
+        if seen.in_use > 0 || seen.draining || self.exclusive {
+            return None;
+        }
+        self.born.checked_add(Duration::from_nanos(self.idle_until.load(Ordering::Relaxed)))
+    }
+
+    /// A slot or its room changed: whoever waits in one of its buckets may be served.
+    pub(crate) fn room_changed(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
+        if self.has_guests.load(Ordering::Acquire) {
+            self.settle();
+        } else {
+            bucket.settle_with(hub);
+        }
+    }
+
+    /// It takes no new exchanges, and carries none.
+    pub(crate) fn is_spent(&self) -> bool {
+        let seen = self.slots.seen();
+        seen.draining && !seen.closed && seen.in_use == 0
+    }
+
+    pub(crate) fn drain_reason(&self) -> CloseReason {
+        self.reason.get().copied().unwrap_or(CloseReason::Shutdown)
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside<C>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ctx(&self) -> &Ctx {
+        self.info.route.ctx()
+    }
+
+    /// Another handle; `None` when it takes no more exchanges.
+    pub(crate) fn share(&self, share: impl FnOnce(&C) -> Option<C>) -> Option<C> {
+        self.inside().master.as_ref().and_then(share)
+    }
+
+    /// From here on it counts.
+    pub(crate) fn publish(&self) {
+        self.counted.store(true, Ordering::Release);
+        self.published.store(true, Ordering::Release);
+    }
+
+    /// True once, if it was published.
+    pub(crate) fn unpublish(&self) -> bool {
+        self.published.swap(false, Ordering::AcqRel)
+    }
+
+    /// True once, if it counted.
+    pub(crate) fn uncount(&self) -> bool {
+        self.counted.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) {
+        self.inside().guests.push(Arc::downgrade(bucket));
+        self.has_guests.store(true, Ordering::Release);
+    }
+
+    /// Never again for this origin.
+    pub(crate) fn misdirect(&self, origin: &Origin) {
+        let mut inside = self.inside();
+        if !inside.misdirected.contains(origin) {
+            inside.misdirected.push(origin.clone());
+        }
+    }
+
+    pub(crate) fn is_misdirected(&self, origin: &Origin) -> bool {
+        self.inside().misdirected.contains(origin)
+    }
+
+    pub(crate) fn emit(&self, kind: EventKind<'_>) {
+        self.ctx().emit(Some(self.info.attempt), self.info.id, kind);
+    }
+
+    /// The buckets that may use it: its own, and those it was coalesced into.
+    fn buckets(&self) -> Vec<Arc<Bucket<C>>> {
+        let guests = self.inside().guests.clone();
+        std::iter::once(&self.home).chain(&guests).filter_map(Weak::upgrade).collect()
+    }
+
+    /// Takes no new exchanges; those that run end as they will.
+    pub(crate) fn drain(self: &Arc<Self>, reason: CloseReason) {
+        if let Some(in_use) = self.slots.drain() {
+            self.drained(reason, in_use);
+        }
+    }
+
+    /// Drains it if nobody uses it. True when it did.
+    pub(crate) fn drain_unused(self: &Arc<Self>, reason: CloseReason) -> bool {
+        let drained = self.slots.drain_unused();
+        if drained {
+            self.drained(reason, 0);
+        }
+        drained
+    }
+
+    fn drained(self: &Arc<Self>, reason: CloseReason, in_use: u32) {
+        if in_use == 0 && !self.exclusive {
+            self.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        let _ = self.reason.set(reason);
+        self.emit(EventKind::Draining(reason));
+        self.leave();
+        if in_use == 0 && !self.exclusive {
+            // Nobody is left who could close it later.
+            self.close(reason);
+        }
+    }
+
+    /// Is gone. The first reason is told, the others are not.
+    pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) {
+        let in_use = self.slots.drain();
+        if !self.slots.close() {
+            return;
+        }
+        if in_use == Some(0) && !self.exclusive {
+            self.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.emit(EventKind::Closed(reason));
+        if in_use.is_some() {
+            self.leave();
+        }
+        if self.unpublish()
+            && let Some(home) = self.home.upgrade()
+        {
+            home.socket_gone();
+        }
+    }
+
+    /// Out of every list; the buckets look for something else for those who wait.
+    fn leave(self: &Arc<Self>) {
+        // Dropped outside the lock: the last handle of a connection closes it.
+        let master = self.inside().master.take();
+        drop(master);
+        for bucket in self.buckets() {
+            bucket.forget(self);
+        }
+    }
+
+    fn settle(&self) {
+        for bucket in self.buckets() {
+            bucket.settle();
+        }
+    }
+}
+
+impl<C: Held> fmt::Debug for Record<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("info", &self.info.id).field("slots", &self.slots.seen()).finish_non_exhaustive()
+    }
+}
+
+/// What a connection's driver holds: it must not keep the record, whose master handle keeps the driver.
+pub(crate) struct RecordWatch<C: Held> {
+    record: Weak<Record<C>>,
+    max_streams: u32,
+}
+
+impl<C: Held> RecordWatch<C> {
+    pub(crate) fn new(record: &Arc<Record<C>>, max_streams: u32) -> Arc<Self> {
+        Arc::new(Self { record: Arc::downgrade(record), max_streams })
+    }
+}
+
+impl<C: Held> Watch for RecordWatch<C> {
+    fn on(&self, news: News) {
+        let Some(record) = self.record.upgrade() else { return };
+        match news {
+            News::Room(room) => {
+                record.slots.set_room(room.min(self.max_streams));
+                record.settle();
+            }
+            News::Suspect => record.slots.set_suspect(true),
+            News::Healthy => record.slots.set_suspect(false),
+            News::Draining(reason) => record.drain(reason),
+            News::Closed(reason) => record.close(reason),
+            _ => {}
+        }
+    }
+}

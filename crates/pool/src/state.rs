@@ -1,0 +1,391 @@
+//! The pool's machine for one key: who waits, what is there, what is on the way. No futures, no clock, no wakers: it is told what happened and
+//! answers with what to do, which its owner does after unlocking.
+
+use crate::{
+    config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
+    flight::Flight,
+    held::Held,
+    record::Record,
+    ticket::Ticket,
+};
+use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+/// A connection handed to somebody: an exclusive one itself, or a reserved slot of a shared one.
+#[derive(Debug)]
+pub(crate) enum Grant<C: Held> {
+    Exclusive(C, Arc<Record<C>>),
+    Slot(Arc<Record<C>>),
+}
+
+/// An exclusive connection that nobody uses.
+#[derive(Debug)]
+pub(crate) struct Idle<C: Held> {
+    pub(crate) connection: C,
+    pub(crate) record: Arc<Record<C>>,
+    pub(crate) until: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct State<C: Held> {
+    /// Last in, first out: the most recently used is the least likely to be dead.
+    pub(crate) idle: Vec<Idle<C>>,
+    /// Shareable connections, own and coalesced; all take new exchanges, or are about to be removed.
+    pub(crate) shared: Vec<Arc<Record<C>>>,
+    pub(crate) waiters: VecDeque<Arc<Ticket<C>>>,
+    pub(crate) flights: Vec<Arc<Flight>>,
+    /// Own connections that take exchanges or carry one: what the limit per origin counts.
+    pub(crate) open: usize,
+    /// What the origin spoke last time.
+    pub(crate) memory: Option<Protocol>,
+    /// How many streams its connections took last time.
+    stream_room: u32,
+    /// Own connections whose sockets are open, draining ones too.
+    sockets: usize,
+    /// It stands in the queue for the total limit.
+    pub(crate) queued: bool,
+    /// Out of the pool's map, or the pool is closed: whoever holds it looks up again.
+    pub(crate) closed: bool,
+}
+
+/// What is to be done after unlocking.
+#[derive(Debug)]
+pub(crate) struct Effects<C: Held> {
+    pub(crate) deliver: Vec<(Arc<Ticket<C>>, Grant<C>)>,
+    pub(crate) fail: Vec<(Arc<Ticket<C>>, Error)>,
+    /// Searches to begin, each with the ticket it is made for.
+    pub(crate) connect: Vec<(Arc<Flight>, Arc<Ticket<C>>)>,
+    /// Permits of the total limit that were refused: it must stand in the queue.
+    pub(crate) hungry: bool,
+}
+
+/// Permission to open one more socket.
+pub(crate) trait Permits {
+    fn acquire(&self) -> bool;
+}
+
+impl<C: Held> Default for Effects<C> {
+    fn default() -> Self {
+        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), hungry: false }
+    }
+}
+
+impl<C: Held> State<C> {
+    /// `memory` is what the origin must speak, when that is known beforehand.
+    pub(crate) fn new(memory: Option<Protocol>) -> Self {
+        Self {
+            idle: Vec::new(),
+            shared: Vec::new(),
+            waiters: VecDeque::new(),
+            flights: Vec::new(),
+            open: 0,
+            memory,
+            stream_room: 0,
+            sockets: 0,
+            queued: false,
+            closed: false,
+        }
+    }
+
+    /// A usable connection, if there is one.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Grant<C>> {
+        if !self.shared.is_empty()
+            && let Some(record) = self.reserve_shared()
+        {
+            return Some(Grant::Slot(record));
+        }
+        self.idle.pop().map(|idle| Grant::Exclusive(idle.connection, idle.record))
+    }
+
+    /// The healthy one with the fewest streams; a suspect one only when nothing else will do.
+    fn reserve_shared(&mut self) -> Option<Arc<Record<C>>> {
+        if let [only] = &self.shared[..] {
+            return only.reserve().then(|| Arc::clone(only));
+        }
+        loop {
+            let free = |record: &&Arc<Record<C>>| {
+                let seen = record.slots.seen();
+                !seen.draining && seen.in_use < seen.room
+            };
+            let best = self.shared.iter().filter(free).min_by_key(|record| {
+                let seen = record.slots.seen();
+                (seen.suspect, seen.in_use)
+            })?;
+            if best.reserve() {
+                return Some(Arc::clone(best));
+            }
+        }
+    }
+
+    /// Takes a place in the queue.
+    ///
+    /// # Errors
+    /// When the queue is full.
+    pub(crate) fn wait(&mut self, ticket: Arc<Ticket<C>>, config: &PoolConfig) -> Result<(), Overloaded> {
+        if self.waiters.len() >= config.max_waiting_per_origin {
+            self.waiters.retain(|ticket| ticket.is_waiting());
+            if self.waiters.len() >= config.max_waiting_per_origin {
+                return Err(Overloaded { what: "the queue of the origin", limit: config.max_waiting_per_origin });
+            }
+        }
+        self.waiters.push_back(ticket);
+        Ok(())
+    }
+
+    /// Matches those who wait with what is there, first come first served, and begins the searches that are missing.
+    pub(crate) fn serve(&mut self, config: &PoolConfig, permits: &impl Permits) -> Effects<C> {
+        let mut effects = Effects::default();
+        self.hand_out(&mut effects);
+        if !self.waiters.is_empty() && !self.closed {
+            self.search(config, permits, &mut effects);
+        }
+        effects
+    }
+
+    fn hand_out(&mut self, effects: &mut Effects<C>) {
+        while let Some(ticket) = self.waiters.front() {
+            if !ticket.is_waiting() {
+                self.waiters.pop_front();
+                continue;
+            }
+            let Some(grant) = self.take() else { return };
+            if let Some(ticket) = self.waiters.pop_front() {
+                self.leave_flight(&ticket);
+                effects.deliver.push((ticket, grant));
+            }
+        }
+    }
+
+    fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
+        self.note_room();
+        if !self.shared.is_empty() {
+            let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
+            match config.at_stream_limit {
+                // Its SETTINGS will say whether it carries those who wait.
+                _ if settling => return,
+                AtStreamLimit::Open => {}
+                AtStreamLimit::Wait => return,
+                AtStreamLimit::Refuse => {
+                    let limit = self.shared.iter().map(|record| record.slots.seen().room as usize).sum();
+                    return self.refuse(Overloaded { what: "every connection's stream limit", limit }, effects);
+                }
+            }
+        }
+        if self.memory == Some(Protocol::Http1) {
+            self.fan_out(config, permits, effects);
+        } else {
+            self.join(config, permits, effects);
+        }
+    }
+
+    /// HTTP/1.1: a search for each.
+    fn fan_out(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
+        for i in 0..self.waiters.len() {
+            let ticket = Arc::clone(&self.waiters[i]);
+            if ticket.flight().is_some() || !ticket.is_waiting() {
+                continue;
+            }
+            let Some(flight) = self.begin(config, permits, effects, &ticket) else { return };
+            flight.join();
+            *ticket.flight() = Some(flight);
+        }
+    }
+
+    /// HTTP/2, or not known yet: all join one search, or as many as will carry them.
+    fn join(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
+        let lonely: Vec<_> = self
+            .waiters
+            .iter()
+            .filter(|ticket| ticket.is_waiting() && ticket.flight().is_none())
+            .map(Arc::clone)
+            .collect();
+        let known = if self.memory.is_some() { self.stream_room.max(1) } else { u32::MAX };
+        let wanted = self.waiters.len().div_ceil(known as usize).max(1);
+        while self.flights.len() < wanted {
+            let Some(first) = lonely.first() else { return };
+            if self.begin(config, permits, effects, first).is_none() {
+                break;
+            }
+        }
+        let flights = self.flights.len();
+        if flights > 0 {
+            for (i, ticket) in lonely.iter().enumerate() {
+                let flight = &self.flights[i % flights];
+                flight.join();
+                *ticket.flight() = Some(Arc::clone(flight));
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        config: &PoolConfig,
+        permits: &impl Permits,
+        effects: &mut Effects<C>,
+        ticket: &Arc<Ticket<C>>,
+    ) -> Option<Arc<Flight>> {
+        let full = if self.open + self.flights.len() >= config.max_per_origin {
+            Some(Overloaded { what: "the origin's connection limit", limit: config.max_per_origin })
+        } else if self.flights.len() >= config.max_connecting_per_origin {
+            // A search that ends begins the next.
+            return None;
+        } else if !permits.acquire() {
+            effects.hungry = true;
+            Some(Overloaded { what: "the total connection limit", limit: config.max_total.unwrap_or(usize::MAX) })
+        } else {
+            None
+        };
+        if let Some(full) = full {
+            if config.at_connection_limit == AtConnectionLimit::Refuse {
+                effects.hungry = false;
+                self.refuse(full, effects);
+            }
+            return None;
+        }
+        ticket.initiates();
+        let flight = Flight::new();
+        self.flights.push(Arc::clone(&flight));
+        effects.connect.push((Arc::clone(&flight), Arc::clone(ticket)));
+        Some(flight)
+    }
+
+    /// Fails those for whom no search is made.
+    fn refuse(&mut self, full: Overloaded, effects: &mut Effects<C>) {
+        self.waiters.retain(|ticket| {
+            let refused = ticket.flight().is_none();
+            if refused && ticket.is_waiting() {
+                let error = Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full));
+                effects.fail.push((Arc::clone(ticket), error));
+            }
+            !refused
+        });
+    }
+
+    fn leave_flight(&self, ticket: &Ticket<C>) {
+        if let Some(flight) = ticket.flight().take() {
+            flight.leave();
+        }
+    }
+
+    /// A ticket's request was dropped.
+    pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) {
+        self.leave_flight(ticket);
+        while self.waiters.front().is_some_and(|ticket| !ticket.is_waiting()) {
+            self.waiters.pop_front();
+        }
+        while self.waiters.back().is_some_and(|ticket| !ticket.is_waiting()) {
+            self.waiters.pop_back();
+        }
+    }
+
+    /// A search has a connection. False when that died before it could be published.
+    pub(crate) fn connected(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) -> bool {
+        if self.closed {
+            return false;
+        }
+        record.publish();
+        self.open += 1;
+        self.sockets += 1;
+        // Dead meanwhile: either we take back what we counted, or whoever closes it is about to.
+        if !record.slots.is_open() && record.unpublish() {
+            self.open -= usize::from(record.uncount());
+            self.sockets -= 1;
+            return false;
+        }
+        self.end(flight);
+        self.release_joined(flight, record);
+        self.memory = record.info.protocol;
+        true
+    }
+
+    /// A shared connection may carry this key.
+    pub(crate) fn add_shared(&mut self, record: &Arc<Record<C>>) {
+        if !self.shared.iter().any(|other| Arc::ptr_eq(other, record)) {
+            self.shared.push(Arc::clone(record));
+        }
+    }
+
+    /// How many streams a connection of this origin takes.
+    fn note_room(&mut self) {
+        let known = self.shared.iter().map(|record| record.slots.seen()).filter(|seen| !seen.unknown);
+        if let Some(room) = known.map(|seen| seen.room).max() {
+            self.stream_room = room;
+        }
+    }
+
+    /// A search found another origin's connection that will do: it is over, and its tickets look again.
+    pub(crate) fn coalesced(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+        self.end(flight);
+        self.release_joined(flight, record);
+        self.memory = Some(Protocol::Http2);
+        self.add_shared(record);
+    }
+
+    /// A search failed: so do those who had joined it, with one shared error.
+    pub(crate) fn failed(&mut self, flight: &Arc<Flight>, error: &ConnectError, effects: &mut Effects<C>) {
+        self.end(flight);
+        self.waiters.retain(|ticket| {
+            let joined = ticket.flight().as_ref().is_some_and(|own| Arc::ptr_eq(own, flight));
+            if joined {
+                ticket.flight().take();
+                effects.fail.push((Arc::clone(ticket), error.clone().into()));
+            }
+            !joined
+        });
+    }
+
+    /// A search has no tickets and no socket: true when it may be given up, and then it is forgotten.
+    pub(crate) fn abandon(&mut self, flight: &Arc<Flight>) -> bool {
+        let may = flight.joined() == 0 || self.closed;
+        if may {
+            self.end(flight);
+        }
+        may
+    }
+
+    fn end(&mut self, flight: &Arc<Flight>) {
+        self.flights.retain(|other| !Arc::ptr_eq(other, flight));
+    }
+
+    fn release_joined(&mut self, flight: &Arc<Flight>, record: &Record<C>) {
+        for ticket in &self.waiters {
+            let mut own = ticket.flight();
+            if own.as_ref().is_some_and(|own| Arc::ptr_eq(own, flight)) {
+                *own = None;
+                ticket.landed(record.info.id);
+            }
+        }
+    }
+
+    /// The socket of one of its connections is gone.
+    pub(crate) fn socket_gone(&mut self) {
+        self.sockets -= 1;
+    }
+
+    /// A connection takes no more exchanges, or is gone. What was idle is returned, to be dropped outside the lock.
+    pub(crate) fn forget(&mut self, record: &Arc<Record<C>>, home: bool) -> Option<Idle<C>> {
+        if home && record.uncount() {
+            self.open -= 1;
+        }
+        self.shared.retain(|other| !Arc::ptr_eq(other, record));
+        let at = self.idle.iter().rposition(|idle| Arc::ptr_eq(&idle.record, record))?;
+        Some(self.idle.remove(at))
+    }
+
+    /// Takes out what has been idle for too long, oldest first.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<Idle<C>> {
+        let over = |idle: &mut Idle<C>| idle.until <= now || idle.record.until.is_some_and(|until| until <= now);
+        self.idle.extract_if(.., over).collect()
+    }
+
+    /// Own connections that only carry what they carried already.
+    pub(crate) fn draining(&self) -> usize {
+        self.sockets - self.open
+    }
+
+    /// Nothing is here, nothing is on the way, nobody waits.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.sockets == 0 && self.shared.is_empty() && self.flights.is_empty() && self.waiters.is_empty()
+    }
+}
