@@ -26,6 +26,8 @@ pub enum Phase {
     Wait,
     /// Reading the response's body.
     Body,
+    /// All of it, retries and the response's body included.
+    Call,
 }
 
 impl Phase {
@@ -41,6 +43,7 @@ impl Phase {
             Self::Send => "send",
             Self::Wait => "wait",
             Self::Body => "body",
+            Self::Call => "call",
         }
     }
 
@@ -55,6 +58,7 @@ impl Phase {
             Self::Send => ("send_start", "send_end", "send_failed", "send_dropped"),
             Self::Wait => ("wait_start", "wait_end", "wait_failed", "wait_dropped"),
             Self::Body => ("body_start", "body_end", "body_failed", "body_dropped"),
+            Self::Call => ("call_start", "call_end", "call_failed", "call_dropped"),
         }
     }
 }
