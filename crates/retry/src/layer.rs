@@ -56,8 +56,8 @@ impl RetryLayer {
     }
 
     /// Tells this observer of each decision about an exchange that failed on a connection. A request's own observer goes before it.
-    pub fn observer(mut self, observer: Option<Arc<dyn Observe>>) -> Self {
-        self.0.observer = observer;
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.0.observer = Some(observer);
         self
     }
 }

@@ -280,7 +280,7 @@ impl Observe for Decisions {
 #[tokio::test(start_paused = true)]
 async fn each_decision_is_told_to_the_requests_own_observer_or_the_layers() {
     let (general, own) = (Arc::new(Decisions::default()), Arc::new(Decisions::default()));
-    let layer = RetryLayer::safe().observer(Some(general.clone()));
+    let layer = RetryLayer::safe().observer(general.clone());
     let failures = || [dead(Delivery::Unsent), dead(Delivery::Unknown)];
     let told = |observer: &Decisions| std::mem::take(&mut *observer.0.lock().unwrap());
 
