@@ -1,0 +1,272 @@
+use crate::{
+    H2Body, H2Error,
+    chunk::Chunk,
+    classify, head,
+    kept::Kept,
+    shared::Shared,
+    tie::{Hold, Tie},
+    upload::Upload,
+};
+use h2::{
+    RecvStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::{Method, Request, Response, header};
+use http_body::{Body, SizeHint};
+use skybridge_core::{Answered, BoxError, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// A handle to an HTTP/2 connection: carries one exchange at a time, beside those of other handles.
+///
+/// Until the head of the response is here the exchange is the handle's: dropping it resets the stream with CANCEL. From then on it is the
+/// body's. A request that is still being sent then goes on in a task of its own, as long as the response or the handle is held.
+pub struct Http2<B: Body> {
+    exchange: Exchange<B>,
+    kept: Option<Kept<B>>,
+    send: SendRequest<Chunk<B::Data>>,
+    shared: Arc<Shared<B>>,
+}
+
+/// ```text
+/// Idle -> (Waiting | Failed) -> (Idle | Uploading -> Idle)
+/// ```
+enum Exchange<B: Body> {
+    Idle,
+    /// It could not be started.
+    Failed(Failed<Request<B>>),
+    /// For the head of the response; the request may not be sent yet.
+    Waiting {
+        response: ResponseFuture,
+        upload: Option<Pin<Box<Upload<B>>>>,
+        is_head: bool,
+    },
+    /// Answered before all of the request was sent.
+    Uploading(Hold),
+}
+
+impl<B: Body> Http2<B> {
+    pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
+        shared.enter();
+        Self { exchange: Exchange::Idle, kept: None, send, shared }
+    }
+
+    fn error(&self, delivery: Delivery, phase: Phase, error: H2Error) -> Error {
+        Error::new(delivery, phase, error).on(&self.shared.info)
+    }
+
+    /// The request as it came down, if it could be kept.
+    fn restore(&mut self, unpolled: Option<B>) -> Option<Request<B>> {
+        let (request, headers) = self.kept.take()?.restore(unpolled);
+        self.shared.recycle(None, headers);
+        request
+    }
+
+    /// Ends with what is known of the request.
+    fn failed(&mut self, error: Error, unpolled: Option<B>) -> Failed<Request<B>> {
+        let again = match error.delivery() {
+            Delivery::Unsent | Delivery::Refused => true,
+            _ => self.kept.as_ref().is_some_and(Kept::is_idempotent),
+        };
+        match self.restore(unpolled).filter(|_| again) {
+            Some(request) => Failed::with(error, request),
+            None => Failed::lost(error),
+        }
+    }
+
+    /// Takes back the buffers of an exchange.
+    fn recycle(&mut self, mut upload: Option<Pin<Box<Upload<B>>>>) {
+        let kept = self.kept.take();
+        if upload.is_none() && kept.is_none() {
+            return;
+        }
+        if let Some(upload) = &mut upload {
+            upload.as_mut().clear();
+        }
+        self.shared.recycle(upload, kept.map(Kept::into_buffer).unwrap_or_default());
+    }
+}
+
+impl<B> Http2<B>
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    fn begin(&mut self, request: Request<B>) -> Result<Exchange<B>, Failed<Request<B>>> {
+        let (mut parts, body) = request.into_parts();
+        let (ended, is_head) = (body.is_end_stream(), parts.method == Method::HEAD);
+        let size = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
+        let mut body = Some(body);
+        if let Some(replay) = self.shared.replay {
+            let copy = if ended { body.take() } else { body.as_ref().and_then(replay) };
+            self.kept = Some(Kept::new(&mut parts, self.shared.spare_headers(), copy));
+        }
+        if let Err(error) = head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
+            return Err(self.failed(error.into(), body));
+        }
+        let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let error = self.error(Delivery::Unsent, Phase::Send, error.into());
+                return Err(self.failed(error, body));
+            }
+        };
+        let upload = body.filter(|_| !ended).map(|body| {
+            let mut upload = self.shared.spare_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
+            let patient = self.kept.as_ref().is_some_and(Kept::has_no_copy);
+            upload.as_mut().begin(body, stream, patient);
+            upload
+        });
+        Ok(Exchange::Waiting { response, upload, is_head })
+    }
+
+    /// Polls both halves: the request's until it is over, the response's until its head is here.
+    fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
+        let Exchange::Waiting { response, upload, .. } = &mut self.exchange else {
+            return Poll::Ready(Err(Stop::NotStarted));
+        };
+        if let Some(sending) = upload
+            && let Poll::Ready(sent) = sending.as_mut().poll_send(cx)
+        {
+            sent.map_err(Stop::Body)?;
+            let mut sent = upload.take();
+            if let Some(sent) = &mut sent {
+                sent.as_mut().clear();
+            }
+            self.shared.recycle(sent, Vec::new());
+        }
+        Pin::new(response).poll(cx).map_err(Stop::Stream)
+    }
+
+    fn answered(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
+        let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
+        let Exchange::Waiting { upload, is_head, .. } = exchange else { return response.map(|_| H2Body::default()) };
+        self.recycle(None);
+        let tie = upload.map(|upload| self.untether(upload));
+        let length = if is_head { None } else { content_length(&response) };
+        response.map(|stream| {
+            if stream.is_end_stream() {
+                return H2Body::default();
+            }
+            H2Body::new(stream, length, tie.as_ref().map(Tie::hold))
+        })
+    }
+
+    /// Answered early: the rest of the request goes on by itself.
+    fn untether(&mut self, mut upload: Pin<Box<Upload<B>>>) -> Arc<Tie> {
+        let tie = Arc::new(Tie::default());
+        upload.as_mut().untether(&tie);
+        self.exchange = Exchange::Uploading(tie.hold());
+        self.shared.runtime.spawn(upload);
+        tie
+    }
+
+    fn stopped(&mut self, stop: Stop) -> Failed<Request<B>> {
+        let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
+        let (mut upload, failed) = match exchange {
+            Exchange::Waiting { upload, .. } => (upload, None),
+            Exchange::Failed(failed) => (None, Some(failed)),
+            Exchange::Idle | Exchange::Uploading(_) => (None, None),
+        };
+        let failed = match (failed, stop) {
+            (Some(failed), _) => failed,
+            (None, Stop::Stream(error)) => {
+                let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
+                let error = self.error(classify::delivery(&error), Phase::Wait, error.into());
+                self.failed(error, unpolled)
+            }
+            (None, Stop::Body(error)) => {
+                Failed::lost(self.error(Delivery::Unknown, Phase::Send, H2Error::RequestBody(error)))
+            }
+            (None, Stop::NotStarted) => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),
+        };
+        self.recycle(upload);
+        failed
+    }
+}
+
+/// Why there is no response.
+enum Stop {
+    Stream(h2::Error),
+    Body(BoxError),
+    NotStarted,
+}
+
+fn content_length<T>(response: &Response<T>) -> Option<u64> {
+    response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl<B> Connection<B> for Http2<B>
+where
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = H2Body;
+
+    fn info(&self) -> &Arc<ConnInfo> {
+        &self.shared.info
+    }
+
+    fn room(&self) -> Room {
+        self.shared.room.get()
+    }
+
+    fn share(&self) -> Option<Self> {
+        Some(Self::new(self.send.clone(), Arc::clone(&self.shared)))
+    }
+
+    fn watch(&self, watch: Arc<dyn Watch>) {
+        self.shared.desk.watch(watch);
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Exchange::Uploading(upload) = &self.exchange {
+            ready!(upload.poll_over(cx));
+            self.exchange = Exchange::Idle;
+        }
+        let ready = ready!(self.send.poll_ready(cx));
+        Poll::Ready(ready.map_err(|error| self.error(Delivery::Unsent, Phase::Acquire, error.into())))
+    }
+
+    fn start(&mut self, request: Request<B>) {
+        self.exchange = self.begin(request).unwrap_or_else(Exchange::Failed);
+    }
+
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H2Body>> {
+        Poll::Ready(match ready!(self.poll_halves(cx)) {
+            Ok(response) => Ok(self.answered(response)),
+            Err(stop) => Err(self.stopped(stop)),
+        })
+    }
+}
+
+impl<B: Body> Drop for Http2<B> {
+    fn drop(&mut self) {
+        let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Waiting { upload, .. } => upload,
+            _ => None,
+        };
+        self.recycle(upload);
+        self.shared.leave();
+    }
+}
+
+impl<B: Body> fmt::Debug for Http2<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exchange = match &self.exchange {
+            Exchange::Idle => "idle",
+            Exchange::Failed(_) => "failed",
+            Exchange::Waiting { upload: None, .. } => "waiting",
+            Exchange::Waiting { .. } => "sending",
+            Exchange::Uploading(_) => "uploading",
+        };
+        f.debug_struct("Http2")
+            .field("connection", &self.shared.info.id)
+            .field("room", &self.shared.room.get())
+            .field("exchange", &exchange)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,59 @@
+use skybridge_core::BoxError;
+use std::{error::Error as StdError, fmt};
+
+/// What went wrong on an HTTP/2 connection or one of its streams.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum H2Error {
+    /// The connection failed, or the peer reset the stream: [`reason`](h2::Error::reason) is its code.
+    Protocol(h2::Error),
+    /// The body of the request failed; its stream was reset with CANCEL.
+    RequestBody(BoxError),
+    /// The peer answered without ever sending SETTINGS (RFC 9113, section 3.4).
+    NoSettings,
+    /// Asked for a response to nothing.
+    NotStarted,
+}
+
+impl H2Error {
+    /// The error code that the peer sent, or that it was sent.
+    pub fn reason(&self) -> Option<h2::Reason> {
+        match self {
+            Self::Protocol(error) => error.reason(),
+            Self::RequestBody(_) => Some(h2::Reason::CANCEL),
+            Self::NoSettings => Some(h2::Reason::PROTOCOL_ERROR),
+            Self::NotStarted => None,
+        }
+    }
+}
+
+impl From<h2::Error> for H2Error {
+    fn from(error: h2::Error) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl fmt::Display for H2Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Protocol(error) if error.is_reset() && error.is_remote() => "the peer reset the stream",
+            Self::Protocol(error) if error.is_reset() => "the stream was reset",
+            Self::Protocol(error) if error.is_go_away() && error.is_remote() => "the peer sent GOAWAY",
+            Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
+            Self::Protocol(_) => "the HTTP/2 connection failed",
+            Self::RequestBody(_) => "the request's body failed",
+            Self::NoSettings => "the peer answered without SETTINGS",
+            Self::NotStarted => "no exchange was started",
+        })
+    }
+}
+
+impl StdError for H2Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Protocol(error) => Some(error),
+            Self::RequestBody(error) => Some(&**error),
+            Self::NoSettings | Self::NotStarted => None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+use crate::{
+    H2Error, Http2,
+    driver::Driver,
+    settings::{FRAME_SIZES, MAX_WINDOW, Settings},
+    shared::{Replay, Shared},
+};
+use http_body::Body;
+use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// Speaks HTTP/2 on a link, by prior knowledge or because ALPN said so.
+///
+/// | setting | default |
+/// |---|---|
+/// | [`stream_window`](Self::stream_window) | 2 MiB |
+/// | [`connection_window`](Self::connection_window) | 5 MiB |
+/// | [`max_frame_size`](Self::max_frame_size) | 16 KiB |
+/// | [`max_header_list_size`](Self::max_header_list_size) | 256 KiB |
+/// | [`send_buffer`](Self::send_buffer) | 1 MiB |
+/// | [`optimistic`](Self::optimistic) | off |
+///
+/// Server push is switched off (RFC 9113, section 8.4).
+pub struct H2<B> {
+    settings: Settings,
+    replay: Option<Replay<B>>,
+}
+
+/// The future of [`H2`].
+pub struct Handshaking<B: Body>(BoxFuture<Result<Http2<B>, ConnectError>>);
+
+// === impl H2 ===
+
+impl<B> H2<B> {
+    /// Keeps nothing of a request: only what was never given to the connection comes back.
+    pub fn new() -> Self {
+        Self { settings: Settings::default(), replay: None }
+    }
+
+    /// Keeps the head of each request until it is answered, and a copy of its body when `replay` can make one, so that a request that
+    /// the peer refused comes back. An empty body, and any body that was not polled yet, comes back without a copy.
+    ///
+    /// A body of which there is no copy is first polled when the peer has room for its data: until then a refusal costs nothing.
+    pub fn replayable(replay: fn(&B) -> Option<B>) -> Self {
+        Self { settings: Settings::default(), replay: Some(replay) }
+    }
+
+    /// How many bytes of one response's body the peer may send ahead of its reader. At most 2^31 - 1.
+    pub fn stream_window(mut self, bytes: u32) -> Self {
+        self.settings.stream_window = bytes.min(MAX_WINDOW);
+        self
+    }
+
+    /// How many bytes of all bodies together the peer may send ahead of their readers. From 64 KiB to 2^31 - 1.
+    pub fn connection_window(mut self, bytes: u32) -> Self {
+        self.settings.connection_window = bytes.clamp(u16::MAX.into(), MAX_WINDOW);
+        self
+    }
+
+    /// The largest frame that the peer may send, in bytes. From 2^14 to 2^24 - 1.
+    pub fn max_frame_size(mut self, bytes: u32) -> Self {
+        self.settings.max_frame_size = bytes.clamp(FRAME_SIZES.0, FRAME_SIZES.1);
+        self
+    }
+
+    /// The most that a response's head or trailers may have, in bytes as RFC 9113, section 6.5.2 counts them. What has more resets its
+    /// stream, and costs no other stream anything.
+    pub fn max_header_list_size(mut self, bytes: u32) -> Self {
+        self.settings.max_header_list_size = bytes;
+        self
+    }
+
+    /// How many bytes of one request's body may wait for the socket.
+    pub fn send_buffer(mut self, bytes: u32) -> Self {
+        self.settings.send_buffer = bytes;
+        self
+    }
+
+    /// Assumes room for so many streams until the peer's SETTINGS are here, rather than that nothing is known. What the peer then refuses
+    /// comes back as such.
+    pub fn optimistic(mut self, streams: u32) -> Self {
+        self.settings.optimistic = Some(streams);
+        self
+    }
+}
+
+impl<B> Default for H2<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B> Clone for H2<B> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings, replay: self.replay }
+    }
+}
+
+impl<B> fmt::Debug for H2<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("H2")
+            .field("settings", &self.settings)
+            .field("replayable", &self.replay.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I, B> Handshake<I> for H2<B>
+where
+    I: Io,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Connection = Http2<B>;
+    type Future = Handshaking<B>;
+
+    fn handshake(&self, link: Link<I>, ctx: &Ctx) -> Handshaking<B> {
+        Handshaking(Box::pin(shake(self.clone(), link, ctx.clone())))
+    }
+}
+
+async fn shake<I, B>(h2: H2<B>, link: Link<I>, ctx: Ctx) -> Result<Http2<B>, ConnectError>
+where
+    I: Io,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let phase = link.phase(Phase::Handshake);
+    let mut info = link.info;
+    let (send, connection) = match h2.settings.builder().handshake(link.io).await {
+        Ok(opened) => opened,
+        Err(error) => return Err(phase.fail(ConnectError::new(Phase::Handshake, H2Error::from(error)))),
+    };
+    info.timings.set(Phase::Handshake, phase.done());
+    let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
+    let shared = Arc::new(Shared::new(info, runtime, h2.settings.optimistic, h2.replay, send.clone()));
+    ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
+    Ok(Http2::new(send, shared))
+}
+
+// === impl Handshaking ===
+
+impl<B: Body> Future for Handshaking<B> {
+    type Output = Result<Http2<B>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<B: Body> fmt::Debug for Handshaking<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshaking").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! What HTTP/2 wants of a request's head.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header,
+    request::Parts,
+    uri::{Authority, PathAndQuery},
+};
+use http_body::SizeHint;
+use skybridge_core::RequestError;
+
+/// Makes the head one of HTTP/2.
+///
+/// Headers that belong to one HTTP/1.1 connection are removed (RFC 9113, section 8.2.2), and with `connection` those that it names. A
+/// `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on HTTP/1.1. An exact size becomes
+/// `content-length`, unless nothing was to be expected.
+pub(crate) fn prepare(
+    parts: &mut Parts,
+    size: &SizeHint,
+    length: impl FnOnce(u64) -> HeaderValue,
+) -> Result<(), RequestError> {
+    if parts.headers.keys().any(|name| is_foreign(name.as_str())) {
+        if let Some(host) = parts.headers.remove(header::HOST) {
+            parts.uri = readdressed(std::mem::take(&mut parts.uri), &host)?;
+        }
+        strip(&mut parts.headers);
+    }
+    if let Some(exact) = size.exact()
+        && (exact != 0 || expects_content(&parts.method))
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+    {
+        parts.headers.insert(header::CONTENT_LENGTH, length(exact));
+    }
+    parts.version = Version::HTTP_2;
+    Ok(())
+}
+
+/// Removes from trailers what a header section may not have either.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    if trailers.keys().any(|name| is_foreign(name.as_str())) {
+        trailers.remove(header::HOST);
+        strip(trailers);
+    }
+}
+
+fn is_foreign(name: &str) -> bool {
+    matches!(name, "host" | "connection" | "keep-alive" | "te" | "transfer-encoding" | "upgrade")
+        || name.starts_with("proxy-")
+}
+
+fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn readdressed(uri: Uri, host: &HeaderValue) -> Result<Uri, RequestError> {
+    let refused = || RequestError::Header("host".into(), "it is not an authority");
+    let mut parts = uri.into_parts();
+    let authority = Authority::try_from(host.as_bytes()).map_err(|_| refused())?;
+    if authority.as_str().contains('@') {
+        return Err(refused());
+    }
+    parts.authority = Some(authority);
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).map_err(|_| refused())
+}
+
+#[cold]
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .filter(|name| *name != header::TE)
+        .collect();
+    let proxy: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("proxy-")).cloned().collect();
+    let always =
+        [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, HeaderName::from_static("keep-alive")];
+    for name in named.into_iter().chain(proxy).chain(always) {
+        headers.remove(name);
+    }
+    let trailers = headers.get_all(header::TE).iter().any(accepts_trailers);
+    if headers.remove(header::TE).is_some() && trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+fn accepts_trailers(te: &HeaderValue) -> bool {
+    te.to_str().is_ok_and(|te| te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn prepared(request: http::request::Builder, size: u64) -> Parts {
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        prepare(&mut parts, &SizeHint::with_exact(size), HeaderValue::from).unwrap();
+        parts
+    }
+
+    #[test]
+    fn what_belongs_to_an_http1_connection_is_removed() {
+        let parts = prepared(
+            Request::get("http://a.test/x")
+                .header("connection", "close, X-Hop")
+                .header("x-hop", "1")
+                .header("keep-alive", "timeout=5")
+                .header("proxy-authorization", "secret")
+                .header("proxy-connection", "keep-alive")
+                .header("transfer-encoding", "chunked")
+                .header("upgrade", "h2c")
+                .header("te", "gzip, Trailers")
+                .header("accept", "*/*"),
+            0,
+        );
+        let left: Vec<_> =
+            parts.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        assert_eq!(left, ["accept: */*", "te: trailers"]);
+        assert_eq!(parts.version, Version::HTTP_2);
+    }
+
+    #[test]
+    fn te_without_trailers_goes() {
+        assert!(prepared(Request::get("http://a.test/").header("te", "gzip"), 0).headers.is_empty());
+    }
+
+    #[test]
+    fn host_becomes_the_authority() {
+        let parts = prepared(Request::get("http://a.test:81/x?y").header("host", "b.test"), 0);
+        assert_eq!(parts.uri, "http://b.test/x?y");
+        assert!(parts.headers.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_is_none_is_refused() {
+        for host in ["a b", "user:secret@a.test", "a/b"] {
+            let mut parts = Request::get("http://a.test/").header("host", host).body(()).unwrap().into_parts().0;
+            let error = prepare(&mut parts, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
+            assert!(matches!(&error, RequestError::Header(name, _) if &**name == "host"), "{host}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_exact_size_becomes_content_length_where_content_is_expected() {
+        let length = |method: &str, size| {
+            let parts = prepared(Request::builder().method(method).uri("http://a.test/"), size);
+            parts.headers.get("content-length").map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(length("GET", 0), None);
+        assert_eq!(length("DELETE", 0), None);
+        assert_eq!(length("GET", 3), Some("3".to_owned()));
+        assert_eq!(length("POST", 0), Some("0".to_owned()));
+        let given = prepared(Request::post("http://a.test/").header("content-length", "7"), 7);
+        assert_eq!(given.headers.len(), 1);
+    }
+}

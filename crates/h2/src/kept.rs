@@ -1,0 +1,61 @@
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts};
+
+/// Headers in the order they came in: cheaper to fill than a map, and its memory serves one exchange after the other.
+pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// A request as it came down, while the h2 crate has the one that goes out.
+pub(crate) struct Kept<B> {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: Headers,
+    extensions: Extensions,
+    /// The body, if it needs no polling, or a copy of it.
+    copy: Option<B>,
+}
+
+impl<B> Kept<B> {
+    pub(crate) fn new(parts: &mut Parts, mut headers: Headers, copy: Option<B>) -> Self {
+        headers.extend(parts.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            headers,
+            // The h2 crate throws them away before it sends.
+            extensions: std::mem::take(&mut parts.extensions),
+            copy,
+        }
+    }
+
+    /// Whether sending it twice does what sending it once does (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.method.is_idempotent()
+    }
+
+    /// Whether only the body itself could come back.
+    pub(crate) fn has_no_copy(&self) -> bool {
+        self.copy.is_none()
+    }
+
+    /// The request, with its body if that was never polled and else with the copy; and the empty buffer.
+    pub(crate) fn restore(mut self, unpolled: Option<B>) -> (Option<Request<B>>, Headers) {
+        let Some(body) = unpolled.or_else(|| self.copy.take()) else { return (None, self.into_buffer()) };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        *request.version_mut() = self.version;
+        *request.extensions_mut() = self.extensions;
+        request.headers_mut().reserve(self.headers.len());
+        for (name, value) in self.headers.drain(..) {
+            request.headers_mut().append(name, value);
+        }
+        (Some(request), self.headers)
+    }
+
+    /// The empty buffer.
+    pub(crate) fn into_buffer(mut self) -> Headers {
+        self.headers.clear();
+        self.headers
+    }
+}

@@ -1,0 +1,44 @@
+use crate::room::UNANNOUNCED;
+use h2::client::Builder;
+
+pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
+pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
+
+/// What a connection announces of itself, and how much it buffers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) stream_window: u32,
+    pub(crate) connection_window: u32,
+    pub(crate) max_frame_size: u32,
+    pub(crate) max_header_list_size: u32,
+    pub(crate) send_buffer: u32,
+    pub(crate) optimistic: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            stream_window: 2 << 20,
+            connection_window: 5 << 20,
+            max_frame_size: FRAME_SIZES.0,
+            max_header_list_size: 256 << 10,
+            send_buffer: 1 << 20,
+            optimistic: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn builder(&self) -> Builder {
+        let mut builder = Builder::new();
+        builder
+            .enable_push(false)
+            .initial_max_send_streams(UNANNOUNCED)
+            .initial_window_size(self.stream_window)
+            .initial_connection_window_size(self.connection_window)
+            .max_frame_size(self.max_frame_size)
+            .max_header_list_size(self.max_header_list_size)
+            .max_send_buffer_size(self.send_buffer as usize);
+        builder
+    }
+}

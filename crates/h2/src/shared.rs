@@ -1,0 +1,116 @@
+use crate::{chunk::Chunk, kept::Headers, room::Room, upload::Upload};
+use bytes::BytesMut;
+use h2::client::SendRequest;
+use http::HeaderValue;
+use http_body::Body;
+use skybridge_core::{ConnInfo, NewsDesk, Runtime};
+use std::{
+    fmt::Write,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Copies a body that was not polled yet, if it can.
+pub(crate) type Replay<B> = fn(&B) -> Option<B>;
+
+/// How many idle buffers of each kind a connection keeps for its next exchanges.
+const SPARES: usize = 64;
+/// How many bytes of `content-length` values are written before a new piece of memory is needed.
+const DIGITS: usize = 1024;
+
+/// What all handles of a connection and its driver share.
+pub(crate) struct Shared<B: Body> {
+    pub(crate) info: Arc<ConnInfo>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) replay: Option<Replay<B>>,
+    pub(crate) room: Room,
+    pub(crate) desk: NewsDesk,
+    handles: AtomicUsize,
+    probe: Mutex<Option<SendRequest<Chunk<B::Data>>>>,
+    spares: Mutex<Spares<B>>,
+}
+
+/// Buffers of ended exchanges, waiting for the next.
+struct Spares<B: Body> {
+    uploads: Vec<Pin<Box<Upload<B>>>>,
+    headers: Vec<Headers>,
+    digits: BytesMut,
+}
+
+impl<B: Body> Shared<B> {
+    pub(crate) fn new(
+        info: Arc<ConnInfo>,
+        runtime: Arc<dyn Runtime>,
+        optimistic: Option<u32>,
+        replay: Option<Replay<B>>,
+        probe: SendRequest<Chunk<B::Data>>,
+    ) -> Self {
+        Self {
+            info,
+            runtime,
+            replay,
+            room: Room::new(optimistic),
+            desk: NewsDesk::new(),
+            handles: AtomicUsize::new(0),
+            probe: Mutex::new(Some(probe)),
+            spares: Mutex::new(Spares { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
+        }
+    }
+
+    /// One more handle.
+    pub(crate) fn enter(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One handle less. With the last one goes the driver's probe: the connection closes when its streams have ended.
+    pub(crate) fn leave(&self) {
+        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let probe = lock(&self.probe).take();
+            drop(probe);
+        }
+    }
+
+    /// The driver's own handle, while there are others. It sees what no future of the h2 crate tells: that the peer sent GOAWAY.
+    pub(crate) fn probe(&self) -> MutexGuard<'_, Option<SendRequest<Chunk<B::Data>>>> {
+        lock(&self.probe)
+    }
+
+    pub(crate) fn spare_upload(&self) -> Option<Pin<Box<Upload<B>>>> {
+        lock(&self.spares).uploads.pop()
+    }
+
+    pub(crate) fn spare_headers(&self) -> Headers {
+        lock(&self.spares).headers.pop().unwrap_or_default()
+    }
+
+    /// Takes back what an exchange no longer needs.
+    pub(crate) fn recycle(&self, upload: Option<Pin<Box<Upload<B>>>>, headers: Headers) {
+        let mut spares = lock(&self.spares);
+        if let Some(upload) = upload.filter(|_| spares.uploads.len() < SPARES) {
+            spares.uploads.push(upload);
+        }
+        if headers.capacity() > 0 && spares.headers.len() < SPARES {
+            spares.headers.push(headers);
+        }
+    }
+
+    /// A length as a header's value. Values share memory, and reuse it when all that were made of it are gone.
+    pub(crate) fn length(&self, length: u64) -> HeaderValue {
+        let mut spares = lock(&self.spares);
+        let digits = &mut spares.digits;
+        if digits.capacity() < 20 {
+            digits.reserve(DIGITS);
+        }
+        if write!(digits, "{length}").is_err() {
+            return HeaderValue::from(length);
+        }
+        HeaderValue::from_maybe_shared(digits.split().freeze()).unwrap_or_else(|_| HeaderValue::from(length))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,234 @@
+use crate::{H2Error, chunk::Chunk, head::strip_trailers, tie::Tie};
+use h2::{Reason, SendStream};
+use http::HeaderMap;
+use http_body::Body;
+use pin_project::{pin_project, pinned_drop};
+use skybridge_core::BoxError;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// The request half of an exchange: pumps a body into its stream.
+///
+/// ```text
+/// Waiting for room, body unpolled -> Polling the body <-> Waiting for room, one piece in hand -> Over
+/// ```
+///
+/// It is polled by the exchange until that is answered, and then, if it isn't over, runs on as a task of its own. Its box is used again.
+#[pin_project(PinnedDrop)]
+pub(crate) struct Upload<B: Body> {
+    #[pin]
+    body: Option<B>,
+    /// The body until it is first polled: movable, so that it can be given back.
+    unpolled: Option<B>,
+    /// Whether it stays unpolled until the peer has room for its data.
+    patient: bool,
+    stream: Option<SendStream<Chunk<B::Data>>>,
+    piece: Option<B::Data>,
+    tie: Option<Arc<Tie>>,
+}
+
+/// How a step of an upload went wrong.
+enum Stop {
+    /// The stream is over for the peer's reasons: those are told by the response.
+    Stream,
+    /// For ours.
+    Body(BoxError),
+}
+
+impl<B: Body> Upload<B> {
+    pub(crate) fn idle() -> Self {
+        Self { body: None, unpolled: None, patient: false, stream: None, piece: None, tie: None }
+    }
+
+    /// Takes up a body. `patient`: there is no copy of it.
+    pub(crate) fn begin(self: Pin<&mut Self>, body: B, stream: SendStream<Chunk<B::Data>>, patient: bool) {
+        let this = self.project();
+        *this.unpolled = Some(body);
+        *this.patient = patient;
+        *this.stream = Some(stream);
+    }
+
+    /// The body, if it was never polled.
+    pub(crate) fn take_unpolled(self: Pin<&mut Self>) -> Option<B> {
+        self.project().unpolled.take()
+    }
+
+    /// Forgets the exchange. A stream that isn't over is reset by this.
+    pub(crate) fn clear(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.body.set(None);
+        *this.unpolled = None;
+        *this.stream = None;
+        *this.piece = None;
+    }
+
+    /// Runs on alone, as long as somebody holds the tie.
+    pub(crate) fn untether(self: Pin<&mut Self>, tie: &Arc<Tie>) {
+        *self.project().tie = Some(Arc::clone(tie));
+    }
+}
+
+impl<B> Upload<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    /// Sends what there is to send. Ready when this half of the exchange is over, with an error only if that is the body's.
+    pub(crate) fn poll_send(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        loop {
+            match ready!(self.as_mut().poll_step(cx)) {
+                Ok(false) => {}
+                Ok(true) | Err(Stop::Stream) => return Poll::Ready(Ok(())),
+                Err(Stop::Body(error)) => {
+                    self.as_mut().reset();
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    /// One piece further. True when all is sent.
+    fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<bool, Stop>> {
+        if self.piece.is_some() {
+            ready!(self.as_mut().poll_room(cx))?;
+            let this = self.project();
+            let piece = this.piece.take().map_or(Chunk::End, Chunk::Data);
+            return Poll::Ready(send(this.stream, cx, |stream| stream.send_data(piece, false)).map(|()| false));
+        }
+        if self.unpolled.is_some() {
+            ready!(self.as_mut().poll_begin(cx))?;
+        }
+        let mut this = self.as_mut().project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(Ok(true)) };
+        let frame = match body.poll_frame(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => return poll_gone(this.stream, cx),
+        };
+        match frame.transpose().map_err(|error| Stop::Body(error.into()))? {
+            None => Poll::Ready(send(this.stream, cx, |stream| stream.send_data(Chunk::End, true)).map(|()| true)),
+            Some(frame) => Poll::Ready(match frame.into_data() {
+                Ok(data) => self.piece(data, cx),
+                Err(frame) => match frame.into_trailers() {
+                    Ok(trailers) => self.trailers(trailers, cx).map(|()| true),
+                    Err(_) => Ok(false),
+                },
+            }),
+        }
+    }
+
+    /// The last piece goes at once: the h2 crate holds it back as well as we would, and it can share a write with the head. Others
+    /// wait here for room, and the body with them.
+    fn piece(self: Pin<&mut Self>, data: B::Data, cx: &mut Context<'_>) -> Result<bool, Stop> {
+        let this = self.project();
+        let last = this.body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream());
+        if last {
+            return send(this.stream, cx, |stream| stream.send_data(Chunk::Data(data), true)).map(|()| true);
+        }
+        if bytes::Buf::has_remaining(&data) {
+            *this.piece = Some(data);
+            // As little as that: what is reserved and not used is taken from other streams.
+            if let Some(stream) = this.stream {
+                stream.reserve_capacity(1);
+            }
+        }
+        Ok(false)
+    }
+
+    fn trailers(self: Pin<&mut Self>, mut trailers: HeaderMap, cx: &mut Context<'_>) -> Result<(), Stop> {
+        strip_trailers(&mut trailers);
+        send(self.project().stream, cx, |stream| stream.send_trailers(trailers))
+    }
+
+    /// From here on the body is polled, and can't be given back.
+    fn poll_begin(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        if self.patient {
+            if let Some(stream) = self.as_mut().project().stream {
+                stream.reserve_capacity(1);
+            }
+            ready!(self.as_mut().poll_room(cx))?;
+            if let Some(stream) = self.as_mut().project().stream {
+                stream.reserve_capacity(0);
+            }
+        }
+        let mut this = self.project();
+        let body = this.unpolled.take();
+        this.body.set(body);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_room(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        let Some(stream) = self.project().stream else { return Poll::Ready(Err(Stop::Stream)) };
+        while stream.capacity() == 0 {
+            match ready!(stream.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Poll::Ready(Err(Stop::Stream)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn reset(self: Pin<&mut Self>) {
+        if let Some(stream) = self.project().stream {
+            stream.send_reset(Reason::CANCEL);
+        }
+    }
+}
+
+/// Pending as long as the peer has not reset the stream.
+fn poll_gone<D: bytes::Buf>(
+    stream: &mut Option<SendStream<Chunk<D>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<bool, Stop>> {
+    match stream {
+        Some(stream) => stream.poll_reset(cx).map(|_| Err(Stop::Stream)),
+        None => Poll::Ready(Err(Stop::Stream)),
+    }
+}
+
+/// Sends, and tells apart a stream that is gone from something that it can't send.
+fn send<D: bytes::Buf>(
+    stream: &mut Option<SendStream<Chunk<D>>>,
+    cx: &mut Context<'_>,
+    send: impl FnOnce(&mut SendStream<Chunk<D>>) -> Result<(), h2::Error>,
+) -> Result<(), Stop> {
+    let Some(stream) = stream else { return Err(Stop::Stream) };
+    match send(stream) {
+        Ok(()) => Ok(()),
+        Err(_) if stream.poll_reset(cx).is_ready() => Err(Stop::Stream),
+        Err(error) => Err(Stop::Body(Box::new(H2Error::from(error)))),
+    }
+}
+
+impl<B> Future for Upload<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(tie) = self.tie.clone() else { return Poll::Ready(()) };
+        let failed = if tie.is_cancelled(cx) {
+            self.as_mut().reset();
+            None
+        } else {
+            ready!(self.as_mut().poll_send(cx)).err()
+        };
+        self.clear();
+        tie.end(failed);
+        Poll::Ready(())
+    }
+}
+
+#[pinned_drop]
+impl<B: Body> PinnedDrop for Upload<B> {
+    fn drop(self: Pin<&mut Self>) {
+        let this = self.project();
+        if let Some(tie) = this.tie.take() {
+            *this.stream = None;
+            tie.end(None);
+        }
+    }
+}
