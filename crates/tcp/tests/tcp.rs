@@ -1,5 +1,7 @@
 //! Real sockets, and no clock.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use skybridge_core::{Ctx, Endpoint, Phase, Route};
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, Tcp, TcpIo};
