@@ -1,0 +1,242 @@
+use crate::{
+    ExchangeError, H1Body,
+    aside::{After, Aside},
+    classify,
+    spare::Spare,
+    tie::Tie,
+};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::Body;
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1::SendRequest},
+};
+use skybridge_core::{
+    Answered, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch,
+};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tokio_util::sync::ReusableBoxFuture;
+
+/// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
+///
+/// Dropped between [`start`](Connection::start) and the response's head it closes. After that it lives as long as the response's body, and
+/// closes when both are dropped. Moving it moves one pointer.
+pub struct Http1<B>(Box<Inner<B>>);
+
+type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+
+struct Inner<B> {
+    sender: SendRequest<B>,
+    /// hyper's future has no name, so it is behind a box: one, filled again for each request.
+    slot: Option<ReusableBoxFuture<'static, Sent<B>>>,
+    state: State,
+    /// It has carried an exchange before.
+    reused: bool,
+    aside: Aside,
+    spare: Spare<B>,
+    refused: Option<Failed<Request<B>>>,
+    host: HeaderValue,
+    info: Arc<ConnInfo>,
+    tie: Arc<Tie>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Idle,
+    /// The slot holds a request's future.
+    Waiting,
+    /// There is a response's head; its body may be under way.
+    Answered,
+}
+
+// === impl Http1 ===
+
+impl<B> Http1<B> {
+    pub(crate) fn new(
+        sender: SendRequest<B>,
+        spare: Spare<B>,
+        host: HeaderValue,
+        info: Arc<ConnInfo>,
+        tie: Arc<Tie>,
+    ) -> Self {
+        Self(Box::new(Inner {
+            sender,
+            slot: None,
+            state: State::Idle,
+            reused: false,
+            aside: Aside::default(),
+            spare,
+            refused: None,
+            host,
+            info,
+            tie,
+        }))
+    }
+}
+
+impl<B> Connection<B> for Http1<B>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Body = H1Body;
+
+    #[inline]
+    fn info(&self) -> &Arc<ConnInfo> {
+        &self.0.info
+    }
+
+    #[inline]
+    fn room(&self) -> Room {
+        if self.0.sender.is_closed() { Room::None } else { Room::Streams(1) }
+    }
+
+    fn share(&self) -> Option<Self> {
+        None
+    }
+
+    fn watch(&self, watch: Arc<dyn Watch>) {
+        self.0.tie.desk.watch(watch);
+    }
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let inner = &mut *self.0;
+        match ready!(inner.sender.poll_ready(cx)) {
+            Ok(()) => {
+                inner.state = State::Idle;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => Poll::Ready(Err(classify::unsent(error).on(&inner.info))),
+        }
+    }
+
+    #[inline]
+    fn start(&mut self, request: Request<B>) {
+        self.0.start(request);
+    }
+
+    #[inline]
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H1Body>> {
+        let inner = &mut *self.0;
+        match &mut inner.slot {
+            Some(slot) if inner.state == State::Waiting => {
+                let sent = ready!(slot.poll(cx));
+                Poll::Ready(inner.answered(sent))
+            }
+            _ => Poll::Ready(Err(inner.not_sent())),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Http1<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http1").field("info", &self.0.info).field("state", &self.0.state).finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl<B: Body + Send + 'static> Inner<B> {
+    #[inline]
+    fn start(&mut self, mut request: Request<B>) {
+        match self.aside.prepare(&mut request, &self.host, self.info.forwarded) {
+            Ok(After::Reuse) => {}
+            Ok(After::Close) => self.tie.will_end(CloseReason::Evicted),
+            Err(error) => {
+                self.aside.undo(&mut request);
+                self.refused = Some(Failed::with(error, request));
+                return;
+            }
+        }
+        if self.reused {
+            self.spare.keep(&request);
+        }
+        self.reused = true;
+        self.state = State::Waiting;
+        self.tie.wait();
+        let sent = self.sender.try_send_request(request);
+        match &mut self.slot {
+            Some(slot) => slot.set(sent),
+            None => self.slot = Some(ReusableBoxFuture::new(sent)),
+        }
+    }
+}
+
+impl<B> Inner<B> {
+    #[inline]
+    fn answered(&mut self, sent: Sent<B>) -> Answered<B, H1Body> {
+        self.state = State::Answered;
+        match sent {
+            Ok(response) => {
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    self.tie.will_end(CloseReason::Upgraded);
+                }
+                self.tie.waited();
+                if self.sender.is_closed() {
+                    self.tie.close(CloseReason::PeerFin);
+                }
+                self.aside.clear();
+                self.spare.clear();
+                Ok(response.map(H1Body::new))
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, mut error: TrySendError<Request<B>>) -> Failed<Request<B>> {
+        let request = error.take_message();
+        let error = error.into_error();
+        self.ending(&error, request.is_some());
+        let (error, request) = match request {
+            Some(request) => (classify::unsent(error), Some(request)),
+            None => (classify::unknown(error, self.tie.was_cut()), self.spare.take()),
+        };
+        self.spare.clear();
+        let request = request.map(|mut request| {
+            self.aside.undo(&mut request);
+            Box::new(request)
+        });
+        self.aside.clear();
+        Failed { error: error.on(&self.info), request }
+    }
+
+    /// The driver ends with this request, unless nothing was begun and it lives.
+    fn ending(&self, error: &hyper::Error, unsent: bool) {
+        let gone = self.sender.is_closed();
+        if gone || !unsent {
+            self.tie.will_end(classify::close_reason(error));
+        }
+        self.tie.waited();
+        if self.sender.is_closed() {
+            self.tie.close(CloseReason::PeerFin);
+        }
+    }
+
+    #[cold]
+    fn not_sent(&mut self) -> Failed<Request<B>> {
+        let mut failed = self
+            .refused
+            .take()
+            .unwrap_or_else(|| Failed::lost(Error::new(Delivery::Unsent, Phase::Send, ExchangeError::NotStarted)));
+        failed.error = failed.error.on(&self.info);
+        failed
+    }
+}
+
+impl<B> Drop for Inner<B> {
+    fn drop(&mut self) {
+        let unread = self.state != State::Idle && !self.sender.is_ready();
+        self.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
+        self.tie.waited();
+        if self.sender.is_closed() {
+            self.tie.close(CloseReason::Shutdown);
+        }
+    }
+}

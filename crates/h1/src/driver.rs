@@ -1,0 +1,45 @@
+use crate::tie::Tie;
+use pin_project::{pin_project, pinned_drop};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// The task of one connection: hyper's, whose type has no name, and the news of its end.
+#[pin_project(PinnedDrop)]
+pub(crate) struct Driver<F> {
+    #[pin]
+    connection: Option<F>,
+    tie: Arc<Tie>,
+}
+
+impl<F> Driver<F> {
+    pub(crate) fn new(connection: F, tie: Arc<Tie>) -> Self {
+        Self { connection: Some(connection), tie }
+    }
+}
+
+impl<F: Future<Output = hyper::Result<()>>> Future for Driver<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(connection) = this.connection.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        let how = ready!(connection.poll(cx));
+        this.connection.set(None);
+        this.tie.ended(how);
+        Poll::Ready(())
+    }
+}
+
+#[pinned_drop]
+impl<F> PinnedDrop for Driver<F> {
+    fn drop(self: Pin<&mut Self>) {
+        if self.connection.is_some() {
+            // Before what it drives is dropped, so that whoever is failed by that can ask why.
+            self.tie.cut();
+        }
+    }
+}
