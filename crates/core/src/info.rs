@@ -117,6 +117,11 @@ impl ConnInfo {
         }
     }
 
+    /// The try that opened it: to tell of failures above the dialer that no phase guard sees.
+    pub fn tried(&self) -> Attempt {
+        Attempt { route: self.route.clone(), endpoint: self.remote.clone(), id: self.attempt }
+    }
+
     /// Ends the amending: gives the connection its number, and shares the facts.
     pub fn freeze(mut self, protocol: Protocol) -> Arc<Self> {
         self.protocol = Some(protocol);

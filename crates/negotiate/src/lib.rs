@@ -1,1 +1,50 @@
 //! Chooses HTTP/1.1 or HTTP/2 by fact, and drives the chosen handshake.
+//!
+//! [`NegotiateLayer`] stands directly above whatever connects, usually TLS, and gives what a pool holds. If TLS agreed on a protocol by ALPN
+//! (RFC 7301) that is the protocol. Otherwise a target that wants HTTP/2 gets it by prior knowledge (RFC 9113, section 3.3), and
+//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it.
+//!
+//! ```
+//! use skybridge_core::{Connection, ConnectError, Ctx, Handshake, Link, Protocol};
+//! use skybridge_negotiate::{Negotiated, NegotiateLayer};
+//! use skybridge_testkit::{executor::Executor, net::Network, nouns};
+//! use std::future::{Ready, ready};
+//! use tower::{Layer, ServiceExt};
+//!
+//! /// Stands in for a protocol's crate.
+//! #[derive(Clone)]
+//! struct Says(&'static str);
+//! impl<I> Handshake<I> for Says {
+//!     type Connection = &'static str;
+//!     type Future = Ready<Result<&'static str, ConnectError>>;
+//!     fn handshake(&self, _link: Link<I>, _ctx: &Ctx) -> Self::Future {
+//!         ready(Ok(self.0))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), ConnectError> {
+//! let (executor, net) = (Executor::new(), Network::new());
+//! let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+//! let connector = net.connector();
+//! let service = NegotiateLayer::new(Says("h1"), Says("h2")).layer(connector);
+//!
+//! let connection = service.oneshot(nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx())).await?;
+//! assert!(matches!(connection, Negotiated::Http1("h1")));
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod choice;
+mod connection;
+mod layer;
+mod service;
+
+pub use self::{
+    body::NegotiatedBody,
+    choice::Contradiction,
+    connection::Negotiated,
+    layer::NegotiateLayer,
+    service::{Negotiate, Negotiating},
+};

@@ -1,0 +1,83 @@
+use crate::NegotiatedBody;
+use http::Request;
+use skybridge_core::{Answered, ConnInfo, Connection, Error, Room, Watch};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// A connection of whichever protocol was chosen. It adds nothing but the choice.
+#[derive(Clone, Debug)]
+pub enum Negotiated<A, C> {
+    /// HTTP/1.1.
+    Http1(A),
+    /// HTTP/2.
+    Http2(C),
+}
+
+impl<A, C, B> Connection<B> for Negotiated<A, C>
+where
+    A: Connection<B>,
+    C: Connection<B>,
+{
+    type Body = NegotiatedBody<A::Body, C::Body>;
+
+    #[inline]
+    fn info(&self) -> &Arc<ConnInfo> {
+        match self {
+            Self::Http1(connection) => connection.info(),
+            Self::Http2(connection) => connection.info(),
+        }
+    }
+
+    #[inline]
+    fn room(&self) -> Room {
+        match self {
+            Self::Http1(connection) => connection.room(),
+            Self::Http2(connection) => connection.room(),
+        }
+    }
+
+    #[inline]
+    fn share(&self) -> Option<Self> {
+        match self {
+            Self::Http1(connection) => connection.share().map(Self::Http1),
+            Self::Http2(connection) => connection.share().map(Self::Http2),
+        }
+    }
+
+    fn watch(&self, watch: Arc<dyn Watch>) {
+        match self {
+            Self::Http1(connection) => connection.watch(watch),
+            Self::Http2(connection) => connection.watch(watch),
+        }
+    }
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self {
+            Self::Http1(connection) => connection.poll_ready(cx),
+            Self::Http2(connection) => connection.poll_ready(cx),
+        }
+    }
+
+    #[inline]
+    fn start(&mut self, request: Request<B>) {
+        match self {
+            Self::Http1(connection) => connection.start(request),
+            Self::Http2(connection) => connection.start(request),
+        }
+    }
+
+    #[inline]
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, Self::Body>> {
+        match self {
+            Self::Http1(connection) => {
+                connection.poll_response(cx).map_ok(|response| response.map(NegotiatedBody::Http1))
+            }
+            Self::Http2(connection) => {
+                connection.poll_response(cx).map_ok(|response| response.map(NegotiatedBody::Http2))
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+use crate::Negotiate;
+use skybridge_core::{Connector, Handshake};
+use std::time::Duration;
+use tower_layer::Layer;
+
+/// How long a handshake may take, unless the client or the request says otherwise.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Above a connector: speaks HTTP/1.1 or HTTP/2 on what it connects.
+#[derive(Clone, Copy, Debug)]
+pub struct NegotiateLayer<H1, H2> {
+    h1: H1,
+    h2: H2,
+    limit: Duration,
+}
+
+impl<H1, H2> NegotiateLayer<H1, H2> {
+    /// Chooses between these. Either may take 10 s.
+    pub fn new(h1: H1, h2: H2) -> Self {
+        Self { h1, h2, limit: LIMIT }
+    }
+
+    /// How long a handshake may take. [`Limits::handshake`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl<S, H1, H2> Layer<S> for NegotiateLayer<H1, H2>
+where
+    S: Connector,
+    H1: Handshake<S::Io>,
+    H2: Handshake<S::Io>,
+{
+    type Service = Negotiate<S, H1, H2>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.limit)
+    }
+}

@@ -1,0 +1,95 @@
+use crate::{Negotiated, choice::choose};
+use skybridge_core::{BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, within};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_service::Service;
+
+/// Made by [`NegotiateLayer`](crate::NegotiateLayer): a route in, a connection that speaks HTTP out.
+#[derive(Clone, Debug)]
+pub struct Negotiate<S, H1, H2> {
+    inner: S,
+    h1: H1,
+    h2: H2,
+    limit: Duration,
+}
+
+/// A connection in the making.
+#[must_use = "futures do nothing unless polled"]
+pub struct Negotiating<C>(BoxFuture<Result<C, ConnectError>>);
+
+// === impl Negotiate ===
+
+impl<S, H1, H2> Negotiate<S, H1, H2> {
+    pub(crate) fn new(inner: S, h1: H1, h2: H2, limit: Duration) -> Self {
+        Self { inner, h1, h2, limit }
+    }
+}
+
+impl<S, H1, H2> Service<Route> for Negotiate<S, H1, H2>
+where
+    S: Connector,
+    H1: Handshake<S::Io>,
+    H2: Handshake<S::Io>,
+{
+    type Response = Negotiated<H1::Connection, H2::Connection>;
+    type Error = ConnectError;
+    type Future = Negotiating<Self::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, route: Route) -> Self::Future {
+        let connecting = self.inner.connect(route);
+        let (h1, h2, limit) = (self.h1.clone(), self.h2.clone(), self.limit);
+        Negotiating(Box::pin(async move {
+            let link = connecting.await.map_err(Into::into)?;
+            match choose(&link.info) {
+                Ok(Protocol::Http2) => shake(h2, link, limit).await.map(Negotiated::Http2),
+                Ok(_) => shake(h1, link, limit).await.map(Negotiated::Http1),
+                Err(contradiction) => Err(link.phase(Phase::Handshake).fail(refused(contradiction))),
+            }
+        }))
+    }
+}
+
+async fn shake<I, H: Handshake<I>>(
+    handshake: H,
+    link: Link<I>,
+    limit: Duration,
+) -> Result<H::Connection, ConnectError> {
+    let ctx = link.info.route.ctx().clone();
+    let tried = link.info.tried();
+    let limit = ctx.limits().handshake.unwrap_or(limit);
+    match within(&ctx, Phase::Handshake, limit, handshake.handshake(link, &ctx)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(tried.failed(error.in_phase(Phase::Handshake))),
+        // It dropped the handshake and its phase guard with it.
+        Err(timed_out) => Err(tried.failed(timed_out)),
+    }
+}
+
+fn refused(contradiction: crate::Contradiction) -> ConnectError {
+    ConnectError::new(Phase::Handshake, contradiction).fatal()
+}
+
+// === impl Negotiating ===
+
+impl<C> Future for Negotiating<C> {
+    type Output = Result<C, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<C> fmt::Debug for Negotiating<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Negotiating").finish_non_exhaustive()
+    }
+}
