@@ -1,2 +1,33 @@
-//! Meter.
-fn main() {}
+//! What a request costs above bare hyper and h2, in things that can be counted exactly.
+//!
+//! `allocs` counts allocations, `instr` instructions (callgrind), both per request on a warm connection to a peer in memory; both fail when a
+//! gate is passed. `run CASE N` is what `instr` runs under valgrind.
+
+mod allocs;
+mod bare;
+mod case;
+mod counting;
+mod instr;
+mod peer;
+mod request;
+mod stack;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = args.iter().map(String::as_str).collect();
+    let good = match words[..] {
+        ["allocs"] => allocs::gate(),
+        ["instr"] => instr::gate(),
+        ["run", case, n] => return case::run_named(case, n),
+        _ => {
+            eprintln!("usage: skybridge-meter allocs | instr | run CASE REQUESTS");
+            return ExitCode::from(2);
+        }
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,56 @@
+//! `allocs`: allocations per request above bare, by exact count.
+
+use crate::{
+    case::{Case, Sender},
+    counting::allocations,
+    request::Shape,
+    stack::{Retry, Version},
+};
+
+const WARM: u64 = 200;
+const COUNTED: u64 = 1000;
+
+/// Prints what each case costs; false when one costs more than it may.
+pub(crate) fn gate() -> bool {
+    println!("allocations per request, warm, on the client's side; the gate is on what is above bare\n");
+    println!("{:<4}{:<24}{:>8}{:>10}{:>8}{:>10}{:>8}", "", "", "bare", "unsent()", "above", "safe()", "above");
+    let mut good = true;
+    for version in [Version::H1, Version::H2] {
+        for shape in Shape::ALL {
+            good &= row(version, shape);
+        }
+    }
+    println!("\n{}", if good { "no allocation above what is allowed" } else { "MORE than is allowed" });
+    good
+}
+
+fn row(version: Version, shape: Shape) -> bool {
+    let measure = |sender| per_request(Case { version, sender, shape });
+    let counts = [Sender::Bare, Sender::Stack(Retry::Unsent), Sender::Stack(Retry::Safe)].map(measure);
+    let [Ok(bare), Ok(unsent), Ok(safe)] = &counts else {
+        counts.iter().filter_map(|count| count.as_ref().err()).for_each(|error| println!("FAILED: {error}"));
+        return false;
+    };
+    let allowed = shape.owned_values() as f64;
+    let (above_unsent, above_safe) = (unsent - bare, safe - bare);
+    let good = above_unsent <= 0.0 && above_safe <= allowed;
+    println!(
+        "{:<4}{:<24}{bare:>8.2}{unsent:>10.2}{above_unsent:>+8.2}{safe:>10.2}{above_safe:>+8.2}   {}",
+        if version == Version::H1 { "h1" } else { "h2" },
+        shape.name(),
+        if good { "ok" } else { "TOO MANY" },
+    );
+    good
+}
+
+fn per_request(case: Case) -> Result<f64, String> {
+    let (mut before, mut after) = (0, 0);
+    case.run(WARM + COUNTED, |n| {
+        if n == WARM {
+            before = allocations();
+        }
+        after = allocations();
+    })
+    .map_err(|error| format!("{}: {error}", case.name()))?;
+    Ok((after - before) as f64 / COUNTED as f64)
+}

@@ -1,0 +1,87 @@
+//! The same without skybridge: what any caller of hyper and of h2 must do by hand, and nothing else.
+
+use crate::{
+    peer,
+    request::{Body, Shape},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Uri, Version, header};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::future::poll_fn;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// hyper's HTTP/1.1 connection: origin form, and a `host`.
+pub(crate) struct H1 {
+    sender: http1::SendRequest<Body>,
+    host: HeaderValue,
+}
+
+impl H1 {
+    pub(crate) async fn connect() -> Outcome<Self> {
+        let (sender, connection) = http1::handshake(TokioIo::new(peer::h1())).await?;
+        tokio::spawn(connection);
+        Ok(Self { sender, host: HeaderValue::from_static("example.test") })
+    }
+
+    pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
+        let mut request = shape.request();
+        let parts = std::mem::take(request.uri_mut()).into_parts();
+        if let Some(path) = parts.path_and_query {
+            *request.uri_mut() = Uri::from(path);
+        }
+        request.headers_mut().insert(header::HOST, self.host.clone());
+        self.sender.ready().await?;
+        let mut body = self.sender.send_request(request).await?.into_body();
+        let mut read = 0;
+        while let Some(frame) = body.frame().await {
+            read += frame?.data_ref().map_or(0, Bytes::len);
+        }
+        Ok(read)
+    }
+}
+
+/// The h2 crate's connection: flow control by hand.
+pub(crate) struct H2 {
+    sender: h2::client::SendRequest<Bytes>,
+}
+
+impl H2 {
+    pub(crate) async fn connect() -> Outcome<Self> {
+        let (sender, connection) = h2::client::Builder::new().enable_push(false).handshake(peer::h2()).await?;
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(Self { sender })
+    }
+
+    pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
+        let (mut head, body) = shape.request().into_parts();
+        head.version = Version::HTTP_2;
+        let empty = body.is_end_stream();
+        if let Some(length) = body.size_hint().exact().filter(|_| !empty) {
+            head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        poll_fn(|cx| self.sender.poll_ready(cx)).await?;
+        let (response, mut stream) = self.sender.send_request(Request::from_parts(head, ()), empty)?;
+        if !empty {
+            let data = body.collect().await?.to_bytes();
+            stream.reserve_capacity(data.len());
+            while stream.capacity() < data.len() {
+                poll_fn(|cx| stream.poll_capacity(cx)).await.transpose()?;
+            }
+            stream.send_data(data, true)?;
+        }
+        let mut body = response.await?.into_body();
+        let mut read = 0;
+        while let Some(data) = poll_fn(|cx| body.poll_data(cx)).await {
+            let data = data?;
+            read += data.len();
+            body.flow_control().release_capacity(data.len())?;
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,101 @@
+//! What can be measured: a version of HTTP, a request, and what sends it.
+
+use crate::{
+    bare,
+    request::Shape,
+    stack::{self, Retry, Version},
+};
+use std::process::ExitCode;
+
+/// What sends the requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sender {
+    Bare,
+    Stack(Retry),
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) version: Version,
+    pub(crate) sender: Sender,
+    pub(crate) shape: Shape,
+}
+
+impl Case {
+    /// The name that `run` takes.
+    pub(crate) fn name(self) -> String {
+        let version = if self.version == Version::H1 { "h1" } else { "h2" };
+        let sender = match self.sender {
+            Sender::Bare => "bare",
+            Sender::Stack(Retry::Unsent) => "unsent",
+            Sender::Stack(Retry::Safe) => "safe",
+        };
+        let shape = match self.shape {
+            Shape::Get => "get",
+            Shape::GetOwned => "owned",
+            Shape::Post => "post",
+        };
+        format!("{version}-{sender}-{shape}")
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let senders = [Sender::Bare, Sender::Stack(Retry::Unsent), Sender::Stack(Retry::Safe)];
+        [Version::H1, Version::H2].into_iter().flat_map(move |version| {
+            senders.into_iter().flat_map(move |sender| Shape::ALL.map(|shape| Self { version, sender, shape }))
+        })
+    }
+
+    /// Sends one request after the other on one connection; calls `after` with the number of each that is over.
+    pub(crate) fn run(self, requests: u64, mut after: impl FnMut(u64)) -> Result<(), Box<dyn std::error::Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        runtime.block_on(async {
+            macro_rules! each {
+                ($send:expr) => {
+                    for n in 1..=requests {
+                        if $send? != 5 {
+                            return Err("the peer says hello in five bytes".into());
+                        }
+                        after(n);
+                    }
+                };
+            }
+            let shape = self.shape;
+            match (self.sender, self.version) {
+                (Sender::Bare, Version::H1) => {
+                    let mut bare = bare::H1::connect().await?;
+                    each!(bare.send(shape).await);
+                }
+                (Sender::Bare, Version::H2) => {
+                    let mut bare = bare::H2::connect().await?;
+                    each!(bare.send(shape).await);
+                }
+                (Sender::Stack(retry), version) => {
+                    let mut stack = stack::stack(version, retry);
+                    each!(stack::send(&mut stack, shape).await);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// `run CASE N`.
+pub(crate) fn run_named(name: &str, requests: &str) -> ExitCode {
+    let Some(case) = Case::all().find(|case| case.name() == name) else {
+        let all: Vec<_> = Case::all().map(Case::name).collect();
+        eprintln!("no case `{name}`; there are {}", all.join(", "));
+        return ExitCode::from(2);
+    };
+    let Ok(requests) = requests.parse() else {
+        eprintln!("`{requests}` is not a number of requests");
+        return ExitCode::from(2);
+    };
+    match case.run(requests, |_| {}) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

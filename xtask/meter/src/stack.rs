@@ -1,0 +1,91 @@
+//! The whole cleartext stack, over the same peers.
+
+use crate::{
+    peer,
+    request::{Body, Shape},
+};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Error, Link, Phase, Terms, Want};
+use skybridge_dns::Fixed;
+use skybridge_h1::H1;
+use skybridge_h2::H2;
+use skybridge_negotiate::NegotiateLayer;
+use skybridge_pool::PoolLayer;
+use skybridge_retry::RetryLayer;
+use skybridge_route::RouteLayer;
+use skybridge_runtime::TokioRuntime;
+use skybridge_tcp::RaceLayer;
+use std::future::{Ready, ready};
+use tokio::io::DuplexStream;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Which version of HTTP.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Version {
+    H1,
+    H2,
+}
+
+/// Which retry layer is on top.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Retry {
+    Unsent,
+    Safe,
+}
+
+/// What is measured: everything between a request and its response.
+pub(crate) fn stack(
+    version: Version,
+    retry: Retry,
+) -> impl Service<Request<Body>, Response = Response<impl HttpBody<Data = Bytes, Error = Error>>, Error = Error> {
+    let (layer, h1, h2) = match retry {
+        Retry::Unsent => (RetryLayer::unsent(), H1::new(), H2::new()),
+        Retry::Safe => (RetryLayer::safe(), H1::replayable(again), H2::replayable(again)),
+    };
+    let mut terms = Terms::default();
+    if version == Version::H2 {
+        terms.want = Want::Http2;
+    }
+    ServiceBuilder::new()
+        .layer(layer)
+        .layer(PoolLayer::new(TokioRuntime::current()).terms(terms))
+        .layer(RouteLayer::new(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))])))
+        .layer(NegotiateLayer::new(h1, h2))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(service_fn(move |attempt: Attempt| dial(version, &attempt)))
+}
+
+fn again(body: &Body) -> Option<Body> {
+    Some(body.clone())
+}
+
+fn dial(version: Version, attempt: &Attempt) -> Ready<Result<Link<DuplexStream>, ConnectError>> {
+    let phase = attempt.phase(Phase::Tcp);
+    let io = match version {
+        Version::H1 => peer::h1(),
+        Version::H2 => peer::h2(),
+    };
+    let mut info = ConnInfo::new(attempt, None, attempt.endpoint.clone());
+    info.timings.set(Phase::Tcp, phase.done());
+    ready(Ok(Link::new(io, info)))
+}
+
+/// One request, read to its end.
+pub(crate) async fn send<S, R>(stack: &mut S, shape: Shape) -> Outcome<usize>
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = Error>,
+    R: HttpBody<Data = Bytes, Error = Error>,
+{
+    let request = shape.request();
+    let mut body = std::pin::pin!(stack.ready().await?.call(request).await?.into_body());
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(read)
+}
