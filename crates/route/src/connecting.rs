@@ -18,7 +18,7 @@ where
     S: Service<Route, Response = C, Error: Into<ConnectError>>,
 {
     let Planned { mut connector, route, recall, mut late } = plan;
-    let tried = Tried::new(route.ctx().clone(), Arc::clone(&recall));
+    let mut tried = Tried::new(route.ctx().clone(), Arc::clone(&recall));
     let mut used_up: Vec<Endpoint> = Vec::new();
     let mut first_error = None;
     loop {
@@ -33,6 +33,7 @@ where
         };
         let attempts = || route.ctx().trail().reports();
         if error.is_fatal() {
+            tried.excuse(error.attempt());
             return Err(error.on_route(&route).with_attempts(attempts()));
         }
         let before = used_up.len();

@@ -1,5 +1,5 @@
 use crate::recall::Recall;
-use skybridge_core::{AttemptReport, Ctx, Endpoint, Outcome};
+use skybridge_core::{AttemptId, AttemptReport, Ctx, Endpoint, Outcome};
 use std::sync::Arc;
 
 /// The attempts of one plan. However its connecting ends, failures are remembered then; giving up on an attempt is none.
@@ -8,12 +8,13 @@ pub(crate) struct Tried {
     recall: Arc<Recall>,
     /// How many attempts the trail had before.
     before: usize,
+    excused: Option<AttemptId>,
 }
 
 impl Tried {
     pub(crate) fn new(ctx: Ctx, recall: Arc<Recall>) -> Self {
         let before = ctx.trail().reports().len();
-        Self { ctx, recall, before }
+        Self { ctx, recall, before, excused: None }
     }
 
     fn own(&self) -> impl Iterator<Item = AttemptReport> {
@@ -27,6 +28,11 @@ impl Tried {
         self.own().filter(spent).map(|report| report.endpoint).collect()
     }
 
+    /// This one failed, and that was no fault of its endpoint.
+    pub(crate) fn excuse(&mut self, attempt: Option<AttemptId>) {
+        self.excused = attempt;
+    }
+
     /// Connecting went well: what is still connected works.
     pub(crate) fn worked(&self) {
         let connected = self.own().filter(|report| matches!(report.outcome, Outcome::Connected));
@@ -37,7 +43,8 @@ impl Tried {
 impl Drop for Tried {
     fn drop(&mut self) {
         for report in self.own() {
-            if matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal()) {
+            let fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());
+            if fault && Some(report.id) != self.excused {
                 self.recall.failed(&report.endpoint, report.phase);
             }
         }

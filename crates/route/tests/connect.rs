@@ -1,0 +1,278 @@
+//! What is tried next when something failed, and what is remembered of it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use self::support::{World, addr, at, ms, plan, reach, tried};
+use skybridge_core::{ConnectError, Delivery, Error, FirstExchange, Outcome, Partition, Phase, Plan, Route};
+use skybridge_testkit::{net::Conn, nouns};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tower::{Layer, ServiceExt, service_fn};
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_handshake_the_others_are_tried() {
+    let world = World::new();
+    world.up(1, 0).up(2, 0).tls_fails(1, false);
+    world.host("a.test", [1, 2]);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!(link.info.remote, at(2));
+    let reports = link.info.route.ctx().trail().reports();
+    assert!(matches!(&reports[0].outcome, Outcome::Failed(error) if error.phase() == Some(Phase::Tls)));
+    assert!(matches!(reports[1].outcome, Outcome::Connected));
+    assert_eq!(world.net.live_sockets(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lost_the_race_is_tried_again_when_the_winner_fails_later() {
+    let world = World::new();
+    world.up(1, 300).up(2, 10).tls_fails(2, false);
+    world.host("a.test", [1, 2]);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!((link.info.remote, world.elapsed()), (at(1), 560));
+    assert_eq!(tried(link.info.route.ctx()), [at(1), at(2), at(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_failure_ends_it() {
+    let world = World::new();
+    world.up(1, 0).up(2, 0).tls_fails(1, true);
+    world.host("a.test", [1, 2]);
+    let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
+    assert!(error.is_fatal());
+    assert_eq!((error.endpoint(), error.attempts().len()), (Some(&at(1)), 1));
+    assert_eq!(world.net.connects_to(addr(2)), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_fail_the_error_is_the_first_and_lists_every_attempt() {
+    let world = World::new();
+    world.up(2, 5).up(3, 0).tls_fails(2, false).tls_fails(3, false);
+    world.host("a.test", [2, 1, 3]);
+    let error = reach(&world.planner(), world.target("http://a.test:80")).await.unwrap_err();
+    assert_eq!(error.root_cause().to_string(), "no TLS at 192.0.2.2:80");
+    assert_eq!((error.phase(), error.endpoint(), error.route()), (Some(Phase::Tls), Some(&at(2)), Some("a.test")));
+    let attempts: Vec<_> = error.attempts().iter().map(|report| (report.endpoint.clone(), report.phase)).collect();
+    assert_eq!(attempts, [(at(2), Phase::Tls), (at(1), Phase::Tcp), (at(3), Phase::Tls)]);
+    assert_eq!(Error::from(error).delivery(), Delivery::Unsent);
+    assert_eq!(world.net.live_sockets(), 0);
+    world.recorder.assert_balanced();
+}
+
+/// Fails each route as `fail` says, without a phase, an attempt or an endpoint of its own.
+fn foreign(
+    calls: &Arc<AtomicUsize>,
+) -> impl tower::Service<Route, Response = (), Error = ConnectError, Future: Send> + Clone + Send + Sync + use<> {
+    let calls = Arc::clone(calls);
+    service_fn(move |_: Route| {
+        calls.fetch_add(1, Ordering::SeqCst);
+        async { Err::<(), _>(ConnectError::from(io::Error::other("foreign"))) }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_without_an_attempt_is_asked_once() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let planner = world.layer().layer(foreign(&calls));
+    let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!((error.root_cause().to_string(), calls.load(Ordering::SeqCst)), ("foreign".into(), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_that_says_no_more_than_the_endpoint_goes_through_all_of_them() {
+    let world = World::new();
+    world.host("a.test", [1, 2, 3]);
+    let connector = service_fn(|route: Route| async move {
+        let endpoint = route.endpoints.snapshot().remove(0);
+        Err::<(), _>(ConnectError::from(io::Error::other(endpoint.to_string())).at(endpoint))
+    });
+    let error = reach(&world.layer().layer(connector), world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(error.root_cause().to_string(), "192.0.2.1:80", "the first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_insists_on_what_failed_is_not_asked_for_ever() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let connector = service_fn(move |route: Route| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move { Err::<(), _>(route.attempt(at(1)).failed(io::Error::other("always"))) }
+    });
+    reach(&world.layer().layer(connector), world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_fails_on_a_connected_link_lets_the_others_be_tried() {
+    let world = World::new();
+    world.up(1, 0).up(2, 0);
+    world.host("a.test", [1, 2]);
+    let inner = world.connector();
+    let guest = service_fn(move |route: Route| {
+        let inner = inner.clone();
+        async move {
+            let link = inner.oneshot(route).await?;
+            if link.info.remote == at(1) {
+                return Err(ConnectError::from(io::Error::other("a guest's")));
+            }
+            Ok::<skybridge_core::Link<Conn>, ConnectError>(link)
+        }
+    });
+    let link = reach(&world.layer().layer(guest), world.target("http://a.test")).await.unwrap();
+    assert_eq!(link.info.remote, at(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_of_an_earlier_search_count_for_nothing() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    let (planner, target) = (world.planner(), world.target("http://a.test"));
+    reach(&planner, target.clone()).await.unwrap_err();
+    world.up(1, 0).up(2, 0).tls_fails(1, false).tls_fails(2, false);
+    reach(&planner, target.clone()).await.unwrap_err();
+    assert_eq!(tried(&target.ctx), [at(1), at(2), at(1), at(2)], "with the same luggage");
+}
+
+async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<skybridge_core::Endpoint> {
+    plan(planner, world.target("http://a.test")).await.unwrap().route().endpoints.snapshot()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_last_for_5_minutes() {
+    let world = World::new();
+    world.up(2, 0).up(3, 0).tls_fails(2, false);
+    world.host("a.test", [1, 2, 3]);
+    let planner = world.planner();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)]);
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(3), at(1), at(2)], "tcp and tls failures alike, none left out");
+    let link = reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(tried(link.info.route.ctx()), [at(3)]);
+    tokio::time::sleep(ms(5 * 60 * 1000)).await;
+    assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_postponed_endpoint_that_works_is_forgotten_to_have_failed() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
+    world.up(1, 0);
+    world.host("b.test", [1]);
+    reach(&planner, world.target("http://b.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_only_endpoint_is_tried_though_it_failed() {
+    let world = World::new();
+    world.host("a.test", [1]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    world.up(1, 0);
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_that_failed_before_starts_after_the_others() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    world.net.at(addr(3)).black_hole();
+    world.net.at(addr(2)).black_hole();
+    world.host("a.test", [3]).then(ms(10), [addr(1).ip()]).then(ms(10), [addr(2).ip()]);
+    let target = world.target("http://a.test");
+    reach(&planner, target.clone()).await.unwrap_err();
+    assert_eq!(tried(&target.ctx), [at(3), at(2), at(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_and_stacks_remember_for_themselves() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    let planner = world.planner();
+    let other = world.target_with("http://a.test", |terms| terms.partition = Some(Partition::new("other")));
+    reach(&planner, other).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
+    assert_eq!(order(&world.planner(), &world).await, [at(1), at(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn postponing_can_be_turned_off() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    let planner = world.layer().postponed_for(ms(0)).layer(world.connector());
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_be_given_up_is_not_to_fail_and_a_failure_before_it_is_remembered() {
+    let world = World::new();
+    world.net.at(addr(2)).black_hole();
+    world.host("a.test", [1, 2, 3]);
+    let planner = world.planner();
+    let cancelled = tokio::time::timeout(ms(100), reach(&planner, world.target("http://a.test"))).await;
+    assert!(cancelled.is_err());
+    assert_eq!(order(&planner, &world).await, [at(2), at(3), at(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fatal_failure_is_no_fault_of_the_endpoint() {
+    let world = World::new();
+    world.up(1, 0).tls_fails(1, true);
+    world.host("a.test", [1, 2]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_exchange_has_a_say() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    let planner = world.planner();
+    let verdict = plan(&planner, world.target("http://a.test")).await.unwrap().route().verdict.clone().unwrap();
+    let failed = |delivery| Error::new(delivery, Phase::Wait, io::Error::other("reset"));
+
+    verdict.on(&at(1), FirstExchange::Failed(&failed(Delivery::Refused)));
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)], "a refusal is an answer");
+    verdict.on(&at(1), FirstExchange::Failed(&failed(Delivery::Unknown)));
+    assert!(verdict.postponed(&at(1)));
+    assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
+    verdict.on(&at(1), FirstExchange::Completed);
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_above_may_rewrite_the_target() {
+    let world = World::new();
+    world.up(5, 0);
+    world.host("b.test", [5]);
+    let rewritten = world.target("http://b.test");
+    let planner = tower::ServiceBuilder::new()
+        .map_request(move |_: skybridge_core::Target| rewritten.clone())
+        .layer(world.layer())
+        .service(world.connector());
+    let link = reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(link.info.remote, nouns::endpoint("192.0.2.5:80"));
+}

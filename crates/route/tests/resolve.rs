@@ -1,0 +1,252 @@
+//! What is looked up, when, and for how long.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use self::support::{World, addr, at, ip, ms, plan, reach, tried};
+use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Hop, HopKind, Phase, Plan};
+use skybridge_dns::Fixed;
+use skybridge_route::{NoAddresses, RouteLayer};
+use skybridge_testkit::{nouns, walk::walk};
+use std::io::ErrorKind;
+use tower::Layer;
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_never_asked_for() {
+    let world = World::new();
+    for (url, endpoint) in [
+        ("http://192.0.2.1", "192.0.2.1:80"),
+        ("http://192.0.2.1.:81", "192.0.2.1:81"),
+        ("https://[2001:db8::1]", "[2001:db8::1]:443"),
+    ] {
+        let plan = plan(&world.planner(), world.target(url)).await.unwrap();
+        assert_eq!(plan.route().endpoints.snapshot(), [nouns::endpoint(endpoint)]);
+        assert!(plan.route().endpoints.is_complete());
+    }
+    assert_eq!(world.recorder.names(), Vec::<&str>::new(), "no phase was begun");
+    assert_eq!(world.net.name("192.0.2.1").queries(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_dialled_is_dialled_and_nobody_asked() {
+    let world = World::new();
+    world.up(7, 0);
+    let target = world.target_with("http://a.test", |terms| terms.dial = Some([at(7)].into()));
+    let link = reach(&world.planner(), target).await.unwrap();
+    assert_eq!(link.info.remote, at(7));
+    assert_eq!(world.net.name("a.test").queries(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_asked_for_once_without_its_trailing_dot() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    let plan = plan(&world.planner(), world.target("http://A.Test.:80")).await.unwrap();
+    assert_eq!(plan.route().endpoints.snapshot(), [at(1), at(2)]);
+    assert_eq!(world.net.name("a.test").queries(), 1);
+    assert_eq!(world.net.connects_to(addr(1)), 0, "a plan opens no socket");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_families_wished_for() {
+    let world = World::new();
+    world.net.host("a.test", ["2001:db8::1".parse().unwrap(), addr(1).ip()]);
+    let planner = world.layer().families(Families::V4).layer(world.connector());
+    let plan = plan(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(plan.route().endpoints.snapshot(), [at(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_proxies_the_first_one_is_looked_up() {
+    let world = World::new();
+    world.net.host("proxy.test", [addr(9).ip()]);
+    let hops = [Hop::new(HopKind::Http, "proxy.test", 3128), Hop::new(HopKind::Http, "second.test", 8080)];
+    let target = world.target_with("http://a.test", |terms| terms.proxy = Some(hops.into()));
+    let plan_a = plan(&world.planner(), target).await.unwrap();
+    assert_eq!(plan_a.route().endpoints.snapshot(), [nouns::endpoint("192.0.2.9:3128")]);
+    assert_eq!(plan_a.route().hops.len(), 2);
+    assert_eq!(world.net.name("a.test").queries(), 0);
+
+    let literal = [Hop::new(HopKind::Http, "[::1]", 3128)];
+    let target = world.target_with("http://a.test", |terms| terms.proxy = Some(literal.into()));
+    let plan_b = plan(&world.planner(), target).await.unwrap();
+    assert_eq!(plan_b.route().endpoints.snapshot(), [nouns::endpoint("[::1]:3128")]);
+
+    world.host("a.test", [1]);
+    let target = world.target_with("http://a.test", |terms| terms.proxy = Some([].into()));
+    let plan_c = plan(&world.planner(), target).await.unwrap();
+    assert_eq!(plan_c.route().endpoints.snapshot(), [at(1)], "no proxies is directly");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_resolver_is_given_up_after_5_s() {
+    let world = World::new();
+    world.host("a.test", [1]).latency(ms(60_000));
+    let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
+    let timed_out = error.timed_out().unwrap();
+    assert_eq!((timed_out.phase, timed_out.limit, world.elapsed()), (Phase::Resolve, ms(5000), 5000));
+    assert_eq!((error.phase(), error.route()), (Some(Phase::Resolve), Some("a.test")));
+    assert_eq!(Error::from(error).delivery(), Delivery::Unsent);
+    assert_eq!(world.recorder.names(), ["resolve_start", "resolve_failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requests_limit_goes_before_the_layers() {
+    let mut world = World::new();
+    world.host("a.test", [1]).latency(ms(60_000));
+    let planner = world.layer().timeout(ms(700)).layer(world.connector());
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(world.elapsed(), 700);
+    world.limits.resolve = Some(ms(200));
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(world.elapsed(), 900);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_up_is_the_error() {
+    let world = World::new();
+    world.net.name("a.test").fail(ErrorKind::TimedOut);
+    let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(error.source_as::<std::io::Error>().unwrap().kind(), ErrorKind::TimedOut);
+    assert_eq!((error.phase(), error.route()), (Some(Phase::Resolve), Some("a.test")));
+    assert_eq!(world.recorder.names(), ["resolve_start", "resolve_failed"]);
+    assert_eq!(error.to_string(), "could not connect to a.test: resolve failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_addresses_are_an_error_that_names_the_host() {
+    let world = World::new();
+    world.host("a.test", []);
+    let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(&*error.source_as::<NoAddresses>().unwrap().host, "a.test");
+    assert_eq!(error.phase(), Some(Phase::Resolve));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_is_there_with_the_first_addresses_and_late_ones_join_the_race() {
+    let world = World::new();
+    world.net.at(addr(1)).black_hole();
+    world.up(2, 5);
+    world.host("a.test", []).then(ms(30), [addr(1).ip()]).then(ms(100), [addr(2).ip()]);
+    let plan = plan(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!(world.elapsed(), 30);
+    let endpoints = plan.route().endpoints.clone();
+    assert_eq!((endpoints.snapshot(), endpoints.is_complete()), (vec![at(1)], false));
+    let link = plan.connect().await.unwrap();
+    assert_eq!((link.info.remote, world.elapsed()), (at(2), 285), "250 ms after the first attempt's start");
+    assert_eq!(endpoints.snapshot(), [at(1), at(2)], "every handle sees them");
+    let resolved = link.info.timings.get(Phase::Resolve).unwrap();
+    assert_eq!(resolved.elapsed(), ms(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_have_failed_late_ones_are_waited_for() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1]).then(ms(900), [addr(2).ip()]);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!((link.info.remote, world.elapsed()), (at(2), 900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn but_not_longer_than_resolving_may_take() {
+    let world = World::new();
+    world.host("a.test", [1]).latency(ms(100)).hang();
+    let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(world.elapsed(), 5000);
+    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&at(1))), "the refusal came first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_fails_late_spoils_nothing() {
+    let world = World::new();
+    world.up(1, 400);
+    world.host("a.test", [1]).then(ms(100), []).fail(ErrorKind::Other);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!(link.info.remote, at(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn egress_reaches_the_race() {
+    let world = World::new();
+    let target = world.target_with("http://10.0.0.1", |terms| terms.egress = Egress::Public);
+    let error = reach(&world.planner(), target).await.unwrap_err();
+    assert!(error.is_fatal());
+    assert!(error.root_cause().to_string().contains("10.0.0.1:80"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_may_answer_with_unix_sockets_and_ports() {
+    let world = World::new();
+    let unix = Endpoint::from(std::path::PathBuf::from("/run/a"));
+    let planner = RouteLayer::new(Fixed::new([unix.clone(), nouns::endpoint(&ip(1))])).layer(world.connector());
+    let plan = plan(&planner, world.target("http://a.test:8080")).await.unwrap();
+    assert_eq!(plan.route().endpoints.snapshot(), [unix, at(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_at_any_point_nothing_is_left() {
+    let walked = walk(
+        async || {
+            let world = World::new();
+            world.net.at(addr(1)).black_hole();
+            world.up(2, 30).up(3, 300).tls_fails(2, false);
+            world.host("a.test", [1]).latency(ms(10)).then(ms(20), [addr(2).ip()]).then(ms(20), [addr(3).ip()]);
+            let (planner, target) = (world.planner(), world.target("http://a.test"));
+            (world, async move { drop(reach(&planner, target).await.unwrap()) })
+        },
+        async |world, _| {
+            assert_eq!(world.net.live_sockets(), 0);
+            assert_eq!(world.executor.spawned(), 0);
+            world.recorder.assert_balanced();
+        },
+    )
+    .await;
+    assert!(walked.polls >= 5, "{walked:?}");
+}
+
+mod cancelling {
+    use super::*;
+    use futures_core::Stream;
+    use skybridge_core::{Answer, ConnectError, Query};
+    use std::{
+        future::{Ready, ready},
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Poll},
+    };
+    use tower::service_fn;
+
+    /// One answer, and then nothing; alive as long as somebody holds it.
+    struct Alive(Option<Answer>, #[expect(dead_code, reason = "counted")] Arc<()>);
+
+    impl Stream for Alive {
+        type Item = Result<Answer, ConnectError>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            self.0.take().map_or(Poll::Pending, |answer| Poll::Ready(Some(Ok(answer))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_plan_cancels_its_query() {
+        let world = World::new();
+        let alive = Arc::new(());
+        let counted = Arc::clone(&alive);
+        let resolver = service_fn(move |_: Query| -> Ready<Result<Alive, ConnectError>> {
+            let mut answer = Answer::only([at(1)]);
+            answer.last = false;
+            ready(Ok(Alive(Some(answer), Arc::clone(&counted))))
+        });
+        let planner = RouteLayer::new(resolver).layer(world.connector());
+        let before = Arc::strong_count(&alive);
+        let plan = plan(&planner, world.target("http://a.test")).await.unwrap();
+        assert_eq!(Arc::strong_count(&alive), before + 1);
+        let endpoints = plan.route().endpoints.clone();
+        drop(plan);
+        assert_eq!(Arc::strong_count(&alive), before);
+        assert!(endpoints.is_complete(), "nobody waits for more");
+        assert_eq!(tried(&world.ctx()), []);
+    }
+}

@@ -1,0 +1,140 @@
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use skybridge_core::{ConnectError, Ctx, Endpoint, Limits, Link, Phase, Plan, Planner, Route, Target, Terms};
+use skybridge_route::RouteLayer;
+use skybridge_tcp::RaceLayer;
+use skybridge_testkit::{
+    executor::Executor,
+    net::{Conn, Names, Network},
+    nouns,
+    observe::Recorder,
+};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tower::{Layer, ServiceExt, util::BoxCloneSyncService};
+
+pub fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub fn ip(n: usize) -> String {
+    format!("192.0.2.{n}:80")
+}
+
+pub fn at(n: usize) -> Endpoint {
+    nouns::endpoint(&ip(n))
+}
+
+pub fn addr(n: usize) -> SocketAddr {
+    ip(n).parse().unwrap()
+}
+
+/// A network on virtual time, a "TLS" that fails where it is told to, and what is told of what happens.
+pub struct World {
+    pub net: Network,
+    pub executor: Executor,
+    pub recorder: Arc<Recorder>,
+    pub limits: Limits,
+    tls: Arc<Mutex<HashMap<Endpoint, bool>>>,
+    start: Instant,
+}
+
+pub type Sealed = BoxCloneSyncService<Route, Link<Conn>, ConnectError>;
+
+impl World {
+    pub fn new() -> Self {
+        let executor = Executor::new();
+        let start = executor.runtime().now();
+        let (net, recorder) = (Network::new(), Recorder::new());
+        Self { net, executor, recorder, limits: Limits::new(), tls: Arc::default(), start }
+    }
+
+    /// Listens at the n-th address, and lets connects to it take so long.
+    pub fn up(&self, n: usize, takes: u64) -> &Self {
+        self.net.at(addr(n)).connect_latency(ms(takes));
+        std::mem::forget(self.net.listen(addr(n)));
+        self
+    }
+
+    /// The host has these addresses.
+    pub fn host(&self, host: &str, ns: impl IntoIterator<Item = usize>) -> skybridge_testkit::net::Name {
+        self.net.host(host, ns.into_iter().map(|n| addr(n).ip()))
+    }
+
+    /// TLS fails at the n-th address; so that no other would do, if it's fatal.
+    pub fn tls_fails(&self, n: usize, fatal: bool) -> &Self {
+        self.tls.lock().unwrap().insert(at(n), fatal);
+        self
+    }
+
+    pub fn ctx(&self) -> Ctx {
+        self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.limits.clone())
+    }
+
+    pub fn target(&self, url: &str) -> Target {
+        nouns::target(url, self.ctx())
+    }
+
+    pub fn target_with(&self, url: &str, terms: impl FnOnce(&mut Terms)) -> Target {
+        let mut key = nouns::key(url);
+        terms(&mut key.terms);
+        Target::new(key, self.ctx())
+    }
+
+    /// What is below: a race, and TLS over it.
+    pub fn connector(&self) -> Sealed {
+        let race = RaceLayer::happy_eyeballs().layer(self.net.dialer());
+        let tls = Arc::clone(&self.tls);
+        let sealed = tower::service_fn(move |route: Route| {
+            let (race, tls) = (race.clone(), Arc::clone(&tls));
+            async move {
+                let link = race.oneshot(route).await?;
+                let guard = link.phase(Phase::Tls);
+                let fails = tls.lock().unwrap().get(&link.info.remote).copied();
+                match fails {
+                    None => drop(guard.done()),
+                    Some(fatal) => {
+                        let error = guard.fail(io::Error::other(format!("no TLS at {}", link.info.remote)));
+                        return Err(if fatal { error.fatal() } else { error });
+                    }
+                }
+                Ok(link)
+            }
+        });
+        BoxCloneSyncService::new(sealed)
+    }
+
+    pub fn layer(&self) -> RouteLayer<Names> {
+        RouteLayer::new(self.net.resolver())
+    }
+
+    pub fn planner(&self) -> impl Planner<Plan: Plan<Connection = Link<Conn>>> + Sync + use<> {
+        self.layer().layer(self.connector())
+    }
+
+    pub fn elapsed(&self) -> u128 {
+        (self.executor.runtime().now() - self.start).as_millis()
+    }
+}
+
+/// Plans, and connects.
+pub async fn reach<P: Planner>(planner: &P, target: Target) -> Result<<P::Plan as Plan>::Connection, ConnectError> {
+    plan(planner, target).await?.connect().await
+}
+
+pub async fn plan<P: Planner>(planner: &P, target: Target) -> Result<P::Plan, ConnectError> {
+    let mut planner = planner.clone();
+    std::future::poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
+    planner.plan(target).await.map_err(Into::into)
+}
+
+/// Where attempts of a target went, in order.
+pub fn tried(ctx: &Ctx) -> Vec<Endpoint> {
+    ctx.trail().reports().into_iter().map(|report| report.endpoint).collect()
+}
