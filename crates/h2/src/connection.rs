@@ -133,11 +133,11 @@ where
             && let Poll::Ready(sent) = sending.as_mut().poll_send(cx)
         {
             sent.map_err(Stop::Body)?;
-            let mut sent = upload.take();
-            if let Some(sent) = &mut sent {
+            // One that ended before it began still has its body to give back.
+            if let Some(mut sent) = upload.take_if(|upload| !upload.is_unpolled()) {
                 sent.as_mut().clear();
+                self.shared.recycle(Some(sent), Vec::new());
             }
-            self.shared.recycle(sent, Vec::new());
         }
         Pin::new(response).poll(cx).map_err(Stop::Stream)
     }

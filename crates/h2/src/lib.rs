@@ -5,17 +5,36 @@
 //! whenever the peer is known not to have processed it.
 //!
 //! ```
-//! use skybridge_core::{Attempt, Endpoint, Handshake, Link};
-//! use skybridge_h2::{H2, Http2};
+//! use skybridge_core::{Connection, Connector, Handshake};
+//! use skybridge_h2::H2;
+//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, nouns};
+//! use std::future::poll_fn;
 //!
-//! // Any body; its requests come back whole because the function can copy it.
 //! type Body = http_body_util::Full<bytes::Bytes>;
-//! fn h2() -> H2<Body> {
-//!     H2::replayable(|body| Some(body.clone())).stream_window(1 << 20)
-//! }
-//! fn is_handshake<I>(_: &impl Handshake<I, Connection = Http2<Body>>) {}
-//! is_handshake::<tokio::io::DuplexStream>(&h2());
-//! # fn _nouns(_: Attempt, _: Endpoint, _: Link<()>) {}
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (net, executor) = (Network::new(), Executor::new());
+//! let listener = net.listen("192.0.2.1:80".parse()?);
+//! let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
+//! let link = net.connector().connect(route).await?;
+//!
+//! let h2 = H2::replayable(|body: &Body| Some(body.clone())); // requests that were refused come back whole
+//! let mut connection = h2.handshake(link, &executor.ctx()).await?;
+//! let client = async {
+//!     poll_fn(|cx| connection.poll_ready(cx)).await?;
+//!     connection.start(http::Request::get("http://a.test/").body(Body::default()).unwrap());
+//!     poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error)
+//! };
+//! let server = async {
+//!     let mut peer = Peer::accept(listener.accept().await.0).await;
+//!     let request = peer.request().await;
+//!     peer.respond(request.stream, 204, "").await;
+//! };
+//! let (response, ()) = tokio::join!(client, server);
+//! assert_eq!(response?.status(), 204);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! [`Connection`]: skybridge_core::Connection

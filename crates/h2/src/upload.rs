@@ -52,6 +52,10 @@ impl<B: Body> Upload<B> {
         *this.stream = Some(stream);
     }
 
+    pub(crate) fn is_unpolled(&self) -> bool {
+        self.unpolled.is_some()
+    }
+
     /// The body, if it was never polled.
     pub(crate) fn take_unpolled(self: Pin<&mut Self>) -> Option<B> {
         self.project().unpolled.take()

@@ -1,0 +1,295 @@
+//! Refusals, GOAWAY, resets and dead sockets: what is known of the request, and what of it comes back.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use http::{Method, Request, Version};
+use http_body_util::BodyExt;
+use skybridge_core::{CloseReason, Connection, Delivery, News, Room};
+use skybridge_h2::{H2, H2Error};
+use skybridge_testkit::{
+    executor::settle,
+    h2::{code, setting},
+};
+use std::error::Error as _;
+use support::*;
+
+fn rich(body: Out) -> Request<Out> {
+    let mut request = Request::post("http://a.test:8080/path?query")
+        .version(Version::HTTP_11)
+        .header("x-one", "1")
+        .header("x-two", "2")
+        .header("x-one", "3")
+        .header("connection", "keep-alive")
+        .body(body)
+        .unwrap();
+    request.extensions_mut().insert("extension");
+    request
+}
+
+fn assert_rich(request: &Request<Out>) {
+    assert_eq!((request.method(), request.version()), (&Method::POST, Version::HTTP_11));
+    assert_eq!(request.uri(), "http://a.test:8080/path?query");
+    assert_eq!(request.headers(), rich(empty()).headers());
+    assert_eq!(request.extensions().get(), Some(&"extension"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let client = async {
+        let failed = exchange(&mut world.client, rich(full("body"))).await.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Refused);
+        let info = world.client.info().clone();
+        assert_eq!(failed.error.connection().unwrap().id, info.id);
+        let request = *failed.request.unwrap();
+        assert_rich(&request);
+        let response = exchange(&mut world.client, request).await.unwrap();
+        assert_eq!(bytes(response).await, "body");
+    };
+    let server = async {
+        let first = peer.request().await;
+        peer.reset(first.stream, code::REFUSED_STREAM).await;
+        let second = peer.request().await;
+        assert_eq!(second.get("content-length"), Some("4"));
+        assert_eq!(second.iter().filter(|(name, _)| *name == "x-one").count(), 2);
+        let body = peer.body(second.stream).await;
+        peer.respond(second.stream, 200, body).await;
+    };
+    tokio::join!(client, server);
+    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_replay_the_refusal_is_told_and_nothing_comes_back() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.reset(stream, code::REFUSED_STREAM).await;
+    };
+    let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.error.delivery(), Delivery::Refused);
+    assert!(failed.request.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
+    let mut world = World::new(replayable()).await;
+    // No window: the head goes out, the body stays where it is.
+    let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
+    settle().await;
+    let (mut sender, body) = streamed();
+    sender.send_data("once".into()).await.unwrap();
+    drop(sender);
+    let client = async {
+        let failed = exchange(&mut world.client, rich(body)).await.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Refused);
+        let request = *failed.request.unwrap();
+        assert_rich(&request);
+        assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "once");
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        settle().await;
+        peer.reset(stream, code::REFUSED_STREAM).await;
+    };
+    tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_one_shot_body_that_was_polled_is_gone() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let (mut sender, body) = streamed();
+    sender.send_data("once".into()).await.unwrap();
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.until(|frame| frame.stream() == stream).await;
+        peer.reset(stream, code::REFUSED_STREAM).await;
+    };
+    let (failed, ()) = tokio::join!(exchange(&mut world.client, post(body)), server);
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.error.delivery(), Delivery::Refused);
+    assert!(failed.request.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
+    for last_code in [code::NO_ERROR, code::ENHANCE_YOUR_CALM] {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer().await;
+        let (mut below, mut above, mut late) = (world.handle(), world.handle(), world.handle());
+        let client = async {
+            let below = exchange(&mut below, get("/below"));
+            let above = exchange(&mut above, rich(full("above")));
+            let (below, above) = tokio::join!(below, above);
+            assert_eq!(bytes(below.unwrap()).await, "accepted");
+            let failed = above.unwrap_err();
+            assert_eq!(failed.error.delivery(), Delivery::Refused);
+            assert_rich(&failed.request.unwrap());
+            let error = ready(&mut late).await.unwrap_err();
+            assert_eq!(error.delivery(), Delivery::Unsent);
+            assert_eq!(late.room(), Room::None);
+        };
+        let server = async {
+            let first = peer.request().await.stream;
+            let second = peer.request().await.stream;
+            peer.goaway(first, last_code, "bye").await;
+            assert!(first < second);
+            settle().await;
+            peer.respond(first, 200, "accepted").await;
+            peer.expect_close().await;
+        };
+        tokio::join!(client, server);
+        settle().await;
+        let goaway = CloseReason::PeerGoAway;
+        assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Draining(goaway), News::Closed(goaway)]);
+        world.executor.assert_idle().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    settle().await;
+    peer.goaway(0, code::NO_ERROR, "").await;
+    settle().await;
+    let goaway = CloseReason::PeerGoAway;
+    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Draining(goaway), News::Closed(goaway)]);
+    assert_eq!(world.client.room(), Room::None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn goaway_with_a_stream_open_is_news_at_once() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.goaway(stream, code::NO_ERROR, "").await;
+        settle().await;
+        assert_eq!(world.notes.all().last(), Some(&News::Draining(CloseReason::PeerGoAway)));
+        peer.respond(stream, 200, "").await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    assert_eq!(response.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fin_while_idle_is_news() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    settle().await;
+    peer.fin().await;
+    settle().await;
+    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Closed(CloseReason::PeerFin)]);
+    let error = ready(&mut world.client).await.unwrap_err();
+    assert_eq!(error.delivery(), Delivery::Unsent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
+    for method in [Method::GET, Method::POST] {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer().await;
+        let server = async {
+            peer.request().await;
+            peer.fin().await;
+        };
+        let request = Request::builder().method(&method).uri("http://a.test/").body(full("body")).unwrap();
+        let (failed, ()) = tokio::join!(exchange(&mut world.client, request), server);
+        let failed = failed.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Unknown);
+        assert_eq!(failed.request.is_some(), method.is_idempotent());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_socket_is_told_as_such() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        peer.request().await;
+        peer.reset_connection();
+    };
+    let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    assert_eq!(failed.unwrap_err().error.delivery(), Delivery::Unknown);
+    settle().await;
+    assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Protocol)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_other_reset_costs_its_stream_only() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let client = async {
+        for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
+            let failed = exchange(&mut world.client, get("/")).await.unwrap_err();
+            assert_eq!(failed.error.delivery(), Delivery::Unknown);
+            assert!(failed.request.is_some());
+            let source = failed.error.source().unwrap().downcast_ref::<H2Error>().unwrap();
+            assert_eq!(source.reason(), Some(code.into()));
+        }
+    };
+    let server = async {
+        for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
+            let stream = peer.request().await.stream;
+            peer.reset(stream, code).await;
+        }
+    };
+    tokio::join!(client, server);
+    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_after_the_whole_response_takes_nothing_away() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 200, "all of it").await;
+        peer.reset(stream, code::CANCEL).await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    settle().await;
+    assert_eq!(bytes(response.unwrap()).await, "all of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_amid_the_response_is_an_error_after_what_came() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        peer.data(stream, "half", false).await;
+        peer.reset(stream, code::INTERNAL_ERROR).await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    settle().await;
+    let mut body = response.unwrap().into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_beyond_the_limit_costs_its_stream_only() {
+    let mut world = World::new(replayable().max_header_list_size(200)).await;
+    let mut peer = world.peer().await;
+    let client = async {
+        assert!(exchange(&mut world.client, get("/")).await.is_err());
+        assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 200);
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200"), ("x-long", &"v".repeat(300))], true).await;
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 200, "").await;
+    };
+    tokio::join!(client, server);
+}

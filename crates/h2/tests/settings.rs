@@ -1,0 +1,119 @@
+//! Live stream limits.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{CloseReason, Connection, News, Room};
+use skybridge_testkit::{
+    executor::settle,
+    h2::{Frame, Peer, setting},
+};
+use support::*;
+
+#[tokio::test(start_paused = true)]
+async fn limits_are_unknown_then_follow_the_peers_settings() {
+    let mut world = World::new(replayable()).await;
+    settle().await;
+    assert_eq!(world.client.room(), Room::Unknown);
+    let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 100)]).await;
+    let mut expected = vec![News::Room(100)];
+    settle().await;
+    assert_eq!(world.client.room(), Room::Streams(100));
+    for limit in [0, 0, 7, u32::MAX] {
+        peer.settings(&[(setting::MAX_CONCURRENT_STREAMS, limit)]).await;
+        settle().await;
+        assert_eq!(world.client.room(), Room::Streams(limit));
+        expected.push(News::Room(limit));
+    }
+    expected.dedup();
+    assert_eq!(world.notes.all(), expected);
+    assert_eq!(world.handle().room(), Room::Streams(u32::MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_without_a_limit_allow_any_number() {
+    let mut world = World::new(replayable()).await;
+    let _peer = world.peer().await;
+    settle().await;
+    assert_eq!(world.client.room(), Room::Streams(u32::MAX));
+    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_optimist_assumes_a_limit_until_it_is_told() {
+    let mut world = World::new(replayable().optimistic(3)).await;
+    assert_eq!(world.client.room(), Room::Streams(3));
+    let _peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
+    settle().await;
+    assert_eq!(world.client.room(), Room::Streams(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 0)]).await;
+    settle().await;
+    let server = async {
+        settle().await;
+        peer.settings(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 200, "").await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    assert_eq!(response.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_configured_is_announced() {
+    let h2 = replayable()
+        .stream_window(1 << 18)
+        .max_frame_size(1 << 15)
+        .max_header_list_size(9999)
+        .connection_window(1 << 20);
+    let mut world = World::new(h2).await;
+    let mut peer = world.peer().await;
+    settle().await;
+    let Frame::Settings { values, .. } = peer.recv().await else { panic!("SETTINGS come first") };
+    for value in [
+        (setting::ENABLE_PUSH, 0),
+        (setting::INITIAL_WINDOW_SIZE, 1 << 18),
+        (setting::MAX_FRAME_SIZE, 1 << 15),
+        (setting::MAX_HEADER_LIST_SIZE, 9999),
+    ] {
+        assert!(values.contains(&value), "{value:?} is not in {values:?}");
+    }
+    let update = peer.until(|frame| matches!(frame, Frame::WindowUpdate { stream: 0, .. })).await;
+    assert!(matches!(update, Frame::WindowUpdate { increment, .. } if increment == (1 << 20) - 65_535));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_without_settings_is_an_error() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = Peer::new(world.conn.take().unwrap());
+    let server = async {
+        peer.preface().await;
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 200, "").await;
+        peer.expect_close().await;
+    };
+    let client = async {
+        assert!(exchange(&mut world.client, get("/")).await.is_err());
+        drop(world.client);
+    };
+    tokio::join!(client, server);
+    assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Protocol)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_speaks_http1_is_an_error() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = Peer::new(world.conn.take().unwrap());
+    let server = async {
+        peer.preface().await;
+        peer.send_raw("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
+        peer.expect_close().await;
+    };
+    let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    assert!(failed.is_err());
+    assert_eq!(world.notes.all(), [News::Closed(CloseReason::Protocol)]);
+}

@@ -1,0 +1,129 @@
+//! A client of this crate and a scripted peer, joined by the in-memory network.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test crate uses a part of it")]
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Channel, Either, Full, channel::Sender};
+use skybridge_core::{Connection, Connector, Error, Failed, Handshake, News, Watch};
+use skybridge_h2::{H2, H2Body, Http2};
+use skybridge_testkit::{
+    executor::Executor,
+    h2::Peer,
+    net::{Conn, Network},
+    nouns,
+};
+use std::{
+    future::poll_fn,
+    io,
+    sync::{Arc, Mutex},
+};
+
+pub(crate) type Out = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
+pub(crate) type Client = Http2<Out>;
+
+pub(crate) const ADDR: &str = "192.0.2.1:80";
+
+/// One connection: the client's end, the peer's end, and who owns the tasks between them.
+pub(crate) struct World {
+    pub(crate) client: Client,
+    pub(crate) conn: Option<Conn>,
+    pub(crate) executor: Executor,
+    pub(crate) net: Network,
+    pub(crate) notes: Arc<Notes>,
+}
+
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Vec<News>>);
+
+impl Watch for Notes {
+    fn on(&self, news: News) {
+        self.0.lock().unwrap().push(news);
+    }
+}
+
+impl Notes {
+    pub(crate) fn all(&self) -> Vec<News> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl World {
+    pub(crate) async fn new(h2: H2<Out>) -> Self {
+        let (net, executor) = (Network::new(), Executor::new());
+        let listener = net.listen(ADDR.parse().unwrap());
+        let route = nouns::route("http://a.test", [ADDR], executor.ctx());
+        let link = net.connector().connect(route).await.unwrap();
+        let client = h2.handshake(link, &executor.ctx()).await.unwrap();
+        let notes = Arc::new(Notes::default());
+        client.watch(notes.clone());
+        let conn = Some(listener.accept().await.0);
+        Self { client, conn, executor, net, notes }
+    }
+
+    /// The peer, after a usual start.
+    pub(crate) async fn peer(&mut self) -> Peer<Conn> {
+        self.peer_with(&[]).await
+    }
+
+    pub(crate) async fn peer_with(&mut self, settings: &[(u16, u32)]) -> Peer<Conn> {
+        Peer::accept_with(self.conn.take().unwrap(), settings).await
+    }
+
+    pub(crate) fn handle(&self) -> Client {
+        self.client.share().unwrap()
+    }
+}
+
+pub(crate) fn replayable() -> H2<Out> {
+    H2::replayable(copy)
+}
+
+/// Whole bodies can be copied, streamed ones can't.
+fn copy(body: &Out) -> Option<Out> {
+    match body {
+        Either::Left(full) => Some(Either::Left(full.clone())),
+        Either::Right(_) => None,
+    }
+}
+
+pub(crate) fn empty() -> Out {
+    full("")
+}
+
+pub(crate) fn full(data: impl Into<Bytes>) -> Out {
+    Either::Left(Full::new(data.into()))
+}
+
+pub(crate) fn streamed() -> (Sender<Bytes, io::Error>, Out) {
+    let (sender, body) = Channel::new(8);
+    (sender, Either::Right(body))
+}
+
+pub(crate) fn get(path: &str) -> Request<Out> {
+    Request::get(format!("http://a.test{path}")).body(empty()).unwrap()
+}
+
+pub(crate) fn post(body: Out) -> Request<Out> {
+    Request::post("http://a.test/").body(body).unwrap()
+}
+
+pub(crate) async fn ready(client: &mut Client) -> Result<(), Error> {
+    poll_fn(|cx| client.poll_ready(cx)).await
+}
+
+pub(crate) async fn response(client: &mut Client) -> Result<Response<H2Body>, Failed<Request<Out>>> {
+    poll_fn(|cx| client.poll_response(cx)).await
+}
+
+pub(crate) async fn exchange(
+    client: &mut Client,
+    request: Request<Out>,
+) -> Result<Response<H2Body>, Failed<Request<Out>>> {
+    ready(client).await.map_err(Failed::lost)?;
+    client.start(request);
+    response(client).await
+}
+
+pub(crate) async fn bytes(response: Response<H2Body>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
