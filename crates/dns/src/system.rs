@@ -74,3 +74,6 @@ impl fmt::Debug for System {
         f.debug_struct("System").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
