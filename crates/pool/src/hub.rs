@@ -189,14 +189,17 @@ impl<C: Held> Hub<C> {
         })
     }
 
-    /// Closes and drains what is overdue; when to look again.
+    /// Closes and drains what is overdue; when to look again, which is never once nothing is left.
+    ///
+    /// What is in use now may be idle at any time, but then for as long as the idle limit.
     pub(crate) fn expire(&self) -> Option<Instant> {
         let now = self.runtime.now();
         let buckets = self.buckets.all();
         let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
         buckets.iter().for_each(|bucket| self.tidy(bucket));
         self.index.tidy();
-        next
+        let any = buckets.iter().any(|bucket| !bucket.is_vacant());
+        next.or_else(|| any.then(|| self.idle_until()))
     }
 
     pub(crate) fn stats(&self) -> PoolStats {

@@ -10,7 +10,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::future::poll_fn;
+use std::{future::poll_fn, pin::pin};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -68,7 +68,8 @@ impl H2 {
         poll_fn(|cx| self.sender.poll_ready(cx)).await?;
         let (response, mut stream) = self.sender.send_request(Request::from_parts(head, ()), empty)?;
         if !empty {
-            let data = body.collect().await?.to_bytes();
+            let Some(frame) = pin!(body).frame().await else { return Err("the body is empty".into()) };
+            let data = frame?.into_data().map_err(|_| "not data")?;
             stream.reserve_capacity(data.len());
             while stream.capacity() < data.len() {
                 poll_fn(|cx| stream.poll_capacity(cx)).await.transpose()?;

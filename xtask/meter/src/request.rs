@@ -1,10 +1,16 @@
 //! The requests that are measured: URI parsed and headers built anew each time, as any caller must.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 
 pub(crate) type Body = Full<Bytes>;
+
+const OWNED: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("x-tenant"),
+    HeaderName::from_static("x-trace"),
+];
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,7 +57,7 @@ impl Shape {
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static("skybridge-meter"));
         if self == Self::GetOwned {
-            for name in ["x-request-id", "x-tenant", "x-trace"] {
+            for name in OWNED {
                 headers.insert(name, owned("0123456789abcdef"));
             }
         }
