@@ -2,16 +2,16 @@ use crate::{
     ResolveError,
     job::{Found, Job},
 };
-use skybridge_core::{Overloaded, Query, Runtime};
+use skybridge_core::{Endpoint, Overloaded, Query, Runtime};
 use std::{
     collections::{HashMap, VecDeque},
     io,
-    net::IpAddr,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 /// What blocks.
-pub(crate) type Search = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+pub(crate) type Search = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 pub(crate) const RUNNING: usize = 64;
 pub(crate) const WAITING: usize = 1024;
@@ -145,7 +145,7 @@ impl State {
 impl Worker {
     fn work(self) {
         let found = match (self.desk.search)(&self.job.host) {
-            Ok(ips) => Ok(ips.into()),
+            Ok(addrs) => Ok(addrs.into_iter().map(Endpoint::from).collect()),
             Err(error) => Err(ResolveError::from_io(&self.job.host, error)),
         };
         self.desk.close(&self.job, found);

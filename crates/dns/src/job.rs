@@ -1,12 +1,12 @@
 use crate::ResolveError;
+use skybridge_core::Endpoint;
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 /// What a name was found to be.
-pub(crate) type Found = Result<Arc<[IpAddr]>, ResolveError>;
+pub(crate) type Found = Result<Arc<[Endpoint]>, ResolveError>;
 
 /// One look-up, held by those who wait for it: without them, one that hasn't begun never does.
 pub(crate) struct Job {

@@ -1,4 +1,4 @@
-use crate::{ResolveError, job::Job, pick::by_addresses};
+use crate::{ResolveError, job::Job, pick::by_endpoints};
 use futures_core::Stream;
 use skybridge_core::{Answer, Query};
 use std::{
@@ -30,7 +30,7 @@ impl Stream for Lookup {
             Some(Ok(job)) => ready!(job.poll(cx)),
         };
         self.job = None;
-        Poll::Ready(Some(outcome.and_then(|ips| by_addresses(&self.query, &ips))))
+        Poll::Ready(Some(outcome.and_then(|endpoints| by_endpoints(&self.query, &endpoints))))
     }
 }
 

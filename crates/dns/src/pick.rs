@@ -1,15 +1,6 @@
 use crate::ResolveError;
 use skybridge_core::{Answer, Endpoint, Families, Query};
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
-
-/// The answer to a query by addresses alone.
-pub(crate) fn by_addresses(query: &Query, ips: &[IpAddr]) -> Result<Answer, ResolveError> {
-    let endpoints: Vec<_> = ips.iter().map(|&ip| SocketAddr::new(ip, query.port).into()).collect();
-    by_endpoints(query, &endpoints)
-}
+use std::sync::Arc;
 
 /// The answer to a query by endpoints: those of the families asked for, port 0 made the query's.
 pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answer, ResolveError> {
@@ -27,7 +18,11 @@ pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answ
 
 fn with_port(endpoint: &Endpoint, port: u16) -> Endpoint {
     match endpoint.inet() {
-        Some(addr) if addr.port() == 0 => SocketAddr::new(addr.ip(), port).into(),
+        // The scope of a link-local address stays.
+        Some(mut addr) if addr.port() == 0 => {
+            addr.set_port(port);
+            addr.into()
+        }
         _ => endpoint.clone(),
     }
 }

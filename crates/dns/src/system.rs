@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Ready, ready},
-    net::{IpAddr, ToSocketAddrs},
+    net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -39,14 +39,8 @@ impl System {
     }
 }
 
-fn getaddrinfo(host: &str) -> std::io::Result<Vec<IpAddr>> {
-    let mut ips = Vec::new();
-    for addr in (host, 0).to_socket_addrs()? {
-        if !ips.contains(&addr.ip()) {
-            ips.push(addr.ip());
-        }
-    }
-    Ok(ips)
+fn getaddrinfo(host: &str) -> std::io::Result<Vec<SocketAddr>> {
+    Ok((host, 0).to_socket_addrs()?.collect())
 }
 
 impl Default for System {

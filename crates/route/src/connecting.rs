@@ -1,4 +1,4 @@
-use crate::{planned::Planned, tried::Tried};
+use crate::{opener::Opener, planned::Planned, tried::Tried};
 use skybridge_core::{BoxFuture, ConnectError, Endpoint, Route};
 use std::{
     fmt,
@@ -7,24 +7,20 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tower_service::Service;
 
 /// Connects a plan. Dropped, it closes what it has opened, and cancels its query.
 pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
 /// Tries what is left, until something works, nothing is left, or nothing else would help.
-pub(crate) async fn connect<S, C>(plan: Planned<S>) -> Result<C, ConnectError>
-where
-    S: Service<Route, Response = C, Error: Into<ConnectError>>,
-{
-    let Planned { mut connector, route, recall, mut late } = plan;
+pub(crate) async fn connect<S: Opener>(plan: Planned<S>) -> Result<S::Connection, ConnectError> {
+    let Planned { mut opener, route, recall, mut late } = plan;
     let mut tried = Tried::new(route.ctx().clone(), Arc::clone(&recall));
     let mut used_up: Vec<Endpoint> = Vec::new();
     let mut first_error = None;
     loop {
         let mut rest = route.clone();
         rest.endpoints = route.endpoints.without(&used_up);
-        let error = match alongside(&mut late, once(&mut connector, rest)).await {
+        let error = match alongside(&mut late, once(&mut opener, rest)).await {
             Ok(connection) => {
                 tried.worked();
                 return Ok(connection);
@@ -51,12 +47,9 @@ where
     }
 }
 
-async fn once<S, C>(connector: &mut S, route: Route) -> Result<C, ConnectError>
-where
-    S: Service<Route, Response = C, Error: Into<ConnectError>>,
-{
-    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
-    connector.call(route).await.map_err(Into::into)
+async fn once<S: Opener>(opener: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
+    poll_fn(|cx| opener.poll_ready(cx)).await.map_err(Into::into)?;
+    opener.open(route).await.map_err(Into::into)
 }
 
 /// Drives what brings late answers beside what uses them.

@@ -1,8 +1,7 @@
-use crate::{memory::Memory, routes::Routes};
-use skybridge_core::{ConnectError, Families, Resolver, Route};
+use crate::{memory::Memory, opener::Opener, routes::Routes};
+use skybridge_core::{Families, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
-use tower_service::Service;
 
 /// Finds an origin by its address.
 ///
@@ -49,12 +48,7 @@ impl<R: Resolver> RouteLayer<R> {
     }
 }
 
-impl<S, R, C> Layer<S> for RouteLayer<R>
-where
-    S: Service<Route, Response = C, Error: Into<ConnectError> + Send, Future: Send + 'static> + Clone + Send + 'static,
-    R: Resolver,
-    C: Send + 'static,
-{
+impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
     type Service = Routes<S, R>;
 
     /// Each stack that is built remembers failures for itself.

@@ -35,6 +35,7 @@ mod connecting;
 mod error;
 mod layer;
 mod memory;
+mod opener;
 mod planned;
 mod planning;
 mod recall;
@@ -43,5 +44,6 @@ mod routes;
 mod tried;
 
 pub use self::{
-    connecting::Connecting, error::NoAddresses, layer::RouteLayer, planned::Planned, planning::Planning, routes::Routes,
+    connecting::Connecting, error::NoAddresses, layer::RouteLayer, opener::Opener, planned::Planned,
+    planning::Planning, routes::Routes,
 };

@@ -1,26 +1,22 @@
 use crate::{
     connecting::{Connecting, connect},
+    opener::Opener,
     recall::Recall,
 };
-use skybridge_core::{BoxFuture, ConnectError, Plan, Route};
+use skybridge_core::{BoxFuture, Plan, Route};
 use std::{fmt, sync::Arc};
-use tower_service::Service;
 
 /// A decided route, and what connects it. Later answers reach its endpoints while it connects.
 pub struct Planned<S> {
-    pub(crate) connector: S,
+    pub(crate) opener: S,
     pub(crate) route: Route,
     pub(crate) recall: Arc<Recall>,
     pub(crate) late: Option<BoxFuture<()>>,
 }
 
-impl<S, C> Plan for Planned<S>
-where
-    S: Service<Route, Response = C, Error: Into<ConnectError> + Send, Future: Send + 'static> + Send + 'static,
-    C: Send + 'static,
-{
-    type Connection = C;
-    type Connecting = Connecting<C>;
+impl<S: Opener> Plan for Planned<S> {
+    type Connection = S::Connection;
+    type Connecting = Connecting<S::Connection>;
 
     fn route(&self) -> &Route {
         &self.route

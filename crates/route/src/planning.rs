@@ -20,7 +20,7 @@ pub struct Planning<S>(pub(crate) BoxFuture<Result<Planned<S>, ConnectError>>);
 
 /// The plan is there as soon as the first addresses are.
 pub(crate) async fn plan<S, R: Resolver>(
-    connector: S,
+    opener: S,
     resolver: R,
     settings: Settings,
     memory: Arc<Memory>,
@@ -41,7 +41,7 @@ pub(crate) async fn plan<S, R: Resolver>(
         route.ech = ech.filter(|_| route.hops.is_empty());
         late = rest;
     }
-    Ok(Planned { connector, route, recall, late })
+    Ok(Planned { opener, route, recall, late })
 }
 
 /// The endpoints that need no look-up.

@@ -43,8 +43,8 @@ pub(crate) async fn resolve<R: Resolver>(
 
 fn query(route: &Route, settings: Settings) -> Query {
     let (host, port) = match route.hops.first() {
-        Some(hop) => (Arc::clone(&hop.host), hop.port),
-        None => (route.target.origin().name().into(), route.target.origin().port()),
+        Some(hop) => (hop.host.strip_suffix('.').unwrap_or(&hop.host), hop.port),
+        None => (route.target.origin().name(), route.target.origin().port()),
     };
     let mut query = Query::new(host, port, route.ctx().clone());
     query.families = settings.families;

@@ -1,10 +1,11 @@
 use crate::{
     layer::Settings,
     memory::Memory,
+    opener::Opener,
     planned::Planned,
     planning::{Planning, plan},
 };
-use skybridge_core::{ConnectError, Resolver, Route, Target};
+use skybridge_core::{ConnectError, Resolver, Target};
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -20,12 +21,7 @@ pub struct Routes<S, R> {
     pub(crate) memory: Arc<Memory>,
 }
 
-impl<S, R, C> Service<Target> for Routes<S, R>
-where
-    S: Service<Route, Response = C, Error: Into<ConnectError> + Send, Future: Send + 'static> + Clone + Send + 'static,
-    R: Resolver,
-    C: Send + 'static,
-{
+impl<S: Opener, R: Resolver> Service<Target> for Routes<S, R> {
     type Response = Planned<S>;
     type Error = ConnectError;
     type Future = Planning<S>;

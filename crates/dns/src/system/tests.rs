@@ -71,11 +71,12 @@ impl World {
         let search = move |host: &str| {
             log.lock().unwrap().push(host.to_string());
             match host {
+                "local.test" => Ok(vec!["[fe80::1%7]:0".parse().unwrap()]),
                 "missing.test" => Err(io::Error::other("failed to lookup address: Name or service not known")),
                 "broken.test" => Err(io::Error::other("failed to lookup address: Temporary failure")),
                 "empty.test" => Ok(Vec::new()),
                 "panics.test" => panic!("the search broke"),
-                _ => Ok(vec![[127, 0, 0, 1].into(), "::1".parse().unwrap()]),
+                _ => Ok(vec![([127, 0, 0, 1], 0).into(), "[::1]:0".parse().unwrap()]),
             }
         };
         Self { held: Arc::default(), system: System::with_search(Arc::new(search)), searched }
@@ -116,6 +117,14 @@ fn one_answer_with_every_address_and_the_port_asked_for() {
     assert_eq!(answer.endpoints, ["127.0.0.1:80", "[::1]:80"].map(|addr| Endpoint::Inet(addr.parse().unwrap())));
     assert!(answer.last && answer.ttl.is_none());
     assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
+}
+
+#[test]
+fn the_scope_of_a_link_local_address_stays() {
+    let mut world = World::new();
+    let mut lookup = world.ask("local.test");
+    world.held.run_all();
+    assert_eq!(outcome(&mut lookup).unwrap(), ["[fe80::1%7]:80"]);
 }
 
 #[test]
