@@ -1,1 +1,80 @@
 //! The connection machinery of an HTTP client as a stack of tower layers.
+//!
+//! [`Client`] is for everybody: it finds, opens, shares and reuses connections, and sends again what may safely be sent again.
+//!
+//! ```
+//! # use skybridge_testkit::origin::Origin;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), skybridge::Error> {
+//! # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+//! # let url = origin.url("/");
+//! let client = skybridge::Client::new();
+//! assert_eq!(client.get(&url).await?.into_body().text().await?, "hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is one expression, and each line of it is a crate that stands alone, so another client is another expression. All limits and their
+//! values are in [one table](defaults).
+//!
+//! ```
+//! # use skybridge_testkit::origin::Origin;
+//! use skybridge::{*, tower::{ServiceBuilder, ServiceExt}};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+//! # let url = origin.url("/");
+//! let client = ServiceBuilder::new()
+//!     .layer(RetryLayer::unsent())                       // send again what was never sent
+//!     .layer(PoolLayer::new(TokioRuntime::current()))    // on a pooled connection, or a new one
+//!     .layer(RouteLayer::new(System::new()))             // found by its address
+//!     .layer(NegotiateLayer::new(H1::new(), H2::new()))  // that speaks HTTP/2 or HTTP/1.1
+//!     .layer(RaceLayer::happy_eyeballs())                // over whichever address answers first
+//!     .service(Tcp::new());                              // by a socket
+//!
+//! let request = http::Request::get(&url).body(RequestBody::empty()).expect("a URL");
+//! assert_eq!(client.oneshot(request).await?.status(), 200);
+//! # Ok(())
+//! # }
+//! ```
+
+mod any_planner;
+mod body;
+mod builder;
+mod call;
+mod call_limit;
+mod client;
+mod collect;
+pub mod defaults;
+mod http;
+mod into_uri;
+mod request_body;
+mod response;
+mod text;
+
+pub use self::{
+    body::Body,
+    builder::ClientBuilder,
+    call::Call,
+    client::Client,
+    collect::{Collecting, TooLarge},
+    into_uri::IntoUri,
+    request_body::RequestBody,
+    response::ResponseExt,
+    text::Text,
+};
+pub use skybridge_core::{
+    self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Limits, Observe,
+    Partition, Phase, Protocol, RequestError, Terms, Want, Wish,
+};
+pub use skybridge_dns::{OverridesLayer, System};
+pub use skybridge_h1::H1;
+pub use skybridge_h2::H2;
+pub use skybridge_negotiate::NegotiateLayer;
+pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
+pub use skybridge_retry::{Budget, RetryLayer};
+pub use skybridge_route::RouteLayer;
+pub use skybridge_runtime::TokioRuntime;
+pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
+pub use tower;

@@ -1,0 +1,115 @@
+use crate::{call_limit::CallLimit, collect::Collecting, http::LeasedBody, text::Text};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use pin_project::pin_project;
+use skybridge_core::{ConnInfo, Error};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// The body of a response, and in it the connection that it comes by.
+///
+/// Read to its end, it gives the connection back to the pool. Dropped before, it cancels the exchange. It reads as an
+/// [`http_body::Body`], or at once by [`bytes`](Self::bytes) and [`text`](Self::text).
+#[pin_project]
+#[derive(Default)]
+pub struct Body {
+    #[pin]
+    leased: LeasedBody,
+    limit: Option<Box<CallLimit>>,
+}
+
+impl Body {
+    /// The most that [`bytes`](Self::bytes) and [`text`](Self::text) read: 2 MiB.
+    pub const LIMIT: usize = 2 << 20;
+
+    pub(crate) fn new(leased: LeasedBody, limit: Option<Box<CallLimit>>) -> Self {
+        Self { leased, limit }
+    }
+
+    /// The facts of the connection; `None` only for a default body, which came by none.
+    pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
+        self.leased.connection()
+    }
+
+    /// All of it, if it has no more than [`LIMIT`](Self::LIMIT) bytes. A body that comes in one piece is not copied.
+    ///
+    /// # Errors
+    /// When it breaks, or has more: [`TooLarge`](crate::TooLarge) names the limit.
+    pub fn bytes(self) -> Collecting {
+        self.bytes_up_to(Self::LIMIT)
+    }
+
+    /// All of it, if it has no more than so many bytes.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes). A `content-length` beyond the limit fails at once.
+    pub fn bytes_up_to(self, limit: usize) -> Collecting {
+        Collecting::new(self, limit)
+    }
+
+    /// All of it as UTF-8, if it has no more than [`LIMIT`](Self::LIMIT) bytes.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes), and when it is not UTF-8. What a `content-type` says of other encodings is not looked at.
+    pub fn text(self) -> Text {
+        self.text_up_to(Self::LIMIT)
+    }
+
+    /// All of it as UTF-8, if it has no more than so many bytes.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub fn text_up_to(self, limit: usize) -> Text {
+        Text::new(self.bytes_up_to(limit))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    #[inline]
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let mut this = self.project();
+        let frame = this.leased.as_mut().poll_frame(cx);
+        if frame.is_pending()
+            && let Some(limit) = this.limit
+            && let Poll::Ready(error) = limit.poll(cx)
+        {
+            return Poll::Ready(Some(Err(cut(this.leased, this.limit, error))));
+        }
+        frame
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        self.leased.is_end_stream()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        self.leased.size_hint()
+    }
+}
+
+/// Ends the exchange now, not when the body is dropped.
+#[cold]
+fn cut(mut leased: Pin<&mut LeasedBody>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
+    *limit = None;
+    let error = match leased.connection() {
+        Some(connection) => error.on(connection),
+        None => error,
+    };
+    leased.set(LeasedBody::default());
+    error
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("size", &http_body::Body::size_hint(self)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+use crate::{Body, RequestBody, call_limit::CallLimit, http::Stack};
+use http::{Request, Response};
+use pin_project::pin_project;
+use skybridge_core::{CallId, Error, Event, EventKind, Ids, Limits, Observe, Phase, Runtime, Wish};
+use skybridge_retry::Retrying;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+use tower::Service;
+
+/// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing happens until it is polled; dropped, it is cancelled.
+#[pin_project]
+#[must_use = "nothing is sent until it is polled"]
+pub struct Call {
+    #[pin]
+    state: State,
+    extras: Option<Box<Extras>>,
+}
+
+type Sending = Retrying<skybridge_pool::Pool<crate::http::Http, RequestBody>, RequestBody>;
+
+#[pin_project(project = StateProj)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
+enum State {
+    Sending(#[pin] Sending),
+    /// There was nothing to send, or it is over.
+    Over(Option<Error>),
+}
+
+/// What only some calls have.
+#[derive(Default)]
+struct Extras {
+    limit: Option<Box<CallLimit>>,
+    told: Option<Told>,
+}
+
+/// Tells that a call began, and once that it ended, failed, or was given up.
+struct Told {
+    observer: Arc<dyn Observe>,
+    runtime: Arc<dyn Runtime>,
+    call: CallId,
+    start: Instant,
+    over: bool,
+}
+
+/// What a client does for its calls besides sending them.
+pub(crate) struct Care {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) limits: Limits,
+    pub(crate) ids: Ids,
+}
+
+// === impl Call ===
+
+impl Call {
+    #[inline]
+    pub(crate) fn new(stack: &mut Stack, care: &Care, mut request: Request<RequestBody>) -> Self {
+        let extras =
+            if care.is_needed() || !request.extensions().is_empty() { care.extras(&mut request) } else { None };
+        Self { state: State::Sending(stack.call(request)), extras }
+    }
+
+    pub(crate) fn failed(error: impl Into<Error>) -> Self {
+        Self { state: State::Over(Some(error.into())), extras: None }
+    }
+}
+
+impl Future for Call {
+    type Output = Result<Response<Body>, Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let answered = match this.state.as_mut().project() {
+            StateProj::Sending(sending) => sending.poll(cx),
+            StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        };
+        let Some(extras) = this.extras else {
+            return answered.map_ok(|response| response.map(|leased| Body::new(leased, None)));
+        };
+        let answered = match answered {
+            Poll::Ready(answered) => answered,
+            Poll::Pending => Err(ready!(extras.poll_limit(cx))),
+        };
+        if let Some(mut told) = extras.told.take() {
+            told.end(answered.as_ref().err());
+        }
+        // Whatever is still under way ends with the call, not with its future.
+        this.state.set(State::Over(None));
+        let limit = extras.limit.take();
+        Poll::Ready(answered.map(|response| response.map(|leased| Body::new(leased, limit))))
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Sending(_) => "Sending",
+            State::Over(Some(_)) => "Failed",
+            State::Over(None) => "Over",
+        };
+        f.debug_struct("Call").field("state", &state).finish_non_exhaustive()
+    }
+}
+
+// === impl Extras ===
+
+impl Extras {
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        match &mut self.limit {
+            Some(limit) => limit.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    fn begin(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId) -> Self {
+        let told = Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), over: false };
+        told.tell(EventKind::CallStarted);
+        told
+    }
+
+    fn end(&mut self, error: Option<&Error>) {
+        self.over = true;
+        self.tell(EventKind::CallEnded(error));
+    }
+
+    fn tell(&self, kind: EventKind<'_>) {
+        self.observer.on(&Event::new(self.runtime.now(), Some(self.call), None, None, kind));
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if !self.over {
+            let elapsed = self.runtime.now().saturating_duration_since(self.start);
+            self.tell(EventKind::PhaseDropped(Phase::Call, elapsed));
+        }
+    }
+}
+
+// === impl Care ===
+
+impl Care {
+    /// Whether every call needs it, or only those that wish.
+    fn is_needed(&self) -> bool {
+        self.observer.is_some() || self.limits.call.is_some()
+    }
+
+    fn extras(&self, request: &mut Request<RequestBody>) -> Option<Box<Extras>> {
+        let wish = request.extensions().get::<Wish>();
+        let limit = wish.and_then(|wish| wish.time_limits().call).or(self.limits.call);
+        let observer = wish.and_then(Wish::observed_by).or(self.observer.as_ref()).cloned();
+        if limit.is_none() && observer.is_none() {
+            return None;
+        }
+        let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
+        let told = observer.map(|observer| {
+            let wish = request.extensions_mut().get_or_insert_default::<Wish>();
+            let call = wish.call_id().unwrap_or_else(|| self.ids.next_call());
+            // So that every layer, and every further try, tells of the same call.
+            *wish = std::mem::take(wish).call(call);
+            Told::begin(observer, &self.runtime, call)
+        });
+        Some(Box::new(Extras { limit, told }))
+    }
+}

@@ -1,0 +1,126 @@
+use crate::{Call, ClientBuilder, IntoUri, RequestBody, call::Care, http::Stack};
+use bytes::Buf;
+use http::{Request, Response};
+use http_body::Body;
+use skybridge_core::{BoxError, Error};
+use skybridge_pool::PoolStats;
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+
+/// Sends requests. Cheap to clone; clones share one pool, which closes when the last of them is dropped.
+///
+/// It is a [`Service`] of requests with any body, for all that is made for towers, and has [`get`](Self::get) and [`request`](Self::request) for
+/// everybody else. It never needs `&mut` for those, and is always ready.
+///
+/// ```
+/// # use skybridge_testkit::origin::Origin;
+/// use skybridge::{Client, ResponseExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), skybridge::Error> {
+/// # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+/// # let url = origin.url("/");
+/// let client = Client::new();
+/// let response = client.get(&url).await?;
+/// println!("{} by {}", response.status(), response.connection().expect("it came by one"));
+/// assert_eq!(response.into_body().text().await?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    stack: Stack,
+    care: Arc<Care>,
+}
+
+impl Client {
+    /// A client with all [defaults](crate::defaults), on the tokio runtime that this is called in.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime. [`ClientBuilder::runtime`] takes one from elsewhere.
+    #[track_caller]
+    #[allow(
+        clippy::new_without_default,
+        reason = "it takes the runtime it is called in, which a default must not need"
+    )]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Decides otherwise.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    pub(crate) fn of(stack: Stack, care: Care) -> Self {
+        Self { stack, care: Arc::new(care) }
+    }
+
+    /// Gets a URL.
+    ///
+    /// # Errors
+    /// Besides all that can go wrong on the way, when the URL is none: [`Error::is_request`], and its cause says what is wrong.
+    pub fn get(&self, url: impl IntoUri) -> Call {
+        match url.into_uri() {
+            Ok(uri) => {
+                let mut request = Request::new(RequestBody::empty());
+                *request.uri_mut() = uri;
+                self.request(request)
+            }
+            Err(error) => Call::failed(error),
+        }
+    }
+
+    /// Sends a request, whose URI is absolute. A body that is not at hand goes in by [`RequestBody::wrap`].
+    ///
+    /// # Errors
+    /// [`Error::delivery`] says whether the origin can have processed it.
+    pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call {
+        Call::new(&mut self.stack.clone(), &self.care, request.map(Into::into))
+    }
+
+    /// What is in its pool right now.
+    pub fn stats(&self) -> PoolStats {
+        self.stack.get_ref().stats()
+    }
+
+    /// Closes the connections that are idle, and keeps none of those in use.
+    pub fn evict_all(&self) {
+        self.stack.get_ref().evict_all();
+    }
+
+    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to its end.
+    pub fn close(&self) {
+        self.stack.get_ref().close();
+    }
+}
+
+impl<B> Service<Request<B>> for Client
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<crate::Body>;
+    type Error = Error;
+    type Future = Call;
+
+    /// Always ready: how many requests may run is decided per origin, and the origin isn't known yet.
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.stack.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Call {
+        Call::new(&mut self.stack, &self.care, request.map(RequestBody::wrap))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

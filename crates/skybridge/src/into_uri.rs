@@ -1,0 +1,140 @@
+use http::Uri;
+use skybridge_core::{OriginError, RequestError};
+
+/// What [`Client::get`](crate::Client::get) takes for a URL: text, or a [`Uri`].
+///
+/// Text that is no URL becomes a [`RequestError`] that says what is wrong with it and where, and repeats none of it that could be a secret.
+pub trait IntoUri {
+    /// The URI.
+    ///
+    /// # Errors
+    /// When the text can't be read as one. Whether its origin can be reached is found out later.
+    fn into_uri(self) -> Result<Uri, RequestError>;
+}
+
+impl IntoUri for Uri {
+    fn into_uri(self) -> Result<Uri, RequestError> {
+        Ok(self)
+    }
+}
+
+impl IntoUri for &Uri {
+    fn into_uri(self) -> Result<Uri, RequestError> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoUri for &str {
+    fn into_uri(self) -> Result<Uri, RequestError> {
+        self.parse().map_err(|error: http::uri::InvalidUri| diagnose(self, &error))
+    }
+}
+
+impl IntoUri for String {
+    fn into_uri(self) -> Result<Uri, RequestError> {
+        self.as_str().into_uri()
+    }
+}
+
+impl IntoUri for &String {
+    fn into_uri(self) -> Result<Uri, RequestError> {
+        self.as_str().into_uri()
+    }
+}
+
+/// What is wrong with text that is no URI, in the words of somebody who has to mend it.
+fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
+    if text.is_empty() {
+        return RequestError::Uri("it is empty".into());
+    }
+    if let Some((at, wrong)) = text.char_indices().find(|(_, char)| char.is_whitespace() || char.is_control()) {
+        return RequestError::Uri(format!("{} at byte {at}: percent-encode it", name(wrong)).into());
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return OriginError::NoScheme.into() };
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return OriginError::UnknownScheme(scheme.into()).into();
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    // What is before an `@` may be a secret, so it is looked at first and never printed.
+    if authority.contains('@') {
+        return OriginError::UserInfo.into();
+    }
+    if authority.is_empty() {
+        return OriginError::EmptyHost.into();
+    }
+    if !authority.is_ascii() {
+        return OriginError::NotAscii(authority.into()).into();
+    }
+    match text.char_indices().find(|(_, char)| !char.is_ascii() || "\"<>\\^`{|}".contains(*char)) {
+        Some((at, wrong)) => RequestError::Uri(format!("`{wrong}` at byte {at}: percent-encode it").into()),
+        None if authority.contains('%') && authority.starts_with('[') => OriginError::ZoneId(authority.into()).into(),
+        None => RequestError::Uri(error.to_string().into()),
+    }
+}
+
+fn name(char: char) -> String {
+    match char {
+        ' ' => "a space".into(),
+        '\t' => "a tab".into(),
+        '\r' | '\n' => "a line break".into(),
+        other => format!("the character U+{:04X}", other as u32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row a mistake: the text, and what its author is told.
+    #[test]
+    fn mistakes_are_named() {
+        let rows = [
+            ("", "its URI can't be read: it is empty"),
+            ("http://a b/", "its URI can't be read: a space at byte 8: percent-encode it"),
+            ("http://a.test/a b", "its URI can't be read: a space at byte 15: percent-encode it"),
+            (" http://a.test/", "its URI can't be read: a space at byte 0: percent-encode it"),
+            ("http://a.test/\r\nx: y", "its URI can't be read: a line break at byte 14: percent-encode it"),
+            ("http://a.test/<x>", "its URI can't be read: `<` at byte 14: percent-encode it"),
+        ];
+        for (text, told) in rows {
+            assert_eq!(text.into_uri().unwrap_err().to_string(), told, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_origin_is_said_to() {
+        let rows = [
+            ("a.test/x", OriginError::NoScheme),
+            ("http:/x", OriginError::NoScheme),
+            ("file:///etc/hosts", OriginError::UnknownScheme("file".into())),
+            ("http://", OriginError::EmptyHost),
+            ("http:///x", OriginError::EmptyHost),
+            ("http://?x", OriginError::EmptyHost),
+            ("http://bücher.test/", OriginError::NotAscii("bücher.test".into())),
+            ("http://user:se|cret@/", OriginError::UserInfo),
+        ];
+        for (text, told) in rows {
+            assert_eq!(text.into_uri(), Err(told.into()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_repeated() {
+        for text in ["http://me:hunter2@b\u{fc}cher.test/", "http://me:hunter2@[x/", "http://me:hunter2@"] {
+            let error = format!(
+                "{:?}",
+                text.into_uri()
+                    .and_then(|uri| { skybridge_core::OriginRef::of(&uri).map(|_| uri.clone()).map_err(Into::into) })
+            );
+            assert!(error.starts_with("Err") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_in_any_form_is_taken() {
+        let uri = Uri::from_static("http://a.test/x?y");
+        assert_eq!("http://a.test/x?y#z".into_uri().as_ref(), Ok(&uri));
+        assert_eq!(String::from("http://a.test/x?y").into_uri().as_ref(), Ok(&uri));
+        assert_eq!((&uri).into_uri().as_ref(), Ok(&uri));
+    }
+}

@@ -1,0 +1,116 @@
+//! Time limits and events of whole calls, on virtual time over the network in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use skybridge::{Client, ClientBuilder, Limits, Phase, RequestBody, Wish};
+use skybridge_testkit::{
+    executor::Executor,
+    h1::Script,
+    net::{Listener, Network},
+    observe::Recorder,
+    origin::Origin,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const ADDR: &str = "192.0.2.1:80";
+
+struct Setup {
+    net: Network,
+    executor: Executor,
+    listener: Listener,
+}
+
+fn setup() -> Setup {
+    let net = Network::new();
+    net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+    let listener = net.listen(ADDR.parse().unwrap());
+    Setup { net, executor: Executor::new(), listener }
+}
+
+impl Setup {
+    fn client(&self, configure: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
+        let builder = configure(Client::builder().runtime(self.executor.runtime()));
+        builder.resolver(self.net.resolver()).dialer(self.net.dialer()).build()
+    }
+}
+
+fn within(seconds: u64) -> Limits {
+    let mut limits = Limits::new();
+    limits.call = Some(Duration::from_secs(seconds));
+    limits
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_with_its_limit_and_leaves_nothing_behind() {
+    let setup = setup();
+    let client = setup.client(|builder| builder.limits(within(3)));
+    let start = Instant::now();
+    let error = client.get("http://a.test/").await.unwrap_err();
+    // A timer fires up to a millisecond late.
+    assert!(start.elapsed() - Duration::from_secs(3) <= Duration::from_millis(1));
+    assert!(error.is_timeout() && error.phase() == Phase::Call, "{error:?}");
+    drop(client);
+    setup.executor.assert_idle().await;
+    assert_eq!(setup.net.live_sockets(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_goes_on_through_the_body_and_a_request_can_have_its_own() {
+    let setup = setup();
+    let client = setup.client(|builder| builder.limits(within(3_600)));
+    let mut request = http::Request::get("http://a.test/").body(RequestBody::empty()).unwrap();
+    request.extensions_mut().insert(Wish::new().limits(within(2)));
+    let call = async {
+        let start = Instant::now();
+        let error = client.request(request).await.unwrap().into_body().bytes().await.unwrap_err();
+        assert!(error.is_timeout() && error.phase() == Phase::Call && error.connection().is_some(), "{error:?}");
+        assert!(start.elapsed() - Duration::from_secs(2) <= Duration::from_millis(1));
+    };
+    let server = async {
+        let mut peer = Script::new(setup.listener.accept().await.0);
+        peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
+        peer.expect_close().await;
+    };
+    tokio::join!(call, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_of_a_call_names_it_and_a_call_given_up_says_so() {
+    let setup = setup();
+    let recorder = Recorder::new();
+    let client = setup.client(|builder| builder.observer(recorder.clone()));
+    setup.net.at(ADDR.parse().unwrap()).latency(Duration::from_millis(10));
+    let given_up = tokio::time::timeout(Duration::from_millis(5), client.get("http://a.test/")).await;
+    assert!(given_up.is_err());
+    assert_eq!((recorder.names().first(), recorder.count("call_dropped")), (Some(&"call_start"), 1));
+    recorder.clear();
+
+    let _origin = Origin::h1().serve_on(setup.listener);
+    client.get("http://a.test/").await.unwrap().into_body().bytes().await.unwrap();
+    let names = recorder.names();
+    assert_eq!(names.first(), Some(&"call_start"));
+    assert!(names.contains(&"call_end") && names.contains(&"connection_acquired"), "{names:?}");
+    assert!(
+        recorder.recorded().iter().filter_map(|event| event.call).all(|call| call.0 == 2),
+        "{:?}",
+        recorder.recorded()
+    );
+    recorder.assert_balanced();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_limits_no_timer_cuts_a_slow_answer() {
+    let setup = setup();
+    let client = setup.client(|builder| builder);
+    let call = async { client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap() };
+    let server = async {
+        let mut peer = Script::new(setup.listener.accept().await.0);
+        peer.request().await;
+        tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+        peer.respond(200, "at last").await;
+        peer
+    };
+    assert_eq!(tokio::join!(call, server).0, "at last");
+}
