@@ -91,7 +91,7 @@ impl Aside {
             return;
         }
         let mut parts = mem::take(request.uri_mut()).into_parts();
-        self.path = mem::replace(&mut parts.path_and_query, Some(PathAndQuery::from_static("/")));
+        self.path = parts.path_and_query.replace(PathAndQuery::from_static("/"));
         set_uri(request, parts);
     }
 

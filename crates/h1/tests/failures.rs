@@ -1,0 +1,271 @@
+//! Exchanges that fail: what the error says, and whether the request comes back.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use self::support::{TestBody, amended, empty, get, ready, response, send, stream, world};
+use http::{HeaderValue, Request, Uri, Version};
+use http_body_util::BodyExt;
+use skybridge_core::{Cause, CloseReason, Connection, Delivery, Error, Failed, Phase, Room};
+use skybridge_h1::{ExchangeError, H1};
+use skybridge_testkit::executor::settle;
+use std::error::Error as _;
+
+fn exchange_error(error: &Error) -> &ExchangeError {
+    match error.cause() {
+        Cause::Exchange(source) => source.downcast_ref().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn hyper_error(error: &Error) -> &hyper::Error {
+    match error.cause() {
+        Cause::Exchange(source) => source.downcast_ref().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A request with all that is taken off for the wire.
+fn peculiar(uri: Uri) -> Request<TestBody> {
+    let mut request = Request::get(uri).version(Version::HTTP_2).body(empty()).unwrap();
+    request.headers_mut().append("x-mine", HeaderValue::from_static("1"));
+    request.headers_mut().append("keep-alive", HeaderValue::from_static("1"));
+    request.headers_mut().append("proxy-connection", HeaderValue::from_static("a"));
+    request.headers_mut().append("proxy-connection", HeaderValue::from_static("b"));
+    request.headers_mut().append("proxy-authorization", HeaderValue::from_static("secret"));
+    request.extensions_mut().insert(7_u8);
+    request
+}
+
+fn assert_as_it_came(failed: Failed<Request<TestBody>>, uri: &Uri) {
+    let (back, before) = (failed.request.unwrap(), peculiar(uri.clone()));
+    assert_eq!(back.uri(), before.uri());
+    assert_eq!((back.method(), back.version()), (before.method(), before.version()));
+    assert_eq!(back.headers(), before.headers());
+    assert_eq!(back.extensions().get(), Some(&7_u8));
+}
+
+fn uris() -> [Uri; 4] {
+    let star = Uri::builder().scheme("http").authority("a.test").path_and_query("*").build().unwrap();
+    ["http://A.test:80/x?y", "http://a.test", "/already"]
+        .map(|uri| uri.parse().unwrap())
+        .into_iter()
+        .chain([star])
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() {
+    for forwarded in [false, true] {
+        for uri in uris() {
+            let mut world = amended(H1::new(), move |info| info.forwarded = forwarded).await;
+            ready(&mut world.conn).await.unwrap();
+            world.peer.fin().await;
+            // The driver hasn't run since: the connection looks alive.
+            world.conn.start(peculiar(uri.clone()));
+            let failed = response(&mut world.conn).await.unwrap_err();
+            assert_eq!((failed.error.delivery(), failed.error.phase()), (Delivery::Unsent, Phase::Send));
+            assert_eq!(failed.error.connection().unwrap().id, world.conn.info().id);
+            assert_as_it_came(failed, &uri);
+            world.peer.expect_close().await;
+            assert_eq!(world.net.wire(0).bytes_sent(), 0);
+            world.news.assert_closed(CloseReason::PeerFin);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_started_on_a_dead_connection_comes_back_too() {
+    let mut world = world(H1::new()).await;
+    world.peer.fin().await;
+    settle().await;
+    assert_eq!(world.conn.room(), Room::None);
+    let error = ready(&mut world.conn).await.unwrap_err();
+    assert_eq!(error.delivery(), Delivery::Unsent);
+    let uri: Uri = "http://a.test/x".parse().unwrap();
+    world.conn.start(peculiar(uri.clone()));
+    let failed = response(&mut world.conn).await.unwrap_err();
+    assert_eq!(failed.error.delivery(), Delivery::Unsent);
+    assert_as_it_came(failed, &uri);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unsolicited_bytes_before_a_request_fail_it_unsent() {
+    let mut world = world(H1::new()).await;
+    ready(&mut world.conn).await.unwrap();
+    world.peer.send("HTTP/1.1 408 Request Timeout\r\n\r\n").await;
+    world.conn.start(peculiar("http://a.test/x".parse().unwrap()));
+    let failed = response(&mut world.conn).await.unwrap_err();
+    assert_eq!(failed.error.delivery(), Delivery::Unsent);
+    assert!(failed.request.is_some());
+    settle().await;
+    world.news.assert_closed(CloseReason::Unsolicited);
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_written_it_may_have_been_processed() {
+    let mut world = world(H1::new()).await;
+    let server = async {
+        world.peer.request().await;
+        world.peer.fin().await;
+    };
+    let (answer, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+    let failed = answer.unwrap_err();
+    assert_eq!((failed.error.delivery(), failed.error.phase()), (Delivery::Unknown, Phase::Wait));
+    assert!(failed.request.is_none());
+    assert!(hyper_error(&failed.error).is_incomplete_message());
+    assert!(failed.error.to_string().contains("connection 1"), "{}", failed.error);
+    assert!(ready(&mut world.conn).await.is_err());
+    settle().await;
+    world.news.assert_closed(CloseReason::PeerFin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_keeps_its_io_error() {
+    let mut world = world(H1::new()).await;
+    let server = async {
+        world.peer.request().await;
+        world.peer.reset();
+    };
+    let (answer, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+    let error = answer.unwrap_err().error;
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    let io = hyper_error(&error).source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(io.kind(), std::io::ErrorKind::ConnectionReset);
+    settle().await;
+    world.news.assert_closed(CloseReason::Protocol);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_http_closes_the_connection() {
+    for answer in ["HELO you\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx"] {
+        let mut world = world(H1::new()).await;
+        let server = async {
+            world.peer.request().await;
+            world.peer.send(answer).await;
+        };
+        let (result, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+        let error = result.unwrap_err().error;
+        assert_eq!(error.delivery(), Delivery::Unknown, "{answer}");
+        assert!(hyper_error(&error).is_parse(), "{answer}");
+        settle().await;
+        world.news.assert_closed(CloseReason::Protocol);
+        world.peer.expect_close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_of_more_than_256_kib_is_an_error_and_the_end() {
+    for (padding, fits) in [(255 * 1024, true), (256 * 1024, false)] {
+        let mut world = world(H1::new()).await;
+        let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nx-long: {}\r\n\r\n", "x".repeat(padding));
+        if !fits {
+            answer.truncate(answer.len() - 4); // it never ends
+        }
+        let server = async {
+            world.peer.request().await;
+            let _ = world.peer.try_send(answer).await;
+        };
+        let (result, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+        if fits {
+            assert_eq!(result.unwrap().headers()["x-long"].len(), padding);
+            ready(&mut world.conn).await.unwrap();
+        } else {
+            assert!(hyper_error(&result.unwrap_err().error).is_parse());
+            assert!(ready(&mut world.conn).await.is_err());
+            settle().await;
+            world.news.assert_closed(CloseReason::Protocol);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_limit_can_be_set() {
+    let mut world = world(H1::new().head_limit(64)).await;
+    let server = async {
+        world.peer.request().await;
+        let _ = world.peer.try_send(format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(64))).await;
+    };
+    let (result, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+    assert!(hyper_error(&result.unwrap_err().error).is_parse());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_body_that_fails_is_its_own_cause() {
+    let mut world = world(H1::new()).await;
+    let body = stream(vec![Ok("12"), Err("the disk is gone".into())]);
+    let failed = send(&mut world.conn, Request::post("http://a.test/").body(body).unwrap()).await.unwrap_err();
+    assert_eq!((failed.error.delivery(), failed.error.phase()), (Delivery::Unknown, Phase::Send));
+    let source = exchange_error(&failed.error);
+    assert!(matches!(source, ExchangeError::RequestBody(_)));
+    assert_eq!(source.source().unwrap().to_string(), "the disk is gone");
+    assert!(failed.request.is_none());
+    settle().await;
+    world.news.assert_closed(CloseReason::Poisoned);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_body_shorter_than_declared_is_told() {
+    let mut world = world(H1::new()).await;
+    let request = Request::post("http://a.test/").header("content-length", "5").body(stream(vec![Ok("12")])).unwrap();
+    let error = send(&mut world.conn, request).await.unwrap_err().error;
+    assert!(matches!(exchange_error(&error), ExchangeError::RequestBodyShort));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_runtime_ends_the_request_fails_and_says_so() {
+    let support::World { mut conn, mut peer, news, executor, .. } = world(H1::new()).await;
+    let server = async {
+        peer.request().await;
+        drop(executor);
+    };
+    let (answer, ()) = tokio::join!(send(&mut conn, get("http://a.test/")), server);
+    let error = answer.unwrap_err().error;
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert!(matches!(exchange_error(&error), ExchangeError::DriverGone));
+    news.assert_closed(CloseReason::RuntimeShutdown);
+    // What comes later was never sent.
+    assert_eq!(ready(&mut conn).await.unwrap_err().delivery(), Delivery::Unsent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_cut_short_is_an_error_of_its_body() {
+    let mut world = world(H1::new()).await;
+    let server = async {
+        world.peer.request().await;
+        world.peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await;
+        world.peer.fin().await;
+    };
+    let (answer, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
+    let error = answer.unwrap().into_body().collect().await.unwrap_err();
+    assert!(error.to_string().contains("body"), "{error}");
+    assert!(ready(&mut world.conn).await.is_err());
+    world.news.assert_closed(CloseReason::PeerFin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_before_a_request_is_an_error_not_a_hang() {
+    let mut world = world(H1::new()).await;
+    let error = response(&mut world.conn).await.unwrap_err().error;
+    assert!(matches!(exchange_error(&error), ExchangeError::NotStarted));
+    assert_eq!(error.delivery(), Delivery::Unsent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_no_place_for_a_host_is_refused_and_the_connection_lives() {
+    let mut world = world(H1::new()).await;
+    let mut request = get("http://a.test/");
+    for i in 0.. {
+        let name = http::HeaderName::from_bytes(format!("x-{i}").as_bytes()).unwrap();
+        if request.headers_mut().try_insert(name, HeaderValue::from_static("1")).is_err() {
+            break;
+        }
+    }
+    let failed = send(&mut world.conn, request).await.unwrap_err();
+    assert!(failed.error.is_request());
+    assert_eq!(failed.request.unwrap().uri(), "http://a.test/");
+    let (_, response) = world.exchange(get("http://a.test/"), "HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(response.status(), 204);
+}
