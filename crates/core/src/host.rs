@@ -18,7 +18,7 @@ impl<'a> Host<'a> {
 impl PartialEq for Host<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(other.0)
+        self.0 == other.0 || self.0.eq_ignore_ascii_case(other.0)
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::OriginError;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body::{Body, SizeHint};
 use std::fmt;
 
@@ -37,7 +37,19 @@ pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if *request.method() == Method::CONNECT {
         return Err(RequestError::Method("CONNECT".into()));
     }
-    if request.headers().is_empty() { Ok(()) } else { check_framing(request.headers(), || request.body().size_hint()) }
+    let headers = request.headers();
+    if has_framing(headers) { check_framing(headers, || request.body().size_hint()) } else { Ok(()) }
+}
+
+/// Looking at a few names is cheaper than looking one up.
+#[inline]
+fn has_framing(headers: &HeaderMap) -> bool {
+    let framing = |name: &HeaderName| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
+    if headers.keys_len() <= 8 {
+        headers.keys().any(framing)
+    } else {
+        headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
+    }
 }
 
 fn check_framing(headers: &HeaderMap, body: impl FnOnce() -> SizeHint) -> Result<(), RequestError> {

@@ -101,8 +101,8 @@ impl<C: Held> Drop for Lease<C> {
         }
         let Some(connection) = self.connection.take() else { return };
         if !self.record.exclusive {
-            // A stream that is under way is reset by this.
-            drop(connection);
+            // A stream that is under way is reset by dropping its handle.
+            if self.begun { drop(connection) } else { self.record.reuse(connection) }
             return self.settle();
         }
         match self.hub.upgrade() {

@@ -9,6 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How many handles of a shared connection are kept for the next exchange.
+const MOST_SPARE: usize = 128;
+
 /// What the pool knows of one connection. Shared by whoever holds the connection, and by the buckets that may use it.
 pub(crate) struct Record<C: Held> {
     pub(crate) info: Arc<ConnInfo>,
@@ -41,6 +44,8 @@ pub(crate) struct Record<C: Held> {
 struct Inside<C: Held> {
     /// The handle that others are shared from; `None` when it is exclusive or takes no more exchanges.
     master: Option<C>,
+    /// Handles that have carried an exchange and can carry another: sharing anew is only for as many as are in use at once.
+    spare: Vec<C>,
     /// Buckets of other keys that it was coalesced into.
     guests: Vec<Weak<Bucket<C>>>,
     /// Origins it answered with 421 (RFC 9110, section 15.5.20).
@@ -71,7 +76,7 @@ impl<C: Held> Record<C> {
             idle_until: AtomicU64::new(u64::MAX),
             has_guests: AtomicBool::new(false),
             reason: OnceLock::new(),
-            inside: Mutex::new(Inside { master: None, guests: Vec::new(), misdirected: Vec::new() }),
+            inside: Mutex::new(Inside { master: None, spare: Vec::new(), guests: Vec::new(), misdirected: Vec::new() }),
         })
     }
 
@@ -145,8 +150,23 @@ impl<C: Held> Record<C> {
     }
 
     /// Another handle; `None` when it takes no more exchanges.
+    #[inline]
     pub(crate) fn share(&self, share: impl FnOnce(&C) -> Option<C>) -> Option<C> {
-        self.inside().master.as_ref().and_then(share)
+        let mut inside = self.inside();
+        inside.spare.pop().or_else(|| inside.master.as_ref().and_then(share))
+    }
+
+    /// A handle whose exchange is complete.
+    #[inline]
+    pub(crate) fn reuse(&self, handle: C) {
+        let mut inside = self.inside();
+        if inside.master.is_some() && inside.spare.len() < MOST_SPARE {
+            inside.spare.push(handle);
+        } else {
+            // The last handle of a connection closes it, which is told.
+            drop(inside);
+            drop(handle);
+        }
     }
 
     /// From here on it counts.
@@ -244,8 +264,11 @@ impl<C: Held> Record<C> {
     /// Out of every list; the buckets look for something else for those who wait.
     fn leave(self: &Arc<Self>) {
         // Dropped outside the lock: the last handle of a connection closes it.
-        let master = self.inside().master.take();
-        drop(master);
+        let handles = {
+            let mut inside = self.inside();
+            (inside.master.take(), std::mem::take(&mut inside.spare))
+        };
+        drop(handles);
         for bucket in self.buckets() {
             bucket.forget(self);
         }
