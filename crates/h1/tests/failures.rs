@@ -1,5 +1,5 @@
 //! Exchanges that fail: what the error says, and whether the request comes back.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
@@ -70,7 +70,7 @@ async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() 
             assert_eq!(failed.error.connection().unwrap().id, world.conn.info().id);
             assert_as_it_came(failed, &uri);
             world.peer.expect_close().await;
-            assert_eq!(world.net.wire(0).bytes_sent(), 0);
+            assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
             world.news.assert_closed(CloseReason::PeerFin);
         }
     }
