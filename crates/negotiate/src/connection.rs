@@ -11,8 +11,9 @@ use std::{
 pub enum Negotiated<A, C> {
     /// HTTP/1.1.
     Http1(A),
-    /// HTTP/2.
-    Http2(C),
+    /// HTTP/2. Behind a box, as a handle to a shared connection is large and is moved often: a pool keeps handles, so that it is made once
+    /// for each exchange that runs at the same time, and not once for each exchange.
+    Http2(Box<C>),
 }
 
 impl<A, C, B> Connection<B> for Negotiated<A, C>
@@ -42,7 +43,7 @@ where
     fn share(&self) -> Option<Self> {
         match self {
             Self::Http1(connection) => connection.share().map(Self::Http1),
-            Self::Http2(connection) => connection.share().map(Self::Http2),
+            Self::Http2(connection) => connection.share().map(|handle| Self::Http2(Box::new(handle))),
         }
     }
 

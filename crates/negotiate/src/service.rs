@@ -50,7 +50,7 @@ where
         Negotiating(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
             match choose(&link.info) {
-                Ok(Protocol::Http2) => shake(h2, link, limit).await.map(Negotiated::Http2),
+                Ok(Protocol::Http2) => shake(h2, link, limit).await.map(|handle| Negotiated::Http2(Box::new(handle))),
                 Ok(_) => shake(h1, link, limit).await.map(Negotiated::Http1),
                 Err(contradiction) => Err(link.phase(Phase::Handshake).fail(refused(contradiction))),
             }
