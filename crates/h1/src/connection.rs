@@ -124,12 +124,17 @@ where
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H1Body>> {
         let inner = &mut *self.0;
-        match &mut inner.slot {
-            Some(slot) if inner.state == State::Waiting => {
-                let sent = ready!(slot.poll(cx));
-                Poll::Ready(inner.answered(sent))
+        let Some(slot) = inner.slot.as_mut().filter(|_| inner.state == State::Waiting) else {
+            return Poll::Ready(Err(inner.not_sent()));
+        };
+        // Taken apart in place: moving what hyper sends as a whole is a tenth of this layer's cost.
+        match slot.poll(cx) {
+            Poll::Ready(Ok(response)) => {
+                inner.answered(response.status());
+                Poll::Ready(Ok(response.map(H1Body::new)))
             }
-            _ => Poll::Ready(Err(inner.not_sent())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(inner.failed(error))),
+            Poll::Pending => Poll::Pending,
         }
     }
 }
@@ -170,27 +175,22 @@ impl<B: Body + Send + 'static> Inner<B> {
 
 impl<B> Inner<B> {
     #[inline]
-    fn answered(&mut self, sent: Sent<B>) -> Answered<B, H1Body> {
+    fn answered(&mut self, status: StatusCode) {
         self.state = State::Answered;
-        match sent {
-            Ok(response) => {
-                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    self.tie.will_end(CloseReason::Upgraded);
-                }
-                self.tie.waited();
-                if self.sender.is_closed() {
-                    self.tie.close(CloseReason::PeerFin);
-                }
-                self.aside.clear();
-                self.spare.clear();
-                Ok(response.map(H1Body::new))
-            }
-            Err(error) => Err(self.failed(error)),
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            self.tie.will_end(CloseReason::Upgraded);
         }
+        self.tie.waited();
+        if self.sender.is_closed() {
+            self.tie.close(CloseReason::PeerFin);
+        }
+        self.aside.clear();
+        self.spare.clear();
     }
 
     #[cold]
     fn failed(&mut self, mut error: TrySendError<Request<B>>) -> Failed<Request<B>> {
+        self.state = State::Answered;
         let request = error.take_message();
         let error = error.into_error();
         self.ending(&error, request.is_some());
