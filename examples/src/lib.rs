@@ -1,1 +1,1 @@
-//! Shared by the examples: nothing yet.
+//! Examples of skybridge: `cargo run --example get`, `service_builder`, `custom_layer`, `axum_handler`.

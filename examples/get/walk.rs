@@ -1,0 +1,163 @@
+//! The walk: cold, warm, parallel, shared, stale, retried, and a mistake. Each step says what it does, what happened, and whether that is right.
+
+use crate::{Failure, diary::Diary, tell, watched};
+use http::Request;
+use skybridge::{Client, Protocol, RequestBody, ResponseExt, Want, Wish, core::Acquired};
+use skybridge_testkit::{h1::Script, origin::Origin};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::{net::TcpListener, task::JoinSet};
+
+pub(crate) async fn all() -> Result<(), Failure> {
+    println!("Origins on loopback, one client.");
+    let (origin, client) = (Origin::h1().start().await, Client::new());
+    let first = Arc::new(Diary::default());
+
+    ok(cold(&client, &origin, &first).await)?;
+    ok(warm(&client, &origin, &first).await)?;
+    ok(parallel(&client, &origin).await)?;
+    ok(shared(&client).await)?;
+    ok(stale(&client, &origin).await)?;
+    ok(retried(&client).await)?;
+    ok(mistaken(&client).await)?;
+    println!("\nAll as it should be.");
+    Ok(())
+}
+
+/// There is nothing to reuse.
+async fn cold(client: &Client, origin: &Origin, diary: &Arc<Diary>) -> Result<(), Failure> {
+    step("cold: the first request opens a connection");
+    get(client, &origin.url("/cold"), diary).await?;
+    check(diary.acquired() == Some(Acquired::New), "it should have opened one")
+}
+
+/// There is one now.
+async fn warm(client: &Client, origin: &Origin, first: &Diary) -> Result<(), Failure> {
+    step("warm: the second one finds it idle");
+    let diary = Arc::new(Diary::default());
+    get(client, &origin.url("/warm"), &diary).await?;
+    check(diary.acquired() == Some(Acquired::Reused), "it should have been reused")?;
+    check(diary.connection() == first.connection(), "it should have been the same one")
+}
+
+/// HTTP/1.1 carries one request at a time.
+async fn parallel(client: &Client, origin: &Origin) -> Result<(), Failure> {
+    step("parallel: four requests at once over HTTP/1.1");
+    let url = origin.url("/parallel");
+    let connections = at_once(client, 4, || Request::get(&url).body(RequestBody::empty())).await?;
+    println!("  on {} connections: {connections:?}", connections.len());
+    println!("  pool: {} idle, {} in use", client.stats().idle, client.stats().active);
+    check((1..=4).contains(&connections.len()), "there should have been at most one each")
+}
+
+/// HTTP/2 carries many.
+async fn shared(client: &Client) -> Result<(), Failure> {
+    step("shared: fifty requests at once over HTTP/2, by prior knowledge");
+    let origin = Origin::h2c().start().await;
+    let url = origin.url("/shared");
+    let wish = || Wish::new().want(Want::Http2);
+    at_once(client, 1, || Request::get(&url).extension(wish()).body(RequestBody::empty())).await?;
+    let connections = at_once(client, 50, || Request::get(&url).extension(wish()).body(RequestBody::empty())).await?;
+    println!("  on {} connection: {connections:?}", connections.len());
+    check(connections.len() == 1 && origin.connections() == 1, "they should have shared one")
+}
+
+/// Its peer has hung up while it was idle.
+async fn stale(client: &Client, origin: &Origin) -> Result<(), Failure> {
+    step("stale: the origin hangs up on every idle connection, then comes the next request");
+    let before = origin.connections();
+    origin.hang_up();
+    origin.until_open(0).await;
+    let diary = Arc::new(Diary::default());
+    get(client, &origin.url("/stale"), &diary).await?;
+    check(diary.acquired() == Some(Acquired::New), "it should have opened a new connection")?;
+    check(origin.connections() == before + 1, "it should have opened one, and no more")
+}
+
+/// The connection breaks under the request: it may have been processed, but a GET may be repeated.
+async fn retried(client: &Client) -> Result<(), Failure> {
+    step("retried: the origin reads a GET on a warm connection, and hangs up instead of answering");
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/retried", listener.local_addr()?);
+    let origin = async {
+        let mut peer = Script::new(listener.accept().await?.0);
+        peer.request().await;
+        peer.respond(200, "warm").await;
+        peer.request().await;
+        drop(peer);
+        let mut peer = Script::new(listener.accept().await?.0);
+        peer.request().await;
+        peer.respond(200, "at the second try").await;
+        Ok::<_, Failure>(peer)
+    };
+    let (warm, diary) = (Arc::new(Diary::default()), Arc::new(Diary::default()));
+    let calls = async {
+        watched(client, &url, &warm).await?;
+        get(client, &url, &diary).await
+    };
+    tokio::try_join!(origin, calls)?;
+    check(diary.retries() == 1, "it should have been sent again, once")?;
+    check(diary.connection() != warm.connection(), "it should have come by another connection")
+}
+
+/// What can't be sent is refused before anything is opened.
+async fn mistaken(client: &Client) -> Result<(), Failure> {
+    step("mistaken: a URL with a space");
+    match client.get("http://a b/").await {
+        Ok(response) => check(false, &format!("it was answered: {}", response.status())),
+        Err(error) => {
+            println!("  {}", tell::chain(&error));
+            check(error.is_request(), "it should have been refused as a request")
+        }
+    }
+}
+
+async fn get(client: &Client, url: &str, diary: &Arc<Diary>) -> Result<(), Failure> {
+    let (head, body) = watched(client, url, diary).await?;
+    println!("  GET {url} -> {}, {} bytes", head.status, body.len());
+    print!("{}", diary.tell());
+    check(head.status.is_success(), "it should have been a success")
+}
+
+/// So many requests at once: the numbers of their connections.
+async fn at_once(
+    client: &Client,
+    requests: usize,
+    request: impl Fn() -> http::Result<Request<RequestBody>>,
+) -> Result<BTreeSet<u64>, Failure> {
+    let mut calls = JoinSet::new();
+    for _ in 0..requests {
+        let call = client.request(request()?);
+        calls.spawn(async move {
+            let response = call.await?;
+            let info = response.connection().cloned();
+            response.into_body().bytes().await?;
+            Ok::<_, skybridge::Error>(info)
+        });
+    }
+    let (mut connections, mut protocol) = (BTreeSet::new(), None);
+    while let Some(call) = calls.join_next().await {
+        if let Some(info) = call?? {
+            protocol = info.protocol;
+            connections.extend(info.id.map(|id| id.0));
+        }
+    }
+    let spoken = if protocol == Some(Protocol::Http2) { "HTTP/2" } else { "HTTP/1.1" };
+    println!("  {requests} answered over {spoken}");
+    Ok(connections)
+}
+
+fn step(what: &str) {
+    println!("\n{what}");
+}
+
+fn ok(step: Result<(), Failure>) -> Result<(), Failure> {
+    match &step {
+        Ok(()) => println!("  ok"),
+        Err(_) => println!("  NOT AS IT SHOULD BE"),
+    }
+    step
+}
+
+fn check(right: bool, otherwise: &str) -> Result<(), Failure> {
+    if right { Ok(()) } else { Err(otherwise.into()) }
+}
