@@ -13,9 +13,9 @@ use tokio::net::{TcpSocket, TcpStream};
 pub struct KeepAlive {
     /// How long nothing may come before the first probe (default: 60 s).
     pub idle: Duration,
-    /// The time between two probes (default: 15 s).
+    /// The time between two probes (default: 15 s). It and the next are the system's where that doesn't let us choose.
     pub interval: Duration,
-    /// How many unanswered probes end the connection (default: 4). Where the system doesn't let us choose, it's the system's.
+    /// How many unanswered probes end the connection (default: 4).
     pub probes: u32,
 }
 
@@ -40,9 +40,17 @@ impl Default for KeepAlive {
 
 impl KeepAlive {
     fn to_socket2(self) -> TcpKeepalive {
-        let keep_alive = TcpKeepalive::new().with_time(self.idle).with_interval(self.interval);
-        #[cfg(not(windows))]
-        let keep_alive = keep_alive.with_retries(self.probes);
+        let keep_alive = TcpKeepalive::new().with_time(self.idle);
+        #[cfg(any(
+            target_os = "android",
+            target_os = "freebsd",
+            target_os = "ios",
+            target_os = "linux",
+            target_os = "macos",
+            target_os = "netbsd",
+            windows
+        ))]
+        let keep_alive = keep_alive.with_interval(self.interval).with_retries(self.probes);
         keep_alive
     }
 }
