@@ -1,4 +1,4 @@
-use crate::{chunk::Chunk, classify, room::UNANNOUNCED, shared::Shared};
+use crate::{chunk::Chunk, classify, opening::Opening, room::UNANNOUNCED, shared::Shared};
 use h2::client::Connection;
 use http_body::Body;
 use pin_project::{pin_project, pinned_drop};
@@ -13,13 +13,13 @@ use std::{
 /// Reads and writes the connection's frames, and tells what it sees. The one task of a connection; it ends with it.
 #[pin_project(PinnedDrop)]
 pub(crate) struct Driver<I: Io, B: Body> {
-    connection: Connection<I, Chunk<B::Data>>,
+    connection: Connection<Opening<I>, Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
     going_away: bool,
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
-    pub(crate) fn new(connection: Connection<I, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
+    pub(crate) fn new(connection: Connection<Opening<I>, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         Self { connection, shared, going_away: false }
     }
 

@@ -9,8 +9,6 @@ pub enum H2Error {
     Protocol(h2::Error),
     /// The body of the request failed; its stream was reset with CANCEL.
     RequestBody(BoxError),
-    /// The peer answered without ever sending SETTINGS (RFC 9113, section 3.4).
-    NoSettings,
     /// Asked for a response to nothing.
     NotStarted,
 }
@@ -21,7 +19,6 @@ impl H2Error {
         match self {
             Self::Protocol(error) => error.reason(),
             Self::RequestBody(_) => Some(h2::Reason::CANCEL),
-            Self::NoSettings => Some(h2::Reason::PROTOCOL_ERROR),
             Self::NotStarted => None,
         }
     }
@@ -42,7 +39,6 @@ impl fmt::Display for H2Error {
             Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
             Self::Protocol(_) => "the HTTP/2 connection failed",
             Self::RequestBody(_) => "the request's body failed",
-            Self::NoSettings => "the peer answered without SETTINGS",
             Self::NotStarted => "no exchange was started",
         })
     }
@@ -53,7 +49,7 @@ impl StdError for H2Error {
         match self {
             Self::Protocol(error) => Some(error),
             Self::RequestBody(error) => Some(&**error),
-            Self::NoSettings | Self::NotStarted => None,
+            Self::NotStarted => None,
         }
     }
 }

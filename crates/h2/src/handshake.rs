@@ -1,6 +1,7 @@
 use crate::{
     H2Error, Http2,
     driver::Driver,
+    opening::Opening,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::{Replay, Shared},
 };
@@ -130,7 +131,7 @@ where
 {
     let phase = link.phase(Phase::Handshake);
     let mut info = link.info;
-    let (send, connection) = match h2.settings.builder().handshake(link.io).await {
+    let (send, connection) = match h2.settings.builder().handshake(Opening::new(link.io)).await {
         Ok(opened) => opened,
         Err(error) => return Err(phase.fail(ConnectError::new(Phase::Handshake, H2Error::from(error)))),
     };

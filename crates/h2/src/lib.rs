@@ -48,6 +48,7 @@ mod error;
 mod handshake;
 mod head;
 mod kept;
+mod opening;
 mod room;
 mod settings;
 mod shared;

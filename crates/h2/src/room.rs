@@ -25,11 +25,6 @@ impl Room {
         }
     }
 
-    /// True until the peer's SETTINGS were seen.
-    pub(crate) fn is_unannounced(&self) -> bool {
-        self.limit.load(Ordering::Acquire) == UNANNOUNCED
-    }
-
     /// Notes what the peer allows: the new limit, if it is one. Called by the driver alone.
     #[inline]
     pub(crate) fn sample(&self, limit: usize) -> Option<u32> {

@@ -2,6 +2,10 @@ use crate::room::UNANNOUNCED;
 use h2::client::Builder;
 
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
+/// How many streams that we reset are remembered for a second, so that what the peer had already sent for them is nothing new.
+const REMEMBERED_RESETS: usize = 4096;
+/// How many faults of single streams a connection survives in its life. What comes for a reset stream that was forgotten is one.
+const SURVIVED_FAULTS: usize = 1 << 16;
 pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
 
 /// What a connection announces of itself, and how much it buffers.
@@ -38,7 +42,9 @@ impl Settings {
             .initial_connection_window_size(self.connection_window)
             .max_frame_size(self.max_frame_size)
             .max_header_list_size(self.max_header_list_size)
-            .max_send_buffer_size(self.send_buffer as usize);
+            .max_send_buffer_size(self.send_buffer as usize)
+            .max_concurrent_reset_streams(REMEMBERED_RESETS)
+            .max_local_error_reset_streams(Some(SURVIVED_FAULTS));
         builder
     }
 }

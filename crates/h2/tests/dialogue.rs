@@ -241,7 +241,10 @@ async fn a_response_that_contradicts_its_length_is_an_error() {
 /// No body has to be `Unpin`, `Sync` or `Clone`.
 #[test]
 fn any_body_will_do() {
-    struct Pinned(std::marker::PhantomPinned, std::cell::Cell<u8>);
+    struct Pinned {
+        _pinned: std::marker::PhantomPinned,
+        _cell: std::cell::Cell<u8>,
+    }
     impl Body for Pinned {
         type Data = Bytes;
         type Error = std::convert::Infallible;

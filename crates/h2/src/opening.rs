@@ -1,0 +1,99 @@
+use pin_project::pin_project;
+use std::{
+    io::{Error, ErrorKind, IoSlice, Result},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const SETTINGS: u8 = 0x4;
+const GOAWAY: u8 = 0x7;
+const ACK: u8 = 0x1;
+/// Where type and flags of a frame stand in its header, after the length (RFC 9113, section 4.1).
+const TYPE: usize = 3;
+const FLAGS: usize = 4;
+
+/// A stream whose first frame must be SETTINGS (RFC 9113, section 3.4), which the h2 crate does not insist on. GOAWAY may come in its
+/// place: it says more than a broken rule would.
+#[derive(Debug)]
+#[pin_project]
+pub(crate) struct Opening<I> {
+    #[pin]
+    io: I,
+    /// How many bytes of the first frame have been seen; `None` when they were enough.
+    seen: Option<usize>,
+}
+
+impl<I> Opening<I> {
+    pub(crate) fn new(io: I) -> Self {
+        Self { io, seen: Some(0) }
+    }
+}
+
+/// How many bytes have been seen after these.
+fn look(seen: usize, read: &[u8]) -> Result<Option<usize>> {
+    let right = (seen..).zip(read).all(|(at, &byte)| match at {
+        TYPE => matches!(byte, SETTINGS | GOAWAY),
+        FLAGS => byte & ACK == 0,
+        _ => true,
+    });
+    if !right {
+        return Err(Error::new(ErrorKind::InvalidData, "the peer's first frame is not SETTINGS"));
+    }
+    let seen = seen + read.len();
+    Ok((seen <= FLAGS).then_some(seen))
+}
+
+impl<I: AsyncRead> AsyncRead for Opening<I> {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = self.project();
+        let Some(seen) = *this.seen else { return this.io.poll_read(cx, buf) };
+        let filled = buf.filled().len();
+        ready!(this.io.poll_read(cx, buf))?;
+        *this.seen = look(seen, &buf.filled()[filled..])?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite> AsyncWrite for Opening<I> {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        self.project().io.poll_write(cx, buf)
+    }
+
+    #[inline]
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        self.project().io.poll_write_vectored(cx, bufs)
+    }
+
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.project().io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.project().io.poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_frame_is_judged_however_its_bytes_come() {
+        let settings = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+        assert_eq!(look(0, &settings).unwrap(), None);
+        let bytes = settings.iter().take(5).try_fold(Some(0), |seen, &byte| look(seen.unwrap(), &[byte]));
+        assert_eq!(bytes.unwrap(), None);
+        assert!(look(0, b"HTTP/1.1 400").is_err());
+        assert!(look(3, b"\x01").is_err());
+        assert!(look(4, &[ACK]).is_err());
+    }
+}

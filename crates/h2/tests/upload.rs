@@ -1,0 +1,159 @@
+//! A request that is still being sent when it is answered, or that fails on the way.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use http_body_util::BodyExt;
+use skybridge_core::{Connection, Delivery};
+use skybridge_h2::H2Error;
+use skybridge_testkit::{
+    executor::settle,
+    h2::{Frame, code},
+};
+use std::{error::Error as _, future::poll_fn, io, task::Poll};
+use support::*;
+
+async fn is_ready(client: &mut Client) -> bool {
+    poll_fn(|cx| Poll::Ready(client.poll_ready(cx).is_ready())).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_early_answer_goes_up_while_the_upload_goes_on() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let (mut sender, body) = streamed();
+    let client = async {
+        let mut response = exchange(&mut world.client, post(body)).await.unwrap();
+        for word in ["one", "two", "three"] {
+            sender.send_data(word.into()).await.unwrap();
+            let echoed = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(echoed, word);
+        }
+        assert!(response.body_mut().frame().await.is_none());
+        assert!(!is_ready(&mut world.client).await, "the request is still being sent");
+        drop(response);
+        settle().await;
+        assert!(!is_ready(&mut world.client).await, "the upload was lost with a response that was read to its end");
+        sender.send_data("late".into()).await.unwrap();
+        drop(sender);
+        ready(&mut world.client).await.unwrap();
+        assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        for _ in 0..3 {
+            let Frame::Data { data, .. } = peer.until(|frame| matches!(frame, Frame::Data { .. })).await else {
+                return;
+            };
+            peer.data(stream, data, false).await;
+        }
+        peer.data(stream, "", true).await;
+        assert_eq!(peer.body(stream).await, "onetwothreelate");
+        let next = peer.request().await.stream;
+        peer.respond(next, 204, "").await;
+    };
+    tokio::join!(client, server);
+    drop((world.client, peer));
+    world.executor.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_ends_with_what_is_held_of_its_exchange() {
+    for case in ["the response is dropped", "everything is dropped after the response's end"] {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer().await;
+        let (mut sender, body) = streamed();
+        let ended = case.contains("end");
+        let client = async {
+            let response = exchange(&mut world.client, post(body)).await.unwrap();
+            sender.send_data("some".into()).await.unwrap();
+            settle().await;
+            if ended {
+                assert_eq!(bytes(response).await, "");
+                settle().await;
+                drop(world.client);
+            } else {
+                drop(response);
+                settle().await;
+                ready(&mut world.client).await.unwrap();
+            }
+            settle().await;
+            assert!(sender.send_data("more".into()).await.is_err(), "{case}: the body is still held");
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "200")], ended).await;
+            assert_eq!(peer.expect_reset(stream).await, code::CANCEL, "{case}");
+        };
+        tokio::join!(client, server);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_response_then_no_error_ends_the_upload_silently() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let (sender, body) = streamed();
+    let client = async {
+        let response = exchange(&mut world.client, post(body)).await.unwrap();
+        settle().await;
+        assert_eq!(bytes(response).await, "enough");
+        ready(&mut world.client).await.unwrap();
+        assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 200, "enough").await;
+        peer.reset(stream, code::NO_ERROR).await;
+        let next = peer.request().await.stream;
+        peer.respond(next, 204, "").await;
+    };
+    tokio::join!(client, server);
+    drop(sender);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_resets_its_stream_and_says_why() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let (mut sender, body) = streamed();
+    let client = async {
+        let fail = async {
+            sender.send_data("some".into()).await.unwrap();
+            settle().await;
+            sender.abort(io::Error::other("the disk is gone"));
+        };
+        let (failed, ()) = tokio::join!(exchange(&mut world.client, post(body)), fail);
+        let failed = failed.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Unknown);
+        let error = failed.error.source().unwrap().downcast_ref::<H2Error>().unwrap();
+        assert!(matches!(error, H2Error::RequestBody(why) if why.to_string() == "the disk is gone"));
+        ready(&mut world.client).await.unwrap();
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+    };
+    tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_after_the_head_is_told_by_the_response() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let (sender, body) = streamed();
+    let client = async {
+        let response = exchange(&mut world.client, post(body)).await.unwrap();
+        sender.abort(io::Error::other("the disk is gone"));
+        let error = response.into_body().collect().await.unwrap_err();
+        assert!(matches!(error, H2Error::RequestBody(why) if why.to_string() == "the disk is gone"));
+        ready(&mut world.client).await.unwrap();
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+    };
+    tokio::join!(client, server);
+}
