@@ -11,6 +11,7 @@ use skybridge_testkit::{
 };
 use std::sync::{Arc, Mutex};
 use support::*;
+use tokio::task::JoinSet;
 
 #[tokio::test(start_paused = true)]
 async fn the_last_handle_closes_the_connection() {
@@ -120,7 +121,8 @@ async fn walk_exchange(early: bool) {
             let conn = world.conn.take().unwrap();
             let seen = Seen::default();
             let frames = seen.clone();
-            let peer = tokio::task::spawn(async move {
+            let mut peer = JoinSet::new();
+            peer.spawn(async move {
                 let mut peer = Peer::accept(conn).await;
                 let answered = serve(&mut peer, early).await;
                 *frames.lock().unwrap() = (peer.received().to_vec(), answered);
@@ -143,12 +145,12 @@ async fn walk_exchange(early: bool) {
             };
             ((world, peer, seen), scenario)
         },
-        async |(mut world, peer, seen), moment| {
+        async |(mut world, mut peer, seen), moment| {
             // The connection is there for the next, and no task but its driver is left.
             assert_eq!(world.executor.tasks(), 1);
             assert_eq!(exchange(&mut world.client, get("/next")).await.unwrap().status(), 204);
             drop(world.client);
-            peer.await.unwrap();
+            peer.join_next().await.unwrap().unwrap();
             world.executor.assert_idle().await;
             assert_eq!(world.net.live_sockets(), 0);
             let (seen, answered) = &*seen.lock().unwrap();
