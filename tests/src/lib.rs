@@ -1,1 +1,5 @@
-//! Tests of the whole stack live in this package's test targets.
+//! Tests of the whole stack live in this package's test targets; here is the world they happen in.
+
+mod world;
+
+pub use self::world::{ADDR, HOST, World, addr, all, get, h2, post, read, wishing};
