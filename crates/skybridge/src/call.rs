@@ -13,7 +13,8 @@ use std::{
 };
 use tower::Service;
 
-/// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing happens until it is polled; dropped, it is cancelled.
+/// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing is sent until it is polled, though its time limit, if it has
+/// one, runs from when it was made; dropped, it is cancelled.
 #[pin_project]
 #[must_use = "nothing is sent until it is polled"]
 pub struct Call {
