@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use skybridge::{Body, Client, Error, Protocol, RequestBody, ResponseExt, TooLarge, Want, Wish, tower::ServiceExt};
 use skybridge_testkit::origin::Origin;
 use std::{error::Error as _, sync::Arc};
+use tokio::task::JoinSet;
 
 async fn echo(request: Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     Response::new(Full::new(request.into_body().collect().await.unwrap().to_bytes()))
@@ -34,9 +35,9 @@ async fn http2_is_spoken_by_prior_knowledge_and_shared_by_all() {
     let (origin, client) = (Origin::h2c().start().await, Client::new());
     let url = origin.url("/");
     client.request(h2(&url)).await.unwrap().into_body().bytes().await.unwrap();
-    let calls: Vec<_> = (0..20).map(|_| tokio::spawn(client.request(h2(&url)))).collect();
-    for call in calls {
-        let response = call.await.unwrap().unwrap();
+    let mut calls: JoinSet<_> = (0..20).map(|_| client.request(h2(&url))).collect();
+    while let Some(call) = calls.join_next().await {
+        let response = call.unwrap().unwrap();
         assert_eq!(response.connection().unwrap().protocol, Some(Protocol::Http2));
         assert_eq!(response.into_body().text().await.unwrap(), "hello");
     }
