@@ -8,26 +8,42 @@ use std::io;
 ///
 /// REFUSED_STREAM says it didn't (RFC 9113, section 8.7). So does a GOAWAY of the peer, whatever its code: the h2 crate fails with it
 /// only streams above the last id that the peer will process (section 6.8).
-pub(crate) fn delivery(error: &Error) -> Delivery {
+///
+/// And what failed before anything was written since it began has not left this side.
+pub(crate) fn delivery(error: &Error, nothing_written: bool) -> Delivery {
     let unprocessed = error.is_go_away() || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM));
-    if error.is_remote() && unprocessed { Delivery::Refused } else { Delivery::Unknown }
+    if error.is_remote() && unprocessed {
+        Delivery::Refused
+    } else if nothing_written {
+        Delivery::Unsent
+    } else {
+        Delivery::Unknown
+    }
 }
 
-/// Whether a connection takes no more streams because the peer asked for it.
-pub(crate) fn is_going_away(error: &Error) -> bool {
+/// Why a connection that still runs takes no more streams: the peer asked for it, or their numbers are used up. `None` when it failed,
+/// which its end will tell.
+pub(crate) fn draining(error: &Error) -> Option<CloseReason> {
+    match error {
+        error if is_going_away(error) => Some(CloseReason::PeerGoAway),
+        error if error.is_go_away() || error.is_io() || error.is_reset() => None,
+        _ => Some(CloseReason::MaxRequests),
+    }
+}
+
+fn is_going_away(error: &Error) -> bool {
     error.is_go_away() && error.is_remote()
 }
 
-/// Why a connection ended: by what it returned, whether the peer had sent GOAWAY, and whether any handle was left.
-pub(crate) fn close_reason(ended: Result<(), &Error>, going_away: bool, wanted: bool) -> CloseReason {
-    match ended {
-        _ if going_away => CloseReason::PeerGoAway,
+/// Why a connection ended: by what it was draining for, what it returned, and whether any handle was left.
+pub(crate) fn close_reason(draining: Option<CloseReason>, ended: Result<(), &Error>, wanted: bool) -> CloseReason {
+    draining.unwrap_or(match ended {
         Err(error) if is_going_away(error) => CloseReason::PeerGoAway,
         Err(error) if is_eof(error) => CloseReason::PeerFin,
         Err(_) => CloseReason::Protocol,
         Ok(()) if wanted => CloseReason::PeerFin,
         Ok(()) => CloseReason::Shutdown,
-    }
+    })
 }
 
 fn is_eof(error: &Error) -> bool {

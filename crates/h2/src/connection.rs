@@ -45,6 +45,8 @@ enum Exchange<B: Body> {
         response: ResponseFuture,
         upload: Option<Pin<Box<Upload<B>>>>,
         is_head: bool,
+        /// How often the driver had written when it began.
+        writes: usize,
     },
     /// Answered before all of the request was sent.
     Uploading(Hold),
@@ -108,6 +110,7 @@ where
         if let Err(error) = head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
             return Err(self.failed(error.into(), body));
         }
+        let writes = self.shared.writes.count();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
             Ok(opened) => opened,
             Err(error) => {
@@ -121,7 +124,7 @@ where
             upload.as_mut().begin(body, stream, patient);
             upload
         });
-        Ok(Exchange::Waiting { response, upload, is_head })
+        Ok(Exchange::Waiting { response, upload, is_head, writes })
     }
 
     /// Polls both halves: the request's until it is over, the response's until its head is here.
@@ -167,22 +170,19 @@ where
 
     fn stopped(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
-        let (mut upload, failed) = match exchange {
-            Exchange::Waiting { upload, .. } => (upload, None),
-            Exchange::Failed(failed) => (None, Some(failed)),
-            Exchange::Idle | Exchange::Uploading(_) => (None, None),
+        let (mut upload, writes) = match exchange {
+            Exchange::Waiting { upload, writes, .. } => (upload, writes),
+            Exchange::Failed(failed) => return failed,
+            Exchange::Idle | Exchange::Uploading(_) => (None, 0),
         };
-        let failed = match (failed, stop) {
-            (Some(failed), _) => failed,
-            (None, Stop::Stream(error)) => {
+        let failed = match stop {
+            Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
-                let error = self.error(classify::delivery(&error), Phase::Wait, error.into());
-                self.failed(error, unpolled)
+                let delivery = classify::delivery(&error, writes == self.shared.writes.count());
+                self.failed(self.error(delivery, Phase::Wait, error.into()), unpolled)
             }
-            (None, Stop::Body(error)) => {
-                Failed::lost(self.error(Delivery::Unknown, Phase::Send, H2Error::RequestBody(error)))
-            }
-            (None, Stop::NotStarted) => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),
+            Stop::Body(error) => Failed::lost(self.error(Delivery::Unknown, Phase::Send, H2Error::RequestBody(error))),
+            Stop::NotStarted => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),
         };
         self.recycle(upload);
         failed

@@ -15,12 +15,12 @@ use std::{
 pub(crate) struct Driver<I: Io, B: Body> {
     connection: Connection<Opening<I>, Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
-    going_away: bool,
+    draining: Option<CloseReason>,
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
     pub(crate) fn new(connection: Connection<Opening<I>, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
-        Self { connection, shared, going_away: false }
+        Self { connection, shared, draining: None }
     }
 
     fn sample_room(&self) {
@@ -32,19 +32,19 @@ impl<I: Io, B: Body> Driver<I, B> {
         }
     }
 
-    /// Whether any handle is left; and notices a GOAWAY.
+    /// Whether any handle is left; and notices when no more streams can be opened.
     fn look(&mut self, cx: &mut Context<'_>) -> bool {
-        let refused = match &mut *self.shared.probe() {
+        let open = match &mut *self.shared.probe() {
             Some(probe) => probe.poll_ready(cx),
             None => return false,
         };
-        if let Poll::Ready(Err(error)) = refused
-            && !self.going_away
+        if let Poll::Ready(Err(error)) = open
+            && self.draining.is_none()
         {
             self.shared.room.close();
-            self.going_away = classify::is_going_away(&error);
-            if self.going_away {
-                self.shared.desk.tell(News::Draining(CloseReason::PeerGoAway));
+            self.draining = classify::draining(&error);
+            if let Some(reason) = self.draining {
+                self.shared.desk.tell(News::Draining(reason));
             }
         }
         true
@@ -60,7 +60,7 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
         let wanted = self.look(cx);
         let Poll::Ready(ended) = ended else { return Poll::Pending };
         self.shared.room.close();
-        let reason = classify::close_reason(ended.as_ref().map(|_| ()), self.going_away, wanted);
+        let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), wanted);
         self.shared.desk.tell(News::Closed(reason));
         Poll::Ready(())
     }

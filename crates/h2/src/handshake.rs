@@ -1,7 +1,8 @@
 use crate::{
     H2Error, Http2,
     driver::Driver,
-    opening::Opening,
+    opening::{Opening, Writes},
+    room::Room,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::{Replay, Shared},
 };
@@ -131,13 +132,15 @@ where
 {
     let phase = link.phase(Phase::Handshake);
     let mut info = link.info;
-    let (send, connection) = match h2.settings.builder().handshake(Opening::new(link.io)).await {
+    let writes = Writes::default();
+    let (send, connection) = match h2.settings.builder().handshake(Opening::new(link.io, writes.clone())).await {
         Ok(opened) => opened,
         Err(error) => return Err(phase.fail(ConnectError::new(Phase::Handshake, H2Error::from(error)))),
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
-    let shared = Arc::new(Shared::new(info, runtime, h2.settings.optimistic, h2.replay, send.clone()));
+    let room = Room::new(h2.settings.optimistic);
+    let shared = Arc::new(Shared::new(info, runtime, room, writes, h2.replay, send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))
 }

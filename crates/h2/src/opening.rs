@@ -2,6 +2,10 @@ use pin_project::pin_project;
 use std::{
     io::{Error, ErrorKind, IoSlice, Result},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,7 +17,7 @@ const ACK: u8 = 0x1;
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
 
-/// A stream whose first frame must be SETTINGS (RFC 9113, section 3.4), which the h2 crate does not insist on. GOAWAY may come in its
+/// The stream below the h2 crate. Its first frame must be SETTINGS (RFC 9113, section 3.4), which the h2 crate does not insist on. GOAWAY may come in its
 /// place: it says more than a broken rule would.
 #[derive(Debug)]
 #[pin_project]
@@ -22,11 +26,33 @@ pub(crate) struct Opening<I> {
     io: I,
     /// How many bytes of the first frame have been seen; `None` when they were enough.
     seen: Option<usize>,
+    writes: Writes,
 }
 
+/// Counts the tries to write. The h2 crate tries as soon as it has encoded something, so as long as nothing was tried nothing that was
+/// handed to it meanwhile has left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Writes(Arc<AtomicUsize>);
+
+// === impl Writes ===
+
+impl Writes {
+    /// Those so far. What the driver did is seen once its effect on a stream is: both are under the h2 crate's lock.
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Opening ===
+
 impl<I> Opening<I> {
-    pub(crate) fn new(io: I) -> Self {
-        Self { io, seen: Some(0) }
+    pub(crate) fn new(io: I, writes: Writes) -> Self {
+        Self { io, seen: Some(0), writes }
     }
 }
 
@@ -59,11 +85,13 @@ impl<I: AsyncRead> AsyncRead for Opening<I> {
 impl<I: AsyncWrite> AsyncWrite for Opening<I> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        self.writes.one_more();
         self.project().io.poll_write(cx, buf)
     }
 
     #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        self.writes.one_more();
         self.project().io.poll_write_vectored(cx, bufs)
     }
 

@@ -1,4 +1,4 @@
-use crate::{chunk::Chunk, kept::Headers, room::Room, upload::Upload};
+use crate::{chunk::Chunk, kept::Headers, opening::Writes, room::Room, upload::Upload};
 use bytes::BytesMut;
 use h2::client::SendRequest;
 use http::HeaderValue;
@@ -27,6 +27,7 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) replay: Option<Replay<B>>,
     pub(crate) room: Room,
+    pub(crate) writes: Writes,
     pub(crate) desk: NewsDesk,
     handles: AtomicUsize,
     probe: Mutex<Option<SendRequest<Chunk<B::Data>>>>,
@@ -44,7 +45,8 @@ impl<B: Body> Shared<B> {
     pub(crate) fn new(
         info: Arc<ConnInfo>,
         runtime: Arc<dyn Runtime>,
-        optimistic: Option<u32>,
+        room: Room,
+        writes: Writes,
         replay: Option<Replay<B>>,
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
@@ -52,7 +54,8 @@ impl<B: Body> Shared<B> {
             info,
             runtime,
             replay,
-            room: Room::new(optimistic),
+            room,
+            writes,
             desk: NewsDesk::new(),
             handles: AtomicUsize::new(0),
             probe: Mutex::new(Some(probe)),

@@ -190,6 +190,30 @@ async fn a_fin_while_idle_is_news() {
     assert_eq!(error.delivery(), Delivery::Unsent);
 }
 
+/// The socket was dead already, and nobody had looked: whatever the method, it can go again.
+#[tokio::test(start_paused = true)]
+async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    settle().await;
+    let (mut sender, body) = streamed();
+    sender.send_data("once".into()).await.unwrap();
+    drop(sender);
+    let (mut one, mut two) = (world.handle(), world.handle());
+    ready(&mut one).await.unwrap();
+    ready(&mut two).await.unwrap();
+    peer.fin().await;
+    one.start(rich(full("body")));
+    two.start(rich(body));
+    for (handle, body) in [(&mut one, "body"), (&mut two, "once")] {
+        let failed = response(handle).await.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Unsent);
+        let request = *failed.request.unwrap();
+        assert_rich(&request);
+        assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
     for method in [Method::GET, Method::POST] {
