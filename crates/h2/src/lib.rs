@@ -1,8 +1,7 @@
 //! An HTTP/2 connection on a link (RFC 9113): the handshake, the streams, and what the peer says of them.
 //!
-//! It stands beside h1 under the layer that chooses between the two, and gives the pool above it a [`Connection`]: one cheap
-//! handle per exchange, live stream limits, GOAWAY and a closed socket told as they happen, and a request that comes back
-//! whenever the peer is known not to have processed it.
+//! It stands beside h1 under the layer that chooses between the two, and gives the pool a [`Connection`](skybridge_core::Connection):
+//! cheap handles, live stream limits, GOAWAY and a closed socket as news, and requests that come back when they weren't processed.
 //!
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};
@@ -36,8 +35,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! [`Connection`]: skybridge_core::Connection
 
 mod body;
 mod chunk;

@@ -17,8 +17,9 @@ const ACK: u8 = 0x1;
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
 
-/// The stream below the h2 crate. Its first frame must be SETTINGS (RFC 9113, section 3.4), which the h2 crate does not insist on. GOAWAY may come in its
-/// place: it says more than a broken rule would.
+/// The stream below the h2 crate: sees to what that crate doesn't tell or insist on.
+///
+/// The peer's first frame must be SETTINGS (RFC 9113, section 3.4). GOAWAY may come in its place: it says more than a broken rule would.
 #[derive(Debug)]
 #[pin_project]
 pub(crate) struct Opening<I> {
