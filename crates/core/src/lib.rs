@@ -20,6 +20,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod below;
 mod connect;
 mod connection;
 mod ctx;
@@ -48,6 +49,7 @@ mod watch;
 mod wish;
 
 pub use self::{
+    below::{Above, Below},
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},

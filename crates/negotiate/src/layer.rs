@@ -1,5 +1,5 @@
 use crate::Negotiate;
-use skybridge_core::{Connector, Handshake};
+use skybridge_core::{Above, Connector, Handshake};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -33,9 +33,9 @@ where
     H1: Handshake<S::Io>,
     H2: Handshake<S::Io>,
 {
-    type Service = Negotiate<S, H1, H2>;
+    type Service = Above<S, Negotiate<S, H1, H2>>;
 
-    fn layer(&self, inner: S) -> Self::Service {
+    fn layer(&self, inner: S) -> Negotiate<S, H1, H2> {
         Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.limit)
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     pool::Pool,
     search::Launcher,
 };
-use skybridge_core::{Connection, Limits, Observe, Plan, Planner, Runtime, Terms};
+use skybridge_core::{Above, Connection, Limits, Observe, Plan, Planner, Runtime, Terms};
 use std::{fmt, marker::PhantomData, sync::Arc};
 use tower_layer::Layer;
 
@@ -63,7 +63,7 @@ where
     <P::Plan as Plan>::Connection: Connection<B>,
     B: 'static,
 {
-    type Service = Pool<<P::Plan as Plan>::Connection, B>;
+    type Service = Above<P, Pool<<P::Plan as Plan>::Connection, B>>;
 
     fn layer(&self, planner: P) -> Self::Service {
         let parts = Parts {

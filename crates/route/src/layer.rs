@@ -1,5 +1,5 @@
 use crate::{memory::Memory, opener::Opener, routes::Routes};
-use skybridge_core::{Families, Resolver};
+use skybridge_core::{Above, Families, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -49,10 +49,10 @@ impl<R: Resolver> RouteLayer<R> {
 }
 
 impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
-    type Service = Routes<S, R>;
+    type Service = Above<S, Routes<S, R>>;
 
     /// Each stack that is built remembers failures for itself.
-    fn layer(&self, inner: S) -> Self::Service {
+    fn layer(&self, inner: S) -> Routes<S, R> {
         let memory = Arc::new(Memory::new(self.postponed_for));
         Routes { inner, resolver: self.resolver.clone(), settings: self.settings, memory }
     }

@@ -1,5 +1,5 @@
 use crate::{line_up::Order, racing::Racing};
-use skybridge_core::{ConnectError, Dialer, Link, Route};
+use skybridge_core::{Above, ConnectError, Dialer, Link, Route};
 use std::{
     task::{Context, Poll},
     time::Duration,
@@ -74,9 +74,9 @@ impl RaceLayer {
 }
 
 impl<S: Dialer> Layer<S> for RaceLayer {
-    type Service = Race<S>;
+    type Service = Above<S, Race<S>>;
 
-    fn layer(&self, inner: S) -> Self::Service {
+    fn layer(&self, inner: S) -> Race<S> {
         Race { inner, rules: *self }
     }
 }
