@@ -4,7 +4,7 @@ use http::{
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 use http_body::Body;
-use skybridge_core::RequestError;
+use skybridge_core::{ConnInfo, OriginRef, RequestError};
 use std::mem;
 
 /// What a request loses on its way to the wire, laid aside so that one that comes back is as it came down. Moved, never cloned.
@@ -45,14 +45,15 @@ impl Aside {
         &mut self,
         request: &mut Request<B>,
         host: &HeaderValue,
-        forwarded: bool,
+        info: &ConnInfo,
     ) -> Result<After, RequestError> {
+        let forwarded = info.forwarded;
         // A hint from above: the connection knows what it speaks.
         self.version = mem::replace(request.version_mut(), Version::HTTP_11);
         self.chunk(request);
         let found = Found::look(request.headers());
         if !found.host {
-            let host = if forwarded { forwarded_host(request.uri(), host) } else { host.clone() };
+            let host = host_of(request.uri(), host, info);
             self.host_added = true;
             request
                 .headers_mut()
@@ -163,15 +164,26 @@ fn set_uri<B>(request: &mut Request<B>, parts: Parts) {
     }
 }
 
-/// One forwarding connection carries requests for many origins (RFC 9112, section 3.2.2: `host` repeats the target's authority).
-#[cold]
-fn forwarded_host(uri: &Uri, host: &HeaderValue) -> HeaderValue {
+/// The connection's own, as a rule.
+#[inline]
+fn host_of(uri: &Uri, own: &HeaderValue, info: &ConnInfo) -> HeaderValue {
     match uri.authority() {
-        Some(authority) if authority.as_str().as_bytes() != host.as_bytes() => {
-            HeaderValue::from_str(authority.as_str()).unwrap_or_else(|_| host.clone())
-        }
-        _ => host.clone(),
+        Some(authority) if authority.as_str().as_bytes() != own.as_bytes() => another_host(uri, authority, own, info),
+        _ => own.clone(),
     }
+}
+
+/// One forwarding connection carries requests for many origins (RFC 9112, section 3.2.2: `host` repeats the target's authority), and a layer
+/// above may have connected to another origin than the request's.
+#[cold]
+fn another_host(uri: &Uri, authority: &Authority, own: &HeaderValue, info: &ConnInfo) -> HeaderValue {
+    let host = if info.forwarded {
+        HeaderValue::from_str(authority.as_str()).ok()
+    } else {
+        let origin = OriginRef::of(uri).ok().filter(|origin| *origin != info.route.target.origin().as_ref());
+        origin.and_then(|origin| HeaderValue::try_from(origin.to_owned().ok()?.authority()).ok())
+    };
+    host.unwrap_or_else(|| own.clone())
 }
 
 #[cold]

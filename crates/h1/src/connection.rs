@@ -150,7 +150,7 @@ impl<B> fmt::Debug for Http1<B> {
 impl<B: Body + Send + 'static> Inner<B> {
     #[inline]
     fn start(&mut self, mut request: Request<B>) {
-        match self.aside.prepare(&mut request, &self.host, self.info.forwarded) {
+        match self.aside.prepare(&mut request, &self.host, &self.info) {
             Ok(After::Reuse) => {}
             Ok(After::Close) => self.tie.will_end(CloseReason::Evicted),
             Err(error) => {

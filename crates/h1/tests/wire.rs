@@ -32,6 +32,14 @@ async fn the_target_is_in_origin_form_and_the_host_is_the_origins() {
     assert!(world.conn.share().is_none());
 }
 
+/// A layer between pool and route connected elsewhere: the origin is told who was asked for.
+#[tokio::test(start_paused = true)]
+async fn the_host_is_the_requests_also_when_the_connections_is_another() {
+    let mut world = world(H1::new()).await;
+    let (head, _) = world.exchange(get("http://B.test:80/x"), OK).await;
+    assert_eq!(head, "GET /x HTTP/1.1\r\nhost: b.test\r\n\r\n");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_port_that_is_not_the_schemes_own_is_in_the_host() {
     use skybridge_core::{Connector as _, Handshake as _};
