@@ -5,9 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+#[allow(unreachable_pub, reason = "a module of one test")]
 mod guests;
 
-use guests::{Counted, CountBytes, Fence, Forbidden};
+use guests::{CountBytes, Counted, Fence, Forbidden};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{

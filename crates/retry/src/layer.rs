@@ -1,15 +1,21 @@
-use crate::{Budget, Head, Retry, policy::Policy};
-use skybridge_core::Observe;
-use std::{fmt, sync::Arc, time::Duration};
+use crate::{Budget, Head, Retry, carrier::Carrier, policy::Policy};
+use skybridge_core::{Above, Observe};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
 /// Sends again what may safely be sent again. See the [crate's page](crate) for the rules.
-#[derive(Clone)]
-pub struct RetryLayer(Policy);
+///
+/// `B` is the body of the requests: a stack has one, and the compiler finds it.
+pub struct RetryLayer<B> {
+    policy: Policy,
+    _request: PhantomData<fn(B)>,
+}
 
-impl RetryLayer {
+impl<B> RetryLayer<B> {
     fn new(replays: bool) -> Self {
-        Self(Policy { replays, age: Duration::from_secs(10), unknown_if: None, budget: Arc::default(), observer: None })
+        let age = Duration::from_secs(10);
+        let policy = Policy { replays, age, unknown_if: None, budget: Arc::default(), observer: None };
+        Self { policy, _request: PhantomData }
     }
 
     /// Only what was never given to a connection, or came back untouched from one that turned out to be dead.
@@ -28,7 +34,7 @@ impl RetryLayer {
     ///
     /// Measured on the clock of the connection it failed on, which isn't read unless something fails.
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.0.age = age;
+        self.policy.age = age;
         self
     }
 
@@ -37,10 +43,10 @@ impl RetryLayer {
     ///
     /// ```
     /// # use skybridge_retry::RetryLayer;
-    /// RetryLayer::safe().unknown_if(|head| head.headers.contains_key("idempotency-key"));
+    /// RetryLayer::<()>::safe().unknown_if(|head| head.headers.contains_key("idempotency-key"));
     /// ```
     pub fn unknown_if(mut self, may: impl Fn(&Head<'_>) -> bool + Send + Sync + 'static) -> Self {
-        self.0.unknown_if = Some(Arc::new(may));
+        self.policy.unknown_if = Some(Arc::new(may));
         self
     }
 
@@ -51,28 +57,34 @@ impl RetryLayer {
 
     /// How much of the traffic may be retries.
     pub fn budget(mut self, budget: impl Into<Arc<Budget>>) -> Self {
-        self.0.budget = budget.into();
+        self.policy.budget = budget.into();
         self
     }
 
     /// Tells this observer of each decision about an exchange that failed on a connection. A request's own observer goes before it.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
-        self.0.observer = Some(observer);
+        self.policy.observer = Some(observer);
         self
     }
 }
 
-impl<S> Layer<S> for RetryLayer {
-    type Service = Retry<S>;
+impl<S: Carrier<B>, B> Layer<S> for RetryLayer<B> {
+    type Service = Above<S, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
-        Retry::new(inner, self.0.clone())
+        Retry::new(inner, self.policy.clone())
     }
 }
 
-impl fmt::Debug for RetryLayer {
+impl<B> Clone for RetryLayer<B> {
+    fn clone(&self) -> Self {
+        Self { policy: self.policy.clone(), _request: PhantomData }
+    }
+}
+
+impl<B> fmt::Debug for RetryLayer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RetryLayer").field(&self.0).finish()
+        f.debug_tuple("RetryLayer").field(&self.policy).finish()
     }
 }
 

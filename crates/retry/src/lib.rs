@@ -31,6 +31,7 @@
 //! ```
 
 mod budget;
+mod carrier;
 mod future;
 mod head;
 mod layer;

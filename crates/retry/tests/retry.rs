@@ -100,11 +100,11 @@ fn get() -> Request<()> {
     Request::get("http://a.test/").body(()).unwrap()
 }
 
-async fn send(layer: &RetryLayer, script: &Script, request: Request<()>) -> Result<Response<()>, Error> {
+async fn send(layer: &RetryLayer<()>, script: &Script, request: Request<()>) -> Result<Response<()>, Error> {
     layer.layer(script.clone()).oneshot(request).await
 }
 
-async fn tries(layer: &RetryLayer, failures: impl IntoIterator<Item = Failure>, request: Request<()>) -> usize {
+async fn tries(layer: &RetryLayer<()>, failures: impl IntoIterator<Item = Failure>, request: Request<()>) -> usize {
     let script = Script::new(failures);
     let _ = send(layer, &script, request).await;
     let calls = script.shared.calls.lock().unwrap();

@@ -33,7 +33,7 @@ pub struct ClientBuilder<R = System, D = Tcp> {
     observer: Option<Arc<dyn Observe>>,
     limits: Limits,
     terms: Terms,
-    retry: RetryLayer,
+    retry: RetryLayer<RequestBody>,
     pool: PoolConfig,
     route: RouteLayer<R>,
     h1: H1<RequestBody>,
@@ -86,7 +86,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     }
 
     /// What is sent again. With less than [`RetryLayer::safe`], connections need not be [replayable](H1::replayable) either.
-    pub fn retry(mut self, retry: RetryLayer) -> Self {
+    pub fn retry(mut self, retry: RetryLayer<RequestBody>) -> Self {
         self.retry = retry;
         self
     }

@@ -1,0 +1,11 @@
+//! Route is missing.
+
+use skybridge::{tower::ServiceBuilder, *};
+
+fn main() {
+    let _client = ServiceBuilder::new()
+        .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
+        .layer(NegotiateLayer::new(H1::<RequestBody>::new(), H2::<RequestBody>::new()))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(Tcp::new());
+}

@@ -1,0 +1,10 @@
+//! A pool directly over a race: nobody plans, nobody speaks HTTP.
+
+use skybridge::{tower::ServiceBuilder, *};
+
+fn main() {
+    let _client = ServiceBuilder::new()
+        .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(Tcp::new());
+}
