@@ -3,6 +3,7 @@ use crate::{
     held::Held,
     hub::Hub,
     record::Record,
+    spellings::Spelling,
     state::{Effects, Grant, Idle, State},
     stats::PoolStats,
     ticket::Ticket,
@@ -10,7 +11,7 @@ use crate::{
 use skybridge_core::{CloseReason, ConnectError, Error, Key, Protocol, Scheme, Want};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Instant,
 };
 
@@ -18,6 +19,8 @@ use std::{
 pub(crate) struct Bucket<C: Held> {
     pub(crate) key: Arc<Key>,
     pub(crate) hash: u64,
+    /// The spelling of its origin by which it is found without parsing.
+    pub(crate) spelling: OnceLock<Spelling>,
     hub: Weak<Hub<C>>,
     state: Mutex<State<C>>,
 }
@@ -36,7 +39,7 @@ impl<C: Held> Bucket<C> {
             (Want::Http1, _) | (Want::Any, Scheme::Http) => Some(Protocol::Http1),
             _ => None,
         };
-        Self { key: Arc::new(key), hash, hub, state: Mutex::new(State::new(memory)) }
+        Self { key: Arc::new(key), hash, spelling: OnceLock::new(), hub, state: Mutex::new(State::new(memory)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
@@ -55,9 +58,12 @@ impl<C: Held> Bucket<C> {
 
     /// Takes a place in the queue, and begins a search if one is missing.
     pub(crate) fn wait(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Arc<Ticket<C>>) -> Result<(), Refused> {
+        if hub.must_make_room() && self.state().flights.is_empty() {
+            hub.reclaim();
+        }
         let effects = {
             let mut state = self.state();
-            if state.closed {
+            if state.closed || hub.is_closed() {
                 return Err(Refused::Stale);
             }
             state.wait(Arc::clone(ticket), &hub.config).map_err(|full| Refused::Full(hub.overloaded(full)))?;
@@ -70,7 +76,12 @@ impl<C: Held> Bucket<C> {
     /// The request behind a ticket was dropped.
     pub(crate) fn cancelled(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Ticket<C>) {
         let unused = ticket.leave();
-        self.state().cancelled(ticket);
+        let lonely = self.state().cancelled(ticket);
+        // Others may go on with what was searched for this one.
+        self.settle_with(hub);
+        if let Some(flight) = lonely.filter(|flight| flight.joined() == 0) {
+            flight.lonely.set();
+        }
         match unused {
             Some(grant) => self.give_back(hub, grant),
             None => hub.tidy(self),
@@ -87,50 +98,67 @@ impl<C: Held> Bucket<C> {
 
     /// An exclusive connection whose exchange is complete, or never began.
     pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
-        let until = hub.idle_until();
+        let now = hub.runtime.now();
+        let until = hub.idle_from(now);
+        let old = record.until.is_some_and(|until| until <= now);
         let effects = {
             let mut state = self.state();
-            if state.closed || !record.slots.is_open() {
+            let open = record.slots.is_open();
+            if old || !open || state.closed || record.epoch() != state.epoch {
+                let closed = state.closed;
                 drop(state);
                 drop(connection);
-                return record.close(CloseReason::Shutdown);
+                let reason = match () {
+                    () if !open => record.drain_reason(),
+                    () if closed => CloseReason::Shutdown,
+                    () if old => CloseReason::MaxAge,
+                    () => CloseReason::Evicted,
+                };
+                return record.close(reason);
             }
+            hub.idle_counted();
             state.idle.push(Idle { connection, record, until });
             if state.waiters.is_empty() { None } else { Some(self.serve(hub, &mut state)) }
         };
-        hub.idle_grew(self);
         if let Some(effects) = effects {
             self.apply(hub, effects);
         }
+        hub.idle_settled(self);
     }
 
     /// A shared connection has a free slot.
     pub(crate) fn slot_free(self: &Arc<Self>, hub: &Arc<Hub<C>>, record: &Arc<Record<C>>) {
-        if record.release() {
+        let unused = record.release();
+        if unused {
             record.set_idle_until(hub.idle_until());
-            hub.idle_settled(self);
         } else if record.is_spent() {
             return record.close(record.drain_reason());
         }
         record.room_changed(self, hub);
+        if unused {
+            hub.idle_settled(self);
+        }
     }
 
-    /// A connection takes no more exchanges.
-    pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) {
+    /// A connection takes no more exchanges. True when it was idle here, and is dropped.
+    pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) -> bool {
         let home = std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
         let idle = self.state().forget(record, home);
-        let Some(hub) = self.hub.upgrade() else { return };
-        if let Some(idle) = idle {
-            hub.idle_shrunk(1);
-            drop(idle.connection);
+        let was_idle = idle.is_some();
+        drop(idle);
+        if let Some(hub) = self.hub.upgrade() {
+            hub.idle_shrunk(usize::from(was_idle));
+            self.settle_with(&hub);
+            hub.tidy(self);
         }
-        self.settle_with(&hub);
-        hub.tidy(self);
+        was_idle
     }
 
     /// The socket of one of its connections is gone.
-    pub(crate) fn socket_gone(self: &Arc<Self>) {
-        self.state().socket_gone();
+    pub(crate) fn socket_gone(self: &Arc<Self>, record: &Record<C>) {
+        if !self.state().socket_gone(record) {
+            return;
+        }
         if let Some(hub) = self.hub.upgrade() {
             hub.permit_free();
             hub.tidy(self);
@@ -164,24 +192,22 @@ impl<C: Held> Bucket<C> {
         exclusive: Option<C>,
     ) -> bool {
         let until = hub.idle_until();
-        let grew = exclusive.is_some();
         let effects = {
             let mut state = self.state();
             if !state.connected(flight, record) {
                 return false;
             }
             match exclusive {
-                Some(connection) => state.idle.push(Idle { connection, record: Arc::clone(record), until }),
+                Some(connection) => {
+                    hub.idle_counted();
+                    state.idle.push(Idle { connection, record: Arc::clone(record), until });
+                }
                 None => state.add_shared(record),
             }
             self.serve(hub, &mut state)
         };
-        if grew {
-            hub.idle_grew(self);
-        } else {
-            hub.idle_settled(self);
-        }
         self.apply(hub, effects);
+        hub.idle_settled(self);
         true
     }
 
@@ -206,11 +232,7 @@ impl<C: Held> Bucket<C> {
         {
             let mut state = self.state();
             state.failed(flight, error, &mut effects);
-            let more = self.serve(hub, &mut state);
-            effects.deliver.extend(more.deliver);
-            effects.fail.extend(more.fail);
-            effects.connect.extend(more.connect);
-            effects.hungry = more.hungry;
+            effects.extend(self.serve(hub, &mut state));
         }
         hub.permit_free();
         self.apply(hub, effects);
@@ -224,15 +246,18 @@ impl<C: Held> Bucket<C> {
         }
         if let Some(hub) = self.hub.upgrade() {
             hub.permit_free();
+            // There is room for another search now.
+            self.settle_with(&hub);
             hub.tidy(self);
         }
         true
     }
 
     /// Never again for this key on that connection.
-    pub(crate) fn misdirected(&self, record: &Arc<Record<C>>) {
+    pub(crate) fn misdirected(self: &Arc<Self>, record: &Arc<Record<C>>) {
         record.misdirect(&self.key.origin);
         self.state().shared.retain(|other| !Arc::ptr_eq(other, record));
+        self.settle();
     }
 
     pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
@@ -251,7 +276,7 @@ impl<C: Held> Bucket<C> {
     }
 
     fn apply(self: &Arc<Self>, hub: &Arc<Hub<C>>, effects: Effects<C>) {
-        let Effects { deliver, fail, connect, hungry } = effects;
+        let Effects { deliver, fail, connect, lonely, hungry } = effects;
         for (ticket, grant) in deliver {
             if let Some(Ok(grant)) = ticket.deliver(Ok(grant)) {
                 self.give_back(hub, grant);
@@ -263,7 +288,12 @@ impl<C: Held> Bucket<C> {
         for (flight, ticket) in connect {
             hub.launch(self, flight, &ticket.luggage);
         }
+        for flight in lonely.iter().filter(|flight| flight.joined() == 0) {
+            flight.lonely.set();
+        }
         if hungry {
+            // A permit may have come free before we stood in the queue.
+            hub.serve_queue();
             hub.reclaim();
         }
     }
@@ -310,8 +340,11 @@ impl<C: Held> Bucket<C> {
         state.idle.first().map(|idle| idle.until).into_iter().chain(shared).min()
     }
 
+    /// How many of its own connections nobody uses.
     pub(crate) fn idle_count(&self) -> usize {
-        self.state().idle.len()
+        let state = self.state();
+        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self) && record.idle_until().is_some();
+        state.idle.len() + state.shared.iter().filter(own).count()
     }
 
     /// Closes the connection that has been idle longest. False when there is none.
@@ -343,10 +376,7 @@ impl<C: Held> Bucket<C> {
 
     /// Closes what is idle; what is in use goes on, and is not kept.
     pub(crate) fn shut(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) {
-        let (idle, shared) = {
-            let mut state = self.state();
-            (std::mem::take(&mut state.idle), state.shared.clone())
-        };
+        let (idle, shared) = { self.state().evict() };
         hub.idle_shrunk(idle.len());
         for idle in idle {
             drop(idle.connection);
@@ -369,6 +399,9 @@ impl<C: Held> Bucket<C> {
                 state.shared.clone(),
             )
         };
+        if let Some(hub) = self.hub.upgrade() {
+            hub.idle_shrunk(idle.len());
+        }
         for ticket in waiters {
             ticket.deliver(Err(waiting()));
         }
@@ -391,6 +424,11 @@ impl<C: Held> Bucket<C> {
         state.closed
     }
 
+    /// Out of the pool.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     pub(crate) fn is_vacant(&self) -> bool {
         self.state().is_vacant()
     }
@@ -404,7 +442,7 @@ impl<C: Held> Bucket<C> {
         let shared: Vec<_> = state.shared.iter().filter(own).map(|record| record.slots.seen()).collect();
         let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
         stats.idle += unused;
-        stats.active += state.open - state.idle.len() - unused;
+        stats.active += state.open.saturating_sub(state.idle.len() + unused);
         stats.suspect += shared.iter().filter(|seen| seen.suspect).count();
         stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
         stats.draining += state.draining();
@@ -414,5 +452,16 @@ impl<C: Held> Bucket<C> {
 impl<C: Held> fmt::Debug for Bucket<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bucket").field("origin", &self.key.origin).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl<C: Held> Bucket<C> {
+    pub(crate) fn inspect<R>(&self, look: impl FnOnce(&State<C>) -> R) -> R {
+        look(&self.state())
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.try_lock().is_err()
     }
 }

@@ -104,3 +104,14 @@ fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+impl<C: Held> Buckets<C> {
+    /// Whether a shard, or any bucket, is locked.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.shards.iter().any(|shard| match shard.try_write() {
+            Ok(table) => table.iter().any(|bucket| bucket.is_locked()),
+            Err(_) => true,
+        })
+    }
+}

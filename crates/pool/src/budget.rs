@@ -30,6 +30,10 @@ impl<C: Held> Budget<C> {
         free
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.inside.lock().unwrap_or_else(PoisonError::into_inner).open >= limit)
+    }
+
     /// Gives a permit back.
     pub(crate) fn free(&self) {
         if self.limit.is_some() {
@@ -58,5 +62,16 @@ impl<C: Held> Budget<C> {
     pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.queue.push_back(Arc::downgrade(bucket));
+    }
+}
+
+#[cfg(test)]
+impl<C: Held> Budget<C> {
+    pub(crate) fn open(&self) -> usize {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).open
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.inside.try_lock().is_err()
     }
 }

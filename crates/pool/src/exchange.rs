@@ -7,7 +7,7 @@ use crate::{
     ticket::{Luggage, Ticket},
     told::Told,
 };
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
     Acquired, Answered, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
     Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
@@ -61,6 +61,8 @@ struct Queued<C: Held> {
     hub: Arc<Hub<C>>,
     bucket: Arc<Bucket<C>>,
     ticket: Arc<Ticket<C>>,
+    /// It waits for a connect, too.
+    connects: bool,
 }
 
 impl<C: Held> Drop for Queued<C> {
@@ -97,17 +99,12 @@ where
             self.told = tell(&self.hub, wish);
             self.limits = limits(&self.hub, wish);
         }
-        let origin = OriginRef::of(request.uri())?;
-        let merged;
-        let terms = match wish {
-            None => &self.hub.terms,
-            Some(wish) => {
-                merged = wish.terms().or(&self.hub.terms);
-                &merged
-            }
-        };
+        let mut known = if wish.is_none() { self.hub.spelled(request.uri()) } else { None };
         loop {
-            let bucket = self.hub.bucket(KeyRef::new(origin, terms))?;
+            let bucket = match known.take() {
+                Some(bucket) => bucket,
+                None => parse(&self.hub, request.uri(), wish)?,
+            };
             if let Some(grant) = bucket.take(&self.hub) {
                 match redeem(grant, &bucket, &self.hub, C::share) {
                     Some(lease) => return Ok(self.acquired(lease, None)),
@@ -118,8 +115,10 @@ where
             match bucket.wait(&self.hub, &ticket) {
                 Ok(()) => {
                     let hub = Arc::clone(&self.hub);
-                    self.queued = Some(Queued { hub, bucket, ticket });
-                    self.arm(|limits| limits.acquire);
+                    // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
+                    let connects = ticket.flight().is_some();
+                    self.queued = Some(Queued { hub, bucket, ticket, connects });
+                    self.arm(|limits| acquire_limit(limits, connects));
                     self.step = Step::Queued;
                     return Ok(());
                 }
@@ -140,10 +139,10 @@ where
         }
     }
 
-    fn acquired(&mut self, lease: Lease<C>, ticket: Option<&Ticket<C>>) {
-        if let Some(told) = &mut self.told {
+    fn acquired(&mut self, mut lease: Lease<C>, ticket: Option<&Ticket<C>>) {
+        if let Some(mut told) = self.told.take() {
             let id = lease.info().id;
-            let landed = ticket.filter(|ticket| ticket.has_landed(id));
+            let landed = ticket.filter(|ticket| ticket.has_landed(id) || lease.is_unused());
             let how = match landed {
                 _ if lease.is_coalesced() => Acquired::Coalesced,
                 Some(ticket) if ticket.is_initiator() => Acquired::New,
@@ -153,6 +152,7 @@ where
             told.on(id);
             told.leave();
             told.emit(id, EventKind::Acquired(how));
+            lease.told = Some(told);
         }
         self.lease = Some(lease);
         self.step = Step::Readying;
@@ -193,7 +193,8 @@ where
         match ready!(connection.poll_ready(cx)) {
             Ok(()) => self.start(),
             Err(error) => {
-                if let Some(lease) = self.lease.take() {
+                if let Some(mut lease) = self.lease.take() {
+                    self.told = lease.told.take().map(|told| told.again());
                     if lease.record.exclusive {
                         lease.close(CloseReason::PeerFin);
                     } else {
@@ -208,12 +209,12 @@ where
 
     fn start(&mut self) {
         self.arm(|limits| limits.head);
-        if let Some(told) = &mut self.told {
-            told.enter(Phase::Wait);
-        }
         let max_requests = self.hub.config.max_requests;
         if let (Some(lease), Some(request)) = (&mut self.lease, self.request.take()) {
-            lease.begin(max_requests);
+            if let Some(told) = &mut lease.told {
+                told.enter(Phase::Wait);
+            }
+            lease.begin(is_brief(request.body()), max_requests);
             if let Some(connection) = lease.connection() {
                 connection.start(request);
             }
@@ -238,9 +239,8 @@ where
         })
     }
 
-    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, mut lease: Lease<C>) -> Received<C, B> {
+    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, lease: Lease<C>) -> Received<C, B> {
         self.timer = None;
-        lease.told = self.told.take();
         if lease.is_first()
             && let Some(verdict) = &lease.info().route.verdict
         {
@@ -274,7 +274,7 @@ where
         let Some(timer) = &mut self.timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         let limit = self.limits.as_ref().and_then(|limits| match phase {
-            Phase::Acquire => limits.acquire,
+            Phase::Acquire => acquire_limit(limits, self.queued.as_ref().is_some_and(|queued| queued.connects)),
             _ => limits.head,
         });
         let limit = limit.unwrap_or_default();
@@ -284,10 +284,12 @@ where
     fn end<T>(&mut self, failed: Failed<Request<B>>) -> Poll<Result<T, Failed<Request<B>>>> {
         self.step = Step::Done;
         self.queued = None;
-        self.lease = None;
-        if let Some(mut told) = self.told.take() {
+        let told = self.lease.as_mut().and_then(|lease| lease.told.as_mut()).or(self.told.as_mut());
+        if let Some(told) = told {
             told.fail(&failed.error);
         }
+        self.lease = None;
+        self.told = None;
         Poll::Ready(Err(failed))
     }
 }
@@ -323,10 +325,21 @@ where
     }
 }
 
+/// A body that the socket takes whole: once the response is here, it has been sent, though the driver may not have noticed yet. A connection
+/// that comes back a moment too late makes the next request open another.
+#[inline]
+fn is_brief<B: http_body::Body>(body: &B) -> bool {
+    const BRIEF: u64 = 8 * 1024;
+    body.is_end_stream() || body.size_hint().upper().is_some_and(|most| most <= BRIEF)
+}
+
 /// A failed exchange: an exclusive connection is of no more use, a shared one only lost a stream.
-fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, lease: Lease<C>) -> Failed<Request<B>> {
+fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) -> Failed<Request<B>> {
     let Failed { error, request } = failed;
     let error = error.on(lease.info());
+    if let Some(told) = &mut lease.told {
+        told.fail(&error);
+    }
     if lease.is_first()
         && error.delivery() != Delivery::Refused
         && let Some(verdict) = &lease.info().route.verdict
@@ -339,6 +352,20 @@ fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, lease: Lease<C>) -> Fai
     Failed { error, request }
 }
 
+/// The longer way to a bucket: by key.
+#[cold]
+fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bucket<C>>, Error> {
+    let origin = OriginRef::of(uri)?;
+    match wish {
+        Some(wish) => Ok(hub.bucket(KeyRef::new(origin, &wish.terms().or(&hub.terms)))?),
+        None => {
+            let bucket = hub.bucket(KeyRef::new(origin, &hub.terms))?;
+            hub.learn(uri, &bucket);
+            Ok(bucket)
+        }
+    }
+}
+
 fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     let observer = wish.and_then(Wish::observed_by).or(hub.observer.as_ref())?;
     let call = wish.and_then(Wish::call_id).unwrap_or_else(|| hub.ids.next_call());
@@ -347,10 +374,15 @@ fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     Some(told)
 }
 
+fn acquire_limit(limits: &Limits, connects: bool) -> Option<Duration> {
+    let connect = limits.connect.filter(|_| connects);
+    limits.acquire.into_iter().chain(connect).min()
+}
+
 fn limits<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Limits>> {
     let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
     let own = wish.map(Wish::time_limits);
-    if !any(&hub.limits) && !own.is_some_and(any) {
+    if !any(&hub.limits) && !own.is_some_and(|own| any(own) || own.connect.is_some()) {
         return None;
     }
     Some(Box::new(own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits))))
@@ -359,5 +391,13 @@ fn limits<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Limits>> {
 impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl<C: Connection<B>, B> Exchange<C, B> {
+    /// Where it waits.
+    pub(crate) fn place(&self) -> Option<(&Arc<Bucket<C>>, &Arc<Ticket<C>>)> {
+        self.queued.as_ref().map(|queued| (&queued.bucket, &queued.ticket))
     }
 }

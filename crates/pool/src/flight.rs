@@ -22,10 +22,9 @@ impl Flight {
         self.joined.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn leave(&self) {
-        if self.joined.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.lonely.set();
-        }
+    /// True when that was the last: then it is to be set `lonely`, once the lock is free.
+    pub(crate) fn leave(&self) -> bool {
+        self.joined.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
     pub(crate) fn joined(&self) -> usize {

@@ -1,7 +1,20 @@
 use crate::{
-    bucket::Bucket, buckets::Buckets, budget::Budget, config::PoolConfig, flight::Flight, held::Held, index::Index,
-    reaper::Reaper, record::Record, search::Launch, state::Permits, stats::PoolStats, ticket::Luggage,
+    bucket::Bucket,
+    buckets::Buckets,
+    budget::Budget,
+    config::{AtConnectionLimit, PoolConfig},
+    flight::Flight,
+    held::Held,
+    index::Index,
+    reaper::Reaper,
+    record::Record,
+    search::Launch,
+    spellings::Spellings,
+    state::Permits,
+    stats::PoolStats,
+    ticket::Luggage,
 };
+use http::Uri;
 use skybridge_core::{
     Cause, CloseReason, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Limits, Observe, OriginError, Overloaded, Phase,
     Route, Runtime, Scheme, Terms, may_carry,
@@ -25,6 +38,7 @@ pub(crate) struct Hub<C: Held> {
     pub(crate) terms: Terms,
     pub(crate) ids: Arc<Ids>,
     pub(crate) buckets: Buckets<C>,
+    spellings: Spellings<C>,
     pub(crate) index: Index<C>,
     budget: Budget<C>,
     /// Idle connections, of all buckets.
@@ -49,13 +63,15 @@ impl<C: Held> Hub<C> {
         let Parts { config, runtime, observer, limits, terms } = parts;
         Arc::new_cyclic(|this| Self {
             budget: Budget::new(config.max_total),
-            config,
+            // What may be idle for no time is not kept at all.
+            config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
             runtime,
             observer,
             limits,
             terms,
             ids: Arc::default(),
             buckets: Buckets::new(),
+            spellings: Spellings::new(),
             index: Index::default(),
             idle: Arc::default(),
             reaper: Arc::default(),
@@ -69,6 +85,16 @@ impl<C: Held> Hub<C> {
     #[inline]
     pub(crate) fn bucket(&self, key: KeyRef<'_>) -> Result<Arc<Bucket<C>>, OriginError> {
         self.buckets.find_or_insert(key, &self.this)
+    }
+
+    /// The bucket of a request that wishes nothing, when its origin was spelled like that before.
+    #[inline]
+    pub(crate) fn spelled(&self, uri: &Uri) -> Option<Arc<Bucket<C>>> {
+        self.spellings.find(uri)
+    }
+
+    pub(crate) fn learn(&self, uri: &Uri, bucket: &Arc<Bucket<C>>) {
+        self.spellings.learn(uri, bucket);
     }
 
     /// For whom a search is made.
@@ -91,21 +117,20 @@ impl<C: Held> Hub<C> {
         self.launcher.launch(self, Arc::clone(bucket), flight, luggage);
     }
 
-    /// When a connection that becomes idle now will have been so for too long. A tenth of jitter keeps a burst from ending as one.
+    /// When a connection that becomes idle now will have been so for too long.
     #[inline]
     pub(crate) fn idle_until(&self) -> Instant {
-        self.later(self.config.keep_alive)
+        self.idle_from(self.runtime.now())
     }
 
-    fn later(&self, time: Duration) -> Instant {
-        let jitter = time.min(Duration::from_secs(1 << 30)) / 10_240 * fastrand::u32(0..1024);
-        let now = self.runtime.now();
-        now.checked_add(time - jitter).unwrap_or(now + Duration::from_secs(1 << 30))
+    #[inline]
+    pub(crate) fn idle_from(&self, now: Instant) -> Instant {
+        later(now, self.config.keep_alive)
     }
 
     /// When a connection that is new now will be too old.
     pub(crate) fn old_at(&self) -> Option<Instant> {
-        self.config.max_age.map(|age| self.later(age))
+        self.config.max_age.map(|age| later(self.runtime.now(), age))
     }
 
     #[inline]
@@ -115,19 +140,18 @@ impl<C: Held> Hub<C> {
         }
     }
 
-    /// A bucket has one more idle connection.
+    /// One more connection is idle, under its bucket's lock; `idle_settled` follows once that is free.
     #[inline]
-    pub(crate) fn idle_grew(self: &Arc<Self>, bucket: &Arc<Bucket<C>>) {
+    pub(crate) fn idle_counted(&self) {
         self.idle.fetch_add(1, Ordering::Relaxed);
-        if self.config.max_idle_per_origin != usize::MAX && bucket.idle_count() > self.config.max_idle_per_origin {
-            bucket.evict_oldest(self, CloseReason::Evicted);
-        }
-        self.idle_settled(bucket);
     }
 
     /// Something is idle: keeps the total within its limit, and sees to its end.
     #[inline]
     pub(crate) fn idle_settled(self: &Arc<Self>, bucket: &Arc<Bucket<C>>) {
+        if self.config.max_idle_per_origin != usize::MAX && bucket.idle_count() > self.config.max_idle_per_origin {
+            bucket.evict_oldest(self, CloseReason::Evicted);
+        }
         if self.idle.load(Ordering::Relaxed) > self.config.max_idle {
             self.evict_oldest(bucket, CloseReason::Evicted);
         }
@@ -154,6 +178,11 @@ impl<C: Held> Hub<C> {
         }
     }
 
+    /// Nobody may stand in the queue for the total limit, and it is reached: what is idle elsewhere goes before anybody is refused.
+    pub(crate) fn must_make_room(&self) -> bool {
+        self.config.at_connection_limit == AtConnectionLimit::Refuse && self.budget.is_full()
+    }
+
     /// Stands in the queue for the total limit.
     pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
         self.budget.queue(bucket);
@@ -162,6 +191,11 @@ impl<C: Held> Hub<C> {
     /// A socket is gone, or a search was over without one: whoever stands in the queue may try.
     pub(crate) fn permit_free(&self) {
         self.budget.free();
+        self.serve_queue();
+    }
+
+    /// As long as there are permits, those who stand in the queue may try.
+    pub(crate) fn serve_queue(&self) {
         while let Some(next) = self.budget.next() {
             next.dequeued();
         }
@@ -171,6 +205,9 @@ impl<C: Held> Hub<C> {
     pub(crate) fn tidy(&self, bucket: &Arc<Bucket<C>>) {
         if bucket.is_vacant() {
             self.buckets.remove(bucket);
+            if bucket.is_closed() {
+                self.spellings.forget(bucket);
+            }
         }
     }
 
@@ -199,7 +236,8 @@ impl<C: Held> Hub<C> {
         buckets.iter().for_each(|bucket| self.tidy(bucket));
         self.index.tidy();
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
-        next.or_else(|| any.then(|| self.idle_until()))
+        // A look at each instant would be one too many when nothing may be idle at all.
+        next.or_else(|| any.then(|| later(now, self.config.keep_alive.max(Duration::from_secs(1)))))
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -224,9 +262,16 @@ impl<C: Held> Hub<C> {
     fn end(&self) {
         self.reaper.stop();
         for bucket in self.buckets.clear() {
+            self.spellings.forget(&bucket);
             bucket.close(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
         }
     }
+}
+
+/// A tenth of jitter keeps a burst from ending as one.
+fn later(now: Instant, time: Duration) -> Instant {
+    let jitter = time.min(Duration::from_secs(1 << 30)) / 10_240 * fastrand::u32(0..1024);
+    now.checked_add(time - jitter).unwrap_or(now + Duration::from_secs(1 << 30))
 }
 
 impl<C: Held> Permits for Hub<C> {
@@ -244,5 +289,17 @@ impl<C: Held> Drop for Hub<C> {
 impl<C: Held> fmt::Debug for Hub<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl<C: Held> Hub<C> {
+    /// Permits that are out.
+    pub(crate) fn permits(&self) -> usize {
+        self.budget.open()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.buckets.is_locked() || self.index.is_locked() || self.budget.is_locked()
     }
 }

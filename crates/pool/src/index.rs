@@ -16,7 +16,11 @@ impl<C: Held> Default for Index<C> {
 }
 
 impl<C: Held> Index<C> {
+    /// One that can never carry another origin is left out.
     pub(crate) fn insert(&self, record: &Arc<Record<C>>) {
+        if record.exclusive || record.info.tls.is_none() {
+            return;
+        }
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let list = map.entry(record.info.remote.clone()).or_default();
         list.retain(|other| other.strong_count() > 0);
@@ -38,5 +42,16 @@ impl<C: Held> Index<C> {
         if map.is_empty() {
             map.shrink_to_fit();
         }
+    }
+}
+
+#[cfg(test)]
+impl<C: Held> Index<C> {
+    pub(crate) fn is_locked(&self) -> bool {
+        self.0.try_lock().is_err()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }

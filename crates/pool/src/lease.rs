@@ -13,15 +13,30 @@ pub(crate) struct Lease<C: Held> {
     begun: bool,
     /// Nothing else was carried before.
     first: bool,
+    /// Its request is so short that it is over when its response is.
+    brief: bool,
     /// It must not carry another.
     last: bool,
+    /// It became something else (101), and is its user's alone.
+    upgraded: bool,
     pub(crate) told: Option<Box<Told>>,
 }
 
 impl<C: Held> Lease<C> {
     pub(crate) fn new(connection: C, record: Arc<Record<C>>, bucket: Arc<Bucket<C>>, hub: &Arc<Hub<C>>) -> Self {
         let hub = Arc::downgrade(hub);
-        Self { connection: Some(connection), record, bucket, hub, begun: false, first: false, last: false, told: None }
+        Self {
+            connection: Some(connection),
+            record,
+            bucket,
+            hub,
+            begun: false,
+            first: false,
+            brief: false,
+            last: false,
+            upgraded: false,
+            told: None,
+        }
     }
 
     pub(crate) fn info(&self) -> &Arc<ConnInfo> {
@@ -41,12 +56,23 @@ impl<C: Held> Lease<C> {
         self.bucket.misdirected(&self.record);
     }
 
+    /// It has carried nothing yet.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.record.exclusive && self.record.exchanges.load(Relaxed) == 0
+    }
+
+    /// Only its driver is behind: whoever has it next waits for that, and for nothing else.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief && self.record.exclusive
+    }
+
     pub(crate) fn is_first(&self) -> bool {
         self.first
     }
 
     /// The exchange begins: from here on a drop cancels it.
-    pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
+    pub(crate) fn begin(&mut self, brief: bool, max_requests: Option<u64>) {
+        self.brief = brief;
         let before = self.record.exchanges.fetch_add(1, Relaxed);
         self.begun = true;
         self.first = before == 0;
@@ -56,6 +82,16 @@ impl<C: Held> Lease<C> {
                 self.record.drain(CloseReason::MaxRequests);
             }
         }
+    }
+
+    /// From here on it speaks something else: it is no connection of the pool any more.
+    pub(crate) fn upgrade(&mut self) {
+        self.upgraded = true;
+        self.record.drain(CloseReason::Upgraded);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.upgraded
     }
 
     /// The exchange is complete, in both directions: the connection may carry another.
@@ -72,9 +108,16 @@ impl<C: Held> Lease<C> {
     }
 
     fn end(&mut self, reason: CloseReason) {
+        self.tell();
         drop(self.connection.take());
         self.record.close(reason);
         self.settle();
+    }
+
+    fn tell(&mut self) {
+        if let Some(mut told) = self.told.take() {
+            told.released(self.record.info.id);
+        }
     }
 
     /// The slot of a shared connection is free, also when it closed: who is told, is told once.
@@ -96,20 +139,26 @@ impl<C: Held> Lease<C> {
 
 impl<C: Held> Drop for Lease<C> {
     fn drop(&mut self) {
-        if let Some(told) = &mut self.told {
-            told.released(self.record.info.id);
-        }
+        self.tell();
         let Some(connection) = self.connection.take() else { return };
         if !self.record.exclusive {
             // A stream that is under way is reset by dropping its handle.
-            if self.begun { drop(connection) } else { self.record.reuse(connection) }
+            if self.begun {
+                drop(connection)
+            } else {
+                self.record.reuse(connection)
+            }
             return self.settle();
         }
         match self.hub.upgrade() {
             Some(hub) if !self.begun => self.bucket.put_idle(&hub, connection, Arc::clone(&self.record)),
             _ => {
                 drop(connection);
-                self.record.close(if self.begun { CloseReason::Unread } else { CloseReason::Shutdown });
+                self.record.close(match () {
+                    () if self.upgraded => CloseReason::Upgraded,
+                    () if self.begun => CloseReason::Unread,
+                    () => CloseReason::Shutdown,
+                });
             }
         }
     }
@@ -127,6 +176,8 @@ pub(crate) fn redeem<C: Held>(
         Grant::Slot(record) => match record.share(share) {
             Some(connection) => (connection, record),
             None => {
+                // Also when it says itself that it takes no more: it must not be found again.
+                record.drain(CloseReason::PeerGoAway);
                 bucket.slot_free(hub, &record);
                 return None;
             }

@@ -38,9 +38,13 @@ impl<C: Connection<B>, B: 'static> Leased<C, B> {
         read_idle: Option<Duration>,
     ) -> Self {
         let info = Some(Arc::clone(lease.info()));
-        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS;
+        // HTTP/2 has no such status (RFC 9113, section 8.6).
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.record.exclusive;
         let idle = read_idle.map(|limit| Box::new(IdleLimit::new(limit, lease.info().route.ctx())));
         let mut lease = Some(lease);
+        if let Some(lease) = lease.as_mut().filter(|_| upgraded) {
+            lease.upgrade();
+        }
         if let Some(lease) = &mut lease
             && let Some(told) = &mut lease.told
         {
@@ -64,11 +68,15 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
     if let Some(told) = &mut lease.told {
         told.leave();
     }
+    if lease.is_upgraded() {
+        return lease.close(CloseReason::Upgraded);
+    }
     let Some(connection) = lease.connection() else { return };
     match connection.poll_ready(cx) {
         Poll::Ready(Ok(())) => lease.complete(),
         Poll::Ready(Err(_)) if lease.record.exclusive => lease.close(CloseReason::PeerFin),
         Poll::Ready(Err(_)) => lease.complete(),
+        Poll::Pending if lease.is_brief() => lease.complete(),
         Poll::Pending => {
             let runtime = Arc::clone(lease.info().route.ctx().runtime());
             runtime.spawn(Box::pin(Settling::<C, B>::new(lease)));
@@ -140,7 +148,8 @@ fn told<C: crate::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease:
 impl<C: Connection<B>, B: 'static> PinnedDrop for Leased<C, B> {
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
-        if !this.lease.as_ref().is_some_and(|lease| lease.record.exclusive) || std::thread::panicking() {
+        let may_keep = |lease: &Lease<C>| lease.record.exclusive && !lease.is_upgraded();
+        if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() {
             return;
         }
         // What has arrived already is cheaper to throw away than a connection.

@@ -13,6 +13,9 @@ mod index;
 mod layer;
 mod lease;
 mod leased;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+mod model;
 mod pool;
 mod reaper;
 mod record;
@@ -20,6 +23,7 @@ mod search;
 mod settle;
 mod signal;
 mod slots;
+mod spellings;
 mod state;
 mod stats;
 mod ticket;

@@ -70,3 +70,10 @@ impl<C: Connection<B>, B> fmt::Debug for Pool<C, B> {
         f.debug_struct("Pool").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+impl<C: Connection<B>, B> Pool<C, B> {
+    pub(crate) fn hub(&self) -> &Arc<Hub<C>> {
+        &self.hub
+    }
+}

@@ -23,7 +23,7 @@ impl Reaper {
     #[inline]
     pub(crate) fn ensure<C: Held>(self: &Arc<Self>, hub: &Arc<Hub<C>>) {
         if !self.running.load(Ordering::Acquire) && !self.running.swap(true, Ordering::AcqRel) {
-            let task = reap(Arc::clone(self), Arc::downgrade(hub));
+            let task = reap(Running(Some(Arc::clone(self))), Arc::clone(self), Arc::downgrade(hub));
             hub.runtime.spawn(Box::pin(task));
         }
     }
@@ -45,8 +45,7 @@ impl Drop for Running {
     }
 }
 
-async fn reap<C: Held>(reaper: Arc<Reaper>, hub: Weak<Hub<C>>) {
-    let mut running = Running(Some(Arc::clone(&reaper)));
+async fn reap<C: Held>(mut running: Running, reaper: Arc<Reaper>, hub: Weak<Hub<C>>) {
     let mut timer: Option<Pin<Box<dyn Sleep>>> = None;
     loop {
         {

@@ -24,10 +24,12 @@ pub(crate) struct Record<C: Held> {
     pub(crate) until: Option<Instant>,
     /// How many exchanges it has begun.
     pub(crate) exchanges: AtomicU64,
-    /// It counts as one of its origin's connections.
+    /// It counts as one of its origin's connections. Changed under its home's lock only, as the next two are.
     counted: AtomicBool,
     /// Its socket counts as one of its origin's.
     published: AtomicBool,
+    /// How often its origin's connections had been evicted when it was made.
+    epoch: AtomicU64,
     /// How many connections of the pool are idle: shared ones count themselves in and out.
     idle: Arc<AtomicUsize>,
     /// When it was published; what `idle_until` counts from.
@@ -71,6 +73,7 @@ impl<C: Held> Record<C> {
             exchanges: AtomicU64::new(0),
             counted: AtomicBool::new(false),
             published: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             idle,
             born,
             idle_until: AtomicU64::new(u64::MAX),
@@ -80,11 +83,15 @@ impl<C: Held> Record<C> {
         })
     }
 
-    /// Keeps the handle that others are shared from: from here on it is an idle connection of the pool.
-    pub(crate) fn keep(&self, master: C, idle_until: Instant) {
-        self.inside().master = Some(master);
+    /// A shared one counts as idle from here on, until it carries something or is gone.
+    pub(crate) fn starts_idle(&self, idle_until: Instant) {
         self.set_idle_until(idle_until);
         self.idle.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Keeps the handle that others are shared from.
+    pub(crate) fn keep(&self, master: C) {
+        self.inside().master = Some(master);
     }
 
     /// Takes a slot, if there is one.
@@ -93,6 +100,8 @@ impl<C: Held> Record<C> {
         let before = self.slots.reserve();
         if before == Some(0) {
             self.idle.fetch_sub(1, Ordering::Relaxed);
+            // Nobody may take the end of its last idle time for that of the next.
+            self.idle_until.store(u64::MAX, Ordering::Relaxed);
         }
         before.is_some()
     }
@@ -170,19 +179,25 @@ impl<C: Held> Record<C> {
     }
 
     /// From here on it counts.
-    pub(crate) fn publish(&self) {
-        self.counted.store(true, Ordering::Release);
-        self.published.store(true, Ordering::Release);
+    pub(crate) fn publish(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+        self.counted.store(true, Ordering::Relaxed);
+        self.published.store(true, Ordering::Relaxed);
     }
 
     /// True once, if it was published.
     pub(crate) fn unpublish(&self) -> bool {
-        self.published.swap(false, Ordering::AcqRel)
+        self.published.swap(false, Ordering::Relaxed)
     }
 
     /// True once, if it counted.
     pub(crate) fn uncount(&self) -> bool {
-        self.counted.swap(false, Ordering::AcqRel)
+        self.counted.swap(false, Ordering::Relaxed)
+    }
+
+    /// How often its origin's connections had been evicted when it was made.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) {
@@ -234,8 +249,8 @@ impl<C: Held> Record<C> {
         }
         let _ = self.reason.set(reason);
         self.emit(EventKind::Draining(reason));
-        self.leave();
-        if in_use == 0 && !self.exclusive {
+        let was_idle = self.leave();
+        if was_idle || in_use == 0 && !self.exclusive {
             // Nobody is left who could close it later.
             self.close(reason);
         }
@@ -254,24 +269,20 @@ impl<C: Held> Record<C> {
         if in_use.is_some() {
             self.leave();
         }
-        if self.unpublish()
-            && let Some(home) = self.home.upgrade()
-        {
-            home.socket_gone();
+        if let Some(home) = self.home.upgrade() {
+            home.socket_gone(self);
         }
     }
 
-    /// Out of every list; the buckets look for something else for those who wait.
-    fn leave(self: &Arc<Self>) {
+    /// Out of every list; the buckets look for something else for those who wait. True when it was an exclusive one that was idle.
+    fn leave(self: &Arc<Self>) -> bool {
         // Dropped outside the lock: the last handle of a connection closes it.
         let handles = {
             let mut inside = self.inside();
             (inside.master.take(), std::mem::take(&mut inside.spare))
         };
         drop(handles);
-        for bucket in self.buckets() {
-            bucket.forget(self);
-        }
+        self.buckets().iter().fold(false, |idle, bucket| bucket.forget(self) || idle)
     }
 
     fn settle(&self) {

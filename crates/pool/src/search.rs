@@ -7,9 +7,7 @@ use crate::{
     slots::Slots,
     ticket::Luggage,
 };
-use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, EventKind, Phase, Plan, Planner, Room, Route, Target, within,
-};
+use skybridge_core::{ConnectError, Connection, Ctx, EventKind, Phase, Plan, Planner, Room, Route, Target, within};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -72,8 +70,7 @@ impl<C: Held> Ended<C> {
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.flight.lonely.poll(cx).is_ready() {
-            let closed = self.hub.strong_count() == 0;
-            if (closed || !self.ctx.trail().has_socket()) && self.bucket.abandon(&self.flight) {
+            if (self.bucket.is_closed() || !self.ctx.trail().has_socket()) && self.bucket.abandon(&self.flight) {
                 self.over = true;
                 return Poll::Ready(());
             }
@@ -124,7 +121,11 @@ where
     let ctx = target.ctx.clone();
     let outcome = {
         let limit = match ended.hub.upgrade() {
-            Some(hub) => ctx.limits().connect.unwrap_or(hub.config.connect_timeout),
+            // One request's shorter limit is its own business: others may wait for this connection.
+            Some(hub) => {
+                let limit = hub.limits.connect.unwrap_or(hub.config.connect_timeout);
+                ctx.limits().connect.map_or(limit, |own| own.max(limit))
+            }
             None => return,
         };
         let (hub, bucket) = (ended.hub.clone(), Arc::clone(&ended.bucket));
@@ -218,17 +219,21 @@ fn publish<C: Connection<B>, B: 'static>(hub: &Arc<Hub<C>>, ended: &Ended<C>, co
     let (idle, now) = (Arc::clone(&hub.idle), hub.runtime.now());
     let record = Record::new(info, slots, exclusive, &ended.bucket, idle, now, hub.old_at());
     record.emit(EventKind::Created(&record.info));
+    if !exclusive {
+        record.starts_idle(hub.idle_until());
+    }
     connection.watch(RecordWatch::new(&record, config.max_streams));
     let connection = if exclusive {
         Some(connection)
     } else {
-        record.keep(connection, hub.idle_until());
-        hub.index.insert(&record);
+        record.keep(connection);
         None
     };
     let published = ended.bucket.connected(hub, &ended.flight, &record, connection);
-    if !published {
-        record.close(CloseReason::PeerFin);
+    if published {
+        hub.index.insert(&record);
+    } else {
+        record.close(record.drain_reason());
     }
     published
 }

@@ -38,12 +38,16 @@ pub(crate) struct State<C: Held> {
     pub(crate) open: usize,
     /// What the origin spoke last time.
     pub(crate) memory: Option<Protocol>,
-    /// How many streams its connections took last time.
+    /// How many streams its connections took last time; 0 when that is not known.
     stream_room: u32,
+    /// Tickets in the middle of the queue may be without a search while there is one.
+    scattered: bool,
     /// Own connections whose sockets are open, draining ones too.
-    sockets: usize,
+    pub(crate) sockets: usize,
     /// It stands in the queue for the total limit.
     pub(crate) queued: bool,
+    /// How often everything was evicted: what was made before is not kept.
+    pub(crate) epoch: u64,
     /// Out of the pool's map, or the pool is closed: whoever holds it looks up again.
     pub(crate) closed: bool,
 }
@@ -55,6 +59,8 @@ pub(crate) struct Effects<C: Held> {
     pub(crate) fail: Vec<(Arc<Ticket<C>>, Error)>,
     /// Searches to begin, each with the ticket it is made for.
     pub(crate) connect: Vec<(Arc<Flight>, Arc<Ticket<C>>)>,
+    /// Searches whose last ticket has left: their tasks are woken.
+    pub(crate) lonely: Vec<Arc<Flight>>,
     /// Permits of the total limit that were refused: it must stand in the queue.
     pub(crate) hungry: bool,
 }
@@ -64,9 +70,20 @@ pub(crate) trait Permits {
     fn acquire(&self) -> bool;
 }
 
+impl<C: Held> Effects<C> {
+    /// Adds what came later.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.deliver.extend(more.deliver);
+        self.fail.extend(more.fail);
+        self.connect.extend(more.connect);
+        self.lonely.extend(more.lonely);
+        self.hungry |= more.hungry;
+    }
+}
+
 impl<C: Held> Default for Effects<C> {
     fn default() -> Self {
-        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), hungry: false }
+        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), lonely: Vec::new(), hungry: false }
     }
 }
 
@@ -81,15 +98,22 @@ impl<C: Held> State<C> {
             open: 0,
             memory,
             stream_room: 0,
+            scattered: true,
             sockets: 0,
             queued: false,
+            epoch: 0,
             closed: false,
         }
     }
 
-    /// A usable connection, if there is one.
+    /// A usable connection for somebody who does not wait, if there is one. A slot that is free while others wait is theirs.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Grant<C>> {
+        if self.waiters.is_empty() { self.grant() } else { None }
+    }
+
+    #[inline]
+    fn grant(&mut self) -> Option<Grant<C>> {
         if !self.shared.is_empty()
             && let Some(record) = self.reserve_shared()
         {
@@ -149,9 +173,9 @@ impl<C: Held> State<C> {
                 self.waiters.pop_front();
                 continue;
             }
-            let Some(grant) = self.take() else { return };
+            let Some(grant) = self.grant() else { return };
             if let Some(ticket) = self.waiters.pop_front() {
-                self.leave_flight(&ticket);
+                effects.lonely.extend(leave_flight(&ticket));
                 effects.deliver.push((ticket, grant));
             }
         }
@@ -173,9 +197,28 @@ impl<C: Held> State<C> {
             }
         }
         if self.memory == Some(Protocol::Http1) {
+            self.adopt();
             self.fan_out(config, permits, effects);
         } else {
             self.join(config, permits, effects);
+        }
+    }
+
+    /// Searches whose tickets were served by something else go on for those who have none.
+    fn adopt(&mut self) {
+        let mut spare = self.flights.iter().filter(|flight| flight.joined() == 0).peekable();
+        for ticket in &self.waiters {
+            if spare.peek().is_none() {
+                return;
+            }
+            let mut own = ticket.flight();
+            if own.is_none()
+                && ticket.is_waiting()
+                && let Some(flight) = spare.next()
+            {
+                flight.join();
+                *own = Some(Arc::clone(flight));
+            }
         }
     }
 
@@ -194,28 +237,40 @@ impl<C: Held> State<C> {
 
     /// HTTP/2, or not known yet: all join one search, or as many as will carry them.
     fn join(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
-        let lonely: Vec<_> = self
-            .waiters
-            .iter()
-            .filter(|ticket| ticket.is_waiting() && ticket.flight().is_none())
-            .map(Arc::clone)
-            .collect();
-        let known = if self.memory.is_some() { self.stream_room.max(1) } else { u32::MAX };
-        let wanted = self.waiters.len().div_ceil(known as usize).max(1);
-        while self.flights.len() < wanted {
-            let Some(first) = lonely.first() else { return };
-            if self.begin(config, permits, effects, first).is_none() {
+        while self.wants_another() {
+            let alone = |ticket: &&Arc<Ticket<C>>| ticket.is_waiting() && ticket.flight().is_none();
+            let Some(first) = self.waiters.iter().find(alone).map(Arc::clone) else { break };
+            if self.begin(config, permits, effects, &first).is_none() {
                 break;
             }
         }
         let flights = self.flights.len();
-        if flights > 0 {
-            for (i, ticket) in lonely.iter().enumerate() {
+        if flights == 0 {
+            return;
+        }
+        // Those who came last are at the end; others are without a search only after one of several has ended.
+        let scattered = std::mem::take(&mut self.scattered);
+        for (i, ticket) in self.waiters.iter().enumerate().rev() {
+            let mut own = ticket.flight();
+            if own.is_some() {
+                if scattered { continue } else { break }
+            }
+            if ticket.is_waiting() {
                 let flight = &self.flights[i % flights];
                 flight.join();
-                *ticket.flight() = Some(Arc::clone(flight));
+                *own = Some(Arc::clone(flight));
             }
         }
+    }
+
+    /// More wait than the searches under way will carry, as far as that is known.
+    fn wants_another(&self) -> bool {
+        let flights = self.flights.len();
+        if flights == 0 || self.memory.is_none() || self.stream_room == 0 {
+            return flights == 0;
+        }
+        let carried = flights.saturating_mul(self.stream_room as usize);
+        self.waiters.len() > carried && self.waiters.iter().filter(|ticket| ticket.is_waiting()).nth(carried).is_some()
     }
 
     fn begin(
@@ -262,37 +317,27 @@ impl<C: Held> State<C> {
         });
     }
 
-    fn leave_flight(&self, ticket: &Ticket<C>) {
-        if let Some(flight) = ticket.flight().take() {
-            flight.leave();
-        }
-    }
-
     /// A ticket's request was dropped.
-    pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) {
-        self.leave_flight(ticket);
+    pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) -> Option<Arc<Flight>> {
+        let lonely = leave_flight(ticket);
         while self.waiters.front().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_front();
         }
         while self.waiters.back().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_back();
         }
+        lonely
     }
 
-    /// A search has a connection. False when that died before it could be published.
+    /// A search has a connection. False when that died before it could be published: whoever closes it comes for it after us, or came
+    /// before us and found nothing to take back.
     pub(crate) fn connected(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) -> bool {
-        if self.closed {
+        if self.closed || !record.slots.is_open() {
             return false;
         }
-        record.publish();
+        record.publish(self.epoch);
         self.open += 1;
         self.sockets += 1;
-        // Dead meanwhile: either we take back what we counted, or whoever closes it is about to.
-        if !record.slots.is_open() && record.unpublish() {
-            self.open -= usize::from(record.uncount());
-            self.sockets -= 1;
-            return false;
-        }
         self.end(flight);
         self.release_joined(flight, record);
         self.memory = record.info.protocol;
@@ -345,6 +390,7 @@ impl<C: Held> State<C> {
     }
 
     fn end(&mut self, flight: &Arc<Flight>) {
+        self.scattered = true;
         self.flights.retain(|other| !Arc::ptr_eq(other, flight));
     }
 
@@ -358,9 +404,17 @@ impl<C: Held> State<C> {
         }
     }
 
-    /// The socket of one of its connections is gone.
-    pub(crate) fn socket_gone(&mut self) {
-        self.sockets -= 1;
+    /// The socket of a connection is gone. True if it was one of its own, and counted.
+    pub(crate) fn socket_gone(&mut self, record: &Record<C>) -> bool {
+        let counted = record.unpublish();
+        self.sockets -= usize::from(counted);
+        counted
+    }
+
+    /// What is idle is not kept, nor what is in use now.
+    pub(crate) fn evict(&mut self) -> (Vec<Idle<C>>, Vec<Arc<Record<C>>>) {
+        self.epoch += 1;
+        (std::mem::take(&mut self.idle), self.shared.clone())
     }
 
     /// A connection takes no more exchanges, or is gone. What was idle is returned, to be dropped outside the lock.
@@ -388,4 +442,10 @@ impl<C: Held> State<C> {
     pub(crate) fn is_vacant(&self) -> bool {
         self.sockets == 0 && self.shared.is_empty() && self.flights.is_empty() && self.waiters.is_empty()
     }
+}
+
+/// The ticket waits for no search any more: the search, if it was its last ticket.
+fn leave_flight<C: Held>(ticket: &Ticket<C>) -> Option<Arc<Flight>> {
+    let flight = ticket.flight().take()?;
+    flight.leave().then_some(flight)
 }

@@ -114,7 +114,9 @@ impl<C: Held> Ticket<C> {
 
     /// The request was dropped: what was delivered and not taken comes back.
     pub(crate) fn leave(&self) -> Option<Grant<C>> {
-        match std::mem::replace(&mut *self.slot(), Slot::Gone) {
+        let left = std::mem::replace(&mut *self.slot(), Slot::Gone);
+        // What is not returned is dropped here, outside the lock.
+        match left {
             Slot::Ready(Ok(grant)) => Some(grant),
             _ => None,
         }

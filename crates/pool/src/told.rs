@@ -46,6 +46,14 @@ impl Told {
         self.connection = connection;
     }
 
+    /// The connection was dead: the request looks for another.
+    pub(crate) fn again(mut self: Box<Self>) -> Box<Self> {
+        self.released(self.connection);
+        self.connection = None;
+        self.enter(Phase::Acquire);
+        self
+    }
+
     pub(crate) fn released(&mut self, connection: Option<ConnectionId>) {
         self.give_up();
         self.emit(connection, EventKind::Released);

@@ -1,0 +1,459 @@
+//! One history: what is configured, what happens, in which order, all out of one number.
+
+use super::{
+    peer::{Answer, Below, Dial, Ending, Handle, Nothing, Plans, Run, Wire},
+    world::World,
+};
+use crate::{AtConnectionLimit, AtStreamLimit, Exchange, Leased, Pool, PoolConfig, PoolLayer};
+use fastrand::Rng;
+use http::Request;
+use http_body::Body as _;
+use skybridge_core::{
+    CloseReason, ConnectError, Delivery, Event, EventKind, News, Observe, Phase, Protocol, Room, Runtime, Scheme, Want,
+    Wish,
+};
+use std::{
+    collections::HashMap,
+    future::Future,
+    mem::ManuallyDrop,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// More steps than this no history has.
+pub(super) const LONGEST: usize = 140;
+
+const KEYS: [(&str, Want); 6] = [
+    ("http://a.test", Want::Any),
+    ("http://b.test", Want::Any),
+    ("http://a.test", Want::Http2),
+    ("https://c.test", Want::Any),
+    ("https://d.test", Want::Any),
+    ("https://e.test", Want::Any),
+];
+
+pub(super) struct History {
+    rng: Rng,
+    tell: bool,
+    pub(super) world: World,
+    pub(super) below: Arc<Mutex<Below>>,
+    pub(super) config: PoolConfig,
+    pub(super) pool: Option<Pool<Handle, Nothing>>,
+    pub(super) calls: Vec<Call>,
+    told: Arc<Told>,
+    places: usize,
+}
+
+pub(super) struct Call {
+    pub(super) id: usize,
+    waker: Waker,
+    pub(super) key: usize,
+    pub(super) held: Held,
+    /// When it took its place in the queue.
+    pub(super) place: usize,
+    pub(super) was_served: bool,
+}
+
+pub(super) enum Held {
+    Exchange(Pin<Box<Exchange<Handle, Nothing>>>),
+    Body(Pin<Box<Leased<Handle, Nothing>>>),
+    Nothing,
+}
+
+/// Checks what is told: nothing under a lock, the end of a connection once, and nothing of one that nobody was told of.
+struct Told {
+    world: World,
+    connections: Mutex<HashMap<u64, (u32, u32)>>,
+    acquired: Mutex<i64>,
+}
+
+impl Observe for Told {
+    fn on(&self, event: &Event<'_>) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.world.unlocked();
+        let id = |event: &Event<'_>| event.connection.expect("a connection has a number").0;
+        let mut connections = self.connections.lock().unwrap();
+        match event.kind {
+            EventKind::Created(_) => assert!(connections.insert(id(event), (0, 0)).is_none()),
+            EventKind::Draining(_) => connections.get_mut(&id(event)).expect("it was created").0 += 1,
+            EventKind::Closed(_) => connections.get_mut(&id(event)).expect("it was created").1 += 1,
+            EventKind::Acquired(_) => {
+                assert!(connections.contains_key(&id(event)), "acquired before it was created");
+                *self.acquired.lock().unwrap() += 1;
+            }
+            EventKind::Released => *self.acquired.lock().unwrap() -= 1,
+            _ => {}
+        }
+        assert!(connections.values().all(|(draining, closed)| *draining <= 1 && *closed <= 1), "told twice");
+    }
+}
+
+macro_rules! say {
+    ($history:expr, $($text:tt)*) => { if $history.tell { eprintln!("  {}", format!($($text)*)); } };
+}
+
+pub(super) fn run(seed: u64, steps: usize, tell: bool) {
+    // What fails is not taken apart: its destructors would only fail again.
+    let mut history = ManuallyDrop::new(History::new(seed, tell));
+    let length = history.rng.usize(20..LONGEST);
+    for step in 0..length.min(steps) {
+        history.step(step);
+        history.check_safety();
+    }
+    history.finish();
+    drop(ManuallyDrop::into_inner(history));
+}
+
+impl History {
+    fn new(seed: u64, tell: bool) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        fastrand::seed(seed);
+        let world = World::new();
+        let below = Arc::<Mutex<Below>>::default();
+        let config = config(&mut rng);
+        if tell {
+            eprintln!("  {config:?}");
+        }
+        let told = Arc::new(Told { world: world.clone(), connections: Mutex::default(), acquired: Mutex::default() });
+        let layer = PoolLayer::shared(Arc::new(world.clone())).config(config.clone()).observer(told.clone());
+        let pool = layer.layer(Plans { world: world.clone(), below: below.clone() });
+        let hub = Arc::downgrade(pool.hub());
+        world.probe(move || {
+            if let Some(hub) = hub.upgrade() {
+                assert!(!hub.is_locked(), "called under a lock");
+                // Must not be the last: that would end the pool here.
+                drop(hub);
+            }
+        });
+        Self { rng, tell, world, below, config, pool: Some(pool), calls: Vec::new(), told, places: 0 }
+    }
+
+    fn step(&mut self, step: usize) {
+        match self.rng.u32(..100) {
+            0..20 => self.request(),
+            20..45 => {
+                self.run_one();
+            }
+            45..50 => self.quiesce(),
+            50..63 => self.connect(),
+            63..75 => self.exchange(),
+            75..80 => self.drop_call(),
+            80..92 => self.news(),
+            92..97 => self.wait(),
+            97 => self.evict(),
+            98 => self.below.lock().unwrap().plan_fails += 1,
+            _ if step > 40 && self.rng.u32(..3) == 0 => self.end_pool(),
+            _ => self.quiesce(),
+        }
+    }
+
+    fn request(&mut self) {
+        let Some(pool) = &mut self.pool else { return };
+        let key = self.rng.usize(..KEYS.len());
+        let (url, want) = KEYS[key];
+        let mut request = Request::get(format!("{url}/")).body(Nothing).unwrap();
+        if want != Want::Any {
+            request.extensions_mut().insert(Wish::new().want(want));
+        }
+        let (id, waker) = self.world.waker();
+        let held = Held::Exchange(Box::pin(pool.call(request)));
+        say!(self, "call {id} to {url} {want:?}");
+        self.calls.push(Call { id, waker, key, held, place: usize::MAX, was_served: false });
+        self.poll_call(id);
+    }
+
+    fn poll_call(&mut self, id: usize) {
+        let Some(at) = self.calls.iter().position(|call| call.id == id) else { return };
+        let call = &mut self.calls[at];
+        let mut cx = Context::from_waker(&call.waker);
+        let waited = call.is_waiting();
+        match &mut call.held {
+            Held::Exchange(exchange) => match exchange.as_mut().poll(&mut cx) {
+                Poll::Ready(Ok(response)) => {
+                    say!(self, "call {id} has its response");
+                    call.was_served = true;
+                    call.held = Held::Body(Box::pin(response.into_body()));
+                    self.world.wake(id);
+                }
+                Poll::Ready(Err(failed)) => {
+                    say!(self, "call {id} failed: {:?} {}", failed.error.delivery(), failed.error);
+                    call.held = Held::Nothing;
+                    drop(failed);
+                }
+                Poll::Pending if exchange.place().is_some() => {
+                    if !waited && call.is_waiting() {
+                        self.places += 1;
+                        call.place = self.places;
+                        call.was_served = false;
+                        say!(self, "call {id} waits");
+                    }
+                }
+                Poll::Pending => {
+                    if call.place == usize::MAX {
+                        self.places += 1;
+                        call.place = self.places;
+                    }
+                    call.was_served = true;
+                }
+            },
+            Held::Body(body) => loop {
+                match body.as_mut().poll_frame(&mut cx) {
+                    Poll::Ready(Some(Ok(_))) => {}
+                    Poll::Ready(_) => {
+                        say!(self, "call {id} has read all");
+                        break call.held = Held::Nothing;
+                    }
+                    Poll::Pending => break,
+                }
+            },
+            Held::Nothing => {}
+        }
+        self.calls.retain(|call| !matches!(call.held, Held::Nothing));
+    }
+
+    fn run_one(&mut self) -> bool {
+        let Some(id) = self.world.next_woken(&mut self.rng) else { return false };
+        if !self.world.poll_task(id) {
+            self.poll_call(id);
+        }
+        true
+    }
+
+    fn quiesce(&mut self) {
+        let mut polls = 0;
+        while self.run_one() {
+            self.check_safety();
+            polls += 1;
+            assert!(polls < 100_000, "it never comes to rest");
+        }
+        self.below.lock().unwrap().wires.iter().for_each(|wire| wire.state().granted = 0);
+        self.check_liveness();
+    }
+
+    fn dial(&mut self) -> Option<Arc<Dial>> {
+        let mut below = self.below.lock().unwrap();
+        below.connects.retain(|dial| !dial.is_gone());
+        if below.connects.is_empty() {
+            None
+        } else {
+            Some(Arc::clone(&below.connects[self.rng.usize(..below.connects.len())]))
+        }
+    }
+
+    fn connect(&mut self) {
+        let Some(dial) = self.dial() else { return };
+        let key = &dial.route.target.key;
+        if self.rng.u32(..8) == 0 {
+            say!(self, "a socket to {:?}", key.origin);
+            return dial.socket();
+        }
+        self.below.lock().unwrap().connects.retain(|other| !Arc::ptr_eq(other, &dial));
+        if self.rng.u32(..5) == 0 {
+            say!(self, "no connection to {:?}", key.origin);
+            return dial.answer(Err(ConnectError::new(Phase::Tcp, "refused")));
+        }
+        let h2 = match (key.terms.want, key.origin.scheme()) {
+            (Want::Http2, _) => true,
+            (_, Scheme::Http) => false,
+            _ => self.rng.u32(..4) > 0,
+        };
+        let room = match self.rng.u32(..4) {
+            _ if !h2 => Room::Streams(1),
+            0 => Room::Unknown,
+            _ => Room::Streams(self.rng.u32(0..4)),
+        };
+        let protocol = if h2 { Protocol::Http2 } else { Protocol::Http1 };
+        let late = self.rng.bool();
+        let guess = self.config.streams_before_settings;
+        let (wire, handle) = Wire::new(&self.world, &dial.route, protocol, room, guess, late);
+        say!(self, "connected {:?} to {:?}: {protocol:?} {room:?}", wire.info.id, key.origin);
+        self.below.lock().unwrap().wires.push(Arc::clone(&wire));
+        if self.rng.u32(..12) == 0 {
+            say!(self, "{:?} is closed at once", wire.info.id);
+            wire.end(News::Closed(CloseReason::PeerFin));
+        }
+        dial.answer(Ok(handle));
+    }
+
+    fn wire(&mut self, wanted: impl Fn(&Wire) -> bool) -> Option<Arc<Wire>> {
+        let wires: Vec<_> = self.below.lock().unwrap().wires.iter().filter(|wire| wanted(wire)).cloned().collect();
+        if wires.is_empty() { None } else { Some(Arc::clone(&wires[self.rng.usize(..wires.len())])) }
+    }
+
+    /// An exchange goes on.
+    fn exchange(&mut self) {
+        let Some(wire) = self.wire(|wire| wire.running() > 0) else { return };
+        let running = wire.state().running.clone();
+        let run = &running[self.rng.usize(..running.len())];
+        let (id, dice) = (wire.info.id, self.rng.u32(..10));
+        if run.lock().unwrap().answer.is_none() {
+            let answer = match self.rng.u32(..20) {
+                0 => Answer::Fail(Delivery::Unknown),
+                1 => Answer::Fail(Delivery::Refused),
+                2 => Answer::GiveBack,
+                3 => Answer::Head(101),
+                4 => Answer::Head(421),
+                _ => Answer::Head(200),
+            };
+            say!(self, "{id:?} answers {answer:?}");
+            return Run::change(run, |run| {
+                run.answer = Some(answer);
+                if dice < 5 {
+                    run.response = Ending::Over;
+                    run.request_over |= dice < 4;
+                }
+            });
+        }
+        say!(self, "{id:?} goes on");
+        Run::change(run, |run| match dice {
+            0 => run.response = Ending::Broken,
+            1..6 if run.response == Ending::Running => run.response = Ending::Over,
+            _ => run.request_over = true,
+        });
+    }
+
+    fn drop_call(&mut self) {
+        if self.calls.is_empty() {
+            return;
+        }
+        let call = self.calls.swap_remove(self.rng.usize(..self.calls.len()));
+        say!(self, "call {} is dropped", call.id);
+        drop(call);
+    }
+
+    fn news(&mut self) {
+        if let Some(wire) = self.wire(|wire| wire.state().untold.is_some())
+            && self.rng.bool()
+        {
+            say!(self, "{:?} tells its end", wire.info.id);
+            return wire.tell_late();
+        }
+        let Some(wire) = self.wire(|wire| !wire.state().over) else { return };
+        let id = wire.info.id;
+        match self.rng.u32(..10) {
+            0..2 => {
+                say!(self, "{id:?} drains");
+                wire.end(News::Draining(CloseReason::PeerGoAway));
+            }
+            2..4 => {
+                say!(self, "{id:?} is closed");
+                wire.end(News::Closed(CloseReason::PeerFin));
+            }
+            4..8 if !wire.exclusive => {
+                let room = [0, 1, 2, 3, u32::MAX][self.rng.usize(..5)];
+                say!(self, "{id:?} has room for {room}");
+                wire.set_room(room);
+            }
+            8 => wire.tell(News::Suspect),
+            _ => wire.tell(News::Healthy),
+        }
+    }
+
+    fn wait(&mut self) {
+        let by = Duration::from_millis([1, 500, 5_000, 60_000][self.rng.usize(..4)]);
+        say!(self, "{by:?} pass");
+        self.world.advance(by);
+    }
+
+    fn evict(&mut self) {
+        say!(self, "all is evicted");
+        if let Some(pool) = &self.pool {
+            pool.evict_all();
+        }
+    }
+
+    fn end_pool(&mut self) {
+        if self.rng.bool()
+            && let Some(pool) = &self.pool
+        {
+            say!(self, "the pool is closed");
+            pool.close();
+        }
+        say!(self, "a handle is dropped");
+        self.pool = None;
+    }
+
+    /// Everybody leaves, everything ends, all time passes.
+    fn finish(&mut self) {
+        self.quiesce();
+        say!(self, "the end");
+        while !self.calls.is_empty() {
+            self.drop_call();
+            self.check_safety();
+        }
+        self.quiesce();
+        while let Some(wire) = self.wire(|wire| wire.running() > 0) {
+            for run in wire.state().running.clone() {
+                Run::change(&run, |run| (run.request_over, run.response) = (true, Ending::Over));
+            }
+        }
+        self.quiesce();
+        while let Some(dial) = self.dial() {
+            self.below.lock().unwrap().connects.retain(|other| !Arc::ptr_eq(other, &dial));
+            dial.answer(Err(ConnectError::new(Phase::Tcp, "refused")));
+            self.quiesce();
+        }
+        for _ in 0..5 {
+            self.world.advance(Duration::from_secs(60));
+            self.quiesce();
+            while let Some(wire) = self.wire(|wire| wire.state().untold.is_some()) {
+                wire.tell_late();
+            }
+            self.quiesce();
+        }
+        self.check_nothing_left();
+        assert_eq!(*self.told.acquired.lock().unwrap(), 0, "who acquires releases");
+        for (id, (_, closed)) in &*self.told.connections.lock().unwrap() {
+            assert_eq!(*closed, 1, "the end of connection {id} is told once");
+        }
+        self.pool = None;
+        self.quiesce();
+        self.check_nothing_left();
+        let _ = self.world.now();
+    }
+}
+
+fn config(rng: &mut Rng) -> PoolConfig {
+    let mut config = PoolConfig::new().keep_alive(Duration::from_secs(rng.u64(0..50)));
+    if rng.bool() {
+        config = config.max_per_origin(rng.usize(1..4));
+    }
+    if rng.bool() {
+        config = config.max_total(rng.usize(1..5));
+    }
+    if rng.u32(..3) == 0 {
+        config = config.max_idle(rng.usize(0..4));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.max_idle_per_origin(rng.usize(0..3));
+    }
+    if rng.u32(..3) == 0 {
+        config = config.max_connecting_per_origin(rng.usize(1..3));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.max_waiting_per_origin(rng.usize(1..5));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.max_age(Duration::from_secs(rng.u64(1..60)));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.max_requests(rng.u64(1..5));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.max_streams(rng.u32(1..4));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.streams_before_settings(rng.u32(1..3));
+    }
+    config = config.at_stream_limit([AtStreamLimit::Open, AtStreamLimit::Wait, AtStreamLimit::Refuse][rng.usize(..3)]);
+    if rng.u32(..4) == 0 {
+        config = config.at_connection_limit(AtConnectionLimit::Refuse);
+    }
+    config
+}
