@@ -42,6 +42,7 @@ impl<C: Held> Bucket<C> {
         Self { key: Arc::new(key), hash, spelling: OnceLock::new(), hub, state: Mutex::new(State::new(memory)) }
     }
 
+    #[inline]
     fn state(&self) -> MutexGuard<'_, State<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +90,7 @@ impl<C: Held> Bucket<C> {
     }
 
     /// A grant that carried nothing.
+    #[inline]
     pub(crate) fn give_back(self: &Arc<Self>, hub: &Arc<Hub<C>>, grant: Grant<C>) {
         match grant {
             Grant::Exclusive(connection, record) => self.put_idle(hub, connection, record),
@@ -97,9 +99,10 @@ impl<C: Held> Bucket<C> {
     }
 
     /// An exclusive connection whose exchange is complete, or never began.
+    #[inline]
     pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
         let now = hub.runtime.now();
-        let until = hub.idle_from(now);
+        let until = record.idle_from(now);
         let old = record.until.is_some_and(|until| until <= now);
         let effects = {
             let mut state = self.state();
@@ -130,7 +133,7 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn slot_free(self: &Arc<Self>, hub: &Arc<Hub<C>>, record: &Arc<Record<C>>) {
         let unused = record.release();
         if unused {
-            record.set_idle_until(hub.idle_until());
+            record.set_idle_until(record.idle_from(hub.runtime.now()));
         } else if record.is_spent() {
             return record.close(record.drain_reason());
         }
@@ -191,7 +194,7 @@ impl<C: Held> Bucket<C> {
         record: &Arc<Record<C>>,
         exclusive: Option<C>,
     ) -> bool {
-        let until = hub.idle_until();
+        let until = record.idle_from(hub.runtime.now());
         let effects = {
             let mut state = self.state();
             if !state.connected(flight, record) {

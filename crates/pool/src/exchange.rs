@@ -81,12 +81,14 @@ where
     C: Connection<B>,
     B: http_body::Body + 'static,
 {
+    #[inline]
     pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
         let (step, request) = (Step::Looking, Some(request));
         Self { hub, request, step, queued: None, lease: None, dead: 0, told: None, limits: None, timer: None }
     }
 
     /// Looks for a connection; takes a place in the queue when there is none.
+    #[inline]
     fn look(&mut self) -> Result<(), Error> {
         // invariant: a request is taken only when the exchange starts or ends, and both leave `Looking` for good.
         let Some(request) = &self.request else { return Ok(()) };
@@ -139,6 +141,7 @@ where
         }
     }
 
+    #[inline]
     fn acquired(&mut self, mut lease: Lease<C>, ticket: Option<&Ticket<C>>) {
         if let Some(mut told) = self.told.take() {
             let id = lease.info().id;
@@ -187,6 +190,7 @@ where
         Ok(())
     }
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
         let Some(connection) = lease.connection() else { return Poll::Ready(Ok(())) };
@@ -207,6 +211,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn start(&mut self) {
         self.arm(|limits| limits.head);
         let max_requests = self.hub.config.max_requests;
@@ -222,6 +227,7 @@ where
         self.step = Step::Waiting;
     }
 
+    #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<C, B>, Failed<Request<B>>>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(connection) = lease.connection() else { return Poll::Pending };
@@ -239,6 +245,7 @@ where
         })
     }
 
+    #[inline]
     fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, lease: Lease<C>) -> Received<C, B> {
         self.timer = None;
         if lease.is_first()
@@ -261,6 +268,7 @@ where
         }
     }
 
+    #[inline]
     fn arm(&mut self, limit: impl FnOnce(&Limits) -> Option<Duration>) {
         self.timer = None;
         if let Some(limit) = self.limits.as_deref().and_then(limit)
@@ -301,6 +309,7 @@ where
 {
     type Output = Result<Response<Leased<C, B>>, Failed<Request<B>>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
@@ -366,6 +375,7 @@ fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bu
     }
 }
 
+#[inline]
 fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     let observer = wish.and_then(Wish::observed_by).or(hub.observer.as_ref())?;
     let call = wish.and_then(Wish::call_id).unwrap_or_else(|| hub.ids.next_call());
@@ -379,6 +389,7 @@ fn acquire_limit(limits: &Limits, connects: bool) -> Option<Duration> {
     limits.acquire.into_iter().chain(connect).min()
 }
 
+#[inline]
 fn limits<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Limits>> {
     let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
     let own = wish.map(Wish::time_limits);

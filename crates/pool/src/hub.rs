@@ -7,7 +7,7 @@ use crate::{
     held::Held,
     index::Index,
     reaper::Reaper,
-    record::Record,
+    record::{FAR, Record, Times},
     search::Launch,
     spellings::Spellings,
     state::Permits,
@@ -117,20 +117,11 @@ impl<C: Held> Hub<C> {
         self.launcher.launch(self, Arc::clone(bucket), flight, luggage);
     }
 
-    /// When a connection that becomes idle now will have been so for too long.
-    #[inline]
-    pub(crate) fn idle_until(&self) -> Instant {
-        self.idle_from(self.runtime.now())
-    }
-
-    #[inline]
-    pub(crate) fn idle_from(&self, now: Instant) -> Instant {
-        later(now, self.config.keep_alive)
-    }
-
-    /// When a connection that is new now will be too old.
-    pub(crate) fn old_at(&self) -> Option<Instant> {
-        self.config.max_age.map(|age| later(self.runtime.now(), age))
+    /// The times of a connection that is new now. A tenth of jitter keeps a burst from ending as one.
+    pub(crate) fn times(&self) -> Times {
+        let born = self.runtime.now();
+        let until = self.config.max_age.and_then(|age| born.checked_add(jittered(age)));
+        Times { born, until, keep: jittered(self.config.keep_alive) }
     }
 
     #[inline]
@@ -237,7 +228,7 @@ impl<C: Held> Hub<C> {
         self.index.tidy();
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
         // A look at each instant would be one too many when nothing may be idle at all.
-        next.or_else(|| any.then(|| later(now, self.config.keep_alive.max(Duration::from_secs(1)))))
+        next.or_else(|| any.then(|| now + jittered(self.config.keep_alive.max(Duration::from_secs(1)))))
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -249,6 +240,7 @@ impl<C: Held> Hub<C> {
         stats
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -268,10 +260,9 @@ impl<C: Held> Hub<C> {
     }
 }
 
-/// A tenth of jitter keeps a burst from ending as one.
-fn later(now: Instant, time: Duration) -> Instant {
-    let jitter = time.min(Duration::from_secs(1 << 30)) / 10_240 * fastrand::u32(0..1024);
-    now.checked_add(time - jitter).unwrap_or(now + Duration::from_secs(1 << 30))
+fn jittered(time: Duration) -> Duration {
+    let time = time.min(FAR);
+    time - time / 10_240 * fastrand::u32(0..1024)
 }
 
 impl<C: Held> Permits for Hub<C> {

@@ -23,6 +23,7 @@ pub(crate) struct Lease<C: Held> {
 }
 
 impl<C: Held> Lease<C> {
+    #[inline]
     pub(crate) fn new(connection: C, record: Arc<Record<C>>, bucket: Arc<Bucket<C>>, hub: &Arc<Hub<C>>) -> Self {
         let hub = Arc::downgrade(hub);
         Self {
@@ -39,15 +40,18 @@ impl<C: Held> Lease<C> {
         }
     }
 
+    #[inline]
     pub(crate) fn info(&self) -> &Arc<ConnInfo> {
         &self.record.info
     }
 
+    #[inline]
     pub(crate) fn connection(&mut self) -> Option<&mut C> {
         self.connection.as_mut()
     }
 
     /// It was opened for another origin.
+    #[inline]
     pub(crate) fn is_coalesced(&self) -> bool {
         !std::ptr::eq(self.record.home.as_ptr(), Arc::as_ptr(&self.bucket))
     }
@@ -66,11 +70,13 @@ impl<C: Held> Lease<C> {
         self.brief && self.record.exclusive
     }
 
+    #[inline]
     pub(crate) fn is_first(&self) -> bool {
         self.first
     }
 
     /// The exchange begins: from here on a drop cancels it.
+    #[inline]
     pub(crate) fn begin(&mut self, brief: bool, max_requests: Option<u64>) {
         self.brief = brief;
         let before = self.record.exchanges.fetch_add(1, Relaxed);
@@ -95,6 +101,7 @@ impl<C: Held> Lease<C> {
     }
 
     /// The exchange is complete, in both directions: the connection may carry another.
+    #[inline]
     pub(crate) fn complete(mut self) {
         self.begun = false;
         if self.last && self.record.exclusive {
@@ -121,6 +128,7 @@ impl<C: Held> Lease<C> {
     }
 
     /// The slot of a shared connection is free, also when it closed: who is told, is told once.
+    #[inline]
     fn settle(&self) {
         if self.record.exclusive {
             return;
@@ -138,6 +146,7 @@ impl<C: Held> Lease<C> {
 }
 
 impl<C: Held> Drop for Lease<C> {
+    #[inline]
     fn drop(&mut self) {
         self.tell();
         let Some(connection) = self.connection.take() else { return };
@@ -165,6 +174,7 @@ impl<C: Held> Drop for Lease<C> {
 }
 
 /// The connection of a grant; the slot of a connection that has closed meanwhile is given back.
+#[inline]
 pub(crate) fn redeem<C: Held>(
     grant: Grant<C>,
     bucket: &Arc<Bucket<C>>,

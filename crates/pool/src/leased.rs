@@ -30,6 +30,7 @@ pub struct Leased<C: Connection<B>, B: 'static> {
 }
 
 impl<C: Connection<B>, B: 'static> Leased<C, B> {
+    #[inline]
     pub(crate) fn new(
         cx: &mut Context<'_>,
         body: C::Body,
@@ -63,6 +64,7 @@ impl<C: Connection<B>, B: 'static> Leased<C, B> {
 }
 
 /// The response is here to its end: the connection goes back now, or as soon as the request is over too.
+#[inline]
 fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option<Lease<C>>) {
     let Some(mut lease) = lease.take() else { return };
     if let Some(told) = &mut lease.told {
@@ -88,6 +90,7 @@ impl<C: Connection<B>, B: 'static> Body for Leased<C, B> {
     type Data = bytes::Bytes;
     type Error = Error;
 
+    #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
         let mut this = self.project();
         let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
@@ -118,6 +121,7 @@ impl<C: Connection<B>, B: 'static> Body for Leased<C, B> {
         })
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
@@ -146,6 +150,7 @@ fn told<C: crate::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease:
 
 #[pinned_drop]
 impl<C: Connection<B>, B: 'static> PinnedDrop for Leased<C, B> {
+    #[inline]
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
         let may_keep = |lease: &Lease<C>| lease.record.exclusive && !lease.is_upgraded();

@@ -17,6 +17,7 @@ pub struct Pool<C: Connection<B>, B> {
 }
 
 impl<C: Connection<B>, B> Pool<C, B> {
+    #[inline]
     pub(crate) fn new(hub: Arc<Hub<C>>) -> Self {
         Self { hub, _request: PhantomData }
     }
@@ -50,16 +51,19 @@ where
     type Future = Exchange<C, B>;
 
     /// Always ready: admission is per origin, and the origin isn't known yet.
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         Exchange::new(Arc::clone(&self.hub), request)
     }
 }
 
 impl<C: Connection<B>, B> Clone for Pool<C, B> {
+    #[inline]
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.hub))
     }

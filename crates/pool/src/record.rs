@@ -9,6 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// As good as never, and still an instant.
+pub(crate) const FAR: Duration = Duration::from_secs(1 << 30);
+
 /// How many handles of a shared connection are kept for the next exchange.
 const MOST_SPARE: usize = 128;
 
@@ -22,6 +25,8 @@ pub(crate) struct Record<C: Held> {
     pub(crate) home: Weak<Bucket<C>>,
     /// Drained when it gets older than this.
     pub(crate) until: Option<Instant>,
+    /// How long it may be idle.
+    keep: Duration,
     /// How many exchanges it has begun.
     pub(crate) exchanges: AtomicU64,
     /// It counts as one of its origin's connections. Changed under its home's lock only, as the next two are.
@@ -43,6 +48,13 @@ pub(crate) struct Record<C: Held> {
     inside: Mutex<Inside<C>>,
 }
 
+/// A connection's times: when it was made, when it is too old, how long it may be idle.
+pub(crate) struct Times {
+    pub(crate) born: Instant,
+    pub(crate) until: Option<Instant>,
+    pub(crate) keep: Duration,
+}
+
 struct Inside<C: Held> {
     /// The handle that others are shared from; `None` when it is exclusive or takes no more exchanges.
     master: Option<C>,
@@ -61,15 +73,16 @@ impl<C: Held> Record<C> {
         exclusive: bool,
         home: &Arc<Bucket<C>>,
         idle: Arc<AtomicUsize>,
-        born: Instant,
-        until: Option<Instant>,
+        times: Times,
     ) -> Arc<Self> {
+        let Times { born, until, keep } = times;
         Arc::new(Self {
             info,
             slots,
             exclusive,
             home: Arc::downgrade(home),
             until,
+            keep,
             exchanges: AtomicU64::new(0),
             counted: AtomicBool::new(false),
             published: AtomicBool::new(false),
@@ -114,6 +127,12 @@ impl<C: Held> Record<C> {
             self.idle.fetch_add(1, Ordering::Relaxed);
         }
         unused
+    }
+
+    /// When it will have been idle for too long, if it is idle from now on.
+    #[inline]
+    pub(crate) fn idle_from(&self, now: Instant) -> Instant {
+        now.checked_add(self.keep).unwrap_or(now + FAR)
     }
 
     /// When it will have been idle for too long.

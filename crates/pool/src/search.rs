@@ -216,11 +216,11 @@ fn publish<C: Connection<B>, B: 'static>(hub: &Arc<Hub<C>>, ended: &Ended<C>, co
         _ => Slots::new(0, false),
     };
     let info = Arc::clone(connection.info());
-    let (idle, now) = (Arc::clone(&hub.idle), hub.runtime.now());
-    let record = Record::new(info, slots, exclusive, &ended.bucket, idle, now, hub.old_at());
+    let idle = Arc::clone(&hub.idle);
+    let record = Record::new(info, slots, exclusive, &ended.bucket, idle, hub.times());
     record.emit(EventKind::Created(&record.info));
     if !exclusive {
-        record.starts_idle(hub.idle_until());
+        record.starts_idle(record.idle_from(hub.runtime.now()));
     }
     connection.watch(RecordWatch::new(&record, config.max_streams));
     let connection = if exclusive {

@@ -24,6 +24,7 @@ pub(crate) struct Spelling {
 }
 
 /// Scheme and authority, as they stand there.
+#[inline]
 fn spelled(uri: &Uri) -> Option<(bool, &str)> {
     let scheme = uri.scheme()?;
     let https = *scheme == Scheme::HTTPS;
@@ -42,12 +43,14 @@ impl<C: Held> Spellings<C> {
         Self { hasher: DefaultHashBuilder::default(), shards: Default::default() }
     }
 
+    #[inline]
     fn hash(&self, https: bool, authority: &str) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         authority.hash(&mut hasher);
         std::hash::Hasher::finish(&hasher) ^ u64::from(https)
     }
 
+    #[inline]
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Arc<Bucket<C>>>> {
         &self.shards[(hash >> 48) as usize % SHARDS]
     }
