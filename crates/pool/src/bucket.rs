@@ -1,4 +1,5 @@
 use crate::{
+    clock::Stamp,
     flight::Flight,
     held::Held,
     hub::Hub,
@@ -12,7 +13,6 @@ use skybridge_core::{CloseReason, ConnectError, Error, Key, Protocol, Scheme, Wa
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
-    time::Instant,
 };
 
 /// The machine of one key behind its lock, and the hands that do what it says once the lock is free.
@@ -101,9 +101,8 @@ impl<C: Held> Bucket<C> {
     /// An exclusive connection whose exchange is complete, or never began.
     #[inline]
     pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
-        let now = hub.runtime.now();
-        let until = record.idle_from(now);
-        let old = record.until.is_some_and(|until| until <= now);
+        let until = record.idle_from(hub.clock.get());
+        let old = record.until.is_some_and(|until| until <= hub.look());
         let effects = {
             let mut state = self.state();
             let open = record.slots.is_open();
@@ -133,7 +132,7 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn slot_free(self: &Arc<Self>, hub: &Arc<Hub<C>>, record: &Arc<Record<C>>) {
         let unused = record.release();
         if unused {
-            record.set_idle_until(record.idle_from(hub.runtime.now()));
+            record.set_idle_until(record.idle_from(hub.clock.get()));
         } else if record.is_spent() {
             return record.close(record.drain_reason());
         }
@@ -194,7 +193,7 @@ impl<C: Held> Bucket<C> {
         record: &Arc<Record<C>>,
         exclusive: Option<C>,
     ) -> bool {
-        let until = record.idle_from(hub.runtime.now());
+        let until = record.idle_from(hub.clock.get());
         let effects = {
             let mut state = self.state();
             if !state.connected(flight, record) {
@@ -308,7 +307,7 @@ impl<C: Held> Bucket<C> {
     }
 
     /// Takes out of the pool what has been idle or alive for too long; when the next will be.
-    pub(crate) fn expire(self: &Arc<Self>, hub: &Hub<C>, now: Instant) -> Option<Instant> {
+    pub(crate) fn expire(self: &Arc<Self>, hub: &Hub<C>, now: Stamp) -> Option<Stamp> {
         let (over, shared) = {
             let mut state = self.state();
             (state.expire(now), state.shared.clone())
@@ -329,7 +328,7 @@ impl<C: Held> Bucket<C> {
         self.next_expiry()
     }
 
-    fn next_expiry(&self) -> Option<Instant> {
+    fn next_expiry(&self) -> Option<Stamp> {
         let state = self.state();
         let idle = state.idle.iter().flat_map(|idle| [Some(idle.until), idle.record.until]);
         let shared = state.shared.iter().flat_map(|record| [record.idle_until(), record.until]);
@@ -337,7 +336,7 @@ impl<C: Held> Bucket<C> {
     }
 
     /// When the one that has been idle longest ends being so.
-    pub(crate) fn oldest_idle(&self) -> Option<Instant> {
+    pub(crate) fn oldest_idle(&self) -> Option<Stamp> {
         let state = self.state();
         let shared = state.shared.iter().filter_map(|record| record.idle_until()).min();
         state.idle.first().map(|idle| idle.until).into_iter().chain(shared).min()

@@ -32,13 +32,17 @@ pub struct Exchange<C: Connection<B>, B> {
     hub: Arc<Hub<C>>,
     request: Option<Request<B>>,
     step: Step,
-    queued: Option<Queued<C>>,
+    queued: Option<Box<Queued<C>>>,
     lease: Option<Lease<C>>,
     /// How many connections it found dead.
     dead: u8,
     told: Option<Box<Told>>,
-    /// Only when it has any that a pool looks after.
-    limits: Option<Box<Limits>>,
+    /// Only when it has limits that a pool looks after.
+    timing: Option<Box<Timing>>,
+}
+
+struct Timing {
+    limits: Limits,
     timer: Option<Pin<Box<dyn Sleep>>>,
 }
 
@@ -84,7 +88,7 @@ where
     #[inline]
     pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
         let (step, request) = (Step::Looking, Some(request));
-        Self { hub, request, step, queued: None, lease: None, dead: 0, told: None, limits: None, timer: None }
+        Self { hub, request, step, queued: None, lease: None, dead: 0, told: None, timing: None }
     }
 
     /// Looks for a connection; takes a place in the queue when there is none.
@@ -92,24 +96,41 @@ where
     fn look(&mut self) -> Result<(), Error> {
         // invariant: a request is taken only when the exchange starts or ends, and both leave `Looking` for good.
         let Some(request) = &self.request else { return Ok(()) };
-        if self.hub.is_closed() {
-            return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
-        }
         let wish = request.extensions().get::<Wish>();
         if self.dead == 0 {
             check(request)?;
-            self.told = tell(&self.hub, wish);
-            self.limits = limits(&self.hub, wish);
+            if wish.is_some() || self.hub.is_attended() {
+                self.told = tell(&self.hub, wish);
+                self.timing = timing(&self.hub, wish);
+            }
         }
-        let mut known = if wish.is_none() { self.hub.spelled(request.uri()) } else { None };
+        if wish.is_none()
+            && let Some(bucket) = self.hub.spelled(request.uri())
+            && let Some(grant) = bucket.take(&self.hub)
+            && let Some(lease) = redeem(grant, &bucket, &self.hub, C::share)
+        {
+            self.acquired(lease, None);
+            return Ok(());
+        }
+        self.look_further()
+    }
+
+    /// By key, and into the queue.
+    #[cold]
+    fn look_further(&mut self) -> Result<(), Error> {
+        let Some(request) = &self.request else { return Ok(()) };
+        let wish = request.extensions().get::<Wish>();
         loop {
-            let bucket = match known.take() {
-                Some(bucket) => bucket,
-                None => parse(&self.hub, request.uri(), wish)?,
-            };
+            if self.hub.is_closed() {
+                return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
+            }
+            let bucket = parse(&self.hub, request.uri(), wish)?;
             if let Some(grant) = bucket.take(&self.hub) {
                 match redeem(grant, &bucket, &self.hub, C::share) {
-                    Some(lease) => return Ok(self.acquired(lease, None)),
+                    Some(lease) => {
+                        self.acquired(lease, None);
+                        return Ok(());
+                    }
                     None => continue,
                 }
             }
@@ -119,15 +140,12 @@ where
                     let hub = Arc::clone(&self.hub);
                     // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
                     let connects = ticket.flight().is_some();
-                    self.queued = Some(Queued { hub, bucket, ticket, connects });
+                    self.queued = Some(Box::new(Queued { hub, bucket, ticket, connects }));
                     self.arm(|limits| acquire_limit(limits, connects));
                     self.step = Step::Queued;
                     return Ok(());
                 }
-                Err(Refused::Stale) if self.hub.is_closed() => {
-                    return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
-                }
-                Err(Refused::Stale) => continue,
+                Err(Refused::Stale) => {}
                 Err(Refused::Full(error)) => return Err(error),
             }
         }
@@ -163,16 +181,14 @@ where
 
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(queued) = &self.queued else { return Poll::Ready(Ok(())) };
-        let Poll::Ready(result) = queued.ticket.poll(cx) else {
+        let (bucket, ticket) = (Arc::clone(&queued.bucket), Arc::clone(&queued.ticket));
+        let Poll::Ready(result) = ticket.poll(cx) else {
             return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
         };
         let grant = result?;
-        self.timer = None;
-        match redeem(grant, &queued.bucket, &self.hub, C::share) {
-            Some(lease) => {
-                let ticket = Arc::clone(&queued.ticket);
-                self.acquired(lease, Some(&ticket));
-            }
+        self.disarm();
+        match redeem(grant, &bucket, &self.hub, C::share) {
+            Some(lease) => self.acquired(lease, Some(&ticket)),
             // It closed between the grant and this poll.
             None => self.found_dead(None)?,
         }
@@ -247,7 +263,7 @@ where
 
     #[inline]
     fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, lease: Lease<C>) -> Received<C, B> {
-        self.timer = None;
+        self.disarm();
         if lease.is_first()
             && let Some(verdict) = &lease.info().route.verdict
         {
@@ -257,7 +273,7 @@ where
         if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
             lease.misdirected();
         }
-        let read_idle = self.limits.as_ref().and_then(|limits| limits.read_idle);
+        let read_idle = self.timing.as_ref().and_then(|timing| timing.limits.read_idle);
         response.map(|body| Leased::new(cx, body, lease, status, read_idle))
     }
 
@@ -270,21 +286,28 @@ where
 
     #[inline]
     fn arm(&mut self, limit: impl FnOnce(&Limits) -> Option<Duration>) {
-        self.timer = None;
-        if let Some(limit) = self.limits.as_deref().and_then(limit)
-            && let Some(deadline) = self.hub.runtime.now().checked_add(limit)
-        {
-            self.timer = Some(self.hub.runtime.sleep_until(deadline));
+        if let Some(timing) = &mut self.timing {
+            let runtime = &self.hub.runtime;
+            let deadline = limit(&timing.limits).and_then(|limit| runtime.now().checked_add(limit));
+            timing.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
         }
     }
 
+    #[inline]
+    fn disarm(&mut self) {
+        if let Some(timing) = &mut self.timing {
+            timing.timer = None;
+        }
+    }
+
+    #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: Phase, delivery: Delivery) -> Poll<Error> {
-        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        let Some(Timing { limits, timer: Some(timer) }) = self.timing.as_deref_mut() else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
-        let limit = self.limits.as_ref().and_then(|limits| match phase {
+        let limit = match phase {
             Phase::Acquire => acquire_limit(limits, self.queued.as_ref().is_some_and(|queued| queued.connects)),
             _ => limits.head,
-        });
+        };
         let limit = limit.unwrap_or_default();
         Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
     }
@@ -375,7 +398,7 @@ fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bu
     }
 }
 
-#[inline]
+#[cold]
 fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     let observer = wish.and_then(Wish::observed_by).or(hub.observer.as_ref())?;
     let call = wish.and_then(Wish::call_id).unwrap_or_else(|| hub.ids.next_call());
@@ -389,14 +412,15 @@ fn acquire_limit(limits: &Limits, connects: bool) -> Option<Duration> {
     limits.acquire.into_iter().chain(connect).min()
 }
 
-#[inline]
-fn limits<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Limits>> {
+#[cold]
+fn timing<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Timing>> {
     let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
     let own = wish.map(Wish::time_limits);
     if !any(&hub.limits) && !own.is_some_and(|own| any(own) || own.connect.is_some()) {
         return None;
     }
-    Some(Box::new(own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits))))
+    let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
+    Some(Box::new(Timing { limits, timer: None }))
 }
 
 impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {

@@ -2,12 +2,13 @@ use crate::{
     bucket::Bucket,
     buckets::Buckets,
     budget::Budget,
+    clock::{Clock, Stamp, nanos},
     config::{AtConnectionLimit, PoolConfig},
     flight::Flight,
     held::Held,
     index::Index,
     reaper::Reaper,
-    record::{FAR, Record, Times},
+    record::{Record, Times},
     search::Launch,
     spellings::Spellings,
     state::Permits,
@@ -33,8 +34,10 @@ use std::{
 pub(crate) struct Hub<C: Held> {
     pub(crate) config: PoolConfig,
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) clock: Clock,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) limits: Limits,
+    attended: bool,
     pub(crate) terms: Terms,
     pub(crate) ids: Arc<Ids>,
     pub(crate) buckets: Buckets<C>,
@@ -61,7 +64,10 @@ pub(crate) struct Parts {
 impl<C: Held> Hub<C> {
     pub(crate) fn new(parts: Parts, launcher: Box<dyn Launch<C>>) -> Arc<Self> {
         let Parts { config, runtime, observer, limits, terms } = parts;
+        let attended = observer.is_some() || limits != Limits::default();
         Arc::new_cyclic(|this| Self {
+            attended,
+            clock: Clock::new(runtime.now()),
             budget: Budget::new(config.max_total),
             // What may be idle for no time is not kept at all.
             config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
@@ -119,9 +125,9 @@ impl<C: Held> Hub<C> {
 
     /// The times of a connection that is new now. A tenth of jitter keeps a burst from ending as one.
     pub(crate) fn times(&self) -> Times {
-        let born = self.runtime.now();
-        let until = self.config.max_age.and_then(|age| born.checked_add(jittered(age)));
-        Times { born, until, keep: jittered(self.config.keep_alive) }
+        let now = self.look();
+        let until = self.config.max_age.map(|age| now.plus(jittered(age)));
+        Times { until, keep: jittered(self.config.keep_alive) }
     }
 
     #[inline]
@@ -221,14 +227,25 @@ impl<C: Held> Hub<C> {
     ///
     /// What is in use now may be idle at any time, but then for as long as the idle limit.
     pub(crate) fn expire(&self) -> Option<Instant> {
-        let now = self.runtime.now();
+        let now = self.look();
         let buckets = self.buckets.all();
         let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
         buckets.iter().for_each(|bucket| self.tidy(bucket));
         self.index.tidy();
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
-        // A look at each instant would be one too many when nothing may be idle at all.
-        next.or_else(|| any.then(|| now + jittered(self.config.keep_alive.max(Duration::from_secs(1)))))
+        let look_again = any.then(|| now.plus(self.tick()));
+        next.into_iter().chain(look_again).min().map(|next| self.clock.instant(next))
+    }
+
+    /// How often somebody looks at the clock while anything is open.
+    fn tick(&self) -> u64 {
+        // At each instant would be too often when nothing may be idle at all.
+        (nanos(self.config.keep_alive.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+    }
+
+    /// Looks at the real clock.
+    pub(crate) fn look(&self) -> Stamp {
+        self.clock.set(self.runtime.now())
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -238,6 +255,12 @@ impl<C: Held> Hub<C> {
             bucket.count(&mut stats);
         }
         stats
+    }
+
+    /// Requests are watched, or have time limits.
+    #[inline]
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended
     }
 
     #[inline]
@@ -260,9 +283,13 @@ impl<C: Held> Hub<C> {
     }
 }
 
-fn jittered(time: Duration) -> Duration {
-    let time = time.min(FAR);
-    time - time / 10_240 * fastrand::u32(0..1024)
+/// As good as never, and still an instant.
+const FAR: Duration = Duration::from_secs(1 << 30);
+
+/// Up to a tenth less, in nanoseconds.
+fn jittered(time: Duration) -> u64 {
+    let time = nanos(time.min(FAR));
+    time - time / 10_240 * u64::from(fastrand::u32(0..1024))
 }
 
 impl<C: Held> Permits for Hub<C> {

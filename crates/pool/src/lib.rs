@@ -3,6 +3,7 @@
 mod bucket;
 mod buckets;
 mod budget;
+mod clock;
 mod config;
 mod exchange;
 mod flight;

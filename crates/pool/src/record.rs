@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, held::Held, hub::Hub, slots::Slots};
+use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, slots::Slots};
 use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
 use std::{
     fmt,
@@ -6,11 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
-
-/// As good as never, and still an instant.
-pub(crate) const FAR: Duration = Duration::from_secs(1 << 30);
 
 /// How many handles of a shared connection are kept for the next exchange.
 const MOST_SPARE: usize = 128;
@@ -24,9 +20,9 @@ pub(crate) struct Record<C: Held> {
     /// The bucket of the key it was opened for.
     pub(crate) home: Weak<Bucket<C>>,
     /// Drained when it gets older than this.
-    pub(crate) until: Option<Instant>,
-    /// How long it may be idle.
-    keep: Duration,
+    pub(crate) until: Option<Stamp>,
+    /// How long it may be idle, in nanoseconds.
+    keep: u64,
     /// How many exchanges it has begun.
     pub(crate) exchanges: AtomicU64,
     /// It counts as one of its origin's connections. Changed under its home's lock only, as the next two are.
@@ -37,8 +33,6 @@ pub(crate) struct Record<C: Held> {
     epoch: AtomicU64,
     /// How many connections of the pool are idle: shared ones count themselves in and out.
     idle: Arc<AtomicUsize>,
-    /// When it was published; what `idle_until` counts from.
-    born: Instant,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
     /// It was coalesced into other buckets.
@@ -48,11 +42,11 @@ pub(crate) struct Record<C: Held> {
     inside: Mutex<Inside<C>>,
 }
 
-/// A connection's times: when it was made, when it is too old, how long it may be idle.
+/// A connection's times: when it is too old, how long it may be idle.
 pub(crate) struct Times {
-    pub(crate) born: Instant,
-    pub(crate) until: Option<Instant>,
-    pub(crate) keep: Duration,
+    pub(crate) until: Option<Stamp>,
+    /// In nanoseconds.
+    pub(crate) keep: u64,
 }
 
 struct Inside<C: Held> {
@@ -75,7 +69,7 @@ impl<C: Held> Record<C> {
         idle: Arc<AtomicUsize>,
         times: Times,
     ) -> Arc<Self> {
-        let Times { born, until, keep } = times;
+        let Times { until, keep } = times;
         Arc::new(Self {
             info,
             slots,
@@ -88,8 +82,7 @@ impl<C: Held> Record<C> {
             published: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             idle,
-            born,
-            idle_until: AtomicU64::new(u64::MAX),
+            idle_until: AtomicU64::new(Stamp::NEVER.0),
             has_guests: AtomicBool::new(false),
             reason: OnceLock::new(),
             inside: Mutex::new(Inside { master: None, spare: Vec::new(), guests: Vec::new(), misdirected: Vec::new() }),
@@ -97,7 +90,7 @@ impl<C: Held> Record<C> {
     }
 
     /// A shared one counts as idle from here on, until it carries something or is gone.
-    pub(crate) fn starts_idle(&self, idle_until: Instant) {
+    pub(crate) fn starts_idle(&self, idle_until: Stamp) {
         self.set_idle_until(idle_until);
         self.idle.fetch_add(1, Ordering::Relaxed);
     }
@@ -114,7 +107,7 @@ impl<C: Held> Record<C> {
         if before == Some(0) {
             self.idle.fetch_sub(1, Ordering::Relaxed);
             // Nobody may take the end of its last idle time for that of the next.
-            self.idle_until.store(u64::MAX, Ordering::Relaxed);
+            self.idle_until.store(Stamp::NEVER.0, Ordering::Relaxed);
         }
         before.is_some()
     }
@@ -131,23 +124,22 @@ impl<C: Held> Record<C> {
 
     /// When it will have been idle for too long, if it is idle from now on.
     #[inline]
-    pub(crate) fn idle_from(&self, now: Instant) -> Instant {
-        now.checked_add(self.keep).unwrap_or(now + FAR)
+    pub(crate) fn idle_from(&self, now: Stamp) -> Stamp {
+        now.plus(self.keep)
     }
 
     /// When it will have been idle for too long.
-    pub(crate) fn set_idle_until(&self, until: Instant) {
-        let nanos = until.saturating_duration_since(self.born).as_nanos();
-        self.idle_until.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
+    pub(crate) fn set_idle_until(&self, until: Stamp) {
+        self.idle_until.store(until.0, Ordering::Relaxed);
     }
 
     /// When it will have been idle for too long, if it is a shared one that nobody uses.
-    pub(crate) fn idle_until(&self) -> Option<Instant> {
+    pub(crate) fn idle_until(&self) -> Option<Stamp> {
         let seen = self.slots.seen();
         if seen.in_use > 0 || seen.draining || self.exclusive {
             return None;
         }
-        self.born.checked_add(Duration::from_nanos(self.idle_until.load(Ordering::Relaxed)))
+        Some(Stamp(self.idle_until.load(Ordering::Relaxed)))
     }
 
     /// A slot or its room changed: whoever waits in one of its buckets may be served.

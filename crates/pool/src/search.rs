@@ -220,7 +220,7 @@ fn publish<C: Connection<B>, B: 'static>(hub: &Arc<Hub<C>>, ended: &Ended<C>, co
     let record = Record::new(info, slots, exclusive, &ended.bucket, idle, hub.times());
     record.emit(EventKind::Created(&record.info));
     if !exclusive {
-        record.starts_idle(record.idle_from(hub.runtime.now()));
+        record.starts_idle(record.idle_from(hub.clock.get()));
     }
     connection.watch(RecordWatch::new(&record, config.max_streams));
     let connection = if exclusive {

@@ -2,6 +2,7 @@
 //! answers with what to do, which its owner does after unlocking.
 
 use crate::{
+    clock::Stamp,
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     flight::Flight,
     held::Held,
@@ -9,7 +10,7 @@ use crate::{
     ticket::Ticket,
 };
 use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc};
 
 /// A connection handed to somebody: an exclusive one itself, or a reserved slot of a shared one.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(crate) enum Grant<C: Held> {
 pub(crate) struct Idle<C: Held> {
     pub(crate) connection: C,
     pub(crate) record: Arc<Record<C>>,
-    pub(crate) until: Instant,
+    pub(crate) until: Stamp,
 }
 
 #[derive(Debug)]
@@ -428,7 +429,7 @@ impl<C: Held> State<C> {
     }
 
     /// Takes out what has been idle for too long, oldest first.
-    pub(crate) fn expire(&mut self, now: Instant) -> Vec<Idle<C>> {
+    pub(crate) fn expire(&mut self, now: Stamp) -> Vec<Idle<C>> {
         let over = |idle: &mut Idle<C>| idle.until <= now || idle.record.until.is_some_and(|until| until <= now);
         self.idle.extract_if(.., over).collect()
     }
