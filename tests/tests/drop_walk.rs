@@ -1,0 +1,209 @@
+//! A request is given up at every point at which it can be given up; what is left is what should be. Over h1 and h2, through the whole stack.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
+use skybridge::{Body, Client, PoolConfig, PoolStats, RequestBody};
+use skybridge_testkit::{
+    origin::Origin,
+    walk::{Moment, walk},
+};
+use skybridge_tests::{World, addr, get, h2, read};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+const STEP: Duration = Duration::from_millis(1);
+
+/// What one walk is about.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    over_h2: bool,
+    /// Requests before it, one after the other.
+    warm: bool,
+    /// Another caller waits for the same connect, or holds the only connection.
+    company: Company,
+    upload: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Company {
+    None,
+    /// It asks at the same time.
+    Beside,
+    /// It has the only connection that is allowed.
+    Before,
+}
+
+/// Everything but the request that is walked.
+struct Stage {
+    world: World,
+    origin: Origin,
+    client: Client,
+    way: Way,
+    other: tokio::task::JoinSet<()>,
+}
+
+impl Way {
+    fn plain(over_h2: bool) -> Self {
+        Self { over_h2, warm: false, company: Company::None, upload: false }
+    }
+
+    fn request(self) -> Request<RequestBody> {
+        let request = get("/");
+        if self.over_h2 { h2(request) } else { request }
+    }
+
+    /// With a body that comes in pieces, each after a while.
+    fn walked(self) -> Request<RequestBody> {
+        let mut request = self.request();
+        if self.upload {
+            *request.method_mut() = http::Method::POST;
+            *request.body_mut() = RequestBody::wrap(StreamBody::new(Slowly::new(3)));
+        }
+        request
+    }
+
+    async fn stage(self) -> (Stage, impl Future<Output = ()>) {
+        let world = World::new();
+        world.net.at(addr()).connect_latency(STEP).latency(STEP);
+        world.net.name("a.test").latency(STEP);
+        let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
+        let origin = builder.handle(in_pieces).serve_on(world.listen());
+        let config = if self.company == Company::Before { PoolConfig::new().max_per_origin(1) } else { PoolConfig::new() };
+        let client = world.builder().pool(config).build();
+        if self.warm {
+            assert_eq!(read(client.request(self.request())).await.unwrap(), "abc");
+        }
+        let mut other = tokio::task::JoinSet::new();
+        if self.company != Company::None {
+            let call = client.request(self.request());
+            other.spawn(async move { assert_eq!(read(call).await.unwrap(), "abc") });
+        }
+        if self.company == Company::Before {
+            tokio::task::yield_now().await;
+        }
+        let call = client.request(self.walked());
+        let scenario = async move {
+            let mut body: Body = call.await.unwrap().into_body();
+            while let Some(frame) = body.frame().await {
+                frame.unwrap();
+            }
+        };
+        (Stage { world, origin, client, way: self, other }, scenario)
+    }
+
+    async fn walk(self) {
+        let walked = walk(async || self.stage().await, async |stage, moment| stage.check(moment).await).await;
+        assert!(walked.drops > 4, "{self:?}: {walked:?}");
+    }
+}
+
+impl Stage {
+    async fn check(mut self, moment: Moment) {
+        // Whoever came along is served.
+        while let Some(other) = self.other.join_next().await {
+            other.unwrap();
+        }
+        // Abandoned connects end, peers hear of it, drains run out.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let stats = self.client.stats();
+        assert_eq!(
+            (stats.connecting, stats.active, stats.draining, stats.streams, stats.waiting),
+            (0, 0, 0, 0, 0),
+            "{stats:?}"
+        );
+        // What the pool keeps is what is open, here and at the peer.
+        assert_eq!(self.world.net.live_sockets(), stats.idle);
+        assert_eq!(self.origin.open(), stats.idle);
+        if matches!(moment, Moment::Completed(_)) || self.way.over_h2 && self.way.warm {
+            assert!(stats.idle > 0, "the connection was lost");
+        }
+        // A driver for each, and the one that ends what is idle for too long.
+        let tasks = self.world.executor.tasks();
+        assert!(tasks <= stats.idle + 1, "{tasks} tasks for {} connections", stats.idle);
+
+        assert_eq!(read(self.client.request(self.way.request())).await.unwrap(), "abc", "the next request");
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(self.client.stats(), PoolStats::default());
+        self.world.assert_nothing_left().await;
+    }
+}
+
+/// Reads the request, and answers in three pieces.
+async fn in_pieces(request: Request<Incoming>) -> Response<StreamBody<Slowly>> {
+    // One that breaks off is answered too; nobody reads it.
+    let _ = request.into_body().collect().await;
+    Response::new(StreamBody::new(Slowly::new(3)))
+}
+
+/// So many pieces, each a while after the other.
+struct Slowly {
+    left: usize,
+    pause: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Slowly {
+    fn new(pieces: usize) -> Self {
+        Self { left: pieces, pause: Box::pin(tokio::time::sleep(STEP)) }
+    }
+}
+
+impl futures_core::Stream for Slowly {
+    type Item = Result<Frame<Bytes>, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        std::task::ready!(self.pause.as_mut().poll(cx));
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        self.pause = Box::pin(tokio::time::sleep(STEP));
+        let piece = ["c", "b", "a"].get(self.left).copied().unwrap_or("x");
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cold() {
+    for over_h2 in [false, true] {
+        Way::plain(over_h2).walk().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn warm() {
+    for over_h2 in [false, true] {
+        Way { warm: true, ..Way::plain(over_h2) }.walk().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn joined_with_another_who_asked_first() {
+    for over_h2 in [false, true] {
+        Way { company: Company::Beside, ..Way::plain(over_h2) }.walk().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_only_connection() {
+    for over_h2 in [false, true] {
+        Way { company: Company::Before, ..Way::plain(over_h2) }.walk().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_request_sent() {
+    for over_h2 in [false, true] {
+        for warm in [false, true] {
+            Way { upload: true, warm, ..Way::plain(over_h2) }.walk().await;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
+
+use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig};
+use skybridge_testkit::h1::Script;
+use skybridge_tests::{World, addr, get, h2, read, wishing};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const LIMIT: Duration = Duration::from_millis(700);
+
+type Set = fn(&mut Limits) -> &mut Option<Duration>;
+
+fn limits(set: Set, limit: Duration) -> Limits {
+    let mut limits = Limits::new();
+    *set(&mut limits) = Some(limit);
+    limits
+}
+
+/// What a limit ends with, set for the client, then for the request (where the client's is far longer).
+async fn expires(set: Set, prepare: impl AsyncFn(&World) -> Option<Box<dyn Send>>, phase: Phase, delivery: Delivery) {
+    for by_request in [false, true] {
+        let world = World::new();
+        let _kept = prepare(&world).await;
+        let hour = Duration::from_secs(3600);
+        let client = world.builder().limits(limits(set, if by_request { hour } else { LIMIT })).build();
+        let request =
+            if by_request { wishing(get("/"), |wish| wish.limits(limits(set, LIMIT))) } else { get("/") };
+        let start = Instant::now();
+        let error = read(client.request(request)).await.unwrap_err();
+        assert_timed_out(&error, phase, delivery);
+        // A timer fires up to a millisecond late.
+        assert!(start.elapsed() - LIMIT <= Duration::from_millis(1), "{:?}", start.elapsed());
+        drop(client);
+        world.assert_nothing_left().await;
+    }
+}
+
+fn assert_timed_out(error: &Error, phase: Phase, delivery: Delivery) {
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!((error.phase(), error.delivery()), (phase, delivery), "{error:?}");
+}
+
+fn scripted(world: &World, answer: &'static str) -> Option<Box<dyn Send>> {
+    let serving = world.listen().serve(move |_, conn| async move {
+        let mut peer = Script::new(conn);
+        while peer.next_request().await.is_some() {
+            peer.send(answer).await;
+        }
+    });
+    Some(Box::new(serving))
+}
+
+#[tokio::test(start_paused = true)]
+async fn resolve() {
+    let hang = async |world: &World| {
+        world.net.host("a.test", []).hang();
+        None
+    };
+    expires(|limits| &mut limits.resolve, hang, Phase::Resolve, Delivery::Unsent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt() {
+    let black_hole = async |world: &World| {
+        world.net.at(addr()).black_hole();
+        None
+    };
+    expires(|limits| &mut limits.attempt, black_hole, Phase::Tcp, Delivery::Unsent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_as_a_whole() {
+    let black_hole = async |world: &World| {
+        world.net.at(addr()).black_hole();
+        None
+    };
+    expires(|limits| &mut limits.connect, black_hole, Phase::Acquire, Delivery::Unsent).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn head() {
+    let silent = async |world: &World| scripted(world, "");
+    expires(|limits| &mut limits.head, silent, Phase::Wait, Delivery::Unknown).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_idle() {
+    let half = async |world: &World| scripted(world, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
+    expires(|limits| &mut limits.read_idle, half, Phase::Body, Delivery::Unknown).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_before_and_after_the_head() {
+    let silent = async |world: &World| scripted(world, "");
+    expires(|limits| &mut limits.call, silent, Phase::Call, Delivery::Unknown).await;
+    let half = async |world: &World| scripted(world, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
+    expires(|limits| &mut limits.call, half, Phase::Call, Delivery::Unknown).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn acquire() {
+    let world = World::new();
+    let _serving = scripted(&world, "");
+    let client = world
+        .builder()
+        .pool(PoolConfig::new().max_per_origin(1))
+        .limits(limits(|limits| &mut limits.acquire, LIMIT))
+        .build();
+    let mut first = tokio::task::JoinSet::new();
+    first.spawn(client.request(get("/")));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let start = Instant::now();
+    let error = read(client.request(get("/"))).await.unwrap_err();
+    assert_timed_out(&error, Phase::Acquire, Delivery::Unsent);
+    assert!(start.elapsed() - LIMIT <= Duration::from_millis(1), "{:?}", start.elapsed());
+    assert_eq!((client.stats().waiting, client.stats().active), (0, 1));
+    first.shutdown().await;
+    drop(client);
+    world.assert_nothing_left().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handshake() {
+    let world = World::new();
+    let _listener = world.listen();
+    // Not even the preface has room.
+    world.net.at(addr()).window(0);
+    let client = world.builder().limits(limits(|limits| &mut limits.handshake, LIMIT)).build();
+    let start = Instant::now();
+    let error = read(client.request(h2(get("/")))).await.unwrap_err();
+    assert_timed_out(&error, Phase::Handshake, Delivery::Unsent);
+    assert!(start.elapsed() - LIMIT <= Duration::from_millis(1), "{:?}", start.elapsed());
+    drop(client);
+    world.assert_nothing_left().await;
+}
+
+/// Without any setting: the table's defaults.
+#[tokio::test(start_paused = true)]
+async fn the_defaults_are_those_of_the_table() {
+    async fn measure(prepare: impl FnOnce(&World)) -> (Phase, Duration) {
+        let world = World::new();
+        prepare(&world);
+        let start = Instant::now();
+        let error = read(world.client().request(get("/"))).await.unwrap_err();
+        assert!(error.is_timeout() && error.delivery() == Delivery::Unsent, "{error:?}");
+        (error.phase(), start.elapsed())
+    }
+    let (phase, time) = measure(|world| {
+        world.net.host("a.test", []).hang();
+    })
+    .await;
+    assert_eq!((phase, time.as_secs()), (Phase::Resolve, 5));
+    let (phase, time) = measure(|world| {
+        world.net.at(addr()).black_hole();
+    })
+    .await;
+    assert_eq!((phase, time.as_secs()), (Phase::Tcp, 10));
+    // Four black holes one after the other are beyond the limit of the whole.
+    let (phase, time) = measure(|world| {
+        let addrs = (1..=200).map(|last| std::net::IpAddr::from([192, 0, 2, last]));
+        world.net.host("a.test", addrs.clone());
+        addrs.for_each(|ip| {
+            world.net.at((ip, 80).into()).black_hole();
+        });
+    })
+    .await;
+    assert_eq!((phase, time.as_secs()), (Phase::Acquire, 30));
+}
+
+/// One caller's limit doesn't end what others wait for.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_one_caller_is_not_the_others() {
+    let world = World::new();
+    world.net.at(addr()).connect_latency(Duration::from_secs(2));
+    let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
+    let client: Client = world.client();
+    let impatient = wishing(h2(get("/")), |wish| wish.limits(limits(|limits| &mut limits.call, LIMIT)));
+    let (impatient, patient) =
+        tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
+    assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unknown);
+    assert_eq!(patient.unwrap(), "hello");
+    assert_eq!(world.net.connects_to(addr()), 1);
+}
+

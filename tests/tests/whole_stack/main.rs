@@ -1,0 +1,12 @@
+//! The whole stack over the network in memory, on virtual time: real HTTP/1.1 and HTTP/2 on both sides, by [`skybridge::Client`] and by hand.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+
+mod by_hand;
+mod connects;
+mod events;
+mod goaway;
+mod limits;
+mod stale;
+mod trips;
+mod wishes;
