@@ -120,7 +120,7 @@ impl Key {
 impl<'a> KeyRef<'a> {
     /// A borrowed key.
     #[inline]
-    pub fn new(origin: OriginRef<'a>, terms: &'a Terms) -> Self {
+    pub fn of(origin: OriginRef<'a>, terms: &'a Terms) -> Self {
         Key { origin, terms }
     }
 
@@ -175,12 +175,12 @@ mod tests {
         ];
         let state = RandomState::new();
         for (i, a) in all.iter().enumerate() {
-            let borrowed = KeyRef::new(origin, a);
+            let borrowed = KeyRef::of(origin, a);
             let owned = borrowed.to_owned().unwrap();
             assert_eq!(owned.as_ref(), borrowed);
             assert_eq!(state.hash_one(&owned), state.hash_one(borrowed));
             for (j, b) in all.iter().enumerate() {
-                assert_eq!(KeyRef::new(origin, b) == borrowed, i == j, "{a:?} {b:?}");
+                assert_eq!(KeyRef::of(origin, b) == borrowed, i == j, "{a:?} {b:?}");
             }
         }
     }

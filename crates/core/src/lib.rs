@@ -15,7 +15,7 @@
 //!
 //! let uri = "http://Example.com:80/a".parse::<http::Uri>()?;
 //! let terms = Terms::default();
-//! let key = KeyRef::new(OriginRef::of(&uri)?, &terms).to_owned()?;
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &terms).to_owned()?;
 //! assert_eq!(key.origin.to_string(), "http://example.com");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```

@@ -1,6 +1,4 @@
-use crate::{
-    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Outcome, Phase, PhaseGuard, Span, Target,
-};
+use crate::{AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Outcome, Phase, PhaseGuard, Span, Target};
 use std::{fmt, sync::Arc};
 
 /// One decided way to reach an origin.

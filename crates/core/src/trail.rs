@@ -83,9 +83,7 @@ impl Trail {
     }
 
     pub(crate) fn has_failed(&self, id: AttemptId) -> bool {
-        self.with(|list| {
-            list.get(id.0 as usize - 1).is_some_and(|report| matches!(report.outcome, Outcome::Failed(_)))
-        })
+        self.with(|list| list.get(id.0 as usize - 1).is_some_and(|report| matches!(report.outcome, Outcome::Failed(_))))
     }
 
     pub(crate) fn endpoint(&self, id: AttemptId) -> Option<Endpoint> {

@@ -389,9 +389,9 @@ fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) ->
 fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bucket<C>>, Error> {
     let origin = OriginRef::of(uri)?;
     match wish {
-        Some(wish) => Ok(hub.bucket(KeyRef::new(origin, &wish.terms().or(&hub.terms)))?),
+        Some(wish) => Ok(hub.bucket(KeyRef::of(origin, &wish.terms().or(&hub.terms)))?),
         None => {
-            let bucket = hub.bucket(KeyRef::new(origin, &hub.terms))?;
+            let bucket = hub.bucket(KeyRef::of(origin, &hub.terms))?;
             hub.learn(uri, &bucket);
             Ok(bucket)
         }

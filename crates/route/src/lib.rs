@@ -19,7 +19,7 @@
 //!     .service(service_fn(|route: Route| async move { Ok::<_, ConnectError>(format!("a connection to {route}")) }));
 //!
 //! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::new(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
 //! let plan = planner.oneshot(Target::new(key, ctx)).await?;
 //! assert_eq!(plan.route().endpoints.snapshot(), [Endpoint::from(([127, 0, 0, 1], 80))]);

@@ -19,7 +19,7 @@
 //! let connector = ServiceBuilder::new().layer(RaceLayer::happy_eyeballs()).service(Tcp::new());
 //!
 //! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::new(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
 //! let target = Target::new(key, ctx);
 //! let link = connector.oneshot(Route::direct(target, Endpoints::fixed([endpoint]))).await?;

@@ -24,7 +24,7 @@ use std::{net::SocketAddr, sync::Arc};
 pub fn key(url: &str) -> Key {
     let uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
     let origin = OriginRef::of(&uri).and_then(OriginRef::to_owned);
-    <Key>::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), Terms::default())
+    Key::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), Terms::default())
 }
 
 /// The target of a URL, without any wish.

@@ -1,0 +1,118 @@
+//! Errors: what they say at each level, what survives foreign layers, what is shared.
+
+use skybridge_core::{
+    BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, within,
+};
+use skybridge_testkit::{executor::Executor, nouns, observe::Recorder};
+use std::{error::Error as _, io, time::Duration};
+
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut said = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(error) = next {
+        said.push(error.to_string());
+        next = error.source();
+    }
+    said
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_cause() {
+    let executor = Executor::new();
+    let recorder = Recorder::new();
+    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let attempt = route.attempt(nouns::endpoint("192.0.2.1:80"));
+    let guard = attempt.phase(Phase::Tcp);
+    tokio::time::advance(Duration::from_millis(3)).await;
+    let error = guard.fail(io::Error::from(io::ErrorKind::ConnectionRefused)).on_route(&route);
+    assert_eq!(error.phase(), Some(Phase::Tcp));
+    assert_eq!(error.endpoint(), Some(&nouns::endpoint("192.0.2.1:80")));
+    assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(
+        chain(&Error::from(error)),
+        [
+            "no connection; the request was not sent",
+            "could not connect to a.test at 192.0.2.1:80: tcp failed",
+            "connection refused",
+        ]
+    );
+    let [report] = &route.ctx().trail().reports()[..] else { panic!("one attempt") };
+    assert_eq!(
+        report.to_string(),
+        "attempt 1 to a.test at 192.0.2.1:80: failed in tcp after 3.0ms: connection refused"
+    );
+    assert_eq!(recorder.names(), ["connect_start", "connect_failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_phase_is_told_and_leaves_an_abandoned_attempt() {
+    let executor = Executor::new();
+    let recorder = Recorder::new();
+    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let attempt = route.attempt(nouns::endpoint("192.0.2.1:80"));
+    drop(attempt.phase(Phase::Tls));
+    assert_eq!(recorder.names(), ["tls_start", "tls_dropped"]);
+    recorder.assert_balanced();
+    let [report] = &route.ctx().trail().reports()[..] else { panic!("one attempt") };
+    assert!(matches!(report.outcome, Outcome::Abandoned));
+    assert_eq!(report.phase, Phase::Tls);
+    assert!(route.ctx().trail().failed().is_empty(), "abandoned is not failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_ends_a_future_names_its_phase_and_drops_it_first() {
+    let executor = Executor::new();
+    let ctx = executor.ctx();
+    let alive = std::sync::Arc::new(());
+    let held = alive.clone();
+    let never = async move {
+        let _held = held;
+        std::future::pending::<()>().await
+    };
+    let start = tokio::time::Instant::now();
+    let timed_out = within(&ctx, Phase::Tls, Duration::from_secs(10), never).await.unwrap_err();
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+    assert_eq!(timed_out, TimedOut { phase: Phase::Tls, limit: Duration::from_secs(10) });
+    assert_eq!(std::sync::Arc::strong_count(&alive), 1);
+    let error = ConnectError::from(timed_out);
+    assert!(error.is_timeout() && Error::from(error.clone()).is_timeout());
+    assert_eq!(error.root_cause().to_string(), "tls took longer than 10s");
+    assert_eq!(within(&ctx, Phase::Tls, Duration::MAX, async { 7 }).await, Ok(7));
+}
+
+#[test]
+fn foreign_layers_erase_types_and_the_gates_restore_them() {
+    let ours = ConnectError::new(Phase::Tls, "bad certificate").fatal();
+    let erased: BoxError = Box::new(ours);
+    let back = ConnectError::from(erased);
+    assert!(back.is_fatal() && back.phase() == Some(Phase::Tls));
+
+    let erased: BoxError = Box::new(Error::new(Delivery::Refused, Phase::Wait, "refused"));
+    assert_eq!(Error::from(erased).delivery(), Delivery::Refused);
+
+    let foreign = ConnectError::from(BoxError::from("rate limit"));
+    assert_eq!((foreign.phase(), foreign.root_cause().to_string().as_str()), (None, "rate limit"));
+    assert_eq!(Error::from(BoxError::from("elapsed")).delivery(), Delivery::Unknown, "nobody knows");
+}
+
+#[test]
+fn one_connect_error_is_shared_and_later_details_are_the_owners_own() {
+    let shared = ConnectError::new(Phase::Tcp, io::Error::other("down"));
+    let own = shared.clone().on_route("a.test");
+    assert_eq!((shared.route(), own.route()), (None, Some("a.test")));
+    assert!(std::ptr::eq(shared.source_as::<io::Error>().unwrap(), own.source_as::<io::Error>().unwrap()));
+}
+
+#[test]
+fn a_failed_request_is_an_error_and_says_what_became_of_it() {
+    let says = |delivery| Error::new(delivery, Phase::Wait, "gone").to_string();
+    assert_eq!(says(Delivery::Unsent), "the exchange failed (wait); the request was not sent");
+    assert_eq!(says(Delivery::Refused), "the exchange failed (wait); the request was refused unprocessed");
+    assert_eq!(says(Delivery::Unknown), "the exchange failed (wait); the request may have been processed");
+
+    let failed = Failed::with(Error::from(RequestError::Method("CONNECT".into())), 7);
+    assert!(matches!(failed.error.cause(), Cause::Request(_)) && failed.error.is_request());
+    assert_eq!(chain(&failed), ["the request can't be sent", "method CONNECT is not spoken by this stack"]);
+    assert_eq!(failed.request.as_deref(), Some(&7));
+    assert!(failed.source().is_some());
+}

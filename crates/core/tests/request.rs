@@ -1,0 +1,74 @@
+//! Requests that nobody could send are found before anything is opened.
+
+#![expect(clippy::unwrap_used, reason = "a test's own steps")]
+
+use http::{Method, Request, header};
+use http_body_util::{Full, StreamBody};
+use skybridge_core::{RequestError, check};
+
+type Body = Full<&'static [u8]>;
+
+fn post() -> http::request::Builder {
+    Request::builder().method(Method::POST).uri("http://a.test/")
+}
+
+fn judged(builder: http::request::Builder, body: &'static [u8]) -> Result<(), RequestError> {
+    check::<Body>(&builder.body(Full::new(body)).unwrap())
+}
+
+#[test]
+fn content_length_must_be_the_bodys() {
+    let with = |length: &str, body| judged(post().header(header::CONTENT_LENGTH, length), body);
+    assert_eq!(with("4", b"four"), Ok(()));
+    let wrong = |declared| RequestError::BodySize { declared, at_least: 4, at_most: Some(4) };
+    assert_eq!(with("3", b"four"), Err(wrong(3)));
+    assert_eq!(with("5", b"four"), Err(wrong(5)));
+    assert_eq!(wrong(5).to_string(), "content-length is 5 and the body has 4 bytes");
+    for unreadable in ["", "+4", "4 ", "four", "-4", "99999999999999999999"] {
+        assert_eq!(with(unreadable, b"four"), Err(RequestError::ContentLength(unreadable.into())), "{unreadable}");
+    }
+}
+
+#[test]
+fn content_length_may_stand_there_twice_only_with_one_value() {
+    let twice = |a: &str, b: &str| judged(post().header("content-length", a).header("content-length", b), b"four");
+    assert_eq!(twice("4", "4"), Ok(()));
+    assert_eq!(twice("4", "5"), Err(RequestError::ContentLength("4".into())));
+}
+
+#[test]
+fn a_body_of_unknown_size_may_be_declared() {
+    let empty = StreamBody::new(futures_core_empty());
+    let request = Request::builder().header("content-length", "9").body(empty).unwrap();
+    assert_eq!(check(&request), Ok(()));
+}
+
+fn futures_core_empty()
+-> impl futures_core::Stream<Item = Result<http_body::Frame<&'static [u8]>, std::convert::Infallible>> {
+    struct Nothing;
+    impl futures_core::Stream for Nothing {
+        type Item = Result<http_body::Frame<&'static [u8]>, std::convert::Infallible>;
+        fn poll_next(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Self::Item>> {
+            std::task::Poll::Ready(None)
+        }
+    }
+    Nothing
+}
+
+#[test]
+fn framing_that_is_not_ours_and_methods_that_are_not_spoken_are_refused() {
+    let coded = judged(post().header(header::TRANSFER_ENCODING, "gzip, chunked"), b"");
+    assert!(matches!(coded, Err(RequestError::Header(name, _)) if &*name == "transfer-encoding"));
+    assert_eq!(judged(post().header(header::TRANSFER_ENCODING, "Chunked"), b""), Ok(()));
+    let connect = Request::builder().method(Method::CONNECT).uri("http://a.test/");
+    assert_eq!(judged(connect, b""), Err(RequestError::Method("CONNECT".into())));
+}
+
+#[test]
+fn a_framing_header_among_many_others_is_found() {
+    let many = (0..40).fold(post(), |builder, i| builder.header(format!("x-{i}"), "v"));
+    assert!(judged(many.header("content-length", "5"), b"four").is_err());
+}
