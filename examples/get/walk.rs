@@ -33,7 +33,6 @@ async fn cold(client: &Client, origin: &Origin, diary: &Arc<Diary>) -> Result<()
 /// There is one now.
 async fn warm(client: &Client, origin: &Origin, first: &Diary) -> Result<(), Failure> {
     step("warm: the second one finds it idle");
-    settled(client).await;
     let diary = Arc::new(Diary::default());
     get(client, &origin.url("/warm"), &diary).await?;
     check(diary.acquired() == Some(Acquired::Reused), "it should have been reused")?;
@@ -46,7 +45,6 @@ async fn parallel(client: &Client, origin: &Origin) -> Result<(), Failure> {
     let url = origin.url("/parallel");
     let connections = at_once(client, 4, || Request::get(&url).body(RequestBody::empty())).await?;
     println!("  on {} connections: {connections:?}", connections.len());
-    settled(client).await;
     println!("  pool: {} idle, {} in use", client.stats().idle, client.stats().active);
     check((1..=4).contains(&connections.len()), "there should have been at most one each")
 }
@@ -66,7 +64,6 @@ async fn shared(client: &Client) -> Result<(), Failure> {
 /// Its peer has hung up while it was idle.
 async fn stale(client: &Client, origin: &Origin) -> Result<(), Failure> {
     step("stale: the origin hangs up on every idle connection, then comes the next request");
-    settled(client).await;
     let before = origin.connections();
     origin.hang_up();
     origin.until_open(0).await;
@@ -95,7 +92,6 @@ async fn retried(client: &Client) -> Result<(), Failure> {
     let (warm, diary) = (Arc::new(Diary::default()), Arc::new(Diary::default()));
     let calls = async {
         watched(client, &url, &warm).await?;
-        settled(client).await;
         get(client, &url, &diary).await
     };
     tokio::try_join!(origin, calls)?;
@@ -112,13 +108,6 @@ async fn mistaken(client: &Client) -> Result<(), Failure> {
             println!("  {}", tell::chain(&error));
             check(error.is_request(), "it should have been refused as a request")
         }
-    }
-}
-
-/// A connection is idle a moment after its last response's last byte: when its driver says so.
-async fn settled(client: &Client) {
-    while client.stats().active > 0 {
-        tokio::task::yield_now().await;
     }
 }
 
