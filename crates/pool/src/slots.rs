@@ -132,7 +132,7 @@ mod tests {
         assert!((0..1000).all(|_| slots.reserve().is_some()));
         slots.set_room(0);
         assert!(slots.reserve().is_none());
-        (0..1000).for_each(|_| drop(slots.release()));
+        (0..1000).for_each(|_| _ = slots.release());
         assert!(slots.reserve().is_none());
         slots.set_room(1);
         assert!(slots.reserve().is_some());

@@ -408,7 +408,10 @@ impl<C: Held> State<C> {
     /// The socket of a connection is gone. True if it was one of its own, and counted.
     pub(crate) fn socket_gone(&mut self, record: &Record<C>) -> bool {
         let counted = record.unpublish();
-        self.sockets -= usize::from(counted);
+        // Not `-= usize::from(counted)`: rustc 1.95 (LLVM 22.1.2) loses that subtraction, in release builds, behind an atomic swap.
+        if counted {
+            self.sockets -= 1;
+        }
         counted
     }
 

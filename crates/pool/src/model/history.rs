@@ -122,7 +122,7 @@ impl History {
         }
         let told = Arc::new(Told { world: world.clone(), connections: Mutex::default(), acquired: Mutex::default() });
         let layer = PoolLayer::shared(Arc::new(world.clone())).config(config.clone()).observer(told.clone());
-        let pool = layer.layer(Plans { world: world.clone(), below: below.clone() });
+        let pool = layer.layer(Plans { below: below.clone() });
         let hub = Arc::downgrade(pool.hub());
         world.probe(move || {
             if let Some(hub) = hub.upgrade() {

@@ -46,7 +46,6 @@ pub(super) struct Below {
 
 #[derive(Clone)]
 pub(super) struct Plans {
-    pub(super) world: World,
     pub(super) below: Arc<Mutex<Below>>,
 }
 
