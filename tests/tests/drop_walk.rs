@@ -77,7 +77,8 @@ impl Way {
         world.net.name("a.test").latency(STEP);
         let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
         let origin = builder.handle(in_pieces).serve_on(world.listen());
-        let config = if self.company == Company::Before { PoolConfig::new().max_per_origin(1) } else { PoolConfig::new() };
+        let config =
+            if self.company == Company::Before { PoolConfig::new().max_per_origin(1) } else { PoolConfig::new() };
         let client = world.builder().pool(config).build();
         if self.warm {
             assert_eq!(read(client.request(self.request())).await.unwrap(), "abc");

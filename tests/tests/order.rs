@@ -18,12 +18,18 @@ const WRONG: &[(&str, &[&str])] = &[
     ("pool_over_retry", &["does not plan how to reach a `Target`", "a pool belongs directly above a planner"]),
     (
         "route_over_tcp",
-        &["does not make a connection of a `Route`", "a route layer belongs directly above what makes HTTP connections"],
+        &[
+            "does not make a connection of a `Route`",
+            "a route layer belongs directly above what makes HTTP connections",
+        ],
     ),
     ("route_over_race", &["is not an HTTP connection", "is `NegotiateLayer` missing below it?"]),
     ("negotiate_over_tcp", &["does not connect a `Route`", "this layer belongs directly above a connector"]),
     ("race_over_route", &["does not dial a single `Attempt`", "a race belongs directly above a dialer"]),
-    ("retry_over_negotiate", &["does not carry a `Request<", "a retry layer belongs directly above what carries requests"]),
+    (
+        "retry_over_negotiate",
+        &["does not carry a `Request<", "a retry layer belongs directly above what carries requests"],
+    ),
     ("timeout_under_retry", &["no request comes back in", "a layer that erases the error"]),
 ];
 

@@ -87,8 +87,9 @@ async fn an_axum_handler_passes_a_body_on() {
 async fn an_error_is_told_in_levels() {
     let world = World::new();
     let error = read(world.client().get("http://a.test/")).await.unwrap_err();
-    let levels: Vec<String> =
-        std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).map(ToString::to_string).collect();
+    let levels: Vec<String> = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(error.phase(), Phase::Tcp);
     assert_eq!(
         levels,

@@ -9,14 +9,14 @@ use crate::{
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
-    Acquired, Answered, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
+    Acquired, Answered, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed,
+    FirstExchange, KeyRef, Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
 };
 use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -24,6 +24,9 @@ use std::{
 /// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a guard
 /// against a peer that closes every connection as soon as it is made.
 const MOST_DEAD: u8 = 8;
+/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours, and the next connection
+/// would be no better.
+const MOST_STILLBORN: u8 = 1;
 
 /// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
 ///
@@ -36,6 +39,8 @@ pub struct Exchange<C: Connection<B>, B> {
     lease: Option<Lease<C>>,
     /// How many connections it found dead.
     dead: u8,
+    /// And how many of these were new.
+    stillborn: u8,
     told: Option<Box<Told>>,
     /// Only when it has limits that a pool looks after.
     timing: Option<Box<Timing>>,
@@ -88,7 +93,7 @@ where
     #[inline]
     pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
         let (step, request) = (Step::Looking, Some(request));
-        Self { hub, request, step, queued: None, lease: None, dead: 0, told: None, timing: None }
+        Self { hub, request, step, queued: None, lease: None, dead: 0, stillborn: 0, told: None, timing: None }
     }
 
     /// Looks for a connection; takes a place in the queue when there is none.
@@ -190,17 +195,25 @@ where
         match redeem(grant, &bucket, &self.hub, C::share) {
             Some(lease) => self.acquired(lease, Some(&ticket)),
             // It closed between the grant and this poll.
-            None => self.found_dead(None)?,
+            None => self.found_dead(None, false)?,
         }
         self.queued = None;
         Poll::Ready(Ok(()))
     }
 
     /// Nothing was sent: look again, as long as that makes sense.
-    fn found_dead(&mut self, error: Option<Error>) -> Result<(), Error> {
+    fn found_dead(&mut self, error: Option<Error>, new: bool) -> Result<(), Error> {
         self.dead += 1;
-        if self.dead > MOST_DEAD {
-            return Err(error.unwrap_or_else(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed)));
+        self.stillborn += u8::from(new);
+        match error {
+            Some(error) if self.stillborn > MOST_STILLBORN => return Err(not_connected(error)),
+            Some(error) if self.dead > MOST_DEAD => return Err(error),
+            None if self.dead > MOST_DEAD => {
+                return Err(
+                    ConnectError::new(Phase::Acquire, "every connection was closed before it could be used").into()
+                );
+            }
+            _ => {}
         }
         self.step = Step::Looking;
         Ok(())
@@ -213,7 +226,9 @@ where
         match ready!(connection.poll_ready(cx)) {
             Ok(()) => self.start(),
             Err(error) => {
+                let mut new = false;
                 if let Some(mut lease) = self.lease.take() {
+                    new = lease.record.exchanges.load(Relaxed) == 0;
                     self.told = lease.told.take().map(|told| told.again());
                     if lease.record.exclusive {
                         lease.close(CloseReason::PeerFin);
@@ -221,7 +236,7 @@ where
                         lease.record.drain(CloseReason::PeerGoAway);
                     }
                 }
-                self.found_dead(Some(error))?;
+                self.found_dead(Some(error), new)?;
             }
         }
         Poll::Ready(Ok(()))
@@ -405,6 +420,17 @@ fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
     told.enter(Phase::Acquire);
     Some(told)
+}
+
+/// Its peer takes connections, and nothing on them: that is told as a failed connect, which nobody tries again.
+#[cold]
+fn not_connected(error: Error) -> Error {
+    let info = error.connection().cloned();
+    let failed = ConnectError::new(Phase::Handshake, error);
+    match info {
+        Some(info) => Error::from(failed.on_route(&info.route).at(info.remote.clone())).on(&info),
+        None => failed.into(),
+    }
 }
 
 fn acquire_limit(limits: &Limits, connects: bool) -> Option<Duration> {

@@ -23,8 +23,7 @@ async fn expires(set: Set, prepare: impl AsyncFn(&World) -> Option<Box<dyn Send>
         let _kept = prepare(&world).await;
         let hour = Duration::from_secs(3600);
         let client = world.builder().limits(limits(set, if by_request { hour } else { LIMIT })).build();
-        let request =
-            if by_request { wishing(get("/"), |wish| wish.limits(limits(set, LIMIT))) } else { get("/") };
+        let request = if by_request { wishing(get("/"), |wish| wish.limits(limits(set, LIMIT))) } else { get("/") };
         let start = Instant::now();
         let error = read(client.request(request)).await.unwrap_err();
         assert_timed_out(&error, phase, delivery);
@@ -175,10 +174,8 @@ async fn a_limit_of_one_caller_is_not_the_others() {
     let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
     let client: Client = world.client();
     let impatient = wishing(h2(get("/")), |wish| wish.limits(limits(|limits| &mut limits.call, LIMIT)));
-    let (impatient, patient) =
-        tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
+    let (impatient, patient) = tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
     assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unknown);
     assert_eq!(patient.unwrap(), "hello");
     assert_eq!(world.net.connects_to(addr()), 1);
 }
-

@@ -50,9 +50,11 @@ async fn one_origin_by_both_versions() {
     });
     let client = world.client();
     let over_h1 = || wishing(get("/"), |wish| wish.want(Want::Http1));
-    for (request, protocol, body) in
-        [(h2(get("/")), Protocol::Http2, "two"), (over_h1(), Protocol::Http1, "one"), (get("/"), Protocol::Http1, "one")]
-    {
+    for (request, protocol, body) in [
+        (h2(get("/")), Protocol::Http2, "two"),
+        (over_h1(), Protocol::Http1, "one"),
+        (get("/"), Protocol::Http1, "one"),
+    ] {
         let response = client.request(request).await.unwrap();
         assert_eq!(response.connection().unwrap().protocol, Some(protocol));
         assert_eq!(response.into_body().text().await.unwrap(), body);
