@@ -1,13 +1,19 @@
 //! Against real servers, started by `cargo xtask interop`; what each variable names is in `xtask/fixtures/README.md`.
 //!
-//! These ask the servers themselves, over bare sockets: what a test of the stack concludes from their answers and their
-//! logs is only worth something if the servers are as described.
+//! The first three ask the servers themselves, over bare sockets: what a test of the stack concludes from their answers and their
+//! logs is only worth something if the servers are as described. What the stack did is then counted from the servers' side.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::{env, fs};
+use http::Request;
+use skybridge::{Client, Protocol, RequestBody, ResponseExt, Want};
+use skybridge_tests::{all, read, wishing};
+use std::{
+    collections::{BTreeSet, HashMap},
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+};
 
 fn named(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| panic!("{variable} isn't set: run `cargo xtask interop`"))
@@ -65,4 +71,107 @@ fn nghttpd_allows_a_hundred_streams_and_logs_by_connection() {
     assert_eq!(answer, SETTINGS);
     let log = fs::read_to_string(named("SKYBRIDGE_NGHTTPD_LOG")).unwrap();
     assert!(log.contains("[id=") && log.contains("send SETTINGS frame"), "{log}");
+}
+
+fn url(variable: &str, path: &str) -> String {
+    format!("http://{}{path}", named(variable))
+}
+
+fn over_h2(url: &str, body: impl Into<RequestBody>) -> Request<RequestBody> {
+    let body = body.into();
+    let method = if http_body::Body::is_end_stream(&body) { "GET" } else { "POST" };
+    let request = Request::builder().method(method).uri(url).body(body).unwrap();
+    wishing(request, |wish| wish.want(Want::Http2))
+}
+
+/// Of `nginx HTTP/1.1 conn=7 req=1`.
+fn connection_and_request(answer: &str) -> (u64, u64) {
+    let (stem, request) = answer.trim().split_once(" req=").unwrap();
+    (stem.rsplit('=').next().unwrap().parse().unwrap(), request.parse().unwrap())
+}
+
+/// The connections in nghttpd's log that a request's path is in.
+fn nghttpd_connections(path: &str) -> BTreeSet<String> {
+    let log = fs::read_to_string(named("SKYBRIDGE_NGHTTPD_LOG")).unwrap();
+    let lines = log.lines().filter(|line| line.contains(&format!(":path: {path}")));
+    lines.map(|line| line.split(']').next().unwrap_or_default().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn nginx_sees_three_requests_on_one_connection() {
+    let client = Client::new();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let response = client.get(url("SKYBRIDGE_NGINX", "/")).await.unwrap();
+        assert_eq!(response.connection().unwrap().protocol, Some(Protocol::Http1));
+        seen.push(connection_and_request(&response.into_body().text().await.unwrap()));
+    }
+    let connection = seen[0].0;
+    assert_eq!(seen, [(connection, 1), (connection, 2), (connection, 3)]);
+}
+
+#[tokio::test]
+async fn nginx_answers_without_a_body_and_with_a_large_one() {
+    let client = Client::new();
+    let empty = client.get(url("SKYBRIDGE_NGINX", "/204")).await.unwrap();
+    assert_eq!(empty.status(), 204);
+    assert_eq!(empty.into_body().bytes().await.unwrap(), "");
+    let large = client.get(url("SKYBRIDGE_NGINX", "/large")).await.unwrap();
+    assert_eq!(large.into_body().bytes().await.unwrap(), vec![b'x'; 300_000]);
+    let head = Request::head(url("SKYBRIDGE_NGINX", "/large")).body(()).unwrap();
+    let head = client.request(head).await.unwrap();
+    assert_eq!(head.headers()["content-length"], "300000");
+    assert_eq!(head.into_body().bytes().await.unwrap(), "");
+    let after = read(client.get(url("SKYBRIDGE_NGINX", "/"))).await.unwrap();
+    assert_eq!(connection_and_request(&after).1, 4, "all on one connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_that_ends_connections_after_two_requests_fails_none_of_500() {
+    let client = Client::new();
+    let callers = (0..20).map(|_| {
+        let client = client.clone();
+        async move {
+            let mut seen = Vec::new();
+            for _ in 0..25 {
+                let response = client.get(url("SKYBRIDGE_NGINX_KEEPALIVE2", "/")).await.unwrap();
+                assert_eq!(response.status(), 200);
+                seen.push(connection_and_request(&response.into_body().text().await.unwrap()));
+            }
+            seen
+        }
+    });
+    let seen = all(callers).await.concat();
+    let mut carried: HashMap<u64, Vec<u64>> = HashMap::new();
+    seen.iter().for_each(|(connection, request)| carried.entry(*connection).or_default().push(*request));
+    assert_eq!(seen.len(), 500);
+    // Each connection's requests are those that were answered: nothing was sent twice, nothing failed unseen.
+    for (connection, mut requests) in carried.clone() {
+        requests.sort_unstable();
+        assert!(matches!(requests[..], [1] | [1, 2]), "connection {connection} carried {requests:?}");
+    }
+    // Second requests are the rule.
+    assert!(carried.len() < 350, "{} connections for 500 requests", carried.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nghttpd_sees_fifty_requests_at_once_on_one_connection() {
+    let client = Client::new();
+    let url = url("SKYBRIDGE_NGHTTPD_H2C", "/?fifty");
+    for response in all((0..50).map(|_| client.request(over_h2(&url, ())))).await {
+        let response = response.unwrap();
+        assert_eq!(response.connection().unwrap().protocol, Some(Protocol::Http2));
+        assert_eq!(response.into_body().text().await.unwrap(), "nghttpd\n");
+    }
+    assert_eq!(nghttpd_connections("/?fifty").len(), 1);
+}
+
+#[tokio::test]
+async fn nghttpd_echoes_more_than_a_window_holds() {
+    let client = Client::new();
+    let body = vec![b'y'; 1_000_000];
+    let response = client.request(over_h2(&url("SKYBRIDGE_NGHTTPD_H2C", "/?echo"), body.clone())).await.unwrap();
+    assert_eq!(response.into_body().bytes().await.unwrap(), body);
+    let large = client.request(over_h2(&url("SKYBRIDGE_NGHTTPD_H2C", "/large"), ())).await.unwrap();
+    assert_eq!(large.into_body().bytes().await.unwrap().len(), 300_000);
 }
