@@ -1,4 +1,4 @@
-use crate::{Client, RequestBody, any_planner::AnyPlanner, call::Care, http::Http};
+use crate::{Client, RequestBody, call::Care};
 use skybridge_core::{Dialer, Ids, Limits, Observe, Resolver, Runtime, Terms};
 use skybridge_dns::System;
 use skybridge_h1::H1;
@@ -151,11 +151,10 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         let stack = ServiceBuilder::new()
             .layer(retry)                                  // send again what may safely be sent again
             .layer(pool)                                   // on a pooled connection, or a new one
-            .layer_fn(AnyPlanner::<Http>::new)             // (one type, whatever is below)
             .layer(self.route)                             // found by its address
             .layer(NegotiateLayer::new(self.h1, self.h2))  // that speaks HTTP/2 or HTTP/1.1
             .layer(self.race)                              // over whichever address answers first
-            .service(self.dialer); // by a socket
+            .service(self.dialer);                         // by a socket
 
         Client::of(stack, Care { runtime, observer: self.observer, limits: self.limits, ids: Ids::default() })
     }

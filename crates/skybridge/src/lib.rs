@@ -39,7 +39,6 @@
 //! # }
 //! ```
 
-mod any_planner;
 mod body;
 mod builder;
 mod call;
