@@ -154,7 +154,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
             .layer(self.route)                             // found by its address
             .layer(NegotiateLayer::new(self.h1, self.h2))  // that speaks HTTP/2 or HTTP/1.1
             .layer(self.race)                              // over whichever address answers first
-            .service(self.dialer);                         // by a socket
+            .service(self.dialer); // by a socket
 
         Client::of(stack, Care { runtime, observer: self.observer, limits: self.limits, ids: Ids::default() })
     }
