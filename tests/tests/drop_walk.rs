@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
-use skybridge::{Body, Client, PoolConfig, PoolStats, RequestBody};
+use skybridge::{AtStreamLimit, Body, Client, PoolConfig, PoolStats, RequestBody};
 use skybridge_testkit::{
     origin::Origin,
     walk::{Moment, walk},
@@ -31,6 +31,8 @@ struct Way {
     /// Another caller waits for the same connect, or holds the only connection.
     company: Company,
     upload: bool,
+    /// Bytes under way in each direction, at most.
+    window: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,7 +40,7 @@ enum Company {
     None,
     /// It asks at the same time.
     Beside,
-    /// It has the only connection that is allowed.
+    /// It has the only connection (or, over h2, the only stream) that is allowed.
     Before,
 }
 
@@ -53,7 +55,7 @@ struct Stage {
 
 impl Way {
     fn plain(over_h2: bool) -> Self {
-        Self { over_h2, warm: false, company: Company::None, upload: false }
+        Self { over_h2, warm: false, company: Company::None, upload: false, window: 64 * 1024 }
     }
 
     fn request(self) -> Request<RequestBody> {
@@ -73,12 +75,13 @@ impl Way {
 
     async fn stage(self) -> (Stage, impl Future<Output = ()>) {
         let world = World::new();
-        world.net.at(addr()).connect_latency(STEP).latency(STEP);
+        // So small a window that heads and bodies take several writes.
+        world.net.at(addr()).connect_latency(STEP).latency(STEP).window(self.window);
         world.net.name("a.test").latency(STEP);
         let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
         let origin = builder.handle(in_pieces).serve_on(world.listen());
-        let config =
-            if self.company == Company::Before { PoolConfig::new().max_per_origin(1) } else { PoolConfig::new() };
+        let one = PoolConfig::new().max_per_origin(1).max_streams(1).at_stream_limit(AtStreamLimit::Wait);
+        let config = if self.company == Company::Before { one } else { PoolConfig::new() };
         let client = world.builder().pool(config).build();
         if self.warm {
             assert_eq!(read(client.request(self.request())).await.unwrap(), "abc");
@@ -205,6 +208,16 @@ async fn half_of_the_request_sent() {
     for over_h2 in [false, true] {
         for warm in [false, true] {
             Way { upload: true, warm, ..Way::plain(over_h2) }.walk().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_small_pieces() {
+    for over_h2 in [false, true] {
+        for warm in [false, true] {
+            // Both sides of h2 write their preface before they read the other's, so that it must have room.
+            Way { upload: true, warm, window: if over_h2 { 128 } else { 16 }, ..Way::plain(over_h2) }.walk().await;
         }
     }
 }

@@ -154,7 +154,7 @@ pub enum Fencing<F, B> {
     /// Let through.
     Open(#[pin] F),
     /// Handed back.
-    Shut(Option<Request<B>>),
+    Shut(Option<Box<Request<B>>>),
 }
 
 impl<S> Layer<S> for Fence {
@@ -179,7 +179,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match request.uri().path() {
-            "/forbidden" => Fencing::Shut(Some(request)),
+            "/forbidden" => Fencing::Shut(Some(Box::new(request))),
             _ => Fencing::Open(self.0.call(request)),
         }
     }
@@ -196,7 +196,7 @@ where
             FencingProj::Open(inner) => inner.poll(cx),
             FencingProj::Shut(request) => match request.take() {
                 Some(request) => {
-                    Poll::Ready(Err(Failed::with(Error::new(Delivery::Unsent, Phase::Acquire, Forbidden), request)))
+                    Poll::Ready(Err(Failed::with(Error::new(Delivery::Unsent, Phase::Acquire, Forbidden), *request)))
                 }
                 None => Poll::Pending,
             },

@@ -5,12 +5,15 @@ use skybridge_testkit::{
     h2::{Peer, code},
     origin::Origin,
 };
-use skybridge_tests::{World, all, get, h2, post, read};
+use skybridge_tests::{World, addr, all, get, h2, post, read};
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_goodbye_after_every_few_requests_fails_none_of_200() {
-    for few in [1, 2, 7] {
+    for (few, latency) in [(1, 0), (1, 3), (2, 0), (7, 0), (7, 3)] {
         let world = World::new();
+        let latency = Duration::from_millis(latency);
+        world.net.at(addr()).latency(latency).connect_latency(latency);
         let origin = Origin::h2c().requests_per_connection(few).serve_on(world.listen());
         let client = world.client();
         let callers = (0..20).map(|_| {
@@ -91,7 +94,7 @@ async fn one_that_refuses_for_ever_is_told_with_all_tries() {
         loop {
             tokio::select! {
                 request = peer.request() => peer.reset(request.stream, code::REFUSED_STREAM).await,
-                () = tokio::time::sleep(std::time::Duration::from_secs(60)) => return,
+                () = tokio::time::sleep(Duration::from_secs(60)) => return,
             }
         }
     });

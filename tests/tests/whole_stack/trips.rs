@@ -64,7 +64,7 @@ async fn beyond_the_peers_limit_of_streams_there_is_another_connection() {
         settle().await;
         Response::new(Full::new(Bytes::from("slow")))
     };
-    let origin = Origin::h2c().max_concurrent_streams(10).handle(move |request| slow(request)).serve_on(world.listen());
+    let origin = Origin::h2c().max_concurrent_streams(10).handle(slow).serve_on(world.listen());
     let client = world.client();
     read(client.request(h2(get("/")))).await.unwrap();
     let answers = all((0..25).map(|_| read(client.request(h2(get("/")))))).await;
