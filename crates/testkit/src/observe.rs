@@ -15,6 +15,7 @@
 
 use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe};
 use std::{
+    collections::BTreeSet,
     error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -79,9 +80,9 @@ impl Recorder {
 
     /// Asserts that phases are balanced: of each kind as many ended, failed or were dropped as started.
     pub fn assert_balanced(&self) {
-        for event in self.recorded() {
-            let Some(phase) = event.name.strip_suffix("_start") else { continue };
-            let started = self.count(event.name);
+        for name in self.names().into_iter().collect::<BTreeSet<_>>() {
+            let Some(phase) = name.strip_suffix("_start") else { continue };
+            let started = self.count(name);
             let over = ["end", "failed", "dropped"].map(|how| self.count(&format!("{phase}_{how}")));
             assert_eq!(started, over.iter().sum(), "{phase} is not balanced: {:#?}", self.lines());
         }
