@@ -6,11 +6,8 @@ use http_body_util::Full;
 
 pub(crate) type Body = Full<Bytes>;
 
-const OWNED: [HeaderName; 3] = [
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("x-tenant"),
-    HeaderName::from_static("x-trace"),
-];
+const OWNED: [HeaderName; 3] =
+    [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-tenant"), HeaderName::from_static("x-trace")];
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
