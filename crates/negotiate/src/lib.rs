@@ -2,7 +2,8 @@
 //!
 //! [`NegotiateLayer`] stands directly above whatever connects, usually TLS, and gives what a pool holds. If TLS agreed on a protocol by ALPN
 //! (RFC 7301) that is the protocol. Otherwise a target that wants HTTP/2 gets it by prior knowledge (RFC 9113, section 3.3), and
-//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it.
+//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it. What is `https` is never spoken in cleartext: a link
+//! that nothing has sealed is refused ([`NotSealed`]).
 //!
 //! ```
 //! use skybridge_core::{Connection, ConnectError, Ctx, Handshake, Link, Protocol};
@@ -43,7 +44,7 @@ mod service;
 
 pub use self::{
     body::NegotiatedBody,
-    choice::Contradiction,
+    choice::{Contradiction, NotSealed},
     connection::Negotiated,
     layer::NegotiateLayer,
     service::{Negotiate, Negotiating},

@@ -1,5 +1,5 @@
 use crate::{Negotiated, choice::choose};
-use skybridge_core::{BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, within};
+use skybridge_core::{BoxError, BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, within};
 use std::{
     fmt,
     future::Future,
@@ -52,7 +52,7 @@ where
             match choose(&link.info) {
                 Ok(Protocol::Http2) => shake(h2, link, limit).await.map(|handle| Negotiated::Http2(Box::new(handle))),
                 Ok(_) => shake(h1, link, limit).await.map(Negotiated::Http1),
-                Err(contradiction) => Err(link.phase(Phase::Handshake).fail(refused(contradiction))),
+                Err(error) => Err(link.phase(Phase::Handshake).fail(refused(error))),
             }
         }))
     }
@@ -74,8 +74,9 @@ async fn shake<I, H: Handshake<I>>(
     }
 }
 
-fn refused(contradiction: crate::Contradiction) -> ConnectError {
-    ConnectError::new(Phase::Handshake, contradiction).fatal()
+/// No other route would help.
+fn refused(error: BoxError) -> ConnectError {
+    ConnectError::new(Phase::Handshake, error).fatal()
 }
 
 // === impl Negotiating ===

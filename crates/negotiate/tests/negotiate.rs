@@ -9,7 +9,7 @@ use skybridge_core::{
     Outcome, Phase, Protocol, Room, Route, Target, TimedOut, TlsInfo, Want, Watch,
 };
 use skybridge_h1::H1;
-use skybridge_negotiate::{Contradiction, NegotiateLayer, Negotiated, NegotiatedBody};
+use skybridge_negotiate::{Contradiction, NegotiateLayer, Negotiated, NegotiatedBody, NotSealed};
 use skybridge_testkit::{executor::Executor, h1::Script, net, net::Network, nouns, walk::walk};
 use std::{
     future::{Future, pending, poll_fn},
@@ -167,6 +167,25 @@ async fn a_contradiction_is_fatal_and_closes_the_socket() {
         assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
         assert!(matches!(ctx.trail().reports()[0].outcome, Outcome::Failed(_)));
         assert!(world.net.wire(0).peer_closed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn https_is_not_spoken_in_cleartext() {
+    for want in [Want::Any, Want::Http1, Want::Http2] {
+        let open = async |world: &World, tls| {
+            let mut route = world.route(want);
+            let mut key = nouns::key("https://a.test");
+            key.terms.want = want;
+            route.target = Target::new(key, route.ctx().clone());
+            NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(tls)).oneshot(route).await
+        };
+        let world = World::new();
+        let error = open(&world, None).await.err().unwrap();
+        assert!(error.is_fatal());
+        assert!(error.source_as::<NotSealed>().is_some());
+        assert!(world.net.wire(0).peer_closed());
+        assert!(open(&World::new(), Some(None)).await.is_ok());
     }
 }
 

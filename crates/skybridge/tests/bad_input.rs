@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http::{Request, Uri};
-use skybridge::{Cause, Client, Error, RequestBody, RequestError, core::OriginError};
+use skybridge::{Cause, Client, Delivery, Error, RequestBody, RequestError, core::OriginError};
 use skybridge_testkit::net::Network;
 
 struct Setup {
@@ -77,4 +77,14 @@ async fn a_method_that_is_not_a_requests() {
     let setup = setup();
     let connect = Request::connect(Uri::from_static("http://a.test/")).body(()).unwrap();
     assert_eq!(setup.refused(setup.client.request(connect).await), RequestError::Method("CONNECT".into()));
+}
+
+/// As long as there is no TLS in the stack.
+#[tokio::test(start_paused = true)]
+async fn https_is_not_sent_in_cleartext() {
+    let setup = setup();
+    let _listener = setup.net.listen("192.0.2.1:443".parse().unwrap());
+    let error = setup.client.get("https://a.test/secret").await.unwrap_err();
+    assert!(error.is_connect() && error.delivery() == Delivery::Unsent, "{error:?}");
+    assert_eq!(setup.net.wire(0).other_end().bytes_sent(), 0);
 }
