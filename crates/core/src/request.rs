@@ -31,30 +31,50 @@ pub enum RequestError {
 /// Checks what every connection would have to refuse.
 ///
 /// # Errors
-/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, or the method is `CONNECT`.
+/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, `host` stands there twice or names a user,
+/// or the method is `CONNECT`.
 #[inline]
 pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if *request.method() == Method::CONNECT {
         return Err(RequestError::Method("CONNECT".into()));
     }
     let headers = request.headers();
-    if has_framing(headers) { check_framing(headers, || request.body().size_hint()) } else { Ok(()) }
+    if !is_delicate(headers) {
+        return Ok(());
+    }
+    check_host(headers)?;
+    let body = request.body();
+    check_framing(headers, || if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })
 }
 
-/// Looking at a few names is cheaper than looking one up.
+/// Whether it has headers that say where a message ends, or whose it is. Looking at a few names is cheaper than looking one up.
 #[inline]
-fn has_framing(headers: &HeaderMap) -> bool {
-    let framing = |name: &HeaderName| *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING;
+fn is_delicate(headers: &HeaderMap) -> bool {
+    let delicate = |name: &HeaderName| {
+        *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING || *name == header::HOST
+    };
     if headers.keys_len() <= 8 {
-        headers.keys().any(framing)
+        headers.keys().any(delicate)
     } else {
-        headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING)
+        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST].iter().any(|name| headers.contains_key(name))
+    }
+}
+
+/// Of two the peer may see one and what is before it the other (RFC 9112, section 3.2).
+fn check_host(headers: &HeaderMap) -> Result<(), RequestError> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let refused = |why| Err(RequestError::Header("host".into(), why));
+    match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => refused("it stands there twice"),
+        (Some(host), None) if host.as_bytes().contains(&b'@') => refused("a user has no place in it"),
+        _ => Ok(()),
     }
 }
 
 fn check_framing(headers: &HeaderMap, body: impl FnOnce() -> SizeHint) -> Result<(), RequestError> {
-    if let Some(coding) = headers.get(header::TRANSFER_ENCODING)
-        && !coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (!coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some())
     {
         return Err(RequestError::Header("transfer-encoding".into(), "only `chunked` can be sent"));
     }

@@ -58,11 +58,56 @@ fn futures_core_empty()
     Nothing
 }
 
+/// Its hint says nothing, and it is over.
+struct Over;
+
+impl http_body::Body for Over {
+    type Data = &'static [u8];
+    type Error = std::convert::Infallible;
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<&'static [u8]>, Self::Error>>> {
+        std::task::Poll::Ready(None)
+    }
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+}
+
+/// Sent as it is, the next request on the connection would be taken for the body.
+#[test]
+fn a_body_that_is_over_has_no_length() {
+    let request = Request::builder().header("content-length", "9").body(Over).unwrap();
+    assert_eq!(check(&request), Err(RequestError::BodySize { declared: 9, at_least: 0, at_most: Some(0) }));
+}
+
+#[test]
+fn there_is_one_host_and_it_names_no_user() {
+    assert_eq!(judged(post().header("host", "b.test"), b""), Ok(()));
+    let many = (0..9).fold(post(), |post, n| post.header(format!("x{n}"), "1"));
+    let rows = [
+        post().header("host", "b.test").header("host", "c.test"),
+        post().header("host", "b.test").header("host", "b.test"),
+        post().header("host", "me:secret@b.test"),
+        many.header("host", "b.test").header("host", "c.test"),
+    ];
+    for row in rows {
+        let error = judged(row, b"").unwrap_err();
+        assert!(matches!(&error, RequestError::Header(name, _) if &**name == "host"), "{error}");
+        assert!(!format!("{error:?} {error}").contains("secret"));
+    }
+}
+
 #[test]
 fn framing_that_is_not_ours_and_methods_that_are_not_spoken_are_refused() {
     let coded = judged(post().header(header::TRANSFER_ENCODING, "gzip, chunked"), b"");
     assert!(matches!(coded, Err(RequestError::Header(name, _)) if &*name == "transfer-encoding"));
     assert_eq!(judged(post().header(header::TRANSFER_ENCODING, "Chunked"), b""), Ok(()));
+    for second in ["chunked", "gzip"] {
+        let twice = post().header("transfer-encoding", "chunked").header("transfer-encoding", second);
+        assert!(matches!(judged(twice, b"x"), Err(RequestError::Header(name, _)) if &*name == "transfer-encoding"));
+    }
     let connect = Request::builder().method(Method::CONNECT).uri("http://a.test/");
     assert_eq!(judged(connect, b""), Err(RequestError::Method("CONNECT".into())));
 }
