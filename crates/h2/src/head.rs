@@ -24,11 +24,15 @@ pub(crate) fn prepare(
         }
         strip(&mut parts.headers);
     }
+    if parts.uri.path_and_query().is_some_and(|path| path.as_str().starts_with('?')) {
+        parts.uri = rooted(std::mem::take(&mut parts.uri))?;
+    }
     if let Some(exact) = size.exact()
         && (exact != 0 || expects_content(&parts.method))
         && !parts.headers.contains_key(header::CONTENT_LENGTH)
     {
-        parts.headers.insert(header::CONTENT_LENGTH, length(exact));
+        let full = |_| RequestError::Header("content-length".into(), "too many headers");
+        parts.headers.try_insert(header::CONTENT_LENGTH, length(exact)).map_err(full)?;
     }
     parts.version = Version::HTTP_2;
     Ok(())
@@ -60,6 +64,17 @@ fn readdressed(uri: Uri, host: &HeaderValue) -> Result<Uri, RequestError> {
     }
     parts.authority = Some(authority);
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).map_err(|_| refused())
+}
+
+/// `http://a.test?x` asks for `/?x`, but the h2 crate takes the path as it stands, and one that doesn't begin with `/` is malformed
+/// (RFC 9113, section 8.3.1).
+#[cold]
+fn rooted(uri: Uri) -> Result<Uri, RequestError> {
+    let mut parts = uri.into_parts();
+    let path = parts.path_and_query.take().map(|path| format!("/{path}", path = path.as_str()));
+    let refused = || RequestError::Uri("its query is none".into());
+    parts.path_and_query = path.map(PathAndQuery::try_from).transpose().map_err(|_| refused())?;
     Uri::from_parts(parts).map_err(|_| refused())
 }
 
@@ -140,6 +155,22 @@ mod tests {
             let error = prepare(&mut parts, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
             assert!(matches!(&error, RequestError::Header(name, _) if &**name == "host"), "{host}: {error}");
         }
+    }
+
+    #[test]
+    fn a_query_without_a_path_is_one_of_the_root() {
+        assert_eq!(prepared(Request::get("http://a.test?x=y"), 0).uri.path_and_query().unwrap().as_str(), "/?x=y");
+        let elsewhere = prepared(Request::get("http://a.test?x=y").header("host", "b.test"), 0);
+        assert_eq!(elsewhere.uri.path_and_query().unwrap().as_str(), "/?x=y");
+    }
+
+    #[test]
+    fn headers_that_leave_no_place_for_ours_are_refused() {
+        let mut parts = Request::post("http://a.test/").body(()).unwrap().into_parts().0;
+        let name = |n: usize| HeaderName::try_from(format!("x{n}")).unwrap();
+        (0..).map(name).find(|name| parts.headers.try_insert(name.clone(), HeaderValue::from_static("")).is_err());
+        let error = prepare(&mut parts, &SizeHint::with_exact(1), HeaderValue::from).unwrap_err();
+        assert!(matches!(&error, RequestError::Header(name, _) if &**name == "content-length"), "{error}");
     }
 
     #[test]

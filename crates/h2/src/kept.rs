@@ -46,9 +46,11 @@ impl<B> Kept<B> {
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
         *request.extensions_mut() = self.extensions;
-        request.headers_mut().reserve(self.headers.len());
+        // Only a wish: a name may have more values than a map has places.
+        let _ = request.headers_mut().try_reserve(self.headers.len());
         for (name, value) in self.headers.drain(..) {
-            request.headers_mut().append(name, value);
+            // As many as there were before.
+            let _ = request.headers_mut().try_append(name, value);
         }
         (Some(request), self.headers)
     }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use http::{Method, Request, Version};
+use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
 use skybridge_core::{CloseReason, Connection, Delivery, News, Room};
 use skybridge_h2::{H2, H2Error};
@@ -32,6 +32,22 @@ fn assert_rich(request: &Request<Out>) {
     assert_eq!(request.uri(), "http://a.test:8080/path?query");
     assert_eq!(request.headers(), rich(empty()).headers());
     assert_eq!(request.extensions().get(), Some(&"extension"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_comes_back_with_more_values_than_a_map_has_places() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer_with(&[(setting::MAX_HEADER_LIST_SIZE, u32::MAX)]).await;
+    let mut request = get("/");
+    for _ in 0..25_000 {
+        request.headers_mut().append("x", HeaderValue::from_static("1"));
+    }
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.reset(stream, code::REFUSED_STREAM).await;
+    };
+    let (failed, ()) = tokio::join!(exchange(&mut world.client, request), server);
+    assert_eq!(failed.unwrap_err().request.unwrap().headers().len(), 25_000);
 }
 
 #[tokio::test(start_paused = true)]
