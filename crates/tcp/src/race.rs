@@ -9,6 +9,8 @@ use tower_service::Service;
 
 const DELAY: Duration = Duration::from_millis(250);
 const SHORTEST_DELAY: Duration = Duration::from_millis(10);
+/// Longer than any attempt may take, and no clock's end.
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects a route by trying its endpoints until one answers.
@@ -51,10 +53,11 @@ impl RaceLayer {
         Self { pace: Pace::Sequential, timeout: TIMEOUT }
     }
 
-    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8). Of no effect when sequential.
+    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8; at most a day). Of no effect
+    /// when sequential.
     pub fn delay(mut self, delay: Duration) -> Self {
         if let Pace::Staggered(own) = &mut self.pace {
-            *own = delay.max(SHORTEST_DELAY);
+            *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);
         }
         self
     }

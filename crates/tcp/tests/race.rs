@@ -6,7 +6,7 @@ use self::support::{World, addr, kind, ms, tried, v4, v6};
 use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, Verdict};
 use skybridge_tcp::{NoEndpoint, RaceLayer};
 use skybridge_testkit::{net::Conn, nouns, walk::walk};
-use std::{io::ErrorKind, sync::Arc};
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 use tower::{Layer, ServiceExt};
 
 async fn race(world: &World, endpoints: &[String]) -> Result<Link<Conn>, ConnectError> {
@@ -30,6 +30,15 @@ async fn an_attempt_that_is_ready_at_once_waits_for_no_timer() {
     world.up(&v4(1), 0);
     race(&world, &[v4(1)]).await.unwrap();
     assert_eq!(world.trace(), ["t0 connect_start a1", "t0 connect_end a1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_may_be_longer_than_time() {
+    let world = World::new();
+    world.up(&v4(1), 9_000).up(&v4(2), 0);
+    let race = RaceLayer::happy_eyeballs().delay(Duration::MAX).layer(world.net.dialer());
+    let link = race.oneshot(world.route([&*v4(1), &*v4(2)])).await.unwrap();
+    assert_eq!(link.info.remote, nouns::endpoint(&v4(1)));
 }
 
 #[tokio::test(start_paused = true)]
