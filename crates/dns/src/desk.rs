@@ -25,6 +25,10 @@ pub(crate) struct Desk {
 #[derive(Default)]
 struct State {
     running: usize,
+    /// Places that have come free, and that nobody has passed on yet.
+    free: usize,
+    /// Somebody passes them on.
+    passing: bool,
     waiting: VecDeque<Turn>,
     /// Look-ups that run or wait, by name.
     open: HashMap<Arc<str>, Weak<Job>>,
@@ -42,6 +46,9 @@ struct Worker {
     desk: Arc<Desk>,
     job: Arc<Job>,
 }
+
+/// Whoever passes on free places. Dropped, also by a runtime's panic, it lets the next one do so.
+struct Passing<'a>(&'a Desk);
 
 // === impl Desk ===
 
@@ -90,17 +97,21 @@ impl Desk {
     }
 
     /// A place is free: for the first in line that somebody still waits for.
+    ///
+    /// A runtime that has ended drops what it is given, and that frees the place again: in this loop, not in calls within calls.
     fn next(self: &Arc<Self>) {
-        let next = {
+        {
             let mut state = self.state();
-            let next = state.next();
-            if next.is_none() {
-                state.running -= 1;
+            state.free += 1;
+            if std::mem::replace(&mut state.passing, true) {
+                return;
             }
-            next
-        };
-        if let Some((job, runtime)) = next {
-            self.run(job, &runtime);
+        }
+        let passing = Passing(self);
+        while let Some(next) = passing.take() {
+            if let Some((job, runtime)) = next {
+                self.run(job, &runtime);
+            }
         }
     }
 
@@ -111,10 +122,39 @@ impl Desk {
     }
 }
 
+// === impl Passing ===
+
+/// Who has a place now.
+type Next = (Arc<Job>, Arc<dyn Runtime>);
+
+impl Passing<'_> {
+    /// For one free place: who has it now, or that it is nobody's.
+    fn take(&self) -> Option<Option<Next>> {
+        let mut state = self.0.state();
+        if state.free == 0 {
+            // Here already: what comes free from now on is another's.
+            state.passing = false;
+            return None;
+        }
+        state.free -= 1;
+        let next = state.next();
+        state.running -= usize::from(next.is_none());
+        Some(next)
+    }
+}
+
+impl Drop for Passing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state().passing = false;
+        }
+    }
+}
+
 // === impl State ===
 
 impl State {
-    fn next(&mut self) -> Option<(Arc<Job>, Arc<dyn Runtime>)> {
+    fn next(&mut self) -> Option<Next> {
         loop {
             let turn = self.waiting.pop_front()?;
             if let Some(job) = turn.job.upgrade() {

@@ -12,15 +12,15 @@ use std::{
     pin::Pin,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
     time::Instant,
 };
 
-/// Keeps blocking work until a test runs it, or drops it.
+/// Keeps blocking work until a test runs it, or drops it. Once it has ended it keeps none.
 #[derive(Default)]
-struct Held(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>);
+struct Held(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>, AtomicBool);
 
 impl Held {
     fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
@@ -53,6 +53,9 @@ impl Runtime for Held {
     }
 
     fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        if self.1.load(Ordering::SeqCst) {
+            return drop(work);
+        }
         self.0.lock().unwrap().push_back(work);
     }
 }
@@ -227,6 +230,26 @@ fn work_that_a_runtime_drops_is_told_and_gives_its_place_back() {
     assert_eq!(world.held.len(), RUNNING);
     world.held.run_all();
     outcome(&mut lookups[RUNNING]).unwrap();
+}
+
+/// The line empties in a loop, not each in the one before.
+#[test]
+fn a_runtime_that_has_ended_empties_the_line_on_a_small_stack() {
+    let mut world = World::new();
+    let mut lookups: Vec<_> = (0..RUNNING + WAITING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    world.held.1.store(true, Ordering::SeqCst);
+    let held = Arc::clone(&world.held);
+    let ending = std::thread::Builder::new().stack_size(128 << 10).spawn(move || drop(held.take()));
+    ending.unwrap().join().unwrap();
+    for cancelled in [0, RUNNING, RUNNING + WAITING - 1] {
+        assert!(matches!(outcome(&mut lookups[cancelled]), Err(ResolveError::Cancelled { .. })));
+    }
+    // The places are free again.
+    world.held.1.store(false, Ordering::SeqCst);
+    let mut again = world.ask("again.test");
+    world.held.run_all();
+    outcome(&mut again).unwrap();
+    outcome(&mut lookups[1]).unwrap();
 }
 
 #[test]
