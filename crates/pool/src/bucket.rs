@@ -109,13 +109,14 @@ impl<C: Held> Bucket<C> {
             if old || !open || state.closed || record.epoch() != state.epoch {
                 let closed = state.closed;
                 drop(state);
-                drop(connection);
                 let reason = match () {
                     () if !open => record.drain_reason(),
                     () if closed => CloseReason::Shutdown,
                     () if old => CloseReason::MaxAge,
                     () => CloseReason::Evicted,
                 };
+                record.because(reason);
+                drop(connection);
                 return record.close(reason);
             }
             hub.idle_counted();
@@ -315,8 +316,7 @@ impl<C: Held> Bucket<C> {
         hub.idle_shrunk(over.len());
         for idle in over {
             let old = idle.record.until.is_some_and(|until| until <= now);
-            drop(idle.connection);
-            idle.record.close(if old { CloseReason::MaxAge } else { CloseReason::Idle });
+            idle.close(if old { CloseReason::MaxAge } else { CloseReason::Idle });
         }
         for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
             if record.until.is_some_and(|until| until <= now) {
@@ -335,11 +335,11 @@ impl<C: Held> Bucket<C> {
         idle.chain(shared).flatten().min()
     }
 
-    /// When the one that has been idle longest ends being so.
+    /// Since when the one has been idle that has been so longest.
     pub(crate) fn oldest_idle(&self) -> Option<Stamp> {
         let state = self.state();
-        let shared = state.shared.iter().filter_map(|record| record.idle_until()).min();
-        state.idle.first().map(|idle| idle.until).into_iter().chain(shared).min()
+        let shared = state.shared.iter().filter_map(idle_since).min();
+        state.idle.first().map(Idle::since).into_iter().chain(shared).min()
     }
 
     /// How many of its own connections nobody uses.
@@ -356,10 +356,10 @@ impl<C: Held> Bucket<C> {
             let shared = state
                 .shared
                 .iter()
-                .filter_map(|record| record.idle_until().map(|until| (until, Arc::clone(record))))
-                .min_by_key(|(until, _)| *until);
+                .filter_map(|record| idle_since(record).map(|since| (since, Arc::clone(record))))
+                .min_by_key(|(since, _)| *since);
             let exclusive_first = match (state.idle.first(), &shared) {
-                (Some(idle), Some((until, _))) => idle.until <= *until,
+                (Some(idle), Some((since, _))) => idle.since() <= *since,
                 (idle, _) => idle.is_some(),
             };
             (exclusive_first.then(|| state.idle.remove(0)), shared)
@@ -367,8 +367,7 @@ impl<C: Held> Bucket<C> {
         match (idle, shared) {
             (Some(idle), _) => {
                 hub.idle_shrunk(1);
-                drop(idle.connection);
-                idle.record.close(reason);
+                idle.close(reason);
                 true
             }
             (None, Some((_, record))) => record.drain_unused(reason),
@@ -381,8 +380,7 @@ impl<C: Held> Bucket<C> {
         let (idle, shared) = { self.state().evict() };
         hub.idle_shrunk(idle.len());
         for idle in idle {
-            drop(idle.connection);
-            idle.record.close(reason);
+            idle.close(reason);
         }
         for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
             record.drain(reason);
@@ -411,8 +409,7 @@ impl<C: Held> Bucket<C> {
             flight.lonely.set();
         }
         for idle in idle {
-            drop(idle.connection);
-            idle.record.close(CloseReason::Shutdown);
+            idle.close(CloseReason::Shutdown);
         }
         for record in shared {
             record.drain(CloseReason::Shutdown);
@@ -449,6 +446,10 @@ impl<C: Held> Bucket<C> {
         stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
         stats.draining += state.draining();
     }
+}
+
+fn idle_since<C: Held>(record: &Arc<Record<C>>) -> Option<Stamp> {
+    record.idle_until().map(|until| record.idle_since(until))
 }
 
 impl<C: Held> fmt::Debug for Bucket<C> {

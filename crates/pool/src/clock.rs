@@ -41,6 +41,10 @@ impl Clock {
 impl Stamp {
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
+    pub(crate) fn minus(self, nanos: u64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+
     #[inline]
     pub(crate) fn plus(self, nanos: u64) -> Self {
         Self(self.0.saturating_add(nanos))

@@ -116,6 +116,7 @@ impl<C: Held> Lease<C> {
 
     fn end(&mut self, reason: CloseReason) {
         self.tell();
+        self.record.because(reason);
         drop(self.connection.take());
         self.record.close(reason);
         self.settle();
@@ -162,12 +163,14 @@ impl<C: Held> Drop for Lease<C> {
         match self.hub.upgrade() {
             Some(hub) if !self.begun => self.bucket.put_idle(&hub, connection, Arc::clone(&self.record)),
             _ => {
-                drop(connection);
-                self.record.close(match () {
+                let reason = match () {
                     () if self.upgraded => CloseReason::Upgraded,
                     () if self.begun => CloseReason::Unread,
                     () => CloseReason::Shutdown,
-                });
+                };
+                self.record.because(reason);
+                drop(connection);
+                self.record.close(reason);
             }
         }
     }

@@ -128,6 +128,11 @@ impl<C: Held> Record<C> {
         now.plus(self.keep)
     }
 
+    /// Since when it has been idle, if it will have been so for too long then. Idle limits differ by their jitter, this doesn't.
+    pub(crate) fn idle_since(&self, until: Stamp) -> Stamp {
+        until.minus(self.keep)
+    }
+
     /// When it will have been idle for too long.
     pub(crate) fn set_idle_until(&self, until: Stamp) {
         self.idle_until.store(until.0, Ordering::Relaxed);
@@ -254,11 +259,16 @@ impl<C: Held> Record<C> {
         drained
     }
 
+    /// Why it ends: the first reason. Said before a handle is dropped, as its driver may tell the end of it at once, and knows less.
+    pub(crate) fn because(&self, reason: CloseReason) -> CloseReason {
+        *self.reason.get_or_init(|| reason)
+    }
+
     fn drained(self: &Arc<Self>, reason: CloseReason, in_use: u32) {
         if in_use == 0 && !self.exclusive {
             self.idle.fetch_sub(1, Ordering::Relaxed);
         }
-        let _ = self.reason.set(reason);
+        let reason = self.because(reason);
         self.emit(EventKind::Draining(reason));
         let was_idle = self.leave();
         if was_idle || in_use == 0 && !self.exclusive {
@@ -276,7 +286,7 @@ impl<C: Held> Record<C> {
         if in_use == Some(0) && !self.exclusive {
             self.idle.fetch_sub(1, Ordering::Relaxed);
         }
-        self.emit(EventKind::Closed(reason));
+        self.emit(EventKind::Closed(self.because(reason)));
         if in_use.is_some() {
             self.leave();
         }
@@ -293,7 +303,8 @@ impl<C: Held> Record<C> {
             (inside.master.take(), std::mem::take(&mut inside.spare))
         };
         drop(handles);
-        self.buckets().iter().fold(false, |idle, bucket| bucket.forget(self) || idle)
+        // Each of them, whatever the others say.
+        self.buckets().iter().filter(|bucket| bucket.forget(self)).count() > 0
     }
 
     fn settle(&self) {

@@ -9,7 +9,7 @@ use crate::{
     record::Record,
     ticket::Ticket,
 };
-use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
+use skybridge_core::{Cause, CloseReason, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
 use std::{collections::VecDeque, sync::Arc};
 
 /// A connection handed to somebody: an exclusive one itself, or a reserved slot of a shared one.
@@ -25,6 +25,19 @@ pub(crate) struct Idle<C: Held> {
     pub(crate) connection: C,
     pub(crate) record: Arc<Record<C>>,
     pub(crate) until: Stamp,
+}
+
+impl<C: Held> Idle<C> {
+    pub(crate) fn since(&self) -> Stamp {
+        self.record.idle_since(self.until)
+    }
+
+    /// Outside of any lock.
+    pub(crate) fn close(self, reason: CloseReason) {
+        self.record.because(reason);
+        drop(self.connection);
+        self.record.close(reason);
+    }
 }
 
 #[derive(Debug)]

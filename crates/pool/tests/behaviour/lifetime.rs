@@ -1,0 +1,206 @@
+//! How long connections live, and why they end.
+
+use crate::stage::*;
+use skybridge_core::CloseReason;
+use skybridge_pool::PoolConfig;
+use skybridge_testkit::{executor::settle, fake::Facts};
+use std::time::Duration;
+
+fn ends(stage: &Stage) -> Vec<String> {
+    let ended = |line: &String| line.contains("_closed") || line.contains("_draining");
+    stage.recorder.lines().into_iter().filter(ended).map(|line| line["connection_".len()..].to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_lives_so_long_and_no_longer() {
+    for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
+        let stage = Stage::easy(PoolConfig::new().keep_alive(50 * SECOND), facts);
+        stage.get(url).await;
+        after(44 * SECOND).await;
+        assert_eq!(stage.get(url).await, 1, "its idle time begins anew");
+        after(44 * SECOND).await;
+        assert_eq!(stage.pool.stats().idle, 1);
+        after(7 * SECOND).await;
+        assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
+        assert!(ends(&stage).last().unwrap().ends_with("c1 idle"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_in_use_is_not_idle() {
+    for (facts, url) in [(Facts::h1(), A), (Facts::h2(5), SECURE)] {
+        let stage = Stage::new(PoolConfig::new().keep_alive(SECOND));
+        let call = stage.call(url);
+        let peer = stage.connected(facts).await;
+        after(100 * SECOND).await;
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(call).await).await, 1);
+        assert_eq!(stage.pool.stats().idle, 1);
+        after(2 * SECOND).await;
+        assert_eq!(stage.pool.stats().idle, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_idle_connections_and_the_oldest_goes_first() {
+    let stage = Stage::easy(PoolConfig::okhttp(), || Facts::h2(5));
+    for i in 1..=7 {
+        assert_eq!(stage.get(&format!("https://host{i}.test")).await, i);
+        after(SECOND).await;
+    }
+    assert_eq!((stage.pool.stats().idle, stage.below.open()), (5, 5), "HTTP/2 counts too");
+    assert_eq!(
+        ends(&stage),
+        ["draining a1 c1 evicted", "closed a1 c1 evicted", "draining a1 c2 evicted", "closed a1 c2 evicted"]
+    );
+    after(Duration::from_secs(301)).await;
+    assert_eq!(stage.pool.stats(), Default::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_when_nothing_may_be() {
+    for config in [PoolConfig::new().max_idle(0), PoolConfig::new().keep_alive(Duration::ZERO)] {
+        for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
+            let stage = Stage::easy(config.clone(), facts);
+            assert_eq!((stage.get(url).await, stage.get(url).await), (1, 2));
+            assert_eq!((stage.pool.stats().idle, stage.below.open()), (0, 0));
+            let _call = stage.call(url);
+            after(SECOND).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_idle_per_origin() {
+    let stage = Stage::new(PoolConfig::new().max_idle_per_origin(2));
+    let calls: Vec<_> = (0..4).map(|_| stage.call(A)).collect();
+    for _ in &calls {
+        stage.connected(Facts::h1()).await;
+    }
+    stage.warm(B, Facts::h1()).await;
+    for peer in stage.below.peers() {
+        if let Some(exchange) = peer.try_exchange() {
+            exchange.respond(200, "");
+        }
+    }
+    for call in calls {
+        read(done(call).await).await;
+    }
+    assert_eq!(stage.pool.stats().idle, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_gets_only_so_old() {
+    for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
+        let stage = Stage::easy(PoolConfig::new().max_age(20 * SECOND).keep_alive(15 * SECOND), facts);
+        for _ in 0..8 {
+            assert_eq!(stage.get(url).await, 1);
+            after(2 * SECOND).await;
+        }
+        after(5 * SECOND).await;
+        assert_eq!(stage.get(url).await, 2);
+        assert!(ends(&stage).last().unwrap().ends_with("c1 max_age"), "{:?}", ends(&stage));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_and_never_idle_when_looked_at_it_is_not_kept_either() {
+    let stage = Stage::new(PoolConfig::new().max_age(10 * SECOND));
+    let call = stage.call(A);
+    let peer = stage.connected(Facts::h1()).await;
+    after(20 * SECOND).await;
+    peer.exchange().await.respond(200, "");
+    read(done(call).await).await;
+    assert_eq!((stage.pool.stats().idle, ends(&stage)), (0, vec!["closed a1 c1 max_age".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_carries_only_so_many() {
+    for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
+        let stage = Stage::easy(PoolConfig::new().max_requests(2), facts);
+        let mut numbers = Vec::new();
+        for _ in 0..5 {
+            numbers.push(stage.get(url).await);
+        }
+        assert_eq!(numbers, [1, 1, 2, 2, 3]);
+        assert!(ends(&stage).iter().all(|line| line.ends_with("max_requests")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_request_on_a_shared_connection_does_not_cut_the_others() {
+    let stage = Stage::new(PoolConfig::new().max_requests(2));
+    let (first, second) = (stage.call(SECURE), stage.call(SECURE));
+    let peer = stage.connected(Facts::h2(9)).await;
+    assert_eq!((peer.in_flight(), stage.pool.stats().draining), (2, 1));
+    for call in [first, second] {
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(call).await).await, 1);
+    }
+    assert_eq!(ends(&stage), ["draining a1 c1 max_requests", "closed a1 c1 max_requests"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_reason_wins_and_is_told_once() {
+    let stage = Stage::new(PoolConfig::new());
+    let call = stage.call(SECURE);
+    let peer = stage.connected(Facts::h2(5)).await;
+    peer.drain(CloseReason::PeerGoAway);
+    peer.drain(CloseReason::Protocol);
+    stage.pool.evict_all();
+    peer.exchange().await.respond(200, "");
+    read(done(call).await).await;
+    peer.close(CloseReason::PeerFin);
+    assert_eq!(ends(&stage), ["draining a1 c1 peer_goaway", "closed a1 c1 peer_goaway"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_idle_http1_connection_closes_and_tells_why() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(A, Facts::h1()).await;
+    peer.drain(CloseReason::PeerFin);
+    assert!(peer.is_dropped());
+    assert_eq!((stage.pool.stats(), ends(&stage).len()), (Default::default(), 2));
+    let call = stage.call(A);
+    let peer = stage.connected(Facts::h1()).await;
+    peer.drain(CloseReason::PeerFin);
+    peer.exchange().await.respond(200, "");
+    done(call).await;
+    settle().await;
+    assert_eq!(
+        ends(&stage)[2..],
+        ["draining a1 c2 peer_fin", "closed a1 c2 peer_fin"],
+        "`connection: close` while in use"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dispatch_and_close_exclude_each_other() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(SECURE, Facts::h2(5)).await;
+    let call = stage.call(SECURE);
+    // It has its slot and has not looked: the connection goes away under it.
+    peer.drain(CloseReason::PeerGoAway);
+    let other = stage.connected(Facts::h2(5)).await;
+    other.exchange().await.respond(200, "");
+    assert_eq!((read(done(call).await).await, peer.started()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicting_all_closes_what_is_idle_and_keeps_nothing_of_what_is_in_use() {
+    let stage = Stage::new(PoolConfig::new());
+    let idle = stage.warm(B, Facts::h1()).await;
+    let (h1, h2) = (stage.call(A), stage.call(SECURE));
+    let peers = [stage.connected(Facts::h1()).await, stage.connected(Facts::h2(5)).await];
+    stage.pool.evict_all();
+    assert!(idle.is_dropped());
+    for (peer, call) in peers.iter().zip([h1, h2]) {
+        peer.exchange().await.respond(200, "late");
+        read(done(call).await).await;
+    }
+    settle().await;
+    assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
+    assert!(ends(&stage).iter().all(|line| line.ends_with("evicted")), "{:?}", ends(&stage));
+    stage.warm(A, Facts::h1()).await;
+    assert_eq!(stage.pool.stats().idle, 1, "new ones are kept");
+}
