@@ -72,7 +72,6 @@ pub enum Cause {
 ///
 /// Services below a retry layer fail with this, those above it with a plain [`Error`]. Whether it *may* be sent again is
 /// [`error.delivery()`](Error::delivery) alone.
-#[derive(Debug)]
 pub struct Failed<R> {
     /// What went wrong.
     pub error: Error,
@@ -437,13 +436,20 @@ impl<R> From<Failed<R>> for Error {
     }
 }
 
+impl<R> fmt::Debug for Failed<R> {
+    /// Without the request: its headers may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failed").field("error", &self.error).field("request", &self.request.is_some()).finish()
+    }
+}
+
 impl<R> fmt::Display for Failed<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<R: fmt::Debug> StdError for Failed<R> {
+impl<R> StdError for Failed<R> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.error.source()
     }

@@ -116,3 +116,10 @@ fn a_failed_request_is_an_error_and_says_what_became_of_it() {
     assert_eq!(failed.request.as_deref(), Some(&7));
     assert!(failed.source().is_some());
 }
+
+#[test]
+fn a_failed_request_is_not_printed() {
+    let request = http::Request::builder().header("authorization", "secret").body(()).unwrap();
+    let failed = Failed::with(Error::new(Delivery::Unsent, Phase::Send, "gone"), request);
+    assert!(!format!("{failed:?}").contains("secret"));
+}

@@ -83,6 +83,8 @@ impl<C: Held> Drop for Queued<C> {
 /// What a response is made of: the body holds the lease.
 type Received<C, B> = Response<Leased<C, B>>;
 
+type Outcome<C, B> = Result<Received<C, B>, Failed<Request<B>>>;
+
 impl<C: Connection<B>, B> Unpin for Exchange<C, B> {}
 
 impl<C, B> Exchange<C, B>
@@ -259,7 +261,7 @@ where
     }
 
     #[inline]
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<C, B>, Failed<Request<B>>>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<C, B>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(connection) = lease.connection() else { return Poll::Pending };
         let answered: Answered<B, C::Body> = match connection.poll_response(cx) {
@@ -345,7 +347,7 @@ where
     C: Connection<B>,
     B: http_body::Body + 'static,
 {
-    type Output = Result<Response<Leased<C, B>>, Failed<Request<B>>>;
+    type Output = Outcome<C, B>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
