@@ -3,6 +3,8 @@
 //! `allocs` counts allocations, `instr` instructions (callgrind), both per request on a warm connection to a peer in memory; both fail when a
 //! gate is passed. `run CASE N` is what `instr` runs under valgrind.
 
+#![allow(clippy::disallowed_methods, reason = "the programs that are measured spawn as their users would")]
+
 mod allocs;
 mod bare;
 mod case;
