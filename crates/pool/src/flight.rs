@@ -1,7 +1,9 @@
-use crate::signal::Signal;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use crate::{
+    signal::Signal,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// One search for a connection, as its bucket sees it. The task that makes it is in `search`.

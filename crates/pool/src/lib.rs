@@ -14,7 +14,7 @@ mod index;
 mod layer;
 mod lease;
 mod leased;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 mod model;
 mod pool;
@@ -27,6 +27,7 @@ mod slots;
 mod spellings;
 mod state;
 mod stats;
+mod sync;
 mod ticket;
 mod told;
 

@@ -1,10 +1,8 @@
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Waker},
+use crate::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
+use std::task::{Context, Poll, Waker};
 
 /// A flag that one task waits for. It may be set again after it was seen.
 #[derive(Debug, Default)]
@@ -15,7 +13,7 @@ pub(crate) struct Signal {
 
 impl Signal {
     pub(crate) fn set(&self) {
-        self.set.store(true, Ordering::Release);
+        self.set.swap(true, Ordering::AcqRel);
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(waker) = waker {
             waker.wake();

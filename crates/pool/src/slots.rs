@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering::*};
+use crate::sync::atomic::{AtomicU64, Ordering::*};
 
 const IN_USE: u64 = (1 << 28) - 1;
 const ROOM_SHIFT: u32 = 28;
@@ -107,7 +107,7 @@ fn pack(room: u32) -> u64 {
     u64::from(room).min(IN_USE) << ROOM_SHIFT
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -1,18 +1,22 @@
-use crate::{flight::Flight, held::Held, state::Grant};
-use skybridge_core::{CallId, ConnectionId, Error, Limits, Observe};
-use std::{
-    fmt,
+use crate::{
+    flight::Flight,
+    held::Held,
+    state::Grant,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
+};
+use skybridge_core::{CallId, ConnectionId, Error, Limits, Observe};
+use std::{
+    fmt,
     task::{Context, Poll, Waker},
 };
 
 /// Who waits, and for whom the search is made.
 #[derive(Clone, Default)]
 pub(crate) struct Luggage {
-    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) observer: Option<std::sync::Arc<dyn Observe>>,
     pub(crate) call: Option<CallId>,
     pub(crate) limits: Limits,
 }

@@ -1,1 +1,172 @@
-//! stub
+//! One HTTP/2 connection for several origins. The rules themselves are `core::may_carry`'s, and tested there.
+
+use crate::stage::*;
+use skybridge_core::{CloseReason, Endpoint, NotCarried, Partition, Trust, Wish, may_carry};
+use skybridge_pool::PoolConfig;
+use skybridge_testkit::{executor::settle, fake::Facts, nouns};
+
+const ONE: &str = "https://one.test/";
+const TWO: &str = "https://two.test/";
+
+fn at(last: u8) -> Endpoint {
+    Endpoint::from(([192, 0, 2, last], 443))
+}
+
+fn both() -> Facts {
+    Facts::h2(50).covers(["one.test", "two.test"])
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_origins_connection_is_shared_in_both_orders() {
+    for (first, second) in [(ONE, TWO), (TWO, ONE)] {
+        let stage = Stage::new(PoolConfig::new());
+        stage.warm(first, both()).await;
+        for _ in 0..3 {
+            assert_eq!(stage.get(second).await, 1);
+        }
+        assert_eq!((stage.below.connects(), stage.below.plans()), (1, 2), "a plan without a connect, once");
+        let how = stage.recorder.lines().into_iter().filter(|line| line.ends_with("coalesced")).count();
+        assert_eq!((how, stage.pool.stats().idle), (3, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_rule_can_forbid_it() {
+    type Case = (NotCarried, fn() -> Facts, &'static str, fn() -> Wish);
+    let cases: [Case; 12] = [
+        (NotCarried::NotHttp2, || Facts::h1().covers(["one.test", "two.test"]), TWO, Wish::new),
+        (NotCarried::NotHttps, both, "http://two.test/", Wish::new),
+        (NotCarried::Port, both, "https://two.test:8443/", Wish::new),
+        (NotCarried::Partition, both, TWO, || Wish::new().partition(Partition::new("a"))),
+        (NotCarried::Want, both, TWO, || Wish::new().want(skybridge_core::Want::Http1)),
+        (NotCarried::Override, both, TWO, || Wish::new().server_name("one.test")),
+        (NotCarried::Override, both, TWO, || Wish::new().dial([at(1)])),
+        (NotCarried::ClientAuth, || both().amend(|info| info.tls.as_mut().unwrap().client_auth = true), TWO, Wish::new),
+        (NotCarried::Trust, || both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other), TWO, Wish::new),
+        (
+            NotCarried::Expired,
+            || {
+                both().amend(|info| {
+                    let now = info.route.ctx().runtime().now();
+                    info.tls.as_mut().unwrap().valid_until = Some(now);
+                })
+            },
+            TWO,
+            Wish::new,
+        ),
+        (NotCarried::Address, || both().at(at(7)), TWO, Wish::new),
+        (NotCarried::NotCovered, || Facts::h2(50).covers(["one.test"]), TWO, Wish::new),
+    ];
+    for (rule, facts, url, wish) in cases {
+        let stage = Stage::new(PoolConfig::new());
+        stage.below.endpoints("one.test", [at(1)]).endpoints("two.test", [at(1)]);
+        let peer = stage.warm(ONE, facts()).await;
+        let call = stage.wish(url, wish());
+        settle().await;
+        let connect = stage.below.try_connecting().unwrap_or_else(|| panic!("{rule:?} does not forbid it"));
+        let route = connect.route();
+        let now = stage.executor.runtime().now();
+        let said = may_carry(peer.info(), &route.target.key, true, &route.endpoints.snapshot(), now);
+        assert_eq!(said, Err(rule));
+        call.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_may_be_the_address_of_one_that_is_there() {
+    let stage = Stage::new(PoolConfig::new());
+    stage.below.endpoints("one.test", [at(1)]);
+    stage.warm(ONE, both()).await;
+    stage.below.hold_plans();
+    let call = stage.call(TWO);
+    let mut feed = stage.below.planning().await.answer_live();
+    feed.extend([at(8)]);
+    settle().await;
+    let mut connect = stage.below.connecting().await;
+    feed.extend([at(9), at(1)]);
+    connect.cancelled().await;
+    settle().await;
+    stage.below.peers()[0].exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_draining_connection_carries_nobody_else() {
+    let stage = Stage::new(PoolConfig::new());
+    let busy = stage.call(ONE);
+    let peer = stage.connected(both()).await;
+    peer.drain(CloseReason::PeerGoAway);
+    let call = stage.call(TWO);
+    let other = stage.connected(both()).await;
+    assert_eq!((other.in_flight(), peer.in_flight()), (1, 1));
+    drop((busy, call));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_goes_away_is_gone_for_its_guests_too() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, both()).await;
+    stage.get(TWO).await;
+    assert_eq!(stage.pool.stats().origins, 2);
+    peer.close(CloseReason::PeerFin);
+    assert_eq!((stage.pool.stats(), stage.recorder.count("connection_closed")), (Default::default(), 1));
+    let call = stage.call(TWO);
+    stage.connected(both()).await.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_misdirected_request_is_never_sent_there_again() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, both()).await;
+    let call = stage.call(TWO);
+    settle().await;
+    peer.exchange().await.respond(421, "");
+    assert_eq!(done(call).await.status(), 421);
+    let call = stage.call(TWO);
+    let own = stage.connected(Facts::h2(5).covers(["two.test"])).await;
+    own.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
+    assert_eq!((stage.get(ONE).await, stage.get(TWO).await), (1, 2), "its own origin goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_421_on_its_own_connection_is_an_answer_like_others() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, both()).await;
+    let call = stage.call(ONE);
+    settle().await;
+    peer.exchange().await.respond(421, "");
+    read(done(call).await).await;
+    assert_eq!(stage.get(ONE).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_are_counted_for_all_origins_together() {
+    let stage = Stage::new(PoolConfig::new().max_per_origin(1));
+    let peer = stage.warm(ONE, Facts::h2(1).covers(["one.test", "two.test"])).await;
+    let first = stage.call(TWO);
+    settle().await;
+    let second = stage.call(ONE);
+    settle().await;
+    assert_eq!((peer.in_flight(), stage.pool.stats().waiting, stage.below.connects()), (1, 1, 1));
+    // The guest's stream ends, and the host's request goes on.
+    peer.exchange().await.respond(200, "");
+    read(done(first).await).await;
+    peer.exchange().await.respond(200, "");
+    assert_eq!(read(done(second).await).await, 1);
+    assert_eq!(peer.most_in_flight(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_index_finds_by_address_and_not_by_looking_at_all() {
+    let stage = Stage::new(PoolConfig::new());
+    for i in 1..=20 {
+        let host = format!("h{i}.test");
+        stage.below.endpoints(&host, [at(i)]);
+        stage.warm(&format!("https://{host}/"), Facts::h2(5).covers([host.as_str(), "two.test"])).await;
+    }
+    stage.below.endpoints("two.test", [at(99), at(13)]);
+    assert_eq!(stage.get(TWO).await, 13);
+    assert_eq!(nouns::endpoint("192.0.2.13:443"), stage.below.peers()[12].info().remote);
+}

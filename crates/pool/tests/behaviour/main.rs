@@ -20,6 +20,7 @@
 //! | memory is back after the last idle limit * | `handles::memory_is_back_after_the_last_idle_limit` |
 //! | last handle: idle closes, connects end, bodies go on | `handles::the_last_handle_ends_all_but_bodies_under_way` |
 //! | reasons: first one wins, told once * | `lifetime::the_first_reason_wins_and_is_told_once` |
+#![cfg(not(loom))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod bodies;
