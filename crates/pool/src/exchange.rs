@@ -460,7 +460,7 @@ impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {
 #[cfg(test)]
 impl<C: Connection<B>, B> Exchange<C, B> {
     /// Where it waits.
-    pub(crate) fn place(&self) -> Option<(&Arc<Bucket<C>>, &Arc<Ticket<C>>)> {
-        self.queued.as_ref().map(|queued| (&queued.bucket, &queued.ticket))
+    pub(crate) fn place(&self) -> Option<&Ticket<C>> {
+        self.queued.as_ref().map(|queued| &*queued.ticket)
     }
 }

@@ -132,7 +132,7 @@ impl History {
 impl Call {
     pub(super) fn is_waiting(&self) -> bool {
         match &self.held {
-            Held::Exchange(exchange) => exchange.place().is_some_and(|(_, ticket)| ticket.is_waiting()),
+            Held::Exchange(exchange) => exchange.place().is_some_and(|ticket| ticket.is_waiting()),
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+type Task = Arc<Mutex<Option<BoxFuture<()>>>>;
 type Probe = Box<dyn Fn() + Send + Sync>;
 
 /// Clones are the same one.
@@ -19,7 +20,7 @@ pub(super) struct World(Arc<Inner>);
 struct Inner {
     start: Instant,
     now: Mutex<Duration>,
-    tasks: Mutex<BTreeMap<usize, Arc<Mutex<Option<BoxFuture<()>>>>>>,
+    tasks: Mutex<BTreeMap<usize, Task>>,
     woken: Mutex<VecDeque<usize>>,
     timers: Mutex<Vec<(Duration, Arc<Timer>)>>,
     next: Mutex<usize>,

@@ -22,6 +22,7 @@
 //! | reasons: first one wins, told once * | `lifetime::the_first_reason_wins_and_is_told_once` |
 #![cfg(not(loom))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::disallowed_methods, clippy::type_complexity, reason = "tests spawn tasks of their own")]
 
 mod bodies;
 mod coalescing;
