@@ -421,7 +421,8 @@ impl<C: Held> State<C> {
     /// The socket of a connection is gone. True if it was one of its own, and counted.
     pub(crate) fn socket_gone(&mut self, record: &Record<C>) -> bool {
         let counted = record.unpublish();
-        // Not `-= usize::from(counted)`: rustc 1.95 (LLVM 22.1.2) loses that subtraction, in release builds, behind an atomic swap.
+        // Not `-= usize::from(counted)`: after a swap of an `AtomicBool`, under a lock, rustc 1.95 and nightly 1.97 (LLVM 22.1) drop that
+        // subtraction at `opt-level` 2 and 3. The model test in release mode finds it.
         if counted {
             self.sockets -= 1;
         }
