@@ -135,7 +135,9 @@ impl Ctx {
     /// Tells the observer, if there is one. Never under a lock.
     pub fn emit(&self, attempt: Option<AttemptId>, connection: Option<ConnectionId>, kind: EventKind<'_>) {
         if let Some(observer) = &self.0.observer {
-            observer.on(&Event { at: self.0.runtime.now(), call: self.0.call, attempt, connection, kind });
+            let report = attempt.and_then(|attempt| self.0.trail.report(attempt));
+            let Luggage { runtime, call, .. } = &*self.0;
+            observer.on(&Event { at: runtime.now(), call: *call, attempt, connection, report: report.as_ref(), kind });
         }
     }
 }

@@ -64,6 +64,8 @@ pub enum Cause {
     Overloaded(Overloaded),
     /// The pool was closed.
     Closed,
+    /// A connection of another origin answered with 421 (RFC 9110, section 15.5.20): not this one, not for this origin.
+    Misdirected,
     /// The exchange failed on its connection.
     Exchange(BoxError),
 }
@@ -384,6 +386,7 @@ impl fmt::Display for Error {
             Cause::TimedOut(_) => "timed out",
             Cause::Overloaded(_) => "overloaded",
             Cause::Closed => "the pool is closed",
+            Cause::Misdirected => "a coalesced connection was the wrong one",
             Cause::Exchange(_) => "the exchange failed",
         })?;
         if let Cause::Exchange(_) = self.0.cause {
@@ -410,7 +413,7 @@ impl StdError for Error {
             Cause::Request(error) => Some(error),
             Cause::TimedOut(error) => Some(error),
             Cause::Overloaded(error) => Some(error),
-            Cause::Closed => None,
+            Cause::Closed | Cause::Misdirected => None,
             Cause::Exchange(error) => Some(&**error),
         }
     }

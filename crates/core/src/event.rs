@@ -1,4 +1,4 @@
-use crate::{AttemptId, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
+use crate::{AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
 use std::time::{Duration, Instant};
 
 /// Who watches a client: one method, one enum, so that a new event breaks nobody.
@@ -21,12 +21,14 @@ pub struct Event<'a> {
     pub attempt: Option<AttemptId>,
     /// The connection it is about.
     pub connection: Option<ConnectionId>,
+    /// Where the attempt went, and how far it has got.
+    pub report: Option<&'a AttemptReport>,
     /// What.
     pub kind: EventKind<'a>,
 }
 
 impl<'a> Event<'a> {
-    /// An event.
+    /// An event, without a report.
     pub fn new(
         at: Instant,
         call: Option<CallId>,
@@ -34,7 +36,7 @@ impl<'a> Event<'a> {
         connection: Option<ConnectionId>,
         kind: EventKind<'a>,
     ) -> Self {
-        Self { at, call, attempt, connection, kind }
+        Self { at, call, attempt, connection, report: None, kind }
     }
 }
 

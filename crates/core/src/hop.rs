@@ -2,6 +2,7 @@ use http::{HeaderMap, HeaderValue};
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -29,7 +30,7 @@ pub enum HopKind {
 pub struct Hop {
     /// How it is spoken to.
     pub kind: HopKind,
-    /// Its name or address.
+    /// Its name or address, IPv6 in brackets.
     pub host: Arc<str>,
     /// Its port.
     pub port: u16,
@@ -37,10 +38,46 @@ pub struct Hop {
     pub auth: Option<ProxyCredentials>,
 }
 
+impl HopKind {
+    /// The port that a proxy of this kind listens at when nobody says otherwise: 80, 443, 1080.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            _ => 1080,
+        }
+    }
+
+    /// Spoken to by HTTP, in cleartext or sealed.
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+
+    /// Asked for addresses, so that this side resolves the origin's name.
+    pub fn wants_address(self) -> bool {
+        matches!(self, Self::Socks4 | Self::Socks5)
+    }
+}
+
 impl Hop {
-    /// A proxy without credentials.
+    /// A proxy without credentials. An IPv6 address gets its brackets.
     pub fn new(kind: HopKind, host: impl Into<Arc<str>>, port: u16) -> Self {
-        Self { kind, host: host.into(), port, auth: None }
+        let mut host = host.into();
+        if host.parse::<Ipv6Addr>().is_ok() {
+            host = format!("[{host}]").into();
+        }
+        Self { kind, host, port, auth: None }
+    }
+
+    /// The host when it is an address rather than a name: nothing to resolve.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.name().parse().ok()
+    }
+
+    /// The host without brackets or trailing dot: what is resolved, and what its certificate must name.
+    pub fn name(&self) -> &str {
+        let host = self.host.strip_suffix('.').unwrap_or(&self.host);
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
     /// Adds credentials.

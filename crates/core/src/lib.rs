@@ -20,6 +20,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod basic;
 mod below;
 mod connect;
 mod connection;
@@ -31,6 +32,7 @@ mod error;
 mod event;
 mod handshake;
 mod hop;
+mod hop_url;
 mod host;
 mod info;
 mod key;
@@ -49,6 +51,7 @@ mod watch;
 mod wish;
 
 pub use self::{
+    basic::BasicAuth,
     below::{Above, Below},
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
@@ -60,6 +63,7 @@ pub use self::{
     event::{Acquired, Event, EventKind, Observe},
     handshake::{Handshake, Seal},
     hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
+    hop_url::HopError,
     host::Host,
     info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
     key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},

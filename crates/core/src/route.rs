@@ -1,4 +1,7 @@
-use crate::{AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Outcome, Phase, PhaseGuard, Span, Target};
+use crate::{
+    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Key, Outcome, Phase, PhaseGuard, Scheme, Span,
+    Target, Want,
+};
 use std::{fmt, sync::Arc};
 
 /// One decided way to reach an origin.
@@ -11,6 +14,8 @@ pub struct Route {
     pub hops: Arc<[Hop]>,
     /// Where the first hop, or without hops the origin, listens.
     pub endpoints: Endpoints,
+    /// Where the origin listens, when the last hop is to be told an address rather than the origin's name.
+    pub beyond: Option<Endpoint>,
     /// The origin's ECHConfigList, if it published one.
     pub ech: Option<Arc<[u8]>>,
     /// Who wants to know how the first exchange went.
@@ -58,12 +63,20 @@ pub struct Attempt {
 impl Route {
     /// A direct route.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
-        Self { target, hops: [].into(), endpoints, ech: None, verdict: None, resolved: None }
+        Self { target, hops: [].into(), endpoints, beyond: None, ech: None, verdict: None, resolved: None }
     }
 
     /// Who is asking.
     pub fn ctx(&self) -> &Ctx {
         &self.target.ctx
+    }
+
+    /// Whether requests are forwarded by the last hop, in absolute form (RFC 9112, section 3.2.2), rather than sent through a tunnel: in
+    /// cleartext over HTTP/1.1, to the place that the request names.
+    pub fn is_forwarded(&self) -> bool {
+        let Key { origin, terms } = &*self.target.key;
+        let cleartext = origin.scheme() == Scheme::Http && terms.want != Want::Http2;
+        cleartext && self.beyond.is_none() && self.hops.last().is_some_and(|hop| hop.kind.is_http())
     }
 
     /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.

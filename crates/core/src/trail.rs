@@ -104,6 +104,11 @@ impl Trail {
         self.with(|list| list.clone())
     }
 
+    /// One attempt, as far as it is.
+    pub fn report(&self, id: AttemptId) -> Option<AttemptReport> {
+        self.with(|list| list.get((id.0 as usize).checked_sub(1)?).cloned())
+    }
+
     /// Whether any attempt has a connected socket, or had one.
     pub fn has_socket(&self) -> bool {
         let connected =

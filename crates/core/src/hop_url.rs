@@ -1,0 +1,190 @@
+//! Proxies as URLs name them.
+
+use crate::{BasicAuth, Hop, HopKind, OriginError, OriginRef, Scheme};
+use std::{fmt, str::FromStr};
+
+/// Why a text names no proxy. None of these repeats userinfo.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum HopError {
+    /// Not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`.
+    Scheme(Box<str>),
+    /// Its host.
+    Host(OriginError),
+    /// Its port: not a number from 1 to 65535. (What stands there may be the password of a URL that lacks its host.)
+    Port,
+    /// Its user or password: not UTF-8 in percent-encoding.
+    UserInfo,
+    /// A path, a query or a fragment, which no proxy has.
+    Path,
+}
+
+impl Hop {
+    /// Reads `scheme://user:password@host:port`. Without a scheme it is an HTTP proxy; without a port it is at 80, 443 (`https`) or 1080 (SOCKS).
+    /// User and password are percent-decoded.
+    ///
+    /// ```
+    /// use skybridge_core::{Hop, HopKind};
+    ///
+    /// let hop = Hop::parse("socks5h://alice:s%40cret@proxy.test")?;
+    /// assert_eq!((hop.kind, &*hop.host, hop.port), (HopKind::Socks5h, "proxy.test", 1080));
+    /// assert_eq!(hop.to_string(), "socks5h://proxy.test:1080");
+    /// # Ok::<_, skybridge_core::HopError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it names no proxy.
+    pub fn parse(url: &str) -> Result<Self, HopError> {
+        let (kind, rest) = match url.split_once("://") {
+            Some((scheme, rest)) => (kind(scheme)?, rest),
+            None => (HopKind::Http, url),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if !matches!(path, "" | "/") {
+            return Err(HopError::Path);
+        }
+        // The last one: a password with an `@` that isn't encoded is understood, and in no case taken for a host.
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        let (host, port) = place(kind, host)?;
+        let mut hop = Self::new(kind, host, port);
+        if let Some(user) = user {
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            hop = hop.auth(BasicAuth::new(decode(user)?, decode(password)?));
+        }
+        Ok(hop)
+    }
+}
+
+fn kind(scheme: &str) -> Result<HopKind, HopError> {
+    Ok(match scheme.to_ascii_lowercase().as_str() {
+        "http" => HopKind::Http,
+        "https" => HopKind::Https,
+        "socks4" => HopKind::Socks4,
+        "socks4a" => HopKind::Socks4a,
+        "socks5" => HopKind::Socks5,
+        "socks5h" => HopKind::Socks5h,
+        // Of `user:password@host` with a scheme forgotten, no part is repeated.
+        other if other.bytes().all(|byte| byte.is_ascii_alphanumeric()) => return Err(HopError::Scheme(other.into())),
+        _ => return Err(HopError::Scheme("".into())),
+    })
+}
+
+fn place(kind: HopKind, authority: &str) -> Result<(String, u16), HopError> {
+    let names_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.contains(']'));
+    let origin =
+        OriginRef::parse(Scheme::Http, authority).and_then(OriginRef::to_owned).map_err(|error| match error {
+            OriginError::Port(_) => HopError::Port,
+            error => HopError::Host(error),
+        })?;
+    let port = if names_port { origin.port() } else { kind.default_port() };
+    Ok((origin.name().to_owned(), port))
+}
+
+fn decode(text: &str) -> Result<String, HopError> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.bytes());
+    let digit = |rest: &mut std::str::Bytes<'_>| rest.next().and_then(|byte| char::from(byte).to_digit(16));
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => match (digit(&mut rest), digit(&mut rest)) {
+                (Some(high), Some(low)) => (high << 4 | low) as u8,
+                _ => return Err(HopError::UserInfo),
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| HopError::UserInfo)
+}
+
+impl FromStr for Hop {
+    type Err = HopError;
+
+    fn from_str(url: &str) -> Result<Self, HopError> {
+        Self::parse(url)
+    }
+}
+
+impl fmt::Display for HopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme(scheme) => write!(f, "no proxy is spoken to by `{scheme}`"),
+            Self::Host(_) => f.write_str("the proxy's host is not valid"),
+            Self::Port => f.write_str("the proxy's port is not a number from 1 to 65535"),
+            Self::UserInfo => f.write_str("the proxy's user or password is not percent-encoded UTF-8"),
+            Self::Path => f.write_str("a proxy has no path"),
+        }
+    }
+}
+
+impl std::error::Error for HopError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Host(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_proxies() {
+        let rows = [
+            ("proxy.test", "http://proxy.test:80"),
+            ("Proxy.Test:3128", "http://proxy.test:3128"),
+            ("HTTP://proxy.test:3128/", "http://proxy.test:3128"),
+            ("https://proxy.test", "https://proxy.test:443"),
+            ("https://proxy.test:80", "https://proxy.test:80"),
+            ("socks4://10.0.0.1", "socks4://10.0.0.1:1080"),
+            ("socks4a://proxy.test:", "socks4a://proxy.test:1080"),
+            ("socks5://[::1]", "socks5://[::1]:1080"),
+            ("socks5h://[::1]:9050", "socks5h://[::1]:9050"),
+            ("http://u:p@q@proxy.test.:1", "http://proxy.test:1"),
+        ];
+        for (url, shown) in rows {
+            assert_eq!(Hop::parse(url).map(|hop| hop.to_string()), Ok(shown.to_owned()), "{url}");
+        }
+    }
+
+    #[test]
+    fn userinfo_becomes_credentials_and_is_shown_nowhere() {
+        let of = |url: &str| {
+            let hop = Hop::parse(url).unwrap();
+            let auth = hop.auth.map(|auth| auth.0);
+            auth.and_then(|auth| auth.user_password().map(|(user, password)| format!("{user} {password}")))
+        };
+        assert_eq!(of("http://proxy.test"), None);
+        assert_eq!(of("http://alice@proxy.test").as_deref(), Some("alice "));
+        assert_eq!(of("http://a%3Ab:c%2fd:e@proxy.test").as_deref(), Some("a:b c/d:e"));
+        let hop = Hop::parse("http://alice:hidden@proxy.test").unwrap();
+        assert!(!format!("{hop:?} {hop}").contains("alice"));
+        assert_eq!(hop, Hop::parse("http://alice:hidden@proxy.test").unwrap());
+        assert_ne!(hop, Hop::parse("http://alice:another@proxy.test").unwrap());
+    }
+
+    #[test]
+    fn what_names_no_proxy_is_told_without_its_secrets() {
+        let rows = [
+            ("ftp://proxy.test", HopError::Scheme("ftp".into())),
+            ("alice:hidden@x://proxy.test", HopError::Scheme("".into())),
+            ("http://proxy.test/hidden", HopError::Path),
+            ("http://proxy.test?hidden", HopError::Path),
+            ("http://%zz:hidden@proxy.test", HopError::UserInfo),
+            ("http://%ff:hidden@proxy.test", HopError::UserInfo),
+            ("http://alice:hidden@", HopError::Host(OriginError::EmptyHost)),
+            ("http://alice:hidden@proxy.test:0", HopError::Port),
+            ("http://alice:hidden", HopError::Port),
+            ("", HopError::Host(OriginError::EmptyHost)),
+        ];
+        for (url, expected) in rows {
+            let error = Hop::parse(url).unwrap_err();
+            assert_eq!(error, expected, "{url}");
+            assert!(!format!("{error:?} {error}").contains("hidden"), "{url}");
+        }
+    }
+}
