@@ -8,7 +8,9 @@
 //! | what a client writes to an HTTP/1.1 server, and how it takes misbehaviour | [`h1`] |
 //! | the same, frame by frame, for HTTP/2 | [`h2`] |
 //! | how requests are spread over connections | [`origin`] |
+//! | what a client asks proxies for | [`proxy`] |
 //! | a pool, without any bytes | [`fake`] |
+//! | TLS: chains of certificates, good and bad | [`certs`] |
 //! | that nothing is lost when a future is dropped | [`walk`] |
 //! | that no task is left and no panic swallowed | [`executor`] |
 //! | what observers are told | [`observe`] |
@@ -41,6 +43,7 @@
 
 mod tasks;
 
+pub mod certs;
 pub mod executor;
 pub mod fake;
 pub mod gate;
@@ -50,5 +53,6 @@ pub mod net;
 pub mod nouns;
 pub mod observe;
 pub mod origin;
+pub mod proxy;
 pub mod strict;
 pub mod walk;

@@ -2,8 +2,13 @@ use super::{
     Origin,
     connection::{Order, Served},
     seen::Record,
+    tls::{ONLY_1_2, Sealed},
 };
-use crate::{net, tasks::Owner};
+use crate::{
+    certs::{Ca, Cert},
+    net,
+    tasks::Owner,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -25,13 +30,15 @@ pub struct Builder {
     pub(super) handle: Handle,
     pub(super) requests: usize,
     pub(super) streams: Option<u32>,
+    tls: Option<Sealed>,
 }
 
 // === impl Builder ===
 
 impl Builder {
     pub(super) fn new(http2: bool) -> Self {
-        Self { http2, handle: Arc::new(|request| Box::pin(hello(request))), requests: usize::MAX, streams: None }
+        let handle: Handle = Arc::new(|request| Box::pin(hello(request)));
+        Self { http2, handle, requests: usize::MAX, streams: None, tls: None }
     }
 
     /// How requests are answered (default: the body is read, the answer is 200 with `hello`).
@@ -60,6 +67,41 @@ impl Builder {
         self
     }
 
+    /// Over TLS 1.2 and 1.3, with this certificate. By ALPN an h1 origin has HTTP/1.1, an h2 origin HTTP/2 and HTTP/1.1, in this order.
+    pub fn tls(mut self, cert: &Cert) -> Self {
+        self.tls = Some(Sealed::new(cert, self.http2));
+        self
+    }
+
+    /// Serves only clients with a certificate of this authority. Of TLS.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn clients_of(self, ca: &Ca) -> Self {
+        self.sealed(|tls| tls.require_client(ca))
+    }
+
+    /// Has these protocols by ALPN, and no others; none means that it doesn't answer. What isn't `h2` is served in HTTP/1.1. Of TLS.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn alpn<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.sealed(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Speaks TLS 1.2 alone.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn tls12(self) -> Self {
+        self.sealed(|tls| tls.versions = &ONLY_1_2)
+    }
+
+    fn sealed(mut self, change: impl FnOnce(&mut Sealed)) -> Self {
+        change(self.tls.as_mut().unwrap_or_else(|| panic!("`tls` comes first")));
+        self
+    }
+
     /// Listens on a free port of 127.0.0.1.
     ///
     /// # Panics
@@ -71,6 +113,8 @@ impl Builder {
             loop {
                 // A connection that broke before it was accepted is none.
                 if let Ok((io, _)) = listener.accept().await {
+                    // Small answers are not held back for more.
+                    let _ = io.set_nodelay(true);
                     served.spawn(io);
                 }
             }
@@ -93,20 +137,23 @@ impl Builder {
     {
         let (tasks, record) = (Owner::default(), Arc::new(Record::default()));
         let orders = watch::Sender::new(Order::Serve);
+        let tls = self.tls.as_ref().map(Sealed::acceptor);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let served = Served {
+            tls,
             builder: Arc::new(self),
             tasks: tasks.0.clone(),
             record: Arc::clone(&record),
             orders: orders.clone(),
         };
         tasks.0.spawn(accept(served));
-        Origin { addr, record, orders, _tasks: tasks }
+        Origin { addr, scheme, record, orders, _tasks: tasks }
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("http2", &self.http2).finish_non_exhaustive()
+        f.debug_struct("Builder").field("http2", &self.http2).field("tls", &self.tls.is_some()).finish_non_exhaustive()
     }
 }
 

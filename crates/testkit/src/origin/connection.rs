@@ -3,6 +3,7 @@
 use super::{
     builder::{Builder, Handle, ResponseBody},
     seen::{Open, Record},
+    tls::Handshake,
 };
 use crate::tasks::Tasks;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -18,6 +19,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Notify, watch},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What an origin tells the connections it has.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,7 @@ pub(super) enum Order {
 #[derive(Clone)]
 pub(super) struct Served {
     pub(super) builder: Arc<Builder>,
+    pub(super) tls: Option<TlsAcceptor>,
     pub(super) tasks: Tasks,
     pub(super) record: Arc<Record>,
     pub(super) orders: watch::Sender<Order>,
@@ -75,12 +78,41 @@ impl Served {
     pub(super) fn spawn(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let open = self.record.opened();
         let (builder, orders) = (Arc::clone(&self.builder), self.orders.subscribe());
-        self.tasks.spawn(serve(builder, self.tasks.clone(), open, orders, io));
+        let http2 = builder.http2;
+        match self.tls.clone() {
+            Some(tls) => self.tasks.spawn(seal(tls, builder, self.tasks.clone(), open, orders, io)),
+            None => self.tasks.spawn(serve(builder, http2, self.tasks.clone(), open, orders, io)),
+        }
     }
+}
+
+async fn seal(
+    tls: TlsAcceptor,
+    builder: Arc<Builder>,
+    tasks: Tasks,
+    open: Open,
+    mut orders: watch::Receiver<Order>,
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) {
+    let mut accepting = pin!(tls.accept(io));
+    let accepted = loop {
+        tokio::select! {
+            biased;
+            accepted = accepting.as_mut() => break accepted,
+            order = next(&mut orders) => if matches!(order, Order::HangUp) { return },
+        }
+    };
+    // How a handshake fails is the client's business.
+    let Ok(io) = accepted else { return };
+    let handshake = Handshake::of(open.index, io.get_ref().1);
+    let http2 = handshake.alpn.as_deref() == Some("h2");
+    open.shook(handshake);
+    serve(builder, http2, tasks, open, orders, io).await;
 }
 
 async fn serve(
     builder: Arc<Builder>,
+    http2: bool,
     tasks: Tasks,
     open: Open,
     mut orders: watch::Receiver<Order>,
@@ -90,13 +122,13 @@ async fn serve(
     let answering = Arc::new(Answering {
         open,
         handle: Arc::clone(&builder.handle),
-        http1: !builder.http2,
+        http1: !http2,
         requests: builder.requests,
         full: Arc::clone(&full),
     });
     let service = service_fn(move |request| Arc::clone(&answering).answer(request));
     let io = TokioIo::new(io);
-    if builder.http2 {
+    if http2 {
         let mut server = http2::Builder::new(Streams(tasks));
         if let Some(streams) = builder.streams {
             server.max_concurrent_streams(streams);

@@ -1,4 +1,4 @@
-//! Origins on hyper's server, h1 and h2c, on loopback or over the in-memory network. They record every exchange.
+//! Origins on hyper's server, h1 and h2, in cleartext or over TLS, on loopback or over the in-memory network. They record every exchange.
 //!
 //! Exchanges are named by connection and place on it: `c0e1` is the second exchange on the first connection. A test that
 //! asserts these names asserts how connections were used.
@@ -27,10 +27,12 @@
 mod builder;
 mod connection;
 mod seen;
+mod tls;
 
 pub use self::{
     builder::{Builder, ResponseBody},
     seen::Seen,
+    tls::Handshake,
 };
 use self::{connection::Order, seen::Record};
 use crate::tasks::Owner;
@@ -41,6 +43,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub struct Origin {
     addr: SocketAddr,
+    scheme: &'static str,
     record: Arc<Record>,
     orders: watch::Sender<Order>,
     _tasks: Owner,
@@ -54,7 +57,7 @@ impl Origin {
         Builder::new(false)
     }
 
-    /// Speaks HTTP/2 in cleartext, by prior knowledge.
+    /// Speaks HTTP/2: in cleartext by prior knowledge; over TLS by ALPN, and HTTP/1.1 too.
     pub fn h2c() -> Builder {
         Builder::new(true)
     }
@@ -64,9 +67,9 @@ impl Origin {
         self.addr
     }
 
-    /// `http://`, its address, and a path that begins with `/`.
+    /// `http://` or `https://`, its address, and a path that begins with `/`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr)
+        format!("{}://{}{path}", self.scheme, self.addr)
     }
 
     /// Connections ever accepted.
@@ -92,6 +95,11 @@ impl Origin {
     /// The heads of the requests, in the order of their coming.
     pub fn seen(&self) -> Vec<Seen> {
         self.record.seen()
+    }
+
+    /// The handshakes that were completed, in that order.
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        self.record.handshakes()
     }
 
     /// Tells every connection to end when its exchanges have: `connection: close`, GOAWAY.

@@ -1,3 +1,4 @@
+use super::Handshake;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ pub(super) struct Record {
 struct List {
     connections: usize,
     seen: Vec<Seen>,
+    handshakes: Vec<Handshake>,
 }
 
 /// A connection that is open.
@@ -78,6 +80,10 @@ impl Record {
         self.list().seen.clone()
     }
 
+    pub(super) fn handshakes(&self) -> Vec<Handshake> {
+        self.list().handshakes.clone()
+    }
+
     pub(super) fn opened(self: &Arc<Self>) -> Open {
         let index = {
             let mut list = self.list();
@@ -96,6 +102,11 @@ impl Record {
 // === impl Open ===
 
 impl Open {
+    /// Records a handshake.
+    pub(super) fn shook(&self, handshake: Handshake) {
+        self.record.list().handshakes.push(handshake);
+    }
+
     /// Records a request, and says which on this connection it is.
     pub(super) fn saw<B>(&self, request: &Request<B>) -> usize {
         let mut list = self.record.list();

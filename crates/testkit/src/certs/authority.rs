@@ -1,0 +1,110 @@
+use super::{Cert, cert::Leaf, new_key, pin};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
+use rustls::pki_types::CertificateDer;
+use std::fmt;
+
+/// An authority: a root, or an intermediate.
+pub struct Ca {
+    params: CertificateParams,
+    key: KeyPair,
+    certificate: CertificateDer<'static>,
+    pem: String,
+    /// What those who trust the root must be shown: this and what is above, without the root.
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Ca {
+    /// A root.
+    pub fn new(name: &str) -> Self {
+        let (params, key) = (authority(name), new_key());
+        let made = params.self_signed(&key).unwrap_or_else(|error| panic!("no root: {error}"));
+        Self { params, certificate: made.der().clone(), pem: made.pem(), chain: Vec::new(), key }
+    }
+
+    /// An authority below this one.
+    pub fn intermediate(&self, name: &str) -> Self {
+        let (params, key) = (authority(name), new_key());
+        let made = params.signed_by(&key, &self.issuer()).unwrap_or_else(|error| panic!("no intermediate: {error}"));
+        let mut chain = vec![made.der().clone()];
+        chain.extend_from_slice(&self.chain);
+        Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
+    }
+
+    /// A certificate of this authority for another's key and name, which so gets a second way to be trusted.
+    pub fn cross_sign(&self, other: &Self) -> CertificateDer<'static> {
+        let made = other.params.signed_by(&other.key, &self.issuer());
+        made.unwrap_or_else(|error| panic!("no cross-signed certificate: {error}")).der().clone()
+    }
+
+    /// A server's certificate for these names and addresses, valid from 1975 to 4096.
+    pub fn leaf<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
+        self.issue(Leaf::server(names))
+    }
+
+    /// One whose time is over.
+    pub fn expired<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
+        let mut leaf = Leaf::server(names);
+        leaf.params.not_after = date_time_ymd(2001, 2, 3);
+        self.issue(leaf)
+    }
+
+    /// One whose time is to come.
+    pub fn not_yet_valid<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
+        let mut leaf = Leaf::server(names);
+        leaf.params.not_before = date_time_ymd(4000, 1, 1);
+        self.issue(leaf)
+    }
+
+    /// A client's.
+    pub fn client(&self, name: &str) -> Cert {
+        let mut leaf = Leaf::server([]);
+        leaf.params.distinguished_name = named(name);
+        leaf.params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(leaf)
+    }
+
+    /// The certificate.
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.certificate.clone()
+    }
+
+    /// The certificate as PEM.
+    pub fn pem(&self) -> String {
+        self.pem.clone()
+    }
+
+    /// `sha256/` and the hash of its public key.
+    pub fn pin(&self) -> String {
+        pin(&self.key)
+    }
+
+    fn issue(&self, leaf: Leaf) -> Cert {
+        leaf.signed_by(&self.issuer(), &self.chain)
+    }
+
+    fn issuer(&self) -> Issuer<'_, &KeyPair> {
+        Issuer::from_params(&self.params, &self.key)
+    }
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ca").field("pin", &self.pin()).finish_non_exhaustive()
+    }
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut names = DistinguishedName::new();
+    names.push(DnType::CommonName, name);
+    names
+}

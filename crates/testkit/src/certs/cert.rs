@@ -1,0 +1,136 @@
+use super::{new_key, pin};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{Error, PemObject},
+    },
+    server::WebPkiClientVerifier,
+};
+use std::{fmt, sync::Arc};
+
+/// A certificate that is no authority's, the ones between it and its root, and its key.
+#[derive(Clone)]
+pub struct Cert {
+    chain: Vec<CertificateDer<'static>>,
+    chain_pem: String,
+    key_pem: String,
+    pin: String,
+}
+
+/// One to be issued.
+pub(super) struct Leaf {
+    pub(super) params: CertificateParams,
+    key: KeyPair,
+}
+
+// === impl Cert ===
+
+impl Cert {
+    /// Itself first, its root left out.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.chain.clone()
+    }
+
+    /// The chain as PEM.
+    pub fn chain_pem(&self) -> String {
+        self.chain_pem.clone()
+    }
+
+    /// The private key, PKCS#8.
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        let key: Result<_, Error> = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes());
+        key.unwrap_or_else(|error| panic!("no key: {error}"))
+    }
+
+    /// The private key as PEM.
+    pub fn key_pem(&self) -> String {
+        self.key_pem.clone()
+    }
+
+    /// `sha256/` and the hash of its public key.
+    pub fn pin(&self) -> String {
+        self.pin.clone()
+    }
+
+    /// Shows one more certificate, needed or not.
+    pub fn also(mut self, certificate: CertificateDer<'static>) -> Self {
+        self.chain_pem += &pem(&certificate);
+        self.chain.push(certificate);
+        self
+    }
+
+    /// Shows the chain with the certificate at `index` left out.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn without(mut self, index: usize) -> Self {
+        self.chain.remove(index);
+        self.chain_pem = self.chain.iter().map(pem).collect();
+        self
+    }
+
+    /// A server with this certificate: TLS 1.2 and 1.3, these protocols by ALPN, no client certificates asked for.
+    pub fn server(&self, alpn: &[&str]) -> ServerConfig {
+        self.server_for(None, rustls::ALL_VERSIONS, alpn)
+    }
+
+    /// The same, of certain versions; with roots, only for clients with a certificate of theirs.
+    pub(crate) fn server_for(
+        &self,
+        clients: Option<Arc<rustls::RootCertStore>>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+        alpn: &[&str],
+    ) -> ServerConfig {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap_or_else(|error| panic!("versions: {error}"));
+        let builder = match clients {
+            Some(roots) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.unwrap_or_else(|error| panic!("client roots: {error}")))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let config = builder.with_single_cert(self.chain(), self.key());
+        let mut config = config.unwrap_or_else(|error| panic!("certificate: {error}"));
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+}
+
+impl fmt::Debug for Cert {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cert").field("pin", &self.pin).field("chain", &self.chain.len()).finish_non_exhaustive()
+    }
+}
+
+// === impl Leaf ===
+
+impl Leaf {
+    pub(super) fn server<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let mut params = CertificateParams::new(names).unwrap_or_else(|error| panic!("names: {error}"));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        Self { params, key: new_key() }
+    }
+
+    pub(super) fn signed_by(self, issuer: &Issuer<'_, &KeyPair>, above: &[CertificateDer<'static>]) -> Cert {
+        let made = self.params.signed_by(&self.key, issuer).unwrap_or_else(|error| panic!("no leaf: {error}"));
+        let mut chain = vec![made.der().clone()];
+        chain.extend_from_slice(above);
+        let chain_pem = chain.iter().map(pem).collect();
+        Cert { chain, chain_pem, key_pem: self.key.serialize_pem(), pin: pin(&self.key) }
+    }
+}
+
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let base64 = STANDARD.encode(certificate);
+    let lines = base64.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");
+    format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", lines.collect::<String>())
+}

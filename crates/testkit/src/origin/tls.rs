@@ -1,0 +1,74 @@
+//! TLS in front of an origin.
+
+use crate::certs::{Ca, Cert};
+use rustls::{HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection, pki_types::CertificateDer};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+pub(super) static ONLY_1_2: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+
+/// A handshake that an [`Origin`](super::Origin) completed.
+#[derive(Clone, Debug)]
+pub struct Handshake {
+    /// Its connection, from 0.
+    pub connection: usize,
+    /// The name that the client sent.
+    pub sni: Option<String>,
+    /// What was agreed on by ALPN.
+    pub alpn: Option<String>,
+    /// `1.2`, `1.3`.
+    pub version: &'static str,
+    /// A session was resumed.
+    pub resumed: bool,
+    /// The client's certificates, its own first.
+    pub client: Vec<CertificateDer<'static>>,
+}
+
+/// How an origin is sealed.
+#[derive(Clone)]
+pub(super) struct Sealed {
+    cert: Cert,
+    pub(super) clients: Option<CertificateDer<'static>>,
+    pub(super) alpn: Vec<String>,
+    pub(super) versions: &'static [&'static rustls::SupportedProtocolVersion],
+}
+
+// === impl Sealed ===
+
+impl Sealed {
+    pub(super) fn new(cert: &Cert, http2: bool) -> Self {
+        let alpn: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+        let alpn = alpn.iter().map(|name| (*name).to_owned()).collect();
+        Self { cert: cert.clone(), clients: None, alpn, versions: rustls::ALL_VERSIONS }
+    }
+
+    pub(super) fn require_client(&mut self, ca: &Ca) {
+        self.clients = Some(ca.der());
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        let clients = self.clients.clone().map(|root| {
+            let mut roots = RootCertStore::empty();
+            roots.add(root).unwrap_or_else(|error| panic!("client root: {error}"));
+            Arc::new(roots)
+        });
+        let alpn: Vec<&str> = self.alpn.iter().map(String::as_str).collect();
+        Arc::new(self.cert.server_for(clients, self.versions, &alpn)).into()
+    }
+}
+
+// === impl Handshake ===
+
+impl Handshake {
+    pub(super) fn of(connection: usize, tls: &ServerConnection) -> Self {
+        let version = if tls.protocol_version() == Some(ProtocolVersion::TLSv1_2) { "1.2" } else { "1.3" };
+        Self {
+            connection,
+            sni: tls.server_name().map(str::to_owned),
+            alpn: tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+            version,
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+            client: tls.peer_certificates().unwrap_or_default().to_vec(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+use super::{
+    Proxy,
+    asked::{Open, Record},
+    http,
+    reach::Reach,
+    socks,
+};
+use crate::{
+    certs::Cert,
+    net::{self, Network},
+    tasks::{Owner, Tasks},
+};
+use bytes::Bytes;
+use skybridge_core::{BoxFuture, Io};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// What is done with each connection that was accepted.
+type Serve = Box<dyn Fn(Stream) + Send + Sync>;
+
+/// A stream of any type.
+pub type Stream = Box<dyn Io>;
+
+type Seal = Arc<dyn Fn(Stream) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Http,
+    Socks5,
+    Socks4,
+}
+
+/// A proxy to be started.
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) kind: Kind,
+    pub(super) reach: Reach,
+    pub(super) user: Option<(String, String)>,
+    pub(super) status: Option<(u16, Bytes)>,
+    pub(super) reply: Option<u8>,
+    pub(super) interim: Vec<u16>,
+    pub(super) early: Bytes,
+    seal: Option<Seal>,
+}
+
+/// One connection, and what serving it needs.
+pub(super) struct Served {
+    pub(super) builder: Arc<Builder>,
+    pub(super) tasks: Tasks,
+    pub(super) open: Open,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    pub(super) fn new(kind: Kind) -> Self {
+        let (reach, early) = (Reach::default(), Bytes::new());
+        Self { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early, seal: None }
+    }
+
+    /// Serves nobody else: Basic (RFC 7617) or RFC 1929; of SOCKS4 the user alone. Others get a 407, or are refused.
+    pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.user = Some((user.into(), password.into()));
+        self
+    }
+
+    /// This host is there, whatever port is asked for. Over the in-memory network hosts need not be told: its names are known.
+    pub fn host(mut self, name: impl Into<String>, addr: SocketAddr) -> Self {
+        self.reach.hosts.insert(name.into(), addr);
+        self
+    }
+
+    /// Of HTTP: answers CONNECT with this status and body, and gives no tunnel unless it is 2xx, which has no body.
+    pub fn status(mut self, status: u16, body: impl Into<Bytes>) -> Self {
+        self.status = Some((status, body.into()));
+        self
+    }
+
+    /// Of HTTP: answers CONNECT with these interim statuses first.
+    pub fn interim(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.interim = statuses.into_iter().collect();
+        self
+    }
+
+    /// Of SOCKS: gives this reply, and no tunnel.
+    pub fn reply(mut self, reply: u8) -> Self {
+        self.reply = Some(reply);
+        self
+    }
+
+    /// Sends these bytes with the answer that gives a tunnel, as if the host behind it had said them already.
+    pub fn early(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.early = bytes.into();
+        self
+    }
+
+    /// Does this with each connection before it is served: TLS. What fails is closed.
+    pub fn sealed<F, Fut>(mut self, seal: F) -> Self
+    where
+        F: Fn(Stream) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = io::Result<Stream>> + Send + 'static,
+    {
+        self.seal = Some(Arc::new(move |stream| Box::pin(seal(stream))));
+        self
+    }
+
+    /// Speaks TLS, with this certificate; by ALPN, HTTP/1.1.
+    pub fn tls(self, cert: &Cert) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["http/1.1"])));
+        self.sealed(move |stream| {
+            let accepting = acceptor.accept(stream);
+            async { Ok(Box::new(accepting.await?) as Stream) }
+        })
+    }
+
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn start(self) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap_or_else(|error| panic!("bind: {error}"));
+        let addr = listener.local_addr().unwrap_or_else(|error| panic!("local address: {error}"));
+        self.serve(addr, async move |serve| {
+            loop {
+                // A connection that broke before it was accepted is none.
+                if let Ok((io, _)) = listener.accept().await {
+                    // Small answers are not held back for more.
+                    let _ = io.set_nodelay(true);
+                    serve(Box::new(io));
+                }
+            }
+        })
+    }
+
+    /// Serves a listener of the in-memory network, and reaches what is in it.
+    pub fn serve_on(mut self, listener: net::Listener, net: &Network) -> Proxy {
+        self.reach.net = Some(net.clone());
+        self.serve(listener.local_addr(), async move |serve| {
+            loop {
+                serve(Box::new(listener.accept().await.0));
+            }
+        })
+    }
+
+    fn serve<F, Fut>(self, addr: SocketAddr, accept: F) -> Proxy
+    where
+        F: FnOnce(Serve) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let scheme = match self.kind {
+            Kind::Http if self.seal.is_some() => "https",
+            Kind::Http => "http",
+            Kind::Socks5 => "socks5h",
+            Kind::Socks4 => "socks4a",
+        };
+        let (owner, record, builder) = (Owner::default(), Arc::new(Record::default()), Arc::new(self));
+        let (tasks, opened) = (owner.0.clone(), Arc::clone(&record));
+        owner.0.spawn(accept(Box::new(move |stream| {
+            let (builder, open) = (Arc::clone(&builder), opened.opened());
+            tasks.spawn(Served { builder, tasks: tasks.clone(), open }.serve(stream));
+        })));
+        Proxy { addr, scheme, record, _tasks: owner }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+// === impl Served ===
+
+impl Served {
+    /// How a connection ends is the client's business.
+    async fn serve(self, stream: Stream) {
+        let stream = match &self.builder.seal {
+            Some(seal) => seal(stream).await,
+            None => Ok(stream),
+        };
+        let Ok(stream) = stream else { return };
+        let _ = match self.builder.kind {
+            Kind::Http => http::serve(self, stream).await,
+            Kind::Socks5 => socks::serve5(self, stream).await,
+            Kind::Socks4 => socks::serve4(self, stream).await,
+        };
+    }
+
+    /// The tunnel, until both ends have closed.
+    pub(super) async fn tunnel(&self, mut near: Stream, mut far: Stream) -> io::Result<()> {
+        tokio::io::copy_bidirectional(&mut near, &mut far).await.map(drop)
+    }
+}

@@ -1,0 +1,91 @@
+//! Proxies: HTTP (CONNECT and forwarding) and SOCKS (4, 4a, 5), on loopback or over the in-memory network. They record whom they were asked for.
+//!
+//! ```
+//! use skybridge_testkit::{origin::Origin, proxy::Proxy};
+//! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpStream};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let origin = Origin::h1().start().await;
+//! let proxy = Proxy::http().user("alice", "secret").host("a.test", origin.addr()).start().await;
+//!
+//! let mut conn = TcpStream::connect(proxy.addr()).await?;
+//! conn.write_all(b"CONNECT a.test:80 HTTP/1.1\r\nproxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n").await?;
+//! conn.read_exact(&mut [0; "HTTP/1.1 200 OK\r\n\r\n".len()]).await?;
+//! conn.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await?;
+//! let mut answer = String::new();
+//! conn.read_to_string(&mut answer).await?;
+//! assert!(answer.ends_with("hello"));
+//! assert_eq!((proxy.connections(), origin.connections()), (1, 1));
+//! assert_eq!(proxy.asked()[0].line, "CONNECT a.test:80 HTTP/1.1");
+//! # Ok(())
+//! # }
+//! ```
+
+mod asked;
+mod builder;
+mod forward;
+mod http;
+mod reach;
+mod socks;
+
+pub use self::{
+    asked::Asked,
+    builder::{Builder, Stream},
+};
+use self::{asked::Record, builder::Kind};
+use crate::tasks::Owner;
+use std::{net::SocketAddr, sync::Arc};
+
+/// A proxy. Dropped, it stops listening, closes its connections and ends its tasks.
+#[derive(Debug)]
+pub struct Proxy {
+    addr: SocketAddr,
+    scheme: &'static str,
+    record: Arc<Record>,
+    _tasks: Owner,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// Speaks HTTP/1.1: gives tunnels to whoever says CONNECT, and forwards requests in absolute form.
+    pub fn http() -> Builder {
+        Builder::new(Kind::Http)
+    }
+
+    /// Speaks SOCKS5.
+    pub fn socks5() -> Builder {
+        Builder::new(Kind::Socks5)
+    }
+
+    /// Speaks SOCKS4 and 4a.
+    pub fn socks4() -> Builder {
+        Builder::new(Kind::Socks4)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:3128`, without credentials; `https` when it is sealed, `socks5h`, `socks4a`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.addr)
+    }
+
+    /// Connections ever accepted.
+    pub fn connections(&self) -> usize {
+        self.record.connections()
+    }
+
+    /// Connections that are open now.
+    pub fn open(&self) -> usize {
+        self.record.open()
+    }
+
+    /// What it was asked for, in order: tunnels, and requests to be forwarded. What was refused too.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.record.asked()
+    }
+}
