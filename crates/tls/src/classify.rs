@@ -1,0 +1,100 @@
+//! Where the errors of rustls, webpki and the stream become ours.
+
+use crate::{Pin, TlsError};
+use rustls::{CertificateError, PeerMisbehaved};
+use std::{io, time::Duration};
+use webpki::EndEntityCert;
+
+/// What ended a handshake, when the verifier had nothing against it.
+pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
+    match error.downcast::<rustls::Error>() {
+        Ok(rustls::Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)) => {
+            TlsError::UnknownProtocol
+        }
+        Ok(rustls::Error::InvalidCertificate(error)) => {
+            TlsError::Certificate { name: name.into(), source: rustls::Error::from(error).into() }
+        }
+        Ok(error) => TlsError::Handshake(error),
+        Err(error) => TlsError::Io(error),
+    }
+}
+
+/// What webpki has against a certificate.
+pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
+    let name = name.into();
+    match error {
+        webpki::Error::UnknownIssuer => TlsError::UnknownIssuer { name },
+        webpki::Error::CertExpired { time, not_after } => {
+            TlsError::Expired { name, ago: Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs())) }
+        }
+        webpki::Error::CertNotValidYet { time, not_before } => {
+            let ahead = Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs()));
+            TlsError::NotYetValid { name, ahead }
+        }
+        error => TlsError::Certificate { name, source: error.into() },
+    }
+}
+
+/// What webpki has against a certificate for this name.
+pub(crate) fn name(error: webpki::Error, leaf: &EndEntityCert<'_>, name: &str) -> TlsError {
+    match error {
+        webpki::Error::CertNotValidForName(context) => TlsError::NotValidForName {
+            name: name.into(),
+            presented: context.presented.iter().map(|name| bare(name).into()).collect(),
+            leaf: Pin::of_key(&[leaf.subject_public_key_info().as_ref()]),
+        },
+        error => certificate(error, name),
+    }
+}
+
+/// What the system's verifier has against a certificate.
+#[cfg(feature = "platform-verifier")]
+pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::CertificateDer<'_>, name: &str) -> TlsError {
+    let rustls::Error::InvalidCertificate(reason) = error else { return TlsError::Handshake(error) };
+    match reason {
+        CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into() },
+        CertificateError::ExpiredContext { time, not_after } => {
+            certificate(webpki::Error::CertExpired { time, not_after }, name)
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            certificate(webpki::Error::CertNotValidYet { time, not_before }, name)
+        }
+        CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName => {
+            not_valid_for(name, leaf, &reason)
+        }
+        reason => TlsError::Certificate { name: name.into(), source: rustls::Error::from(reason).into() },
+    }
+}
+
+#[cfg(feature = "platform-verifier")]
+fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>, reason: &CertificateError) -> TlsError {
+    let presented = match reason {
+        CertificateError::NotValidForNameContext { presented, .. } => &**presented,
+        _ => &[],
+    };
+    let key = EndEntityCert::try_from(leaf).map(|leaf| leaf.subject_public_key_info());
+    TlsError::NotValidForName {
+        name: name.into(),
+        presented: presented.iter().map(|name| bare(name).into()).collect(),
+        leaf: Pin::of_key(&[key.as_ref().map_or(&[], |key| key.as_ref())]),
+    }
+}
+
+/// What the peer is told by an alert.
+pub(crate) fn alert(error: &TlsError) -> rustls::Error {
+    let told = match error {
+        TlsError::UnknownIssuer { .. } => CertificateError::UnknownIssuer,
+        TlsError::NotValidForName { .. } => CertificateError::NotValidForName,
+        TlsError::Expired { .. } => CertificateError::Expired,
+        TlsError::NotYetValid { .. } => CertificateError::NotValidYet,
+        TlsError::PinMismatch(_) => CertificateError::ApplicationVerificationFailure,
+        _ => CertificateError::BadEncoding,
+    };
+    told.into()
+}
+
+/// webpki tells names as `DnsName("a.test")` and `IpAddress(192.0.2.1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}

@@ -1,0 +1,89 @@
+use skybridge_core::Io;
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+/// A stream that is sealed, if its origin asks for it.
+pub struct MaybeTls<I>(Stream<I>);
+
+enum Stream<I> {
+    Plain(I),
+    /// Boxed, so that a plain one isn't as large.
+    Tls(Box<TlsStream<I>>),
+}
+
+/// The same call on whichever stream it is.
+macro_rules! on {
+    ($self:expr, $io:ident => $call:expr) => {
+        match &mut $self.get_mut().0 {
+            Stream::Plain($io) => $call,
+            Stream::Tls($io) => $call,
+        }
+    };
+}
+
+// === impl MaybeTls ===
+
+impl<I> MaybeTls<I> {
+    pub(crate) fn plain(io: I) -> Self {
+        Self(Stream::Plain(io))
+    }
+
+    pub(crate) fn sealed(io: TlsStream<I>) -> Self {
+        Self(Stream::Tls(Box::new(io)))
+    }
+
+    /// The stream below. What is written to it goes around TLS.
+    pub fn get_ref(&self) -> &I {
+        match &self.0 {
+            Stream::Plain(io) => io,
+            Stream::Tls(io) => io.get_ref().0,
+        }
+    }
+}
+
+impl<I: Io> AsyncRead for MaybeTls<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_read(cx, buf))
+    }
+}
+
+impl<I: Io> AsyncWrite for MaybeTls<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        on!(self, io => Pin::new(io).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on!(self, io => Pin::new(io).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            Stream::Plain(io) => io.is_write_vectored(),
+            Stream::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self, io => Pin::new(io).poll_shutdown(cx))
+    }
+}
+
+impl<I> fmt::Debug for MaybeTls<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self.0, Stream::Plain(_)) { "MaybeTls(plain)" } else { "MaybeTls(tls)" })
+    }
+}

@@ -1,0 +1,48 @@
+use crate::{Sealer, Tls, TlsConfig, config::Source, seal::LIMIT};
+use skybridge_core::{Above, Connector};
+use std::time::Duration;
+use tower_layer::Layer;
+
+/// Above a connector: seals links to `https` origins. Others pass.
+///
+/// The peer is verified by the origin's name, or by [`Terms::server_name`](skybridge_core::Terms::server_name) when the target has one; the same
+/// is sent as SNI, unless it is an address. By ALPN (RFC 7301) it is offered what the target [wants](skybridge_core::Want).
+///
+/// A certificate or a pin that is wrong is [fatal](skybridge_core::ConnectError::is_fatal): no other address is tried.
+#[derive(Clone, Debug)]
+pub struct TlsLayer {
+    config: Source,
+    limit: Duration,
+}
+
+impl TlsLayer {
+    /// Seals by this configuration. A handshake may take 10 s.
+    pub fn new(config: TlsConfig) -> Self {
+        Self { config: config.into(), limit: LIMIT }
+    }
+
+    /// Seals by the [default](TlsConfig::builder) configuration, which is made when it is first needed: the system's roots are read then. When
+    /// that fails, so does every route to an `https` origin.
+    pub fn native() -> Self {
+        Self { config: Source::default(), limit: LIMIT }
+    }
+
+    /// How long a handshake may take. [`Limits::tls`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Seals links to proxies by the same configuration, within the same limit.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::of(self.config.clone()).timeout(self.limit)
+    }
+}
+
+impl<S: Connector> Layer<S> for TlsLayer {
+    type Service = Above<S, Tls<S>>;
+
+    fn layer(&self, inner: S) -> Tls<S> {
+        Tls::new(inner, self.config.clone(), self.limit)
+    }
+}

@@ -1,0 +1,60 @@
+//! Seals a link with TLS: verifies, pins, offers ALPN, resumes.
+//!
+//! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A route to an `http` origin passes through, as the
+//! same type and without a box. [`Sealer`] does the same for the proxies on the way.
+//!
+//! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor: [`Pins`] hold for the path rather
+//! than for what the peer presented, and one connection may carry another host that its certificate covers. Whichever
+//! [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
+//!
+//! ```
+//! use skybridge_core::{Connector, Protocol};
+//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, nouns, origin::Origin};
+//! use skybridge_tls::{Roots, TlsConfig, TlsLayer};
+//! use tower::Layer;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (executor, net, ca) = (Executor::new(), Network::new(), Ca::new("a root"));
+//! let _origin = Origin::h2c().tls(&ca.leaf(["a.test"])).serve_on(net.listen("192.0.2.1:443".parse()?));
+//!
+//! let config = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).pin("**.a.test", &ca.pin()).build()?;
+//! let mut connector = TlsLayer::new(config).layer(net.connector());
+//! let link = connector.connect(nouns::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
+//! let tls = link.info.tls.as_ref().expect("it is https");
+//! assert_eq!((tls.version, tls.alpn, tls.sni.as_deref()), (Some("1.3"), Some(Protocol::Http2), Some("a.test")));
+//! assert_eq!(&*tls.pins[1], ca.pin());
+//! # Ok(())
+//! # }
+//! ```
+
+mod alpn;
+mod classify;
+mod config;
+mod covers;
+mod error;
+mod facts;
+mod handshake;
+mod identity;
+mod io;
+mod layer;
+mod path;
+mod peer;
+mod pins;
+mod seal;
+mod sealer;
+mod service;
+mod sessions;
+mod verifier;
+mod witness;
+
+pub use self::{
+    config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},
+    error::TlsError,
+    io::MaybeTls,
+    layer::TlsLayer,
+    pins::{Pin, PinError, PinMismatch, Pins},
+    sealer::{Sealer, SealingHop},
+    service::{Sealing, Tls},
+};
+pub use rustls;

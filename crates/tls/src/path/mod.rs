@@ -1,0 +1,45 @@
+mod der;
+
+use crate::Pin;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::{EndEntityCert, VerifiedPath};
+
+/// What is kept of a peer's certificates.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) leaf: CertificateDer<'static>,
+    /// The keys, leaf first, anchor last.
+    pub(crate) pins: Box<[Pin]>,
+    /// When the first of them expires. Anchors don't.
+    pub(crate) not_after: Option<UnixTime>,
+}
+
+impl Path {
+    /// Up to an anchor.
+    pub(crate) fn verified(path: &VerifiedPath<'_>) -> Self {
+        let leaf = path.end_entity().der();
+        let times = path.intermediate_certificates().map(|certificate| der::not_after(&certificate.der()));
+        let not_after = times.chain([der::not_after(&leaf)]).flatten().min();
+        Self { leaf: leaf.into_owned(), pins: pins(path), not_after }
+    }
+
+    /// The leaf alone: all that is certain when nobody of ours has built a path.
+    pub(crate) fn presented(leaf: &CertificateDer<'_>) -> Self {
+        let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
+        let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
+        Self { leaf: leaf.clone().into_owned(), pins, not_after: der::not_after(leaf) }
+    }
+
+    pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.not_after.is_none_or(|not_after| now <= not_after)
+    }
+}
+
+/// The pins of a path. An anchor's key comes without the header of its SEQUENCE, and is hashed with it.
+pub(crate) fn pins(path: &VerifiedPath<'_>) -> Box<[Pin]> {
+    let leaf = path.end_entity().subject_public_key_info();
+    let intermediates = path.intermediate_certificates().map(|certificate| certificate.subject_public_key_info());
+    let anchor = &path.anchor().subject_public_key_info;
+    let presented = [leaf].into_iter().chain(intermediates).map(|key| Pin::of_key(&[key.as_ref()]));
+    presented.chain([Pin::of_key(&[&der::sequence_header(anchor.len()), anchor])]).collect()
+}

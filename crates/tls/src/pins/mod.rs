@@ -1,0 +1,244 @@
+mod pin;
+
+pub use self::pin::{Pin, PinError};
+
+use std::{fmt, net::IpAddr};
+
+/// Which public keys hosts must have on their verified path: at the leaf, at an intermediate or at the root.
+///
+/// The grammar is OkHttp's: `a.test` is that host, `*.a.test` is any with one label more, `**.a.test` any with any number more, itself too.
+/// A host that several patterns match has the pins of all, and needs one of them. A host that none matches needs none.
+///
+/// ```
+/// use skybridge_tls::Pins;
+///
+/// let pins = Pins::new().pin("**.a.test", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")?;
+/// assert!(Pins::new().pin("*", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").is_err());
+/// # let _ = pins;
+/// # Ok::<_, skybridge_tls::PinError>(())
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pins(Vec<Rule>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Rule {
+    pattern: Pattern,
+    pin: Pin,
+    /// Only the peer's own certificate counts.
+    leaf: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Pattern {
+    Exact(Box<str>),
+    OneLabel(Box<str>),
+    AnyLabels(Box<str>),
+}
+
+/// None of the keys on a host's path is pinned for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PinMismatch {
+    /// The host.
+    pub host: Box<str>,
+    /// The keys on the path that was verified, leaf first, anchor last.
+    pub path: Box<[Pin]>,
+    /// The keys that the host may have.
+    pub pinned: Box<[Pin]>,
+}
+
+// === impl Pins ===
+
+impl Pins {
+    /// None.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// When the pattern or the pin is none.
+    pub fn pin(mut self, pattern: &str, pin: &str) -> Result<Self, PinError> {
+        self.add(pattern, pin, false)?;
+        Ok(self)
+    }
+
+    /// Adds one that the host's own certificate must have, not one of those above it.
+    ///
+    /// # Errors
+    /// When the pattern or the pin is none.
+    pub fn pin_leaf(mut self, pattern: &str, pin: &str) -> Result<Self, PinError> {
+        self.add(pattern, pin, true)?;
+        Ok(self)
+    }
+
+    pub(crate) fn add(&mut self, pattern: &str, pin: &str, leaf: bool) -> Result<(), PinError> {
+        self.0.push(Rule { pattern: Pattern::parse(pattern)?, pin: pin.parse()?, leaf });
+        Ok(())
+    }
+
+    /// Whether a host with this path is what it should be.
+    pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), PinMismatch> {
+        let mut rules = self.0.iter().filter(|rule| rule.pattern.matches(host)).peekable();
+        let meets = |rule: &Rule| match path.first() {
+            Some(own) if rule.leaf => *own == rule.pin,
+            _ => path.contains(&rule.pin),
+        };
+        if rules.peek().is_none() || rules.clone().any(meets) {
+            return Ok(());
+        }
+        let pinned = rules.map(|rule| rule.pin).collect();
+        Err(PinMismatch { host: host.into(), path: path.into(), pinned })
+    }
+}
+
+// === impl Pattern ===
+
+impl Pattern {
+    fn parse(pattern: &str) -> Result<Self, PinError> {
+        let (make, host): (fn(Box<str>) -> Self, &str) = match (pattern.strip_prefix("**."), pattern.strip_prefix("*."))
+        {
+            (Some(host), _) => (Self::AnyLabels, host),
+            (_, Some(host)) => (Self::OneLabel, host),
+            _ => (Self::Exact, pattern),
+        };
+        if !host.is_ascii() {
+            return Err(PinError::NotAscii(pattern.into()));
+        }
+        let exact = host.len() == pattern.len();
+        canonical(host, exact).map(make).ok_or_else(|| PinError::Pattern(pattern.into()))
+    }
+
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Exact(name) => host == &**name,
+            Self::OneLabel(name) => label_before(host, name).is_some_and(|label| !label.contains('.')),
+            Self::AnyLabels(name) => host == &**name || label_before(host, name).is_some(),
+        }
+    }
+}
+
+/// What stands before `.name`.
+fn label_before<'a>(host: &'a str, name: &str) -> Option<&'a str> {
+    host.strip_suffix(name)?.strip_suffix('.')
+}
+
+/// As hosts are spelled when they are compared: in lower case, without a trailing dot, addresses without brackets.
+fn canonical(host: &str, may_be_address: bool) -> Option<Box<str>> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return may_be_address.then(|| address.to_string().into());
+    }
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_name = host.split('.').all(|label| !label.is_empty() && label.bytes().all(legal));
+    is_name.then(|| host.to_ascii_lowercase().into())
+}
+
+// === impl PinMismatch ===
+
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of the keys on the path of {} is pinned: the path has ", self.host)?;
+        list(f, &self.path)?;
+        f.write_str("; pinned: ")?;
+        list(f, &self.pinned)
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, pins: &[Pin]) -> fmt::Result {
+    for (i, pin) in pins.iter().enumerate() {
+        write!(f, "{}{pin}", if i == 0 { "" } else { ", " })?;
+    }
+    if pins.is_empty() { f.write_str("none") } else { Ok(()) }
+}
+
+impl std::error::Error for PinMismatch {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIN: &str = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn matches(pattern: &str, host: &str) -> bool {
+        Pattern::parse(pattern).unwrap().matches(host)
+    }
+
+    #[test]
+    fn one_label() {
+        for host in ["a.example.com", ".example.com", "example.example.com"] {
+            assert!(matches("*.example.com", host), "{host}");
+        }
+        for host in ["example.com", "a.b.example.com", "..example.com", "a.example.com.not.com", "ple.com"] {
+            assert!(!matches("*.example.com", host), "{host}");
+        }
+    }
+
+    #[test]
+    fn any_labels() {
+        for host in
+            ["example.com", ".example.com", "..example.com", "a.example.com", "a..example.com", "a.b.example.com"]
+        {
+            assert!(matches("**.example.com", host), "{host}");
+        }
+        for host in ["xample.com", "dexample.com", "example.com.not.com"] {
+            assert!(!matches("**.example.com", host), "{host}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_spelled_as_hosts_are() {
+        assert!(matches("A.Example.COM.", "a.example.com"));
+        assert!(matches("*.EXAMPLE.com", "a.example.com"));
+        assert!(matches("127.0.0.1", "127.0.0.1"));
+        assert!(matches("[2001:DB8:0::1]", "2001:db8::1"));
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for pattern in
+            ["", "*", "**", "*.", "**.", "*.*.x", "a.*.x", "***.x", "x.*", "a*.x", "a..x", ".x", "a b", "*.1.2.3.4"]
+        {
+            assert_eq!(Pattern::parse(pattern), Err(PinError::Pattern(pattern.into())), "{pattern}");
+        }
+        assert_eq!(Pattern::parse("*.bücher.test"), Err(PinError::NotAscii("*.bücher.test".into())));
+    }
+
+    #[test]
+    fn what_is_no_pin() {
+        for pin in ["md5/AAAA", "sha1/AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "AAAA", "SHA256/AAAA"] {
+            assert_eq!(Pins::new().pin("a.test", pin), Err(PinError::Hash(pin.into())));
+        }
+        for pin in ["sha256/", "sha256/AAAA", "sha256/!", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(Pins::new().pin("a.test", pin), Err(PinError::Base64(pin.into())));
+        }
+    }
+
+    #[test]
+    fn a_pin_reads_as_it_is_written() {
+        assert_eq!(PIN.parse::<Pin>().unwrap().to_string(), PIN);
+    }
+
+    #[test]
+    fn a_leaf_is_pinned_by_its_own_key_alone() {
+        let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
+        let pins = Pins::new().pin_leaf("a.test", &root.to_string()).unwrap();
+        assert!(pins.check("a.test", &[own, root]).is_err());
+        let pins = pins.pin_leaf("a.test", &own.to_string()).unwrap();
+        assert_eq!(pins.check("a.test", &[own, root]), Ok(()));
+    }
+
+    #[test]
+    fn the_pins_of_all_patterns_that_match_count() {
+        let [right, wrong] = [b"right", b"wrong"].map(|key| Pin::of_key(&[key]));
+        let pins = Pins::new().pin("a.test", &wrong.to_string()).unwrap();
+        assert_eq!(pins.check("b.test", &[]), Ok(()));
+        let mismatch = pins.check("a.test", &[right]).unwrap_err();
+        assert_eq!((&*mismatch.path, &*mismatch.pinned), (&[right][..], &[wrong][..]));
+        assert!(mismatch.to_string().contains(&right.to_string()) && mismatch.to_string().contains(&wrong.to_string()));
+        let pins = pins.pin("**.test", &right.to_string()).unwrap();
+        assert_eq!(pins.check("a.test", &[right]), Ok(()));
+    }
+}

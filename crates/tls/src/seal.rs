@@ -1,0 +1,42 @@
+use crate::{MaybeTls, TlsError, config::Source, handshake::handshake, peer::Peer};
+use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, within};
+use std::time::Duration;
+
+/// How long a handshake may take, unless the client or the request says otherwise.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// A link in, a sealed one out.
+pub(crate) async fn seal<I: Io>(
+    link: Link<I>,
+    peer: impl FnOnce(&ConnInfo) -> Result<Peer, TlsError>,
+    config: &Source,
+    limit: Duration,
+) -> Result<Link<MaybeTls<I>>, ConnectError> {
+    let guard = link.phase(Phase::Tls);
+    let Link { io, mut info, .. } = link;
+    let peer = match peer(&info) {
+        Ok(peer) => peer,
+        Err(error) => return Err(guard.fail(told(error))),
+    };
+    let config = match config.get() {
+        Ok(config) => config,
+        Err(error) => return Err(guard.fail(error)),
+    };
+    let ctx = info.route.ctx().clone();
+    let limit = ctx.limits().tls.unwrap_or(limit);
+    match within(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
+        Ok(Ok((io, tls))) => {
+            info.tls = Some(tls);
+            info.timings.set(Phase::Tls, guard.done());
+            Ok(Link::new(io, info))
+        }
+        Ok(Err(error)) => Err(guard.fail(told(error))),
+        Err(timed_out) => Err(guard.fail(timed_out)),
+    }
+}
+
+fn told(error: TlsError) -> ConnectError {
+    let fatal = error.is_fatal();
+    let error = ConnectError::new(Phase::Tls, error);
+    if fatal { error.fatal() } else { error }
+}

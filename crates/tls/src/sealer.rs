@@ -1,0 +1,67 @@
+use crate::{
+    MaybeTls,
+    config::Source,
+    peer::Peer,
+    seal::{LIMIT, seal},
+};
+use skybridge_core::{BoxFuture, ConnectError, Ctx, Io, Link, Seal};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// Seals links to proxies. Made by [`TlsConfig::sealer`](crate::TlsConfig::sealer), for a tunnel to use.
+///
+/// A proxy is offered HTTP/1.1 alone. Pins hold for proxies as for origins, by their names.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    config: Source,
+    limit: Duration,
+}
+
+/// A sealed link to a proxy in the making. Dropped, it closes its stream.
+#[must_use = "futures do nothing unless polled"]
+pub struct SealingHop<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
+
+// === impl Sealer ===
+
+impl Sealer {
+    pub(crate) fn of(config: Source) -> Self {
+        Self { config, limit: LIMIT }
+    }
+
+    /// How long a handshake may take (default: 10 s). [`Limits::tls`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl<I: Io> Seal<I> for Sealer {
+    type Io = MaybeTls<I>;
+    type Future = SealingHop<I>;
+
+    fn seal(&self, link: Link<I>, server_name: &str, _: &Ctx) -> Self::Future {
+        let (config, limit, name) = (self.config.clone(), self.limit, Box::<str>::from(server_name));
+        SealingHop(Box::pin(async move { seal(link, |info| Peer::proxy(&name, info), &config, limit).await }))
+    }
+}
+
+// === impl SealingHop ===
+
+impl<I> Future for SealingHop<I> {
+    type Output = Result<Link<MaybeTls<I>>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<I> fmt::Debug for SealingHop<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealingHop").finish_non_exhaustive()
+    }
+}

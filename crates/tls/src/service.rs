@@ -1,0 +1,87 @@
+use crate::{MaybeTls, config::Source, peer::Peer, seal::seal};
+use pin_project::pin_project;
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Route, Scheme};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_service::Service;
+
+/// Made by [`TlsLayer`](crate::TlsLayer): a route in, a link out that is sealed if its origin is `https`.
+#[derive(Clone, Debug)]
+pub struct Tls<S> {
+    inner: S,
+    config: Source,
+    limit: Duration,
+}
+
+/// A link in the making. Dropped, it closes its stream.
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct Sealing<F, I>(#[pin] Way<F, I>);
+
+#[pin_project(project = Project)]
+enum Way<F, I> {
+    /// No TLS: nothing is added.
+    Plain(#[pin] F),
+    Seal(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>),
+}
+
+// === impl Tls ===
+
+impl<S> Tls<S> {
+    pub(crate) fn new(inner: S, config: Source, limit: Duration) -> Self {
+        Self { inner, config, limit }
+    }
+}
+
+impl<S: Connector> Service<Route> for Tls<S> {
+    type Response = Link<MaybeTls<S::Io>>;
+    type Error = ConnectError;
+    type Future = Sealing<S::Future, S::Io>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, route: Route) -> Self::Future {
+        let plain = route.target.origin().scheme() == Scheme::Http;
+        let connecting = self.inner.connect(route);
+        if plain {
+            return Sealing(Way::Plain(connecting));
+        }
+        let (config, limit) = (self.config.clone(), self.limit);
+        Sealing(Way::Seal(Box::pin(async move {
+            let link = connecting.await.map_err(Into::into)?;
+            seal(link, Peer::origin, &config, limit).await
+        })))
+    }
+}
+
+// === impl Sealing ===
+
+impl<F, I, E> Future for Sealing<F, I>
+where
+    F: Future<Output = Result<Link<I>, E>>,
+    E: Into<ConnectError>,
+{
+    type Output = Result<Link<MaybeTls<I>>, ConnectError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().0.project() {
+            Project::Plain(connecting) => {
+                connecting.poll(cx).map_ok(|link| link.map_io(MaybeTls::plain)).map_err(Into::into)
+            }
+            Project::Seal(sealing) => sealing.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<F, I> fmt::Debug for Sealing<F, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealing").field("plain", &matches!(self.0, Way::Plain(_))).finish_non_exhaustive()
+    }
+}

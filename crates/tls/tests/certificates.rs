@@ -1,0 +1,194 @@
+//! Who isn't trusted, and how that is told. The server sees no end of the handshake, let alone a request.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{Connector, Phase, Terms, Trust};
+use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
+use support::{World, tls_error, told, trusting};
+use tower::Layer;
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_of_another_authority() {
+    let (ours, theirs) = (Ca::new("ours"), Ca::new("theirs"));
+    let world = World::h1(&theirs.leaf(["a.test"]));
+    let error = world.refused(&trusting(&ours).build().unwrap(), "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { name } if &**name == "a.test"), "{error:?}");
+    assert!(tls_error(&error).is_certificate());
+    assert_eq!(
+        told(&error),
+        "could not connect at 192.0.2.1:443: tls failed: nobody who is trusted has issued the certificate of a.test"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authority_of_the_same_name_with_another_key() {
+    let (ours, theirs) = (Ca::new("root"), Ca::new("root"));
+    let world = World::h1(&theirs.leaf(["a.test"]));
+    let error = world.refused(&trusting(&ours).build().unwrap(), "https://a.test").await;
+    assert!(tls_error(&error).is_certificate(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_with_a_gap() {
+    let root = Ca::new("root");
+    let leaf = root.intermediate("intermediate").leaf(["a.test"]).without(1);
+    let error = World::h1(&leaf).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaf_is_no_authority() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.client("a client"));
+    let error = world.refused(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::Certificate { .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_for_another_name() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["wronghostname", "192.0.2.9"]);
+    let error = World::h1(&cert).refused(&trusting(&root).build().unwrap(), "https://localhost").await;
+    let TlsError::NotValidForName { name, presented, leaf } = tls_error(&error) else { panic!("{error:?}") };
+    assert_eq!((&**name, &*presented[0], &*presented[1]), ("localhost", "wronghostname", "192.0.2.9"));
+    assert_eq!(leaf.to_string(), cert.pin());
+    let told = told(&error);
+    assert!(told.contains("not valid for localhost, but for wronghostname, 192.0.2.9"), "{told}");
+    assert!(told.contains(&cert.pin()), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_without_a_name() {
+    let root = Ca::new("root");
+    let error = World::h1(&root.leaf([])).refused(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert!(told(&error).contains("not valid for a.test, but for no name"), "{}", told(&error));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_over_and_one_that_is_to_come() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let error = World::h1(&root.expired(["a.test"])).refused(&config, "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::Expired { ago, .. } if ago.as_secs() > 86_400 * 365), "{error:?}");
+    assert!(told(&error).contains("a.test expired") && told(&error).ends_with("days ago"), "{}", told(&error));
+
+    let error = World::h1(&root.not_yet_valid(["a.test"])).refused(&config, "https://a.test").await;
+    assert!(matches!(tls_error(&error), TlsError::NotYetValid { .. }), "{error:?}");
+    assert!(told(&error).contains("will be valid only in"), "{}", told(&error));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let rows = [
+        ("a.test", "a.test", true),
+        ("A.Test", "a.test", true),
+        ("a.test", "A.TEST", true),
+        ("a.test", "a.test.", true),
+        // Stricter than RFC 6125: webpki wants two labels behind the star.
+        ("*.test", "a.test", false),
+        ("*.a.test", "b.a.test", true),
+        ("*.a.test", "a.test", false),
+        ("*.a.test", "c.b.a.test", false),
+        ("f*.test", "foo.test", false),
+        ("a.test", "b.test", false),
+        ("127.0.0.1", "127.0.0.1", true),
+        ("127.0.0.1", "127.0.0.2", false),
+        ("2001:db8::1", "[2001:0DB8:0::1]", true),
+        ("2001:db8::1", "[2001:db8::2]", false),
+        ("*.0.0.1", "127.0.0.1", false),
+    ];
+    for (named, asked, valid) in rows {
+        let world = World::h1(&root.leaf([named]));
+        let url = format!("https://{asked}");
+        if valid {
+            world.exchange(&config, &url).await;
+        } else {
+            let error = world.refused(&config, &url).await;
+            assert!(matches!(tls_error(&error), TlsError::NotValidForName { .. }), "{named} {asked}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_name_is_verified_and_sent_when_the_target_says_so() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let world = World::h1(&root.leaf(["b.test"]));
+    world.refused(&config, "https://a.test").await;
+    let mut terms = Terms::default();
+    terms.server_name = Some("B.test.".into());
+    let tls = world.exchange_by(&config, world.route_on("https://a.test", terms)).await;
+    assert_eq!(tls.sni.as_deref(), Some("b.test"));
+    assert_eq!(world.origin.handshakes()[0].sni.as_deref(), Some("b.test"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_in_a_certificate_opens_no_handshake() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let mut terms = Terms::default();
+    terms.server_name = Some("not a name".into());
+    let route = world.route_on("https://a.test", terms);
+    let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::NotAName(name) if &**name == "not a name"), "{error:?}");
+    assert!(error.is_fatal());
+}
+
+#[tokio::test(start_paused = true)]
+async fn insecure_trusts_anybody_and_says_so() {
+    let config = TlsConfig::builder().insecure().build().unwrap();
+    for cert in [Ca::new("x").leaf(["b.test"]), Ca::new("x").expired(["a.test"]), Ca::new("x").client("a client")] {
+        let world = World::h1(&cert);
+        for _first_then_resumed in 0..2 {
+            let tls = world.exchange(&config, "https://a.test").await;
+            assert_eq!((tls.trust, &*tls.pins), (Trust::Other, &[cert.pin().into()][..]));
+            assert!(!tls.covers.covers(world.route("https://b.test").target.origin()));
+        }
+        assert_eq!(world.origin.exchanges(), ["c0e0", "c1e0"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn insecure_still_wants_the_pinned_leaf() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["b.test"]);
+    let world = World::h1(&cert);
+    let pinned = |pin: String| TlsConfig::builder().insecure().pin("a.test", &pin).build().unwrap();
+    let error = world.refused(&pinned(root.pin()), "https://a.test").await;
+    assert!(tls_error(&error).is_pin(), "{error:?}");
+    world.exchange(&pinned(cert.pin()), "https://a.test").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn roots_come_as_pem_too() {
+    let (root, other) = (Ca::new("root"), Ca::new("other"));
+    let both = root.pem() + &other.pem();
+    let config = TlsConfig::builder().roots(Roots::Given(vec![])).add_root_pem(both.as_bytes()).build().unwrap();
+    for ca in [&root, &other] {
+        World::h1(&ca.leaf(["a.test"])).exchange(&config, "https://a.test").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_speaks_no_tls() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h1());
+    let error = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::Handshake(_)), "{error:?}");
+    // Another address may do better.
+    assert!(!error.is_fatal() && !tls_error(&error).is_certificate());
+}
+
+/// Whether there are any roots on this machine or not.
+#[tokio::test(start_paused = true)]
+async fn the_system_trusts_nobody_who_was_made_up_just_now() {
+    let world = World::h1(&Ca::new("root").leaf(["a.test"]));
+    let mut connector = TlsLayer::native().layer(world.net.connector());
+    let error = connector.connect(world.route("https://a.test")).await.unwrap_err();
+    assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
+    assert!(world.origin.handshakes().is_empty());
+}

@@ -1,0 +1,110 @@
+//! What can't be configured, and that secrets are in no `Debug`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_testkit::{certs::Ca, origin::Origin};
+use skybridge_tls::{PinError, Roots, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, rustls};
+use std::sync::Arc;
+use support::{World, trusting};
+
+#[test]
+fn nobody_to_trust() {
+    let built = TlsConfig::builder().roots(Roots::Given(Vec::new())).build();
+    assert!(matches!(built, Err(TlsConfigError::NoRoots)), "{built:?}");
+}
+
+#[test]
+fn what_is_no_root() {
+    let built = TlsConfig::builder().roots(Roots::Given(vec![b"nonsense".to_vec().into()])).build();
+    assert!(matches!(built, Err(TlsConfigError::Root(_))), "{built:?}");
+    for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        let built = TlsConfig::builder().add_root_pem(pem.as_bytes()).build();
+        assert!(matches!(built, Err(TlsConfigError::Pem { what: "certificate", .. })), "{built:?}");
+    }
+}
+
+#[test]
+fn what_is_no_identity() {
+    let root = Ca::new("root");
+    let (me, you) = (root.client("me"), root.client("you"));
+    let build = |chain: &str, key: &str| trusting(&root).client_auth_pem(chain.as_bytes(), key.as_bytes()).build();
+    assert!(build(&me.chain_pem(), &me.key_pem()).is_ok());
+    let (key, chain) = (build(&me.chain_pem(), ""), build("", &me.key_pem()));
+    assert!(matches!(key, Err(TlsConfigError::Pem { what: "private key", .. })), "{key:?}");
+    assert!(matches!(chain, Err(TlsConfigError::Pem { what: "certificate", .. })), "{chain:?}");
+    let mixed = build(&me.chain_pem(), &you.key_pem());
+    assert!(matches!(mixed, Err(TlsConfigError::Identity(_))), "{mixed:?}");
+}
+
+#[test]
+fn the_first_thing_that_is_wrong_is_told() {
+    let built = trusting(&Ca::new("root")).pin("*", "sha256/").pin("a.test", "md5/").build();
+    assert!(matches!(built, Err(TlsConfigError::Pin(PinError::Pattern(_)))), "{built:?}");
+}
+
+#[test]
+fn no_version_at_all() {
+    let built = trusting(&Ca::new("root")).versions(TlsVersion::Tls13..=TlsVersion::Tls12).build();
+    assert!(matches!(built, Err(TlsConfigError::Versions(_))), "{built:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let only = |version| trusting(&root).versions(version..=version).build().unwrap();
+    for (version, told) in [(TlsVersion::Tls12, "1.2"), (TlsVersion::Tls13, "1.3")] {
+        let tls = World::h1(&cert).exchange(&only(version), "https://a.test").await;
+        assert_eq!(tls.version, Some(told));
+    }
+    let world = World::new(Origin::h1().tls(&cert).tls12());
+    let error = world.connect(&only(TlsVersion::Tls13), "https://a.test").await.unwrap_err();
+    assert!(!error.is_fatal());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_given_provider_does_the_work() {
+    use rustls::crypto::aws_lc_rs;
+    let root = Ca::new("root");
+    let suite = aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
+    let provider = rustls::crypto::CryptoProvider { cipher_suites: vec![suite], ..aws_lc_rs::default_provider() };
+    let config = trusting(&root).provider(Arc::new(provider)).versions(TlsVersion::Tls13..=TlsVersion::Tls13).build();
+    let tls = World::h1(&root.leaf(["a.test"])).exchange(&config.unwrap(), "https://a.test").await;
+    assert_eq!(tls.cipher, Some("TLS13_CHACHA20_POLY1305_SHA256"));
+}
+
+#[test]
+fn a_provider_without_any_cipher_is_an_error() {
+    let provider =
+        rustls::crypto::CryptoProvider { cipher_suites: Vec::new(), ..rustls::crypto::aws_lc_rs::default_provider() };
+    let built = trusting(&Ca::new("root")).provider(Arc::new(provider)).build();
+    assert!(matches!(built, Err(TlsConfigError::Versions(_))), "{built:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_and_tickets_are_in_no_debug() {
+    let root = Ca::new("root");
+    let me = root.client("me");
+    let builder = || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes());
+    let config = builder().build().unwrap();
+    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root));
+    let tls = world.exchange(&config, "https://a.test").await;
+    let layer = TlsLayer::new(config.clone());
+    let shown = [format!("{:?}", builder()), format!("{config:?} {layer:?} {:?} {tls:?}", config.sealer())].concat();
+    let key: String = me.key_pem().lines().filter(|line| !line.starts_with('-')).collect();
+    assert!(key.len() > 100);
+    assert!(!shown.contains(&key[..20]) && !shown.contains("ticket") && !shown.contains("secret"), "{shown}");
+    // Nor as a list of bytes.
+    assert!(!shown.contains("[48, ") && !shown.contains("0x30"), "{shown}");
+    assert!(shown.len() < 2_000, "{shown}");
+}
+
+#[test]
+fn every_error_reads_as_a_sentence_and_tells_its_source() {
+    let built = trusting(&Ca::new("root")).pin("a.test", "sha256/").build();
+    let error = built.unwrap_err();
+    assert_eq!(error.to_string(), "a pin can't be used");
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "pin `sha256/` is not `sha256/` and the base64 of 32 bytes");
+}

@@ -1,0 +1,182 @@
+//! What is learned of a connection, what it covers, and what passes through.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{Connector, Phase, Protocol, Terms, Trust, Want};
+use skybridge_testkit::{certs::Ca, executor::settle, net::Conn, origin::Origin};
+use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
+use std::time::Duration;
+use support::{ADDR, World, tls_error, trusting};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tower::Layer;
+
+/// By ALPN, if the two come to terms.
+type Agreed = Result<Option<Protocol>, ()>;
+
+fn wanting(want: Want) -> Terms {
+    let mut terms = Terms::default();
+    terms.want = want;
+    terms
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_teaches() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    for (origin, version) in [(Origin::h2c().tls(&cert), "1.3"), (Origin::h2c().tls(&cert).tls12(), "1.2")] {
+        let world = World::new(origin);
+        world.net.at(ADDR.parse().unwrap()).latency(Duration::from_millis(10));
+        let config = trusting(&root).build().unwrap();
+        let link = world.connect(&config, "https://a.test").await.unwrap();
+        let tls = link.info.tls.as_ref().unwrap();
+        assert_eq!((tls.version, tls.alpn), (Some(version), Some(Protocol::Http2)));
+        assert!(tls.cipher.unwrap().starts_with("TLS"), "{:?}", tls.cipher);
+        assert!(tls.group.is_some());
+        assert_eq!((tls.sni.as_deref(), tls.resumed, tls.client_auth), (Some("a.test"), false, false));
+        assert_eq!(tls.trust, Trust::Verified);
+        assert_eq!(&*tls.pins, [cert.pin().into(), root.pin().into()] as [Box<str>; 2]);
+        // Until the year 4096.
+        let left = tls.valid_until.unwrap() - world.executor.runtime().now();
+        assert!(left > Duration::from_secs(1_900 * 365 * 86_400) && left < Duration::from_secs(2_100 * 366 * 86_400));
+        let took = link.info.timings.get(Phase::Tls).unwrap().elapsed();
+        assert_eq!(took, Duration::from_millis(if version == "1.3" { 20 } else { 40 }));
+        settle().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_verified_and_not_sent() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["192.0.2.1"]));
+    let tls = world.exchange(&trusting(&root).build().unwrap(), "https://192.0.2.1").await;
+    assert_eq!(tls.sni, None);
+    assert_eq!(world.origin.handshakes()[0].sni, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn alpn() {
+    let (h1, h2) = (Some(Protocol::Http1), Some(Protocol::Http2));
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let both: &[&str] = &["h2", "http/1.1"];
+    let rows: [(Want, &[&str], Agreed); 11] = [
+        (Want::Any, both, Ok(h2)),
+        (Want::Any, &["http/1.1", "h2"], Ok(h1)),
+        (Want::Any, &["http/1.1"], Ok(h1)),
+        (Want::Any, &["h2"], Ok(h2)),
+        (Want::Any, &[], Ok(None)),
+        (Want::Http1, both, Ok(h1)),
+        (Want::Http1, &[], Ok(None)),
+        (Want::Http2, both, Ok(h2)),
+        (Want::Http2, &["http/1.1"], Err(())),
+        (Want::Http2, &[], Err(())),
+        (Want::Http1, &["h2"], Err(())),
+    ];
+    for (want, server, expected) in rows {
+        let world = World::new(Origin::h2c().tls(&root.leaf(["a.test"])).alpn(server.iter().copied()));
+        let link = world.connect_by(&config, world.route_on("https://a.test", wanting(want))).await;
+        let agreed = link.map(|link| link.info.tls.unwrap().alpn);
+        assert_eq!(agreed.as_ref().map_err(drop).copied(), expected, "{want:?} {server:?}");
+        if server.is_empty() && want == Want::Http2 {
+            let error = agreed.unwrap_err();
+            assert!(matches!(tls_error(&error), TlsError::NoHttp2) && error.is_fatal(), "{error:?}");
+        }
+        settle().await;
+        assert!(world.origin.seen().is_empty());
+    }
+}
+
+/// A ServerHello of TLS 1.2 that chose `foo`.
+#[tokio::test(start_paused = true)]
+async fn a_protocol_that_was_not_offered_is_an_error_for_good() {
+    let mut extensions = vec![0, 16, 0, 6, 0, 4, 3];
+    extensions.extend_from_slice(b"foo");
+    extensions.extend_from_slice(&[0xff, 1, 0, 1, 0, 0, 23, 0, 0]);
+    let mut hello = vec![3, 3];
+    hello.extend_from_slice(&[7; 32]);
+    hello.extend_from_slice(&[0, 0xc0, 0x2b, 0, 0, extensions.len() as u8]);
+    hello.extend_from_slice(&extensions);
+    let mut record = vec![22, 3, 3, 0, hello.len() as u8 + 4, 2, 0, 0, hello.len() as u8];
+    record.extend_from_slice(&hello);
+
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let addr = "192.0.2.2:443";
+    let _serving = world.net.listen(addr.parse().unwrap()).serve(move |_, mut conn| {
+        let record = record.clone();
+        async move {
+            conn.write_all(&record).await.unwrap();
+            let _ = conn.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let route = skybridge_testkit::nouns::route("https://a.test", [addr], world.executor.ctx());
+    let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::UnknownProtocol) && error.is_fatal(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_covers_what_its_certificate_names_and_the_pins_allow() {
+    let root = Ca::new("root");
+    let intermediate = root.intermediate("intermediate");
+    let names = ["a.test", "*.b.test", "pinned.test", "rightly.test", "192.0.2.1"];
+    let world = World::new(Origin::h2c().tls(&intermediate.leaf(names)));
+    let config = trusting(&root)
+        .pin("pinned.test", "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+        .pin("rightly.test", &root.pin())
+        .build()
+        .unwrap();
+    let covers = world.connect(&config, "https://a.test").await.unwrap().info.tls.unwrap().covers;
+    let rows = [
+        ("a.test", true),
+        ("A.TEST.", true),
+        ("x.b.test", true),
+        ("b.test", false),
+        ("c.test", false),
+        ("pinned.test", false),
+        ("rightly.test", true),
+        ("192.0.2.1", true),
+        ("192.0.2.2", false),
+    ];
+    for (host, expected) in rows {
+        let origin = skybridge_testkit::nouns::key(&format!("https://{host}")).origin;
+        assert_eq!(covers.covers(&origin), expected, "{host}");
+    }
+    assert!(covers.is_current());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_in_cleartext_passes_through() {
+    let world = World::new(Origin::h1());
+    let config = trusting(&Ca::new("root")).build().unwrap();
+    let mut connector = TlsLayer::new(config).layer(world.net.connector());
+    let connecting = connector.connect(world.route("http://a.test"));
+    assert!(format!("{connecting:?}").contains("plain: true"));
+    let mut link = connecting.await.unwrap();
+    assert!(link.info.tls.is_none() && link.info.timings.get(Phase::Tls).is_none());
+    assert!(link.io.is_write_vectored());
+    link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    link.io.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("hello"));
+}
+
+#[test]
+fn a_stream_that_may_be_sealed_is_hardly_larger_than_one_that_is_not() {
+    assert!(size_of::<MaybeTls<Conn>>() <= size_of::<Conn>() + size_of::<usize>());
+}
+
+/// hyper hands a head and a body over as two slices: they go out as one record, or as two, but never as one after a copy.
+#[tokio::test(start_paused = true)]
+async fn a_sealed_stream_takes_vectored_writes() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let mut link = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap();
+    assert!(link.io.is_write_vectored());
+    let parts = [&b"GET / HTTP/1.1\r\n"[..], b"host: a.test\r\n\r\n"].map(std::io::IoSlice::new);
+    assert_eq!(link.io.write_vectored(&parts).await.unwrap(), 32);
+    link.io.flush().await.unwrap();
+    let mut answer = [0; 15];
+    link.io.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+}

@@ -1,0 +1,137 @@
+//! Pins hold for the verified path, on first connections and on resumed ones.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{Terms, TlsInfo};
+use skybridge_testkit::{certs::Ca, executor::settle};
+use skybridge_tls::{Pins, Roots, TlsConfig, TlsError};
+use support::{World, tls_error, told, trusting};
+
+const WRONG: &str = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+fn texts(tls: &TlsInfo) -> Vec<String> {
+    tls.pins.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leafs_the_intermediates_and_the_roots_pass_first_and_resumed() {
+    let root = Ca::new("root");
+    let intermediate = root.intermediate("intermediate");
+    let cert = intermediate.leaf(["a.test"]);
+    let path = [cert.pin(), intermediate.pin(), root.pin()];
+    for pin in &path {
+        let world = World::h1(&cert);
+        let config = trusting(&root).pin("a.test", pin).build().unwrap();
+        let (first, second) =
+            (world.exchange(&config, "https://a.test").await, world.exchange(&config, "https://a.test").await);
+        assert_eq!((first.resumed, second.resumed), (false, true));
+        assert_eq!((texts(&first), texts(&second)), (path.to_vec(), path.to_vec()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_one_fails_and_tells_both_sides() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test"]);
+    let config = trusting(&root).pin("**.a.test", WRONG).pin("b.test", &root.pin()).build().unwrap();
+    let error = World::h1(&cert).refused(&config, "https://a.test").await;
+    let TlsError::PinMismatch(mismatch) = tls_error(&error) else { panic!("{error:?}") };
+    assert_eq!(&*mismatch.host, "a.test");
+    assert_eq!(mismatch.path.iter().map(ToString::to_string).collect::<Vec<_>>(), [cert.pin(), root.pin()]);
+    assert_eq!(mismatch.pinned.iter().map(ToString::to_string).collect::<Vec<_>>(), [WRONG]);
+    assert!(tls_error(&error).is_pin() && !tls_error(&error).is_certificate());
+    let message = told(&error);
+    for pin in [&cert.pin(), &root.pin(), WRONG] {
+        assert!(message.contains(pin), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_without_pins_needs_none_and_two_patterns_have_the_pins_of_both() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "b.a.test", "c.test"]);
+    let world = World::h1(&cert);
+    let config = trusting(&root).pin("**.a.test", WRONG).pin("*.a.test", &cert.pin()).build().unwrap();
+    world.exchange(&config, "https://c.test").await;
+    world.exchange(&config, "https://b.a.test").await;
+    assert!(tls_error(&world.connect(&config, "https://a.test").await.unwrap_err()).is_pin());
+}
+
+#[tokio::test(start_paused = true)]
+async fn presenting_a_pinned_certificate_is_not_being_issued_by_it() {
+    let (root, pinned) = (Ca::new("root"), Ca::new("pinned"));
+    let config = |ca: &Ca| {
+        TlsConfig::builder()
+            .roots(Roots::Given(vec![root.der(), pinned.der()]))
+            .pin("a.test", &ca.pin())
+            .build()
+            .unwrap()
+    };
+    let below = pinned.intermediate("pinned too");
+    for (padding, pin) in [(pinned.der(), &pinned), (below.der(), &below)] {
+        let world = World::h1(&root.leaf(["a.test"]).also(padding));
+        assert!(tls_error(&world.refused(&config(pin), "https://a.test").await).is_pin());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_by_a_cross_signed_certificate_is_found() {
+    let (old, new) = (Ca::new("old"), Ca::new("new"));
+    let intermediate = old.intermediate("intermediate");
+    let cert = intermediate.leaf(["a.test"]).also(new.cross_sign(&intermediate));
+    let world = World::h1(&cert);
+    for root in [&old, &new] {
+        let roots = Roots::Given(vec![old.der(), new.der()]);
+        let config = TlsConfig::builder().roots(roots).pin("a.test", &root.pin()).build().unwrap();
+        assert_eq!(texts(&world.exchange(&config, "https://a.test").await)[2], root.pin());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_certificate_is_told_before_a_wrong_pin() {
+    let (root, other) = (Ca::new("root"), Ca::new("other"));
+    let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
+    for cert in [other.leaf(["a.test"]), root.expired(["a.test"]), root.leaf(["b.test"])] {
+        let error = World::h1(&cert).refused(&config, "https://a.test").await;
+        assert!(tls_error(&error).is_certificate(), "{error:?}");
+    }
+}
+
+/// The verifier knows the server's other name alone, and on a resumed connection nothing at all.
+#[tokio::test(start_paused = true)]
+async fn the_pins_of_the_host_hold_when_its_server_has_another_name_resumed_too() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["b.test"]));
+    let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
+    let mut terms = Terms::default();
+    terms.server_name = Some("b.test".into());
+    let by_another_name = || world.connect_by(&config, world.route_on("https://a.test", terms.clone()));
+
+    assert!(tls_error(&by_another_name().await.unwrap_err()).is_pin());
+    world.exchange(&config, "https://b.test").await;
+    settle().await;
+    let error = by_another_name().await.unwrap_err();
+    assert!(tls_error(&error).is_pin() && error.is_fatal(), "{error:?}");
+    settle().await;
+    let resumed: Vec<bool> = world.origin.handshakes().iter().map(|handshake| handshake.resumed).collect();
+    assert_eq!(resumed, [false, false, true]);
+    assert_eq!(world.origin.exchanges(), ["c1e0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_are_pinned_as_names_are() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["2001:db8::1"]));
+    let config = trusting(&root).pin("2001:DB8::1", WRONG).build().unwrap();
+    let error = world.refused(&config, "https://[2001:db8:0::1]").await;
+    assert!(tls_error(&error).is_pin(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pins_may_be_made_apart() {
+    let root = Ca::new("root");
+    let pins = Pins::new().pin("a.test", WRONG).unwrap();
+    let config = trusting(&root).pins(pins).build().unwrap();
+    assert!(tls_error(&World::h1(&root.leaf(["a.test"])).refused(&config, "https://a.test").await).is_pin());
+}

@@ -1,0 +1,128 @@
+//! Sessions are resumed, and a resumed connection knows as much as a first one.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{Partition, Terms, Trust};
+use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
+use support::{World, trusting};
+
+fn partition(name: &str) -> Terms {
+    let mut terms = Terms::default();
+    terms.partition = Some(Partition::new(name));
+    terms
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_connection_is_resumed_and_both_sides_say_so() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "b.test"]);
+    for (origin, version) in [(Origin::h1().tls(&cert), "1.3"), (Origin::h1().tls(&cert).tls12(), "1.2")] {
+        let world = World::new(origin);
+        let config = trusting(&root).build().unwrap();
+        let mut infos = Vec::new();
+        for _ in 0..4 {
+            infos.push(world.exchange(&config, "https://a.test").await);
+        }
+        let resumed: Vec<bool> = world.origin.handshakes().iter().map(|handshake| handshake.resumed).collect();
+        assert_eq!(resumed, [false, true, true, true], "{version}");
+        for (tls, resumed) in infos.iter().zip(resumed) {
+            assert_eq!((tls.resumed, tls.version, tls.trust), (resumed, Some(version), Trust::Verified));
+            assert_eq!(tls.pins, infos[0].pins);
+            assert!(tls.valid_until.is_some() && tls.cipher.is_some());
+            assert!(tls.covers.covers(world.route("https://b.test").target.origin()));
+            assert!(!tls.covers.covers(world.route("https://c.test").target.origin()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_a_configuration_share_sessions_and_others_do_not() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test"]));
+    let config = trusting(&root).build().unwrap();
+    world.exchange(&config, "https://a.test").await;
+    assert!(world.exchange(&config.clone(), "https://a.test").await.resumed);
+    assert!(!world.exchange(&trusting(&root).build().unwrap(), "https://a.test").await.resumed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_not_told_across_partitions_names_or_ports() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["a.test", "b.test"]));
+    let config = trusting(&root).build().unwrap();
+    let rows = [
+        ("https://a.test", Terms::default(), false),
+        ("https://a.test", partition("x"), false),
+        ("https://a.test", partition("y"), false),
+        ("https://b.test", Terms::default(), false),
+        ("https://a.test:8443", Terms::default(), false),
+        ("https://a.test", partition("x"), true),
+        ("https://a.test", Terms::default(), true),
+    ];
+    for (url, terms, resumed) in rows {
+        let tls = world.exchange_by(&config, world.route_on(url, terms.clone())).await;
+        assert_eq!(tls.resumed, resumed, "{url} {terms:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_resumed_when_another_protocol_is_wanted() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h2c().tls(&root.leaf(["a.test"])));
+    let config = trusting(&root).build().unwrap();
+    let mut terms = Terms::default();
+    terms.want = skybridge_core::Want::Http1;
+    let first = world.exchange_by(&config, world.route_on("https://a.test", terms)).await;
+    let second = world.connect(&config, "https://a.test").await.unwrap().info.tls.unwrap();
+    assert_eq!(
+        (first.alpn, second.alpn),
+        (Some(skybridge_core::Protocol::Http1), Some(skybridge_core::Protocol::Http2))
+    );
+    assert_eq!((first.resumed, second.resumed), (false, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_shown_to_the_peer_is_known_on_a_resumed_connection() {
+    let root = Ca::new("root");
+    let me = root.client("me");
+    for tls12 in [false, true] {
+        let origin = Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root);
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let config =
+            trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
+        for resumed in [false, true] {
+            let tls = world.exchange(&config, "https://a.test").await;
+            assert_eq!((tls.resumed, tls.client_auth), (resumed, true));
+        }
+    }
+}
+
+/// A server that forgets its sessions, and has another certificate since.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_resume_is_verified_anew() {
+    let root = Ca::new("root");
+    let config = trusting(&root).build().unwrap();
+    let (old, new) = (root.leaf(["a.test"]), root.leaf(["a.test"]));
+    let world = World::h1(&old);
+    world.exchange(&config, "https://a.test").await;
+    let world = World::h1(&new);
+    let tls = world.exchange(&config, "https://a.test").await;
+    assert_eq!((tls.resumed, &*tls.pins[0]), (false, &*new.pin()));
+
+    let world = World::h1(&Ca::new("another").leaf(["a.test"]));
+    world.refused(&config, "https://a.test").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_kept_for_so_many_peers() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["*.a.test"]));
+    let config = trusting(&root).build().unwrap();
+    for i in 0..257 {
+        world.exchange(&config, &format!("https://n{i}.a.test")).await;
+    }
+    settle().await;
+    assert!(world.exchange(&config, "https://n256.a.test").await.resumed);
+    assert!(!world.exchange(&config, "https://n0.a.test").await.resumed);
+}
