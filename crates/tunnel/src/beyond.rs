@@ -1,0 +1,48 @@
+use skybridge_core::{Endpoint, Hop, Route};
+use std::{fmt, net::IpAddr};
+
+/// Where a proxy is asked to connect to: the next proxy, or the origin.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Beyond {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Host {
+    Ip(IpAddr),
+    Name(Box<str>),
+}
+
+impl Beyond {
+    pub(crate) fn hop(hop: &Hop) -> Self {
+        Self { host: Host::of(hop.ip(), hop.name()), port: hop.port }
+    }
+
+    /// The address that was decided, or what the origin is called.
+    pub(crate) fn origin(route: &Route) -> Self {
+        let origin = route.target.origin();
+        match route.beyond.as_ref().and_then(Endpoint::inet) {
+            Some(addr) => Self { host: Host::Ip(addr.ip()), port: addr.port() },
+            None => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
+        }
+    }
+}
+
+impl Host {
+    fn of(ip: Option<IpAddr>, name: &str) -> Self {
+        ip.map_or_else(|| Self::Name(name.into()), |ip| Self::Ip(ip.to_canonical()))
+    }
+}
+
+impl fmt::Display for Beyond {
+    /// The authority form (RFC 9112, section 3.2.3): always with a port, IPv6 in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.port;
+        match &self.host {
+            Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{port}"),
+            Host::Ip(IpAddr::V4(ip)) => write!(f, "{ip}:{port}"),
+            Host::Name(name) => write!(f, "{name}:{port}"),
+        }
+    }
+}

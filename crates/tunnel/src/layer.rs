@@ -1,0 +1,55 @@
+use crate::{BoxedIo, NoSeal, Tunnel};
+use skybridge_core::{Above, Connector, Seal};
+use std::time::Duration;
+use tower_layer::Layer;
+
+/// How long one proxy may take, unless the client or the request says otherwise.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Above a connector: goes through the proxies of a route, in order. A route without proxies passes.
+///
+/// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward. SOCKS proxies always
+/// give tunnels.
+#[derive(Clone, Copy, Debug)]
+pub struct TunnelLayer<L = NoSeal> {
+    seal: L,
+    limit: Duration,
+}
+
+impl TunnelLayer {
+    /// Speaks to proxies in cleartext. Each may take 10 s.
+    pub fn new() -> Self {
+        Self { seal: NoSeal, limit: LIMIT }
+    }
+}
+
+impl Default for TunnelLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<L> TunnelLayer<L> {
+    /// Speaks TLS to the proxies that are spoken to over it (`https://`).
+    pub fn sealing<T>(self, seal: T) -> TunnelLayer<T> {
+        TunnelLayer { seal, limit: self.limit }
+    }
+
+    /// How long each proxy may take to give its tunnel. [`Limits::tunnel`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl<S, L> Layer<S> for TunnelLayer<L>
+where
+    S: Connector,
+    L: Seal<S::Io> + Seal<BoxedIo>,
+{
+    type Service = Above<S, Tunnel<S, L>>;
+
+    fn layer(&self, inner: S) -> Tunnel<S, L> {
+        Tunnel::new(inner, self.seal.clone(), self.limit)
+    }
+}

@@ -1,0 +1,88 @@
+use crate::{BoxedIo, NoSeal, TunnelIo, walk::walk};
+use pin_project::pin_project;
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Route, Seal};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_service::Service;
+
+/// Made by [`TunnelLayer`](crate::TunnelLayer): a route in, a link to its origin out, through all of its proxies.
+#[derive(Clone, Debug)]
+pub struct Tunnel<S, L = NoSeal> {
+    inner: S,
+    seal: L,
+    limit: Duration,
+}
+
+/// A link in the making. Dropped, it closes its socket.
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct Tunnelling<F, I, T>(#[pin] Way<F, I, T>);
+
+#[pin_project(project = Project)]
+enum Way<F, I, T> {
+    /// No proxy: nothing is added.
+    Direct(#[pin] F),
+    Walk(BoxFuture<Result<Link<TunnelIo<I, T>>, ConnectError>>),
+}
+
+// === impl Tunnel ===
+
+impl<S, L> Tunnel<S, L> {
+    pub(crate) fn new(inner: S, seal: L, limit: Duration) -> Self {
+        Self { inner, seal, limit }
+    }
+}
+
+impl<S, L> Service<Route> for Tunnel<S, L>
+where
+    S: Connector,
+    L: Seal<S::Io> + Seal<BoxedIo>,
+{
+    type Response = Link<TunnelIo<S::Io, <L as Seal<S::Io>>::Io>>;
+    type Error = ConnectError;
+    type Future = Tunnelling<S::Future, S::Io, <L as Seal<S::Io>>::Io>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, route: Route) -> Self::Future {
+        let direct = route.hops.is_empty();
+        let connecting = self.inner.connect(route);
+        if direct {
+            return Tunnelling(Way::Direct(connecting));
+        }
+        let (seal, limit) = (self.seal.clone(), self.limit);
+        Tunnelling(Way::Walk(Box::pin(async move { walk(connecting.await.map_err(Into::into)?, seal, limit).await })))
+    }
+}
+
+// === impl Tunnelling ===
+
+impl<F, I, T, E> Future for Tunnelling<F, I, T>
+where
+    F: Future<Output = Result<Link<I>, E>>,
+    E: Into<ConnectError>,
+{
+    type Output = Result<Link<TunnelIo<I, T>>, ConnectError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().0.project() {
+            Project::Direct(connecting) => {
+                connecting.poll(cx).map_ok(|link| link.map_io(TunnelIo::bare)).map_err(Into::into)
+            }
+            Project::Walk(walking) => walking.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<F, I, T> fmt::Debug for Tunnelling<F, I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnelling").field("direct", &matches!(self.0, Way::Direct(_))).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+use crate::{
+    SocksReply, TunnelError,
+    beyond::{Beyond, Host},
+};
+use skybridge_core::{Hop, Io};
+use std::net::{IpAddr, Ipv4Addr};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// In place of an address: a name follows (SOCKS4a).
+const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
+
+/// SOCKS4, and 4a when there is a name. Reads no byte beyond its own.
+pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Result<(), TunnelError> {
+    let user = hop.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
+    io.write_all(&request(beyond, user)?).await?;
+    io.flush().await?;
+    let version = io.read_u8().await?;
+    // Its own version is 0 here; some proxies repeat ours.
+    if !matches!(version, 0 | 4) {
+        return Err(TunnelError::NotSocks(version));
+    }
+    let mut answer = [0; 7];
+    io.read_exact(&mut answer).await?;
+    match SocksReply::of_socks4(answer[0]) {
+        Some(refusal) => Err(TunnelError::Socks(refusal)),
+        None => Ok(()),
+    }
+}
+
+fn request(beyond: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
+    if user.contains('\0') {
+        return Err(TunnelError::CredentialsUnfit);
+    }
+    let (ip, name) = match &beyond.host {
+        Host::Ip(IpAddr::V4(ip)) => (*ip, None),
+        Host::Ip(IpAddr::V6(_)) => return Err(TunnelError::HostUnfit),
+        Host::Name(name) if name.len() > 255 => return Err(TunnelError::HostUnfit),
+        Host::Name(name) => (NAMED, Some(name)),
+    };
+    let mut request = vec![4, 1];
+    request.extend_from_slice(&beyond.port.to_be_bytes());
+    request.extend_from_slice(&ip.octets());
+    request.extend_from_slice(user.as_bytes());
+    request.push(0);
+    if let Some(name) = name {
+        request.extend_from_slice(name.as_bytes());
+        request.push(0);
+    }
+    Ok(request)
+}

@@ -1,0 +1,107 @@
+use crate::{
+    SocksReply, TunnelError,
+    beyond::{Beyond, Host},
+};
+use skybridge_core::{Hop, Io};
+use std::net::IpAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const VERSION: u8 = 5;
+const NO_CREDENTIALS: u8 = 0;
+const USER_AND_PASSWORD: u8 = 2;
+
+/// RFC 1928, and RFC 1929 when there are credentials. Reads no byte beyond its own.
+pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Result<(), TunnelError> {
+    let credentials = hop.auth.as_ref().and_then(|auth| auth.0.user_password());
+    let request = request(beyond)?;
+    let said = credentials.map(|(user, password)| subnegotiation(user, password)).transpose()?;
+    let greeting: &[u8] = match said {
+        Some(_) => &[VERSION, 2, NO_CREDENTIALS, USER_AND_PASSWORD],
+        None => &[VERSION, 1, NO_CREDENTIALS],
+    };
+    say(io, greeting).await?;
+    let mut method = [0; 2];
+    hear(io, &mut method).await?;
+    match (method[1], said) {
+        (NO_CREDENTIALS, _) => {}
+        (USER_AND_PASSWORD, Some(said)) => authenticate(io, &said).await?,
+        _ => return Err(TunnelError::CredentialsRefused),
+    }
+    say(io, &request).await?;
+    reply(io).await
+}
+
+async fn say<I: Io>(io: &mut I, bytes: &[u8]) -> Result<(), TunnelError> {
+    io.write_all(bytes).await?;
+    Ok(io.flush().await?)
+}
+
+/// Of the version first: what speaks something else may never send as much.
+async fn hear<I: Io>(io: &mut I, bytes: &mut [u8]) -> Result<(), TunnelError> {
+    let (version, rest) = bytes.split_at_mut(1);
+    io.read_exact(version).await?;
+    if version != [VERSION] {
+        return Err(TunnelError::NotSocks(version[0]));
+    }
+    io.read_exact(rest).await?;
+    Ok(())
+}
+
+async fn authenticate<I: Io>(io: &mut I, said: &[u8]) -> Result<(), TunnelError> {
+    say(io, said).await?;
+    let mut answer = [0; 2];
+    io.read_exact(&mut answer).await?;
+    // The version isn't looked at: some proxies answer with 5.
+    if answer[1] == 0 { Ok(()) } else { Err(TunnelError::CredentialsRefused) }
+}
+
+async fn reply<I: Io>(io: &mut I) -> Result<(), TunnelError> {
+    let mut head = [0; 3];
+    hear(io, &mut head).await?;
+    if let Some(refusal) = SocksReply::of_socks5(head[1]) {
+        return Err(TunnelError::Socks(refusal));
+    }
+    // The address it is bound to tells us nothing, but what follows it is the origin's.
+    let length = match io.read_u8().await? {
+        1 => 4,
+        3 => io.read_u8().await?.into(),
+        4 => 16,
+        _ => return Err(TunnelError::Socks(SocksReply::AddressNotSupported)),
+    };
+    let mut bound = [0; 255 + 2];
+    io.read_exact(&mut bound[..length + 2]).await?;
+    Ok(())
+}
+
+fn subnegotiation(user: &str, password: &str) -> Result<Vec<u8>, TunnelError> {
+    let mut said = vec![1];
+    for part in [user, password] {
+        said.push(length(part).filter(|_| !user.is_empty()).ok_or(TunnelError::CredentialsUnfit)?);
+        said.extend_from_slice(part.as_bytes());
+    }
+    Ok(said)
+}
+
+fn request(beyond: &Beyond) -> Result<Vec<u8>, TunnelError> {
+    let mut request = vec![VERSION, 1, 0];
+    match &beyond.host {
+        Host::Ip(IpAddr::V4(ip)) => {
+            request.push(1);
+            request.extend_from_slice(&ip.octets());
+        }
+        Host::Ip(IpAddr::V6(ip)) => {
+            request.push(4);
+            request.extend_from_slice(&ip.octets());
+        }
+        Host::Name(name) => {
+            request.extend([3, length(name).ok_or(TunnelError::HostUnfit)?]);
+            request.extend_from_slice(name.as_bytes());
+        }
+    }
+    request.extend_from_slice(&beyond.port.to_be_bytes());
+    Ok(request)
+}
+
+fn length(text: &str) -> Option<u8> {
+    text.len().try_into().ok()
+}

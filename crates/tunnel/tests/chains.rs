@@ -1,0 +1,205 @@
+//! Several proxies, and proxies spoken to over something that seals.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use self::support::{World, all_of};
+use skybridge_core::{BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, Seal, TlsInfo};
+use skybridge_testkit::{h1::Script, net::Conn, nouns};
+use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tower::Layer;
+
+const OK: &str = "HTTP/1.1 200 OK\r\n\r\n";
+
+/// Stands in for TLS: says the name, and waits for one byte.
+#[derive(Clone)]
+struct Salute;
+
+/// Makes upper case of what it writes, to be told from what it stands on.
+struct Loud<I>(I);
+
+impl<I: Io> Seal<I> for Salute {
+    type Io = Loud<I>;
+    type Future = BoxFuture<Result<Link<Loud<I>>, ConnectError>>;
+
+    fn seal(&self, mut link: Link<I>, name: &str, _: &Ctx) -> Self::Future {
+        let salute = format!("hail {name};");
+        Box::pin(async move {
+            let guard: PhaseGuard = link.phase(Phase::Tls);
+            let shaken = async {
+                link.io.write_all(salute.as_bytes()).await?;
+                link.io.read_u8().await
+            };
+            match shaken.await {
+                Ok(b'y') => {}
+                Ok(_) => return Err(guard.fail(io::Error::other("not hailed")).fatal()),
+                Err(error) => return Err(guard.fail(error)),
+            }
+            link.info.timings.set(Phase::Tls, guard.done());
+            link.info.tls = Some(none());
+            Ok(link.map_io(Loud))
+        })
+    }
+}
+
+fn none() -> TlsInfo {
+    nouns::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
+}
+
+impl<I: Io> AsyncRead for Loud<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<I: Io> AsyncWrite for Loud<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, &bytes.to_ascii_uppercase())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+type Linked = Result<Link<TunnelIo<Conn, Loud<Conn>>>, ConnectError>;
+
+fn connect(world: &World, route: Route) -> impl Future<Output = Linked> + use<> {
+    TunnelLayer::new().sealing(Salute).layer(world.net.connector()).connect(route)
+}
+
+async fn play<T>(
+    world: &World,
+    url: &str,
+    hops: &[&str],
+    part: impl AsyncFnOnce(&mut Script<Conn>) -> T,
+) -> (Linked, T) {
+    let proxy = async { part(&mut world.accept().await).await };
+    tokio::join!(connect(world, world.route(url, hops)), proxy)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
+    let world = World::new();
+    let hops = ["http://one.test:1", "socks5h://two.test:2", "http://u:p@[::3]:3", "socks4a://four.test:4"];
+    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+        assert_eq!(proxy.head().await.line(), "CONNECT two.test:2 HTTP/1.1");
+        // The first answer of the second proxy comes along with that of the first one.
+        proxy.send(format!("{OK}\x05")).await;
+        proxy.expect([5, 1, 0]).await;
+        proxy.send([0]).await;
+        proxy.expect([&[5, 1, 0, 4][..], &[0; 15], &[3, 0, 3]].concat()).await;
+        proxy.send([5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await;
+        let request = proxy.head().await;
+        assert_eq!(request.line(), "CONNECT four.test:4 HTTP/1.1");
+        assert_eq!(request.header("proxy-authorization"), Some("Basic dTpw"));
+        proxy.send(OK).await;
+        proxy.expect(b"\x04\x01\x01\xbb\x00\x00\x00\x01\x00a.test\x00").await;
+        proxy.send([0, 90, 0, 0, 0, 0, 0, 0]).await;
+        proxy.send("hello").await;
+    })
+    .await;
+    let mut link = linked.unwrap();
+    let mut said = [0; 5];
+    link.io.read_exact(&mut said).await.unwrap();
+    assert_eq!(&said, b"hello");
+    assert!(link.info.tunnelled && !link.info.forwarded);
+    assert_eq!(world.recorder.count("tunnel_start"), 4);
+    world.recorder.assert_balanced();
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleartext_is_forwarded_by_the_last_of_them() {
+    let world = World::new();
+    let (linked, ()) = play(&world, "http://a.test", &["http://one.test:1", "http://two.test:2"], async |proxy| {
+        assert_eq!(proxy.head().await.line(), "CONNECT two.test:2 HTTP/1.1");
+        proxy.send(OK).await;
+    })
+    .await;
+    let info = linked.unwrap().info;
+    assert!(info.tunnelled && info.forwarded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_of_several_refused_is_told() {
+    let world = World::new();
+    let hops = ["http://one.test:1", "http://u:secret@two.test:2"];
+    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+        proxy.head().await;
+        proxy.send(OK).await;
+        proxy.head().await;
+        proxy.send("HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n").await;
+    })
+    .await;
+    let error = linked.unwrap_err();
+    assert!(all_of(&error).contains("no tunnel through http://two.test:2"), "{}", all_of(&error));
+    assert!(matches!(error.source_as(), Some(TunnelError::Refused { status, .. }) if *status == 403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_proxy_is_hailed_by_its_name_and_its_facts_are_not_the_origins() {
+    for (url, line) in [("https://a.test", Some("CONNECT A.TEST:443 HTTP/1.1")), ("http://a.test", None)] {
+        let world = World::new();
+        let (linked, ()) = play(&world, url, &["https://proxy.test.:8443"], async |proxy| {
+            proxy.expect("hail proxy.test;").await;
+            proxy.send("y").await;
+            if let Some(line) = line {
+                assert_eq!(proxy.head().await.line(), line);
+                proxy.send(OK).await;
+            }
+        })
+        .await;
+        let info = linked.unwrap().info;
+        assert_eq!((info.tunnelled, info.forwarded), (line.is_some(), line.is_none()));
+        assert!(info.tls.is_none() && info.timings.get(Phase::Tls).is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn further_seals_stand_on_the_ones_before() {
+    let world = World::new();
+    let hops = ["https://one.test:1", "https://two.test:2", "socks5h://three.test:3"];
+    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+        proxy.expect("hail one.test;").await;
+        proxy.send("y").await;
+        assert_eq!(proxy.head().await.line(), "CONNECT TWO.TEST:2 HTTP/1.1");
+        // The second seal's first byte comes along with the tunnel.
+        proxy.send(format!("{OK}y")).await;
+        proxy.expect("HAIL TWO.TEST;").await;
+        assert_eq!(proxy.head().await.line(), "CONNECT THREE.TEST:3 HTTP/1.1");
+        proxy.send(OK).await;
+        proxy.expect([5, 1, 0]).await;
+        proxy.send([5, 0]).await;
+        proxy.expect(b"\x05\x01\x00\x03\x06A.TEST\x01\xbb").await;
+        proxy.send(b"\x05\x00\x00\x01\0\0\0\0\0\0hello").await;
+    })
+    .await;
+    let mut link = linked.unwrap();
+    let mut said = [0; 5];
+    link.io.read_exact(&mut said).await.unwrap();
+    assert_eq!(&said, b"hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seal_that_fails_is_told_of_in_its_phase() {
+    let world = World::new();
+    let (linked, ()) = play(&world, "https://a.test", &["https://proxy.test"], async |proxy| {
+        proxy.expect("hail proxy.test;").await;
+        proxy.send("n").await;
+    })
+    .await;
+    let error = linked.unwrap_err();
+    assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), true));
+    assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tls_start", "tls_failed"]);
+    assert_eq!(world.net.live_sockets(), 0);
+}

@@ -1,0 +1,334 @@
+//! CONNECT, byte by byte.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use self::support::{PROXY, World};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use skybridge_core::{Connector as _, Hop, HopKind, Phase, ProxyAuth, Want};
+use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::Proxy};
+use skybridge_tunnel::{TunnelError, TunnelLayer};
+use std::{sync::Arc, time::Duration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::Layer;
+
+const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
+const HTTP: &str = "http://proxy.test:3128";
+const ALICE: &str = "http://alice:secret@proxy.test:3128";
+
+fn refused(error: &skybridge_core::ConnectError) -> (StatusCode, &HeaderMap, &[u8]) {
+    match error.source_as::<TunnelError>() {
+        Some(TunnelError::Refused { status, headers, body, .. }) => (*status, headers, body),
+        other => panic!("{other:?} in {}", support::all_of(error)),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_request_is_this_and_nothing_else() {
+    let rows = [
+        ("https://a.test", HTTP, "a.test:443", ""),
+        ("https://a.test:8443/path?query", HTTP, "a.test:8443", ""),
+        ("https://A.Test.", HTTP, "a.test:443", ""),
+        ("https://[::1]", HTTP, "[::1]:443", ""),
+        ("https://192.0.2.9", HTTP, "192.0.2.9:443", ""),
+        ("https://a.test", ALICE, "a.test:443", "proxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n"),
+    ];
+    for (url, hop, authority, credentials) in rows {
+        let world = World::new();
+        let expected = format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{credentials}\r\n");
+        let part = async |proxy: &mut Script<Conn>| {
+            proxy.expect(&expected).await;
+            proxy.send(OK).await;
+            proxy.expect("sealed").await;
+        };
+        let client = async {
+            let mut link = world.connect(world.route(url, &[hop])).await.unwrap();
+            assert!(link.info.tunnelled && !link.info.forwarded);
+            assert!(link.info.timings.get(Phase::Tunnel).is_some());
+            link.io.write_all(b"sealed").await.unwrap();
+        };
+        let proxy = async { part(&mut world.accept().await).await };
+        tokio::join!(client, proxy);
+        assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tunnel_start", "tunnel_end"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_success_will_do_and_interim_answers_are_skipped() {
+    let answers = [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.0 200 Connection established\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 299 Fine\r\nx: y\r\n\r\n",
+        // Of no meaning in a success (RFC 9110, section 9.3.6).
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+    ];
+    for answer in answers {
+        // What the origin says early comes along in the same packet, or one by one.
+        for early in ["", "hello"] {
+            let world = World::new();
+            let part = async |proxy: &mut Script<Conn>| {
+                proxy.head().await;
+                proxy.send(format!("{answer}{early}")).await;
+                proxy.send(" and more").await;
+                proxy.fin().await;
+                proxy.expect("to the origin").await;
+                proxy.expect_close().await;
+            };
+            let client = async {
+                let mut link = world.connect(world.route("https://a.test", &[HTTP])).await.unwrap();
+                let mut said = String::new();
+                link.io.read_to_string(&mut said).await.unwrap();
+                assert_eq!(said, format!("{early} and more"), "{answer}");
+                link.io.write_all(b"to the origin").await.unwrap();
+            };
+            let proxy = async { part(&mut world.accept().await).await };
+            tokio::join!(client, proxy);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_tells_its_status_head_and_body() {
+    let long = "x".repeat(40_000);
+    let rows: [(String, u16, usize); 6] = [
+        ("HTTP/1.1 403 Forbidden\r\nx-why: rules\r\ncontent-length: 7\r\n\r\nno way!".into(), 403, 7),
+        (
+            "HTTP/1.1 502 Bad\r\nx-why: rules\r\ntransfer-encoding: chunked\r\n\r\n3\r\nno \r\n4\r\nway!\r\n0\r\n\r\n"
+                .into(),
+            502,
+            7,
+        ),
+        ("HTTP/1.0 503 Busy\r\nx-why: rules\r\n\r\nno way!".into(), 503, 7),
+        (
+            "HTTP/1.1 301 Elsewhere\r\nx-why: rules\r\nlocation: http://b.test\r\ncontent-length: 0\r\n\r\n".into(),
+            301,
+            0,
+        ),
+        ("HTTP/1.1 101 Switching\r\nx-why: rules\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n".into(), 101, 0),
+        (format!("HTTP/1.1 403 Forbidden\r\nx-why: rules\r\ncontent-length: 40000\r\n\r\n{long}"), 403, 16 * 1024),
+    ];
+    for (answer, status, length) in rows {
+        let world = World::new();
+        let (linked, ()) = world
+            .play("https://a.test", &[HTTP], async |proxy| {
+                proxy.head().await;
+                proxy.send(&answer).await;
+            })
+            .await;
+        let error = linked.unwrap_err();
+        let (told, headers, body) = refused(&error);
+        assert_eq!((told.as_u16(), headers["x-why"].to_str().unwrap(), body.len()), (status, "rules", length));
+        assert!(length != 7 || body == b"no way!");
+        assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
+        assert_eq!(error.endpoint(), Some(&nouns::endpoint(PROXY)));
+        assert_eq!(world.recorder.names().last(), Some(&"tunnel_failed"));
+        assert_eq!(world.net.live_sockets(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_is_told_as_far_as_it_came() {
+    let world = World::new();
+    let (linked, ()) = world
+        .play("https://a.test", &[HTTP], async |proxy| {
+            proxy.head().await;
+            proxy.send("HTTP/1.1 403 Forbidden\r\ncontent-length: 100\r\n\r\nno w").await;
+        })
+        .await;
+    assert_eq!(refused(&linked.unwrap_err()).2, b"no w");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
+    for (hop, fatal) in [(HTTP, false), (ALICE, true)] {
+        let world = World::new();
+        let (linked, ()) = world
+            .play("https://a.test", &[hop], async |proxy| {
+                proxy.head().await;
+                proxy.send("HTTP/1.1 407 Who\r\nproxy-authenticate: Basic\r\ncontent-length: 4\r\n\r\nwho?").await;
+            })
+            .await;
+        let error = linked.unwrap_err();
+        let (status, headers, body) = refused(&error);
+        assert_eq!(
+            (status.as_u16(), headers["proxy-authenticate"].to_str().unwrap(), body),
+            (407, "Basic", &b"who?"[..])
+        );
+        assert_eq!(error.is_fatal(), fatal);
+    }
+}
+
+/// Says nothing at first, then an answer to each challenge.
+struct Digest;
+
+impl ProxyAuth for Digest {
+    fn identity(&self) -> &[u8] {
+        b"digest"
+    }
+
+    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+        let nonce = challenge?.get("proxy-authenticate")?.to_str().ok()?;
+        HeaderValue::try_from(nonce.replace("nonce", "answer")).ok()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_is_answered_on_the_same_connection_but_not_for_ever() {
+    for succeeds in [true, false] {
+        let world = World::new();
+        let mut route = world.route("https://a.test", &[]);
+        route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128).auth(Digest)].into();
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            assert_eq!(proxy.head().await.header("proxy-authorization"), None);
+            for round in 1..4 {
+                let challenge = format!("proxy-authenticate: Digest nonce={round}\r\ncontent-length: 2\r\n");
+                proxy.send(format!("HTTP/1.1 407 Who\r\n{challenge}\r\n??")).await;
+                let answer = format!("Digest answer={round}");
+                assert_eq!(proxy.head().await.header("proxy-authorization"), Some(answer.as_str()));
+            }
+            let last = if succeeds {
+                OK
+            } else {
+                "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=4\r\ncontent-length: 0\r\n\r\n"
+            };
+            proxy.send(last).await;
+            proxy.expect_close().await;
+        };
+        let connecting = world.connect(route);
+        let client = async { connecting.await.map(drop) };
+        let (linked, ()) = tokio::join!(client, proxy);
+        match linked {
+            Ok(()) => assert!(succeeds),
+            Err(error) => assert!(!succeeds && error.is_fatal() && refused(&error).0 == 407),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_whose_connection_closes_is_a_refusal() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        let close = "proxy-authenticate: Digest nonce=1\r\nconnection: close\r\ncontent-length: 0\r\n";
+        proxy.send(format!("HTTP/1.1 407 Who\r\n{close}\r\n")).await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(route), proxy);
+    assert_eq!(refused(&linked.unwrap_err()).0, 407);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_http_is_told_as_such() {
+    let world = World::new();
+    let (linked, ()) = world
+        .play("https://a.test", &[HTTP], async |proxy| {
+            proxy.head().await;
+            proxy.send("SSH-2.0-OpenSSH_9.9\r\n").await;
+        })
+        .await;
+    assert!(matches!(linked.unwrap_err().source_as(), Some(TunnelError::NotHttp(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cleartext_is_forwarded_and_only_cleartext() {
+    let world = World::new();
+    let link = world.connect(world.route("http://a.test", &[HTTP])).await.unwrap();
+    assert!(link.info.forwarded && !link.info.tunnelled);
+    assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
+    assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
+
+    // By prior knowledge HTTP/2 needs a tunnel, and so does an address that the request doesn't name.
+    let prior: fn(&mut skybridge_core::Route) = |route| {
+        let mut key = nouns::key("http://a.test");
+        key.terms.want = Want::Http2;
+        route.target.key = key.into();
+    };
+    let dialled: fn(&mut skybridge_core::Route) = |route| route.beyond = Some(nouns::endpoint("[2001:db8::1]:81"));
+    for (change, line) in [(prior, "CONNECT a.test:80 HTTP/1.1"), (dialled, "CONNECT [2001:db8::1]:81 HTTP/1.1")] {
+        let world = World::new();
+        let mut route = world.route("http://a.test", &[HTTP]);
+        change(&mut route);
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            assert_eq!(proxy.head().await.line(), line);
+            proxy.send(OK).await;
+        };
+        let (link, ()) = tokio::join!(world.connect(route), proxy);
+        let info = link.unwrap().info;
+        assert!(info.tunnelled && !info.forwarded);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_route_passes() {
+    let world = World::new();
+    let mut link = world.connect(world.route("http://a.test", &[])).await.unwrap();
+    assert!(!link.info.tunnelled && !link.info.forwarded);
+    assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
+    link.io.write_all(b"hello").await.unwrap();
+    world.accept().await.expect("hello").await;
+}
+
+#[test]
+fn what_passes_is_in_no_box() {
+    /// As large as its future shall be.
+    async fn large(_: skybridge_core::Route) -> Result<skybridge_core::Link<Conn>, skybridge_core::ConnectError> {
+        let room = [0_u8; 4096];
+        std::future::pending::<()>().await;
+        unreachable!("{room:?}")
+    }
+    fn future_of<C: skybridge_core::Connector>(_: &C) -> usize {
+        size_of::<C::Future>()
+    }
+    let below = tower::service_fn(large);
+    let above = TunnelLayer::new().layer(below);
+    assert!(future_of(&below) > 4096 && future_of(&above) >= future_of(&below));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_seal_a_proxy_that_needs_one_is_told_nothing() {
+    let world = World::new();
+    let error = world.connect(world.route("https://a.test", &["https://alice:secret@proxy.test"])).await.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NoSeal)) && error.is_fatal());
+    assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
+    world.recorder.assert_balanced();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_testkits_proxy_gives_tunnels_to_whom_it_knows() {
+    let world = World::new();
+    let (net, executor) = (world.net.clone(), Arc::new(world.executor));
+    let origin = net.listen("192.0.2.9:443".parse().unwrap());
+    net.host("a.test", ["192.0.2.9".parse().unwrap()]);
+    let builder = Proxy::http().user("alice", "secret").interim([103]).early("hello");
+    let proxy = builder.serve_on(world.listener, &net);
+    let connect = |hop: &str| {
+        let mut route = nouns::route("https://a.test", [PROXY], executor.ctx());
+        route.hops = [Hop::parse(hop).unwrap()].into();
+        TunnelLayer::new().layer(net.connector()).connect(route)
+    };
+    let mut link = connect(ALICE).await.unwrap();
+    let (mut peer, _) = origin.accept().await;
+    peer.write_all(b" world").await.unwrap();
+    let mut said = [0; 11];
+    link.io.read_exact(&mut said).await.unwrap();
+    assert_eq!(&said, b"hello world");
+    let error = connect("http://mallory:secret@proxy.test").await.unwrap_err();
+    assert_eq!(refused(&error).0, 407);
+    assert_eq!((proxy.connections(), proxy.asked().len()), (2, 2));
+    assert_eq!(proxy.asked()[0].credentials.as_deref(), Some("Basic YWxpY2U6c2VjcmV0"));
+    drop(link);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!((proxy.open(), net.live_sockets()), (1, 1), "the origin's end is still open");
+    drop(peer);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!((proxy.open(), net.live_sockets()), (0, 0));
+}

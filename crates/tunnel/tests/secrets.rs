@@ -1,0 +1,47 @@
+//! What only a proxy may know is in nothing that anybody prints.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use self::support::{World, all_of};
+use skybridge_core::{Hop, Wish};
+
+/// `alice:hidden`, as it is said to an HTTP proxy.
+const ENCODED: &str = "YWxpY2U6aGlkZGVu";
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_in_no_debug_error_or_event() {
+    let refusal =
+        "HTTP/1.1 407 alice\r\nset-cookie: hidden\r\nx-echo: Basic YWxpY2U6aGlkZGVu\r\ncontent-length: 6\r\n\r\nhidden";
+    let answers: [(&str, Vec<u8>); 6] = [
+        ("http://alice:hidden@proxy.test", refusal.into()),
+        ("http://alice:hidden@proxy.test", format!("{ENCODED} alice:hidden\r\n\r\n").into()),
+        ("http://alice:hidden@proxy.test", b"HTTP/1.1 200 OK\r\n\r\nhidden".into()),
+        ("socks5h://alice:hidden@proxy.test", b"\x05\x02\x01\x01".into()),
+        ("socks5h://alice:hidden@proxy.test", b"hidden".into()),
+        ("socks4a://alice:hidden@proxy.test", b"\0\x5b\0\0\0\0\0\0".into()),
+    ];
+    for (hop, answer) in answers {
+        let world = World::new();
+        let (linked, ()) = world
+            .play("https://a.test", &[hop], async |proxy| {
+                proxy.take(4).await;
+                proxy.send(answer).await;
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            })
+            .await;
+        let route = world.route("https://a.test", &[hop]);
+        let mut told = format!("{route:?} {route} {:?} {:?}", Wish::new().proxy(route.hops.clone()), route.ctx());
+        match &linked {
+            Ok(link) => told += &format!("{link:?} {:?} {}", link.info, link.info),
+            Err(error) => told += &all_of(error),
+        }
+        let reports = linked.as_ref().err().map(|error| error.attempts().to_vec());
+        told += &format!("{:?} {reports:?}", world.recorder.lines());
+        let hop = Hop::parse(hop).unwrap();
+        told += &format!("{hop:?} {hop} {:?}", hop.auth);
+        for secret in ["alice", "hidden", ENCODED] {
+            assert!(!told.contains(secret), "`{secret}` in {told}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A proxy that stalls or hangs up at each byte of what it has to say, and callers that leave at each point.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use self::support::World;
+use skybridge_core::{Outcome, Phase, TimedOut};
+use skybridge_testkit::{h1::Script, net::Conn, walk::walk};
+use skybridge_tunnel::TunnelError;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A dialogue: so many bytes are waited for, then these are said.
+type Dialogue = &'static [(usize, &'static [u8])];
+
+const CONNECT: Dialogue =
+    &[(49, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Connection established\r\nvia: x\r\n\r\n")];
+const REFUSAL: Dialogue = &[(49, b"HTTP/1.1 403 Forbidden\r\ncontent-length: 7\r\n\r\nno way!")];
+const SOCKS5: Dialogue = &[(4, &[5, 2]), (14, &[1, 0]), (13, &[5, 0, 0, 3, 2, b'x', b'y', 0, 0])];
+const SOCKS4: Dialogue = &[(16, &[0, 90, 0, 0, 0, 0, 0, 0])];
+
+const ALL: [(&str, Dialogue); 4] = [
+    ("http://proxy.test", CONNECT),
+    ("http://proxy.test", REFUSAL),
+    ("socks5h://alice:secret@proxy.test", SOCKS5),
+    ("socks4a://proxy.test", SOCKS4),
+];
+
+/// Says the first `most` bytes; false when that was less than all.
+async fn say(proxy: &mut Script<Conn>, dialogue: Dialogue, mut most: usize) -> bool {
+    for (wait, bytes) in dialogue {
+        proxy.take(*wait).await;
+        let said = &bytes[..bytes.len().min(most)];
+        for byte in said {
+            proxy.send([*byte]).await;
+        }
+        most -= said.len();
+        if said.len() < bytes.len() {
+            return false;
+        }
+    }
+    true
+}
+
+fn length(dialogue: Dialogue) -> usize {
+    dialogue.iter().map(|(_, bytes)| bytes.len()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
+    for (hop, dialogue) in ALL {
+        for most in 0..length(dialogue) {
+            for own in [None, Some(Duration::from_secs(3))] {
+                let mut world = World::new();
+                world.limits.tunnel = own;
+                let begun = world.executor.runtime().now();
+                let proxy = async {
+                    let mut proxy = world.accept().await;
+                    assert!(!say(&mut proxy, dialogue, most).await);
+                    proxy.expect_close().await;
+                };
+                let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[hop])), proxy);
+                let (error, limit) = (linked.unwrap_err(), own.unwrap_or(LIMIT));
+                assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit }), "{hop} {most}");
+                assert_eq!(error.phase(), Some(Phase::Tunnel));
+                assert_eq!(world.executor.runtime().now() - begun, limit);
+                assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tunnel_start", "tunnel_failed"]);
+                assert_eq!((world.net.live_sockets(), world.executor.tasks()), (0, 0));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
+    for (hop, dialogue) in ALL {
+        for most in 0..length(dialogue) {
+            for resets in [false, true] {
+                let world = World::new();
+                let route = world.route("https://a.test", &[hop]);
+                let trail = route.ctx().trail().clone();
+                let proxy = async {
+                    let mut proxy = world.accept().await;
+                    assert!(!say(&mut proxy, dialogue, most).await);
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    if resets {
+                        proxy.reset();
+                    }
+                };
+                let (linked, ()) = tokio::join!(world.connect(route), proxy);
+                let error = linked.unwrap_err();
+                match error.source_as() {
+                    Some(TunnelError::Closed) => assert!(!resets),
+                    Some(TunnelError::Io(_)) => assert!(resets),
+                    // Its head was there.
+                    Some(TunnelError::Refused { status, body, .. }) => {
+                        assert_eq!((status.as_u16(), body.len()), (403, most - 45));
+                    }
+                    other => panic!("{hop} {most} {resets}: {other:?}"),
+                }
+                assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
+                let report = &trail.reports()[0];
+                assert_eq!(report.phase, Phase::Tunnel);
+                assert!(matches!(report.outcome, Outcome::Failed(_)));
+                assert_eq!(world.net.live_sockets(), 0);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
+    for (hop, dialogue) in ALL {
+        let walked = walk(
+            async || {
+                let world = World::new();
+                world
+                    .net
+                    .at(support::proxy())
+                    .connect_latency(Duration::from_millis(5))
+                    .latency(Duration::from_millis(5));
+                let connecting = world.connect(world.route("https://a.test", &[hop]));
+                let World { net, executor, recorder, listener, .. } = world;
+                let serving = listener.serve(move |_, mut conn| async move {
+                    for (wait, bytes) in dialogue {
+                        // The client may be gone.
+                        if conn.read_exact(&mut vec![0; *wait]).await.is_err() || conn.write_all(bytes).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+                ((net, executor, recorder, serving), async move { drop(connecting.await) })
+            },
+            async |(net, executor, recorder, _serving), _| {
+                assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
+                recorder.assert_balanced();
+            },
+        )
+        .await;
+        assert!(walked.drops >= 6, "{hop}: {walked:?}");
+    }
+}

@@ -1,0 +1,255 @@
+//! Several ways to an origin: which are tried, in what order, and what is looked up for them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use skybridge_core::{ConnectError, Endpoint, Hop, Key, Link, Outcome, Phase, Plan, Planner, Route, Target, Terms};
+use skybridge_route::RouteLayer;
+use skybridge_tcp::RaceLayer;
+use skybridge_testkit::{
+    executor::Executor,
+    net::{Conn, Network},
+    nouns,
+    observe::Recorder,
+    proxy::{Builder, Proxy},
+};
+use skybridge_tunnel::{SocksReply, TunnelError, TunnelIo, TunnelLayer};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tower::ServiceBuilder;
+
+const ORIGIN: &str = "192.0.2.9:443";
+
+type Ways<'a> = &'a [&'a [&'a str]];
+
+/// `a.test` at `ORIGIN`, and proxies `p1.test`, `p2.test`, ... at 192.0.2.1, 192.0.2.2, ..., port 3128 (HTTP) or 1080.
+struct World {
+    net: Network,
+    executor: Executor,
+    recorder: Arc<Recorder>,
+    _origin: skybridge_testkit::net::Serving,
+}
+
+fn addr(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn hops(way: &[&str]) -> Arc<[Hop]> {
+    way.iter().map(|hop| Hop::parse(hop).unwrap()).collect()
+}
+
+impl World {
+    fn new() -> Self {
+        let net = Network::new();
+        net.host("a.test", [addr(ORIGIN).ip()]);
+        for n in 1..5 {
+            net.host(&format!("p{n}.test"), [format!("192.0.2.{n}").parse().unwrap()]);
+        }
+        let origin = net.listen(addr(ORIGIN)).serve(|_, mut conn| async move {
+            // A connection that is closed or cut is no matter.
+            let _ = tokio::io::AsyncReadExt::read(&mut conn, &mut [0]).await;
+        });
+        Self { net, executor: Executor::new(), recorder: Recorder::new(), _origin: origin }
+    }
+
+    fn proxy(&self, at: &str, builder: Builder) -> Proxy {
+        builder.serve_on(self.net.listen(addr(at)), &self.net)
+    }
+
+    fn target(&self, url: &str, terms: Terms) -> Target {
+        let key = Key::new(nouns::key(url).origin, terms);
+        Target::new(key, self.executor.ctx().observer(Some(self.recorder.clone())))
+    }
+
+    async fn reach(&self, ways: Ways<'_>, target: Target) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
+        let mut planner = ServiceBuilder::new()
+            .layer(RouteLayer::new(self.net.resolver()).proxies(ways.iter().map(|way| hops(way))))
+            .layer(TunnelLayer::new())
+            .layer(RaceLayer::happy_eyeballs())
+            .service(self.net.dialer());
+        Planner::plan(&mut planner, target).await?.connect().await
+    }
+
+    async fn https(&self, ways: Ways<'_>) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
+        self.reach(ways, self.target("https://a.test", Terms::default())).await
+    }
+
+    fn queries(&self) -> Vec<usize> {
+        let names = ["a.test", "p1.test", "p2.test", "p3.test"];
+        names.map(|name| self.net.name(name).queries()).to_vec()
+    }
+}
+
+fn told(route: &Route) -> String {
+    route.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_way_that_works_is_the_only_one_looked_up() {
+    let world = World::new();
+    let proxy = world.proxy("192.0.2.1:3128", Proxy::http());
+    let link = world.https(&[&["http://p1.test:3128"], &["http://p2.test:3128"], &[]]).await.unwrap();
+    assert_eq!(told(&link.info.route), "a.test via http://p1.test:3128");
+    assert_eq!(proxy.asked()[0].line, "CONNECT a.test:443 HTTP/1.1");
+    // The origin's name is the proxy's to resolve.
+    assert_eq!(world.queries(), [0, 1, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_way_is_tried_when_all_addresses_of_the_one_before_have_failed() {
+    let world = World::new();
+    // The first proxy's first address refuses, its second one gives no tunnel.
+    world.net.host("p1.test", ["192.0.2.11", "192.0.2.12"].map(|ip| ip.parse().unwrap()));
+    let first = world.proxy("192.0.2.12:3128", Proxy::http().status(403, "no"));
+    // The second has no address, the third works.
+    let third = world.proxy("192.0.2.3:3128", Proxy::http());
+    let ways: Ways<'_> = &[&["http://p1.test:3128"], &["http://gone.test:3128"], &["http://p3.test:3128"], &[]];
+    let link = world.https(ways).await.unwrap();
+    assert_eq!(told(&link.info.route), "a.test via http://p3.test:3128");
+    assert_eq!((first.connections(), third.connections()), (1, 1));
+    let tried: Vec<_> = link.info.route.ctx().trail().reports();
+    let tried: Vec<_> = tried.iter().map(|report| (report.endpoint.to_string(), report.phase)).collect();
+    assert_eq!(
+        tried,
+        [
+            ("192.0.2.11:3128".to_owned(), Phase::Tcp),
+            ("192.0.2.12:3128".to_owned(), Phase::Tunnel),
+            ("192.0.2.3:3128".to_owned(), Phase::Tunnel),
+        ]
+    );
+    assert_eq!((world.queries(), world.recorder.count("resolve_failed")), (vec![0, 1, 0, 1], 1));
+    world.recorder.assert_balanced();
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_the_first_way_failed_is_told_and_every_attempt_with_it() {
+    let world = World::new();
+    let _first = world.proxy("192.0.2.1:3128", Proxy::http().status(403, "no"));
+    let _second = world.proxy("192.0.2.2:1080", Proxy::socks5().reply(2));
+    let error = world.https(&[&["http://p1.test:3128"], &["socks5h://p2.test"]]).await.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::Refused { status, .. }) if *status == 403));
+    assert_eq!(error.route(), Some("a.test via http://p1.test:3128"));
+    let failed = |error: &ConnectError| error.source_as::<TunnelError>().unwrap().to_string();
+    let told = error.attempts().iter().map(|report| match &report.outcome {
+        Outcome::Failed(error) => failed(error),
+        other => format!("{other:?}"),
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["the proxy refused the tunnel with 403 Forbidden", "the proxy refused the tunnel: its rules forbid it"]
+    );
+    // Proxies alone: nothing goes directly.
+    assert_eq!((world.net.connects_to(addr(ORIGIN)), world.queries()), (0, vec![0, 1, 1, 0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_are_shown_to_nobody_else() {
+    let world = World::new();
+    let _first = world.proxy("192.0.2.1:3128", Proxy::http().user("alice", "secret"));
+    let second = world.proxy("192.0.2.2:3128", Proxy::http());
+    let error = world.https(&[&["http://alice:wrong@p1.test:3128"], &["http://p2.test:3128"], &[]]).await.unwrap_err();
+    assert!(error.is_fatal());
+    assert_eq!((second.connections(), world.queries()), (0, vec![0, 1, 0, 0]));
+    assert_eq!(error.attempts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn directly_is_a_way_too() {
+    let world = World::new();
+    let link = world.https(&[&["http://p1.test:3128"], &[]]).await.unwrap();
+    assert_eq!(told(&link.info.route), "a.test");
+    assert!(!link.info.tunnelled);
+    assert_eq!(world.queries(), [1, 1, 0, 0]);
+    // Nothing is configured: directly, and that alone.
+    let link = world.https(&[]).await.unwrap();
+    assert_eq!(told(&link.info.route), "a.test");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_requests_own_proxies_are_the_only_ones() {
+    let world = World::new();
+    let first = world.proxy("192.0.2.1:3128", Proxy::http());
+    for (own, asked) in [(hops(&["http://p2.test:3128"]), None), (hops(&[]), Some("a.test"))] {
+        let mut terms = Terms::default();
+        terms.proxy = Some(own);
+        let reached = world.reach(&[&["http://p1.test:3128"]], world.target("https://a.test", terms)).await;
+        assert_eq!(reached.ok().map(|link| told(&link.info.route)).as_deref(), asked);
+    }
+    assert_eq!(first.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn socks_that_wants_addresses_is_told_each_of_the_origins_in_turn() {
+    for (scheme, ips, lines) in [
+        (
+            "socks5",
+            &["192.0.2.77", "2001:db8::1", "192.0.2.9"][..],
+            &["SOCKS5 192.0.2.77:443", "SOCKS5 2001:db8::1:443", "SOCKS5 192.0.2.9:443"][..],
+        ),
+        ("socks4", &["192.0.2.77", "2001:db8::1", "192.0.2.9"], &["SOCKS4 192.0.2.77:443", "SOCKS4 192.0.2.9:443"]),
+    ] {
+        let world = World::new();
+        world.net.host("a.test", ips.iter().map(|ip| ip.parse().unwrap()));
+        let builder = if scheme == "socks5" { Proxy::socks5() } else { Proxy::socks4() };
+        let proxy = world.proxy("192.0.2.1:1080", builder);
+        let link = world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
+        let asked = proxy.asked();
+        assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), lines);
+        assert_eq!(link.info.route.beyond, Some(Endpoint::from(addr(ORIGIN))));
+        assert_eq!(world.queries(), [1, 1, 0, 0]);
+        assert_eq!(world.recorder.count("resolve_end"), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn socks_that_resolves_is_told_the_name_and_nobody_else_is_asked() {
+    for (scheme, builder, line) in
+        [("socks5h", Proxy::socks5(), "SOCKS5 a.test:443"), ("socks4a", Proxy::socks4(), "SOCKS4 a.test:443")]
+    {
+        let world = World::new();
+        let proxy = world.proxy("192.0.2.1:1080", builder);
+        world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
+        assert_eq!((proxy.asked()[0].line.as_str(), world.queries()), (line, vec![0, 1, 0, 0]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_the_proxy_does_not_reach_is_told_by_its_first_address() {
+    let world = World::new();
+    world.net.host("a.test", ["192.0.2.77", "192.0.2.78"].map(|ip| ip.parse().unwrap()));
+    let proxy = world.proxy("192.0.2.1:1080", Proxy::socks5());
+    let error = world.https(&[&["socks5://p1.test"]]).await.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::Socks(SocksReply::ConnectionRefused))));
+    assert_eq!((proxy.asked().len(), error.attempts().len()), (2, 2));
+    // Where the proxy itself isn't reached, its guests' addresses make no difference.
+    drop(proxy);
+    let world = World::new();
+    world.net.host("a.test", ["192.0.2.77", "192.0.2.78"].map(|ip| ip.parse().unwrap()));
+    let error = world.https(&[&["socks5://p1.test"]]).await.unwrap_err();
+    assert_eq!((error.phase(), error.attempts().len()), (Some(Phase::Tcp), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_dialled_is_what_the_last_proxy_is_asked_for() {
+    for (url, hop, builder, line) in [
+        ("https://b.test", "http://p1.test:1080", Proxy::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
+        ("http://b.test", "http://p1.test:1080", Proxy::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
+        ("https://b.test", "socks5h://p1.test", Proxy::socks5(), "SOCKS5 192.0.2.9:443"),
+    ] {
+        let world = World::new();
+        let proxy = world.proxy("192.0.2.1:1080", builder);
+        let mut terms = Terms::default();
+        terms.dial = Some([nouns::endpoint("192.0.2.77:443"), nouns::endpoint(ORIGIN)].into());
+        let link = world.reach(&[&[hop]], world.target(url, terms)).await.unwrap();
+        assert_eq!(proxy.asked().last().unwrap().line, line);
+        assert!(link.info.tunnelled);
+        assert_eq!(world.queries(), [0, 1, 0, 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_addresses_of_an_origin_are_told_to_the_proxy_too() {
+    let world = World::new();
+    let name = world.net.host("a.test", ["192.0.2.77".parse().unwrap()]);
+    name.then(Duration::from_millis(50), [addr(ORIGIN).ip()]);
+    let _proxy = world.proxy("192.0.2.1:1080", Proxy::socks5());
+    let link = world.https(&[&["socks5://p1.test"]]).await.unwrap();
+    assert_eq!(link.info.route.beyond, Some(Endpoint::from(addr(ORIGIN))));
+}
