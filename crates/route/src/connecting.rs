@@ -1,9 +1,16 @@
-use crate::{opener::Opener, planned::Planned, tried::Tried};
-use skybridge_core::{BoxFuture, ConnectError, Endpoint, Route};
+use crate::{
+    error::NoAddresses,
+    opener::Opener,
+    planned::Planned,
+    recall::Recall,
+    tried::Tried,
+    ways::{Late, Way},
+};
+use skybridge_core::{BoxFuture, ConnectError, Endpoint, Phase, Resolver, Route};
 use std::{
     fmt,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -11,26 +18,67 @@ use std::{
 /// Connects a plan. Dropped, it closes what it has opened, and cancels its query.
 pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
-/// Tries what is left, until something works, nothing is left, or nothing else would help.
-pub(crate) async fn connect<S: Opener>(plan: Planned<S>) -> Result<S::Connection, ConnectError> {
-    let Planned { mut opener, route, recall, mut late } = plan;
-    let mut tried = Tried::new(route.ctx().clone(), Arc::clone(&recall));
+/// Tries one way after the other, until one works, none is left, or nothing else would help.
+pub(crate) async fn connect<S: Opener, R: Resolver>(plan: Planned<S, R>) -> Result<S::Connection, ConnectError> {
+    let Planned { mut opener, mut way, mut ways } = plan;
+    let trail = way.route.ctx().trail().clone();
+    let tell = |error: ConnectError| error.with_attempts(trail.reports());
+    loop {
+        match along(&mut opener, way).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if error.is_fatal() => return Err(tell(error)),
+            Err(error) => ways.failed(error),
+        }
+        way = ways.next().await.map_err(tell)?;
+    }
+}
+
+/// Connects by one way: to each of the origin's addresses in turn, where the last proxy is to be told one.
+async fn along<S: Opener>(opener: &mut S, way: Way) -> Result<S::Connection, ConnectError> {
+    let Way { mut route, recall, beyond, mut late } = way;
+    let Some(mut beyond) = beyond else { return exhaust(opener, &route, &recall, &mut late).await };
+    let mut first_error = None;
+    while let Some(address) = late.alongside(poll_fn(|cx| beyond.poll_more(cx))).await {
+        route.beyond = Some(address);
+        let before = Tried::count(route.ctx());
+        let error = match exhaust(opener, &route, &recall, &mut late).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        let over = error.is_fatal() || !Tried::got_through(route.ctx(), before);
+        let first = first_error.get_or_insert(error);
+        // To which address doesn't matter where no proxy was reached.
+        if over {
+            return Err(first.clone());
+        }
+    }
+    let none = || ConnectError::new(Phase::Resolve, NoAddresses { host: route.target.origin().name().into() });
+    Err(first_error.or_else(|| beyond.error()).unwrap_or_else(none))
+}
+
+/// Tries the endpoints that are left, until something works, nothing is left, or nothing else would help.
+async fn exhaust<S: Opener>(
+    opener: &mut S,
+    route: &Route,
+    recall: &Arc<Recall>,
+    late: &mut Late,
+) -> Result<S::Connection, ConnectError> {
+    let mut tried = Tried::new(route.ctx().clone(), Arc::clone(recall));
     let mut used_up: Vec<Endpoint> = Vec::new();
     let mut first_error = None;
     loop {
         let mut rest = route.clone();
         rest.endpoints = route.endpoints.without(&used_up);
-        let error = match alongside(&mut late, once(&mut opener, rest)).await {
+        let error = match late.alongside(once(opener, rest)).await {
             Ok(connection) => {
                 tried.worked();
                 return Ok(connection);
             }
             Err(error) => error,
         };
-        let attempts = || route.ctx().trail().reports();
         if error.is_fatal() {
             tried.excuse(error.attempt());
-            return Err(error.on_route(&route).with_attempts(attempts()));
+            return Err(error.on_route(route));
         }
         let before = used_up.len();
         for endpoint in tried.used_up().into_iter().chain(error.endpoint().cloned()) {
@@ -42,7 +90,7 @@ pub(crate) async fn connect<S: Opener>(plan: Planned<S>) -> Result<S::Connection
         let rest = route.endpoints.without(&used_up);
         // What fails without having tried anything new would do so for ever.
         if used_up.len() == before || (rest.is_complete() && rest.snapshot().is_empty()) {
-            return Err(first.clone().on_route(&route).with_attempts(attempts()));
+            return Err(first.clone().on_route(route));
         }
     }
 }
@@ -50,20 +98,6 @@ pub(crate) async fn connect<S: Opener>(plan: Planned<S>) -> Result<S::Connection
 async fn once<S: Opener>(opener: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
     poll_fn(|cx| opener.poll_ready(cx)).await.map_err(Into::into)?;
     opener.open(route).await.map_err(Into::into)
-}
-
-/// Drives what brings late answers beside what uses them.
-async fn alongside<T>(late: &mut Option<BoxFuture<()>>, future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        if let Some(answers) = late
-            && answers.as_mut().poll(cx).is_ready()
-        {
-            *late = None;
-        }
-        future.as_mut().poll(cx)
-    })
-    .await
 }
 
 impl<C> Future for Connecting<C> {

@@ -1,9 +1,9 @@
-use crate::{memory::Memory, opener::Opener, routes::Routes};
-use skybridge_core::{Above, Families, Resolver};
+use crate::{memory::Memory, opener::Opener, routes::Routes, ways::List};
+use skybridge_core::{Above, Families, Hop, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
-/// Finds an origin by its address.
+/// Finds an origin by its address, or through proxies.
 ///
 /// Belongs directly above what makes HTTP connections of routes. It asks the resolver for the host of the origin (or of the first proxy),
 /// unless that is an address already or the target says what to dial. Addresses that failed lately are tried after the others.
@@ -11,6 +11,7 @@ use tower_layer::Layer;
 pub struct RouteLayer<R> {
     resolver: R,
     settings: Settings,
+    ways: List,
     postponed_for: Duration,
 }
 
@@ -24,7 +25,33 @@ impl<R: Resolver> RouteLayer<R> {
     /// Asks this resolver.
     pub fn new(resolver: R) -> Self {
         let settings = Settings { timeout: Duration::from_secs(5), families: Families::Both };
-        Self { resolver, settings, postponed_for: Duration::from_secs(5 * 60) }
+        Self { resolver, settings, ways: [[].into()].into(), postponed_for: Duration::from_secs(5 * 60) }
+    }
+
+    /// The ways to go, in order (default: directly, and that alone). Each is a list of proxies, the nearest first; an empty list is "directly".
+    /// The next way is looked up and tried only when everything has failed that the one before leads to. [`Terms::proxy`] of a request goes
+    /// before all of them.
+    ///
+    /// Who lists proxies alone never connects directly, whatever fails.
+    ///
+    /// ```
+    /// # use skybridge_core::{Endpoint, Hop};
+    /// # use skybridge_dns::Fixed;
+    /// # use skybridge_route::RouteLayer;
+    /// # let resolver = Fixed::new([Endpoint::from(([127, 0, 0, 1], 0))]);
+    /// let near = Hop::parse("http://near.test:3128")?;
+    /// let far = Hop::parse("socks5h://alice:secret@far.test")?;
+    /// let layer = RouteLayer::new(resolver).proxies([vec![near.clone()], vec![near, far], vec![]]);
+    /// # Ok::<_, skybridge_core::HopError>(())
+    /// ```
+    ///
+    /// [`Terms::proxy`]: skybridge_core::Terms::proxy
+    pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+        self.ways = ways.into_iter().map(Into::into).collect();
+        if self.ways.is_empty() {
+            self.ways = [[].into()].into();
+        }
+        self
     }
 
     /// How long resolving may take until there are addresses (default: 5 s). Answers that come later than that are not waited for.
@@ -54,6 +81,6 @@ impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
     /// Each stack that is built remembers failures for itself.
     fn layer(&self, inner: S) -> Routes<S, R> {
         let memory = Arc::new(Memory::new(self.postponed_for));
-        Routes { inner, resolver: self.resolver.clone(), settings: self.settings, memory }
+        Routes { inner, resolver: self.resolver.clone(), settings: self.settings, memory, ways: Arc::clone(&self.ways) }
     }
 }

@@ -42,6 +42,7 @@ mod recall;
 mod resolve;
 mod routes;
 mod tried;
+mod ways;
 
 pub use self::{
     connecting::Connecting, error::NoAddresses, layer::RouteLayer, opener::Opener, planned::Planned,

@@ -1,25 +1,24 @@
 use crate::{
     connecting::{Connecting, connect},
     opener::Opener,
-    recall::Recall,
+    ways::{Way, Ways},
 };
-use skybridge_core::{BoxFuture, Plan, Route};
-use std::{fmt, sync::Arc};
+use skybridge_core::{Plan, Resolver, Route};
+use std::fmt;
 
-/// A decided route, and what connects it. Later answers reach its endpoints while it connects.
-pub struct Planned<S> {
+/// A decided route, what connects it, and the ways that are left should it fail. Later answers reach its endpoints while it connects.
+pub struct Planned<S, R> {
     pub(crate) opener: S,
-    pub(crate) route: Route,
-    pub(crate) recall: Arc<Recall>,
-    pub(crate) late: Option<BoxFuture<()>>,
+    pub(crate) way: Way,
+    pub(crate) ways: Ways<R>,
 }
 
-impl<S: Opener> Plan for Planned<S> {
+impl<S: Opener, R: Resolver> Plan for Planned<S, R> {
     type Connection = S::Connection;
     type Connecting = Connecting<S::Connection>;
 
     fn route(&self) -> &Route {
-        &self.route
+        &self.way.route
     }
 
     fn connect(self) -> Self::Connecting {
@@ -27,8 +26,8 @@ impl<S: Opener> Plan for Planned<S> {
     }
 }
 
-impl<S> fmt::Debug for Planned<S> {
+impl<S, R> fmt::Debug for Planned<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Planned").field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("Planned").field("route", &self.way.route).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,17 @@
 use crate::{error::NoAddresses, layer::Settings, recall::Recall};
 use futures_core::Stream;
 use skybridge_core::{
-    Answer, BoxFuture, ConnectError, Ctx, Endpoints, EndpointsFeed, Phase, Query, Resolver, Route, Span, within,
+    Answer, BoxFuture, ConnectError, Ctx, Endpoints, EndpointsFeed, Families, Phase, Query, Resolver, Route, Span,
+    within,
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+/// Whose addresses are wanted.
+pub(crate) struct Asked {
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) families: Families,
+}
 
 /// The first addresses, and what may bring more.
 pub(crate) struct Resolved {
@@ -18,13 +26,16 @@ pub(crate) struct Resolved {
 pub(crate) async fn resolve<R: Resolver>(
     resolver: R,
     settings: Settings,
+    asked: Asked,
     route: &Route,
     recall: &Arc<Recall>,
 ) -> Result<Resolved, ConnectError> {
     let ctx = route.ctx();
     let limit = ctx.limits().resolve.unwrap_or(settings.timeout);
+    let mut query = Query::new(asked.host, asked.port, ctx.clone());
+    query.families = asked.families;
     let guard = route.phase(Phase::Resolve);
-    let first = within(ctx, Phase::Resolve, limit, first(resolver, query(route, settings))).await;
+    let first = within(ctx, Phase::Resolve, limit, first(resolver, query)).await;
     let (answer, answers) = match first {
         Ok(Ok(first)) => first,
         Ok(Err(error)) => return Err(guard.fail(error)),
@@ -39,16 +50,6 @@ pub(crate) async fn resolve<R: Resolver>(
         rest
     });
     Ok(Resolved { endpoints, span, ech: answer.ech, rest })
-}
-
-fn query(route: &Route, settings: Settings) -> Query {
-    let (host, port) = match route.hops.first() {
-        Some(hop) => (hop.host.strip_suffix('.').unwrap_or(&hop.host), hop.port),
-        None => (route.target.origin().name(), route.target.origin().port()),
-    };
-    let mut query = Query::new(host, port, route.ctx().clone());
-    query.families = settings.families;
-    query
 }
 
 /// An answer with addresses, and the stream of the others unless it was the last.

@@ -4,6 +4,7 @@ use crate::{
     opener::Opener,
     planned::Planned,
     planning::{Planning, plan},
+    ways::{List, Ways},
 };
 use skybridge_core::{ConnectError, Resolver, Target};
 use std::{
@@ -19,12 +20,13 @@ pub struct Routes<S, R> {
     pub(crate) resolver: R,
     pub(crate) settings: Settings,
     pub(crate) memory: Arc<Memory>,
+    pub(crate) ways: List,
 }
 
 impl<S: Opener, R: Resolver> Service<Target> for Routes<S, R> {
-    type Response = Planned<S>;
+    type Response = Planned<S, R>;
     type Error = ConnectError;
-    type Future = Planning<S>;
+    type Future = Planning<S, R>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         // The resolver's readiness is asked for on a clone, by those who need it: not every target does.
@@ -32,7 +34,7 @@ impl<S: Opener, R: Resolver> Service<Target> for Routes<S, R> {
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let Self { inner, resolver, settings, memory } = self.clone();
-        Planning(Box::pin(plan(inner, resolver, settings, memory, target)))
+        let Self { inner, resolver, settings, memory, ways } = self.clone();
+        Planning(Box::pin(plan(inner, Ways::new(resolver, settings, memory, ways, target))))
     }
 }

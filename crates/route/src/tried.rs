@@ -1,5 +1,5 @@
 use crate::recall::Recall;
-use skybridge_core::{AttemptId, AttemptReport, Ctx, Endpoint, Outcome};
+use skybridge_core::{AttemptId, AttemptReport, Ctx, Endpoint, Outcome, Phase};
 use std::sync::Arc;
 
 /// The attempts of one plan. However its connecting ends, failures are remembered then; giving up on an attempt is none.
@@ -13,8 +13,18 @@ pub(crate) struct Tried {
 
 impl Tried {
     pub(crate) fn new(ctx: Ctx, recall: Arc<Recall>) -> Self {
-        let before = ctx.trail().reports().len();
+        let before = Self::count(&ctx);
         Self { ctx, recall, before, excused: None }
+    }
+
+    /// How many attempts there were by now.
+    pub(crate) fn count(ctx: &Ctx) -> usize {
+        ctx.trail().reports().len()
+    }
+
+    /// Whether any attempt since then opened a socket.
+    pub(crate) fn got_through(ctx: &Ctx, before: usize) -> bool {
+        ctx.trail().reports().iter().skip(before).any(|report| report.phase > Phase::Tcp)
     }
 
     fn own(&self) -> impl Iterator<Item = AttemptReport> {

@@ -242,7 +242,7 @@ mod cancelling {
         let planner = RouteLayer::new(resolver).layer(world.connector());
         let before = Arc::strong_count(&alive);
         let plan = plan(&planner, world.target("http://a.test")).await.unwrap();
-        assert_eq!(Arc::strong_count(&alive), before + 1);
+        assert!(Arc::strong_count(&alive) > before);
         let endpoints = plan.route().endpoints.clone();
         drop(plan);
         assert_eq!(Arc::strong_count(&alive), before);
