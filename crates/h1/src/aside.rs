@@ -1,6 +1,6 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 use http_body::Body;
@@ -17,6 +17,7 @@ pub(crate) struct Aside {
     version: Version,
     host_added: bool,
     chunked_added: bool,
+    credentials_added: bool,
     stripped: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -36,15 +37,17 @@ pub(crate) enum After {
 }
 
 impl Aside {
-    /// Makes a request fit for the wire: request target (RFC 9112, section 3.2), `host`, framing, no fields of other hops.
+    /// Makes a request fit for the wire: request target (RFC 9112, section 3.2), `host`, framing, no fields of other hops, and for the proxy that
+    /// forwards it `credentials`.
     ///
     /// # Errors
-    /// When it has so many headers that `host` has no place. It is to be undone then.
+    /// When it has so many headers that these have no place. It is to be undone then.
     #[inline]
     pub(crate) fn prepare<B: Body>(
         &mut self,
         request: &mut Request<B>,
         host: &HeaderValue,
+        credentials: Option<&HeaderValue>,
         info: &ConnInfo,
     ) -> Result<After, RequestError> {
         let forwarded = info.forwarded;
@@ -64,9 +67,10 @@ impl Aside {
             self.strip(request.headers_mut(), forwarded);
         }
         if forwarded {
-            self.absolute_form(request)
+            self.absolute_form(request);
+            self.authorize(request.headers_mut(), credentials)?;
         } else {
-            self.origin_form(request)
+            self.origin_form(request);
         }
         Ok(if found.connection { after(request.headers()) } else { After::Reuse })
     }
@@ -96,6 +100,16 @@ impl Aside {
         set_uri(request, parts);
     }
 
+    /// A request that has its own keeps them.
+    fn authorize(&mut self, headers: &mut HeaderMap, credentials: Option<&HeaderValue>) -> Result<(), RequestError> {
+        let Some(credentials) = credentials.filter(|_| !headers.contains_key(PROXY_AUTHORIZATION)) else {
+            return Ok(());
+        };
+        self.credentials_added = true;
+        let added = headers.try_insert(PROXY_AUTHORIZATION, credentials.clone());
+        added.map(drop).map_err(|_| RequestError::Header("proxy-authorization".into(), "too many headers"))
+    }
+
     /// hyper sends no body of unknown length with these methods, and says nothing.
     #[inline]
     fn chunk<B: Body>(&mut self, request: &mut Request<B>) {
@@ -114,7 +128,7 @@ impl Aside {
     fn strip(&mut self, headers: &mut HeaderMap, forwarded: bool) {
         let names: Vec<_> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
         for name in names {
-            if forwarded && name == http::header::PROXY_AUTHORIZATION {
+            if forwarded && name == PROXY_AUTHORIZATION {
                 continue;
             }
             let values: Vec<_> = headers.get_all(&name).iter().cloned().collect();
@@ -130,6 +144,9 @@ impl Aside {
         let headers = request.headers_mut();
         if mem::take(&mut self.host_added) {
             headers.remove(HOST);
+        }
+        if mem::take(&mut self.credentials_added) {
+            headers.remove(PROXY_AUTHORIZATION);
         }
         if mem::take(&mut self.chunked_added) {
             headers.remove(TRANSFER_ENCODING);
@@ -153,6 +170,7 @@ impl Aside {
         self.path = None;
         self.host_added = false;
         self.chunked_added = false;
+        self.credentials_added = false;
         self.stripped.clear();
     }
 }

@@ -40,6 +40,8 @@ struct Inner<B> {
     spare: Spare<B>,
     refused: Option<Failed<Request<B>>>,
     host: HeaderValue,
+    /// For the proxy that forwards what is sent here.
+    credentials: Option<HeaderValue>,
     info: Arc<ConnInfo>,
     tie: Arc<Tie>,
 }
@@ -63,6 +65,7 @@ impl<B> Http1<B> {
         info: Arc<ConnInfo>,
         tie: Arc<Tie>,
     ) -> Self {
+        let credentials = credentials(&info);
         Self(Box::new(Inner {
             sender,
             slot: None,
@@ -72,6 +75,7 @@ impl<B> Http1<B> {
             spare,
             refused: None,
             host,
+            credentials,
             info,
             tie,
         }))
@@ -145,12 +149,19 @@ impl<B> fmt::Debug for Http1<B> {
     }
 }
 
+fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
+    let hop = info.route.hops.last().filter(|_| info.forwarded)?;
+    let mut value = hop.auth.as_ref()?.0.authorize(None)?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 // === impl Inner ===
 
 impl<B: Body + Send + 'static> Inner<B> {
     #[inline]
     fn start(&mut self, mut request: Request<B>) {
-        match self.aside.prepare(&mut request, &self.host, &self.info) {
+        match self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info) {
             Ok(After::Reuse) => {}
             Ok(After::Close) => self.tie.will_end(CloseReason::Evicted),
             Err(error) => {

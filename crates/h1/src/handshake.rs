@@ -31,6 +31,7 @@ const HEAD_LIMIT: usize = 256 * 1024;
 pub struct H1<B> {
     settings: http1::Builder,
     replay: Option<Replay<B>>,
+    any_method: bool,
 }
 
 /// An HTTP/1.1 connection in the making. It waits for nothing from the peer.
@@ -44,13 +45,19 @@ impl<B> H1<B> {
     pub fn new() -> Self {
         let mut settings = http1::Builder::new();
         settings.max_header_size(HEAD_LIMIT);
-        Self { settings, replay: None }
+        Self { settings, replay: None, any_method: false }
     }
 
     /// Keeps a copy of a request while it may fail for the age of its connection: on a connection that was used before, with an idempotent
     /// method (RFC 9110, section 9.2.2), and with a body that `replay` gives once more. If no response comes, the copy goes up with the error.
     pub fn replayable(replay: fn(&B) -> Option<B>) -> Self {
         Self { replay: Some(replay), ..Self::new() }
+    }
+
+    /// Copies requests of any method, for a retry layer that would send them again although they may have been processed.
+    pub fn any_method(mut self) -> Self {
+        self.any_method = true;
+        self
     }
 
     /// The most that a response's head (or trailers) may have, in bytes; beyond, the exchange fails and the connection closes.
@@ -113,7 +120,7 @@ where
     info.timings.set(Phase::Handshake, guard.done());
     let tie = Arc::new(Tie::default());
     ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&tie))));
-    Ok(Http1::new(sender, Spare::new(h1.replay), host, info.freeze(Protocol::Http1), tie))
+    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), tie))
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
@@ -125,7 +132,7 @@ fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHe
 
 impl<B> Clone for H1<B> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), replay: self.replay }
+        Self { settings: self.settings.clone(), replay: self.replay, any_method: self.any_method }
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) type Replay<B> = fn(&B) -> Option<B>;
 /// A second copy of a request that a dying connection may swallow. hyper takes the head by value and doesn't give it back once written.
 pub(crate) struct Spare<B> {
     replay: Option<Replay<B>>,
+    any_method: bool,
     kept: Option<Kept<B>>,
     /// A list, as a map would be hashed for each request; its room is used again.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -19,15 +20,15 @@ struct Kept<B> {
 }
 
 impl<B> Spare<B> {
-    pub(crate) fn new(replay: Option<Replay<B>>) -> Self {
-        Self { replay, kept: None, headers: Vec::new() }
+    pub(crate) fn new(replay: Option<Replay<B>>, any_method: bool) -> Self {
+        Self { replay, any_method, kept: None, headers: Vec::new() }
     }
 
     /// Copies a request that may be sent again: its method is idempotent (RFC 9110, section 9.2.2) and its body can be had once more.
     #[inline]
     pub(crate) fn keep(&mut self, request: &Request<B>) {
         let Some(replay) = self.replay else { return };
-        if !request.method().is_idempotent() {
+        if !self.any_method && !request.method().is_idempotent() {
             return;
         }
         let Some(body) = replay(request.body()) else { return };

@@ -3,7 +3,7 @@
 
 mod support;
 
-use self::support::{TestBody, amended, empty, get, ready, response, send, stream, world};
+use self::support::{TestBody, amended, empty, forwarded, get, ready, response, send, stream, world};
 use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
 use skybridge_core::{Cause, CloseReason, Connection, Delivery, Error, Failed, Phase, Room};
@@ -58,9 +58,9 @@ fn uris() -> [Uri; 4] {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() {
-    for forwarded in [false, true] {
+    for by_proxy in [false, true] {
         for uri in uris() {
-            let mut world = amended(H1::new(), move |info| info.forwarded = forwarded).await;
+            let mut world = if by_proxy { amended(H1::new(), forwarded).await } else { world(H1::new()).await };
             ready(&mut world.conn).await.unwrap();
             world.peer.fin().await;
             // The driver hasn't run since: the connection looks alive.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use self::support::{World, amended, send};
+use self::support::{World, amended, forwarded, send};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -97,7 +97,7 @@ async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forwarded_request_keeps_its_absolute_form() {
-    let mut world = amended(H1::replayable(Counted::again), |info| info.forwarded = true).await;
+    let mut world = amended(H1::replayable(Counted::again), forwarded).await;
     world.exchange(request(Method::GET, ""), OK).await;
     let back = swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().request.unwrap();
     assert_eq!(back.uri(), "http://A.test/x?y");
@@ -152,4 +152,11 @@ async fn the_copy_is_dropped_when_there_is_a_response() {
     // And no trace of an earlier request is in a later one's copy.
     let back = swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().request.unwrap();
     assert!(back.headers().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_method_comes_back_when_that_was_asked_for() {
+    let mut world = used(H1::replayable(Counted::again).any_method()).await;
+    let failed = swallowed(&mut world, request(Method::POST, "1")).await.unwrap_err();
+    assert_eq!((failed.error.delivery(), failed.request.unwrap().method()), (Delivery::Unknown, &Method::POST));
 }

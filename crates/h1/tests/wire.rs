@@ -3,7 +3,7 @@
 
 mod support;
 
-use self::support::{amended, empty, frames, full, get, stream, world};
+use self::support::{amended, empty, forwarded, frames, full, get, stream, world};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use http_body::Frame;
@@ -106,6 +106,29 @@ async fn a_forwarding_proxy_gets_the_absolute_form_and_each_targets_host() {
         assert!(head.contains(&format!("\r\nhost: {host}\r\n")), "{head}");
         assert!(head.contains("\r\nproxy-authorization: Basic eA==\r\n"), "{head}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forwarding_proxy_gets_its_credentials_with_each_request_unless_the_request_has_its_own() {
+    let mut world = amended(H1::new(), forwarded).await;
+    for own in [None, None, Some("Basic eA==")] {
+        let mut request = get("http://a.test/x");
+        request.headers_mut().extend(own.map(|own| (header::PROXY_AUTHORIZATION, HeaderValue::from_static(own))));
+        let (head, _) = world.exchange(request, OK).await;
+        let credentials = own.unwrap_or("Basic YWxpY2U6c2VjcmV0");
+        assert!(head.contains(&format!("\r\nproxy-authorization: {credentials}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_a_tunnel_nobody_gets_the_proxys_credentials() {
+    let mut world = amended(H1::new(), |info| {
+        forwarded(info);
+        (info.forwarded, info.tunnelled) = (false, true);
+    })
+    .await;
+    let (head, _) = world.exchange(get("http://a.test/x"), OK).await;
+    assert_eq!(head, "GET /x HTTP/1.1\r\nhost: a.test\r\n\r\n");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,9 +11,9 @@ use h2::{
     RecvStream,
     client::{ResponseFuture, SendRequest},
 };
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
-use skybridge_core::{Answered, BoxError, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch};
+use skybridge_core::{Answered, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch};
 use std::{
     fmt,
     future::Future,
@@ -69,11 +69,20 @@ impl<B: Body> Http2<B> {
         request
     }
 
+    /// Nobody waits for the response any more: its stream is reset.
+    fn give_up(&mut self) {
+        let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Waiting { upload, .. } => upload,
+            _ => None,
+        };
+        self.recycle(upload);
+    }
+
     /// Ends with what is known of the request.
     fn failed(&mut self, error: Error, unpolled: Option<B>) -> Failed<Request<B>> {
         let again = match error.delivery() {
             Delivery::Unsent | Delivery::Refused => true,
-            _ => self.kept.as_ref().is_some_and(Kept::is_idempotent),
+            _ => self.shared.any_method || self.kept.as_ref().is_some_and(Kept::is_idempotent),
         };
         match self.restore(unpolled).filter(|_| again) {
             Some(request) => Failed::with(error, request),
@@ -143,6 +152,24 @@ where
             }
         }
         Pin::new(response).poll(cx).map_err(Stop::Stream)
+    }
+
+    /// A connection that was opened for another origin says that it is the wrong one, and the request is here to be sent elsewhere.
+    fn misdirected(&mut self, response: &Response<RecvStream>) -> Option<Failed<Request<B>>> {
+        if response.status() != StatusCode::MISDIRECTED_REQUEST {
+            return None;
+        }
+        let own = self.shared.info.route.target.origin().as_ref();
+        if self.kept.as_ref()?.origin().is_none_or(|origin| origin == own) {
+            return None;
+        }
+        let unpolled = match &mut self.exchange {
+            Exchange::Waiting { upload: Some(upload), .. } => upload.as_mut().take_unpolled(),
+            _ => None,
+        };
+        let request = self.restore(unpolled)?;
+        let error = Error::of(Delivery::Refused, Phase::Wait, Cause::Misdirected).on(&self.shared.info);
+        Some(Failed::with(error, request))
     }
 
     fn answered(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
@@ -237,7 +264,13 @@ where
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H2Body>> {
         Poll::Ready(match ready!(self.poll_halves(cx)) {
-            Ok(response) => Ok(self.answered(response)),
+            Ok(response) => match self.misdirected(&response) {
+                Some(failed) => {
+                    self.give_up();
+                    Err(failed)
+                }
+                None => Ok(self.answered(response)),
+            },
             Err(stop) => Err(self.stopped(stop)),
         })
     }
@@ -245,11 +278,7 @@ where
 
 impl<B: Body> Drop for Http2<B> {
     fn drop(&mut self) {
-        let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            Exchange::Waiting { upload, .. } => upload,
-            _ => None,
-        };
-        self.recycle(upload);
+        self.give_up();
         self.shared.leave();
     }
 }

@@ -31,6 +31,7 @@ use std::{
 pub struct H2<B> {
     settings: Settings,
     replay: Option<Replay<B>>,
+    any_method: bool,
 }
 
 /// The future of [`H2`].
@@ -41,7 +42,7 @@ pub struct Handshaking<B: Body>(BoxFuture<Result<Http2<B>, ConnectError>>);
 impl<B> H2<B> {
     /// Keeps nothing of a request: only what was never given to the connection comes back.
     pub fn new() -> Self {
-        Self { settings: Settings::default(), replay: None }
+        Self { settings: Settings::default(), replay: None, any_method: false }
     }
 
     /// Keeps the head of each request until it is answered, and a copy of its body when `replay` can make one, so that a request that
@@ -49,7 +50,13 @@ impl<B> H2<B> {
     ///
     /// A body of which there is no copy is first polled when the peer has room for its data: until then a refusal costs nothing.
     pub fn replayable(replay: fn(&B) -> Option<B>) -> Self {
-        Self { settings: Settings::default(), replay: Some(replay) }
+        Self { replay: Some(replay), ..Self::new() }
+    }
+
+    /// Gives back requests of any method, for a retry layer that would send them again although they may have been processed.
+    pub fn any_method(mut self) -> Self {
+        self.any_method = true;
+        self
     }
 
     /// How many bytes of one response's body the peer may send ahead of its reader. At most 2^31 - 1.
@@ -99,7 +106,7 @@ impl<B> Default for H2<B> {
 
 impl<B> Clone for H2<B> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings, replay: self.replay }
+        Self { settings: self.settings, replay: self.replay, any_method: self.any_method }
     }
 }
 
@@ -140,7 +147,7 @@ where
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
     let room = Room::new(h2.settings.optimistic);
-    let shared = Arc::new(Shared::new(info, runtime, room, writes, h2.replay, send.clone()));
+    let shared = Arc::new(Shared::new(info, runtime, room, writes, (h2.replay, h2.any_method), send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))
 }

@@ -1,4 +1,5 @@
 use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts};
+use skybridge_core::OriginRef;
 
 /// Headers in the order they came in: cheaper to fill than a map, and its memory serves one exchange after the other.
 pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
@@ -31,6 +32,11 @@ impl<B> Kept<B> {
     /// Whether sending it twice does what sending it once does (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
         self.method.is_idempotent()
+    }
+
+    /// Who it was for.
+    pub(crate) fn origin(&self) -> Option<OriginRef<'_>> {
+        OriginRef::of(&self.uri).ok()
     }
 
     /// Whether only the body itself could come back.

@@ -26,6 +26,8 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) replay: Option<Replay<B>>,
+    /// Requests come back whatever their method.
+    pub(crate) any_method: bool,
     pub(crate) room: Room,
     pub(crate) writes: Writes,
     pub(crate) desk: NewsDesk,
@@ -47,13 +49,14 @@ impl<B: Body> Shared<B> {
         runtime: Arc<dyn Runtime>,
         room: Room,
         writes: Writes,
-        replay: Option<Replay<B>>,
+        (replay, any_method): (Option<Replay<B>>, bool),
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
         Self {
             info,
             runtime,
             replay,
+            any_method,
             room,
             writes,
             desk: NewsDesk::new(),

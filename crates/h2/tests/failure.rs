@@ -5,7 +5,7 @@ mod support;
 
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{CloseReason, Connection, Delivery, News, Room};
+use skybridge_core::{Cause, CloseReason, Connection, Delivery, News, Room};
 use skybridge_h2::{H2, H2Error};
 use skybridge_testkit::{
     executor::settle,
@@ -332,4 +332,60 @@ async fn a_head_beyond_the_limit_costs_its_stream_only() {
         peer.respond(stream, 200, "").await;
     };
     tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_421_to_another_origin_is_a_refusal_and_the_request_comes_back() {
+    let mut world = World::new(replayable()).await;
+    let mut peer = world.peer().await;
+    let client = async {
+        let elsewhere = Request::get("http://b.test/path").header("x-one", "1").body(empty()).unwrap();
+        let failed = exchange(&mut world.client, elsewhere).await.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Refused);
+        assert!(matches!(failed.error.cause(), Cause::Misdirected));
+        let request = failed.request.unwrap();
+        assert_eq!(
+            (request.uri().to_string().as_str(), &request.headers()["x-one"]),
+            ("http://b.test/path", &"1".parse().unwrap())
+        );
+        let own = exchange(&mut world.client, get("/")).await.unwrap();
+        assert_eq!(own.status(), 421, "the answer of its own origin is the user's");
+    };
+    let server = async {
+        for _ in 0..2 {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 421, "").await;
+        }
+    };
+    tokio::join!(client, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_421_without_replay_is_the_users() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.respond(stream, 421, "").await;
+    };
+    let elsewhere = Request::get("http://b.test/").body(empty()).unwrap();
+    let (response, ()) = tokio::join!(exchange(&mut world.client, elsewhere), server);
+    assert_eq!(response.unwrap().status(), 421);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_method_comes_back_when_that_was_asked_for() {
+    for any in [false, true] {
+        let h2 = if any { replayable().any_method() } else { replayable() };
+        let mut world = World::new(h2).await;
+        let mut peer = world.peer().await;
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.body(stream).await;
+            peer.reset(stream, code::INTERNAL_ERROR).await;
+        };
+        let (failed, ()) = tokio::join!(exchange(&mut world.client, rich(full("body"))), server);
+        let failed = failed.unwrap_err();
+        assert_eq!((failed.error.delivery(), failed.request.is_some()), (Delivery::Unknown, any));
+    }
 }

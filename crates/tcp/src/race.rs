@@ -21,6 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct RaceLayer {
     pub(crate) pace: Pace,
     pub(crate) timeout: Duration,
+    listed: bool,
 }
 
 /// How soon the next attempt follows.
@@ -45,12 +46,12 @@ impl RaceLayer {
     /// Staggered attempts (RFC 8305): 250 ms after one the next starts beside it, or at once when one fails; IPv6 first, then the families
     /// by turns. The first that answers wins, the others are closed.
     pub fn happy_eyeballs() -> Self {
-        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT }
+        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, listed: false }
     }
 
     /// One at a time, in the order in which they were resolved.
     pub fn sequential() -> Self {
-        Self { pace: Pace::Sequential, timeout: TIMEOUT }
+        Self { pace: Pace::Sequential, timeout: TIMEOUT, listed: true }
     }
 
     /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8; at most a day). Of no effect
@@ -62,6 +63,12 @@ impl RaceLayer {
         self
     }
 
+    /// In the order in which they were resolved, staggered all the same: for addresses that somebody has put in order.
+    pub fn as_listed(mut self) -> Self {
+        self.listed = true;
+        self
+    }
+
     /// How long one attempt may take (default: 10 s). [`Limits::attempt`](skybridge_core::Limits::attempt) of a request goes before it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -69,10 +76,7 @@ impl RaceLayer {
     }
 
     pub(crate) fn order(&self) -> Order {
-        match self.pace {
-            Pace::Sequential => Order::Listed,
-            Pace::Staggered(_) => Order::Interleaved,
-        }
+        if self.listed { Order::Listed } else { Order::Interleaved }
     }
 }
 

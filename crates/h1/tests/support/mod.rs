@@ -6,7 +6,7 @@ use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use skybridge_core::{
-    Answered, BoxError, CloseReason, ConnInfo, Connection, Connector as _, Failed, Handshake, News, Watch,
+    Answered, BoxError, CloseReason, ConnInfo, Connection, Connector as _, Failed, Handshake, Hop, News, Watch,
 };
 use skybridge_h1::{H1, H1Body, Http1};
 use skybridge_testkit::{
@@ -53,6 +53,12 @@ where
     let news = Arc::new(Notes::default());
     conn.watch(news.clone());
     World { conn, peer, news, net, executor }
+}
+
+/// Requests are forwarded by a proxy that wants to know who we are.
+pub(crate) fn forwarded(info: &mut ConnInfo) {
+    info.forwarded = true;
+    info.route.hops = [Hop::parse("http://alice:secret@proxy.test").unwrap()].into();
 }
 
 impl<B> World<B>
