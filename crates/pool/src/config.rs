@@ -42,6 +42,7 @@ pub enum AtConnectionLimit {
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
+/// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
@@ -60,6 +61,7 @@ pub struct PoolConfig {
     pub connect_timeout: Duration,
     pub at_stream_limit: AtStreamLimit,
     pub at_connection_limit: AtConnectionLimit,
+    pub coalesce: bool,
 }
 
 impl Default for PoolConfig {
@@ -79,6 +81,7 @@ impl Default for PoolConfig {
             connect_timeout: Duration::from_secs(30),
             at_stream_limit: AtStreamLimit::Open,
             at_connection_limit: AtConnectionLimit::Wait,
+            coalesce: true,
         }
     }
 }
@@ -175,6 +178,12 @@ impl PoolConfig {
     /// What to do at a connection limit.
     pub fn at_connection_limit(mut self, policy: AtConnectionLimit) -> Self {
         self.at_connection_limit = policy;
+        self
+    }
+
+    /// Whether a connection may carry another host than the one it was opened for (RFC 9113, section 9.1.1).
+    pub fn coalesce(mut self, coalesce: bool) -> Self {
+        self.coalesce = coalesce;
         self
     }
 }

@@ -389,6 +389,9 @@ fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) ->
     if let Some(told) = &mut lease.told {
         told.fail(&error);
     }
+    if matches!(error.cause(), Cause::Misdirected) {
+        lease.misdirected();
+    }
     if lease.is_first()
         && error.delivery() != Delivery::Refused
         && let Some(verdict) = &lease.info().route.verdict

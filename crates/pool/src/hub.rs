@@ -210,7 +210,7 @@ impl<C: Held> Hub<C> {
 
     /// A shared connection that may carry this key to one of these endpoints.
     pub(crate) fn coalesce(&self, bucket: &Bucket<C>, route: &Route, endpoints: &[Endpoint]) -> Option<Arc<Record<C>>> {
-        if bucket.key.origin.scheme() != Scheme::Https {
+        if !self.config.coalesce || bucket.key.origin.scheme() != Scheme::Https {
             return None;
         }
         let now = self.runtime.now();

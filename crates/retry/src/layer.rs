@@ -14,7 +14,7 @@ pub struct RetryLayer<B> {
 impl<B> RetryLayer<B> {
     fn new(replays: bool) -> Self {
         let age = Duration::from_secs(10);
-        let policy = Policy { replays, age, unknown_if: None, budget: Arc::default(), observer: None };
+        let policy = Policy { replays, tries: u32::MAX, age, unknown_if: None, budget: Arc::default(), observer: None };
         Self { policy, _request: PhantomData }
     }
 
@@ -35,6 +35,12 @@ impl<B> RetryLayer<B> {
     /// Measured on the clock of the connection it failed on, which isn't read unless something fails.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.policy.age = age;
+        self
+    }
+
+    /// How often a request may be sent at most, whatever the reason; 1 is never again. No limit by default: each reason has its own.
+    pub fn max_tries(mut self, tries: u32) -> Self {
+        self.policy.tries = tries.max(1);
         self
     }
 
@@ -92,6 +98,7 @@ impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy")
             .field("replays", &self.replays)
+            .field("max_tries", &self.tries)
             .field("max_age", &self.age)
             .field("widened", &self.unknown_if.is_some())
             .field("budget", &self.budget)

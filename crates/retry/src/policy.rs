@@ -21,6 +21,8 @@ pub(crate) type UnknownIf = Arc<dyn Fn(&Head<'_>) -> bool + Send + Sync>;
 pub(crate) struct Policy {
     /// More than what was never sent.
     pub(crate) replays: bool,
+    /// How often one request may be sent, whatever the reason.
+    pub(crate) tries: u32,
     pub(crate) age: Duration,
     pub(crate) unknown_if: Option<UnknownIf>,
     pub(crate) budget: Arc<Budget>,
@@ -48,7 +50,11 @@ impl Policy {
         now: Option<Instant>,
     ) -> Option<Duration> {
         let head = head?;
-        if !matches!(error.cause(), Cause::Exchange(_)) || count.is_too_old(self.age, now) {
+        let tried_out = earlier.len() + 1 >= self.tries as usize;
+        if tried_out
+            || !matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected)
+            || count.is_too_old(self.age, now)
+        {
             return None;
         }
         match error.delivery() {

@@ -169,6 +169,13 @@ async fn connects_queues_limits_and_bad_requests_are_never_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_connection_for_another_origin_refused_is_sent_again() {
+    let misdirected = || back(Error::of(Delivery::Refused, Phase::Wait, Cause::Misdirected).on(&connection()));
+    assert_eq!(tries(&RetryLayer::safe(), [misdirected()], post()).await, 2);
+    assert_eq!(tries(&RetryLayer::safe(), many(misdirected), get()).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn unsent_without_a_connection_is_final_and_one_connection_counts_once() {
     assert_eq!(tries(&RetryLayer::safe(), [back(error(Delivery::Unsent))], get()).await, 1);
     let same = connection();
