@@ -1,0 +1,84 @@
+use crate::{HyperIo, error::Contradiction, layer::HyperLayer};
+use http::Uri;
+use skybridge_core::{
+    BoxFuture, ConnInfo, ConnectError, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan, Planner,
+    Protocol, Target, Want, within,
+};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Connects to the origin of a URI. Dropped, it closes what it has opened.
+pub struct Connecting<I>(pub(crate) BoxFuture<Result<HyperIo<I>, ConnectError>>);
+
+pub(crate) async fn connect<P, I>(planner: P, settings: HyperLayer, uri: Uri) -> Result<HyperIo<I>, ConnectError>
+where
+    P: Planner<Plan: Plan<Connection = Link<I>>>,
+    I: Io,
+{
+    let target = target(&settings, &uri).map_err(|error| ConnectError::new(Phase::Resolve, error).fatal())?;
+    let ctx = target.ctx.clone();
+    let guard = PhaseGuard::begin(&ctx, Phase::Acquire, None);
+    let limit = settings.limits.connect.unwrap_or(settings.timeout);
+    let opened = match within(&ctx, Phase::Acquire, limit, open(planner, target)).await {
+        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info)?, link))),
+        // What was under way is told of too.
+        Err(timed_out) => Err(ConnectError::from(timed_out).with_attempts(ctx.trail().reports())),
+    };
+    match opened {
+        Ok((protocol, link)) => {
+            let io = HyperIo::new(link, protocol);
+            guard.done();
+            Ok(io)
+        }
+        Err(error) => Err(guard.fail(error)),
+    }
+}
+
+/// Only the origin counts: tonic's URIs have a path, hyper-util's none.
+fn target(settings: &HyperLayer, uri: &Uri) -> Result<Target, OriginError> {
+    let key = KeyRef::of(OriginRef::of(uri)?, &settings.terms).to_owned()?;
+    Ok(Target::new(key, settings.ctx()))
+}
+
+async fn open<P, I>(mut planner: P, target: Target) -> Result<Link<I>, ConnectError>
+where
+    P: Planner<Plan: Plan<Connection = Link<I>>>,
+{
+    poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
+    planner.plan(target).await.map_err(Into::into)?.connect().await
+}
+
+/// By what TLS agreed on; in cleartext by the wish.
+fn protocol(info: &ConnInfo) -> Result<Protocol, ConnectError> {
+    let want = info.route.target.terms().want;
+    let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
+    match (agreed, want) {
+        (Some(agreed @ Protocol::Http1), Want::Http2) | (Some(agreed @ Protocol::Http2), Want::Http1) => {
+            let refused = ConnectError::new(Phase::Handshake, Contradiction { want, agreed }).fatal();
+            Err(info.tried().failed(refused))
+        }
+        (Some(agreed), _) => Ok(agreed),
+        (None, Want::Http2) => Ok(Protocol::Http2),
+        (None, _) => Ok(Protocol::Http1),
+    }
+}
+
+// === impl Connecting ===
+
+impl<I> Future for Connecting<I> {
+    type Output = Result<HyperIo<I>, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<I> fmt::Debug for Connecting<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").finish_non_exhaustive()
+    }
+}

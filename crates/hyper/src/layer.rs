@@ -1,0 +1,97 @@
+use crate::service::Hyper;
+use skybridge_core::{Above, Ctx, Ids, Io, Limits, Link, Observe, Plan, Planner, Runtime, Terms, Want};
+use std::{fmt, sync::Arc, time::Duration};
+use tower_layer::Layer;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes a `Service<Uri>` of a planner whose plans become links: what hyper-util's client and tonic's channel connect with.
+///
+/// Belongs directly above a `RouteLayer` that is directly above a connector. A client like hyper-util's tells its connector the scheme and the
+/// authority of a request, and nothing else: what would be a request's wish is a setting here, the same for every connection.
+///
+/// Under tonic, give the service to `Channel::new` with [`want(Want::Http2)`](Self::want), and name its errors in tonic's words, so that a
+/// failed connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))` above this layer.
+///
+/// A proxy that forwards requests of `http://` origins gets what the client writes: the value of `proxy-authorization` is for the client to set.
+#[derive(Clone)]
+pub struct HyperLayer {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) limits: Limits,
+    pub(crate) terms: Terms,
+    pub(crate) timeout: Duration,
+}
+
+impl HyperLayer {
+    /// Times and tasks of connecting are this runtime's.
+    pub fn new(runtime: impl Runtime) -> Self {
+        Self::shared(Arc::new(runtime))
+    }
+
+    /// As [`new`](Self::new), with a runtime that others have too.
+    pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
+        let (ids, limits, terms) = (Arc::default(), Limits::new(), Terms::default());
+        Self { runtime, observer: None, ids, limits, terms, timeout: TIMEOUT }
+    }
+
+    /// Who is told how connections are made, and when they are closed. Each connect counts as a call.
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Time limits that go before the layers' own. [`Limits::connect`], all of one connect, goes before [`timeout`](Self::timeout).
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long planning and connecting may take together (default: 30 s).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What every connection must be: the proxies, the server's name, where it may go.
+    pub fn terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+
+    /// Which version of HTTP connections are for (default: [`Want::Any`]). A client that speaks HTTP/2 only, as tonic does, needs
+    /// [`Want::Http2`]: a peer that agrees on anything else over TLS is then an error, and in cleartext nothing is asked.
+    pub fn want(mut self, want: Want) -> Self {
+        self.terms.want = want;
+        self
+    }
+
+    pub(crate) fn ctx(&self) -> Ctx {
+        let ctx = Ctx::new(Arc::clone(&self.runtime)).with_ids(Arc::clone(&self.ids));
+        ctx.with_call(self.ids.next_call()).with_limits(self.limits.clone()).observer(self.observer.clone())
+    }
+}
+
+impl<P, I> Layer<P> for HyperLayer
+where
+    P: Planner<Plan: Plan<Connection = Link<I>>>,
+    I: Io,
+{
+    type Service = Above<P, Hyper<P>>;
+
+    fn layer(&self, inner: P) -> Hyper<P> {
+        Hyper { inner, settings: self.clone() }
+    }
+}
+
+impl fmt::Debug for HyperLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperLayer")
+            .field("observed", &self.observer.is_some())
+            .field("limits", &self.limits)
+            .field("terms", &self.terms)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

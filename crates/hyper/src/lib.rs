@@ -1,0 +1,52 @@
+//! Our connectors under other people's clients, and other people's connectors under ours.
+//!
+//! A leaf, not a layer of the stack. [`HyperLayer`] on a planner whose plans become links (a `RouteLayer` directly above TLS, tunnel and race)
+//! makes it the `Service<Uri>` that hyper-util's [legacy client](hyper_util::client::legacy) and tonic's `Channel::new` connect with: they
+//! pool, we plan, race, tunnel and seal. [`Guest`] is the other direction: any such `Service<Uri>` as a dialer or a connector.
+//!
+//! ```
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use skybridge_core::ConnInfo;
+//! use skybridge_dns::System;
+//! use skybridge_hyper::HyperLayer;
+//! use skybridge_route::RouteLayer;
+//! use skybridge_runtime::TokioRuntime;
+//! use skybridge_tcp::{RaceLayer, Tcp};
+//! use skybridge_testkit::origin::Origin;
+//! use std::sync::Arc;
+//! use tower::ServiceBuilder;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let connector = ServiceBuilder::new()
+//!     .layer(HyperLayer::new(TokioRuntime::current()))
+//!     .layer(RouteLayer::new(System::new()))
+//!     .layer(RaceLayer::happy_eyeballs())
+//!     .service(Tcp::new());
+//! let client = Client::builder(TokioExecutor::new()).build::<_, http_body_util::Empty<bytes::Bytes>>(connector);
+//!
+//! let origin = Origin::h1().start().await;
+//! let response = client.get(origin.url("/").parse()?).await?;
+//! let info = response.extensions().get::<Arc<ConnInfo>>().expect("the facts of its connection");
+//! assert_eq!(info.remote.inet(), Some(origin.addr()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod connect;
+mod error;
+mod guest;
+mod guest_io;
+mod io;
+mod layer;
+mod service;
+
+pub use self::{
+    connect::Connecting,
+    error::{Contradiction, NoWayThrough},
+    guest::Guest,
+    guest_io::GuestIo,
+    io::HyperIo,
+    layer::HyperLayer,
+    service::Hyper,
+};

@@ -1,0 +1,34 @@
+use crate::{
+    connect::{Connecting, connect},
+    layer::HyperLayer,
+};
+use http::Uri;
+use skybridge_core::{ConnectError, Io, Link, Plan, Planner};
+use std::task::{Context, Poll};
+use tower_service::Service;
+
+/// See [`HyperLayer`].
+#[derive(Clone, Debug)]
+pub struct Hyper<P> {
+    pub(crate) inner: P,
+    pub(crate) settings: HyperLayer,
+}
+
+impl<P, I> Service<Uri> for Hyper<P>
+where
+    P: Planner<Plan: Plan<Connection = Link<I>>>,
+    I: Io,
+{
+    type Response = crate::HyperIo<I>;
+    type Error = ConnectError;
+    type Future = Connecting<I>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // The planner's readiness is asked for on a clone, in the connect: its failure is that connect's, not the client's end.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Connecting(Box::pin(connect(self.inner.clone(), self.settings.clone(), uri)))
+    }
+}

@@ -1,0 +1,183 @@
+//! Somebody else's connector under our stack.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector},
+    rt::TokioIo,
+};
+use skybridge_core::{ConnectError, Connector, Dialer, Hop, HopKind, Phase, Trust};
+use skybridge_dns::{Fixed, System};
+use skybridge_h1::H1;
+use skybridge_h2::H2;
+use skybridge_hyper::{Guest, NoWayThrough};
+use skybridge_negotiate::NegotiateLayer;
+use skybridge_pool::PoolLayer;
+use skybridge_route::RouteLayer;
+use skybridge_runtime::TokioRuntime;
+use skybridge_tcp::RaceLayer;
+use skybridge_testkit::{
+    executor::Executor,
+    net::{Conn, Network},
+    nouns,
+    origin::Origin,
+};
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+/// What a foreign connector connects to, and says of it.
+struct Pipe {
+    conn: Conn,
+    h2: bool,
+    proxied: bool,
+}
+
+impl Connection for Pipe {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new().proxy(self.proxied);
+        if self.h2 { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.conn).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.conn).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.conn).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.conn).poll_shutdown(cx)
+    }
+}
+
+/// The URIs that it was asked for.
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A foreign connector that takes every URI to one address, and notes what it was asked for.
+macro_rules! foreign {
+    ($net:expr, $asked:expr, $h2:expr, $proxied:expr) => {{
+        let (net, asked) = ($net.clone(), Arc::clone($asked));
+        service_fn(move |uri: Uri| {
+            let (net, asked) = (net.clone(), Arc::clone(&asked));
+            async move {
+                asked.lock().unwrap().push(uri.to_string());
+                let conn = net.connect("192.0.2.1:80".parse().unwrap()).await?;
+                Ok::<_, io::Error>(TokioIo::new(Pipe { conn, h2: $h2, proxied: $proxied }))
+            }
+        })
+    }};
+}
+
+async fn text<B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn hyper_utils_own_connector_dials_for_our_race() {
+    let origin = Origin::h1().start().await;
+    let stack = ServiceBuilder::new()
+        .layer(PoolLayer::new(TokioRuntime::current()))
+        .layer(RouteLayer::new(System::new()))
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(Guest::new(HttpConnector::new()));
+    for _ in 0..2 {
+        let request = Request::get(origin.url("/")).body(Empty::<Bytes>::new()).unwrap();
+        let response = stack.clone().oneshot(request).await.unwrap();
+        assert_eq!(text(response).await, "hello");
+    }
+    assert_eq!(origin.exchanges(), ["c0e0", "c0e1"]);
+}
+
+#[tokio::test]
+async fn the_addresses_are_those_of_its_socket() {
+    let (origin, executor) = (Origin::h1().start().await, Executor::new());
+    let route = nouns::route(&origin.url(""), ["192.0.2.9:9"], executor.ctx());
+    let link = Connector::connect(&mut Guest::new(HttpConnector::new()), route).await.unwrap();
+    assert_eq!(link.info.remote.inet(), Some(origin.addr()));
+    assert!(link.info.local_addr.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_a_dialer_it_is_asked_for_an_endpoint() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let route = nouns::route("https://a.test", [], executor.ctx());
+    let mut attempts = Vec::new();
+    for endpoint in ["192.0.2.7:443", "[2001:db8::7]:443"] {
+        let link = guest.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
+        assert_eq!(link.info.remote, nouns::endpoint(endpoint));
+        assert!(link.info.tls.is_none() && link.info.timings.get(Phase::Tcp).is_some());
+        attempts.push(link);
+    }
+    assert_eq!(*asked.lock().unwrap(), ["http://192.0.2.7:443/", "http://[2001:db8::7]:443/"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_a_connector_it_is_asked_for_the_origin_and_nothing_it_verified_is_believed() {
+    for (h2, proxied) in [(false, false), (true, false), (false, true)] {
+        let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+        let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let mut guest = Guest::new(foreign!(net, &asked, h2, proxied));
+        let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
+        let origin = route.target.origin().clone();
+        let link = guest.connect(route).await.unwrap();
+        assert_eq!(*asked.lock().unwrap(), ["https://a.test:8443/"]);
+        assert_eq!(link.info.forwarded, proxied);
+        let tls = link.info.tls.expect("https is sealed, by whomever");
+        assert_eq!((tls.alpn.is_some(), tls.trust), (h2, Trust::Other));
+        assert!(!tls.covers.covers(&origin));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_agreed_on_by_alpn_is_spoken() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let origin = Origin::h2c().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
+    let stack = ServiceBuilder::new()
+        .layer(PoolLayer::shared(executor.runtime()))
+        .layer(RouteLayer::new(Fixed::new([nouns::endpoint("192.0.2.1:443")])))
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .service(Guest::new(foreign!(net, &asked, true, false)));
+    let request = Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
+    let response = stack.oneshot(request).await.unwrap();
+    assert_eq!((response.version(), text(response).await), (http::Version::HTTP_2, "hello".into()));
+    assert_eq!(origin.connections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_error_is_the_source_of_ours() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
+    let error: ConnectError = guest.connect(route).await.unwrap_err();
+    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint("192.0.2.7:80"))));
+    assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_not_sent_through_a_proxy() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
+    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128)].into();
+    let error = guest.connect(route).await.unwrap_err();
+    assert!(error.is_fatal() && error.source_as::<NoWayThrough>().is_some());
+    assert_eq!(asked.lock().unwrap().len(), 0);
+}
