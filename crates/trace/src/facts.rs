@@ -1,0 +1,88 @@
+use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, TlsInfo};
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+/// What is told of a connection. Unlike its [`ConnInfo`] it holds nothing of the client, so that a recorder can keep it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Its number.
+    pub id: Option<ConnectionId>,
+    /// The host and port it was opened for.
+    pub origin: Box<str>,
+    /// Our address.
+    pub local_addr: Option<SocketAddr>,
+    /// The endpoint that answered.
+    pub remote: Endpoint,
+    /// The proxies on the way, without credentials.
+    pub proxies: Vec<Box<str>>,
+    /// The version of HTTP.
+    pub protocol: Option<Protocol>,
+    /// What TLS learned.
+    pub tls: Option<TlsFacts>,
+}
+
+/// What is told of TLS.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// `1.2`, `1.3`.
+    pub version: Option<&'static str>,
+    /// The cipher suite.
+    pub cipher: Option<&'static str>,
+    /// The name that was sent.
+    pub sni: Option<Arc<str>>,
+    /// A session was resumed.
+    pub resumed: bool,
+}
+
+impl Facts {
+    pub(crate) fn of(info: &ConnInfo) -> Self {
+        Self {
+            id: info.id,
+            origin: info.route.target.origin().authority().into(),
+            local_addr: info.local_addr,
+            remote: info.remote.clone(),
+            proxies: info.route.hops.iter().map(|hop| hop.to_string().into()).collect(),
+            protocol: info.protocol,
+            tls: info.tls.as_ref().map(TlsFacts::of),
+        }
+    }
+
+    /// `h1` or `h2`.
+    pub fn protocol(&self) -> Option<&'static str> {
+        match self.protocol? {
+            Protocol::Http1 => Some("h1"),
+            Protocol::Http2 => Some("h2"),
+            _ => None,
+        }
+    }
+}
+
+impl TlsFacts {
+    fn of(tls: &TlsInfo) -> Self {
+        Self { version: tls.version, cipher: tls.cipher, sni: tls.sni.clone(), resumed: tls.resumed }
+    }
+}
+
+impl fmt::Display for Facts {
+    /// For people: `h2, TLS 1.3 resumed, 192.0.2.1:443 via http://proxy.test:3128`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(protocol) = self.protocol() {
+            write!(f, "{protocol}, ")?;
+        }
+        if let Some(tls) = &self.tls {
+            write!(f, "{tls}, ")?;
+        }
+        match self.proxies.as_slice() {
+            [] => write!(f, "{}", self.remote),
+            proxies => write!(f, "{} via {}", self.origin, proxies.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for TlsFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS {}", self.version.unwrap_or("?"))?;
+        f.write_str(if self.resumed { " resumed" } else { "" })
+    }
+}

@@ -1,0 +1,152 @@
+use crate::{Facts, Recorded, What};
+use skybridge_core::{Acquired, Delivery};
+use std::{
+    fmt::{Display, Write},
+    time::{Duration, Instant},
+};
+
+impl Recorded {
+    /// As one JSON object, without a line break. Times are microseconds, `t_us` from `began`. What there is nothing to say of is left out:
+    ///
+    /// ```json
+    /// {"t_us":812,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:443","route":"a.test via http://proxy.test:3128"}
+    /// {"t_us":905,"call":1,"attempt":1,"event":"connect_failed","endpoint":"192.0.2.1:443","route":"a.test","elapsed_us":93,"error":"..."}
+    /// ```
+    ///
+    /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and `connection_draining` a `reason`,
+    /// `retry_decision` has `again`, `delivery` and `error`, and `connection_created` the facts.
+    pub fn json(&self, began: Instant) -> String {
+        let mut object = Object::new();
+        object.micros("t_us", self.at.saturating_duration_since(began));
+        object.maybe("call", self.call);
+        object.maybe("attempt", self.attempt.map(|attempt| attempt.0));
+        object.maybe("connection", self.connection);
+        object.text("event", self.name);
+        if let Some(endpoint) = &self.endpoint {
+            object.text("endpoint", &endpoint.to_string());
+        }
+        if let Some(route) = &self.route {
+            object.text("route", route);
+        }
+        details(&mut object, &self.what);
+        object.end()
+    }
+}
+
+fn details(object: &mut Object, what: &What) {
+    match what {
+        What::CallEnded(Some(failure)) => object.text("error", &failure.message),
+        What::Ended(_, elapsed) | What::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),
+        What::Failed(_, elapsed, failure) => {
+            object.micros("elapsed_us", *elapsed);
+            object.text("error", &failure.message);
+        }
+        What::Created(of) => facts(object, of),
+        What::Acquired(how) => object.text("acquired", acquired(*how)),
+        What::Draining(reason) | What::Closed(reason) => object.text("reason", reason.as_str()),
+        What::Retry { again, delivery, failure } => {
+            object.raw("again", again);
+            object.text("delivery", word(*delivery));
+            object.text("error", &failure.message);
+        }
+        _ => {}
+    }
+}
+
+fn facts(object: &mut Object, facts: &Facts) {
+    object.text("origin", &facts.origin);
+    if let Some(protocol) = facts.protocol() {
+        object.text("protocol", protocol);
+    }
+    object.text("remote_addr", &facts.remote.to_string());
+    if let Some(local) = facts.local_addr {
+        object.text("local_addr", &local.to_string());
+    }
+    if !facts.proxies.is_empty() {
+        object.text("proxy", &facts.proxies.join(", "));
+    }
+    if let Some(tls) = &facts.tls {
+        let mut inner = Object::new();
+        let fields = [("version", tls.version), ("cipher", tls.cipher), ("sni", tls.sni.as_deref())];
+        for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            inner.text(name, value);
+        }
+        inner.raw("resumed", tls.resumed);
+        object.raw("tls", inner.end());
+    }
+}
+
+/// A word for how a connection was come by.
+pub(crate) fn acquired(how: Acquired) -> &'static str {
+    match how {
+        Acquired::New => "new",
+        Acquired::Reused => "reused",
+        Acquired::Coalesced => "coalesced",
+        Acquired::Joined => "joined",
+        _ => "acquired",
+    }
+}
+
+fn word(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Unsent => "unsent",
+        Delivery::Refused => "refused",
+        _ => "unknown",
+    }
+}
+
+/// An object that is being written. Names need no escape.
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self("{".into())
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.raw_text(name);
+        self.0.push(':');
+    }
+
+    fn raw(&mut self, name: &str, value: impl Display) {
+        self.name(name);
+        // Writing to a string doesn't fail.
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.raw(name, value);
+        }
+    }
+
+    fn micros(&mut self, name: &str, time: Duration) {
+        self.raw(name, time.as_micros());
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.raw_text(value);
+    }
+
+    /// RFC 8259, section 7; and the C1 controls, which a terminal would obey.
+    fn raw_text(&mut self, text: &str) {
+        self.0.push('"');
+        for c in text.chars() {
+            match c {
+                '"' | '\\' => self.0.extend(['\\', c]),
+                c if c.is_control() => drop(write!(self.0, "\\u{:04x}", u32::from(c))),
+                c => self.0.push(c),
+            }
+        }
+        self.0.push('"');
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}

@@ -1,0 +1,45 @@
+//! What happened, recorded and told: as JSON lines, and as a waterfall in the terminal.
+//!
+//! It stands beside the stack: each type here is an observer ([`Observe`](skybridge_core::Observe)) that a client, or one request's
+//! [`Wish`](skybridge_core::Wish), is given. [`Recorder`] keeps the latest events, and draws the [`Timeline`] of a call from them;
+//! [`JsonLines`] writes each event as it happens; [`Observers`] is several at once. Events carry no header, no body, and of a URL only the
+//! host and the port: so does all that is written here.
+//!
+//! ```
+//! use skybridge_core::{CallId, EventKind, Phase};
+//! use skybridge_testkit::executor::Executor;
+//! use skybridge_trace::Recorder;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let recorder = Recorder::new();
+//! let ctx = Executor::new().ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+//! ctx.emit(None, None, EventKind::PhaseStarted(Phase::Resolve)); // a stack does this
+//! tokio::time::sleep(Duration::from_millis(12)).await;
+//! ctx.emit(None, None, EventKind::PhaseEnded(Phase::Resolve, Duration::from_millis(12)));
+//!
+//! println!("{}", recorder.timeline(CallId(1)).titled("GET http://a.test/"));
+//! assert!(recorder.json_lines().starts_with(r#"{"t_us":0,"call":1,"event":"resolve_start"}"#));
+//! # }
+//! ```
+
+mod clean;
+mod draw;
+mod facts;
+mod json;
+mod lines;
+mod observers;
+mod recorded;
+mod recorder;
+mod rows;
+mod timeline;
+
+pub use self::{
+    facts::{Facts, TlsFacts},
+    lines::JsonLines,
+    observers::Observers,
+    recorded::{Failure, Recorded, What},
+    recorder::Recorder,
+    timeline::Timeline,
+};

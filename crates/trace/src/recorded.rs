@@ -1,0 +1,139 @@
+use crate::Facts;
+use skybridge_core::{
+    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase,
+};
+use std::{
+    error::Error,
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// An event, owned.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// On the runtime's clock.
+    pub at: Instant,
+    /// The call it was for.
+    pub call: Option<CallId>,
+    /// The attempt it belongs to.
+    pub attempt: Option<AttemptId>,
+    /// The connection it is about.
+    pub connection: Option<ConnectionId>,
+    /// Where its attempt goes.
+    pub endpoint: Option<Endpoint>,
+    /// The way its attempt takes, as text: `a.test:443 via http://proxy.test:3128`.
+    pub route: Option<Arc<str>>,
+    /// The word for it: [`EventKind::name`].
+    pub name: &'static str,
+    /// What happened.
+    pub what: What,
+}
+
+/// An [`EventKind`], owned.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What {
+    /// A call began.
+    CallStarted,
+    /// A call has its response's head, or failed.
+    CallEnded(Option<Failure>),
+    /// A phase began.
+    Started(Phase),
+    /// A phase ended well.
+    Ended(Phase, Duration),
+    /// A phase failed.
+    Failed(Phase, Duration, Failure),
+    /// A phase was given up.
+    Dropped(Phase, Duration),
+    /// A connection is complete.
+    Created(Arc<Facts>),
+    /// A request has its connection.
+    Acquired(Acquired),
+    /// An exchange is over.
+    Released,
+    /// A connection takes no more requests.
+    Draining(CloseReason),
+    /// A connection is gone.
+    Closed(CloseReason),
+    /// A failed request was judged.
+    Retry {
+        /// Whether it is sent again.
+        again: bool,
+        /// Whether it can have been processed.
+        delivery: Delivery,
+        /// How it failed.
+        failure: Failure,
+    },
+    /// Something that this version has no words for but its name.
+    Other,
+}
+
+/// An error, as text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The error with all its causes, the outermost first.
+    pub message: Box<str>,
+    /// The innermost cause alone.
+    pub cause: Box<str>,
+}
+
+// === impl Recorded ===
+
+impl From<&Event<'_>> for Recorded {
+    fn from(event: &Event<'_>) -> Self {
+        let connection = match &event.kind {
+            EventKind::Created(info) => event.connection.or(info.id),
+            _ => event.connection,
+        };
+        Self {
+            at: event.at,
+            call: event.call,
+            attempt: event.attempt,
+            connection,
+            endpoint: event.report.map(|report| report.endpoint.clone()),
+            route: event.report.map(|report| Arc::clone(&report.route)),
+            name: event.kind.name(),
+            what: What::from(&event.kind),
+        }
+    }
+}
+
+impl From<&EventKind<'_>> for What {
+    fn from(kind: &EventKind<'_>) -> Self {
+        match *kind {
+            EventKind::CallStarted => Self::CallStarted,
+            EventKind::CallEnded(error) => Self::CallEnded(error.map(|error| Failure::of(error))),
+            EventKind::PhaseStarted(phase) => Self::Started(phase),
+            EventKind::PhaseEnded(phase, elapsed) => Self::Ended(phase, elapsed),
+            EventKind::PhaseFailed(phase, elapsed, error) => Self::Failed(phase, elapsed, Failure::of(error)),
+            EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
+            EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
+            EventKind::Acquired(how) => Self::Acquired(how),
+            EventKind::Released => Self::Released,
+            EventKind::Draining(reason) => Self::Draining(reason),
+            EventKind::Closed(reason) => Self::Closed(reason),
+            EventKind::RetryDecided { again, delivery, error } => {
+                Self::Retry { again, delivery, failure: Failure::of(error) }
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut message = error.to_string();
+        let mut innermost = error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+            // Writing to a string doesn't fail.
+            let _ = write!(message, ": {source}");
+        }
+        Self { message: message.into(), cause: innermost.to_string().into() }
+    }
+}

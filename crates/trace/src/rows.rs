@@ -1,0 +1,222 @@
+//! The events of one call as rows of a waterfall.
+
+use crate::{Facts, Failure, Recorded, What, clean::clean, json::acquired};
+use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// All that is known of a connection before somebody has it.
+const OPENED: &str = "opened";
+
+const GIVEN_UP: &str = "given up";
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    /// The part of the call that it belongs to; `None`: something that takes no time.
+    pub(crate) phase: Option<Phase>,
+    pub(crate) attempt: Option<AttemptId>,
+    pub(crate) about: String,
+    /// From the beginning of the call.
+    pub(crate) start: Duration,
+    /// `None`: it isn't over.
+    pub(crate) end: Option<Duration>,
+    pub(crate) how: How,
+    pub(crate) note: String,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum How {
+    Running,
+    Done,
+    Failed,
+    Dropped,
+    /// It takes no time.
+    Mark,
+}
+
+/// How the call ended.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    /// Nobody tells of calls, only of connects.
+    Unknown,
+    Running,
+    Answered,
+    Failed(Failure),
+    GivenUp,
+}
+
+/// What a call came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    pub(crate) list: Vec<Row>,
+    pub(crate) end: End,
+    /// How it came by its latest connection.
+    pub(crate) on: Option<(&'static str, ConnectionId)>,
+    pub(crate) attempts: u32,
+    call: CallId,
+    began: Option<Instant>,
+    /// Connections that it opened or used.
+    used: Vec<ConnectionId>,
+}
+
+// === impl Rows ===
+
+impl Rows {
+    pub(crate) fn of<'a>(call: CallId, events: impl Iterator<Item = &'a Recorded>) -> Self {
+        let mut rows =
+            Self { list: Vec::new(), end: End::Unknown, on: None, attempts: 0, call, began: None, used: Vec::new() };
+        for event in events {
+            if rows.concerns(event) {
+                rows.add(event);
+            }
+        }
+        rows.judge_given_up();
+        rows
+    }
+
+    /// What becomes of a connection is told to the call that opened it, and concerns all that used it.
+    fn concerns(&self, event: &Recorded) -> bool {
+        let used = || event.connection.is_some_and(|id| self.used.contains(&id));
+        event.call == Some(self.call) || (matches!(event.what, What::Draining(_) | What::Closed(_)) && used())
+    }
+
+    fn add(&mut self, event: &Recorded) {
+        let began = *self.began.get_or_insert(event.at);
+        let at = event.at.saturating_duration_since(began);
+        match &event.what {
+            What::CallStarted => self.end = End::Running,
+            What::CallEnded(None) => self.end = End::Answered,
+            What::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
+            What::Dropped(Phase::Call, _) => self.end = End::GivenUp,
+            What::Started(phase) => self.open(event, *phase, at),
+            What::Ended(phase, _) => self.close(event, *phase, at, How::Done, ""),
+            What::Failed(phase, _, failure) => self.close(event, *phase, at, How::Failed, &failure.cause),
+            What::Dropped(phase, _) => self.close(event, *phase, at, How::Dropped, self.why_dropped(*phase)),
+            What::Created(facts) => self.created(event, facts),
+            What::Acquired(how) => self.acquired(event, *how),
+            What::Retry { again, delivery, failure } => {
+                let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
+                self.mark("retry", String::new(), at, note);
+            }
+            What::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
+            What::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, event: &Recorded, phase: Phase, at: Duration) {
+        self.attempts = self.attempts.max(event.attempt.map_or(0, |attempt| attempt.0));
+        let about = match phase {
+            Phase::Tcp => event.endpoint.as_ref().map(ToString::to_string),
+            Phase::Tunnel => event.route.as_ref().and_then(|route| Some(route.split_once(" via ")?.1.to_owned())),
+            _ => None,
+        };
+        self.list.push(Row {
+            label: phase.as_str(),
+            phase: Some(phase),
+            attempt: event.attempt,
+            about: clean(&about.unwrap_or_default()).into_owned(),
+            start: at,
+            end: None,
+            how: How::Running,
+            note: String::new(),
+        });
+    }
+
+    fn close(&mut self, event: &Recorded, phase: Phase, at: Duration, how: How, note: &str) {
+        let same = |row: &&mut Row| row.end.is_none() && row.phase == Some(phase) && row.attempt == event.attempt;
+        let note = clean(note);
+        let told = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
+        if let Some(row) = self.list.iter_mut().rfind(same) {
+            (row.end, row.how) = (Some(at), how);
+            row.note = if told { "no connection".into() } else { note.into_owned() };
+        }
+    }
+
+    fn why_dropped(&self, phase: Phase) -> &'static str {
+        let won = |row: &Row| row.phase == Some(Phase::Tcp) && row.how == How::Done;
+        match phase {
+            Phase::Tcp if self.list.iter().any(won) => "lost the race",
+            Phase::Body => "not read to its end",
+            _ => GIVEN_UP,
+        }
+    }
+
+    /// An attempt without a rival that went on, in a search that went on, was ended by its time limit: no event says so.
+    fn judge_given_up(&mut self) {
+        let went_on = |row: &Row| match row.phase {
+            Some(Phase::Tcp) => row.how == How::Done,
+            Some(Phase::Acquire) => row.how == How::Failed,
+            _ => false,
+        };
+        if self.list.iter().any(went_on) {
+            let given_up = |row: &&mut Row| row.phase == Some(Phase::Tcp) && row.note == GIVEN_UP;
+            self.list.iter_mut().filter(given_up).for_each(|row| row.note = "out of time".into());
+        }
+    }
+
+    fn created(&mut self, event: &Recorded, facts: &Facts) {
+        self.used.extend(event.connection);
+        self.on = event.connection.map(|id| (OPENED, id)).or(self.on);
+        let row = |phase| move |row: &&mut Row| row.phase == Some(phase) && row.attempt == event.attempt;
+        if let (Some(tls), Some(row)) = (&facts.tls, self.list.iter_mut().rfind(row(Phase::Tls))) {
+            row.note = tls.to_string();
+        }
+        if let (Some(protocol), Some(row)) = (facts.protocol(), self.list.iter_mut().rfind(row(Phase::Handshake))) {
+            row.note = protocol.into();
+        }
+    }
+
+    fn acquired(&mut self, event: &Recorded, how: Acquired) {
+        self.used.extend(event.connection);
+        self.on = event.connection.map(|id| (acquired(how), id));
+        if let Some(row) = self.list.iter_mut().rfind(|row| row.phase == Some(Phase::Acquire)) {
+            row.note = format!("{} {}", acquired(how), connection(event));
+        }
+    }
+
+    fn mark(&mut self, label: &'static str, about: String, at: Duration, note: String) {
+        let (phase, attempt, how) = (None, None, How::Mark);
+        self.list.push(Row { label, phase, attempt, about, start: at, end: Some(at), how, note });
+    }
+
+    /// How long the call took: what goes on without it, or after it, doesn't count.
+    pub(crate) fn total(&self) -> Duration {
+        let own = |row: &&Row| row.phase.is_some_and(|phase| phase >= Phase::Acquire) || row.label == "retry";
+        let last = |row: &Row| row.end.unwrap_or(row.start);
+        let latest = self.list.iter().map(last).max();
+        // Of a call that isn't over, all that has happened by now is its own.
+        let running = self.list.iter().filter(own).any(|row| row.end.is_none());
+        let ended = self.list.iter().filter(own).map(last).max();
+        (if running { latest } else { ended.or(latest) }).unwrap_or_default()
+    }
+}
+
+fn connection(event: &Recorded) -> String {
+    event.connection.map_or_else(|| "connection".into(), |id| format!("connection {id}"))
+}
+
+fn sent(again: bool) -> &'static str {
+    if again { "sent again" } else { "not sent again" }
+}
+
+fn may(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Unsent => "it was not sent",
+        Delivery::Refused => "it was refused unprocessed",
+        _ => "it may have been processed",
+    }
+}
+
+/// What the header says of the connection.
+pub(crate) fn on(rows: &Rows, facts: Option<Arc<Facts>>) -> Option<String> {
+    let (how, id) = rows.on?;
+    let facts = facts.map(|facts| format!(": {}", clean(&facts.to_string()))).unwrap_or_default();
+    let on = if how == OPENED { "" } else { "on " };
+    Some(format!("{on}{how} connection {id}{facts}"))
+}

@@ -1,0 +1,182 @@
+//! Events as JSON lines, and what must never be in them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use http::Request;
+use skybridge::{
+    Client, RequestBody, Wish,
+    core::{CallId, EventKind, Hop, HopKind, Observe, Phase, Protocol, ProxyAuth},
+};
+use skybridge_testkit::{
+    executor::{Executor, settle},
+    net::Network,
+    nouns,
+    origin::Origin,
+};
+use skybridge_trace::{JsonLines, Observers, Recorder};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// A writer whose text can be read.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn addr() -> SocketAddr {
+    "192.0.2.1:80".parse().unwrap()
+}
+
+fn client(net: &Network, executor: &Executor, observer: Arc<dyn Observe>) -> Client {
+    let builder = Client::builder().runtime(executor.runtime()).observer(observer);
+    builder.resolver(net.resolver()).dialer(net.dialer()).build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_event_is_a_line_as_it_happens() {
+    let (net, executor, paper) = (Network::new(), Executor::new(), Paper::default());
+    net.host("a.test", [addr().ip()]).latency(Duration::from_millis(2));
+    let _origin = Origin::h1().serve_on(net.listen(addr()));
+    let recorder = Recorder::new();
+    let both = Observers::new().and(Arc::new(JsonLines::new(paper.clone()))).and(recorder.clone());
+    let client = client(&net, &executor, Arc::new(both));
+    client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap();
+    settle().await;
+    let expected = r#"
+{"t_us":0,"call":1,"event":"call_start"}
+{"t_us":0,"call":1,"event":"acquire_start"}
+{"t_us":0,"call":1,"event":"resolve_start"}
+{"t_us":2000,"call":1,"event":"resolve_end","elapsed_us":2000}
+{"t_us":2000,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:80","route":"a.test"}
+{"t_us":2000,"call":1,"attempt":1,"event":"connect_end","endpoint":"192.0.2.1:80","route":"a.test","elapsed_us":0}
+{"t_us":2000,"call":1,"attempt":1,"event":"handshake_start","endpoint":"192.0.2.1:80","route":"a.test"}
+{"t_us":2000,"call":1,"attempt":1,"event":"handshake_end","endpoint":"192.0.2.1:80","route":"a.test","elapsed_us":0}
+{"t_us":2000,"call":1,"attempt":1,"connection":1,"event":"connection_created","endpoint":"192.0.2.1:80","route":"a.test","origin":"a.test","protocol":"h1","remote_addr":"192.0.2.1:80","local_addr":"127.0.0.1:49152"}
+{"t_us":2000,"call":1,"connection":1,"event":"acquire_end","elapsed_us":2000}
+{"t_us":2000,"call":1,"connection":1,"event":"connection_acquired","acquired":"new"}
+{"t_us":2000,"call":1,"connection":1,"event":"wait_start"}
+{"t_us":2000,"call":1,"connection":1,"event":"wait_end","elapsed_us":0}
+{"t_us":2000,"call":1,"connection":1,"event":"body_start"}
+{"t_us":2000,"call":1,"event":"call_end"}
+{"t_us":2000,"call":1,"connection":1,"event":"body_end","elapsed_us":0}
+{"t_us":2000,"call":1,"connection":1,"event":"connection_released"}
+"#;
+    assert_eq!(paper.text(), expected.trim_start(), "{}", paper.text());
+    assert_eq!(recorder.json_lines(), paper.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_say_why_and_nothing_breaks_the_line() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().observer(Some(recorder.clone()));
+    let error = io::Error::other("a \"quoted\\\" line\n\x1b[2Jand \u{9b}31m more");
+    ctx.emit(None, None, EventKind::PhaseFailed(Phase::Tls, Duration::from_millis(3), &error));
+    let expected = r#"{"t_us":0,"event":"tls_failed","elapsed_us":3000,"error":"a \"quoted\\\" line\u000a\u001b[2Jand \u009b31m more"}"#;
+    assert_eq!(recorder.json_lines().trim_end(), expected);
+    assert_eq!(recorder.json_lines().lines().count(), 1);
+    let drawn = recorder.timeline(CallId(1)).titled("\x1b[2J").to_string();
+    assert!(!drawn.replace('\n', "").contains(char::is_control), "{drawn:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peers_words_move_no_cursor_in_a_timeline() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let error = io::Error::other("bad\n\x1b[2J");
+    ctx.emit(None, None, EventKind::PhaseStarted(Phase::Wait));
+    ctx.emit(None, None, EventKind::PhaseFailed(Phase::Wait, Duration::ZERO, &error));
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains(r"bad\n\u{1b}[2J"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_facts_of_a_connection_are_in_its_line() {
+    let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
+    let _listener = net.listen(addr());
+    let mut route = nouns::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128)].into();
+    let mut link = skybridge::core::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
+    let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
+    (tls.version, tls.cipher, tls.sni) = (Some("1.3"), Some("TLS13_AES_128_GCM_SHA256"), Some("a.test".into()));
+    link.info.tls = Some(tls);
+    let info = link.info.freeze(Protocol::Http2);
+    route.ctx().emit(Some(info.attempt), info.id, EventKind::Created(&info));
+    let lines = recorder.json_lines();
+    assert_eq!(
+        lines.lines().last().unwrap(),
+        concat!(
+            r#"{"t_us":0,"attempt":1,"connection":1,"event":"connection_created","endpoint":"192.0.2.1:80","#,
+            r#""route":"a.test via http://proxy.test:3128","origin":"a.test","protocol":"h2","remote_addr":"192.0.2.1:80","#,
+            r#""local_addr":"127.0.0.1:49152","proxy":"http://proxy.test:3128","#,
+            r#""tls":{"version":"1.3","cipher":"TLS13_AES_128_GCM_SHA256","sni":"a.test","resumed":false}}"#
+        )
+    );
+}
+
+/// Credentials of a proxy.
+struct Password;
+
+impl ProxyAuth for Password {
+    fn identity(&self) -> &[u8] {
+        b"SECRET-identity"
+    }
+    fn authorize(&self, _: Option<&http::HeaderMap>) -> Option<http::HeaderValue> {
+        Some(http::HeaderValue::from_static("Basic SECRET-basic"))
+    }
+    fn user_password(&self) -> Option<(&str, &str)> {
+        Some(("SECRET-user", "SECRET-password"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_in_anything_that_is_written() {
+    let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
+    net.host("a.test", [addr().ip()]);
+    net.host("proxy.test", ["192.0.2.9".parse().unwrap()]);
+    let origin = Origin::h1().serve_on(net.listen(addr()));
+    let client = client(&net, &executor, recorder.clone());
+    let request = |url: &str| {
+        Request::post(url)
+            .header("authorization", "Bearer SECRET-token")
+            .header("cookie", "session=SECRET-cookie")
+            .header("proxy-authorization", "Basic SECRET-header")
+            .body(RequestBody::from("SECRET-body"))
+            .unwrap()
+    };
+    // One that succeeds, one whose URL is refused, one whose proxy is, one that breaks off.
+    client.request(request("http://a.test/SECRET-path?token=SECRET-query")).await.unwrap();
+    client.request(request("http://user:SECRET-userinfo@a.test/")).await.unwrap_err();
+    let mut proxied = request("http://a.test/SECRET-path");
+    let hops = [Hop::new(HopKind::Socks5h, "proxy.test", 1080).auth(Password)];
+    proxied.extensions_mut().insert(Wish::new().proxy(hops));
+    client.request(proxied).await.unwrap_err();
+    origin.hang_up();
+    settle().await;
+    drop(origin);
+    client.request(request("http://a.test/SECRET-path")).await.unwrap_err();
+
+    let mut all = recorder.json_lines() + &format!("{:?} {recorder:?}", recorder.events());
+    for call in 1..=4 {
+        let timeline = recorder.timeline(CallId(call));
+        all += &format!("{timeline} {timeline:?}");
+    }
+    assert!(all.contains("call_failed") && all.contains("socks5h://proxy.test:1080"), "{all}");
+    assert!(!all.contains("SECRET"), "{all}");
+}
