@@ -1,5 +1,5 @@
 use crate::{Client, RequestBody, call::Care};
-use skybridge_core::{Dialer, Ids, Limits, Observe, Resolver, Runtime, Terms};
+use skybridge_core::{Dialer, Hop, Ids, Limits, Observe, Resolver, Runtime, Terms};
 use skybridge_dns::System;
 use skybridge_h1::H1;
 use skybridge_h2::H2;
@@ -9,6 +9,8 @@ use skybridge_retry::RetryLayer;
 use skybridge_route::RouteLayer;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{RaceLayer, Tcp};
+use skybridge_tls::{Sealer, TlsLayer};
+use skybridge_tunnel::TunnelLayer;
 use std::{fmt, sync::Arc};
 use tower::ServiceBuilder;
 
@@ -38,6 +40,8 @@ pub struct ClientBuilder<R = System, D = Tcp> {
     route: RouteLayer<R>,
     h1: H1<RequestBody>,
     h2: H2<RequestBody>,
+    tls: TlsLayer,
+    proxy_tls: Option<Sealer>,
     race: RaceLayer,
     dialer: D,
 }
@@ -54,6 +58,8 @@ impl ClientBuilder {
             route: RouteLayer::new(System::new()),
             h1: H1::replayable(RequestBody::replay),
             h2: H2::replayable(RequestBody::replay),
+            tls: TlsLayer::native(),
+            proxy_tls: None,
             race: RaceLayer::happy_eyeballs(),
             dialer: Tcp::new(),
         }
@@ -99,13 +105,31 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
 
     /// How addresses are found and chosen.
     pub fn route<R2: Resolver>(self, route: RouteLayer<R2>) -> ClientBuilder<R2, D> {
-        let Self { runtime, observer, limits, terms, retry, pool, route: _, h1, h2, race, dialer } = self;
-        ClientBuilder { runtime, observer, limits, terms, retry, pool, route, h1, h2, race, dialer }
+        let Self { runtime, observer, limits, terms, retry, pool, route: _, h1, h2, tls, proxy_tls, race, dialer } =
+            self;
+        ClientBuilder { runtime, observer, limits, terms, retry, pool, route, h1, h2, tls, proxy_tls, race, dialer }
     }
 
     /// Who is asked for addresses: [`route`](Self::route) with all else as it is by default.
     pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D> {
         self.route(RouteLayer::new(resolver))
+    }
+
+    /// The ways to go, in order: [`RouteLayer::proxies`] of the route layer there is by now.
+    ///
+    /// ```
+    /// use skybridge::{Client, Hop};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder().proxies([vec![Hop::parse("socks5h://proxy.test")?], vec![]]).build();
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+        self.route = self.route.proxies(ways);
+        self
     }
 
     /// How HTTP/1.1 is spoken.
@@ -120,6 +144,18 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
+    /// Whom to trust, what to pin, who to be. By default the system's roots, read when the first `https` URL is called for.
+    pub fn tls(mut self, tls: TlsLayer) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The same for proxies that are spoken to over TLS; without it, as for origins.
+    pub fn proxy_tls(mut self, sealer: Sealer) -> Self {
+        self.proxy_tls = Some(sealer);
+        self
+    }
+
     /// How several addresses are tried.
     pub fn race(mut self, race: RaceLayer) -> Self {
         self.race = race;
@@ -128,8 +164,9 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
 
     /// How one address is dialled: a [`Tcp`] with other options, a layer around it, a network in memory.
     pub fn dialer<D2: Dialer>(self, dialer: D2) -> ClientBuilder<R, D2> {
-        let Self { runtime, observer, limits, terms, retry, pool, route, h1, h2, race, dialer: _ } = self;
-        ClientBuilder { runtime, observer, limits, terms, retry, pool, route, h1, h2, race, dialer }
+        let Self { runtime, observer, limits, terms, retry, pool, route, h1, h2, tls, proxy_tls, race, dialer: _ } =
+            self;
+        ClientBuilder { runtime, observer, limits, terms, retry, pool, route, h1, h2, tls, proxy_tls, race, dialer }
     }
 
     /// Stacks the layers.
@@ -139,6 +176,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     #[track_caller]
     pub fn build(self) -> Client {
         let runtime = self.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
+        let sealer = self.proxy_tls.unwrap_or_else(|| self.tls.sealer());
         let mut retry = self.retry;
         let mut pool =
             PoolLayer::shared(Arc::clone(&runtime)).config(self.pool).limits(self.limits.clone()).terms(self.terms);
@@ -153,6 +191,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
             .layer(pool)                                   // on a pooled connection, or a new one
             .layer(self.route)                             // found by its address
             .layer(NegotiateLayer::new(self.h1, self.h2))  // that speaks HTTP/2 or HTTP/1.1
+            .layer(self.tls)                               // sealed and verified
+            .layer(TunnelLayer::new().sealing(sealer))     // through its proxies
             .layer(self.race)                              // over whichever address answers first
             .service(self.dialer); // by a socket
 
@@ -170,6 +210,7 @@ impl<R: fmt::Debug, D: fmt::Debug> fmt::Debug for ClientBuilder<R, D> {
             .field("route", &self.route)
             .field("h1", &self.h1)
             .field("h2", &self.h2)
+            .field("tls", &self.tls)
             .field("race", &self.race)
             .field("dialer", &self.dialer)
             .finish_non_exhaustive()

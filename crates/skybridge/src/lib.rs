@@ -28,8 +28,10 @@
 //! let client = ServiceBuilder::new()
 //!     .layer(RetryLayer::unsent())                       // send again what was never sent
 //!     .layer(PoolLayer::new(TokioRuntime::current()))    // on a pooled connection, or a new one
-//!     .layer(RouteLayer::new(System::new()))             // found by its address
+//!     .layer(RouteLayer::new(System::new()))             // found by its address, or through proxies
 //!     .layer(NegotiateLayer::new(H1::new(), H2::new()))  // that speaks HTTP/2 or HTTP/1.1
+//!     .layer(TlsLayer::native())                         // sealed, verified and pinned
+//!     .layer(TunnelLayer::new())                         // through HTTP and SOCKS proxies
 //!     .layer(RaceLayer::happy_eyeballs())                // over whichever address answers first
 //!     .service(Tcp::new());                              // by a socket
 //!
@@ -64,7 +66,7 @@ pub use self::{
     text::Text,
 };
 pub use skybridge_core::{
-    self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Limits, Observe,
+    self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Hop, Limits, Observe,
     Partition, Phase, Protocol, RequestError, Terms, Want, Wish,
 };
 pub use skybridge_dns::{OverridesLayer, System};
@@ -76,4 +78,6 @@ pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::RouteLayer;
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
+pub use skybridge_tls::{Pins, Roots, Sealer, TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
+pub use skybridge_tunnel::{TunnelError, TunnelLayer};
 pub use tower;
