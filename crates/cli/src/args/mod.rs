@@ -1,0 +1,48 @@
+//! The command line: curl's names and meanings wherever curl has one.
+
+mod data;
+mod protocol;
+mod proxy;
+mod request;
+mod route;
+mod seeing;
+mod tls;
+mod values;
+
+pub(crate) use self::{
+    data::Data,
+    protocol::ProtocolArgs,
+    proxy::ProxyArgs,
+    request::RequestArgs,
+    route::RouteArgs,
+    seeing::SeeingArgs,
+    tls::{Hashes, TlsArgs},
+    values::{ConnectTo, Credentials, Header, PinRule, Resolve, Seconds, Way},
+};
+use clap::Parser;
+
+/// Fetches URLs through one client, and shows what happened to their connections.
+#[derive(Parser)]
+#[command(
+    name = "skybridge",
+    version,
+    args_override_self = true,
+    after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge tour` starts an origin and proxies of its own and walks through everything."
+)]
+pub(crate) struct Args {
+    /// What to fetch, in order. Without a scheme it is http://
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) route: RouteArgs,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    #[command(flatten)]
+    pub(crate) seeing: SeeingArgs,
+}

@@ -1,0 +1,19 @@
+use super::{Credentials, Way};
+use clap::{ArgAction, Args};
+
+#[derive(Args)]
+#[command(next_help_heading = "Proxy")]
+pub(crate) struct ProxyArgs {
+    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://; several are tried in order
+    #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
+    pub(crate) proxy: Vec<Way>,
+    /// Credentials for proxies whose URL has none, sent at once
+    #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
+    pub(crate) proxy_user: Option<Credentials>,
+    /// By the Basic scheme, which is the default
+    #[arg(long)]
+    pub(crate) proxy_basic: bool,
+    /// Hosts that are reached directly: names with all below them, addresses, networks, `*`
+    #[arg(long, value_name = "LIST")]
+    pub(crate) noproxy: Option<String>,
+}

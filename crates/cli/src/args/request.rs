@@ -1,0 +1,63 @@
+use super::{Data, Header, Seconds};
+use clap::{ArgAction, Args};
+use http::Method;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(next_help_heading = "Request")]
+pub(crate) struct RequestArgs {
+    /// The method
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) request: Option<Method>,
+    /// Ask for the head only, and print it
+    #[arg(short = 'I', long)]
+    pub(crate) head: bool,
+    /// A header, 'Name: value'; 'Name:' leaves out one of ours, 'Name;' sends an empty one
+    #[arg(short = 'H', long, value_name = "HEADER", action = ArgAction::Append)]
+    pub(crate) header: Vec<Header>,
+    /// A body to POST, or of @FILE or @- without line breaks; several are joined by `&`
+    #[arg(short = 'd', long, value_name = "DATA", action = ArgAction::Append, value_parser = Data::text)]
+    pub(crate) data: Vec<Data>,
+    /// The same, byte by byte; @- is streamed and can't be sent twice
+    #[arg(long, value_name = "DATA", action = ArgAction::Append, value_parser = Data::binary)]
+    pub(crate) data_binary: Vec<Data>,
+    /// The user agent; skybridge/VERSION unless given, none when empty
+    #[arg(short = 'A', long, value_name = "NAME")]
+    pub(crate) user_agent: Option<String>,
+    /// Write the body here; the nth one is for the nth URL
+    #[arg(short = 'o', long, value_name = "FILE", action = ArgAction::Append)]
+    pub(crate) output: Vec<PathBuf>,
+    /// Print the response's head too
+    #[arg(short = 'i', long)]
+    pub(crate) include: bool,
+    /// Print neither errors nor progress
+    #[arg(short = 's', long)]
+    pub(crate) silent: bool,
+    /// Tell on stderr what happens
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
+    /// A status of 400 or more is an error (exit 22), and its body isn't written
+    #[arg(short = 'f', long, conflicts_with = "fail_with_body")]
+    pub(crate) fail: bool,
+    /// A status of 400 or more is an error (exit 22), and its body is written
+    #[arg(long)]
+    pub(crate) fail_with_body: bool,
+    /// Fetch the list of URLs so many times, through the same client
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Fetch all at once
+    #[arg(short = 'Z', long)]
+    pub(crate) parallel: bool,
+    /// With --parallel, at most so many at once
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) parallel_max: u16,
+    /// How long a call may take, all in all
+    #[arg(short = 'm', long, value_name = "SECONDS")]
+    pub(crate) max_time: Option<Seconds>,
+    /// How long connecting may take, from DNS to handshake
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) connect_timeout: Option<Seconds>,
+    /// How long the peer may be silent while it is read from
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) read_timeout: Option<Seconds>,
+}

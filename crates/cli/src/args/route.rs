@@ -1,0 +1,41 @@
+use super::{ConnectTo, Resolve};
+use clap::{ArgAction, Args, ValueEnum};
+use std::{net::IpAddr, path::PathBuf};
+
+#[derive(Args)]
+#[command(next_help_heading = "Route")]
+pub(crate) struct RouteArgs {
+    /// Addresses for a host and port, in the order in which they are to be tried
+    #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR...]", action = ArgAction::Append)]
+    pub(crate) resolve: Vec<Resolve>,
+    /// Connect to H2:P2 for what is at H1:P1; an empty part means any, or the same
+    #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]
+    pub(crate) connect_to: Vec<ConnectTo>,
+    /// IPv4 only
+    #[arg(short = '4', long, overrides_with = "ipv6")]
+    pub(crate) ipv4: bool,
+    /// IPv6 only
+    #[arg(short = '6', long, overrides_with = "ipv4")]
+    pub(crate) ipv6: bool,
+    /// Refuse addresses that are not public
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) egress: Option<EgressArg>,
+    /// The time between the starts of two attempts to connect; 250 unless given
+    #[arg(long, value_name = "MS")]
+    pub(crate) happy_eyeballs_timeout_ms: Option<u64>,
+    /// Connect from this address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) interface: Option<IpAddr>,
+    /// Connect to this socket, whatever the URL says
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// Try one address after the other
+    #[arg(long)]
+    pub(crate) no_fast_fallback: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum EgressArg {
+    // To public addresses only.
+    Public,
+}

@@ -1,0 +1,76 @@
+use super::PinRule;
+use clap::{ArgAction, Args};
+use skybridge::TlsVersion;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsArgs {
+    /// Trust whom these certificates (PEM) name, and nobody else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+    /// The same, of every file of a folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) capath: Option<PathBuf>,
+    /// Accept any certificate of anybody
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+    /// Our certificate (PEM), for servers that ask
+    #[arg(short = 'E', long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Its key (PEM); in the certificate's file unless given
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// The keys that the server itself may have, as curl writes them: sha256//BASE64;sha256//BASE64
+    #[arg(long, value_name = "HASHES")]
+    pub(crate) pinnedpubkey: Option<Hashes>,
+    /// Keys of which one must be on the verified path of hosts: a.test, *.a.test or **.a.test
+    #[arg(long, value_name = "PATTERN=sha256/BASE64", action = ArgAction::Append)]
+    pub(crate) pin: Vec<PinRule>,
+    /// TLS 1.2 or newer, which is the default
+    #[arg(long = "tlsv1.2", overrides_with = "tlsv1_3")]
+    pub(crate) tlsv1_2: bool,
+    /// TLS 1.3 or newer
+    #[arg(long = "tlsv1.3", overrides_with = "tlsv1_2")]
+    pub(crate) tlsv1_3: bool,
+    /// TLS 1.2 at most, or 1.3
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub(crate) tls_max: Option<TlsVersion>,
+    /// As --cacert, for proxies
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proxy_cacert: Option<PathBuf>,
+    /// As --cert, for proxies
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proxy_cert: Option<PathBuf>,
+    /// As --key, for proxies
+    #[arg(long, value_name = "FILE", requires = "proxy_cert")]
+    pub(crate) proxy_key: Option<PathBuf>,
+    /// As --insecure, for proxies
+    #[arg(long)]
+    pub(crate) proxy_insecure: bool,
+    /// As --pinnedpubkey, for proxies
+    #[arg(long, value_name = "HASHES")]
+    pub(crate) proxy_pinnedpubkey: Option<Hashes>,
+}
+
+/// Hashes of keys, as [`Pins`](skybridge::Pins) take them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Hashes(pub(crate) Vec<String>);
+
+impl std::str::FromStr for Hashes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hash = |part: &str| part.strip_prefix("sha256//").map(|base64| format!("sha256/{base64}"));
+        let hashes: Option<Vec<_>> = text.split(';').map(|part| hash(part.trim())).collect();
+        hashes.map(Self).ok_or("not sha256//BASE64 (files with keys are not read)")
+    }
+}
+
+fn version(text: &str) -> Result<TlsVersion, &'static str> {
+    match text {
+        "1.2" => Ok(TlsVersion::Tls12),
+        "1.3" | "default" => Ok(TlsVersion::Tls13),
+        _ => Err("nearest: 1.2 or 1.3"),
+    }
+}

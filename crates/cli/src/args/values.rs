@@ -1,0 +1,211 @@
+//! How the values of flags are read. Each error ends in an example of what would do.
+
+use http::{HeaderName, HeaderValue};
+use skybridge::{
+    Endpoint, Pins,
+    core::{BasicAuth, Hop},
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+    time::Duration,
+};
+
+/// A time in seconds, fractions allowed. As with curl, 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+/// One `-H`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Header {
+    Set(HeaderName, HeaderValue),
+    /// One that is sent unasked is left out.
+    Without(HeaderName),
+}
+
+/// One `--resolve`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Resolve {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) endpoints: Vec<Endpoint>,
+}
+
+/// One `--connect-to`. What is `None` on the left matches all, on the right it stays as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ConnectTo {
+    pub(crate) from: (Option<String>, Option<u16>),
+    pub(crate) to: (Option<String>, Option<u16>),
+}
+
+/// One `-x`: a proxy, or none at all.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Way(pub(crate) Option<Hop>);
+
+/// `-U`.
+#[derive(Clone)]
+pub(crate) struct Credentials(pub(crate) BasicAuth);
+
+/// One `--pin`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PinRule {
+    pub(crate) pattern: String,
+    pub(crate) pin: String,
+}
+
+impl Seconds {
+    /// `None` for 0, which lifts a limit.
+    pub(crate) fn limit(self) -> Duration {
+        if self.0.is_zero() { Duration::MAX } else { self.0 }
+    }
+}
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "not a number of seconds, such as 2 or 0.5";
+        let seconds = text.parse::<f64>().map_err(|_| wrong)?;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| wrong)
+    }
+}
+
+impl FromStr for Header {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "not a header, such as 'accept: text/html'";
+        if let Some(name) = text.strip_suffix(';')
+            && !text.contains(':')
+        {
+            return Ok(Self::Set(name.parse().map_err(|_| wrong)?, HeaderValue::from_static("")));
+        }
+        let (name, value) = text.split_once(':').ok_or(wrong)?;
+        let name = name.trim().parse().map_err(|_| wrong)?;
+        match value.trim() {
+            "" => Ok(Self::Without(name)),
+            value => Ok(Self::Set(name, HeaderValue::from_str(value).map_err(|_| wrong)?)),
+        }
+    }
+}
+
+impl FromStr for Way {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if matches!(text, "direct://" | "direct:") {
+            return Ok(Self(None));
+        }
+        let nearest = "nearest: http://proxy.test:3128, socks5h://proxy.test:1080 or direct://";
+        Hop::parse(text).map(|hop| Self(Some(hop))).map_err(|error| format!("{error}; {nearest}"))
+    }
+}
+
+impl FromStr for PinRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nearest = "nearest: '**.a.test=sha256/BASE64'";
+        let (pattern, pin) = text.split_once('=').ok_or(nearest)?;
+        Pins::new().pin(pattern, pin).map_err(|error| format!("{error}; {nearest}"))?;
+        Ok(Self { pattern: pattern.to_owned(), pin: pin.to_owned() })
+    }
+}
+
+impl FromStr for Credentials {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (user, password) = text.split_once(':').ok_or("not USER:PASSWORD")?;
+        Ok(Self(BasicAuth::new(user, password)))
+    }
+}
+
+impl FromStr for Resolve {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "not HOST:PORT:ADDR[,ADDR...], such as a.test:443:127.0.0.1,::1";
+        let (host, rest) = split(text).ok_or(wrong)?;
+        let (port, addresses) = rest.split_once(':').ok_or(wrong)?;
+        let port = port.parse().map_err(|_| wrong)?;
+        if host.is_empty() || host.starts_with(['+', '-', '*']) {
+            return Err(wrong);
+        }
+        let endpoint = |address: &str| {
+            let ip = address.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| wrong)?;
+            Ok(Endpoint::from(SocketAddr::new(ip, port)))
+        };
+        let endpoints = addresses.split(',').map(endpoint).collect::<Result<_, _>>()?;
+        Ok(Self { host: host.to_owned(), port, endpoints })
+    }
+}
+
+impl FromStr for ConnectTo {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "not H1:P1:H2:P2, such as a.test:443:127.0.0.1:8443";
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let port = |text: &str| match text {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| wrong),
+        };
+        let (host1, rest) = split(text).ok_or(wrong)?;
+        let (port1, rest) = rest.split_once(':').ok_or(wrong)?;
+        let (host2, port2) = split(rest).ok_or(wrong)?;
+        Ok(Self { from: (part(host1), port(port1)?), to: (part(host2), port(port2)?) })
+    }
+}
+
+/// At the colon after a host, which may be an address in brackets.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let after = if text.starts_with('[') { text.find(']')? } else { 0 };
+    let colon = after + text[after..].find(':')?;
+    Some((text[..colon].trim_matches(['[', ']']), &text[colon + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_have_fractions_and_nothing_else() {
+        assert_eq!("0.25".parse(), Ok(Seconds(Duration::from_millis(250))));
+        assert_eq!("0".parse::<Seconds>().unwrap().limit(), Duration::MAX);
+        for wrong in ["", "-1", "2s", "nan", "inf"] {
+            assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers_are_set_emptied_and_left_out() {
+        let name = HeaderName::from_static("x");
+        assert_eq!("X:  a b ".parse(), Ok(Header::Set(name.clone(), HeaderValue::from_static("a b"))));
+        assert_eq!("X;".parse(), Ok(Header::Set(name.clone(), HeaderValue::from_static(""))));
+        assert_eq!("X:".parse(), Ok(Header::Without(name)));
+        assert!("X".parse::<Header>().is_err() && "a b: c".parse::<Header>().is_err());
+    }
+
+    #[test]
+    fn resolve_takes_addresses_of_both_families_in_order() {
+        let resolve: Resolve = "a.test:443:[::1],127.0.0.1".parse().unwrap();
+        assert_eq!((resolve.host.as_str(), resolve.port), ("a.test", 443));
+        assert_eq!(
+            resolve.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["[::1]:443", "127.0.0.1:443"]
+        );
+        for wrong in ["a.test:443", "a.test:x:127.0.0.1", "a.test:443:b.test", "*:443:127.0.0.1", ""] {
+            assert!(wrong.parse::<Resolve>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn connect_to_may_leave_out_any_part() {
+        let all: ConnectTo = "a.test:443:[::1]:8443".parse().unwrap();
+        assert_eq!(all, ConnectTo { from: (Some("a.test".into()), Some(443)), to: (Some("::1".into()), Some(8443)) });
+        let none: ConnectTo = ":::".parse().unwrap();
+        assert_eq!(none, ConnectTo { from: (None, None), to: (None, None) });
+        assert!("a.test:443:b.test".parse::<ConnectTo>().is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! The client that the flags describe: each flag is a setting of the layer that owns it.
+
+use crate::{
+    args::Args,
+    names::Elsewhere,
+    proxies::ways,
+    run::NotBegun,
+    tls,
+    witness::{Watched, Witness},
+};
+use skybridge::{
+    Client, Endpoint, H1, H2, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
+    RouteLayer, System, Tcp, Terms, Want,
+    core::{Egress, Families},
+    tower::ServiceBuilder,
+};
+use std::{sync::Arc, time::Duration};
+
+/// # Errors
+/// When what the flags of TLS name can't be used.
+pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
+    let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
+    let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
+    let mut client = Client::builder()
+        .observer(Arc::clone(witness) as _)
+        .limits(limits(args))
+        .terms(terms(args))
+        .retry(retry(args))
+        .pool(pool(args))
+        .route(RouteLayer::new(resolver).families(families(args)).proxies(ways(args)))
+        .tls(tls::origins(args)?)
+        .proxy_tls(tls::proxies(args)?)
+        .race(race(args))
+        .dialer(Watched::new(tcp(args), Arc::clone(witness)));
+    if args.protocol.replay_non_idempotent {
+        client = client
+            .h1(H1::replayable(RequestBody::replay).any_method())
+            .h2(H2::replayable(RequestBody::replay).any_method());
+    }
+    Ok(client.build())
+}
+
+fn overrides(args: &Args) -> OverridesLayer {
+    args.route.resolve.iter().fold(OverridesLayer::new(), |layer, resolve| {
+        layer.host_port(&resolve.host, resolve.port, resolve.endpoints.iter().cloned())
+    })
+}
+
+fn limits(args: &Args) -> Limits {
+    let mut limits = Limits::new();
+    let limit = |seconds: Option<crate::args::Seconds>| seconds.map(|seconds| seconds.limit());
+    limits.call = limit(args.request.max_time);
+    limits.connect = limit(args.request.connect_timeout);
+    limits.head = limit(args.request.read_timeout);
+    limits.read_idle = limit(args.request.read_timeout);
+    limits
+}
+
+fn terms(args: &Args) -> Terms {
+    let mut terms = Terms::default();
+    if args.protocol.http1_1 {
+        terms.want = Want::Http1;
+    }
+    if args.protocol.http2_prior_knowledge {
+        terms.want = Want::Http2;
+    }
+    if args.route.egress.is_some() {
+        terms.egress = Egress::Public;
+    }
+    terms.dial = args.route.unix_socket.clone().map(|path| [Endpoint::from(path)].into());
+    terms
+}
+
+fn retry(args: &Args) -> RetryLayer<RequestBody> {
+    let mut retry = RetryLayer::safe();
+    if args.protocol.replay_non_idempotent {
+        retry = retry.any_method();
+    }
+    match args.protocol.retry_max {
+        _ if args.protocol.no_retry => retry.max_tries(1),
+        Some(most) => retry.max_tries(most),
+        None => retry,
+    }
+}
+
+fn pool(args: &Args) -> PoolConfig {
+    let mut pool = PoolConfig::new();
+    if let Some(idle) = args.protocol.pool_idle {
+        pool = pool.max_idle(idle);
+    }
+    if let Some(timeout) = args.protocol.pool_idle_timeout {
+        pool = pool.keep_alive(timeout.0);
+    }
+    if let Some(most) = args.protocol.pool_max_per_host {
+        pool = pool.max_per_origin(most as usize);
+    }
+    if let Some(age) = args.protocol.pool_max_age {
+        pool = pool.max_age(age.0);
+    }
+    if args.protocol.no_reuse {
+        pool = pool.max_requests(1);
+    }
+    if args.protocol.no_coalesce {
+        pool = pool.coalesce(false);
+    }
+    pool
+}
+
+fn families(args: &Args) -> Families {
+    match (args.route.ipv4, args.route.ipv6) {
+        (true, _) => Families::V4,
+        (_, true) => Families::V6,
+        _ => Families::Both,
+    }
+}
+
+fn race(args: &Args) -> RaceLayer {
+    if args.route.no_fast_fallback {
+        return RaceLayer::sequential();
+    }
+    let race = RaceLayer::happy_eyeballs();
+    // Whoever lists addresses has put them in order.
+    let race = if args.route.resolve.is_empty() { race } else { race.as_listed() };
+    match args.route.happy_eyeballs_timeout_ms {
+        Some(delay) => race.delay(Duration::from_millis(delay)),
+        None => race,
+    }
+}
+
+fn tcp(args: &Args) -> Tcp {
+    let mut tcp = Tcp::new();
+    if let Some(address) = args.route.interface {
+        tcp = tcp.local_address(address);
+    }
+    if let Some(time) = args.protocol.keepalive_time {
+        tcp = tcp.keep_alive(KeepAlive { idle: time.0, interval: time.0, ..KeepAlive::default() });
+    }
+    tcp
+}

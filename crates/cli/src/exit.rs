@@ -1,0 +1,47 @@
+//! Exit codes: curl's, for the last URL that failed.
+
+use std::{fmt, process::ExitCode};
+
+/// What the process says when it ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Exit(pub(crate) u8);
+
+#[rustfmt::skip]
+impl Exit {
+    pub(crate) const OK: Self             = Self(0);
+    /// Of the tour: not all was as expected.
+    pub(crate) const TOUR: Self           = Self(1);
+    pub(crate) const USAGE: Self          = Self(2);
+    pub(crate) const URL: Self            = Self(3);
+    pub(crate) const RESOLVE_PROXY: Self  = Self(5);
+    pub(crate) const RESOLVE: Self        = Self(6);
+    pub(crate) const CONNECT: Self        = Self(7);
+    pub(crate) const HTTP2: Self          = Self(16);
+    pub(crate) const PARTIAL: Self        = Self(18);
+    pub(crate) const STATUS: Self         = Self(22);
+    pub(crate) const WRITE: Self          = Self(23);
+    pub(crate) const READ_FILE: Self      = Self(26);
+    pub(crate) const TIMEOUT: Self        = Self(28);
+    pub(crate) const TLS: Self            = Self(35);
+    pub(crate) const EMPTY: Self          = Self(52);
+    pub(crate) const SEND: Self           = Self(55);
+    pub(crate) const RECEIVE: Self        = Self(56);
+    pub(crate) const IDENTITY: Self       = Self(58);
+    pub(crate) const CERTIFICATE: Self    = Self(60);
+    pub(crate) const ROOTS: Self          = Self(77);
+    pub(crate) const PIN: Self            = Self(90);
+    pub(crate) const STREAM: Self         = Self(92);
+    pub(crate) const PROXY: Self          = Self(97);
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,195 @@
+//! What an error means: its kind, the phase it came in, whether the origin can have acted, and the code to exit with.
+
+use crate::exit::Exit;
+use serde::Serialize;
+use skybridge::{Cause, ConnectError, Delivery, Error, Phase, RequestError, TlsConfigError, TlsError};
+use std::{error::Error as StdError, fmt, io};
+
+/// An error as the report tells it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Fault {
+    pub(crate) kind: &'static str,
+    pub(crate) phase: Option<&'static str>,
+    pub(crate) message: String,
+    pub(crate) chain: Vec<String>,
+    pub(crate) processed: &'static str,
+    #[serde(rename = "exit_code", serialize_with = "code")]
+    pub(crate) exit: Exit,
+}
+
+/// The body of a request could not be read.
+#[derive(Debug)]
+pub(crate) struct NotRead(pub(crate) io::Error);
+
+type Judged = (&'static str, Exit);
+
+impl Fault {
+    /// `deepest` is the phase that was under way when the call was cut off, which a limit of the whole call doesn't know.
+    pub(crate) fn of(error: &Error, deepest: Option<Phase>) -> Self {
+        let (kind, exit) = judge(error);
+        let phase = match error.phase() {
+            _ if kind == "request" && error.is_request() => None,
+            Phase::Call | Phase::Acquire => deepest.or(Some(Phase::Acquire)),
+            phase => Some(phase),
+        };
+        let processed = match (error.delivery(), error.phase()) {
+            (Delivery::Unsent | Delivery::Refused, _) => "no",
+            (_, Phase::Body) => "yes",
+            _ => "maybe",
+        };
+        let chain: Vec<_> = chain(error).map(ToString::to_string).collect();
+        let message = told(&chain);
+        Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit }
+    }
+
+    /// One that is not the stack's.
+    pub(crate) fn local(kind: &'static str, exit: Exit, message: String, processed: &'static str) -> Self {
+        Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit }
+    }
+}
+
+/// The chain as one sentence. What a level says again in other words is left out.
+fn told(chain: &[String]) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for (at, part) in chain.iter().enumerate() {
+        let is_last = at + 1 == chain.len();
+        let repeats = parts.iter().any(|known| known.contains(part.as_str()));
+        if repeats || !is_last && part.starts_with("no connection") {
+            continue;
+        }
+        parts.push(part);
+    }
+    parts.join(": ")
+}
+
+fn judge(error: &Error) -> Judged {
+    match error.cause() {
+        Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
+        Cause::Request(_) => ("request", Exit::USAGE),
+        Cause::TimedOut(_) => ("timeout", Exit::TIMEOUT),
+        Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
+        Cause::Connect(error) => connect(error),
+        Cause::Exchange(source) => exchange(&**source, error.phase()),
+        _ => ("protocol", Exit::RECEIVE),
+    }
+}
+
+fn connect(error: &ConnectError) -> Judged {
+    if error.is_timeout() {
+        return ("timeout", Exit::TIMEOUT);
+    }
+    if let Some(error) = error.source_as::<TlsError>() {
+        return match error {
+            error if error.is_pin() => ("pin", Exit::PIN),
+            error if error.is_certificate() => ("certificate", Exit::CERTIFICATE),
+            _ => ("tls", Exit::TLS),
+        };
+    }
+    if error.source_as::<TlsConfigError>().is_some() {
+        return ("tls", Exit::ROOTS);
+    }
+    match error.phase() {
+        Some(Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {
+            ("resolve", Exit::RESOLVE_PROXY)
+        }
+        Some(Phase::Resolve) => ("resolve", Exit::RESOLVE),
+        Some(Phase::Tunnel) => ("proxy", Exit::PROXY),
+        Some(Phase::Tls) => ("tls", Exit::TLS),
+        Some(Phase::Handshake) => ("handshake", Exit::HTTP2),
+        _ => ("connect", Exit::CONNECT),
+    }
+}
+
+fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Judged {
+    let broken = if phase == Phase::Send { ("protocol", Exit::SEND) } else { ("protocol", Exit::RECEIVE) };
+    if find::<NotRead>(source).is_some() {
+        return ("request", Exit::READ_FILE);
+    }
+    if let Some(error) = find::<h2::Error>(source) {
+        return match error {
+            error if error.is_reset() => ("stream", Exit::STREAM),
+            error if error.is_io() => broken,
+            _ => ("protocol", Exit::HTTP2),
+        };
+    }
+    let cut = |error: &hyper::Error| error.is_incomplete_message() || is_eof(error);
+    match find::<hyper::Error>(source) {
+        Some(error) if cut(error) && phase == Phase::Body => ("body", Exit::PARTIAL),
+        Some(error) if cut(error) && phase == Phase::Wait => ("protocol", Exit::EMPTY),
+        _ => broken,
+    }
+}
+
+fn is_eof(error: &hyper::Error) -> bool {
+    find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+/// The first of a chain that is of a type.
+fn find<'a, E: StdError + 'static>(first: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    chain(first).find_map(<dyn StdError>::downcast_ref)
+}
+
+pub(crate) fn chain<'a>(first: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(first), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+fn code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(exit.0)
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}) {}", self.exit, self.message)
+    }
+}
+
+impl fmt::Display for NotRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdin could not be read")
+    }
+}
+
+impl StdError for NotRead {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skybridge::core::TimedOut;
+    use std::time::Duration;
+
+    fn connect(phase: Phase) -> ConnectError {
+        ConnectError::new(phase, io::Error::other("told"))
+    }
+
+    /// The table of what is told by phase and cause; what needs a peer is in `tests/`.
+    #[test]
+    fn exit_codes() {
+        let slow = TimedOut { phase: Phase::Tls, limit: Duration::from_secs(1) };
+        let rows: [(Error, &str, u8); 9] = [
+            (connect(Phase::Resolve).into(), "resolve", 6),
+            (connect(Phase::Resolve).on_route("a.test via http://p.test:3128").into(), "resolve", 5),
+            (connect(Phase::Tcp).into(), "connect", 7),
+            (connect(Phase::Tunnel).into(), "proxy", 97),
+            (connect(Phase::Tls).into(), "tls", 35),
+            (connect(Phase::Handshake).into(), "handshake", 16),
+            (ConnectError::from(slow).into(), "timeout", 28),
+            (Error::of(Delivery::Unknown, Phase::Wait, Cause::TimedOut(slow)), "timeout", 28),
+            (RequestError::Uri("so".into()).into(), "request", 3),
+        ];
+        for (error, kind, exit) in rows {
+            let fault = Fault::of(&error, None);
+            assert_eq!((fault.kind, fault.exit), (kind, Exit(exit)), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_the_whole_call_names_the_phase_it_cut() {
+        let slow = TimedOut { phase: Phase::Call, limit: Duration::from_secs(1) };
+        let error = Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(slow));
+        assert_eq!(Fault::of(&error, Some(Phase::Tls)).phase, Some("tls"));
+    }
+}

@@ -1,0 +1,166 @@
+//! Which proxies a URL is fetched through: `-x`, or the environment's; and which hosts through none.
+
+use crate::args::{Args, Way};
+use http::Uri;
+use skybridge::core::{Hop, HopError};
+use std::{net::IpAddr, sync::Arc};
+
+type Hops = Arc<[Hop]>;
+
+pub(crate) struct Proxies {
+    /// `-x` was given: the client knows the ways.
+    given: bool,
+    http: Option<Hops>,
+    https: Option<Hops>,
+    except: Exceptions,
+}
+
+/// Hosts that are reached directly.
+struct Exceptions(Vec<Box<str>>);
+
+/// The ways of `-x`, in order.
+pub(crate) fn ways(args: &Args) -> Vec<Hops> {
+    let way = |way: &Way| match &way.0 {
+        None => [].into(),
+        Some(hop) => [with_credentials(hop.clone(), args)].into(),
+    };
+    args.proxy.proxy.iter().map(way).collect()
+}
+
+fn with_credentials(hop: Hop, args: &Args) -> Hop {
+    match &args.proxy.proxy_user {
+        Some(credentials) if hop.auth.is_none() => hop.auth(credentials.0.clone()),
+        _ => hop,
+    }
+}
+
+impl Proxies {
+    /// # Errors
+    /// When the environment names a proxy that is none: the variable, and why.
+    pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, HopError)> {
+        let given = !args.proxy.proxy.is_empty();
+        let hop = |names: &[&'static str]| -> Result<Option<Hops>, _> {
+            let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
+            let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
+            let hop = Hop::parse(&value).map_err(|error| (name, error))?;
+            Ok(Some([with_credentials(hop, args)].into()))
+        };
+        let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
+        let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
+        // HTTP_PROXY is not looked at: a web server sets it from a header of whoever asks.
+        Ok(Self {
+            given,
+            http: hop(&["http_proxy", "all_proxy", "ALL_PROXY"])?,
+            https: hop(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
+            except: Exceptions::parse(&except),
+        })
+    }
+
+    /// Whether this URL may be fetched through a proxy.
+    pub(crate) fn are_for(&self, uri: &Uri) -> bool {
+        self.hops(uri).map_or(self.given, |hops| !hops.is_empty())
+    }
+
+    /// What a request to this URL must say of proxies; `None` leaves it to the client.
+    pub(crate) fn hops(&self, uri: &Uri) -> Option<Hops> {
+        if self.except.covers(uri.host().unwrap_or_default()) {
+            return Some([].into());
+        }
+        match uri.scheme_str() {
+            _ if self.given => None,
+            Some("https") => self.https.clone(),
+            _ => self.http.clone(),
+        }
+    }
+}
+
+impl Exceptions {
+    fn parse(list: &str) -> Self {
+        let entries = list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty());
+        Self(entries.map(|entry| entry.trim_start_matches('.').to_ascii_lowercase().into()).collect())
+    }
+
+    fn covers(&self, host: &str) -> bool {
+        let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let ip = host.parse::<IpAddr>().ok();
+        self.0.iter().any(|entry| match ip {
+            _ if &**entry == "*" => true,
+            Some(ip) => within(entry, ip),
+            None => host.strip_suffix(&**entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+        })
+    }
+}
+
+/// An address, or a network such as 10.0.0.0/8.
+fn within(entry: &str, ip: IpAddr) -> bool {
+    let (network, bits) = match entry.split_once('/') {
+        Some((network, bits)) => (network, bits.parse::<u32>().ok()),
+        None => (entry, Some(128)),
+    };
+    let (Ok(network), Some(bits)) = (network.trim_matches(['[', ']']).parse::<IpAddr>(), bits) else { return false };
+    match (network, ip) {
+        (IpAddr::V4(network), IpAddr::V4(ip)) => same(network.to_bits().into(), ip.to_bits().into(), 32, bits),
+        (IpAddr::V6(network), IpAddr::V6(ip)) => same(network.to_bits(), ip.to_bits(), 128, bits),
+        _ => false,
+    }
+}
+
+fn same(a: u128, b: u128, width: u32, bits: u32) -> bool {
+    (a ^ b).checked_shr(width.saturating_sub(bits)).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    fn proxies(line: &str, environment: &[(&str, &str)]) -> Proxies {
+        let args = Args::try_parse_from(["skybridge", "u"].into_iter().chain(line.split_whitespace()))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let variable =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Proxies::of(&args, variable).unwrap()
+    }
+
+    fn told(proxies: &Proxies, url: &str) -> String {
+        match proxies.hops(&url.parse().unwrap()) {
+            None => "client".into(),
+            Some(hops) if hops.is_empty() => "direct".into(),
+            Some(hops) => hops[0].to_string(),
+        }
+    }
+
+    #[test]
+    fn the_environment_is_asked_when_no_proxy_is_given() {
+        let environment = [("http_proxy", "p.test:1"), ("HTTPS_PROXY", "socks5h://q.test"), ("no_proxy", "b.test")];
+        let own = proxies("", &environment);
+        assert_eq!(told(&own, "http://a.test/"), "http://p.test:1");
+        assert_eq!(told(&own, "https://a.test/"), "socks5h://q.test:1080");
+        assert_eq!(told(&own, "http://x.b.test/"), "direct");
+        let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
+        assert_eq!(told(&given, "http://b.test/"), "client");
+        assert_eq!(told(&given, "http://c.test/"), "direct");
+        assert_eq!(told(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
+    }
+
+    #[test]
+    fn exceptions_are_names_addresses_and_networks() {
+        let rows = [
+            ("a.test", "a.test", true),
+            ("a.test", "x.a.test", true),
+            (".a.test", "a.test", true),
+            ("a.test", "ba.test", false),
+            ("*", "a.test", true),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("127.0.0.1", "127.0.0.1", true),
+            ("0.0.0.0/0", "1.2.3.4", true),
+            ("::1", "[::1]", true),
+            ("fd00::/8", "[fd12::1]", true),
+            ("b.test, A.test", "a.test.", true),
+        ];
+        for (list, host, covered) in rows {
+            assert_eq!(Exceptions::parse(list).covers(host), covered, "{list} {host}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `--report`: a line of JSON for each call.
+
+use crate::{call::Outcome, fault::Fault};
+use serde::Serialize;
+use skybridge::{
+    ConnInfo, Phase, Protocol,
+    core::{Acquired, AttemptReport, Hop, Outcome as Ended},
+};
+use std::time::Duration;
+
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
+    call: u64,
+    url: &'a str,
+    method: &'a str,
+    status: Option<u16>,
+    http_version: Option<&'static str>,
+    body_bytes: u64,
+    connection: Option<Connection>,
+    attempts: Vec<Attempt>,
+    retries: u32,
+    decision: Option<Decision>,
+    timings_us: Timings,
+    error: Option<&'a Fault>,
+}
+
+#[derive(Serialize)]
+struct Connection {
+    id: Option<u64>,
+    reused: bool,
+    coalesced: bool,
+    exchange: u64,
+    remote_addr: String,
+    local_addr: Option<String>,
+    proxy: Option<String>,
+    tls: Option<Tls>,
+}
+
+#[derive(Serialize)]
+struct Tls {
+    version: Option<&'static str>,
+    cipher: Option<&'static str>,
+    alpn: Option<&'static str>,
+    sni: Option<String>,
+    resumed: bool,
+    ech: &'static str,
+    pins: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Attempt {
+    id: usize,
+    route: String,
+    proxy: Option<String>,
+    outcome: &'static str,
+    phase: Option<&'static str>,
+    error: Option<String>,
+    elapsed_us: u64,
+}
+
+#[derive(Serialize)]
+struct Decision {
+    kind: &'static str,
+    reason: &'static str,
+}
+
+/// How long each phase took; null where there was none.
+#[derive(Serialize)]
+struct Timings {
+    resolve: Option<u64>,
+    tcp: Option<u64>,
+    tunnel: Option<u64>,
+    tls: Option<u64>,
+    handshake: Option<u64>,
+    wait: Option<u64>,
+    body: Option<u64>,
+    total: u64,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn of(outcome: &'a Outcome) -> Self {
+        let attempts = outcome.seen.attempts();
+        Self {
+            call: outcome.call.0,
+            url: &outcome.url,
+            method: outcome.method.as_str(),
+            status: outcome.status.map(|status| status.as_u16()),
+            http_version: outcome.status.and_then(|_| outcome.http_version()),
+            body_bytes: outcome.body_bytes,
+            connection: outcome.info.as_deref().map(|info| Connection::of(info, outcome)),
+            attempts: attempts.iter().enumerate().map(|(at, report)| Attempt::of(at + 1, report)).collect(),
+            retries: outcome.seen.retries,
+            decision: outcome
+                .seen
+                .acquired
+                .as_ref()
+                .map(|seized| Decision { kind: kind(seized.how), reason: seized.reason }),
+            timings_us: Timings::of(outcome),
+            error: outcome.fault.as_ref(),
+        }
+    }
+}
+
+pub(crate) fn version(protocol: Protocol) -> &'static str {
+    if protocol == Protocol::Http2 { "2" } else { "1.1" }
+}
+
+fn kind(how: Acquired) -> &'static str {
+    match how {
+        Acquired::Reused => "reused",
+        Acquired::Coalesced => "coalesced",
+        Acquired::Joined => "joined",
+        _ => "new",
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The proxies of a route, without credentials.
+pub(crate) fn proxies(hops: &[Hop]) -> Option<String> {
+    let names: Vec<_> = hops.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+impl Connection {
+    fn of(info: &ConnInfo, outcome: &Outcome) -> Self {
+        let seized = outcome.seen.acquired.as_ref().filter(|seized| Some(seized.id) == info.id);
+        Self {
+            id: info.id.map(|id| id.0),
+            // It was there when the call came, or another's exchange went before.
+            reused: seized.is_some_and(|seized| seized.exchange > 0 || seized.how == Acquired::Reused),
+            coalesced: seized.is_some_and(|seized| seized.how == Acquired::Coalesced),
+            exchange: seized.map_or(0, |seized| seized.exchange),
+            remote_addr: info.remote.to_string(),
+            local_addr: info.local_addr.map(|addr| addr.to_string()),
+            proxy: proxies(&info.route.hops),
+            tls: info.tls.as_ref().map(|tls| Tls {
+                version: tls.version,
+                cipher: tls.cipher,
+                alpn: tls.alpn.map(|alpn| if alpn == Protocol::Http2 { "h2" } else { "http/1.1" }),
+                sni: tls.sni.as_ref().map(|sni| sni.to_string()),
+                resumed: tls.resumed,
+                ech: "none",
+                pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
+            }),
+        }
+    }
+}
+
+impl Attempt {
+    fn of(id: usize, report: &AttemptReport) -> Self {
+        let (outcome, phase, error) = match &report.outcome {
+            Ended::Connected => ("connected", None, None),
+            Ended::Failed(error) => ("failed", Some(report.phase.as_str()), Some(error.root_cause().to_string())),
+            _ => ("abandoned", Some(report.phase.as_str()), None),
+        };
+        Self {
+            id,
+            route: format!("{} at {}", report.route, report.endpoint),
+            proxy: report.route.split_once(" via ").map(|(_, hops)| hops.to_owned()),
+            outcome,
+            phase,
+            error,
+            elapsed_us: micros(report.elapsed),
+        }
+    }
+}
+
+impl Timings {
+    fn of(outcome: &Outcome) -> Self {
+        // What another call's connect took is no part of this one.
+        let made = outcome.seen.made.as_ref();
+        let connecting = |phase| match made {
+            Some(info) => info.timings.get(phase).map(|span| micros(span.elapsed())),
+            None => outcome.seen.span(phase).map(|span| micros(span.elapsed())),
+        };
+        let exchange = |phase| outcome.seen.span(phase).map(|span| micros(span.elapsed()));
+        Self {
+            resolve: connecting(Phase::Resolve),
+            tcp: connecting(Phase::Tcp),
+            tunnel: connecting(Phase::Tunnel),
+            tls: connecting(Phase::Tls),
+            handshake: connecting(Phase::Handshake),
+            wait: exchange(Phase::Wait),
+            body: exchange(Phase::Body),
+            total: micros(outcome.total()),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Fetches all URLs, in order or at once, and tells of each when it ends.
+
+use crate::{
+    args::Args,
+    call::{Job, Outcome, perform},
+    client,
+    exit::Exit,
+    report::Report,
+    shared::Shared,
+    usage::Usage,
+    witness::Witness,
+    write_out::Format,
+};
+use skybridge::{TokioRuntime, core::CallId};
+use skybridge_trace::{JsonLines, Recorder, Timeline};
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// Why nothing was fetched.
+pub(crate) struct NotBegun(pub(crate) Exit, pub(crate) String);
+
+impl From<Usage> for NotBegun {
+    fn from(usage: Usage) -> Self {
+        Self(Exit::USAGE, usage.to_string())
+    }
+}
+
+/// Where what is known of each call goes.
+struct Teller {
+    silent: bool,
+    format: Option<Format>,
+    report: Option<Mutex<Box<dyn Write + Send>>>,
+    /// For timelines.
+    recorder: Option<Arc<Recorder>>,
+    exit: Mutex<Exit>,
+}
+
+pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
+    let teller = Arc::new(Teller::new(&args)?);
+    let runtime = Arc::new(TokioRuntime::current());
+    let events = args.seeing.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
+    let recorder = teller.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
+    let witness = Arc::new(Witness::new(runtime, args.request.verbose).and(events).and(recorder));
+    let client = client::build(&args, &witness)?;
+    let shared = Arc::new(Shared::new(args, client, witness).map_err(|(exit, why)| NotBegun(exit, why))?);
+    let jobs = jobs(&shared.args);
+    if shared.args.request.parallel {
+        at_once(&shared, &teller, jobs).await;
+    } else {
+        for job in jobs {
+            teller.tell(&perform(&shared, job).await);
+        }
+    }
+    Ok(teller.exit())
+}
+
+fn jobs(args: &Args) -> Vec<Job> {
+    let urls: Vec<Arc<str>> = args.urls.iter().map(|url| url.as_str().into()).collect();
+    let all = (0..args.request.repeat).flat_map(|_| urls.iter().enumerate());
+    all.zip(1..).map(|((place, url), call)| Job { call: CallId(call), url: Arc::clone(url), place }).collect()
+}
+
+async fn at_once(shared: &Arc<Shared>, teller: &Arc<Teller>, jobs: Vec<Job>) {
+    let room = Arc::new(Semaphore::new(shared.args.request.parallel_max.into()));
+    let mut calls = JoinSet::new();
+    for job in jobs {
+        let (shared, teller, room) = (Arc::clone(shared), Arc::clone(teller), Arc::clone(&room));
+        calls.spawn(async move {
+            let _place = room.acquire().await;
+            teller.tell(&perform(&shared, job).await);
+        });
+    }
+    while calls.join_next().await.is_some() {}
+}
+
+impl Teller {
+    fn new(args: &Args) -> Result<Self, NotBegun> {
+        let report = match &args.seeing.report {
+            None => None,
+            Some(path) if path.as_os_str() == "-" => Some(Box::new(io::stdout()) as Box<dyn Write + Send>),
+            Some(path) => match File::create(path) {
+                Ok(file) => Some(Box::new(file) as _),
+                Err(error) => return Err(NotBegun(Exit::WRITE, format!("{}: {error}", path.display()))),
+            },
+        };
+        let format = args.seeing.write_out.as_deref().map(Format::read).transpose()?;
+        Ok(Self {
+            silent: args.request.silent,
+            format,
+            report: report.map(Mutex::new),
+            recorder: args.seeing.timeline.then(Recorder::new),
+            exit: Mutex::new(Exit::OK),
+        })
+    }
+
+    fn tell(&self, outcome: &Outcome) {
+        if outcome.exit != Exit::OK {
+            *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = outcome.exit;
+            self.complain(outcome);
+        }
+        // Nobody is left to tell when stdout or stderr is closed.
+        if let Some(recorder) = &self.recorder {
+            let _ = write!(io::stderr().lock(), "{}", timeline(recorder, outcome));
+        }
+        if let Some(format) = &self.format {
+            let mut stdout = io::stdout().lock();
+            let _ = stdout.write_all(format.fill(outcome).as_bytes()).and_then(|()| stdout.flush());
+        }
+        if let Some(report) = &self.report
+            && let Ok(line) = serde_json::to_string(&Report::of(outcome))
+        {
+            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = writeln!(report, "{line}").and_then(|()| report.flush());
+        }
+    }
+
+    fn complain(&self, outcome: &Outcome) {
+        if self.silent {
+            return;
+        }
+        let why = match (&outcome.fault, outcome.status) {
+            (Some(fault), _) => fault.to_string(),
+            (None, Some(status)) => format!("({}) {} answered {status}", outcome.exit, outcome.url),
+            _ => return,
+        };
+        let _ = writeln!(io::stderr().lock(), "skybridge: {why}");
+    }
+
+    fn exit(&self) -> Exit {
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn timeline(recorder: &Recorder, outcome: &Outcome) -> Timeline {
+    let timeline = recorder.timeline(outcome.call).titled(format!("{} {}", outcome.method, outcome.url));
+    if io::stderr().is_terminal() { timeline.colored() } else { timeline }
+}

@@ -1,0 +1,143 @@
+//! What all calls have in common.
+
+use crate::{
+    args::{Args, Data, Header},
+    exit::Exit,
+    names::dial,
+    proxies::Proxies,
+    secrets::Secrets,
+    sink::Sink,
+    usage::Usage,
+    witness::Witness,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use skybridge::{Client, RequestBody, Wish};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+pub(crate) struct Shared {
+    pub(crate) args: Args,
+    pub(crate) client: Client,
+    pub(crate) witness: Arc<Witness>,
+    pub(crate) secrets: Secrets,
+    proxies: Proxies,
+    headers: HeaderMap,
+    body: Payload,
+}
+
+/// The body of every request.
+enum Payload {
+    None,
+    Bytes(Bytes),
+    /// Only the first request gets it.
+    Stdin(AtomicBool),
+}
+
+impl Shared {
+    /// # Errors
+    /// When a file with data can't be read, or the environment names a proxy that is none.
+    pub(crate) fn new(args: Args, client: Client, witness: Arc<Witness>) -> Result<Self, (Exit, String)> {
+        let secrets = if args.seeing.show_secrets { Secrets::Shown } else { Secrets::Hidden };
+        let body = payload(&args).map_err(|(path, error)| (Exit::READ_FILE, format!("{}: {error}", path.display())))?;
+        let proxies = Proxies::of(&args, |name| std::env::var(name).ok())
+            .map_err(|(name, error)| (Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
+        let headers = headers(&args, !matches!(body, Payload::None));
+        Ok(Self { args, client, witness, secrets, proxies, headers, body })
+    }
+
+    pub(crate) fn method(&self) -> Method {
+        match &self.args.request.request {
+            Some(method) => method.clone(),
+            None if self.args.request.head => Method::HEAD,
+            None if matches!(self.body, Payload::None) => Method::GET,
+            None => Method::POST,
+        }
+    }
+
+    /// # Errors
+    /// When `--connect-to` can't be obeyed for it.
+    pub(crate) fn request(&self, uri: Uri, mut wish: Wish) -> Result<Request<RequestBody>, Usage> {
+        if let Some(endpoint) = dial(&self.args.route.connect_to, &uri, self.proxies.are_for(&uri))? {
+            wish = wish.dial([endpoint]);
+        }
+        if let Some(hops) = self.proxies.hops(&uri) {
+            wish = wish.proxy(hops);
+        }
+        let body = match &self.body {
+            Payload::None => RequestBody::empty(),
+            Payload::Bytes(bytes) => bytes.clone().into(),
+            Payload::Stdin(taken) if taken.swap(true, Relaxed) => RequestBody::empty(),
+            Payload::Stdin(_) => RequestBody::wrap(crate::stdin::Stdin::new()),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.headers.clone();
+        request.extensions_mut().insert(wish);
+        Ok(request)
+    }
+
+    /// Where the body of the URL at this place goes.
+    pub(crate) fn sink(&self, place: usize) -> io::Result<Sink> {
+        match self.args.request.output.get(place) {
+            Some(path) if path.as_os_str() != "-" => Sink::file(path),
+            _ if self.reports_to_stdout() => Ok(Sink::Nowhere),
+            _ => Ok(Sink::Stdout),
+        }
+    }
+
+    pub(crate) fn reports_to_stdout(&self) -> bool {
+        self.args.seeing.report.as_ref().is_some_and(|path| path.as_os_str() == "-")
+    }
+
+    pub(crate) fn shows_progress(&self, sink: &Sink) -> bool {
+        let quiet = self.args.request.silent || self.args.request.verbose || self.args.seeing.events;
+        !quiet && !self.args.request.parallel && io::stderr().is_terminal() && !sink.is_terminal()
+    }
+}
+
+fn payload(args: &Args) -> Result<Payload, (PathBuf, io::Error)> {
+    let all: Vec<&Data> = args.request.data.iter().chain(&args.request.data_binary).collect();
+    if let [only] = all[..]
+        && only.is_stream()
+    {
+        return Ok(Payload::Stdin(AtomicBool::new(false)));
+    }
+    if all.is_empty() {
+        return Ok(Payload::None);
+    }
+    let parts = all.into_iter().map(Data::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Payload::Bytes(parts.join(&b'&').into()))
+}
+
+fn headers(args: &Args, has_body: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let agent = args.request.user_agent.as_deref().unwrap_or(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
+    if let Ok(agent) = HeaderValue::from_str(agent)
+        && !agent.is_empty()
+    {
+        headers.insert(header::USER_AGENT, agent);
+    }
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    }
+    // Ours give way to the first of theirs.
+    for given in &args.request.header {
+        let (Header::Set(name, _) | Header::Without(name)) = given;
+        headers.remove(name);
+    }
+    for given in &args.request.header {
+        if let Header::Set(name, value) = given {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}

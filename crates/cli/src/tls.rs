@@ -1,0 +1,171 @@
+//! Whom to trust, what to pin, who to be: of origins and of proxies, which are told apart as with curl.
+
+use crate::{
+    args::{Args, Hashes},
+    exit::Exit,
+    fault::chain,
+    proxies,
+    run::NotBegun,
+    usage::Usage,
+};
+use http::Uri;
+use skybridge::{Roots, Sealer, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, core::Hop};
+use std::{
+    fs, io,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
+
+/// What the two are described by.
+struct Wanted<'a> {
+    cacert: Option<&'a Path>,
+    capath: Option<&'a Path>,
+    insecure: bool,
+    cert: Option<(&'a Path, &'a Path)>,
+    /// Keys of a host itself.
+    leaves: Vec<(String, &'a str)>,
+    /// Keys of its path.
+    pins: Vec<(&'a str, &'a str)>,
+    versions: Option<RangeInclusive<TlsVersion>>,
+}
+
+/// # Errors
+/// When a file can't be read or used (77, 58), or a pin is none (2).
+pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
+    let tls = &args.tls;
+    let hosts = args.urls.iter().filter_map(|url| host(url));
+    let wanted = Wanted {
+        cacert: tls.cacert.as_deref(),
+        capath: tls.capath.as_deref(),
+        insecure: tls.insecure,
+        cert: identity(&tls.cert, &tls.key),
+        leaves: leaves(&tls.pinnedpubkey, hosts),
+        pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
+        versions: versions(args)?,
+    };
+    Ok(wanted.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
+}
+
+/// # Errors
+/// As for [`origins`].
+pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
+    let tls = &args.tls;
+    let hosts = proxies::ways(args)
+        .into_iter()
+        .flat_map(|way| way.iter().map(Hop::name).map(str::to_owned).collect::<Vec<_>>());
+    let wanted = Wanted {
+        cacert: tls.proxy_cacert.as_deref(),
+        capath: None,
+        insecure: tls.proxy_insecure,
+        cert: identity(&tls.proxy_cert, &tls.proxy_key),
+        leaves: leaves(&tls.proxy_pinnedpubkey, hosts),
+        pins: Vec::new(),
+        versions: None,
+    };
+    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().sealer(), |config| config.sealer()))
+}
+
+fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {
+    let cert = cert.as_deref()?;
+    Some((cert, key.as_deref().unwrap_or(cert)))
+}
+
+fn leaves(hashes: &Option<Hashes>, hosts: impl Iterator<Item = String>) -> Vec<(String, &str)> {
+    let Some(Hashes(hashes)) = hashes else { return Vec::new() };
+    hosts.flat_map(|host| hashes.iter().map(move |hash| (host.clone(), hash.as_str()))).collect()
+}
+
+fn host(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    uri.host().map(str::to_owned)
+}
+
+fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
+    let tls = &args.tls;
+    let least = if tls.tlsv1_3 { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
+    let most = tls.tls_max.unwrap_or(TlsVersion::Tls13);
+    if least > most {
+        return Err(Usage::of("--tls-max", "1.2", "less than --tlsv1.3 allows; nearest: --tls-max 1.3"));
+    }
+    let said = tls.tlsv1_2 || tls.tlsv1_3 || tls.tls_max.is_some();
+    Ok(said.then_some(least..=most))
+}
+
+impl Wanted<'_> {
+    /// `None` when nothing was said: the system's roots will do, and are read when they are needed.
+    fn config(self) -> Result<Option<TlsConfig>, NotBegun> {
+        let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
+        let pins = !self.leaves.is_empty() || !self.pins.is_empty();
+        if !trusts && !pins && self.cert.is_none() && self.versions.is_none() {
+            return Ok(None);
+        }
+        let mut builder = TlsConfig::builder();
+        if self.cacert.is_some() || self.capath.is_some() {
+            builder = builder.roots(Roots::Given(Vec::new()));
+            for pem in self.roots()? {
+                builder = builder.add_root_pem(&pem);
+            }
+        }
+        if self.insecure {
+            builder = builder.insecure();
+        }
+        if let Some((cert, key)) = self.cert {
+            builder = builder.client_auth_pem(&read(cert, Exit::IDENTITY)?, &read(key, Exit::IDENTITY)?);
+        }
+        for (host, pin) in &self.leaves {
+            builder = builder.pin_leaf(host, pin);
+        }
+        for (pattern, pin) in self.pins {
+            builder = builder.pin(pattern, pin);
+        }
+        if let Some(versions) = self.versions {
+            builder = builder.versions(versions);
+        }
+        builder.build().map(Some).map_err(|error| refused(&error))
+    }
+
+    fn roots(&self) -> Result<Vec<Vec<u8>>, NotBegun> {
+        let mut roots = Vec::new();
+        if let Some(file) = self.cacert {
+            roots.push(read(file, Exit::ROOTS)?);
+        }
+        if let Some(folder) = self.capath {
+            roots.extend(folder_of_pems(folder).map_err(|error| unreadable(folder, &error, Exit::ROOTS))?);
+        }
+        Ok(roots)
+    }
+}
+
+/// The files of a folder that have certificates; others may lie beside them.
+fn folder_of_pems(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let mut pems = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            let bytes = fs::read(path)?;
+            if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
+                pems.push(bytes);
+            }
+        }
+    }
+    Ok(pems)
+}
+
+fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, NotBegun> {
+    fs::read(path).map_err(|error| unreadable(path, &error, exit))
+}
+
+fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> NotBegun {
+    NotBegun(exit, format!("({exit}) {}: {error}", path.display()))
+}
+
+fn refused(error: &TlsConfigError) -> NotBegun {
+    let exit = match error {
+        TlsConfigError::Pem { what: "private key", .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
+        TlsConfigError::Pin(_) => Exit::USAGE,
+        TlsConfigError::NoRoots | TlsConfigError::Root(_) | TlsConfigError::Pem { .. } => Exit::ROOTS,
+        _ => Exit::TLS,
+    };
+    let why: Vec<_> = chain(error).map(ToString::to_string).collect();
+    NotBegun(exit, format!("({exit}) {}", why.join(": ")))
+}

@@ -1,0 +1,45 @@
+//! Through proxies.
+
+use super::{Told, scene::Scene};
+use skybridge::{Hop, Protocol};
+use skybridge_testkit::{
+    origin::Origin,
+    proxy::{Builder, Proxy},
+};
+
+pub(super) async fn connect(scene: Scene) -> Told {
+    walk(scene, Proxy::http().user("alice", "wonderland"), "127.0.0.1", "CONNECT a.test").await
+}
+
+pub(super) async fn socks5(scene: Scene) -> Told {
+    walk(scene, Proxy::socks5().user("alice", "wonderland"), "127.0.0.1", "SOCKS5 a.test").await
+}
+
+pub(super) async fn sealed(scene: Scene) -> Told {
+    let proxy = Proxy::http().user("alice", "wonderland").tls(&scene.ca.leaf(["b.test"]));
+    walk(scene, proxy, "b.test", "CONNECT a.test").await
+}
+
+/// To an origin with TLS and HTTP/2, whose name the proxy alone knows to be at this port.
+async fn walk(mut scene: Scene, proxy: Builder, host: &str, asks: &str) -> Told {
+    let origin = Origin::h2c().tls(&scene.ca.leaf(["a.test"])).start().await;
+    let proxy = proxy.host("a.test", origin.addr()).start().await;
+    let scheme = proxy.url().split("://").next().unwrap_or_default().to_owned();
+    let hop = Hop::parse(&format!("{scheme}://alice:wonderland@{host}:{}", proxy.addr().port()))?;
+    let client = scene.client().proxies([vec![hop]]).build();
+    let url = format!("https://a.test:{}/", origin.addr().port());
+    let first = scene.get(&client, &url).await?;
+    let second = scene.get(&client, &url).await?;
+    scene.check("by HTTP/2 through a tunnel", first.info.tunnelled && first.info.protocol == Some(Protocol::Http2));
+    scene.check("both on one connection", first.info.id == second.info.id && origin.connections() == 1);
+    let asked = proxy.asked();
+    let line = asked.first().map_or("nothing", |asked| asked.line.as_str()).to_owned();
+    scene.say(format!("the proxy was asked: {line}"));
+    scene.check(
+        "the proxy was asked once, with the password",
+        asked.len() == 1 && line.starts_with(asks) && asked[0].credentials.is_some(),
+    );
+    let told = scene.recorder().json_lines() + &scene.lines().concat();
+    scene.check("no event says the password", !told.contains("wonderland"));
+    Ok(scene)
+}

@@ -1,0 +1,171 @@
+//! Reads the command line, and tells in one line what is wrong with it: the flag, its value, and the nearest form that would do.
+
+use crate::{args::Args, curl, curl::Value};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use std::{error::Error, ffi::OsString, fmt};
+
+/// The command line can't be obeyed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Usage(String);
+
+pub(crate) enum Asked {
+    Fetch(Box<Args>),
+    Tour,
+    /// Text to print: help, or the version.
+    Text(String),
+}
+
+impl Usage {
+    /// A flag of ours with a value that it doesn't take.
+    pub(crate) fn of(flag: &str, value: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self(format!("{flag} {value}: {why}"))
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
+    if arguments.get(1).is_some_and(|first| first == "tour") {
+        return match arguments.get(2) {
+            None => Ok(Asked::Tour),
+            Some(more) => {
+                Err(Usage(format!("tour takes nothing, and there is {}; nearest: skybridge tour", more.display())))
+            }
+        };
+    }
+    match Args::try_parse_from(&arguments) {
+        Ok(args) => Ok(Asked::Fetch(Box::new(args))),
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Asked::Text(error.to_string())),
+            _ => Err(Usage(explain(&error, &arguments))),
+        },
+    }
+}
+
+fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
+    let flag = context(error, ContextKind::InvalidArg);
+    let name = flag.split([' ', '=']).next().unwrap_or(&flag);
+    match error.kind() {
+        ErrorKind::UnknownArgument => unknown(name, error, arguments),
+        ErrorKind::MissingRequiredArgument => "there is no URL; nearest: skybridge https://example.com/".to_owned(),
+        ErrorKind::InvalidValue if context(error, ContextKind::InvalidValue).is_empty() => {
+            format!("{name} needs a value; nearest: {flag}")
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let value = if is_secret(name) {
+                "(not shown)".to_owned()
+            } else {
+                format!("{:?}", context(error, ContextKind::InvalidValue))
+            };
+            let why = error.source().map_or_else(|| format!("nearest: {}", valid(error, &flag)), ToString::to_string);
+            format!("{name} {value}: {why}")
+        }
+        ErrorKind::ArgumentConflict => {
+            format!("{name} and {} exclude each other; nearest: {name} alone", context(error, ContextKind::PriorArg))
+        }
+        _ => error.to_string().lines().next().unwrap_or("bad usage").trim_start_matches("error: ").to_owned(),
+    }
+}
+
+fn unknown(name: &str, error: &clap::Error, arguments: &[OsString]) -> String {
+    if let Some(foreign) = curl::find(name) {
+        let value = match (foreign.value, value_of(name, arguments)) {
+            (Value::Plain, Some(value)) => format!(" {value}"),
+            (Value::Secret, Some(_)) => " (value not shown)".to_owned(),
+            _ => String::new(),
+        };
+        let dashed = if name.starts_with("--") { String::new() } else { format!(" (--{})", foreign.long) };
+        let nearest =
+            foreign.nearest.map_or_else(|| "there is nothing like it".to_owned(), |near| format!("nearest: {near}"));
+        return format!("{name}{dashed}{value} is a flag of curl that is not here; {nearest}");
+    }
+    match context(error, ContextKind::SuggestedArg) {
+        near if near.is_empty() => format!("{name} is no flag; nearest: see skybridge --help"),
+        near => format!("{name} is no flag; nearest: {near}"),
+    }
+}
+
+/// What stands after a flag.
+fn value_of(name: &str, arguments: &[OsString]) -> Option<String> {
+    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
+    let at = arguments.iter().position(|argument| text(argument).split('=').next() == Some(name))?;
+    match text(arguments.get(at)?).split_once('=') {
+        Some((_, value)) => Some(value.to_owned()),
+        None => arguments.get(at + 1).map(text).filter(|next| !next.starts_with('-')),
+    }
+}
+
+fn is_secret(flag: &str) -> bool {
+    matches!(flag, "--header" | "--proxy" | "--proxy-user" | "--proxy-header" | "--data" | "--data-binary" | "--cert")
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    }
+}
+
+fn valid(error: &clap::Error, flag: &str) -> String {
+    let values = context(error, ContextKind::ValidValue);
+    if values.is_empty() { flag.to_owned() } else { values }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &str) -> String {
+        let arguments = std::iter::once("skybridge").chain(line.split(' ')).map(Into::into).collect();
+        match read(arguments) {
+            Err(usage) => usage.to_string(),
+            Ok(_) => panic!("{line} was accepted"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_with_flag_value_and_nearest_form() {
+        let rows = [
+            ("-S http://a.test/", "-S (--show-error) is a flag of curl that is not here; nearest: leave out -s"),
+            (
+                "--limit-rate 5k http://a.test/",
+                "--limit-rate 5k is a flag of curl that is not here; there is nothing like it",
+            ),
+            ("--max-time soon http://a.test/", "--max-time \"soon\": not a number of seconds, such as 2 or 0.5"),
+            ("--egress privat http://a.test/", "--egress \"privat\": nearest: public"),
+            ("--reprot - http://a.test/", "--reprot is no flag; nearest: --report"),
+            ("-s", "there is no URL; nearest: skybridge https://example.com/"),
+            ("tour now", "tour takes nothing, and there is now; nearest: skybridge tour"),
+        ];
+        for (line, told) in rows {
+            assert_eq!(refused(line), told, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_repeated() {
+        for line in ["-u me:hunter2 http://a.test/", "--cookie=a=hunter2 http://a.test/", "-H hunter2 http://a.test/"] {
+            assert!(!refused(line).contains("hunter2"), "{line}: {}", refused(line));
+        }
+    }
+
+    #[test]
+    fn no_flag_is_both_here_and_refused() {
+        let ours: Vec<_> = <Args as clap::CommandFactory>::command().get_arguments().cloned().collect();
+        for flag in ours {
+            let long = flag.get_long().map(|long| format!("--{long}"));
+            let short = flag.get_short().map(|short| format!("-{short}"));
+            for name in long.into_iter().chain(short) {
+                assert!(curl::find(&name).is_none_or(|foreign| name == format!("--no-{}", foreign.long)), "{name}");
+            }
+        }
+    }
+}

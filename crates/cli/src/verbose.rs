@@ -1,0 +1,96 @@
+//! `-v`: what happens, in curl's manner, on stderr.
+
+use crate::{fault::chain, secrets::Secrets};
+use http::{Request, Response, header};
+use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, core::Attempt};
+use std::{fmt::Display, io::Write};
+
+fn say(mark: char, text: impl Display) {
+    // Nobody is left to tell when stderr is closed.
+    let line = format!("{mark} {text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
+}
+
+pub(crate) fn dials(attempt: &Attempt) {
+    say('*', format_args!("{}: trying {}", attempt.route, attempt.endpoint));
+}
+
+pub(crate) fn event(event: &Event<'_>) {
+    match &event.kind {
+        EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
+            say('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
+        }
+        EventKind::Created(info) => created(info),
+        EventKind::Acquired(how) => {
+            let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));
+            say('*', format_args!("connection{id} acquired ({})", format!("{how:?}").to_lowercase()));
+        }
+        EventKind::Draining(reason) => say('*', format_args!("connection {} takes no more: {reason}", id(event))),
+        EventKind::Closed(reason) => say('*', format_args!("connection {} closed: {reason}", id(event))),
+        EventKind::RetryDecided { again, error, .. } => {
+            say(
+                '*',
+                format_args!("{}: {}", if *again { "sending again" } else { "not sent again" }, innermost(*error)),
+            );
+        }
+        _ => {}
+    }
+}
+
+fn id(event: &Event<'_>) -> String {
+    event.connection.map_or_else(|| "?".to_owned(), |id| id.to_string())
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    chain(error).last().unwrap_or(error).to_string()
+}
+
+fn created(info: &ConnInfo) {
+    say('*', format_args!("connected: {info}"));
+    if let Some(local) = info.local_addr {
+        say('*', format_args!("  from {local}"));
+    }
+    let Some(tls) = &info.tls else { return };
+    say(
+        '*',
+        format_args!(
+            "  TLS {}, {}{}{}",
+            tls.version.unwrap_or("?"),
+            tls.cipher.unwrap_or("?"),
+            tls.sni.as_ref().map_or_else(String::new, |sni| format!(", as {sni}")),
+            if tls.resumed { ", resumed" } else { "" },
+        ),
+    );
+    for pin in &*tls.pins {
+        say('*', format_args!("  key {pin}"));
+    }
+}
+
+/// The lines of a request, all but its version.
+pub(crate) fn lines(request: &Request<RequestBody>, secrets: Secrets) -> Vec<String> {
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut lines = vec![format!("{} {}", request.method(), secrets.url(path))];
+    if !request.headers().contains_key(header::HOST) {
+        lines.push(format!("host: {}", uri.authority().map_or("", |authority| authority.as_str())));
+    }
+    let headers = request.headers().iter();
+    lines.extend(headers.map(|(name, value)| format!("{name}: {}", secrets.header(name, value))));
+    lines
+}
+
+pub(crate) fn request(version: &str, lines: &[String]) {
+    let Some((first, headers)) = lines.split_first() else { return };
+    say('>', format_args!("{first} HTTP/{version}"));
+    headers.iter().for_each(|line| say('>', line));
+    say('>', "");
+}
+
+pub(crate) fn response(response: &Response<Body>, version: &str, secrets: Secrets) {
+    let reason = response.status().canonical_reason().unwrap_or_default();
+    say('<', format_args!("HTTP/{version} {} {reason}", response.status().as_u16()));
+    for (name, value) in response.headers() {
+        say('<', format_args!("{name}: {}", secrets.header(name, value)));
+    }
+    say('<', "");
+}

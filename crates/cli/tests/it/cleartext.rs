@@ -1,0 +1,354 @@
+use crate::ran::{fed, reports, skybridge};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use skybridge_testkit::{h1, origin::Origin};
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+async fn echo() -> Origin {
+    let answer = |request: http::Request<hyper::body::Incoming>| async move {
+        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        Response::new(http_body_util::Full::new(body))
+    };
+    Origin::h1().handle(answer).start().await
+}
+
+/// A listener nobody listens at any more.
+async fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn repeated_urls_use_one_connection_and_the_report_says_so() {
+    let origin = Origin::h1().start().await;
+    let ran = skybridge(["--repeat", "3", "--report", "-", &origin.url("/?token=hunter2")]).await;
+    assert_eq!((ran.exit, ran.err.as_str()), (0, ""));
+    assert_eq!(origin.exchanges(), ["c0e0", "c0e1", "c0e2"]);
+    let reports = reports(&ran);
+    assert_eq!(reports.len(), 3);
+    for (at, report) in reports.iter().enumerate() {
+        let connection = &report["connection"];
+        assert_eq!(report["call"], at + 1);
+        assert_eq!(report["url"], origin.url("/?[hidden]"));
+        assert_eq!(
+            (&report["method"], &report["status"], &report["http_version"]),
+            (&"GET".into(), &200.into(), &"1.1".into())
+        );
+        assert_eq!(report["body_bytes"], 5);
+        assert_eq!((&connection["id"], &connection["exchange"]), (&1.into(), &at.into()));
+        assert_eq!(connection["reused"], at > 0);
+        assert_eq!(connection["remote_addr"], origin.addr().to_string());
+        assert_eq!(report["decision"]["kind"], if at == 0 { "new" } else { "reused" });
+        assert_eq!(report["timings_us"]["tcp"].is_null(), at > 0);
+        assert!(report["timings_us"]["wait"].is_u64() && report["timings_us"]["tls"].is_null());
+        assert!(report["error"].is_null());
+    }
+    let attempt = &reports[0]["attempts"][0];
+    assert_eq!((&attempt["id"], &attempt["outcome"], &attempt["phase"]), (&1.into(), &"connected".into(), &().into()));
+    assert_eq!(reports[1]["attempts"], serde_json::json!([]));
+    let keys: Vec<_> = reports[0].as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "call",
+            "url",
+            "method",
+            "status",
+            "http_version",
+            "body_bytes",
+            "connection",
+            "attempts",
+            "retries",
+            "decision",
+            "timings_us",
+            "error"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn without_reuse_each_call_has_its_own_connection() {
+    let origin = Origin::h1().start().await;
+    let ran = skybridge(["--no-reuse", "--repeat", "2", &origin.url("/")]).await;
+    assert_eq!((ran.exit, ran.out.as_str(), origin.connections()), (0, "hellohello", 2));
+}
+
+#[tokio::test]
+async fn fifty_at_once_share_one_connection_of_http2() {
+    let origin = Origin::h2c().start().await;
+    let url = origin.url("/");
+    let ran = skybridge(["--http2-prior-knowledge", "-Z", "--repeat", "50", "--report", "-", &url]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    assert_eq!((origin.connections(), origin.seen().len()), (1, 50));
+    let reports = reports(&ran);
+    let kinds = |kind: &str| reports.iter().filter(|report| report["decision"]["kind"] == kind).count();
+    assert_eq!((kinds("new"), kinds("new") + kinds("joined") + kinds("reused")), (1, 50));
+    assert!(reports.iter().all(|report| report["http_version"] == "2"));
+    let mut exchanges: Vec<_> =
+        reports.iter().map(|report| report["connection"]["exchange"].as_u64().unwrap()).collect();
+    exchanges.sort_unstable();
+    assert_eq!(exchanges, (0..50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn exit_codes_of_what_does_not_answer() {
+    let closed = closed_port().await;
+    let ran = skybridge(["--report", "-", &format!("http://{closed}/")]).await;
+    let report = &reports(&ran)[0];
+    assert_eq!((ran.exit, &report["error"]["exit_code"]), (7, &7.into()));
+    assert_eq!((&report["error"]["kind"], &report["error"]["phase"]), (&"connect".into(), &"tcp".into()));
+    assert_eq!(report["error"]["processed"], "no");
+    assert_eq!((&report["attempts"][0]["outcome"], &report["connection"]), (&"failed".into(), &().into()));
+    assert!(ran.err.starts_with("skybridge: (7) "), "{}", ran.err);
+
+    let ran = skybridge(["-s", "http://nobody.invalid/"]).await;
+    assert_eq!((ran.exit, ran.err.as_str()), (6, ""));
+    let ran = skybridge(["--egress", "public", &format!("http://{closed}/")]).await;
+    assert_eq!(ran.exit, 7);
+}
+
+/// A server that gives each connection these answers, a request each, and hangs up.
+async fn by_hand(answers: &'static [&'static [u8]]) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = async move {
+        loop {
+            let mut peer = BufReader::new(listener.accept().await.unwrap().0);
+            for answer in answers {
+                if head(&mut peer).await {
+                    peer.get_mut().write_all(answer).await.unwrap();
+                }
+            }
+        }
+    };
+    (url, tokio::spawn(serving))
+}
+
+/// Reads a request's head; false when there is none.
+async fn head(peer: &mut BufReader<TcpStream>) -> bool {
+    let mut line = String::new();
+    while peer.read_line(&mut line).await.unwrap_or(0) > 0 {
+        if line == "\r\n" {
+            return true;
+        }
+        line.clear();
+    }
+    false
+}
+
+#[tokio::test]
+async fn exit_codes_of_what_answers_badly() {
+    let rows: [(&[&[u8]], i32, &str, &str); 3] = [
+        (&[b""], 52, "protocol", "maybe"),
+        (&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nhel"], 18, "body", "yes"),
+        (&[b"SSH-2.0-x\r\n\r\n"], 56, "protocol", "maybe"),
+    ];
+    for (answers, exit, kind, processed) in rows {
+        let (url, serving) = by_hand(answers).await;
+        let ran = skybridge(["--no-retry", "--report", "-", &url]).await;
+        serving.abort();
+        let report = &reports(&ran)[0];
+        assert_eq!(ran.exit, exit, "{}", ran.err);
+        assert_eq!((&report["error"]["kind"], &report["error"]["processed"]), (&kind.into(), &processed.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_exit_28_and_the_phase_is_named() {
+    let origin = Origin::h1().handle(|_| std::future::pending::<Response<String>>()).start().await;
+    let url = origin.url("/");
+    for limit in ["--max-time", "--read-timeout"] {
+        let ran = skybridge([limit, "0.2", "--report", "-", &url]).await;
+        let report = &reports(&ran)[0];
+        assert_eq!(
+            (ran.exit, &report["error"]["kind"], &report["error"]["phase"]),
+            (28, &"timeout".into(), &"wait".into())
+        );
+        assert_eq!(report["attempts"][0]["outcome"], "connected", "a call that is cut off has attempts, too");
+    }
+}
+
+#[tokio::test]
+async fn a_status_is_an_error_only_when_asked() {
+    let missing = |_| async { (Response::builder().status(StatusCode::NOT_FOUND)).body("nothing".to_owned()).unwrap() };
+    let origin = Origin::h1().handle(missing).start().await;
+    let url = origin.url("/");
+    let ran = skybridge([&url]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "nothing"));
+    let ran = skybridge(["-f", &url]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (22, ""));
+    let ran = skybridge(["--fail-with-body", &url]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (22, "nothing"));
+}
+
+#[tokio::test]
+async fn the_exit_code_is_that_of_the_last_url_that_failed() {
+    let origin = Origin::h1().start().await;
+    let closed = format!("http://{}/", closed_port().await);
+    let ran = skybridge([&*origin.url("/"), "http://nobody.invalid/", &closed, &origin.url("/")]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (7, "hellohello"));
+}
+
+#[tokio::test]
+async fn bodies_come_from_arguments_files_and_stdin() {
+    let origin = echo().await;
+    let url = origin.url("/");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "x\ny\n").unwrap();
+    let at = format!("@{}", file.path().display());
+    assert_eq!(skybridge(["-d", "a=1", "-d", &at, &url]).await.out, "a=1&xy");
+    assert_eq!(skybridge(["--data-binary", &at, &url]).await.out, "x\ny\n");
+    assert_eq!(fed(["--data-binary", "@-", "-X", "PUT", &url], "streamed").await.out, "streamed");
+    let seen = origin.seen();
+    assert_eq!(seen.iter().map(|seen| seen.method.as_str()).collect::<Vec<_>>(), ["POST", "POST", "PUT"]);
+    assert_eq!(seen[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!((seen[0].header("content-length"), seen[2].header("transfer-encoding")), (Some("6"), Some("chunked")));
+}
+
+#[tokio::test]
+async fn headers_are_added_replaced_and_left_out() {
+    let origin = Origin::h1().start().await;
+    skybridge(["-H", "x: 1", "-H", "x: 2", "-H", "accept:", "-A", "me", &origin.url("/")]).await;
+    skybridge([&origin.url("/")]).await;
+    let seen = origin.seen();
+    assert_eq!(seen[0].headers.get_all("x").iter().count(), 2);
+    assert_eq!((seen[0].header("accept"), seen[0].header("user-agent")), (None, Some("me")));
+    assert_eq!(seen[1].header("user-agent"), Some(concat!("skybridge/", env!("CARGO_PKG_VERSION"))));
+}
+
+#[tokio::test]
+async fn heads_are_printed_and_each_url_has_its_output() {
+    let answer = |_| async { Response::builder().header("set-cookie", "id=hunter2").body("hello".to_owned()).unwrap() };
+    let origin = Origin::h1().handle(answer).start().await;
+    let url = origin.url("/");
+    let ran = skybridge(["-I", &url]).await;
+    assert!(ran.out.starts_with("HTTP/1.1 200 OK\r\n") && ran.out.ends_with("\r\n\r\n"), "{}", ran.out);
+    assert!(ran.out.contains("set-cookie: [hidden]\r\n"), "{}", ran.out);
+    let ran = skybridge(["-i", "--show-secrets", &url]).await;
+    assert!(ran.out.contains("set-cookie: id=hunter2\r\n") && ran.out.ends_with("\r\n\r\nhello"), "{}", ran.out);
+
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("first");
+    let ran = skybridge(["-o", to.to_str().unwrap(), &url, &url]).await;
+    assert_eq!((ran.out.as_str(), std::fs::read_to_string(&to).unwrap().as_str()), ("hello", "hello"));
+    let ran = skybridge(["-o", "/no/such/folder/file", &url]).await;
+    assert!(ran.exit == 23 && ran.err.contains("/no/such/folder/file"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn names_lead_where_resolve_and_connect_to_say() {
+    let origin = Origin::h1().start().await;
+    let (closed, port) = (closed_port().await, origin.addr().port());
+    let resolve = format!("a.test:{port}:127.0.0.1");
+    let ran = skybridge(["--resolve", &resolve, &format!("http://a.test:{port}/")]).await;
+    assert_eq!(ran.out, "hello", "{}", ran.err);
+    let elsewhere = format!("b.test:{}:localhost:{port}", closed.port());
+    let ran = skybridge(["-4", "--connect-to", &elsewhere, &format!("http://b.test:{}/", closed.port())]).await;
+    assert_eq!(ran.out, "hello", "{}", ran.err);
+    let address = closed.to_string();
+    let ran = skybridge(["--connect-to", &format!("{address}:127.0.0.1:{port}"), &format!("http://{address}/")]).await;
+    assert_eq!(ran.out, "hello", "{}", ran.err);
+    let ran = skybridge(["--connect-to", &format!("{address}:localhost:{port}"), &format!("http://{address}/")]).await;
+    assert_eq!((ran.exit, ran.err.lines().count()), (2, 1), "{}", ran.err);
+    assert_eq!(origin.seen()[1].header("host"), Some(&*format!("b.test:{}", closed.port())));
+}
+
+#[tokio::test]
+async fn addresses_of_resolve_are_tried_in_their_order() {
+    let origin = Origin::h1().start().await;
+    let port = origin.addr().port();
+    let resolve = format!("a.test:{port}:127.0.0.1,::1");
+    let ran = skybridge(["--resolve", &resolve, "--report", "-", &format!("http://a.test:{port}/")]).await;
+    let report = &reports(&ran)[0];
+    assert_eq!(report["attempts"][0]["route"], format!("a.test:{port} at 127.0.0.1:{port}"));
+    assert_eq!(report["attempts"].as_array().unwrap().len(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_dialled_in_place_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let serving = tokio::spawn(async move {
+        let mut peer = h1::Script::new(listener.accept().await.unwrap().0);
+        let request = peer.request().await;
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        request
+    });
+    let ran = skybridge(["--unix-socket", path.to_str().unwrap(), "http://a.test/"]).await;
+    assert_eq!(ran.out, "hi", "{}", ran.err);
+    assert_eq!(serving.await.unwrap().header("host"), Some("a.test"));
+}
+
+#[tokio::test]
+async fn write_out_fills_in_curls_variables() {
+    let origin = Origin::h1().start().await;
+    let format = r"%{http_code} %{http_version} %{remote_ip}:%{remote_port} %{num_connects} %{size_download} %{method} %{exitcode} 100%%\n";
+    let url = origin.url("/");
+    let ran = skybridge(["-o", "/dev/null", "-w", format, &url, &url]).await;
+    let line = |connects| format!("200 1.1 {} {connects} 5 GET 0 100%\n", origin.addr());
+    assert!(ran.out.starts_with("hello") || ran.out.starts_with(&line(1)), "{}", ran.out);
+    assert!(ran.out.ends_with(&line(0)), "{}", ran.out);
+    let ran =
+        skybridge(["-s", "-w", "%{http_code} %{exitcode} %{errormsg}", &format!("http://{}/", closed_port().await)])
+            .await;
+    assert!(ran.out.starts_with("000 7 could not connect"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn times_of_write_out_never_go_back() {
+    let origin = Origin::h1().start().await;
+    let format = "%{time_namelookup} %{time_connect} %{time_pretransfer} %{time_starttransfer} %{time_total}";
+    let url = format!("http://localhost:{}/", origin.addr().port());
+    let ran = skybridge(["-4", "-o", "/dev/null", "-w", format, &url]).await;
+    let times: Vec<f64> = ran.out.split(' ').map(|time| time.parse().unwrap()).collect();
+    assert!(times.is_sorted() && times[0] > 0.0, "{times:?}");
+}
+
+#[tokio::test]
+async fn events_are_lines_of_json_and_verbose_is_curls_manner() {
+    let origin = Origin::h1().start().await;
+    let url = origin.url("/?token=hunter2");
+    let ran = skybridge(["--events", "-H", "cookie: hunter2", &url]).await;
+    let events: Vec<serde_json::Value> = ran.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    let expected = [
+        "call_start",
+        "acquire_start",
+        "connect_start",
+        "connect_end",
+        "handshake_start",
+        "handshake_end",
+        "connection_created",
+    ];
+    assert_eq!(names[..7], expected);
+    assert!(events.iter().all(|event| event["t_us"].is_u64()));
+
+    let ran = skybridge(["-v", "-H", "cookie: hunter2", "-H", "authorization: hunter2", &url]).await;
+    for line in ["> GET /?[hidden] HTTP/1.1", "> cookie: [hidden]", "> authorization: [hidden]", "< HTTP/1.1 200 OK"] {
+        assert!(ran.err.lines().any(|told| told == line), "{line}: {}", ran.err);
+    }
+    assert!(!ran.err.contains("hunter2"));
+    let ran = skybridge(["-v", "--show-secrets", &url]).await;
+    assert!(ran.err.contains("> GET /?token=hunter2 HTTP/1.1\n"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn what_was_lost_with_its_connection_is_sent_again_unless_forbidden() {
+    let (url, serving) = by_hand(&[b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b""]).await;
+    let ran = skybridge(["--repeat", "2", "--report", "-", &url]).await;
+    let again = &reports(&ran)[1];
+    assert_eq!((ran.exit, &again["retries"], &again["status"]), (0, &1.into(), &200.into()), "{}", ran.err);
+    assert_eq!(again["decision"]["reason"], "the one before was lost");
+    for forbidding in [&["--no-retry"][..], &["--retry-max", "1"], &["-X", "POST"]] {
+        let arguments = forbidding.iter().copied().chain(["--repeat", "2", &*url]);
+        assert_eq!(skybridge(arguments).await.exit, 52, "{forbidding:?}");
+    }
+    let ran = skybridge(["-X", "POST", "--replay-non-idempotent", "--repeat", "2", &url]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    serving.abort();
+}

@@ -1,0 +1,16 @@
+//! The built binary against origins on loopback: what a person or a script sees of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test's own steps"
+)]
+
+mod cleartext;
+mod proxies;
+mod ran;
+mod refusals;
+mod tls;
+mod tour;

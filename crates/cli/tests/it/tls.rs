@@ -1,0 +1,286 @@
+use crate::ran::{Ran, reports, skybridge};
+use skybridge_testkit::{
+    certs::{Ca, Cert},
+    origin::{Builder, Origin},
+    proxy::Proxy,
+};
+use std::{fs, path::PathBuf};
+use tempfile::TempDir;
+
+/// An authority, and the files that the flags name.
+struct Desk {
+    ca: Ca,
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { ca: Ca::new("a root"), folder: tempfile::tempdir().unwrap() };
+        desk.file("ca.pem", &desk.ca.pem());
+        desk
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    async fn run(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
+        let port = origin.addr().port();
+        let resolve = ["a.test", "b.test"].map(|name| format!("--resolve={name}:{port}:127.0.0.1"));
+        let trust = format!("--cacert={}", self.folder.path().join("ca.pem").display());
+        let url = format!("https://{host}:{port}/");
+        let first = [resolve[0].as_str(), &resolve[1], &trust, "--report", "-"];
+        skybridge(first.iter().chain(arguments).copied().chain([url.as_str()])).await
+    }
+}
+
+fn h2(cert: &Cert) -> Builder {
+    Origin::h2c().tls(cert)
+}
+
+/// As curl writes a pin.
+fn curls(pin: &str) -> String {
+    pin.replace("sha256/", "sha256//")
+}
+
+#[tokio::test]
+async fn the_report_tells_of_tls() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    let ran = desk.run(&origin, "a.test", &["--repeat", "3"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let reports = reports(&ran);
+    let tls = &reports[0]["connection"]["tls"];
+    assert_eq!((&tls["version"], &tls["alpn"], &tls["sni"]), (&"1.3".into(), &"h2".into(), &"a.test".into()));
+    assert_eq!((&tls["resumed"], &tls["ech"]), (&false.into(), &"none".into()));
+    assert!(tls["cipher"].as_str().unwrap().starts_with("TLS13_"));
+    assert_eq!(tls["pins"], serde_json::json!([cert.pin(), desk.ca.pin()]));
+    assert!(reports[0]["timings_us"]["tls"].as_u64().unwrap() > 0 && reports[1]["timings_us"]["tls"].is_null());
+    assert!(reports.iter().all(|report| report["http_version"] == "2"));
+    assert_eq!(origin.exchanges(), ["c0e0", "c0e1", "c0e2"]);
+}
+
+#[tokio::test]
+async fn fifty_at_once_from_a_cold_start_share_one_connection() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let ran = desk.run(&origin, "a.test", &["--parallel", "--repeat", "50"]).await;
+    assert_eq!((ran.exit, reports(&ran).len()), (0, 50), "{}", ran.err);
+    assert_eq!((origin.connections(), origin.seen().len()), (1, 50));
+}
+
+#[tokio::test]
+async fn another_host_is_coalesced_unless_forbidden_or_pinned_otherwise() {
+    let desk = Desk::new();
+    let both = desk.ca.leaf(["a.test", "b.test"]);
+    let second = |origin: &Origin| format!("https://b.test:{}/", origin.addr().port());
+
+    let origin = h2(&both).start().await;
+    let ran = desk.run(&origin, "a.test", &["-v", &second(&origin)]).await;
+    // The URL of the argument comes first.
+    let told = reports(&ran);
+    assert_eq!((ran.exit, origin.connections()), (0, 1), "{}", ran.err);
+    assert_eq!(
+        (&told[1]["decision"]["kind"], &told[1]["connection"]["coalesced"]),
+        (&"coalesced".into(), &true.into())
+    );
+    assert_eq!(told[1]["connection"]["exchange"], 1);
+
+    let origin = h2(&both).start().await;
+    let ran = desk.run(&origin, "a.test", &["--no-coalesce", &second(&origin)]).await;
+    assert_eq!((ran.exit, origin.connections()), (0, 2), "{}", ran.err);
+
+    let origin = h2(&both).start().await;
+    let pin = format!("a.test={}", Ca::new("somebody else").pin());
+    let ran = desk.run(&origin, "a.test", &["--pin", &pin, &second(&origin)]).await;
+    let told = reports(&ran);
+    assert_eq!((ran.exit, told[1]["error"]["kind"].as_str(), &told[0]["status"]), (90, Some("pin"), &200.into()));
+    assert_eq!(origin.seen().len(), 1, "no request went where the pin doesn't match");
+}
+
+#[tokio::test]
+async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
+    let desk = Desk::new();
+    let between = desk.ca.intermediate("between");
+    let cert = between.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    for pin in [cert.pin(), between.pin(), desk.ca.pin()] {
+        let ran = desk.run(&origin, "a.test", &["--pin", &format!("**.a.test={pin}")]).await;
+        assert_eq!(ran.exit, 0, "{}", ran.err);
+    }
+    // Curl's form is of the leaf alone.
+    let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &curls(&cert.pin())]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let served = origin.seen().len();
+    let several = format!("{};{}", curls(&desk.ca.pin()), curls(&between.pin()));
+    for wrong in [["--pin", &format!("a.test={}", Ca::new("other").pin())], ["--pinnedpubkey", &several]] {
+        let ran = desk.run(&origin, "a.test", &wrong).await;
+        let error = &reports(&ran)[0]["error"];
+        assert_eq!((ran.exit, &error["kind"], &error["phase"]), (90, &"pin".into(), &"tls".into()), "{}", ran.err);
+        assert_eq!(error["processed"], "no");
+    }
+    assert_eq!(origin.seen().len(), served, "no request was sent");
+}
+
+#[tokio::test]
+async fn a_wrong_authority_name_or_date_is_exit_60_unless_told_to_be_insecure() {
+    let desk = Desk::new();
+    let strange = Ca::new("a stranger");
+    for cert in [
+        strange.leaf(["a.test"]),
+        desk.ca.leaf(["b.test"]),
+        desk.ca.expired(["a.test"]),
+        desk.ca.not_yet_valid(["a.test"]),
+    ] {
+        let origin = h2(&cert).start().await;
+        let ran = desk.run(&origin, "a.test", &[]).await;
+        let error = &reports(&ran)[0]["error"];
+        assert_eq!(
+            (ran.exit, &error["kind"], &error["phase"]),
+            (60, &"certificate".into(), &"tls".into()),
+            "{}",
+            ran.err
+        );
+        assert!(origin.seen().is_empty());
+        let ran = desk.run(&origin, "a.test", &["-k", "-w", "%{ssl_verify_result}"]).await;
+        assert!(ran.exit == 0 && ran.out.starts_with('1'), "{} {}", ran.out, ran.err);
+    }
+}
+
+#[tokio::test]
+async fn a_second_connection_is_resumed() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = h2(&cert).start().await;
+    let pin = format!("a.test={}", cert.pin());
+    let ran = desk.run(&origin, "a.test", &["--no-reuse", "--repeat", "2", "--pin", &pin]).await;
+    let told = reports(&ran);
+    assert_eq!((ran.exit, origin.connections()), (0, 2), "{}", ran.err);
+    assert_eq!(told[1]["connection"]["tls"]["resumed"], true);
+    assert_eq!(told[1]["connection"]["tls"]["pins"], told[0]["connection"]["tls"]["pins"]);
+}
+
+#[tokio::test]
+async fn versions_are_as_asked_and_exit_35_when_they_do_not_meet() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let ran = desk.run(&origin, "a.test", &["--tls-max", "1.2"]).await;
+    assert_eq!(reports(&ran)[0]["connection"]["tls"]["version"], "1.2", "{}", ran.err);
+    let old = Origin::h1().tls(&desk.ca.leaf(["a.test"])).tls12().start().await;
+    let ran = desk.run(&old, "a.test", &["--tlsv1.3"]).await;
+    assert_eq!((ran.exit, reports(&ran)[0]["error"]["kind"].as_str()), (35, Some("tls")), "{}", ran.err);
+    let ran = skybridge(["--tlsv1.3", "--tls-max", "1.2", "https://a.test/"]).await;
+    assert_eq!(ran.exit, 2, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn the_version_of_http_is_as_asked() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    for (flags, version) in [(&["--http1.1"][..], "1.1"), (&["--http2"], "2"), (&[], "2")] {
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(reports(&ran)[0]["http_version"], version, "{}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn a_client_shows_its_certificate() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).clients_of(&desk.ca).start().await;
+    let me = desk.ca.client("me");
+    let (cert, key) = (desk.file("me.pem", &me.chain_pem()), desk.file("me.key", &me.key_pem()));
+    let both = desk.file("both.pem", &(me.chain_pem() + &me.key_pem()));
+    let (cert, key, both) = (cert.to_str().unwrap(), key.to_str().unwrap(), both.to_str().unwrap());
+    for flags in [&["-E", cert, "--key", key][..], &["-E", both]] {
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!(ran.exit, 0, "{}", ran.err);
+    }
+    assert_ne!(desk.run(&origin, "a.test", &[]).await.exit, 0);
+    // Without a key, a strange key, no file.
+    let strange = desk.file("strange.key", &desk.ca.client("you").key_pem());
+    for flags in [&["-E", cert][..], &["-E", cert, "--key", strange.to_str().unwrap()], &["-E", "/no/such/file"]] {
+        let ran = desk.run(&origin, "a.test", flags).await;
+        assert_eq!((ran.exit, ran.err.lines().count()), (58, 1), "{}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn roots_that_cannot_be_read_are_exit_77() {
+    let desk = Desk::new();
+    let junk = desk.file("junk.pem", "junk");
+    for file in [junk.to_str().unwrap(), "/no/such/file"] {
+        let ran = skybridge(["--cacert", file, "https://a.test/"]).await;
+        assert_eq!((ran.exit, ran.err.lines().count()), (77, 1), "{}", ran.err);
+    }
+    fs::remove_file(&junk).unwrap();
+    let origin = h2(&desk.ca.leaf(["127.0.0.1"])).start().await;
+    let url = format!("https://{}/", origin.addr());
+    let ran = skybridge(["--capath", desk.folder.path().to_str().unwrap(), &url]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn each_kind_of_proxy_leads_to_the_origin_on_one_connection() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let trust = desk.folder.path().join("ca.pem");
+    let sealed = Proxy::http().tls(&desk.ca.leaf(["127.0.0.1"]));
+    for proxy in [Proxy::http(), sealed, Proxy::socks5(), Proxy::socks4()] {
+        let origin = h2(&cert).start().await;
+        let proxy = proxy.user("me", "hunter2").host("a.test", origin.addr()).start().await;
+        let trust = format!("--proxy-cacert={}", trust.display());
+        let through =
+            ["-x", &proxy.url(), "-U", "me:hunter2", &trust, "-v", "--events", "--timeline", "-Z", "--repeat", "50"];
+        let ran = desk.run(&origin, "a.test", &through).await;
+        assert_eq!(ran.exit, 0, "{}: {}", proxy.url(), ran.err);
+        let told = reports(&ran);
+        assert!(told.iter().all(|report| report["connection"]["proxy"] == proxy.url()), "{}", ran.out);
+        assert_eq!((origin.connections(), origin.seen().len(), proxy.asked().len()), (1, 50, 1));
+        let new = told.iter().find(|report| report["decision"]["kind"] == "new").unwrap_or(&told[0]);
+        assert!(new["timings_us"]["tunnel"].is_u64() || new["decision"]["kind"] != "new");
+        assert!(!ran.err.contains("hunter2") && !ran.out.contains("hunter2"), "the password is told");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_trusted_is_exit_60_and_pins_hold_for_it() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let cert = desk.ca.leaf(["127.0.0.1"]);
+    let proxy = Proxy::http().tls(&cert).host("a.test", origin.addr()).start().await;
+    let trust = format!("--proxy-cacert={}", desk.folder.path().join("ca.pem").display());
+    let run = async |flags: &[&str]| desk.run(&origin, "a.test", &[&["-x", &*proxy.url()], flags].concat()).await;
+    // As with curl, neither --cacert nor -k is for proxies.
+    for flags in [&[][..], &["-k"]] {
+        assert_eq!(run(flags).await.exit, 60);
+    }
+    assert_eq!(run(&["--proxy-insecure"]).await.exit, 0);
+    assert_eq!(run(&[&trust, "--proxy-pinnedpubkey", &curls(&cert.pin())]).await.exit, 0);
+    let ran = run(&[&trust, "--proxy-pinnedpubkey", &curls(&desk.ca.pin())]).await;
+    assert_eq!(ran.exit, 90, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn plain_http_is_forwarded_with_the_password_and_without_it_refused() {
+    let origin = Origin::h1().start().await;
+    let proxy = Proxy::http().user("me", "hunter2").start().await;
+    let ran = skybridge(["-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
+    assert_eq!(proxy.asked()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));
+    let ran = skybridge(["-x", &proxy.url(), "-U", "me:wrong", "https://a.test/"]).await;
+    assert_eq!(ran.exit, 97, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_timeline_is_drawn_for_each_call() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let ran = desk.run(&origin, "a.test", &["--timeline", "--repeat", "2"]).await;
+    for told in ["call 1  GET https://a.test:", "call 2  GET https://a.test:", "tls", "reused connection 1"] {
+        assert!(ran.err.contains(told), "{told}: {}", ran.err);
+    }
+    assert!(!ran.err.contains('\u{1b}'), "no colours but in a terminal");
+}
