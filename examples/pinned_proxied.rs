@@ -1,0 +1,59 @@
+//! The five-minute client: through a proxy that is spoken to over TLS, to an origin whose key is pinned. Each decision is one line.
+//!
+//! ```sh
+//! cargo run --example pinned_proxied
+//! ```
+
+use skybridge::{Client, Hop, ResponseExt, Roots, TlsConfig, TlsLayer};
+use skybridge_testkit::{certs::Ca, origin::Origin, proxy::Proxy};
+use std::error::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    // What others would run: an authority, an origin, a proxy that wants a password and knows where the origin is.
+    let ca = Ca::new("an authority");
+    let cert = ca.leaf(["api.test"]);
+    let origin = Origin::h2c().tls(&cert).start().await;
+    let proxy = Proxy::http().tls(&ca.leaf(["127.0.0.1"])).user("alice", "wonderland");
+    let proxy = proxy.host("api.test", origin.addr()).start().await;
+
+    // The client.
+    let trust = Roots::Given(vec![ca.der()]); // the default is whom the system trusts
+    let tls = TlsConfig::builder().roots(trust.clone()).pin("**.api.test", &cert.pin()).build()?;
+    let way = [Hop::parse(&format!("https://alice:wonderland@{}", proxy.addr()))?];
+    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([way]).build();
+
+    let url = format!("https://api.test:{}/", origin.addr().port());
+    let response = client.get(&url).await?;
+    println!("GET {url} -> {}", response.status());
+    if let Some(connection) = response.connection() {
+        println!("on {connection}");
+        for pin in connection.tls.iter().flat_map(|tls| &*tls.pins) {
+            println!("  key {pin}");
+        }
+    }
+    println!("{}", response.into_body().text().await?);
+    println!("the proxy was asked: {}", proxy.asked()[0].line);
+
+    // Another key than the one that is pinned: no request is sent.
+    let tls = TlsConfig::builder().roots(trust).pin("**.api.test", &Ca::new("somebody else").pin()).build()?;
+    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([[Hop::parse(&proxy.url())?.auth(alice())]]).build();
+    match client.get(&url).await {
+        Ok(response) => return Err(format!("accepted: {}", response.status()).into()),
+        Err(error) => {
+            println!("with another pin: {error}");
+            let mut source = error.source();
+            while let Some(why) = source {
+                println!("  {why}");
+                source = why.source();
+            }
+        }
+    }
+    println!("the origin has seen {} request", origin.seen().len());
+    Ok(())
+}
+
+/// Credentials need not stand in a URL.
+fn alice() -> skybridge::core::BasicAuth {
+    skybridge::core::BasicAuth::new("alice", "wonderland")
+}
