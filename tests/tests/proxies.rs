@@ -1,0 +1,193 @@
+//! The whole client through proxies: forwarded, in tunnels, over HTTP/1.1 and HTTP/2.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use skybridge::{Client, Hop, PoolStats, RequestBody, Wish};
+use skybridge_testkit::{
+    origin::Origin,
+    proxy::{Builder, Proxy},
+    walk::{Moment, walk},
+};
+use skybridge_tests::{World, addr, all, get, h2, read, wishing};
+use std::{net::SocketAddr, time::Duration};
+
+/// What is between the client and the origin.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// With credentials.
+    url: &'static str,
+    proxy: fn() -> Builder,
+    over_h2: bool,
+    forwarded: bool,
+    /// What the proxy is asked for on each connection.
+    line: &'static str,
+}
+
+const FORWARDED: Way = Way {
+    url: "http://alice:hidden@p.test:3128",
+    proxy: Proxy::http,
+    over_h2: false,
+    forwarded: true,
+    line: "GET http://a.test/ HTTP/1.1",
+};
+const CONNECT: Way = Way { over_h2: true, forwarded: false, line: "CONNECT a.test:80 HTTP/1.1", ..FORWARDED };
+const SOCKS5: Way = Way {
+    url: "socks5h://alice:hidden@p.test:3128",
+    proxy: Proxy::socks5,
+    over_h2: false,
+    forwarded: false,
+    line: "SOCKS5 a.test:80",
+};
+const SOCKS4: Way =
+    Way { url: "socks4a://alice@p.test:3128", proxy: Proxy::socks4, line: "SOCKS4 a.test:80", ..SOCKS5 };
+const ALL: [Way; 4] = [FORWARDED, CONNECT, SOCKS5, SOCKS4];
+
+/// Everything between two ends.
+struct Stage {
+    world: World,
+    origin: Origin,
+    proxy: Proxy,
+    client: Client,
+}
+
+fn proxy_addr() -> SocketAddr {
+    "192.0.2.7:3128".parse().unwrap()
+}
+
+impl Way {
+    fn stage(self) -> Stage {
+        let world = World::new();
+        world.net.host("p.test", [proxy_addr().ip()]);
+        let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
+        let origin = builder.serve_on(world.listen());
+        let proxy = (self.proxy)().user("alice", "hidden").serve_on(world.net.listen(proxy_addr()), &world.net);
+        let client = world.builder().proxies([vec![Hop::parse(self.url).unwrap()]]).build();
+        Stage { world, origin, proxy, client }
+    }
+
+    fn request(self) -> http::Request<RequestBody> {
+        let request = get("/");
+        if self.over_h2 { h2(request) } else { request }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_connection_serves_one_request_after_the_other() {
+    for way in ALL {
+        let stage = way.stage();
+        for _ in 0..3 {
+            assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello");
+        }
+        assert_eq!((stage.proxy.connections(), stage.client.stats().idle), (1, 1), "{way:?}");
+        let asked = stage.proxy.asked();
+        assert_eq!(asked.len(), if way.forwarded { 3 } else { 1 });
+        assert!(asked.iter().all(|asked| asked.line == way.line && asked.credentials.is_some()), "{asked:?}");
+        // What is for the proxy is for nobody else.
+        let seen = stage.origin.seen();
+        assert_eq!(seen.len(), 3);
+        assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
+        assert!(seen.iter().all(|seen| way.over_h2 || seen.header("host") == Some("a.test")));
+        assert_eq!(stage.world.recorder.count("tunnel_end"), usize::from(!way.forwarded));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_at_once_share_one_tunnel() {
+    let stage = CONNECT.stage();
+    let answers = all((0..100).map(|_| read(stage.client.request(CONNECT.request())))).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == "hello"));
+    assert_eq!((stage.proxy.connections(), stage.origin.connections()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_credentials_differ_shares_no_connection() {
+    for way in ALL {
+        let stage = way.stage();
+        let as_who = |url: &str| wishing(way.request(), |wish: Wish| wish.proxy([Hop::parse(url).unwrap()]));
+        for _ in 0..2 {
+            assert_eq!(read(stage.client.request(as_who(way.url))).await.unwrap(), "hello");
+        }
+        let mallory = way.url.replace("alice", "mallory");
+        match stage.client.request(as_who(&mallory)).await {
+            // The answer of whoever forwards.
+            Ok(response) => assert!(way.forwarded && response.status() == 407),
+            Err(error) => assert!(!way.forwarded && error.is_connect()),
+        }
+        assert_eq!(stage.proxy.connections(), 2, "{way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_died_while_idle_is_replaced() {
+    for way in ALL {
+        let stage = way.stage();
+        assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello");
+        stage.world.net.wire(0).reset();
+        assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello", "{way:?}");
+        assert_eq!(stage.proxy.connections(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_given_up_at_every_point() {
+    const STEP: Duration = Duration::from_millis(1);
+    for way in ALL {
+        let build = async || {
+            let stage = way.stage();
+            for addr in [addr(), proxy_addr()] {
+                stage.world.net.at(addr).connect_latency(STEP).latency(STEP);
+            }
+            let call = stage.client.request(way.request());
+            (stage, async move { assert_eq!(read(call).await.unwrap(), "hello") })
+        };
+        let check = async |stage: Stage, moment: Moment| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let stats = stage.client.stats();
+            let busy = (stats.connecting, stats.active, stats.draining, stats.streams, stats.waiting);
+            assert_eq!(busy, (0, 0, 0, 0, 0), "{stats:?}");
+            assert_eq!(stage.world.net.live_sockets_to(proxy_addr()), stats.idle);
+            assert_eq!(stage.proxy.open(), stats.idle);
+            if matches!(moment, Moment::Completed(_)) {
+                assert_eq!(stats.idle, 1, "the connection was lost");
+            }
+            assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello", "the next request");
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            assert_eq!(stage.client.stats(), PoolStats::default());
+            let Stage { world, origin: _origin, proxy: _proxy, client } = stage;
+            drop(client);
+            world.assert_nothing_left().await;
+        };
+        let walked = walk(build, check).await;
+        assert!(walked.drops > 4, "{way:?}: {walked:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_in_nothing_that_is_told() {
+    for way in ALL {
+        let stage = way.stage();
+        let mut told = String::new();
+        for url in [way.url.to_owned(), way.url.replace("alice", "hidden")] {
+            let hops = [Hop::parse(&url).unwrap()];
+            let mut request = wishing(way.request(), |wish: Wish| wish.proxy(hops));
+            for name in ["authorization", "cookie"] {
+                let mut value = http::HeaderValue::from_static("hidden");
+                value.set_sensitive(true);
+                request.headers_mut().insert(name, value);
+            }
+            told += &format!("{request:?}");
+            match stage.client.request(request).await {
+                Ok(response) => told += &format!("{response:?}"),
+                Err(error) => {
+                    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+                    told.extend(causes.map(|cause| format!("{cause} {cause:?}")));
+                    told += &format!("{:?}", error.attempts());
+                }
+            }
+        }
+        told += &format!("{:?} {:?} {:?}", stage.client, stage.world.recorder.lines(), stage.world.builder());
+        for secret in ["alice", "hidden", "YWxpY2U6aGlkZGVu"] {
+            assert!(!told.contains(secret), "{way:?}: `{secret}` in {told}");
+        }
+    }
+}
