@@ -3,32 +3,72 @@
 //! Each server runs from a configuration in `xtask/fixtures`, in a scratch folder and on free ports, and is stopped
 //! whatever happens. A missing server is a failure: a skipped test would be a green lie.
 
+mod certs;
+mod microsocks;
 mod nghttpd;
 mod nginx;
 mod ports;
 mod scratch;
 mod server;
+mod squid;
 
 use std::path::PathBuf;
 
 use crate::command::{Failure, Outcome, cargo, find, run as execute};
+use crate::workspace;
 
 pub(crate) fn run() -> Outcome {
     let nginx = installed("nginx", "nginx-light")?;
     let nghttpd = installed("nghttpd", "nghttp2-server")?;
+    let squid = installed("squid", "squid-openssl")?;
+    let microsocks = installed("microsocks", "microsocks")?;
     let scratch = scratch::Scratch::new()?;
-    let [plain, keepalive2, h2c] = ports::free()?;
-    let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, plain, keepalive2)?;
+    let [plain, keepalive2, tls, tls_h1, tls_expired, h2c, proxy, sealed, socks] = ports::free()?;
+    let certs = scratch.folder("certs")?;
+    certs::make(&certs)?;
+    let origins = nginx::Ports { plain, keepalive2, tls, tls_h1, tls_expired };
+    let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
     let nghttpd = nghttpd::start(&nghttpd, &scratch.folder("nghttpd")?, h2c)?;
-    let tests = execute(
-        cargo(["test", "-p", "skybridge-tests", "--features", "interop", "--test", "interop"])
-            .env("SKYBRIDGE_NGINX", format!("127.0.0.1:{plain}"))
-            .env("SKYBRIDGE_NGINX_KEEPALIVE2", format!("127.0.0.1:{keepalive2}"))
+    let squid = squid::start(&squid, &scratch.folder("squid")?, &certs, proxy, sealed)?;
+    let microsocks = microsocks::start(&microsocks, &scratch.folder("microsocks")?, socks)?;
+    let at = |port: u16| format!("127.0.0.1:{port}");
+    let tests = build().and_then(|cli| {
+        execute(
+            cargo([
+                "test",
+                "-p",
+                "skybridge-tests",
+                "--features",
+                "interop",
+                "--test",
+                "interop",
+                "--test",
+                "interop_cli",
+            ])
+            .env("SKYBRIDGE_CLI", cli)
+            .env("SKYBRIDGE_CERTS", &certs)
+            .env("SKYBRIDGE_NGINX", at(plain))
+            .env("SKYBRIDGE_NGINX_KEEPALIVE2", at(keepalive2))
+            .env("SKYBRIDGE_NGINX_TLS", at(tls))
+            .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
+            .env("SKYBRIDGE_NGINX_TLS_EXPIRED", at(tls_expired))
             .env("SKYBRIDGE_NGINX_LOG", nginx.log())
-            .env("SKYBRIDGE_NGHTTPD_H2C", format!("127.0.0.1:{h2c}"))
-            .env("SKYBRIDGE_NGHTTPD_LOG", nghttpd.log()),
-    );
-    tests.and(nginx.still_running()).and(nghttpd.still_running())
+            .env("SKYBRIDGE_NGHTTPD_H2C", at(h2c))
+            .env("SKYBRIDGE_NGHTTPD_LOG", nghttpd.log())
+            .env("SKYBRIDGE_SQUID", at(proxy))
+            .env("SKYBRIDGE_SQUID_TLS", at(sealed))
+            .env("SKYBRIDGE_SQUID_LOG", squid.log())
+            .env("SKYBRIDGE_MICROSOCKS", at(socks)),
+        )
+    });
+    let running = [nginx, nghttpd, squid, microsocks].map(server::Server::still_running);
+    tests.and(running.into_iter().collect())
+}
+
+/// The command line's binary.
+fn build() -> Outcome<PathBuf> {
+    execute(&mut cargo(["build", "-p", "skybridge-cli"]))?;
+    Ok(workspace::members()?.target_directory.join("debug/skybridge").into())
 }
 
 fn installed(program: &str, package: &str) -> Outcome<PathBuf> {

@@ -1,8 +1,9 @@
 //! The same without skybridge: what any caller of hyper and of h2 must do by hand, and nothing else.
 
 use crate::{
-    peer,
+    peer::{self, Over},
     request::{Body, Shape},
+    sealed,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Uri, Version, header};
@@ -11,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::{future::poll_fn, pin::pin};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -21,14 +23,22 @@ pub(crate) struct H1 {
 }
 
 impl H1 {
-    pub(crate) async fn connect() -> Outcome<Self> {
-        let (sender, connection) = http1::handshake(TokioIo::new(peer::h1())).await?;
+    pub(crate) async fn connect(over: Over) -> Outcome<Self> {
+        let io = peer::h1(over);
+        match over {
+            Over::Nothing => Self::on(io).await,
+            Over::Tls => Self::on(sealed::connect(io).await?).await,
+        }
+    }
+
+    async fn on(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Outcome<Self> {
+        let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
         tokio::spawn(connection);
         Ok(Self { sender, host: HeaderValue::from_static("example.test") })
     }
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
-        let mut request = shape.request();
+        let mut request = shape.request(Over::Nothing);
         let parts = std::mem::take(request.uri_mut()).into_parts();
         if let Some(path) = parts.path_and_query {
             *request.uri_mut() = Uri::from(path);
@@ -50,8 +60,16 @@ pub(crate) struct H2 {
 }
 
 impl H2 {
-    pub(crate) async fn connect() -> Outcome<Self> {
-        let (sender, connection) = h2::client::Builder::new().enable_push(false).handshake(peer::h2()).await?;
+    pub(crate) async fn connect(over: Over) -> Outcome<Self> {
+        let io = peer::h2(over);
+        match over {
+            Over::Nothing => Self::on(io).await,
+            Over::Tls => Self::on(sealed::connect(io).await?).await,
+        }
+    }
+
+    async fn on(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Outcome<Self> {
+        let (sender, connection) = h2::client::Builder::new().enable_push(false).handshake(io).await?;
         tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -59,7 +77,7 @@ impl H2 {
     }
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
-        let (mut head, body) = shape.request().into_parts();
+        let (mut head, body) = shape.request(Over::Nothing).into_parts();
         head.version = Version::HTTP_2;
         let empty = body.is_end_stream();
         if let Some(length) = body.size_hint().exact().filter(|_| !empty) {

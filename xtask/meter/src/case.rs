@@ -2,6 +2,7 @@
 
 use crate::{
     bare,
+    peer::Over,
     request::Shape,
     stack::{self, Retry, Version},
 };
@@ -18,6 +19,7 @@ pub(crate) enum Sender {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) version: Version,
+    pub(crate) over: Over,
     pub(crate) sender: Sender,
     pub(crate) shape: Shape,
 }
@@ -26,6 +28,7 @@ impl Case {
     /// The name that `run` takes.
     pub(crate) fn name(self) -> String {
         let version = if self.version == Version::H1 { "h1" } else { "h2" };
+        let over = if self.over == Over::Tls { "-tls" } else { "" };
         let sender = match self.sender {
             Sender::Bare => "bare",
             Sender::Stack(Retry::Unsent) => "unsent",
@@ -36,13 +39,15 @@ impl Case {
             Shape::GetOwned => "owned",
             Shape::Post => "post",
         };
-        format!("{version}-{sender}-{shape}")
+        format!("{version}{over}-{sender}-{shape}")
     }
 
     fn all() -> impl Iterator<Item = Self> {
         let senders = [Sender::Bare, Sender::Stack(Retry::Unsent), Sender::Stack(Retry::Safe)];
-        [Version::H1, Version::H2].into_iter().flat_map(move |version| {
-            senders.into_iter().flat_map(move |sender| Shape::ALL.map(|shape| Self { version, sender, shape }))
+        let versions = [Version::H1, Version::H2].into_iter();
+        let below = versions.flat_map(|version| [(version, Over::Nothing), (version, Over::Tls)]);
+        below.flat_map(move |(version, over)| {
+            senders.into_iter().flat_map(move |sender| Shape::ALL.map(|shape| Self { version, over, sender, shape }))
         })
     }
 
@@ -60,19 +65,19 @@ impl Case {
                     }
                 };
             }
-            let shape = self.shape;
+            let Self { shape, over, .. } = self;
             match (self.sender, self.version) {
                 (Sender::Bare, Version::H1) => {
-                    let mut bare = bare::H1::connect().await?;
+                    let mut bare = bare::H1::connect(over).await?;
                     each!(bare.send(shape).await);
                 }
                 (Sender::Bare, Version::H2) => {
-                    let mut bare = bare::H2::connect().await?;
+                    let mut bare = bare::H2::connect(over).await?;
                     each!(bare.send(shape).await);
                 }
                 (Sender::Stack(retry), version) => {
-                    let mut stack = stack::stack(version, retry);
-                    each!(stack::send(&mut stack, shape).await);
+                    let mut stack = stack::stack(version, retry, over);
+                    each!(stack::send(&mut stack, shape, over).await);
                 }
             }
             Ok(())

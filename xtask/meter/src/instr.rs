@@ -2,6 +2,7 @@
 
 use crate::{
     case::{Case, Sender},
+    peer::Over,
     request::Shape,
     stack::{Retry, Version},
 };
@@ -28,7 +29,7 @@ pub(crate) fn gate() -> bool {
 }
 
 fn row(version: Version, shape: Shape) -> bool {
-    let measure = |sender| slope(Case { version, sender, shape });
+    let measure = |sender| slope(Case { version, over: Over::Nothing, sender, shape });
     let counts = [Sender::Bare, Sender::Stack(Retry::Unsent), Sender::Stack(Retry::Safe)].map(measure);
     let [Ok(bare), Ok(unsent), Ok(safe)] = &counts else {
         counts.iter().filter_map(|count| count.as_ref().err()).for_each(|error| println!("FAILED: {error}"));

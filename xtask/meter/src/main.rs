@@ -10,8 +10,10 @@ mod bare;
 mod case;
 mod counting;
 mod instr;
+mod passing;
 mod peer;
 mod request;
+mod sealed;
 mod stack;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! The requests that are measured: URI parsed and headers built anew each time, as any caller must.
 
+use crate::peer::Over;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
@@ -40,13 +41,13 @@ impl Shape {
     }
 
     /// The request of a program that knows nothing of connections: an absolute URI, no `host`.
-    pub(crate) fn request(self) -> Request<Body> {
+    pub(crate) fn request(self, over: Over) -> Request<Body> {
         let body = match self {
             Self::Post => Full::new(Bytes::from_static(b"twelve bytes")),
             _ => Full::default(),
         };
         let mut request = Request::new(body);
-        *request.uri_mut() = uri();
+        *request.uri_mut() = uri(over);
         if self == Self::Post {
             *request.method_mut() = Method::POST;
         }
@@ -63,8 +64,12 @@ impl Shape {
 }
 
 #[expect(clippy::unwrap_used, reason = "a constant URI parses")]
-fn uri() -> Uri {
-    std::hint::black_box("http://example.test/some/path?and=query").parse().unwrap()
+fn uri(over: Over) -> Uri {
+    let text = match over {
+        Over::Nothing => "http://example.test/some/path?and=query",
+        Over::Tls => "https://example.test/some/path?and=query",
+    };
+    std::hint::black_box(text).parse().unwrap()
 }
 
 #[expect(clippy::unwrap_used, reason = "a constant is a header value")]

@@ -1,8 +1,9 @@
-//! The whole cleartext stack, over the same peers.
+//! The whole stack, over the same peers. In cleartext TLS and the tunnel are in it too, and pass.
 
 use crate::{
-    peer,
+    peer::{self, Over},
     request::{Body, Shape},
+    sealed,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,6 +19,8 @@ use skybridge_retry::RetryLayer;
 use skybridge_route::RouteLayer;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
+use skybridge_tls::TlsLayer;
+use skybridge_tunnel::TunnelLayer;
 use std::future::{Ready, ready};
 use tokio::io::DuplexStream;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -42,33 +45,37 @@ pub(crate) enum Retry {
 pub(crate) fn stack(
     version: Version,
     retry: Retry,
+    over: Over,
 ) -> impl Service<Request<Body>, Response = Response<impl HttpBody<Data = Bytes, Error = Error>>, Error = Error> {
     let (layer, h1, h2) = match retry {
         Retry::Unsent => (RetryLayer::unsent(), H1::new(), H2::new()),
         Retry::Safe => (RetryLayer::safe(), H1::replayable(again), H2::replayable(again)),
     };
     let mut terms = Terms::default();
-    if version == Version::H2 {
-        terms.want = Want::Http2;
-    }
+    terms.want = match version {
+        Version::H1 => Want::Http1,
+        Version::H2 => Want::Http2,
+    };
     ServiceBuilder::new()
         .layer(layer)
         .layer(PoolLayer::new(TokioRuntime::current()).terms(terms))
         .layer(RouteLayer::new(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))])))
         .layer(NegotiateLayer::new(h1, h2))
+        .layer(TlsLayer::new(sealed::config(over)))
+        .layer(TunnelLayer::new())
         .layer(RaceLayer::happy_eyeballs())
-        .service(service_fn(move |attempt: Attempt| dial(version, &attempt)))
+        .service(service_fn(move |attempt: Attempt| dial(version, over, &attempt)))
 }
 
 fn again(body: &Body) -> Option<Body> {
     Some(body.clone())
 }
 
-fn dial(version: Version, attempt: &Attempt) -> Ready<Result<Link<DuplexStream>, ConnectError>> {
+fn dial(version: Version, over: Over, attempt: &Attempt) -> Ready<Result<Link<DuplexStream>, ConnectError>> {
     let phase = attempt.phase(Phase::Tcp);
     let io = match version {
-        Version::H1 => peer::h1(),
-        Version::H2 => peer::h2(),
+        Version::H1 => peer::h1(over),
+        Version::H2 => peer::h2(over),
     };
     let mut info = ConnInfo::new(attempt, None, attempt.endpoint.clone());
     info.timings.set(Phase::Tcp, phase.done());
@@ -76,12 +83,12 @@ fn dial(version: Version, attempt: &Attempt) -> Ready<Result<Link<DuplexStream>,
 }
 
 /// One request, read to its end.
-pub(crate) async fn send<S, R>(stack: &mut S, shape: Shape) -> Outcome<usize>
+pub(crate) async fn send<S, R>(stack: &mut S, shape: Shape, over: Over) -> Outcome<usize>
 where
     S: Service<Request<Body>, Response = Response<R>, Error = Error>,
     R: HttpBody<Data = Bytes, Error = Error>,
 {
-    let request = shape.request();
+    let request = shape.request(over);
     let mut body = std::pin::pin!(stack.ready().await?.call(request).await?.into_body());
     let mut read = 0;
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,5 @@
-//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body.
+//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body,
+//! and where the command line makes an exit code of an error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failure, Outcome};
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 4] = ["core/src/error", "h1/src/classify", "h2/src/classify", "skybridge/src/request_body"];
+const BORDERS: [&str; 6] = [
+    "cli/src/fault",
+    "core/src/error",
+    "h1/src/classify",
+    "h2/src/classify",
+    "skybridge/src/request_body",
+    "tls/src/classify",
+];
 
 /// One sentence for each downcast in the sources below `crates` that is not at a border.
 pub(crate) fn outside_the_borders(crates: &Path) -> Outcome<Vec<String>> {

@@ -37,22 +37,25 @@ struct Fence {
     within: &'static [&'static str],
 }
 
-const FENCES: [Fence; 20] = [
+const FENCES: [Fence; 23] = [
     fence("axum", &[]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
     fence("hyper", &["skybridge-h1", "skybridge-testkit", "skybridge-tunnel"]),
-    fence("hyper-util", &["skybridge-h1", "skybridge-testkit"]),
+    fence("hyper-util", &["skybridge-h1", "skybridge-testkit", "skybridge-tunnel"]),
     fence("metrics", &["skybridge-trace"]),
     fence("rcgen", &["skybridge-testkit"]),
     fence("reqwest", &[]),
     fence("rustls", &["skybridge-tls", "skybridge-testkit"]),
+    fence("rustls-native-certs", &["skybridge-tls"]),
+    fence("rustls-platform-verifier", &["skybridge-tls"]),
     fence("rustls-webpki", &["skybridge-tls"]),
     fence("socket2", &["skybridge-tcp"]),
     fence("tokio-rustls", &["skybridge-tls", "skybridge-testkit"]),
     fence("tonic", &[]),
     fence("tower", &["skybridge"]),
     fence("tracing", &["skybridge-trace"]),
+    fence("webpki-roots", &["skybridge-tls"]),
     feature("tokio", "full", &[]),
     feature("tokio", "net", &["skybridge-tcp", "skybridge-testkit"]),
     feature("tokio", "rt", &["skybridge-runtime", "skybridge-testkit"]),
@@ -207,6 +210,9 @@ mod tests {
             ("testkit", "h2"),
             ("tcp", "socket2"),
             ("tls", "rustls"),
+            ("tls", "tokio-rustls"),
+            ("testkit", "rustls"),
+            ("testkit", "rcgen"),
         ];
         for (package, krate) in agreed {
             assert!(foreign(&format!("skybridge-{package}"), krate, &[]).is_empty(), "{package} -> {krate}");
@@ -218,6 +224,10 @@ mod tests {
             ("pool", "hyper"),
             ("pool", "h2"),
             ("pool", "rustls"),
+            ("tunnel", "rustls"),
+            ("negotiate", "rustls"),
+            ("testkit", "rustls-webpki"),
+            ("tls", "rcgen"),
         ];
         for (package, krate) in not {
             assert_eq!(foreign(&format!("skybridge-{package}"), krate, &[]).len(), 1, "{package} -> {krate}");

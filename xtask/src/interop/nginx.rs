@@ -1,4 +1,4 @@
-//! nginx: an HTTP/1.1 origin, and one whose connections end after two requests.
+//! nginx: origins in cleartext and over TLS, and one whose connections end after two requests.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,20 +9,34 @@ use crate::interop::server::Server;
 
 const CONFIGURATION: &str = include_str!("../../fixtures/nginx.conf");
 
-pub(crate) fn start(program: &Path, folder: &Path, port: u16, keepalive2: u16) -> Outcome<Server> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) keepalive2: u16,
+    pub(crate) tls: u16,
+    pub(crate) tls_h1: u16,
+    pub(crate) tls_expired: u16,
+}
+
+pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, ports: Ports) -> Outcome<Server> {
     let configuration = folder.join("nginx.conf");
-    scratch::write(&configuration, filled_in(folder, port, keepalive2).as_bytes())?;
+    scratch::write(&configuration, filled_in(folder, certs, ports).as_bytes())?;
     let mut command = Command::new(program);
     command.arg("-c").arg(&configuration).arg("-p").arg(folder).arg("-e").arg(folder.join("error.log"));
-    let server = Server::start("nginx", &command, folder, &[port, keepalive2])?;
+    let Ports { plain, keepalive2, tls, tls_h1, tls_expired } = ports;
+    let server = Server::start("nginx", &command, folder, &[plain, keepalive2, tls, tls_h1, tls_expired])?;
     Ok(server.logging_to(folder.join("access.log")))
 }
 
-fn filled_in(folder: &Path, port: u16, keepalive2: u16) -> String {
+fn filled_in(folder: &Path, certs: &Path, ports: Ports) -> String {
     CONFIGURATION
         .replace("{dir}", &folder.to_string_lossy())
-        .replace("{port}", &port.to_string())
-        .replace("{keepalive2}", &keepalive2.to_string())
+        .replace("{certs}", &certs.to_string_lossy())
+        .replace("{port}", &ports.plain.to_string())
+        .replace("{keepalive2}", &ports.keepalive2.to_string())
+        .replace("{tls}", &ports.tls.to_string())
+        .replace("{tls_h1}", &ports.tls_h1.to_string())
+        .replace("{tls_expired}", &ports.tls_expired.to_string())
 }
 
 #[cfg(test)]
@@ -31,10 +45,12 @@ mod tests {
 
     #[test]
     fn no_gap_is_left_in_the_configuration() {
-        let text = filled_in(Path::new("/tmp/x"), 20_001, 20_002);
-        let gaps = ["{dir}", "{port}", "{keepalive2}"];
-        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-        assert!(code.iter().all(|line| gaps.iter().all(|gap| !line.contains(gap))), "{text}");
-        assert!(text.contains("listen 127.0.0.1:20001;") && text.contains("listen 127.0.0.1:20002;"), "{text}");
+        let ports = Ports { plain: 20_001, keepalive2: 20_002, tls: 20_003, tls_h1: 20_004, tls_expired: 20_005 };
+        let text = filled_in(Path::new("/tmp/x"), Path::new("/tmp/y"), ports);
+        let gaps = ["{dir}", "{certs}", "{port}", "{keepalive2}", "{tls}", "{tls_h1}", "{tls_expired}"];
+        assert!(gaps.iter().all(|gap| !text.contains(gap)), "{text}");
+        for listens in ["20001;", "20002;", "20003 ssl http2;", "20004 ssl;", "20005 ssl http2;"] {
+            assert!(text.contains(&format!("listen 127.0.0.1:{listens}")), "{text}");
+        }
     }
 }

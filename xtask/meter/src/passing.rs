@@ -1,0 +1,66 @@
+//! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as without.
+
+use crate::{counting::allocations, peer::Over, sealed};
+use skybridge_core::{
+    Attempt, ConnInfo, ConnectError, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef, Route, Target,
+    Terms,
+};
+use skybridge_runtime::TokioRuntime;
+use skybridge_tcp::RaceLayer;
+use skybridge_tls::TlsLayer;
+use skybridge_tunnel::TunnelLayer;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+use tokio::io::{DuplexStream, duplex};
+use tower::{Layer, service_fn};
+
+const WARM: u64 = 10;
+const COUNTED: u64 = 100;
+
+/// Prints what connecting costs; false when the layers cost anything.
+pub(crate) fn gate() -> bool {
+    let race = RaceLayer::happy_eyeballs().layer(service_fn(|attempt: Attempt| dial(&attempt)));
+    let layered = TlsLayer::new(sealed::config(Over::Nothing)).layer(TunnelLayer::new().layer(race.clone()));
+    let (alone, layered) = (connecting(race), connecting(layered));
+    let good = alone.is_ok() && alone == layered;
+    let told = if good { "ok" } else { "NOT THE SAME" };
+    println!(
+        "\nallocations per connect in cleartext: {alone:?} by the race alone, {layered:?} below TLS and a tunnel   {told}"
+    );
+    good
+}
+
+fn connecting(mut connector: impl Connector) -> Result<u64, String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
+    let key = key().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut counted = 0;
+        for n in 0..WARM + COUNTED {
+            let route = route(&key);
+            let before = allocations();
+            let link = connector.connect(route).await.map_err(|error| error.into().to_string())?;
+            if n >= WARM {
+                counted += allocations() - before;
+            }
+            drop(link);
+        }
+        Ok(counted / COUNTED)
+    })
+}
+
+fn key() -> Result<Arc<Key>, Box<dyn std::error::Error>> {
+    let uri = "http://example.test".parse()?;
+    Ok(Arc::new(KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?))
+}
+
+fn route(key: &Arc<Key>) -> Route {
+    let target = Target::new(Arc::clone(key), Ctx::new(Arc::new(TokioRuntime::current())));
+    Route::direct(target, Endpoints::fixed([Endpoint::from(([192, 0, 2, 1], 80))]))
+}
+
+fn dial(attempt: &Attempt) -> Ready<Result<Link<DuplexStream>, ConnectError>> {
+    ready(Ok(Link::new(duplex(64).0, ConnInfo::new(attempt, None, attempt.endpoint.clone()))))
+}
