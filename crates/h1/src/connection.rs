@@ -2,15 +2,13 @@ use crate::{
     ExchangeError, H1Body,
     aside::{After, Aside},
     classify,
+    slot::Slot,
     spare::Spare,
     tie::Tie,
 };
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1::SendRequest},
-};
+use hyper::client::conn::{TrySendError, http1::SendRequest};
 use skybridge_core::{
     Answered, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch,
 };
@@ -19,7 +17,6 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio_util::sync::ReusableBoxFuture;
 
 /// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
 ///
@@ -27,12 +24,9 @@ use tokio_util::sync::ReusableBoxFuture;
 /// closes when both are dropped. Moving it moves one pointer.
 pub struct Http1<B>(Box<Inner<B>>);
 
-type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
-
 struct Inner<B> {
     sender: SendRequest<B>,
-    /// hyper's future has no name, so it is behind a box: one, filled again for each request.
-    slot: Option<ReusableBoxFuture<'static, Sent<B>>>,
+    slot: Slot<B>,
     state: State,
     /// It has carried an exchange before.
     reused: bool,
@@ -57,7 +51,7 @@ enum State {
 
 // === impl Http1 ===
 
-impl<B> Http1<B> {
+impl<B: Body + Send + 'static> Http1<B> {
     pub(crate) fn new(
         sender: SendRequest<B>,
         spare: Spare<B>,
@@ -68,7 +62,7 @@ impl<B> Http1<B> {
         let credentials = credentials(&info);
         Self(Box::new(Inner {
             sender,
-            slot: None,
+            slot: Slot::new(),
             state: State::Idle,
             reused: false,
             aside: Aside::default(),
@@ -128,11 +122,11 @@ where
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H1Body>> {
         let inner = &mut *self.0;
-        let Some(slot) = inner.slot.as_mut().filter(|_| inner.state == State::Waiting) else {
+        if inner.state != State::Waiting {
             return Poll::Ready(Err(inner.not_sent()));
-        };
+        }
         // Taken apart in place: moving what hyper sends as a whole is a tenth of this layer's cost.
-        match slot.poll(cx) {
+        match inner.slot.poll(cx) {
             Poll::Ready(Ok(response)) => {
                 inner.answered(response.status());
                 Poll::Ready(Ok(response.map(H1Body::new)))
@@ -159,7 +153,8 @@ fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
 // === impl Inner ===
 
 impl<B: Body + Send + 'static> Inner<B> {
-    #[inline]
+    /// Not inlined: LLVM would copy the request, a quarter of a kilobyte, twice more.
+    #[inline(never)]
     fn start(&mut self, mut request: Request<B>) {
         match self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info) {
             Ok(After::Reuse) => {}
@@ -176,11 +171,7 @@ impl<B: Body + Send + 'static> Inner<B> {
         self.reused = true;
         self.state = State::Waiting;
         self.tie.wait();
-        let sent = self.sender.try_send_request(request);
-        match &mut self.slot {
-            Some(slot) => slot.set(sent),
-            None => self.slot = Some(ReusableBoxFuture::new(sent)),
-        }
+        self.slot.send(&mut self.sender, request);
     }
 }
 

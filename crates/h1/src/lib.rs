@@ -44,6 +44,7 @@ mod connection;
 mod driver;
 mod error;
 mod handshake;
+mod slot;
 mod spare;
 mod tie;
 

@@ -9,8 +9,8 @@ use crate::{
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
-    Acquired, Answered, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed,
-    FirstExchange, KeyRef, Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
+    Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
+    Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
 };
 use std::{
     fmt,
@@ -248,38 +248,43 @@ where
     fn start(&mut self) {
         self.arm(|limits| limits.head);
         let max_requests = self.hub.config.max_requests;
-        if let (Some(lease), Some(request)) = (&mut self.lease, self.request.take()) {
-            if let Some(told) = &mut lease.told {
-                told.enter(Phase::Wait);
-            }
-            lease.begin(is_brief(request.body()), max_requests);
-            if let Some(connection) = lease.connection() {
-                connection.start(request);
-            }
-        }
         self.step = Step::Waiting;
+        let (Some(lease), Some(request)) = (&mut self.lease, &self.request) else { return };
+        if let Some(told) = &mut lease.told {
+            told.enter(Phase::Wait);
+        }
+        lease.begin(is_brief(request.body()), max_requests);
+        if let Some(connection) = lease.connection()
+            && let Some(request) = self.request.take()
+        {
+            connection.start(request);
+        }
     }
 
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<C, B>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(connection) = lease.connection() else { return Poll::Pending };
-        let answered: Answered<B, C::Body> = match connection.poll_response(cx) {
-            Poll::Ready(answered) => answered,
+        match connection.poll_response(cx) {
+            Poll::Ready(Ok(response)) => match self.lease.take() {
+                Some(lease) => Poll::Ready(Ok(self.received(cx, response, lease))),
+                None => Poll::Pending,
+            },
+            Poll::Ready(Err(failed)) => match self.lease.take() {
+                Some(lease) => self.end(fail(failed, lease)),
+                None => Poll::Pending,
+            },
             Poll::Pending => {
                 let error = ready!(self.poll_timer(cx, Phase::Wait, Delivery::Unknown));
-                return Poll::Ready(Err(Failed::lost(self.on_connection(error))));
+                let failed = Failed::lost(self.on_connection(error));
+                self.end(failed)
             }
-        };
-        let Some(lease) = self.lease.take() else { return Poll::Pending };
-        Poll::Ready(match answered {
-            Ok(response) => Ok(self.received(cx, response, lease)),
-            Err(failed) => Err(fail(failed, lease)),
-        })
+        }
     }
 
     #[inline]
     fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, lease: Lease<C>) -> Received<C, B> {
+        self.step = Step::Done;
         self.disarm();
         if lease.is_first()
             && let Some(verdict) = &lease.info().route.verdict
@@ -291,7 +296,8 @@ where
             lease.misdirected();
         }
         let read_idle = self.timing.as_ref().and_then(|timing| timing.limits.read_idle);
-        response.map(|body| Leased::new(cx, body, lease, status, read_idle))
+        let (head, body) = response.into_parts();
+        Response::from_parts(head, Leased::new(cx, body, lease, status, read_idle))
     }
 
     fn on_connection(&self, error: Error) -> Error {
@@ -357,13 +363,8 @@ where
                 Step::Looking => this.look(),
                 Step::Queued => ready!(this.poll_queue(cx)),
                 Step::Readying => ready!(this.poll_ready(cx)),
-                Step::Waiting => match ready!(this.poll_response(cx)) {
-                    Ok(response) => {
-                        this.step = Step::Done;
-                        return Poll::Ready(Ok(response));
-                    }
-                    Err(failed) => return this.end(failed),
-                },
+                // Handed up as it is: a response is a quarter of a kilobyte, and each name it is given on the way is a copy.
+                Step::Waiting => return this.poll_response(cx),
                 Step::Done => return Poll::Pending,
             };
             if let Err(error) = moved {

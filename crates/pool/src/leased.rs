@@ -93,6 +93,10 @@ impl<C: Connection<B>, B: 'static> Body for Leased<C, B> {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
         let mut this = self.project();
+        // Whoever reads to the end asks once more. What is below need not be asked: most often it is a channel.
+        if this.lease.is_none() && this.body.is_end_stream() {
+            return Poll::Ready(None);
+        }
         let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
             let Some(idle) = this.idle else { return Poll::Pending };
             let timed_out = ready!(idle.poll(cx));

@@ -1,0 +1,72 @@
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1::SendRequest},
+};
+use pin_project::pin_project;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// What comes back for a request.
+pub(crate) type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+
+/// Where a request's future lives. hyper's has no name, so it is behind a box: one for all requests of a connection, each made in its place
+/// rather than moved there.
+pub(crate) struct Slot<B>(Pin<Box<dyn Place<B>>>);
+
+trait Place<B>: Send {
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>);
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<B>>;
+}
+
+#[pin_project]
+struct Filled<M, F> {
+    make: M,
+    #[pin]
+    future: Option<F>,
+}
+
+impl<B: Body + Send + 'static> Slot<B> {
+    pub(crate) fn new() -> Self {
+        fn place<B, F>(make: impl Fn(&mut SendRequest<B>, Request<B>) -> F + Send + 'static) -> Slot<B>
+        where
+            F: Future<Output = Sent<B>> + Send + 'static,
+        {
+            Slot(Box::pin(Filled { make, future: None }))
+        }
+        place(SendRequest::try_send_request)
+    }
+
+    #[inline]
+    pub(crate) fn send(&mut self, sender: &mut SendRequest<B>, request: Request<B>) {
+        self.0.as_mut().send(sender, request);
+    }
+
+    /// Pending for ever when nothing was sent.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Sent<B>> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<B, M, F> Place<B> for Filled<M, F>
+where
+    M: Fn(&mut SendRequest<B>, Request<B>) -> F + Send,
+    F: Future<Output = Sent<B>> + Send,
+{
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>) {
+        let mut this = self.project();
+        this.future.set(Some((this.make)(sender, request)));
+    }
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<B>> {
+        match self.project().future.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
