@@ -1,6 +1,6 @@
 //! Where the errors of rustls, webpki and the stream become ours.
 
-use crate::{Pin, TlsError};
+use crate::{Pin, TlsError, flaw::Flaw};
 use rustls::{CertificateError, PeerMisbehaved};
 use std::{io, time::Duration};
 use webpki::EndEntityCert;
@@ -31,7 +31,7 @@ pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
             let ahead = Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs()));
             TlsError::NotYetValid { name, ahead }
         }
-        error => TlsError::Certificate { name, source: error.into() },
+        error => TlsError::Certificate { name, source: Flaw(error).into() },
     }
 }
 

@@ -34,6 +34,7 @@ mod config;
 mod covers;
 mod error;
 mod facts;
+mod flaw;
 mod handshake;
 mod identity;
 mod io;

@@ -43,7 +43,8 @@ async fn a_leaf_is_no_authority() {
     let root = Ca::new("root");
     let world = World::h1(&root.client("a client"));
     let error = world.refused(&trusting(&root).build().unwrap(), "https://a.test").await;
-    assert!(matches!(tls_error(&error), TlsError::Certificate { .. }), "{error:?}");
+    let TlsError::Certificate { source, .. } = tls_error(&error) else { panic!("{error:?}") };
+    assert_eq!(source.to_string(), "it, or an issuer of it, is not for servers (extended key usage)");
 }
 
 #[tokio::test(start_paused = true)]
