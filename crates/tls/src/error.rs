@@ -99,6 +99,9 @@ impl fmt::Display for TlsError {
             Self::UnknownProtocol => f.write_str("the peer chose a protocol by ALPN that it was not offered"),
             Self::NoHttp2 => f.write_str("HTTP/2 is wanted, and the peer did not choose it by ALPN"),
             Self::NotAName(name) => write!(f, "`{name}` is no name that a certificate could have"),
+            Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                f.write_str("the peer does not speak TLS")
+            }
             Self::Handshake(_) => f.write_str("the two ends did not agree"),
             Self::Io(_) => f.write_str("the stream broke during the handshake"),
         }

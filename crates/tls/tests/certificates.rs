@@ -180,6 +180,7 @@ async fn a_peer_that_speaks_no_tls() {
     let world = World::new(Origin::h1());
     let error = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::Handshake(_)), "{error:?}");
+    assert!(told(&error).contains("the peer does not speak TLS"), "{}", told(&error));
     // Another address may do better.
     assert!(!error.is_fatal() && !tls_error(&error).is_certificate());
 }
