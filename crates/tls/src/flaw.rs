@@ -16,9 +16,7 @@ impl fmt::Display for Flaw {
             Webpki::MaximumPathDepthExceeded => "too many stand between it and who is trusted",
             Webpki::NameConstraintViolation => "its issuer may not issue for this name",
             Webpki::PathLenConstraintViolated => "too many authorities stand below one of its issuers",
-            Webpki::RequiredEkuNotFound | Webpki::RequiredEkuNotFoundContext(_) => {
-                "it, or an issuer of it, is not for servers (extended key usage)"
-            }
+            Webpki::RequiredEkuNotFoundContext(_) => "it, or an issuer of it, is not for servers (extended key usage)",
             Webpki::UnsupportedCertVersion => "its version is not 3",
             Webpki::UnsupportedCriticalExtension => "it has a critical extension that is not known here",
             other => return fmt::Display::fmt(other, f),
