@@ -69,7 +69,7 @@ fn judge(error: &Error) -> Judged {
         Cause::TimedOut(_) => ("timeout", Exit::TIMEOUT),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),
-        Cause::Exchange(source) => exchange(&**source, error.phase()),
+        Cause::GoingAway(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
         _ => ("protocol", Exit::RECEIVE),
     }
 }

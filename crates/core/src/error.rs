@@ -66,6 +66,9 @@ pub enum Cause {
     Closed,
     /// A connection of another origin answered with 421 (RFC 9110, section 15.5.20): not this one, not for this origin.
     Misdirected,
+    /// The peer is ending the connection as planned, and processes nothing of what came last (GOAWAY with NO_ERROR, RFC 9113, section 6.8).
+    /// Nothing is wrong with the request, nor with the peer: any other connection will do.
+    GoingAway(BoxError),
     /// The exchange failed on its connection.
     Exchange(BoxError),
 }
@@ -387,6 +390,7 @@ impl fmt::Display for Error {
             Cause::Overloaded(_) => "overloaded",
             Cause::Closed => "the pool is closed",
             Cause::Misdirected => "a coalesced connection was the wrong one",
+            Cause::GoingAway(_) => "the connection was being ended",
             Cause::Exchange(_) => "the exchange failed",
         })?;
         if let Cause::Exchange(_) = self.0.cause {
@@ -414,7 +418,7 @@ impl StdError for Error {
             Cause::TimedOut(error) => Some(error),
             Cause::Overloaded(error) => Some(error),
             Cause::Closed | Cause::Misdirected => None,
-            Cause::Exchange(error) => Some(&**error),
+            Cause::GoingAway(error) | Cause::Exchange(error) => Some(&**error),
         }
     }
 }

@@ -21,6 +21,11 @@ pub(crate) fn delivery(error: &Error, nothing_written: bool) -> Delivery {
     }
 }
 
+/// Whether the peer ends the connection as planned, and processes nothing of this stream.
+pub(crate) fn is_planned(error: &Error) -> bool {
+    is_going_away(error) && error.reason() == Some(Reason::NO_ERROR)
+}
+
 /// Why a connection that still runs takes no more streams: the peer asked for it, or their numbers are used up. `None` when it failed,
 /// which its end will tell.
 pub(crate) fn draining(error: &Error) -> Option<CloseReason> {

@@ -206,7 +206,10 @@ where
             Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
                 let delivery = classify::delivery(&error, writes == self.shared.writes.count());
-                self.failed(self.error(delivery, Phase::Wait, error.into()), unpolled)
+                let planned = classify::is_planned(&error);
+                let error = H2Error::from(error).into();
+                let cause = if planned { Cause::GoingAway(error) } else { Cause::Exchange(error) };
+                self.failed(Error::of(delivery, Phase::Wait, cause).on(&self.shared.info), unpolled)
             }
             Stop::Body(error) => Failed::lost(self.error(Delivery::Unknown, Phase::Send, H2Error::RequestBody(error))),
             Stop::NotStarted => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),

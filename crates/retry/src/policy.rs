@@ -52,21 +52,15 @@ impl Policy {
         let head = head?;
         let tried_out = earlier.len() + 1 >= self.tries as usize;
         if tried_out
-            || !matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected)
+            || !matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_))
             || count.is_too_old(self.age, now)
         {
             return None;
         }
         match error.delivery() {
-            Delivery::Unsent => {
-                let dead = error.connection()?;
-                let before = |error: &Error| {
-                    error.delivery() == Delivery::Unsent
-                        && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
-                };
-                (!earlier.iter().any(before) && take(&mut count.dead, DEAD)).then_some(Duration::ZERO)
-            }
+            Delivery::Unsent => found_dead(count, earlier, error),
             _ if !self.replays => None,
+            Delivery::Refused if matches!(error.cause(), Cause::GoingAway(_)) => found_dead(count, earlier, error),
             Delivery::Refused => self.counted(count, now, |count| take(&mut count.refused, REFUSED)),
             Delivery::Unknown if self.may_be_repeated(&head) => {
                 self.counted(count, now, |count| take(&mut count.unknown, UNKNOWN))
@@ -96,6 +90,16 @@ impl Count {
         let Some(now) = now else { return false };
         now.saturating_duration_since(*self.first.get_or_insert(now)) > age
     }
+}
+
+/// It was the connection's time to go, and another one will do: at once, but never for the same connection twice.
+fn found_dead(count: &mut Count, earlier: &[Error], error: &Error) -> Option<Duration> {
+    let dead = error.connection()?;
+    let before = |error: &Error| {
+        (error.delivery() == Delivery::Unsent || matches!(error.cause(), Cause::GoingAway(_)))
+            && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
+    };
+    (!earlier.iter().any(before) && take(&mut count.dead, DEAD)).then_some(Duration::ZERO)
 }
 
 fn take(counter: &mut u8, most: u8) -> bool {

@@ -176,6 +176,18 @@ async fn what_a_connection_for_another_origin_refused_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_connection_that_is_ended_refused_is_sent_again_at_once_and_once_for_each() {
+    let going =
+        |on: &Arc<ConnInfo>| back(Error::of(Delivery::Refused, Phase::Wait, Cause::GoingAway("GOAWAY".into())).on(on));
+    let start = Instant::now();
+    assert_eq!(tries(&RetryLayer::safe(), many(|| going(&connection())), post()).await, 17);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let same = connection();
+    assert_eq!(tries(&RetryLayer::safe(), many(|| going(&same)), get()).await, 2);
+    assert_eq!(tries(&RetryLayer::unsent(), [going(&same)], get()).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn unsent_without_a_connection_is_final_and_one_connection_counts_once() {
     assert_eq!(tries(&RetryLayer::safe(), [back(error(Delivery::Unsent))], get()).await, 1);
     let same = connection();
