@@ -1,5 +1,5 @@
 //! A target that allows public addresses only, and proxies: no address that is known here and isn't public is told to one.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use skybridge_core::{ConnectError, Egress, Hop, Key, Link, NotPublic, Plan, Planner, Target, Terms};
 use skybridge_route::RouteLayer;
