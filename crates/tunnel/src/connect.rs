@@ -107,7 +107,8 @@ impl Refusal {
 impl<I: Io> Dialogue<I> {
     async fn begin(io: I) -> Result<Self, TunnelError> {
         let mut builder = http1::Builder::new();
-        builder.max_header_size(HEAD_LIMIT);
+        // The buffer too: heads are parsed as long as it has any, before anybody looks at the clock.
+        builder.max_header_size(HEAD_LIMIT).max_buf_size(HEAD_LIMIT);
         let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
         Ok(Self { sender, connection, over: false })
     }

@@ -102,6 +102,20 @@ async fn credentials_are_refused_too_by_an_answer_that_does_not_end() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_head_without_end_is_ended_by_its_size() {
+    let world = World::new();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send(format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(64 * 1024))).await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &["http://proxy.test"])), proxy);
+    let error = linked.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NotHttp(_))), "{error:?}");
+}
+
 /// The challenge was answered: what stalls is another answer.
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_credentials_that_does_not_come_is_waited_for_in_vain() {
