@@ -26,7 +26,8 @@ pub enum TunnelError {
     CredentialsWanted,
     /// User or password can't be said to a SOCKS proxy: empty, with a zero byte (SOCKS4), or longer than 255 bytes.
     CredentialsUnfit,
-    /// The next host can't be said to a SOCKS proxy: a name of more than 255 bytes, or for SOCKS4 an IPv6 address.
+    /// The next host can't be said to a SOCKS proxy: a name of more than 255 bytes, or for SOCKS4 an IPv6 address, one of
+    /// 0.0.0.0/24, or without 4a any name.
     HostUnfit,
     /// An HTTP proxy's answer is none.
     NotHttp(BoxError),

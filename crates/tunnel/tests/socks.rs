@@ -104,13 +104,16 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
     let long = "x".repeat(256);
     let (user, password) = (format!("socks5h://{long}:p@proxy.test"), format!("socks5h://u:{long}@proxy.test"));
     let name = format!("https://{}x.test", "x.".repeat(130));
-    let rows: [(&str, &str, bool); 6] = [
+    let rows: [(&str, &str, bool); 8] = [
         ("https://a.test", &user, true),
         ("https://a.test", &password, true),
         ("https://a.test", "socks5h://:p@proxy.test", true),
         ("https://a.test", "socks4a://u%00@proxy.test", true),
         (&name, SOCKS5H, false),
         ("https://[::1]", "socks4a://proxy.test", false),
+        // To those who know SOCKS4a it says that a name follows.
+        ("https://0.0.0.7", "socks4://proxy.test", false),
+        ("https://a.test", "socks4://proxy.test", false),
     ];
     for (url, hop, credentials) in rows {
         let world = World::new();
