@@ -5,6 +5,7 @@ use crate::{
     call::{Job, Outcome, perform},
     client,
     exit::Exit,
+    proxies::Proxies,
     report::Report,
     shared::Shared,
     usage::Usage,
@@ -45,8 +46,11 @@ pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
     let events = args.seeing.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
     let recorder = teller.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
     let witness = Arc::new(Witness::new(runtime, args.request.verbose).and(events).and(recorder));
-    let client = client::build(&args, &witness)?;
-    let shared = Arc::new(Shared::new(args, client, witness).map_err(|(exit, why)| NotBegun(exit, why))?);
+    let proxies = Proxies::of(&args, |name| std::env::var(name).ok())
+        .map_err(|(name, error)| NotBegun(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
+    let client = client::build(&args, &proxies, &witness)?;
+    let shared = Shared::new(args, client, proxies, witness).map_err(|(exit, why)| NotBegun(exit, why))?;
+    let shared = Arc::new(shared);
     let jobs = jobs(&shared.args);
     if shared.args.request.parallel {
         at_once(&shared, &teller, jobs).await;

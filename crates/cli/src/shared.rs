@@ -42,12 +42,15 @@ enum Payload {
 
 impl Shared {
     /// # Errors
-    /// When a file with data can't be read, or the environment names a proxy that is none.
-    pub(crate) fn new(args: Args, client: Client, witness: Arc<Witness>) -> Result<Self, (Exit, String)> {
+    /// When a file with data can't be read.
+    pub(crate) fn new(
+        args: Args,
+        client: Client,
+        proxies: Proxies,
+        witness: Arc<Witness>,
+    ) -> Result<Self, (Exit, String)> {
         let secrets = if args.seeing.show_secrets { Secrets::Shown } else { Secrets::Hidden };
         let body = payload(&args).map_err(|(path, error)| (Exit::READ_FILE, format!("{}: {error}", path.display())))?;
-        let proxies = Proxies::of(&args, |name| std::env::var(name).ok())
-            .map_err(|(name, error)| (Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
         let headers = headers(&args, !matches!(body, Payload::None));
         Ok(Self { args, client, witness, secrets, proxies, headers, body })
     }

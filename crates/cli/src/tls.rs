@@ -4,12 +4,12 @@ use crate::{
     args::{Args, Hashes},
     exit::Exit,
     fault::chain,
-    proxies,
+    proxies::Proxies,
     run::NotBegun,
     usage::Usage,
 };
 use http::Uri;
-use skybridge::{Roots, Sealer, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, core::Hop};
+use skybridge::{Roots, Sealer, TlsConfig, TlsConfigError, TlsLayer, TlsVersion};
 use std::{
     fs, io,
     ops::RangeInclusive,
@@ -48,11 +48,9 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
 
 /// # Errors
 /// As for [`origins`].
-pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
+pub(crate) fn proxies(args: &Args, proxies: &Proxies) -> Result<Sealer, NotBegun> {
     let tls = &args.tls;
-    let hosts = proxies::ways(args)
-        .into_iter()
-        .flat_map(|way| way.iter().map(Hop::name).map(str::to_owned).collect::<Vec<_>>());
+    let hosts = proxies.all(args).into_iter().map(|hop| hop.name().to_owned());
     let wanted = Wanted {
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,

@@ -108,7 +108,9 @@ pub trait ProxyAuth: Send + Sync + 'static {
     fn identity(&self) -> &[u8];
 
     /// The value of `proxy-authorization`: sent at once when `challenge` is `None`, otherwise in answer to the head of a 407
-    /// (RFC 9110, section 11.7). `None` gives up.
+    /// (RFC 9110, section 11.7), on the same connection. `None` gives up.
+    ///
+    /// A proxy that forwards requests is told what `None` gave when its connection was opened. Its 407 is the response: nothing is sent again.
     fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
 
     /// User and password for SOCKS5 (RFC 1929).

@@ -26,6 +26,9 @@ pub enum Egress {
     #[default]
     Any,
     /// Only to public addresses: a guard against server-side request forgery.
+    ///
+    /// It holds for each address that is known here: those that sockets are opened to, the first proxy's among them, and those that a proxy is
+    /// told, as the URL has them or as they were looked up for it. What a proxy finds behind a name, only the proxy can guard.
     Public,
 }
 

@@ -26,6 +26,7 @@ mod connect;
 mod connection;
 mod ctx;
 mod delivery;
+mod egress;
 mod endpoint;
 mod endpoints;
 mod error;
@@ -57,6 +58,7 @@ pub use self::{
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},
     delivery::Delivery,
+    egress::NotPublic,
     endpoint::Endpoint,
     endpoints::{Endpoints, EndpointsFeed},
     error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},

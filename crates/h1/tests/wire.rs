@@ -120,6 +120,19 @@ async fn a_forwarding_proxy_gets_its_credentials_with_each_request_unless_the_re
     }
 }
 
+/// Credentials were sent with it: a proxy that asks for them has refused them.
+#[tokio::test(start_paused = true)]
+async fn a_forwarding_proxy_that_refuses_them_is_not_asked_again() {
+    let mut world = amended(H1::new(), forwarded).await;
+    let refusal = "HTTP/1.1 407 Who\r\nproxy-authenticate: Basic\r\ncontent-length: 0\r\n\r\n";
+    let (_, response) = world.exchange(get("http://a.test/x"), refusal).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["proxy-authenticate"]),
+        (407, &"Basic".parse().unwrap())
+    );
+    assert_eq!(world.peer.requests().len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn beyond_a_tunnel_nobody_gets_the_proxys_credentials() {
     let mut world = amended(H1::new(), |info| {

@@ -39,6 +39,11 @@ async fn along<S: Opener>(opener: &mut S, way: Way) -> Result<S::Connection, Con
     let Some(mut beyond) = beyond else { return exhaust(opener, &route, &recall, &mut late).await };
     let mut first_error = None;
     while let Some(address) = late.alongside(poll_fn(|cx| beyond.poll_more(cx))).await {
+        if let Err(refused) = route.target.terms().egress.check(&address) {
+            let error = ConnectError::new(Phase::Tcp, refused).fatal();
+            first_error.get_or_insert_with(|| error.on_route(&route));
+            continue;
+        }
         route.beyond = Some(address);
         let before = Tried::count(route.ctx());
         let error = match exhaust(opener, &route, &recall, &mut late).await {

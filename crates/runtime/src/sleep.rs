@@ -1,10 +1,11 @@
 use skybridge_core::Sleep;
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::Instant,
 };
+use tokio::task::unconstrained;
 
 /// Tokio's timer behind the name that `core` gives it.
 pub(crate) struct TokioSleep(Pin<Box<tokio::time::Sleep>>);
@@ -19,7 +20,8 @@ impl Future for TokioSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+        // Not by the task's budget: what a timer is to end may have used that up in this very poll, and would in the next one too.
+        pin!(unconstrained(self.0.as_mut())).poll(cx)
     }
 }
 

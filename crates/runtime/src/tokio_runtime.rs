@@ -48,7 +48,25 @@ impl Runtime for TokioRuntime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::{
+        future::{Future, poll_fn},
+        pin::pin,
+        task::Poll,
+        time::Duration,
+    };
+
+    /// A peer that sends without end uses up the budget of the task that reads, and the limit of its time is what ends it.
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_fires_although_the_task_has_used_up_its_budget() {
+        let runtime = TokioRuntime::current();
+        let mut sleep = runtime.sleep_until(runtime.now());
+        poll_fn(|cx| {
+            while pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            assert!(sleep.as_mut().poll(cx).is_ready());
+            Poll::Ready(())
+        })
+        .await;
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_is_tokios_and_a_timer_can_be_set_again() {

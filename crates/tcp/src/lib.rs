@@ -31,7 +31,6 @@
 
 mod attempt;
 mod dial;
-mod egress;
 mod error;
 mod io;
 mod line_up;
@@ -41,10 +40,11 @@ mod racing;
 mod tcp;
 
 pub use self::{
-    error::{NoEndpoint, NoLocalAddress, NotPublic},
+    error::{NoEndpoint, NoLocalAddress},
     io::TcpIo,
     options::KeepAlive,
     race::{Race, RaceLayer},
     racing::Racing,
     tcp::{Dialing, Tcp},
 };
+pub use skybridge_core::NotPublic;

@@ -1,11 +1,10 @@
 use crate::{
     attempt::attempt,
-    egress::is_public,
-    error::{NoEndpoint, NotPublic},
+    error::NoEndpoint,
     line_up::LineUp,
     race::{Pace, RaceLayer},
 };
-use skybridge_core::{BoxFuture, ConnectError, Dialer, Egress, Endpoint, Link, Phase, Route, Sleep};
+use skybridge_core::{BoxFuture, ConnectError, Dialer, Endpoint, Link, Phase, Route, Sleep};
 use std::{
     fmt,
     future::Future,
@@ -68,8 +67,8 @@ impl<S: Dialer> Racing<S> {
     }
 
     fn start(&mut self, endpoint: Endpoint) {
-        if self.route.target.terms().egress == Egress::Public && !is_public(&endpoint) {
-            let error = ConnectError::new(Phase::Tcp, NotPublic { endpoint: endpoint.clone() }).fatal();
+        if let Err(refused) = self.route.target.terms().egress.check(&endpoint) {
+            let error = ConnectError::new(Phase::Tcp, refused).fatal();
             let error = self.route.attempt(endpoint).failed(error);
             self.first_error.get_or_insert(error);
             return;

@@ -15,7 +15,7 @@ impl Covers for Verified {
         if !self.config.knows_paths() {
             return false;
         }
-        let host = origin.ip().map_or_else(|| origin.name().to_owned(), |address| address.to_string());
+        let host = origin.ip().map_or_else(|| origin.name().to_owned(), |address| address.to_canonical().to_string());
         let (Ok(leaf), Ok(name)) = (EndEntityCert::try_from(&self.path.leaf), ServerName::try_from(&*host)) else {
             return false;
         };

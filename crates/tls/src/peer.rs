@@ -1,7 +1,7 @@
 use crate::{TlsError, sessions::SessionKey};
 use rustls::pki_types::ServerName;
 use skybridge_core::{ConnInfo, Want};
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 /// Who is to be at the other end, and how that is made sure.
 pub(crate) struct Peer {
@@ -42,10 +42,16 @@ impl Peer {
     }
 }
 
+/// One spelling for each host, because pins and sessions are found by it.
 fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
     let bare = text.strip_suffix('.').unwrap_or(text);
     let bare = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(bare);
-    let name = ServerName::try_from(bare.to_ascii_lowercase()).map_err(|_| TlsError::NotAName(text.into()))?;
+    let name = match ServerName::try_from(bare.to_ascii_lowercase()) {
+        Ok(ServerName::IpAddress(address)) => IpAddr::from(address).to_canonical().into(),
+        // To webpki a name with a dot behind it is the same as without.
+        Ok(name) if !bare.ends_with('.') => name,
+        _ => return Err(TlsError::NotAName(text.into())),
+    };
     let text = as_text(&name);
     Ok((name, text))
 }
@@ -53,7 +59,7 @@ fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
 /// As hosts are spelled in pins.
 pub(crate) fn as_text(name: &ServerName<'_>) -> Arc<str> {
     match name {
-        ServerName::IpAddress(address) => std::net::IpAddr::from(*address).to_string().into(),
+        ServerName::IpAddress(address) => IpAddr::from(*address).to_string().into(),
         name => name.to_str().as_ref().into(),
     }
 }

@@ -128,6 +128,33 @@ async fn addresses_are_pinned_as_names_are() {
     assert!(tls_error(&error).is_pin(), "{error:?}");
 }
 
+/// One host must not have a second spelling that no pattern knows, and that its certificate covers all the same.
+#[tokio::test(start_paused = true)]
+async fn no_other_spelling_goes_around_them() {
+    let root = Ca::new("root");
+    let config = trusting(&root).pin("a.test", WRONG).pin("192.0.2.1", WRONG).build().unwrap();
+
+    for name in ["a.test..", "A.test.", "a.test"] {
+        let mut terms = Terms::default();
+        terms.server_name = Some(name.into());
+        let world = World::h1(&root.leaf(["a.test"]));
+        let error = world.connect_by(&config, world.route_on("https://b.test", terms)).await.unwrap_err();
+        let refused = tls_error(&error);
+        assert!(refused.is_pin() || matches!(refused, TlsError::NotAName(_)), "{name}: {error:?}");
+    }
+
+    // IPv4 within IPv6 (RFC 4291, section 2.5.5.2) is the same address.
+    for named in ["192.0.2.1", "::ffff:192.0.2.1"] {
+        let world = World::h1(&root.leaf([named]));
+        world.refused(&config, "https://[::ffff:192.0.2.1]").await;
+    }
+    let mapped = trusting(&root).pin("[::ffff:192.0.2.1]", WRONG).build().unwrap();
+    let world = World::h1(&root.leaf(["192.0.2.1"]));
+    for url in ["https://192.0.2.1", "https://[::ffff:c000:201]"] {
+        assert!(tls_error(&world.refused(&mapped, url).await).is_pin());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn pins_may_be_made_apart() {
     let root = Ca::new("root");

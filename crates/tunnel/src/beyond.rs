@@ -1,5 +1,8 @@
-use skybridge_core::{Endpoint, Hop, Route};
-use std::{fmt, net::IpAddr};
+use skybridge_core::{Endpoint, Hop, NotPublic, Route};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 /// Where a proxy is asked to connect to: the next proxy, or the origin.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,6 +30,18 @@ impl Beyond {
             None => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
         }
     }
+}
+
+/// Whether the proxies of a route may be told all that they would be told. What is behind a name, they alone find out.
+pub(crate) fn check(route: &Route) -> Result<(), NotPublic> {
+    let egress = route.target.terms().egress;
+    let all = route.hops.iter().skip(1).map(Beyond::hop).chain([Beyond::origin(route)]);
+    for beyond in all {
+        if let Host::Ip(ip) = beyond.host {
+            egress.check(&SocketAddr::new(ip, beyond.port).into())?;
+        }
+    }
+    Ok(())
 }
 
 impl Host {

@@ -30,17 +30,32 @@ struct Dialogue<I: Io> {
     over: bool,
 }
 
+/// A refusal as far as it came.
+pub(crate) struct Refusal {
+    status: StatusCode,
+    headers: Box<HeaderMap>,
+    body: BytesMut,
+    authorized: bool,
+}
+
 /// CONNECT (RFC 9110, section 9.3.6) over HTTP/1.1: the stream, and what came behind the head of the answer.
-pub(crate) async fn connect<I: Io>(io: I, hop: &Hop, beyond: &Beyond) -> Result<(I, Bytes), TunnelError> {
+///
+/// A refusal is in `refusal` while its body is read: whoever gives up waiting for the rest knows why there is no tunnel.
+pub(crate) async fn connect<I: Io>(
+    io: I,
+    hop: &Hop,
+    beyond: &Beyond,
+    refusal: &mut Option<Refusal>,
+) -> Result<(I, Bytes), TunnelError> {
     let mut dialogue = Dialogue::begin(io).await?;
     let mut credentials = authorize(hop, None);
-    let mut refusal = TunnelError::Closed;
+    let mut last = TunnelError::Closed;
     for _ in 0..MOST_REQUESTS {
         let authorized = credentials.is_some();
         let response = match dialogue.ask(request(beyond, credentials)?).await {
             Ok(response) => response,
             // A proxy that challenges and hangs up has said why before.
-            Err(TunnelError::Closed) => return Err(refusal),
+            Err(TunnelError::Closed) => return Err(last),
             Err(error) => return Err(error),
         };
         if response.status().is_success() {
@@ -48,15 +63,17 @@ pub(crate) async fn connect<I: Io>(io: I, hop: &Hop, beyond: &Beyond) -> Result<
             return dialogue.end().await;
         }
         let (head, body) = response.into_parts();
-        let (body, whole) = dialogue.read(body).await;
-        let challenged = head.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
-        credentials = if challenged { authorize(hop, Some(&head.headers)) } else { None };
-        refusal = TunnelError::Refused { status: head.status, headers: Box::new(head.headers), body, authorized };
+        let headers = Box::new(head.headers);
+        let said = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
+        let whole = dialogue.read(body, &mut said.body).await;
+        let challenged = said.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
+        credentials = if challenged { authorize(hop, Some(&said.headers)) } else { None };
+        last = refusal.take().map_or(TunnelError::Closed, Refusal::told);
         if credentials.is_none() {
             break;
         }
     }
-    Err(refusal)
+    Err(last)
 }
 
 fn authorize(hop: &Hop, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
@@ -76,12 +93,22 @@ fn request(beyond: &Beyond, credentials: Option<HeaderValue>) -> Result<Request<
     Ok(request)
 }
 
+// === impl Refusal ===
+
+impl Refusal {
+    pub(crate) fn told(self) -> TunnelError {
+        let Self { status, headers, body, authorized } = self;
+        TunnelError::Refused { status, headers, body: body.freeze(), authorized }
+    }
+}
+
 // === impl Dialogue ===
 
 impl<I: Io> Dialogue<I> {
     async fn begin(io: I) -> Result<Self, TunnelError> {
         let mut builder = http1::Builder::new();
-        builder.max_header_size(HEAD_LIMIT);
+        // The buffer too: heads are parsed as long as it has any, before anybody looks at the clock.
+        builder.max_header_size(HEAD_LIMIT).max_buf_size(HEAD_LIMIT);
         let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
         Ok(Self { sender, connection, over: false })
     }
@@ -94,18 +121,19 @@ impl<I: Io> Dialogue<I> {
         Ok(beside(&mut self.connection, &mut self.over, answer).await.ok_or(TunnelError::Closed)??)
     }
 
-    /// As much of a body as is kept, and whether that is all of it. One that breaks off is kept too.
-    async fn read(&mut self, mut body: Incoming) -> (Bytes, bool) {
-        let mut kept = BytesMut::new();
+    /// As much of a body as is kept; whether that is all of it. One that breaks off is kept too.
+    async fn read(&mut self, mut body: Incoming, kept: &mut BytesMut) -> bool {
         while kept.len() < BODY_LIMIT {
             match beside(&mut self.connection, &mut self.over, body.frame()).await {
-                Some(Some(Ok(frame))) => kept.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new())),
-                Some(None) => return (kept.freeze(), true),
-                Some(Some(Err(_))) | None => return (kept.freeze(), false),
+                Some(Some(Ok(frame))) => {
+                    let data = frame.data_ref().map_or(&[][..], |data| data);
+                    kept.extend_from_slice(&data[..data.len().min(BODY_LIMIT - kept.len())]);
+                }
+                Some(None) => return true,
+                Some(Some(Err(_))) | None => return false,
             }
         }
-        kept.truncate(BODY_LIMIT);
-        (kept.freeze(), false)
+        false
     }
 
     /// Takes the stream back.

@@ -22,9 +22,12 @@ pub enum TunnelError {
     Socks(SocksReply),
     /// A SOCKS5 proxy takes none of the ways to prove who we are, or refused user and password (RFC 1929).
     CredentialsRefused,
+    /// A SOCKS5 proxy wants credentials, and there are none.
+    CredentialsWanted,
     /// User or password can't be said to a SOCKS proxy: empty, with a zero byte (SOCKS4), or longer than 255 bytes.
     CredentialsUnfit,
-    /// The next host can't be said to a SOCKS proxy: a name of more than 255 bytes, or for SOCKS4 an IPv6 address.
+    /// The next host can't be said to a SOCKS proxy: a name of more than 255 bytes, or for SOCKS4 an IPv6 address, one of
+    /// 0.0.0.0/24, or without 4a any name.
     HostUnfit,
     /// An HTTP proxy's answer is none.
     NotHttp(BoxError),
@@ -91,6 +94,7 @@ impl fmt::Display for TunnelError {
             Self::Refused { status, .. } => write!(f, "the proxy refused the tunnel with {status}"),
             Self::Socks(reply) => write!(f, "the proxy refused the tunnel: {reply}"),
             Self::CredentialsRefused => f.write_str("the proxy refused the credentials"),
+            Self::CredentialsWanted => f.write_str("the proxy wants credentials"),
             Self::CredentialsUnfit => f.write_str("the user or password can't be told to a SOCKS proxy"),
             Self::HostUnfit => f.write_str("the host can't be told to a SOCKS proxy"),
             Self::NotHttp(_) => f.write_str("the proxy does not speak HTTP/1.1"),
@@ -112,6 +116,7 @@ impl fmt::Debug for TunnelError {
             }
             Self::Socks(reply) => f.debug_tuple("Socks").field(reply).finish(),
             Self::CredentialsRefused => f.write_str("CredentialsRefused"),
+            Self::CredentialsWanted => f.write_str("CredentialsWanted"),
             Self::CredentialsUnfit => f.write_str("CredentialsUnfit"),
             Self::HostUnfit => f.write_str("HostUnfit"),
             Self::NotHttp(error) => f.debug_tuple("NotHttp").field(error).finish(),

@@ -10,6 +10,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward. SOCKS proxies always
 /// give tunnels.
+///
+/// Where the target allows [public](skybridge_core::Egress::Public) addresses only, no proxy is told another one. Names are told: what a proxy
+/// finds behind them, only the proxy can guard.
 #[derive(Clone, Copy, Debug)]
 pub struct TunnelLayer<L = NoSeal> {
     seal: L,

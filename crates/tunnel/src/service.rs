@@ -1,9 +1,9 @@
-use crate::{BoxedIo, NoSeal, TunnelIo, walk::walk};
+use crate::{BoxedIo, NoSeal, TunnelIo, beyond, walk::walk};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Route, Seal};
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Seal};
 use std::{
     fmt,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -52,11 +52,14 @@ where
     }
 
     fn call(&mut self, route: Route) -> Self::Future {
-        let direct = route.hops.is_empty();
-        let connecting = self.inner.connect(route);
-        if direct {
-            return Tunnelling(Way::Direct(connecting));
+        if route.hops.is_empty() {
+            return Tunnelling(Way::Direct(self.inner.connect(route)));
         }
+        if let Err(refused) = beyond::check(&route) {
+            let error = ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
+            return Tunnelling(Way::Walk(Box::pin(ready(Err(error)))));
+        }
+        let connecting = self.inner.connect(route);
         let (seal, limit) = (self.seal.clone(), self.limit);
         Tunnelling(Way::Walk(Box::pin(async move { walk(connecting.await.map_err(Into::into)?, seal, limit).await })))
     }

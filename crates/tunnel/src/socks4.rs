@@ -2,7 +2,7 @@ use crate::{
     SocksReply, TunnelError,
     beyond::{Beyond, Host},
 };
-use skybridge_core::{Hop, Io};
+use skybridge_core::{Hop, HopKind, Io};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -12,7 +12,7 @@ const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
 /// SOCKS4, and 4a when there is a name. Reads no byte beyond its own.
 pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Result<(), TunnelError> {
     let user = hop.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
-    io.write_all(&request(beyond, user)?).await?;
+    io.write_all(&request(hop.kind, beyond, user)?).await?;
     io.flush().await?;
     let version = io.read_u8().await?;
     // Its own version is 0 here; some proxies repeat ours.
@@ -27,14 +27,14 @@ pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Re
     }
 }
 
-fn request(beyond: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
+fn request(kind: HopKind, beyond: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
     if user.contains('\0') {
         return Err(TunnelError::CredentialsUnfit);
     }
     let (ip, name) = match &beyond.host {
-        Host::Ip(IpAddr::V4(ip)) => (*ip, None),
-        Host::Ip(IpAddr::V6(_)) => return Err(TunnelError::HostUnfit),
-        Host::Name(name) if name.len() > 255 => return Err(TunnelError::HostUnfit),
+        Host::Ip(IpAddr::V4(ip)) if !ip.octets().starts_with(&[0; 3]) => (*ip, None),
+        Host::Ip(_) => return Err(TunnelError::HostUnfit),
+        Host::Name(name) if kind == HopKind::Socks4 || name.len() > 255 => return Err(TunnelError::HostUnfit),
         Host::Name(name) => (NAMED, Some(name)),
     };
     let mut request = vec![4, 1];

@@ -25,6 +25,7 @@ pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Re
     match (method[1], said) {
         (NO_CREDENTIALS, _) => {}
         (USER_AND_PASSWORD, Some(said)) => authenticate(io, &said).await?,
+        (_, None) => return Err(TunnelError::CredentialsWanted),
         _ => return Err(TunnelError::CredentialsRefused),
     }
     say(io, &request).await?;

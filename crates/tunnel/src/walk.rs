@@ -1,4 +1,4 @@
-use crate::{BoxedIo, TunnelError, TunnelIo, beyond::Beyond, connect, socks4, socks5};
+use crate::{BoxedIo, TunnelError, TunnelIo, beyond::Beyond, connect, connect::Refusal, socks4, socks5};
 use bytes::Bytes;
 use skybridge_core::{ConnectError, Ctx, Hop, HopKind, Io, Link, Phase, Seal, Span, within};
 use std::{sync::Arc, time::Duration};
@@ -62,7 +62,9 @@ async fn through<I: Io, T: Io>(
     let Link { io, mut info, .. } = link;
     let (ctx, several) = (info.route.ctx().clone(), info.route.hops.len() > 1);
     let limit = ctx.limits().tunnel.unwrap_or(limit);
-    match within(&ctx, Phase::Tunnel, limit, dialogue(io, hop, beyond)).await {
+    let mut refusal = None;
+    let ended = within(&ctx, Phase::Tunnel, limit, dialogue(io, hop, beyond, &mut refusal)).await;
+    match ended {
         Ok(Ok((io, early))) => {
             let Span { start, end } = guard.done();
             let start = info.timings.get(Phase::Tunnel).map_or(start, |earlier| earlier.start);
@@ -70,16 +72,25 @@ async fn through<I: Io, T: Io>(
             Ok(Link::new(io.unread(early), info))
         }
         Ok(Err(error)) => Err(guard.fail(error.told(several.then_some(hop)))),
-        Err(timed_out) => Err(guard.fail(timed_out)),
+        Err(timed_out) => Err(guard.fail(match refusal {
+            // It has said no, and didn't come to an end with it.
+            Some(refusal) => refusal.told().told(several.then_some(hop)),
+            None => timed_out.into(),
+        })),
     }
 }
 
-async fn dialogue<I: Io>(mut io: I, hop: &Hop, beyond: &Beyond) -> Result<(I, Bytes), TunnelError> {
+async fn dialogue<I: Io>(
+    mut io: I,
+    hop: &Hop,
+    beyond: &Beyond,
+    refusal: &mut Option<Refusal>,
+) -> Result<(I, Bytes), TunnelError> {
     match hop.kind {
         HopKind::Socks4 | HopKind::Socks4a => socks4::connect(&mut io, hop, beyond).await?,
         HopKind::Socks5 | HopKind::Socks5h => socks5::connect(&mut io, hop, beyond).await?,
         // Http and Https: TLS is below already.
-        _ => return connect::connect(io, hop, beyond).await,
+        _ => return connect::connect(io, hop, beyond, refusal).await,
     }
     Ok((io, Bytes::new()))
 }

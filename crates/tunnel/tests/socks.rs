@@ -75,9 +75,11 @@ async fn socks5_proves_who_we_are_when_it_is_asked_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn socks5_refuses_credentials_in_three_ways() {
+async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
     let alice = "socks5h://alice:secret@proxy.test";
-    for (hop, answers) in [(SOCKS5H, vec![[5, 0xff]]), (SOCKS5H, vec![[5, 2]]), (alice, vec![[5, 2], [1, 1]])] {
+    for (hop, answers) in
+        [(SOCKS5H, vec![[5, 0xff]]), (SOCKS5H, vec![[5, 2]]), (alice, vec![[5, 0xff]]), (alice, vec![[5, 2], [1, 1]])]
+    {
         let world = World::new();
         let (linked, ()) = world
             .play("https://a.test", &[hop], async |proxy| {
@@ -89,8 +91,11 @@ async fn socks5_refuses_credentials_in_three_ways() {
             })
             .await;
         let error = linked.unwrap_err();
-        assert!(matches!(error.source_as(), Some(TunnelError::CredentialsRefused)), "{error:?}");
-        assert!(error.is_fatal());
+        match error.source_as() {
+            Some(TunnelError::CredentialsRefused) => assert!(hop == alice && error.is_fatal()),
+            Some(TunnelError::CredentialsWanted) => assert!(hop == SOCKS5H && !error.is_fatal()),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -99,13 +104,16 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
     let long = "x".repeat(256);
     let (user, password) = (format!("socks5h://{long}:p@proxy.test"), format!("socks5h://u:{long}@proxy.test"));
     let name = format!("https://{}x.test", "x.".repeat(130));
-    let rows: [(&str, &str, bool); 6] = [
+    let rows: [(&str, &str, bool); 8] = [
         ("https://a.test", &user, true),
         ("https://a.test", &password, true),
         ("https://a.test", "socks5h://:p@proxy.test", true),
         ("https://a.test", "socks4a://u%00@proxy.test", true),
         (&name, SOCKS5H, false),
         ("https://[::1]", "socks4a://proxy.test", false),
+        // To those who know SOCKS4a it says that a name follows.
+        ("https://0.0.0.7", "socks4://proxy.test", false),
+        ("https://a.test", "socks4://proxy.test", false),
     ];
     for (url, hop, credentials) in rows {
         let world = World::new();

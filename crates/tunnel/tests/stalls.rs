@@ -63,7 +63,16 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
                 };
                 let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[hop])), proxy);
                 let (error, limit) = (linked.unwrap_err(), own.unwrap_or(LIMIT));
-                assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit }), "{hop} {most}");
+                match error.source_as() {
+                    // Its head was there.
+                    Some(TunnelError::Refused { status, body, .. }) => {
+                        assert_eq!((dialogue, status.as_u16(), body.len()), (REFUSAL, 403, most - 45));
+                    }
+                    _ => {
+                        assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit }), "{hop} {most}");
+                        assert!(dialogue != REFUSAL || most < 45, "{most}");
+                    }
+                }
                 assert_eq!(error.phase(), Some(Phase::Tunnel));
                 assert_eq!(world.executor.runtime().now() - begun, limit);
                 assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tunnel_start", "tunnel_failed"]);
@@ -71,6 +80,67 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
             }
         }
     }
+}
+
+/// Whoever refuses credentials, and then says no more, has refused them all the same: they are shown to nobody else.
+#[tokio::test(start_paused = true)]
+async fn credentials_are_refused_too_by_an_answer_that_does_not_end() {
+    for length in ["content-length: 9", "transfer-encoding: chunked", "connection: close"] {
+        let world = World::new();
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            proxy.head().await;
+            proxy.send(format!("HTTP/1.1 407 Who\r\n{length}\r\n\r\n")).await;
+            proxy.expect_close().await;
+        };
+        let connecting = world.connect(world.route("https://a.test", &["http://alice:secret@proxy.test"]));
+        let (linked, ()) = tokio::join!(connecting, proxy);
+        let error = linked.unwrap_err();
+        let Some(TunnelError::Refused { status, authorized, .. }) = error.source_as() else { panic!("{error:?}") };
+        assert_eq!((status.as_u16(), authorized, error.is_fatal()), (407, &true, true));
+        assert_eq!(world.net.live_sockets(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_without_end_is_ended_by_its_size() {
+    let world = World::new();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send(format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(64 * 1024))).await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &["http://proxy.test"])), proxy);
+    let error = linked.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NotHttp(_))), "{error:?}");
+}
+
+/// The challenge was answered: what stalls is another answer.
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_credentials_that_does_not_come_is_waited_for_in_vain() {
+    struct Late;
+    impl skybridge_core::ProxyAuth for Late {
+        fn identity(&self) -> &[u8] {
+            b"late"
+        }
+
+        fn authorize(&self, challenge: Option<&http::HeaderMap>) -> Option<http::HeaderValue> {
+            challenge.map(|_| http::HeaderValue::from_static("Late"))
+        }
+    }
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.hops = [skybridge_core::Hop::parse("http://proxy.test").unwrap().auth(Late)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send("HTTP/1.1 407 Who\r\ncontent-length: 0\r\n\r\n").await;
+        proxy.head().await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(route), proxy);
+    assert_eq!(linked.unwrap_err().timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit: LIMIT }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ pub(crate) struct RouteArgs {
     /// IPv6 only
     #[arg(short = '6', long, overrides_with = "ipv4")]
     pub(crate) ipv6: bool,
-    /// Refuse addresses that are not public
+    /// Refuse addresses that are not public, proxies' too; names that a proxy resolves are the proxy's to refuse
     #[arg(long, value_name = "WHERE")]
     pub(crate) egress: Option<EgressArg>,
     /// The time between the starts of two attempts to connect; 250 unless given

@@ -17,10 +17,20 @@ pub(crate) async fn skybridge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item
 
 /// With this on stdin. No proxy of the environment is used.
 pub(crate) async fn fed<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, stdin: &str) -> Ran {
+    fed_in(&[], arguments, stdin).await
+}
+
+/// With these variables; no other proxy of the environment is used.
+pub(crate) async fn fed_in<A: AsRef<OsStr>>(
+    variables: &[(&str, &str)],
+    arguments: impl IntoIterator<Item = A>,
+    stdin: &str,
+) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skybridge"));
     for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
         command.env_remove(name);
     }
+    command.envs(variables.iter().copied());
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();

@@ -1,4 +1,4 @@
-use crate::ran::{Ran, reports, skybridge};
+use crate::ran::{Ran, fed_in, reports, skybridge};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     origin::{Builder, Origin},
@@ -261,6 +261,23 @@ async fn a_proxy_that_is_not_trusted_is_exit_60_and_pins_hold_for_it() {
     assert_eq!(run(&[&trust, "--proxy-pinnedpubkey", &curls(&cert.pin())]).await.exit, 0);
     let ran = run(&[&trust, "--proxy-pinnedpubkey", &curls(&desk.ca.pin())]).await;
     assert_eq!(ran.exit, 90, "{}", ran.err);
+}
+
+#[tokio::test]
+async fn pins_hold_for_a_proxy_of_the_environment_too() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
+    let cert = desk.ca.leaf(["127.0.0.1"]);
+    let proxy = Proxy::http().tls(&cert).host("a.test", origin.addr()).start().await;
+    let ca = desk.folder.path().join("ca.pem").display().to_string();
+    let url = origin.url("/").replace("127.0.0.1", "a.test");
+    for variable in ["https_proxy", "ALL_PROXY"] {
+        for (pin, exit) in [(cert.pin(), 0), (desk.ca.pin(), 90)] {
+            let flags = ["--cacert", &ca, "--proxy-cacert", &ca, "--proxy-pinnedpubkey", &curls(&pin), &url];
+            let ran = fed_in(&[(variable, &proxy.url())], flags, "").await;
+            assert_eq!(ran.exit, exit, "{variable}: {}", ran.err);
+        }
+    }
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ fn canonical(host: &str, may_be_address: bool) -> Option<Box<str>> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return may_be_address.then(|| address.to_string().into());
+        return may_be_address.then(|| address.to_canonical().to_string().into());
     }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let is_name = host.split('.').all(|label| !label.is_empty() && label.bytes().all(legal));
@@ -194,6 +194,7 @@ mod tests {
         assert!(matches("*.EXAMPLE.com", "a.example.com"));
         assert!(matches("127.0.0.1", "127.0.0.1"));
         assert!(matches("[2001:DB8:0::1]", "2001:db8::1"));
+        assert!(matches("::ffff:127.0.0.1", "127.0.0.1"));
     }
 
     #[test]

@@ -1,10 +1,42 @@
 //! Which addresses are public: those that the IANA special-purpose registries (RFC 6890) call globally reachable.
 
-use skybridge_core::Endpoint;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use crate::{Egress, Endpoint};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// The target allows public addresses only ([`Egress::Public`]), and this isn't one. No socket was opened to it, and no proxy was asked to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NotPublic {
+    /// What was refused.
+    pub endpoint: Endpoint,
+}
+
+impl Egress {
+    /// To be asked before a socket is opened to an endpoint, and before a proxy is asked for one.
+    ///
+    /// # Errors
+    /// When connections may not go there.
+    pub fn check(self, endpoint: &Endpoint) -> Result<(), NotPublic> {
+        match self {
+            Self::Public if !is_public(endpoint) => Err(NotPublic { endpoint: endpoint.clone() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not a public address, and only those are allowed", self.endpoint)
+    }
+}
+
+impl std::error::Error for NotPublic {}
 
 /// A socket to this endpoint leaves for the public Internet.
-pub(crate) fn is_public(endpoint: &Endpoint) -> bool {
+fn is_public(endpoint: &Endpoint) -> bool {
     endpoint.inet().is_some_and(|addr| match addr.ip().to_canonical() {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),

@@ -1,0 +1,125 @@
+//! A target that allows public addresses only, and proxies: no address that is known here and isn't public is told to one.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use skybridge_core::{ConnectError, Egress, Hop, Key, Link, NotPublic, Plan, Planner, Target, Terms};
+use skybridge_route::RouteLayer;
+use skybridge_tcp::RaceLayer;
+use skybridge_testkit::{
+    executor::Executor,
+    net::{Conn, Network, Serving},
+    nouns,
+    proxy::Proxy,
+};
+use skybridge_tunnel::{TunnelIo, TunnelLayer};
+use std::{net::SocketAddr, sync::Arc};
+use tower::ServiceBuilder;
+
+const HTTP: &str = "http://p.test:3128";
+const SOCKS: [&str; 3] = ["socks5://p.test", "socks5h://p.test", "socks4a://p.test"];
+
+/// Proxies at public addresses, and `a.test` at 9.9.9.9.
+struct World {
+    net: Network,
+    executor: Executor,
+    http: Proxy,
+    socks: Proxy,
+    _origin: Serving,
+}
+
+fn addr(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn public() -> Terms {
+    let mut terms = Terms::default();
+    terms.egress = Egress::Public;
+    terms
+}
+
+impl World {
+    fn new(ips: &[&str]) -> Self {
+        let net = Network::new();
+        net.host("p.test", [addr("1.1.1.1:1").ip()]);
+        net.host("a.test", ips.iter().map(|ip| ip.parse().unwrap()));
+        let origin = net.listen(addr("9.9.9.9:443")).serve(|_, mut conn| async move {
+            // A connection that is closed or cut is no matter.
+            let _ = tokio::io::AsyncReadExt::read(&mut conn, &mut [0]).await;
+        });
+        let http = Proxy::http().serve_on(net.listen(addr("1.1.1.1:3128")), &net);
+        let socks = Proxy::socks5().serve_on(net.listen(addr("1.1.1.1:1080")), &net);
+        Self { net, executor: Executor::new(), http, socks, _origin: origin }
+    }
+
+    async fn reach(&self, url: &str, hops: &[&str], terms: Terms) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
+        let target = Target::new(Key::new(nouns::key(url).origin, terms), self.executor.ctx());
+        let way: Arc<[Hop]> = hops.iter().map(|hop| Hop::parse(hop).unwrap()).collect();
+        let mut planner = ServiceBuilder::new()
+            .layer(RouteLayer::new(self.net.resolver()).proxies([way]))
+            .layer(TunnelLayer::new())
+            .layer(RaceLayer::happy_eyeballs())
+            .service(self.net.dialer());
+        Planner::plan(&mut planner, target).await?.connect().await
+    }
+
+    /// Fails for good, and no proxy heard of it.
+    async fn refused(&self, url: &str, hops: &[&str], terms: Terms) -> NotPublic {
+        let error = self.reach(url, hops, terms).await.unwrap_err();
+        assert!(error.is_fatal(), "{error:?}");
+        assert_eq!((self.http.connections(), self.socks.connections()), (0, 0));
+        error.source_as::<NotPublic>().unwrap_or_else(|| panic!("{error:?}")).clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_not_public_is_told_to_no_proxy() {
+    let rows = [
+        ("https://10.0.0.1", "10.0.0.1:443"),
+        ("http://169.254.169.254", "169.254.169.254:80"),
+        ("https://[::1]", "[::1]:443"),
+        ("https://[::ffff:127.0.0.1]", "127.0.0.1:443"),
+    ];
+    for hop in [HTTP].into_iter().chain(SOCKS) {
+        for (url, told) in rows {
+            assert_eq!(World::new(&[]).refused(url, &[hop], public()).await.endpoint, nouns::endpoint(told));
+        }
+    }
+    let chain = [HTTP, "http://10.0.0.1:3128"];
+    assert_eq!(
+        World::new(&[]).refused("https://a.test", &chain, public()).await.endpoint,
+        nouns::endpoint("10.0.0.1:3128")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_one_that_was_looked_up_or_given_for_it() {
+    let world = World::new(&["10.0.0.1", "fd00::1"]);
+    assert_eq!(
+        world.refused("https://a.test", &["socks5://p.test"], public()).await.endpoint,
+        nouns::endpoint("10.0.0.1:443")
+    );
+    for hop in [HTTP, SOCKS[1]] {
+        let mut terms = public();
+        terms.dial = Some([nouns::endpoint("10.0.0.1:443")].into());
+        World::new(&[]).refused("https://a.test", &[hop], terms).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn public_addresses_beside_it_are_told() {
+    let world = World::new(&["10.0.0.1", "9.9.9.9"]);
+    world.reach("https://a.test", &["socks5://p.test"], public()).await.unwrap();
+    let asked = world.socks.asked();
+    assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), ["SOCKS5 9.9.9.9:443"]);
+}
+
+/// What a proxy finds behind a name, only the proxy can guard.
+#[tokio::test(start_paused = true)]
+async fn names_are_told() {
+    for hop in [HTTP, SOCKS[1]] {
+        World::new(&["9.9.9.9"]).reach("https://a.test", &[hop], public()).await.unwrap();
+    }
+    let private = World::new(&[]);
+    private.net.host("p.test", [addr("10.0.0.1:1").ip()]);
+    let error = private.reach("https://a.test", &[HTTP], public()).await.unwrap_err();
+    assert!(error.source_as::<NotPublic>().is_some() && error.is_fatal());
+}
