@@ -17,15 +17,16 @@ impl Secrets {
         if self == Self::Shown {
             return text.to_owned();
         }
-        let (before, query) = match text.split_once('?') {
-            Some((before, _)) => (before, "?[hidden]"),
-            None => (text, ""),
-        };
-        let start = before.find("://").map_or(0, |at| at + 3);
-        let end = before[start..].find('/').map_or(before.len(), |at| start + at);
-        match before[start..end].rfind('@') {
-            Some(at) => format!("{}{HIDDEN}{}{query}", &before[..start], &before[start + at..]),
-            None => format!("{before}{query}"),
+        let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        // What looks like a port and is none may be a password with one of these in it.
+        let is_whole =
+            authority.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let userinfo = if is_whole || authority.contains('@') { authority.rfind('@') } else { rest.rfind('@') };
+        let (hidden, rest) = userinfo.map_or(("", rest), |at| (HIDDEN, &rest[at..]));
+        match rest.split_once('?') {
+            Some((before, _)) => format!("{scheme}{hidden}{before}?{HIDDEN}"),
+            None => format!("{scheme}{hidden}{rest}"),
         }
     }
 
@@ -52,6 +53,10 @@ mod tests {
             ("https://me:pw@a.test/p", "https://[hidden]@a.test/p"),
             ("me:p@ss@a.test", "[hidden]@a.test"),
             ("https://a.test/@x", "https://a.test/@x"),
+            ("https://a.test:8443/@x?y@z", "https://a.test:8443/@x?[hidden]"),
+            ("https://[::1]/@x", "https://[::1]/@x"),
+            ("https://me:p/w@a.test/p", "https://[hidden]@a.test/p"),
+            ("https://me:p?w@a.test/p?q", "https://[hidden]@a.test/p?[hidden]"),
         ];
         for (url, hidden) in rows {
             assert_eq!(Secrets::Hidden.url(url), hidden);

@@ -256,6 +256,10 @@ impl fmt::Display for OriginError {
             Self::UnknownScheme(scheme) => write!(f, "unknown scheme `{scheme}`: only http and https can be reached"),
             Self::EmptyHost => f.write_str("the URI has an empty host"),
             Self::UserInfo => f.write_str("the URI has userinfo before its host: send credentials in a header"),
+            // What is no number may be the first half of a password with a slash in it.
+            Self::Port(port) if port.bytes().any(|byte| byte.is_ascii_alphabetic()) => {
+                f.write_str("the port is not a number from 1 to 65535")
+            }
             Self::Port(port) => write!(f, "port `{port}` is not a number from 1 to 65535"),
             Self::NotAscii(host) => write!(f, "host `{host}` is not ASCII: convert it with IDNA first"),
             Self::ZoneId(host) => write!(f, "host `{host}` has a zone id"),
@@ -322,6 +326,8 @@ mod tests {
         assert_eq!(parse("a b"), Err(OriginError::NotAHost("a b".into())));
         assert_eq!(parse("a%41"), Err(OriginError::NotAHost("a%41".into())));
         assert_eq!(parse("a.test:+80"), Err(OriginError::Port("+80".into())));
+        let half_a_password = parse("me:s3cret").map_err(|error| error.to_string());
+        assert_eq!(half_a_password.unwrap_err(), "the port is not a number from 1 to 65535");
     }
 
     #[test]
