@@ -20,8 +20,9 @@ impl Secrets {
         let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         // What looks like a port and is none may be a password with one of these in it.
-        let is_whole =
-            authority.rsplit_once(':').is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_whole = authority
+            .rsplit_once(':')
+            .is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit() || byte == b']'));
         let userinfo = if is_whole || authority.contains('@') { authority.rfind('@') } else { rest.rfind('@') };
         let (hidden, rest) = userinfo.map_or(("", rest), |at| (HIDDEN, &rest[at..]));
         match rest.split_once('?') {
