@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [Foreign; 223] = [
+const FLAGS: [Foreign; 222] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -159,7 +159,6 @@ const FLAGS: [Foreign; 223] = [
     flag("post301", None, Value::None, None),
     flag("post302", None, Value::None, None),
     flag("post303", None, Value::None, None),
-    flag("preproxy", None, Value::Plain, Some("-x URL")),
     flag("progress-bar", Some('#'), Value::None, Some("leave it out")),
     flag("proto", None, Value::Plain, None),
     flag("proto-default", None, Value::Plain, None),

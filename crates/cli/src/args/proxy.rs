@@ -1,4 +1,4 @@
-use super::{Credentials, Way};
+use super::{Credentials, Preproxy, Way};
 use clap::{ArgAction, Args};
 
 #[derive(Args)]
@@ -7,6 +7,9 @@ pub(crate) struct ProxyArgs {
     /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://; several are tried in order
     #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
     pub(crate) proxy: Vec<Way>,
+    /// Go through this proxy first, then through that of -x, if any: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
+    #[arg(long, value_name = "URL")]
+    pub(crate) preproxy: Option<Preproxy>,
     /// Credentials for proxies whose URL has none, sent at once
     #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
     pub(crate) proxy_user: Option<Credentials>,
