@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [Foreign; 222] = [
+const FLAGS: [Foreign; 221] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -185,7 +185,6 @@ const FLAGS: [Foreign; 222] = [
     flag("proxy-tlsuser", None, Value::Secret, None),
     flag("proxy-tlsv1", None, Value::None, None),
     flag("proxy1.0", None, Value::Plain, Some("-x http://HOST:PORT")),
-    flag("proxytunnel", Some('p'), Value::None, Some("-x socks5h://HOST:PORT, which always gives a tunnel")),
     flag("pubkey", None, Value::Plain, None),
     flag("quote", Some('Q'), Value::Plain, None),
     flag("random-file", None, Value::Plain, None),

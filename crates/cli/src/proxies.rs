@@ -23,16 +23,17 @@ pub(crate) fn ways(args: &Args) -> Vec<Hops> {
     let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
     if args.proxy.proxy.is_empty() {
         // With nothing behind it, it is the proxy that -U is about.
-        return first.into_iter().map(|hop| [with_credentials(hop, args)].into()).collect();
+        return first.into_iter().map(|hop| [as_told(hop, args)].into()).collect();
     }
     let way = |way: &Way| {
-        let last = way.0.clone().map(|hop| with_credentials(hop, args));
+        let last = way.0.clone().map(|hop| as_told(hop, args));
         first.clone().into_iter().chain(last).collect()
     };
     args.proxy.proxy.iter().map(way).collect()
 }
 
-fn with_credentials(hop: Hop, args: &Args) -> Hop {
+fn as_told(hop: Hop, args: &Args) -> Hop {
+    let hop = if args.proxy.proxytunnel { hop.tunnels_all() } else { hop };
     match &args.proxy.proxy_user {
         Some(credentials) if hop.auth.is_none() => hop.auth(credentials.0.clone()),
         _ => hop,
@@ -49,7 +50,7 @@ impl Proxies {
             let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
             let hop = Hop::parse(&value).map_err(|error| (name, error))?;
-            Ok(Some([with_credentials(hop, args)].into()))
+            Ok(Some([as_told(hop, args)].into()))
         };
         let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
         let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
@@ -149,6 +150,7 @@ mod tests {
         let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
         assert_eq!(told(&given, "http://b.test/"), "client");
         assert_eq!(told(&given, "http://c.test/"), "direct");
+        assert!(proxies("-p", &environment).hops(&"http://a.test/".parse().unwrap()).unwrap()[0].tunnels_all);
         assert_eq!(told(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
     }
 

@@ -10,6 +10,9 @@ pub(crate) struct ProxyArgs {
     /// Go through this proxy first, then through that of -x, if any: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
     #[arg(long, value_name = "URL")]
     pub(crate) preproxy: Option<Preproxy>,
+    /// A tunnel through HTTP proxies for http:// URLs too, rather than requests that they forward
+    #[arg(short = 'p', long)]
+    pub(crate) proxytunnel: bool,
     /// Credentials for proxies whose URL has none, sent at once
     #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
     pub(crate) proxy_user: Option<Credentials>,

@@ -83,3 +83,14 @@ async fn a_preproxy_leads_to_the_proxy_and_alone_to_the_origin() {
     let ran = skybridge(["--preproxy", &preproxy, "--noproxy", "*", &origin.url("/")]).await;
     assert_eq!((ran.exit, first.connections()), (0, 2), "{}", ran.err);
 }
+
+#[tokio::test]
+async fn plain_http_goes_through_a_tunnel_when_it_is_asked_for() {
+    let origin = Origin::h1().start().await;
+    let proxy = Proxy::http().user("me", "hunter2").start().await;
+    let ran = skybridge(["-p", "-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
+    let asked: Vec<_> = proxy.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(asked, [format!("CONNECT {} HTTP/1.1", origin.addr())]);
+    assert!(origin.seen().iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
+}
