@@ -7,7 +7,7 @@ pub(crate) struct ProxyArgs {
     /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://; several are tried in order
     #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
     pub(crate) proxy: Vec<Way>,
-    /// Go through this proxy first, then through that of -x, if any: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
+    /// Go through this proxy first, then through those of -x, if any, and not of the environment: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
     #[arg(long, value_name = "URL")]
     pub(crate) preproxy: Option<Preproxy>,
     /// A tunnel through HTTP proxies for http:// URLs too, rather than requests that they forward

@@ -149,7 +149,7 @@ impl FromStr for Resolve {
         if host.is_empty() || host.starts_with(['+', '-', '*']) {
             return Err(wrong);
         }
-        let endpoint = |address: &str| {
+        let endpoint = |address: &str| -> Result<_, &'static str> {
             let ip = address.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| wrong)?;
             Ok(Endpoint::from(SocketAddr::new(ip, port)))
         };
