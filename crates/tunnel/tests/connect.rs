@@ -269,7 +269,8 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
             assert_eq!(proxy.head().await.line(), line);
             proxy.send(OK).await;
         };
-        let (link, ()) = tokio::join!(world.connect(route), proxy);
+        let both = async { tokio::join!(world.connect(route), proxy) };
+        let (link, ()) = tokio::time::timeout(Duration::from_secs(1), both).await.expect("a tunnel is asked for");
         let info = link.unwrap().info;
         assert!(info.tunnelled && !info.forwarded);
     }
