@@ -118,6 +118,23 @@ async fn whose_credentials_differ_shares_no_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cleartext_has_a_tunnel_of_its_own_when_it_is_asked_for() {
+    let stage = FORWARDED.stage();
+    let forwarding = Hop::parse(FORWARDED.url).unwrap();
+    for _ in 0..2 {
+        for hop in [forwarding.clone(), forwarding.clone().tunnels_all()] {
+            let request = wishing(get("/"), |wish: Wish| wish.proxy([hop]));
+            assert_eq!(read(stage.client.request(request)).await.unwrap(), "hello");
+        }
+    }
+    let asked: Vec<_> = stage.proxy.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(asked, [FORWARDED.line, "CONNECT a.test:80 HTTP/1.1", FORWARDED.line]);
+    assert_eq!((stage.proxy.connections(), stage.client.stats().idle), (2, 2));
+    let seen = stage.origin.seen();
+    assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_died_while_idle_is_replaced() {
     for way in ALL {
         let stage = way.stage();

@@ -1,14 +1,28 @@
-//! One call: sends a request, writes what comes, and keeps what is known of it.
+//! One URL: sends a request, and those that redirects lead to, writes what comes, and keeps what is known of each.
 
 use crate::{
-    exit::Exit, fault::Fault, progress::Progress, report::version, shared::Shared, sink::Sink, usage::Usage, verbose,
+    exit::Exit,
+    fault::{BoxError, Fault, of_stack},
+    hops::Hops,
+    layers,
+    progress::Progress,
+    report::version,
+    shared::Shared,
+    sink::Sink,
+    usage::Usage,
     witness::Seen,
 };
-use http::{Method, Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri, header::CONTENT_ENCODING};
+use http_body::Body;
 use http_body_util::BodyExt;
-use skybridge::{Body, ConnInfo, Error, Phase, ResponseExt, Wish, core::CallId};
+use skybridge::{
+    ConnInfo, Error, Phase,
+    core::CallId,
+    tower::{ServiceBuilder, ServiceExt, service_fn},
+};
 use std::{
     io,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,11 +46,36 @@ pub(crate) struct Outcome {
     pub(crate) body_bytes: u64,
     pub(crate) seen: Seen,
     pub(crate) started: Instant,
+    pub(crate) asked: Asked,
     pub(crate) fault: Option<Fault>,
     pub(crate) exit: Exit,
 }
 
+/// The URL that it is for, and what that took before redirects led here.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) url: String,
+    pub(crate) started: Instant,
+    pub(crate) connects: u32,
+}
+
 impl Outcome {
+    pub(crate) fn new(call: CallId, url: String, method: Method, started: Instant) -> Self {
+        Self {
+            call,
+            url: url.clone(),
+            method,
+            status: None,
+            info: None,
+            body_bytes: 0,
+            seen: Seen::default(),
+            started,
+            asked: Asked { url, started, connects: 0 },
+            fault: None,
+            exit: Exit::OK,
+        }
+    }
+
     pub(crate) fn http_version(&self) -> Option<&'static str> {
         self.info.as_ref()?.protocol.map(version)
     }
@@ -45,90 +84,122 @@ impl Outcome {
         self.seen.ended.map_or(Duration::ZERO, |ended| ended.saturating_duration_since(self.started))
     }
 
-    /// From the call's start to a phase's end.
+    /// From the start of all to a phase's end.
     pub(crate) fn until(&self, phase: Phase) -> Option<Duration> {
         let made = self.seen.made.as_ref().and_then(|info| info.timings.get(phase));
         let span = made.or_else(|| self.seen.span(phase))?;
-        Some(span.end.saturating_duration_since(self.started))
+        Some(span.end.saturating_duration_since(self.asked.started))
+    }
+
+    /// From the start of all to its end.
+    pub(crate) fn took(&self) -> Duration {
+        self.started.saturating_duration_since(self.asked.started) + self.total()
+    }
+
+    pub(crate) fn fail(&mut self, broken: Broken) {
+        let (exit, kind, message) = match broken {
+            Broken::Stack(error) => {
+                let fault = Fault::of(&error, self.seen.deepest());
+                self.exit = fault.exit;
+                self.info = self.info.take().or_else(|| error.connection().cloned());
+                self.fault = Some(fault);
+                return;
+            }
+            // The exchange itself went well: no fault of it.
+            Broken::Status => {
+                self.exit = Exit::STATUS;
+                return;
+            }
+            Broken::Usage(usage) => (Exit::USAGE, "request", usage.to_string()),
+            Broken::Write(error) => (Exit::WRITE, "body", format!("the body could not be written: {error}")),
+            Broken::Decode(error) => (Exit::ENCODING, "body", format!("the body could not be decoded: {error}")),
+            Broken::Encoding(name) => (Exit::ENCODING, "body", format!("the body's encoding is not known: {name}")),
+            Broken::Redirects(most) => {
+                (Exit::REDIRECTS, "protocol", format!("more than {most} redirects (--max-redirs)"))
+            }
+            Broken::Rewind => {
+                (Exit::REWIND, "request", "a redirect wants the body again, and stdin can be read once".to_owned())
+            }
+            Broken::Location(text) => (Exit::URL, "protocol", format!("a redirect leads to what is no URL: {text}")),
+        };
+        let processed = if exit == Exit::USAGE { "no" } else { "yes" };
+        self.exit = exit;
+        self.fault = Some(Fault::local(kind, exit, message, processed));
     }
 }
 
-/// Why a call ended early.
-enum Broken {
+/// Why it ended early.
+pub(crate) enum Broken {
     Usage(Usage),
     Stack(Error),
     Status,
     Write(io::Error),
+    Decode(BoxError),
+    /// One that isn't decoded here.
+    Encoding(String),
+    /// There were more than this.
+    Redirects(usize),
+    /// The body can't be sent again.
+    Rewind,
+    /// Of a redirect, as it may be printed.
+    Location(String),
 }
 
-pub(crate) async fn perform(shared: &Shared, job: Job) -> Outcome {
-    let started = shared.witness.runtime.now();
-    let mut outcome = Outcome {
-        call: job.call,
-        url: shared.secrets.url(&job.url),
-        method: shared.method(),
-        status: None,
-        info: None,
-        body_bytes: 0,
-        seen: Seen::default(),
-        started,
-        fault: None,
-        exit: Exit::OK,
-    };
-    let broken = exchange(shared, &job, &mut outcome).await.err();
-    outcome.seen = shared.witness.take(job.call);
-    if let Some(broken) = broken {
-        fail(&mut outcome, broken);
-    }
-    outcome
+/// The calls that it took, in order: one, and one for each redirect.
+pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
+    let hops = Hops::new(shared, &job);
+    let broken = Box::pin(exchange(shared, &job, &hops)).await.err();
+    hops.end(broken)
 }
 
-async fn exchange(shared: &Shared, job: &Job, outcome: &mut Outcome) -> Result<(), Broken> {
+async fn exchange(shared: &Shared, job: &Job, hops: &Hops<'_>) -> Result<(), Broken> {
     let uri = absolute(&job.url)?;
-    let request = shared.request(uri, Wish::new().call(job.call)).map_err(Broken::Usage)?;
-    if shared.args.request.verbose {
-        shared.witness.expect(job.call, verbose::lines(&request, shared.secrets));
+    let stack = ServiceBuilder::new()
+        .layer(layers::decompression(&shared.args))
+        .layer(layers::redirects(&shared.args, uri.clone()))
+        .service(service_fn(|request| hops.send(request)));
+    let response = stack.oneshot(shared.request(uri)).await?;
+    let (request, is_failure) = (&shared.args.request, is_failure(response.status()));
+    if request.location {
+        hops.followed(&response)?;
     }
-    let response = shared.client.request(request).await.map_err(Broken::Stack)?;
-    outcome.status = Some(response.status());
-    outcome.info = response.connection().cloned();
-    let request = &shared.args.request;
-    if request.verbose {
-        verbose::response(&response, outcome.http_version().unwrap_or_default(), shared.secrets);
-    }
-    if request.fail && is_failure(response.status()) {
+    if request.fail && is_failure {
         return Err(Broken::Status);
     }
-    let sink = shared.sink(job.place).map_err(Broken::Write)?;
-    receive(shared, sink, response, outcome).await?;
-    match outcome.status {
-        Some(status) if request.fail_with_body && is_failure(status) => Err(Broken::Status),
+    if request.compressed && response.body().size_hint().exact() != Some(0) {
+        decoded(&response)?;
+    }
+    receive(shared, hops, response.into_body()).await?;
+    if request.fail_with_body && is_failure { Err(Broken::Status) } else { Ok(()) }
+}
+
+/// What was decoded has lost the name of its encoding.
+fn decoded<B>(response: &Response<B>) -> Result<(), Broken> {
+    match response.headers().get(CONTENT_ENCODING) {
+        Some(name) if !name.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Broken::Encoding(String::from_utf8_lossy(name.as_bytes()).into()))
+        }
         _ => Ok(()),
     }
 }
 
-async fn receive(
-    shared: &Shared,
-    mut sink: Sink,
-    response: Response<Body>,
-    outcome: &mut Outcome,
-) -> Result<(), Broken> {
-    if shared.args.request.include || shared.args.request.head {
-        let version = outcome.http_version().unwrap_or_default();
-        sink.head(&response, version, shared.secrets).map_err(Broken::Write)?;
-    }
-    let mut body = response.into_body();
-    let mut progress = Progress::new(shared.shows_progress(&sink), &body);
+async fn receive<B>(shared: &Shared, hops: &Hops<'_>, body: B) -> Result<(), Broken>
+where
+    B: Body<Data: AsRef<[u8]>, Error = BoxError>,
+{
+    let shows_progress = hops.write(|sink| Ok(shared.shows_progress(sink)))?;
+    let mut progress = Progress::new(shows_progress, &body);
+    let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Broken::Stack)?.into_data() else { continue };
-        outcome.body_bytes += data.len() as u64;
-        sink.write(&data).map_err(Broken::Write)?;
-        progress.moved(outcome.body_bytes, &*shared.witness.runtime);
+        let frame = frame.map_err(|error| of_stack(error).map_or_else(Broken::Decode, Broken::Stack))?;
+        let Ok(data) = frame.into_data() else { continue };
+        hops.write(|sink| sink.write(data.as_ref()))?;
+        progress.moved(hops.received(), &*shared.witness.runtime);
     }
-    sink.flush().map_err(Broken::Write)
+    hops.write(Sink::flush)
 }
 
-fn is_failure(status: StatusCode) -> bool {
+pub(crate) fn is_failure(status: StatusCode) -> bool {
     status.as_u16() >= 400
 }
 
@@ -137,26 +208,4 @@ fn absolute(text: &str) -> Result<Uri, Broken> {
     let text = text.split('#').next().unwrap_or(text);
     let uri = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     skybridge::IntoUri::into_uri(uri).map_err(|error| Broken::Stack(error.into()))
-}
-
-fn fail(outcome: &mut Outcome, broken: Broken) {
-    match broken {
-        Broken::Usage(usage) => {
-            outcome.exit = Exit::USAGE;
-            outcome.fault = Some(Fault::local("request", Exit::USAGE, usage.to_string(), "no"));
-        }
-        Broken::Stack(error) => {
-            let fault = Fault::of(&error, outcome.seen.deepest());
-            outcome.exit = fault.exit;
-            outcome.info = outcome.info.take().or_else(|| error.connection().cloned());
-            outcome.fault = Some(fault);
-        }
-        // The exchange itself went well: no fault of it.
-        Broken::Status => outcome.exit = Exit::STATUS,
-        Broken::Write(error) => {
-            outcome.exit = Exit::WRITE;
-            outcome.fault =
-                Some(Fault::local("body", Exit::WRITE, format!("the body could not be written: {error}"), "yes"));
-        }
-    }
 }

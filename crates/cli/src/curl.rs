@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [Foreign; 223] = [
+const FLAGS: [Foreign; 218] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -48,7 +48,6 @@ const FLAGS: [Foreign; 223] = [
     flag("cert-status", None, Value::None, None),
     flag("cert-type", None, Value::Plain, None),
     flag("ciphers", None, Value::Plain, None),
-    flag("compressed", None, Value::None, Some("-H 'accept-encoding: gzip', and decode it yourself")),
     flag("compressed-ssh", None, Value::None, None),
     flag("config", Some('K'), Value::Plain, None),
     flag("continue-at", Some('C'), Value::Plain, None),
@@ -85,7 +84,7 @@ const FLAGS: [Foreign; 223] = [
     flag("expect100-timeout", None, Value::Plain, Some("--read-timeout SECONDS")),
     flag("fail-early", None, Value::None, None),
     flag("false-start", None, Value::None, None),
-    flag("follow", None, Value::None, Some("the URL that the answer names")),
+    flag("follow", None, Value::None, Some("-L")),
     flag("form", Some('F'), Value::Secret, None),
     flag("form-escape", None, Value::None, None),
     flag("form-string", None, Value::Secret, None),
@@ -123,8 +122,7 @@ const FLAGS: [Foreign; 223] = [
     flag("limit-rate", None, Value::Plain, None),
     flag("list-only", Some('l'), Value::None, None),
     flag("local-port", None, Value::Plain, None),
-    flag("location", Some('L'), Value::None, Some("the URL that the answer names")),
-    flag("location-trusted", None, Value::None, Some("the URL that the answer names")),
+    flag("location-trusted", None, Value::None, Some("-L, without credentials for other hosts")),
     flag("login-options", None, Value::Secret, None),
     flag("mail-auth", None, Value::Plain, None),
     flag("mail-from", None, Value::Plain, None),
@@ -132,7 +130,6 @@ const FLAGS: [Foreign; 223] = [
     flag("mail-rcpt-allowfails", None, Value::None, None),
     flag("manual", Some('M'), Value::None, Some("--help")),
     flag("max-filesize", None, Value::Plain, None),
-    flag("max-redirs", None, Value::Plain, Some("leave it out, no redirect is followed")),
     flag("metalink", None, Value::None, None),
     flag("mptcp", None, Value::None, None),
     flag("negotiate", None, Value::None, None),
@@ -159,7 +156,6 @@ const FLAGS: [Foreign; 223] = [
     flag("post301", None, Value::None, None),
     flag("post302", None, Value::None, None),
     flag("post303", None, Value::None, None),
-    flag("preproxy", None, Value::Plain, Some("-x URL")),
     flag("progress-bar", Some('#'), Value::None, Some("leave it out")),
     flag("proto", None, Value::Plain, None),
     flag("proto-default", None, Value::Plain, None),
@@ -186,7 +182,6 @@ const FLAGS: [Foreign; 223] = [
     flag("proxy-tlsuser", None, Value::Secret, None),
     flag("proxy-tlsv1", None, Value::None, None),
     flag("proxy1.0", None, Value::Plain, Some("-x http://HOST:PORT")),
-    flag("proxytunnel", Some('p'), Value::None, Some("-x socks5h://HOST:PORT, which always gives a tunnel")),
     flag("pubkey", None, Value::Plain, None),
     flag("quote", Some('Q'), Value::Plain, None),
     flag("random-file", None, Value::Plain, None),

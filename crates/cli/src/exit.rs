@@ -23,11 +23,14 @@ impl Exit {
     pub(crate) const READ_FILE: Self      = Self(26);
     pub(crate) const TIMEOUT: Self        = Self(28);
     pub(crate) const TLS: Self            = Self(35);
+    pub(crate) const REDIRECTS: Self      = Self(47);
     pub(crate) const EMPTY: Self          = Self(52);
     pub(crate) const SEND: Self           = Self(55);
     pub(crate) const RECEIVE: Self        = Self(56);
     pub(crate) const IDENTITY: Self       = Self(58);
     pub(crate) const CERTIFICATE: Self    = Self(60);
+    pub(crate) const ENCODING: Self       = Self(61);
+    pub(crate) const REWIND: Self         = Self(65);
     pub(crate) const ROOTS: Self          = Self(77);
     pub(crate) const PIN: Self            = Self(90);
     pub(crate) const STREAM: Self         = Self(92);

@@ -21,6 +21,8 @@ pub(crate) struct Fault {
 #[derive(Debug)]
 pub(crate) struct NotRead(pub(crate) io::Error);
 
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
+
 type Judged = (&'static str, Exit);
 
 impl Fault {
@@ -60,6 +62,11 @@ fn told(chain: &[String]) -> String {
         parts.push(part);
     }
     parts.join(": ")
+}
+
+/// The stack's error that a layer above it passes on; or that layer's own.
+pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
+    error.downcast().map(|error| *error)
 }
 
 fn judge(error: &Error) -> Judged {

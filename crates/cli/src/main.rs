@@ -1,7 +1,7 @@
 //! `skybridge`: fetches URLs through one client, and shows what happened to their connections.
 //!
 //! A thin shell over the public API: what it can do, a user of the library can do. Flags are in `args`, the client they describe in `client`,
-//! one call in `call`; what an error means is in `fault` and `exit`; what was seen is kept by `witness` and told by `report`, `write_out`,
+//! one URL in `call`, each of its requests in `hops`, what is above the client in `layers`; what an error means is in `fault` and `exit`; what was seen is kept by `witness` and told by `report`, `write_out`,
 //! `events` and `verbose`.
 
 mod args;
@@ -10,6 +10,8 @@ mod client;
 mod curl;
 mod exit;
 mod fault;
+mod hops;
+mod layers;
 mod names;
 mod progress;
 mod proxies;

@@ -1,4 +1,4 @@
-//! Which proxies a URL is fetched through: `-x`, or the environment's; and which hosts through none.
+//! Which proxies a URL is fetched through: `-x` and `--preproxy`, or the environment's; and which hosts through none.
 
 use crate::args::{Args, Way};
 use http::Uri;
@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 type Hops = Arc<[Hop]>;
 
 pub(crate) struct Proxies {
-    /// `-x` was given: the client knows the ways.
+    /// `-x` or `--preproxy` was given: the client knows the ways.
     given: bool,
     http: Option<Hops>,
     https: Option<Hops>,
@@ -18,16 +18,22 @@ pub(crate) struct Proxies {
 /// Hosts that are reached directly.
 struct Exceptions(Vec<Box<str>>);
 
-/// The ways of `-x`, in order.
+/// The ways of `-x`, in order, each behind that of `--preproxy`.
 pub(crate) fn ways(args: &Args) -> Vec<Hops> {
-    let way = |way: &Way| match &way.0 {
-        None => [].into(),
-        Some(hop) => [with_credentials(hop.clone(), args)].into(),
+    let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
+    if args.proxy.proxy.is_empty() {
+        // With nothing behind it, it is the proxy that -U is about.
+        return first.into_iter().map(|hop| [as_told(hop, args)].into()).collect();
+    }
+    let way = |way: &Way| {
+        let last = way.0.clone().map(|hop| as_told(hop, args));
+        first.clone().into_iter().chain(last).collect()
     };
     args.proxy.proxy.iter().map(way).collect()
 }
 
-fn with_credentials(hop: Hop, args: &Args) -> Hop {
+fn as_told(hop: Hop, args: &Args) -> Hop {
+    let hop = if args.proxy.proxytunnel { hop.tunnels_all() } else { hop };
     match &args.proxy.proxy_user {
         Some(credentials) if hop.auth.is_none() => hop.auth(credentials.0.clone()),
         _ => hop,
@@ -38,12 +44,13 @@ impl Proxies {
     /// # Errors
     /// When the environment names a proxy that is none: the variable, and why.
     pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, HopError)> {
-        let given = !args.proxy.proxy.is_empty();
+        // As with curl, --preproxy alone is enough for the environment not to be asked.
+        let given = !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some();
         let hop = |names: &[&'static str]| -> Result<Option<Hops>, _> {
             let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
             let hop = Hop::parse(&value).map_err(|error| (name, error))?;
-            Ok(Some([with_credentials(hop, args)].into()))
+            Ok(Some([as_told(hop, args)].into()))
         };
         let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
         let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
@@ -120,12 +127,15 @@ mod tests {
     use super::*;
     use clap::Parser;
 
+    fn args(line: &str) -> Args {
+        Args::try_parse_from(["skybridge", "u"].into_iter().chain(line.split_whitespace()))
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
     fn proxies(line: &str, environment: &[(&str, &str)]) -> Proxies {
-        let args = Args::try_parse_from(["skybridge", "u"].into_iter().chain(line.split_whitespace()))
-            .unwrap_or_else(|error| panic!("{error}"));
         let variable =
             |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Proxies::of(&args, variable).unwrap()
+        Proxies::of(&args(line), variable).unwrap()
     }
 
     fn told(proxies: &Proxies, url: &str) -> String {
@@ -146,7 +156,40 @@ mod tests {
         let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
         assert_eq!(told(&given, "http://b.test/"), "client");
         assert_eq!(told(&given, "http://c.test/"), "direct");
+        assert!(proxies("-p", &environment).hops(&"http://a.test/".parse().unwrap()).unwrap()[0].tunnels_all);
         assert_eq!(told(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
+    }
+
+    /// Who is gone through, and as whom.
+    fn told_ways(line: &str) -> Vec<String> {
+        let user = |hop: &Hop| {
+            let auth = hop.auth.as_ref()?.0.user_password()?;
+            Some(auth.0.to_owned())
+        };
+        let hop = |hop: &Hop| format!("{} {}", hop.name(), user(hop).unwrap_or_default()).trim_end().to_owned();
+        ways(&args(line)).iter().map(|hops| hops.iter().map(hop).collect::<Vec<_>>().join(", ")).collect()
+    }
+
+    #[test]
+    fn the_preproxy_is_in_front_of_every_way_with_its_own_credentials() {
+        let rows: [(&str, &[&str]); 5] = [
+            ("-x http://p.test -x direct:// -U me:pw", &["p.test me", ""]),
+            ("--preproxy socks5h://s.test -x http://p.test -x direct:// -U me:pw", &["s.test, p.test me", "s.test"]),
+            ("--preproxy socks5h://you:pw@s.test -x socks4a://q.test", &["s.test you, q.test"]),
+            ("--preproxy socks5h://s.test -U me:pw", &["s.test me"]),
+            ("--preproxy socks5h://you:pw@s.test -U me:pw", &["s.test you"]),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(told_ways(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_preproxy_alone_is_instead_of_the_environment_and_has_exceptions() {
+        let alone = proxies("--preproxy socks5h://s.test --noproxy c.test", &[("http_proxy", "http://p.test")]);
+        assert_eq!(told(&alone, "http://a.test/"), "client");
+        assert_eq!(told(&alone, "http://c.test/"), "direct");
+        assert!(alone.are_for(&"http://a.test/".parse().unwrap()));
     }
 
     #[test]

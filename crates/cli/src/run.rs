@@ -101,19 +101,33 @@ impl Teller {
         })
     }
 
-    fn tell(&self, outcome: &Outcome) {
+    /// Of a URL: each call that it took, and in the end what came of it.
+    fn tell(&self, outcomes: &[Outcome]) {
+        let Some((outcome, redirected)) = outcomes.split_last() else { return };
+        for outcome in redirected {
+            self.draw(outcome);
+            self.report(outcome);
+        }
         if outcome.exit != Exit::OK {
             *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = outcome.exit;
             self.complain(outcome);
         }
+        self.draw(outcome);
         // Nobody is left to tell when stdout or stderr is closed.
-        if let Some(recorder) = &self.recorder {
-            let _ = write!(io::stderr().lock(), "{}", timeline(recorder, outcome));
-        }
         if let Some(format) = &self.format {
             let mut stdout = io::stdout().lock();
             let _ = stdout.write_all(format.fill(outcome).as_bytes()).and_then(|()| stdout.flush());
         }
+        self.report(outcome);
+    }
+
+    fn draw(&self, outcome: &Outcome) {
+        if let Some(recorder) = &self.recorder {
+            let _ = write!(io::stderr().lock(), "{}", timeline(recorder, outcome));
+        }
+    }
+
+    fn report(&self, outcome: &Outcome) {
         if let Some(report) = &self.report
             && let Ok(line) = serde_json::to_string(&Report::of(outcome))
         {

@@ -12,13 +12,13 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use skybridge::{Client, RequestBody, Wish};
+use skybridge::{Client, RequestBody, Wish, core::CallId};
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) witness: Arc<Witness>,
     pub(crate) secrets: Secrets,
     proxies: Proxies,
+    /// What the next redirect is called.
+    next: AtomicU64,
     headers: HeaderMap,
     body: Payload,
 }
@@ -52,7 +54,8 @@ impl Shared {
         let secrets = if args.seeing.show_secrets { Secrets::Shown } else { Secrets::Hidden };
         let body = payload(&args).map_err(|(path, error)| (Exit::READ_FILE, format!("{}: {error}", path.display())))?;
         let headers = headers(&args, !matches!(body, Payload::None));
-        Ok(Self { args, client, witness, secrets, proxies, headers, body })
+        let listed = args.urls.len() as u64 * u64::from(args.request.repeat);
+        Ok(Self { args, client, witness, secrets, proxies, next: AtomicU64::new(listed + 1), headers, body })
     }
 
     pub(crate) fn method(&self) -> Method {
@@ -64,15 +67,27 @@ impl Shared {
         }
     }
 
+    /// For a call that isn't on the list.
+    pub(crate) fn another_call(&self) -> CallId {
+        CallId(self.next.fetch_add(1, Relaxed))
+    }
+
+    /// How a URL is to be reached.
+    ///
     /// # Errors
     /// When `--connect-to` can't be obeyed for it.
-    pub(crate) fn request(&self, uri: Uri, mut wish: Wish) -> Result<Request<RequestBody>, Usage> {
-        if let Some(endpoint) = dial(&self.args.route.connect_to, &uri, self.proxies.are_for(&uri))? {
+    pub(crate) fn wish(&self, uri: &Uri) -> Result<Wish, Usage> {
+        let mut wish = Wish::new();
+        if let Some(endpoint) = dial(&self.args.route.connect_to, uri, self.proxies.are_for(uri))? {
             wish = wish.dial([endpoint]);
         }
-        if let Some(hops) = self.proxies.hops(&uri) {
+        if let Some(hops) = self.proxies.hops(uri) {
             wish = wish.proxy(hops);
         }
+        Ok(wish)
+    }
+
+    pub(crate) fn request(&self, uri: Uri) -> Request<RequestBody> {
         let body = match &self.body {
             Payload::None => RequestBody::empty(),
             Payload::Bytes(bytes) => bytes.clone().into(),
@@ -83,8 +98,7 @@ impl Shared {
         *request.method_mut() = self.method();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
-        request.extensions_mut().insert(wish);
-        Ok(request)
+        request
     }
 
     /// Where the body of the URL at this place goes.

@@ -103,7 +103,9 @@ fn value_of(name: &str, arguments: &[OsString]) -> Option<String> {
 }
 
 fn is_secret(flag: &str) -> bool {
-    matches!(flag, "--header" | "--proxy" | "--proxy-user" | "--proxy-header" | "--data" | "--data-binary" | "--cert")
+    let flags =
+        ["--header", "--proxy", "--preproxy", "--proxy-user", "--proxy-header", "--data", "--data-binary", "--cert"];
+    flags.contains(&flag)
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> String {

@@ -36,6 +36,8 @@ pub struct Hop {
     pub port: u16,
     /// What proves who we are.
     pub auth: Option<ProxyCredentials>,
+    /// Requests in cleartext go through a tunnel too, which an HTTP proxy is otherwise left to forward. To SOCKS it is nothing new.
+    pub tunnels_all: bool,
 }
 
 impl HopKind {
@@ -66,7 +68,7 @@ impl Hop {
         if host.parse::<Ipv6Addr>().is_ok() {
             host = format!("[{host}]").into();
         }
-        Self { kind, host, port, auth: None }
+        Self { kind, host, port, auth: None, tunnels_all: false }
     }
 
     /// The host when it is an address rather than a name: nothing to resolve.
@@ -85,10 +87,16 @@ impl Hop {
         self.auth = Some(ProxyCredentials(Arc::new(auth)));
         self
     }
+
+    /// Asks for a tunnel whatever it is for. What goes through it shares no connection with what is forwarded.
+    pub fn tunnels_all(mut self) -> Self {
+        self.tunnels_all = true;
+        self
+    }
 }
 
 impl fmt::Display for Hop {
-    /// Without credentials.
+    /// Its URL, without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.kind {
             HopKind::Http => "http",

@@ -72,11 +72,11 @@ impl Route {
     }
 
     /// Whether requests are forwarded by the last hop, in absolute form (RFC 9112, section 3.2.2), rather than sent through a tunnel: in
-    /// cleartext over HTTP/1.1, to the place that the request names.
+    /// cleartext over HTTP/1.1, to the place that the request names, by an HTTP proxy that isn't [asked for tunnels alone](Hop::tunnels_all).
     pub fn is_forwarded(&self) -> bool {
         let Key { origin, terms } = &*self.target.key;
         let cleartext = origin.scheme() == Scheme::Http && terms.want != Want::Http2;
-        cleartext && self.beyond.is_none() && self.hops.last().is_some_and(|hop| hop.kind.is_http())
+        cleartext && self.beyond.is_none() && self.hops.last().is_some_and(|hop| hop.kind.is_http() && !hop.tunnels_all)
     }
 
     /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.

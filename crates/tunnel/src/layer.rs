@@ -8,7 +8,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Above a connector: goes through the proxies of a route, in order. A route without proxies passes.
 ///
-/// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward. SOCKS proxies always
+/// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward, unless its hop
+/// [says otherwise](skybridge_core::Hop::tunnels_all). SOCKS proxies always
 /// give tunnels.
 ///
 /// Where the target allows [public](skybridge_core::Egress::Public) addresses only, no proxy is told another one. Names are told: what a proxy

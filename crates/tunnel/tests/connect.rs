@@ -245,14 +245,22 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 
-    // By prior knowledge HTTP/2 needs a tunnel, and so does an address that the request doesn't name.
+    // By prior knowledge HTTP/2 needs a tunnel, and so does an address that the request doesn't name. And somebody may want one.
     let prior: fn(&mut skybridge_core::Route) = |route| {
         let mut key = nouns::key("http://a.test");
         key.terms.want = Want::Http2;
         route.target.key = key.into();
     };
     let dialled: fn(&mut skybridge_core::Route) = |route| route.beyond = Some(nouns::endpoint("[2001:db8::1]:81"));
-    for (change, line) in [(prior, "CONNECT a.test:80 HTTP/1.1"), (dialled, "CONNECT [2001:db8::1]:81 HTTP/1.1")] {
+    let told: fn(&mut skybridge_core::Route) = |route| {
+        route.hops = route.hops.iter().cloned().map(skybridge_core::Hop::tunnels_all).collect();
+    };
+    let rows = [
+        (prior, "CONNECT a.test:80 HTTP/1.1"),
+        (dialled, "CONNECT [2001:db8::1]:81 HTTP/1.1"),
+        (told, "CONNECT a.test:80 HTTP/1.1"),
+    ];
+    for (change, line) in rows {
         let world = World::new();
         let mut route = world.route("http://a.test", &[HTTP]);
         change(&mut route);
@@ -261,7 +269,8 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
             assert_eq!(proxy.head().await.line(), line);
             proxy.send(OK).await;
         };
-        let (link, ()) = tokio::join!(world.connect(route), proxy);
+        let both = async { tokio::join!(world.connect(route), proxy) };
+        let (link, ()) = tokio::time::timeout(Duration::from_secs(1), both).await.expect("a tunnel is asked for");
         let info = link.unwrap().info;
         assert!(info.tunnelled && !info.forwarded);
     }

@@ -37,7 +37,7 @@ struct Fence {
     within: &'static [&'static str],
 }
 
-const FENCES: [Fence; 23] = [
+const FENCES: [Fence; 24] = [
     fence("axum", &[]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
@@ -54,6 +54,7 @@ const FENCES: [Fence; 23] = [
     fence("tokio-rustls", &["skybridge-tls", "skybridge-testkit"]),
     fence("tonic", &[]),
     fence("tower", &["skybridge"]),
+    fence("tower-http", &[]),
     fence("tracing", &["skybridge-trace"]),
     fence("webpki-roots", &["skybridge-tls"]),
     feature("tokio", "full", &[]),

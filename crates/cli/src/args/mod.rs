@@ -17,7 +17,7 @@ pub(crate) use self::{
     route::RouteArgs,
     seeing::SeeingArgs,
     tls::{Hashes, TlsArgs},
-    values::{ConnectTo, Credentials, Header, PinRule, Resolve, Seconds, Way},
+    values::{ConnectTo, Credentials, Header, PinRule, Preproxy, Resolve, Seconds, Way},
 };
 use clap::Parser;
 

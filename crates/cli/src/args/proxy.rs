@@ -1,4 +1,4 @@
-use super::{Credentials, Way};
+use super::{Credentials, Preproxy, Way};
 use clap::{ArgAction, Args};
 
 #[derive(Args)]
@@ -7,6 +7,12 @@ pub(crate) struct ProxyArgs {
     /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://; several are tried in order
     #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
     pub(crate) proxy: Vec<Way>,
+    /// Go through this proxy first, then through those of -x, if any, and not of the environment: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
+    #[arg(long, value_name = "URL")]
+    pub(crate) preproxy: Option<Preproxy>,
+    /// A tunnel through HTTP proxies for http:// URLs too, rather than requests that they forward
+    #[arg(short = 'p', long)]
+    pub(crate) proxytunnel: bool,
     /// Credentials for proxies whose URL has none, sent at once
     #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
     pub(crate) proxy_user: Option<Credentials>,

@@ -42,6 +42,15 @@ pub(crate) struct RequestArgs {
     /// A status of 400 or more is an error (exit 22), and its body is written
     #[arg(long)]
     pub(crate) fail_with_body: bool,
+    /// Go where redirects lead; a POST goes on as a GET after 301, 302 and 303, and credentials of -H stay at their origin
+    #[arg(short = 'L', long)]
+    pub(crate) location: bool,
+    /// With --location, so many times at most (exit 47); -1 is without end
+    #[arg(long, value_name = "N", default_value = "50", value_parser = redirects, allow_negative_numbers = true)]
+    pub(crate) max_redirs: usize,
+    /// Ask for gzip and deflate, and write what was in them
+    #[arg(long)]
+    pub(crate) compressed: bool,
     /// Fetch the list of URLs so many times, through the same client
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
@@ -60,4 +69,11 @@ pub(crate) struct RequestArgs {
     /// How long the peer may be silent while it is read from
     #[arg(long, value_name = "SECONDS")]
     pub(crate) read_timeout: Option<Seconds>,
+}
+
+fn redirects(text: &str) -> Result<usize, &'static str> {
+    match text {
+        "-1" => Ok(usize::MAX),
+        _ => text.parse().map_err(|_| "not a number of redirects, such as 5, or -1"),
+    }
 }

@@ -42,6 +42,10 @@ pub(crate) struct ConnectTo {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Way(pub(crate) Option<Hop>);
 
+/// `--preproxy`: spoken to by SOCKS.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Preproxy(pub(crate) Hop);
+
 /// `-U`.
 #[derive(Clone)]
 pub(crate) struct Credentials(pub(crate) BasicAuth);
@@ -101,6 +105,19 @@ impl FromStr for Way {
     }
 }
 
+impl FromStr for Preproxy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nearest = "nearest: socks5h://proxy.test:1080";
+        match Hop::parse(text) {
+            Ok(hop) if hop.kind.is_http() => Err(format!("not a SOCKS proxy; {nearest}")),
+            Ok(hop) => Ok(Self(hop)),
+            Err(error) => Err(format!("{error}; {nearest}")),
+        }
+    }
+}
+
 impl FromStr for PinRule {
     type Err = String;
 
@@ -132,7 +149,7 @@ impl FromStr for Resolve {
         if host.is_empty() || host.starts_with(['+', '-', '*']) {
             return Err(wrong);
         }
-        let endpoint = |address: &str| {
+        let endpoint = |address: &str| -> Result<_, &'static str> {
             let ip = address.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| wrong)?;
             Ok(Endpoint::from(SocketAddr::new(ip, port)))
         };
@@ -185,6 +202,16 @@ mod tests {
         assert_eq!("X;".parse(), Ok(Header::Set(name.clone(), HeaderValue::from_static(""))));
         assert_eq!("X:".parse(), Ok(Header::Without(name)));
         assert!("X".parse::<Header>().is_err() && "a b: c".parse::<Header>().is_err());
+    }
+
+    #[test]
+    fn a_preproxy_is_spoken_to_by_socks() {
+        for url in ["socks4://p.test", "socks4a://p.test", "socks5://p.test", "socks5h://me:pw@p.test:9050"] {
+            assert_eq!(url.parse::<Preproxy>().map(|preproxy| preproxy.0), Ok(Hop::parse(url).unwrap()));
+        }
+        for url in ["p.test:1080", "http://p.test", "https://p.test", "direct://", ""] {
+            assert!(url.parse::<Preproxy>().is_err_and(|error| error.ends_with("socks5h://proxy.test:1080")), "{url}");
+        }
     }
 
     #[test]

@@ -9,8 +9,10 @@
 )]
 
 mod cleartext;
+mod compressed;
 mod proxies;
 mod ran;
+mod redirects;
 mod refusals;
 mod tls;
 mod tour;

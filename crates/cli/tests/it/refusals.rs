@@ -2,11 +2,15 @@ use crate::ran::skybridge;
 
 #[tokio::test]
 async fn bad_usage_is_one_line_on_stderr_and_exit_2() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 6] = [
         (&[], "there is no URL"),
         (&["--limit-rate", "5k", "http://a.test/"], "--limit-rate 5k is a flag of curl that is not here"),
         (&["--max-time", "soon", "http://a.test/"], "--max-time \"soon\""),
         (&["-w", "%{certs}", "http://a.test/"], "%{certs}"),
+        (
+            &["--preproxy", "http://me:hunter2@p.test", "http://a.test/"],
+            "--preproxy (not shown): not a SOCKS proxy; nearest: socks5h://proxy.test:1080",
+        ),
         (&["-x", "ftp://me:hunter2@p.test", "http://a.test/"], "--proxy (not shown)"),
     ];
     for (arguments, told) in rows {

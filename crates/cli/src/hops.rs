@@ -1,0 +1,167 @@
+//! The requests that one URL takes: the first, and one for each redirect that is followed. Each is a call of its own to the client, so that
+//! its events, its timeline and its line of the report tell of it alone.
+
+use crate::{
+    call::{Asked, Broken, Job, Outcome, is_failure},
+    layers::Counted,
+    shared::Shared,
+    sink::Sink,
+    verbose,
+};
+use http::{Method, Request, Response, header::LOCATION};
+use http_body::Body as _;
+use skybridge::{Body, Limits, RequestBody, ResponseExt, core::CallId};
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+pub(crate) struct Hops<'a> {
+    shared: &'a Shared,
+    place: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Those that are over.
+    past: Vec<Outcome>,
+    now: Outcome,
+    is_sent: bool,
+    /// Its body can be sent once only.
+    streams: bool,
+    received: Arc<AtomicU64>,
+    /// Opened for the first byte.
+    sink: Option<Sink>,
+}
+
+impl<'a> Hops<'a> {
+    pub(crate) fn new(shared: &'a Shared, job: &Job) -> Self {
+        let url = shared.secrets.url(&job.url);
+        let now = Outcome::new(job.call, url, shared.method(), shared.witness.runtime.now());
+        let state =
+            State { past: Vec::new(), now, is_sent: false, streams: false, received: Arc::default(), sink: None };
+        Self { shared, place: job.place, state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the next one.
+    pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Counted>, Broken> {
+        let call = self.begin(&request);
+        let wish = self.shared.wish(request.uri()).map_err(Broken::Usage)?.call(call).limits(self.limits());
+        request.extensions_mut().insert(wish);
+        if self.shared.args.request.verbose {
+            self.shared.witness.expect(call, verbose::lines(&request, self.shared.secrets));
+        }
+        let response = self.shared.client.request(request).await.map_err(Broken::Stack)?;
+        self.answered(&response)?;
+        let received = Arc::clone(&self.state().received);
+        Ok(response.map(|body| Counted::new(body, received)))
+    }
+
+    fn begin(&self, request: &Request<RequestBody>) -> CallId {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_sent, true) {
+            let shared = self.shared;
+            let url = shared.secrets.url(&request.uri().to_string());
+            let next = Outcome::new(shared.another_call(), url, request.method().clone(), shared.witness.runtime.now());
+            state.turn(shared, next);
+        }
+        state.streams = !request.body().is_end_stream() && request.body().replay().is_none();
+        state.now.call
+    }
+
+    /// `--max-time` is for all of them together.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::new();
+        if let Some(most) = self.shared.args.request.max_time {
+            let started = self.state().first().started;
+            let spent = self.shared.witness.runtime.now().saturating_duration_since(started);
+            limits.call = Some(most.limit().saturating_sub(spent));
+        }
+        limits
+    }
+
+    fn answered(&self, response: &Response<Body>) -> Result<(), Broken> {
+        let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
+        let version = {
+            let mut state = self.state();
+            state.now.status = Some(response.status());
+            state.now.info = response.connection().cloned();
+            state.now.http_version().unwrap_or_default()
+        };
+        if request.verbose {
+            verbose::response(response, version, secrets);
+        }
+        let is_shown = request.include || request.head;
+        if is_shown && !(request.fail && is_failure(response.status())) {
+            self.write(|sink| sink.head(response, version, secrets))?;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// When the last answer is a redirect that could not be followed.
+    pub(crate) fn followed<B>(&self, response: &Response<B>) -> Result<(), Broken> {
+        let Some(location) = response.headers().get(LOCATION) else { return Ok(()) };
+        let state = self.state();
+        match response.status().as_u16() {
+            301 | 302 if state.streams && state.now.method != Method::POST => Err(Broken::Rewind),
+            307 | 308 if state.streams => Err(Broken::Rewind),
+            301..=303 | 307 | 308 => {
+                Err(Broken::Location(self.shared.secrets.url(&String::from_utf8_lossy(location.as_bytes()))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// To where this URL's answers go.
+    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Sink) -> io::Result<T>) -> Result<T, Broken> {
+        let mut state = self.state();
+        let sink = match &mut state.sink {
+            Some(sink) => sink,
+            none => none.insert(self.shared.sink(self.place).map_err(Broken::Write)?),
+        };
+        write(sink).map_err(Broken::Write)
+    }
+
+    /// How much of the last one's body has arrived.
+    pub(crate) fn received(&self) -> u64 {
+        self.state().received.load(Relaxed)
+    }
+
+    /// All of them, in order, when nothing of the last one is held any more.
+    pub(crate) fn end(self, broken: Option<Broken>) -> Vec<Outcome> {
+        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        state.close(self.shared);
+        let connects = state.past.iter().map(|past| past.seen.connects).sum();
+        state.now.asked = Asked { connects, ..state.first().asked.clone() };
+        if let Some(broken) = broken {
+            state.now.fail(broken);
+        }
+        state.past.push(state.now);
+        state.past
+    }
+}
+
+impl State {
+    fn first(&self) -> &Outcome {
+        self.past.first().unwrap_or(&self.now)
+    }
+
+    fn close(&mut self, shared: &Shared) {
+        self.now.body_bytes = self.received.load(Relaxed);
+        self.now.seen = shared.witness.take(self.now.call);
+    }
+
+    fn turn(&mut self, shared: &Shared, next: Outcome) {
+        self.close(shared);
+        self.received = Arc::default();
+        self.past.push(std::mem::replace(&mut self.now, next));
+    }
+}
