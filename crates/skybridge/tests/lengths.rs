@@ -24,6 +24,8 @@ enum Part {
     Wait,
 }
 
+type Made = fn() -> Vec<Part>;
+
 /// Nobody knows how long it is, or everybody.
 struct Parts {
     parts: VecDeque<Part>,
@@ -97,7 +99,7 @@ async fn a_body_that_is_longer_or_shorter_than_declared_is_told_and_its_connecti
     use Part::{Data, Trailers, Wait};
     let longer = |at_least| RequestError::BodySize { declared: 5, at_least, at_most: None };
     let shorter = |size| RequestError::BodySize { declared: 5, at_least: size, at_most: Some(size) };
-    let rows: [(fn() -> Vec<Part>, RequestError); 6] = [
+    let rows: [(Made, RequestError); 6] = [
         (|| vec![Data("123"), Data("456")], longer(6)),
         (|| vec![Data("123"), Data("45"), Data(""), Data("6")], longer(6)),
         (|| vec![Data("123"), Wait, Data("456"), Data("789")], longer(6)),
@@ -123,7 +125,7 @@ async fn a_body_that_is_longer_or_shorter_than_declared_is_told_and_its_connecti
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_as_long_as_declared_goes_as_it_is() {
     use Part::{Data, Trailers, Wait};
-    let rows: [fn() -> Vec<Part>; 5] = [
+    let rows: [Made; 5] = [
         || vec![Data("123"), Data("45")],
         || vec![Wait, Data("12345"), Wait],
         || vec![Data("123"), Data(""), Data("45"), Data(""), Wait, Data("")],
