@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 type Item = Option<Result<Frame<Bytes>, BoxError>>;
 
-/// A body of unknown length whose request declares one: fails where it turns out to be longer or shorter.
+/// A streamed body whose request declares its length: fails where it turns out to be longer or shorter.
 ///
 /// HTTP/1.1 writes no more than was declared, and asks for no more: so what follows the last byte is looked at before that is given away, if it
 /// is there already. It is not waited for: a body may stay open until it is answered.
@@ -88,7 +88,10 @@ impl Measured {
         }
     }
 
+    /// Not what it has at most: a pool takes little for something that is at hand, and over as soon as it is answered. Nobody knows when this comes.
     pub(crate) fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.body.size_hint().lower());
+        hint
     }
 }

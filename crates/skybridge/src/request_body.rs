@@ -1,6 +1,9 @@
 use crate::measured::Measured;
 use bytes::{Buf, Bytes};
-use http::{Request, header::CONTENT_LENGTH};
+use http::{
+    Request,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use pin_project::pin_project;
@@ -17,8 +20,8 @@ use std::{
 /// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The first two kinds allocate
 /// nothing and can be sent a second time.
 ///
-/// A stream that doesn't know its size, and whose request declares one by `content-length`, is held to it: where it turns out to be longer or
-/// shorter the call fails, with [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
+/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns out to be longer or shorter
+/// the call fails, with [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
 ///
 /// ```
 /// use skybridge::RequestBody;
@@ -77,8 +80,8 @@ impl RequestBody {
         Self(Kind::Stream(Box::pin(InBytes(body))))
     }
 
-    /// Sees to it that a stream is as long as its request says. What is known to be is not measured, and what is known not to be is refused before
-    /// it is sent.
+    /// Sees to it that a stream is as long as its request says, and that the request says what the stream knows. What can't be right is left to be
+    /// refused before it is sent.
     #[inline]
     pub(crate) fn measure(request: &mut Request<Self>) {
         if matches!(request.body().0, Kind::Stream(_)) {
@@ -111,8 +114,16 @@ fn recognised(body: &mut dyn Any) -> Option<RequestBody> {
 
 #[cold]
 fn measure(request: &mut Request<RequestBody>) {
-    let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let Some(declared) = declared.filter(|_| request.body().size_hint().exact().is_none()) else { return };
+    let size = request.body().size_hint();
+    let headers = request.headers_mut();
+    let declared = match headers.get(CONTENT_LENGTH) {
+        Some(length) => length.to_str().ok().and_then(|length| length.parse().ok()),
+        None if headers.contains_key(TRANSFER_ENCODING) => None,
+        // As the connection would do, which will not be told the size.
+        None => size.exact().filter(|exact| *exact > 0 && headers.try_insert(CONTENT_LENGTH, (*exact).into()).is_ok()),
+    };
+    let possible = |declared: &u64| *declared >= size.lower() && size.upper().is_none_or(|most| *declared <= most);
+    let Some(declared) = declared.filter(possible) else { return };
     let kind = &mut request.body_mut().0;
     *kind = match mem::take(kind) {
         Kind::Stream(stream) => Kind::Measured(Box::new(Measured::new(stream, declared))),

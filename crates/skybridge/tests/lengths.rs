@@ -1,13 +1,13 @@
 //! A streamed body and the length that its request declares.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use skybridge::{Client, Error, RequestBody, RequestError, Terms, Want};
-use skybridge_testkit::{executor::settle, net::Network, origin::Origin};
+use skybridge_testkit::{executor::settle, h1::Script, net::Network, origin::Origin};
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -15,6 +15,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
+    time::Duration,
 };
 
 enum Part {
@@ -153,8 +154,54 @@ async fn a_stream_of_known_size_declares_it() {
         world.client.request(Request::put("http://a.test/").body(five()).unwrap()).await.unwrap();
         let seen = &world.origin.seen()[0];
         assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (Some("5"), None), "h2 {h2}");
+        world.client.request(put("5", five())).await.unwrap();
+        settle().await;
+        assert_eq!(*world.whole.lock().unwrap(), ["12345", "12345"]);
         let error = world.client.request(put("6", five())).await.unwrap_err();
         assert!(error.is_request(), "{error:?}");
-        assert_eq!(world.origin.seen().len(), 1);
+        assert_eq!(world.origin.seen().len(), 2);
+    }
+}
+
+/// It is small, but not at hand.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_comes_later_than_its_answer_keeps_its_connection() {
+    let net = Network::new();
+    net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+    let listener = net.listen("192.0.2.1:80".parse().unwrap());
+    let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).build();
+    let stalled = RequestBody::wrap(Stalled);
+    let calls = async {
+        let early = client.request(Request::put("http://a.test/").body(stalled).unwrap()).await.unwrap();
+        early.into_body().bytes().await.unwrap();
+        settle().await;
+        assert_eq!(client.get("http://a.test/").await.unwrap().status(), 204);
+    };
+    let server = async {
+        let mut first = Script::new(listener.accept().await.0);
+        assert_eq!(first.head().await.header("content-length"), Some("5"));
+        first.respond(200, "").await;
+        let mut second = Script::new(listener.accept().await.0);
+        second.request().await;
+        second.respond(204, "").await;
+        (first, second)
+    };
+    let both = async { tokio::join!(calls, server) };
+    tokio::time::timeout(Duration::from_secs(1), both).await.expect("the second request waits for the first's body");
+}
+
+/// Five bytes that never come.
+struct Stalled;
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(5)
     }
 }
