@@ -28,6 +28,8 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | [`max_headers`](Self::max_headers) | 100 |
 /// | [`title_case`](Self::title_case) | off |
 /// | [`ignore_invalid_headers`](Self::ignore_invalid_headers) | off |
+///
+/// A request's body that is longer than its `content-length` is cut there, and nobody is told: to compare them is for whoever makes the body.
 pub struct H1<B> {
     settings: http1::Builder,
     replay: Option<Replay<B>>,

@@ -50,6 +50,7 @@ mod room;
 mod settings;
 mod shared;
 mod tie;
+mod unsent;
 mod upload;
 
 pub use self::{

@@ -17,7 +17,7 @@ use std::{
 pub(crate) type Replay<B> = fn(&B) -> Option<B>;
 
 /// How many idle buffers of each kind a connection keeps for its next exchanges.
-const SPARES: usize = 64;
+const SPARES: usize = 128;
 /// How many bytes of `content-length` values are written before a new piece of memory is needed.
 const DIGITS: usize = 1024;
 

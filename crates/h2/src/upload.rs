@@ -1,4 +1,4 @@
-use crate::{H2Error, chunk::Chunk, head::strip_trailers, tie::Tie};
+use crate::{H2Error, chunk::Chunk, head::strip_trailers, tie::Tie, unsent::Unsent};
 use h2::{Reason, SendStream};
 use http::HeaderMap;
 use http_body::Body;
@@ -14,7 +14,8 @@ use std::{
 /// The request half of an exchange: pumps a body into its stream.
 ///
 /// ```text
-/// Waiting for room, body unpolled -> Polling the body <-> Waiting for room, one piece in hand -> Over
+/// Waiting for room, body unpolled -> Polling the body <-> Waiting for room, one piece in hand
+///                                    Polling the body  -> Handed over, not all of it sent -> Over
 /// ```
 ///
 /// It is polled by the exchange until that is answered, and then, if it isn't over, runs on as a task of its own. Its box is used again.
@@ -28,6 +29,8 @@ pub(crate) struct Upload<B: Body> {
     patient: bool,
     stream: Option<SendStream<Chunk<B::Data>>>,
     piece: Option<B::Data>,
+    /// What the h2 crate still has of it.
+    unsent: Arc<Unsent>,
     tie: Option<Arc<Tie>>,
 }
 
@@ -41,7 +44,8 @@ enum Stop {
 
 impl<B: Body> Upload<B> {
     pub(crate) fn idle() -> Self {
-        Self { body: None, unpolled: None, patient: false, stream: None, piece: None, tie: None }
+        let unsent = Arc::default();
+        Self { body: None, unpolled: None, patient: false, stream: None, piece: None, unsent, tie: None }
     }
 
     /// Takes up a body. `patient`: there is no copy of it.
@@ -68,6 +72,10 @@ impl<B: Body> Upload<B> {
         *this.unpolled = None;
         *this.stream = None;
         *this.piece = None;
+        if !this.unsent.is_none() {
+            // Of a stream that was reset: the next exchange need not wait for it.
+            *this.unsent = Arc::default();
+        }
     }
 
     /// Runs on alone, as long as somebody holds the tie.
@@ -81,11 +89,17 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     /// Sends what there is to send. Ready when this half of the exchange is over, with an error only if that is the body's.
+    ///
+    /// As long as it isn't untethered it wakes nobody when the last of it has left: that matters only once the response is here.
     pub(crate) fn poll_send(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         loop {
             match ready!(self.as_mut().poll_step(cx)) {
                 Ok(false) => {}
-                Ok(true) | Err(Stop::Stream) => return Poll::Ready(Ok(())),
+                Ok(true) => {
+                    self.as_mut().project().body.set(None);
+                    return self.poll_sent(cx).map(Ok);
+                }
+                Err(Stop::Stream) => return Poll::Ready(Ok(())),
                 Err(Stop::Body(error)) => {
                     self.as_mut().reset();
                     return Poll::Ready(Err(error));
@@ -94,12 +108,21 @@ where
         }
     }
 
-    /// One piece further. True when all is sent.
+    /// Ready when what was handed over has left.
+    fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
+        match &self.tie {
+            _ if self.unsent.is_none() => Poll::Ready(()),
+            Some(_) => self.unsent.poll_none(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// One piece further. True when all is handed over.
     fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<bool, Stop>> {
         if self.piece.is_some() {
             ready!(self.as_mut().poll_room(cx))?;
             let this = self.project();
-            let piece = this.piece.take().map_or(Chunk::End, Chunk::Data);
+            let piece = Chunk::new(this.piece.take(), this.unsent.hold());
             return Poll::Ready(send(this.stream, cx, |stream| stream.send_data(piece, false)).map(|()| false));
         }
         if self.unpolled.is_some() {
@@ -112,7 +135,10 @@ where
             Poll::Pending => return poll_gone(this.stream, cx),
         };
         match frame.transpose().map_err(|error| Stop::Body(error.into()))? {
-            None => Poll::Ready(send(this.stream, cx, |stream| stream.send_data(Chunk::End, true)).map(|()| true)),
+            None => {
+                let end = Chunk::new(None, this.unsent.hold());
+                Poll::Ready(send(this.stream, cx, |stream| stream.send_data(end, true)).map(|()| true))
+            }
             Some(frame) => Poll::Ready(match frame.into_data() {
                 Ok(data) => self.piece(data, cx),
                 Err(frame) => match frame.into_trailers() {
@@ -129,7 +155,8 @@ where
         let this = self.project();
         let last = this.body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream());
         if last {
-            return send(this.stream, cx, |stream| stream.send_data(Chunk::Data(data), true)).map(|()| true);
+            let data = Chunk::new(Some(data), this.unsent.hold());
+            return send(this.stream, cx, |stream| stream.send_data(data, true)).map(|()| true);
         }
         if bytes::Buf::has_remaining(&data) {
             *this.piece = Some(data);

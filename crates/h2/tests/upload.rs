@@ -1,5 +1,5 @@
 //! A request that is still being sent when it is answered, or that fails on the way.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -8,9 +8,9 @@ use skybridge_core::{Connection, Delivery};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::settle,
-    h2::{Frame, code},
+    h2::{Frame, code, setting},
 };
-use std::{error::Error as _, future::poll_fn, io, task::Poll};
+use std::{error::Error as _, future::poll_fn, io, task::Poll, time::Duration};
 use support::*;
 
 async fn is_ready(client: &mut Client) -> bool {
@@ -156,4 +156,85 @@ async fn a_body_that_fails_after_the_head_is_told_by_the_response() {
         assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
     };
     tokio::join!(client, server);
+}
+
+/// One stream at a time, three bytes of window: the body is longer, and is answered before the window opens.
+const NARROW: [(u16, u32); 2] = [(setting::MAX_CONCURRENT_STREAMS, 1), (setting::INITIAL_WINDOW_SIZE, 3)];
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
+    for case in ["whole", "streamed", "with trailers"] {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer_with(&NARROW).await;
+        settle().await;
+        let (mut sender, mut body) = streamed();
+        match case {
+            "whole" => body = full("withheld"),
+            _ => sender.send_data("withheld".into()).await.unwrap(),
+        }
+        if case == "with trailers" {
+            sender.send_trailers(http::HeaderMap::new()).await.unwrap();
+        }
+        drop(sender);
+        let client = async {
+            let response = exchange(&mut world.client, post(body)).await.unwrap();
+            assert_eq!(bytes(response).await, "early");
+            for _ in 0..3 {
+                settle().await;
+                assert!(!is_ready(&mut world.client).await, "{case}: the stream is still open");
+            }
+            ready(&mut world.client).await.unwrap();
+            assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, "early").await;
+            for _ in 0..9 {
+                settle().await;
+            }
+            peer.window_update(stream, 100).await;
+            assert_eq!(peer.body(stream).await, "withheld", "{case}");
+            let next = peer.request().await.stream;
+            peer.respond(next, 204, "").await;
+        };
+        tokio::join!(client, server);
+        drop((world.client, peer));
+        world.executor.assert_idle().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer() {
+    for by_peer in [false, true] {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer_with(&NARROW).await;
+        settle().await;
+        let mut other = world.handle();
+        let client = async {
+            let response = exchange(&mut world.client, post(full("withheld"))).await.unwrap();
+            assert_eq!(bytes(response).await, "early");
+            settle().await;
+            if by_peer {
+                ready(&mut world.client).await.unwrap();
+            }
+            drop(world.client);
+            assert_eq!(exchange(&mut other, get("/")).await.unwrap().status(), 204);
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, "early").await;
+            if by_peer {
+                settle().await;
+                peer.reset(stream, code::NO_ERROR).await;
+            } else {
+                assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+            }
+            let next = peer.request().await.stream;
+            peer.respond(next, 204, "").await;
+        };
+        let both = async { tokio::join!(client, server) };
+        tokio::time::timeout(Duration::from_secs(1), both).await.expect("the stream is still open");
+        drop((other, peer));
+        world.executor.assert_idle().await;
+    }
 }

@@ -5,11 +5,18 @@ use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use skybridge_core::{ConnectError, Protocol, Want};
-use skybridge_hyper::HyperLayer;
-use skybridge_route::RouteLayer;
-use skybridge_testkit::{executor::Executor, net::Network, nouns, origin::Origin};
-use std::net::SocketAddr;
+use skybridge_core::{ConnectError, Phase, Protocol, Want};
+use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
+use skybridge_route::{RouteLayer, Routes};
+use skybridge_testkit::{
+    certs::Ca,
+    executor::Executor,
+    net::{self, Names, Network},
+    nouns,
+    origin::{self, Origin},
+};
+use skybridge_tls::{Roots, Tls, TlsConfig, TlsError, TlsLayer};
+use std::{error::Error, net::SocketAddr, time::Duration};
 use tonic::{
     Code, Status,
     client::Grpc,
@@ -106,4 +113,71 @@ async fn a_failed_connect_is_unavailable_once_it_is_named_in_tonics_words() {
         .service(net.connector());
     let status = say(Channel::new(connector, Endpoint::from_static("http://a.test")), "hello").await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+}
+
+type Sealed = Hyper<Routes<Tls<net::Connector>, Names>>;
+
+/// `https://a.test` in memory with a certificate of `ca`, and what connects to it and trusts `root`.
+fn sealed(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Origin, Sealed) {
+    let (net, executor) = (Network::new(), Executor::new());
+    let addr: SocketAddr = "192.0.2.1:443".parse().unwrap();
+    net.host("a.test", [addr.ip()]);
+    let origin = origin.tls(&ca.leaf(["a.test"])).serve_on(net.listen(addr));
+    let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).build().unwrap();
+    let connector = ServiceBuilder::new()
+        .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+        .layer(RouteLayer::new(net.resolver()))
+        .layer(TlsLayer::new(config))
+        .service(net.connector());
+    (net, executor, origin, connector)
+}
+
+/// What a chain of errors holds of ours.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+        .find_map(|error| error.downcast_ref())
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_real_tls_an_endpoint_connects_with_our_connector() {
+    let ca = Ca::new("a root");
+    let (_net, _executor, origin, connector) = sealed(Origin::h2c().handle(echo), &ca, &ca);
+    let endpoint = Endpoint::from_static("https://a.test");
+    let channel = endpoint.connect_with_connector(connector).await.unwrap();
+    for what in ["hello", "again"] {
+        assert_eq!(say(channel.clone(), what).await.unwrap(), what);
+    }
+    assert_eq!((origin.connections(), origin.exchanges().len()), (1, 2));
+    let shake = &origin.handshakes()[0];
+    assert_eq!((shake.sni.as_deref(), shake.alpn.as_deref()), (Some("a.test"), Some("h2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_root_that_is_not_trusted_is_told_at_once_and_names_tls() {
+    let (ours, theirs) = (Ca::new("ours"), Ca::new("theirs"));
+    let (net, _executor, origin, connector) = sealed(Origin::h2c().handle(echo), &theirs, &ours);
+    let began = tokio::time::Instant::now();
+    let endpoint = Endpoint::from_static("https://a.test");
+    let error = endpoint.connect_with_connector(connector.clone()).await.unwrap_err();
+    let connect: &ConnectError = cause(&error).expect("our error");
+    assert_eq!((connect.phase(), connect.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
+    assert!(matches!(cause(&error), Some(TlsError::UnknownIssuer { name }) if &**name == "a.test"), "{error:?}");
+
+    // By a channel that connects when it is first asked, the call is told.
+    let status = say(endpoint.connect_with_connector_lazy(connector), "hello").await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(matches!(cause(&status), Some(TlsError::UnknownIssuer { .. })), "{status:?}");
+    assert!(status.message().contains("tls failed"), "{status:?}");
+
+    assert_eq!(began.elapsed(), Duration::ZERO, "it waited");
+    assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_without_http2_is_told_too() {
+    let ca = Ca::new("a root");
+    let (_net, _executor, origin, connector) = sealed(Origin::h1(), &ca, &ca);
+    let error = Endpoint::from_static("https://a.test").connect_with_connector(connector).await.unwrap_err();
+    assert!(cause::<TlsError>(&error).is_some() || cause::<Contradiction>(&error).is_some(), "{error:?}");
+    assert_eq!(origin.seen().len(), 0);
 }

@@ -1,6 +1,7 @@
+mod ends;
+mod searches;
+
 use crate::{
-    clock::Stamp,
-    flight::Flight,
     held::Held,
     hub::Hub,
     record::Record,
@@ -9,7 +10,7 @@ use crate::{
     stats::PoolStats,
     ticket::Ticket,
 };
-use skybridge_core::{CloseReason, ConnectError, Error, Key, Protocol, Scheme, Want};
+use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -186,76 +187,6 @@ impl<C: Held> Bucket<C> {
         self.apply(hub, effects);
     }
 
-    /// A search ended with a connection; `exclusive` is the connection itself unless it is shared.
-    pub(crate) fn connected(
-        self: &Arc<Self>,
-        hub: &Arc<Hub<C>>,
-        flight: &Arc<Flight>,
-        record: &Arc<Record<C>>,
-        exclusive: Option<C>,
-    ) -> bool {
-        let until = record.idle_from(hub.clock.get());
-        let effects = {
-            let mut state = self.state();
-            if !state.connected(flight, record) {
-                return false;
-            }
-            match exclusive {
-                Some(connection) => {
-                    hub.idle_counted();
-                    state.idle.push(Idle { connection, record: Arc::clone(record), until });
-                }
-                None => state.add_shared(record),
-            }
-            self.serve(hub, &mut state)
-        };
-        self.apply(hub, effects);
-        hub.idle_settled(self);
-        true
-    }
-
-    /// A search found a connection of another key.
-    pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
-        record.add_guest(self);
-        let effects = {
-            let mut state = self.state();
-            state.coalesced(flight, record);
-            if !record.slots.is_open() {
-                state.forget(record, false);
-            }
-            self.serve(hub, &mut state)
-        };
-        hub.permit_free();
-        self.apply(hub, effects);
-    }
-
-    /// A search ended without a connection.
-    pub(crate) fn failed(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, error: &ConnectError) {
-        let mut effects = Effects::default();
-        {
-            let mut state = self.state();
-            state.failed(flight, error, &mut effects);
-            effects.extend(self.serve(hub, &mut state));
-        }
-        hub.permit_free();
-        self.apply(hub, effects);
-        hub.tidy(self);
-    }
-
-    /// A search has no tickets and no socket, or the pool is closed. True when it is over.
-    pub(crate) fn abandon(self: &Arc<Self>, flight: &Arc<Flight>) -> bool {
-        if !self.state().abandon(flight) {
-            return false;
-        }
-        if let Some(hub) = self.hub.upgrade() {
-            hub.permit_free();
-            // There is room for another search now.
-            self.settle_with(&hub);
-            hub.tidy(self);
-        }
-        true
-    }
-
     /// Never again for this key on that connection.
     pub(crate) fn misdirected(self: &Arc<Self>, record: &Arc<Record<C>>) {
         record.misdirect(&self.key.origin);
@@ -307,131 +238,6 @@ impl<C: Held> Bucket<C> {
         self.settle();
     }
 
-    /// Takes out of the pool what has been idle or alive for too long; when the next will be.
-    pub(crate) fn expire(self: &Arc<Self>, hub: &Hub<C>, now: Stamp) -> Option<Stamp> {
-        let (over, shared) = {
-            let mut state = self.state();
-            (state.expire(now), state.shared.clone())
-        };
-        hub.idle_shrunk(over.len());
-        for idle in over {
-            let old = idle.record.until.is_some_and(|until| until <= now);
-            idle.close(if old { CloseReason::MaxAge } else { CloseReason::Idle });
-        }
-        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
-            if record.until.is_some_and(|until| until <= now) {
-                record.drain(CloseReason::MaxAge);
-            } else if record.idle_until().is_some_and(|until| until <= now) {
-                record.drain_unused(CloseReason::Idle);
-            }
-        }
-        self.next_expiry()
-    }
-
-    fn next_expiry(&self) -> Option<Stamp> {
-        let state = self.state();
-        let idle = state.idle.iter().flat_map(|idle| [Some(idle.until), idle.record.until]);
-        let shared = state.shared.iter().flat_map(|record| [record.idle_until(), record.until]);
-        idle.chain(shared).flatten().min()
-    }
-
-    /// Since when the one has been idle that has been so longest.
-    pub(crate) fn oldest_idle(&self) -> Option<Stamp> {
-        let state = self.state();
-        let shared = state.shared.iter().filter_map(idle_since).min();
-        state.idle.first().map(Idle::since).into_iter().chain(shared).min()
-    }
-
-    /// How many of its own connections nobody uses.
-    pub(crate) fn idle_count(&self) -> usize {
-        let state = self.state();
-        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self) && record.idle_until().is_some();
-        state.idle.len() + state.shared.iter().filter(own).count()
-    }
-
-    /// Closes the connection that has been idle longest. False when there is none.
-    pub(crate) fn evict_oldest(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) -> bool {
-        let (idle, shared) = {
-            let mut state = self.state();
-            let shared = state
-                .shared
-                .iter()
-                .filter_map(|record| idle_since(record).map(|since| (since, Arc::clone(record))))
-                .min_by_key(|(since, _)| *since);
-            let exclusive_first = match (state.idle.first(), &shared) {
-                (Some(idle), Some((since, _))) => idle.since() <= *since,
-                (idle, _) => idle.is_some(),
-            };
-            (exclusive_first.then(|| state.idle.remove(0)), shared)
-        };
-        match (idle, shared) {
-            (Some(idle), _) => {
-                hub.idle_shrunk(1);
-                idle.close(reason);
-                true
-            }
-            (None, Some((_, record))) => record.drain_unused(reason),
-            (None, None) => false,
-        }
-    }
-
-    /// Closes what is idle; what is in use goes on, and is not kept.
-    pub(crate) fn shut(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) {
-        let (idle, shared) = { self.state().evict() };
-        hub.idle_shrunk(idle.len());
-        for idle in idle {
-            idle.close(reason);
-        }
-        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
-            record.drain(reason);
-        }
-    }
-
-    /// Out of the pool for ever: searches end, whoever waits is told.
-    pub(crate) fn close(&self, waiting: impl Fn() -> Error) {
-        let (waiters, flights, idle, shared) = {
-            let mut state = self.state();
-            state.closed = true;
-            (
-                std::mem::take(&mut state.waiters),
-                state.flights.clone(),
-                std::mem::take(&mut state.idle),
-                state.shared.clone(),
-            )
-        };
-        if let Some(hub) = self.hub.upgrade() {
-            hub.idle_shrunk(idle.len());
-        }
-        for ticket in waiters {
-            ticket.deliver(Err(waiting()));
-        }
-        for flight in flights {
-            flight.lonely.set();
-        }
-        for idle in idle {
-            idle.close(CloseReason::Shutdown);
-        }
-        for record in shared {
-            record.drain(CloseReason::Shutdown);
-        }
-    }
-
-    /// True when it held nothing, and then it is of no more use.
-    pub(crate) fn retire(&self) -> bool {
-        let mut state = self.state();
-        state.closed |= state.is_vacant();
-        state.closed
-    }
-
-    /// Out of the pool.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state().closed
-    }
-
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.state().is_vacant()
-    }
-
     pub(crate) fn count(&self, stats: &mut PoolStats) {
         let state = self.state();
         stats.connecting += state.flights.len();
@@ -446,10 +252,6 @@ impl<C: Held> Bucket<C> {
         stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
         stats.draining += state.draining();
     }
-}
-
-fn idle_since<C: Held>(record: &Arc<Record<C>>) -> Option<Stamp> {
-    record.idle_until().map(|until| record.idle_since(until))
 }
 
 impl<C: Held> fmt::Debug for Bucket<C> {

@@ -1,15 +1,10 @@
 //! The pool's machine for one key: who waits, what is there, what is on the way. No futures, no clock, no wakers: it is told what happened and
 //! answers with what to do, which its owner does after unlocking.
 
-use crate::{
-    clock::Stamp,
-    config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
-    flight::Flight,
-    held::Held,
-    record::Record,
-    ticket::Ticket,
-};
-use skybridge_core::{Cause, CloseReason, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
+mod searches;
+
+use crate::{clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record, ticket::Ticket};
+use skybridge_core::{CloseReason, Error, Overloaded, Protocol};
 use std::{collections::VecDeque, sync::Arc};
 
 /// A connection handed to somebody: an exclusive one itself, or a reserved slot of a shared one.
@@ -195,142 +190,6 @@ impl<C: Held> State<C> {
         }
     }
 
-    fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
-        self.note_room();
-        if !self.shared.is_empty() {
-            let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
-            match config.at_stream_limit {
-                // Its SETTINGS will say whether it carries those who wait.
-                _ if settling => return,
-                AtStreamLimit::Open => {}
-                AtStreamLimit::Wait => return,
-                AtStreamLimit::Refuse => {
-                    let limit = self.shared.iter().map(|record| record.slots.seen().room as usize).sum();
-                    return self.refuse(Overloaded { what: "every connection's stream limit", limit }, effects);
-                }
-            }
-        }
-        if self.memory == Some(Protocol::Http1) {
-            self.adopt();
-            self.fan_out(config, permits, effects);
-        } else {
-            self.join(config, permits, effects);
-        }
-    }
-
-    /// Searches whose tickets were served by something else go on for those who have none.
-    fn adopt(&mut self) {
-        let mut spare = self.flights.iter().filter(|flight| flight.joined() == 0).peekable();
-        for ticket in &self.waiters {
-            if spare.peek().is_none() {
-                return;
-            }
-            let mut own = ticket.flight();
-            if own.is_none()
-                && ticket.is_waiting()
-                && let Some(flight) = spare.next()
-            {
-                flight.join();
-                *own = Some(Arc::clone(flight));
-            }
-        }
-    }
-
-    /// HTTP/1.1: a search for each.
-    fn fan_out(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
-        for i in 0..self.waiters.len() {
-            let ticket = Arc::clone(&self.waiters[i]);
-            if ticket.flight().is_some() || !ticket.is_waiting() {
-                continue;
-            }
-            let Some(flight) = self.begin(config, permits, effects, &ticket) else { return };
-            flight.join();
-            *ticket.flight() = Some(flight);
-        }
-    }
-
-    /// HTTP/2, or not known yet: all join one search, or as many as will carry them.
-    fn join(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
-        while self.wants_another() {
-            let alone = |ticket: &&Arc<Ticket<C>>| ticket.is_waiting() && ticket.flight().is_none();
-            let Some(first) = self.waiters.iter().find(alone).map(Arc::clone) else { break };
-            if self.begin(config, permits, effects, &first).is_none() {
-                break;
-            }
-        }
-        let flights = self.flights.len();
-        if flights == 0 {
-            return;
-        }
-        // Those who came last are at the end; others are without a search only after one of several has ended.
-        let scattered = std::mem::take(&mut self.scattered);
-        for (i, ticket) in self.waiters.iter().enumerate().rev() {
-            let mut own = ticket.flight();
-            if own.is_some() {
-                if scattered { continue } else { break }
-            }
-            if ticket.is_waiting() {
-                let flight = &self.flights[i % flights];
-                flight.join();
-                *own = Some(Arc::clone(flight));
-            }
-        }
-    }
-
-    /// More wait than the searches under way will carry, as far as that is known.
-    fn wants_another(&self) -> bool {
-        let flights = self.flights.len();
-        if flights == 0 || self.memory.is_none() || self.stream_room == 0 {
-            return flights == 0;
-        }
-        let carried = flights.saturating_mul(self.stream_room as usize);
-        self.waiters.len() > carried && self.waiters.iter().filter(|ticket| ticket.is_waiting()).nth(carried).is_some()
-    }
-
-    fn begin(
-        &mut self,
-        config: &PoolConfig,
-        permits: &impl Permits,
-        effects: &mut Effects<C>,
-        ticket: &Arc<Ticket<C>>,
-    ) -> Option<Arc<Flight>> {
-        let full = if self.open + self.flights.len() >= config.max_per_origin {
-            Some(Overloaded { what: "the origin's connection limit", limit: config.max_per_origin })
-        } else if self.flights.len() >= config.max_connecting_per_origin {
-            // A search that ends begins the next.
-            return None;
-        } else if !permits.acquire() {
-            effects.hungry = true;
-            Some(Overloaded { what: "the total connection limit", limit: config.max_total.unwrap_or(usize::MAX) })
-        } else {
-            None
-        };
-        if let Some(full) = full {
-            if config.at_connection_limit == AtConnectionLimit::Refuse {
-                effects.hungry = false;
-                self.refuse(full, effects);
-            }
-            return None;
-        }
-        ticket.initiates();
-        let flight = Flight::new();
-        self.flights.push(Arc::clone(&flight));
-        effects.connect.push((Arc::clone(&flight), Arc::clone(ticket)));
-        Some(flight)
-    }
-
-    /// Fails those for whom no search is made.
-    fn refuse(&mut self, full: Overloaded, effects: &mut Effects<C>) {
-        self.waiters.retain(|ticket| {
-            let refused = ticket.flight().is_none();
-            if refused && ticket.is_waiting() {
-                let error = Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full));
-                effects.fail.push((Arc::clone(ticket), error));
-            }
-            !refused
-        });
-    }
-
     /// A ticket's request was dropped.
     pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) -> Option<Arc<Flight>> {
         let lonely = leave_flight(ticket);
@@ -343,78 +202,10 @@ impl<C: Held> State<C> {
         lonely
     }
 
-    /// A search has a connection. False when that died before it could be published: whoever closes it comes for it after us, or came
-    /// before us and found nothing to take back.
-    pub(crate) fn connected(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) -> bool {
-        if self.closed || !record.slots.is_open() {
-            return false;
-        }
-        record.publish(self.epoch);
-        self.open += 1;
-        self.sockets += 1;
-        self.end(flight);
-        self.release_joined(flight, record);
-        self.memory = record.info.protocol;
-        true
-    }
-
     /// A shared connection may carry this key.
     pub(crate) fn add_shared(&mut self, record: &Arc<Record<C>>) {
         if !self.shared.iter().any(|other| Arc::ptr_eq(other, record)) {
             self.shared.push(Arc::clone(record));
-        }
-    }
-
-    /// How many streams a connection of this origin takes.
-    fn note_room(&mut self) {
-        let known = self.shared.iter().map(|record| record.slots.seen()).filter(|seen| !seen.unknown);
-        if let Some(room) = known.map(|seen| seen.room).max() {
-            self.stream_room = room;
-        }
-    }
-
-    /// A search found another origin's connection that will do: it is over, and its tickets look again.
-    pub(crate) fn coalesced(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
-        self.end(flight);
-        self.release_joined(flight, record);
-        self.memory = Some(Protocol::Http2);
-        self.add_shared(record);
-    }
-
-    /// A search failed: so do those who had joined it, with one shared error.
-    pub(crate) fn failed(&mut self, flight: &Arc<Flight>, error: &ConnectError, effects: &mut Effects<C>) {
-        self.end(flight);
-        self.waiters.retain(|ticket| {
-            let joined = ticket.flight().as_ref().is_some_and(|own| Arc::ptr_eq(own, flight));
-            if joined {
-                ticket.flight().take();
-                effects.fail.push((Arc::clone(ticket), error.clone().into()));
-            }
-            !joined
-        });
-    }
-
-    /// A search has no tickets and no socket: true when it may be given up, and then it is forgotten.
-    pub(crate) fn abandon(&mut self, flight: &Arc<Flight>) -> bool {
-        let may = flight.joined() == 0 || self.closed;
-        if may {
-            self.end(flight);
-        }
-        may
-    }
-
-    fn end(&mut self, flight: &Arc<Flight>) {
-        self.scattered = true;
-        self.flights.retain(|other| !Arc::ptr_eq(other, flight));
-    }
-
-    fn release_joined(&mut self, flight: &Arc<Flight>, record: &Record<C>) {
-        for ticket in &self.waiters {
-            let mut own = ticket.flight();
-            if own.as_ref().is_some_and(|own| Arc::ptr_eq(own, flight)) {
-                *own = None;
-                ticket.landed(record.info.id);
-            }
         }
     }
 

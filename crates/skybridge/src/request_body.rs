@@ -1,18 +1,27 @@
+use crate::measured::Measured;
 use bytes::{Buf, Bytes};
+use http::{
+    Request,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{Empty, Full};
+use pin_project::pin_project;
 use skybridge_core::BoxError;
 use std::{
     any::Any,
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// The body of a request: nothing, bytes that are at hand, or a boxed stream.
 ///
 /// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The first two kinds allocate
 /// nothing and can be sent a second time.
+///
+/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns out to be longer or shorter
+/// the call fails, with [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
 ///
 /// ```
 /// use skybridge::RequestBody;
@@ -25,7 +34,7 @@ use std::{
 #[derive(Default)]
 pub struct RequestBody(Kind);
 
-type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+pub(crate) type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 #[derive(Default)]
 enum Kind {
@@ -35,7 +44,13 @@ enum Kind {
     /// They were bytes, and are on their way: no longer a body that can be sent again.
     Sent,
     Stream(Stream),
+    /// As it declares a length that nobody else would check.
+    Measured(Box<Measured>),
 }
+
+/// Somebody else's body in our types.
+#[pin_project]
+struct InBytes<B>(#[pin] B);
 
 impl RequestBody {
     /// Nothing.
@@ -62,9 +77,16 @@ impl RequestBody {
         if body.is_end_stream() {
             return Self::empty();
         }
-        let in_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
-        let body = body.map_frame(move |frame| frame.map_data(in_bytes)).map_err(Into::into);
-        Self(Kind::Stream(Box::pin(body)))
+        Self(Kind::Stream(Box::pin(InBytes(body))))
+    }
+
+    /// Sees to it that a stream is as long as its request says, and that the request says what the stream knows. What can't be right is left to be
+    /// refused before it is sent.
+    #[inline]
+    pub(crate) fn measure(request: &mut Request<Self>) {
+        if matches!(request.body().0, Kind::Stream(_)) {
+            measure(request);
+        }
     }
 
     /// The same body once more, when that needs no copy: it is empty, or bytes that nobody has taken yet.
@@ -72,7 +94,7 @@ impl RequestBody {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
-            Kind::Sent | Kind::Stream(_) => None,
+            Kind::Sent | Kind::Stream(_) | Kind::Measured(_) => None,
         }
     }
 }
@@ -90,6 +112,47 @@ fn recognised(body: &mut dyn Any) -> Option<RequestBody> {
     }
 }
 
+#[cold]
+fn measure(request: &mut Request<RequestBody>) {
+    let size = request.body().size_hint();
+    let headers = request.headers_mut();
+    let declared = match headers.get(CONTENT_LENGTH) {
+        Some(length) => length.to_str().ok().and_then(|length| length.parse().ok()),
+        None if headers.contains_key(TRANSFER_ENCODING) => None,
+        // As the connection would do, which will not be told the size.
+        None => size.exact().filter(|exact| *exact > 0 && headers.try_insert(CONTENT_LENGTH, (*exact).into()).is_ok()),
+    };
+    let possible = |declared: &u64| *declared >= size.lower() && size.upper().is_none_or(|most| *declared <= most);
+    let Some(declared) = declared.filter(possible) else { return };
+    let kind = &mut request.body_mut().0;
+    *kind = match mem::take(kind) {
+        Kind::Stream(stream) => Kind::Measured(Box::new(Measured::new(stream, declared))),
+        other => other,
+    };
+}
+
+impl<B> Body for InBytes<B>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let in_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
+        let frame = ready!(self.project().0.poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(in_bytes)).map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = BoxError;
@@ -100,6 +163,7 @@ impl Body for RequestBody {
         match kind {
             Kind::Empty | Kind::Sent => Poll::Ready(None),
             Kind::Stream(stream) => stream.as_mut().poll_frame(cx),
+            Kind::Measured(measured) => measured.poll_frame(cx),
             Kind::Bytes(_) => match mem::replace(kind, Kind::Sent) {
                 Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
@@ -113,6 +177,7 @@ impl Body for RequestBody {
             Kind::Empty | Kind::Sent => true,
             Kind::Bytes(_) => false,
             Kind::Stream(stream) => stream.is_end_stream(),
+            Kind::Measured(measured) => measured.is_end_stream(),
         }
     }
 
@@ -122,6 +187,7 @@ impl Body for RequestBody {
             Kind::Empty | Kind::Sent => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(stream) => stream.size_hint(),
+            Kind::Measured(measured) => measured.size_hint(),
         }
     }
 }
@@ -186,7 +252,7 @@ impl fmt::Debug for RequestBody {
             Kind::Empty => "Empty",
             Kind::Bytes(_) => "Bytes",
             Kind::Sent => "Sent",
-            Kind::Stream(_) => "Stream",
+            Kind::Stream(_) | Kind::Measured(_) => "Stream",
         };
         f.debug_struct(kind).field("at_least", &size.lower()).field("at_most", &size.upper()).finish()
     }

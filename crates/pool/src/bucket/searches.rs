@@ -1,0 +1,84 @@
+//! How searches end.
+
+use super::Bucket;
+use crate::{
+    flight::Flight,
+    held::Held,
+    hub::Hub,
+    record::Record,
+    state::{Effects, Idle},
+};
+use skybridge_core::ConnectError;
+use std::sync::Arc;
+
+impl<C: Held> Bucket<C> {
+    /// A search ended with a connection; `exclusive` is the connection itself unless it is shared.
+    pub(crate) fn connected(
+        self: &Arc<Self>,
+        hub: &Arc<Hub<C>>,
+        flight: &Arc<Flight>,
+        record: &Arc<Record<C>>,
+        exclusive: Option<C>,
+    ) -> bool {
+        let until = record.idle_from(hub.clock.get());
+        let effects = {
+            let mut state = self.state();
+            if !state.connected(flight, record) {
+                return false;
+            }
+            match exclusive {
+                Some(connection) => {
+                    hub.idle_counted();
+                    state.idle.push(Idle { connection, record: Arc::clone(record), until });
+                }
+                None => state.add_shared(record),
+            }
+            self.serve(hub, &mut state)
+        };
+        self.apply(hub, effects);
+        hub.idle_settled(self);
+        true
+    }
+
+    /// A search found a connection of another key.
+    pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+        record.add_guest(self);
+        let effects = {
+            let mut state = self.state();
+            state.coalesced(flight, record);
+            if !record.slots.is_open() {
+                state.forget(record, false);
+            }
+            self.serve(hub, &mut state)
+        };
+        hub.permit_free();
+        self.apply(hub, effects);
+    }
+
+    /// A search ended without a connection.
+    pub(crate) fn failed(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, error: &ConnectError) {
+        let mut effects = Effects::default();
+        {
+            let mut state = self.state();
+            state.failed(flight, error, &mut effects);
+            effects.extend(self.serve(hub, &mut state));
+        }
+        hub.permit_free();
+        self.apply(hub, effects);
+        hub.tidy(self);
+    }
+
+    /// A search has no tickets and no socket, or the pool is closed. True when it is over.
+    pub(crate) fn abandon(self: &Arc<Self>, flight: &Arc<Flight>) -> bool {
+        if !self.state().abandon(flight) {
+            return false;
+        }
+        if let Some(hub) = self.hub.upgrade() {
+            hub.permit_free();
+            // There is room for another search now.
+            self.settle_with(&hub);
+            hub.tidy(self);
+        }
+        true
+    }
+}

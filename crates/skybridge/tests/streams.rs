@@ -1,0 +1,49 @@
+//! How many streams of a connection are taken, as the peer counts them.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use http::Request;
+use skybridge::{Client, RequestBody, Terms, Want};
+use skybridge_testkit::{
+    executor::settle,
+    h2::{Peer, setting},
+    net::Network,
+};
+use std::time::Duration;
+
+/// One stream at a time, three bytes of window.
+const NARROW: [(u16, u32); 2] = [(setting::MAX_CONCURRENT_STREAMS, 1), (setting::INITIAL_WINDOW_SIZE, 3)];
+
+#[tokio::test(start_paused = true)]
+async fn a_request_answered_early_takes_its_stream_until_all_of_it_is_sent() {
+    let net = Network::new();
+    net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+    let listener = net.listen("192.0.2.1:80".parse().unwrap());
+    let mut terms = Terms::default();
+    terms.want = Want::Http2;
+    let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).terms(terms).build();
+    let body = RequestBody::from("withheld");
+    let calls = async {
+        let first = client.request(Request::post("http://a.test/").body(body).unwrap()).await.unwrap();
+        assert_eq!(first.into_body().text().await.unwrap(), "early");
+        settle().await;
+        assert_eq!(client.stats().active, 1, "the connection is still in use");
+        assert_eq!(client.get("http://a.test/").await.unwrap().status(), 204);
+        settle().await;
+        assert_eq!((client.stats().active, client.stats().idle), (0, 2));
+    };
+    let server = async {
+        let mut first = Peer::accept_with(listener.accept().await.0, &NARROW).await;
+        let stream = first.request().await.stream;
+        first.respond(stream, 200, "early").await;
+        // On the first one it would be a stream too many.
+        let mut second = Peer::accept_with(listener.accept().await.0, &NARROW).await;
+        let next = second.request().await.stream;
+        second.respond(next, 204, "").await;
+        first.window_update(stream, 100).await;
+        assert_eq!(first.body(stream).await, "withheld");
+        (first, second)
+    };
+    let both = async { tokio::join!(calls, server) };
+    tokio::time::timeout(Duration::from_secs(1), both).await.expect("the second request waits for the first");
+}
