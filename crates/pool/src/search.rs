@@ -230,9 +230,7 @@ fn publish<C: Connection<B>, B: 'static>(hub: &Arc<Hub<C>>, ended: &Ended<C>, co
         None
     };
     let published = ended.bucket.connected(hub, &ended.flight, &record, connection);
-    if published {
-        hub.index.insert(&record);
-    } else {
+    if !published {
         record.close(record.drain_reason());
     }
     published

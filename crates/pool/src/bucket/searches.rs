@@ -33,6 +33,8 @@ impl<C: Held> Bucket<C> {
                 }
                 None => state.add_shared(record),
             }
+            // Before anybody is served: whoever has had an answer on it must find it for another origin.
+            hub.index.insert(record);
             self.serve(hub, &mut state)
         };
         self.apply(hub, effects);

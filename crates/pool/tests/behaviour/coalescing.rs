@@ -1,9 +1,22 @@
 //! One HTTP/2 connection for several origins. The rules themselves are `core::may_carry`'s, and tested there.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, Endpoint, NotCarried, Partition, Trust, Wish, may_carry};
-use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts, nouns};
+use skybridge_core::{BoxFuture, CloseReason, Endpoint, NotCarried, Partition, Runtime, Sleep, Trust, Wish, may_carry};
+use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_testkit::{
+    executor::{Executor, settle},
+    fake::Facts,
+    nouns,
+};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Wake, Waker},
+    time::Instant,
+};
+use tower_layer::Layer;
+use tower_service::Service;
 
 const ONE: &str = "https://one.test/";
 const TWO: &str = "https://two.test/";
@@ -169,4 +182,65 @@ async fn the_index_finds_by_address_and_not_by_looking_at_all() {
     stage.below.endpoints("two.test", [at(99), at(13)]);
     assert_eq!(stage.get(TWO).await, 13);
     assert_eq!(nouns::endpoint("192.0.2.13:443"), stage.below.peers()[12].info().remote);
+}
+
+/// Runs what is spawned at once, as another thread might.
+struct AtOnce(Arc<dyn Runtime>);
+
+impl Runtime for AtOnce {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep_until(deadline)
+    }
+
+    fn spawn(&self, mut task: BoxFuture<()>) {
+        if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.0.spawn(task);
+        }
+    }
+
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        self.0.spawn_blocking(work);
+    }
+}
+
+/// Woken, it goes on before `wake` returns.
+struct Eager<F: Fn() + Send + Sync>(F);
+
+impl<F: Fn() + Send + Sync> Wake for Eager<F> {
+    fn wake(self: Arc<Self>) {
+        self.0();
+    }
+}
+
+/// On another thread a request can be over before the search that made its connection has ended.
+#[tokio::test(start_paused = true)]
+async fn who_is_served_first_finds_the_connection_for_another_origin() {
+    let (executor, below) = (Executor::new(), Planner::new());
+    let mut pool = PoolLayer::shared(Arc::new(AtOnce(executor.runtime()))).layer(below.clone());
+    let first = Arc::new(Mutex::new(pool.call(get(ONE))));
+    let over = Arc::new(Mutex::new(None));
+    let woken = {
+        let (first, over, below) = (Arc::clone(&first), Arc::clone(&over), below.clone());
+        move || {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut *first.lock().unwrap()).poll(&mut cx).is_pending(), "it waits for the peer");
+            below.peers()[0].try_exchange().unwrap().respond(200, "");
+            let Poll::Ready(Ok(answer)) = Pin::new(&mut *first.lock().unwrap()).poll(&mut cx) else { panic!() };
+            drop(answer);
+            let mut second = pool.clone().call(get(TWO));
+            assert!(Pin::new(&mut second).poll(&mut cx).is_pending());
+            *over.lock().unwrap() = Some(second);
+        }
+    };
+    let waker = Waker::from(Arc::new(Eager(woken)));
+    assert!(Pin::new(&mut *first.lock().unwrap()).poll(&mut Context::from_waker(&waker)).is_pending());
+    below.connecting().await.succeed(both());
+    settle().await;
+    assert!(over.lock().unwrap().is_some());
+    assert!(below.try_connecting().is_none(), "a second connection is opened");
+    assert_eq!(below.connects(), 1);
 }
