@@ -3,12 +3,12 @@
 use crate::{
     exit::Exit,
     fault::{BoxError, Fault, of_stack},
-    hops::Hops,
     layers,
     progress::Progress,
     report::version,
     shared::Shared,
     sink::Sink,
+    trip::Trip,
     usage::Usage,
     witness::Seen,
 };
@@ -147,21 +147,21 @@ pub(crate) enum Broken {
 
 /// The calls that it took, in order: one, and one for each redirect.
 pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
-    let hops = Hops::new(shared, &job);
-    let broken = Box::pin(exchange(shared, &job, &hops)).await.err();
-    hops.end(broken)
+    let trip = Trip::new(shared, &job);
+    let broken = Box::pin(exchange(shared, &job, &trip)).await.err();
+    trip.end(broken)
 }
 
-async fn exchange(shared: &Shared, job: &Job, hops: &Hops<'_>) -> Result<(), Broken> {
+async fn exchange(shared: &Shared, job: &Job, trip: &Trip<'_>) -> Result<(), Broken> {
     let uri = absolute(&job.url)?;
     let stack = ServiceBuilder::new()
         .layer(layers::decompression(&shared.args))
         .layer(layers::redirects(&shared.args, uri.clone()))
-        .service(service_fn(|request| hops.send(request)));
+        .service(service_fn(|request| trip.send(request)));
     let response = stack.oneshot(shared.request(uri)).await?;
     let (request, is_failure) = (&shared.args.request, is_failure(response.status()));
     if request.location {
-        hops.followed(&response)?;
+        trip.followed(&response)?;
     }
     if request.fail && is_failure {
         return Err(Broken::Status);
@@ -169,7 +169,7 @@ async fn exchange(shared: &Shared, job: &Job, hops: &Hops<'_>) -> Result<(), Bro
     if request.compressed && response.body().size_hint().exact() != Some(0) {
         decoded(&response)?;
     }
-    receive(shared, hops, response.into_body()).await?;
+    receive(shared, trip, response.into_body()).await?;
     if request.fail_with_body && is_failure { Err(Broken::Status) } else { Ok(()) }
 }
 
@@ -183,20 +183,20 @@ fn decoded<B>(response: &Response<B>) -> Result<(), Broken> {
     }
 }
 
-async fn receive<B>(shared: &Shared, hops: &Hops<'_>, body: B) -> Result<(), Broken>
+async fn receive<B>(shared: &Shared, trip: &Trip<'_>, body: B) -> Result<(), Broken>
 where
     B: Body<Data: AsRef<[u8]>, Error = BoxError>,
 {
-    let shows_progress = hops.write(|sink| Ok(shared.shows_progress(sink)))?;
+    let shows_progress = trip.write(|sink| Ok(shared.shows_progress(sink)))?;
     let mut progress = Progress::new(shows_progress, &body);
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_stack(error).map_or_else(Broken::Decode, Broken::Stack))?;
         let Ok(data) = frame.into_data() else { continue };
-        hops.write(|sink| sink.write(data.as_ref()))?;
-        progress.moved(hops.received(), &*shared.witness.runtime);
+        trip.write(|sink| sink.write(data.as_ref()))?;
+        progress.moved(trip.received(), &*shared.witness.runtime);
     }
-    hops.write(Sink::flush)
+    trip.write(Sink::flush)
 }
 
 pub(crate) fn is_failure(status: StatusCode) -> bool {

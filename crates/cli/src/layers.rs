@@ -2,7 +2,7 @@
 
 use crate::{args::Args, call::Broken};
 use bytes::Bytes;
-use http::{HeaderName, Request, Uri, header};
+use http::{HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use skybridge::{Error, RequestBody, core::OriginRef};
 use std::{
@@ -32,6 +32,8 @@ pub(crate) struct Redirects {
     left: usize,
     home: Uri,
     is_away: bool,
+    /// Of `-X`: as with curl, it is said again wherever a redirect leads.
+    method: Option<Method>,
 }
 
 /// Counts what arrives, before it is decoded.
@@ -48,6 +50,7 @@ pub(crate) fn redirects(args: &Args, home: Uri) -> FollowRedirectLayer<Redirects
         left: most,
         home,
         is_away: false,
+        method: args.request.request.clone(),
     })
 }
 
@@ -70,6 +73,9 @@ impl Policy<RequestBody, Broken> for Redirects {
     fn on_request(&mut self, request: &mut Request<RequestBody>) {
         if self.is_away {
             PRIVATE.iter().for_each(|name| drop(request.headers_mut().remove(name)));
+        }
+        if let Some(method) = &self.method {
+            method.clone_into(request.method_mut());
         }
     }
 

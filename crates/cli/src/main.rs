@@ -1,8 +1,8 @@
 //! `skybridge`: fetches URLs through one client, and shows what happened to their connections.
 //!
 //! A thin shell over the public API: what it can do, a user of the library can do. Flags are in `args`, the client they describe in `client`,
-//! one URL in `call`, each of its requests in `hops`, what is above the client in `layers`; what an error means is in `fault` and `exit`; what was seen is kept by `witness` and told by `report`, `write_out`,
-//! `events` and `verbose`.
+//! one URL in `call`, the requests it takes in `trip`, what is above the client in `layers`; what an error means is in `fault` and `exit`; what
+//! was seen is kept by `witness` and told by `report`, `write_out`, `events` and `verbose`.
 
 mod args;
 mod call;
@@ -10,7 +10,6 @@ mod client;
 mod curl;
 mod exit;
 mod fault;
-mod hops;
 mod layers;
 mod names;
 mod progress;
@@ -23,6 +22,7 @@ mod sink;
 mod stdin;
 mod tls;
 mod tour;
+mod trip;
 mod usage;
 mod verbose;
 mod witness;

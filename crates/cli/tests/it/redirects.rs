@@ -53,14 +53,15 @@ async fn what_is_written_out_is_of_the_url_as_a_whole() {
 
 #[tokio::test]
 async fn method_and_body_go_along_as_the_status_says() {
-    let rows: [(&[&str], u16, &str); 8] = [
+    let rows: [(&[&str], u16, &str); 9] = [
         (&["-d", "a=b"], 301, "GET "),
         (&["-d", "a=b"], 302, "GET "),
         (&["-d", "a=b"], 303, "GET "),
         (&["-d", "a=b"], 307, "POST a=b"),
         (&["-d", "a=b"], 308, "POST a=b"),
         (&["-X", "PUT", "-d", "a=b"], 302, "PUT a=b"),
-        (&["-X", "PUT", "-d", "a=b"], 303, "GET "),
+        (&["-X", "PUT", "-d", "a=b"], 303, "PUT "),
+        (&["-X", "POST", "-d", "a=b"], 301, "POST "),
         (&["-X", "DELETE"], 301, "DELETE "),
     ];
     let origin = guide().await;

@@ -19,7 +19,7 @@ use std::{
     },
 };
 
-pub(crate) struct Hops<'a> {
+pub(crate) struct Trip<'a> {
     shared: &'a Shared,
     place: usize,
     state: Mutex<State>,
@@ -37,7 +37,7 @@ struct State {
     sink: Option<Sink>,
 }
 
-impl<'a> Hops<'a> {
+impl<'a> Trip<'a> {
     pub(crate) fn new(shared: &'a Shared, job: &Job) -> Self {
         let url = shared.secrets.url(&job.url);
         let now = Outcome::new(job.call, url, shared.method(), shared.witness.runtime.now());
