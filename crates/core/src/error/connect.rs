@@ -1,0 +1,182 @@
+use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Phase, TimedOut};
+use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
+
+/// Why there is no connection. Cheap to clone: everybody who waited for one connect gets the same error.
+#[derive(Clone, Debug)]
+pub struct ConnectError(Arc<ConnectRepr>);
+
+#[derive(Clone, Debug)]
+struct ConnectRepr {
+    phase: Option<Phase>,
+    attempt: Option<AttemptId>,
+    endpoint: Option<Endpoint>,
+    route: Option<Box<str>>,
+    fatal: bool,
+    source: Arc<dyn StdError + Send + Sync>,
+    attempts: Vec<AttemptReport>,
+}
+
+impl ConnectError {
+    /// A failure of one phase.
+    pub fn new(phase: Phase, source: impl Into<BoxError>) -> Self {
+        Self::from_source(source.into()).in_phase(phase)
+    }
+
+    fn from_source(source: BoxError) -> Self {
+        Self(Arc::new(ConnectRepr {
+            phase: None,
+            attempt: None,
+            endpoint: None,
+            route: None,
+            fatal: false,
+            source: source.into(),
+            attempts: Vec::new(),
+        }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ConnectRepr)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// No other route would help: a failed pin, a bad certificate, refused credentials.
+    pub fn fatal(self) -> Self {
+        self.with(|repr| repr.fatal = true)
+    }
+
+    /// Names the phase, unless one is named already.
+    pub fn in_phase(self, phase: Phase) -> Self {
+        if self.0.phase.is_some() { self } else { self.with(|repr| repr.phase = Some(phase)) }
+    }
+
+    /// Names the attempt and its endpoint, unless they are named already.
+    pub(crate) fn of_attempt(self, attempt: AttemptId, ctx: &Ctx) -> Self {
+        if self.0.attempt.is_some() {
+            return self;
+        }
+        self.with(|repr| {
+            repr.attempt = Some(attempt);
+            repr.endpoint = ctx.trail().endpoint(attempt);
+        })
+    }
+
+    /// Names the endpoint.
+    pub fn at(self, endpoint: Endpoint) -> Self {
+        self.with(|repr| repr.endpoint = Some(endpoint))
+    }
+
+    /// Names the route.
+    pub fn on_route(self, route: impl fmt::Display) -> Self {
+        self.with(|repr| repr.route = Some(route.to_string().into()))
+    }
+
+    /// Adds what was tried on the whole.
+    pub fn with_attempts(self, attempts: Vec<AttemptReport>) -> Self {
+        self.with(|repr| repr.attempts = attempts)
+    }
+
+    /// Where it failed; `None` when a foreign layer failed without saying so.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// The attempt that failed last.
+    pub fn attempt(&self) -> Option<AttemptId> {
+        self.0.attempt
+    }
+
+    /// The endpoint that failed last.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.0.endpoint.as_ref()
+    }
+
+    /// The route, as text.
+    pub fn route(&self) -> Option<&str> {
+        self.0.route.as_deref()
+    }
+
+    /// True when no other route would help.
+    pub fn is_fatal(&self) -> bool {
+        self.0.fatal
+    }
+
+    /// True when a time limit ended it.
+    pub fn is_timeout(&self) -> bool {
+        self.timed_out().is_some()
+    }
+
+    /// The time limit that ended it.
+    pub fn timed_out(&self) -> Option<TimedOut> {
+        causes(&*self.0.source).find_map(|cause| cause.downcast_ref::<TimedOut>().copied())
+    }
+
+    /// Every attempt, in order, losers of races too.
+    pub fn attempts(&self) -> &[AttemptReport] {
+        &self.0.attempts
+    }
+
+    /// The innermost cause.
+    pub fn root_cause(&self) -> &(dyn StdError + 'static) {
+        let source: &(dyn StdError + 'static) = &*self.0.source;
+        causes(source).last().unwrap_or(source)
+    }
+
+    /// The cause, if it is of this type.
+    pub fn source_as<E: StdError + 'static>(&self) -> Option<&E> {
+        causes(&*self.0.source).find_map(|cause| cause.downcast_ref())
+    }
+}
+
+fn causes<'a>(first: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(first), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+/// The gate for foreign middleware: tower's layers erase errors, this restores ours.
+impl From<BoxError> for ConnectError {
+    fn from(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(error) => Self::from_source(error),
+        }
+    }
+}
+
+impl From<TimedOut> for ConnectError {
+    fn from(error: TimedOut) -> Self {
+        Self::new(error.phase, error)
+    }
+}
+
+impl From<std::io::Error> for ConnectError {
+    fn from(error: std::io::Error) -> Self {
+        Self::from_source(error.into())
+    }
+}
+
+impl From<Infallible> for ConnectError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("could not connect")?;
+        if let Some(route) = &self.0.route {
+            write!(f, " to {route}")?;
+        }
+        if let Some(endpoint) = &self.0.endpoint {
+            write!(f, " at {endpoint}")?;
+        }
+        if let Some(phase) = self.0.phase {
+            write!(f, ": {phase} failed")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for ConnectError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.0.source)
+    }
+}
