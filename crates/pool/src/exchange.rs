@@ -1,3 +1,10 @@
+mod ends;
+mod queued;
+
+use self::{
+    ends::{fail, not_connected},
+    queued::Queued,
+};
 use crate::{
     bucket::{Bucket, Refused},
     held::Held,
@@ -5,12 +12,13 @@ use crate::{
     lease::{Lease, redeem},
     leased::Leased,
     ticket::{Luggage, Ticket},
+    timing::Timing,
     told::Told,
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
     Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    Limits, OriginRef, Phase, Sleep, TimedOut, Wish, check,
+    OriginRef, Phase, TimedOut, Wish, check,
 };
 use std::{
     fmt,
@@ -46,11 +54,6 @@ pub struct Exchange<C: Connection<B>, B> {
     timing: Option<Box<Timing>>,
 }
 
-struct Timing {
-    limits: Limits,
-    timer: Option<Pin<Box<dyn Sleep>>>,
-}
-
 /// ```text
 /// Looking -> Queued -> Readying -> Waiting -> Done
 ///    ^  \______________^   |
@@ -63,21 +66,6 @@ enum Step {
     Readying,
     Waiting,
     Done,
-}
-
-/// A place in a queue. Dropped, it is left.
-struct Queued<C: Held> {
-    hub: Arc<Hub<C>>,
-    bucket: Arc<Bucket<C>>,
-    ticket: Arc<Ticket<C>>,
-    /// It waits for a connect, too.
-    connects: bool,
-}
-
-impl<C: Held> Drop for Queued<C> {
-    fn drop(&mut self) {
-        self.bucket.cancelled(&self.hub, &self.ticket);
-    }
 }
 
 /// What a response is made of: the body holds the lease.
@@ -108,7 +96,7 @@ where
             check(request)?;
             if wish.is_some() || self.hub.is_attended() {
                 self.told = tell(&self.hub, wish);
-                self.timing = timing(&self.hub, wish);
+                self.timing = Timing::of(&self.hub, wish);
             }
         }
         if wish.is_none()
@@ -148,7 +136,7 @@ where
                     // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
                     let connects = ticket.flight().is_some();
                     self.queued = Some(Box::new(Queued { hub, bucket, ticket, connects }));
-                    self.arm(|limits| acquire_limit(limits, connects));
+                    self.arm(|timing| timing.acquire(connects));
                     self.step = Step::Queued;
                     return Ok(());
                 }
@@ -246,7 +234,7 @@ where
 
     #[inline]
     fn start(&mut self) {
-        self.arm(|limits| limits.head);
+        self.arm(Timing::head);
         let max_requests = self.hub.config.max_requests;
         self.step = Step::Waiting;
         let (Some(lease), Some(request)) = (&mut self.lease, &self.request) else { return };
@@ -295,7 +283,7 @@ where
         if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
             lease.misdirected();
         }
-        let read_idle = self.timing.as_ref().and_then(|timing| timing.limits.read_idle);
+        let read_idle = self.timing.as_ref().and_then(|timing| timing.read_idle());
         let (head, body) = response.into_parts();
         Response::from_parts(head, Leased::new(cx, body, lease, status, read_idle))
     }
@@ -308,28 +296,27 @@ where
     }
 
     #[inline]
-    fn arm(&mut self, limit: impl FnOnce(&Limits) -> Option<Duration>) {
+    fn arm(&mut self, limit: impl FnOnce(&Timing) -> Option<Duration>) {
         if let Some(timing) = &mut self.timing {
-            let runtime = &self.hub.runtime;
-            let deadline = limit(&timing.limits).and_then(|limit| runtime.now().checked_add(limit));
-            timing.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
+            let limit = limit(timing);
+            timing.arm(&*self.hub.runtime, limit);
         }
     }
 
     #[inline]
     fn disarm(&mut self) {
         if let Some(timing) = &mut self.timing {
-            timing.timer = None;
+            timing.disarm();
         }
     }
 
     #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: Phase, delivery: Delivery) -> Poll<Error> {
-        let Some(Timing { limits, timer: Some(timer) }) = self.timing.as_deref_mut() else { return Poll::Pending };
-        ready!(timer.as_mut().poll(cx));
+        let Some(timing) = &mut self.timing else { return Poll::Pending };
+        ready!(timing.poll(cx));
         let limit = match phase {
-            Phase::Acquire => acquire_limit(limits, self.queued.as_ref().is_some_and(|queued| queued.connects)),
-            _ => limits.head,
+            Phase::Acquire => timing.acquire(self.queued.as_ref().is_some_and(|queued| queued.connects)),
+            _ => timing.head(),
         };
         let limit = limit.unwrap_or_default();
         Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
@@ -383,28 +370,6 @@ fn is_brief<B: http_body::Body>(body: &B) -> bool {
     body.is_end_stream() || body.size_hint().upper().is_some_and(|most| most <= BRIEF)
 }
 
-/// A failed exchange: an exclusive connection is of no more use, a shared one only lost a stream.
-fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) -> Failed<Request<B>> {
-    let Failed { error, request } = failed;
-    let error = error.on(lease.info());
-    if let Some(told) = &mut lease.told {
-        told.fail(&error);
-    }
-    if matches!(error.cause(), Cause::Misdirected) {
-        lease.misdirected();
-    }
-    if lease.is_first()
-        && error.delivery() != Delivery::Refused
-        && let Some(verdict) = &lease.info().route.verdict
-    {
-        verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
-    }
-    if lease.record.exclusive {
-        lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
-    }
-    Failed { error, request }
-}
-
 /// The longer way to a bucket: by key.
 #[cold]
 fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bucket<C>>, Error> {
@@ -426,33 +391,6 @@ fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
     let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
     told.enter(Phase::Acquire);
     Some(told)
-}
-
-/// Its peer takes connections, and nothing on them: that is told as a failed connect, which nobody tries again.
-#[cold]
-fn not_connected(error: Error) -> Error {
-    let info = error.connection().cloned();
-    let failed = ConnectError::new(Phase::Handshake, error);
-    match info {
-        Some(info) => Error::from(failed.on_route(&info.route).at(info.remote.clone())).on(&info),
-        None => failed.into(),
-    }
-}
-
-fn acquire_limit(limits: &Limits, connects: bool) -> Option<Duration> {
-    let connect = limits.connect.filter(|_| connects);
-    limits.acquire.into_iter().chain(connect).min()
-}
-
-#[cold]
-fn timing<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Timing>> {
-    let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
-    let own = wish.map(Wish::time_limits);
-    if !any(&hub.limits) && !own.is_some_and(|own| any(own) || own.connect.is_some()) {
-        return None;
-    }
-    let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
-    Some(Box::new(Timing { limits, timer: None }))
 }
 
 impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {

@@ -50,6 +50,7 @@ mod state;
 mod stats;
 mod sync;
 mod ticket;
+mod timing;
 mod told;
 
 pub use self::{

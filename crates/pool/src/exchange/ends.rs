@@ -1,0 +1,38 @@
+//! How exchanges fail.
+
+use crate::lease::Lease;
+use http::Request;
+use skybridge_core::{Cause, CloseReason, ConnectError, Connection, Delivery, Error, Failed, FirstExchange, Phase};
+
+/// A failed exchange: an exclusive connection is of no more use, a shared one only lost a stream.
+pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) -> Failed<Request<B>> {
+    let Failed { error, request } = failed;
+    let error = error.on(lease.info());
+    if let Some(told) = &mut lease.told {
+        told.fail(&error);
+    }
+    if matches!(error.cause(), Cause::Misdirected) {
+        lease.misdirected();
+    }
+    if lease.is_first()
+        && error.delivery() != Delivery::Refused
+        && let Some(verdict) = &lease.info().route.verdict
+    {
+        verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
+    }
+    if lease.record.exclusive {
+        lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
+    }
+    Failed { error, request }
+}
+
+/// Its peer takes connections, and nothing on them: that is told as a failed connect, which nobody tries again.
+#[cold]
+pub(crate) fn not_connected(error: Error) -> Error {
+    let info = error.connection().cloned();
+    let failed = ConnectError::new(Phase::Handshake, error);
+    match info {
+        Some(info) => Error::from(failed.on_route(&info.route).at(info.remote.clone())).on(&info),
+        None => failed.into(),
+    }
+}

@@ -1,0 +1,17 @@
+use crate::{bucket::Bucket, held::Held, hub::Hub, ticket::Ticket};
+use std::sync::Arc;
+
+/// A place in a queue. Dropped, it is left.
+pub(crate) struct Queued<C: Held> {
+    pub(crate) hub: Arc<Hub<C>>,
+    pub(crate) bucket: Arc<Bucket<C>>,
+    pub(crate) ticket: Arc<Ticket<C>>,
+    /// It waits for a connect, too.
+    pub(crate) connects: bool,
+}
+
+impl<C: Held> Drop for Queued<C> {
+    fn drop(&mut self) {
+        self.bucket.cancelled(&self.hub, &self.ticket);
+    }
+}
