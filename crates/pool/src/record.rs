@@ -10,6 +10,8 @@ use std::{
 
 /// How many handles of a shared connection are kept for the next exchange.
 const MOST_SPARE: usize = 128;
+/// For how many origins a connection may turn out to be the wrong one, until it is taken for none of the others.
+const MOST_MISDIRECTED: usize = 32;
 
 /// What the pool knows of one connection. Shared by whoever holds the connection, and by the buckets that may use it.
 pub(crate) struct Record<C: Held> {
@@ -224,13 +226,14 @@ impl<C: Held> Record<C> {
     /// Never again for this origin.
     pub(crate) fn misdirect(&self, origin: &Origin) {
         let mut inside = self.inside();
-        if !inside.misdirected.contains(origin) {
+        if inside.misdirected.len() < MOST_MISDIRECTED && !inside.misdirected.contains(origin) {
             inside.misdirected.push(origin.clone());
         }
     }
 
     pub(crate) fn is_misdirected(&self, origin: &Origin) -> bool {
-        self.inside().misdirected.contains(origin)
+        let inside = self.inside();
+        inside.misdirected.len() >= MOST_MISDIRECTED || inside.misdirected.contains(origin)
     }
 
     pub(crate) fn emit(&self, kind: EventKind<'_>) {

@@ -144,6 +144,27 @@ async fn a_misdirected_request_is_never_sent_there_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_is_wrong_for_many_is_tried_for_no_more() {
+    let hosts: Vec<_> = (0..40).map(|i| format!("h{i}.test")).collect();
+    let all = hosts.iter().map(String::as_str).chain(["one.test"]).collect::<Vec<_>>();
+    let stage = Stage::new(PoolConfig::new());
+    let wrong = stage.warm(ONE, Facts::h2(50).covers(all)).await;
+    let mut misdirected = 0;
+    for host in &hosts {
+        let call = stage.call(&format!("https://{host}/"));
+        settle().await;
+        if let Some(exchange) = wrong.try_exchange() {
+            exchange.respond(421, "");
+            misdirected += 1;
+        } else {
+            stage.connected(Facts::h2(5).covers([host.as_str()])).await.exchange().await.respond(200, "");
+        }
+        read(done(call).await).await;
+    }
+    assert_eq!((misdirected, stage.get(ONE).await), (32, 1), "its own origin goes on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_421_on_its_own_connection_is_an_answer_like_others() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(ONE, both()).await;
