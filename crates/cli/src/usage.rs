@@ -7,6 +7,13 @@ use clap::{
 };
 use std::{error::Error, ffi::OsString, fmt};
 
+const TOUR: &str = "Starts origins and proxies of its own on loopback, walks through all that the stack can do, and draws what happened
+
+Usage: skybridge tour
+
+It needs no network. Exit 0 when every step went as it should, 1 when one didn't.
+";
+
 /// The command line can't be obeyed.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Usage(String);
@@ -35,6 +42,7 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
         return match arguments.get(2) {
             None => Ok(Asked::Tour),
+            Some(help) if help == "--help" || help == "-h" => Ok(Asked::Text(TOUR.to_owned())),
             Some(more) => {
                 Err(Usage(format!("tour takes nothing, and there is {}; nearest: skybridge tour", more.display())))
             }

@@ -10,3 +10,10 @@ async fn every_step_of_the_tour_is_as_expected() {
     assert!(!ran.out.contains("WRONG") && !ran.out.contains("wonderland"), "{}", ran.out);
     assert!(ran.out.ends_with("All 12 steps went as they should.\n"), "{}", ran.out);
 }
+
+#[tokio::test]
+async fn its_help_says_what_it_does() {
+    let ran = skybridge(["tour", "--help"]).await;
+    assert_eq!((ran.exit, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("Usage: skybridge tour"), "{}", ran.out);
+}
