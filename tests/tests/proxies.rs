@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Client, Hop, PoolStats, RequestBody, Wish};
+use skybridge::{Client, Hop, PoolStats, RequestBody, Roots, TlsConfig, TlsLayer, Wish};
 use skybridge_testkit::{
+    certs::Ca,
     origin::Origin,
     proxy::{Builder, Proxy},
     walk::{Moment, walk},
@@ -176,6 +177,51 @@ async fn a_request_is_given_up_at_every_point() {
         };
         let walked = walk(build, check).await;
         assert!(walked.drops > 4, "{way:?}: {walked:?}");
+    }
+}
+
+/// Everything at once: TLS to the proxy, a tunnel, TLS to the origin, a pin, HTTP/2.
+#[tokio::test(start_paused = true)]
+async fn a_sealed_request_is_given_up_at_every_point() {
+    const STEP: Duration = Duration::from_millis(1);
+    let ca = Ca::new("root");
+    let (cert, of_proxy) = (ca.leaf(["a.test"]), ca.leaf(["p.test"]));
+    let sealed: SocketAddr = SocketAddr::new(addr().ip(), 443);
+    let tls = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).pin("a.test", &cert.pin()).build().unwrap();
+    let build = async || {
+        let world = World::new();
+        world.net.host("p.test", [proxy_addr().ip()]);
+        let origin = Origin::h2c().tls(&cert).serve_on(world.net.listen(sealed));
+        let proxy = Proxy::http().tls(&of_proxy).user("alice", "hidden");
+        let proxy = proxy.serve_on(world.net.listen(proxy_addr()), &world.net);
+        let way = [Hop::parse("https://alice:hidden@p.test:3128").unwrap()];
+        let client = world.builder().tls(TlsLayer::new(tls.clone())).proxies([way]).build();
+        for addr in [sealed, proxy_addr()] {
+            world.net.at(addr).connect_latency(STEP).latency(STEP);
+        }
+        let call = client.get("https://a.test/");
+        (Stage { world, origin, proxy, client }, async move { assert_eq!(read(call).await.unwrap(), "hello") })
+    };
+    let check = async |stage: Stage| {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let stats = stage.client.stats();
+        let busy = (stats.connecting, stats.active, stats.draining, stats.streams, stats.waiting);
+        assert_eq!(busy, (0, 0, 0, 0, 0), "{stats:?}");
+        assert_eq!((stage.world.net.live_sockets_to(proxy_addr()), stage.proxy.open()), (stats.idle, stats.idle));
+        assert_eq!(read(stage.client.get("https://a.test/")).await.unwrap(), "hello", "the next request");
+        drop(stage.client);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stage.world.assert_nothing_left().await;
+    };
+    // The caller's own future sleeps through all of this, so it is dropped by the clock: each step takes one tick of it.
+    for given_up in 0.. {
+        let (stage, call) = build().await;
+        let completed = tokio::time::timeout(STEP * given_up, call).await.is_ok();
+        check(stage).await;
+        if completed {
+            assert!(given_up > 8, "{given_up}");
+            break;
+        }
     }
 }
 
