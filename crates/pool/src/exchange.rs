@@ -394,7 +394,7 @@ fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) ->
         lease.misdirected();
     }
     if lease.is_first()
-        && error.delivery() != Delivery::Refused
+        && is_of_connection(&error)
         && let Some(verdict) = &lease.info().route.verdict
     {
         verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
@@ -403,6 +403,15 @@ fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) ->
         lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
     }
     Failed { error, request }
+}
+
+/// Not a refusal, which is an answer, nor the failure of the request's own body: that alone fails in the sending of something that may be there.
+fn is_of_connection(error: &Error) -> bool {
+    match error.delivery() {
+        Delivery::Refused => false,
+        Delivery::Unknown => error.phase() != Phase::Send,
+        _ => true,
+    }
 }
 
 /// The longer way to a bucket: by key.

@@ -123,6 +123,21 @@ async fn a_body_that_is_longer_or_shorter_than_declared_is_told_and_its_connecti
     }
 }
 
+/// The address is as good as it was before.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_is_no_reason_to_go_elsewhere() {
+    let net = Network::new();
+    net.host("a.test", ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()]);
+    let [first, second] =
+        ["192.0.2.1:80", "192.0.2.2:80"].map(|addr| Origin::h1().serve_on(net.listen(addr.parse().unwrap())));
+    let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).build();
+    let error = client.request(put("5", parts([Part::Data("123456")]))).await.unwrap_err();
+    assert!(mismatch(&error).is_some(), "{error:?}");
+    settle().await;
+    client.get("http://a.test/").await.unwrap();
+    assert_eq!((first.connections(), second.connections()), (2, 0));
+}
+
 /// HTTP/1.1 asks for nothing of a body that is declared to be none.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_declared_to_be_none() {
