@@ -199,7 +199,7 @@ async fn what_it_cannot_be_told_is_refused() {
         let mut terms = Terms::default();
         wish(&mut terms);
         route.target.key = Arc::new(Key::new(route.target.origin().clone(), terms));
-        let error = guest.connect(route).await.err().expect("it is refused");
+        let error = guest.connect(route).await.expect_err("it is refused");
         assert!(error.is_fatal());
         assert_eq!(error.source_as::<Unheard>(), Some(&unheard));
         assert_eq!(asked.lock().unwrap().len(), 0);
