@@ -1,4 +1,7 @@
-use crate::{error::NoWayThrough, guest_io::GuestIo};
+use crate::{
+    error::{NoWayThrough, Unheard},
+    guest_io::GuestIo,
+};
 use http::{Uri, uri::PathAndQuery};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
@@ -17,8 +20,9 @@ use tower_service::Service;
 ///
 /// It is both. As a *dialer*, below a `RaceLayer`, it is asked for `http://` and the address of one endpoint, and opens a socket. As a
 /// *connector*, in place of TLS, tunnel and race, it is asked for the origin, `https://` too: then finding, opening and sealing are its own
-/// business, the endpoints of the route are not used, and a route with proxies is refused. What it verified it doesn't say, so its connections
-/// never carry another host.
+/// business, and the endpoints of the route are not used. Refused is what it would not hear: a route with proxies, and the wishes for public
+/// addresses only, for endpoints to dial, and for another name to verify. What it verified it doesn't say, so its connections never carry another
+/// host.
 #[derive(Clone, Debug)]
 pub struct Guest<C>(C);
 
@@ -136,9 +140,13 @@ where
         if !route.hops.is_empty() {
             return Err(ConnectError::new(Phase::Tunnel, NoWayThrough).fatal());
         }
+        if let Some(unheard) = Unheard::of(route.target.terms()) {
+            return Err(ConnectError::new(Phase::Tcp, unheard).fatal());
+        }
         // Told of as an attempt at the first endpoint: which one the guest takes is known when it says so.
         let first = poll_fn(|cx| route.endpoints.poll_more(cx)).await;
-        let endpoint = first.ok_or_else(|| ConnectError::new(Phase::Tcp, "the route has no endpoint"))?;
+        let none = || ConnectError::new(Phase::Tcp, "the route has no endpoint");
+        let endpoint = first.ok_or_else(|| route.endpoints.error().unwrap_or_else(none))?;
         let attempt = route.attempt(endpoint);
         let origin = attempt.route.target.origin().clone();
         let uri = uri(origin.scheme(), &origin.authority()).map_err(|error| attempt.failed(unnamed(error)))?;

@@ -23,8 +23,15 @@ pub struct HyperIo<I>(TokioIo<Watched<I>>);
 #[derive(Debug)]
 struct Watched<I> {
     io: I,
+    /// After the stream: when its end is told it is gone.
+    end: End,
+}
+
+/// Tells the end of a connection.
+#[derive(Debug)]
+struct End {
     info: Arc<ConnInfo>,
-    end: CloseReason,
+    reason: CloseReason,
 }
 
 // === impl HyperIo ===
@@ -32,14 +39,14 @@ struct Watched<I> {
 impl<I> HyperIo<I> {
     pub(crate) fn new(link: Link<I>, protocol: Protocol) -> Self {
         let info = link.info.freeze(protocol);
-        let watched = Watched { io: link.io, info, end: CloseReason::Shutdown };
-        watched.emit(EventKind::Created(&watched.info));
-        Self(TokioIo::new(watched))
+        let end = End { info, reason: CloseReason::Shutdown };
+        end.emit(EventKind::Created(&end.info));
+        Self(TokioIo::new(Watched { io: link.io, end }))
     }
 
     /// The facts.
     pub fn info(&self) -> &Arc<ConnInfo> {
-        &self.0.inner().info
+        &self.0.inner().end.info
     }
 }
 
@@ -118,13 +125,9 @@ impl<I: Io> AsyncWrite for HyperIo<I> {
 // === impl Watched ===
 
 impl<I> Watched<I> {
-    fn emit(&self, kind: EventKind<'_>) {
-        self.info.route.ctx().emit(Some(self.info.attempt), self.info.id, kind);
-    }
-
     fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        if result.is_err() && self.end == CloseReason::Shutdown {
-            self.end = CloseReason::Protocol;
+        if result.is_err() && self.end.reason == CloseReason::Shutdown {
+            self.end.reason = CloseReason::Protocol;
         }
         result
     }
@@ -134,8 +137,8 @@ impl<I: Io> AsyncRead for Watched<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (before, room) = (buf.filled().len(), buf.remaining());
         let read = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
-        if read.is_ok() && room > 0 && buf.filled().len() == before && self.end == CloseReason::Shutdown {
-            self.end = CloseReason::PeerFin;
+        if read.is_ok() && room > 0 && buf.filled().len() == before && self.end.reason == CloseReason::Shutdown {
+            self.end.reason = CloseReason::PeerFin;
         }
         Poll::Ready(self.note(read))
     }
@@ -170,8 +173,16 @@ impl<I: Io> AsyncWrite for Watched<I> {
     }
 }
 
-impl<I> Drop for Watched<I> {
+// === impl End ===
+
+impl End {
+    fn emit(&self, kind: EventKind<'_>) {
+        self.info.route.ctx().emit(Some(self.info.attempt), self.info.id, kind);
+    }
+}
+
+impl Drop for End {
     fn drop(&mut self) {
-        self.emit(EventKind::Closed(self.end));
+        self.emit(EventKind::Closed(self.reason));
     }
 }

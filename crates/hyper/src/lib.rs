@@ -43,7 +43,7 @@ mod service;
 
 pub use self::{
     connect::Connecting,
-    error::{Contradiction, NoWayThrough},
+    error::{Contradiction, NoWayThrough, Unheard},
     guest::Guest,
     guest_io::GuestIo,
     io::HyperIo,

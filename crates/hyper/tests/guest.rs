@@ -8,11 +8,11 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
-use skybridge_core::{ConnectError, Connector, Dialer, Hop, HopKind, Phase, Trust};
+use skybridge_core::{ConnectError, Connector, Dialer, Egress, Endpoints, Hop, HopKind, Key, Phase, Terms, Trust};
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
 use skybridge_h2::H2;
-use skybridge_hyper::{Guest, NoWayThrough};
+use skybridge_hyper::{Guest, NoWayThrough, Unheard};
 use skybridge_negotiate::NegotiateLayer;
 use skybridge_pool::PoolLayer;
 use skybridge_route::RouteLayer;
@@ -180,4 +180,39 @@ async fn it_is_not_sent_through_a_proxy() {
     let error = guest.connect(route).await.unwrap_err();
     assert!(error.is_fatal() && error.source_as::<NoWayThrough>().is_some());
     assert_eq!(asked.lock().unwrap().len(), 0);
+}
+
+/// It would go elsewhere than it should, to somebody else than it should, or where nobody may.
+#[tokio::test(start_paused = true)]
+async fn what_it_cannot_be_told_is_refused() {
+    type Wish = fn(&mut Terms);
+    let wishes: [(Wish, Unheard); 3] = [
+        (|terms| terms.egress = Egress::Public, Unheard::Egress),
+        (|terms| terms.dial = Some([nouns::endpoint("192.0.2.7:443")].into()), Unheard::Dial),
+        (|terms| terms.server_name = Some("b.test".into()), Unheard::ServerName),
+    ];
+    for (wish, unheard) in wishes {
+        let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+        let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let mut guest = Guest::new(foreign!(net, &asked, false, false));
+        let mut route = nouns::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
+        let mut terms = Terms::default();
+        wish(&mut terms);
+        route.target.key = Arc::new(Key::new(route.target.origin().clone(), terms));
+        let error = guest.connect(route).await.expect_err("it is refused");
+        assert!(error.is_fatal());
+        assert_eq!(error.source_as::<Unheard>(), Some(&unheard));
+        assert_eq!(asked.lock().unwrap().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_there_is_no_endpoint_is_told() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut route = nouns::route("http://a.test", [], executor.ctx());
+    let (feed, endpoints) = Endpoints::feed();
+    route.endpoints = endpoints;
+    feed.fail(ConnectError::new(Phase::Resolve, "no such name"));
+    assert_eq!(guest.connect(route).await.err().and_then(|error| error.phase()), Some(Phase::Resolve));
 }

@@ -8,7 +8,9 @@ use hyper_util::{
     client::legacy::{Client, connect::Connection as _},
     rt::TokioExecutor,
 };
-use skybridge_core::{ConnInfo, ConnectError, Hop, HopKind, Limits, Phase, Protocol, TimedOut, Want};
+use skybridge_core::{
+    ConnInfo, ConnectError, Event, EventKind, Hop, HopKind, Limits, Observe, Phase, Protocol, TimedOut, Want,
+};
 use skybridge_dns::System;
 use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
 use skybridge_route::{RouteLayer, Routes};
@@ -26,7 +28,12 @@ use skybridge_testkit::{
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsLayer};
 use skybridge_tunnel::TunnelLayer;
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
 use tower::{ServiceBuilder, ServiceExt};
 
 type InMemory = Hyper<Routes<net::Connector, Names>>;
@@ -223,6 +230,31 @@ async fn a_connect_that_is_given_up_leaves_nothing() {
         },
     );
     assert!(walked.await.polls >= 3);
+}
+
+/// Counts sockets when a connection is told to be gone.
+#[derive(Default)]
+struct Left {
+    net: OnceLock<Network>,
+    sockets: Mutex<Vec<usize>>,
+}
+
+impl Observe for Left {
+    fn on(&self, event: &Event<'_>) {
+        if let (EventKind::Closed(_), Some(net)) = (&event.kind, self.net.get()) {
+            self.sockets.lock().unwrap().push(net.live_sockets());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_told_to_be_gone_has_no_socket_any_more() {
+    let left = Arc::new(Left::default());
+    let (net, _executor, connector) = world(|layer| layer.observer(left.clone()), |net| net);
+    let _ = left.net.set(net.clone());
+    let _listener = net.listen(addr());
+    drop(connector.oneshot("http://a.test".parse().unwrap()).await.unwrap());
+    assert_eq!(*left.sockets.lock().unwrap(), [0]);
 }
 
 #[tokio::test(start_paused = true)]

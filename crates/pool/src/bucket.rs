@@ -140,7 +140,10 @@ impl<C: Held> Bucket<C> {
         }
         record.room_changed(self, hub);
         if unused {
-            hub.idle_settled(self);
+            // It counts for the origin that it was opened for.
+            let is_guest = !std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
+            let host = if is_guest { record.home.upgrade() } else { None };
+            hub.idle_settled(host.as_ref().unwrap_or(self));
         }
     }
 

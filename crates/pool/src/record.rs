@@ -248,6 +248,8 @@ impl<C: Held> Record<C> {
 
     /// Takes no new exchanges; those that run end as they will.
     pub(crate) fn drain(self: &Arc<Self>, reason: CloseReason) {
+        // First: whoever sees that it drains, on another thread, may close it and has to say why.
+        self.because(reason);
         if let Some(in_use) = self.slots.drain() {
             self.drained(reason, in_use);
         }
@@ -282,6 +284,7 @@ impl<C: Held> Record<C> {
 
     /// Is gone. The first reason is told, the others are not.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) {
+        let reason = self.because(reason);
         let in_use = self.slots.drain();
         if !self.slots.close() {
             return;
@@ -289,7 +292,7 @@ impl<C: Held> Record<C> {
         if in_use == Some(0) && !self.exclusive {
             self.idle.fetch_sub(1, Ordering::Relaxed);
         }
-        self.emit(EventKind::Closed(self.because(reason)));
+        self.emit(EventKind::Closed(reason));
         if in_use.is_some() {
             self.leave();
         }
@@ -351,3 +354,6 @@ impl<C: Held> Watch for RecordWatch<C> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

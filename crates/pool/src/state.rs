@@ -216,6 +216,10 @@ impl<C: Held> State<C> {
         // subtraction at `opt-level` 2 and 3. The model test in release mode finds it.
         if counted {
             self.sockets -= 1;
+            // Whoever drains it on another thread may not have come to that yet.
+            if record.uncount() {
+                self.open -= 1;
+            }
         }
         counted
     }

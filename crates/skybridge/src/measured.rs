@@ -2,7 +2,7 @@ use crate::request_body::Stream;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use skybridge_core::{BoxError, RequestError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 type Item = Option<Result<Frame<Bytes>, BoxError>>;
 
@@ -20,7 +20,18 @@ pub(crate) struct Measured {
 
 impl Measured {
     pub(crate) fn new(body: Stream, declared: u64) -> Self {
-        Self { body, declared, seen: 0, next: None }
+        let mut measured = Self { body, declared, seen: 0, next: None };
+        if declared == 0 {
+            measured.look();
+        }
+        measured
+    }
+
+    /// HTTP/1.1 asks nothing of a body that is declared to be none: what is there already is looked at before that, and its size tells.
+    fn look(&mut self) {
+        if let Err(error) = self.poll_behind(&mut Context::from_waker(Waker::noop())) {
+            self.next = Some(Some(Err(error)));
+        }
     }
 
     /// The next frame that says something.
@@ -91,7 +102,7 @@ impl Measured {
     /// Not what it has at most: a pool takes little for something that is at hand, and over as soon as it is answered. Nobody knows when this comes.
     pub(crate) fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
-        hint.set_lower(self.body.size_hint().lower());
+        hint.set_lower(if self.seen > self.declared { self.seen } else { self.body.size_hint().lower() });
         hint
     }
 }

@@ -123,6 +123,40 @@ async fn a_body_that_is_longer_or_shorter_than_declared_is_told_and_its_connecti
     }
 }
 
+/// The address is as good as it was before.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_is_no_reason_to_go_elsewhere() {
+    let net = Network::new();
+    net.host("a.test", ["192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap()]);
+    let [first, second] =
+        ["192.0.2.1:80", "192.0.2.2:80"].map(|addr| Origin::h1().serve_on(net.listen(addr.parse().unwrap())));
+    let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).build();
+    let error = client.request(put("5", parts([Part::Data("123456")]))).await.unwrap_err();
+    assert!(mismatch(&error).is_some(), "{error:?}");
+    settle().await;
+    client.get("http://a.test/").await.unwrap();
+    assert_eq!((first.connections(), second.connections()), (2, 0));
+}
+
+/// HTTP/1.1 asks for nothing of a body that is declared to be none.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_declared_to_be_none() {
+    use Part::{Data, Trailers, Wait};
+    for h2 in [false, true] {
+        let world = world(h2);
+        let longer: [Made; 2] = [|| vec![Data("1")], || vec![Data(""), Data("1"), Wait]];
+        for body in longer {
+            let error = world.client.request(put("0", parts(body()))).await.unwrap_err();
+            let told = RequestError::BodySize { declared: 0, at_least: 1, at_most: None };
+            assert_eq!(mismatch(&error), Some(&told), "h2 {h2}: {error:?}");
+        }
+        let empty: [Made; 4] = [|| vec![], || vec![Data("")], || vec![Data(""), Wait], || vec![Trailers]];
+        for body in empty {
+            assert_eq!(world.client.request(put("0", parts(body()))).await.unwrap().status(), 200, "h2 {h2}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_as_long_as_declared_goes_as_it_is() {
     use Part::{Data, Trailers, Wait};

@@ -113,7 +113,8 @@ impl Canvas {
         let at = if row.start > self.total { String::new() } else { millis(row.start, self.decimals) };
         let took = match row.end {
             _ if row.how == How::Mark => String::new(),
-            Some(end) => millis(end - row.start, self.decimals),
+            // Events of several threads are not always in the order of their times.
+            Some(end) => millis(end.saturating_sub(row.start), self.decimals),
             None => "...".into(),
         };
         let bar = self.bar_of(row);

@@ -9,6 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 const WIDTH: usize = 100;
 const NARROWEST: usize = 60;
+const WIDEST: usize = 1000;
 
 /// What became of one call, drawn: a row a phase, each attempt its own, the losers of a race too.
 ///
@@ -53,9 +54,9 @@ impl Timeline {
         self
     }
 
-    /// How many columns it may take (default: 100; at least 60).
+    /// How many columns it may take (default: 100; from 60 to 1000).
     pub fn width(mut self, columns: usize) -> Self {
-        self.width = columns.max(NARROWEST);
+        self.width = columns.clamp(NARROWEST, WIDEST);
         self
     }
 

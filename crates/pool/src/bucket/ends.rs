@@ -1,7 +1,13 @@
 //! What is taken out of the pool: what is too old, what is one too many, and in the end everything.
 
 use super::Bucket;
-use crate::{clock::Stamp, held::Held, hub::Hub, record::Record, state::Idle};
+use crate::{
+    clock::Stamp,
+    held::Held,
+    hub::Hub,
+    record::Record,
+    state::{Idle, State},
+};
 use skybridge_core::{CloseReason, Error};
 use std::sync::Arc;
 
@@ -34,27 +40,30 @@ impl<C: Held> Bucket<C> {
         idle.chain(shared).flatten().min()
     }
 
-    /// Since when the one has been idle that has been so longest.
+    /// Since when the one of its own has been idle that has been so longest.
     pub(crate) fn oldest_idle(&self) -> Option<Stamp> {
         let state = self.state();
-        let shared = state.shared.iter().filter_map(idle_since).min();
+        let shared = self.own(&state).filter_map(idle_since).min();
         state.idle.first().map(Idle::since).into_iter().chain(shared).min()
     }
 
     /// How many of its own connections nobody uses.
     pub(crate) fn idle_count(&self) -> usize {
         let state = self.state();
-        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self) && record.idle_until().is_some();
-        state.idle.len() + state.shared.iter().filter(own).count()
+        state.idle.len() + self.own(&state).filter(|record| record.idle_until().is_some()).count()
     }
 
-    /// Closes the connection that has been idle longest. False when there is none.
+    /// The shared ones that were opened for it: those of others are not its to count or to close.
+    fn own<'a>(&'a self, state: &'a State<C>) -> impl Iterator<Item = &'a Arc<Record<C>>> {
+        state.shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), self))
+    }
+
+    /// Closes the one of its own that has been idle longest. False when there is none.
     pub(crate) fn evict_oldest(self: &Arc<Self>, hub: &Hub<C>, reason: CloseReason) -> bool {
         let (idle, shared) = {
             let mut state = self.state();
-            let shared = state
-                .shared
-                .iter()
+            let shared = self
+                .own(&state)
                 .filter_map(|record| idle_since(record).map(|since| (since, Arc::clone(record))))
                 .min_by_key(|(since, _)| *since);
             let exclusive_first = match (state.idle.first(), &shared) {

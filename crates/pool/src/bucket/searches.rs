@@ -48,7 +48,8 @@ impl<C: Held> Bucket<C> {
         let effects = {
             let mut state = self.state();
             state.coalesced(flight, record);
-            if !record.slots.is_open() {
+            // Since it was found it may have ended, or have said that it is the wrong one.
+            if !record.slots.is_open() || record.is_misdirected(&self.key.origin) {
                 state.forget(record, false);
             }
             self.serve(hub, &mut state)

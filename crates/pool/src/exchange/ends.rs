@@ -15,7 +15,7 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
         lease.misdirected();
     }
     if lease.is_first()
-        && error.delivery() != Delivery::Refused
+        && is_of_connection(&error)
         && let Some(verdict) = &lease.info().route.verdict
     {
         verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
@@ -24,6 +24,15 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
         lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
     }
     Failed { error, request }
+}
+
+/// Not a refusal, which is an answer, nor the failure of the request's own body: that alone fails in the sending of something that may be there.
+fn is_of_connection(error: &Error) -> bool {
+    match error.delivery() {
+        Delivery::Refused => false,
+        Delivery::Unknown => error.phase() != Phase::Send,
+        _ => true,
+    }
 }
 
 /// Its peer takes connections, and nothing on them: that is told as a failed connect, which nobody tries again.

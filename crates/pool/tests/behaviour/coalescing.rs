@@ -192,6 +192,43 @@ async fn streams_are_counted_for_all_origins_together() {
     assert_eq!(peer.most_in_flight(), 1);
 }
 
+/// Idle connections are those of the origin they were opened for, whoever used them last.
+#[tokio::test(start_paused = true)]
+async fn what_a_guest_leaves_idle_counts_for_its_host() {
+    let stage = Stage::new(PoolConfig::new().max_idle_per_origin(0));
+    let host = stage.call(ONE);
+    let peer = stage.connected(both()).await;
+    let first = peer.exchange().await;
+    let guest = stage.call(TWO);
+    settle().await;
+    let second = peer.exchange().await;
+    first.respond(200, "");
+    read(done(host).await).await;
+    assert!(!peer.is_dropped(), "its guest is still there");
+    second.respond(200, "");
+    read(done(guest).await).await;
+    settle().await;
+    assert!(peer.is_dropped(), "nothing may be idle");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_does_not_go_because_its_origin_has_too_many_of_its_own() {
+    let stage = Stage::new(PoolConfig::new().max_idle_per_origin(1));
+    let lent = stage.warm(ONE, both()).await;
+    stage.get(TWO).await;
+    after(SECOND).await;
+    lent.set_room(0);
+    let calls = [stage.call(TWO), stage.call(TWO)];
+    let own = [stage.connected(Facts::h2(1)).await, stage.connected(Facts::h2(1)).await];
+    for (call, peer) in calls.into_iter().zip(&own) {
+        peer.exchange().await.respond(200, "");
+        read(done(call).await).await;
+    }
+    settle().await;
+    let dropped = own.iter().filter(|peer| peer.is_dropped()).count();
+    assert_eq!((lent.is_dropped(), dropped), (false, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_index_finds_by_address_and_not_by_looking_at_all() {
     let stage = Stage::new(PoolConfig::new());

@@ -31,6 +31,7 @@ mod flights;
 mod handles;
 mod lifetime;
 mod limits;
+mod meanwhile;
 mod reuse;
 mod sharing;
 mod stage;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(unreachable_pub, reason = "a test has no public")]
 
+mod odd;
 mod world;
 
 use skybridge::core::{Acquired, CallId, Connector, Ctx, EventKind, Hop, HopKind, Phase, Protocol};
