@@ -56,8 +56,8 @@ pub enum Cause {
     Closed,
     /// A connection of another origin answered with 421 (RFC 9110, section 15.5.20): not this one, not for this origin.
     Misdirected,
-    /// The peer is ending the connection as planned, and processes nothing of what came last (GOAWAY with NO_ERROR, RFC 9113, section 6.8).
-    /// Nothing is wrong with the request, nor with the peer: any other connection will do.
+    /// The peer is ending, as planned, a connection that has carried something, and processes nothing of what came last (GOAWAY with NO_ERROR,
+    /// RFC 9113, section 6.8). Nothing is wrong with the request, nor with the peer: any other connection will do.
     GoingAway(BoxError),
     /// The exchange failed on its connection.
     Exchange(BoxError),

@@ -173,6 +173,7 @@ where
     }
 
     fn answered(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
+        self.shared.answered();
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let Exchange::Waiting { upload, is_head, .. } = exchange else { return response.map(|_| H2Body::default()) };
         self.recycle(None);
@@ -206,7 +207,8 @@ where
             Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
                 let delivery = classify::delivery(&error, writes == self.shared.writes.count());
-                let planned = classify::is_planned(&error);
+                // A peer that ends what has carried nothing wants no connection, and would want no other either.
+                let planned = classify::is_planned(&error) && self.shared.has_answered();
                 let error = H2Error::from(error).into();
                 let cause = if planned { Cause::GoingAway(error) } else { Cause::Exchange(error) };
                 self.failed(Error::of(delivery, Phase::Wait, cause).on(&self.shared.info), unpolled)

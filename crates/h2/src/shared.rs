@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) writes: Writes,
     pub(crate) desk: NewsDesk,
     handles: AtomicUsize,
+    answered: AtomicBool,
     probe: Mutex<Option<SendRequest<Chunk<B::Data>>>>,
     spares: Mutex<Spares<B>>,
 }
@@ -61,9 +62,23 @@ impl<B: Body> Shared<B> {
             writes,
             desk: NewsDesk::new(),
             handles: AtomicUsize::new(0),
+            answered: AtomicBool::new(false),
             probe: Mutex::new(Some(probe)),
             spares: Mutex::new(Spares { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
         }
+    }
+
+    /// A response came by it.
+    #[inline]
+    pub(crate) fn answered(&self) {
+        // Looked at first: written once, the line stays shared.
+        if !self.answered.load(Ordering::Relaxed) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// One more handle.

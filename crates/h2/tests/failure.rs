@@ -167,6 +167,34 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
     }
 }
 
+/// The end of a connection that has served is its age; of one that hasn't, it is the peer's answer.
+#[tokio::test(start_paused = true)]
+async fn only_what_has_carried_something_is_ended_as_planned() {
+    for (served, code, planned) in
+        [(true, code::NO_ERROR, true), (false, code::NO_ERROR, false), (true, code::ENHANCE_YOUR_CALM, false)]
+    {
+        let mut world = World::new(replayable()).await;
+        let mut peer = world.peer().await;
+        let mut last = 0;
+        if served {
+            let server = async {
+                last = peer.request().await.stream;
+                peer.respond(last, 200, "").await;
+            };
+            tokio::join!(exchange(&mut world.client, get("/")), server).0.unwrap();
+        }
+        let server = async {
+            peer.request().await;
+            peer.goaway(last, code, "").await;
+        };
+        let mut handle = world.handle();
+        let (failed, ()) = tokio::join!(exchange(&mut handle, get("/")), server);
+        let error = failed.unwrap_err().error;
+        assert_eq!(error.delivery(), Delivery::Refused);
+        assert_eq!(matches!(error.cause(), Cause::GoingAway(_)), planned, "{served} {code:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
     let mut world = World::new(replayable()).await;

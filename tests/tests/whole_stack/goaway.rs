@@ -66,28 +66,28 @@ async fn what_was_beyond_the_last_stream_is_sent_again_on_another_connection() {
     assert_eq!(world.net.opened(), 2);
 }
 
-/// Each is another connection at the end of its time: no reason to wait, nor to give up.
+/// Nothing was ever answered on them: that is no connection's age, but a server that wants none of ours.
 #[tokio::test(start_paused = true)]
-async fn a_request_may_meet_many_connections_that_are_being_ended() {
+async fn a_server_that_ends_every_new_connection_is_soon_left_alone() {
     let world = World::new();
     let listener = world.listen();
     let client = world.client();
     let start = tokio::time::Instant::now();
     let call = read(client.request(h2(post("x"))));
     let server = async {
-        for _ in 0..10 {
+        loop {
             let mut peer = Peer::accept(listener.accept().await.0).await;
             peer.request().await;
             peer.goaway(0, code::NO_ERROR, "").await;
         }
-        let mut last = Peer::accept(listener.accept().await.0).await;
-        let stream = last.request().await.stream;
-        last.respond(stream, 200, "at last").await;
-        last
     };
-    let (answer, _last) = tokio::join!(call, server);
-    assert_eq!(answer.unwrap(), "at last");
-    assert_eq!(start.elapsed(), Duration::ZERO);
+    let error = tokio::select! {
+        answer = call => answer.unwrap_err(),
+        () = server => unreachable!(),
+    };
+    assert_eq!(error.delivery(), Delivery::Refused);
+    assert_eq!(world.net.opened(), 4);
+    assert!(start.elapsed() > Duration::ZERO, "without a pause");
 }
 
 #[tokio::test(start_paused = true)]
