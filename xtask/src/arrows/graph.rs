@@ -15,7 +15,7 @@ pub(crate) struct Room {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrow {
     pub(crate) to: String,
-    /// The features it asks for, `default` among them unless switched off.
+    /// The features it asks for, always or by a feature of its own; `default` among them unless switched off.
     pub(crate) features: Vec<String>,
     /// Whether it is a package of this workspace.
     pub(crate) ours: bool,
@@ -29,18 +29,31 @@ pub(crate) fn read(metadata: &Metadata) -> Vec<Room> {
 
 fn room(package: &Package) -> Room {
     let built_from = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
-    let mut arrows: Vec<Arrow> = package.dependencies.iter().filter(built_from).map(arrow).collect();
+    let dependencies = package.dependencies.iter().filter(built_from);
+    let mut arrows: Vec<Arrow> = dependencies.map(|dependency| arrow(package, dependency)).collect();
     arrows.sort_by(|a, b| (!a.ours, &a.to).cmp(&(!b.ours, &b.to)));
     Room { name: package.name.to_string(), arrows }
 }
 
-fn arrow(dependency: &Dependency) -> Arrow {
+fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
     let default = dependency.uses_default_features.then(|| "default".to_owned());
+    let always = dependency.features.iter().cloned();
     Arrow {
         to: dependency.name.clone(),
-        features: default.into_iter().chain(dependency.features.iter().cloned()).collect(),
+        features: default.into_iter().chain(always).chain(by_feature(package, dependency)).collect(),
         ours: dependency.path.is_some(),
     }
+}
+
+/// What the package's own features ask of a dependency: `name/feature`, or `name?/feature`.
+fn by_feature(package: &Package, dependency: &Dependency) -> Vec<String> {
+    let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
+    let asked = package.features.values().flatten().filter_map(|asked| asked.split_once('/'));
+    let mut features: Vec<_> =
+        asked.filter(|(to, _)| to.trim_end_matches('?') == name).map(|(_, feature)| feature.to_owned()).collect();
+    features.sort();
+    features.dedup();
+    features
 }
 
 // === impl Room ===
@@ -79,6 +92,8 @@ mod tests {
         assert_eq!((tokio.ours, tokio.features.as_slice()), (false, ["rt".to_owned(), "time".to_owned()].as_slice()));
         let core = &room("skybridge-runtime").arrows[0];
         assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
+        let rustls = room("skybridge-tls").arrows.iter().find(|arrow| arrow.to == "rustls").unwrap();
+        assert_eq!(rustls.features, ["std", "tls12", "aws_lc_rs", "ring"]);
         for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {
             assert!(room(verb).arrows.iter().all(|arrow| arrow.to != "skybridge-testkit"), "{verb}");
         }
