@@ -44,6 +44,7 @@ mod origin;
 mod phase;
 mod plan;
 mod query;
+mod reference;
 mod request;
 mod route;
 mod runtime;
@@ -76,6 +77,7 @@ pub use self::{
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
+    reference::Reference,
     request::{RequestError, check},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},
