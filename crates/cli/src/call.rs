@@ -17,7 +17,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::{
     ConnInfo, Error, Phase,
-    core::CallId,
+    core::{CallId, Reference},
     tower::{ServiceBuilder, ServiceExt, service_fn},
 };
 use std::{
@@ -205,7 +205,11 @@ pub(crate) fn is_failure(status: StatusCode) -> bool {
 
 /// Without a scheme it is http, as with curl. A fragment is nobody's business but ours.
 fn absolute(text: &str) -> Result<Uri, Broken> {
-    let text = text.split('#').next().unwrap_or(text);
-    let uri = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    skybridge::IntoUri::into_uri(uri).map_err(|error| Broken::Stack(error.into()))
+    let reference = Reference::typed(text);
+    let url = reference.without_fragment();
+    let uri = match reference.scheme() {
+        Some(_) => skybridge::IntoUri::into_uri(url),
+        None => skybridge::IntoUri::into_uri(format!("http://{url}")),
+    };
+    uri.map_err(|error| Broken::Stack(error.into()))
 }

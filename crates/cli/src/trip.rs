@@ -113,9 +113,7 @@ impl<'a> Trip<'a> {
         match response.status().as_u16() {
             301 | 302 if state.streams && state.now.method != Method::POST => Err(Broken::Rewind),
             307 | 308 if state.streams => Err(Broken::Rewind),
-            301..=303 | 307 | 308 => {
-                Err(Broken::Location(self.shared.secrets.url(&String::from_utf8_lossy(location.as_bytes()))))
-            }
+            301..=303 | 307 | 308 => Err(Broken::Location(self.shared.secrets.reference(location))),
             _ => Ok(()),
         }
     }

@@ -14,5 +14,6 @@ mod proxies;
 mod ran;
 mod redirects;
 mod refusals;
+mod secrets;
 mod tls;
 mod tour;
