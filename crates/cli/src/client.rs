@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     names::Elsewhere,
-    proxies::{Proxies, ways},
+    proxies::ways,
     run::NotBegun,
     tls,
     witness::{Watched, Witness},
@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 /// # Errors
 /// When what the flags of TLS name can't be used.
-pub(crate) fn build(args: &Args, proxies: &Proxies, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
+pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
     let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
     let mut client = Client::builder()
@@ -29,7 +29,7 @@ pub(crate) fn build(args: &Args, proxies: &Proxies, witness: &Arc<Witness>) -> R
         .pool(pool(args))
         .route(RouteLayer::new(resolver).families(families(args)).proxies(ways(args)))
         .tls(tls::origins(args)?)
-        .proxy_tls(tls::proxies(args, proxies)?)
+        .proxy_tls(tls::proxies(args)?)
         .race(race(args))
         .dialer(Watched::new(tcp(args), Arc::clone(witness)));
     if args.protocol.replay_non_idempotent {
