@@ -10,7 +10,7 @@ use crate::{
 };
 use skybridge::{
     Client, Endpoint, H1, H2, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteLayer, System, Tcp, Terms, Want,
+    RouteConfig, System, Tcp, Terms, Want,
     core::{Egress, Families},
     tower::ServiceBuilder,
 };
@@ -27,7 +27,8 @@ pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBe
         .terms(terms(args))
         .retry(retry(args))
         .pool(pool(args))
-        .route(RouteLayer::new(resolver).families(families(args)).proxies(ways(args)))
+        .resolver(resolver)
+        .route(RouteConfig::new().families(families(args)).proxies(ways(args)))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
         .race(race(args))

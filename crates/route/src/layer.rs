@@ -1,4 +1,4 @@
-use crate::{memory::Memory, opener::Opener, routes::Routes, ways::List};
+use crate::{config::RouteConfig, memory::Memory, opener::Opener, routes::Routes};
 use skybridge_core::{Above, Families, Hop, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
@@ -10,29 +10,22 @@ use tower_layer::Layer;
 #[derive(Clone, Debug)]
 pub struct RouteLayer<R> {
     resolver: R,
-    settings: Settings,
-    ways: List,
-    postponed_for: Duration,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) timeout: Duration,
-    pub(crate) families: Families,
+    config: RouteConfig,
 }
 
 impl<R: Resolver> RouteLayer<R> {
-    /// Asks this resolver.
+    /// Asks this resolver. Everything else is as [configured](RouteConfig) by default.
     pub fn new(resolver: R) -> Self {
-        let settings = Settings { timeout: Duration::from_secs(5), families: Families::Both };
-        Self { resolver, settings, ways: [[].into()].into(), postponed_for: Duration::from_secs(5 * 60) }
+        Self { resolver, config: RouteConfig::new() }
     }
 
-    /// The ways to go, in order (default: directly, and that alone). Each is a list of proxies, the nearest first; an empty list is "directly".
-    /// The next way is looked up and tried only when everything has failed that the one before leads to. [`Terms::proxy`] of a request goes
-    /// before all of them.
-    ///
-    /// Who lists proxies alone never connects directly, whatever fails.
+    /// Everything but the resolver.
+    pub fn config(mut self, config: RouteConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The ways to go, in order: [`RouteConfig::proxies`].
     ///
     /// ```
     /// # use skybridge_core::{Endpoint, Hop};
@@ -44,33 +37,26 @@ impl<R: Resolver> RouteLayer<R> {
     /// let layer = RouteLayer::new(resolver).proxies([vec![near.clone()], vec![near, far], vec![]]);
     /// # Ok::<_, skybridge_core::HopError>(())
     /// ```
-    ///
-    /// [`Terms::proxy`]: skybridge_core::Terms::proxy
     pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
-        self.ways = ways.into_iter().map(Into::into).collect();
-        if self.ways.is_empty() {
-            self.ways = [[].into()].into();
-        }
+        self.config = self.config.proxies(ways);
         self
     }
 
-    /// How long resolving may take until there are addresses (default: 5 s). Answers that come later than that are not waited for.
-    /// [`Limits::resolve`](skybridge_core::Limits::resolve) of a request goes before it.
+    /// How long resolving may take: [`RouteConfig::timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.settings.timeout = timeout;
+        self.config = self.config.timeout(timeout);
         self
     }
 
-    /// Which addresses are asked for (default: both families).
+    /// Which addresses are asked for: [`RouteConfig::families`].
     pub fn families(mut self, families: Families) -> Self {
-        self.settings.families = families;
+        self.config = self.config.families(families);
         self
     }
 
-    /// How long an endpoint that failed is tried after the others (default: 5 minutes; zero: never). It is tried all the same when the others
-    /// have failed too, and forgotten to have failed as soon as it works.
+    /// How long an endpoint that failed is tried after the others: [`RouteConfig::postponed_for`].
     pub fn postponed_for(mut self, time: Duration) -> Self {
-        self.postponed_for = time;
+        self.config = self.config.postponed_for(time);
         self
     }
 }
@@ -80,7 +66,7 @@ impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
 
     /// Each stack that is built remembers failures for itself.
     fn layer(&self, inner: S) -> Routes<S, R> {
-        let memory = Arc::new(Memory::new(self.postponed_for));
-        Routes { inner, resolver: self.resolver.clone(), settings: self.settings, memory, ways: Arc::clone(&self.ways) }
+        let RouteConfig { ways, settings, postponed_for } = self.config.clone();
+        Routes { inner, resolver: self.resolver.clone(), settings, memory: Arc::new(Memory::new(postponed_for)), ways }
     }
 }

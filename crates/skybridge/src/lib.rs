@@ -76,7 +76,7 @@ pub use skybridge_h2::H2;
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
-pub use skybridge_route::RouteLayer;
+pub use skybridge_route::{RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
 pub use skybridge_tls::{Pins, Roots, Sealer, TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
