@@ -17,7 +17,7 @@ use std::{
 /// | `acquire` (waiting in the queue) | none | pool | unsent |
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
-/// | `call` (all of it) | none | facade | as far as it got |
+/// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]

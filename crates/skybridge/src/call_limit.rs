@@ -2,13 +2,16 @@ use skybridge_core::{Cause, Delivery, Error, Phase, Runtime, Sleep, TimedOut};
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
+    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 /// How long a call may take, all in all. One timer, which goes from the call to the body of its response; none unless a limit is set.
 pub(crate) struct CallLimit {
+    /// Wakes whoever waits for something else.
     timer: Pin<Box<dyn Sleep>>,
+    runtime: Arc<dyn Runtime>,
+    deadline: Instant,
     limit: Duration,
 }
 
@@ -16,13 +19,24 @@ impl CallLimit {
     /// From now on. `None` when it is further away than the clock can tell: no limit.
     pub(crate) fn start(runtime: &Arc<dyn Runtime>, limit: Duration) -> Option<Box<Self>> {
         let deadline = runtime.now().checked_add(limit)?;
-        Some(Box::new(Self { timer: runtime.sleep_until(deadline), limit }))
+        let timer = runtime.sleep_until(deadline);
+        Some(Box::new(Self { timer, runtime: Arc::clone(runtime), deadline, limit }))
     }
 
-    /// The error when it is over. How far the request got is not known up here, so it may have been processed.
+    /// Whether it is over, by the clock: a timer doesn't fire for somebody who never waits.
+    pub(crate) fn is_over(&self) -> bool {
+        self.runtime.now() >= self.deadline
+    }
+
+    /// Ready when it is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        ready!(self.timer.as_mut().poll(cx));
+        let fired = self.timer.as_mut().poll(cx).is_ready();
+        if fired || self.is_over() { Poll::Ready(self.error()) } else { Poll::Pending }
+    }
+
+    /// How far the request got is not known up here, so it may have been processed.
+    pub(crate) fn error(&self) -> Error {
         let timed_out = TimedOut { phase: Phase::Call, limit: self.limit };
-        Poll::Ready(Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out)))
+        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out))
     }
 }
