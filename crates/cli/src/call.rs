@@ -7,11 +7,11 @@ use crate::{
     progress::Progress,
     report::version,
     shared::Shared,
-    sink::Sink,
     trip::Trip,
     usage::Usage,
     witness::Seen,
 };
+use bytes::Bytes;
 use http::{Method, Response, StatusCode, Uri, header::CONTENT_ENCODING};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -148,7 +148,7 @@ pub(crate) enum Broken {
 /// The calls that it took, in order: one, and one for each redirect.
 pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
     let trip = Trip::new(shared, &job);
-    let broken = Box::pin(exchange(shared, &job, &trip)).await.err();
+    let broken = Box::pin(trip.within(exchange(shared, &job, &trip))).await.err();
     trip.end(broken)
 }
 
@@ -185,18 +185,17 @@ fn decoded<B>(response: &Response<B>) -> Result<(), Broken> {
 
 async fn receive<B>(shared: &Shared, trip: &Trip<'_>, body: B) -> Result<(), Broken>
 where
-    B: Body<Data: AsRef<[u8]>, Error = BoxError>,
+    B: Body<Data = Bytes, Error = BoxError>,
 {
-    let shows_progress = trip.write(|sink| Ok(shared.shows_progress(sink)))?;
-    let mut progress = Progress::new(shows_progress, &body);
+    let mut progress = Progress::new(shared.shows_progress(trip.place()), &body);
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_stack(error).map_or_else(Broken::Decode, Broken::Stack))?;
         let Ok(data) = frame.into_data() else { continue };
-        trip.write(|sink| sink.write(data.as_ref()))?;
+        trip.write(data).await?;
         progress.moved(trip.received(), &*shared.witness.runtime);
     }
-    trip.write(Sink::flush)
+    trip.flush().await
 }
 
 pub(crate) fn is_failure(status: StatusCode) -> bool {

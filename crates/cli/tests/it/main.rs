@@ -15,5 +15,6 @@ mod ran;
 mod redirects;
 mod refusals;
 mod secrets;
+mod time;
 mod tls;
 mod tour;
