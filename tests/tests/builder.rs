@@ -13,7 +13,7 @@ use skybridge::{
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::{Executor, settle},
-    net::{Conn, Listener, Names, Network},
+    net::{Conn, Names, Network, Serving},
     observe::Recorder,
     origin::Origin,
     proxy::Proxy,
@@ -66,6 +66,7 @@ struct Stage {
     unknown: TlsConfig,
     origin: Origin,
     proxies: [Proxy; 2],
+    _servers: Vec<Serving>,
 }
 
 #[derive(Clone)]
@@ -84,10 +85,14 @@ impl Stage {
         net.host("h2.test", [addr(H2_PEER).ip()]);
         // Longer than a hurried race waits, and not as long as a patient one.
         net.at(addr(V6)).connect_latency(Duration::from_millis(100));
-        for at in [V4, V6, ELSEWHERE, DIALLED] {
-            answer(net.listen(addr(at)), at, &log);
-        }
-        listen(net.listen(addr(H2_PEER)), &log);
+        let mut servers: Vec<_> = [V4, V6, ELSEWHERE, DIALLED]
+            .map(|at| {
+                let log = log.clone();
+                net.listen(addr(at)).serve(move |_, conn| serve(conn, at, log.clone()))
+            })
+            .into();
+        let noted = log.clone();
+        servers.push(net.listen(addr(H2_PEER)).serve(move |_, conn| listen(conn, noted.clone())));
         let cert = &authorities.cert;
         let origin = Origin::h1().tls(cert).serve_on(net.listen(SocketAddr::new(addr(V4).ip(), 443)));
         let proxies = [
@@ -96,7 +101,7 @@ impl Stage {
         ];
         let (known, unknown) = (authorities.known.clone(), authorities.unknown.clone());
         let (own, other, recorder) = (Executor::new(), Executor::new(), Recorder::new());
-        Self { net, log, own, other, recorder, known, unknown, origin, proxies }
+        Self { net, log, own, other, recorder, known, unknown, origin, proxies, _servers: servers }
     }
 
     /// What every client here needs, to touch nothing of the machine.
@@ -164,16 +169,6 @@ fn root(error: &skybridge::Error) -> String {
 }
 
 /// An origin that says where it is, and writes down what it is asked.
-fn answer(listener: Listener, at: &'static str, log: &Log) {
-    let log = log.clone();
-    tokio::spawn(async move {
-        loop {
-            let (conn, _) = listener.accept().await;
-            tokio::spawn(serve(conn, at, log.clone()));
-        }
-    });
-}
-
 async fn serve(mut conn: Conn, at: &'static str, log: Log) {
     let (mut head, mut piece, mut served) = (Vec::new(), [0; 1024], 0);
     while let Ok(read @ 1..) = conn.read(&mut piece).await {
@@ -199,18 +194,12 @@ async fn serve(mut conn: Conn, at: &'static str, log: Log) {
 }
 
 /// A peer that writes down how HTTP/2 begins, and hangs up.
-fn listen(listener: Listener, log: &Log) {
-    let log = log.clone();
-    tokio::spawn(async move {
-        loop {
-            let (mut conn, _) = listener.accept().await;
-            settle().await;
-            let mut begun = [0; 64];
-            if let Ok(read) = conn.read(&mut begun).await {
-                log.note(&format!("h2 begins {:?}", begun[..read].escape_ascii().to_string()));
-            }
-        }
-    });
+async fn listen(mut conn: Conn, log: Log) {
+    settle().await;
+    let mut begun = [0; 64];
+    if let Ok(read) = conn.read(&mut begun).await {
+        log.note(&format!("h2 begins {:?}", begun[..read].escape_ascii().to_string()));
+    }
 }
 
 /// One method with a setting that shows.
@@ -248,10 +237,10 @@ macro_rules! set {
         $builder.proxies([vec![Hop::parse(PROXY).unwrap()]])
     };
     (h1, $builder:expr, $stage:ident) => {
-        $builder.h1(H1::replayable(RequestBody::replay).title_case())
+        $builder.h1(H1::new().title_case())
     };
     (h2, $builder:expr, $stage:ident) => {
-        $builder.h2(H2::replayable(RequestBody::replay).stream_window(70_000))
+        $builder.h2(H2::new().stream_window(70_000))
     };
     (tls, $builder:expr, $stage:ident) => {
         $builder.tls(TlsLayer::new($stage.known.clone()))

@@ -8,7 +8,7 @@ use skybridge::{
     Client, Error, Event, IntoUri, Observe, RequestBody,
     core::{CallId, Failed, OriginRef},
 };
-use skybridge_testkit::{h1::Script, net::Listener};
+use skybridge_testkit::net::Conn;
 use skybridge_tests::World;
 use skybridge_trace::{JsonLines, Recorder};
 use std::{
@@ -16,6 +16,7 @@ use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
 };
+use tokio::io::AsyncReadExt;
 
 const SECRET: &str = "hunter2";
 
@@ -90,11 +91,8 @@ fn all_of(error: &(dyn StdError + 'static)) -> String {
     chain.map(|error| format!("{error} {error:?}\n")).collect()
 }
 
-async fn hang_up(listener: Listener) {
-    loop {
-        let mut peer = Script::new(listener.accept().await.0);
-        peer.next_request().await;
-    }
+async fn hang_up(mut conn: Conn) {
+    let _ = conn.read(&mut [0; 1024]).await;
 }
 
 /// By the door for text and by that for requests.
@@ -117,7 +115,7 @@ async fn told(text: &str) -> String {
     let world = World::new();
     let [first, second] = [80, 81].map(|port| world.net.listen(([192, 0, 2, 1], port).into()));
     let _origin = skybridge_testkit::origin::Origin::h1().serve_on(first);
-    let _hanging = tokio::spawn(hang_up(second));
+    let _hanging = second.serve(|_, conn| hang_up(conn));
     let (diary, recorder) = (Diary::default(), Recorder::new());
     let observers = All(vec![
         Arc::new(diary.clone()),

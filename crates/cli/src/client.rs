@@ -9,8 +9,8 @@ use crate::{
     witness::{Watched, Witness},
 };
 use skybridge::{
-    Client, Endpoint, H1, H2, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteConfig, System, Tcp, Terms, Want,
+    Client, Endpoint, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer, RouteConfig,
+    System, Tcp, Terms, Want,
     core::{Egress, Families},
     tower::ServiceBuilder,
 };
@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
     let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
-    let mut client = Client::builder()
+    let client = Client::builder()
         .observer(Arc::clone(witness) as _)
         .limits(limits(args))
         .terms(terms(args))
@@ -33,11 +33,6 @@ pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBe
         .proxy_tls(tls::proxies(args)?)
         .race(race(args))
         .dialer(Watched::new(tcp(args), Arc::clone(witness)));
-    if args.protocol.replay_non_idempotent {
-        client = client
-            .h1(H1::replayable(RequestBody::replay).any_method())
-            .h2(H2::replayable(RequestBody::replay).any_method());
-    }
     Ok(client.build())
 }
 

@@ -45,6 +45,7 @@ mod phase;
 mod plan;
 mod query;
 mod reference;
+mod replays;
 mod request;
 mod route;
 mod runtime;
@@ -78,6 +79,7 @@ pub use self::{
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
     reference::Reference,
+    replays::{Asking, Replay, Replays},
     request::{RequestError, check},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},

@@ -52,13 +52,7 @@ enum State {
 // === impl Http1 ===
 
 impl<B: Body + Send + 'static> Http1<B> {
-    pub(crate) fn new(
-        sender: SendRequest<B>,
-        spare: Spare<B>,
-        host: HeaderValue,
-        info: Arc<ConnInfo>,
-        tie: Arc<Tie>,
-    ) -> Self {
+    pub(crate) fn new(sender: SendRequest<B>, host: HeaderValue, info: Arc<ConnInfo>, tie: Arc<Tie>) -> Self {
         let credentials = credentials(&info);
         Self(Box::new(Inner {
             sender,
@@ -66,7 +60,7 @@ impl<B: Body + Send + 'static> Http1<B> {
             state: State::Idle,
             reused: false,
             aside: Aside::default(),
-            spare,
+            spare: Spare::new(),
             refused: None,
             host,
             credentials,

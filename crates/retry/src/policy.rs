@@ -1,5 +1,5 @@
 use crate::{Budget, Head};
-use skybridge_core::{Cause, Delivery, Error, Observe};
+use skybridge_core::{Asking, Cause, Delivery, Error, Observe};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +27,8 @@ pub(crate) struct Policy {
     pub(crate) unknown_if: Option<UnknownIf>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
+    /// What connections are asked to give back.
+    pub(crate) asking: Option<Asking>,
 }
 
 /// How often one request has been sent again, and why.
@@ -40,6 +42,15 @@ pub(crate) struct Count {
 }
 
 impl Policy {
+    /// Calls or polls what is below, asking for what is of use should it fail.
+    #[inline]
+    pub(crate) fn ask<T>(&self, below: impl FnOnce() -> T) -> T {
+        match &self.asking {
+            Some(asking) => asking.during(below),
+            None => below(),
+        }
+    }
+
     /// Whether what failed with `error` and came back as `head` is sent again, and after which pause.
     pub(crate) fn judge(
         &self,

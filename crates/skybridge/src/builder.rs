@@ -65,8 +65,8 @@ impl ClientBuilder {
             pool: PoolConfig::new(),
             route: RouteConfig::new(),
             proxies: None,
-            h1: H1::replayable(RequestBody::replay),
-            h2: H2::replayable(RequestBody::replay),
+            h1: H1::new(),
+            h2: H2::new(),
             tls: TlsLayer::native(),
             proxy_tls: None,
             race: RaceLayer::happy_eyeballs(),
@@ -100,7 +100,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
-    /// What is sent again. With less than [`RetryLayer::safe`], connections need not be [replayable](H1::replayable) either.
+    /// What is sent again, and with it what connections keep copies of.
     pub fn retry(mut self, retry: RetryLayer<RequestBody>) -> Self {
         self.settings.retry = retry;
         self
@@ -199,13 +199,13 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
 
         #[rustfmt::skip]
         let stack = ServiceBuilder::new()
-            .layer(retry)                                // send again what may safely be sent again
-            .layer(pool)                                 // on a pooled connection, or a new one
-            .layer(RouteLayer::new(resolver).config(route)) // found by its address, or through proxies
-            .layer(NegotiateLayer::new(h1, h2))          // that speaks HTTP/2 or HTTP/1.1
-            .layer(tls)                                  // sealed and verified
-            .layer(TunnelLayer::new().sealing(sealer))   // through its proxies
-            .layer(race)                                 // over whichever address answers first
+            .layer(retry)                                   // send again what may safely be sent again
+            .layer(pool)                                    // on a pooled connection, or a new one
+            .layer(RouteLayer::new(resolver).config(route)) // found by address, or through proxies
+            .layer(NegotiateLayer::new(h1, h2))             // that speaks HTTP/2 or HTTP/1.1
+            .layer(tls)                                     // sealed and verified
+            .layer(TunnelLayer::new().sealing(sealer))      // through HTTP and SOCKS proxies
+            .layer(race)                                    // over whichever address answers first
             .service(dialer); // by a socket
 
         Client::of(stack, Care { runtime, observer, limits, ids: Ids::default() })

@@ -7,7 +7,7 @@ use http::{
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use pin_project::pin_project;
-use skybridge_core::BoxError;
+use skybridge_core::{BoxError, Replay};
 use std::{
     any::Any,
     fmt, mem,
@@ -96,6 +96,12 @@ impl RequestBody {
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
             Kind::Sent | Kind::Stream(_) | Kind::Measured(_) => None,
         }
+    }
+}
+
+impl Replay for RequestBody {
+    fn replay(&self) -> Option<Self> {
+        self.replay()
     }
 }
 
