@@ -113,8 +113,31 @@ fn a_failed_request_is_an_error_and_says_what_became_of_it() {
     let failed = Failed::with(Error::from(RequestError::Method("CONNECT".into())), 7);
     assert!(matches!(failed.error.cause(), Cause::Request(_)) && failed.error.is_request());
     assert_eq!(chain(&failed), ["the request can't be sent", "method CONNECT is not spoken by this stack"]);
-    assert_eq!(failed.request.as_deref(), Some(&7));
-    assert!(failed.source().is_some());
+    assert!(failed.source().is_some() && failed.has_request());
+    assert_eq!(failed.into_request().as_deref(), Some(&7));
+}
+
+/// A request body that isn't `Sync`, as most aren't.
+type NotSync = std::cell::Cell<u8>;
+
+#[test]
+fn a_failed_request_goes_through_foreign_layers_and_comes_back() {
+    fn any_error<E: Into<BoxError> + Send + Sync + 'static>(error: E) -> BoxError {
+        error.into()
+    }
+    let failed = Failed::with(Error::new(Delivery::Refused, Phase::Wait, "gone"), NotSync::new(7));
+    let mut back = Failed::<NotSync>::from(any_error(failed));
+    assert!(back.has_request());
+    back.request_mut().unwrap().set(8);
+    let (error, request) = back.into_parts();
+    assert_eq!((error.delivery(), request.unwrap().get()), (Delivery::Refused, 8));
+
+    let alone = Failed::<NotSync>::from(any_error(Error::new(Delivery::Refused, Phase::Wait, "gone")));
+    assert!(!alone.has_request() && alone.error.delivery() == Delivery::Refused, "what a layer took apart");
+    let foreign = Failed::<NotSync>::from(BoxError::from("shed"));
+    assert!(!foreign.has_request() && foreign.error.delivery() == Delivery::Unknown, "nobody knows");
+    let another = Failed::<u8>::from(any_error(Failed::with(Error::new(Delivery::Unsent, Phase::Wait, "gone"), 'x')));
+    assert!(!another.has_request() && another.error.delivery() == Delivery::Unknown, "another request's");
 }
 
 #[test]

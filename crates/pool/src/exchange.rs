@@ -356,7 +356,7 @@ where
             };
             if let Err(error) = moved {
                 let request = this.request.take().map(Box::new);
-                return this.end(Failed { error, request });
+                return this.end(Failed::new(error, request));
             }
         }
     }

@@ -28,7 +28,11 @@ const LEAVES: [&str; 7] = [
 ];
 
 /// What `core` may be built from.
-const CORE_SEES: [&str; 7] = ["bytes", "futures-core", "http", "http-body", "tokio", "tower-layer", "tower-service"];
+const CORE_SEES: [&str; 8] =
+    ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
+
+/// The feature of `core` by which it knows the types of foreign time limits, to tell them in an error; and what it asks for then.
+const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), ("tokio", "time")]);
 
 /// A foreign crate, or one feature of it, and the only ones of ours that may ask for it (leaves aside).
 struct Fence {
