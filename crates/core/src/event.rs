@@ -84,9 +84,9 @@ pub enum EventKind<'a> {
     RetryDecided {
         /// Whether it is sent again.
         again: bool,
-        /// Whether it can have been processed.
+        /// Whether it can have been processed by now, in this try or an earlier one.
         delivery: Delivery,
-        /// How it failed.
+        /// How this try failed.
         error: &'a Error,
     },
 }

@@ -117,6 +117,51 @@ fn a_failed_request_is_an_error_and_says_what_became_of_it() {
     assert_eq!(failed.into_request().as_deref(), Some(&7));
 }
 
+/// What an error of a request that was sent more than once promises is true of the request, not of its last try.
+#[test]
+fn the_worst_of_all_tries_is_what_is_told() {
+    use Delivery::{Refused, Unknown, Unsent};
+    let exchange = |delivery| Error::new(delivery, Phase::Wait, "gone");
+    let connect = || Error::from(ConnectError::new(Phase::Tcp, "down"));
+    // (earlier tries, the last one, what can have become of the request, what is said of it)
+    let rows = [
+        (vec![Unknown], connect(), Unknown, "no connection; an earlier try may have been processed"),
+        (vec![Refused], connect(), Refused, "no connection; an earlier try was refused unprocessed"),
+        (vec![Unsent], connect(), Unsent, "no connection; the request was not sent"),
+        (
+            vec![Unknown, Unsent],
+            exchange(Refused),
+            Unknown,
+            "the exchange failed (wait); an earlier try may have been processed",
+        ),
+        (vec![Refused], exchange(Unknown), Unknown, "the exchange failed (wait); the request may have been processed"),
+        (
+            vec![Unknown],
+            RequestError::Method("BREW".into()).into(),
+            Unknown,
+            "the request can't be sent; an earlier try may have been processed",
+        ),
+        (vec![Unsent], RequestError::Method("BREW".into()).into(), Unsent, "the request can't be sent"),
+    ];
+    for (earlier, last, delivery, said) in rows {
+        let error = last.after(earlier.iter().map(|delivery| exchange(*delivery)).collect());
+        assert_eq!((error.delivery(), error.to_string().as_str()), (delivery, said), "after {earlier:?}");
+        let each: Vec<_> = error.earlier().iter().map(Error::delivery).collect();
+        assert_eq!(each, earlier, "each try keeps its own");
+        assert_eq!(error.is_connect(), delivery == Unsent && matches!(error.cause(), Cause::Connect(_)), "{error}");
+    }
+}
+
+#[test]
+fn tries_of_tries_are_one_list_in_order() {
+    let numbered = |n: &'static str, delivery| Error::new(delivery, Phase::Wait, n);
+    let inner = numbered("2", Delivery::Unsent).after(vec![numbered("1", Delivery::Unknown)]);
+    let last = numbered("4", Delivery::Unsent).after(vec![numbered("3", Delivery::Unsent)]);
+    let error = last.after(vec![inner]);
+    let said: Vec<_> = error.earlier().iter().map(|error| chain(error).pop().unwrap()).collect();
+    assert_eq!((said, error.delivery()), (vec!["1".to_owned(), "2".into(), "3".into()], Delivery::Unknown));
+}
+
 /// A request body that isn't `Sync`, as most aren't.
 type NotSync = std::cell::Cell<u8>;
 

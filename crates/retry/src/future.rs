@@ -39,6 +39,22 @@ impl<S, B> Retrying<S, B>
 where
     S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
+    /// The try that is under way; `None` between two.
+    pub fn current(&self) -> Option<&S::Future> {
+        match &self.state {
+            State::Calling(future) => Some(future),
+            State::Between => None,
+        }
+    }
+
+    /// The error of somebody else who ends this request, such as a time limit above, with all that was tried before it.
+    pub fn give_up(self: Pin<&mut Self>, error: Error) -> Error {
+        match self.project().past {
+            Some(past) => past.end(error),
+            None => error,
+        }
+    }
+
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         let past = if request.extensions().is_empty() { None } else { Past::wished(&request) };

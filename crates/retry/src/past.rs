@@ -1,6 +1,6 @@
 use crate::{Head, policy::Count, policy::Policy};
 use http::Request;
-use skybridge_core::{CallId, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
+use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
 use std::{
     pin::Pin,
     sync::Arc,

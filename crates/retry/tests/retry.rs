@@ -285,6 +285,47 @@ async fn the_last_error_tells_of_all_tries_in_order() {
     assert_eq!((text(&error), error.delivery()), ("third".into(), Delivery::Unknown));
 }
 
+/// The second try could not connect: true of that try, and of the request it is not.
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_processed_once_stays_so_whatever_fails_last() {
+    let last = || ConnectError::new(Phase::Tcp, "refused");
+    let rows: [(Delivery, fn() -> Error); 3] = [
+        (Delivery::Unknown, || ConnectError::new(Phase::Tcp, "refused").into()),
+        (Delivery::Refused, || Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed)),
+        (Delivery::Unknown, || skybridge_core::RequestError::Method("BREW".into()).into()),
+    ];
+    for (first, last) in rows {
+        let observer = Arc::new(Decisions::default());
+        let layer = RetryLayer::safe().runtime(runtime()).observer(observer.clone());
+        let error = send(&layer, &Script::new([dead(first), back(last())]), get()).await.unwrap_err();
+        assert_eq!((error.delivery(), error.earlier().len()), (first, 1), "{error}");
+        assert!(!error.to_string().contains("not sent") && !error.is_connect(), "{error}");
+    }
+    // By an observer, too.
+    let observer = Arc::new(Decisions::default());
+    let layer = RetryLayer::safe().observer(observer.clone());
+    let script =
+        Script::new([dead(Delivery::Unknown), dead(Delivery::Unsent), back(Error::from(last()).on(&connection()))]);
+    send(&layer, &script, get()).await.unwrap_err();
+    let told = std::mem::take(&mut *observer.0.lock().unwrap());
+    assert_eq!(
+        told.iter().map(|(_, again, delivery)| (*again, *delivery)).collect::<Vec<_>>(),
+        [(true, Delivery::Unknown), (true, Delivery::Unknown), (false, Delivery::Unknown)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ends_it_from_above_is_told_what_was_tried() {
+    let (_, service) = slow(Duration::from_secs(1), vec![dead(Delivery::Unknown)]);
+    let mut retrying = std::pin::pin!(RetryLayer::safe().layer(service).ready().await.unwrap().call(get()));
+    let limit = || Error::of(Delivery::Unsent, Phase::Call, Cause::Closed);
+    assert!(tokio::time::timeout(Duration::from_millis(500), retrying.as_mut()).await.is_err());
+    assert_eq!(retrying.as_mut().give_up(limit()).delivery(), Delivery::Unsent);
+    assert!(tokio::time::timeout(Duration::from_secs(1), retrying.as_mut()).await.is_err());
+    let error = retrying.as_mut().give_up(limit());
+    assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Unknown, 1));
+}
+
 #[derive(Default)]
 struct Decisions(Mutex<Vec<(Option<u64>, bool, Delivery)>>);
 

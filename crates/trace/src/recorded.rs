@@ -61,9 +61,9 @@ pub enum What {
     Retry {
         /// Whether it is sent again.
         again: bool,
-        /// Whether it can have been processed.
+        /// Whether it can have been processed by now, in this try or an earlier one.
         delivery: Delivery,
-        /// How it failed.
+        /// How this try failed.
         failure: Failure,
     },
     /// Something that this version has no words for but its name.

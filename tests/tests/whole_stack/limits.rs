@@ -97,6 +97,38 @@ async fn call_before_and_after_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn call_that_never_got_a_connection() {
+    let black_hole = async |world: &World| {
+        world.net.at(addr()).black_hole();
+        None
+    };
+    expires(|limits| &mut limits.call, black_hole, Phase::Call, Delivery::Unsent).await;
+}
+
+/// It ends the second try, which has no connection yet: the first may have been processed all the same.
+#[tokio::test(start_paused = true)]
+async fn call_that_was_sent_before() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.builder().limits(limits(|limits| &mut limits.call, LIMIT)).build();
+    let calls = async {
+        read(client.request(get("/1"))).await.unwrap();
+        read(client.request(get("/2"))).await.unwrap_err()
+    };
+    let server = async {
+        let mut peer = Script::new(listener.accept().await.0);
+        peer.request().await;
+        peer.respond(200, "one").await;
+        peer.request().await;
+        world.net.at(addr()).black_hole();
+    };
+    let (error, ()) = tokio::join!(calls, server);
+    assert_timed_out(&error, Phase::Call, Delivery::Unknown);
+    assert_eq!(error.earlier().len(), 1, "{error:?}");
+    assert_eq!(error.to_string(), "timed out; an earlier try may have been processed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn acquire() {
     let world = World::new();
     let _serving = scripted(&world, "");
@@ -175,7 +207,7 @@ async fn a_limit_of_one_caller_is_not_the_others() {
     let client: Client = world.client();
     let impatient = wishing(h2(get("/")), |wish| wish.limits(limits(|limits| &mut limits.call, LIMIT)));
     let (impatient, patient) = tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
-    assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unknown);
+    assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unsent);
     assert_eq!(patient.unwrap(), "hello");
     assert_eq!(world.net.connects_to(addr()), 1);
 }
