@@ -69,9 +69,9 @@ pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
 
 fn judge(error: &Error) -> Judged {
     match error.cause() {
+        _ if error.is_timeout() => ("timeout", Exit::TIMEOUT),
         Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
         Cause::Request(_) => ("request", Exit::USAGE),
-        Cause::TimedOut(_) => ("timeout", Exit::TIMEOUT),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),
         Cause::GoingAway(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
@@ -80,9 +80,6 @@ fn judge(error: &Error) -> Judged {
 }
 
 fn connect(error: &ConnectError) -> Judged {
-    if error.is_timeout() {
-        return ("timeout", Exit::TIMEOUT);
-    }
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),

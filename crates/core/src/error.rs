@@ -1,3 +1,4 @@
+mod causes;
 mod connect;
 mod failed;
 
@@ -162,12 +163,15 @@ impl Error {
         matches!(self.0.cause, Cause::Request(_))
     }
 
-    /// True when a time limit ended it.
+    /// True when a time limit ended it, at whatever height of the stack: one of the stack's own, an [`io::Error`](std::io::Error) of the kind
+    /// `TimedOut`, or, with the feature `tower` of `skybridge-core` (which `skybridge` and `skybridge-hyper` switch on), one of `tower::timeout` or
+    /// `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         match &self.0.cause {
             Cause::TimedOut(_) => true,
             Cause::Connect(error) => error.is_timeout(),
-            _ => false,
+            Cause::GoingAway(error) | Cause::Exchange(error) => causes::is_timeout(&**error),
+            Cause::Request(_) | Cause::Overloaded(_) | Cause::Closed | Cause::Misdirected => false,
         }
     }
 }

@@ -162,6 +162,49 @@ fn tries_of_tries_are_one_list_in_order() {
     assert_eq!((said, error.delivery()), (vec!["1".to_owned(), "2".into(), "3".into()], Delivery::Unknown));
 }
 
+#[test]
+fn a_time_limit_is_told_whoever_set_it() {
+    use std::io::{Error as IoError, ErrorKind};
+    let limit = TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
+    let nested = || IoError::other(IoError::other(limit));
+    let causes: [fn() -> BoxError; 3] = [
+        || IoError::from(ErrorKind::TimedOut).into(),
+        || IoError::new(ErrorKind::TimedOut, "keep-alive").into(),
+        || ConnectError::new(Phase::Tls, IoError::from(ErrorKind::TimedOut)).into(),
+    ];
+    for cause in causes {
+        for error in [
+            Error::from(ConnectError::new(Phase::Tcp, cause())),
+            Error::from(ConnectError::from(cause())),
+            Error::new(Delivery::Unknown, Phase::Wait, cause()),
+            Error::from(cause()),
+            Failed::<()>::from(cause()).error,
+        ] {
+            assert!(error.is_timeout(), "{error:?}");
+        }
+    }
+    assert!(Error::from(BoxError::from(nested())).is_timeout());
+    assert_eq!(ConnectError::from(nested()).timed_out(), Some(limit), "inside of what io::Error wraps, too");
+    assert!(!Error::from(BoxError::from(IoError::from(ErrorKind::ConnectionReset))).is_timeout());
+}
+
+/// By the feature `tower`, which the facade asks for.
+#[cfg(feature = "tower")]
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_of_tower_or_tokio_is_told_too() {
+    let tokio = || async { tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err() };
+    for cause in [
+        BoxError::from(tower::timeout::error::Elapsed::new()),
+        BoxError::from(tokio().await),
+        BoxError::from(io::Error::other(tower::timeout::error::Elapsed::new())),
+    ] {
+        let error = Error::from(cause);
+        assert!(error.is_timeout() && error.delivery() == Delivery::Unknown, "{error:?}");
+    }
+    assert!(ConnectError::from(BoxError::from(tower::timeout::error::Elapsed::new())).is_timeout());
+    assert!(ConnectError::new(Phase::Tls, tower::timeout::error::Elapsed::new()).is_timeout());
+}
+
 /// A request body that isn't `Sync`, as most aren't.
 type NotSync = std::cell::Cell<u8>;
 

@@ -1,3 +1,4 @@
+use super::causes::{self, causes};
 use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
@@ -100,12 +101,13 @@ impl ConnectError {
         self.0.fatal
     }
 
-    /// True when a time limit ended it.
+    /// True when a time limit ended it: one of the stack's, an [`io::Error`](std::io::Error) of the kind `TimedOut`, or, with this crate's
+    /// feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
-        self.timed_out().is_some()
+        causes::is_timeout(&*self.0.source)
     }
 
-    /// The time limit that ended it.
+    /// The stack's time limit that ended it. `None` for [others](Self::is_timeout).
     pub fn timed_out(&self) -> Option<TimedOut> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref::<TimedOut>().copied())
     }
@@ -117,18 +119,17 @@ impl ConnectError {
 
     /// The innermost cause.
     pub fn root_cause(&self) -> &(dyn StdError + 'static) {
-        let source: &(dyn StdError + 'static) = &*self.0.source;
-        causes(source).last().unwrap_or(source)
+        let mut root: &(dyn StdError + 'static) = &*self.0.source;
+        while let Some(source) = root.source() {
+            root = source;
+        }
+        root
     }
 
     /// The cause, if it is of this type.
     pub fn source_as<E: StdError + 'static>(&self) -> Option<&E> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref())
     }
-}
-
-fn causes<'a>(first: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(first), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
 /// The gate for foreign middleware: tower's layers erase errors, this restores ours.
