@@ -75,6 +75,10 @@ fn connection() -> Arc<ConnInfo> {
     ConnInfo::new(&attempt, None, endpoint).freeze(Protocol::Http1)
 }
 
+fn runtime() -> Arc<TokioRuntime> {
+    Arc::new(TokioRuntime::current())
+}
+
 fn error(delivery: Delivery) -> Error {
     Error::new(delivery, Phase::Send, "broken")
 }
@@ -255,6 +259,35 @@ async fn what_first_failed_too_long_ago_is_not_sent_again() {
         let (script, service) = slow(Duration::from_millis(3_500), many(|| dead(delivery)));
         RetryLayer::safe().max_age(age).layer(service).oneshot(get()).await.unwrap_err();
         assert_eq!(script.shared.calls.lock().unwrap().len(), expected, "{delivery:?} {age:?}");
+    }
+}
+
+/// A service of one's own has no connection to name, and so no clock to lend.
+#[tokio::test(start_paused = true)]
+async fn over_a_service_of_ones_own_the_layer_has_a_clock_of_its_own() {
+    let layer = || RetryLayer::safe().runtime(runtime());
+    let script = Script::new(many(|| back(error(Delivery::Refused))));
+    send(&layer(), &script, get()).await.unwrap_err();
+    let calls = std::mem::take(&mut *script.shared.calls.lock().unwrap());
+    let pauses: Vec<_> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert!(pauses[0] == 0 && (25..=51).contains(&pauses[1]) && (50..=101).contains(&pauses[2]), "{pauses:?}");
+
+    for (age, expected) in [(Duration::from_secs(10), 4), (Duration::from_secs(4), 3), (Duration::ZERO, 2)] {
+        let (script, service) = slow(Duration::from_millis(3_500), many(|| back(error(Delivery::Refused))));
+        layer().max_age(age).layer(service).oneshot(get()).await.unwrap_err();
+        assert_eq!(script.shared.calls.lock().unwrap().len(), expected, "{age:?}");
+    }
+
+    let observer = Arc::new(Decisions::default());
+    tries(&layer().observer(observer.clone()), [back(error(Delivery::Unknown)), gone(error(Delivery::Unknown))], get())
+        .await;
+    assert_eq!(observer.0.lock().unwrap().len(), 2, "and decisions are told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_clock_nothing_is_sent_again() {
+    for delivery in [Delivery::Unsent, Delivery::Refused, Delivery::Unknown] {
+        assert_eq!(tries(&RetryLayer::safe(), [back(error(delivery))], get()).await, 1, "{delivery:?}");
     }
 }
 
