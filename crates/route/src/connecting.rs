@@ -44,6 +44,8 @@ async fn along<S: Opener>(opener: &mut S, way: Way) -> Result<S::Connection, Con
             first_error.get_or_insert_with(|| error.on_route(&route));
             continue;
         }
+        let recall = Arc::new(recall.beyond(address.clone()));
+        route.verdict = Some(recall.clone());
         route.beyond = Some(address);
         let before = Tried::count(route.ctx());
         let error = match exhaust(opener, &route, &recall, &mut late).await {

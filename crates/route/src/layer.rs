@@ -69,6 +69,9 @@ impl<R: Resolver> RouteLayer<R> {
 
     /// How long an endpoint that failed is tried after the others (default: 5 minutes; zero: never). It is tried all the same when the others
     /// have failed too, and forgotten to have failed as soon as it works.
+    ///
+    /// An endpoint to which no socket could be opened is postponed for every origin. What failed later, in a tunnel, TLS, a handshake or the
+    /// first exchange, postpones it for that origin alone: another name at the same address may do very well.
     pub fn postponed_for(mut self, time: Duration) -> Self {
         self.postponed_for = time;
         self

@@ -53,6 +53,9 @@ impl Tried {
 impl Drop for Tried {
     fn drop(&mut self) {
         for report in self.own() {
+            if report.phase > Phase::Tcp {
+                self.recall.opened(&report.endpoint);
+            }
             let fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());
             if fault && Some(report.id) != self.excused {
                 self.recall.failed(&report.endpoint, report.phase);

@@ -5,7 +5,9 @@
 mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
-use skybridge_core::{ConnectError, Delivery, Error, FirstExchange, Outcome, Partition, Phase, Plan, Route};
+use skybridge_core::{
+    ConnectError, Delivery, Endpoint, Error, FirstExchange, Hop, Outcome, Partition, Phase, Plan, Route, Target,
+};
 use skybridge_testkit::{net::Conn, nouns};
 use std::{
     io,
@@ -144,8 +146,12 @@ async fn attempts_of_an_earlier_search_count_for_nothing() {
     assert_eq!(tried(&target.ctx), [at(1), at(2), at(1), at(2)], "with the same luggage");
 }
 
-async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<skybridge_core::Endpoint> {
-    plan(planner, world.target("http://a.test")).await.unwrap().route().endpoints.snapshot()
+async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<Endpoint> {
+    order_for(planner, world, "http://a.test").await
+}
+
+async fn order_for<P: skybridge_core::Planner>(planner: &P, world: &World, url: &str) -> Vec<Endpoint> {
+    plan(planner, world.target(url)).await.unwrap().route().endpoints.snapshot()
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,6 +167,120 @@ async fn what_failed_is_tried_last_for_5_minutes() {
     assert_eq!(tried(link.info.route.ctx()), [at(3)]);
     tokio::time::sleep(ms(5 * 60 * 1000)).await;
     assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)]);
+}
+
+/// Who can't be reached can't be by any name. What fails on a socket that was opened is a matter between this origin and that address.
+#[tokio::test(start_paused = true)]
+async fn only_a_failure_of_tcp_is_the_addresss_own() {
+    let world = World::new();
+    world.up(2, 0).up(3, 0).tls_fails(2, false);
+    world.host("a.test", [1, 2, 3]);
+    world.host("b.test", [1, 2, 3]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order_for(&planner, &world, "http://a.test").await, [at(3), at(1), at(2)]);
+    assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(2), at(3), at(1)], "2 was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_alone() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    world.host("b.test", [1, 2]);
+    let planner = world.planner();
+    let verdict = async |url| plan(&planner, world.target(url)).await.unwrap().route().verdict.clone().unwrap();
+    let (of_a, of_b) = (verdict("http://a.test").await, verdict("http://b.test").await);
+    for phase in [Phase::Send, Phase::Wait, Phase::Body] {
+        let failed = Error::new(Delivery::Unknown, phase, io::Error::other("reset"));
+        of_a.on(&at(1), FirstExchange::Failed(&failed));
+        assert!(of_a.postponed(&at(1)) && !of_b.postponed(&at(1)), "{phase}");
+        assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(1), at(2)], "{phase}");
+        // What works for another is no comfort.
+        of_b.on(&at(1), FirstExchange::Completed);
+        assert!(of_a.postponed(&at(1)), "{phase}");
+        of_a.on(&at(1), FirstExchange::Completed);
+        assert!(!of_a.postponed(&at(1)), "{phase}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_takes_a_connection_again_is_good_whatever_fails_on_it() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    world.host("b.test", [1]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
+    world.up(1, 0).tls_fails(1, false);
+    reach(&planner, world.target("http://b.test")).await.unwrap_err();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+/// A connector that reaches the proxies, and fails behind them as it is told to.
+fn through_proxies(
+    phase: Phase,
+    fails: fn(&Route, &Endpoint) -> bool,
+) -> impl tower::Service<Route, Response = Endpoint, Error = ConnectError, Future: Send> + Clone + Send + Sync {
+    service_fn(move |route: Route| async move {
+        let endpoint = route.endpoints.snapshot().remove(0);
+        let attempt = route.attempt(endpoint.clone());
+        let _ = attempt.phase(Phase::Tcp).done();
+        let guard = attempt.phase(phase);
+        match fails(&route, &endpoint) {
+            true => Err(guard.fail(io::Error::other("refused"))),
+            false => Ok(route.beyond.unwrap_or(endpoint)),
+        }
+    })
+}
+
+/// A proxy with two addresses, one of which refuses to lead to this origin.
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin() {
+    let world = World::new();
+    world.host("proxy.test", [8, 9]);
+    let via = |url: &str| {
+        let hop = Hop::parse("http://proxy.test:80").unwrap();
+        world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+    };
+    let connector = through_proxies(Phase::Tunnel, |_, endpoint| *endpoint == at(8));
+    let planner = world.layer().layer(connector);
+    let order = async |target: Target| plan(&planner, target).await.unwrap().route().endpoints.snapshot();
+    assert_eq!(reach(&planner, via("https://a.test")).await.unwrap(), at(9));
+    assert_eq!(order(via("https://a.test")).await, [at(9), at(8)]);
+    assert_eq!(order(via("https://b.test")).await, [at(8), at(9)]);
+
+    // What fails behind the tunnel is no fault of either.
+    let connector = through_proxies(Phase::Tls, |_, endpoint| *endpoint == at(8));
+    let planner = world.layer().layer(connector);
+    let order = async |target: Target| plan(&planner, target).await.unwrap().route().endpoints.snapshot();
+    assert_eq!(reach(&planner, via("https://a.test")).await.unwrap(), at(9));
+    assert_eq!(order(via("https://a.test")).await, [at(8), at(9)]);
+}
+
+/// The proxy is told addresses, so that of these is known which one failed.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_fails_beyond_a_proxy_is_tried_last_the_next_time() {
+    for phase in [Phase::Tunnel, Phase::Tls, Phase::Handshake] {
+        let world = World::new();
+        world.host("proxy.test", [9]);
+        world.host("a.test", [1, 2]);
+        world.host("b.test", [1, 2]);
+        let via = |url: &str| {
+            let hop = Hop::parse("socks5://proxy.test:80").unwrap();
+            world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+        };
+        let planner = world.layer().layer(through_proxies(phase, |route, _| route.beyond == Some(at(1))));
+        let first = via("http://a.test");
+        assert_eq!(reach(&planner, first.clone()).await.unwrap(), at(2));
+        assert_eq!(tried(&first.ctx).len(), 2, "{phase}");
+        let second = via("http://a.test");
+        assert_eq!(reach(&planner, second.clone()).await.unwrap(), at(2));
+        assert_eq!(tried(&second.ctx).len(), 1, "{phase}: 2 went first");
+        let other = via("http://b.test");
+        reach(&planner, other.clone()).await.unwrap();
+        assert_eq!(tried(&other.ctx).len(), 2, "{phase}: for another origin it did not");
+    }
 }
 
 #[tokio::test(start_paused = true)]
