@@ -1,6 +1,6 @@
 //! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
 
-use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig};
+use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig, RaceLayer};
 use skybridge_testkit::h1::Script;
 use skybridge_tests::{World, addr, get, h2, read, wishing};
 use std::time::Duration;
@@ -186,16 +186,25 @@ async fn the_defaults_are_those_of_the_table() {
     })
     .await;
     assert_eq!((phase, time.as_secs()), (Phase::Tcp, 10));
-    // Four black holes one after the other are beyond the limit of the whole.
-    let (phase, time) = measure(|world| {
-        let addrs = (1..=200).map(|last| std::net::IpAddr::from([192, 0, 2, last]));
+    // As many as are tried at most, each 250 ms after the one before.
+    let black_holes = |world: &World, count: u8| {
+        let addrs = (1..=count).map(|last| std::net::IpAddr::from([192, 0, 2, last]));
         world.net.host("a.test", addrs.clone());
         addrs.for_each(|ip| {
             world.net.at((ip, 80).into()).black_hole();
         });
-    })
-    .await;
-    assert_eq!((phase, time.as_secs()), (Phase::Acquire, 30));
+    };
+    let (phase, time) = measure(|world| black_holes(world, 200)).await;
+    assert_eq!((phase, time.as_millis() / 250), (Phase::Tcp, 63 + 40));
+
+    // Four black holes one after the other are beyond the limit of the whole.
+    let world = World::new();
+    black_holes(&world, 4);
+    let client = world.builder().race(RaceLayer::sequential()).build();
+    let start = Instant::now();
+    let error = read(client.request(get("/"))).await.unwrap_err();
+    assert!(error.is_timeout() && error.delivery() == Delivery::Unsent, "{error:?}");
+    assert_eq!((error.phase(), start.elapsed().as_secs()), (Phase::Acquire, 30));
 }
 
 /// One caller's limit doesn't end what others wait for.

@@ -15,6 +15,7 @@ struct ConnectRepr {
     fatal: bool,
     source: Arc<dyn StdError + Send + Sync>,
     attempts: Vec<AttemptReport>,
+    left_out: usize,
 }
 
 impl ConnectError {
@@ -32,6 +33,7 @@ impl ConnectError {
             fatal: false,
             source: source.into(),
             attempts: Vec::new(),
+            left_out: 0,
         }))
     }
 
@@ -76,6 +78,11 @@ impl ConnectError {
         self.with(|repr| repr.attempts = attempts)
     }
 
+    /// Adds how many addresses were not tried.
+    pub fn with_left_out(self, addresses: usize) -> Self {
+        if addresses == self.0.left_out { self } else { self.with(|repr| repr.left_out = addresses) }
+    }
+
     /// Where it failed; `None` when a foreign layer failed without saying so.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
@@ -115,6 +122,11 @@ impl ConnectError {
     /// Every attempt, in order, losers of races too.
     pub fn attempts(&self) -> &[AttemptReport] {
         &self.0.attempts
+    }
+
+    /// How many addresses were not tried, because there were more than are taken of one answer, or more than one connect may try.
+    pub fn left_out(&self) -> usize {
+        self.0.left_out
     }
 
     /// The innermost cause.
@@ -172,7 +184,11 @@ impl fmt::Display for ConnectError {
         if let Some(phase) = self.0.phase {
             write!(f, ": {phase} failed")?;
         }
-        Ok(())
+        match self.0.left_out {
+            0 => Ok(()),
+            1 => f.write_str("; 1 more address was not tried"),
+            more => write!(f, "; {more} more addresses were not tried"),
+        }
     }
 }
 
