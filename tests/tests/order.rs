@@ -30,7 +30,10 @@ const WRONG: &[(&str, &[&str])] = &[
         "retry_over_negotiate",
         &["does not carry a `Request<", "a retry layer belongs directly above what carries requests"],
     ),
-    ("timeout_under_retry", &["no request comes back in", "a layer that erases the error"]),
+    (
+        "another_error_under_retry",
+        &["no request comes back in `String`", "must not turn it into an error of another type"],
+    ),
 ];
 
 /// In all of them.

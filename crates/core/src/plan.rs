@@ -20,6 +20,9 @@ pub trait Plan: Send + 'static {
 }
 
 /// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
+///
+/// Its future is over when the plan is there, and no socket is by then: so a limit around a planner, of time or of how many at once, is one of
+/// planning alone. What limits connects belongs around what the plan opens: below the route layer, where each call is one way's connect.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not plan how to reach a `Target`",
     label = "a pool belongs directly above a planner",

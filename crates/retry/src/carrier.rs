@@ -11,16 +11,17 @@ use tower_service::Service;
 )]
 pub trait Carrier<B>: Clone {}
 
-/// An error in which a request can come back.
+/// An error in which a request can come back: [`Failed`], or what a foreign layer made of it.
 #[diagnostic::on_unimplemented(
     message = "no request comes back in `{Self}`",
-    label = "a retry layer belongs directly above what fails with `Failed<Request<{B}>>`",
-    note = "a layer that erases the error, such as `tower::timeout`, belongs above it",
+    label = "a retry layer belongs above what fails with `Failed<Request<{B}>>`",
+    note = "layers between the two may erase it to tower's `BoxError`, and must not turn it into an error of another type",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
-pub trait GivesBack<B> {}
+pub trait GivesBack<B>: Into<Failed<Request<B>>> {}
 
-impl<B> GivesBack<B> for Failed<Request<B>> {}
+#[diagnostic::do_not_recommend]
+impl<B, E: Into<Failed<Request<B>>>> GivesBack<B> for E {}
 
 impl<S, B> Carrier<B> for S
 where

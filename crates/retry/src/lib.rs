@@ -15,6 +15,14 @@
 //! keeps for a second try is its own configuration, given where the stack is built (`H1::replayable`, `H2::replayable`), and whatever comes
 //! back is used. Nothing is sent again once a response's head has come.
 //!
+//! Pauses and the age of a request need a clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without either
+//! nothing is sent again. When nothing helped, the error is that of the last try with those before it in
+//! [`earlier`](skybridge_core::Error::earlier), and its [`delivery`](skybridge_core::Error::delivery) is the worst of all of them.
+//!
+//! Other layers fit between this one and what carries requests, tower's too (`timeout`, `buffer`, `load_shed`, `filter`): each sees every
+//! try, and where they erase the error to a [`BoxError`](skybridge_core::BoxError), a request that came back is found in it all the same.
+//! What they fail with by themselves has lost the request, and is final.
+//!
 //! ```
 //! use skybridge_core::{Failed, RequestError};
 //! use skybridge_retry::RetryLayer;

@@ -177,7 +177,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     pub fn build(self) -> Client {
         let runtime = self.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
         let sealer = self.proxy_tls.unwrap_or_else(|| self.tls.sealer());
-        let mut retry = self.retry;
+        let mut retry = self.retry.runtime(Arc::clone(&runtime));
         let mut pool =
             PoolLayer::shared(Arc::clone(&runtime)).config(self.pool).limits(self.limits.clone()).terms(self.terms);
         if let Some(observer) = &self.observer {

@@ -2,7 +2,7 @@ use skybridge_core::{Cause, Delivery, Error, Phase, Runtime, Sleep, TimedOut};
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -19,10 +19,14 @@ impl CallLimit {
         Some(Box::new(Self { timer: runtime.sleep_until(deadline), limit }))
     }
 
-    /// The error when it is over. How far the request got is not known up here, so it may have been processed.
+    /// The error of a response's body when it is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        ready!(self.timer.as_mut().poll(cx));
-        let timed_out = TimedOut { phase: Phase::Call, limit: self.limit };
-        Poll::Ready(Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out)))
+        let timed_out = |timed_out| Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out));
+        self.poll_over(cx).map(timed_out)
+    }
+
+    /// Ready when it is over.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
+        self.timer.as_mut().poll(cx).map(|()| TimedOut { phase: Phase::Call, limit: self.limit })
     }
 }

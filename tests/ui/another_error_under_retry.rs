@@ -1,11 +1,11 @@
-//! A layer of tower's that erases the error, where the request comes back in it.
+//! A layer that turns the error into one of another type, in which no request can come back.
 
 use skybridge::{tower::ServiceBuilder, *};
-use tower::{Layer, timeout::TimeoutLayer};
+use tower::Layer;
 
 fn main() {
     let pool = ServiceBuilder::new()
-        .layer(TimeoutLayer::new(std::time::Duration::from_secs(1)))
+        .map_err(|error: core::Failed<_>| error.to_string())
         .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
         .layer(RouteLayer::new(System::new()))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
