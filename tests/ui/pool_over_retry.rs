@@ -1,6 +1,16 @@
-//! Pool and retry in each other's place.
+//! Pool and retry in each other's place, above a layer of one's own that names its service outright.
 
-use skybridge::{tower::ServiceBuilder, *};
+use skybridge::{core::Connector, tower::Layer, tower::ServiceBuilder, *};
+
+#[derive(Clone)]
+struct Mine;
+
+impl<S: Connector> Layer<S> for Mine {
+    type Service = S;
+    fn layer(&self, inner: S) -> S {
+        inner
+    }
+}
 
 fn main() {
     let _client = ServiceBuilder::new()
@@ -8,6 +18,7 @@ fn main() {
         .layer(RetryLayer::<RequestBody>::unsent())
         .layer(RouteLayer::new(System::new()))
         .layer(NegotiateLayer::new(H1::<RequestBody>::new(), H2::<RequestBody>::new()))
+        .layer(Mine)
         .layer(RaceLayer::happy_eyeballs())
         .service(Tcp::new());
 }

@@ -54,7 +54,7 @@ mod wish;
 
 pub use self::{
     basic::BasicAuth,
-    below::{Above, Below},
+    below::{Above, Below, stack},
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},

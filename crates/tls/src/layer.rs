@@ -40,7 +40,7 @@ impl TlsLayer {
 }
 
 impl<S: Connector> Layer<S> for TlsLayer {
-    type Service = Above<S, Tls<S>>;
+    type Service = Above<S::Io, Tls<S>>;
 
     fn layer(&self, inner: S) -> Tls<S> {
         Tls::new(inner, self.config.clone(), self.limit)
