@@ -9,11 +9,14 @@ use skybridge_tls::TlsLayer;
 use support::{World, trusting};
 use tower::Layer;
 
+/// Makes facts of what was done.
+type Done = fn(&mut ConnInfo);
+
 #[tokio::test(start_paused = true)]
 async fn no_hello_is_sent_on_a_link_that_is_sealed_already_or_ends_at_a_proxy() {
     let root = Ca::new("root");
     let layer = TlsLayer::new(trusting(&root).build().unwrap());
-    let rows: [(fn(&mut ConnInfo), Unfit); 3] = [
+    let rows: [(Done, Unfit); 3] = [
         (|info| (info.hops_passed, info.tls) = (1, Some(TlsInfo::unknown())), Unfit::SealedTwice),
         (|_| {}, Unfit::NotTunnelled { passed: 0, hops: 1 }),
         (|info| (info.hops_passed, info.forwarded) = (1, true), Unfit::Forwarded),

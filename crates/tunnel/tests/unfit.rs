@@ -10,9 +10,12 @@ use tower::Layer;
 
 const HOPS: [&[&str]; 3] = [&["http://proxy.test:3128"], &["socks5h://proxy.test:3128"], &["https://proxy.test:3128"]];
 
+/// Makes facts of what was done.
+type Done = fn(&mut ConnInfo);
+
 #[tokio::test(start_paused = true)]
 async fn a_proxy_is_told_nothing_on_a_link_that_is_sealed_or_in_a_tunnel_already() {
-    let rows: [(fn(&mut ConnInfo), Unfit); 3] = [
+    let rows: [(Done, Unfit); 3] = [
         (|info| info.tls = Some(TlsInfo::unknown()), Unfit::SealedTooSoon),
         (|info| (info.tunnelled, info.hops_passed) = (true, 1), Unfit::TunnelledTwice),
         (|info| (info.forwarded, info.hops_passed) = (true, 1), Unfit::TunnelledTwice),

@@ -41,7 +41,8 @@ fn race(bottom: Bottom, parties: &Parties) -> Links {
     let race = RaceLayer::happy_eyeballs();
     match bottom {
         Bottom::Tcp => erase(race.layer(tcp(parties))),
-        _ => erase(race.layer(Guest::new(foreign(parties)))),
+        Bottom::Guest => erase(race.layer(Guest::new(foreign(parties)))),
+        Bottom::SealingGuest => erase(race.layer(Guest::sealing(sealing(parties)))),
     }
 }
 

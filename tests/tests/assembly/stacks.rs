@@ -170,11 +170,13 @@ pub(crate) fn right() -> Vec<Stack> {
 
 /// Those, and all that are one mistake away from one of them.
 pub(crate) fn all() -> Vec<Stack> {
-    use Layer::{Negotiate, Pool, Retry, Route, Tls};
+    use Layer::{Negotiate, Pool, Race, Retry, Route, Tls, Tunnel};
     let mut all = right();
     all.extend(right().iter().flat_map(Stack::mistakes));
-    // What is sealed already, sealed by us again.
+    // What is sealed already, sealed by us again; and what would seal, asked for streams.
     all.push(Stack::new(&[Retry, Pool, Route, Negotiate, Tls], Bottom::SealingGuest));
+    all.push(Stack::new(&[Retry, Pool, Route, Negotiate, Tls, Tunnel, Race], Bottom::SealingGuest));
+    all.push(Stack::new(&[Retry, Pool, Route, Negotiate, Tunnel, Race], Bottom::SealingGuest));
     let mut distinct = Vec::new();
     for stack in all {
         if !distinct.contains(&stack) {

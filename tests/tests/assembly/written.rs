@@ -29,6 +29,7 @@ const WRONG: &[(&str, &[&str])] = &[
         ],
     ),
     ("route_over_race", &["is not an HTTP connection", "is `NegotiateLayer` missing below it?", ORDER]),
+    ("no_negotiate_over_ones_own", &["is not an HTTP connection", "is `NegotiateLayer` missing below it?", ORDER]),
     ("negotiate_over_tcp", &["does not connect a `Route`", "this layer belongs directly above a connector", ORDER]),
     ("race_over_route", &["does not dial a single `Attempt`", "a race belongs directly above a dialer", ORDER]),
     (
