@@ -1,15 +1,14 @@
-//! A layer that turns the error into one of another type, in which no request can come back.
+//! A closure that makes another error of it, where the request comes back in it.
 
 use skybridge::{tower::ServiceBuilder, *};
-use tower::Layer;
 
 fn main() {
-    let pool = ServiceBuilder::new()
-        .map_err(|error: core::Failed<_>| error.to_string())
+    let layers = ServiceBuilder::new()
+        .layer(RetryLayer::<RequestBody>::unsent())
+        .map_err(|_| std::io::Error::other("mine"))
         .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
         .layer(RouteLayer::new(System::new()))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
-        .layer(RaceLayer::happy_eyeballs())
-        .service(Tcp::new());
-    let _client = RetryLayer::unsent().layer(pool);
+        .layer(RaceLayer::happy_eyeballs());
+    let _client = stack(layers, Tcp::new());
 }

@@ -67,7 +67,8 @@ where
     <P::Plan as Plan>::Connection: Connection<B>,
     B: 'static,
 {
-    type Service = Above<P, Pool<<P::Plan as Plan>::Connection, B>>;
+    type Service =
+        Above<<<P::Plan as Plan>::Connection as Connection<B>>::Body, Pool<<P::Plan as Plan>::Connection, B>>;
 
     fn layer(&self, planner: P) -> Self::Service {
         let parts = Parts {

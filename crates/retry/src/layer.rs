@@ -102,7 +102,7 @@ impl<B> RetryLayer<B> {
 }
 
 impl<S: Carrier<B>, B> Layer<S> for RetryLayer<B> {
-    type Service = Above<S, Retry<S>>;
+    type Service = Above<S::Response, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
         Retry::new(inner, self.policy.clone())

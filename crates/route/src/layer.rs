@@ -110,7 +110,7 @@ impl<R: Resolver> RouteLayer<R> {
 }
 
 impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
-    type Service = Above<S, Routes<S, R>>;
+    type Service = Above<S::Connection, Routes<S, R>>;
 
     /// Each stack that is built remembers failures for itself.
     fn layer(&self, inner: S) -> Routes<S, R> {

@@ -150,7 +150,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
-    /// The same for proxies that are spoken to over TLS; without it, as for origins.
+    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_sealer) by the roots of [`tls`](Self::tls),
+    /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
     pub fn proxy_tls(mut self, sealer: Sealer) -> Self {
         self.proxy_tls = Some(sealer);
         self
@@ -176,7 +177,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     #[track_caller]
     pub fn build(self) -> Client {
         let runtime = self.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let sealer = self.proxy_tls.unwrap_or_else(|| self.tls.sealer());
+        let sealer = self.proxy_tls.unwrap_or_else(|| self.tls.proxy_sealer());
         let mut retry = self.retry.runtime(Arc::clone(&runtime));
         let mut pool =
             PoolLayer::shared(Arc::clone(&runtime)).config(self.pool).limits(self.limits.clone()).terms(self.terms);

@@ -68,7 +68,7 @@ pub use self::{
 };
 pub use skybridge_core::{
     self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Hop, Limits, Observe,
-    Partition, Phase, Protocol, RequestError, Terms, Want, Wish,
+    Partition, Phase, Protocol, RequestError, Terms, Want, Wish, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::H1;

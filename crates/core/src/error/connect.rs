@@ -24,7 +24,7 @@ impl ConnectError {
         Self::from_source(source.into()).in_phase(phase)
     }
 
-    fn from_source(source: BoxError) -> Self {
+    pub(crate) fn from_source(source: BoxError) -> Self {
         Self(Arc::new(ConnectRepr {
             phase: None,
             attempt: None,
