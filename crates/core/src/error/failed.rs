@@ -68,12 +68,6 @@ impl<R> From<Failed<R>> for Error {
     }
 }
 
-impl<R> From<Error> for Failed<R> {
-    fn from(error: Error) -> Self {
-        Self::lost(error)
-    }
-}
-
 /// The gate for foreign middleware below a retry layer: what it erased comes back, request and all. Of an error of its own nobody knows whether
 /// the request got any further: see [`Error`].
 impl<R: 'static> From<BoxError> for Failed<R> {
