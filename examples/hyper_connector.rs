@@ -1,4 +1,4 @@
-//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, and tell what happened.
+//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, seal, and tell what happened.
 //!
 //! ```sh
 //! cargo run --example hyper_connector [http://example.com/]
@@ -9,7 +9,7 @@ use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use skybridge::{
-    ConnInfo, Hop, RaceLayer, RouteLayer, System, Tcp, TokioRuntime, TunnelLayer,
+    ConnInfo, Hop, RaceLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
     core::{CallId, HopKind},
     tower::ServiceBuilder,
 };
@@ -29,6 +29,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let connector = ServiceBuilder::new()
         .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // what hyper-util's client asks for a connection
         .layer(RouteLayer::new(System::new()).proxies([[hop]]))                      // found by its address, by way of a proxy
+        .layer(TlsLayer::native())                                                   // sealed, if it is https
         .layer(TunnelLayer::new())                                                   // through that proxy
         .layer(RaceLayer::happy_eyeballs())                                          // over whichever address answers first
         .service(Tcp::new()); // by a socket

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Client, Hop, PoolStats, RequestBody, Roots, TlsConfig, TlsLayer, Wish};
+use skybridge::{Cause, Client, Hop, PoolStats, RequestBody, Roots, TlsConfig, TlsError, TlsLayer, Wish};
 use skybridge_testkit::{
     certs::Ca,
     origin::Origin,
@@ -222,6 +222,50 @@ async fn a_sealed_request_is_given_up_at_every_point() {
             assert!(given_up > 8, "{given_up}");
             break;
         }
+    }
+}
+
+/// Without settings for proxies, what is for origins is theirs only as far as it makes them safer.
+#[tokio::test(start_paused = true)]
+async fn a_sealed_proxy_is_verified_though_origins_are_not_and_is_not_told_who_we_are() {
+    let (ca, others, clients) = (Ca::new("root"), Ca::new("others"), Ca::new("clients"));
+    let me = clients.client("me");
+    let config = |root: &Ca| {
+        let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).insecure();
+        config.client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap()
+    };
+    let of_proxy = ca.leaf(["p.test"]);
+    let (way, curious) =
+        (|| [Hop::parse("https://p.test:3128").unwrap()], || [Hop::parse("https://p.test:81").unwrap()]);
+    let world = World::new();
+    world.net.host("p.test", [proxy_addr().ip()]);
+    let origin = Origin::h1().serve_on(world.listen());
+    let proxy = Proxy::http().tls(&of_proxy).serve_on(world.net.listen(proxy_addr()), &world.net);
+    let client = world.builder().tls(TlsLayer::new(config(&others))).proxies([way()]).build();
+    let error = read(client.get("http://a.test/")).await.unwrap_err();
+    assert!(matches!(tls_error(&error), Some(TlsError::UnknownIssuer { .. })), "{error:?}");
+    assert!(proxy.asked().is_empty());
+    let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([way()]).build();
+    assert_eq!(read(client.get("http://a.test/")).await.unwrap(), "hello");
+    let asked_to = world.builder().tls(TlsLayer::new(config(&others))).proxy_tls(config(&others).sealer());
+    assert_eq!(read(asked_to.proxies([way()]).build().get("http://a.test/")).await.unwrap(), "hello");
+    assert_eq!(origin.seen().len(), 2);
+
+    // One that wants to know who we are. It speaks TLS, and is no proxy.
+    let listener = world.net.listen(SocketAddr::new(proxy_addr().ip(), 81));
+    let stranger = Origin::h1().tls(&of_proxy).clients_of(&clients).tls12().serve_on(listener);
+    let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([curious()]).build();
+    assert!(client.get("http://a.test/").await.unwrap_err().is_connect());
+    assert!(stranger.handshakes().is_empty(), "{:?}", stranger.handshakes());
+    let asked_to = world.builder().tls(TlsLayer::new(config(&ca))).proxy_tls(config(&ca).sealer());
+    let _ = asked_to.proxies([curious()]).build().get("http://a.test/").await;
+    assert_eq!(stranger.handshakes()[0].client, me.chain());
+}
+
+fn tls_error(error: &skybridge::Error) -> Option<&TlsError> {
+    match error.cause() {
+        Cause::Connect(error) => error.source_as(),
+        _ => None,
     }
 }
 

@@ -56,14 +56,14 @@ fn root(error: &Error) -> String {
 #[rustfmt::skip]
 fn readme(runtime: TokioRuntime, resolver: impl Resolver, tls: TlsLayer) -> Send {
     let client = ServiceBuilder::new()
-        .layer(RetryLayer::safe())                        // send again what may safely be sent again
-        .layer(PoolLayer::new(runtime))                   // on a pooled connection, or a new one
-        .layer(RouteLayer::new(resolver))                 // found by address, or through proxies
-        .layer(NegotiateLayer::new(H1::new(), H2::new())) // that speaks HTTP/2 or HTTP/1.1
-        .layer(tls.clone())                               // sealed and verified
-        .layer(TunnelLayer::new().sealing(tls.sealer()))  // through HTTP and SOCKS proxies
-        .layer(RaceLayer::happy_eyeballs())               // over whichever address answers first
-        .service(Tcp::new());                             // by a socket
+        .layer(RetryLayer::safe())                             // send again what may safely be sent again
+        .layer(PoolLayer::new(runtime))                        // on a pooled connection, or a new one
+        .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
+        .layer(tls.clone())                                    // sealed and verified
+        .layer(TunnelLayer::new().sealing(tls.proxy_sealer())) // through HTTP and SOCKS proxies
+        .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
+        .service(Tcp::new());                                  // by a socket
     sending(client)
 }
 

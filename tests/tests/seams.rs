@@ -27,7 +27,9 @@ use std::{
     },
     time::Duration,
 };
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower::{
+    BoxError, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer, service_fn, util::BoxCloneSyncService,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -157,6 +159,37 @@ async fn between_pool_and_route_the_origin_to_connect_to_is_another() {
     let request = Request::get("http://another.test/").body(RequestBody::empty()).unwrap();
     let error = ask(&stack, request).await.unwrap_err();
     assert!(error.is_connect() && error.phase() == Phase::Resolve, "{error:?}");
+}
+
+/// How many sockets are being opened at once, when two requests for two origins are limited to one at a time at either seam.
+#[tokio::test(start_paused = true)]
+async fn a_limit_between_pool_and_route_is_one_of_planning_and_below_it_one_of_connects() {
+    let limit = || ConcurrencyLimitLayer::new(1);
+    for (above, at_once) in [(true, 2), (false, 1)] {
+        let world = World::new();
+        let other = "192.0.2.2:80".parse().unwrap();
+        world.net.host("b.test", [std::net::SocketAddr::ip(&other)]);
+        let origins = [addr(), other].map(|addr| {
+            world.net.at(addr).connect_latency(SECOND);
+            Origin::h1().serve_on(world.net.listen(addr))
+        });
+        let (planning, connecting) = if above { (Some(limit()), None) } else { (None, Some(limit())) };
+        let stack = ServiceBuilder::new()
+            .layer(RetryLayer::unsent())
+            .layer(pool(&world))
+            .option_layer(planning)
+            .layer(RouteLayer::new(world.net.resolver()))
+            .option_layer(connecting)
+            .layer(negotiate())
+            .layer(RaceLayer::happy_eyeballs())
+            .service(world.net.dialer());
+        let to_b = Request::get("http://b.test/").body(RequestBody::empty()).unwrap();
+        let start = tokio::time::Instant::now();
+        let (a, b) = tokio::join!(ask(&stack, get("/")), ask(&stack, to_b));
+        assert!(a.unwrap() == "hello" && b.unwrap() == "hello");
+        assert_eq!(start.elapsed().as_secs(), 2 / at_once, "{at_once} at once");
+        drop(origins);
+    }
 }
 
 #[tokio::test(start_paused = true)]

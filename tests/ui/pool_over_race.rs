@@ -1,4 +1,4 @@
-//! A pool directly over a race: nobody plans, nobody speaks HTTP.
+//! A pool directly over a race, above a limit: nobody plans, nobody speaks HTTP.
 
 use skybridge::{tower::ServiceBuilder, *};
 
@@ -6,5 +6,6 @@ fn main() {
     let _client = ServiceBuilder::new()
         .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
         .layer(RaceLayer::happy_eyeballs())
+        .concurrency_limit(100)
         .service(Tcp::new());
 }

@@ -1,13 +1,24 @@
-//! The stack as it should be: what the wrong ones are compared with.
+//! The stack as it should be, with a guest at every seam: what the wrong ones are compared with.
 
 use skybridge::{tower::ServiceBuilder, *};
+use std::time::Duration;
 
 fn main() {
     let _client = ServiceBuilder::new()
+        .timeout(Duration::from_secs(30))
         .layer(RetryLayer::unsent())
+        .concurrency_limit(100)
         .layer(PoolLayer::<RequestBody>::new(TokioRuntime::current()))
+        .concurrency_limit(100)
         .layer(RouteLayer::new(System::new()))
+        .concurrency_limit(100)
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .timeout(Duration::from_secs(5))
+        .layer(TlsLayer::native())
+        .concurrency_limit(100)
+        .layer(TunnelLayer::new())
+        .timeout(Duration::from_secs(5))
         .layer(RaceLayer::happy_eyeballs())
+        .concurrency_limit(100)
         .service(Tcp::new());
 }

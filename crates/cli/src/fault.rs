@@ -40,7 +40,8 @@ impl Fault {
             _ => "maybe",
         };
         let chain: Vec<_> = chain(error).map(ToString::to_string).collect();
-        let message = told(&chain);
+        // That there was no connection is what the next level says, too.
+        let message = told(&chain[usize::from(error.is_connect())..]);
         Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit }
     }
 
@@ -53,13 +54,10 @@ impl Fault {
 /// The chain as one sentence. What a level says again in other words is left out.
 fn told(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for (at, part) in chain.iter().enumerate() {
-        let is_last = at + 1 == chain.len();
-        let repeats = parts.iter().any(|known| known.contains(part.as_str()));
-        if repeats || !is_last && part.starts_with("no connection") {
-            continue;
+    for part in chain {
+        if !parts.iter().any(|known| known.contains(part.as_str())) {
+            parts.push(part);
         }
-        parts.push(part);
     }
     parts.join(": ")
 }
@@ -71,9 +69,9 @@ pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
 
 fn judge(error: &Error) -> Judged {
     match error.cause() {
+        _ if error.is_timeout() => ("timeout", Exit::TIMEOUT),
         Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
         Cause::Request(_) => ("request", Exit::USAGE),
-        Cause::TimedOut(_) => ("timeout", Exit::TIMEOUT),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),
         Cause::GoingAway(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
@@ -82,9 +80,6 @@ fn judge(error: &Error) -> Judged {
 }
 
 fn connect(error: &ConnectError) -> Judged {
-    if error.is_timeout() {
-        return ("timeout", Exit::TIMEOUT);
-    }
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
@@ -191,6 +186,18 @@ mod tests {
             let fault = Fault::of(&error, None);
             assert_eq!((fault.kind, fault.exit), (kind, Exit(exit)), "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_an_earlier_try_may_have_done_is_not_undone_by_the_last() {
+        let earlier = |delivery| vec![Error::new(delivery, Phase::Wait, io::Error::other("reset"))];
+        for (first, processed) in [(Delivery::Unknown, "maybe"), (Delivery::Refused, "no"), (Delivery::Unsent, "no")] {
+            let fault = Fault::of(&Error::from(connect(Phase::Tcp)).after(earlier(first)), None);
+            assert_eq!((fault.processed, fault.kind, fault.exit), (processed, "connect", Exit::CONNECT));
+        }
+        let fault = Fault::of(&Error::from(connect(Phase::Tcp)).after(earlier(Delivery::Unknown)), None);
+        let says = "no connection; an earlier try may have been processed: could not connect: tcp failed: told";
+        assert_eq!(fault.message, says);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
         pins: Vec::new(),
         versions: None,
     };
-    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().sealer(), |config| config.sealer()))
+    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_sealer(), |config| config.sealer()))
 }
 
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {

@@ -20,6 +20,9 @@ pub(crate) fn event(event: &Event<'_>) {
         EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
             say('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
         }
+        EventKind::LeftOut { addresses, limit } => {
+            say('*', format_args!("{addresses} addresses left out: they are beyond the limit of {limit}"));
+        }
         EventKind::Created(info) => created(info),
         EventKind::Acquired(how) => {
             let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));

@@ -15,7 +15,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not connect a `Route`",
     label = "this layer belongs directly above a connector",
-    note = "a connector is a `tower::Service<Route, Response = Link<impl Io>>`, such as `RaceLayer` makes of a dialer",
+    note = "a connector is a `tower::Service<Route, Response = Link<impl Io>> + Clone`, such as `RaceLayer` makes of a dialer",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Connector: Clone + Send + 'static {
@@ -32,6 +32,7 @@ pub trait Connector: Clone + Send + 'static {
     fn connect(&mut self, route: Route) -> Self::Future;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, I> Connector for S
 where
     S: Service<Route, Response = Link<I>> + Clone + Send + 'static,
@@ -56,7 +57,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not dial a single `Attempt`",
     label = "a race belongs directly above a dialer",
-    note = "a dialer is a `tower::Service<Attempt, Response = Link<impl Io>>`, such as `Tcp`",
+    note = "a dialer is a `tower::Service<Attempt, Response = Link<impl Io>> + Clone`, such as `Tcp`",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Dialer: Clone + Send + 'static {
@@ -73,6 +74,7 @@ pub trait Dialer: Clone + Send + 'static {
     fn dial(&mut self, attempt: Attempt) -> Self::Future;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, I> Dialer for S
 where
     S: Service<Attempt, Response = Link<I>> + Clone + Send + 'static,

@@ -1,5 +1,7 @@
 /// How far a failed request got: whether the origin can have processed it. All that a retry needs to know.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+///
+/// Ordered by what the origin may have done: of several tries of one request, the greatest is what is true of the request.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Delivery {
     /// Nothing of it was given to the peer.

@@ -1,6 +1,8 @@
 use crate::{ConnectError, Endpoint};
 use std::{
+    collections::HashSet,
     fmt,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -14,16 +16,20 @@ pub struct Endpoints {
     /// How many of the list this handle has read.
     seen: usize,
     /// Those this handle passes over: they were tried and failed.
-    except: Arc<[Endpoint]>,
+    except: Arc<HashSet<Endpoint>>,
 }
 
 /// The end of an [`Endpoints`] into which answers are put. Dropped, it completes the list.
 #[derive(Debug)]
 pub struct EndpointsFeed(Arc<Mutex<Feed>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Feed {
     list: Vec<Endpoint>,
+    /// How many of each kind are taken: IPv4, IPv6, others.
+    most: usize,
+    taken: [usize; 3],
+    left_out: usize,
     error: Option<ConnectError>,
     complete: bool,
     readers: Vec<Waker>,
@@ -46,8 +52,21 @@ impl Endpoints {
 
     /// A list that is fed. Duplicates are left out.
     pub fn feed() -> (EndpointsFeed, Self) {
-        let feed = Arc::new(Mutex::default());
-        (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: [].into() })
+        Self::feed_up_to(usize::MAX)
+    }
+
+    /// A list that is fed and takes at most so many of each kind: IPv4, IPv6, and others. What comes beyond that is left out and
+    /// [counted](Self::left_out). Of each kind, so that a host with many addresses of one family has some of the other all the same.
+    pub fn feed_up_to(most: usize) -> (EndpointsFeed, Self) {
+        let (list, readers) = (Vec::new(), Vec::new());
+        let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, readers };
+        let feed = Arc::new(Mutex::new(feed));
+        (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: Arc::default() })
+    }
+
+    /// How many have been left out by now, because the list takes no more.
+    pub fn left_out(&self) -> usize {
+        lock(&self.feed).left_out
     }
 
     /// All that are known by now, in order.
@@ -91,7 +110,10 @@ impl Endpoints {
 
     /// The same live list without those that need not be tried again, read from its start.
     pub fn without(&self, tried: &[Endpoint]) -> Self {
-        let except = self.except.iter().chain(tried).cloned().collect();
+        let mut except = Arc::clone(&self.except);
+        if !tried.is_empty() {
+            Arc::make_mut(&mut except).extend(tried.iter().cloned());
+        }
         Self { feed: Arc::clone(&self.feed), seen: 0, except }
     }
 }
@@ -112,15 +134,17 @@ impl fmt::Debug for Endpoints {
 // === impl EndpointsFeed ===
 
 impl EndpointsFeed {
-    /// Adds those that aren't in the list yet, and tells every reader.
-    pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) {
-        self.change(|feed| {
-            for endpoint in more {
-                if !feed.list.contains(&endpoint) {
-                    feed.list.push(endpoint);
-                }
-            }
-        });
+    /// Adds those that aren't in the list yet, and tells every reader. Returns how many were left out because the list is full.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
+        let before = lock(&self.0).left_out;
+        self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
+        lock(&self.0).left_out - before
+    }
+
+    /// Whether no further Internet address will be taken.
+    pub fn is_full(&self) -> bool {
+        let feed = lock(&self.0);
+        feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
     }
 
     /// Completes the list with what went wrong.
@@ -135,6 +159,27 @@ impl EndpointsFeed {
             std::mem::take(&mut feed.readers)
         };
         readers.into_iter().for_each(Waker::wake);
+    }
+}
+
+// === impl Feed ===
+
+impl Feed {
+    fn add(&mut self, endpoint: Endpoint) {
+        let kind = match endpoint.inet() {
+            Some(SocketAddr::V4(_)) => 0,
+            Some(SocketAddr::V6(_)) => 1,
+            None => 2,
+        };
+        if self.list.contains(&endpoint) {
+            return;
+        }
+        if self.taken[kind] >= self.most {
+            self.left_out += 1;
+            return;
+        }
+        self.taken[kind] += 1;
+        self.list.push(endpoint);
     }
 }
 
@@ -162,6 +207,18 @@ mod tests {
 
     fn at(port: u16) -> Endpoint {
         Endpoint::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn a_list_takes_so_many_of_each_family_and_counts_the_others() {
+        let (mut feed, list) = Endpoints::feed_up_to(2);
+        let six = |port| Endpoint::from(SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], port)));
+        assert_eq!(feed.extend([six(1), six(2), six(3), six(2)]), 1);
+        assert!(!feed.is_full());
+        assert_eq!(feed.extend([at(1), at(1), at(2), at(3), six(4)]), 2);
+        assert!(feed.is_full());
+        assert_eq!(list.snapshot(), [six(1), six(2), at(1), at(2)]);
+        assert_eq!(list.without(&[at(1)]).left_out(), 3);
     }
 
     #[test]

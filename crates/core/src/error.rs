@@ -1,3 +1,4 @@
+mod causes;
 mod connect;
 mod failed;
 
@@ -28,11 +29,15 @@ pub struct Overloaded {
 }
 
 /// Why there is no response.
+///
+/// [`phase`](Self::phase), [`cause`](Self::cause) and [`connection`](Self::connection) are those of the last try; the others are in
+/// [`earlier`](Self::earlier). What is said of the request, [`delivery`](Self::delivery) above all, is true of all tries together.
 #[derive(Debug)]
 pub struct Error(Box<Repr>);
 
 #[derive(Debug)]
 struct Repr {
+    /// Of the last try.
     delivery: Delivery,
     phase: Phase,
     cause: Cause,
@@ -100,18 +105,27 @@ impl Error {
         self
     }
 
-    /// Adds the errors of earlier tries of the same request, the first first.
+    /// Adds the errors of earlier tries of the same request, the first first, before those that this one names already.
+    ///
+    /// The origin can have processed the request if it can have processed any of them.
     pub fn after(mut self, earlier: Vec<Self>) -> Self {
-        self.0.earlier = earlier;
+        let later = std::mem::take(&mut self.0.earlier);
+        // One list: what an error names of its own earlier tries goes before it.
+        let flat = earlier.into_iter().flat_map(|mut error| {
+            let mut tries = std::mem::take(&mut error.0.earlier);
+            tries.push(error);
+            tries
+        });
+        self.0.earlier = flat.chain(later).collect();
         self
     }
 
-    /// Whether the origin can have processed the request.
+    /// Whether the origin can have processed the request, in this try or an earlier one.
     pub fn delivery(&self) -> Delivery {
-        self.0.delivery
+        self.0.earlier.iter().map(Self::delivery).fold(self.0.delivery, Delivery::max)
     }
 
-    /// How far it got.
+    /// How far the last try got.
     pub fn phase(&self) -> Phase {
         self.0.phase
     }
@@ -121,12 +135,12 @@ impl Error {
         &self.0.cause
     }
 
-    /// The facts of the connection it failed on.
+    /// The facts of the connection that the last try failed on.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.0.connection.as_ref()
     }
 
-    /// What went wrong in earlier tries of the same request.
+    /// What went wrong in earlier tries of the same request, the first first, each with the [`delivery`](Self::delivery) of its own.
     pub fn earlier(&self) -> &[Self] {
         &self.0.earlier
     }
@@ -139,9 +153,9 @@ impl Error {
         }
     }
 
-    /// True when there was no connection.
+    /// True when there was no connection, so that nothing was sent. False when there was one for an earlier try that the peer saw.
     pub fn is_connect(&self) -> bool {
-        matches!(self.0.cause, Cause::Connect(_))
+        matches!(self.0.cause, Cause::Connect(_)) && self.delivery() == Delivery::Unsent
     }
 
     /// True when the request can't be sent by anybody.
@@ -149,12 +163,15 @@ impl Error {
         matches!(self.0.cause, Cause::Request(_))
     }
 
-    /// True when a time limit ended it.
+    /// True when a time limit ended it, at whatever height of the stack: one of the stack's own, an [`io::Error`](std::io::Error) of the kind
+    /// `TimedOut`, or, with the feature `tower` of `skybridge-core` (which `skybridge` and `skybridge-hyper` switch on), one of `tower::timeout` or
+    /// `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         match &self.0.cause {
             Cause::TimedOut(_) => true,
             Cause::Connect(error) => error.is_timeout(),
-            _ => false,
+            Cause::GoingAway(error) | Cause::Exchange(error) => causes::is_timeout(&**error),
+            Cause::Request(_) | Cause::Overloaded(_) | Cause::Closed | Cause::Misdirected => false,
         }
     }
 }
@@ -211,14 +228,15 @@ impl fmt::Display for Error {
         if let Some(connection) = &self.0.connection {
             write!(f, " on {connection}")?;
         }
-        if !self.is_request() {
-            f.write_str(match self.0.delivery {
-                Delivery::Unsent => "; the request was not sent",
-                Delivery::Refused => "; the request was refused unprocessed",
-                Delivery::Unknown => "; the request may have been processed",
-            })?;
-        }
-        Ok(())
+        let delivery = self.delivery();
+        f.write_str(match (delivery, delivery > self.0.delivery) {
+            (Delivery::Unsent, _) if self.is_request() => "",
+            (Delivery::Unsent, _) => "; the request was not sent",
+            (Delivery::Refused, false) => "; the request was refused unprocessed",
+            (Delivery::Refused, true) => "; an earlier try was refused unprocessed",
+            (Delivery::Unknown, false) => "; the request may have been processed",
+            (Delivery::Unknown, true) => "; an earlier try may have been processed",
+        })
     }
 }
 

@@ -70,6 +70,13 @@ pub enum EventKind<'a> {
     PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
     /// A phase was given up: its future was dropped, by a cancelled call or a lost race.
     PhaseDropped(Phase, Duration),
+    /// Addresses won't be tried: an answer had more than are taken of one, or one connect may try no more.
+    LeftOut {
+        /// How many.
+        addresses: usize,
+        /// The limit that they were beyond.
+        limit: usize,
+    },
     /// A connection is complete; told before anybody can use it.
     Created(&'a ConnInfo),
     /// A request has its connection.
@@ -84,9 +91,9 @@ pub enum EventKind<'a> {
     RetryDecided {
         /// Whether it is sent again.
         again: bool,
-        /// Whether it can have been processed.
+        /// Whether it can have been processed by now, in this try or an earlier one.
         delivery: Delivery,
-        /// How it failed.
+        /// How this try failed.
         error: &'a Error,
     },
 }
@@ -102,6 +109,7 @@ impl EventKind<'_> {
             Self::PhaseEnded(phase, _) => phase.names().1,
             Self::PhaseFailed(phase, ..) => phase.names().2,
             Self::PhaseDropped(phase, _) => phase.names().3,
+            Self::LeftOut { .. } => "addresses_left_out",
             Self::Created(_) => "connection_created",
             Self::Acquired(_) => "connection_acquired",
             Self::Released => "connection_released",

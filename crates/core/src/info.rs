@@ -36,11 +36,13 @@ pub struct ConnInfo {
     pub local_addr: Option<SocketAddr>,
     /// The endpoint that answered.
     pub remote: Endpoint,
+    /// How many of the route's proxies it goes through, the one that forwards included: all of them, or no HTTP is spoken on it.
+    pub hops_passed: usize,
     /// Reached through a tunnel of a proxy.
     pub tunnelled: bool,
     /// Requests are forwarded by a proxy, in absolute form.
     pub forwarded: bool,
-    /// What TLS learned.
+    /// What TLS learned: it is sealed for its origin. Whoever seals fills it in, with [`TlsInfo::unknown`] when there is nothing to tell.
     pub tls: Option<TlsInfo>,
     /// The version of HTTP, once it is known.
     pub protocol: Option<Protocol>,
@@ -108,6 +110,7 @@ impl ConnInfo {
             route: attempt.route.clone(),
             local_addr,
             remote,
+            hops_passed: 0,
             tunnelled: false,
             forwarded: false,
             tls: None,
@@ -169,6 +172,11 @@ impl Timings {
 // === impl TlsInfo ===
 
 impl TlsInfo {
+    /// Sealed, by somebody who tells nothing of the peer: such a connection never carries another host.
+    pub fn unknown() -> Self {
+        Self::new(Arc::new(Nobody))
+    }
+
     /// Nothing known but whom it covers.
     pub fn new(covers: Arc<dyn Covers>) -> Self {
         Self {
@@ -184,6 +192,15 @@ impl TlsInfo {
             pins: [].into(),
             covers,
         }
+    }
+}
+
+/// Covers nobody.
+struct Nobody;
+
+impl Covers for Nobody {
+    fn covers(&self, _: &Origin) -> bool {
+        false
     }
 }
 

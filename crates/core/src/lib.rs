@@ -31,6 +31,7 @@ mod endpoint;
 mod endpoints;
 mod error;
 mod event;
+mod fit;
 mod handshake;
 mod hop;
 mod hop_url;
@@ -55,7 +56,7 @@ mod wish;
 
 pub use self::{
     basic::BasicAuth,
-    below::{Above, Below},
+    below::{Above, Below, stack},
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},
@@ -65,6 +66,7 @@ pub use self::{
     endpoints::{Endpoints, EndpointsFeed},
     error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},
     event::{Acquired, Event, EventKind, Observe},
+    fit::Unfit,
     handshake::{Handshake, Seal},
     hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
     hop_url::HopError,

@@ -20,11 +20,15 @@ pub trait Plan: Send + 'static {
 }
 
 /// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
+///
+/// Its future is over when the plan is there, and no socket is by then: so a limit around a planner, of time or of how many at once, is one of
+/// planning alone. What limits connects belongs around what the plan opens: below the route layer, where each call is one way's connect.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not plan how to reach a `Target`",
-    label = "a pool belongs directly above a planner",
-    note = "a planner is a `tower::Service<Target, Response = impl Plan>`, such as `RouteLayer` makes",
-    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
+    label = "this layer belongs directly above a planner",
+    note = "a planner is a `tower::Service<Target, Response = impl Plan> + Clone`, such as `RouteLayer` makes",
+    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp",
+    note = "under a foreign client: HyperLayer, RouteLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Planner: Clone + Send + 'static {
     /// What it decides.
@@ -40,6 +44,7 @@ pub trait Planner: Clone + Send + 'static {
     fn plan(&mut self, target: Target) -> Self::Future;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, P> Planner for S
 where
     S: Service<Target, Response = P> + Clone + Send + 'static,

@@ -91,6 +91,7 @@ pub trait Resolver: Clone + Send + Sync + 'static {
     fn resolve(&mut self, query: Query) -> Self::Future;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, A, E> Resolver for S
 where
     S: Service<Query, Response = A> + Clone + Send + Sync + 'static,

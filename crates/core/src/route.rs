@@ -22,6 +22,8 @@ pub struct Route {
     pub verdict: Option<Arc<dyn Verdict>>,
     /// When its endpoints were looked up, if they were.
     pub resolved: Option<Span>,
+    /// How many endpoints may be tried at most: a wish of whoever asks for a connection, and who tries several stops there.
+    pub max_attempts: usize,
 }
 
 /// How the first exchange on a new connection ended.
@@ -61,9 +63,19 @@ pub struct Attempt {
 // === impl Route ===
 
 impl Route {
-    /// A direct route.
+    /// A direct route, by as many attempts as there are endpoints.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
-        Self { target, hops: [].into(), endpoints, beyond: None, ech: None, verdict: None, resolved: None }
+        let max_attempts = usize::MAX;
+        Self {
+            target,
+            hops: [].into(),
+            endpoints,
+            beyond: None,
+            ech: None,
+            verdict: None,
+            resolved: None,
+            max_attempts,
+        }
     }
 
     /// Who is asking.

@@ -104,6 +104,16 @@ impl Trail {
         self.with(|list| list.clone())
     }
 
+    /// Those after the first so many.
+    pub fn since(&self, before: usize) -> Vec<AttemptReport> {
+        self.with(|list| list.get(before..).unwrap_or_default().to_vec())
+    }
+
+    /// How many attempts there were so far.
+    pub fn count(&self) -> usize {
+        self.with(|list| list.len())
+    }
+
     /// One attempt, as far as it is.
     pub fn report(&self, id: AttemptId) -> Option<AttemptReport> {
         self.with(|list| list.get((id.0 as usize).checked_sub(1)?).cloned())

@@ -113,8 +113,119 @@ fn a_failed_request_is_an_error_and_says_what_became_of_it() {
     let failed = Failed::with(Error::from(RequestError::Method("CONNECT".into())), 7);
     assert!(matches!(failed.error.cause(), Cause::Request(_)) && failed.error.is_request());
     assert_eq!(chain(&failed), ["the request can't be sent", "method CONNECT is not spoken by this stack"]);
-    assert_eq!(failed.request.as_deref(), Some(&7));
-    assert!(failed.source().is_some());
+    assert!(failed.source().is_some() && failed.has_request());
+    assert_eq!(failed.into_request().as_deref(), Some(&7));
+}
+
+/// What an error of a request that was sent more than once promises is true of the request, not of its last try.
+#[test]
+fn the_worst_of_all_tries_is_what_is_told() {
+    use Delivery::{Refused, Unknown, Unsent};
+    let exchange = |delivery| Error::new(delivery, Phase::Wait, "gone");
+    let connect = || Error::from(ConnectError::new(Phase::Tcp, "down"));
+    // (earlier tries, the last one, what can have become of the request, what is said of it)
+    let rows = [
+        (vec![Unknown], connect(), Unknown, "no connection; an earlier try may have been processed"),
+        (vec![Refused], connect(), Refused, "no connection; an earlier try was refused unprocessed"),
+        (vec![Unsent], connect(), Unsent, "no connection; the request was not sent"),
+        (
+            vec![Unknown, Unsent],
+            exchange(Refused),
+            Unknown,
+            "the exchange failed (wait); an earlier try may have been processed",
+        ),
+        (vec![Refused], exchange(Unknown), Unknown, "the exchange failed (wait); the request may have been processed"),
+        (
+            vec![Unknown],
+            RequestError::Method("BREW".into()).into(),
+            Unknown,
+            "the request can't be sent; an earlier try may have been processed",
+        ),
+        (vec![Unsent], RequestError::Method("BREW".into()).into(), Unsent, "the request can't be sent"),
+    ];
+    for (earlier, last, delivery, said) in rows {
+        let error = last.after(earlier.iter().map(|delivery| exchange(*delivery)).collect());
+        assert_eq!((error.delivery(), error.to_string().as_str()), (delivery, said), "after {earlier:?}");
+        let each: Vec<_> = error.earlier().iter().map(Error::delivery).collect();
+        assert_eq!(each, earlier, "each try keeps its own");
+        assert_eq!(error.is_connect(), delivery == Unsent && matches!(error.cause(), Cause::Connect(_)), "{error}");
+    }
+}
+
+#[test]
+fn tries_of_tries_are_one_list_in_order() {
+    let numbered = |n: &'static str, delivery| Error::new(delivery, Phase::Wait, n);
+    let inner = numbered("2", Delivery::Unsent).after(vec![numbered("1", Delivery::Unknown)]);
+    let last = numbered("4", Delivery::Unsent).after(vec![numbered("3", Delivery::Unsent)]);
+    let error = last.after(vec![inner]);
+    let said: Vec<_> = error.earlier().iter().map(|error| chain(error).pop().unwrap()).collect();
+    assert_eq!((said, error.delivery()), (vec!["1".to_owned(), "2".into(), "3".into()], Delivery::Unknown));
+}
+
+#[test]
+fn a_time_limit_is_told_whoever_set_it() {
+    use std::io::{Error as IoError, ErrorKind};
+    let limit = TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
+    let nested = || IoError::other(IoError::other(limit));
+    let causes: [fn() -> BoxError; 3] = [
+        || IoError::from(ErrorKind::TimedOut).into(),
+        || IoError::new(ErrorKind::TimedOut, "keep-alive").into(),
+        || ConnectError::new(Phase::Tls, IoError::from(ErrorKind::TimedOut)).into(),
+    ];
+    for cause in causes {
+        for error in [
+            Error::from(ConnectError::new(Phase::Tcp, cause())),
+            Error::from(ConnectError::from(cause())),
+            Error::new(Delivery::Unknown, Phase::Wait, cause()),
+            Error::from(cause()),
+            Failed::<()>::from(cause()).error,
+        ] {
+            assert!(error.is_timeout(), "{error:?}");
+        }
+    }
+    assert!(Error::from(BoxError::from(nested())).is_timeout());
+    assert_eq!(ConnectError::from(nested()).timed_out(), Some(limit), "inside of what io::Error wraps, too");
+    assert!(!Error::from(BoxError::from(IoError::from(ErrorKind::ConnectionReset))).is_timeout());
+}
+
+/// By the feature `tower`, which the facade asks for.
+#[cfg(feature = "tower")]
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_of_tower_or_tokio_is_told_too() {
+    let tokio = || async { tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err() };
+    for cause in [
+        BoxError::from(tower::timeout::error::Elapsed::new()),
+        BoxError::from(tokio().await),
+        BoxError::from(io::Error::other(tower::timeout::error::Elapsed::new())),
+    ] {
+        let error = Error::from(cause);
+        assert!(error.is_timeout() && error.delivery() == Delivery::Unknown, "{error:?}");
+    }
+    assert!(ConnectError::from(BoxError::from(tower::timeout::error::Elapsed::new())).is_timeout());
+    assert!(ConnectError::new(Phase::Tls, tower::timeout::error::Elapsed::new()).is_timeout());
+}
+
+/// A request body that isn't `Sync`, as most aren't.
+type NotSync = std::cell::Cell<u8>;
+
+#[test]
+fn a_failed_request_goes_through_foreign_layers_and_comes_back() {
+    fn any_error<E: Into<BoxError> + Send + Sync + 'static>(error: E) -> BoxError {
+        error.into()
+    }
+    let failed = Failed::with(Error::new(Delivery::Refused, Phase::Wait, "gone"), NotSync::new(7));
+    let mut back = Failed::<NotSync>::from(any_error(failed));
+    assert!(back.has_request());
+    back.request_mut().unwrap().set(8);
+    let (error, request) = back.into_parts();
+    assert_eq!((error.delivery(), request.unwrap().get()), (Delivery::Refused, 8));
+
+    let alone = Failed::<NotSync>::from(any_error(Error::new(Delivery::Refused, Phase::Wait, "gone")));
+    assert!(!alone.has_request() && alone.error.delivery() == Delivery::Refused, "what a layer took apart");
+    let foreign = Failed::<NotSync>::from(BoxError::from("shed"));
+    assert!(!foreign.has_request() && foreign.error.delivery() == Delivery::Unknown, "nobody knows");
+    let another = Failed::<u8>::from(any_error(Failed::with(Error::new(Delivery::Unsent, Phase::Wait, "gone"), 'x')));
+    assert!(!another.has_request() && another.error.delivery() == Delivery::Unknown, "another request's");
 }
 
 #[test]

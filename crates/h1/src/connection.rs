@@ -200,7 +200,7 @@ impl<B> Inner<B> {
             Box::new(request)
         });
         self.aside.clear();
-        Failed { error: error.on(&self.info), request }
+        Failed::new(error.on(&self.info), request)
     }
 
     /// The driver ends with this request, unless nothing was begun and it lives.

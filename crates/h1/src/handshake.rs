@@ -93,6 +93,9 @@ where
     B::Error: Into<BoxError>,
 {
     let guard = link.phase(Phase::Handshake);
+    if let Err(unfit) = link.info.fit_for_http() {
+        return Err(guard.fail(unfit));
+    }
     let Link { io, mut info, .. } = link;
     let host = match shared_host(info.route.target.origin().authority()) {
         Ok(host) => host,

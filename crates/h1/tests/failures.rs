@@ -38,7 +38,7 @@ fn peculiar(uri: Uri) -> Request<TestBody> {
 }
 
 fn assert_as_it_came(failed: Failed<Request<TestBody>>, uri: &Uri) {
-    let (back, before) = (failed.request.unwrap(), peculiar(uri.clone()));
+    let (back, before) = (failed.into_request().unwrap(), peculiar(uri.clone()));
     assert_eq!(back.uri(), before.uri());
     assert_eq!((back.method(), back.version()), (before.method(), before.version()));
     assert_eq!(back.headers(), before.headers());
@@ -99,7 +99,7 @@ async fn unsolicited_bytes_before_a_request_fail_it_unsent() {
     world.conn.start(peculiar("http://a.test/x".parse().unwrap()));
     let failed = response(&mut world.conn).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
-    assert!(failed.request.is_some());
+    assert!(failed.has_request());
     settle().await;
     world.news.assert_closed(CloseReason::Unsolicited);
 }
@@ -114,7 +114,7 @@ async fn once_written_it_may_have_been_processed() {
     let (answer, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
     let failed = answer.unwrap_err();
     assert_eq!((failed.error.delivery(), failed.error.phase()), (Delivery::Unknown, Phase::Wait));
-    assert!(failed.request.is_none());
+    assert!(!failed.has_request());
     assert!(hyper_error(&failed.error).is_incomplete_message());
     assert!(failed.error.to_string().contains("connection 1"), "{}", failed.error);
     assert!(ready(&mut world.conn).await.is_err());
@@ -201,7 +201,7 @@ async fn a_request_body_that_fails_is_its_own_cause() {
     let source = exchange_error(&failed.error);
     assert!(matches!(source, ExchangeError::RequestBody(_)));
     assert_eq!(source.source().unwrap().to_string(), "the disk is gone");
-    assert!(failed.request.is_none());
+    assert!(!failed.has_request());
     settle().await;
     world.news.assert_closed(CloseReason::Poisoned);
 }
@@ -265,7 +265,7 @@ async fn a_request_with_no_place_for_a_host_is_refused_and_the_connection_lives(
     }
     let failed = send(&mut world.conn, request).await.unwrap_err();
     assert!(failed.error.is_request());
-    assert_eq!(failed.request.unwrap().uri(), "http://a.test/");
+    assert_eq!(failed.into_request().unwrap().uri(), "http://a.test/");
     let (_, response) = world.exchange(get("http://a.test/"), "HTTP/1.1 204 No Content\r\n\r\n").await;
     assert_eq!(response.status(), 204);
 }

@@ -98,7 +98,7 @@ async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
 
     let failed = asking(safe(), swallowed(&mut world, put)).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Unknown);
-    let back = failed.request.unwrap();
+    let back = failed.into_request().unwrap();
     assert_eq!((back.method(), back.version()), (&Method::PUT, Version::HTTP_2));
     assert_eq!(back.uri(), "http://A.test/x?y");
     assert_eq!(back.headers(), &headers);
@@ -110,7 +110,8 @@ async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
 async fn a_forwarded_request_keeps_its_absolute_form() {
     let mut world = amended(H1::new(), forwarded).await;
     world.exchange(request(Method::GET, ""), OK).await;
-    let back = asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().request.unwrap();
+    let back =
+        asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().into_request().unwrap();
     assert_eq!(back.uri(), "http://A.test/x?y");
     assert!(back.headers().is_empty());
 }
@@ -119,14 +120,14 @@ async fn a_forwarded_request_keeps_its_absolute_form() {
 async fn nothing_is_copied_on_a_first_exchange() {
     // A fresh connection that fails is no victim of its age.
     let mut world = opened().await;
-    assert!(asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().request.is_none());
+    assert!(!asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_that_may_not_be_sent_twice() {
     for method in [Method::POST, Method::PATCH] {
         let mut world = used().await;
-        assert!(asking(safe(), swallowed(&mut world, request(method, "1"))).await.unwrap_err().request.is_none());
+        assert!(!asking(safe(), swallowed(&mut world, request(method, "1"))).await.unwrap_err().has_request());
     }
 }
 
@@ -135,13 +136,13 @@ async fn nothing_is_copied_whose_body_can_not_be_had_again() {
     let mut world = used().await;
     let mut put = request(Method::PUT, "1");
     put.body_mut().once = true;
-    assert!(asking(safe(), swallowed(&mut world, put)).await.unwrap_err().request.is_none());
+    assert!(!asking(safe(), swallowed(&mut world, put)).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_unless_asked_for() {
     let mut world = used().await;
-    assert!(swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().request.is_none());
+    assert!(!swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +162,8 @@ async fn the_copy_is_dropped_when_there_is_a_response() {
         answer.unwrap().into_body().collect().await.unwrap();
     }
     // And no trace of an earlier request is in a later one's copy.
-    let back = asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().request.unwrap();
+    let back =
+        asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().into_request().unwrap();
     assert!(back.headers().is_empty());
 }
 
@@ -169,5 +171,5 @@ async fn the_copy_is_dropped_when_there_is_a_response() {
 async fn any_method_comes_back_when_that_was_asked_for() {
     let mut world = used().await;
     let failed = asking(safe().any_method(), swallowed(&mut world, request(Method::POST, "1"))).await.unwrap_err();
-    assert_eq!((failed.error.delivery(), failed.request.unwrap().method()), (Delivery::Unknown, &Method::POST));
+    assert_eq!((failed.error.delivery(), failed.into_request().unwrap().method()), (Delivery::Unknown, &Method::POST));
 }

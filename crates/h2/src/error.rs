@@ -47,7 +47,11 @@ impl fmt::Display for H2Error {
 impl StdError for H2Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Protocol(error) => Some(error),
+            // The h2 crate's own error says the same again, and not what kind it was.
+            Self::Protocol(error) => match error.get_io() {
+                Some(io) => Some(io),
+                None => Some(error),
+            },
             Self::RequestBody(error) => Some(&**error),
             Self::NotStarted => None,
         }

@@ -121,6 +121,9 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     let phase = link.phase(Phase::Handshake);
+    if let Err(unfit) = link.info.fit_for_http() {
+        return Err(phase.fail(unfit));
+    }
     let mut info = link.info;
     let writes = Writes::default();
     let (send, connection) = match h2.settings.builder().handshake(Opening::new(link.io, writes.clone())).await {

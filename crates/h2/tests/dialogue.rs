@@ -214,7 +214,7 @@ async fn a_host_header_goes_as_the_authority() {
     let refused = Request::get("http://a.test/").header("host", "b test").body(empty()).unwrap();
     let failed = exchange(&mut world.client, refused).await.unwrap_err();
     assert!(failed.error.is_request());
-    assert_eq!(failed.request.unwrap().headers()["host"], "b test");
+    assert_eq!(failed.into_request().unwrap().headers()["host"], "b test");
 }
 
 #[tokio::test(start_paused = true)]

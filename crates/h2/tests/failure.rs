@@ -47,7 +47,7 @@ async fn a_refused_request_comes_back_with_more_values_than_a_map_has_places() {
         peer.reset(stream, code::REFUSED_STREAM).await;
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, request), server);
-    assert_eq!(failed.unwrap_err().request.unwrap().headers().len(), 25_000);
+    assert_eq!(failed.unwrap_err().into_request().unwrap().headers().len(), 25_000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,7 +59,7 @@ async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
         assert_eq!(failed.error.delivery(), Delivery::Refused);
         let info = world.client.info().clone();
         assert_eq!(failed.error.connection().unwrap().id, info.id);
-        let request = *failed.request.unwrap();
+        let request = *failed.into_request().unwrap();
         assert_rich(&request);
         let response = exchange(&mut world.client, request).await.unwrap();
         assert_eq!(bytes(response).await, "body");
@@ -88,7 +88,7 @@ async fn without_replay_the_refusal_is_told_and_nothing_comes_back() {
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
     let failed = failed.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Refused);
-    assert!(failed.request.is_none());
+    assert!(!failed.has_request());
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +103,7 @@ async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
     let client = async {
         let failed = exchange(&mut world.client, rich(body)).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Refused);
-        let request = *failed.request.unwrap();
+        let request = *failed.into_request().unwrap();
         assert_rich(&request);
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "once");
     };
@@ -129,7 +129,7 @@ async fn a_one_shot_body_that_was_polled_is_gone() {
     let (failed, ()) = tokio::join!(exchange(&mut world.client, post(body)), server);
     let failed = failed.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Refused);
-    assert!(failed.request.is_none());
+    assert!(!failed.has_request());
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +145,7 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
             assert_eq!(bytes(below.unwrap()).await, "accepted");
             let failed = above.unwrap_err();
             assert_eq!(failed.error.delivery(), Delivery::Refused);
-            assert_rich(&failed.request.unwrap());
+            assert_rich(&failed.into_request().unwrap());
             let error = ready(&mut late).await.unwrap_err();
             assert_eq!(error.delivery(), Delivery::Unsent);
             assert_eq!(late.room(), Room::None);
@@ -252,7 +252,7 @@ async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
     for (handle, body) in [(&mut one, "body"), (&mut two, "once")] {
         let failed = response(handle).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Unsent);
-        let request = *failed.request.unwrap();
+        let request = *failed.into_request().unwrap();
         assert_rich(&request);
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
     }
@@ -271,7 +271,7 @@ async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
         let (failed, ()) = tokio::join!(exchange(&mut world.client, request), server);
         let failed = failed.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Unknown);
-        assert_eq!(failed.request.is_some(), method.is_idempotent());
+        assert_eq!(failed.has_request(), method.is_idempotent());
     }
 }
 
@@ -297,7 +297,7 @@ async fn any_other_reset_costs_its_stream_only() {
         for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
             let failed = exchange(&mut world.client, get("/")).await.unwrap_err();
             assert_eq!(failed.error.delivery(), Delivery::Unknown);
-            assert!(failed.request.is_some());
+            assert!(failed.has_request());
             let source = failed.error.source().unwrap().downcast_ref::<H2Error>().unwrap();
             assert_eq!(source.reason(), Some(code.into()));
         }
@@ -371,7 +371,7 @@ async fn a_421_to_another_origin_is_a_refusal_and_the_request_comes_back() {
         let failed = exchange(&mut world.client, elsewhere).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Refused);
         assert!(matches!(failed.error.cause(), Cause::Misdirected));
-        let request = failed.request.unwrap();
+        let request = failed.into_request().unwrap();
         assert_eq!(
             (request.uri().to_string().as_str(), &request.headers()["x-one"]),
             ("http://b.test/path", &"1".parse().unwrap())
@@ -414,6 +414,6 @@ async fn any_method_comes_back_when_that_was_asked_for() {
         };
         let (failed, ()) = tokio::join!(exchange(&mut world.client, rich(full("body"))), server);
         let failed = failed.unwrap_err();
-        assert_eq!((failed.error.delivery(), failed.request.is_some()), (Delivery::Unknown, any));
+        assert_eq!((failed.error.delivery(), failed.has_request()), (Delivery::Unknown, any));
     }
 }

@@ -2,7 +2,7 @@ use crate::{HyperIo, error::Contradiction, layer::HyperLayer};
 use http::Uri;
 use skybridge_core::{
     BoxFuture, ConnInfo, ConnectError, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan, Planner,
-    Protocol, Target, Want, within,
+    Protocol, Scheme, Target, Want, within,
 };
 use std::{
     fmt,
@@ -24,7 +24,7 @@ where
     let guard = PhaseGuard::begin(&ctx, Phase::Acquire, None);
     let limit = settings.limits.connect.unwrap_or(settings.timeout);
     let opened = match within(&ctx, Phase::Acquire, limit, open(planner, target)).await {
-        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info)?, link))),
+        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info, settings.sealed_above)?, link))),
         // What was under way is told of too.
         Err(timed_out) => Err(ConnectError::from(timed_out).with_attempts(ctx.trail().reports())),
     };
@@ -52,8 +52,11 @@ where
     planner.plan(target).await.map_err(Into::into)?.connect().await
 }
 
-/// By what TLS agreed on; in cleartext by the wish.
-fn protocol(info: &ConnInfo) -> Result<Protocol, ConnectError> {
+/// By what TLS agreed on; in cleartext by the wish. A link on which the client can't be let speak is refused.
+fn protocol(info: &ConnInfo, sealed_above: bool) -> Result<Protocol, ConnectError> {
+    let sealed_above = sealed_above && info.route.target.origin().scheme() == Scheme::Https;
+    let fit = if sealed_above { info.fit_for_tls() } else { info.fit_for_http() };
+    fit.map_err(|unfit| info.tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)))?;
     let want = info.route.target.terms().want;
     let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
     match (agreed, want) {

@@ -6,12 +6,11 @@ use http::{Uri, uri::PathAndQuery};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
 use skybridge_core::{
-    Attempt, BoxError, BoxFuture, ConnInfo, ConnectError, Covers, Endpoint, Link, Origin, Phase, Protocol, Route,
-    Scheme, TlsInfo,
+    Attempt, BoxError, BoxFuture, ConnInfo, ConnectError, Endpoint, Link, Origin, Phase, Protocol, Route, Scheme,
+    TlsInfo,
 };
 use std::{
     future::poll_fn,
-    sync::Arc,
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -19,20 +18,32 @@ use tower_service::Service;
 /// Any connector that was written for hyper-util's client, as one of ours.
 ///
 /// It is both. As a *dialer*, below a `RaceLayer`, it is asked for `http://` and the address of one endpoint, and opens a socket. As a
-/// *connector*, in place of TLS, tunnel and race, it is asked for the origin, `https://` too: then finding, opening and sealing are its own
-/// business, and the endpoints of the route are not used. Refused is what it would not hear: a route with proxies, and the wishes for public
-/// addresses only, for endpoints to dial, and for another name to verify. What it verified it doesn't say, so its connections never carry another
-/// host.
+/// *connector*, in place of tunnel and race, it is asked for the origin: then finding and opening are its own business, and the endpoints of the
+/// route are not used. Refused is what it would not hear: a route with proxies, and the wishes for public addresses only, for endpoints to dial,
+/// and for another name to verify.
+///
+/// A connector doesn't say whether it seals `https`, so whoever uses it does, by [`new`](Self::new) or [`sealing`](Self::sealing).
 #[derive(Clone, Debug)]
-pub struct Guest<C>(C);
-
-/// Verified by somebody who doesn't say for whom.
-struct Nobody;
+pub struct Guest<C> {
+    connector: C,
+    seals: bool,
+}
 
 impl<C> Guest<C> {
-    /// Welcomes it.
+    /// It opens streams, and seals none, such as hyper-util's `HttpConnector`: for an `https` origin it is asked for `http://` and the origin's
+    /// port, and a `TlsLayer` above seals what it opens. Without one, `https` is refused ([`Unfit::NotSealed`](skybridge_core::Unfit)).
+    ///
+    /// What speaks HTTP/2 in cleartext is a [wish](skybridge_core::Want::Http2); that a connector calls it negotiated is of no effect here.
     pub fn new(connector: C) -> Self {
-        Self(connector)
+        Self { connector, seals: false }
+    }
+
+    /// It seals `https` by itself, such as hyper-rustls' `HttpsConnector`, in place of TLS, tunnel and race: it is asked for `https://`, and its
+    /// word is taken. **If it doesn't seal, requests for `https` leave in cleartext.** A `TlsLayer` above is one too many.
+    ///
+    /// Whom it verified it doesn't say, so its connections never carry another host.
+    pub fn sealing(connector: C) -> Self {
+        Self { connector, seals: true }
     }
 }
 
@@ -42,11 +53,13 @@ where
     C::Error: Into<BoxError>,
     T: Connection,
 {
+    /// By a URI whose scheme says whether it is to seal.
     async fn open(mut self, uri: Uri, attempt: &Attempt) -> Result<Link<GuestIo<T>>, ConnectError> {
+        let seals = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let phase = attempt.phase(Phase::Tcp);
         let opened = async {
-            poll_fn(|cx| self.0.poll_ready(cx)).await?;
-            self.0.call(uri).await
+            poll_fn(|cx| self.connector.poll_ready(cx)).await?;
+            self.connector.call(uri).await
         };
         let io = match opened.await {
             Ok(io) => io,
@@ -56,9 +69,12 @@ where
         let (local, remote) = addresses(&connected);
         let remote = remote.unwrap_or_else(|| attempt.endpoint.clone());
         let mut info = ConnInfo::new(attempt, local, remote);
-        info.forwarded = connected.is_proxied();
-        if connected.is_negotiated_h2() {
-            info.tls = Some(sealed(Some(Protocol::Http2)));
+        // hyper's client does the same: what is sealed was sent through a tunnel, the rest is forwarded.
+        (info.tunnelled, info.forwarded) = (connected.is_proxied() && seals, connected.is_proxied() && !seals);
+        if seals {
+            let mut tls = TlsInfo::unknown();
+            tls.alpn = connected.is_negotiated_h2().then_some(Protocol::Http2);
+            info.tls = Some(tls);
         }
         info.timings.set(Phase::Tcp, phase.done());
         Ok(Link::new(GuestIo::new(io), info))
@@ -71,12 +87,6 @@ fn addresses(connected: &Connected) -> (Option<std::net::SocketAddr>, Option<End
     connected.get_extras(&mut extras);
     let info = extras.get::<HttpInfo>();
     (info.map(HttpInfo::local_addr), info.map(|info| info.remote_addr().into()))
-}
-
-fn sealed(alpn: Option<Protocol>) -> TlsInfo {
-    let mut tls = TlsInfo::new(Arc::new(Nobody));
-    tls.alpn = alpn;
-    tls
 }
 
 fn uri(scheme: Scheme, authority: &str) -> Result<Uri, http::Error> {
@@ -148,23 +158,20 @@ where
         let none = || ConnectError::new(Phase::Tcp, "the route has no endpoint");
         let endpoint = first.ok_or_else(|| route.endpoints.error().unwrap_or_else(none))?;
         let attempt = route.attempt(endpoint);
-        let origin = attempt.route.target.origin().clone();
-        let uri = uri(origin.scheme(), &origin.authority()).map_err(|error| attempt.failed(unnamed(error)))?;
-        let mut link = self.open(uri, &attempt).await?;
-        if origin.scheme() == Scheme::Https && link.info.tls.is_none() {
-            link.info.tls = Some(sealed(None));
+        let uri = self.place(attempt.route.target.origin()).map_err(|error| attempt.failed(unnamed(error)))?;
+        self.open(uri, &attempt).await
+    }
+
+    /// Where it is to connect to. The port is named: to `http://` it would be another one.
+    fn place(&self, origin: &Origin) -> Result<Uri, http::Error> {
+        match origin.scheme() {
+            Scheme::Https if !self.seals => uri(Scheme::Http, &format!("{}:{}", origin.host(), origin.port())),
+            scheme => uri(scheme, &origin.authority()),
         }
-        Ok(link)
     }
 }
 
 /// A unix socket has no URI.
 fn unnamed(error: http::Error) -> ConnectError {
     ConnectError::new(Phase::Tcp, error)
-}
-
-impl Covers for Nobody {
-    fn covers(&self, _: &Origin) -> bool {
-        false
-    }
 }

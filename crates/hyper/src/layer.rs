@@ -1,5 +1,5 @@
-use crate::service::Hyper;
-use skybridge_core::{Above, Ctx, Ids, Io, Limits, Link, Observe, Plan, Planner, Runtime, Terms, Want};
+use crate::{link_plan::LinkPlan, service::Hyper};
+use skybridge_core::{Above, Ctx, Ids, Limits, Observe, Planner, Runtime, Terms, Want};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -9,6 +9,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// Belongs directly above a `RouteLayer` that is directly above a connector. A client like hyper-util's tells its connector the scheme and the
 /// authority of a request, and nothing else: what would be a request's wish is a setting here, the same for every connection.
+///
+/// It gives no link on which the client would send what must not be sent: one to an `https` origin that nothing has sealed (no `TlsLayer` below), or
+/// one that ends at a proxy of its route (no `TunnelLayer` below). Connecting fails then, with an [`Unfit`](skybridge_core::Unfit).
 ///
 /// Under tonic, give the service to `Channel::new` with [`want(Want::Http2)`](Self::want), and name its errors in tonic's words, so that a
 /// failed connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))` above this layer.
@@ -22,6 +25,7 @@ pub struct HyperLayer {
     pub(crate) limits: Limits,
     pub(crate) terms: Terms,
     pub(crate) timeout: Duration,
+    pub(crate) sealed_above: bool,
 }
 
 impl HyperLayer {
@@ -33,7 +37,7 @@ impl HyperLayer {
     /// As [`new`](Self::new), with a runtime that others have too.
     pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
         let (ids, limits, terms) = (Arc::default(), Limits::new(), Terms::default());
-        Self { runtime, observer: None, ids, limits, terms, timeout: TIMEOUT }
+        Self { runtime, observer: None, ids, limits, terms, timeout: TIMEOUT, sealed_above: false }
     }
 
     /// Who is told how connections are made, and when they are closed. Each connect counts as a call.
@@ -67,18 +71,28 @@ impl HyperLayer {
         self
     }
 
+    /// The client above seals: it wraps what this makes in a TLS connector of its own, as hyper-rustls' `HttpsConnector` does. Links to `https`
+    /// origins are then given to it unsealed, which are otherwise refused ([`Unfit::NotSealed`](skybridge_core::Unfit)): **if nobody seals above,
+    /// requests for `https` leave in cleartext.**
+    ///
+    /// Such a stack has no `TlsLayer`: what is sealed here already is refused.
+    pub fn sealed_above(mut self) -> Self {
+        self.sealed_above = true;
+        self
+    }
+
     pub(crate) fn ctx(&self) -> Ctx {
         let ctx = Ctx::new(Arc::clone(&self.runtime)).with_ids(Arc::clone(&self.ids));
         ctx.with_call(self.ids.next_call()).with_limits(self.limits.clone()).observer(self.observer.clone())
     }
 }
 
-impl<P, I> Layer<P> for HyperLayer
+impl<P> Layer<P> for HyperLayer
 where
-    P: Planner<Plan: Plan<Connection = Link<I>>>,
-    I: Io,
+    P: Planner,
+    P::Plan: LinkPlan,
 {
-    type Service = Above<P, Hyper<P>>;
+    type Service = Above<P::Plan, Hyper<P>>;
 
     fn layer(&self, inner: P) -> Hyper<P> {
         Hyper { inner, settings: self.clone() }
@@ -92,6 +106,7 @@ impl fmt::Debug for HyperLayer {
             .field("limits", &self.limits)
             .field("terms", &self.terms)
             .field("timeout", &self.timeout)
+            .field("sealed_above", &self.sealed_above)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,10 @@
 //! makes it the `Service<Uri>` that hyper-util's [legacy client](hyper_util::client::legacy) and tonic's `Channel::new` connect with: they
 //! pool, we plan, race, tunnel and seal. [`Guest`] is the other direction: any such `Service<Uri>` as a dialer or a connector.
 //!
+//! A client that believes what it connected to is fit for `https` writes requests on it. A stack without a `TlsLayer`, or with proxies and
+//! without a `TunnelLayer`, therefore gives it no connection but an [`Unfit`](skybridge_core::Unfit); whoever seals above says so
+//! ([`HyperLayer::sealed_above`]).
+//!
 //! ```
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! use skybridge_core::ConnInfo;
@@ -13,6 +17,8 @@
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tcp::{RaceLayer, Tcp};
 //! use skybridge_testkit::origin::Origin;
+//! use skybridge_tls::TlsLayer;
+//! use skybridge_tunnel::TunnelLayer;
 //! use std::sync::Arc;
 //! use tower::ServiceBuilder;
 //!
@@ -21,6 +27,8 @@
 //! let connector = ServiceBuilder::new()
 //!     .layer(HyperLayer::new(TokioRuntime::current()))
 //!     .layer(RouteLayer::new(System::new()))
+//!     .layer(TlsLayer::native())
+//!     .layer(TunnelLayer::new())
 //!     .layer(RaceLayer::happy_eyeballs())
 //!     .service(Tcp::new());
 //! let client = Client::builder(TokioExecutor::new()).build::<_, http_body_util::Empty<bytes::Bytes>>(connector);
@@ -39,6 +47,7 @@ mod guest;
 mod guest_io;
 mod io;
 mod layer;
+mod link_plan;
 mod service;
 
 pub use self::{

@@ -8,7 +8,9 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
-use skybridge_core::{ConnectError, Connector, Dialer, Egress, Endpoints, Hop, HopKind, Key, Phase, Terms, Trust};
+use skybridge_core::{
+    ConnectError, Connector, Dialer, Egress, Endpoints, Hop, HopKind, Key, Phase, Terms, Trust, Unfit,
+};
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
 use skybridge_h2::H2;
@@ -130,19 +132,51 @@ async fn as_a_dialer_it_is_asked_for_an_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_a_connector_it_is_asked_for_the_origin_and_nothing_it_verified_is_believed() {
+async fn one_that_seals_is_asked_for_the_origin_and_nothing_it_verified_is_believed() {
     for (h2, proxied) in [(false, false), (true, false), (false, true)] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut guest = Guest::new(foreign!(net, &asked, h2, proxied));
+        let mut guest = Guest::sealing(foreign!(net, &asked, h2, proxied));
         let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
         let origin = route.target.origin().clone();
         let link = guest.connect(route).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["https://a.test:8443/"]);
-        assert_eq!(link.info.forwarded, proxied);
+        assert_eq!((link.info.tunnelled, link.info.forwarded), (proxied, false), "sealed, a proxy can't forward it");
         let tls = link.info.tls.expect("https is sealed, by whomever");
         assert_eq!((tls.alpn.is_some(), tls.trust), (h2, Trust::Other));
         assert!(!tls.covers.covers(&origin));
+    }
+}
+
+/// Whatever it says of its stream, and whichever scheme it would like to be asked for.
+#[tokio::test(start_paused = true)]
+async fn one_that_seals_nothing_is_asked_for_a_stream_and_https_needs_a_layer_that_seals() {
+    let rows = [
+        ("https://a.test", "http://a.test:443/"),
+        ("https://[2001:db8::1]:8443", "http://[2001:db8::1]:8443/"),
+        ("http://a.test", "http://a.test/"),
+        ("http://a.test:8080", "http://a.test:8080/"),
+    ];
+    for ((url, uri), h2) in rows.into_iter().flat_map(|row| [(row, false), (row, true)]) {
+        let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+        let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let mut guest = Guest::new(foreign!(net, &asked, h2, false));
+        let link = guest.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        assert_eq!(*asked.lock().unwrap(), [uri]);
+        assert!(link.info.tls.is_none());
+        let fit = if url.starts_with("https") { Err(Unfit::NotSealed) } else { Ok(()) };
+        assert_eq!(link.info.fit_for_http(), fit, "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_foreign_proxy_would_forward_is_not_sealed_to_it() {
+    for (url, fit) in [("https://a.test", Err(Unfit::Forwarded)), ("http://a.test", Ok(()))] {
+        let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+        let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let mut guest = Guest::new(foreign!(net, &asked, false, true));
+        let link = guest.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        assert_eq!((link.info.forwarded, link.info.fit_for_tls()), (true, fit));
     }
 }
 
@@ -154,7 +188,7 @@ async fn what_it_agreed_on_by_alpn_is_spoken() {
         .layer(PoolLayer::shared(executor.runtime()))
         .layer(RouteLayer::new(Fixed::new([nouns::endpoint("192.0.2.1:443")])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
-        .service(Guest::new(foreign!(net, &asked, true, false)));
+        .service(Guest::sealing(foreign!(net, &asked, true, false)));
     let request = Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
     let response = stack.oneshot(request).await.unwrap();
     assert_eq!((response.version(), text(response).await), (http::Version::HTTP_2, "hello".into()));

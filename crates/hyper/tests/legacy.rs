@@ -9,7 +9,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use skybridge_core::{
-    ConnInfo, ConnectError, Event, EventKind, Hop, HopKind, Limits, Observe, Phase, Protocol, TimedOut, Want,
+    ConnInfo, ConnectError, Event, EventKind, Hop, HopKind, Limits, Observe, Phase, Protocol, TimedOut, Unfit, Want,
 };
 use skybridge_dns::System;
 use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
@@ -156,6 +156,62 @@ async fn a_peer_that_agrees_on_another_version_is_refused() {
         assert!(error.source_as::<Contradiction>().is_some(), "{error:?}");
         assert_eq!(net.live_sockets(), 0);
     }
+}
+
+/// The client would write the request on whatever it is given.
+#[tokio::test(start_paused = true)]
+async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
+    for want in [Want::Any, Want::Http1, Want::Http2] {
+        let (net, _executor, connector) = world(|layer| layer.want(want), |net| net);
+        let addr = "192.0.2.1:443".parse().unwrap();
+        let origin = Origin::h1().serve_on(net.listen(addr));
+        let error = client(connector).get("https://a.test/secret".parse().unwrap()).await.unwrap_err();
+        assert!(error.is_connect());
+        let ours: &ConnectError = cause(&error).expect("our error");
+        assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::NotSealed), true));
+        assert_eq!((ours.phase(), ours.endpoint()), (Some(Phase::Handshake), Some(&addr.into())));
+        assert!(ours.root_cause().to_string().contains("this stack has no TlsLayer below"), "{error:?}");
+        assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
+        assert_eq!(origin.seen().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_origin() {
+    for (hop, url) in ["http://192.0.2.9:3128", "socks5h://192.0.2.9:3128", "socks4a://192.0.2.9:3128"]
+        .into_iter()
+        .flat_map(|hop| ["http://a.test/", "https://a.test/"].map(|url| (hop, url)))
+    {
+        let (net, executor) = (Network::new(), Executor::new());
+        let _listener = net.listen("192.0.2.9:3128".parse().unwrap());
+        let connector = ServiceBuilder::new()
+            .layer(HyperLayer::shared(executor.runtime()))
+            .layer(RouteLayer::new(net.resolver()).proxies([[Hop::parse(hop).unwrap()]]))
+            .service(net.connector());
+        let error = client(connector).get(url.parse().unwrap()).await.unwrap_err();
+        assert!(error.is_connect());
+        let ours: &ConnectError = cause(&error).expect("our error");
+        assert_eq!(ours.source_as(), Some(&Unfit::NotTunnelled { passed: 0, hops: 1 }));
+        assert!(ours.root_cause().to_string().contains("this stack has no TunnelLayer below"), "{error:?}");
+        assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
+    }
+}
+
+/// As for hyper-rustls, which wraps what we make.
+#[tokio::test(start_paused = true)]
+async fn whoever_seals_above_gets_a_link_to_seal_and_not_one_that_is_sealed() {
+    let (net, _executor, connector) = world(HyperLayer::sealed_above, |net| net);
+    for port in [80, 443] {
+        let _origin = Origin::h1().serve_on(net.listen(SocketAddr::new(addr().ip(), port)));
+        let uri = if port == 443 { "https://a.test" } else { "http://a.test" };
+        let io = connector.clone().oneshot(uri.parse().unwrap()).await.unwrap();
+        assert!(io.info().tls.is_none() && !io.connected().is_negotiated_h2());
+    }
+    let sealed = |net: net::Connector| net.amend(|info| info.tls = Some(nouns::tls(None, ["a.test"])));
+    let (net, _executor, connector) = world(HyperLayer::sealed_above, sealed);
+    let _origin = Origin::h1().serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
+    let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error.source_as(), Some(&Unfit::SealedTwice));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use skybridge_core::{ConnectError, Phase, Protocol, Want};
+use skybridge_core::{ConnectError, Phase, Protocol, Unfit, Want};
 use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
 use skybridge_route::{RouteLayer, Routes};
 use skybridge_testkit::{
@@ -113,6 +113,21 @@ async fn a_failed_connect_is_unavailable_once_it_is_named_in_tonics_words() {
         .service(net.connector());
     let status = say(Channel::new(connector, Endpoint::from_static("http://a.test")), "hello").await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_layer_that_seals_https_is_unavailable() {
+    let (net, executor) = (Network::new(), Executor::new());
+    net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+    let origin = Origin::h2c().handle(echo).serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
+    let connector = ServiceBuilder::new()
+        .map_err(|error: ConnectError| tonic::ConnectError(error.into()))
+        .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+        .layer(RouteLayer::new(net.resolver()))
+        .service(net.connector());
+    let status = say(Channel::new(connector, Endpoint::from_static("https://a.test")), "hello").await.unwrap_err();
+    assert_eq!((status.code(), cause::<Unfit>(&status)), (Code::Unavailable, Some(&Unfit::NotSealed)), "{status:?}");
+    assert_eq!((net.wire(0).other_end().bytes_sent(), origin.seen().len()), (0, 0));
 }
 
 type Sealed = Hyper<Routes<Tls<net::Connector>, Names>>;

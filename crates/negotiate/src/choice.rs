@@ -1,4 +1,4 @@
-use skybridge_core::{BoxError, ConnInfo, Protocol, Scheme, Want};
+use skybridge_core::{BoxError, ConnInfo, Protocol, Want};
 use std::fmt;
 
 /// What TLS agreed on is not what the target must speak. Asking again, or by another route, would not help.
@@ -10,17 +10,9 @@ pub struct Contradiction {
     pub agreed: Protocol,
 }
 
-/// The target is `https`, and nothing below has sealed its link: no `TlsLayer`, and none of a user's that filled in
-/// [`ConnInfo::tls`]. Not a byte of a request goes over it in cleartext.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct NotSealed;
-
 /// Chooses by fact; without one, by the wish.
 pub(crate) fn choose(info: &ConnInfo) -> Result<Protocol, BoxError> {
-    if info.tls.is_none() && info.route.target.origin().scheme() == Scheme::Https {
-        return Err(NotSealed.into());
-    }
+    info.fit_for_http()?;
     let want = info.route.target.terms().want;
     match (info.tls.as_ref().and_then(|tls| tls.alpn), want) {
         (Some(agreed @ Protocol::Http2), Want::Http1) | (Some(agreed @ Protocol::Http1), Want::Http2) => {
@@ -41,11 +33,3 @@ impl fmt::Display for Contradiction {
 }
 
 impl std::error::Error for Contradiction {}
-
-impl fmt::Display for NotSealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the target is https, and its link is not sealed by TLS")
-    }
-}
-
-impl std::error::Error for NotSealed {}

@@ -33,7 +33,7 @@ where
     H1: Handshake<S::Io>,
     H2: Handshake<S::Io>,
 {
-    type Service = Above<S, Negotiate<S, H1, H2>>;
+    type Service = Above<S::Io, Negotiate<S, H1, H2>>;
 
     fn layer(&self, inner: S) -> Negotiate<S, H1, H2> {
         Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.limit)

@@ -2,8 +2,8 @@
 //!
 //! [`NegotiateLayer`] stands directly above whatever connects, usually TLS, and gives what a pool holds. If TLS agreed on a protocol by ALPN
 //! (RFC 7301) that is the protocol. Otherwise a target that wants HTTP/2 gets it by prior knowledge (RFC 9113, section 3.3), and
-//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it. What is `https` is never spoken in cleartext: a link
-//! that nothing has sealed is refused ([`NotSealed`]).
+//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it. A link on which no HTTP may be spoken, as its origin
+//! is `https` and nothing has sealed it, or as it ends at a proxy of its route, is refused ([`Unfit`](skybridge_core::Unfit)).
 //!
 //! ```
 //! use skybridge_core::{Connection, ConnectError, Ctx, Handshake, Link, Protocol};
@@ -44,7 +44,7 @@ mod service;
 
 pub use self::{
     body::NegotiatedBody,
-    choice::{Contradiction, NotSealed},
+    choice::Contradiction,
     connection::Negotiated,
     layer::NegotiateLayer,
     service::{Negotiate, Negotiating},

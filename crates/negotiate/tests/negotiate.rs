@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use skybridge_core::{
-    Answered, ConnInfo, ConnectError, Connection, Connector, Covers, Ctx, Error, Handshake, Io, Limits, Link, Origin,
-    Outcome, Phase, Protocol, Room, Route, Target, TimedOut, TlsInfo, Want, Watch,
+    Answered, ConnInfo, ConnectError, Connection, Connector, Covers, Ctx, Error, Handshake, Hop, HopKind, Io, Limits,
+    Link, Origin, Outcome, Phase, Protocol, Room, Route, Target, TimedOut, TlsInfo, Unfit, Want, Watch,
 };
 use skybridge_h1::H1;
-use skybridge_negotiate::{Contradiction, NegotiateLayer, Negotiated, NegotiatedBody, NotSealed};
+use skybridge_negotiate::{Contradiction, NegotiateLayer, Negotiated, NegotiatedBody};
 use skybridge_testkit::{executor::Executor, h1::Script, net, net::Network, nouns, walk::walk};
 use std::{
     future::{Future, pending, poll_fn},
@@ -183,9 +183,24 @@ async fn https_is_not_spoken_in_cleartext() {
         let world = World::new();
         let error = open(&world, None).await.err().unwrap();
         assert!(error.is_fatal());
-        assert!(error.source_as::<NotSealed>().is_some());
+        assert_eq!(error.source_as(), Some(&Unfit::NotSealed));
         assert!(world.net.wire(0).peer_closed());
         assert!(open(&World::new(), Some(None)).await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_is_not_spoken_to_as_if_it_were_the_origin() {
+    for kind in [HopKind::Http, HopKind::Socks5] {
+        let world = World::new();
+        let mut route = world.route(Want::Any);
+        route.hops = [Hop::new(kind, "proxy.test", 80)].into();
+        let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(None));
+        let error = service.oneshot(route).await.err().unwrap();
+        assert_eq!(error.source_as(), Some(&Unfit::NotTunnelled { passed: 0, hops: 1 }));
+        assert!(error.is_fatal());
+        assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Handshake), Some(&nouns::endpoint(ADDR))));
+        assert!(world.net.wire(0).peer_closed());
     }
 }
 

@@ -86,6 +86,14 @@ where
         Self { hub, request, step, queued: None, lease: None, dead: 0, stillborn: 0, told: None, timing: None }
     }
 
+    /// How far the request has got, for whoever ends it now: nothing of it is sent before it has a connection.
+    pub fn delivery(&self) -> Delivery {
+        match self.step {
+            Step::Looking | Step::Queued | Step::Readying => Delivery::Unsent,
+            Step::Waiting | Step::Done => Delivery::Unknown,
+        }
+    }
+
     /// Looks for a connection; takes a place in the queue when there is none.
     #[inline]
     fn look(&mut self) -> Result<(), Error> {
@@ -356,7 +364,7 @@ where
             };
             if let Err(error) = moved {
                 let request = this.request.take().map(Box::new);
-                return this.end(Failed { error, request });
+                return this.end(Failed::new(error, request));
             }
         }
     }

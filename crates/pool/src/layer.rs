@@ -11,6 +11,10 @@ use tower_layer::Layer;
 /// Makes a [`Pool`] of a planner. `B` is the body of the requests: a stack has one, and the compiler finds it.
 ///
 /// Each `layer` call makes a pool of its own.
+///
+/// A layer between the pool and its planner sees searches, not connects: a limit there is one of planning alone (see
+/// [`Planner`]). How many connects there are at once is the pool's own
+/// [`max_connecting_per_origin`](PoolConfig::max_connecting_per_origin), or a limit below the route layer.
 pub struct PoolLayer<B> {
     runtime: Arc<dyn Runtime>,
     config: PoolConfig,
@@ -63,7 +67,8 @@ where
     <P::Plan as Plan>::Connection: Connection<B>,
     B: 'static,
 {
-    type Service = Above<P, Pool<<P::Plan as Plan>::Connection, B>>;
+    type Service =
+        Above<<<P::Plan as Plan>::Connection as Connection<B>>::Body, Pool<<P::Plan as Plan>::Connection, B>>;
 
     fn layer(&self, planner: P) -> Self::Service {
         let parts = Parts {

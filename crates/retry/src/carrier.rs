@@ -6,25 +6,26 @@ use tower_service::Service;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not carry a `Request<{B}>`",
     label = "a retry layer belongs directly above what carries requests",
-    note = "that is a `tower::Service<Request<B>, Error = Failed<Request<B>>>`, such as `PoolLayer` makes of a planner",
+    note = "that is a `tower::Service<Request<B>, Error = Failed<Request<B>>> + Clone`, such as `PoolLayer` makes of a planner",
+    note = "a layer in between that makes another error of it, in which no request comes back, belongs above the retry layer",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
-pub trait Carrier<B>: Clone {}
+pub trait Carrier<B>: Clone {
+    /// What it answers with.
+    type Response;
+}
 
-/// An error in which a request can come back.
-#[diagnostic::on_unimplemented(
-    message = "no request comes back in `{Self}`",
-    label = "a retry layer belongs directly above what fails with `Failed<Request<{B}>>`",
-    note = "a layer that erases the error, such as `tower::timeout`, belongs above it",
-    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
-)]
-pub trait GivesBack<B> {}
+/// An error in which a request can come back: [`Failed`], or what a foreign layer made of it.
+pub trait GivesBack<B>: Into<Failed<Request<B>>> {}
 
-impl<B> GivesBack<B> for Failed<Request<B>> {}
+#[diagnostic::do_not_recommend]
+impl<B, E: Into<Failed<Request<B>>>> GivesBack<B> for E {}
 
+#[diagnostic::do_not_recommend]
 impl<S, B> Carrier<B> for S
 where
     S: Service<Request<B>> + Clone,
     S::Error: GivesBack<B>,
 {
+    type Response = S::Response;
 }

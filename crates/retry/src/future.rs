@@ -37,8 +37,24 @@ enum State<F> {
 
 impl<S, B> Retrying<S, B>
 where
-    S: Service<Request<B>, Error = Failed<Request<B>>>,
+    S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
+    /// The try that is under way; `None` between two.
+    pub fn current(&self) -> Option<&S::Future> {
+        match &self.state {
+            State::Calling(future) => Some(future),
+            State::Between => None,
+        }
+    }
+
+    /// The error of somebody else who ends this request, such as a time limit above, with all that was tried before it.
+    pub fn give_up(self: Pin<&mut Self>, error: Error) -> Error {
+        match self.project().past {
+            Some(past) => past.end(error),
+            None => error,
+        }
+    }
+
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         let past = if request.extensions().is_empty() { None } else { Past::wished(&request) };
@@ -49,7 +65,7 @@ where
 
 impl<S, B> Future for Retrying<S, B>
 where
-    S: Service<Request<B>, Error = Failed<Request<B>>>,
+    S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
     type Output = Result<S::Response, Error>;
 
@@ -60,7 +76,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Calling(future) => match ready!(this.policy.ask(|| future.poll(cx))) {
                     Ok(response) => return Poll::Ready(Ok(response)),
-                    Err(failed) => fail(this.past, this.policy, failed)?,
+                    Err(failed) => fail(this.past, this.policy, failed.into())?,
                 },
                 StateProj::Between => {
                     let request = ready!(poll_again(this.past, this.service, cx))?;
@@ -88,12 +104,12 @@ fn poll_again<S, B>(
     cx: &mut Context<'_>,
 ) -> Poll<Result<Request<B>, Error>>
 where
-    S: Service<Request<B>, Error = Failed<Request<B>>>,
+    S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
     let past = past.as_mut().expect("invariant: `Between` is entered through `fail`, which makes a past");
     ready!(past.poll_pause(cx));
     if let Err(failed) = ready!(service.poll_ready(cx)) {
-        return Poll::Ready(Err(past.end(failed.error)));
+        return Poll::Ready(Err(past.end(failed.into().error)));
     }
     Poll::Ready(Ok(past.request().expect("invariant: `fail` keeps the request of each call that is made again")))
 }

@@ -1,5 +1,5 @@
 use crate::{Budget, Head, Retry, carrier::Carrier, policy::Policy};
-use skybridge_core::{Above, Observe, Replay, Replays};
+use skybridge_core::{Above, Observe, Replay, Replays, Runtime};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -24,6 +24,7 @@ impl<B> RetryLayer<B> {
             unknown_if: None,
             budget: Arc::default(),
             observer: None,
+            runtime: None,
             asking: None,
         };
         Self { policy, body }
@@ -56,7 +57,7 @@ impl<B> RetryLayer<B> {
 
     /// For how long after its first failure a request may be sent again, 10 seconds by default: signatures and patience expire.
     ///
-    /// Measured on the clock of the connection it failed on, which isn't read unless something fails.
+    /// Measured on the clock of its [`runtime`](Self::runtime), which isn't read unless something fails.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.policy.age = age;
         self
@@ -91,7 +92,26 @@ impl<B> RetryLayer<B> {
         self
     }
 
-    /// Tells this observer of each decision about an exchange that failed on a connection. A request's own observer goes before it.
+    /// The clock and the timers for pauses and for [`max_age`](Self::max_age). Without it they are those of the connection that a request failed
+    /// on, which the errors of a pool name. An error that names none is final then: without a clock nothing is sent again, rather than without
+    /// a pause and at any age. So over a service of one's own, or over layers that fail with errors of their own, a runtime is to be given.
+    ///
+    /// ```
+    /// # use skybridge_retry::RetryLayer;
+    /// # use skybridge_runtime::TokioRuntime;
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// RetryLayer::<()>::safe().runtime(Arc::new(TokioRuntime::current()));
+    /// # }
+    /// ```
+    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
+        self.policy.runtime = Some(runtime);
+        self
+    }
+
+    /// Tells this observer of each decision about an exchange that failed, by the [`runtime`](Self::runtime)'s clock. A request's own observer
+    /// goes before it.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.policy.observer = Some(observer);
         self
@@ -99,7 +119,7 @@ impl<B> RetryLayer<B> {
 }
 
 impl<S: Carrier<B>, B: 'static> Layer<S> for RetryLayer<B> {
-    type Service = Above<S, Retry<S>>;
+    type Service = Above<S::Response, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
         let mut policy = self.policy.clone();
@@ -133,6 +153,7 @@ impl fmt::Debug for Policy {
             .field("widened", &self.unknown_if.is_some())
             .field("budget", &self.budget)
             .field("observed", &self.observer.is_some())
+            .field("has_runtime", &self.runtime.is_some())
             .finish()
     }
 }

@@ -1,6 +1,6 @@
 use crate::{Head, policy::Count, policy::Policy};
 use http::Request;
-use skybridge_core::{CallId, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
+use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -33,17 +33,17 @@ impl<B> Past<B> {
 
     /// Judges a failure: keeps the request for another try, or returns the last error.
     pub(crate) fn fail(&mut self, policy: &Policy, failed: Failed<Request<B>>) -> Result<(), Error> {
-        let Failed { error, request } = failed;
-        // The connection's clock: who failed on none isn't sent again by its age or pause anyway.
-        let runtime = error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));
-        let now = runtime.as_ref().map(|runtime| runtime.now());
+        let (error, request) = failed.into_parts();
+        // Without a clock there is no age and no pause, so there is no other try.
+        let Some(runtime) = policy.runtime(&error) else { return Err(self.end(error)) };
+        let now = runtime.now();
         let head = request.as_deref().map(Head::of);
         let verdict = policy.judge(&mut self.count, &self.earlier, &error, head, now);
         self.tell(policy, now, verdict.is_some(), &error);
         let Some(pause) = verdict else { return Err(self.end(error)) };
         self.earlier.push(error);
         self.request = request;
-        self.pause = timer(pause, runtime, now);
+        self.pause = timer(pause, &*runtime, now);
         Ok(())
     }
 
@@ -66,15 +66,20 @@ impl<B> Past<B> {
         self.request.take().map(|request| *request)
     }
 
-    fn tell(&self, policy: &Policy, now: Option<Instant>, again: bool, error: &Error) {
-        let (Some(observer), Some(at)) = (self.observer.as_ref().or(policy.observer.as_ref()), now) else { return };
-        let kind = EventKind::RetryDecided { again, delivery: error.delivery(), error };
+    fn tell(&self, policy: &Policy, at: Instant, again: bool, error: &Error) {
+        // Where nothing was exchanged there was nothing to decide.
+        if error.connection().is_none() && !Policy::is_exchange(error) {
+            return;
+        }
+        let Some(observer) = self.observer.as_ref().or(policy.observer.as_ref()) else { return };
+        let delivery = self.earlier.iter().map(Error::delivery).fold(error.delivery(), Delivery::max);
+        let kind = EventKind::RetryDecided { again, delivery, error };
         let connection = error.connection().and_then(|info| info.id);
         observer.on(&Event::new(at, self.call, None, connection, kind));
     }
 }
 
-fn timer(pause: Duration, runtime: Option<Arc<dyn Runtime>>, now: Option<Instant>) -> Option<Pin<Box<dyn Sleep>>> {
-    let deadline = now?.checked_add(pause)?;
-    if pause.is_zero() { None } else { runtime.map(|runtime| runtime.sleep_until(deadline)) }
+fn timer(pause: Duration, runtime: &dyn Runtime, now: Instant) -> Option<Pin<Box<dyn Sleep>>> {
+    let deadline = now.checked_add(pause)?;
+    if pause.is_zero() { None } else { Some(runtime.sleep_until(deadline)) }
 }

@@ -1,5 +1,5 @@
 use crate::{Budget, Head};
-use skybridge_core::{Asking, Cause, Delivery, Error, Observe};
+use skybridge_core::{Asking, Cause, Delivery, Error, Observe, Runtime};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -27,6 +27,7 @@ pub(crate) struct Policy {
     pub(crate) unknown_if: Option<UnknownIf>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
+    pub(crate) runtime: Option<Arc<dyn Runtime>>,
     /// What connections are asked to give back.
     pub(crate) asking: Option<Asking>,
 }
@@ -51,6 +52,12 @@ impl Policy {
         }
     }
 
+    /// The clock and the timers: the layer's own, or those of the connection that a request failed on.
+    pub(crate) fn runtime(&self, error: &Error) -> Option<Arc<dyn Runtime>> {
+        let of_connection = || error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));
+        self.runtime.clone().or_else(of_connection)
+    }
+
     /// Whether what failed with `error` and came back as `head` is sent again, and after which pause.
     pub(crate) fn judge(
         &self,
@@ -58,14 +65,11 @@ impl Policy {
         earlier: &[Error],
         error: &Error,
         head: Option<Head<'_>>,
-        now: Option<Instant>,
+        now: Instant,
     ) -> Option<Duration> {
         let head = head?;
         let tried_out = earlier.len() + 1 >= self.tries as usize;
-        if tried_out
-            || !matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_))
-            || count.is_too_old(self.age, now)
-        {
+        if tried_out || !Self::is_exchange(error) || count.is_too_old(self.age, now) {
             return None;
         }
         match error.delivery() {
@@ -80,25 +84,24 @@ impl Policy {
         }
     }
 
+    /// Whether an exchange failed, rather than what comes before one or a time limit.
+    pub(crate) fn is_exchange(error: &Error) -> bool {
+        matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_))
+    }
+
     fn may_be_repeated(&self, head: &Head<'_>) -> bool {
         head.method.is_idempotent() || self.unknown_if.as_ref().is_some_and(|may| may(head))
     }
 
-    fn counted(
-        &self,
-        count: &mut Count,
-        now: Option<Instant>,
-        take: impl FnOnce(&mut Count) -> bool,
-    ) -> Option<Duration> {
+    fn counted(&self, count: &mut Count, now: Instant, take: impl FnOnce(&mut Count) -> bool) -> Option<Duration> {
         let pause = pause(count.refused + count.unknown);
-        let late = now.is_some_and(|now| count.is_too_old(self.age, now.checked_add(pause)));
+        let late = count.is_too_old(self.age, now + pause);
         (!late && take(count) && self.budget.withdraw(now)).then_some(pause)
     }
 }
 
 impl Count {
-    fn is_too_old(&mut self, age: Duration, now: Option<Instant>) -> bool {
-        let Some(now) = now else { return false };
+    fn is_too_old(&mut self, age: Duration, now: Instant) -> bool {
         now.saturating_duration_since(*self.first.get_or_insert(now)) > age
     }
 }

@@ -38,7 +38,7 @@ impl<S> Retry<S> {
 
 impl<S, B> Service<Request<B>> for Retry<S>
 where
-    S: Service<Request<B>, Error = Failed<Request<B>>> + Clone,
+    S: Service<Request<B>, Error: Into<Failed<Request<B>>>> + Clone,
 {
     type Response = S::Response;
     type Error = Error;
@@ -46,7 +46,7 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx).map_err(Error::from)
+        self.inner.poll_ready(cx).map_err(|failed| failed.into().error)
     }
 
     #[inline]

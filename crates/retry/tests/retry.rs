@@ -79,6 +79,10 @@ fn connection() -> Arc<ConnInfo> {
     ConnInfo::new(&attempt, None, endpoint).freeze(Protocol::Http1)
 }
 
+fn runtime() -> Arc<TokioRuntime> {
+    Arc::new(TokioRuntime::current())
+}
+
 fn error(delivery: Delivery) -> Error {
     Error::new(delivery, Phase::Send, "broken")
 }
@@ -262,6 +266,35 @@ async fn what_first_failed_too_long_ago_is_not_sent_again() {
     }
 }
 
+/// A service of one's own has no connection to name, and so no clock to lend.
+#[tokio::test(start_paused = true)]
+async fn over_a_service_of_ones_own_the_layer_has_a_clock_of_its_own() {
+    let layer = || RetryLayer::safe().runtime(runtime());
+    let script = Script::new(many(|| back(error(Delivery::Refused))));
+    send(&layer(), &script, get()).await.unwrap_err();
+    let calls = std::mem::take(&mut *script.shared.calls.lock().unwrap());
+    let pauses: Vec<_> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert!(pauses[0] == 0 && (25..=51).contains(&pauses[1]) && (50..=101).contains(&pauses[2]), "{pauses:?}");
+
+    for (age, expected) in [(Duration::from_secs(10), 4), (Duration::from_secs(4), 3), (Duration::ZERO, 2)] {
+        let (script, service) = slow(Duration::from_millis(3_500), many(|| back(error(Delivery::Refused))));
+        layer().max_age(age).layer(service).oneshot(get()).await.unwrap_err();
+        assert_eq!(script.shared.calls.lock().unwrap().len(), expected, "{age:?}");
+    }
+
+    let observer = Arc::new(Decisions::default());
+    tries(&layer().observer(observer.clone()), [back(error(Delivery::Unknown)), gone(error(Delivery::Unknown))], get())
+        .await;
+    assert_eq!(observer.0.lock().unwrap().len(), 2, "and decisions are told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_clock_nothing_is_sent_again() {
+    for delivery in [Delivery::Unsent, Delivery::Refused, Delivery::Unknown] {
+        assert_eq!(tries(&RetryLayer::safe(), [back(error(delivery))], get()).await, 1, "{delivery:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn clones_of_a_layer_share_one_budget() {
     let layer = RetryLayer::safe().budget(Budget::new(0, 1));
@@ -287,6 +320,47 @@ async fn the_last_error_tells_of_all_tries_in_order() {
     let text = |error: &Error| std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     assert_eq!(error.earlier().iter().map(text).collect::<Vec<_>>(), ["first", "second"]);
     assert_eq!((text(&error), error.delivery()), ("third".into(), Delivery::Unknown));
+}
+
+/// The second try could not connect: true of that try, and of the request it is not.
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_processed_once_stays_so_whatever_fails_last() {
+    let last = || ConnectError::new(Phase::Tcp, "refused");
+    let rows: [(Delivery, fn() -> Error); 3] = [
+        (Delivery::Unknown, || ConnectError::new(Phase::Tcp, "refused").into()),
+        (Delivery::Refused, || Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed)),
+        (Delivery::Unknown, || skybridge_core::RequestError::Method("BREW".into()).into()),
+    ];
+    for (first, last) in rows {
+        let observer = Arc::new(Decisions::default());
+        let layer = RetryLayer::safe().runtime(runtime()).observer(observer.clone());
+        let error = send(&layer, &Script::new([dead(first), back(last())]), get()).await.unwrap_err();
+        assert_eq!((error.delivery(), error.earlier().len()), (first, 1), "{error}");
+        assert!(!error.to_string().contains("not sent") && !error.is_connect(), "{error}");
+    }
+    // By an observer, too.
+    let observer = Arc::new(Decisions::default());
+    let layer = RetryLayer::safe().observer(observer.clone());
+    let script =
+        Script::new([dead(Delivery::Unknown), dead(Delivery::Unsent), back(Error::from(last()).on(&connection()))]);
+    send(&layer, &script, get()).await.unwrap_err();
+    let told = std::mem::take(&mut *observer.0.lock().unwrap());
+    assert_eq!(
+        told.iter().map(|(_, again, delivery)| (*again, *delivery)).collect::<Vec<_>>(),
+        [(true, Delivery::Unknown), (true, Delivery::Unknown), (false, Delivery::Unknown)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_ends_it_from_above_is_told_what_was_tried() {
+    let (_, service) = slow(Duration::from_secs(1), vec![dead(Delivery::Unknown)]);
+    let mut retrying = std::pin::pin!(RetryLayer::safe().layer(service).ready().await.unwrap().call(get()));
+    let limit = || Error::of(Delivery::Unsent, Phase::Call, Cause::Closed);
+    assert!(tokio::time::timeout(Duration::from_millis(500), retrying.as_mut()).await.is_err());
+    assert_eq!(retrying.as_mut().give_up(limit()).delivery(), Delivery::Unsent);
+    assert!(tokio::time::timeout(Duration::from_secs(1), retrying.as_mut()).await.is_err());
+    let error = retrying.as_mut().give_up(limit());
+    assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Unknown, 1));
 }
 
 #[derive(Default)]

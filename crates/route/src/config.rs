@@ -2,6 +2,10 @@ use crate::ways::List;
 use skybridge_core::{Families, Hop};
 use std::{sync::Arc, time::Duration};
 
+/// About as many addresses as fit in an answer over UDP, and more than anybody needs.
+const MOST_ADDRESSES: usize = 64;
+const MOST_ATTEMPTS: usize = 64;
+
 /// How ways and addresses are chosen, whoever is asked for them.
 ///
 /// | setting | default |
@@ -9,6 +13,8 @@ use std::{sync::Arc, time::Duration};
 /// | [`proxies`](Self::proxies) | none: directly |
 /// | [`timeout`](Self::timeout) | 5 s |
 /// | [`families`](Self::families) | both |
+/// | [`max_addresses`](Self::max_addresses) | 64 of each family |
+/// | [`max_attempts`](Self::max_attempts) | 64 |
 /// | [`postponed_for`](Self::postponed_for) | 5 minutes |
 #[derive(Clone, Debug)]
 pub struct RouteConfig {
@@ -21,12 +27,19 @@ pub struct RouteConfig {
 pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) families: Families,
+    pub(crate) max_addresses: usize,
+    pub(crate) max_attempts: usize,
 }
 
 impl RouteConfig {
     /// The defaults.
     pub fn new() -> Self {
-        let settings = Settings { timeout: Duration::from_secs(5), families: Families::Both };
+        let settings = Settings {
+            timeout: Duration::from_secs(5),
+            families: Families::Both,
+            max_addresses: MOST_ADDRESSES,
+            max_attempts: MOST_ATTEMPTS,
+        };
         Self { ways: [[].into()].into(), settings, postponed_for: Duration::from_secs(5 * 60) }
     }
 
@@ -58,8 +71,27 @@ impl RouteConfig {
         self
     }
 
+    /// How many addresses of each family are taken of one look-up (default: 64; at least 1), so that whoever answers for a name doesn't decide
+    /// how much is kept and tried. Those that failed lately are the first to be left out; how many were, is told by
+    /// [`EventKind::LeftOut`](skybridge_core::EventKind::LeftOut) and [`ConnectError::left_out`](skybridge_core::ConnectError::left_out).
+    pub fn max_addresses(mut self, most: usize) -> Self {
+        self.settings.max_addresses = most.max(1);
+        self
+    }
+
+    /// How many attempts one connect may make by each of its ways (default: 64; at least 1): over all addresses, those of proxies and those told
+    /// to proxies, and again where a phase after TCP has failed. How many addresses were not tried for it is told as with
+    /// [`max_addresses`](Self::max_addresses).
+    pub fn max_attempts(mut self, most: usize) -> Self {
+        self.settings.max_attempts = most.max(1);
+        self
+    }
+
     /// How long an endpoint that failed is tried after the others (default: 5 minutes; zero: never). It is tried all the same when the others
     /// have failed too, and forgotten to have failed as soon as it works.
+    ///
+    /// An endpoint to which no socket could be opened is postponed for every origin. What failed later, in a tunnel, TLS, a handshake or the
+    /// first exchange, postpones it for that origin alone: another name at the same address may do very well.
     pub fn postponed_for(mut self, time: Duration) -> Self {
         self.postponed_for = time;
         self

@@ -1,4 +1,5 @@
 use crate::{
+    allowance::Allowance,
     error::NoAddresses,
     opener::Opener,
     planned::Planned,
@@ -8,6 +9,7 @@ use crate::{
 };
 use skybridge_core::{BoxFuture, ConnectError, Endpoint, Phase, Resolver, Route};
 use std::{
+    collections::HashSet,
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
@@ -22,31 +24,42 @@ pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 pub(crate) async fn connect<S: Opener, R: Resolver>(plan: Planned<S, R>) -> Result<S::Connection, ConnectError> {
     let Planned { mut opener, mut way, mut ways } = plan;
     let trail = way.route.ctx().trail().clone();
-    let tell = |error: ConnectError| error.with_attempts(trail.reports());
+    let mut left_out = 0;
     loop {
-        match along(&mut opener, way).await {
+        let (origins, proxies) = (way.beyond.clone(), way.route.endpoints.clone());
+        let mut allowance = Allowance::new(way.route.ctx(), ways.max_attempts());
+        let error = match along(&mut opener, way, &mut allowance).await {
             Ok(connection) => return Ok(connection),
-            Err(error) if error.is_fatal() => return Err(tell(error)),
-            Err(error) => ways.failed(error),
+            Err(error) => error,
+        };
+        left_out += proxies.left_out() + origins.map_or(0, |list| list.left_out()) + allowance.end();
+        let tell = |error: ConnectError| error.with_attempts(trail.reports()).with_left_out(left_out);
+        if error.is_fatal() {
+            return Err(tell(error));
         }
+        ways.failed(error);
         way = ways.next().await.map_err(tell)?;
     }
 }
 
 /// Connects by one way: to each of the origin's addresses in turn, where the last proxy is to be told one.
-async fn along<S: Opener>(opener: &mut S, way: Way) -> Result<S::Connection, ConnectError> {
+async fn along<S: Opener>(opener: &mut S, way: Way, allowance: &mut Allowance) -> Result<S::Connection, ConnectError> {
     let Way { mut route, recall, beyond, mut late } = way;
-    let Some(mut beyond) = beyond else { return exhaust(opener, &route, &recall, &mut late).await };
+    let Some(mut beyond) = beyond else { return exhaust(opener, &route, &recall, &mut late, allowance).await };
     let mut first_error = None;
+    let mut told = 0;
     while let Some(address) = late.alongside(poll_fn(|cx| beyond.poll_more(cx))).await {
+        told += 1;
         if let Err(refused) = route.target.terms().egress.check(&address) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             first_error.get_or_insert_with(|| error.on_route(&route));
             continue;
         }
+        let recall = Arc::new(recall.beyond(address.clone()));
+        route.verdict = Some(recall.clone());
         route.beyond = Some(address);
-        let before = Tried::count(route.ctx());
-        let error = match exhaust(opener, &route, &recall, &mut late).await {
+        let before = route.ctx().trail().count();
+        let error = match exhaust(opener, &route, &recall, &mut late, allowance).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
@@ -54,6 +67,10 @@ async fn along<S: Opener>(opener: &mut S, way: Way) -> Result<S::Connection, Con
         let first = first_error.get_or_insert(error);
         // To which address doesn't matter where no proxy was reached.
         if over {
+            return Err(first.clone());
+        }
+        if allowance.is_spent() {
+            allowance.leave_out(beyond.snapshot().len().saturating_sub(told));
             return Err(first.clone());
         }
     }
@@ -67,35 +84,39 @@ async fn exhaust<S: Opener>(
     route: &Route,
     recall: &Arc<Recall>,
     late: &mut Late,
+    allowance: &mut Allowance,
 ) -> Result<S::Connection, ConnectError> {
     let mut tried = Tried::new(route.ctx().clone(), Arc::clone(recall));
-    let mut used_up: Vec<Endpoint> = Vec::new();
+    let mut used_up: HashSet<Endpoint> = HashSet::new();
+    let mut rest = route.endpoints.clone();
     let mut first_error = None;
     loop {
-        let mut rest = route.clone();
-        rest.endpoints = route.endpoints.without(&used_up);
-        let error = match late.alongside(once(opener, rest)).await {
+        let mut route = route.clone();
+        route.endpoints = rest.clone();
+        route.max_attempts = allowance.left();
+        let error = match late.alongside(once(opener, route.clone())).await {
             Ok(connection) => {
                 tried.worked();
                 return Ok(connection);
             }
             Err(error) => error,
         };
+        allowance.called(route.max_attempts);
         if error.is_fatal() {
             tried.excuse(error.attempt());
-            return Err(error.on_route(route));
+            return Err(error.on_route(&route));
         }
-        let before = used_up.len();
-        for endpoint in tried.used_up().into_iter().chain(error.endpoint().cloned()) {
-            if !used_up.contains(&endpoint) {
-                used_up.push(endpoint);
-            }
-        }
+        let failed = tried.used_up().into_iter().chain(error.endpoint().cloned());
+        let new: Vec<Endpoint> = failed.filter(|endpoint| used_up.insert(endpoint.clone())).collect();
         let first = first_error.get_or_insert(error);
-        let rest = route.endpoints.without(&used_up);
+        rest = rest.without(&new);
         // What fails without having tried anything new would do so for ever.
-        if used_up.len() == before || (rest.is_complete() && rest.snapshot().is_empty()) {
-            return Err(first.clone().on_route(route));
+        if new.is_empty() || (rest.is_complete() && rest.snapshot().is_empty()) {
+            return Err(first.clone().on_route(&route));
+        }
+        if allowance.is_spent() {
+            allowance.leave_out(rest.snapshot().len());
+            return Err(first.clone().on_route(&route));
         }
     }
 }

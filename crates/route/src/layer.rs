@@ -7,6 +7,10 @@ use tower_layer::Layer;
 ///
 /// Belongs directly above what makes HTTP connections of routes. It asks the resolver for the host of the origin (or of the first proxy),
 /// unless that is an address already or the target says what to dial. Addresses that failed lately are tried after the others.
+///
+/// What it makes is a plan: known addresses, and no socket. So tower's `timeout` or `concurrency_limit` *above* it limit the look-up alone;
+/// *below* it, above what makes connections, they limit connects. There each call connects by one way, and a call that fails may be followed by
+/// another for the addresses that are left.
 #[derive(Clone, Debug)]
 pub struct RouteLayer<R> {
     resolver: R,
@@ -54,6 +58,18 @@ impl<R: Resolver> RouteLayer<R> {
         self
     }
 
+    /// How many addresses of each family are taken of one look-up: [`RouteConfig::max_addresses`].
+    pub fn max_addresses(mut self, most: usize) -> Self {
+        self.config = self.config.max_addresses(most);
+        self
+    }
+
+    /// How many attempts one connect may make by each of its ways: [`RouteConfig::max_attempts`].
+    pub fn max_attempts(mut self, most: usize) -> Self {
+        self.config = self.config.max_attempts(most);
+        self
+    }
+
     /// How long an endpoint that failed is tried after the others: [`RouteConfig::postponed_for`].
     pub fn postponed_for(mut self, time: Duration) -> Self {
         self.config = self.config.postponed_for(time);
@@ -62,7 +78,7 @@ impl<R: Resolver> RouteLayer<R> {
 }
 
 impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
-    type Service = Above<S, Routes<S, R>>;
+    type Service = Above<S::Connection, Routes<S, R>>;
 
     /// Each stack that is built remembers failures for itself.
     fn layer(&self, inner: S) -> Routes<S, R> {

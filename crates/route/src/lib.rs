@@ -31,6 +31,7 @@
 //! One small lock guards the memory of endpoints that failed (at most 1,024 of them); it is held for a look at a map, never while anything
 //! is awaited or called, and a pool hit never sees it.
 
+mod allowance;
 mod config;
 mod connecting;
 mod error;

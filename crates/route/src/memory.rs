@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Hop, Partition};
+use skybridge_core::{Endpoint, Hop, Origin, Partition};
 use std::{
     collections::HashMap,
     fmt,
@@ -8,18 +8,26 @@ use std::{
 
 const MOST: usize = 1024;
 
-/// What may fail or work: an endpoint, as the way to what is behind it.
+/// What may fail or work, as far as one partition knows.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct Way {
+pub(crate) struct Subject {
     pub(crate) endpoint: Endpoint,
-    pub(crate) hops: Arc<[Hop]>,
     pub(crate) partition: Option<Partition>,
+    /// `None`: opening a socket to the endpoint, which concerns everybody. Otherwise what happens on one that is open.
+    pub(crate) use_of: Option<Use>,
 }
 
-/// Which ways failed lately: the youngest 1,024 failures, each for a while.
+/// What a socket is opened for: this origin, through these proxies.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Use {
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) hops: Arc<[Hop]>,
+}
+
+/// What failed lately: the youngest 1,024 failures, each for a while.
 pub(crate) struct Memory {
     keeps_for: Duration,
-    failed: Mutex<HashMap<Way, Instant>>,
+    failed: Mutex<HashMap<Subject, Instant>>,
 }
 
 impl Memory {
@@ -27,38 +35,38 @@ impl Memory {
         Self { keeps_for, failed: Mutex::default() }
     }
 
-    fn failed(&self) -> MutexGuard<'_, HashMap<Way, Instant>> {
+    fn failed(&self) -> MutexGuard<'_, HashMap<Subject, Instant>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn has_failed(&self, way: &Way, now: Instant) -> bool {
+    pub(crate) fn has_failed(&self, subject: &Subject, now: Instant) -> bool {
         let mut failed = self.failed();
-        let Some(at) = failed.get(way) else { return false };
+        let Some(at) = failed.get(subject) else { return false };
         let lately = now.saturating_duration_since(*at) < self.keeps_for;
         if !lately {
-            failed.remove(way);
+            failed.remove(subject);
         }
         lately
     }
 
-    pub(crate) fn fail(&self, way: Way, now: Instant) {
+    pub(crate) fn fail(&self, subject: Subject, now: Instant) {
         if self.keeps_for.is_zero() {
             return;
         }
         let mut failed = self.failed();
-        failed.insert(way, now);
+        failed.insert(subject, now);
         if failed.len() > MOST {
             failed.retain(|_, at| now.saturating_duration_since(*at) < self.keeps_for);
         }
         // A walk over the whole map, which only a failed connect pays for.
         while failed.len() > MOST {
-            let oldest = failed.iter().min_by_key(|(_, at)| **at).map(|(way, _)| way.clone());
-            oldest.and_then(|way| failed.remove(&way));
+            let oldest = failed.iter().min_by_key(|(_, at)| **at).map(|(subject, _)| subject.clone());
+            oldest.and_then(|subject| failed.remove(&subject));
         }
     }
 
-    pub(crate) fn forget(&self, way: &Way) {
-        self.failed().remove(way);
+    pub(crate) fn forget(&self, subject: &Subject) {
+        self.failed().remove(subject);
     }
 }
 
@@ -72,8 +80,8 @@ impl fmt::Debug for Memory {
 mod tests {
     use super::*;
 
-    fn way(n: u16) -> Way {
-        Way { endpoint: Endpoint::from(([127, 0, 0, 1], n)), hops: [].into(), partition: None }
+    fn socket(n: u16) -> Subject {
+        Subject { endpoint: Endpoint::from(([127, 0, 0, 1], n)), partition: None, use_of: None }
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
@@ -82,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_forgotten_after_its_time_or_when_the_way_works() {
+    fn a_failure_is_forgotten_after_its_time_or_when_it_works() {
         let (memory, start) = (Memory::new(Duration::from_secs(300)), start());
-        memory.fail(way(1), start);
-        memory.fail(way(2), start);
-        assert!(memory.has_failed(&way(1), start + Duration::from_secs(299)));
-        assert!(!memory.has_failed(&way(1), start + Duration::from_secs(300)));
-        memory.forget(&way(2));
-        assert!(!memory.has_failed(&way(2), start));
+        memory.fail(socket(1), start);
+        memory.fail(socket(2), start);
+        assert!(memory.has_failed(&socket(1), start + Duration::from_secs(299)));
+        assert!(!memory.has_failed(&socket(1), start + Duration::from_secs(300)));
+        memory.forget(&socket(2));
+        assert!(!memory.has_failed(&socket(2), start));
         assert!(memory.failed().is_empty());
     }
 
@@ -97,18 +105,18 @@ mod tests {
     fn the_oldest_failures_make_room() {
         let (memory, start) = (Memory::new(Duration::from_secs(300)), start());
         for n in 0..1500 {
-            memory.fail(way(n), start + Duration::from_millis(n.into()));
+            memory.fail(socket(n), start + Duration::from_millis(n.into()));
         }
         assert_eq!(memory.failed().len(), MOST);
         let now = start + Duration::from_secs(2);
-        assert!(!memory.has_failed(&way(475), now) && memory.has_failed(&way(476), now));
+        assert!(!memory.has_failed(&socket(475), now) && memory.has_failed(&socket(476), now));
     }
 
     #[test]
     fn partitions_do_not_see_each_others_failures() {
         let (memory, start) = (Memory::new(Duration::from_secs(300)), start());
-        memory.fail(Way { partition: Some(Partition::new("a")), ..way(1) }, start);
-        assert!(!memory.has_failed(&way(1), start));
-        assert!(!memory.has_failed(&Way { partition: Some(Partition::new("b")), ..way(1) }, start));
+        memory.fail(Subject { partition: Some(Partition::new("a")), ..socket(1) }, start);
+        assert!(!memory.has_failed(&socket(1), start));
+        assert!(!memory.has_failed(&Subject { partition: Some(Partition::new("b")), ..socket(1) }, start));
     }
 }

@@ -9,7 +9,7 @@ use tower_service::Service;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make a connection of a `Route`",
     label = "a route layer belongs directly above what makes HTTP connections of routes",
-    note = "that is a `tower::Service<Route, Response = impl Connection>`, such as `NegotiateLayer` makes of a connector",
+    note = "that is a `tower::Service<Route, Response = impl Connection> + Clone`, such as `NegotiateLayer` makes of a connector",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Opener: Clone + Send + 'static {
@@ -26,6 +26,7 @@ pub trait Opener: Clone + Send + 'static {
     fn open(&mut self, route: Route) -> Self::Future;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S, C> Opener for S
 where
     S: Service<Route, Response = C> + Clone + Send + 'static,

@@ -1,13 +1,20 @@
-use crate::memory::{Memory, Way};
-use skybridge_core::{Delivery, Endpoint, FirstExchange, Hop, Partition, Phase, Route, Runtime, Verdict};
+use crate::memory::{Memory, Subject, Use};
+use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, Runtime, Verdict};
 use std::{fmt, sync::Arc};
 
 /// The memory, as seen from one route.
+///
+/// That no socket could be opened to an endpoint is remembered of the endpoint: it holds for everybody. What failed on an open socket, in the
+/// tunnel, in TLS, in the handshake or in the first exchange, is remembered of the endpoint and the origin together: another name at the same
+/// address is another virtual host, and may do very well.
+#[derive(Clone)]
 pub(crate) struct Recall {
     memory: Arc<Memory>,
     runtime: Arc<dyn Runtime>,
-    hops: Arc<[Hop]>,
     partition: Option<Partition>,
+    use_of: Use,
+    /// The address of the origin that the last proxy is told.
+    beyond: Option<Endpoint>,
 }
 
 impl Recall {
@@ -15,13 +22,25 @@ impl Recall {
         Self {
             memory,
             runtime: Arc::clone(route.ctx().runtime()),
-            hops: Arc::clone(&route.hops),
             partition: route.target.terms().partition.clone(),
+            use_of: Use { origin: Arc::new(route.target.origin().clone()), hops: Arc::clone(&route.hops) },
+            beyond: None,
         }
     }
 
-    fn way(&self, endpoint: &Endpoint) -> Way {
-        Way { endpoint: endpoint.clone(), hops: Arc::clone(&self.hops), partition: self.partition.clone() }
+    /// The same, where the last proxy is told this address.
+    pub(crate) fn beyond(&self, address: Endpoint) -> Self {
+        Self { beyond: Some(address), ..self.clone() }
+    }
+
+    /// A socket to it.
+    fn socket(&self, endpoint: &Endpoint) -> Subject {
+        Subject { endpoint: endpoint.clone(), partition: self.partition.clone(), use_of: None }
+    }
+
+    /// The origin, there.
+    fn origin_at(&self, endpoint: &Endpoint) -> Subject {
+        Subject { use_of: Some(self.use_of.clone()), ..self.socket(endpoint) }
     }
 
     /// The same endpoints, those that failed lately after the others.
@@ -30,20 +49,38 @@ impl Recall {
         endpoints
     }
 
-    /// It failed in this phase. Beyond a proxy that is no fault of the proxy's endpoint.
+    /// An attempt at `endpoint` failed in this phase.
     pub(crate) fn failed(&self, endpoint: &Endpoint, phase: Phase) {
-        let own = match phase {
-            Phase::Tcp => true,
-            Phase::Tls | Phase::Handshake | Phase::Send | Phase::Wait | Phase::Body => self.hops.is_empty(),
-            _ => false,
-        };
-        if own {
-            self.memory.fail(self.way(endpoint), self.runtime.now());
+        if let Some(subject) = self.to_blame(endpoint, phase) {
+            self.memory.fail(subject, self.runtime.now());
         }
     }
 
+    /// What a failure is remembered of.
+    fn to_blame(&self, endpoint: &Endpoint, phase: Phase) -> Option<Subject> {
+        let direct = self.use_of.hops.is_empty();
+        match (phase, &self.beyond) {
+            (Phase::Tcp, _) => Some(self.socket(endpoint)),
+            (Phase::Resolve | Phase::Acquire | Phase::Call, _) => None,
+            (_, Some(address)) => Some(self.origin_at(address)),
+            (Phase::Tunnel, None) => Some(self.origin_at(endpoint)),
+            // Behind a proxy that looks the origin up by itself, nobody knows which of the origin's addresses it was.
+            (_, None) => direct.then(|| self.origin_at(endpoint)),
+        }
+    }
+
+    /// A socket was opened to it.
+    pub(crate) fn opened(&self, endpoint: &Endpoint) {
+        self.memory.forget(&self.socket(endpoint));
+    }
+
+    /// All went well that was done with it.
     pub(crate) fn worked(&self, endpoint: &Endpoint) {
-        self.memory.forget(&self.way(endpoint));
+        self.opened(endpoint);
+        self.memory.forget(&self.origin_at(endpoint));
+        if let Some(address) = &self.beyond {
+            self.memory.forget(&self.origin_at(address));
+        }
     }
 }
 
@@ -59,7 +96,8 @@ impl Verdict for Recall {
     }
 
     fn postponed(&self, endpoint: &Endpoint) -> bool {
-        self.memory.has_failed(&self.way(endpoint), self.runtime.now())
+        let now = self.runtime.now();
+        self.memory.has_failed(&self.socket(endpoint), now) || self.memory.has_failed(&self.origin_at(endpoint), now)
     }
 }
 

@@ -1,8 +1,8 @@
 use crate::{config::Settings, error::NoAddresses, recall::Recall};
 use futures_core::Stream;
 use skybridge_core::{
-    Answer, BoxFuture, ConnectError, Ctx, Endpoints, EndpointsFeed, Families, Phase, Query, Resolver, Route, Span,
-    within,
+    Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
+    Resolver, Route, Span, within,
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -42,11 +42,12 @@ pub(crate) async fn resolve<R: Resolver>(
         Err(timed_out) => return Err(guard.fail(timed_out)),
     };
     let span = guard.done();
-    let (mut feed, endpoints) = Endpoints::feed();
-    feed.extend(recall.postpone(answer.endpoints));
+    let (feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
+    let mut basin = Basin { feed, recall: Arc::clone(recall), ctx: ctx.clone(), most: settings.max_addresses };
+    basin.take(answer.endpoints);
     let rest = answers.map(|answers| {
         let left = limit.saturating_sub(span.elapsed());
-        let rest: BoxFuture<()> = Box::pin(pour(answers, feed, Arc::clone(recall), ctx.clone(), left));
+        let rest: BoxFuture<()> = Box::pin(pour(answers, basin, left));
         rest
     });
     Ok(Resolved { endpoints, span, ech: answer.ech, rest })
@@ -80,16 +81,37 @@ async fn next<A: Stream>(answers: &mut Pin<Box<A>>) -> Option<A::Item> {
     poll_fn(|cx| answers.as_mut().poll_next(cx)).await
 }
 
-/// Puts later answers into the list, until the last one or the end of the time.
-async fn pour<A, E>(mut answers: Pin<Box<A>>, mut feed: EndpointsFeed, recall: Arc<Recall>, ctx: Ctx, left: Duration)
+/// Where the addresses of one look-up are put.
+struct Basin {
+    feed: EndpointsFeed,
+    recall: Arc<Recall>,
+    ctx: Ctx,
+    most: usize,
+}
+
+impl Basin {
+    /// Those that failed lately last, so that they are the first to be left out.
+    fn take(&mut self, endpoints: Vec<Endpoint>) {
+        let addresses = self.feed.extend(self.recall.postpone(endpoints));
+        if addresses > 0 {
+            self.ctx.emit(None, None, EventKind::LeftOut { addresses, limit: self.most });
+        }
+    }
+}
+
+/// Puts later answers into the list, until the last one, the end of the time, or the list takes no more.
+async fn pour<A, E>(mut answers: Pin<Box<A>>, mut basin: Basin, left: Duration)
 where
     A: Stream<Item = Result<Answer, E>>,
     E: Into<ConnectError>,
 {
+    let ctx = basin.ctx.clone();
     let poured = within(&ctx, Phase::Resolve, left, async {
-        while let Some(answer) = next(&mut answers).await {
+        while !basin.feed.is_full()
+            && let Some(answer) = next(&mut answers).await
+        {
             let answer = answer.map_err(Into::into)?;
-            feed.extend(recall.postpone(answer.endpoints));
+            basin.take(answer.endpoints);
             if answer.last {
                 break;
             }
@@ -97,6 +119,6 @@ where
         Ok(())
     });
     if let Err(error) = poured.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
-        feed.fail(error);
+        basin.feed.fail(error);
     }
 }

@@ -8,34 +8,33 @@ pub(crate) struct Tried {
     recall: Arc<Recall>,
     /// How many attempts the trail had before.
     before: usize,
+    /// And how many when it was last asked what need not be tried again.
+    seen: usize,
     excused: Option<AttemptId>,
 }
 
 impl Tried {
     pub(crate) fn new(ctx: Ctx, recall: Arc<Recall>) -> Self {
-        let before = Self::count(&ctx);
-        Self { ctx, recall, before, excused: None }
-    }
-
-    /// How many attempts there were by now.
-    pub(crate) fn count(ctx: &Ctx) -> usize {
-        ctx.trail().reports().len()
+        let before = ctx.trail().count();
+        Self { ctx, recall, before, seen: before, excused: None }
     }
 
     /// Whether any attempt since then opened a socket.
     pub(crate) fn got_through(ctx: &Ctx, before: usize) -> bool {
-        ctx.trail().reports().iter().skip(before).any(|report| report.phase > Phase::Tcp)
+        ctx.trail().since(before).iter().any(|report| report.phase > Phase::Tcp)
     }
 
     fn own(&self) -> impl Iterator<Item = AttemptReport> {
-        self.ctx.trail().reports().into_iter().skip(self.before)
+        self.ctx.trail().since(self.before).into_iter()
     }
 
-    /// What need not be tried again, once connecting has failed: it failed, or it was connected and failed where no guard saw it. Those that
-    /// were given up, because another was faster, may still work.
-    pub(crate) fn used_up(&self) -> Vec<Endpoint> {
+    /// What need not be tried again, now that connecting has failed once more: it failed, or it was connected and failed where no guard saw it.
+    /// Those that were given up, because another was faster, may still work.
+    pub(crate) fn used_up(&mut self) -> Vec<Endpoint> {
+        let latest = self.ctx.trail().since(self.seen);
+        self.seen += latest.len();
         let spent = |report: &AttemptReport| matches!(report.outcome, Outcome::Failed(_) | Outcome::Connected);
-        self.own().filter(spent).map(|report| report.endpoint).collect()
+        latest.into_iter().filter(spent).map(|report| report.endpoint).collect()
     }
 
     /// This one failed, and that was no fault of its endpoint.
@@ -53,6 +52,9 @@ impl Tried {
 impl Drop for Tried {
     fn drop(&mut self) {
         for report in self.own() {
+            if report.phase > Phase::Tcp {
+                self.recall.opened(&report.endpoint);
+            }
             let fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());
             if fault && Some(report.id) != self.excused {
                 self.recall.failed(&report.endpoint, report.phase);

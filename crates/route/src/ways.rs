@@ -52,6 +52,11 @@ impl<R: Resolver> Ways<R> {
         Self { resolver, settings, memory, target, list, seen: 0, first_error: None }
     }
 
+    /// How many attempts each of them may cost.
+    pub(crate) fn max_attempts(&self) -> usize {
+        self.settings.max_attempts
+    }
+
     /// The next one whose names are resolved. Those before it failed, and so did those that are skipped.
     pub(crate) async fn next(&mut self) -> Result<Way, ConnectError> {
         while let Some(hops) = self.list.get(self.seen).cloned() {

@@ -5,14 +5,22 @@
 mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
-use skybridge_core::{ConnectError, Delivery, Error, FirstExchange, Outcome, Partition, Phase, Plan, Route};
+use skybridge_core::{
+    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Hop, Link, Outcome, Partition,
+    Phase, Plan, Query, Route, Target,
+};
+use skybridge_route::RouteLayer;
+use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{net::Conn, nouns};
 use std::{
     io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -144,8 +152,12 @@ async fn attempts_of_an_earlier_search_count_for_nothing() {
     assert_eq!(tried(&target.ctx), [at(1), at(2), at(1), at(2)], "with the same luggage");
 }
 
-async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<skybridge_core::Endpoint> {
-    plan(planner, world.target("http://a.test")).await.unwrap().route().endpoints.snapshot()
+async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<Endpoint> {
+    order_for(planner, world, "http://a.test").await
+}
+
+async fn order_for<P: skybridge_core::Planner>(planner: &P, world: &World, url: &str) -> Vec<Endpoint> {
+    plan(planner, world.target(url)).await.unwrap().route().endpoints.snapshot()
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,6 +173,120 @@ async fn what_failed_is_tried_last_for_5_minutes() {
     assert_eq!(tried(link.info.route.ctx()), [at(3)]);
     tokio::time::sleep(ms(5 * 60 * 1000)).await;
     assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)]);
+}
+
+/// Who can't be reached can't be by any name. What fails on a socket that was opened is a matter between this origin and that address.
+#[tokio::test(start_paused = true)]
+async fn only_a_failure_of_tcp_is_the_addresss_own() {
+    let world = World::new();
+    world.up(2, 0).up(3, 0).tls_fails(2, false);
+    world.host("a.test", [1, 2, 3]);
+    world.host("b.test", [1, 2, 3]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order_for(&planner, &world, "http://a.test").await, [at(3), at(1), at(2)]);
+    assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(2), at(3), at(1)], "2 was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_alone() {
+    let world = World::new();
+    world.host("a.test", [1, 2]);
+    world.host("b.test", [1, 2]);
+    let planner = world.planner();
+    let verdict = async |url| plan(&planner, world.target(url)).await.unwrap().route().verdict.clone().unwrap();
+    let (of_a, of_b) = (verdict("http://a.test").await, verdict("http://b.test").await);
+    for phase in [Phase::Send, Phase::Wait, Phase::Body] {
+        let failed = Error::new(Delivery::Unknown, phase, io::Error::other("reset"));
+        of_a.on(&at(1), FirstExchange::Failed(&failed));
+        assert!(of_a.postponed(&at(1)) && !of_b.postponed(&at(1)), "{phase}");
+        assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(1), at(2)], "{phase}");
+        // What works for another is no comfort.
+        of_b.on(&at(1), FirstExchange::Completed);
+        assert!(of_a.postponed(&at(1)), "{phase}");
+        of_a.on(&at(1), FirstExchange::Completed);
+        assert!(!of_a.postponed(&at(1)), "{phase}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_takes_a_connection_again_is_good_whatever_fails_on_it() {
+    let world = World::new();
+    world.up(2, 0);
+    world.host("a.test", [1, 2]);
+    world.host("b.test", [1]);
+    let planner = world.planner();
+    reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
+    world.up(1, 0).tls_fails(1, false);
+    reach(&planner, world.target("http://b.test")).await.unwrap_err();
+    assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
+}
+
+/// A connector that reaches the proxies, and fails behind them as it is told to.
+fn through_proxies(
+    phase: Phase,
+    fails: fn(&Route, &Endpoint) -> bool,
+) -> impl tower::Service<Route, Response = Endpoint, Error = ConnectError, Future: Send> + Clone + Send + Sync {
+    service_fn(move |route: Route| async move {
+        let endpoint = route.endpoints.snapshot().remove(0);
+        let attempt = route.attempt(endpoint.clone());
+        let _ = attempt.phase(Phase::Tcp).done();
+        let guard = attempt.phase(phase);
+        match fails(&route, &endpoint) {
+            true => Err(guard.fail(io::Error::other("refused"))),
+            false => Ok(route.beyond.unwrap_or(endpoint)),
+        }
+    })
+}
+
+/// A proxy with two addresses, one of which refuses to lead to this origin.
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin() {
+    let world = World::new();
+    world.host("proxy.test", [8, 9]);
+    let via = |url: &str| {
+        let hop = Hop::parse("http://proxy.test:80").unwrap();
+        world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+    };
+    let connector = through_proxies(Phase::Tunnel, |_, endpoint| *endpoint == at(8));
+    let planner = world.layer().layer(connector);
+    let order = async |target: Target| plan(&planner, target).await.unwrap().route().endpoints.snapshot();
+    assert_eq!(reach(&planner, via("https://a.test")).await.unwrap(), at(9));
+    assert_eq!(order(via("https://a.test")).await, [at(9), at(8)]);
+    assert_eq!(order(via("https://b.test")).await, [at(8), at(9)]);
+
+    // What fails behind the tunnel is no fault of either.
+    let connector = through_proxies(Phase::Tls, |_, endpoint| *endpoint == at(8));
+    let planner = world.layer().layer(connector);
+    let order = async |target: Target| plan(&planner, target).await.unwrap().route().endpoints.snapshot();
+    assert_eq!(reach(&planner, via("https://a.test")).await.unwrap(), at(9));
+    assert_eq!(order(via("https://a.test")).await, [at(8), at(9)]);
+}
+
+/// The proxy is told addresses, so that of these is known which one failed.
+#[tokio::test(start_paused = true)]
+async fn an_address_that_fails_beyond_a_proxy_is_tried_last_the_next_time() {
+    for phase in [Phase::Tunnel, Phase::Tls, Phase::Handshake] {
+        let world = World::new();
+        world.host("proxy.test", [9]);
+        world.host("a.test", [1, 2]);
+        world.host("b.test", [1, 2]);
+        let via = |url: &str| {
+            let hop = Hop::parse("socks5://proxy.test:80").unwrap();
+            world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+        };
+        let planner = world.layer().layer(through_proxies(phase, |route, _| route.beyond == Some(at(1))));
+        let first = via("http://a.test");
+        assert_eq!(reach(&planner, first.clone()).await.unwrap(), at(2));
+        assert_eq!(tried(&first.ctx).len(), 2, "{phase}");
+        let second = via("http://a.test");
+        assert_eq!(reach(&planner, second.clone()).await.unwrap(), at(2));
+        assert_eq!(tried(&second.ctx).len(), 1, "{phase}: 2 went first");
+        let other = via("http://b.test");
+        reach(&planner, other.clone()).await.unwrap();
+        assert_eq!(tried(&other.ctx).len(), 2, "{phase}: for another origin it did not");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,4 +402,161 @@ async fn a_guest_above_may_rewrite_the_target() {
         .service(world.connector());
     let link = reach(&planner, world.target("http://a.test")).await.unwrap();
     assert_eq!(link.info.remote, nouns::endpoint("192.0.2.5:80"));
+}
+
+/// So many addresses, at which everything is taken and nothing is sealed.
+fn flood(world: &World, host: &str, addresses: u32) -> Vec<Endpoint> {
+    let ips: Vec<_> = (0..addresses).map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0001 + n))).collect();
+    world.net.host(host, ips.clone());
+    ips.into_iter().map(|ip| SocketAddr::new(ip, 80).into()).collect()
+}
+
+/// Takes every connection, and fails in TLS.
+fn sealing_nothing()
+-> impl tower::Service<Route, Response = (), Error = ConnectError, Future: Send> + Clone + Send + Sync {
+    let dialer = service_fn(|attempt: Attempt| async move {
+        let _ = attempt.phase(Phase::Tcp).done();
+        let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
+        Ok::<_, ConnectError>(Link::new(tokio::io::empty(), info))
+    });
+    let race = RaceLayer::happy_eyeballs().layer(dialer);
+    service_fn(move |route: Route| {
+        let race = race.clone();
+        async move {
+            let link = race.oneshot(route).await?;
+            Err::<(), _>(link.phase(Phase::Tls).fail(io::Error::other("no TLS here")))
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_with_two_thousand_addresses_that_fail_costs_sixty_four_attempts() {
+    let world = World::new();
+    let all = flood(&world, "a.test", 2_000);
+    let target = world.target("http://a.test");
+    let error = reach(&world.layer().layer(sealing_nothing()), target.clone()).await.unwrap_err();
+    assert_eq!(tried(&target.ctx), all[..64]);
+    assert_eq!((error.attempts().len(), error.left_out()), (64, 1_936));
+    let said = "could not connect to a.test at 10.0.0.1:80: tls failed; 1936 more addresses were not tried";
+    assert_eq!(error.to_string(), said);
+    let told: Vec<_> =
+        world.recorder.lines().into_iter().filter(|line| line.starts_with("addresses_left_out")).collect();
+    assert_eq!(told, ["addresses_left_out 1936 (64)"]);
+}
+
+/// They are refused one after the other, so that one race could go through all of them.
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_race_go_through_more() {
+    let world = World::new();
+    flood(&world, "a.test", 2_000);
+    let target = world.target("http://a.test");
+    let planner = world.layer().max_addresses(usize::MAX).layer(world.connector());
+    let error = reach(&planner, target.clone()).await.unwrap_err();
+    assert_eq!((tried(&target.ctx).len(), error.left_out()), (64, 1_936));
+    assert_eq!(error.phase(), Some(Phase::Tcp));
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_limits_are_settable_and_each_is_told() {
+    let world = World::new();
+    flood(&world, "a.test", 200);
+    // (addresses, attempts, tried, left out)
+    for (addresses, attempts, expected, left_out) in
+        [(100, 7, 7, 193), (5, 7, 5, 195), (0, 0, 1, 199), (199, 199, 199, 1), (200, 200, 200, 0)]
+    {
+        world.recorder.clear();
+        let target = world.target("http://a.test");
+        let layer = world.layer().max_addresses(addresses).max_attempts(attempts);
+        let error = reach(&layer.layer(sealing_nothing()), target.clone()).await.unwrap_err();
+        assert_eq!((tried(&target.ctx).len(), error.left_out()), (expected, left_out));
+        let told = world.recorder.recorded().into_iter().filter(|event| event.name == "addresses_left_out");
+        let count = |detail: String| detail.split(' ').next().unwrap().parse::<usize>().unwrap();
+        assert_eq!(told.map(|event| count(event.detail.unwrap())).sum::<usize>(), left_out);
+        assert_eq!(error.to_string().contains("not tried"), left_out > 0, "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_family_with_many_addresses_leaves_room_for_the_other() {
+    let world = World::new();
+    let six = (1..=200).map(|n| format!("2001:db8::{n:x}").parse().unwrap());
+    world.net.host("a.test", six.chain([addr(1).ip()]));
+    world.up(1, 0);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!(link.info.remote, at(1));
+    assert_eq!(tried(link.info.route.ctx()).len(), 2, "by turns");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_lately_is_left_out_first() {
+    let world = World::new();
+    world.up(3, 0);
+    world.host("a.test", [1, 2, 3]);
+    let planner = world.layer().max_addresses(2).layer(world.connector());
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    let link = reach(&planner, world.target("http://a.test")).await.unwrap();
+    assert_eq!(tried(link.info.route.ctx()), [at(3)]);
+}
+
+/// What a proxy is told counts with what is tried to reach it; another way has its own attempts.
+#[tokio::test(start_paused = true)]
+async fn each_way_has_its_attempts_for_all_that_it_leads_to() {
+    let world = World::new();
+    world.host("proxy.test", [7, 8, 9]);
+    world.host("a.test", [1, 2, 3, 4, 5]);
+    let connector = through_proxies(Phase::Tunnel, |_, _| true);
+    let ways = || [vec![Hop::parse("socks5://proxy.test:80").unwrap()], vec![]];
+    let planner = world.layer().proxies(ways()).max_attempts(4).layer(connector);
+    let target = world.target("http://a.test");
+    let error = reach(&planner, target.clone()).await.unwrap_err();
+    // Three for the origin's first address, one for its second; and directly.
+    assert_eq!(tried(&target.ctx), [at(7), at(8), at(9), at(7), at(1), at(2), at(3), at(4)]);
+    // Two of the proxy's, three of those it was to be told, and one directly.
+    assert_eq!(error.left_out(), 6);
+}
+
+/// A connector that says nothing of attempts costs one each time.
+#[tokio::test(start_paused = true)]
+async fn calls_count_where_attempts_are_not_told() {
+    let world = World::new();
+    flood(&world, "a.test", 50);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let connector = service_fn(move |route: Route| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let endpoint = route.endpoints.snapshot().remove(0);
+        async move { Err::<(), _>(ConnectError::from(io::Error::other("foreign")).at(endpoint)) }
+    });
+    let planner = world.layer().max_attempts(3).layer(connector);
+    let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!((calls.load(Ordering::SeqCst), error.left_out()), (3, 47));
+}
+
+/// A resolver that never stops answering at once.
+#[derive(Clone)]
+struct Endless(Arc<AtomicUsize>);
+
+impl futures_core::Stream for Endless {
+    type Item = Result<Answer, ConnectError>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let n = self.0.fetch_add(1, Ordering::SeqCst) as u16;
+        assert!(n < 1_000, "asked for ever");
+        let six = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, n], 80));
+        let mut answer = Answer::only([Endpoint::from(([10, 0, 0, n as u8], 80)), six.into()]);
+        answer.last = false;
+        Poll::Ready(Some(Ok(answer)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_never_stops_is_asked_no_more_when_the_list_is_full() {
+    let world = World::new();
+    let answers = Endless(Arc::default());
+    let asked = Arc::clone(&answers.0);
+    let resolver = service_fn(move |_: Query| std::future::ready(Ok::<_, ConnectError>(answers.clone())));
+    let target = world.target("http://a.test");
+    let planner = RouteLayer::new(resolver).max_addresses(10).layer(sealing_nothing());
+    reach(&planner, target.clone()).await.unwrap_err();
+    assert_eq!((tried(&target.ctx).len(), asked.load(Ordering::SeqCst)), (20, 10));
 }

@@ -158,7 +158,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
-    /// The same for proxies that are spoken to over TLS; without it, as for origins.
+    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_sealer) by the roots of [`tls`](Self::tls),
+    /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
     pub fn proxy_tls(mut self, sealer: Sealer) -> Self {
         self.settings.proxy_tls = Some(sealer);
         self
@@ -184,12 +185,12 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         let Self { settings, resolver, dialer } = self;
         let Settings { observer, limits, terms, h1, h2, tls, race, .. } = settings;
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let sealer = settings.proxy_tls.unwrap_or_else(|| tls.sealer());
+        let sealer = settings.proxy_tls.unwrap_or_else(|| tls.proxy_sealer());
         let route = match settings.proxies {
             Some(ways) => settings.route.proxies(ways),
             None => settings.route,
         };
-        let mut retry = settings.retry;
+        let mut retry = settings.retry.runtime(Arc::clone(&runtime));
         let mut pool =
             PoolLayer::shared(Arc::clone(&runtime)).config(settings.pool).limits(limits.clone()).terms(terms);
         if let Some(observer) = &observer {

@@ -1,7 +1,10 @@
 use crate::{Body, RequestBody, call_limit::CallLimit, http::Stack};
 use http::{Request, Response};
 use pin_project::pin_project;
-use skybridge_core::{CallId, Error, Event, EventKind, Ids, Limits, Observe, Phase, Runtime, Wish};
+use skybridge_core::{
+    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Limits, Observe, Phase, Runtime, TimedOut, Wish,
+};
+use skybridge_pool::Exchange;
 use skybridge_retry::Retrying;
 use std::{
     fmt,
@@ -88,7 +91,7 @@ impl Future for Call {
         };
         let answered = match answered {
             Poll::Ready(answered) => answered,
-            Poll::Pending => Err(ready!(extras.poll_limit(cx))),
+            Poll::Pending => Err(this.state.as_mut().give_up(ready!(extras.poll_limit(cx)))),
         };
         if let Some(mut told) = extras.told.take() {
             told.end(answered.as_ref().err());
@@ -97,6 +100,21 @@ impl Future for Call {
         this.state.set(State::Over(None));
         let limit = extras.limit.take();
         Poll::Ready(answered.map(|response| response.map(|leased| Body::new(leased, limit))))
+    }
+}
+
+impl State {
+    /// The error of a time limit: with what was tried before, and with how far the request has got.
+    #[cold]
+    fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
+        let error = |delivery| Error::of(delivery, Phase::Call, Cause::TimedOut(timed_out));
+        match self.project() {
+            StateProj::Sending(sending) => {
+                let delivery = sending.current().map_or(Delivery::Unsent, Exchange::delivery);
+                sending.give_up(error(delivery))
+            }
+            StateProj::Over(_) => error(Delivery::Unknown),
+        }
     }
 }
 
@@ -114,9 +132,9 @@ impl fmt::Debug for Call {
 // === impl Extras ===
 
 impl Extras {
-    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+    fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
         match &mut self.limit {
-            Some(limit) => limit.poll(cx),
+            Some(limit) => limit.poll_over(cx),
             None => Poll::Pending,
         }
     }

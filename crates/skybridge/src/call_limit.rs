@@ -29,14 +29,22 @@ impl CallLimit {
     }
 
     /// Ready when it is over.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
         let fired = self.timer.as_mut().poll(cx).is_ready();
-        if fired || self.is_over() { Poll::Ready(self.error()) } else { Poll::Pending }
+        if fired || self.is_over() { Poll::Ready(self.timed_out()) } else { Poll::Pending }
     }
 
-    /// How far the request got is not known up here, so it may have been processed.
+    /// The error of a response's body when it is over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.poll_over(cx).map(|_| self.error())
+    }
+
+    /// The error of a response's body.
     pub(crate) fn error(&self) -> Error {
-        let timed_out = TimedOut { phase: Phase::Call, limit: self.limit };
-        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out))
+        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(self.timed_out()))
+    }
+
+    fn timed_out(&self) -> TimedOut {
+        TimedOut { phase: Phase::Call, limit: self.limit }
     }
 }

@@ -27,14 +27,14 @@
 //! # let url = origin.url("/");
 //! let (runtime, resolver, tls) = (TokioRuntime::current(), System::new(), TlsLayer::native());
 //! let client = ServiceBuilder::new()
-//!     .layer(RetryLayer::safe())                        // send again what may safely be sent again
-//!     .layer(PoolLayer::new(runtime))                   // on a pooled connection, or a new one
-//!     .layer(RouteLayer::new(resolver))                 // found by address, or through proxies
-//!     .layer(NegotiateLayer::new(H1::new(), H2::new())) // that speaks HTTP/2 or HTTP/1.1
-//!     .layer(tls.clone())                               // sealed and verified
-//!     .layer(TunnelLayer::new().sealing(tls.sealer()))  // through HTTP and SOCKS proxies
-//!     .layer(RaceLayer::happy_eyeballs())               // over whichever address answers first
-//!     .service(Tcp::new());                             // by a socket
+//!     .layer(RetryLayer::safe())                             // send again what may safely be sent again
+//!     .layer(PoolLayer::new(runtime))                        // on a pooled connection, or a new one
+//!     .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
+//!     .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
+//!     .layer(tls.clone())                                    // sealed and verified
+//!     .layer(TunnelLayer::new().sealing(tls.proxy_sealer())) // through HTTP and SOCKS proxies
+//!     .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
+//!     .service(Tcp::new());                                  // by a socket
 //!
 //! let request = http::Request::get(&url).body(RequestBody::empty()).expect("a URL");
 //! assert_eq!(client.oneshot(request).await?.status(), 200);
@@ -69,7 +69,7 @@ pub use self::{
 };
 pub use skybridge_core::{
     self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Hop, Limits, Observe,
-    Partition, Phase, Protocol, RequestError, Terms, Want, Wish,
+    Partition, Phase, Protocol, RequestError, Terms, Want, Wish, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::H1;

@@ -59,19 +59,30 @@ impl LineUp {
     /// Who starts next, of those known by now.
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
         let postponed = |endpoint: &Endpoint| route.verdict.as_ref().is_some_and(|verdict| verdict.postponed(endpoint));
-        let fresh: Vec<usize> = (0..self.waiting.len()).filter(|&i| !postponed(&self.waiting[i])).collect();
-        let among = if fresh.is_empty() { (0..self.waiting.len()).collect() } else { fresh };
-        let first = *among.first()?;
-        let chosen = match self.order {
-            Order::Listed => first,
-            Order::Interleaved => {
-                let wanted = if self.last == Some(Family::V6) { Family::V4 } else { Family::V6 };
-                among.into_iter().find(|&i| family(&self.waiting[i]) == Some(wanted)).unwrap_or(first)
-            }
-        };
+        let chosen = self.choose(|endpoint| !postponed(endpoint)).or_else(|| self.choose(|_| true))?;
         let endpoint = self.waiting.remove(chosen);
         self.last = family(&endpoint).or(self.last);
         Some(endpoint)
+    }
+
+    /// The first of the family whose turn it is, or the first of all. Asks about no more of them than it has to.
+    fn choose(&self, may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
+        let wanted = match (self.order, self.last) {
+            (Order::Listed, _) => None,
+            (Order::Interleaved, Some(Family::V6)) => Some(Family::V4),
+            (Order::Interleaved, _) => Some(Family::V6),
+        };
+        let mut first = None;
+        for (i, endpoint) in self.waiting.iter().enumerate() {
+            let in_turn = wanted.is_none() || family(endpoint) == wanted;
+            if (in_turn || first.is_none()) && may(endpoint) {
+                if in_turn {
+                    return Some(i);
+                }
+                first = Some(i);
+            }
+        }
+        first
     }
 }
 

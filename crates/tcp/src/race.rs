@@ -81,7 +81,7 @@ impl RaceLayer {
 }
 
 impl<S: Dialer> Layer<S> for RaceLayer {
-    type Service = Above<S, Race<S>>;
+    type Service = Above<S::Io, Race<S>>;
 
     fn layer(&self, inner: S) -> Race<S> {
         Race { inner, rules: *self }

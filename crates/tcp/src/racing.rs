@@ -20,6 +20,7 @@ pub struct Racing<S: Dialer> {
     pace: Pace,
     limit: Duration,
     line_up: LineUp,
+    started: usize,
     /// In the order of their starts.
     running: Vec<BoxFuture<Result<Link<S::Io>, ConnectError>>>,
     /// Until it fires the next one waits, unless one fails.
@@ -33,7 +34,17 @@ impl<S: Dialer> Racing<S> {
         let line_up = LineUp::new(rules.order());
         // A handle that reads the list from its start.
         route.endpoints = route.endpoints.clone();
-        Self { dialer, route, pace: rules.pace, limit, line_up, running: Vec::new(), gap: None, first_error: None }
+        Self {
+            dialer,
+            route,
+            pace: rules.pace,
+            limit,
+            line_up,
+            started: 0,
+            running: Vec::new(),
+            gap: None,
+            first_error: None,
+        }
     }
 
     /// Asks all that run, the oldest first. A failure opens the gap for the next start.
@@ -66,7 +77,13 @@ impl<S: Dialer> Racing<S> {
         }
     }
 
+    /// Whether the route allows no further attempt.
+    fn is_spent(&self) -> bool {
+        self.started >= self.route.max_attempts
+    }
+
     fn start(&mut self, endpoint: Endpoint) {
+        self.started += 1;
         if let Err(refused) = self.route.target.terms().egress.check(&endpoint) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             let error = self.route.attempt(endpoint).failed(error);
@@ -105,10 +122,10 @@ impl<S: Dialer> Future for Racing<S> {
                 return Poll::Ready(result);
             }
             this.line_up.gather(&mut this.route, cx);
-            if this.running.is_empty() && this.line_up.is_over() {
+            if this.running.is_empty() && (this.line_up.is_over() || this.is_spent()) {
                 return Poll::Ready(Err(this.lost()));
             }
-            if this.line_up.is_empty() || !this.may_start(cx) {
+            if this.line_up.is_empty() || this.is_spent() || !this.may_start(cx) {
                 return Poll::Pending;
             }
             if let Some(endpoint) = this.line_up.next(&this.route) {

@@ -33,6 +33,25 @@ async fn an_attempt_that_is_ready_at_once_waits_for_no_timer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_attempts_than_the_route_allows() {
+    let world = World::new();
+    world.up(&v4(3), 0);
+    for (most, expected) in [(0, 0), (1, 1), (2, 2)] {
+        let mut route = world.route([&*v4(1), &*v4(2), &*v4(3)]);
+        route.max_attempts = most;
+        let trail = route.ctx().trail().clone();
+        RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap_err();
+        assert_eq!(trail.count(), expected);
+    }
+    // One that is under way is waited for, though it is the last.
+    world.up(&v4(2), 600);
+    let mut route = world.route([&*v4(1), &*v4(2), &*v4(3)]);
+    route.max_attempts = 2;
+    let link = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap();
+    assert_eq!(link.info.remote, nouns::endpoint(&v4(2)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delay_may_be_longer_than_time() {
     let world = World::new();
     world.up(&v4(1), 9_000).up(&v4(2), 0);

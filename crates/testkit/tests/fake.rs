@@ -116,11 +116,11 @@ async fn failures_say_what_the_test_says() {
     peer.exchange().await.give_back(Delivery::Refused);
     let failed = answer(&mut connection).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Refused);
-    assert_eq!(*failed.request.unwrap().body(), "refused");
+    assert_eq!(*failed.into_request().unwrap().body(), "refused");
     start(&mut connection, "lost").await;
     peer.exchange().await.fail(Delivery::Unknown);
     let failed = answer(&mut connection).await.unwrap_err();
-    assert!(failed.request.is_none());
+    assert!(!failed.has_request());
     assert!(failed.error.connection().is_some());
     start(&mut connection, "broken").await;
     let sender = peer.exchange().await.begin(200);
@@ -158,7 +158,7 @@ async fn a_request_that_meets_the_end_comes_back_unsent() {
     peer.close(CloseReason::PeerFin);
     connection.start(Request::new("late"));
     let failed = answer(&mut connection).await.unwrap_err();
-    assert_eq!((failed.error.delivery(), failed.request.is_some()), (Delivery::Unsent, true));
+    assert_eq!((failed.error.delivery(), failed.has_request()), (Delivery::Unsent, true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,14 +33,18 @@ impl TlsLayer {
         self
     }
 
-    /// Seals links to proxies by the same configuration, within the same limit.
-    pub fn sealer(&self) -> Sealer {
-        Sealer::of(self.config.clone()).timeout(self.limit)
+    /// Seals links to the proxies on the way, within the same limit: trusting whom this layer trusts, with its versions and provider.
+    ///
+    /// What is between us and an origin is no proxy's business: a proxy is never told this layer's identity, and is verified also if this layer is
+    /// [insecure](crate::TlsConfigBuilder::insecure). Pins are bound to names, and hold for a proxy with such a name. A proxy that needs anything
+    /// else has a configuration of its own, and [its sealer](TlsConfig::sealer).
+    pub fn proxy_sealer(&self) -> Sealer {
+        Sealer::of(self.config.for_proxies()).timeout(self.limit)
     }
 }
 
 impl<S: Connector> Layer<S> for TlsLayer {
-    type Service = Above<S, Tls<S>>;
+    type Service = Above<S::Io, Tls<S>>;
 
     fn layer(&self, inner: S) -> Tls<S> {
         Tls::new(inner, self.config.clone(), self.limit)

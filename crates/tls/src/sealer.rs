@@ -13,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-/// Seals links to proxies. Made by [`TlsConfig::sealer`](crate::TlsConfig::sealer), for a tunnel to use.
+/// Seals links to proxies, for a tunnel to use. Made by [`TlsConfig::sealer`](crate::TlsConfig::sealer) of a configuration for proxies, or by
+/// [`TlsLayer::proxy_sealer`](crate::TlsLayer::proxy_sealer) of what trusts whom the layer for origins trusts.
 ///
 /// A proxy is offered HTTP/1.1 alone. Pins hold for proxies as for origins, by their names.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 use crate::{MaybeTls, config::Source, peer::Peer, seal::seal};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Route, Scheme};
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme};
 use std::{
     fmt,
     future::Future,
@@ -56,6 +56,9 @@ impl<S: Connector> Service<Route> for Tls<S> {
         let (config, limit) = (self.config.clone(), self.limit);
         Sealing(Way::Seal(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
+            if let Err(unfit) = link.info.fit_for_tls() {
+                return Err(link.phase(Phase::Tls).fail(unfit));
+            }
             seal(link, Peer::origin, &config, limit).await
         })))
     }

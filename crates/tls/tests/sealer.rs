@@ -3,10 +3,12 @@
 
 mod support;
 
-use skybridge_core::{Connector, Phase, Seal};
+use skybridge_core::{ConnectError, Connector, Phase, Seal, TlsInfo};
 use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
+use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
 use std::time::Duration;
 use support::{World, tls_error, trusting};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
@@ -51,4 +53,98 @@ async fn a_proxy_that_says_nothing_has_so_long() {
     let sealer = trusting(&root).build().unwrap().sealer().timeout(Duration::from_secs(2));
     let error = sealer.seal(link, "proxy.test", &ctx).await.unwrap_err();
     assert_eq!(error.timed_out().map(|out| (out.phase, out.limit)), Some((Phase::Tls, Duration::from_secs(2))));
+}
+
+/// Seals a link to `proxy.test`, whose certificate is of `root` and which asks for one of `clients`, by what a layer for origins has for proxies.
+async fn by_the_layer(config: TlsConfig, world: &World) -> Result<TlsInfo, ConnectError> {
+    let route = world.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    let mut sealed = TlsLayer::new(config).proxy_sealer().seal(link, "proxy.test", &ctx).await?;
+    // In TLS 1.3 a client is refused after its end of the handshake.
+    sealed.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let read = sealed.io.read_to_end(&mut Vec::new()).await;
+    read.map(|_| sealed.info.tls.unwrap()).map_err(|error| ConnectError::new(Phase::Tls, error))
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_the_layer_of_origins_a_proxy_is_not_told_who_we_are() {
+    let (root, clients) = (Ca::new("root"), Ca::new("clients"));
+    let me = clients.client("me");
+    let identified =
+        || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
+    for tls12 in [true, false] {
+        // A proxy that asks everybody, and one that asks nobody.
+        let asking = Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients);
+        let asking = World::new(if tls12 { asking.tls12() } else { asking });
+        assert!(by_the_layer(identified(), &asking).await.is_err());
+        settle().await;
+        assert!(asking.origin.handshakes().is_empty(), "it was shown a certificate");
+        let world = World::h1(&root.leaf(["proxy.test"]));
+        assert!(!by_the_layer(identified(), &world).await.unwrap().client_auth);
+    }
+    // Asked to, it is told.
+    let asking = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients));
+    let route = asking.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = asking.net.connector().connect(route).await.unwrap();
+    assert!(identified().sealer().seal(link, "proxy.test", &ctx).await.is_ok());
+    settle().await;
+    assert_eq!(asking.origin.handshakes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_an_insecure_layer_of_origins_a_proxy_is_verified_all_the_same() {
+    let (root, others) = (Ca::new("root"), Ca::new("others"));
+    let world = World::h1(&root.leaf(["proxy.test"]));
+    assert!(by_the_layer(trusting(&root).insecure().build().unwrap(), &world).await.is_ok());
+    let error = by_the_layer(trusting(&others).insecure().build().unwrap(), &world).await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{error:?}");
+    // Nobody to trust is nobody, and not anybody.
+    let nobody = || TlsConfig::builder().roots(Roots::Given(Vec::new())).insecure().build().unwrap();
+    let error = by_the_layer(nobody(), &world).await.unwrap_err();
+    assert!(error.is_fatal() && error.root_cause().to_string() == "there is no root certificate to trust", "{error:?}");
+    assert_eq!(world.origin.handshakes().len(), 1);
+    // Asked to, it trusts anybody.
+    let route = world.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    assert!(nobody().sealer().seal(link, "proxy.test", &ctx).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_the_layer_of_origins_a_proxy_has_the_pins_of_its_name() {
+    let root = Ca::new("root");
+    let leaf = root.leaf(["proxy.test"]);
+    for insecure in [false, true] {
+        for (pattern, pin, fits) in [
+            ("proxy.test", leaf.pin(), true),
+            ("proxy.test", Ca::new("another").pin(), false),
+            ("a.test", Ca::new("another").pin(), true),
+        ] {
+            let world = World::h1(&leaf);
+            let config = trusting(&root).pin(pattern, &pin);
+            let config = if insecure { config.insecure() } else { config };
+            let sealed = by_the_layer(config.build().unwrap(), &world).await;
+            assert_eq!(sealed.is_ok(), fits, "{pattern}");
+            assert!(sealed.err().is_none_or(|error| tls_error(&error).is_pin()));
+        }
+    }
+}
+
+/// A rule for everybody has no exception: whoever wants one for proxies gives them a configuration of their own.
+#[tokio::test(start_paused = true)]
+async fn by_the_layer_of_origins_a_pin_of_every_leaf_holds_for_a_proxy_too() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["proxy.test"]);
+    for insecure in [false, true] {
+        let pinned = |pin: String| {
+            let builder = trusting(&root).pin_every_leaf(&pin);
+            let builder = if insecure { builder.insecure() } else { builder };
+            builder.build().unwrap()
+        };
+        assert!(by_the_layer(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
+        let error = by_the_layer(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
+        assert!(tls_error(&error).is_pin(), "{error:?}");
+    }
 }

@@ -14,7 +14,7 @@ impl Recorded {
     /// ```
     ///
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and `connection_draining` a `reason`,
-    /// `retry_decision` has `again`, `delivery` and `error`, and `connection_created` the facts.
+    /// `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has `addresses` and `limit`, and `connection_created` the facts.
     pub fn json(&self, began: Instant) -> String {
         let mut object = Object::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
@@ -40,6 +40,10 @@ fn details(object: &mut Object, what: &What) {
         What::Failed(_, elapsed, failure) => {
             object.micros("elapsed_us", *elapsed);
             object.text("error", &failure.message);
+        }
+        What::LeftOut { addresses, limit } => {
+            object.raw("addresses", addresses);
+            object.raw("limit", limit);
         }
         What::Created(of) => facts(object, of),
         What::Acquired(how) => object.text("acquired", acquired(*how)),

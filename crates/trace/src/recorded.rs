@@ -47,6 +47,13 @@ pub enum What {
     Failed(Phase, Duration, Failure),
     /// A phase was given up.
     Dropped(Phase, Duration),
+    /// Addresses won't be tried.
+    LeftOut {
+        /// How many.
+        addresses: usize,
+        /// The limit that they were beyond.
+        limit: usize,
+    },
     /// A connection is complete.
     Created(Arc<Facts>),
     /// A request has its connection.
@@ -61,9 +68,9 @@ pub enum What {
     Retry {
         /// Whether it is sent again.
         again: bool,
-        /// Whether it can have been processed.
+        /// Whether it can have been processed by now, in this try or an earlier one.
         delivery: Delivery,
-        /// How it failed.
+        /// How this try failed.
         failure: Failure,
     },
     /// Something that this version has no words for but its name.
@@ -110,6 +117,7 @@ impl From<&EventKind<'_>> for What {
             EventKind::PhaseEnded(phase, elapsed) => Self::Ended(phase, elapsed),
             EventKind::PhaseFailed(phase, elapsed, error) => Self::Failed(phase, elapsed, Failure::of(error)),
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
+            EventKind::LeftOut { addresses, limit } => Self::LeftOut { addresses, limit },
             EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
             EventKind::Acquired(how) => Self::Acquired(how),
             EventKind::Released => Self::Released,

@@ -103,6 +103,9 @@ impl Rows {
                 let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
                 self.mark("retry", String::new(), at, note);
             }
+            What::LeftOut { addresses, limit } => {
+                self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
+            }
             What::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
             What::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
             _ => {}

@@ -96,6 +96,17 @@ async fn failures_say_why_and_nothing_breaks_the_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn how_many_addresses_were_left_out_is_told() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    ctx.emit(None, None, EventKind::LeftOut { addresses: 36, limit: 64 });
+    let expected = r#"{"t_us":0,"call":1,"event":"addresses_left_out","addresses":36,"limit":64}"#;
+    assert_eq!(recorder.json_lines().trim_end(), expected);
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains("36 addresses beyond the limit of 64"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peers_words_move_no_cursor_in_a_timeline() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));

@@ -51,7 +51,7 @@ where
     S: Connector,
     L: Seal<S::Io> + Seal<BoxedIo>,
 {
-    type Service = Above<S, Tunnel<S, L>>;
+    type Service = Above<S::Io, Tunnel<S, L>>;
 
     fn layer(&self, inner: S) -> Tunnel<S, L> {
         Tunnel::new(inner, self.seal.clone(), self.limit)

@@ -13,6 +13,9 @@ where
     I: Io,
     L: Seal<I> + Seal<BoxedIo>,
 {
+    if let Err(unfit) = link.info.fit_for_tunnel() {
+        return Err(link.phase(Phase::Tunnel).fail(unfit));
+    }
     let route = &link.info.route;
     let (ctx, hops, forwarded) = (route.ctx().clone(), Arc::clone(&route.hops), route.is_forwarded());
     let origin = Beyond::origin(route);
@@ -29,12 +32,12 @@ where
         }
         let next = hops.get(i + 1);
         if next.is_none() && forwarded {
-            link.info.forwarded = true;
+            (link.info.forwarded, link.info.hops_passed) = (true, hops.len());
             break;
         }
         let beyond = next.map_or_else(|| origin.clone(), Beyond::hop);
         link = through(link, hop, &beyond, limit).await?;
-        link.info.tunnelled = true;
+        (link.info.tunnelled, link.info.hops_passed) = (true, i + 1);
     }
     Ok(link)
 }

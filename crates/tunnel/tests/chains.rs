@@ -113,7 +113,7 @@ async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
     let mut said = [0; 5];
     link.io.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"hello");
-    assert!(link.info.tunnelled && !link.info.forwarded);
+    assert!(link.info.tunnelled && !link.info.forwarded && link.info.hops_passed == 4);
     assert_eq!(world.recorder.count("tunnel_start"), 4);
     world.recorder.assert_balanced();
 }
@@ -127,7 +127,7 @@ async fn cleartext_is_forwarded_by_the_last_of_them() {
     })
     .await;
     let info = linked.unwrap().info;
-    assert!(info.tunnelled && info.forwarded);
+    assert!(info.tunnelled && info.forwarded && info.hops_passed == 2);
 }
 
 #[tokio::test(start_paused = true)]

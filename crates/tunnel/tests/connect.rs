@@ -241,7 +241,7 @@ async fn what_is_no_http_is_told_as_such() {
 async fn cleartext_is_forwarded_and_only_cleartext() {
     let world = World::new();
     let link = world.connect(world.route("http://a.test", &[HTTP])).await.unwrap();
-    assert!(link.info.forwarded && !link.info.tunnelled);
+    assert!(link.info.forwarded && !link.info.tunnelled && link.info.hops_passed == 1);
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 
@@ -280,7 +280,7 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
 async fn a_direct_route_passes() {
     let world = World::new();
     let mut link = world.connect(world.route("http://a.test", &[])).await.unwrap();
-    assert!(!link.info.tunnelled && !link.info.forwarded);
+    assert!(!link.info.tunnelled && !link.info.forwarded && link.info.hops_passed == 0);
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     link.io.write_all(b"hello").await.unwrap();
     world.accept().await.expect("hello").await;

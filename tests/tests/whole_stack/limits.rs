@@ -1,6 +1,6 @@
 //! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
 
-use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig};
+use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig, RaceLayer};
 use skybridge_testkit::h1::Script;
 use skybridge_tests::{World, addr, get, h2, read, wishing};
 use std::time::Duration;
@@ -97,6 +97,38 @@ async fn call_before_and_after_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn call_that_never_got_a_connection() {
+    let black_hole = async |world: &World| {
+        world.net.at(addr()).black_hole();
+        None
+    };
+    expires(|limits| &mut limits.call, black_hole, Phase::Call, Delivery::Unsent).await;
+}
+
+/// It ends the second try, which has no connection yet: the first may have been processed all the same.
+#[tokio::test(start_paused = true)]
+async fn call_that_was_sent_before() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.builder().limits(limits(|limits| &mut limits.call, LIMIT)).build();
+    let calls = async {
+        read(client.request(get("/1"))).await.unwrap();
+        read(client.request(get("/2"))).await.unwrap_err()
+    };
+    let server = async {
+        let mut peer = Script::new(listener.accept().await.0);
+        peer.request().await;
+        peer.respond(200, "one").await;
+        peer.request().await;
+        world.net.at(addr()).black_hole();
+    };
+    let (error, ()) = tokio::join!(calls, server);
+    assert_timed_out(&error, Phase::Call, Delivery::Unknown);
+    assert_eq!(error.earlier().len(), 1, "{error:?}");
+    assert_eq!(error.to_string(), "timed out; an earlier try may have been processed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn acquire() {
     let world = World::new();
     let _serving = scripted(&world, "");
@@ -154,16 +186,25 @@ async fn the_defaults_are_those_of_the_table() {
     })
     .await;
     assert_eq!((phase, time.as_secs()), (Phase::Tcp, 10));
-    // Four black holes one after the other are beyond the limit of the whole.
-    let (phase, time) = measure(|world| {
-        let addrs = (1..=200).map(|last| std::net::IpAddr::from([192, 0, 2, last]));
+    // As many as are tried at most, each 250 ms after the one before.
+    let black_holes = |world: &World, count: u8| {
+        let addrs = (1..=count).map(|last| std::net::IpAddr::from([192, 0, 2, last]));
         world.net.host("a.test", addrs.clone());
         addrs.for_each(|ip| {
             world.net.at((ip, 80).into()).black_hole();
         });
-    })
-    .await;
-    assert_eq!((phase, time.as_secs()), (Phase::Acquire, 30));
+    };
+    let (phase, time) = measure(|world| black_holes(world, 200)).await;
+    assert_eq!((phase, time.as_millis() / 250), (Phase::Tcp, 63 + 40));
+
+    // Four black holes one after the other are beyond the limit of the whole.
+    let world = World::new();
+    black_holes(&world, 4);
+    let client = world.builder().race(RaceLayer::sequential()).build();
+    let start = Instant::now();
+    let error = read(client.request(get("/"))).await.unwrap_err();
+    assert!(error.is_timeout() && error.delivery() == Delivery::Unsent, "{error:?}");
+    assert_eq!((error.phase(), start.elapsed().as_secs()), (Phase::Acquire, 30));
 }
 
 /// One caller's limit doesn't end what others wait for.
@@ -175,7 +216,7 @@ async fn a_limit_of_one_caller_is_not_the_others() {
     let client: Client = world.client();
     let impatient = wishing(h2(get("/")), |wish| wish.limits(limits(|limits| &mut limits.call, LIMIT)));
     let (impatient, patient) = tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
-    assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unknown);
+    assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unsent);
     assert_eq!(patient.unwrap(), "hello");
     assert_eq!(world.net.connects_to(addr()), 1);
 }

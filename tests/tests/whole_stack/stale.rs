@@ -90,6 +90,32 @@ async fn a_fin_that_crosses_another_request_is_told_as_unknown() {
     assert_eq!(world.net.opened(), 1);
 }
 
+/// The first try was perhaps processed, the second couldn't connect: what is said is true of the request.
+#[tokio::test(start_paused = true)]
+async fn a_second_try_that_cannot_connect_does_not_undo_the_first() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.client();
+    let calls = async {
+        read(client.request(get("/1"))).await.unwrap();
+        read(client.request(get("/2"))).await.unwrap_err()
+    };
+    let server = async {
+        let mut peer = Script::new(listener.accept().await.0);
+        peer.request().await;
+        peer.respond(200, "one").await;
+        peer.request().await;
+        // Processed, say; and then the server goes down.
+        drop(listener);
+        drop(peer);
+    };
+    let (error, ()) = tokio::join!(calls, server);
+    assert!(matches!(error.cause(), skybridge::Cause::Connect(_)), "{error:?}");
+    assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Unknown, 1), "{error:?}");
+    assert_eq!(error.to_string(), "no connection; an earlier try may have been processed");
+    assert!(!error.is_connect(), "who sends again what had no connection would send this twice");
+}
+
 #[tokio::test(start_paused = true)]
 async fn connection_close_is_obeyed_by_both() {
     let close = |_| async { Response::builder().header(CONNECTION, "close").body(String::from("bye")).unwrap() };

@@ -15,8 +15,12 @@ pub(crate) struct Room {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrow {
     pub(crate) to: String,
-    /// The features it asks for, always or by a feature of its own; `default` among them unless switched off.
+    /// The features it asks for, `default` among them unless switched off.
     pub(crate) features: Vec<String>,
+    /// Those that only a feature of its own asks for: `tokio/time`.
+    pub(crate) by_feature: Vec<String>,
+    /// Whether it is there only when a feature of its own asks for it.
+    pub(crate) optional: bool,
     /// Whether it is a package of this workspace.
     pub(crate) ours: bool,
 }
@@ -29,37 +33,29 @@ pub(crate) fn read(metadata: &Metadata) -> Vec<Room> {
 
 fn room(package: &Package) -> Room {
     let built_from = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
-    let dependencies = package.dependencies.iter().filter(built_from);
-    let mut arrows: Vec<Arrow> = dependencies.map(|dependency| arrow(package, dependency)).collect();
+    let arrow = |dependency| arrow(package, dependency);
+    let mut arrows: Vec<Arrow> = package.dependencies.iter().filter(built_from).map(arrow).collect();
     arrows.sort_by(|a, b| (!a.ours, &a.to).cmp(&(!b.ours, &b.to)));
     Room { name: package.name.to_string(), arrows }
 }
 
 fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
     let default = dependency.uses_default_features.then(|| "default".to_owned());
-    let always = dependency.features.iter().cloned();
+    let asked = package.features.values().flatten().filter_map(|asked| asked.split_once('/'));
+    let of_this = asked.filter(|(to, _)| to.trim_end_matches('?') == dependency.name);
     Arrow {
         to: dependency.name.clone(),
-        features: default.into_iter().chain(always).chain(by_feature(package, dependency)).collect(),
+        features: default.into_iter().chain(dependency.features.iter().cloned()).collect(),
+        by_feature: of_this.map(|(_, feature)| feature.to_owned()).collect(),
+        optional: dependency.optional,
         ours: dependency.path.is_some(),
     }
-}
-
-/// What the package's own features ask of a dependency: `name/feature`, or `name?/feature`.
-fn by_feature(package: &Package, dependency: &Dependency) -> Vec<String> {
-    let name = dependency.rename.as_ref().unwrap_or(&dependency.name);
-    let asked = package.features.values().flatten().filter_map(|asked| asked.split_once('/'));
-    let mut features: Vec<_> =
-        asked.filter(|(to, _)| to.trim_end_matches('?') == name).map(|(_, feature)| feature.to_owned()).collect();
-    features.sort();
-    features.dedup();
-    features
 }
 
 // === impl Room ===
 
 impl fmt::Display for Room {
-    /// `skybridge-h1 -> core | hyper[client http1] bytes ...`
+    /// `skybridge-h1 -> core | hyper[client http1] bytes ...`; what only a feature asks for has a `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = self.arrows.iter().filter(|arrow| arrow.ours).map(ToString::to_string);
         let foreign = self.arrows.iter().filter(|arrow| !arrow.ours).map(ToString::to_string);
@@ -72,8 +68,10 @@ impl fmt::Display for Room {
 
 impl fmt::Display for Arrow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let features: Vec<&str> = self.features.iter().map(String::as_str).filter(|name| *name != "default").collect();
+        let asked = self.features.iter().filter(|name| *name != "default").cloned();
+        let features: Vec<String> = asked.chain(self.by_feature.iter().map(|name| format!("{name}?"))).collect();
         f.write_str(self.to.strip_prefix("skybridge-").unwrap_or(&self.to))?;
+        f.write_str(if self.optional { "?" } else { "" })?;
         if features.is_empty() { Ok(()) } else { write!(f, "[{}]", features.join(" ")) }
     }
 }
@@ -90,10 +88,14 @@ mod tests {
         let room = |name: &str| star.iter().find(|room| room.name == name).unwrap();
         let tokio = room("skybridge-runtime").arrows.iter().find(|arrow| arrow.to == "tokio").unwrap();
         assert_eq!((tokio.ours, tokio.features.as_slice()), (false, ["rt".to_owned(), "time".to_owned()].as_slice()));
+        let to = |name: &str, to: &str| room(name).arrows.iter().find(|arrow| arrow.to == to).unwrap();
+        let tower = to("skybridge-core", "tower");
+        assert_eq!((tower.optional, tower.features.as_slice()), (true, ["timeout".to_owned()].as_slice()));
+        assert_eq!(to("skybridge-core", "tokio").by_feature, ["time"]);
+        assert!(!tokio.optional && tokio.by_feature.is_empty());
+        assert_eq!(to("skybridge-tls", "rustls").by_feature, ["aws_lc_rs", "ring"]);
         let core = &room("skybridge-runtime").arrows[0];
         assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
-        let rustls = room("skybridge-tls").arrows.iter().find(|arrow| arrow.to == "rustls").unwrap();
-        assert_eq!(rustls.features, ["std", "tls12", "aws_lc_rs", "ring"]);
         for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {
             assert!(room(verb).arrows.iter().all(|arrow| arrow.to != "skybridge-testkit"), "{verb}");
         }

@@ -28,7 +28,11 @@ const LEAVES: [&str; 7] = [
 ];
 
 /// What `core` may be built from.
-const CORE_SEES: [&str; 7] = ["bytes", "futures-core", "http", "http-body", "tokio", "tower-layer", "tower-service"];
+const CORE_SEES: [&str; 8] =
+    ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
+
+/// The feature of `core` by which it knows the types of foreign time limits, to tell them in an error; and what it asks for then.
+const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), ("tokio", "time")]);
 
 /// A foreign crate, or one feature of it, and the only ones of ours that may ask for it (leaves aside).
 struct Fence {
@@ -85,7 +89,7 @@ fn objection(from: &str, arrow: &Arrow) -> Option<String> {
     if place == Place::Leaf {
         return None;
     }
-    let why = if arrow.ours { between(place, &arrow.to).map(str::to_owned) } else { abroad(from, place, arrow) }?;
+    let why = if arrow.ours { between(place, arrow).map(str::to_owned) } else { abroad(from, place, arrow) }?;
     Some(format!("{from} -> {}: {why}", arrow.to))
 }
 
@@ -100,10 +104,13 @@ fn place(name: &str) -> Place {
 }
 
 /// Between two of ours.
-fn between(from: Place, to: &str) -> Option<&'static str> {
-    match (from, place(to)) {
+fn between(from: Place, arrow: &Arrow) -> Option<&'static str> {
+    match (from, place(&arrow.to)) {
+        (Place::Verb | Place::Testkit, Place::Core) if arrow.asks_for(CORE_KNOWS.0) => {
+            Some("the facade and the leaves switch on what core knows of tower")
+        }
         (Place::Verb | Place::Testkit | Place::Facade, Place::Core) | (Place::Facade, Place::Verb) => None,
-        (Place::Testkit, Place::Verb) if to == "skybridge-runtime" => None,
+        (Place::Testkit, Place::Verb) if arrow.to == "skybridge-runtime" => None,
         (Place::Core, _) => Some("core depends on none of ours"),
         (Place::Verb, _) => Some("a verb knows core alone"),
         (Place::Testkit, _) => Some("the testkit knows core and runtime"),
@@ -124,18 +131,33 @@ fn abroad(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
 }
 
 fn core_abroad(arrow: &Arrow) -> Option<String> {
+    let known: Vec<&str> = CORE_KNOWS.1.iter().filter(|(to, _)| *to == arrow.to).map(|(_, feature)| *feature).collect();
+    let only_known = |features: &[String]| features.iter().all(|feature| known.contains(&feature.as_str()));
+    if arrow.optional && !known.is_empty() {
+        let text = format!("of {} core knows `{}` alone", arrow.to, known.join("`, `"));
+        return (!only_known(&arrow.features) || !only_known(&arrow.by_feature)).then_some(text);
+    }
     if !CORE_SEES.contains(&arrow.to.as_str()) {
         return Some(format!("core sees only {}", CORE_SEES.join(", ")));
     }
-    let bare = arrow.to != "tokio" || arrow.features.is_empty();
+    let bare = arrow.to != "tokio" || (arrow.features.is_empty() && only_known(&arrow.by_feature));
     if bare { None } else { Some("core takes tokio's io traits, which need no feature".to_owned()) }
+}
+
+// === impl Arrow ===
+
+impl Arrow {
+    /// Always, or by a feature of its own.
+    fn asks_for(&self, feature: &str) -> bool {
+        self.features.iter().chain(&self.by_feature).any(|asked| asked == feature)
+    }
 }
 
 // === impl Fence ===
 
 impl Fence {
     fn stops(&self, from: &str, arrow: &Arrow) -> bool {
-        let asked = self.feature.is_none_or(|feature| arrow.features.iter().any(|asked| asked == feature));
+        let asked = self.feature.is_none_or(|feature| arrow.asks_for(feature));
         self.krate == arrow.to && asked && !self.within.contains(&from)
     }
 
@@ -153,12 +175,23 @@ mod tests {
     use super::*;
 
     fn ours(from: &str, to: &str) -> Vec<String> {
-        verdict(from, Arrow { to: to.into(), features: vec!["default".into()], ours: true })
+        ours_with(from, to, &["default"])
+    }
+
+    fn ours_with(from: &str, to: &str, features: &[&str]) -> Vec<String> {
+        verdict(from, Arrow { features: texts(features), ours: true, ..bare(to) })
     }
 
     fn foreign(from: &str, to: &str, features: &[&str]) -> Vec<String> {
-        let features = features.iter().map(ToString::to_string).collect();
-        verdict(from, Arrow { to: to.into(), features, ours: false })
+        verdict(from, Arrow { features: texts(features), ..bare(to) })
+    }
+
+    fn bare(to: &str) -> Arrow {
+        Arrow { to: to.into(), features: vec![], by_feature: vec![], optional: false, ours: false }
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(ToString::to_string).collect()
     }
 
     fn verdict(from: &str, arrow: Arrow) -> Vec<String> {
@@ -281,8 +314,33 @@ mod tests {
     }
 
     #[test]
+    fn core_knows_a_little_of_tower_by_a_feature_that_is_not_for_verbs() {
+        let optional = |to: &str, features: &[&str]| {
+            verdict("skybridge-core", Arrow { features: texts(features), optional: true, ..bare(to) })
+        };
+        assert!(optional("tower", &["timeout"]).is_empty());
+        assert_eq!(optional("tower", &["timeout", "util"]).len(), 1);
+        assert_eq!(optional("tower", &["default"]).len(), 1);
+        assert_eq!(optional("hyper", &[]).len(), 1);
+        assert_eq!(foreign("skybridge-core", "tower", &["timeout"]).len(), 1, "only by a feature");
+        let tokio =
+            |features: &[&str]| verdict("skybridge-core", Arrow { by_feature: texts(features), ..bare("tokio") });
+        assert!(tokio(&["time"]).is_empty());
+        assert_eq!(tokio(&["time", "sync"]).len(), 1);
+        for (from, agreed) in [("skybridge", true), ("skybridge-hyper", true), ("skybridge-h1", false)] {
+            assert_eq!(ours_with(from, "skybridge-core", &["default", "tower"]).is_empty(), agreed, "{from}");
+        }
+    }
+
+    #[test]
+    fn what_a_feature_asks_for_is_fenced_too() {
+        let arrow = Arrow { by_feature: texts(&["net"]), ..bare("tokio") };
+        assert_eq!(verdict("skybridge-route", arrow).len(), 1);
+    }
+
+    #[test]
     fn each_broken_arrow_is_told() {
-        let arrow = |to: &str, ours| Arrow { to: to.into(), features: vec![], ours };
+        let arrow = |to: &str, ours| Arrow { ours, ..bare(to) };
         let star = [
             Room { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
             Room { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },

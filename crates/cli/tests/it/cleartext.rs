@@ -156,6 +156,25 @@ async fn exit_codes_of_what_answers_badly() {
     }
 }
 
+/// The server takes the second request, and goes down with it: the second try finds nobody.
+#[tokio::test]
+async fn what_was_sent_before_it_could_not_connect_may_have_been_processed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut peer = BufReader::new(listener.accept().await.unwrap().0);
+        assert!(head(&mut peer).await);
+        peer.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        assert!(head(&mut peer).await);
+        drop(listener);
+    });
+    let ran = skybridge(["--repeat", "2", "--report", "-", &url]).await;
+    serving.await.unwrap();
+    let error = &reports(&ran)[1]["error"];
+    assert_eq!((ran.exit, &error["kind"], &error["processed"]), (7, &"connect".into(), &"maybe".into()), "{}", ran.err);
+    assert!(ran.err.contains("an earlier try may have been processed"), "{}", ran.err);
+}
+
 #[tokio::test]
 async fn a_silent_peer_is_exit_28_and_the_phase_is_named() {
     let origin = Origin::h1().handle(|_| std::future::pending::<Response<String>>()).start().await;

@@ -1,3 +1,4 @@
+use super::causes::{self, causes};
 use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
@@ -14,6 +15,7 @@ struct ConnectRepr {
     fatal: bool,
     source: Arc<dyn StdError + Send + Sync>,
     attempts: Vec<AttemptReport>,
+    left_out: usize,
 }
 
 impl ConnectError {
@@ -22,7 +24,7 @@ impl ConnectError {
         Self::from_source(source.into()).in_phase(phase)
     }
 
-    fn from_source(source: BoxError) -> Self {
+    pub(crate) fn from_source(source: BoxError) -> Self {
         Self(Arc::new(ConnectRepr {
             phase: None,
             attempt: None,
@@ -31,6 +33,7 @@ impl ConnectError {
             fatal: false,
             source: source.into(),
             attempts: Vec::new(),
+            left_out: 0,
         }))
     }
 
@@ -75,6 +78,11 @@ impl ConnectError {
         self.with(|repr| repr.attempts = attempts)
     }
 
+    /// Adds how many addresses were not tried.
+    pub fn with_left_out(self, addresses: usize) -> Self {
+        if addresses == self.0.left_out { self } else { self.with(|repr| repr.left_out = addresses) }
+    }
+
     /// Where it failed; `None` when a foreign layer failed without saying so.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
@@ -100,12 +108,13 @@ impl ConnectError {
         self.0.fatal
     }
 
-    /// True when a time limit ended it.
+    /// True when a time limit ended it: one of the stack's, an [`io::Error`](std::io::Error) of the kind `TimedOut`, or, with this crate's
+    /// feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
-        self.timed_out().is_some()
+        causes::is_timeout(&*self.0.source)
     }
 
-    /// The time limit that ended it.
+    /// The stack's time limit that ended it. `None` for [others](Self::is_timeout).
     pub fn timed_out(&self) -> Option<TimedOut> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref::<TimedOut>().copied())
     }
@@ -115,20 +124,24 @@ impl ConnectError {
         &self.0.attempts
     }
 
+    /// How many addresses were not tried, because there were more than are taken of one answer, or more than one connect may try.
+    pub fn left_out(&self) -> usize {
+        self.0.left_out
+    }
+
     /// The innermost cause.
     pub fn root_cause(&self) -> &(dyn StdError + 'static) {
-        let source: &(dyn StdError + 'static) = &*self.0.source;
-        causes(source).last().unwrap_or(source)
+        let mut root: &(dyn StdError + 'static) = &*self.0.source;
+        while let Some(source) = root.source() {
+            root = source;
+        }
+        root
     }
 
     /// The cause, if it is of this type.
     pub fn source_as<E: StdError + 'static>(&self) -> Option<&E> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref())
     }
-}
-
-fn causes<'a>(first: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(first), |error: &&'a (dyn StdError + 'static)| (*error).source())
 }
 
 /// The gate for foreign middleware: tower's layers erase errors, this restores ours.
@@ -171,7 +184,11 @@ impl fmt::Display for ConnectError {
         if let Some(phase) = self.0.phase {
             write!(f, ": {phase} failed")?;
         }
-        Ok(())
+        match self.0.left_out {
+            0 => Ok(()),
+            1 => f.write_str("; 1 more address was not tried"),
+            more => write!(f, "; {more} more addresses were not tried"),
+        }
     }
 }
 

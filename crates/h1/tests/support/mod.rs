@@ -57,7 +57,7 @@ where
 
 /// Requests are forwarded by a proxy that wants to know who we are.
 pub(crate) fn forwarded(info: &mut ConnInfo) {
-    info.forwarded = true;
+    (info.forwarded, info.hops_passed) = (true, 1);
     info.route.hops = [Hop::parse("http://alice:secret@proxy.test").unwrap()].into();
 }
 

@@ -6,7 +6,7 @@ use skybridge_core::{Cause, CloseReason, ConnectError, Connection, Delivery, Err
 
 /// A failed exchange: an exclusive connection is of no more use, a shared one only lost a stream.
 pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) -> Failed<Request<B>> {
-    let Failed { error, request } = failed;
+    let (error, request) = failed.into_parts();
     let error = error.on(lease.info());
     if let Some(told) = &mut lease.told {
         told.fail(&error);
@@ -23,7 +23,7 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
     if lease.record.exclusive {
         lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
     }
-    Failed { error, request }
+    Failed::new(error, request)
 }
 
 /// Not a refusal, which is an answer, nor the failure of the request's own body: that alone fails in the sending of something that may be there.

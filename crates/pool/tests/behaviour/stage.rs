@@ -130,7 +130,7 @@ pub(crate) async fn failed(call: Call) -> Failed<Request<Sent>> {
 pub(crate) async fn came_back(call: Call) -> skybridge_core::Error {
     let failed = failed(call).await;
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
-    assert!(failed.request.is_some(), "the request comes back");
+    assert!(failed.has_request(), "the request comes back");
     failed.error
 }
 

@@ -41,7 +41,7 @@ async fn a_response_head() {
         let mut exchange = peer.exchange().await;
         let failed = failed(call).await;
         timed_out(&failed.error, Phase::Wait, Delivery::Unknown);
-        assert!(failed.error.connection().is_some() && failed.request.is_none());
+        assert!(failed.error.connection().is_some() && !failed.has_request());
         exchange.cancelled().await;
         assert_eq!((stage.below.open(), stage.pool.stats().idle), (open, open), "HTTP/1.1 can only close");
     }

@@ -83,7 +83,11 @@ impl Connector {
     async fn connect(self, route: Route) -> Result<Link<Conn>, ConnectError> {
         let mut endpoints = route.endpoints.clone();
         let mut last = ConnectError::new(Phase::Tcp, Error::new(ErrorKind::AddrNotAvailable, "no endpoints"));
-        while let Some(endpoint) = poll_fn(|cx| endpoints.poll_more(cx)).await {
+        let mut left = route.max_attempts;
+        while left > 0
+            && let Some(endpoint) = poll_fn(|cx| endpoints.poll_more(cx)).await
+        {
+            left -= 1;
             match self.dialer.clone().dial(route.attempt(endpoint)).await {
                 Ok(mut link) => {
                     self.amend.inspect(|amend| amend(&mut link.info));

@@ -1,4 +1,4 @@
-use super::{Inner, provider};
+use super::{Inner, Source, provider};
 use crate::{
     Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     identity::Identity,
@@ -56,8 +56,7 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Who we are, to peers that ask: a chain of certificates, our own first, and its private key (PKCS#8, PKCS#1 or SEC1), both as PEM. A proxy
-    /// that asks is told as well.
+    /// Who we are, to peers that ask: a chain of certificates, our own first, and its private key (PKCS#8, PKCS#1 or SEC1), both as PEM.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("private key", source));
         match certificates(chain).and_then(|chain| Ok((chain, key?))) {
@@ -105,6 +104,8 @@ impl TlsConfigBuilder {
 
     /// Accepts any certificate, of anybody: whoever is on the way can read and change everything. Pins still hold, for the leaf. Such a
     /// connection never carries another host.
+    ///
+    /// Proxies are verified all the same, by the roots that are set here, unless their [sealer](TlsConfig::sealer) is made insecure too.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self
@@ -124,7 +125,7 @@ impl TlsConfigBuilder {
         if let Some(wrong) = self.wrong.take() {
             return Err(wrong);
         }
-        let provider = provider::choose(self.provider.take()).ok_or(TlsConfigError::NoProvider)?;
+        let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
         let identity = match self.identity.take() {
             Some((chain, key)) => Identity::new(chain, key, &provider).map_err(TlsConfigError::Identity)?,
             None => Identity::nobody(),
@@ -134,6 +135,7 @@ impl TlsConfigBuilder {
             .filter(|version| self.versions.contains(version))
             .map(TlsVersion::of_rustls)
             .collect();
+        let verifying = self.insecure.then(|| Source::later(self.verifying()));
         let trust = self.trust(&provider)?;
         let knows_paths = trust.knows_paths();
         let verifier = Verifier::new(trust, &provider, self.pins.clone());
@@ -143,7 +145,21 @@ impl TlsConfigBuilder {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(Arc::new(identity));
-        Ok(TlsConfig::new(Inner { client, pins: self.pins, knows_paths, sessions: Arc::default() }))
+        Ok(TlsConfig::new(Inner { client, pins: self.pins, knows_paths, sessions: Arc::default(), verifying }))
+    }
+
+    /// The same again, as far as whom to trust and what to pin goes: nobody's identity, and not insecure.
+    pub(crate) fn verifying(&self) -> Self {
+        Self {
+            roots: self.roots.clone(),
+            more_roots: self.more_roots.clone(),
+            identity: None,
+            pins: self.pins.clone(),
+            versions: self.versions.clone(),
+            insecure: false,
+            provider: self.provider.clone(),
+            wrong: None,
+        }
     }
 
     fn trust(

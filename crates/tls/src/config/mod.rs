@@ -9,6 +9,7 @@ pub use self::{builder::TlsConfigBuilder, error::TlsConfigError, roots::Roots};
 
 use crate::{
     Pins, Sealer, alpn,
+    identity::Identity,
     peer::Peer,
     sessions::{Sessions, View},
 };
@@ -27,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) pins: Pins,
     pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
+    /// Of a configuration that trusts anybody: one that verifies.
+    pub(crate) verifying: Option<Source>,
 }
 
 /// A version of TLS.
@@ -47,9 +50,21 @@ impl TlsConfig {
         TlsConfigBuilder::new()
     }
 
-    /// Seals links to proxies by this configuration.
+    /// Seals links to proxies by this configuration: all of it, identity and [`insecure`](TlsConfigBuilder::insecure) too. For a configuration
+    /// that was made for proxies; for the one of origins, see [`TlsLayer::proxy_sealer`](crate::TlsLayer::proxy_sealer).
     pub fn sealer(&self) -> Sealer {
         Sealer::of(self.clone().into())
+    }
+
+    /// The same trust, pins, versions and provider, nobody's identity, and sessions of its own. It verifies, whether this one does or not.
+    pub(crate) fn for_proxies(&self) -> Source {
+        if let Some(verifying) = &self.0.verifying {
+            return verifying.clone();
+        }
+        let mut client = self.0.client.clone();
+        client.client_auth_cert_resolver = Arc::new(Identity::nobody());
+        let (pins, knows_paths) = (self.0.pins.clone(), self.0.knows_paths);
+        Self::new(Inner { client, pins, knows_paths, sessions: Arc::default(), verifying: None }).into()
     }
 
     pub(crate) fn new(inner: Inner) -> Self {

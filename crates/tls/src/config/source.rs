@@ -1,4 +1,4 @@
-use crate::{TlsConfig, TlsConfigError};
+use crate::{TlsConfig, TlsConfigBuilder, TlsConfigError};
 use skybridge_core::{ConnectError, Phase};
 use std::{
     fmt,
@@ -9,32 +9,54 @@ type Made = Result<TlsConfig, Arc<TlsConfigError>>;
 
 /// A configuration that may still have to be made. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Source(Arc<OnceLock<Made>>);
+pub(crate) struct Source(Arc<Deferred>);
 
-/// The default configuration can't be made.
+#[derive(Default)]
+struct Deferred {
+    made: OnceLock<Made>,
+    /// What it is made by; the default one by nothing.
+    by: Option<TlsConfigBuilder>,
+}
+
+/// The configuration can't be made.
 #[derive(Debug)]
 struct NoConfig(Arc<TlsConfigError>);
 
 impl Source {
-    /// Makes the default one if there is none yet: that reads the system's roots, once.
+    /// To be made by this builder, without its identity, when it is first needed.
+    pub(crate) fn later(by: TlsConfigBuilder) -> Self {
+        Self(Arc::new(Deferred { made: OnceLock::new(), by: Some(by) }))
+    }
+
+    /// Makes it if there is none yet: that may read the system's roots, once.
     pub(crate) fn get(&self) -> Result<&TlsConfig, ConnectError> {
-        let made = self.0.get_or_init(|| TlsConfig::builder().build().map_err(Arc::new));
+        let builder = || self.0.by.as_ref().map_or_else(TlsConfig::builder, TlsConfigBuilder::verifying);
+        let made = self.0.made.get_or_init(|| builder().build().map_err(Arc::new));
         made.as_ref().map_err(|error| ConnectError::new(Phase::Tls, NoConfig(Arc::clone(error))).fatal())
+    }
+
+    /// For the proxies on the way to what this is for: see [`TlsConfig::for_proxies`]. The default one does for both.
+    pub(crate) fn for_proxies(&self) -> Self {
+        match self.0.made.get() {
+            Some(Ok(config)) => config.for_proxies(),
+            _ => self.clone(),
+        }
     }
 }
 
 impl From<TlsConfig> for Source {
     fn from(config: TlsConfig) -> Self {
-        Self(Arc::new(OnceLock::from(Ok(config))))
+        Self(Arc::new(Deferred { made: OnceLock::from(Ok(config)), by: None }))
     }
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get() {
-            Some(Ok(config)) => config.fmt(f),
-            Some(Err(error)) => error.fmt(f),
-            None => f.write_str("default"),
+        match (self.0.made.get(), &self.0.by) {
+            (Some(Ok(config)), _) => config.fmt(f),
+            (Some(Err(error)), _) => error.fmt(f),
+            (None, Some(builder)) => builder.fmt(f),
+            (None, None) => f.write_str("default"),
         }
     }
 }

@@ -79,6 +79,7 @@ impl Pins {
     }
 
     /// Adds one of those that every host's own certificate must have, whoever the host is, name or address: a rule that no redirect leads around.
+    /// A proxy over TLS that has no configuration of its own is such a host too.
     ///
     /// # Errors
     /// When the pin is none.

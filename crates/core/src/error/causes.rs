@@ -1,0 +1,37 @@
+//! Looking through what is below an error, foreign errors included.
+
+use crate::TimedOut;
+use std::{error::Error as StdError, io};
+
+type Cause = dyn StdError + 'static;
+
+/// The error and what caused it, the outermost first. What an [`io::Error`] wraps is one of them, though its `source()` leaves it out.
+pub(super) fn causes(first: &Cause) -> impl Iterator<Item = &Cause> {
+    std::iter::successors(Some(first), |error| below(*error))
+}
+
+fn below(error: &Cause) -> Option<&Cause> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// Whether a time limit is among the causes: one of ours, of the operating system, or, with the feature `tower`, of tower or tokio.
+pub(super) fn is_timeout(first: &Cause) -> bool {
+    causes(first).any(|cause| cause.is::<TimedOut>() || is_io(cause) || is_elapsed(cause))
+}
+
+fn is_io(cause: &Cause) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+#[cfg(feature = "tower")]
+fn is_elapsed(cause: &Cause) -> bool {
+    cause.is::<tower::timeout::error::Elapsed>() || cause.is::<tokio::time::error::Elapsed>()
+}
+
+#[cfg(not(feature = "tower"))]
+fn is_elapsed(_: &Cause) -> bool {
+    false
+}
