@@ -1,7 +1,8 @@
 use crate::{
     ExchangeError, H1Body,
-    aside::{After, Aside},
+    aside::{Aside, Prepared},
     classify,
+    sending::{Sending, look},
     slot::Slot,
     spare::Spare,
     tie::Tie,
@@ -20,12 +21,12 @@ use std::{
 
 /// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
 ///
-/// Dropped between [`start`](Connection::start) and the response's head it closes. After that it lives as long as the response's body, and
-/// closes when both are dropped. Moving it moves one pointer.
+/// Dropped between [`start`](Connection::start) and the response's head, or before all of the request has left, it closes, and its socket with it,
+/// whatever the peer does. Otherwise it lives as long as the response's body, and closes when both are dropped. Moving it moves one pointer.
 pub struct Http1<B>(Box<Inner<B>>);
 
 struct Inner<B> {
-    sender: SendRequest<B>,
+    sender: SendRequest<Sending<B>>,
     slot: Slot<B>,
     state: State,
     /// It has carried an exchange before.
@@ -51,9 +52,12 @@ enum State {
 
 // === impl Http1 ===
 
-impl<B: Body + Send + 'static> Http1<B> {
+impl<B> Http1<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     pub(crate) fn new(
-        sender: SendRequest<B>,
+        sender: SendRequest<Sending<B>>,
         spare: Spare<B>,
         host: HeaderValue,
         info: Arc<ConnInfo>,
@@ -115,6 +119,11 @@ where
     }
 
     #[inline]
+    fn is_sent(&self) -> bool {
+        self.0.tie.is_sent()
+    }
+
+    #[inline]
     fn start(&mut self, request: Request<B>) {
         self.0.start(request);
     }
@@ -152,30 +161,53 @@ fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
 
 // === impl Inner ===
 
-impl<B: Body + Send + 'static> Inner<B> {
+impl<B> Inner<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     /// Not inlined: LLVM would copy the request, a quarter of a kilobyte, twice more.
     #[inline(never)]
     fn start(&mut self, mut request: Request<B>) {
-        match self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info) {
-            Ok(After::Reuse) => {}
-            Ok(After::Close) => self.tie.will_end(CloseReason::Evicted),
+        let prepared = self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info);
+        let Prepared { last, length, chunked } = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 self.aside.undo(&mut request);
                 self.refused = Some(Failed::with(error, request));
                 return;
             }
+        };
+        if last {
+            self.tie.will_end(CloseReason::Evicted);
         }
         if self.reused {
             self.spare.keep(&request);
         }
+        let request = match length {
+            Some(mut length) if length.is_reached() && !chunked && !request.body().is_end_stream() => {
+                let (head, body) = request.into_parts();
+                if let Err(error) = look(body, &mut length) {
+                    self.refused = Some(Failed::lost(Error::new(Delivery::Unsent, Phase::Send, error)));
+                    self.aside.clear();
+                    self.spare.clear();
+                    return;
+                }
+                Request::from_parts(head, Sending::nothing(&self.tie))
+            }
+            length => request.map(|body| Sending::new(body, length, chunked, &self.tie)),
+        };
         self.reused = true;
         self.state = State::Waiting;
         self.tie.wait();
+        self.tie.begin();
         self.slot.send(&mut self.sender, request);
     }
 }
 
-impl<B> Inner<B> {
+impl<B> Inner<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     #[inline]
     fn answered(&mut self, status: StatusCode) {
         self.state = State::Answered;
@@ -191,14 +223,22 @@ impl<B> Inner<B> {
     }
 
     #[cold]
-    fn failed(&mut self, mut error: TrySendError<Request<B>>) -> Failed<Request<B>> {
+    fn failed(&mut self, mut error: TrySendError<Request<Sending<B>>>) -> Failed<Request<B>> {
         self.state = State::Answered;
         let request = error.take_message();
         let error = error.into_error();
         self.ending(&error, request.is_some());
         let (error, request) = match request {
-            Some(request) => (classify::unsent(error), Some(request)),
-            None => (classify::unknown(error, self.tie.was_cut()), self.spare.take()),
+            Some(request) => {
+                self.tie.not_begun();
+                let (head, body) = request.into_parts();
+                let request = body.into_inner().map(|body| Request::from_parts(head, body));
+                (classify::unsent(error), request.or_else(|| self.spare.take()))
+            }
+            None => {
+                let error = classify::unknown(error, self.tie.body_failure(), self.tie.was_cut());
+                (error, self.spare.take())
+            }
         };
         self.spare.clear();
         let request = request.map(|mut request| {
@@ -237,6 +277,10 @@ impl<B> Drop for Inner<B> {
         let unread = self.state != State::Idle && !self.sender.is_ready();
         self.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
         self.tie.waited();
+        // What it became is its user's: there is nothing of the request left that it waits for.
+        if unread && !self.tie.is_sent() && !self.tie.is_upgraded() {
+            self.tie.give_up();
+        }
         if self.sender.is_closed() {
             self.tie.close(CloseReason::Shutdown);
         }

@@ -27,7 +27,13 @@ impl<F: Future<Output = hyper::Result<()>>> Future for Driver<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(connection) = this.connection.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-        let how = ready!(connection.poll(cx));
+        let how = match connection.poll(cx) {
+            Poll::Ready(how) => how,
+            Poll::Pending => {
+                ready!(this.tie.poll_given_up(cx));
+                Ok(())
+            }
+        };
         this.connection.set(None);
         this.tie.ended(how);
         Poll::Ready(())

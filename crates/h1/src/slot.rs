@@ -1,3 +1,4 @@
+use crate::sending::Sending;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{
@@ -5,6 +6,7 @@ use hyper::{
     client::conn::{TrySendError, http1::SendRequest},
 };
 use pin_project::pin_project;
+use skybridge_core::BoxError;
 use std::{
     future::Future,
     pin::Pin,
@@ -12,14 +14,14 @@ use std::{
 };
 
 /// What comes back for a request.
-pub(crate) type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+pub(crate) type Sent<B> = Result<Response<Incoming>, TrySendError<Request<Sending<B>>>>;
 
 /// Where a request's future lives. hyper's has no name, so it is behind a box: one for all requests of a connection, each made in its place
 /// rather than moved there.
 pub(crate) struct Slot<B>(Pin<Box<dyn Place<B>>>);
 
 trait Place<B>: Send {
-    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>);
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<Sending<B>>, request: Request<Sending<B>>);
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<B>>;
 }
 
@@ -30,9 +32,14 @@ struct Filled<M, F> {
     future: Option<F>,
 }
 
-impl<B: Body + Send + 'static> Slot<B> {
+impl<B> Slot<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     pub(crate) fn new() -> Self {
-        fn place<B, F>(make: impl Fn(&mut SendRequest<B>, Request<B>) -> F + Send + 'static) -> Slot<B>
+        fn place<B, F>(
+            make: impl Fn(&mut SendRequest<Sending<B>>, Request<Sending<B>>) -> F + Send + 'static,
+        ) -> Slot<B>
         where
             F: Future<Output = Sent<B>> + Send + 'static,
         {
@@ -42,7 +49,7 @@ impl<B: Body + Send + 'static> Slot<B> {
     }
 
     #[inline]
-    pub(crate) fn send(&mut self, sender: &mut SendRequest<B>, request: Request<B>) {
+    pub(crate) fn send(&mut self, sender: &mut SendRequest<Sending<B>>, request: Request<Sending<B>>) {
         self.0.as_mut().send(sender, request);
     }
 
@@ -55,10 +62,10 @@ impl<B: Body + Send + 'static> Slot<B> {
 
 impl<B, M, F> Place<B> for Filled<M, F>
 where
-    M: Fn(&mut SendRequest<B>, Request<B>) -> F + Send,
+    M: Fn(&mut SendRequest<Sending<B>>, Request<Sending<B>>) -> F + Send,
     F: Future<Output = Sent<B>> + Send,
 {
-    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>) {
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<Sending<B>>, request: Request<Sending<B>>) {
         let mut this = self.project();
         this.future.set(Some((this.make)(sender, request)));
     }
