@@ -36,5 +36,6 @@ mod reuse;
 mod sharing;
 mod stage;
 mod time;
+mod uploads;
 mod walks;
 mod wishes;
