@@ -278,10 +278,11 @@ where
 
 /// Measures what comes of a body. Trailers are its end too.
 fn count<D: bytes::Buf>(length: &mut BodyLength, frame: Option<&Frame<D>>) -> Result<(), H2Error> {
-    Ok(match frame.and_then(Frame::data_ref) {
-        Some(data) => length.add(data.remaining())?,
-        None => length.end()?,
-    })
+    match frame.and_then(Frame::data_ref) {
+        Some(data) => length.add(data.remaining()),
+        None => length.end(),
+    }
+    .map_err(H2Error::from)
 }
 
 /// Pending as long as the peer has not reset the stream.
