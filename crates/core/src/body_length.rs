@@ -2,8 +2,9 @@ use crate::RequestError;
 use http::{HeaderMap, header};
 use http_body::SizeHint;
 
-/// How many bytes a request's body was declared to have, and how many it has had so far: counted by the connection that sends them, so that no
-/// peer takes the end of one request for another's, nor a part for the whole (RFC 9110, section 8.6; RFC 9113, section 8.1.1).
+/// How many bytes a request's body was declared to have, and how many it has had so far: counted by the connection that
+/// sends them, so that no peer takes the end of one request for another's, nor a part for the whole (RFC 9110, section
+/// 8.6; RFC 9113, section 8.1.1).
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header};
@@ -24,8 +25,9 @@ pub struct BodyLength {
 }
 
 impl BodyLength {
-    /// What `content-length` declares; without it what the body itself says, as a connection will declare that. `headers` are `None` if they are
-    /// known not to have it; `size` is that of the body that is still to be sent, 0 when it is over.
+    /// What `content-length` declares; without it what the body itself says, as a connection will declare that.
+    /// `headers` are `None` if they are known not to have it; `size` is that of the body that is still to be sent, 0
+    /// when it is over.
     ///
     /// # Errors
     /// When `content-length` is not a number, stands there twice with different values, or can't be the body's.

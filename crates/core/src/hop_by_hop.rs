@@ -1,4 +1,5 @@
-//! The fields of a request that are for the next hop alone (RFC 9110, section 7.6.1): the one list of them, for every version of HTTP.
+//! The fields of a request that are for the next hop alone (RFC 9110, section 7.6.1): the one list of them, for every
+//! version of HTTP.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -8,10 +9,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub struct NextHop {
     /// `connection: close`: the connection is to carry nothing after this (RFC 9112, section 9.6).
     pub close: bool,
-    /// What the connection is to become (RFC 9110, section 7.8): the value of `upgrade`, if `connection` names it. Never HTTP/2 in cleartext:
-    /// that is spoken by prior knowledge or not at all (RFC 9113, section 3.1).
+    /// What the connection is to become (RFC 9110, section 7.8): the value of `upgrade`, if `connection` names it.
+    /// Never HTTP/2 in cleartext: that is spoken by prior knowledge or not at all (RFC 9113, section 3.1).
     pub upgrade: Option<HeaderValue>,
-    /// `te: trailers`: trailers are welcome (RFC 9110, section 10.1.4). Nothing else that `te` says is kept, as no coding is undone here.
+    /// `te: trailers`: trailers are welcome (RFC 9110, section 10.1.4). Nothing else that `te` says is kept, as no
+    /// coding is undone here.
     pub trailers: bool,
 }
 
@@ -38,10 +40,12 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     }
 }
 
-/// Takes the fields that are for the next hop alone out of a header section, those that `connection` names among them: what was there is given to
-/// `removed`, and what it asked for is returned. `kept` are the fields that the caller answers for itself.
+/// Takes the fields that are for the next hop alone out of a header section, those that `connection` names among them:
+/// what was there is given to `removed`, and what it asked for is returned. `kept` are the fields that the caller
+/// answers for itself.
 ///
-/// `host` and `content-length` stay though `connection` may name them: they say whose a message is and where it ends, which no option can undo.
+/// `host` and `content-length` stay though `connection` may name them: they say whose a message is and where it ends,
+/// which no option can undo.
 #[cold]
 pub fn strip_hop_by_hop(
     headers: &mut HeaderMap,
@@ -68,7 +72,8 @@ pub fn strip_hop_by_hop(
     next
 }
 
-/// The members of a list-based field (RFC 9110, section 5.6.1). By bytes: what isn't text must not hide what stands beside it.
+/// The members of a list-based field (RFC 9110, section 5.6.1). By bytes: what isn't text must not hide what stands
+/// beside it.
 fn options<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let values = headers.get_all(name).into_iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)

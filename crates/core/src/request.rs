@@ -63,8 +63,8 @@ fn is_delicate(headers: &HeaderMap) -> bool {
 /// The authority in `host`, if a request brings one of its own (RFC 9110, section 7.2).
 ///
 /// # Errors
-/// When it stands there twice: of two the peer may see one, and what is before it the other (RFC 9112, section 3.2). When it names a user, or is
-/// no host with or without a port: it is what virtual hosts, caches and routers go by.
+/// When it stands there twice: of two the peer may see one, and what is before it the other (RFC 9112, section 3.2).
+/// When it names a user, or is no host with or without a port: it is what virtual hosts, caches and routers go by.
 pub fn host_field(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let refused = |why| RequestError::Header("host".into(), why);

@@ -50,7 +50,8 @@ impl Aside {
     /// forwards it `credentials`.
     ///
     /// # Errors
-    /// When its `host` or its `content-length` can't be sent, or it has so many headers that ours have no place. It is to be undone then.
+    /// When its `host` or its `content-length` can't be sent, or it has so many headers that ours have no place. It is
+    /// to be undone then.
     #[inline]
     pub(crate) fn prepare<B: Body>(
         &mut self,
@@ -131,8 +132,8 @@ impl Aside {
         }
     }
 
-    /// The caller's own `host` stays, but a proxy that forwards the request is told the same by both: it goes by the request target, and what
-    /// stands beside it must not say otherwise (RFC 9112, section 3.2.2).
+    /// The caller's own `host` stays, but a proxy that forwards the request is told the same by both: it goes by the
+    /// request target, and what stands beside it must not say otherwise (RFC 9112, section 3.2.2).
     #[cold]
     fn check_host<B>(&mut self, request: &mut Request<B>, forwarded: bool) -> Result<(), RequestError> {
         let own = host_field(request.headers())?;
@@ -150,7 +151,8 @@ impl Aside {
         Ok(())
     }
 
-    /// Leaves nothing that is for another hop, and tells the next one what it is asked. True when the connection is to carry nothing after this.
+    /// Leaves nothing that is for another hop, and tells the next one what it is asked. True when the connection is to
+    /// carry nothing after this.
     #[cold]
     fn strip(&mut self, headers: &mut HeaderMap, forwarded: bool) -> Result<bool, RequestError> {
         // The framing is this connection's own, and the proxy's credentials are for the proxy.

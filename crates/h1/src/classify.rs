@@ -9,7 +9,8 @@ pub(crate) fn unsent(error: hyper::Error) -> Error {
     Error::new(Delivery::Unsent, Phase::Send, error)
 }
 
-/// The request's head was written, perhaps only into a buffer: nobody knows how far it got. `body` is how its body failed, if it did.
+/// The request's head was written, perhaps only into a buffer: nobody knows how far it got. `body` is how its body
+/// failed, if it did.
 pub(crate) fn unknown(error: hyper::Error, body: Option<ExchangeError>, driver_gone: bool) -> Error {
     match body {
         Some(body) => Error::new(Delivery::Unknown, Phase::Send, body),

@@ -21,8 +21,9 @@ use std::{
 
 /// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
 ///
-/// Dropped between [`start`](Connection::start) and the response's head, or before all of the request has left, it closes, and its socket with it,
-/// whatever the peer does. Otherwise it lives as long as the response's body, and closes when both are dropped. Moving it moves one pointer.
+/// Dropped between [`start`](Connection::start) and the response's head, or before all of the request has left, it
+/// closes, and its socket with it, whatever the peer does. Otherwise it lives as long as the response's body, and
+/// closes when both are dropped. Moving it moves one pointer.
 pub struct Http1<B>(Box<Inner<B>>);
 
 struct Inner<B> {

@@ -30,9 +30,9 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | [`title_case`](Self::title_case) | off |
 /// | [`ignore_invalid_headers`](Self::ignore_invalid_headers) | off |
 ///
-/// A request's body is held to its `content-length`, or to the size that it knows itself: where it turns out to be longer or shorter the exchange
-/// fails with [`ExchangeError::BodySize`](crate::ExchangeError::BodySize), and the connection closes. What follows the last byte is looked at as
-/// far as it is there already.
+/// A request's body is held to its `content-length`, or to the size that it knows itself: where it turns out to be
+/// longer or shorter the exchange fails with [`ExchangeError::BodySize`](crate::ExchangeError::BodySize), and the
+/// connection closes. What follows the last byte is looked at as far as it is there already.
 pub struct H1<B> {
     settings: http1::Builder,
     replay: Option<Replay<B>>,

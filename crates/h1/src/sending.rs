@@ -10,7 +10,8 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-/// A request's body on its way out: held to the length that was declared for it, and its end is told, which hyper keeps to itself.
+/// A request's body on its way out: held to the length that was declared for it, and its end is told, which hyper keeps
+/// to itself.
 #[pin_project]
 pub(crate) struct Sending<B> {
     /// None was to be sent.
@@ -53,7 +54,8 @@ impl<B> Sending<B> {
     }
 }
 
-/// Looks at what there is already of a body that was declared to be none. It is not waited for: a body may stay open until it is answered.
+/// Looks at what there is already of a body that was declared to be none. It is not waited for: a body may stay open
+/// until it is answered.
 ///
 /// # Errors
 /// When there is something, or it has failed.
@@ -62,7 +64,8 @@ pub(crate) fn look<B: Body<Error: Into<BoxError>>>(body: B, length: &mut BodyLen
     poll_behind(pin!(body), length, &mut Context::from_waker(Waker::noop())).map(drop)
 }
 
-/// Asks for what follows the last byte: HTTP/1.1 writes no more than was declared, and so hyper never would. True when it has ended.
+/// Asks for what follows the last byte: HTTP/1.1 writes no more than was declared, and so hyper never would. True when
+/// it has ended.
 ///
 /// # Errors
 /// When more follows, or the body fails.

@@ -79,7 +79,8 @@ impl Tie {
         self.progress.load(Acquire) == SENT
     }
 
-    /// Nobody is interested in the connection any more, and the rest of its last request is not to be sent: it ends now, whatever its peer does.
+    /// Nobody is interested in the connection any more, and the rest of its last request is not to be sent: it ends
+    /// now, whatever its peer does.
     #[cold]
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, SeqCst);
@@ -144,7 +145,8 @@ impl Tie {
         self.progress.load(Relaxed) == ENDED && self.progress.compare_exchange(ENDED, SENT, AcqRel, Relaxed).is_ok()
     }
 
-    /// Ready when the handle has given up. Asked only while something is left to send: otherwise the driver ends by itself.
+    /// Ready when the handle has given up. Asked only while something is left to send: otherwise the driver ends by
+    /// itself.
     pub(crate) fn poll_given_up(&self, cx: &Context<'_>) -> Poll<()> {
         if self.is_sent() {
             return Poll::Pending;

@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The stream below hyper: sees to what hyper doesn't tell or wait for.
 ///
-/// It tells when all of a request has left. And until the connection becomes something else (101), where writing fails it gives what can still be read first: a server that answers before it has taken
-/// the request, and hangs up, has answered.
+/// It tells when all of a request has left. And until the connection becomes something else (101), where writing fails
+/// it gives what can still be read first: a server that answers before it has taken the request, and hangs up, has
+/// answered.
 #[derive(Debug)]
 #[pin_project]
 pub(crate) struct Wire<I> {
@@ -28,7 +29,8 @@ pub(crate) struct Wire<I> {
 #[derive(Debug)]
 enum Broken {
     No,
-    /// Writing failed. Told when nothing more is read, or hyper has tried to write so often again without having read anything.
+    /// Writing failed. Told when nothing more is read, or hyper has tried to write so often again without having read
+    /// anything.
     Untold(Error, u8),
     Told,
 }
@@ -135,14 +137,16 @@ impl<I: AsyncWrite> AsyncWrite for Wire<I> {
             let this = self.project();
             *this.writing = false;
             if *this.heard {
-                // An answer that came early may be over, and hyper looks for the next request when it is polled the next time, whenever that is.
+                // An answer that came early may be over, and hyper looks for the next request when it is polled the
+                // next time, whenever that is.
                 cx.waker().wake_by_ref();
             }
         }
         flushed
     }
 
-    /// A peer that takes nothing would hold the connection's task and its socket: what can't be said at once in parting is not waited for.
+    /// A peer that takes nothing would hold the connection's task and its socket: what can't be said at once in parting
+    /// is not waited for.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match self.as_mut().project().io.poll_shutdown(cx) {
             Poll::Pending if !self.tie.is_upgraded() => Poll::Ready(Ok(())),

@@ -176,7 +176,8 @@ async fn a_host_that_is_no_authority_is_refused_and_the_connection_lives() {
     }
 }
 
-/// A proxy goes by the request target, and must not be told otherwise by what stands beside it (RFC 9112, section 3.2.2).
+/// A proxy goes by the request target, and must not be told otherwise by what stands beside it (RFC 9112, section
+/// 3.2.2).
 #[tokio::test(start_paused = true)]
 async fn through_a_forwarding_proxy_the_host_is_the_targets() {
     for (uri, own) in [

@@ -139,8 +139,8 @@ where
         Ok(Exchange::Waiting { response, upload, failed: None, is_head, writes })
     }
 
-    /// Polls both halves: the request's until it is over, the response's until its head is here. An answer that is there is given, whatever has
-    /// become of the request.
+    /// Polls both halves: the request's until it is over, the response's until its head is here. An answer that is
+    /// there is given, whatever has become of the request.
     fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
         let Exchange::Waiting { response, upload, failed, .. } = &mut self.exchange else {
             return Poll::Ready(Err(Stop::NotStarted));

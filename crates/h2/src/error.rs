@@ -9,7 +9,8 @@ pub enum H2Error {
     Protocol(h2::Error),
     /// The body of the request failed; its stream was reset with CANCEL.
     RequestBody(BoxError),
-    /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL. No more was sent of it than was declared.
+    /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL. No more was sent
+    /// of it than was declared.
     BodySize(RequestError),
     /// Asked for a response to nothing.
     NotStarted,

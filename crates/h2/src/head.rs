@@ -10,9 +10,9 @@ use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_ho
 
 /// Makes the head one of HTTP/2: what its body is to be measured by, if that is declared.
 ///
-/// Fields that are for the next hop alone are removed (RFC 9113, section 8.2.2): `connection: close` means nothing to a connection that is shared.
-/// A `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on HTTP/1.1. An exact size becomes `content-length`,
-/// unless nothing was to be expected.
+/// Fields that are for the next hop alone are removed (RFC 9113, section 8.2.2): `connection: close` means nothing to a
+/// connection that is shared. A `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on
+/// HTTP/1.1. An exact size becomes `content-length`, unless nothing was to be expected.
 ///
 /// # Errors
 /// When `host` or `content-length` can't be sent, or there are so many fields that ours has no place.

@@ -70,7 +70,8 @@ impl Tie {
         state.cancelled
     }
 
-    /// The request's body failed. Its stream is reset when what there is of the response was read, or at once if nobody reads that.
+    /// The request's body failed. Its stream is reset when what there is of the response was read, or at once if nobody
+    /// reads that.
     pub(crate) fn fail(&self, error: H2Error) {
         let reader = {
             let mut state = self.lock();
@@ -145,7 +146,8 @@ impl Reading {
         self.0.lock().failure.tell()
     }
 
-    /// As [`failure`](Self::failure): nothing more of the response is here. Pending as long as the request's body has not failed.
+    /// As [`failure`](Self::failure): nothing more of the response is here. Pending as long as the request's body has
+    /// not failed.
     pub(crate) fn poll_failure(&self, cx: &Context<'_>) -> Poll<H2Error> {
         let mut state = self.0.lock();
         if let Some(error) = state.failure.tell() {

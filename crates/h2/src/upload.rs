@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-/// For how long a body of which there is no copy waits for room on a stream that is open. A peer that refuses the stream does so in about the time
-/// that its answer takes to get here; and a body that has no data, or fails, needs no room to say so.
+/// For how long a body of which there is no copy waits for room on a stream that is open. A peer that refuses the
+/// stream does so in about the time that its answer takes to get here; and a body that has no data, or fails, needs no
+/// room to say so.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The request half of an exchange: pumps a body into its stream.
@@ -149,8 +150,8 @@ impl<B> Upload<B>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    /// Sends what there is to send. Ready when this half of the exchange is over, with an error only if that is the body's: then the stream is
-    /// still open, and to be [reset](Self::reset).
+    /// Sends what there is to send. Ready when this half of the exchange is over, with an error only if that is the
+    /// body's: then the stream is still open, and to be [reset](Self::reset).
     ///
     /// As long as it isn't untethered it wakes nobody when the last of it has left: that matters only once the response is here.
     pub(crate) fn poll_send(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), H2Error>> {

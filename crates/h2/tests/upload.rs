@@ -396,7 +396,8 @@ async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_f
     }
 }
 
-/// A stream that waits for its turn is not open: its body is not polled, however long that takes, and comes back when it is refused.
+/// A stream that waits for its turn is not open: its body is not polled, however long that takes, and comes back when
+/// it is refused.
 #[tokio::test(start_paused = true)]
 async fn a_body_waits_with_its_stream() {
     let mut world = World::new(replayable()).await;

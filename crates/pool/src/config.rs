@@ -172,9 +172,9 @@ impl PoolConfig {
         self
     }
 
-    /// How long a request may still be sent once its response is over: what a peer has answered it need not take. After that the stream is reset
-    /// (RFC 9113, section 8.1), or an HTTP/1.1 connection closed. [`Pool::close`](crate::Pool::close) doesn't wait for it. `Duration::MAX` is for
-    /// ever.
+    /// How long a request may still be sent once its response is over: what a peer has answered it need not take. After
+    /// that the stream is reset (RFC 9113, section 8.1), or an HTTP/1.1 connection closed.
+    /// [`Pool::close`](crate::Pool::close) doesn't wait for it. `Duration::MAX` is for ever.
     pub fn upload_grace(mut self, time: Duration) -> Self {
         self.upload_grace = time;
         self

@@ -251,8 +251,8 @@ where
         self.found_dead(Some(error), new)
     }
 
-    /// The connection is not ready. One that only its driver keeps from being so is waited for, and one that is new, or shared: the next would be no
-    /// better. Otherwise another is taken, and this one comes back when it is ready.
+    /// The connection is not ready. One that only its driver keeps from being so is waited for, and one that is new, or
+    /// shared: the next would be no better. Otherwise another is taken, and this one comes back when it is ready.
     #[cold]
     fn poll_unready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };

@@ -271,8 +271,8 @@ impl<C: Held> Hub<C> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their end, but nothing of a request
-    /// whose response is over.
+    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their
+    /// end, but nothing of a request whose response is over.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.end();

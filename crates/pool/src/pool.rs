@@ -36,8 +36,8 @@ impl<C: Connection<B>, B> Pool<C, B> {
     }
 
     /// Ends it for all handles: idle connections close, searches end, requests that wait and those that come fail with
-    /// [`Cause::Closed`](skybridge_core::Cause::Closed), unsent. Exchanges under way run to the end of their responses; what is left of their requests
-    /// then is not sent any more.
+    /// [`Cause::Closed`](skybridge_core::Cause::Closed), unsent. Exchanges under way run to the end of their responses;
+    /// what is left of their requests then is not sent any more.
     pub fn close(&self) {
         self.hub.close();
     }

@@ -8,11 +8,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A response is here to its end and its request is not: waits for that, for as long as it may take, then gives the connection back. A task of its
-/// own, as nobody else looks at the connection any more.
+/// A response is here to its end and its request is not: waits for that, for as long as it may take, then gives the
+/// connection back. A task of its own, as nobody else looks at the connection any more.
 ///
-/// A peer that has answered need not take the rest, nor need the rest ever come. What is not over when the time is, or when the pool is closed, is
-/// given up: the stream is reset, or an exclusive connection closed. When the last handle is dropped it still has its time, as other exchanges do.
+/// A peer that has answered need not take the rest, nor need the rest ever come. What is not over when the time is, or
+/// when the pool is closed, is given up: the stream is reset, or an exclusive connection closed. When the last handle
+/// is dropped it still has its time, as other exchanges do.
 pub(crate) struct Settling<C: Connection<B>, B> {
     lease: Option<Lease<C>>,
     runtime: Arc<dyn Runtime>,

@@ -43,8 +43,8 @@ impl Timing {
         self.limits.read_idle
     }
 
-    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was found dead or not ready since;
-    /// how long a connect may take, from now.
+    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was
+    /// found dead or not ready since; how long a connect may take, from now.
     pub(crate) fn wait(&mut self, runtime: &dyn Runtime, connects: bool) {
         let now = runtime.now();
         let since = *self.waiting.get_or_insert(now);

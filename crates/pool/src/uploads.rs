@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-/// The requests that are still being sent though their responses are over: for how long they may be, and how all of them are ended at once.
+/// The requests that are still being sent though their responses are over: for how long they may be, and how all of
+/// them are ended at once.
 #[derive(Debug)]
 pub(crate) struct Uploads {
     grace: Duration,

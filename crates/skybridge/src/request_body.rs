@@ -15,8 +15,9 @@ use std::{
 /// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The first two kinds allocate
 /// nothing and can be sent a second time.
 ///
-/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns out to be longer or shorter
-/// its connection fails the call, with [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
+/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns
+/// out to be longer or shorter its connection fails the call, with
+/// [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
 ///
 /// ```
 /// use skybridge::RequestBody;

@@ -45,7 +45,8 @@ fn long() -> Request<RequestBody> {
     post(vec![0; 100_000])
 }
 
-/// A world with little room on the wire, where each HTTP/1.1 request is answered as soon as its head is here, and the rest is not taken.
+/// A world with little room on the wire, where each HTTP/1.1 request is answered as soon as its head is here, and the
+/// rest is not taken.
 async fn stuck(connections: usize, config: PoolConfig) -> (World, Client, Vec<Script<Conn>>) {
     let world = World::new();
     world.net.at(addr()).window(4096);

@@ -1,5 +1,5 @@
-//! Requests that outlive their responses, and connections that are not ready: nobody else waits for what a peer doesn't take, or a caller doesn't
-//! send.
+//! Requests that outlive their responses, and connections that are not ready: nobody else waits for what a peer doesn't
+//! take, or a caller doesn't send.
 
 use crate::stage::*;
 use http_body_util::{BodyExt, Full};
