@@ -2,14 +2,13 @@ use crate::{
     ExchangeError, H1Body,
     aside::{Aside, Prepared},
     classify,
-    sending::{Sending, look},
-    slot::Slot,
+    sending::{Sending, Shared, look},
+    slot::{Slot, Unsent},
     spare::Spare,
-    tie::Tie,
 };
 use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
-use hyper::client::conn::{TrySendError, http1::SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
     Answered, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch,
 };
@@ -39,7 +38,7 @@ struct Inner<B> {
     /// For the proxy that forwards what is sent here.
     credentials: Option<HeaderValue>,
     info: Arc<ConnInfo>,
-    tie: Arc<Tie>,
+    shared: Arc<Shared<B>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,7 +61,7 @@ where
         spare: Spare<B>,
         host: HeaderValue,
         info: Arc<ConnInfo>,
-        tie: Arc<Tie>,
+        shared: Arc<Shared<B>>,
     ) -> Self {
         let credentials = credentials(&info);
         Self(Box::new(Inner {
@@ -76,7 +75,7 @@ where
             host,
             credentials,
             info,
-            tie,
+            shared,
         }))
     }
 }
@@ -104,7 +103,7 @@ where
     }
 
     fn watch(&self, watch: Arc<dyn Watch>) {
-        self.0.tie.desk.watch(watch);
+        self.0.shared.tie.desk.watch(watch);
     }
 
     #[inline]
@@ -121,7 +120,7 @@ where
 
     #[inline]
     fn is_sent(&self) -> bool {
-        self.0.tie.is_sent()
+        self.0.shared.tie.is_sent()
     }
 
     #[inline]
@@ -179,29 +178,29 @@ where
             }
         };
         if last {
-            self.tie.will_end(CloseReason::Evicted);
+            self.shared.tie.will_end(CloseReason::Evicted);
         }
         if self.reused {
             self.spare.keep(&request);
         }
-        let request = match length {
-            Some(mut length) if length.is_reached() && !chunked && !request.body().is_end_stream() => {
-                let (head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let body = match length {
+            Some(mut length) if length.is_reached() && !chunked && !body.is_end_stream() => {
                 if let Err(error) = look(body, &mut length) {
                     self.refused = Some(Failed::lost(Error::new(Delivery::Unsent, Phase::Send, error)));
                     self.aside.clear();
                     self.spare.clear();
                     return;
                 }
-                Request::from_parts(head, Sending::nothing(&self.tie))
+                Sending::nothing(&self.shared)
             }
-            length => request.map(|body| Sending::new(body, length, chunked, &self.tie)),
+            length => Sending::new(&self.shared, body, length, chunked),
         };
         self.reused = true;
         self.state = State::Waiting;
-        self.tie.wait();
-        self.tie.begin();
-        self.slot.send(&mut self.sender, request);
+        self.shared.tie.wait();
+        self.shared.tie.begin();
+        self.slot.send(&mut self.sender, head, body);
     }
 }
 
@@ -213,31 +212,31 @@ where
     fn answered(&mut self, status: StatusCode) {
         self.state = State::Answered;
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            self.tie.will_end(CloseReason::Upgraded);
+            self.shared.tie.will_end(CloseReason::Upgraded);
         }
-        self.tie.waited();
+        self.shared.tie.waited();
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::PeerFin);
+            self.shared.tie.close(CloseReason::PeerFin);
         }
         self.aside.clear();
         self.spare.clear();
     }
 
     #[cold]
-    fn failed(&mut self, mut error: TrySendError<Request<Sending<B>>>) -> Failed<Request<B>> {
+    fn failed(&mut self, mut error: Box<Unsent<B>>) -> Failed<Request<B>> {
         self.state = State::Answered;
         let request = error.take_message();
         let error = error.into_error();
         self.ending(&error, request.is_some());
         let (error, request) = match request {
             Some(request) => {
-                self.tie.not_begun();
                 let (head, body) = request.into_parts();
                 let request = body.into_inner().map(|body| Request::from_parts(head, body));
+                self.shared.tie.not_begun();
                 (classify::unsent(error), request.or_else(|| self.spare.take()))
             }
             None => {
-                let error = classify::unknown(error, self.tie.body_failure(), self.tie.was_cut());
+                let error = classify::unknown(error, self.shared.tie.body_failure(), self.shared.tie.was_cut());
                 (error, self.spare.take())
             }
         };
@@ -254,11 +253,11 @@ where
     fn ending(&self, error: &hyper::Error, unsent: bool) {
         let gone = self.sender.is_closed();
         if gone || !unsent {
-            self.tie.will_end(classify::close_reason(error));
+            self.shared.tie.will_end(classify::close_reason(error));
         }
-        self.tie.waited();
+        self.shared.tie.waited();
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::PeerFin);
+            self.shared.tie.close(CloseReason::PeerFin);
         }
     }
 
@@ -276,14 +275,14 @@ where
 impl<B> Drop for Inner<B> {
     fn drop(&mut self) {
         let unread = self.state != State::Idle && !self.sender.is_ready();
-        self.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
-        self.tie.waited();
+        self.shared.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
+        self.shared.tie.waited();
         // What it became is its user's: there is nothing of the request left that it waits for.
-        if unread && !self.tie.is_sent() && !self.tie.is_upgraded() {
-            self.tie.give_up();
+        if unread && !self.shared.tie.is_sent() && !self.shared.tie.is_upgraded() {
+            self.shared.tie.give_up();
         }
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::Shutdown);
+            self.shared.tie.close(CloseReason::Shutdown);
         }
     }
 }

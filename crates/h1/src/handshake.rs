@@ -1,8 +1,8 @@
 use crate::{
     Http1,
     driver::Driver,
+    sending::Shared,
     spare::{Replay, Spare},
-    tie::Tie,
     wire::Wire,
 };
 use http::HeaderValue;
@@ -118,14 +118,14 @@ where
         Ok(host) => host,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
-    let tie = Arc::new(Tie::default());
-    let (sender, connection) = match h1.settings.handshake(TokioIo::new(Wire::new(io, Arc::clone(&tie)))).await {
+    let shared = Arc::new(Shared::new());
+    let (sender, connection) = match h1.settings.handshake(TokioIo::new(Wire::new(io, Arc::clone(&shared)))).await {
         Ok(pair) => pair,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
     info.timings.set(Phase::Handshake, guard.done());
-    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&tie))));
-    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), tie))
+    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&shared))));
+    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), shared))
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.

@@ -1,56 +1,99 @@
 use crate::{ExchangeError, tie::Tie};
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
-use pin_project::pin_project;
 use skybridge_core::{BodyLength, BoxError};
 use std::{
     fmt,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker, ready},
 };
 
-/// A request's body on its way out: held to the length that was declared for it, and its end is told, which hyper keeps
-/// to itself.
-#[pin_project]
-pub(crate) struct Sending<B> {
-    /// None was to be sent.
-    #[pin]
-    body: Option<B>,
+/// What the handle, the driver and the body of a request have in common.
+pub(crate) struct Shared<B> {
+    pub(crate) tie: Tie,
+    /// What the body's `is_end_stream` says.
+    ended: AtomicBool,
+    going: Mutex<Going<B>>,
+}
+
+/// The body of the request that is being sent. It has its place here, one for all requests of a connection, as hyper
+/// moves requests about and gives none of this back.
+struct Going<B> {
+    /// The body until it is first polled: movable, so that it can be given back.
+    unpolled: Option<B>,
+    /// And then. `None` while it is polled, and until there is the first.
+    body: Option<Pin<Box<Option<B>>>>,
+    measure: Measure,
+}
+
+/// What a body is measured by, and how hyper asks for it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Measure {
+    /// Its own size, if that is known.
+    exact: Option<u64>,
     length: Option<BodyLength>,
     /// hyper asks for it to its end, not only to that of its length.
     chunked: bool,
     /// What follows the last byte was looked at, and there is nothing.
     over: bool,
-    // Dropped after the body.
-    end: End,
 }
 
-/// Tells that nothing more comes of a body: hyper has all that it needs, or has given it up.
-struct End(Option<Arc<Tie>>);
+/// What hyper has for a request's body: held to the length that was declared for it, and its end is told, which hyper
+/// keeps to itself. As small as can be.
+pub(crate) struct Sending<B>(Arc<Shared<B>>);
 
 /// What hyper is told in place of what went wrong: it would give that back by reference only.
 #[derive(Debug)]
 pub(crate) struct Failed;
 
-// === impl Sending ===
+// === impl Shared ===
 
-impl<B> Sending<B> {
-    #[inline]
-    pub(crate) fn new(body: B, length: Option<BodyLength>, chunked: bool, tie: &Arc<Tie>) -> Self {
-        Self { body: Some(body), length, chunked, over: false, end: End(Some(Arc::clone(tie))) }
+impl<B> Shared<B> {
+    pub(crate) fn new() -> Self {
+        let going = Going { unpolled: None, body: None, measure: Measure::default() };
+        Self { tie: Tie::default(), ended: AtomicBool::new(true), going: Mutex::new(going) }
     }
 
+    fn going(&self) -> MutexGuard<'_, Going<B>> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Sending ===
+
+impl<B: Body> Sending<B> {
+    /// A body for hyper. `chunked`: its framing is not by its length.
+    #[inline]
+    pub(crate) fn new(shared: &Arc<Shared<B>>, body: B, length: Option<BodyLength>, chunked: bool) -> Self {
+        let ended = body.is_end_stream();
+        // Of one that is over nothing is asked.
+        let measure = (!ended).then(|| Measure { exact: body.size_hint().exact(), length, chunked, over: false });
+        {
+            let mut going = shared.going();
+            going.unpolled = Some(body);
+            if let Some(measure) = measure {
+                going.measure = measure;
+            }
+        }
+        shared.ended.store(ended, Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl<B> Sending<B> {
     /// In place of a body that was declared to be none: hyper would not ask for it.
-    pub(crate) fn nothing(tie: &Arc<Tie>) -> Self {
-        Self { body: None, length: None, chunked: false, over: true, end: End(Some(Arc::clone(tie))) }
+    pub(crate) fn nothing(shared: &Arc<Shared<B>>) -> Self {
+        shared.ended.store(true, Relaxed);
+        Self(Arc::clone(shared))
     }
 
     /// The body, which was never asked for. `None` if it was declared to be none.
     pub(crate) fn into_inner(self) -> Option<B> {
-        let Self { body, mut end, .. } = self;
-        end.0 = None;
-        body
+        self.0.going().unpolled.take()
     }
 }
 
@@ -94,23 +137,59 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     #[inline]
-    fn poll_counted(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<B::Data>>, ExchangeError>> {
-        let this = self.project();
-        let Some(mut body) = this.body.as_pin_mut().filter(|_| !*this.over) else { return Poll::Ready(Ok(None)) };
+    fn poll_counted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<B::Data>>, ExchangeError>> {
+        let (place, unpolled, mut measure) = {
+            let mut going = self.0.going();
+            (going.body.take(), going.unpolled.take(), going.measure)
+        };
+        let mut place = place.unwrap_or_else(|| Box::pin(None));
+        if unpolled.is_some() {
+            place.set(unpolled);
+        }
+        let polled = match place.as_mut().as_pin_mut() {
+            Some(body) if !measure.over => measure.poll(body, cx),
+            _ => Poll::Ready(Ok(None)),
+        };
+        let ended = place.as_ref().as_pin_ref().is_none_or(|body| measure.has_ended(&*body));
+        self.0.ended.store(ended, Relaxed);
+        let mut going = self.0.going();
+        (going.body, going.measure) = (Some(place), measure);
+        polled
+    }
+}
+
+// === impl Measure ===
+
+impl Measure {
+    #[inline]
+    fn poll<B>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<B::Data>>, ExchangeError>>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         let frame = ready!(body.as_mut().poll_frame(cx)).transpose();
         let frame = frame.map_err(|error| ExchangeError::RequestBody(error.into()))?;
-        let Some(length) = this.length else { return Poll::Ready(Ok(frame)) };
+        let Some(length) = &mut self.length else { return Poll::Ready(Ok(frame)) };
         match frame.as_ref().and_then(Frame::data_ref) {
             Some(data) => {
                 length.add(data.remaining())?;
-                if length.is_reached() && !*this.chunked && !body.is_end_stream() {
-                    *this.over = poll_behind(body, length, cx)?;
+                if length.is_reached() && !self.chunked && !body.is_end_stream() {
+                    self.over = poll_behind(body, length, cx)?;
                 }
             }
             // Trailers are the end too.
             None => length.end()?,
         }
         Poll::Ready(Ok(frame))
+    }
+
+    /// Where it is too short, that is yet to be told.
+    #[inline]
+    fn has_ended<B: Body>(&self, body: &B) -> bool {
+        self.over || self.length.is_none_or(|length| length.is_reached()) && body.is_end_stream()
     }
 }
 
@@ -123,43 +202,41 @@ where
 
     #[inline]
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Failed>>> {
-        Poll::Ready(match ready!(self.as_mut().poll_counted(cx)) {
+        Poll::Ready(match ready!(self.poll_counted(cx)) {
             Ok(frame) => frame.map(Ok),
-            Err(error) => Some(Err(self.end.fail(error))),
+            Err(error) => {
+                self.0.tie.body_failed(error);
+                Some(Err(Failed))
+            }
         })
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        let Some(body) = &self.body else { return true };
-        // Where it is too short, that is yet to be told.
-        self.over || body.is_end_stream() && self.length.is_none_or(|length| length.is_reached())
+        self.0.ended.load(Relaxed)
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.0.going().measure.exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
-// === impl End ===
-
-impl End {
-    #[cold]
-    fn fail(&self, error: ExchangeError) -> Failed {
-        if let Some(tie) = &self.0 {
-            tie.body_failed(error);
-        }
-        Failed
-    }
-}
-
-impl Drop for End {
+impl<B> Drop for Sending<B> {
+    /// Nothing more comes of the body: hyper has all that it needs, or has given it up.
     #[inline]
     fn drop(&mut self) {
-        if let Some(tie) = &self.0 {
-            tie.body_ended();
+        // Bodies are somebody else's code: dropped outside the lock.
+        let (unpolled, place) = {
+            let mut going = self.0.going();
+            (going.unpolled.take(), going.body.take())
+        };
+        drop(unpolled);
+        if let Some(mut place) = place {
+            place.set(None);
+            self.0.going().body = Some(place);
         }
+        self.0.tie.body_ended();
     }
 }
 

@@ -147,10 +147,12 @@ impl Tie {
 
     /// Ready when the handle has given up. Asked only while something is left to send: otherwise the driver ends by
     /// itself.
+    #[inline]
     pub(crate) fn poll_given_up(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.is_sent() {
-            return Poll::Pending;
-        }
+        if self.is_sent() { Poll::Pending } else { self.poll_waiting(cx) }
+    }
+
+    fn poll_waiting(&self, cx: &Context<'_>) -> Poll<()> {
         {
             let mut driver = lock(&self.driver);
             if !driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

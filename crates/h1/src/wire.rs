@@ -1,4 +1,4 @@
-use crate::tie::Tie;
+use crate::sending::Shared;
 use pin_project::pin_project;
 use std::{
     io::{Error, ErrorKind, IoSlice, Result},
@@ -13,17 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// It tells when all of a request has left. And until the connection becomes something else (101), where writing fails
 /// it gives what can still be read first: a server that answers before it has taken the request, and hangs up, has
 /// answered.
-#[derive(Debug)]
 #[pin_project]
-pub(crate) struct Wire<I> {
+pub(crate) struct Wire<I, B> {
     #[pin]
     io: I,
     broken: Broken,
-    /// A request is being written,
+    /// A request is being written: otherwise there is nothing to see to.
     writing: bool,
-    /// and since that began something was read.
+    /// Since that began something was read.
     heard: bool,
-    tie: Arc<Tie>,
+    shared: Arc<Shared<B>>,
 }
 
 #[derive(Debug)]
@@ -52,13 +51,13 @@ impl Broken {
 
 // === impl Wire ===
 
-impl<I> Wire<I> {
-    pub(crate) fn new(io: I, tie: Arc<Tie>) -> Self {
-        Self { io, broken: Broken::No, writing: false, heard: false, tie }
+impl<I, B> Wire<I, B> {
+    pub(crate) fn new(io: I, shared: Arc<Shared<B>>) -> Self {
+        Self { io, broken: Broken::No, writing: false, heard: false, shared }
     }
 }
 
-impl<I: AsyncWrite> Wire<I> {
+impl<I: AsyncWrite, B> Wire<I, B> {
     #[inline]
     fn poll_bytes(
         mut self: Pin<&mut Self>,
@@ -81,7 +80,9 @@ impl<I: AsyncWrite> Wire<I> {
         let this = self.project();
         if let Broken::No = this.broken {
             match poll(this.io, cx) {
-                Poll::Ready(Err(error)) if !this.tie.is_upgraded() => *this.broken = Broken::Untold(error, TRIES),
+                Poll::Ready(Err(error)) if !this.shared.tie.is_upgraded() => {
+                    *this.broken = Broken::Untold(error, TRIES)
+                }
                 polled => return polled,
             }
         }
@@ -94,10 +95,13 @@ impl<I: AsyncWrite> Wire<I> {
     }
 }
 
-impl<I: AsyncRead> AsyncRead for Wire<I> {
+impl<I: AsyncRead, B> AsyncRead for Wire<I, B> {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.project();
+        if !*this.writing {
+            return this.io.poll_read(cx, buf);
+        }
         let filled = buf.filled().len();
         let polled = this.io.poll_read(cx, buf);
         let something = buf.filled().len() > filled;
@@ -113,7 +117,7 @@ impl<I: AsyncRead> AsyncRead for Wire<I> {
     }
 }
 
-impl<I: AsyncWrite> AsyncWrite for Wire<I> {
+impl<I: AsyncWrite, B> AsyncWrite for Wire<I, B> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         self.poll_bytes(cx, |io, cx| io.poll_write(cx, buf))
@@ -132,8 +136,11 @@ impl<I: AsyncWrite> AsyncWrite for Wire<I> {
     /// hyper asks for it when it has nothing left to write.
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !self.writing {
+            return self.project().io.poll_flush(cx);
+        }
         let flushed = self.as_mut().poll_out(cx, |io, cx| io.poll_flush(cx));
-        if matches!(flushed, Poll::Ready(Ok(()))) && self.tie.flushed() {
+        if matches!(flushed, Poll::Ready(Ok(()))) && self.shared.tie.flushed() {
             let this = self.project();
             *this.writing = false;
             if *this.heard {
@@ -149,7 +156,7 @@ impl<I: AsyncWrite> AsyncWrite for Wire<I> {
     /// is not waited for.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match self.as_mut().project().io.poll_shutdown(cx) {
-            Poll::Pending if !self.tie.is_upgraded() => Poll::Ready(Ok(())),
+            Poll::Pending if !self.shared.tie.is_upgraded() => Poll::Ready(Ok(())),
             polled => polled,
         }
     }
