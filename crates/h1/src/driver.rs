@@ -27,6 +27,7 @@ impl<F: Future<Output = hyper::Result<()>>, B> Future for Driver<F, B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(connection) = this.connection.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        this.shared.next_turn();
         let how = match connection.poll(cx) {
             Poll::Ready(how) => how,
             Poll::Pending => {

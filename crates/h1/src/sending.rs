@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker, ready},
 };
@@ -15,6 +15,8 @@ use std::{
 /// What the handle, the driver and the body of a request have in common.
 pub(crate) struct Shared<B> {
     pub(crate) tie: Tie,
+    /// How often the driver was polled: hyper reads first each time.
+    turn: AtomicU32,
     /// What the body's `is_end_stream` says.
     ended: AtomicBool,
     going: Mutex<Going<B>>,
@@ -28,6 +30,8 @@ struct Going<B> {
     /// And then. `None` while it is polled, and until there is the first.
     body: Option<Pin<Box<Option<B>>>>,
     measure: Measure,
+    /// In which turn it failed.
+    failed: Option<u32>,
 }
 
 /// What a body is measured by, and how hyper asks for it.
@@ -54,8 +58,20 @@ pub(crate) struct Failed;
 
 impl<B> Shared<B> {
     pub(crate) fn new() -> Self {
-        let going = Going { unpolled: None, body: None, measure: Measure::default() };
-        Self { tie: Tie::default(), ended: AtomicBool::new(true), going: Mutex::new(going) }
+        let going = Going { unpolled: None, body: None, measure: Measure::default(), failed: None };
+        Self { tie: Tie::default(), turn: AtomicU32::new(0), ended: AtomicBool::new(true), going: Mutex::new(going) }
+    }
+
+    /// The driver is polled.
+    #[inline]
+    pub(crate) fn next_turn(&self) {
+        // Nobody else counts.
+        self.turn.store(self.turn().wrapping_add(1), Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn turn(&self) -> u32 {
+        self.turn.load(Relaxed)
     }
 
     fn going(&self) -> MutexGuard<'_, Going<B>> {
@@ -76,7 +92,7 @@ impl<B: Body> Sending<B> {
             let mut going = shared.going();
             going.unpolled = Some(body);
             if let Some(measure) = measure {
-                going.measure = measure;
+                (going.measure, going.failed) = (measure, None);
             }
         }
         shared.ended.store(ended, Relaxed);
@@ -137,9 +153,12 @@ where
     B: Body<Error: Into<BoxError>>,
 {
     #[inline]
-    fn poll_counted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<B::Data>>, ExchangeError>> {
+    fn poll_counted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<B::Data>>, Failed>> {
         let (place, unpolled, mut measure) = {
             let mut going = self.0.going();
+            if let Some(turn) = going.failed {
+                return if turn == self.0.turn() { Poll::Pending } else { Poll::Ready(Err(Failed)) };
+            }
             (going.body.take(), going.unpolled.take(), going.measure)
         };
         let mut place = place.unwrap_or_else(|| Box::pin(None));
@@ -152,9 +171,23 @@ where
         };
         let ended = place.as_ref().as_pin_ref().is_none_or(|body| measure.has_ended(&*body));
         self.0.ended.store(ended, Relaxed);
-        let mut going = self.0.going();
-        (going.body, going.measure) = (Some(place), measure);
-        polled
+        {
+            let mut going = self.0.going();
+            (going.body, going.measure) = (Some(place), measure);
+        }
+        match ready!(polled) {
+            Ok(frame) => Poll::Ready(Ok(frame)),
+            Err(error) => self.poll_failed(error, cx),
+        }
+    }
+
+    /// It is told in the next turn, so that an answer that is there by now is read before.
+    #[cold]
+    fn poll_failed<T>(&self, error: ExchangeError, cx: &Context<'_>) -> Poll<Result<T, Failed>> {
+        self.0.going().failed = Some(self.0.turn());
+        self.0.tie.body_failed(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -202,13 +235,7 @@ where
 
     #[inline]
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Failed>>> {
-        Poll::Ready(match ready!(self.poll_counted(cx)) {
-            Ok(frame) => frame.map(Ok),
-            Err(error) => {
-                self.0.tie.body_failed(error);
-                Some(Err(Failed))
-            }
-        })
+        self.poll_counted(cx).map(Result::transpose)
     }
 
     #[inline]

@@ -28,14 +28,11 @@ pub(crate) struct Wire<I, B> {
 #[derive(Debug)]
 enum Broken {
     No,
-    /// Writing failed. Told when nothing more is read, or hyper has tried to write so often again without having read
-    /// anything.
-    Untold(Error, u8),
+    /// Writing failed, or something was read since, in this turn of the driver. Told in the first in which nothing is
+    /// read.
+    Untold(Error, u32),
     Told,
 }
-
-/// More often than hyper tries to write in one turn: reading comes first in each.
-const TRIES: u8 = 4;
 
 // === impl Broken ===
 
@@ -78,20 +75,20 @@ impl<I: AsyncWrite, B> Wire<I, B> {
         poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
         let this = self.project();
+        let now = this.shared.turn();
         if let Broken::No = this.broken {
             match poll(this.io, cx) {
                 Poll::Ready(Err(error)) if !this.shared.tie.is_upgraded() => {
-                    *this.broken = Broken::Untold(error, TRIES)
+                    *this.broken = Broken::Untold(error, now);
+                    cx.waker().wake_by_ref();
                 }
                 polled => return polled,
             }
         }
         match this.broken {
-            Broken::Untold(_, tries @ 1..) => *tries -= 1,
-            broken => return Poll::Ready(Err(broken.tell())),
+            Broken::Untold(_, turn) if *turn == now => Poll::Pending,
+            broken => Poll::Ready(Err(broken.tell())),
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
@@ -108,7 +105,10 @@ impl<I: AsyncRead, B> AsyncRead for Wire<I, B> {
         *this.heard |= something;
         match this.broken {
             Broken::No => {}
-            Broken::Untold(_, tries) if something => *tries = TRIES,
+            Broken::Untold(_, turn) if something => {
+                *turn = this.shared.turn();
+                cx.waker().wake_by_ref();
+            }
             Broken::Told if polled.is_ready() => {}
             // Nothing more will come.
             broken => return Poll::Ready(Err(broken.tell())),

@@ -9,7 +9,7 @@ use http::Request;
 use http_body::Frame;
 use http_body_util::{BodyExt, Channel, channel::Sender};
 use skybridge_core::{BoxError, Cause, CloseReason, ConnInfo, Connection, Delivery, Handshake, Link};
-use skybridge_h1::H1;
+use skybridge_h1::{ExchangeError, H1};
 use skybridge_testkit::{
     executor::{Executor, settle},
     nouns,
@@ -18,6 +18,10 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -221,4 +225,71 @@ async fn without_a_whole_answer_it_is_told_that_writing_failed() {
     }
     let (status, body) = hasty("HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\n\r\nhalf").await.unwrap();
     assert_eq!((status, body.is_err()), (413, true));
+}
+
+/// The answer comes while the body is asked for more, and that fails.
+struct Prompt {
+    answer: &'static [u8],
+    asked: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.asked.load(SeqCst) || self.answer.is_empty() {
+            return Poll::Pending;
+        }
+        buf.put_slice(std::mem::take(&mut self.answer));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+struct Failing(Arc<AtomicBool>);
+
+impl http_body::Body for Failing {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.0.store(true, SeqCst);
+        Poll::Ready(Some(Err("the disk is gone".into())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_is_given_though_the_body_fails() {
+    for answer in [EARLY, ""] {
+        let (executor, asked) = (Executor::new(), Arc::default());
+        let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
+        let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
+        let link = Link::new(Prompt { answer: answer.as_bytes(), asked: Arc::clone(&asked) }, info);
+        let mut conn = H1::new().handshake(link, &executor.ctx()).await.unwrap();
+        let result = send(&mut conn, post(Failing(asked).boxed_unsync())).await;
+        match result {
+            Ok(response) => {
+                assert_eq!((response.status().as_u16(), answer), (413, EARLY));
+                assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "no");
+            }
+            Err(failed) => {
+                assert_eq!(answer, "");
+                let Cause::Exchange(source) = failed.error.cause() else { panic!("{:?}", failed.error) };
+                assert!(matches!(source.downcast_ref(), Some(ExchangeError::RequestBody(_))), "{source:?}");
+            }
+        }
+        assert!(ready(&mut conn).await.is_err());
+        executor.assert_idle().await;
+    }
 }
