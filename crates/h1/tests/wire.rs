@@ -113,7 +113,8 @@ async fn what_is_for_another_hop_stays_here() {
 /// What is for the next hop is named as such (RFC 9110, section 7.6.1).
 #[tokio::test(start_paused = true)]
 async fn what_is_for_the_next_hop_is_told_to_it() {
-    let rows: &[(&[(&str, &str)], &[&str])] = &[
+    type Row = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+    let rows: &[Row] = &[
         (&[("connection", "foo, Close")], &["connection: close", "host: a.test"]),
         (&[("te", "gzip, Trailers;q=0.5"), ("te", "trailers")], &["connection: te", "host: a.test", "te: trailers"]),
         (&[("connection", "Upgrade"), ("upgrade", "echo")], &["connection: upgrade", "host: a.test", "upgrade: echo"]),
