@@ -96,8 +96,10 @@ async fn a_handle_dropped_while_the_request_is_being_sent_closes_at_once() {
     for early in [false, true] {
         for stalled in ["the peer takes nothing", "the body does not come"] {
             let mut world = narrow(64).await;
-            let (mut sender, streamed) = streamed();
-            let body = if stalled.contains("peer") { full(LONG) } else { streamed };
+            let (mut sender, mut body) = streamed();
+            if stalled.contains("peer") {
+                body = full(LONG);
+            }
             if early {
                 answered_early(&mut world, post(body)).await;
             } else {
