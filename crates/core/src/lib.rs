@@ -22,6 +22,7 @@
 
 mod basic;
 mod below;
+mod body_length;
 mod connect;
 mod connection;
 mod ctx;
@@ -34,6 +35,7 @@ mod event;
 mod fit;
 mod handshake;
 mod hop;
+mod hop_by_hop;
 mod hop_url;
 mod host;
 mod info;
@@ -55,6 +57,7 @@ mod wish;
 pub use self::{
     basic::BasicAuth,
     below::{Above, Below, stack},
+    body_length::BodyLength,
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},
@@ -67,6 +70,7 @@ pub use self::{
     fit::Unfit,
     handshake::{Handshake, Seal},
     hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
+    hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
     hop_url::HopError,
     host::Host,
     info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
@@ -78,7 +82,7 @@ pub use self::{
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
-    request::{RequestError, check},
+    request::{RequestError, check, host_field},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},
     trail::{AttemptId, AttemptReport, Outcome, Trail},

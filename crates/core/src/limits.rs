@@ -14,7 +14,7 @@ use std::{
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
-/// | `acquire` (waiting in the queue) | none | pool | unsent |
+/// | `acquire` (waiting for a connection, until it is ready) | none | pool | unsent |
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it) | none | facade | as far as it got |

@@ -1,8 +1,9 @@
 use crate::{
     Http1,
     driver::Driver,
+    sending::Shared,
     spare::{Replay, Spare},
-    tie::Tie,
+    wire::Wire,
 };
 use http::HeaderValue;
 use http_body::Body;
@@ -29,7 +30,9 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | [`title_case`](Self::title_case) | off |
 /// | [`ignore_invalid_headers`](Self::ignore_invalid_headers) | off |
 ///
-/// A request's body that is longer than its `content-length` is cut there, and nobody is told: to compare them is for whoever makes the body.
+/// A request's body is held to its `content-length`, or to the size that it knows itself: where it turns out to be
+/// longer or shorter the exchange fails with [`ExchangeError::BodySize`](crate::ExchangeError::BodySize), and the
+/// connection closes. What follows the last byte is looked at as far as it is there already.
 pub struct H1<B> {
     settings: http1::Builder,
     replay: Option<Replay<B>>,
@@ -118,14 +121,14 @@ where
         Ok(host) => host,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
-    let (sender, connection) = match h1.settings.handshake(TokioIo::new(io)).await {
+    let shared = Arc::new(Shared::new());
+    let (sender, connection) = match h1.settings.handshake(TokioIo::new(Wire::new(io, Arc::clone(&shared)))).await {
         Ok(pair) => pair,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
     info.timings.set(Phase::Handshake, guard.done());
-    let tie = Arc::new(Tie::default());
-    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&tie))));
-    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), tie))
+    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&shared))));
+    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), shared))
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.

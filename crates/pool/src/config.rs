@@ -40,6 +40,7 @@ pub enum AtConnectionLimit {
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
+/// | `upload_grace` (rest of a request whose response is over) | 5 s | 5 s |
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
@@ -59,6 +60,7 @@ pub struct PoolConfig {
     pub max_streams: u32,
     pub streams_before_settings: u32,
     pub connect_timeout: Duration,
+    pub upload_grace: Duration,
     pub at_stream_limit: AtStreamLimit,
     pub at_connection_limit: AtConnectionLimit,
     pub coalesce: bool,
@@ -79,6 +81,7 @@ impl Default for PoolConfig {
             max_streams: u32::MAX,
             streams_before_settings: 1,
             connect_timeout: Duration::from_secs(30),
+            upload_grace: Duration::from_secs(5),
             at_stream_limit: AtStreamLimit::Open,
             at_connection_limit: AtConnectionLimit::Wait,
             coalesce: true,
@@ -166,6 +169,14 @@ impl PoolConfig {
     /// How long finding and opening a connection may take.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
+        self
+    }
+
+    /// How long a request may still be sent once its response is over: what a peer has answered it need not take. After
+    /// that the stream is reset (RFC 9113, section 8.1), or an HTTP/1.1 connection closed.
+    /// [`Pool::close`](crate::Pool::close) doesn't wait for it. `Duration::MAX` is for ever.
+    pub fn upload_grace(mut self, time: Duration) -> Self {
+        self.upload_grace = time;
         self
     }
 

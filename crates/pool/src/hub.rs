@@ -14,6 +14,7 @@ use crate::{
     state::Permits,
     stats::PoolStats,
     ticket::Luggage,
+    uploads::Uploads,
 };
 use http::Uri;
 use skybridge_core::{
@@ -47,6 +48,7 @@ pub(crate) struct Hub<C: Held> {
     /// Idle connections, of all buckets.
     pub(crate) idle: Arc<AtomicUsize>,
     reaper: Arc<Reaper>,
+    uploads: Arc<Uploads>,
     launcher: Box<dyn Launch<C>>,
     closed: AtomicBool,
     this: Weak<Self>,
@@ -69,6 +71,7 @@ impl<C: Held> Hub<C> {
             attended,
             clock: Clock::new(runtime.now()),
             budget: Budget::new(config.max_total),
+            uploads: Arc::new(Uploads::new(config.upload_grace)),
             // What may be idle for no time is not kept at all.
             config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
             runtime,
@@ -127,7 +130,7 @@ impl<C: Held> Hub<C> {
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        Times { until, keep: jittered(self.config.keep_alive) }
+        Times { until, keep: jittered(self.config.keep_alive), uploads: Arc::clone(&self.uploads) }
     }
 
     #[inline]
@@ -268,10 +271,12 @@ impl<C: Held> Hub<C> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their end.
+    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their
+    /// end, but nothing of a request whose response is over.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.end();
+        self.uploads.cut();
     }
 
     fn end(&self) {

@@ -13,8 +13,6 @@ pub(crate) struct Lease<C: Held> {
     begun: bool,
     /// Nothing else was carried before.
     first: bool,
-    /// Its request is so short that it is over when its response is.
-    brief: bool,
     /// It must not carry another.
     last: bool,
     /// It became something else (101), and is its user's alone.
@@ -33,7 +31,6 @@ impl<C: Held> Lease<C> {
             hub,
             begun: false,
             first: false,
-            brief: false,
             last: false,
             upgraded: false,
             told: None,
@@ -65,11 +62,6 @@ impl<C: Held> Lease<C> {
         self.record.exclusive && self.record.exchanges.load(Relaxed) == 0
     }
 
-    /// Only its driver is behind: whoever has it next waits for that, and for nothing else.
-    pub(crate) fn is_brief(&self) -> bool {
-        self.brief && self.record.exclusive
-    }
-
     #[inline]
     pub(crate) fn is_first(&self) -> bool {
         self.first
@@ -77,8 +69,7 @@ impl<C: Held> Lease<C> {
 
     /// The exchange begins: from here on a drop cancels it.
     #[inline]
-    pub(crate) fn begin(&mut self, brief: bool, max_requests: Option<u64>) {
-        self.brief = brief;
+    pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
         let before = self.record.exchanges.fetch_add(1, Relaxed);
         self.begun = true;
         self.first = before == 0;
@@ -112,6 +103,13 @@ impl<C: Held> Lease<C> {
     /// The connection is of no more use.
     pub(crate) fn close(mut self, reason: CloseReason) {
         self.end(reason);
+    }
+
+    /// The exchange is given up: an exclusive connection closes, a shared one loses the stream.
+    pub(crate) fn abort(mut self, reason: CloseReason) {
+        if self.record.exclusive {
+            self.end(reason);
+        }
     }
 
     fn end(&mut self, reason: CloseReason) {

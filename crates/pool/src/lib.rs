@@ -52,6 +52,7 @@ mod sync;
 mod ticket;
 mod timing;
 mod told;
+mod uploads;
 
 pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, slots::Slots};
+use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, slots::Slots, uploads::Uploads};
 use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
 use std::{
     fmt,
@@ -25,6 +25,8 @@ pub(crate) struct Record<C: Held> {
     pub(crate) until: Option<Stamp>,
     /// How long it may be idle, in nanoseconds.
     keep: u64,
+    /// Requests that are still being sent though their responses are over.
+    pub(crate) uploads: Arc<Uploads>,
     /// How many exchanges it has begun.
     pub(crate) exchanges: AtomicU64,
     /// It counts as one of its origin's connections. Changed under its home's lock only, as the next two are.
@@ -44,11 +46,12 @@ pub(crate) struct Record<C: Held> {
     inside: Mutex<Inside<C>>,
 }
 
-/// A connection's times: when it is too old, how long it may be idle.
+/// A connection's times: when it is too old, how long it may be idle, how long a request may outlive its response.
 pub(crate) struct Times {
     pub(crate) until: Option<Stamp>,
     /// In nanoseconds.
     pub(crate) keep: u64,
+    pub(crate) uploads: Arc<Uploads>,
 }
 
 struct Inside<C: Held> {
@@ -71,7 +74,7 @@ impl<C: Held> Record<C> {
         idle: Arc<AtomicUsize>,
         times: Times,
     ) -> Arc<Self> {
-        let Times { until, keep } = times;
+        let Times { until, keep, uploads } = times;
         Arc::new(Self {
             info,
             slots,
@@ -79,6 +82,7 @@ impl<C: Held> Record<C> {
             home: Arc::downgrade(home),
             until,
             keep,
+            uploads,
             exchanges: AtomicU64::new(0),
             counted: AtomicBool::new(false),
             published: AtomicBool::new(false),

@@ -3,12 +3,14 @@ use skybridge_core::{Limits, Runtime, Sleep, Wish};
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The limits of one exchange that a pool looks after, and the timer of the one that runs.
 pub(crate) struct Timing {
     limits: Limits,
+    /// Since when a connection is waited for.
+    waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
 }
 
@@ -22,7 +24,7 @@ impl Timing {
             return None;
         }
         let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
-        Some(Box::new(Self { limits, timer: None }))
+        Some(Box::new(Self { limits, waiting: None, timer: None }))
     }
 
     /// To wait for a connection; `connects`: for one that is being opened, and no longer than that may take.
@@ -39,6 +41,21 @@ impl Timing {
     /// To wait for more of its body.
     pub(crate) fn read_idle(&self) -> Option<Duration> {
         self.limits.read_idle
+    }
+
+    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was
+    /// found dead or not ready since; how long a connect may take, from now.
+    pub(crate) fn wait(&mut self, runtime: &dyn Runtime, connects: bool) {
+        let now = runtime.now();
+        let since = *self.waiting.get_or_insert(now);
+        let acquire = self.limits.acquire.and_then(|limit| since.checked_add(limit));
+        let connect = self.limits.connect.filter(|_| connects).and_then(|limit| now.checked_add(limit));
+        let deadline = acquire.into_iter().chain(connect).min();
+        self.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.timer.is_some()
     }
 
     /// Sets the timer, in place of the one before.

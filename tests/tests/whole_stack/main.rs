@@ -9,4 +9,5 @@ mod goaway;
 mod limits;
 mod stale;
 mod trips;
+mod uploads;
 mod wishes;
