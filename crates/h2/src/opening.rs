@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -33,19 +33,42 @@ pub(crate) struct Opening<I> {
 /// Counts the tries to write. The h2 crate tries as soon as it has encoded something, so as long as nothing was tried nothing that was
 /// handed to it meanwhile has left.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Writes(Arc<AtomicUsize>);
+pub(crate) struct Writes(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    tries: AtomicUsize,
+    /// Those that took something.
+    taken: AtomicUsize,
+    /// The last one waits for the peer.
+    stuck: AtomicBool,
+}
 
 // === impl Writes ===
 
 impl Writes {
     /// Those so far. What the driver did is seen once its effect on a stream is: both are under the h2 crate's lock.
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.tries.load(Ordering::Relaxed)
+    }
+
+    /// How often something was taken, if what is left waits for the peer.
+    pub(crate) fn stuck(&self) -> Option<usize> {
+        self.0.stuck.load(Ordering::Relaxed).then(|| self.0.taken.load(Ordering::Relaxed))
     }
 
     #[inline]
     fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.tries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn tried(&self, taken: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        self.0.stuck.store(taken.is_pending(), Ordering::Relaxed);
+        if taken.is_ready() {
+            self.0.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
     }
 }
 
@@ -86,14 +109,16 @@ impl<I: AsyncRead> AsyncRead for Opening<I> {
 impl<I: AsyncWrite> AsyncWrite for Opening<I> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        self.writes.one_more();
-        self.project().io.poll_write(cx, buf)
+        let this = self.project();
+        this.writes.one_more();
+        this.writes.tried(this.io.poll_write(cx, buf))
     }
 
     #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
-        self.writes.one_more();
-        self.project().io.poll_write_vectored(cx, bufs)
+        let this = self.project();
+        this.writes.one_more();
+        this.writes.tried(this.io.poll_write_vectored(cx, bufs))
     }
 
     #[inline]
