@@ -88,6 +88,7 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.writes.next_turn();
         let ended = Pin::new(&mut self.connection).poll(cx);
         self.sample_room();
         let wanted = self.look(cx);
