@@ -53,6 +53,7 @@ mod runtime;
 mod trail;
 mod watch;
 mod wish;
+mod write_failure;
 
 pub use self::{
     basic::BasicAuth,
@@ -88,4 +89,5 @@ pub use self::{
     trail::{AttemptId, AttemptReport, Outcome, Trail},
     watch::{CloseReason, News, NewsDesk, Watch},
     wish::Wish,
+    write_failure::WriteFailure,
 };

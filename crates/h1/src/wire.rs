@@ -1,7 +1,8 @@
 use crate::sending::Shared;
 use pin_project::pin_project;
+use skybridge_core::WriteFailure;
 use std::{
-    io::{Error, ErrorKind, IoSlice, Result},
+    io::{IoSlice, Result},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -17,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Wire<I, B> {
     #[pin]
     io: I,
-    broken: Broken,
+    failure: WriteFailure,
     /// A request is being written: otherwise there is nothing to see to.
     writing: bool,
     /// Since that began something was read.
@@ -25,32 +26,11 @@ pub(crate) struct Wire<I, B> {
     shared: Arc<Shared<B>>,
 }
 
-#[derive(Debug)]
-enum Broken {
-    No,
-    /// Writing failed, or something was read since, in this turn of the driver. Told in the first in which nothing is
-    /// read.
-    Untold(Error, u32),
-    Told,
-}
-
-// === impl Broken ===
-
-impl Broken {
-    #[cold]
-    fn tell(&mut self) -> Error {
-        match std::mem::replace(self, Self::Told) {
-            Self::Untold(error, _) => error,
-            _ => ErrorKind::BrokenPipe.into(),
-        }
-    }
-}
-
 // === impl Wire ===
 
 impl<I, B> Wire<I, B> {
     pub(crate) fn new(io: I, shared: Arc<Shared<B>>) -> Self {
-        Self { io, broken: Broken::No, writing: false, heard: false, shared }
+        Self { io, failure: WriteFailure::default(), writing: false, heard: false, shared }
     }
 }
 
@@ -75,20 +55,11 @@ impl<I: AsyncWrite, B> Wire<I, B> {
         poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
         let this = self.project();
-        let now = this.shared.turn();
-        if let Broken::No = this.broken {
-            match poll(this.io, cx) {
-                Poll::Ready(Err(error)) if !this.shared.tie.is_upgraded() => {
-                    *this.broken = Broken::Untold(error, now);
-                    cx.waker().wake_by_ref();
-                }
-                polled => return polled,
-            }
+        if this.shared.tie.is_upgraded() {
+            return poll(this.io, cx);
         }
-        match this.broken {
-            Broken::Untold(_, turn) if *turn == now => Poll::Pending,
-            broken => Poll::Ready(Err(broken.tell())),
-        }
+        let io = this.io;
+        this.failure.poll_write(cx, this.shared.turn(), |cx| poll(io, cx))
     }
 }
 
@@ -103,17 +74,7 @@ impl<I: AsyncRead, B> AsyncRead for Wire<I, B> {
         let polled = this.io.poll_read(cx, buf);
         let something = buf.filled().len() > filled;
         *this.heard |= something;
-        match this.broken {
-            Broken::No => {}
-            Broken::Untold(_, turn) if something => {
-                *turn = this.shared.turn();
-                cx.waker().wake_by_ref();
-            }
-            Broken::Told if polled.is_ready() => {}
-            // Nothing more will come.
-            broken => return Poll::Ready(Err(broken.tell())),
-        }
-        polled
+        this.failure.poll_read(cx, this.shared.turn(), polled, something)
     }
 }
 

@@ -49,7 +49,18 @@ impl Notes {
 
 impl World {
     pub(crate) async fn new(h2: H2<Out>) -> Self {
-        let (net, executor) = (Network::new(), Executor::new());
+        Self::over(Network::new(), h2).await
+    }
+
+    /// No more than so many bytes are on their way at once.
+    pub(crate) async fn narrow(h2: H2<Out>, bytes: usize) -> Self {
+        let net = Network::new();
+        net.at(ADDR.parse().unwrap()).window(bytes);
+        Self::over(net, h2).await
+    }
+
+    async fn over(net: Network, h2: H2<Out>) -> Self {
+        let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
         let route = nouns::route("http://a.test", [ADDR], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
