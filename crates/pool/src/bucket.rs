@@ -95,7 +95,10 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn give_back(self: &Arc<Self>, hub: &Arc<Hub<C>>, grant: Grant<C>) {
         match grant {
             Grant::Exclusive(connection, record) => self.put_idle(hub, connection, record),
-            Grant::Slot(record) => self.slot_free(hub, &record),
+            Grant::Slot(record) => {
+                record.not_begun();
+                self.slot_free(hub, &record);
+            }
         }
     }
 

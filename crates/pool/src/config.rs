@@ -28,7 +28,7 @@ pub enum AtConnectionLimit {
 ///
 /// | setting | default | `okhttp()` |
 /// |---|---|---|
-/// | `max_idle` (connections, in total) | 1,024 | 5 |
+/// | `max_idle` (connections, in total; 0 still hands a finished one to who waits) | 1,024 | 5 |
 /// | `max_idle_per_origin` | no limit | no limit |
 /// | `keep_alive` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
 /// | `max_per_origin` (open and connecting) | no limit | no limit |
@@ -36,7 +36,7 @@ pub enum AtConnectionLimit {
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
 /// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
 /// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
-/// | `max_requests` (then drained) | none | none |
+/// | `max_requests` (then drained; 1 is a connection for each request) | none | none |
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
@@ -97,7 +97,10 @@ impl PoolConfig {
         Self { max_idle: 5, keep_alive: Duration::from_secs(300), ..Self::default() }
     }
 
-    /// Idle connections in total; 0 keeps none.
+    /// Idle connections in total.
+    ///
+    /// 0 keeps none: a connection whose exchange is over goes to a request that is waiting for one, and is closed when there is no such
+    /// request. For a new connection for every request, set [`max_requests(1)`](Self::max_requests).
     pub fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
         self
@@ -145,7 +148,7 @@ impl PoolConfig {
         self
     }
 
-    /// How many requests a connection may carry; at least 1.
+    /// How many requests a connection may carry; at least 1. With 1, no connection is ever used again, whoever waits.
     pub fn max_requests(mut self, requests: u64) -> Self {
         self.max_requests = Some(requests.max(1));
         self

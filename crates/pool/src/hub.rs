@@ -127,7 +127,7 @@ impl<C: Held> Hub<C> {
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        Times { until, keep: jittered(self.config.keep_alive) }
+        Times { until, keep: jittered(self.config.keep_alive), exchanges: self.config.max_requests }
     }
 
     #[inline]

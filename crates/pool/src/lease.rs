@@ -11,6 +11,8 @@ pub(crate) struct Lease<C: Held> {
     bucket: Arc<Bucket<C>>,
     hub: Weak<Hub<C>>,
     begun: bool,
+    /// No exchange has begun with it.
+    unused: bool,
     /// Nothing else was carried before.
     first: bool,
     /// Its request is so short that it is over when its response is.
@@ -32,6 +34,7 @@ impl<C: Held> Lease<C> {
             bucket,
             hub,
             begun: false,
+            unused: true,
             first: false,
             brief: false,
             last: false,
@@ -81,6 +84,7 @@ impl<C: Held> Lease<C> {
         self.brief = brief;
         let before = self.record.exchanges.fetch_add(1, Relaxed);
         self.begun = true;
+        self.unused = false;
         self.first = before == 0;
         if max_requests.is_some_and(|most| before + 1 >= most) {
             self.last = true;
@@ -158,6 +162,9 @@ impl<C: Held> Drop for Lease<C> {
             } else {
                 self.record.reuse(connection)
             }
+            if self.unused {
+                self.record.not_begun();
+            }
             return self.settle();
         }
         match self.hub.upgrade() {
@@ -191,6 +198,7 @@ pub(crate) fn redeem<C: Held>(
             None => {
                 // Also when it says itself that it takes no more: it must not be found again.
                 record.drain(CloseReason::PeerGoAway);
+                record.not_begun();
                 bucket.slot_free(hub, &record);
                 return None;
             }

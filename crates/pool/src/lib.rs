@@ -39,6 +39,7 @@ mod leased;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
 mod pool;
+mod quota;
 mod reaper;
 mod record;
 mod search;

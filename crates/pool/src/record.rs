@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, slots::Slots};
+use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, quota::Quota, slots::Slots};
 use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
 use std::{
     fmt,
@@ -17,6 +17,8 @@ const MOST_MISDIRECTED: usize = 32;
 pub(crate) struct Record<C: Held> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) slots: Slots,
+    /// How many exchanges it may carry in its life, when it is shared and that is limited.
+    quota: Option<Quota>,
     /// One exchange at a time.
     pub(crate) exclusive: bool,
     /// The bucket of the key it was opened for.
@@ -44,11 +46,12 @@ pub(crate) struct Record<C: Held> {
     inside: Mutex<Inside<C>>,
 }
 
-/// A connection's times: when it is too old, how long it may be idle.
+/// How long a connection lives: until when, how long it may be idle, how many exchanges it carries.
 pub(crate) struct Times {
     pub(crate) until: Option<Stamp>,
     /// In nanoseconds.
     pub(crate) keep: u64,
+    pub(crate) exchanges: Option<u64>,
 }
 
 struct Inside<C: Held> {
@@ -71,10 +74,11 @@ impl<C: Held> Record<C> {
         idle: Arc<AtomicUsize>,
         times: Times,
     ) -> Arc<Self> {
-        let Times { until, keep } = times;
+        let Times { until, keep, exchanges } = times;
         Arc::new(Self {
             info,
             slots,
+            quota: exchanges.filter(|_| !exclusive).map(Quota::new),
             exclusive,
             home: Arc::downgrade(home),
             until,
@@ -105,13 +109,46 @@ impl<C: Held> Record<C> {
     /// Takes a slot, if there is one.
     #[inline]
     pub(crate) fn reserve(&self) -> bool {
+        if self.quota.as_ref().is_some_and(|quota| !quota.take()) {
+            return false;
+        }
         let before = self.slots.reserve();
+        if before.is_none() {
+            self.not_begun();
+        }
         if before == Some(0) {
             self.idle.fetch_sub(1, Ordering::Relaxed);
             // Nobody may take the end of its last idle time for that of the next.
             self.idle_until.store(Stamp::NEVER.0, Ordering::Relaxed);
         }
         before.is_some()
+    }
+
+    /// What was to be begun with a slot was not.
+    #[inline]
+    pub(crate) fn not_begun(&self) {
+        if let Some(quota) = &self.quota {
+            quota.give_back();
+        }
+    }
+
+    /// All the exchanges that it may carry are given away, though it may not look so yet.
+    #[inline]
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.quota.as_ref().is_some_and(Quota::is_used_up)
+    }
+
+    /// How many streams it carries at once: as many as its peer allows, and no more than it may carry in all.
+    pub(crate) fn known_room(&self) -> Option<u32> {
+        let seen = self.slots.seen();
+        let most = self.quota.as_ref().map_or(u32::MAX, Quota::most);
+        (!seen.unknown).then_some(seen.room.min(most))
+    }
+
+    /// Takes one more exchange now.
+    pub(crate) fn has_room(&self) -> bool {
+        let seen = self.slots.seen();
+        !seen.draining && seen.in_use < seen.room && !self.is_used_up()
     }
 
     /// Gives a slot back. True when the connection is now unused: then its idle time begins.

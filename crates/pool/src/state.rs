@@ -137,11 +137,7 @@ impl<C: Held> State<C> {
             return only.reserve().then(|| Arc::clone(only));
         }
         loop {
-            let free = |record: &&Arc<Record<C>>| {
-                let seen = record.slots.seen();
-                !seen.draining && seen.in_use < seen.room
-            };
-            let best = self.shared.iter().filter(free).min_by_key(|record| {
+            let best = self.shared.iter().filter(|record| record.has_room()).min_by_key(|record| {
                 let seen = record.slots.seen();
                 (seen.suspect, seen.in_use)
             })?;

@@ -84,8 +84,7 @@ impl History {
             return;
         }
         assert!(state.idle.is_empty(), "an idle connection, and somebody waits");
-        let free = state.shared.iter().map(|record| record.slots.seen());
-        let free = free.filter(|seen| !seen.draining && seen.in_use < seen.room).count();
+        let free = state.shared.iter().filter(|record| record.has_room()).count();
         assert_eq!(free, 0, "a connection has room, and somebody waits");
         if waiting.iter().all(|ticket| ticket.flight().is_some()) {
             return;

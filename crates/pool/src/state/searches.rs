@@ -14,7 +14,8 @@ use std::sync::Arc;
 impl<C: Held> State<C> {
     pub(super) fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
         self.note_room();
-        if !self.shared.is_empty() {
+        // One that will have carried its last carries none of those who wait.
+        if !self.shared.iter().all(|record| record.is_used_up()) {
             let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
             match config.at_stream_limit {
                 // Its SETTINGS will say whether it carries those who wait.
@@ -165,8 +166,7 @@ impl<C: Held> State<C> {
 
     /// How many streams a connection of this origin takes.
     fn note_room(&mut self) {
-        let known = self.shared.iter().map(|record| record.slots.seen()).filter(|seen| !seen.unknown);
-        if let Some(room) = known.map(|seen| seen.room).max() {
+        if let Some(room) = self.shared.iter().filter_map(|record| record.known_room()).max() {
             self.stream_room = room;
         }
     }
