@@ -45,6 +45,8 @@ impl<C: Held> Bucket<C> {
 
     #[inline]
     fn state(&self) -> MutexGuard<'_, State<C>> {
+        #[cfg(test)]
+        crate::bounds::LOOKS.set(crate::bounds::LOOKS.get() + 1);
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,8 +70,15 @@ impl<C: Held> Bucket<C> {
             if state.closed || hub.is_closed() {
                 return Err(Refused::Stale);
             }
-            state.wait(Arc::clone(ticket), &hub.config).map_err(|full| Refused::Full(hub.overloaded(full)))?;
-            self.serve(hub, &mut state)
+            match state.wait(Arc::clone(ticket), &hub.config) {
+                Ok(()) => self.serve(hub, &mut state),
+                Err(full) => {
+                    drop(state);
+                    // It may have been made for this request alone.
+                    hub.tidy(self);
+                    return Err(Refused::Full(hub.overloaded(full)));
+                }
+            }
         };
         self.apply(hub, effects);
         Ok(())
@@ -141,19 +150,17 @@ impl<C: Held> Bucket<C> {
         } else if record.is_spent() {
             return record.close(record.drain_reason());
         }
-        record.room_changed(self, hub);
+        record.slot_came_free(self, hub);
         if unused {
             // It counts for the origin that it was opened for.
-            let is_guest = !std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
-            let host = if is_guest { record.home.upgrade() } else { None };
+            let host = if self.is_home_of(record) { None } else { record.home.upgrade() };
             hub.idle_settled(host.as_ref().unwrap_or(self));
         }
     }
 
     /// A connection takes no more exchanges. True when it was idle here, and is dropped.
     pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) -> bool {
-        let home = std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
-        let idle = self.state().forget(record, home);
+        let idle = self.state().forget(record, self.is_home_of(record));
         let was_idle = idle.is_some();
         drop(idle);
         if let Some(hub) = self.hub.upgrade() {
@@ -196,17 +203,29 @@ impl<C: Held> Bucket<C> {
     /// Never again for this key on that connection.
     pub(crate) fn misdirected(self: &Arc<Self>, record: &Arc<Record<C>>) {
         record.misdirect(&self.key.origin);
-        self.state().shared.retain(|other| !Arc::ptr_eq(other, record));
-        self.settle();
+        self.let_go(record);
+    }
+
+    /// It uses that connection of another key no more.
+    pub(crate) fn let_go(self: &Arc<Self>, record: &Arc<Record<C>>) {
+        record.guests.remove(self);
+        self.forget(record);
     }
 
     pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
         self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
     }
 
+    fn is_home_of(&self, record: &Record<C>) -> bool {
+        std::ptr::eq(record.home.as_ptr(), self)
+    }
+
     fn serve(self: &Arc<Self>, hub: &Hub<C>, state: &mut State<C>) -> Effects<C> {
         let before = state.idle.len();
-        let effects = state.serve(&hub.config, hub);
+        let mut effects = state.serve(&hub.config, hub);
+        while state.line_up(self) {
+            effects.extend(state.serve(&hub.config, hub));
+        }
         hub.idle_shrunk(before - state.idle.len());
         if effects.hungry && !state.queued {
             state.queued = true;
@@ -249,7 +268,7 @@ impl<C: Held> Bucket<C> {
         stats.connecting += state.flights.len();
         stats.waiting += state.waiters.iter().filter(|ticket| ticket.is_waiting()).count();
         stats.idle += state.idle.len();
-        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self);
+        let own = |record: &&Arc<Record<C>>| self.is_home_of(record);
         let shared: Vec<_> = state.shared.iter().filter(own).map(|record| record.slots.seen()).collect();
         let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
         stats.idle += unused;

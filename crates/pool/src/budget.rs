@@ -61,6 +61,10 @@ impl<C: Held> Budget<C> {
 
     pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if inside.queue.len() == inside.queue.capacity() {
+            // Those whose requests have all left are gone, and not out of the queue.
+            inside.queue.retain(|bucket| bucket.strong_count() > 0);
+        }
         inside.queue.push_back(Arc::downgrade(bucket));
     }
 }
@@ -69,6 +73,10 @@ impl<C: Held> Budget<C> {
 impl<C: Held> Budget<C> {
     pub(crate) fn open(&self) -> usize {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner).open
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).queue.len()
     }
 
     pub(crate) fn is_locked(&self) -> bool {

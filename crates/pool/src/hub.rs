@@ -127,7 +127,9 @@ impl<C: Held> Hub<C> {
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        Times { until, keep: jittered(self.config.keep_alive), exchanges: self.config.max_requests }
+        // What ends at about the same time is seen in one look, a little later than it might be: so it ends a little earlier.
+        let keep = jittered(self.config.keep_alive).saturating_sub(self.pause());
+        Times { until, keep, exchanges: self.config.max_requests }
     }
 
     #[inline]
@@ -166,12 +168,20 @@ impl<C: Held> Hub<C> {
         bucket.evict_oldest(self, reason);
     }
 
-    /// Closes an idle connection of whatever origin, so that another origin may have one.
+    /// Closes an idle connection of whatever origin, so that another origin may have one: the oldest of a sample, or of all when there is
+    /// none among those.
     pub(crate) fn reclaim(&self) {
-        let sample = self.buckets.all();
-        let oldest = sample.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
-        if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since) {
-            bucket.evict_oldest(self, CloseReason::LimitReclaimed);
+        if self.idle.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for buckets in [Buckets::sample, Buckets::all] {
+            let buckets = buckets(&self.buckets);
+            let oldest = buckets.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
+            if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since)
+                && bucket.evict_oldest(self, CloseReason::LimitReclaimed)
+            {
+                return;
+            }
         }
     }
 
@@ -208,8 +218,13 @@ impl<C: Held> Hub<C> {
         }
     }
 
-    /// A shared connection that may carry this key to one of these endpoints.
-    pub(crate) fn coalesce(&self, bucket: &Bucket<C>, route: &Route, endpoints: &[Endpoint]) -> Option<Arc<Record<C>>> {
+    /// A shared connection that may carry this key to one of these endpoints, and will.
+    pub(crate) fn coalesce(
+        &self,
+        bucket: &Arc<Bucket<C>>,
+        route: &Route,
+        endpoints: &[Endpoint],
+    ) -> Option<Arc<Record<C>>> {
         if !self.config.coalesce || bucket.key.origin.scheme() != Scheme::Https {
             return None;
         }
@@ -220,6 +235,7 @@ impl<C: Held> Hub<C> {
                 && !record.is_misdirected(&bucket.key.origin)
                 && may_carry(&record.info, &bucket.key, direct, endpoints, now).is_ok()
                 && !bucket.shares(record)
+                && record.add_guest(bucket)
         })
     }
 
@@ -234,13 +250,19 @@ impl<C: Held> Hub<C> {
         self.index.tidy();
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
         let look_again = any.then(|| now.plus(self.tick()));
-        next.into_iter().chain(look_again).min().map(|next| self.clock.instant(next))
+        let next = next.into_iter().chain(look_again).min()?;
+        Some(self.clock.instant(next.max(now.plus(self.pause()))))
     }
 
     /// How often somebody looks at the clock while anything is open.
     fn tick(&self) -> u64 {
         // At each instant would be too often when nothing may be idle at all.
         (nanos(self.config.keep_alive.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+    }
+
+    /// How long nobody looks after a look, whatever ends: each look is at everything.
+    fn pause(&self) -> u64 {
+        self.tick() / 64
     }
 
     /// Looks at the real clock.
@@ -315,6 +337,11 @@ impl<C: Held> Hub<C> {
     /// Permits that are out.
     pub(crate) fn permits(&self) -> usize {
         self.budget.open()
+    }
+
+    /// How many stand in the queue for the total limit.
+    pub(crate) fn queued(&self) -> usize {
+        self.budget.queued()
     }
 
     pub(crate) fn is_locked(&self) -> bool {

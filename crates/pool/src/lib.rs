@@ -21,6 +21,9 @@
 //! # }
 //! ```
 
+#[cfg(all(test, not(loom)))]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+mod bounds;
 mod bucket;
 mod buckets;
 mod budget;
@@ -28,6 +31,7 @@ mod clock;
 mod config;
 mod exchange;
 mod flight;
+mod guests;
 mod held;
 mod hub;
 mod idle_limit;

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, quota::Quota, slots::Slots};
+use crate::{bucket::Bucket, clock::Stamp, guests::Guests, held::Held, hub::Hub, quota::Quota, slots::Slots};
 use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
 use std::{
     fmt,
@@ -39,8 +39,8 @@ pub(crate) struct Record<C: Held> {
     idle: Arc<AtomicUsize>,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
-    /// It was coalesced into other buckets.
-    has_guests: AtomicBool,
+    /// The buckets of other keys that it was coalesced into, and who waits for it.
+    pub(crate) guests: Guests<C>,
     /// Why it drains.
     reason: OnceLock<CloseReason>,
     inside: Mutex<Inside<C>>,
@@ -59,8 +59,6 @@ struct Inside<C: Held> {
     master: Option<C>,
     /// Handles that have carried an exchange and can carry another: sharing anew is only for as many as are in use at once.
     spare: Vec<C>,
-    /// Buckets of other keys that it was coalesced into.
-    guests: Vec<Weak<Bucket<C>>>,
     /// Origins it answered with 421 (RFC 9110, section 15.5.20).
     misdirected: Vec<Origin>,
 }
@@ -89,9 +87,9 @@ impl<C: Held> Record<C> {
             epoch: AtomicU64::new(0),
             idle,
             idle_until: AtomicU64::new(Stamp::NEVER.0),
-            has_guests: AtomicBool::new(false),
+            guests: Guests::new(),
             reason: OnceLock::new(),
-            inside: Mutex::new(Inside { master: None, spare: Vec::new(), guests: Vec::new(), misdirected: Vec::new() }),
+            inside: Mutex::new(Inside { master: None, spare: Vec::new(), misdirected: Vec::new() }),
         })
     }
 
@@ -186,13 +184,41 @@ impl<C: Held> Record<C> {
         Some(Stamp(self.idle_until.load(Ordering::Relaxed)))
     }
 
-    /// A slot or its room changed: whoever waits in one of its buckets may be served.
-    pub(crate) fn room_changed(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
-        if self.has_guests.load(Ordering::Acquire) {
-            self.settle();
-        } else {
+    /// A slot came free: whoever is the first to wait for one may be served.
+    #[inline]
+    pub(crate) fn slot_came_free(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
+        if self.guests.any() { self.serve_line(hub) } else { bucket.settle_with(hub) }
+    }
+
+    #[cold]
+    fn serve_line(&self, hub: &Arc<Hub<C>>) {
+        // Who is served and still waits stands in the line again, at its end.
+        while self.has_room()
+            && let Some(bucket) = self.guests.next()
+        {
             bucket.settle_with(hub);
         }
+    }
+
+    /// How much it may carry was said: that may be enough for those who wait, or a reason to look for another connection.
+    fn room_changed(&self) {
+        let waiting = if self.guests.any() { self.guests.take_line() } else { Vec::new() };
+        if waiting.is_empty()
+            && let Some(home) = self.home.upgrade()
+        {
+            return home.settle();
+        }
+        waiting.iter().for_each(|bucket| bucket.settle());
+    }
+
+    /// Takes its place in the line for the next free slot, when others may wait for it too. True when there is a slot by now.
+    pub(crate) fn line_up(&self, bucket: &Arc<Bucket<C>>) -> bool {
+        if !self.guests.any() {
+            return false;
+        }
+        self.guests.line_up(bucket);
+        // Freed before we stood there, it was offered to somebody else, or to nobody.
+        self.slots.look_again() && self.has_room()
     }
 
     /// It takes no new exchanges, and carries none.
@@ -255,9 +281,18 @@ impl<C: Held> Record<C> {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) {
-        self.inside().guests.push(Arc::downgrade(bucket));
-        self.has_guests.store(true, Ordering::Release);
+    /// It is to be coalesced into this bucket. False when it carries too many names already.
+    pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) -> bool {
+        let first = !self.guests.any();
+        let added = self.guests.add(bucket);
+        if first
+            && added
+            && let Some(home) = self.home.upgrade()
+        {
+            // From now on its own bucket waits in the line too.
+            home.settle();
+        }
+        added
     }
 
     /// Never again for this origin.
@@ -279,8 +314,7 @@ impl<C: Held> Record<C> {
 
     /// The buckets that may use it: its own, and those it was coalesced into.
     fn buckets(&self) -> Vec<Arc<Bucket<C>>> {
-        let guests = self.inside().guests.clone();
-        std::iter::once(&self.home).chain(&guests).filter_map(Weak::upgrade).collect()
+        self.home.upgrade().into_iter().chain(self.guests.all()).collect()
     }
 
     /// Takes no new exchanges; those that run end as they will.
@@ -349,12 +383,6 @@ impl<C: Held> Record<C> {
         // Each of them, whatever the others say.
         self.buckets().iter().filter(|bucket| bucket.forget(self)).count() > 0
     }
-
-    fn settle(&self) {
-        for bucket in self.buckets() {
-            bucket.settle();
-        }
-    }
 }
 
 impl<C: Held> fmt::Debug for Record<C> {
@@ -381,7 +409,7 @@ impl<C: Held> Watch for RecordWatch<C> {
         match news {
             News::Room(room) => {
                 record.slots.set_room(room.min(self.max_streams));
-                record.settle();
+                record.room_changed();
             }
             News::Suspect => record.slots.set_suspect(true),
             News::Healthy => record.slots.set_suspect(false),

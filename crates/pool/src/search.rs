@@ -182,7 +182,7 @@ where
     .await
 }
 
-fn look<C: Held>(hub: &Weak<Hub<C>>, bucket: &Bucket<C>, route: &Route) -> Option<Arc<Record<C>>> {
+fn look<C: Held>(hub: &Weak<Hub<C>>, bucket: &Arc<Bucket<C>>, route: &Route) -> Option<Arc<Record<C>>> {
     hub.upgrade()?.coalesce(bucket, route, &route.endpoints.snapshot())
 }
 

@@ -96,6 +96,12 @@ impl Slots {
         }
     }
 
+    /// Takes new exchanges, as of a moment that is before or after that of each other change, for all threads alike: whoever gave a slot
+    /// back earlier is seen to have done so, and whoever does so later sees what was done before this look.
+    pub(crate) fn look_again(&self) -> bool {
+        self.0.fetch_or(0, AcqRel) & (DRAINING | CLOSED) == 0
+    }
+
     /// Takes new exchanges.
     pub(crate) fn is_open(&self) -> bool {
         self.0.load(Acquire) & (DRAINING | CLOSED) == 0

@@ -3,7 +3,9 @@
 
 mod searches;
 
-use crate::{clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record, ticket::Ticket};
+use crate::{
+    bucket::Bucket, clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record, ticket::Ticket,
+};
 use skybridge_core::{CloseReason, Error, Overloaded, Protocol};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -57,6 +59,10 @@ pub(crate) struct State<C: Held> {
     pub(crate) queued: bool,
     /// How often everything was evicted: what was made before is not kept.
     pub(crate) epoch: u64,
+    /// A shared connection was used since somebody looked.
+    used: bool,
+    /// When somebody looked first and it had not been used since.
+    unused_since: Option<Stamp>,
     /// Out of the pool's map, or the pool is closed: whoever holds it looks up again.
     pub(crate) closed: bool,
 }
@@ -111,6 +117,8 @@ impl<C: Held> State<C> {
             sockets: 0,
             queued: false,
             epoch: 0,
+            used: false,
+            unused_since: None,
             closed: false,
         }
     }
@@ -126,6 +134,7 @@ impl<C: Held> State<C> {
         if !self.shared.is_empty()
             && let Some(record) = self.reserve_shared()
         {
+            self.used = true;
             return Some(Grant::Slot(record));
         }
         self.idle.pop().map(|idle| Grant::Exclusive(idle.connection, idle.record))
@@ -184,6 +193,23 @@ impl<C: Held> State<C> {
                 effects.deliver.push((ticket, grant));
             }
         }
+    }
+
+    /// Those who wait take their places in the lines for what others may wait for too. True when there is something for them by now.
+    pub(crate) fn line_up(&self, own: &Arc<Bucket<C>>) -> bool {
+        if self.waiters.is_empty() {
+            return false;
+        }
+        // Each of them, whatever the others say.
+        self.shared.iter().filter(|record| record.line_up(own)).count() > 0
+    }
+
+    /// Nobody has used a shared connection for so long, in nanoseconds, nor wants to.
+    pub(crate) fn is_unused(&mut self, now: Stamp, long: u64) -> bool {
+        if std::mem::take(&mut self.used) || !self.waiters.is_empty() || !self.flights.is_empty() {
+            self.unused_since = None;
+        }
+        self.unused_since.get_or_insert(now).plus(long) <= now
     }
 
     /// A ticket's request was dropped.

@@ -29,8 +29,11 @@ use flight::Flight;
 use loom::{
     future::block_on,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Release, SeqCst},
+        },
     },
     thread,
 };
@@ -91,6 +94,30 @@ fn one_of_two_who_drain_is_first() {
         let used = slots.reserve().is_some();
         let drained = reaper.join().unwrap();
         assert!(used != drained, "either it is used, or it is idle for too long");
+    });
+}
+
+/// How a name waits for a connection that others use too (`Record::line_up`, `Record::slot_came_free`): it stands in the line and looks once
+/// more, and whoever frees a slot looks into the line, but only if there ever was one.
+#[test]
+fn who_lines_up_finds_the_slot_or_is_found() {
+    loom::model(|| {
+        let slots = Arc::new(Slots::new(1, false));
+        assert!(slots.reserve().is_some());
+        let (any, line) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(false)));
+        let (theirs, their_any, their_line) = (Arc::clone(&slots), Arc::clone(&any), Arc::clone(&line));
+        let user = thread::spawn(move || {
+            theirs.release();
+            their_any.load(Acquire) && std::mem::take(&mut *their_line.lock().unwrap())
+        });
+        any.store(true, Release);
+        let mut served = slots.reserve().is_some();
+        if !served {
+            *line.lock().unwrap() = true;
+            served = slots.look_again() && slots.reserve().is_some();
+        }
+        let found = user.join().unwrap();
+        assert!(served || found, "a slot is free, and nobody tells who waits for it");
     });
 }
 

@@ -44,13 +44,13 @@ impl<C: Held> Bucket<C> {
 
     /// A search found a connection of another key.
     pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
-        record.add_guest(self);
         let effects = {
             let mut state = self.state();
             state.coalesced(flight, record);
             // Since it was found it may have ended, or have said that it is the wrong one.
             if !record.slots.is_open() || record.is_misdirected(&self.key.origin) {
                 state.forget(record, false);
+                record.guests.remove(self);
             }
             self.serve(hub, &mut state)
         };
