@@ -71,7 +71,7 @@ pub use self::{
     key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},
     limits::{Limits, within},
     link::Link,
-    may_carry::{NotCarried, may_carry},
+    may_carry::{NotCarried, may_carry, may_still_carry},
     origin::{Origin, OriginError, OriginRef, Scheme},
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},

@@ -10,7 +10,7 @@ use crate::{
     stats::PoolStats,
     ticket::Ticket,
 };
-use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want};
+use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want, may_still_carry};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -216,6 +216,13 @@ impl<C: Held> Bucket<C> {
         self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
     }
 
+    /// A connection of another key that it was coalesced into can stop being one that may carry this key.
+    #[inline]
+    pub(crate) fn may_use(&self, hub: &Hub<C>, record: &Record<C>) -> bool {
+        self.is_home_of(record) || may_still_carry(&record.info, || hub.runtime.now()).is_ok()
+    }
+
+    #[inline]
     fn is_home_of(&self, record: &Record<C>) -> bool {
         std::ptr::eq(record.home.as_ptr(), self)
     }

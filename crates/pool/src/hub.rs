@@ -26,7 +26,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// What all buckets of a pool have in common. Handles and running requests keep it; tasks and bodies hold it weakly, so that the pool
@@ -80,7 +80,7 @@ impl<C: Held> Hub<C> {
             spellings: Spellings::new(),
             index: Index::default(),
             idle: Arc::default(),
-            reaper: Arc::default(),
+            reaper: Arc::new(Reaper::new()),
             launcher,
             closed: AtomicBool::new(false),
             this: this.clone(),
@@ -242,7 +242,7 @@ impl<C: Held> Hub<C> {
     /// Closes and drains what is overdue; when to look again, which is never once nothing is left.
     ///
     /// What is in use now may be idle at any time, but then for as long as the idle limit.
-    pub(crate) fn expire(&self) -> Option<Instant> {
+    pub(crate) fn expire(&self) -> Option<Stamp> {
         let now = self.look();
         let buckets = self.buckets.all();
         let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
@@ -251,7 +251,19 @@ impl<C: Held> Hub<C> {
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
         let look_again = any.then(|| now.plus(self.tick()));
         let next = next.into_iter().chain(look_again).min()?;
-        Some(self.clock.instant(next.max(now.plus(self.pause()))))
+        Some(next.max(now.plus(self.pause())))
+    }
+
+    /// Until when a connection may carry the names of others.
+    pub(crate) fn valid_until(&self, record: &Record<C>) -> Option<Stamp> {
+        record.info.tls.as_ref()?.valid_until.map(|until| self.clock.stamp(until))
+    }
+
+    /// Somebody must look then, and not later.
+    pub(crate) fn look_by(&self, time: Option<Stamp>) {
+        if let Some(time) = time {
+            self.reaper.look_by(time);
+        }
     }
 
     /// How often somebody looks at the clock while anything is open.

@@ -193,13 +193,17 @@ pub(crate) fn redeem<C: Held>(
 ) -> Option<Lease<C>> {
     let (connection, record) = match grant {
         Grant::Exclusive(connection, record) => (connection, record),
+        Grant::Slot(record) if !bucket.may_use(hub, &record) => {
+            bucket.let_go(&record);
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
         Grant::Slot(record) => match record.share(share) {
             Some(connection) => (connection, record),
             None => {
                 // Also when it says itself that it takes no more: it must not be found again.
                 record.drain(CloseReason::PeerGoAway);
-                record.not_begun();
-                bucket.slot_free(hub, &record);
+                bucket.give_back(hub, Grant::Slot(record));
                 return None;
             }
         },

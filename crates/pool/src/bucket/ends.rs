@@ -19,7 +19,8 @@ impl<C: Held> Bucket<C> {
             let over = state.expire(now);
             let unused = state.is_unused(now, nanos(hub.config.keep_alive));
             let (own, guest): (Vec<_>, Vec<_>) = state.shared.iter().partition(|record| self.is_home_of(record));
-            let left: Vec<_> = guest.into_iter().filter(|_| unused).cloned().collect();
+            let left = |record: &&&Arc<Record<C>>| unused || !self.may_use(hub, record);
+            let left: Vec<_> = guest.iter().filter(left).map(|record| Arc::clone(record)).collect();
             (over, own.into_iter().cloned().collect::<Vec<_>>(), left)
         };
         hub.idle_shrunk(over.len());
@@ -35,13 +36,16 @@ impl<C: Held> Bucket<C> {
                 record.drain_unused(CloseReason::Idle);
             }
         }
-        self.next_expiry()
+        self.next_expiry(hub)
     }
 
-    fn next_expiry(&self) -> Option<Stamp> {
+    fn next_expiry(&self, hub: &Hub<C>) -> Option<Stamp> {
         let state = self.state();
         let idle = state.idle.iter().flat_map(|idle| [Some(idle.until), idle.record.until]);
-        let shared = state.shared.iter().flat_map(|record| [record.idle_until(), record.until]);
+        let shared = state.shared.iter().flat_map(|record| {
+            let guest = !self.is_home_of(record);
+            [record.idle_until(), record.until, hub.valid_until(record).filter(|_| guest)]
+        });
         idle.chain(shared).flatten().min()
     }
 

@@ -56,6 +56,7 @@ impl<C: Held> Bucket<C> {
         };
         hub.permit_free();
         self.apply(hub, effects);
+        hub.look_by(hub.valid_until(record));
     }
 
     /// A search ended without a connection.

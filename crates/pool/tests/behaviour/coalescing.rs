@@ -1,7 +1,9 @@
 //! One HTTP/2 connection for several origins. The rules themselves are `core::may_carry`'s, and tested there.
 
 use crate::stage::*;
-use skybridge_core::{BoxFuture, CloseReason, Endpoint, NotCarried, Partition, Runtime, Sleep, Trust, Wish, may_carry};
+use skybridge_core::{
+    BoxFuture, CloseReason, Covers, Endpoint, NotCarried, Origin, Partition, Runtime, Sleep, Trust, Wish, may_carry,
+};
 use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::{Executor, settle},
@@ -11,9 +13,12 @@ use skybridge_testkit::{
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -304,6 +309,102 @@ async fn a_connection_carries_so_many_names_and_then_there_is_another() {
     assert_eq!((on, stage.below.connects()), ([1 + 1_024, 1_500 - 1_025], 2));
     after(60 * SECOND).await;
     assert_eq!(stage.pool.stats(), Default::default());
+}
+
+/// For so long the certificates of a connection are valid.
+fn valid_for(time: Duration) -> Facts {
+    both().amend(move |info| {
+        let now = info.route.ctx().runtime().now();
+        info.tls.as_mut().unwrap().valid_until = Some(now + time);
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_uses_a_connection_no_longer_than_its_certificate_is_valid() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+    peer.answer_all();
+    for _ in 0..9 {
+        after(SECOND).await;
+        assert_eq!(stage.get(TWO).await, 1);
+    }
+    after(SECOND).await;
+    let call = stage.call(TWO);
+    stage.connected(both()).await.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
+    assert_eq!(stage.get(ONE).await, 1, "its own origin goes on: it was verified for that when it was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_connection_whose_certificate_runs_out_gets_another() {
+    for keep_alive in [50, 3_600] {
+        let config = PoolConfig::new().at_stream_limit(AtStreamLimit::Wait).keep_alive(keep_alive * SECOND);
+        let stage = Stage::new(config);
+        // Somebody looks seldom, and has looked just now.
+        let _other = stage.warm(B, Facts::h1()).await;
+        let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+        let short = stage.call(TWO);
+        settle().await;
+        peer.set_room(1);
+        let waits = stage.call(TWO);
+        after(9 * SECOND).await;
+        assert_eq!((stage.below.connects(), stage.pool.stats().waiting), (2, 1));
+        after(SECOND).await;
+        stage.connected(both()).await.exchange().await.respond(200, "");
+        assert_eq!(read(done(waits).await).await, 3);
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(short).await).await, 2, "what runs goes on");
+    }
+}
+
+/// A connection's slot may be promised in time and taken too late.
+#[tokio::test(start_paused = true)]
+async fn what_was_promised_before_the_certificate_ran_out_is_not_used_after_it() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+    let call = stage.call(TWO);
+    settle().await;
+    peer.set_room(1);
+    let mut late = Box::pin(stage.pool.clone().call(get(TWO)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(late.as_mut().poll(&mut cx).is_pending());
+    let _own = stage.below.connecting().await;
+    peer.exchange().await.respond(200, "");
+    read(done(call).await).await;
+    after(11 * SECOND).await;
+    assert!(late.as_mut().poll(&mut cx).is_pending());
+    settle().await;
+    assert_eq!(peer.started(), 2);
+    assert!(stage.below.try_connecting().is_some());
+}
+
+/// Trust that was replaced.
+#[derive(Default)]
+struct Trusted {
+    no_more: AtomicBool,
+}
+
+impl Covers for Trusted {
+    fn covers(&self, _: &Origin) -> bool {
+        true
+    }
+
+    fn is_current(&self) -> bool {
+        !self.no_more.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_uses_no_connection_that_was_made_under_another_trust() {
+    let stage = Stage::new(PoolConfig::new());
+    let trusted = Arc::new(Trusted::default());
+    let covers = Arc::clone(&trusted);
+    stage.warm(ONE, both().amend(|info| info.tls.as_mut().unwrap().covers = covers)).await;
+    assert_eq!(stage.get(TWO).await, 1);
+    trusted.no_more.store(true, Ordering::SeqCst);
+    let call = stage.call(TWO);
+    stage.connected(both()).await.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
 }
 
 /// A stream that comes free goes to each name in turn, however many requests the others have waiting.
