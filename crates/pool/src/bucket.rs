@@ -212,6 +212,13 @@ impl<C: Held> Bucket<C> {
         self.forget(record);
     }
 
+    /// A connection of its own whose peer allows no streams.
+    pub(crate) fn takes_none(&self) -> Option<Arc<Record<C>>> {
+        let state = self.state();
+        let mut own = state.shared.iter().filter(|record| self.is_home_of(record));
+        own.find(|record| record.takes_none()).cloned()
+    }
+
     pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
         self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
     }

@@ -232,6 +232,7 @@ impl<C: Held> Hub<C> {
         let direct = route.hops.is_empty();
         endpoints.iter().flat_map(|endpoint| self.index.at(endpoint)).find(|record| {
             record.slots.is_open()
+                && !record.takes_none()
                 && !record.is_misdirected(&bucket.key.origin)
                 && may_carry(&record.info, &bucket.key, direct, endpoints, now).is_ok()
                 && !bucket.shares(record)

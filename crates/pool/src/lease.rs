@@ -198,6 +198,11 @@ pub(crate) fn redeem<C: Held>(
             bucket.give_back(hub, Grant::Slot(record));
             return None;
         }
+        // Its peer has taken it back: the stream would wait for as long as the peer likes.
+        Grant::Slot(record) if record.slots.seen().room == 0 => {
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
         Grant::Slot(record) => match record.share(share) {
             Some(connection) => (connection, record),
             None => {

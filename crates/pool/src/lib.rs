@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod arrival;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod bounds;

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 /// How many handles of a shared connection are kept for the next exchange.
@@ -39,6 +40,8 @@ pub(crate) struct Record<C: Held> {
     idle: Arc<AtomicUsize>,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
+    /// Its peer has allowed streams.
+    had_room: AtomicBool,
     /// The buckets of other keys that it was coalesced into, and who waits for it.
     pub(crate) guests: Guests<C>,
     /// Why it drains.
@@ -59,6 +62,8 @@ struct Inside<C: Held> {
     master: Option<C>,
     /// Handles that have carried an exchange and can carry another: sharing anew is only for as many as are in use at once.
     spare: Vec<C>,
+    /// Searches that wait for it to have room.
+    waiting: Vec<Waker>,
     /// Origins it answered with 421 (RFC 9110, section 15.5.20).
     misdirected: Vec<Origin>,
 }
@@ -73,6 +78,7 @@ impl<C: Held> Record<C> {
         times: Times,
     ) -> Arc<Self> {
         let Times { until, keep, exchanges } = times;
+        let seen = slots.seen();
         Arc::new(Self {
             info,
             slots,
@@ -87,16 +93,58 @@ impl<C: Held> Record<C> {
             epoch: AtomicU64::new(0),
             idle,
             idle_until: AtomicU64::new(Stamp::NEVER.0),
+            had_room: AtomicBool::new(seen.room > 0 && !seen.unknown),
             guests: Guests::new(),
             reason: OnceLock::new(),
-            inside: Mutex::new(Inside { master: None, spare: Vec::new(), misdirected: Vec::new() }),
+            inside: Mutex::new(Inside {
+                master: None,
+                spare: Vec::new(),
+                waiting: Vec::new(),
+                misdirected: Vec::new(),
+            }),
         })
     }
 
-    /// A shared one counts as idle from here on, until it carries something or is gone.
-    pub(crate) fn starts_idle(&self, idle_until: Stamp) {
-        self.set_idle_until(idle_until);
-        self.idle.fetch_add(1, Ordering::Relaxed);
+    /// A shared one can carry exchanges from here on, and counts as idle until it does or is gone: its search gives back the slot that it held.
+    pub(crate) fn starts(&self, now: Stamp) {
+        if self.release() {
+            self.set_idle_until(self.idle_from(now));
+        }
+    }
+
+    /// Its peer allows no streams, and has never allowed any. It may do so later.
+    pub(crate) fn takes_none(&self) -> bool {
+        let seen = self.slots.seen();
+        let has_none = seen.room == 0 && !seen.unknown && !seen.draining;
+        has_none && !self.exclusive && !self.had_room.load(Ordering::Relaxed)
+    }
+
+    /// Ready when it takes exchanges, or is over.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.takes_none() {
+            let mut inside = self.inside();
+            if !inside.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                inside.waiting.push(cx.waker().clone());
+            }
+        }
+        // Also when that changed since.
+        if self.takes_none() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Those who wait for its room look again.
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut self.inside().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many it carries was said.
+    fn set_room(&self, room: u32) {
+        if room > 0 {
+            self.had_room.store(true, Ordering::Relaxed);
+        }
+        self.slots.set_room(room);
+        self.wake();
+        self.room_changed();
     }
 
     /// Keeps the handle that others are shared from.
@@ -346,6 +394,7 @@ impl<C: Held> Record<C> {
         }
         let reason = self.because(reason);
         self.emit(EventKind::Draining(reason));
+        self.wake();
         let was_idle = self.leave();
         if was_idle || in_use == 0 && !self.exclusive {
             // Nobody is left who could close it later.
@@ -364,6 +413,7 @@ impl<C: Held> Record<C> {
             self.idle.fetch_sub(1, Ordering::Relaxed);
         }
         self.emit(EventKind::Closed(reason));
+        self.wake();
         if in_use.is_some() {
             self.leave();
         }
@@ -408,8 +458,7 @@ impl<C: Held> Watch for RecordWatch<C> {
         let Some(record) = self.record.upgrade() else { return };
         match news {
             News::Room(room) => {
-                record.slots.set_room(room.min(self.max_streams));
-                record.room_changed();
+                record.set_room(room.min(self.max_streams));
             }
             News::Suspect => record.slots.set_suspect(true),
             News::Healthy => record.slots.set_suspect(false),

@@ -35,6 +35,12 @@ impl Slots {
         Self(AtomicU64::new(pack(room) | if unknown { UNKNOWN } else { 0 }))
     }
 
+    /// With one slot in use, whatever the room.
+    pub(crate) fn held(self) -> Self {
+        self.0.fetch_add(1, AcqRel);
+        self
+    }
+
     /// Takes a slot, if there is one and the connection takes new exchanges: how many were in use before.
     #[inline]
     pub(crate) fn reserve(&self) -> Option<u32> {

@@ -42,21 +42,24 @@ impl<C: Held> Bucket<C> {
         true
     }
 
-    /// A search found a connection of another key.
-    pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+    /// A search found a connection that is there: of another key, or one of its own that has room by now.
+    pub(crate) fn found(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
         let effects = {
             let mut state = self.state();
-            state.coalesced(flight, record);
+            state.found(flight, record);
             // Since it was found it may have ended, or have said that it is the wrong one.
-            if !record.slots.is_open() || record.is_misdirected(&self.key.origin) {
-                state.forget(record, false);
+            let guest = !self.is_home_of(record);
+            if !record.slots.is_open() || guest && record.is_misdirected(&self.key.origin) {
+                state.forget(record, !guest);
                 record.guests.remove(self);
             }
             self.serve(hub, &mut state)
         };
         hub.permit_free();
         self.apply(hub, effects);
-        hub.look_by(hub.valid_until(record));
+        if !self.is_home_of(record) {
+            hub.look_by(hub.valid_until(record));
+        }
     }
 
     /// A search ended without a connection.

@@ -14,8 +14,10 @@ use std::sync::Arc;
 impl<C: Held> State<C> {
     pub(super) fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
         self.note_room();
-        // One that will have carried its last carries none of those who wait.
-        if !self.shared.iter().all(|record| record.is_used_up()) {
+        // One that will have carried its last carries none of those who wait. And somebody must wait for one that takes none, but not for ever.
+        let waits = config.at_stream_limit != AtStreamLimit::Refuse;
+        let carries = |record: &Arc<Record<C>>| !record.is_used_up() && !(waits && record.takes_none());
+        if self.shared.iter().any(carries) {
             let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
             match config.at_stream_limit {
                 // Its SETTINGS will say whether it carries those who wait.
@@ -171,8 +173,8 @@ impl<C: Held> State<C> {
         }
     }
 
-    /// A search found another origin's connection that will do: it is over, and its tickets look again.
-    pub(crate) fn coalesced(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+    /// A search found a connection that is there: it is over, and its tickets look again.
+    pub(crate) fn found(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
         self.end(flight);
         self.release_joined(flight, record);
         self.memory = Some(Protocol::Http2);

@@ -32,6 +32,7 @@ mod handles;
 mod lifetime;
 mod limits;
 mod meanwhile;
+mod no_room;
 mod reuse;
 mod sharing;
 mod stage;
