@@ -6,7 +6,7 @@ use crate::{
     hub::Hub,
     record::Record,
     spellings::Spelling,
-    state::{Effects, Grant, Idle, State},
+    state::{Effects, Grant, Idle, Queued, State},
     stats::PoolStats,
     ticket::Ticket,
 };
@@ -116,16 +116,18 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
         let until = record.idle_from(hub.clock.get());
         let old = record.until.is_some_and(|until| until <= hub.look());
+        let makes_room = hub.is_contended() && Self::another_is_due(hub);
         let effects = {
             let mut state = self.state();
             let open = record.slots.is_open();
-            if old || !open || state.closed || record.epoch() != state.epoch {
+            if old || makes_room || !open || state.closed || record.epoch() != state.epoch {
                 let closed = state.closed;
                 drop(state);
                 let reason = match () {
                     () if !open => record.drain_reason(),
                     () if closed => CloseReason::Shutdown,
                     () if old => CloseReason::MaxAge,
+                    () if makes_room => CloseReason::LimitReclaimed,
                     () => CloseReason::Evicted,
                 };
                 record.because(reason);
@@ -241,9 +243,12 @@ impl<C: Held> Bucket<C> {
             effects.extend(state.serve(&hub.config, hub));
         }
         hub.idle_shrunk(before - state.idle.len());
-        if effects.hungry && !state.queued {
-            state.queued = true;
-            hub.queue(self);
+        if effects.hungry {
+            let place = if state.starves() { Queued::Starving } else { Queued::ForMore };
+            if state.queued == Queued::No || state.queued == Queued::ForMore && place == Queued::Starving {
+                state.queued = place;
+                hub.queue(self, place == Queued::Starving);
+            }
         }
         effects
     }
@@ -273,8 +278,32 @@ impl<C: Held> Bucket<C> {
 
     /// It no longer stands in the queue for the total limit.
     pub(crate) fn dequeued(self: &Arc<Self>) {
-        self.state().queued = false;
+        self.state().queued = Queued::No;
         self.settle();
+    }
+
+    /// It has been overtaken for long enough. False when it needs nothing any more, and has no place in the queue then.
+    fn still_starves(self: &Arc<Self>, hub: &Hub<C>) -> bool {
+        let mut state = self.state();
+        let starves = state.starves();
+        if !starves {
+            if state.queued == Queued::Starving {
+                state.queued = Queued::No;
+            }
+            hub.leave_queue(self);
+        }
+        starves
+    }
+
+    /// Whether a connection is to make room for another origin: one that has none, and was overtaken by as many requests as may be.
+    #[cold]
+    pub(crate) fn another_is_due(hub: &Hub<C>) -> bool {
+        while let Some(first) = hub.due() {
+            if first.still_starves(hub) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) fn count(&self, stats: &mut PoolStats) {

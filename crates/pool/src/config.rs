@@ -34,6 +34,7 @@ pub enum AtConnectionLimit {
 /// | `max_per_origin` (open and connecting) | no limit | no limit |
 /// | `max_connecting_per_origin` | 64 | 64 |
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
+/// | `max_overtaking` (see [the method](Self::max_overtaking)) | 64 | 64 |
 /// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
 /// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
 /// | `max_requests` (then drained; 1 is a connection for each request) | none | none |
@@ -53,6 +54,7 @@ pub struct PoolConfig {
     pub max_per_origin: usize,
     pub max_connecting_per_origin: usize,
     pub max_total: Option<usize>,
+    pub max_overtaking: usize,
     pub max_waiting_per_origin: usize,
     pub max_age: Option<Duration>,
     pub max_requests: Option<u64>,
@@ -73,6 +75,7 @@ impl Default for PoolConfig {
             max_per_origin: usize::MAX,
             max_connecting_per_origin: 64,
             max_total: None,
+            max_overtaking: 64,
             max_waiting_per_origin: 16_384,
             max_age: None,
             max_requests: None,
@@ -133,6 +136,19 @@ impl PoolConfig {
     /// Sockets in total; at least 1.
     pub fn max_total(mut self, sockets: usize) -> Self {
         self.max_total = Some(sockets.max(1));
+        self
+    }
+
+    /// By how many later requests of other origins a request is overtaken, at most, while its origin has no connection and waits for
+    /// [`max_total`](Self::max_total); at least 1. Without such a number, busy origins would keep their connections for ever.
+    ///
+    /// An idle connection makes room at once. When there is none, those in use make room after so many requests: an HTTP/1.1 connection is
+    /// closed instead of being used again; an HTTP/2 connection takes no more requests and is closed when those that it carries are over.
+    /// Origins that have waited for longer have their turn before.
+    ///
+    /// The higher the number, the fewer connections are opened while more origins are busy than there may be sockets.
+    pub fn max_overtaking(mut self, requests: usize) -> Self {
+        self.max_overtaking = requests.max(1);
         self
     }
 

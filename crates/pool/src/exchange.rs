@@ -170,6 +170,9 @@ where
             told.emit(id, EventKind::Acquired(how));
             lease.told = Some(told);
         }
+        if self.hub.is_contended() {
+            self.hub.overtakes(&lease.record);
+        }
         self.lease = Some(lease);
         self.step = Step::Readying;
     }
@@ -404,5 +407,10 @@ impl<C: Connection<B>, B> Exchange<C, B> {
     /// Where it waits.
     pub(crate) fn place(&self) -> Option<&Ticket<C>> {
         self.queued.as_ref().map(|queued| &*queued.ticket)
+    }
+
+    /// For what.
+    pub(crate) fn key(&self) -> Option<&skybridge_core::Key> {
+        self.queued.as_ref().map(|queued| &*queued.bucket.key)
     }
 }

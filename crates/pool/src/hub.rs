@@ -68,7 +68,7 @@ impl<C: Held> Hub<C> {
         Arc::new_cyclic(|this| Self {
             attended,
             clock: Clock::new(runtime.now()),
-            budget: Budget::new(config.max_total),
+            budget: Budget::new(config.max_total, config.max_overtaking),
             // What may be idle for no time is not kept at all.
             config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
             runtime,
@@ -191,8 +191,32 @@ impl<C: Held> Hub<C> {
     }
 
     /// Stands in the queue for the total limit.
-    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
-        self.budget.queue(bucket);
+    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>, starving: bool) {
+        self.budget.queue(bucket, starving);
+    }
+
+    /// It needs no place there any more.
+    pub(crate) fn leave_queue(&self, bucket: &Arc<Bucket<C>>) {
+        self.budget.leave(bucket);
+    }
+
+    /// An origin that has no connection stands in that queue.
+    #[inline]
+    pub(crate) fn is_contended(&self) -> bool {
+        self.budget.is_contended()
+    }
+
+    /// The one for which others must make room by now.
+    pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
+        self.budget.due()
+    }
+
+    /// A request got this connection, while an origin without one waits.
+    #[cold]
+    pub(crate) fn overtakes(&self, record: &Arc<Record<C>>) {
+        if self.budget.overtakes() && !record.exclusive && Bucket::another_is_due(self) && self.budget.makes_room() {
+            record.drain(CloseReason::LimitReclaimed);
+        }
     }
 
     /// A socket is gone, or a search was over without one: whoever stands in the queue may try.

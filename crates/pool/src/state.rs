@@ -55,8 +55,8 @@ pub(crate) struct State<C: Held> {
     scattered: bool,
     /// Own connections whose sockets are open, draining ones too.
     pub(crate) sockets: usize,
-    /// It stands in the queue for the total limit.
-    pub(crate) queued: bool,
+    /// Whether it stands in the queue for the total limit.
+    pub(crate) queued: Queued,
     /// How often everything was evicted: what was made before is not kept.
     pub(crate) epoch: u64,
     /// A shared connection was used since somebody looked.
@@ -78,6 +78,16 @@ pub(crate) struct Effects<C: Held> {
     pub(crate) lonely: Vec<Arc<Flight>>,
     /// Permits of the total limit that were refused: it must stand in the queue.
     pub(crate) hungry: bool,
+}
+
+/// Whether a key stands in the queue for the total limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Queued {
+    No,
+    /// For one more connection than it has.
+    ForMore,
+    /// For the only one.
+    Starving,
 }
 
 /// Permission to open one more socket.
@@ -115,7 +125,7 @@ impl<C: Held> State<C> {
             stream_room: 0,
             scattered: true,
             sockets: 0,
-            queued: false,
+            queued: Queued::No,
             epoch: 0,
             used: false,
             unused_since: None,
@@ -266,6 +276,14 @@ impl<C: Held> State<C> {
     pub(crate) fn expire(&mut self, now: Stamp) -> Vec<Idle<C>> {
         let over = |idle: &mut Idle<C>| idle.until <= now || idle.record.until.is_some_and(|until| until <= now);
         self.idle.extract_if(.., over).collect()
+    }
+
+    /// Requests wait, and nothing will serve them: no connection, and no search for one.
+    pub(crate) fn starves(&self) -> bool {
+        self.open == 0
+            && self.shared.is_empty()
+            && self.flights.is_empty()
+            && self.waiters.iter().any(|ticket| ticket.is_waiting())
     }
 
     /// Own connections that only carry what they carried already.
