@@ -1,10 +1,11 @@
-use crate::{Event, EventKind, Limits, Observe, Runtime, Trail, trail::AttemptId};
+use crate::{Event, EventKind, Limits, Observe, Phase, Runtime, SharedLimits, Trail, trail::AttemptId};
 use std::{
     fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// Counts calls from 1 within a client. One call may be several requests: retries, redirects.
@@ -33,6 +34,7 @@ struct Luggage {
     ids: Arc<Ids>,
     call: Option<CallId>,
     limits: Limits,
+    shared_limits: Option<Arc<dyn SharedLimits>>,
     trail: Trail,
 }
 
@@ -73,6 +75,7 @@ impl Ctx {
             ids: Arc::default(),
             call: None,
             limits: Limits::default(),
+            shared_limits: None,
             trail: Trail::default(),
         }))
     }
@@ -102,6 +105,11 @@ impl Ctx {
         self.with(|luggage| luggage.limits = limits)
     }
 
+    /// Asks these for the limits of its steps, in place of the ones that it has itself: several requests wait for what comes of it.
+    pub fn with_shared_limits(self, limits: Arc<dyn SharedLimits>) -> Self {
+        self.with(|luggage| luggage.shared_limits = Some(limits))
+    }
+
     /// The clock, the timers, the tasks.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
@@ -117,9 +125,21 @@ impl Ctx {
         self.0.call
     }
 
-    /// The limits that were asked for.
+    /// The limits that were asked for by whom this is for. For how long a step may take is [`limit`](Self::limit)'s to say.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// For how long a step of connecting may take at this moment; `own` is the layer's own limit, for where nobody says otherwise.
+    pub fn limit(&self, phase: Phase, own: Duration) -> Duration {
+        match &self.0.shared_limits {
+            Some(shared) => shared.limit(phase, own),
+            None => self.0.limits.of(phase).unwrap_or(own),
+        }
+    }
+
+    pub(crate) fn shared_limits(&self) -> Option<&Arc<dyn SharedLimits>> {
+        self.0.shared_limits.as_ref()
     }
 
     /// What has been tried.

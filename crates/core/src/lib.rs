@@ -69,7 +69,7 @@ pub use self::{
     host::Host,
     info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
     key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},
-    limits::{Limits, within},
+    limits::{Limits, SharedLimits, limited, within},
     link::Link,
     may_carry::{NotCarried, may_carry, may_still_carry},
     origin::{Origin, OriginError, OriginRef, Scheme},

@@ -1,9 +1,10 @@
-use crate::{Ctx, Phase, TimedOut};
+use crate::{Ctx, Phase, Sleep, TimedOut};
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it; `Duration::MAX` lifts it.
@@ -18,6 +19,9 @@ use std::{
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it) | none | facade | as far as it got |
+///
+/// Several requests may wait for one connection. Then what is being done for them takes as long as the most patient of them allows, and each
+/// of the others is told that it has timed out when that takes longer than *it* allows, by its own limits or the defaults.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
@@ -40,6 +44,19 @@ impl Limits {
         Self::default()
     }
 
+    /// That of a phase of connecting, or of connecting as a whole ([`Phase::Acquire`]).
+    pub fn of(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Resolve => self.resolve,
+            Phase::Tcp => self.attempt,
+            Phase::Tunnel => self.tunnel,
+            Phase::Tls => self.tls,
+            Phase::Handshake => self.handshake,
+            Phase::Acquire => self.connect,
+            _ => None,
+        }
+    }
+
     /// These limits, and those of `other` where these are silent.
     pub fn or(&self, other: &Self) -> Self {
         Self {
@@ -54,6 +71,72 @@ impl Limits {
             read_idle: self.read_idle.or(other.read_idle),
             call: self.call.or(other.call),
         }
+    }
+}
+
+/// The limits of a search for a connection that several requests share. None of them ends a step that another would let go on: whoever begins a
+/// step of connecting asks here for how long it may take, which changes as they come and go.
+///
+/// Implemented by what makes the searches, a pool; asked by [`limited`].
+pub trait SharedLimits: Send + Sync + 'static {
+    /// A step begins, whose layer would let it take `own` where nobody says otherwise. The number is for its [`end`](Self::end).
+    fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64;
+    /// For how long such a step may take, for the most patient of those who wait by now.
+    fn limit(&self, phase: Phase, own: Duration) -> Duration;
+    /// A step is over.
+    fn end(&self, step: u64);
+}
+
+/// Ends a step of connecting, a future of one layer, when it takes longer than the client and those who wait for the connection let it take;
+/// `own` is the layer's own limit, for where they leave it to that. `Duration::MAX` is no limit, and sets no timer.
+///
+/// # Errors
+/// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
+pub async fn limited<T>(
+    ctx: &Ctx,
+    phase: Phase,
+    own: Duration,
+    future: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
+    let Some(shared) = ctx.shared_limits() else { return within(ctx, phase, ctx.limit(phase, own), future).await };
+    let began = ctx.runtime().now();
+    let _step = Step { number: shared.begin(phase, own, began), shared: Arc::clone(shared) };
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        loop {
+            let limit = shared.limit(phase, own);
+            let Some(deadline) = began.checked_add(limit) else { return Poll::Pending };
+            let (set, timer): &mut (Instant, Pin<Box<dyn Sleep>>) =
+                timer.get_or_insert_with(|| (deadline, ctx.runtime().sleep_until(deadline)));
+            if *set != deadline {
+                *set = deadline;
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // Somebody more patient may have come since it was set.
+            if shared.limit(phase, own) <= limit {
+                return Poll::Ready(Err(TimedOut { phase, limit }));
+            }
+        }
+    })
+    .await
+}
+
+/// A step under way: dropped, it is over.
+struct Step {
+    shared: Arc<dyn SharedLimits>,
+    number: u64,
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.shared.end(self.number);
     }
 }
 

@@ -87,11 +87,11 @@ impl<C: Held> Bucket<C> {
     /// The request behind a ticket was dropped.
     pub(crate) fn cancelled(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Ticket<C>) {
         let unused = ticket.leave();
-        let lonely = self.state().cancelled(ticket);
+        let left = self.state().cancelled(ticket);
         // Others may go on with what was searched for this one.
         self.settle_with(hub);
-        if let Some(flight) = lonely.filter(|flight| flight.joined() == 0) {
-            flight.lonely.set();
+        if let Some(flight) = left {
+            flight.look.set();
         }
         match unused {
             Some(grant) => self.give_back(hub, grant),
@@ -254,7 +254,7 @@ impl<C: Held> Bucket<C> {
     }
 
     fn apply(self: &Arc<Self>, hub: &Arc<Hub<C>>, effects: Effects<C>) {
-        let Effects { deliver, fail, connect, lonely, hungry } = effects;
+        let Effects { deliver, fail, connect, look, hungry } = effects;
         for (ticket, grant) in deliver {
             if let Some(Ok(grant)) = ticket.deliver(Ok(grant)) {
                 self.give_back(hub, grant);
@@ -266,8 +266,8 @@ impl<C: Held> Bucket<C> {
         for (flight, ticket) in connect {
             hub.launch(self, flight, &ticket.luggage);
         }
-        for flight in lonely.iter().filter(|flight| flight.joined() == 0) {
-            flight.lonely.set();
+        for flight in look {
+            flight.look.set();
         }
         if hungry {
             // A permit may have come free before we stood in the queue.

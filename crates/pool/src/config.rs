@@ -182,7 +182,8 @@ impl PoolConfig {
         self
     }
 
-    /// How long finding and opening a connection may take.
+    /// How long finding and opening a connection may take, and waiting for an HTTP/2 peer that allows no streams to allow some; where neither
+    /// [`Limits::connect`](skybridge_core::Limits) of the client nor that of a request says otherwise.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self

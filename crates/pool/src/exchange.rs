@@ -133,10 +133,8 @@ where
             match bucket.wait(&self.hub, &ticket) {
                 Ok(()) => {
                     let hub = Arc::clone(&self.hub);
-                    // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
-                    let connects = ticket.flight().is_some();
-                    self.queued = Some(Box::new(Queued { hub, bucket, ticket, connects }));
-                    self.arm(|timing| timing.acquire(connects));
+                    self.queued = Some(Box::new(Queued { hub, bucket, ticket }));
+                    self.arm(Timing::acquire);
                     self.step = Step::Queued;
                     return Ok(());
                 }
@@ -318,7 +316,7 @@ where
         let Some(timing) = &mut self.timing else { return Poll::Pending };
         ready!(timing.poll(cx));
         let limit = match phase {
-            Phase::Acquire => timing.acquire(self.queued.as_ref().is_some_and(|queued| queued.connects)),
+            Phase::Acquire => timing.acquire(),
             _ => timing.head(),
         };
         let limit = limit.unwrap_or_default();

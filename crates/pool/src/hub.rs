@@ -10,6 +10,7 @@ use crate::{
     reaper::Reaper,
     record::{Record, Times},
     search::Launch,
+    search_limits::SearchLimits,
     spellings::Spellings,
     state::Permits,
     stats::PoolStats,
@@ -354,6 +355,14 @@ fn jittered(time: Duration) -> u64 {
 impl<C: Held> Permits for Hub<C> {
     fn acquire(&self) -> bool {
         self.budget.acquire()
+    }
+
+    fn now(&self) -> Stamp {
+        self.look()
+    }
+
+    fn search_limits(&self) -> SearchLimits {
+        SearchLimits::new(self.limits.clone())
     }
 }
 

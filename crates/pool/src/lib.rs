@@ -48,6 +48,7 @@ mod quota;
 mod reaper;
 mod record;
 mod search;
+mod search_limits;
 mod settle;
 mod signal;
 mod slots;

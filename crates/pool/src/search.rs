@@ -1,17 +1,18 @@
 use crate::{arrival::Arrival, bucket::Bucket, flight::Flight, held::Held, hub::Hub, record::Record, ticket::Luggage};
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Target, TimedOut, within,
+    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, limited,
 };
 use std::{
     fmt,
     future::{Future, poll_fn},
     marker::PhantomData,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll},
+    time::Instant,
 };
 
 /// Begins searches. It hides the planner, so that nothing else in the pool has its type.
@@ -39,8 +40,10 @@ where
 {
     fn launch(&self, hub: &Arc<Hub<C>>, bucket: Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let target = Target::new(Arc::clone(&bucket.key), hub.ctx(luggage));
-        let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx: target.ctx.clone(), over: false };
+        let ctx = hub.ctx(luggage).with_shared_limits(flight.limits.clone());
+        let target = Target::new(Arc::clone(&bucket.key), ctx);
+        let ctx = target.ctx.clone();
+        let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx, over: false, timer: None };
         hub.runtime.spawn(Box::pin(search::<P, C, B>(ticket, planner, target)));
     }
 }
@@ -52,6 +55,8 @@ struct Ended<C: Held> {
     flight: Arc<Flight>,
     ctx: Ctx,
     over: bool,
+    /// When one of those who wait has waited for long enough.
+    timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
 
 impl<C: Held> Ended<C> {
@@ -66,13 +71,32 @@ impl<C: Held> Ended<C> {
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.flight.lonely.poll(cx).is_ready() {
+        while self.flight.look.poll(cx).is_ready() {
             if (self.bucket.is_closed() || !self.ctx.trail().has_socket()) && self.bucket.abandon(&self.flight) {
                 self.over = true;
                 return Poll::Ready(());
             }
         }
         Poll::Pending
+    }
+
+    /// Tells those for whom it has taken too long.
+    fn poll_impatient(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Some(hub) = self.hub.upgrade() else { return };
+            let Some(next) = self.bucket.impatient(&hub, &self.flight, &self.ctx) else {
+                self.timer = None;
+                return;
+            };
+            let (set, timer) = self.timer.get_or_insert_with(|| (next, hub.runtime.sleep_until(next)));
+            if *set != next {
+                *set = next;
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+        }
     }
 }
 
@@ -136,19 +160,18 @@ where
     let no_streams = AtomicBool::new(false);
     let outcome = {
         let limit = match ended.hub.upgrade() {
-            // One request's shorter limit is its own business: others may wait for this connection.
-            Some(hub) => {
-                let limit = hub.limits.connect.unwrap_or(hub.config.connect_timeout);
-                ctx.limits().connect.map_or(limit, |own| own.max(limit))
-            }
+            Some(hub) => hub.config.connect_timeout,
             None => return,
         };
         let (hub, bucket) = (ended.hub.clone(), Arc::clone(&ended.bucket));
         let find = find::<P, C, B>(hub, bucket, planner, target, &no_streams);
-        let mut find = pin!(within(&ctx, Phase::Acquire, limit, find));
+        let mut find = pin!(limited(&ctx, Phase::Acquire, limit, find));
         poll_fn(|cx| match find.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => ended.poll_abandon(cx).map(|()| None),
+            Poll::Pending => {
+                ended.poll_impatient(cx);
+                ended.poll_abandon(cx).map(|()| None)
+            }
         })
         .await
     };

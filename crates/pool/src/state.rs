@@ -4,7 +4,8 @@
 mod searches;
 
 use crate::{
-    bucket::Bucket, clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record, ticket::Ticket,
+    bucket::Bucket, clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record,
+    search_limits::SearchLimits, ticket::Ticket,
 };
 use skybridge_core::{CloseReason, Error, Overloaded, Protocol};
 use std::{collections::VecDeque, sync::Arc};
@@ -74,8 +75,8 @@ pub(crate) struct Effects<C: Held> {
     pub(crate) fail: Vec<(Arc<Ticket<C>>, Error)>,
     /// Searches to begin, each with the ticket it is made for.
     pub(crate) connect: Vec<(Arc<Flight>, Arc<Ticket<C>>)>,
-    /// Searches whose last ticket has left: their tasks are woken.
-    pub(crate) lonely: Vec<Arc<Flight>>,
+    /// Searches for which others wait than before: their tasks are to look.
+    pub(crate) look: Vec<Arc<Flight>>,
     /// Permits of the total limit that were refused: it must stand in the queue.
     pub(crate) hungry: bool,
 }
@@ -90,9 +91,13 @@ pub(crate) enum Queued {
     Starving,
 }
 
-/// Permission to open one more socket.
+/// What a machine asks of the pool.
 pub(crate) trait Permits {
+    /// Permission to open one more socket.
     fn acquire(&self) -> bool;
+    fn now(&self) -> Stamp;
+    /// The limits of a search for which nobody waits yet.
+    fn search_limits(&self) -> SearchLimits;
 }
 
 impl<C: Held> Effects<C> {
@@ -101,14 +106,14 @@ impl<C: Held> Effects<C> {
         self.deliver.extend(more.deliver);
         self.fail.extend(more.fail);
         self.connect.extend(more.connect);
-        self.lonely.extend(more.lonely);
+        self.look.extend(more.look);
         self.hungry |= more.hungry;
     }
 }
 
 impl<C: Held> Default for Effects<C> {
     fn default() -> Self {
-        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), lonely: Vec::new(), hungry: false }
+        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), look: Vec::new(), hungry: false }
     }
 }
 
@@ -199,7 +204,7 @@ impl<C: Held> State<C> {
             }
             let Some(grant) = self.grant() else { return };
             if let Some(ticket) = self.waiters.pop_front() {
-                effects.lonely.extend(leave_flight(&ticket));
+                effects.look.extend(leave_flight(&ticket));
                 effects.deliver.push((ticket, grant));
             }
         }
@@ -224,14 +229,14 @@ impl<C: Held> State<C> {
 
     /// A ticket's request was dropped.
     pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) -> Option<Arc<Flight>> {
-        let lonely = leave_flight(ticket);
+        let left = leave_flight(ticket);
         while self.waiters.front().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_front();
         }
         while self.waiters.back().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_back();
         }
-        lonely
+        left
     }
 
     /// A shared connection may carry this key.
@@ -297,8 +302,9 @@ impl<C: Held> State<C> {
     }
 }
 
-/// The ticket waits for no search any more: the search, if it was its last ticket.
+/// The ticket waits for no search any more: the search, if that changes anything for it.
 fn leave_flight<C: Held>(ticket: &Ticket<C>) -> Option<Arc<Flight>> {
     let flight = ticket.flight().take()?;
-    flight.leave().then_some(flight)
+    let changed = flight.limits.leave(&ticket.luggage.limits);
+    (flight.leave() || changed).then_some(flight)
 }

@@ -18,17 +18,16 @@ impl Timing {
     pub(crate) fn of<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Self>> {
         let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
         let own = wish.map(Wish::time_limits);
-        if !any(&hub.limits) && !own.is_some_and(|own| any(own) || own.connect.is_some()) {
+        if !any(&hub.limits) && !own.is_some_and(any) {
             return None;
         }
         let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
         Some(Box::new(Self { limits, timer: None }))
     }
 
-    /// To wait for a connection; `connects`: for one that is being opened, and no longer than that may take.
-    pub(crate) fn acquire(&self, connects: bool) -> Option<Duration> {
-        let connect = self.limits.connect.filter(|_| connects);
-        self.limits.acquire.into_iter().chain(connect).min()
+    /// To wait for a connection, one that is being opened too. How long opening one may take is seen to by its search.
+    pub(crate) fn acquire(&self) -> Option<Duration> {
+        self.limits.acquire
     }
 
     /// To wait for the response's head.

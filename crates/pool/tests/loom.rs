@@ -7,6 +7,8 @@
 mod flight;
 #[path = "../src/held.rs"]
 mod held;
+#[path = "../src/search_limits.rs"]
+mod search_limits;
 #[path = "../src/signal.rs"]
 mod signal;
 #[path = "../src/slots.rs"]
@@ -158,7 +160,7 @@ fn who_waits_is_woken() {
 #[test]
 fn a_search_learns_that_it_is_alone() {
     loom::model(|| {
-        let flight = Flight::new();
+        let flight = Flight::new(search_limits::SearchLimits::new(skybridge_core::Limits::new()));
         flight.join();
         flight.join();
         let leavers: Vec<_> = (0..2)
@@ -166,15 +168,15 @@ fn a_search_learns_that_it_is_alone() {
                 let flight = Arc::clone(&flight);
                 thread::spawn(move || {
                     if flight.leave() {
-                        flight.lonely.set();
+                        flight.look.set();
                     }
                 })
             })
             .collect();
-        block_on(poll_fn(|cx| flight.lonely.poll(cx)));
+        block_on(poll_fn(|cx| flight.look.poll(cx)));
         leavers.into_iter().for_each(|leaver| leaver.join().unwrap());
         assert_eq!(flight.joined(), 0);
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(flight.lonely.poll(&mut cx), Poll::Pending, "it is told once");
+        assert_eq!(flight.look.poll(&mut cx), Poll::Pending, "it is told once");
     });
 }

@@ -123,7 +123,7 @@ impl<C: Held> Bucket<C> {
             ticket.deliver(Err(waiting()));
         }
         for flight in flights {
-            flight.lonely.set();
+            flight.look.set();
         }
         for idle in idle {
             idle.close(CloseReason::Shutdown);

@@ -2,14 +2,16 @@
 
 use super::Bucket;
 use crate::{
+    clock::Stamp,
     flight::Flight,
     held::Held,
     hub::Hub,
     record::Record,
     state::{Effects, Idle},
+    ticket::Ticket,
 };
-use skybridge_core::ConnectError;
-use std::sync::Arc;
+use skybridge_core::{ConnectError, Ctx, Error};
+use std::{sync::Arc, time::Instant};
 
 impl<C: Held> Bucket<C> {
     /// A search ended with a connection; `exclusive` is the connection itself unless it is shared.
@@ -73,6 +75,18 @@ impl<C: Held> Bucket<C> {
         hub.permit_free();
         self.apply(hub, effects);
         hub.tidy(self);
+    }
+
+    /// Tells those who wait for a search that has taken too long for them, and goes on for others. When somebody is to be told next.
+    pub(crate) fn impatient(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, ctx: &Ctx) -> Option<Instant> {
+        let view = flight.limits.view()?;
+        let tell = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.trail().reports()));
+        let deadline =
+            |ticket: &Ticket<C>| view.deadline(&ticket.luggage.limits, hub.clock.instant(Stamp(ticket.joined())));
+        let mut effects = Effects::default();
+        let next = self.state().impatient(flight, hub.runtime.now(), deadline, tell, &mut effects);
+        self.apply(hub, effects);
+        next
     }
 
     /// A search has no tickets and no socket, or the pool is closed. True when it is over.

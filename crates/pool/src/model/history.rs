@@ -9,8 +9,8 @@ use fastrand::Rng;
 use http::Request;
 use http_body::Body as _;
 use skybridge_core::{
-    CloseReason, ConnectError, Delivery, Event, EventKind, Key, News, Observe, Phase, Protocol, Room, Runtime, Scheme,
-    Want, Wish,
+    CloseReason, ConnectError, Delivery, Event, EventKind, Key, Limits, News, Observe, Phase, Protocol, Room, Runtime,
+    Scheme, Want, Wish,
 };
 use std::{
     collections::HashMap,
@@ -176,6 +176,11 @@ impl History {
         let mut request = Request::get(format!("{url}/")).body(Nothing).unwrap();
         if want != Want::Any {
             request.extensions_mut().insert(Wish::new().want(want));
+        } else if self.rng.u32(..4) == 0 {
+            let mut limits = Limits::new();
+            limits.connect = Some(Duration::from_secs([1, 10, 100][self.rng.usize(..3)]));
+            limits.acquire = self.rng.bool().then(|| Duration::from_secs(20));
+            request.extensions_mut().insert(Wish::new().limits(limits));
         }
         let (id, waker) = self.world.waker();
         let held = Held::Exchange(Box::pin(pool.call(request)));

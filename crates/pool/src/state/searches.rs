@@ -1,6 +1,6 @@
 //! The searches of one key: which are missing, who has joined them, and what comes of them.
 
-use super::{Effects, Permits, State};
+use super::{Effects, Permits, State, leave_flight};
 use crate::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     flight::Flight,
@@ -8,8 +8,8 @@ use crate::{
     record::Record,
     ticket::Ticket,
 };
-use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
-use std::sync::Arc;
+use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol, TimedOut};
+use std::{sync::Arc, time::Instant};
 
 impl<C: Held> State<C> {
     pub(super) fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
@@ -31,7 +31,7 @@ impl<C: Held> State<C> {
             }
         }
         if self.memory == Some(Protocol::Http1) {
-            self.adopt();
+            self.adopt(permits, effects);
             self.fan_out(config, permits, effects);
         } else {
             self.join(config, permits, effects);
@@ -39,7 +39,7 @@ impl<C: Held> State<C> {
     }
 
     /// Searches whose tickets were served by something else go on for those who have none.
-    fn adopt(&mut self) {
+    fn adopt(&mut self, permits: &impl Permits, effects: &mut Effects<C>) {
         let mut spare = self.flights.iter().filter(|flight| flight.joined() == 0).peekable();
         for ticket in &self.waiters {
             if spare.peek().is_none() {
@@ -50,8 +50,7 @@ impl<C: Held> State<C> {
                 && ticket.is_waiting()
                 && let Some(flight) = spare.next()
             {
-                flight.join();
-                *own = Some(Arc::clone(flight));
+                *own = Some(join(ticket, flight, permits, effects));
             }
         }
     }
@@ -64,8 +63,7 @@ impl<C: Held> State<C> {
                 continue;
             }
             let Some(flight) = self.begin(config, permits, effects, &ticket) else { return };
-            flight.join();
-            *ticket.flight() = Some(flight);
+            *ticket.flight() = Some(join(&ticket, &flight, permits, effects));
         }
     }
 
@@ -90,9 +88,7 @@ impl<C: Held> State<C> {
                 if scattered { continue } else { break }
             }
             if ticket.is_waiting() {
-                let flight = &self.flights[i % flights];
-                flight.join();
-                *own = Some(Arc::clone(flight));
+                *own = Some(join(ticket, &self.flights[i % flights], permits, effects));
             }
         }
     }
@@ -133,7 +129,7 @@ impl<C: Held> State<C> {
             return None;
         }
         ticket.initiates();
-        let flight = Flight::new();
+        let flight = Flight::new(permits.search_limits());
         self.flights.push(Arc::clone(&flight));
         effects.connect.push((Arc::clone(&flight), Arc::clone(ticket)));
         Some(flight)
@@ -194,6 +190,35 @@ impl<C: Held> State<C> {
         });
     }
 
+    /// Those who wait for a search and are less patient than it: `deadline` says until when, and what they are told then. When the next is
+    /// over.
+    pub(crate) fn impatient(
+        &mut self,
+        flight: &Arc<Flight>,
+        now: Instant,
+        deadline: impl Fn(&Ticket<C>) -> Option<(Instant, TimedOut)>,
+        tell: impl Fn(TimedOut) -> Error,
+        effects: &mut Effects<C>,
+    ) -> Option<Instant> {
+        let mut next = None;
+        self.waiters.retain(|ticket| {
+            let joined = ticket.flight().as_ref().is_some_and(|own| Arc::ptr_eq(own, flight));
+            match deadline(ticket).filter(|_| joined && ticket.is_waiting()) {
+                Some((at, timed_out)) if at <= now => {
+                    effects.look.extend(leave_flight(ticket));
+                    effects.fail.push((Arc::clone(ticket), tell(timed_out)));
+                    false
+                }
+                Some((at, _)) => {
+                    next = Some(next.map_or(at, |next: Instant| next.min(at)));
+                    true
+                }
+                None => true,
+            }
+        });
+        next
+    }
+
     /// A search has no tickets and no socket: true when it may be given up, and then it is forgotten.
     pub(crate) fn abandon(&mut self, flight: &Arc<Flight>) -> bool {
         let may = flight.joined() == 0 || self.closed;
@@ -217,4 +242,19 @@ impl<C: Held> State<C> {
             }
         }
     }
+}
+
+/// A ticket waits for a search from now on.
+fn join<C: Held>(
+    ticket: &Ticket<C>,
+    flight: &Arc<Flight>,
+    permits: &impl Permits,
+    effects: &mut Effects<C>,
+) -> Arc<Flight> {
+    flight.join();
+    ticket.joins(permits.now().0);
+    if flight.limits.join(&ticket.luggage.limits) {
+        effects.look.push(Arc::clone(flight));
+    }
+    Arc::clone(flight)
 }

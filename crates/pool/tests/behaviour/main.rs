@@ -36,6 +36,7 @@ mod limits;
 mod meanwhile;
 mod no_room;
 mod overtaking;
+mod patience;
 mod reuse;
 mod sharing;
 mod stage;
