@@ -208,12 +208,12 @@ mod tests {
         assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(90));
     }
 
-    #[test]
-    fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
+    #[tokio::test(start_paused = true)]
+    async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
         let search = SearchLimits::new(Limits::new());
         let (plain, hasty, patient) = (Limits::new(), tls(1), tls(60));
         [&plain, &hasty, &patient].iter().for_each(|wish| _ = search.join(wish));
-        let start = Instant::now();
+        let start = skybridge_testkit::executor::Executor::new().runtime().now();
         let deadline = |wish: &Limits, joined: u64| {
             let view = search.view().unwrap();
             view.deadline(wish, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))

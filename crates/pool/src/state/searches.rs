@@ -17,7 +17,7 @@ impl<C: Held> State<C> {
         // A connection whose exchanges are all taken won't serve those who wait. One whose peer allows no streams is
         // waited for by a search, which has a time limit.
         let waits = config.at_stream_limit != AtStreamLimit::Refuse;
-        let carries = |record: &Arc<Record<C>>| !record.is_used_up() && !(waits && record.takes_none());
+        let carries = |record: &Arc<Record<C>>| !(record.is_used_up() || waits && record.takes_none());
         if self.shared.iter().any(carries) {
             let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
             match config.at_stream_limit {
