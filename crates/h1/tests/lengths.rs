@@ -198,7 +198,7 @@ async fn what_can_not_be_right_is_refused_before_it_is_sent() {
     for (length, body) in [("5", empty()), ("4", full("12345")), ("6", full("12345")), ("five", full("12345"))] {
         let failed = send(&mut world.conn, put(length, body)).await.unwrap_err();
         assert!(failed.error.is_request(), "{:?}", failed.error);
-        assert_eq!(failed.request.unwrap().headers()["content-length"], length);
+        assert_eq!(failed.into_request().unwrap().headers()["content-length"], length);
     }
     world.exchange(get("http://a.test/"), OK).await;
     assert_eq!((world.peer.requests().len(), world.net.opened()), (1, 1));

@@ -155,10 +155,8 @@ where
             match bucket.wait(&self.hub, &ticket) {
                 Ok(()) => {
                     let hub = Arc::clone(&self.hub);
-                    // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
-                    let connects = ticket.flight().is_some();
-                    self.queued = Some(Box::new(Queued { hub, bucket, ticket, connects }));
-                    self.wait(connects);
+                    self.queued = Some(Box::new(Queued { hub, bucket, ticket }));
+                    self.wait();
                     self.step = Step::Queued;
                     return Ok(());
                 }
@@ -192,6 +190,9 @@ where
             told.emit(id, EventKind::Acquired(how));
             lease.told = Some(told);
         }
+        if self.hub.is_contended() {
+            self.hub.overtakes(&lease.record);
+        }
         self.lease = Some(lease);
         self.step = Step::Readying;
     }
@@ -204,7 +205,7 @@ where
         };
         let grant = result?;
         // To connect takes no longer, but until the connection is ready it is waited for.
-        self.wait(false);
+        self.wait();
         match redeem(grant, &bucket, &self.hub, C::share) {
             Some(lease) => self.acquired(lease, Some(&ticket)),
             // It closed between the grant and this poll.
@@ -267,7 +268,7 @@ where
         let is_sent = lease.connection().is_none_or(|connection| connection.is_sent());
         if is_sent || !lease.record.exclusive || lease.is_unused() {
             if self.timing.as_ref().is_some_and(|timing| !timing.is_armed()) {
-                self.wait(false);
+                self.wait();
             }
             return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
         }
@@ -350,11 +351,11 @@ where
         }
     }
 
-    /// Waits for a connection from now on, or goes on waiting; `connects`: for one that is being opened.
+    /// Waits for a connection from now on, or goes on waiting.
     #[inline]
-    fn wait(&mut self, connects: bool) {
+    fn wait(&mut self) {
         if let Some(timing) = &mut self.timing {
-            timing.wait(&*self.hub.runtime, connects);
+            timing.wait(&*self.hub.runtime);
         }
     }
 
@@ -370,7 +371,7 @@ where
         let Some(timing) = &mut self.timing else { return Poll::Pending };
         ready!(timing.poll(cx));
         let limit = match phase {
-            Phase::Acquire => timing.acquire(self.queued.as_ref().is_some_and(|queued| queued.connects)),
+            Phase::Acquire => timing.acquire(),
             _ => timing.head(),
         };
         let limit = limit.unwrap_or_default();
@@ -451,5 +452,10 @@ impl<C: Connection<B>, B> Exchange<C, B> {
     /// Where it waits.
     pub(crate) fn place(&self) -> Option<&Ticket<C>> {
         self.queued.as_ref().map(|queued| &*queued.ticket)
+    }
+
+    /// For what.
+    pub(crate) fn key(&self) -> Option<&skybridge_core::Key> {
+        self.queued.as_ref().map(|queued| &*queued.bucket.key)
     }
 }

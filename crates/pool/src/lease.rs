@@ -11,6 +11,8 @@ pub(crate) struct Lease<C: Held> {
     bucket: Arc<Bucket<C>>,
     hub: Weak<Hub<C>>,
     begun: bool,
+    /// No exchange has begun with it.
+    unused: bool,
     /// Nothing else was carried before.
     first: bool,
     /// It must not carry another.
@@ -30,6 +32,7 @@ impl<C: Held> Lease<C> {
             bucket,
             hub,
             begun: false,
+            unused: true,
             first: false,
             last: false,
             upgraded: false,
@@ -72,6 +75,7 @@ impl<C: Held> Lease<C> {
     pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
         let before = self.record.exchanges.fetch_add(1, Relaxed);
         self.begun = true;
+        self.unused = false;
         self.first = before == 0;
         if max_requests.is_some_and(|most| before + 1 >= most) {
             self.last = true;
@@ -156,6 +160,9 @@ impl<C: Held> Drop for Lease<C> {
             } else {
                 self.record.reuse(connection)
             }
+            if self.unused {
+                self.record.not_begun();
+            }
             return self.settle();
         }
         match self.hub.upgrade() {
@@ -184,12 +191,22 @@ pub(crate) fn redeem<C: Held>(
 ) -> Option<Lease<C>> {
     let (connection, record) = match grant {
         Grant::Exclusive(connection, record) => (connection, record),
+        Grant::Slot(record) if !bucket.may_use(hub, &record) => {
+            bucket.let_go(&record);
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
+        // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer likes.
+        Grant::Slot(record) if record.slots.seen().room == 0 => {
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
         Grant::Slot(record) => match record.share(share) {
             Some(connection) => (connection, record),
             None => {
                 // Also when it says itself that it takes no more: it must not be found again.
                 record.drain(CloseReason::PeerGoAway);
-                bucket.slot_free(hub, &record);
+                bucket.give_back(hub, Grant::Slot(record));
                 return None;
             }
         },

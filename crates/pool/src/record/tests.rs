@@ -17,7 +17,8 @@ async fn who_sees_that_it_drains_sees_why() {
     let ends: [End; 2] =
         [|record| record.drain(CloseReason::PeerGoAway), |record| record.close(CloseReason::PeerGoAway)];
     for end in ends {
-        let times = || Times { until: None, keep: 0, uploads: Arc::new(Uploads::new(Duration::ZERO)) };
+        let uploads = Arc::new(Uploads::new(Duration::ZERO));
+        let times = || Times { until: None, keep: 0, exchanges: None, uploads: Arc::clone(&uploads) };
         let new = |_| Record::new(Arc::clone(&info), Slots::new(1, false), true, &home, Arc::default(), times());
         let records: Vec<_> = (0..20_000).map(new).collect();
         thread::scope(|scope| {

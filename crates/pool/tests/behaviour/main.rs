@@ -16,6 +16,8 @@
 //! | created precedes visible * | `events::created_precedes_visibility` |
 //! | a bucket goes only with nothing in it * | `handles::a_bucket_is_removed_only_with_nothing_in_it` |
 //! | no usable connection or permit is free while somebody waits * | `limits::no_permit_is_free_while_somebody_waits` |
+//! | bounded overtaking * | `overtaking::a_busy_origin_serves_so_many_later_requests_before_anothers_first` |
+//! | names that wait for one connection take turns | `coalescing::names_that_wait_for_one_connection_take_turns` |
 //! | first come, first served * | `flights::first_come_first_served` |
 //! | totals count draining sockets, origins don't * | `limits::draining_counts_for_the_total_and_not_for_the_origin` |
 //! | queues are bounded | `limits::a_full_queue_is_told` |
@@ -34,6 +36,9 @@ mod handles;
 mod lifetime;
 mod limits;
 mod meanwhile;
+mod no_room;
+mod overtaking;
+mod patience;
 mod reuse;
 mod sharing;
 mod stage;
