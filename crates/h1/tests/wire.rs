@@ -165,7 +165,7 @@ async fn a_host_that_is_no_authority_is_refused_and_the_connection_lives() {
             let failed = support::send(&mut world.conn, request).await.unwrap_err();
             assert!(failed.error.is_request(), "{host}: {:?}", failed.error);
             assert!(!format!("{:?}", failed.error).contains("secret"));
-            let request = failed.request.unwrap();
+            let request = failed.into_request().unwrap();
             assert_eq!(request.headers()["host"], host);
             assert_eq!(request.uri(), "http://a.test/");
         }

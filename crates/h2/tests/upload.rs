@@ -412,7 +412,7 @@ async fn a_body_waits_with_its_stream() {
     let client = async {
         let failed = exchange(&mut world.client, post(body)).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Refused);
-        let body = failed.request.expect("it comes back").into_body();
+        let body = failed.into_request().expect("it comes back").into_body();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "once");
     };
     let server = async {
