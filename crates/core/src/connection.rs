@@ -57,6 +57,13 @@ pub trait Connection<B>: Send + 'static {
     /// When it is closed or draining: nothing was sent.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
 
+    /// Whether all of the last request has left for the peer. If it has, and the response is here to its end, a
+    /// `poll_ready` that is pending waits for nothing but the connection's own driver: the connection is as good as
+    /// ready. By default that isn't known, and never assumed.
+    fn is_sent(&self) -> bool {
+        false
+    }
+
     /// Begins an exchange. Only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 

@@ -1,10 +1,11 @@
-use crate::{Event, EventKind, Limits, Observe, Runtime, Trail, trail::AttemptId};
+use crate::{Event, EventKind, Limits, Observe, Phase, Runtime, SharedLimits, Trail, trail::AttemptId};
 use std::{
     fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// Counts calls from 1 within a client. One call may be several requests: retries, redirects.
@@ -33,6 +34,7 @@ struct Luggage {
     ids: Arc<Ids>,
     call: Option<CallId>,
     limits: Limits,
+    shared_limits: Option<Arc<dyn SharedLimits>>,
     trail: Trail,
 }
 
@@ -73,6 +75,7 @@ impl Ctx {
             ids: Arc::default(),
             call: None,
             limits: Limits::default(),
+            shared_limits: None,
             trail: Trail::default(),
         }))
     }
@@ -102,6 +105,12 @@ impl Ctx {
         self.with(|luggage| luggage.limits = limits)
     }
 
+    /// Takes the limits of its steps from here instead of [`with_limits`](Self::with_limits): for a connect that
+    /// several requests wait for.
+    pub fn with_shared_limits(self, limits: Arc<dyn SharedLimits>) -> Self {
+        self.with(|luggage| luggage.shared_limits = Some(limits))
+    }
+
     /// The clock, the timers, the tasks.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
@@ -117,9 +126,22 @@ impl Ctx {
         self.0.call
     }
 
-    /// The limits that were asked for.
+    /// The limits of the request or client that this was made for. To learn how long a step may take, ask
+    /// [`limit`](Self::limit).
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// How long a step of connecting may take, as of now; `own` is the layer's default.
+    pub fn limit(&self, phase: Phase, own: Duration) -> Duration {
+        match &self.0.shared_limits {
+            Some(shared) => shared.limit(phase, own),
+            None => self.0.limits.of(phase).unwrap_or(own),
+        }
+    }
+
+    pub(crate) fn shared_limits(&self) -> Option<&Arc<dyn SharedLimits>> {
+        self.0.shared_limits.as_ref()
     }
 
     /// What has been tried.

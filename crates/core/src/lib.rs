@@ -22,6 +22,7 @@
 
 mod basic;
 mod below;
+mod body_length;
 mod connect;
 mod connection;
 mod ctx;
@@ -34,6 +35,7 @@ mod event;
 mod fit;
 mod handshake;
 mod hop;
+mod hop_by_hop;
 mod hop_url;
 mod host;
 mod info;
@@ -53,10 +55,12 @@ mod runtime;
 mod trail;
 mod watch;
 mod wish;
+mod write_failure;
 
 pub use self::{
     basic::BasicAuth,
     below::{Above, Below, stack},
+    body_length::BodyLength,
     connect::{Connector, Dialer, Io},
     connection::{Answered, Connection, Room},
     ctx::{CallId, ConnectionId, Ctx, Ids},
@@ -69,23 +73,25 @@ pub use self::{
     fit::Unfit,
     handshake::{Handshake, Seal},
     hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
+    hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
     hop_url::HopError,
     host::Host,
     info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
     key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},
-    limits::{Limits, within},
+    limits::{Limits, SharedLimits, limited, within},
     link::Link,
-    may_carry::{NotCarried, may_carry},
+    may_carry::{NotCarried, may_carry, may_still_carry},
     origin::{Origin, OriginError, OriginRef, Scheme},
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
     reference::Reference,
     replays::{Asking, Replay, Replays},
-    request::{RequestError, check},
+    request::{RequestError, check, host_field},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},
     trail::{AttemptId, AttemptReport, Outcome, Trail},
     watch::{CloseReason, News, NewsDesk, Watch},
     wish::Wish,
+    write_failure::WriteFailure,
 };

@@ -1,9 +1,10 @@
-use crate::{Ctx, Phase, TimedOut};
+use crate::{Ctx, Phase, Sleep, TimedOut};
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it; `Duration::MAX` lifts it.
@@ -14,10 +15,14 @@ use std::{
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
-/// | `acquire` (waiting in the queue) | none | pool | unsent |
+/// | `acquire` (waiting for a connection, until it is ready) | none | pool | unsent |
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
+///
+/// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
+/// allows. A request whose own limits (or the defaults, where it sets none) allow less fails with a timeout when they
+/// are over; the connect goes on for the others.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
@@ -40,6 +45,19 @@ impl Limits {
         Self::default()
     }
 
+    /// The limit of one phase of connecting, or of connecting in total ([`Phase::Acquire`]).
+    pub fn of(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Resolve => self.resolve,
+            Phase::Tcp => self.attempt,
+            Phase::Tunnel => self.tunnel,
+            Phase::Tls => self.tls,
+            Phase::Handshake => self.handshake,
+            Phase::Acquire => self.connect,
+            _ => None,
+        }
+    }
+
     /// These limits, and those of `other` where these are silent.
     pub fn or(&self, other: &Self) -> Self {
         Self {
@@ -54,6 +72,73 @@ impl Limits {
             read_idle: self.read_idle.or(other.read_idle),
             call: self.call.or(other.call),
         }
+    }
+}
+
+/// The time limits of a connect that several requests wait for. What a step of it may take is decided by all of them,
+/// and changes as requests come and go.
+///
+/// Implemented by a pool, and carried in the [`Ctx`] of the target; [`limited`] consults it.
+pub trait SharedLimits: Send + Sync + 'static {
+    /// A step begins at `now`. `own` is the limit of its layer, which holds for requests that set none. Returns a
+    /// number to pass to [`end`](Self::end).
+    fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64;
+    /// How long such a step may take: the longest limit among the requests that are waiting now.
+    fn limit(&self, phase: Phase, own: Duration) -> Duration;
+    /// The step with this number has ended, or was dropped.
+    fn end(&self, step: u64);
+}
+
+/// Runs one step of connecting within its time limit: that of the requests waiting for the connection, else of the
+/// client, else `own`, the layer's default. `Duration::MAX` is no limit, and sets no timer.
+///
+/// # Errors
+/// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
+pub async fn limited<T>(
+    ctx: &Ctx,
+    phase: Phase,
+    own: Duration,
+    future: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
+    let Some(shared) = ctx.shared_limits() else { return within(ctx, phase, ctx.limit(phase, own), future).await };
+    let began = ctx.runtime().now();
+    let _step = Step { number: shared.begin(phase, own, began), shared: Arc::clone(shared) };
+    let mut future = pin!(future);
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        loop {
+            let limit = shared.limit(phase, own);
+            let Some(deadline) = began.checked_add(limit) else { return Poll::Pending };
+            let (set, timer): &mut (Instant, Pin<Box<dyn Sleep>>) =
+                timer.get_or_insert_with(|| (deadline, ctx.runtime().sleep_until(deadline)));
+            if *set != deadline {
+                *set = deadline;
+                timer.as_mut().reset(deadline);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // A request with a longer limit may have joined since the timer was set.
+            if shared.limit(phase, own) <= limit {
+                return Poll::Ready(Err(TimedOut { phase, limit }));
+            }
+        }
+    })
+    .await
+}
+
+/// Reports the end of a step when it is dropped.
+struct Step {
+    shared: Arc<dyn SharedLimits>,
+    number: u64,
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.shared.end(self.number);
     }
 }
 

@@ -63,12 +63,31 @@ pub fn may_carry(
     rule(direct && info.route.hops.is_empty(), NotCarried::Proxy)?;
     rule(!overrides(own) && !overrides(key), NotCarried::Override)?;
     let tls = tls.ok_or(NotCarried::NotHttps)?;
-    rule(tls.covers.is_current(), NotCarried::Generation)?;
+    may_still_carry(info, || now)?;
     rule(!tls.client_auth, NotCarried::ClientAuth)?;
     rule(tls.trust == Trust::Verified, NotCarried::Trust)?;
-    rule(tls.valid_until.is_none_or(|until| now < until), NotCarried::Expired)?;
     rule(endpoints.contains(&info.remote), NotCarried::Address)?;
     rule(tls.covers.covers(&key.origin), NotCarried::NotCovered)
+}
+
+/// Whether a connection that [may carry](may_carry) another origin still may: the rules whose answer can change while
+/// it is open, as a certificate expires or the trust it was verified against is replaced. To be asked before each
+/// request of the other origin, since the certificate must pass the checks that a new connection would make (RFC 9113,
+/// section 9.1.1).
+///
+/// `now` is called only when the certificate has an expiry date.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn may_still_carry(info: &ConnInfo, now: impl FnOnce() -> Instant) -> Result<(), NotCarried> {
+    let Some(tls) = &info.tls else { return Ok(()) };
+    if !tls.covers.is_current() {
+        return Err(NotCarried::Generation);
+    }
+    match tls.valid_until {
+        Some(until) if now() >= until => Err(NotCarried::Expired),
+        _ => Ok(()),
+    }
 }
 
 impl fmt::Display for NotCarried {

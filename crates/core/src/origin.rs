@@ -147,6 +147,11 @@ impl<'a> OriginRef<'a> {
         self.port
     }
 
+    /// Checks what reading it did not.
+    pub(crate) fn check(self) -> Result<(), OriginError> {
+        check_host(self.host.0)
+    }
+
     /// Checks the host and makes it canonical.
     ///
     /// # Errors
@@ -156,7 +161,7 @@ impl<'a> OriginRef<'a> {
         reason = "the word of the standard library; `Origin` can't be its `Owned` as it may fail"
     )]
     pub fn to_owned(self) -> Result<Origin, OriginError> {
-        check_host(self.host.0)?;
+        self.check()?;
         Ok(Origin { scheme: self.scheme, host: HostBuf::new(self.host), port: self.port })
     }
 }

@@ -1,4 +1,4 @@
-use crate::OriginError;
+use crate::{BodyLength, OriginError, OriginRef, Scheme};
 use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body::{Body, SizeHint};
 use std::fmt;
@@ -31,8 +31,8 @@ pub enum RequestError {
 /// Checks what every connection would have to refuse.
 ///
 /// # Errors
-/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, `host` stands there twice or names a user,
-/// or the method is `CONNECT`.
+/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, `host` is not
+/// [one authority](host_field), or the method is `CONNECT`.
 #[inline]
 pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if *request.method() == Method::CONNECT {
@@ -42,9 +42,9 @@ pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if !is_delicate(headers) {
         return Ok(());
     }
-    check_host(headers)?;
+    host_field(headers)?;
     let body = request.body();
-    check_framing(headers, || if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })
+    check_framing(headers, &if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })
 }
 
 /// Whether it has headers that say where a message ends, or whose it is. Looking at a few names is cheaper than looking one up.
@@ -60,37 +60,37 @@ fn is_delicate(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Of two the peer may see one and what is before it the other (RFC 9112, section 3.2).
-fn check_host(headers: &HeaderMap) -> Result<(), RequestError> {
+/// The authority in `host`, if a request brings one of its own (RFC 9110, section 7.2).
+///
+/// # Errors
+/// When it stands there twice: of two the peer may see one, and what is before it the other (RFC 9112, section 3.2).
+/// When it names a user, or is no host with or without a port: it is what virtual hosts, caches and routers go by.
+pub fn host_field(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let refused = |why| Err(RequestError::Header("host".into(), why));
-    match (hosts.next(), hosts.next()) {
-        (Some(_), Some(_)) => refused("it stands there twice"),
-        (Some(host), None) if host.as_bytes().contains(&b'@') => refused("a user has no place in it"),
-        _ => Ok(()),
+    let refused = |why| RequestError::Header("host".into(), why);
+    let Some(host) = hosts.next() else { return Ok(None) };
+    if hosts.next().is_some() {
+        return Err(refused("it stands there twice"));
+    }
+    if host.as_bytes().contains(&b'@') {
+        return Err(refused("a user has no place in it"));
+    }
+    // Which scheme it is for makes no difference: ports are as good in both.
+    let origin = host.to_str().ok().map(|host| (host, OriginRef::parse(Scheme::Http, host).and_then(OriginRef::check)));
+    match origin {
+        Some((host, Ok(()))) => Ok(Some(host)),
+        _ => Err(refused("it is not an authority")),
     }
 }
 
-fn check_framing(headers: &HeaderMap, body: impl FnOnce() -> SizeHint) -> Result<(), RequestError> {
+fn check_framing(headers: &HeaderMap, size: &SizeHint) -> Result<(), RequestError> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next()
         && (!coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some())
     {
         return Err(RequestError::Header("transfer-encoding".into(), "only `chunked` can be sent"));
     }
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(first) = lengths.next() else { return Ok(()) };
-    let unreadable = || RequestError::ContentLength(String::from_utf8_lossy(first.as_bytes()).into());
-    let text = first.to_str().map_err(|_| unreadable())?;
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) || lengths.any(|other| other != first) {
-        return Err(unreadable());
-    }
-    let declared = text.parse::<u64>().map_err(|_| unreadable())?;
-    let size = body();
-    if declared < size.lower() || size.upper().is_some_and(|upper| declared > upper) {
-        return Err(RequestError::BodySize { declared, at_least: size.lower(), at_most: size.upper() });
-    }
-    Ok(())
+    BodyLength::declared(Some(headers), size).map(drop)
 }
 
 impl From<OriginError> for RequestError {

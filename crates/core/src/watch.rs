@@ -43,6 +43,8 @@ pub enum CloseReason {
     Protocol,
     /// A response was dropped before its end.
     Unread,
+    /// A response was over, and the rest of its request was not taken, or did not come, in time.
+    UploadStalled,
     /// A layer asked for it.
     Poisoned,
     /// A ping was not answered.
@@ -80,6 +82,7 @@ impl CloseReason {
             Self::PeerGoAway => "peer_goaway",
             Self::Protocol => "protocol",
             Self::Unread => "unread",
+            Self::UploadStalled => "upload_stalled",
             Self::Poisoned => "poisoned",
             Self::PingTimeout => "ping_timeout",
             Self::Unsolicited => "unsolicited",

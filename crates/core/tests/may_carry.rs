@@ -4,7 +4,7 @@
 
 use skybridge_core::{
     ConnInfo, Covers, Egress, Hop, HopKind, Key, NotCarried, Origin, Partition, Protocol, Terms, TlsInfo, Trust, Want,
-    may_carry,
+    may_carry, may_still_carry,
 };
 use skybridge_testkit::{executor::Executor, nouns};
 use std::{sync::Arc, time::Duration};
@@ -45,6 +45,20 @@ fn wish(url: &str, change: impl FnOnce(&mut Terms)) -> Key {
     let mut terms = Terms::default();
     change(&mut terms);
     Key::new(nouns::key(url).origin, terms)
+}
+
+/// What changes while a connection lives is asked again, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn what_changes_can_forbid_it_later() {
+    let executor = Executor::new();
+    let now = executor.runtime().now();
+    let mut info = connection(&executor);
+    assert_eq!(may_still_carry(&info, || unreachable!("nothing ends")), Ok(()));
+    tls(&mut info).valid_until = Some(now + Duration::from_secs(1));
+    assert_eq!(may_still_carry(&info, || now), Ok(()));
+    assert_eq!(may_still_carry(&info, || now + Duration::from_secs(1)), Err(NotCarried::Expired));
+    tls(&mut info).covers = Arc::new(Replaced);
+    assert_eq!(may_still_carry(&info, || now), Err(NotCarried::Generation));
 }
 
 #[tokio::test(start_paused = true)]

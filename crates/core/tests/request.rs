@@ -83,14 +83,44 @@ fn a_body_that_is_over_has_no_length() {
 }
 
 #[test]
-fn there_is_one_host_and_it_names_no_user() {
-    assert_eq!(judged(post().header("host", "b.test"), b""), Ok(()));
+fn there_is_one_host_and_it_is_an_authority() {
+    for host in ["b.test", "B.test:81", "b_c.test", "b.test.", "192.0.2.1", "[2001:db8::1]:8080", "b.test:"] {
+        assert_eq!(judged(post().header("host", host), b""), Ok(()), "{host}");
+    }
+    let none = [
+        "",
+        " ",
+        "a b",
+        "a, b",
+        "a/../admin",
+        "/",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a:b",
+        ":80",
+        "a:1:2",
+        "a:0",
+        "a:65536",
+        "[::1",
+        "::1",
+        "a..b",
+        "127.1",
+        "a%20b",
+        "a\tb",
+        "http://a",
+    ];
+    for host in none {
+        let error = judged(post().header("host", host), b"").expect_err(host);
+        assert_eq!(error.to_string(), "header `host`: it is not an authority", "{host}");
+    }
     let many = (0..9).fold(post(), |post, n| post.header(format!("x{n}"), "1"));
     let rows = [
         post().header("host", "b.test").header("host", "c.test"),
         post().header("host", "b.test").header("host", "b.test"),
         post().header("host", "me:secret@b.test"),
         many.header("host", "b.test").header("host", "c.test"),
+        post().header("host", http::HeaderValue::from_bytes(b"b\xfc.test").unwrap()),
     ];
     for row in rows {
         let error = judged(row, b"").unwrap_err();

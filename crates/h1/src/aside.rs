@@ -1,10 +1,12 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
-use http_body::Body;
-use skybridge_core::{ConnInfo, OriginRef, RequestError};
+use http_body::{Body, SizeHint};
+use skybridge_core::{
+    BodyLength, ConnInfo, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop, strip_hop_by_hop,
+};
 use std::mem;
 
 /// What a request loses on its way to the wire, laid aside so that one that comes back is as it came down. Moved, never cloned.
@@ -18,6 +20,8 @@ pub(crate) struct Aside {
     host_added: bool,
     chunked_added: bool,
     credentials_added: bool,
+    /// The fields for the next hop were put together anew.
+    rewritten: bool,
     stripped: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -25,15 +29,20 @@ pub(crate) struct Aside {
 #[derive(Clone, Copy, Default)]
 struct Found {
     host: bool,
-    connection: bool,
     hop_by_hop: bool,
+    content_length: bool,
+    transfer_encoding: bool,
 }
 
-/// Whether the connection may be used again after the request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum After {
-    Reuse,
-    Close,
+/// What there is to know of a request that is fit for the wire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prepared {
+    /// The connection carries nothing after it.
+    pub(crate) last: bool,
+    /// How long its body must be, if that is declared.
+    pub(crate) length: Option<BodyLength>,
+    /// Its body is sent to its own end, and its trailers with it.
+    pub(crate) chunked: bool,
 }
 
 impl Aside {
@@ -41,7 +50,8 @@ impl Aside {
     /// forwards it `credentials`.
     ///
     /// # Errors
-    /// When it has so many headers that these have no place. It is to be undone then.
+    /// When its `host` or its `content-length` can't be sent, or it has so many headers that ours have no place. It is
+    /// to be undone then.
     #[inline]
     pub(crate) fn prepare<B: Body>(
         &mut self,
@@ -49,30 +59,28 @@ impl Aside {
         host: &HeaderValue,
         credentials: Option<&HeaderValue>,
         info: &ConnInfo,
-    ) -> Result<After, RequestError> {
+    ) -> Result<Prepared, RequestError> {
         let forwarded = info.forwarded;
         // A hint from above: the connection knows what it speaks.
         self.version = mem::replace(request.version_mut(), Version::HTTP_11);
-        self.chunk(request);
         let found = Found::look(request.headers());
-        if !found.host {
+        let length = found.length(request)?;
+        self.chunk(request, found);
+        if found.host {
+            self.check_host(request, forwarded)?;
+        } else {
             let host = host_of(request.uri(), host, info);
             self.host_added = true;
-            request
-                .headers_mut()
-                .try_insert(HOST, host)
-                .map_err(|_| RequestError::Header("host".into(), "too many headers"))?;
+            request.headers_mut().try_insert(HOST, host).map_err(|_| too_many("host"))?;
         }
-        if found.hop_by_hop {
-            self.strip(request.headers_mut(), forwarded);
-        }
+        let last = found.hop_by_hop && self.strip(request.headers_mut(), forwarded)?;
         if forwarded {
             self.absolute_form(request);
             self.authorize(request.headers_mut(), credentials)?;
         } else {
             self.origin_form(request);
         }
-        Ok(if found.connection { after(request.headers()) } else { After::Reuse })
+        Ok(Prepared { last, length, chunked: found.transfer_encoding })
     }
 
     #[inline]
@@ -107,34 +115,65 @@ impl Aside {
         };
         self.credentials_added = true;
         let added = headers.try_insert(PROXY_AUTHORIZATION, credentials.clone());
-        added.map(drop).map_err(|_| RequestError::Header("proxy-authorization".into(), "too many headers"))
+        added.map(drop).map_err(|_| too_many("proxy-authorization"))
     }
 
     /// hyper sends no body of unknown length with these methods, and says nothing.
     #[inline]
-    fn chunk<B: Body>(&mut self, request: &mut Request<B>) {
+    fn chunk<B: Body>(&mut self, request: &mut Request<B>, found: Found) {
         if matches!(*request.method(), Method::GET | Method::HEAD)
+            && !found.content_length
+            && !found.transfer_encoding
             && !request.body().is_end_stream()
             && request.body().size_hint().exact().is_none()
-            && !request.headers().contains_key(CONTENT_LENGTH)
-            && !request.headers().contains_key(TRANSFER_ENCODING)
         {
             let chunked = HeaderValue::from_static("chunked");
             self.chunked_added = request.headers_mut().try_insert(TRANSFER_ENCODING, chunked).is_ok();
         }
     }
 
+    /// The caller's own `host` stays, but a proxy that forwards the request is told the same by both: it goes by the
+    /// request target, and what stands beside it must not say otherwise (RFC 9112, section 3.2.2).
     #[cold]
-    fn strip(&mut self, headers: &mut HeaderMap, forwarded: bool) {
-        let names: Vec<_> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
-        for name in names {
-            if forwarded && name == PROXY_AUTHORIZATION {
-                continue;
-            }
-            let values: Vec<_> = headers.get_all(&name).iter().cloned().collect();
-            headers.remove(&name);
-            self.stripped.extend(values.into_iter().map(|value| (name.clone(), value)));
+    fn check_host<B>(&mut self, request: &mut Request<B>, forwarded: bool) -> Result<(), RequestError> {
+        let own = host_field(request.headers())?;
+        let Some(authority) =
+            request.uri().authority().filter(|authority| forwarded && own != Some(authority.as_str()))
+        else {
+            return Ok(());
+        };
+        if let Ok(host) = HeaderValue::from_str(authority.as_str())
+            && let Ok(Some(own)) = request.headers_mut().try_insert(HOST, host)
+        {
+            self.stripped.push((HOST, own));
+            self.host_added = true;
         }
+        Ok(())
+    }
+
+    /// Leaves nothing that is for another hop, and tells the next one what it is asked. True when the connection is to
+    /// carry nothing after this.
+    #[cold]
+    fn strip(&mut self, headers: &mut HeaderMap, forwarded: bool) -> Result<bool, RequestError> {
+        // The framing is this connection's own, and the proxy's credentials are for the proxy.
+        let kept = |name: &HeaderName| *name == TRANSFER_ENCODING || forwarded && *name == PROXY_AUTHORIZATION;
+        let stripped = &mut self.stripped;
+        let next = strip_hop_by_hop(headers, kept, |name, value| stripped.push((name, value)));
+        self.rewritten = true;
+        let mut tell = |name: HeaderName, value| match headers.try_insert(name, value) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(too_many("connection")),
+        };
+        if let Some(options) = options(&next) {
+            tell(CONNECTION, HeaderValue::from_static(options))?;
+        }
+        if next.trailers {
+            tell(TE, HeaderValue::from_static("trailers"))?;
+        }
+        if let Some(upgrade) = next.upgrade {
+            tell(UPGRADE, upgrade)?;
+        }
+        Ok(next.close)
     }
 
     /// Gives back all that was laid aside.
@@ -150,6 +189,9 @@ impl Aside {
         }
         if mem::take(&mut self.chunked_added) {
             headers.remove(TRANSFER_ENCODING);
+        }
+        if mem::take(&mut self.rewritten) {
+            [CONNECTION, TE, UPGRADE].iter().for_each(|name| _ = headers.remove(name));
         }
         for (name, value) in self.stripped.drain(..) {
             // Not more than there were before.
@@ -171,6 +213,7 @@ impl Aside {
         self.host_added = false;
         self.chunked_added = false;
         self.credentials_added = false;
+        self.rewritten = false;
         self.stripped.clear();
     }
 }
@@ -204,16 +247,23 @@ fn another_host(uri: &Uri, authority: &Authority, own: &HeaderValue, info: &Conn
     host.unwrap_or_else(|| own.clone())
 }
 
-#[cold]
-fn after(headers: &HeaderMap) -> After {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let close = values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"));
-    if close { After::Close } else { After::Reuse }
+/// What `connection` says: an option for each field that is for the next hop (RFC 9110, sections 7.8 and 10.1.4).
+fn options(next: &NextHop) -> Option<&'static str> {
+    Some(match (next.close, next.upgrade.is_some(), next.trailers) {
+        (false, false, false) => return None,
+        (true, false, false) => "close",
+        (false, true, false) => "upgrade",
+        (false, false, true) => "te",
+        (true, true, false) => "close, upgrade",
+        (true, false, true) => "close, te",
+        (false, true, true) => "upgrade, te",
+        (true, true, true) => "close, upgrade, te",
+    })
 }
 
-/// Fields between a client and a proxy, or relics, that no origin should see (RFC 9110, section 7.6.1).
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(name, "keep-alive" | "proxy-connection" | "proxy-authorization")
+#[cold]
+fn too_many(name: &str) -> RequestError {
+    RequestError::Header(name.into(), "too many headers")
 }
 
 impl Found {
@@ -221,13 +271,27 @@ impl Found {
     fn look(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for name in headers.keys() {
-            match name.as_str() {
-                "host" => found.host = true,
-                "connection" => found.connection = true,
-                name if is_hop_by_hop(name) => found.hop_by_hop = true,
-                _ => {}
+            if *name == HOST {
+                found.host = true;
+            } else if *name == CONTENT_LENGTH {
+                found.content_length = true;
+            } else if *name == TRANSFER_ENCODING {
+                found.transfer_encoding = true;
+            } else if is_hop_by_hop(name) {
+                found.hop_by_hop = true;
             }
         }
         found
+    }
+
+    /// What the request's body is to be measured by. Chunked, it declares nothing unless its headers do.
+    #[inline]
+    fn length<B: Body>(self, request: &Request<B>) -> Result<Option<BodyLength>, RequestError> {
+        let over = request.body().is_end_stream();
+        if !self.content_length && (over || self.transfer_encoding) {
+            return Ok(None);
+        }
+        let size = if over { SizeHint::with_exact(0) } else { request.body().size_hint() };
+        BodyLength::declared(Some(request.headers()).filter(|_| self.content_length), &size)
     }
 }

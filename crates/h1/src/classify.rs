@@ -9,18 +9,14 @@ pub(crate) fn unsent(error: hyper::Error) -> Error {
     Error::new(Delivery::Unsent, Phase::Send, error)
 }
 
-/// The request's head was written, perhaps only into a buffer: nobody knows how far it got.
-pub(crate) fn unknown(error: hyper::Error, driver_gone: bool) -> Error {
-    let (phase, error) = if error.is_body_write_aborted() {
-        (Phase::Send, ExchangeError::RequestBodyShort)
-    } else if error.is_user() && driver_gone {
-        (Phase::Wait, ExchangeError::DriverGone)
-    } else if error.is_user() {
-        (Phase::Send, ExchangeError::RequestBody(error))
-    } else {
-        return Error::new(Delivery::Unknown, Phase::Wait, error);
-    };
-    Error::new(Delivery::Unknown, phase, error)
+/// The request's head was written, perhaps only into a buffer: nobody knows how far it got. `body` is how its body
+/// failed, if it did.
+pub(crate) fn unknown(error: hyper::Error, body: Option<ExchangeError>, driver_gone: bool) -> Error {
+    match body {
+        Some(body) => Error::new(Delivery::Unknown, Phase::Send, body),
+        None if error.is_user() && driver_gone => Error::new(Delivery::Unknown, Phase::Wait, ExchangeError::DriverGone),
+        None => Error::new(Delivery::Unknown, Phase::Wait, error),
+    }
 }
 
 /// Why the connection ended, by the error it ended with.

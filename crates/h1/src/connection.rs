@@ -1,14 +1,14 @@
 use crate::{
     ExchangeError, H1Body,
-    aside::{After, Aside},
+    aside::{Aside, Prepared},
     classify,
-    slot::Slot,
+    sending::{Sending, Shared, look},
+    slot::{Slot, Unsent},
     spare::Spare,
-    tie::Tie,
 };
 use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
-use hyper::client::conn::{TrySendError, http1::SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
     Answered, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch,
 };
@@ -20,12 +20,13 @@ use std::{
 
 /// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
 ///
-/// Dropped between [`start`](Connection::start) and the response's head it closes. After that it lives as long as the response's body, and
+/// Dropped between [`start`](Connection::start) and the response's head, or before all of the request has left, it
+/// closes, and its socket with it, whatever the peer does. Otherwise it lives as long as the response's body, and
 /// closes when both are dropped. Moving it moves one pointer.
 pub struct Http1<B>(Box<Inner<B>>);
 
 struct Inner<B> {
-    sender: SendRequest<B>,
+    sender: SendRequest<Sending<B>>,
     slot: Slot<B>,
     state: State,
     /// It has carried an exchange before.
@@ -37,7 +38,7 @@ struct Inner<B> {
     /// For the proxy that forwards what is sent here.
     credentials: Option<HeaderValue>,
     info: Arc<ConnInfo>,
-    tie: Arc<Tie>,
+    shared: Arc<Shared<B>>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,8 +52,16 @@ enum State {
 
 // === impl Http1 ===
 
-impl<B: Body + Send + 'static> Http1<B> {
-    pub(crate) fn new(sender: SendRequest<B>, host: HeaderValue, info: Arc<ConnInfo>, tie: Arc<Tie>) -> Self {
+impl<B> Http1<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
+    pub(crate) fn new(
+        sender: SendRequest<Sending<B>>,
+        host: HeaderValue,
+        info: Arc<ConnInfo>,
+        shared: Arc<Shared<B>>,
+    ) -> Self {
         let credentials = credentials(&info);
         Self(Box::new(Inner {
             sender,
@@ -65,7 +74,7 @@ impl<B: Body + Send + 'static> Http1<B> {
             host,
             credentials,
             info,
-            tie,
+            shared,
         }))
     }
 }
@@ -93,7 +102,7 @@ where
     }
 
     fn watch(&self, watch: Arc<dyn Watch>) {
-        self.0.tie.desk.watch(watch);
+        self.0.shared.tie.desk.watch(watch);
     }
 
     #[inline]
@@ -106,6 +115,11 @@ where
             }
             Err(error) => Poll::Ready(Err(classify::unsent(error).on(&inner.info))),
         }
+    }
+
+    #[inline]
+    fn is_sent(&self) -> bool {
+        self.0.shared.tie.is_sent()
     }
 
     #[inline]
@@ -146,53 +160,84 @@ fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
 
 // === impl Inner ===
 
-impl<B: Body + Send + 'static> Inner<B> {
+impl<B> Inner<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     /// Not inlined: LLVM would copy the request, a quarter of a kilobyte, twice more.
     #[inline(never)]
     fn start(&mut self, mut request: Request<B>) {
-        match self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info) {
-            Ok(After::Reuse) => {}
-            Ok(After::Close) => self.tie.will_end(CloseReason::Evicted),
+        let prepared = self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info);
+        let Prepared { last, length, chunked } = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => {
                 self.aside.undo(&mut request);
                 self.refused = Some(Failed::with(error, request));
                 return;
             }
+        };
+        if last {
+            self.shared.tie.will_end(CloseReason::Evicted);
         }
         if self.reused {
             self.spare.keep(&request);
         }
+        let (head, body) = request.into_parts();
+        let body = match length {
+            Some(mut length) if length.is_reached() && !chunked && !body.is_end_stream() => {
+                if let Err(error) = look(body, &mut length) {
+                    self.refused = Some(Failed::lost(Error::new(Delivery::Unsent, Phase::Send, error)));
+                    self.aside.clear();
+                    self.spare.clear();
+                    return;
+                }
+                Sending::nothing(&self.shared)
+            }
+            length => Sending::new(&self.shared, body, length, chunked),
+        };
         self.reused = true;
         self.state = State::Waiting;
-        self.tie.wait();
-        self.slot.send(&mut self.sender, request);
+        self.shared.tie.wait();
+        self.shared.tie.begin();
+        self.slot.send(&mut self.sender, head, body);
     }
 }
 
-impl<B> Inner<B> {
+impl<B> Inner<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     #[inline]
     fn answered(&mut self, status: StatusCode) {
         self.state = State::Answered;
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            self.tie.will_end(CloseReason::Upgraded);
+            self.shared.tie.will_end(CloseReason::Upgraded);
         }
-        self.tie.waited();
+        self.shared.tie.waited();
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::PeerFin);
+            self.shared.tie.close(CloseReason::PeerFin);
         }
         self.aside.clear();
         self.spare.clear();
     }
 
     #[cold]
-    fn failed(&mut self, mut error: TrySendError<Request<B>>) -> Failed<Request<B>> {
+    fn failed(&mut self, mut error: Box<Unsent<B>>) -> Failed<Request<B>> {
         self.state = State::Answered;
         let request = error.take_message();
         let error = error.into_error();
         self.ending(&error, request.is_some());
         let (error, request) = match request {
-            Some(request) => (classify::unsent(error), Some(request)),
-            None => (classify::unknown(error, self.tie.was_cut()), self.spare.take()),
+            Some(request) => {
+                let (head, body) = request.into_parts();
+                let request = body.into_inner().map(|body| Request::from_parts(head, body));
+                self.shared.tie.not_begun();
+                (classify::unsent(error), request.or_else(|| self.spare.take()))
+            }
+            None => {
+                let error = classify::unknown(error, self.shared.tie.body_failure(), self.shared.tie.was_cut());
+                (error, self.spare.take())
+            }
         };
         self.spare.clear();
         let request = request.map(|mut request| {
@@ -207,11 +252,11 @@ impl<B> Inner<B> {
     fn ending(&self, error: &hyper::Error, unsent: bool) {
         let gone = self.sender.is_closed();
         if gone || !unsent {
-            self.tie.will_end(classify::close_reason(error));
+            self.shared.tie.will_end(classify::close_reason(error));
         }
-        self.tie.waited();
+        self.shared.tie.waited();
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::PeerFin);
+            self.shared.tie.close(CloseReason::PeerFin);
         }
     }
 
@@ -229,10 +274,14 @@ impl<B> Inner<B> {
 impl<B> Drop for Inner<B> {
     fn drop(&mut self) {
         let unread = self.state != State::Idle && !self.sender.is_ready();
-        self.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
-        self.tie.waited();
+        self.shared.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
+        self.shared.tie.waited();
+        // What it became is its user's: there is nothing of the request left that it waits for.
+        if unread && !self.shared.tie.is_sent() && !self.shared.tie.is_upgraded() {
+            self.shared.tie.give_up();
+        }
         if self.sender.is_closed() {
-            self.tie.close(CloseReason::Shutdown);
+            self.shared.tie.close(CloseReason::Shutdown);
         }
     }
 }

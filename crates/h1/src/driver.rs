@@ -1,4 +1,4 @@
-use crate::tie::Tie;
+use crate::sending::Shared;
 use pin_project::{pin_project, pinned_drop};
 use std::{
     future::Future,
@@ -9,37 +9,44 @@ use std::{
 
 /// The task of one connection: hyper's, whose type has no name, and the news of its end.
 #[pin_project(PinnedDrop)]
-pub(crate) struct Driver<F> {
+pub(crate) struct Driver<F, B> {
     #[pin]
     connection: Option<F>,
-    tie: Arc<Tie>,
+    shared: Arc<Shared<B>>,
 }
 
-impl<F> Driver<F> {
-    pub(crate) fn new(connection: F, tie: Arc<Tie>) -> Self {
-        Self { connection: Some(connection), tie }
+impl<F, B> Driver<F, B> {
+    pub(crate) fn new(connection: F, shared: Arc<Shared<B>>) -> Self {
+        Self { connection: Some(connection), shared }
     }
 }
 
-impl<F: Future<Output = hyper::Result<()>>> Future for Driver<F> {
+impl<F: Future<Output = hyper::Result<()>>, B> Future for Driver<F, B> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Some(connection) = this.connection.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-        let how = ready!(connection.poll(cx));
+        this.shared.next_turn();
+        let how = match connection.poll(cx) {
+            Poll::Ready(how) => how,
+            Poll::Pending => {
+                ready!(this.shared.tie.poll_given_up(cx));
+                Ok(())
+            }
+        };
         this.connection.set(None);
-        this.tie.ended(how);
+        this.shared.tie.ended(how);
         Poll::Ready(())
     }
 }
 
 #[pinned_drop]
-impl<F> PinnedDrop for Driver<F> {
+impl<F, B> PinnedDrop for Driver<F, B> {
     fn drop(self: Pin<&mut Self>) {
         if self.connection.is_some() {
             // Before what it drives is dropped, so that whoever is failed by that can ask why.
-            self.tie.cut();
+            self.shared.tie.cut();
         }
     }
 }

@@ -1,13 +1,14 @@
+use skybridge_core::{BoxError, RequestError};
 use std::{error::Error as StdError, fmt};
 
 /// Why an exchange failed, where it wasn't the connection's fault. What the connection did is a [`hyper::Error`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ExchangeError {
-    /// The request's own body failed; its error is the source.
-    RequestBody(hyper::Error),
-    /// The request's body ended before its `content-length`.
-    RequestBodyShort,
+    /// The request's own body failed.
+    RequestBody(BoxError),
+    /// The request's body was longer or shorter than declared. No more was sent of it than was.
+    BodySize(RequestError),
     /// The runtime that drove the connection ended, or the request's body panicked.
     DriverGone,
     /// Its owner asked for a response before it started a request.
@@ -18,7 +19,7 @@ impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RequestBody(_) => "the request's body failed",
-            Self::RequestBodyShort => "the request's body ended before its content-length",
+            Self::BodySize(_) => "the request's body has another length than was declared",
             Self::DriverGone => "the task that drove the connection is gone",
             Self::NotStarted => "no request was started",
         })
@@ -28,9 +29,15 @@ impl fmt::Display for ExchangeError {
 impl StdError for ExchangeError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // hyper's own sentence says no more than ours.
-            Self::RequestBody(error) => error.source(),
-            _ => None,
+            Self::RequestBody(error) => Some(&**error),
+            Self::BodySize(error) => Some(error),
+            Self::DriverGone | Self::NotStarted => None,
         }
+    }
+}
+
+impl From<RequestError> for ExchangeError {
+    fn from(error: RequestError) -> Self {
+        Self::BodySize(error)
     }
 }

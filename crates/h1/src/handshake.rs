@@ -1,4 +1,4 @@
-use crate::{Http1, driver::Driver, tie::Tie};
+use crate::{Http1, driver::Driver, sending::Shared, wire::Wire};
 use http::HeaderValue;
 use http_body::Body;
 use hyper::client::conn::http1;
@@ -25,7 +25,9 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | [`title_case`](Self::title_case) | off |
 /// | [`ignore_invalid_headers`](Self::ignore_invalid_headers) | off |
 ///
-/// A request's body that is longer than its `content-length` is cut there, and nobody is told: to compare them is for whoever makes the body.
+/// A request's body is held to its `content-length`, or to the size that it knows itself: where it turns out to be
+/// longer or shorter the exchange fails with [`ExchangeError::BodySize`](crate::ExchangeError::BodySize), and the
+/// connection closes. What follows the last byte is looked at as far as it is there already.
 pub struct H1<B> {
     settings: http1::Builder,
     _request: PhantomData<fn(B)>,
@@ -101,14 +103,14 @@ where
         Ok(host) => host,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
-    let (sender, connection) = match h1.settings.handshake(TokioIo::new(io)).await {
+    let shared = Arc::new(Shared::new());
+    let (sender, connection) = match h1.settings.handshake(TokioIo::new(Wire::new(io, Arc::clone(&shared)))).await {
         Ok(pair) => pair,
         Err(error) => return Err(guard.fail(ConnectError::new(Phase::Handshake, error))),
     };
     info.timings.set(Phase::Handshake, guard.done());
-    let tie = Arc::new(Tie::default());
-    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&tie))));
-    Ok(Http1::new(sender, host, info.freeze(Protocol::Http1), tie))
+    ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&shared))));
+    Ok(Http1::new(sender, host, info.freeze(Protocol::Http1), shared))
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.

@@ -48,9 +48,11 @@ mod connection;
 mod driver;
 mod error;
 mod handshake;
+mod sending;
 mod slot;
 mod spare;
 mod tie;
+mod wire;
 
 pub use self::{
     body::H1Body,

@@ -1,10 +1,12 @@
-use http::{Request, Response};
+use crate::sending::Sending;
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1::SendRequest},
 };
 use pin_project::pin_project;
+use skybridge_core::BoxError;
 use std::{
     future::Future,
     pin::Pin,
@@ -12,14 +14,17 @@ use std::{
 };
 
 /// What comes back for a request.
-pub(crate) type Sent<B> = Result<Response<Incoming>, TrySendError<Request<B>>>;
+pub(crate) type Sent<B> = Result<Response<Incoming>, Box<Unsent<B>>>;
+
+/// What failed. Behind a box, as it may hold a request, and what is given for each request would be as large.
+pub(crate) type Unsent<B> = TrySendError<Request<Sending<B>>>;
 
 /// Where a request's future lives. hyper's has no name, so it is behind a box: one for all requests of a connection, each made in its place
 /// rather than moved there.
 pub(crate) struct Slot<B>(Pin<Box<dyn Place<B>>>);
 
 trait Place<B>: Send {
-    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>);
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<Sending<B>>, head: Parts, body: Sending<B>);
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<B>>;
 }
 
@@ -30,11 +35,16 @@ struct Filled<M, F> {
     future: Option<F>,
 }
 
-impl<B: Body + Send + 'static> Slot<B> {
+impl<B> Slot<B>
+where
+    B: Body<Error: Into<BoxError>> + Send + 'static,
+{
     pub(crate) fn new() -> Self {
-        fn place<B, F>(make: impl Fn(&mut SendRequest<B>, Request<B>) -> F + Send + 'static) -> Slot<B>
+        fn place<B, F>(
+            make: impl Fn(&mut SendRequest<Sending<B>>, Request<Sending<B>>) -> F + Send + 'static,
+        ) -> Slot<B>
         where
-            F: Future<Output = Sent<B>> + Send + 'static,
+            F: Future<Output = Result<Response<Incoming>, Unsent<B>>> + Send + 'static,
         {
             Slot(Box::pin(Filled { make, future: None }))
         }
@@ -42,8 +52,8 @@ impl<B: Body + Send + 'static> Slot<B> {
     }
 
     #[inline]
-    pub(crate) fn send(&mut self, sender: &mut SendRequest<B>, request: Request<B>) {
-        self.0.as_mut().send(sender, request);
+    pub(crate) fn send(&mut self, sender: &mut SendRequest<Sending<B>>, head: Parts, body: Sending<B>) {
+        self.0.as_mut().send(sender, head, body);
     }
 
     /// Pending for ever when nothing was sent.
@@ -55,17 +65,17 @@ impl<B: Body + Send + 'static> Slot<B> {
 
 impl<B, M, F> Place<B> for Filled<M, F>
 where
-    M: Fn(&mut SendRequest<B>, Request<B>) -> F + Send,
-    F: Future<Output = Sent<B>> + Send,
+    M: Fn(&mut SendRequest<Sending<B>>, Request<Sending<B>>) -> F + Send,
+    F: Future<Output = Result<Response<Incoming>, Unsent<B>>> + Send,
 {
-    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<B>, request: Request<B>) {
+    fn send(self: Pin<&mut Self>, sender: &mut SendRequest<Sending<B>>, head: Parts, body: Sending<B>) {
         let mut this = self.project();
-        this.future.set(Some((this.make)(sender, request)));
+        this.future.set(Some((this.make)(sender, Request::from_parts(head, body))));
     }
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent<B>> {
         match self.project().future.as_pin_mut() {
-            Some(future) => future.poll(cx),
+            Some(future) => future.poll(cx).map_err(Box::new),
             None => Poll::Pending,
         }
     }

@@ -1,8 +1,14 @@
-use crate::classify;
+use crate::{ExchangeError, classify};
 use skybridge_core::{CloseReason, News, NewsDesk};
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, Ordering::SeqCst},
+use std::{
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU8,
+            Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+        },
+    },
+    task::{Context, Poll, Waker},
 };
 
 /// What ties the handle and the driver of one connection together: who says how it ended, and why.
@@ -16,7 +22,25 @@ pub(crate) struct Tie {
     waiting: AtomicBool,
     reason: OnceLock<CloseReason>,
     cut: AtomicBool,
+    /// How far the last request has got: one of the three below.
+    progress: AtomicU8,
+    /// How the last request's body failed.
+    body: Mutex<Option<ExchangeError>>,
+    given_up: AtomicBool,
+    /// The driver's, while it has something left to send.
+    driver: Mutex<Option<Waker>>,
 }
+
+/// ```text
+/// SENT -> STARTED -> ENDED -> SENT
+/// ```
+///
+/// One word, changed in this order alone, so that what the driver sees late of one request means nothing for the next.
+const SENT: u8 = 0;
+/// It is on its way to the driver, or its body is being sent.
+const STARTED: u8 = 1;
+/// Its body was seen to end, but what hyper has of it may not have left.
+const ENDED: u8 = 2;
 
 // === impl Tie, the handle's side ===
 
@@ -36,6 +60,42 @@ impl Tie {
 
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.load(SeqCst)
+    }
+
+    /// A request begins.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.progress.store(STARTED, Relaxed);
+    }
+
+    /// It never did: it came back.
+    pub(crate) fn not_begun(&self) {
+        self.progress.store(SENT, Relaxed);
+    }
+
+    /// All of the last request has left.
+    #[inline]
+    pub(crate) fn is_sent(&self) -> bool {
+        self.progress.load(Acquire) == SENT
+    }
+
+    /// Nobody is interested in the connection any more, and the rest of its last request is not to be sent: it ends
+    /// now, whatever its peer does.
+    #[cold]
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, SeqCst);
+        let waker = lock(&self.driver).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn body_failure(&self) -> Option<ExchangeError> {
+        lock(&self.body).take()
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.reason.get() == Some(&CloseReason::Upgraded)
     }
 
     /// Why it will end; the first one stays.
@@ -67,9 +127,49 @@ impl Tie {
         }
     }
 
+    /// hyper needs no more of the request's body.
+    #[inline]
+    pub(crate) fn body_ended(&self) {
+        self.progress.store(ENDED, Relaxed);
+    }
+
+    /// The request's body failed: hyper ends the connection.
+    pub(crate) fn body_failed(&self, error: ExchangeError) {
+        *lock(&self.body) = Some(error);
+    }
+
+    /// All that hyper had to write has left. True when that was the rest of a request.
+    #[inline]
+    pub(crate) fn flushed(&self) -> bool {
+        // Not if the next request has begun.
+        self.progress.load(Relaxed) == ENDED && self.progress.compare_exchange(ENDED, SENT, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Ready when the handle has given up. Asked only while something is left to send: otherwise the driver ends by
+    /// itself.
+    #[inline]
+    pub(crate) fn poll_given_up(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_sent() { Poll::Pending } else { self.poll_waiting(cx) }
+    }
+
+    fn poll_waiting(&self, cx: &Context<'_>) -> Poll<()> {
+        {
+            let mut driver = lock(&self.driver);
+            if !driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                *driver = Some(cx.waker().clone());
+            }
+        }
+        // Looked at last: who gives up meanwhile has found the waker, or is found here.
+        if self.given_up.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     /// The driver is being dropped before its end.
     pub(crate) fn cut(&self) {
         self.cut.store(true, SeqCst);
         self.close(CloseReason::RuntimeShutdown);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -75,24 +75,127 @@ async fn the_callers_own_host_stays() {
     assert_eq!(head, "GET / HTTP/1.1\r\nhost: b.test\r\n\r\n");
 }
 
+/// The header lines of what a request with these becomes, in alphabetical order.
+async fn sent(fields: &[(&'static str, &'static str)], forwarded: bool) -> Vec<String> {
+    let mut world = amended(H1::new(), move |info| info.forwarded = forwarded).await;
+    let mut request = get("http://a.test/");
+    for (name, value) in fields {
+        request.headers_mut().append(*name, HeaderValue::from_static(value));
+    }
+    let (head, _) = world.exchange(request, OK).await;
+    let mut lines: Vec<_> = head.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_for_another_hop_stays_here() {
-    let mut world = world(H1::new()).await;
-    let mut request = get("http://a.test/");
-    for (name, value) in [
+    let fields = [
+        ("connection", "X-Hop, keep-alive"),
+        ("connection", "x-more"),
+        ("x-hop", "1"),
+        ("x-more", "1"),
         ("keep-alive", "timeout=5"),
         ("proxy-connection", "keep-alive"),
         ("proxy-connection", "twice"),
+        ("proxy-authenticate", "Basic"),
         ("proxy-authorization", "Basic c2VjcmV0"),
-        ("te", "trailers"),
+        ("te", "gzip"),
+        ("upgrade", "echo"),
+        ("http2-settings", "AAMAAABk"),
         ("x-mine", "1"),
-    ] {
-        request.headers_mut().append(name, HeaderValue::from_static(value));
+    ];
+    assert_eq!(sent(&fields, false).await, ["host: a.test", "x-mine: 1"]);
+    let forwarded = ["host: a.test", "proxy-authorization: Basic c2VjcmV0", "x-mine: 1"];
+    assert_eq!(sent(&fields, true).await, forwarded);
+}
+
+/// What is for the next hop is named as such (RFC 9110, section 7.6.1).
+#[tokio::test(start_paused = true)]
+async fn what_is_for_the_next_hop_is_told_to_it() {
+    type Row = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+    let rows: &[Row] = &[
+        (&[("connection", "foo, Close")], &["connection: close", "host: a.test"]),
+        (&[("te", "gzip, Trailers;q=0.5"), ("te", "trailers")], &["connection: te", "host: a.test", "te: trailers"]),
+        (&[("connection", "Upgrade"), ("upgrade", "echo")], &["connection: upgrade", "host: a.test", "upgrade: echo"]),
+        (
+            &[("connection", "close, te, upgrade"), ("te", "trailers"), ("upgrade", "echo/2")],
+            &["connection: close, upgrade, te", "host: a.test", "te: trailers", "upgrade: echo/2"],
+        ),
+    ];
+    for (fields, lines) in rows {
+        assert_eq!(sent(fields, false).await, *lines);
     }
-    let (head, _) = world.exchange(request, OK).await;
-    let mut lines: Vec<_> = head.lines().skip(1).filter(|line| !line.is_empty()).collect();
-    lines.sort_unstable();
-    assert_eq!(lines, ["host: a.test", "te: trailers", "x-mine: 1"]);
+}
+
+/// HTTP/2 in cleartext is spoken by prior knowledge (RFC 9113, section 3.1).
+#[tokio::test(start_paused = true)]
+async fn no_upgrade_to_http2_is_asked_for() {
+    let fields = |upgrade| [("connection", "upgrade, http2-settings"), ("upgrade", upgrade), ("http2-settings", "AA")];
+    assert_eq!(sent(&fields("h2c"), false).await, ["host: a.test"]);
+    assert_eq!(sent(&fields("h2c, echo"), false).await, ["connection: upgrade", "host: a.test", "upgrade: echo"]);
+}
+
+/// It says where a message ends, and whose it is.
+#[tokio::test(start_paused = true)]
+async fn the_framing_is_not_named_away() {
+    let mut world = world(H1::new()).await;
+    for (name, value) in [("content-length", "5"), ("transfer-encoding", "chunked")] {
+        let mut request = Request::put("http://a.test/").body(full("12345")).unwrap();
+        request.headers_mut().insert("connection", HeaderValue::from_static("host, content-length, transfer-encoding"));
+        request.headers_mut().insert("host", HeaderValue::from_static("b.test"));
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        let (head, _) = world.exchange(request, OK).await;
+        let mut lines: Vec<_> = head.lines().skip(1).filter(|line| !line.is_empty()).collect();
+        lines.sort_unstable();
+        let mut wanted = [format!("{name}: {value}"), "host: b.test".to_owned()];
+        wanted.sort_unstable();
+        assert_eq!(lines, wanted);
+    }
+    assert_eq!(world.peer.requests().iter().filter(|request| request.body() == "12345").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_no_authority_is_refused_and_the_connection_lives() {
+    for forwarded in [false, true] {
+        let mut world = amended(H1::new(), move |info| info.forwarded = forwarded).await;
+        for host in ["", "a b", "a, b", "a/../admin", "me:secret@a.test", "a:b", "[::1"] {
+            let mut request = get("http://a.test/");
+            request.headers_mut().insert("host", HeaderValue::from_static(host));
+            let failed = support::send(&mut world.conn, request).await.unwrap_err();
+            assert!(failed.error.is_request(), "{host}: {:?}", failed.error);
+            assert!(!format!("{:?}", failed.error).contains("secret"));
+            let request = failed.into_request().unwrap();
+            assert_eq!(request.headers()["host"], host);
+            assert_eq!(request.uri(), "http://a.test/");
+        }
+        let mut request = get("http://a.test/");
+        request.headers_mut().append("host", HeaderValue::from_static("a.test"));
+        request.headers_mut().append("host", HeaderValue::from_static("b.test"));
+        assert!(support::send(&mut world.conn, request).await.unwrap_err().error.is_request());
+        world.exchange(get("http://a.test/"), OK).await;
+    }
+}
+
+/// A proxy goes by the request target, and must not be told otherwise by what stands beside it (RFC 9112, section
+/// 3.2.2).
+#[tokio::test(start_paused = true)]
+async fn through_a_forwarding_proxy_the_host_is_the_targets() {
+    for (uri, own) in [
+        ("http://a.test/", "b.test"),
+        ("http://A.test:80/", "a.test"),
+        ("http://a.test/", "a.test:80"),
+        ("http://a.test/", "a.test"),
+    ] {
+        let mut world = amended(H1::new(), forwarded).await;
+        let mut request = get(uri);
+        request.headers_mut().insert("host", HeaderValue::from_static(own));
+        let (head, _) = world.exchange(request, OK).await;
+        let authority = uri.trim_start_matches("http://").trim_end_matches('/');
+        assert!(head.starts_with(&format!("GET {uri} HTTP/1.1\r\n")), "{head}");
+        assert_eq!(world.peer.requests()[0].count("host"), 1);
+        assert_eq!(world.peer.requests()[0].header("host"), Some(authority), "{own}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-use crate::{H2Error, tie::Hold};
+use crate::{H2Error, tie::Reading};
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
@@ -18,11 +18,11 @@ pub struct H2Body {
     /// What `content-length` says is left.
     left: Option<u64>,
     data_done: bool,
-    upload: Option<Hold>,
+    upload: Option<Reading>,
 }
 
 impl H2Body {
-    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<Hold>) -> Self {
+    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<Reading>) -> Self {
         Self { stream: Some(stream), left: length, data_done: false, upload }
     }
 
@@ -50,9 +50,18 @@ impl H2Body {
     }
 
     fn fail(&mut self, error: h2::Error) -> H2Error {
-        let failure = self.upload.as_ref().and_then(Hold::failure);
+        let failure = self.upload.as_ref().and_then(Reading::failure);
         self.end();
-        failure.map_or(H2Error::Protocol(error), H2Error::RequestBody)
+        failure.unwrap_or(H2Error::Protocol(error))
+    }
+
+    /// There is no more of the response by now, and there will not be if the request failed.
+    #[cold]
+    fn poll_upload(&mut self, cx: &Context<'_>) -> Poll<H2Error> {
+        let Some(upload) = &self.upload else { return Poll::Pending };
+        let error = ready!(upload.poll_failure(cx));
+        self.end();
+        Poll::Ready(error)
     }
 }
 
@@ -61,10 +70,11 @@ impl Body for H2Body {
     type Error = H2Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, H2Error>>> {
-        let frame = match ready!(self.poll_stream(cx)) {
-            Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
-            Some(Err(error)) => return Poll::Ready(Some(Err(self.fail(error)))),
-            frame => frame,
+        let frame = match self.poll_stream(cx) {
+            Poll::Pending => return self.poll_upload(cx).map(|error| Some(Err(error))),
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.fail(error)))),
+            Poll::Ready(frame) => frame,
         };
         self.end();
         Poll::Ready(frame.and_then(Result::ok).map(Ok))

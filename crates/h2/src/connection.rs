@@ -4,7 +4,7 @@ use crate::{
     classify, head,
     kept::Kept,
     shared::Shared,
-    tie::{Hold, Tie},
+    tie::{Hold, Reading, Tie},
     upload::Upload,
 };
 use h2::{
@@ -46,6 +46,8 @@ enum Exchange<B: Body> {
     Waiting {
         response: ResponseFuture,
         upload: Option<Pin<Box<Upload<B>>>>,
+        /// How the body failed, which the answer will tell if there is one.
+        failed: Option<H2Error>,
         is_head: bool,
         /// How often the driver had written when it began.
         writes: usize,
@@ -119,9 +121,10 @@ where
             let may_repeat = replays.may_repeat(&parts.method);
             self.kept = Some(Kept::new(&mut parts, self.shared.spare_headers(), copy, may_repeat));
         }
-        if let Err(error) = head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
-            return Err(self.failed(error.into(), body));
-        }
+        let length = match head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
+            Ok(length) => length,
+            Err(error) => return Err(self.failed(error.into(), body)),
+        };
         let writes = self.shared.writes.count();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
             Ok(opened) => opened,
@@ -133,28 +136,40 @@ where
         let upload = body.filter(|_| !ended).map(|body| {
             let mut upload = self.shared.spare_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
             let patient = self.kept.as_ref().is_some_and(Kept::has_no_copy);
-            upload.as_mut().begin(body, stream, patient);
+            upload.as_mut().begin(body, length, stream, patient);
             upload
         });
-        Ok(Exchange::Waiting { response, upload, is_head, writes })
+        Ok(Exchange::Waiting { response, upload, failed: None, is_head, writes })
     }
 
-    /// Polls both halves: the request's until it is over, the response's until its head is here.
+    /// Polls both halves: the request's until it is over, the response's until its head is here. An answer that is
+    /// there is given, whatever has become of the request.
     fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
-        let Exchange::Waiting { response, upload, .. } = &mut self.exchange else {
+        let Exchange::Waiting { response, upload, failed, .. } = &mut self.exchange else {
             return Poll::Ready(Err(Stop::NotStarted));
         };
-        if let Some(sending) = upload
-            && let Poll::Ready(sent) = sending.as_mut().poll_send(cx)
-        {
-            sent.map_err(Stop::Body)?;
-            // One that ended before it began still has its body to give back.
-            if let Some(mut sent) = upload.take_if(|upload| !upload.is_unpolled()) {
-                sent.as_mut().clear();
-                self.shared.recycle(Some(sent), Vec::new());
+        if let Some(sending) = upload {
+            let mut sent = sending.as_mut().poll_send(cx);
+            if sent.is_pending() && sending.is_patient() && self.send.poll_ready(cx).is_ready() {
+                sending.as_mut().opened(&*self.shared.runtime);
+                sent = sending.as_mut().poll_send(cx);
+            }
+            match sent {
+                Poll::Pending => {}
+                // One that ended before it began still has its body to give back.
+                Poll::Ready(Ok(())) => {
+                    if let Some(mut sent) = upload.take_if(|upload| !upload.is_unpolled()) {
+                        sent.as_mut().clear();
+                        self.shared.recycle(Some(sent), Vec::new());
+                    }
+                }
+                Poll::Ready(Err(error)) => *failed = Some(error),
             }
         }
-        Pin::new(response).poll(cx).map_err(Stop::Stream)
+        match Pin::new(response).poll(cx) {
+            Poll::Pending => failed.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Stop::Body(error)))),
+            polled => polled.map_err(|error| failed.take().map_or(Stop::Stream(error), Stop::Body)),
+        }
     }
 
     /// A connection that was opened for another origin says that it is the wrong one, and the request is here to be sent elsewhere.
@@ -178,25 +193,28 @@ where
     fn answered(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
         self.shared.answered();
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
-        let Exchange::Waiting { upload, is_head, .. } = exchange else { return response.map(|_| H2Body::default()) };
+        let Exchange::Waiting { upload, failed, is_head, .. } = exchange else {
+            return response.map(|_| H2Body::default());
+        };
         self.recycle(None);
-        let tie = upload.map(|upload| self.untether(upload));
+        let is_over = response.body().is_end_stream();
+        let upload = upload.and_then(|upload| self.untether(upload, failed, is_over));
         let length = if is_head { None } else { content_length(&response) };
-        response.map(|stream| {
-            if stream.is_end_stream() {
-                return H2Body::default();
-            }
-            H2Body::new(stream, length, tie.as_ref().map(Tie::hold))
-        })
+        response.map(|stream| if is_over { H2Body::default() } else { H2Body::new(stream, length, upload) })
     }
 
-    /// Answered early: the rest of the request goes on by itself.
-    fn untether(&mut self, mut upload: Pin<Box<Upload<B>>>) -> Arc<Tie> {
+    /// Answered early: the rest of the request goes on by itself, or ends with the response if it has failed.
+    fn untether(&mut self, mut upload: Pin<Box<Upload<B>>>, failed: Option<H2Error>, is_over: bool) -> Option<Reading> {
         let tie = Arc::new(Tie::default());
-        upload.as_mut().untether(&tie);
         self.exchange = Exchange::Uploading(tie.hold());
+        // Before it runs: a failure is told to who reads, and waits for nobody else.
+        let reading = (!is_over).then(|| tie.read());
+        upload.as_mut().untether(&tie);
+        if let Some(error) = failed {
+            upload.as_mut().fail(error);
+        }
         self.shared.runtime.spawn(upload);
-        tie
+        reading
     }
 
     fn stopped(&mut self, stop: Stop) -> Failed<Request<B>> {
@@ -216,7 +234,12 @@ where
                 let cause = if planned { Cause::GoingAway(error) } else { Cause::Exchange(error) };
                 self.failed(Error::of(delivery, Phase::Wait, cause).on(&self.shared.info), unpolled)
             }
-            Stop::Body(error) => Failed::lost(self.error(Delivery::Unknown, Phase::Send, H2Error::RequestBody(error))),
+            Stop::Body(error) => {
+                if let Some(upload) = &mut upload {
+                    upload.as_mut().reset();
+                }
+                Failed::lost(self.error(Delivery::Unknown, Phase::Send, error))
+            }
             Stop::NotStarted => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),
         };
         self.recycle(upload);
@@ -227,7 +250,7 @@ where
 /// Why there is no response.
 enum Stop {
     Stream(h2::Error),
-    Body(BoxError),
+    Body(H2Error),
     NotStarted,
 }
 

@@ -1,4 +1,4 @@
-use skybridge_core::BoxError;
+use skybridge_core::{BoxError, RequestError};
 use std::{error::Error as StdError, fmt};
 
 /// What went wrong on an HTTP/2 connection or one of its streams.
@@ -9,6 +9,9 @@ pub enum H2Error {
     Protocol(h2::Error),
     /// The body of the request failed; its stream was reset with CANCEL.
     RequestBody(BoxError),
+    /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL. No more was sent
+    /// of it than was declared.
+    BodySize(RequestError),
     /// Asked for a response to nothing.
     NotStarted,
 }
@@ -18,7 +21,7 @@ impl H2Error {
     pub fn reason(&self) -> Option<h2::Reason> {
         match self {
             Self::Protocol(error) => error.reason(),
-            Self::RequestBody(_) => Some(h2::Reason::CANCEL),
+            Self::RequestBody(_) | Self::BodySize(_) => Some(h2::Reason::CANCEL),
             Self::NotStarted => None,
         }
     }
@@ -27,6 +30,12 @@ impl H2Error {
 impl From<h2::Error> for H2Error {
     fn from(error: h2::Error) -> Self {
         Self::Protocol(error)
+    }
+}
+
+impl From<RequestError> for H2Error {
+    fn from(error: RequestError) -> Self {
+        Self::BodySize(error)
     }
 }
 
@@ -39,6 +48,7 @@ impl fmt::Display for H2Error {
             Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
             Self::Protocol(_) => "the HTTP/2 connection failed",
             Self::RequestBody(_) => "the request's body failed",
+            Self::BodySize(_) => "the request's body has another length than was declared",
             Self::NotStarted => "no exchange was started",
         })
     }
@@ -53,6 +63,7 @@ impl StdError for H2Error {
                 None => Some(error),
             },
             Self::RequestBody(error) => Some(&**error),
+            Self::BodySize(error) => Some(error),
             Self::NotStarted => None,
         }
     }

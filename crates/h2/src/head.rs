@@ -1,67 +1,90 @@
 //! What HTTP/2 wants of a request's head.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header,
+    HeaderMap, HeaderValue, Method, Uri, Version, header,
     request::Parts,
     uri::{Authority, PathAndQuery},
 };
 use http_body::SizeHint;
-use skybridge_core::RequestError;
+use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_hop, strip_hop_by_hop};
 
-/// Makes the head one of HTTP/2.
+/// Makes the head one of HTTP/2: what its body is to be measured by, if that is declared.
 ///
-/// Headers that belong to one HTTP/1.1 connection are removed (RFC 9113, section 8.2.2), and with `connection` those that it names. A
-/// `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on HTTP/1.1. An exact size becomes
-/// `content-length`, unless nothing was to be expected.
+/// Fields that are for the next hop alone are removed (RFC 9113, section 8.2.2): `connection: close` means nothing to a
+/// connection that is shared. A `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on
+/// HTTP/1.1. An exact size becomes `content-length`, unless nothing was to be expected.
+///
+/// # Errors
+/// When `host` or `content-length` can't be sent, or there are so many fields that ours has no place.
 pub(crate) fn prepare(
     parts: &mut Parts,
     size: &SizeHint,
     length: impl FnOnce(u64) -> HeaderValue,
-) -> Result<(), RequestError> {
-    if parts.headers.keys().any(|name| is_foreign(name.as_str())) {
-        if let Some(host) = parts.headers.remove(header::HOST) {
-            parts.uri = readdressed(std::mem::take(&mut parts.uri), &host)?;
+) -> Result<Option<BodyLength>, RequestError> {
+    let found = Found::look(&parts.headers);
+    let declared = BodyLength::declared(if found.content_length { Some(&parts.headers) } else { None }, size)?;
+    if found.foreign {
+        if let Some(host) = host_field(&parts.headers)? {
+            parts.uri = readdressed(std::mem::take(&mut parts.uri), host)?;
         }
-        strip(&mut parts.headers);
+        if strip(&mut parts.headers).trailers {
+            // There was a place for it before.
+            let _ = parts.headers.try_insert(header::TE, HeaderValue::from_static("trailers"));
+        }
     }
     if parts.uri.path_and_query().is_some_and(|path| path.as_str().starts_with('?')) {
         parts.uri = rooted(std::mem::take(&mut parts.uri))?;
     }
     if let Some(exact) = size.exact()
+        && !found.content_length
         && (exact != 0 || expects_content(&parts.method))
-        && !parts.headers.contains_key(header::CONTENT_LENGTH)
     {
         let full = |_| RequestError::Header("content-length".into(), "too many headers");
         parts.headers.try_insert(header::CONTENT_LENGTH, length(exact)).map_err(full)?;
     }
     parts.version = Version::HTTP_2;
-    Ok(())
+    Ok(declared)
+}
+
+/// What stands in a header section, found in one walk over its names.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    /// It has no place in HTTP/2.
+    foreign: bool,
+    content_length: bool,
+}
+
+impl Found {
+    #[inline]
+    fn look(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            if *name == header::CONTENT_LENGTH {
+                found.content_length = true;
+            } else if *name == header::HOST || is_hop_by_hop(name) {
+                found.foreign = true;
+            }
+        }
+        found
+    }
 }
 
 /// Removes from trailers what a header section may not have either.
 pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
-    if trailers.keys().any(|name| is_foreign(name.as_str())) {
-        trailers.remove(header::HOST);
+    if Found::look(trailers).foreign {
         strip(trailers);
     }
-}
-
-fn is_foreign(name: &str) -> bool {
-    matches!(name, "host" | "connection" | "keep-alive" | "te" | "transfer-encoding" | "upgrade")
-        || name.starts_with("proxy-")
 }
 
 fn expects_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-fn readdressed(uri: Uri, host: &HeaderValue) -> Result<Uri, RequestError> {
+#[cold]
+fn readdressed(uri: Uri, host: &str) -> Result<Uri, RequestError> {
     let refused = || RequestError::Header("host".into(), "it is not an authority");
     let mut parts = uri.into_parts();
-    let authority = Authority::try_from(host.as_bytes()).map_err(|_| refused())?;
-    if authority.as_str().contains('@') {
-        return Err(refused());
-    }
+    let authority = Authority::try_from(host).map_err(|_| refused())?;
     parts.authority = Some(authority);
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
     Uri::from_parts(parts).map_err(|_| refused())
@@ -79,35 +102,15 @@ fn rooted(uri: Uri) -> Result<Uri, RequestError> {
 }
 
 #[cold]
-fn strip(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .filter(|name| *name != header::TE)
-        .collect();
-    let proxy: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("proxy-")).cloned().collect();
-    let always =
-        [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, HeaderName::from_static("keep-alive")];
-    for name in named.into_iter().chain(proxy).chain(always) {
-        headers.remove(name);
-    }
-    let trailers = headers.get_all(header::TE).iter().any(accepts_trailers);
-    if headers.remove(header::TE).is_some() && trailers {
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    }
-}
-
-fn accepts_trailers(te: &HeaderValue) -> bool {
-    te.to_str().is_ok_and(|te| te.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("trailers")))
+fn strip(headers: &mut HeaderMap) -> NextHop {
+    headers.remove(header::HOST);
+    strip_hop_by_hop(headers, |_| false, |_, _| {})
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Request;
+    use http::{HeaderName, Request};
 
     fn prepared(request: http::request::Builder, size: u64) -> Parts {
         let mut parts = request.body(()).unwrap().into_parts().0;
@@ -126,6 +129,7 @@ mod tests {
                 .header("proxy-connection", "keep-alive")
                 .header("transfer-encoding", "chunked")
                 .header("upgrade", "h2c")
+                .header("http2-settings", "AAMAAABk")
                 .header("te", "gzip, Trailers")
                 .header("accept", "*/*"),
             0,
@@ -150,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_none_is_refused() {
-        for host in ["a b", "user:secret@a.test", "a/b"] {
+        for host in ["a b", "user:secret@a.test", "a/b", "", "a, b", "a/../admin", "a:b"] {
             let mut parts = Request::get("http://a.test/").header("host", host).body(()).unwrap().into_parts().0;
             let error = prepare(&mut parts, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
             assert!(matches!(&error, RequestError::Header(name, _) if &**name == "host"), "{host}: {error}");

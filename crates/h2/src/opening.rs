@@ -1,10 +1,11 @@
 use pin_project::pin_project;
+use skybridge_core::WriteFailure;
 use std::{
     io::{Error, ErrorKind, IoSlice, Result},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -19,6 +20,8 @@ const FLAGS: usize = 4;
 
 /// The stream below the h2 crate: sees to what that crate doesn't tell or insist on.
 ///
+/// Where writing fails, what can still be read is read first: an answer, or GOAWAY, which says more than a broken pipe.
+///
 /// The peer's first frame must be SETTINGS (RFC 9113, section 3.4). GOAWAY may come in its place: it says more than a broken rule would.
 #[derive(Debug)]
 #[pin_project]
@@ -27,25 +30,62 @@ pub(crate) struct Opening<I> {
     io: I,
     /// How many bytes of the first frame have been seen; `None` when they were enough.
     seen: Option<usize>,
+    failure: WriteFailure,
     writes: Writes,
 }
 
 /// Counts the tries to write. The h2 crate tries as soon as it has encoded something, so as long as nothing was tried nothing that was
 /// handed to it meanwhile has left.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Writes(Arc<AtomicUsize>);
+pub(crate) struct Writes(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    tries: AtomicUsize,
+    /// Those that took something.
+    taken: AtomicUsize,
+    /// The last one waits for the peer.
+    stuck: AtomicBool,
+    /// How often the driver was polled: the h2 crate reads first each time. 0 as long as there is none.
+    turn: AtomicU32,
+}
 
 // === impl Writes ===
 
 impl Writes {
     /// Those so far. What the driver did is seen once its effect on a stream is: both are under the h2 crate's lock.
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.tries.load(Ordering::Relaxed)
+    }
+
+    /// How often something was taken, if what is left waits for the peer.
+    pub(crate) fn stuck(&self) -> Option<usize> {
+        self.0.stuck.load(Ordering::Relaxed).then(|| self.0.taken.load(Ordering::Relaxed))
+    }
+
+    /// The driver is polled.
+    #[inline]
+    pub(crate) fn next_turn(&self) {
+        self.0.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn turn(&self) -> u32 {
+        self.0.turn.load(Ordering::Relaxed)
     }
 
     #[inline]
     fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.tries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn tried(&self, taken: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        self.0.stuck.store(taken.is_pending(), Ordering::Relaxed);
+        if taken.is_ready() {
+            self.0.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
     }
 }
 
@@ -53,7 +93,28 @@ impl Writes {
 
 impl<I> Opening<I> {
     pub(crate) fn new(io: I, writes: Writes) -> Self {
-        Self { io, seen: Some(0), writes }
+        Self { io, seen: Some(0), failure: WriteFailure::default(), writes }
+    }
+}
+
+impl<I: AsyncWrite> Opening<I> {
+    #[inline]
+    fn poll_bytes(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<usize>>,
+    ) -> Poll<Result<usize>> {
+        let this = self.project();
+        let (io, writes) = (this.io, this.writes);
+        if writes.turn() == 0 {
+            // The handshake reads nothing.
+            writes.one_more();
+            return poll(io, cx);
+        }
+        this.failure.poll_write(cx, writes.turn(), |cx| {
+            writes.one_more();
+            writes.tried(poll(io, cx))
+        })
     }
 }
 
@@ -75,10 +136,13 @@ impl<I: AsyncRead> AsyncRead for Opening<I> {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.project();
-        let Some(seen) = *this.seen else { return this.io.poll_read(cx, buf) };
         let filled = buf.filled().len();
-        ready!(this.io.poll_read(cx, buf))?;
-        *this.seen = look(seen, &buf.filled()[filled..])?;
+        let read = this.io.poll_read(cx, buf);
+        let something = buf.filled().len() > filled;
+        ready!(this.failure.poll_read(cx, this.writes.turn(), read, something))?;
+        if let Some(seen) = *this.seen {
+            *this.seen = look(seen, &buf.filled()[filled..])?;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -86,14 +150,12 @@ impl<I: AsyncRead> AsyncRead for Opening<I> {
 impl<I: AsyncWrite> AsyncWrite for Opening<I> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        self.writes.one_more();
-        self.project().io.poll_write(cx, buf)
+        self.poll_bytes(cx, |io, cx| io.poll_write(cx, buf))
     }
 
     #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
-        self.writes.one_more();
-        self.project().io.poll_write_vectored(cx, bufs)
+        self.poll_bytes(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 
     #[inline]
@@ -103,7 +165,12 @@ impl<I: AsyncWrite> AsyncWrite for Opening<I> {
 
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.project().io.poll_flush(cx)
+        let this = self.project();
+        let (io, turn) = (this.io, this.writes.turn());
+        if turn == 0 {
+            return io.poll_flush(cx);
+        }
+        this.failure.poll_write(cx, turn, |cx| io.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

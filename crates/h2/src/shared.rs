@@ -1,5 +1,5 @@
 use crate::{chunk::Chunk, kept::Headers, opening::Writes, room::Room, upload::Upload};
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
 use http_body::Body;
@@ -11,6 +11,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task::Waker,
 };
 
 /// How many idle buffers of each kind a connection keeps for its next exchanges.
@@ -27,8 +28,15 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) desk: NewsDesk,
     handles: AtomicUsize,
     answered: AtomicBool,
-    probe: Mutex<Option<SendRequest<Chunk<B::Data>>>>,
+    probe: Mutex<Probe<B::Data>>,
     spares: Mutex<Spares<B>>,
+}
+
+/// The driver's own handle, while there are others.
+pub(crate) struct Probe<D: Buf> {
+    pub(crate) handle: Option<SendRequest<Chunk<D>>>,
+    /// The driver, while it is stuck: the h2 crate wakes it for nothing then.
+    pub(crate) driver: Option<Waker>,
 }
 
 /// Buffers of ended exchanges, waiting for the next.
@@ -54,7 +62,7 @@ impl<B: Body> Shared<B> {
             desk: NewsDesk::new(),
             handles: AtomicUsize::new(0),
             answered: AtomicBool::new(false),
-            probe: Mutex::new(Some(probe)),
+            probe: Mutex::new(Probe { handle: Some(probe), driver: None }),
             spares: Mutex::new(Spares { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
         }
     }
@@ -80,13 +88,19 @@ impl<B: Body> Shared<B> {
     /// One handle less. With the last one goes the driver's probe: the connection closes when its streams have ended.
     pub(crate) fn leave(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let probe = lock(&self.probe).take();
-            drop(probe);
+            let (handle, driver) = {
+                let mut probe = lock(&self.probe);
+                (probe.handle.take(), probe.driver.take())
+            };
+            drop(handle);
+            if let Some(driver) = driver {
+                driver.wake();
+            }
         }
     }
 
-    /// The driver's own handle, while there are others. It sees what no future of the h2 crate tells: that the peer sent GOAWAY.
-    pub(crate) fn probe(&self) -> MutexGuard<'_, Option<SendRequest<Chunk<B::Data>>>> {
+    /// What the driver sees by it no future of the h2 crate tells: that the peer sent GOAWAY.
+    pub(crate) fn probe(&self) -> MutexGuard<'_, Probe<B::Data>> {
         lock(&self.probe)
     }
 

@@ -9,7 +9,10 @@ use skybridge_testkit::{
     h2::{Frame, Peer, code},
     walk::{Moment, walk},
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use support::*;
 use tokio::task::JoinSet;
 
@@ -223,4 +226,37 @@ async fn a_handshake_given_up_leaves_nothing() {
     )
     .await;
     assert!(walked.drops > 0);
+}
+
+/// What is left to say can't be said: a reset, and GOAWAY. That holds neither the task nor the socket for ever.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_more_does_not_hold_a_connection_that_nobody_has() {
+    for slowly in [false, true] {
+        let mut world = World::narrow(H2::new(), 4096).await;
+        let mut peer = world.peer().await;
+        let client = async {
+            let response = exchange(&mut world.client, post(full(vec![0; 60_000]))).await.unwrap();
+            assert_eq!(bytes(response).await, "no");
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 413, "no").await;
+        };
+        tokio::join!(client, server);
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(world.executor.tasks(), 2, "it is somebody's: the driver and the upload");
+        drop(world.client);
+        settle().await;
+        assert_eq!(world.executor.tasks(), 1);
+        tokio::time::sleep(Duration::from_secs(29)).await;
+        if slowly {
+            // Something is taken: it has as long again.
+            peer.recv().await;
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            assert_eq!(world.net.live_sockets(), 1);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!((world.executor.tasks(), world.net.live_sockets()), (0, 0), "slowly {slowly}");
+        assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Shutdown)));
+    }
 }

@@ -238,3 +238,187 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
         world.executor.assert_idle().await;
     }
 }
+
+/// The answer came before the upload broke, and both are seen at once.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_poll() {
+    for (answer, whole) in [("no such thing", true), ("", true), ("in part", false)] {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer().await;
+        let (mut sender, body) = streamed();
+        let client = async {
+            ready(&mut world.client).await.unwrap();
+            world.client.start(post(body));
+            sender.send_data("some".into()).await.unwrap();
+            assert!(poll_fn(|cx| Poll::Ready(world.client.poll_response(cx).is_pending())).await);
+            settle().await;
+            settle().await;
+            sender.abort(io::Error::other("the disk is gone"));
+            let response = response(&mut world.client).await.unwrap();
+            assert_eq!(response.status(), 403);
+            match response.into_body().collect().await {
+                Ok(body) => assert!(whole && body.to_bytes() == answer, "{answer}"),
+                Err(error) => {
+                    assert!(!whole, "{answer}: {error:?}");
+                    assert!(matches!(error, H2Error::RequestBody(why) if why.to_string() == "the disk is gone"));
+                }
+            }
+            ready(&mut world.client).await.unwrap();
+            assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "403")], answer.is_empty()).await;
+            if !answer.is_empty() {
+                peer.data(stream, answer, whole).await;
+            }
+            assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+            let next = peer.request().await.stream;
+            peer.respond(next, 204, "").await;
+        };
+        let both = async { tokio::join!(client, server) };
+        tokio::time::timeout(Duration::from_secs(1), both).await.expect("it hangs");
+        drop((world.client, peer));
+        world.executor.assert_idle().await;
+    }
+}
+
+/// What is here of the response is read first, and to its end if that is here.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_later_takes_nothing_of_the_response_away() {
+    for whole in [true, false] {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer().await;
+        let (sender, body) = streamed();
+        let client = async {
+            let mut response = exchange(&mut world.client, post(body)).await.unwrap();
+            settle().await;
+            sender.abort(io::Error::other("the disk is gone"));
+            settle().await;
+            let data = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(data, "early");
+            match response.body_mut().frame().await {
+                None => assert!(whole),
+                Some(frame) => assert!(!whole && matches!(frame.unwrap_err(), H2Error::RequestBody(_))),
+            }
+            ready(&mut world.client).await.unwrap();
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "200")], false).await;
+            peer.data(stream, "early", whole).await;
+            assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+        };
+        let both = async { tokio::join!(client, server) };
+        tokio::time::timeout(Duration::from_secs(1), both).await.expect("it hangs");
+        drop((world.client, peer));
+        world.executor.assert_idle().await;
+    }
+}
+
+/// Nobody reads the response: there is nothing to wait for.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_after_the_response_resets_at_once() {
+    for read in [true, false] {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer().await;
+        let (sender, body) = streamed();
+        let client = async {
+            let response = exchange(&mut world.client, post(body)).await.unwrap();
+            if read {
+                assert_eq!(bytes(response).await, "early");
+                sender.abort(io::Error::other("the disk is gone"));
+            } else {
+                sender.abort(io::Error::other("the disk is gone"));
+                settle().await;
+                drop(response);
+            }
+            ready(&mut world.client).await.unwrap();
+        };
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, "early").await;
+            assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
+        };
+        let both = async { tokio::join!(client, server) };
+        tokio::time::timeout(Duration::from_secs(1), both).await.expect("it hangs");
+        drop((world.client, peer));
+        world.executor.assert_idle().await;
+    }
+}
+
+/// A body of which there is no copy waits for room, but not for ever: some need none.
+#[tokio::test(start_paused = true)]
+async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_fail() {
+    for case in ["empty", "trailers", "fails", "data"] {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
+        settle().await;
+        let (mut sender, body) = streamed();
+        match case {
+            "trailers" => {
+                let trailers = http::HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]);
+                sender.send_trailers(trailers).await.unwrap();
+                drop(sender);
+            }
+            "fails" => sender.abort(io::Error::other("the disk is gone")),
+            "data" => sender.send_data("some".into()).await.unwrap(),
+            _ => drop(sender),
+        }
+        let client = async { exchange(&mut world.client, post(body)).await };
+        let server = async {
+            let stream = peer.request().await.stream;
+            match case {
+                "fails" => assert_eq!(peer.expect_reset(stream).await, code::CANCEL),
+                "data" => {
+                    settle().await;
+                    peer.window_update(stream, 100).await;
+                    peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
+                    peer.respond(stream, 200, "").await;
+                }
+                _ => {
+                    let end = peer.find(|frame| frame.stream() == stream && frame.ends_stream()).await;
+                    assert_eq!(matches!(end, Frame::Headers { .. }), case == "trailers", "{end:?}");
+                    peer.respond(stream, 200, "").await;
+                }
+            }
+        };
+        let both = async { tokio::join!(client, server) };
+        let (answer, ()) = tokio::time::timeout(Duration::from_secs(1), both).await.expect(case);
+        match answer {
+            Ok(response) => assert_eq!(response.status(), 200),
+            Err(failed) => {
+                assert_eq!(case, "fails");
+                let error = failed.error.source().unwrap().downcast_ref::<H2Error>().unwrap();
+                assert!(matches!(error, H2Error::RequestBody(why) if why.to_string() == "the disk is gone"));
+            }
+        }
+    }
+}
+
+/// A stream that waits for its turn is not open: its body is not polled, however long that takes, and comes back when
+/// it is refused.
+#[tokio::test(start_paused = true)]
+async fn a_body_waits_with_its_stream() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer_with(&NARROW).await;
+    settle().await;
+    let mut other = world.handle();
+    ready(&mut other).await.unwrap();
+    other.start(get("/first"));
+    let (mut sender, body) = streamed();
+    sender.send_data("once".into()).await.unwrap();
+    drop(sender);
+    let client = async {
+        let failed = exchange(&mut world.client, post(body)).await.unwrap_err();
+        assert_eq!(failed.error.delivery(), Delivery::Refused);
+        let body = failed.into_request().expect("it comes back").into_body();
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "once");
+    };
+    let server = async {
+        let first = peer.request().await.stream;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        peer.goaway(first, code::NO_ERROR, "").await;
+    };
+    tokio::join!(client, server);
+}

@@ -63,6 +63,14 @@ where
     }
 
     #[inline]
+    fn is_sent(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.is_sent(),
+            Self::Http2(connection) => connection.is_sent(),
+        }
+    }
+
+    #[inline]
     fn start(&mut self, request: Request<B>) {
         match self {
             Self::Http1(connection) => connection.start(request),

@@ -6,11 +6,11 @@ use crate::{
     hub::Hub,
     record::Record,
     spellings::Spelling,
-    state::{Effects, Grant, Idle, State},
+    state::{Effects, Grant, Idle, Queued, State},
     stats::PoolStats,
     ticket::Ticket,
 };
-use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want};
+use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want, may_still_carry};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -45,6 +45,8 @@ impl<C: Held> Bucket<C> {
 
     #[inline]
     fn state(&self) -> MutexGuard<'_, State<C>> {
+        #[cfg(test)]
+        crate::bounds::LOOKS.set(crate::bounds::LOOKS.get() + 1);
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -68,8 +70,15 @@ impl<C: Held> Bucket<C> {
             if state.closed || hub.is_closed() {
                 return Err(Refused::Stale);
             }
-            state.wait(Arc::clone(ticket), &hub.config).map_err(|full| Refused::Full(hub.overloaded(full)))?;
-            self.serve(hub, &mut state)
+            match state.wait(Arc::clone(ticket), &hub.config) {
+                Ok(()) => self.serve(hub, &mut state),
+                Err(full) => {
+                    drop(state);
+                    // The bucket may have been made for this request alone.
+                    hub.tidy(self);
+                    return Err(Refused::Full(hub.overloaded(full)));
+                }
+            }
         };
         self.apply(hub, effects);
         Ok(())
@@ -78,11 +87,11 @@ impl<C: Held> Bucket<C> {
     /// The request behind a ticket was dropped.
     pub(crate) fn cancelled(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Ticket<C>) {
         let unused = ticket.leave();
-        let lonely = self.state().cancelled(ticket);
+        let left = self.state().cancelled(ticket);
         // Others may go on with what was searched for this one.
         self.settle_with(hub);
-        if let Some(flight) = lonely.filter(|flight| flight.joined() == 0) {
-            flight.lonely.set();
+        if let Some(flight) = left {
+            flight.look.set();
         }
         match unused {
             Some(grant) => self.give_back(hub, grant),
@@ -95,7 +104,10 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn give_back(self: &Arc<Self>, hub: &Arc<Hub<C>>, grant: Grant<C>) {
         match grant {
             Grant::Exclusive(connection, record) => self.put_idle(hub, connection, record),
-            Grant::Slot(record) => self.slot_free(hub, &record),
+            Grant::Slot(record) => {
+                record.not_begun();
+                self.slot_free(hub, &record);
+            }
         }
     }
 
@@ -104,16 +116,18 @@ impl<C: Held> Bucket<C> {
     pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
         let until = record.idle_from(hub.clock.get());
         let old = record.until.is_some_and(|until| until <= hub.look());
+        let makes_room = hub.is_contended() && Self::another_is_due(hub);
         let effects = {
             let mut state = self.state();
             let open = record.slots.is_open();
-            if old || !open || state.closed || record.epoch() != state.epoch {
+            if old || makes_room || !open || state.closed || record.epoch() != state.epoch {
                 let closed = state.closed;
                 drop(state);
                 let reason = match () {
                     () if !open => record.drain_reason(),
                     () if closed => CloseReason::Shutdown,
                     () if old => CloseReason::MaxAge,
+                    () if makes_room => CloseReason::LimitReclaimed,
                     () => CloseReason::Evicted,
                 };
                 record.because(reason);
@@ -138,19 +152,17 @@ impl<C: Held> Bucket<C> {
         } else if record.is_spent() {
             return record.close(record.drain_reason());
         }
-        record.room_changed(self, hub);
+        record.slot_came_free(self, hub);
         if unused {
             // It counts for the origin that it was opened for.
-            let is_guest = !std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
-            let host = if is_guest { record.home.upgrade() } else { None };
+            let host = if self.is_home_of(record) { None } else { record.home.upgrade() };
             hub.idle_settled(host.as_ref().unwrap_or(self));
         }
     }
 
     /// A connection takes no more exchanges. True when it was idle here, and is dropped.
     pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) -> bool {
-        let home = std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self));
-        let idle = self.state().forget(record, home);
+        let idle = self.state().forget(record, self.is_home_of(record));
         let was_idle = idle.is_some();
         drop(idle);
         if let Some(hub) = self.hub.upgrade() {
@@ -193,27 +205,56 @@ impl<C: Held> Bucket<C> {
     /// Never again for this key on that connection.
     pub(crate) fn misdirected(self: &Arc<Self>, record: &Arc<Record<C>>) {
         record.misdirect(&self.key.origin);
-        self.state().shared.retain(|other| !Arc::ptr_eq(other, record));
-        self.settle();
+        self.let_go(record);
+    }
+
+    /// Stops using a connection of another key.
+    pub(crate) fn let_go(self: &Arc<Self>, record: &Arc<Record<C>>) {
+        record.guests.remove(self);
+        self.forget(record);
+    }
+
+    /// A connection of its own whose peer has never allowed a stream.
+    pub(crate) fn takes_none(&self) -> Option<Arc<Record<C>>> {
+        let state = self.state();
+        let mut own = state.shared.iter().filter(|record| self.is_home_of(record));
+        own.find(|record| record.takes_none()).cloned()
     }
 
     pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
         self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
     }
 
+    /// Whether a connection may still carry this key: a connection of another key may stop being able to.
+    #[inline]
+    pub(crate) fn may_use(&self, hub: &Hub<C>, record: &Record<C>) -> bool {
+        self.is_home_of(record) || may_still_carry(&record.info, || hub.runtime.now()).is_ok()
+    }
+
+    #[inline]
+    fn is_home_of(&self, record: &Record<C>) -> bool {
+        std::ptr::eq(record.home.as_ptr(), self)
+    }
+
     fn serve(self: &Arc<Self>, hub: &Hub<C>, state: &mut State<C>) -> Effects<C> {
         let before = state.idle.len();
-        let effects = state.serve(&hub.config, hub);
+        let mut effects = state.serve(&hub.config, hub);
+        while state.line_up(self) {
+            effects.extend(state.serve(&hub.config, hub));
+        }
         hub.idle_shrunk(before - state.idle.len());
-        if effects.hungry && !state.queued {
-            state.queued = true;
-            hub.queue(self);
+        if effects.hungry {
+            let place = if state.starves() { Queued::Starving } else { Queued::ForMore };
+            if state.queued == Queued::No || state.queued == Queued::ForMore && place == Queued::Starving {
+                state.queued = place;
+                hub.queue(self, place == Queued::Starving);
+            }
         }
         effects
     }
 
     fn apply(self: &Arc<Self>, hub: &Arc<Hub<C>>, effects: Effects<C>) {
-        let Effects { deliver, fail, connect, lonely, hungry } = effects;
+        let Effects { deliver, fail, connect, look, hungry } = effects;
         for (ticket, grant) in deliver {
             if let Some(Ok(grant)) = ticket.deliver(Ok(grant)) {
                 self.give_back(hub, grant);
@@ -225,8 +266,8 @@ impl<C: Held> Bucket<C> {
         for (flight, ticket) in connect {
             hub.launch(self, flight, &ticket.luggage);
         }
-        for flight in lonely.iter().filter(|flight| flight.joined() == 0) {
-            flight.lonely.set();
+        for flight in look {
+            flight.look.set();
         }
         if hungry {
             // A permit may have come free before we stood in the queue.
@@ -237,8 +278,33 @@ impl<C: Held> Bucket<C> {
 
     /// It no longer stands in the queue for the total limit.
     pub(crate) fn dequeued(self: &Arc<Self>) {
-        self.state().queued = false;
+        self.state().queued = Queued::No;
         self.settle();
+    }
+
+    /// Whether it still waits without a connection. If not, it leaves the queue.
+    fn still_starves(self: &Arc<Self>, hub: &Hub<C>) -> bool {
+        let mut state = self.state();
+        let starves = state.starves();
+        if !starves {
+            if state.queued == Queued::Starving {
+                state.queued = Queued::No;
+            }
+            hub.leave_queue(self);
+        }
+        starves
+    }
+
+    /// Whether a connection should make room for another origin that has none and was overtaken by as many requests as
+    /// may be.
+    #[cold]
+    pub(crate) fn another_is_due(hub: &Hub<C>) -> bool {
+        while let Some(first) = hub.due() {
+            if first.still_starves(hub) {
+                return true;
+            }
+        }
+        false
     }
 
     pub(crate) fn count(&self, stats: &mut PoolStats) {
@@ -246,7 +312,7 @@ impl<C: Held> Bucket<C> {
         stats.connecting += state.flights.len();
         stats.waiting += state.waiters.iter().filter(|ticket| ticket.is_waiting()).count();
         stats.idle += state.idle.len();
-        let own = |record: &&Arc<Record<C>>| std::ptr::eq(record.home.as_ptr(), self);
+        let own = |record: &&Arc<Record<C>>| self.is_home_of(record);
         let shared: Vec<_> = state.shared.iter().filter(own).map(|record| record.slots.seen()).collect();
         let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
         stats.idle += unused;

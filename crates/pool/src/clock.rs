@@ -22,15 +22,19 @@ impl Clock {
 
     /// Somebody looked at the real clock.
     pub(crate) fn set(&self, now: Instant) -> Stamp {
-        let stamp = nanos(now.saturating_duration_since(self.epoch));
-        self.seen.fetch_max(stamp, Relaxed);
-        Stamp(stamp)
+        let stamp = self.stamp(now);
+        self.seen.fetch_max(stamp.0, Relaxed);
+        stamp
     }
 
     /// Not later than now.
     #[inline]
     pub(crate) fn get(&self) -> Stamp {
         Stamp(self.seen.load(Relaxed))
+    }
+
+    pub(crate) fn stamp(&self, time: Instant) -> Stamp {
+        Stamp(nanos(time.saturating_duration_since(self.epoch)))
     }
 
     pub(crate) fn instant(&self, stamp: Stamp) -> Instant {

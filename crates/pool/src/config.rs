@@ -28,18 +28,20 @@ pub enum AtConnectionLimit {
 ///
 /// | setting | default | `okhttp()` |
 /// |---|---|---|
-/// | `max_idle` (connections, in total) | 1,024 | 5 |
+/// | `max_idle` (connections, in total; with 0 a finished one still serves a waiting request) | 1,024 | 5 |
 /// | `max_idle_per_origin` | no limit | no limit |
 /// | `keep_alive` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
 /// | `max_per_origin` (open and connecting) | no limit | no limit |
 /// | `max_connecting_per_origin` | 64 | 64 |
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
+/// | `max_overtaking` (later requests served before an origin that waits for `max_total`) | 64 | 64 |
 /// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
 /// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
-/// | `max_requests` (then drained) | none | none |
+/// | `max_requests` (then drained; 1 is a connection for each request) | none | none |
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
+/// | `upload_grace` (rest of a request whose response is over) | 5 s | 5 s |
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
@@ -53,12 +55,14 @@ pub struct PoolConfig {
     pub max_per_origin: usize,
     pub max_connecting_per_origin: usize,
     pub max_total: Option<usize>,
+    pub max_overtaking: usize,
     pub max_waiting_per_origin: usize,
     pub max_age: Option<Duration>,
     pub max_requests: Option<u64>,
     pub max_streams: u32,
     pub streams_before_settings: u32,
     pub connect_timeout: Duration,
+    pub upload_grace: Duration,
     pub at_stream_limit: AtStreamLimit,
     pub at_connection_limit: AtConnectionLimit,
     pub coalesce: bool,
@@ -73,12 +77,14 @@ impl Default for PoolConfig {
             max_per_origin: usize::MAX,
             max_connecting_per_origin: 64,
             max_total: None,
+            max_overtaking: 64,
             max_waiting_per_origin: 16_384,
             max_age: None,
             max_requests: None,
             max_streams: u32::MAX,
             streams_before_settings: 1,
             connect_timeout: Duration::from_secs(30),
+            upload_grace: Duration::from_secs(5),
             at_stream_limit: AtStreamLimit::Open,
             at_connection_limit: AtConnectionLimit::Wait,
             coalesce: true,
@@ -97,7 +103,10 @@ impl PoolConfig {
         Self { max_idle: 5, keep_alive: Duration::from_secs(300), ..Self::default() }
     }
 
-    /// Idle connections in total; 0 keeps none.
+    /// Idle connections in total.
+    ///
+    /// 0 keeps none: a connection whose exchange is over goes to a request that is waiting for one, and is closed when
+    /// there is none. To open a new connection for every request, set [`max_requests(1)`](Self::max_requests).
     pub fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
         self
@@ -133,6 +142,20 @@ impl PoolConfig {
         self
     }
 
+    /// How many later requests of other origins may be served, at most, before a request whose origin has no connection
+    /// and waits for [`max_total`](Self::max_total); at least 1. Without a bound, busy origins would keep their
+    /// connections for ever.
+    ///
+    /// An idle connection is closed at once to make room. When there is none, one in use makes room after this many
+    /// requests: an HTTP/1.1 connection is closed instead of being reused; an HTTP/2 connection takes no more requests
+    /// and closes when those on it are over. Origins that have waited for longer have their turn first.
+    ///
+    /// The higher the number, the fewer connections are opened while more origins are busy than there may be sockets.
+    pub fn max_overtaking(mut self, requests: usize) -> Self {
+        self.max_overtaking = requests.max(1);
+        self
+    }
+
     /// Requests waiting per key; those beyond it fail with `Overloaded`.
     pub fn max_waiting_per_origin(mut self, requests: usize) -> Self {
         self.max_waiting_per_origin = requests;
@@ -145,7 +168,7 @@ impl PoolConfig {
         self
     }
 
-    /// How many requests a connection may carry; at least 1.
+    /// How many requests a connection may carry; at least 1. With 1, no connection is ever reused.
     pub fn max_requests(mut self, requests: u64) -> Self {
         self.max_requests = Some(requests.max(1));
         self
@@ -163,9 +186,19 @@ impl PoolConfig {
         self
     }
 
-    /// How long finding and opening a connection may take.
+    /// How long finding and opening a connection may take, unless [`Limits::connect`](skybridge_core::Limits) of the
+    /// client or of the request says otherwise. It includes waiting for an HTTP/2 peer that announces a limit of 0
+    /// streams to allow some.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
+        self
+    }
+
+    /// How long a request may still be sent once its response is over: what a peer has answered it need not take. After
+    /// that the stream is reset (RFC 9113, section 8.1), or an HTTP/1.1 connection closed.
+    /// [`Pool::close`](crate::Pool::close) doesn't wait for it. `Duration::MAX` is for ever.
+    pub fn upload_grace(mut self, time: Duration) -> Self {
+        self.upload_grace = time;
         self
     }
 

@@ -11,6 +11,7 @@ use crate::{
     hub::Hub,
     lease::{Lease, redeem},
     leased::Leased,
+    settle::Settling,
     ticket::{Luggage, Ticket},
     timing::Timing,
     told::Told,
@@ -45,6 +46,8 @@ pub struct Exchange<C: Connection<B>, B> {
     step: Step,
     queued: Option<Box<Queued<C>>>,
     lease: Option<Lease<C>>,
+    /// It has looked for a connection before.
+    looked: bool,
     /// How many connections it found dead.
     dead: u8,
     /// And how many of these were new.
@@ -57,7 +60,7 @@ pub struct Exchange<C: Connection<B>, B> {
 /// ```text
 /// Looking -> Queued -> Readying -> Waiting -> Done
 ///    ^  \______________^   |
-///    |_____________________| (found dead: nothing was sent)
+///    |_____________________| (found dead, or not ready: nothing was sent)
 /// ```
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -83,7 +86,18 @@ where
     #[inline]
     pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
         let (step, request) = (Step::Looking, Some(request));
-        Self { hub, request, step, queued: None, lease: None, dead: 0, stillborn: 0, told: None, timing: None }
+        Self {
+            hub,
+            request,
+            step,
+            queued: None,
+            lease: None,
+            looked: false,
+            dead: 0,
+            stillborn: 0,
+            told: None,
+            timing: None,
+        }
     }
 
     /// How far the request has got, for whoever ends it now: nothing of it is sent before it has a connection.
@@ -100,7 +114,7 @@ where
         // invariant: a request is taken only when the exchange starts or ends, and both leave `Looking` for good.
         let Some(request) = &self.request else { return Ok(()) };
         let wish = request.extensions().get::<Wish>();
-        if self.dead == 0 {
+        if !std::mem::replace(&mut self.looked, true) {
             check(request)?;
             if wish.is_some() || self.hub.is_attended() {
                 self.told = tell(&self.hub, wish);
@@ -141,10 +155,8 @@ where
             match bucket.wait(&self.hub, &ticket) {
                 Ok(()) => {
                     let hub = Arc::clone(&self.hub);
-                    // Who waits for a connect waits no longer than it allows for one, whatever others do who wait for the same.
-                    let connects = ticket.flight().is_some();
-                    self.queued = Some(Box::new(Queued { hub, bucket, ticket, connects }));
-                    self.arm(|timing| timing.acquire(connects));
+                    self.queued = Some(Box::new(Queued { hub, bucket, ticket }));
+                    self.wait();
                     self.step = Step::Queued;
                     return Ok(());
                 }
@@ -178,6 +190,9 @@ where
             told.emit(id, EventKind::Acquired(how));
             lease.told = Some(told);
         }
+        if self.hub.is_contended() {
+            self.hub.overtakes(&lease.record);
+        }
         self.lease = Some(lease);
         self.step = Step::Readying;
     }
@@ -189,7 +204,8 @@ where
             return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
         };
         let grant = result?;
-        self.disarm();
+        // To connect takes no longer, but until the connection is ready it is waited for.
+        self.wait();
         match redeem(grant, &bucket, &self.hub, C::share) {
             Some(lease) => self.acquired(lease, Some(&ticket)),
             // It closed between the grant and this poll.
@@ -221,22 +237,46 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
         let Some(connection) = lease.connection() else { return Poll::Ready(Ok(())) };
-        match ready!(connection.poll_ready(cx)) {
-            Ok(()) => self.start(),
-            Err(error) => {
-                let mut new = false;
-                if let Some(mut lease) = self.lease.take() {
-                    new = lease.record.exchanges.load(Relaxed) == 0;
-                    self.told = lease.told.take().map(|told| told.again());
-                    if lease.record.exclusive {
-                        lease.close(CloseReason::PeerFin);
-                    } else {
-                        lease.record.drain(CloseReason::PeerGoAway);
-                    }
-                }
-                self.found_dead(Some(error), new)?;
+        match connection.poll_ready(cx) {
+            Poll::Ready(Ok(())) => self.start(),
+            Poll::Ready(Err(error)) => self.dead(error)?,
+            Poll::Pending => return self.poll_unready(cx),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[cold]
+    fn dead(&mut self, error: Error) -> Result<(), Error> {
+        let mut new = false;
+        if let Some(mut lease) = self.lease.take() {
+            new = lease.record.exchanges.load(Relaxed) == 0;
+            self.told = lease.told.take().map(|told| told.again());
+            if lease.record.exclusive {
+                lease.close(CloseReason::PeerFin);
+            } else {
+                lease.record.drain(CloseReason::PeerGoAway);
             }
         }
+        self.found_dead(Some(error), new)
+    }
+
+    /// The connection is not ready. One that only its driver keeps from being so is waited for, and one that is new, or
+    /// shared: the next would be no better. Otherwise another is taken, and this one comes back when it is ready.
+    #[cold]
+    fn poll_unready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
+        let is_sent = lease.connection().is_none_or(|connection| connection.is_sent());
+        if is_sent || !lease.record.exclusive || lease.is_unused() {
+            if self.timing.as_ref().is_some_and(|timing| !timing.is_armed()) {
+                self.wait();
+            }
+            return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
+        }
+        self.told = lease.told.take().map(|told| told.again());
+        if let Some(lease) = self.lease.take() {
+            Settling::<C, B>::begin(lease);
+        }
+        self.step = Step::Looking;
         Poll::Ready(Ok(()))
     }
 
@@ -245,11 +285,11 @@ where
         self.arm(Timing::head);
         let max_requests = self.hub.config.max_requests;
         self.step = Step::Waiting;
-        let (Some(lease), Some(request)) = (&mut self.lease, &self.request) else { return };
+        let Some(lease) = &mut self.lease else { return };
         if let Some(told) = &mut lease.told {
             told.enter(Phase::Wait);
         }
-        lease.begin(is_brief(request.body()), max_requests);
+        lease.begin(max_requests);
         if let Some(connection) = lease.connection()
             && let Some(request) = self.request.take()
         {
@@ -311,6 +351,14 @@ where
         }
     }
 
+    /// Waits for a connection from now on, or goes on waiting.
+    #[inline]
+    fn wait(&mut self) {
+        if let Some(timing) = &mut self.timing {
+            timing.wait(&*self.hub.runtime);
+        }
+    }
+
     #[inline]
     fn disarm(&mut self) {
         if let Some(timing) = &mut self.timing {
@@ -323,7 +371,7 @@ where
         let Some(timing) = &mut self.timing else { return Poll::Pending };
         ready!(timing.poll(cx));
         let limit = match phase {
-            Phase::Acquire => timing.acquire(self.queued.as_ref().is_some_and(|queued| queued.connects)),
+            Phase::Acquire => timing.acquire(),
             _ => timing.head(),
         };
         let limit = limit.unwrap_or_default();
@@ -370,14 +418,6 @@ where
     }
 }
 
-/// A body that the socket takes whole: once the response is here, it has been sent, though the driver may not have noticed yet. A connection
-/// that comes back a moment too late makes the next request open another.
-#[inline]
-fn is_brief<B: http_body::Body>(body: &B) -> bool {
-    const BRIEF: u64 = 8 * 1024;
-    body.is_end_stream() || body.size_hint().upper().is_some_and(|most| most <= BRIEF)
-}
-
 /// The longer way to a bucket: by key.
 #[cold]
 fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bucket<C>>, Error> {
@@ -412,5 +452,10 @@ impl<C: Connection<B>, B> Exchange<C, B> {
     /// Where it waits.
     pub(crate) fn place(&self) -> Option<&Ticket<C>> {
         self.queued.as_ref().map(|queued| &*queued.ticket)
+    }
+
+    /// For what.
+    pub(crate) fn key(&self) -> Option<&skybridge_core::Key> {
+        self.queued.as_ref().map(|queued| &*queued.bucket.key)
     }
 }

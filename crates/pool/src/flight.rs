@@ -1,4 +1,5 @@
 use crate::{
+    search_limits::SearchLimits,
     signal::Signal,
     sync::{
         Arc,
@@ -7,24 +8,28 @@ use crate::{
 };
 
 /// One search for a connection, as its bucket sees it. The task that makes it is in `search`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Flight {
     /// How many tickets wait for it. Changed under the bucket's lock only.
     joined: AtomicUsize,
-    /// Set when the last ticket has left or the pool is closed: the task asks its bucket whether to go on.
-    pub(crate) lonely: Signal,
+    /// Set when the waiting requests have changed or the pool is closed: the task asks its bucket whether to go on,
+    /// and for how long.
+    pub(crate) look: Signal,
+    /// How long its steps may take. Apart from the flight, as the facts of the connection hold it for as long as that
+    /// lives.
+    pub(crate) limits: std::sync::Arc<SearchLimits>,
 }
 
 impl Flight {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+    pub(crate) fn new(limits: SearchLimits) -> Arc<Self> {
+        Arc::new(Self { joined: AtomicUsize::new(0), look: Signal::default(), limits: std::sync::Arc::new(limits) })
     }
 
     pub(crate) fn join(&self) {
         self.joined.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// True when that was the last: then it is to be set `lonely`, once the lock is free.
+    /// True when that was the last: then its task is to look, once the lock is free.
     pub(crate) fn leave(&self) -> bool {
         self.joined.fetch_sub(1, Ordering::AcqRel) == 1
     }

@@ -10,10 +10,12 @@ use crate::{
     reaper::Reaper,
     record::{Record, Times},
     search::Launch,
+    search_limits::SearchLimits,
     spellings::Spellings,
     state::Permits,
     stats::PoolStats,
     ticket::Luggage,
+    uploads::Uploads,
 };
 use http::Uri;
 use skybridge_core::{
@@ -26,7 +28,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// What all buckets of a pool have in common. Handles and running requests keep it; tasks and bodies hold it weakly, so that the pool
@@ -47,6 +49,7 @@ pub(crate) struct Hub<C: Held> {
     /// Idle connections, of all buckets.
     pub(crate) idle: Arc<AtomicUsize>,
     reaper: Arc<Reaper>,
+    uploads: Arc<Uploads>,
     launcher: Box<dyn Launch<C>>,
     closed: AtomicBool,
     this: Weak<Self>,
@@ -68,7 +71,8 @@ impl<C: Held> Hub<C> {
         Arc::new_cyclic(|this| Self {
             attended,
             clock: Clock::new(runtime.now()),
-            budget: Budget::new(config.max_total),
+            budget: Budget::new(config.max_total, config.max_overtaking),
+            uploads: Arc::new(Uploads::new(config.upload_grace)),
             // What may be idle for no time is not kept at all.
             config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
             runtime,
@@ -80,7 +84,7 @@ impl<C: Held> Hub<C> {
             spellings: Spellings::new(),
             index: Index::default(),
             idle: Arc::default(),
-            reaper: Arc::default(),
+            reaper: Arc::new(Reaper::new()),
             launcher,
             closed: AtomicBool::new(false),
             this: this.clone(),
@@ -127,7 +131,9 @@ impl<C: Held> Hub<C> {
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        Times { until, keep: jittered(self.config.keep_alive) }
+        // The reaper pauses between two looks, so connections may end that much late: compensated here.
+        let keep = jittered(self.config.keep_alive).saturating_sub(self.pause());
+        Times { until, keep, exchanges: self.config.max_requests, uploads: Arc::clone(&self.uploads) }
     }
 
     #[inline]
@@ -166,12 +172,20 @@ impl<C: Held> Hub<C> {
         bucket.evict_oldest(self, reason);
     }
 
-    /// Closes an idle connection of whatever origin, so that another origin may have one.
+    /// Closes an idle connection of any origin, so that another origin may open one: the oldest of a sample, or of all
+    /// when the sample has none.
     pub(crate) fn reclaim(&self) {
-        let sample = self.buckets.all();
-        let oldest = sample.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
-        if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since) {
-            bucket.evict_oldest(self, CloseReason::LimitReclaimed);
+        if self.idle.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for buckets in [Buckets::sample, Buckets::all] {
+            let buckets = buckets(&self.buckets);
+            let oldest = buckets.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
+            if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since)
+                && bucket.evict_oldest(self, CloseReason::LimitReclaimed)
+            {
+                return;
+            }
         }
     }
 
@@ -181,8 +195,32 @@ impl<C: Held> Hub<C> {
     }
 
     /// Stands in the queue for the total limit.
-    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>) {
-        self.budget.queue(bucket);
+    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>, starving: bool) {
+        self.budget.queue(bucket, starving);
+    }
+
+    /// Takes a bucket out of that queue.
+    pub(crate) fn leave_queue(&self, bucket: &Arc<Bucket<C>>) {
+        self.budget.leave(bucket);
+    }
+
+    /// Whether an origin without any connection is in that queue.
+    #[inline]
+    pub(crate) fn is_contended(&self) -> bool {
+        self.budget.is_contended()
+    }
+
+    /// An origin for which others must make room.
+    pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
+        self.budget.due()
+    }
+
+    /// A request was served on this connection while an origin without one waits.
+    #[cold]
+    pub(crate) fn overtakes(&self, record: &Arc<Record<C>>) {
+        if self.budget.overtakes() && !record.exclusive && Bucket::another_is_due(self) && self.budget.makes_room() {
+            record.drain(CloseReason::LimitReclaimed);
+        }
     }
 
     /// A socket is gone, or a search was over without one: whoever stands in the queue may try.
@@ -208,8 +246,13 @@ impl<C: Held> Hub<C> {
         }
     }
 
-    /// A shared connection that may carry this key to one of these endpoints.
-    pub(crate) fn coalesce(&self, bucket: &Bucket<C>, route: &Route, endpoints: &[Endpoint]) -> Option<Arc<Record<C>>> {
+    /// A shared connection that may carry this key to one of these endpoints, and will.
+    pub(crate) fn coalesce(
+        &self,
+        bucket: &Arc<Bucket<C>>,
+        route: &Route,
+        endpoints: &[Endpoint],
+    ) -> Option<Arc<Record<C>>> {
         if !self.config.coalesce || bucket.key.origin.scheme() != Scheme::Https {
             return None;
         }
@@ -217,16 +260,18 @@ impl<C: Held> Hub<C> {
         let direct = route.hops.is_empty();
         endpoints.iter().flat_map(|endpoint| self.index.at(endpoint)).find(|record| {
             record.slots.is_open()
+                && !record.takes_none()
                 && !record.is_misdirected(&bucket.key.origin)
                 && may_carry(&record.info, &bucket.key, direct, endpoints, now).is_ok()
                 && !bucket.shares(record)
+                && record.add_guest(bucket)
         })
     }
 
     /// Closes and drains what is overdue; when to look again, which is never once nothing is left.
     ///
     /// What is in use now may be idle at any time, but then for as long as the idle limit.
-    pub(crate) fn expire(&self) -> Option<Instant> {
+    pub(crate) fn expire(&self) -> Option<Stamp> {
         let now = self.look();
         let buckets = self.buckets.all();
         let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
@@ -234,13 +279,31 @@ impl<C: Held> Hub<C> {
         self.index.tidy();
         let any = buckets.iter().any(|bucket| !bucket.is_vacant());
         let look_again = any.then(|| now.plus(self.tick()));
-        next.into_iter().chain(look_again).min().map(|next| self.clock.instant(next))
+        let next = next.into_iter().chain(look_again).min()?;
+        Some(next.max(now.plus(self.pause())))
+    }
+
+    /// Until when a connection may carry other names than its own.
+    pub(crate) fn valid_until(&self, record: &Record<C>) -> Option<Stamp> {
+        record.info.tls.as_ref()?.valid_until.map(|until| self.clock.stamp(until))
+    }
+
+    /// Makes the reaper look no later than at that time.
+    pub(crate) fn look_by(&self, time: Option<Stamp>) {
+        if let Some(time) = time {
+            self.reaper.look_by(time);
+        }
     }
 
     /// How often somebody looks at the clock while anything is open.
     fn tick(&self) -> u64 {
         // At each instant would be too often when nothing may be idle at all.
         (nanos(self.config.keep_alive.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+    }
+
+    /// The reaper's pause after each look, since a look visits every bucket: what ends during it is handled together.
+    fn pause(&self) -> u64 {
+        self.tick() / 64
     }
 
     /// Looks at the real clock.
@@ -268,10 +331,12 @@ impl<C: Held> Hub<C> {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their end.
+    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their
+    /// end, but nothing of a request whose response is over.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.end();
+        self.uploads.cut();
     }
 
     fn end(&self) {
@@ -296,6 +361,14 @@ impl<C: Held> Permits for Hub<C> {
     fn acquire(&self) -> bool {
         self.budget.acquire()
     }
+
+    fn now(&self) -> Stamp {
+        self.look()
+    }
+
+    fn search_limits(&self) -> SearchLimits {
+        SearchLimits::new(self.limits.clone())
+    }
 }
 
 impl<C: Held> Drop for Hub<C> {
@@ -315,6 +388,11 @@ impl<C: Held> Hub<C> {
     /// Permits that are out.
     pub(crate) fn permits(&self) -> usize {
         self.budget.open()
+    }
+
+    /// How many stand in the queue for the total limit.
+    pub(crate) fn queued(&self) -> usize {
+        self.budget.queued()
     }
 
     pub(crate) fn is_locked(&self) -> bool {

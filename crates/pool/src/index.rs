@@ -6,6 +6,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
+/// How many connections to one address are considered for coalescing: the most recent ones.
+const MOST_SEEN: usize = 64;
+
 /// Which shared connections lead to an address: how one of another origin is found without looking at all.
 pub(crate) struct Index<C: Held>(Mutex<HashMap<Endpoint, Vec<Weak<Record<C>>>>>);
 
@@ -23,13 +26,15 @@ impl<C: Held> Index<C> {
         }
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let list = map.entry(record.info.remote.clone()).or_default();
-        list.retain(|other| other.strong_count() > 0);
+        if list.len() == list.capacity() {
+            list.retain(|other| other.strong_count() > 0);
+        }
         list.push(Arc::downgrade(record));
     }
 
     pub(crate) fn at(&self, endpoint: &Endpoint) -> Vec<Arc<Record<C>>> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.get(endpoint).into_iter().flatten().filter_map(Weak::upgrade).collect()
+        map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MOST_SEEN).collect()
     }
 
     /// Forgets those that are gone.

@@ -11,10 +11,10 @@ pub(crate) struct Lease<C: Held> {
     bucket: Arc<Bucket<C>>,
     hub: Weak<Hub<C>>,
     begun: bool,
+    /// No exchange has begun with it.
+    unused: bool,
     /// Nothing else was carried before.
     first: bool,
-    /// Its request is so short that it is over when its response is.
-    brief: bool,
     /// It must not carry another.
     last: bool,
     /// It became something else (101), and is its user's alone.
@@ -32,8 +32,8 @@ impl<C: Held> Lease<C> {
             bucket,
             hub,
             begun: false,
+            unused: true,
             first: false,
-            brief: false,
             last: false,
             upgraded: false,
             told: None,
@@ -65,11 +65,6 @@ impl<C: Held> Lease<C> {
         self.record.exclusive && self.record.exchanges.load(Relaxed) == 0
     }
 
-    /// Only its driver is behind: whoever has it next waits for that, and for nothing else.
-    pub(crate) fn is_brief(&self) -> bool {
-        self.brief && self.record.exclusive
-    }
-
     #[inline]
     pub(crate) fn is_first(&self) -> bool {
         self.first
@@ -77,10 +72,10 @@ impl<C: Held> Lease<C> {
 
     /// The exchange begins: from here on a drop cancels it.
     #[inline]
-    pub(crate) fn begin(&mut self, brief: bool, max_requests: Option<u64>) {
-        self.brief = brief;
+    pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
         let before = self.record.exchanges.fetch_add(1, Relaxed);
         self.begun = true;
+        self.unused = false;
         self.first = before == 0;
         if max_requests.is_some_and(|most| before + 1 >= most) {
             self.last = true;
@@ -112,6 +107,13 @@ impl<C: Held> Lease<C> {
     /// The connection is of no more use.
     pub(crate) fn close(mut self, reason: CloseReason) {
         self.end(reason);
+    }
+
+    /// The exchange is given up: an exclusive connection closes, a shared one loses the stream.
+    pub(crate) fn abort(mut self, reason: CloseReason) {
+        if self.record.exclusive {
+            self.end(reason);
+        }
     }
 
     fn end(&mut self, reason: CloseReason) {
@@ -158,6 +160,9 @@ impl<C: Held> Drop for Lease<C> {
             } else {
                 self.record.reuse(connection)
             }
+            if self.unused {
+                self.record.not_begun();
+            }
             return self.settle();
         }
         match self.hub.upgrade() {
@@ -186,12 +191,22 @@ pub(crate) fn redeem<C: Held>(
 ) -> Option<Lease<C>> {
     let (connection, record) = match grant {
         Grant::Exclusive(connection, record) => (connection, record),
+        Grant::Slot(record) if !bucket.may_use(hub, &record) => {
+            bucket.let_go(&record);
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
+        // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer likes.
+        Grant::Slot(record) if record.slots.seen().room == 0 => {
+            bucket.give_back(hub, Grant::Slot(record));
+            return None;
+        }
         Grant::Slot(record) => match record.share(share) {
             Some(connection) => (connection, record),
             None => {
                 // Also when it says itself that it takes no more: it must not be found again.
                 record.drain(CloseReason::PeerGoAway);
-                bucket.slot_free(hub, &record);
+                bucket.give_back(hub, Grant::Slot(record));
                 return None;
             }
         },

@@ -17,7 +17,8 @@ const DRAIN: (usize, usize) = (64 * 1024, 16);
 
 /// A response body that holds its connection.
 ///
-/// Read to its end, it gives the connection back as soon as the request is over too. Dropped before, it cancels the exchange: an HTTP/1.1
+/// Read to its end, it gives the connection back as soon as the request is over too, for which that has
+/// [a limited time](crate::PoolConfig::upload_grace). Dropped before, it cancels the exchange: an HTTP/1.1
 /// connection closes, unless what was missing had arrived already; an HTTP/2 stream is reset.
 #[pin_project(PinnedDrop)]
 pub struct Leased<C: Connection<B>, B: 'static> {
@@ -74,15 +75,15 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
         return lease.close(CloseReason::Upgraded);
     }
     let Some(connection) = lease.connection() else { return };
-    match connection.poll_ready(cx) {
+    let ready = connection.poll_ready(cx);
+    let is_sent = ready.is_ready() || connection.is_sent();
+    match ready {
         Poll::Ready(Ok(())) => lease.complete(),
         Poll::Ready(Err(_)) if lease.record.exclusive => lease.close(CloseReason::PeerFin),
         Poll::Ready(Err(_)) => lease.complete(),
-        Poll::Pending if lease.is_brief() => lease.complete(),
-        Poll::Pending => {
-            let runtime = Arc::clone(lease.info().route.ctx().runtime());
-            runtime.spawn(Box::pin(Settling::<C, B>::new(lease)));
-        }
+        // Only its driver is behind: whoever has it next waits for that, and for nothing else.
+        Poll::Pending if is_sent => lease.complete(),
+        Poll::Pending => Settling::<C, B>::begin(lease),
     }
 }
 

@@ -21,6 +21,10 @@
 //! # }
 //! ```
 
+mod arrival;
+#[cfg(all(test, not(loom)))]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+mod bounds;
 mod bucket;
 mod buckets;
 mod budget;
@@ -28,6 +32,7 @@ mod clock;
 mod config;
 mod exchange;
 mod flight;
+mod guests;
 mod held;
 mod hub;
 mod idle_limit;
@@ -39,9 +44,11 @@ mod leased;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
 mod pool;
+mod quota;
 mod reaper;
 mod record;
 mod search;
+mod search_limits;
 mod settle;
 mod signal;
 mod slots;
@@ -52,6 +59,7 @@ mod sync;
 mod ticket;
 mod timing;
 mod told;
+mod uploads;
 
 pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},

@@ -10,7 +10,8 @@ use std::{
 use tower_service::Service;
 
 /// Sends requests on connections that it keeps. A handle: clones share one pool, which closes when the last of them, and the last request
-/// under way, is dropped. Bodies under way run to their end.
+/// under way, is dropped. Bodies under way run to their end; requests that outlive their responses for as long as
+/// [`upload_grace`](crate::PoolConfig::upload_grace) allows.
 pub struct Pool<C: Connection<B>, B> {
     hub: Arc<Hub<C>>,
     _request: PhantomData<fn(B)>,
@@ -35,7 +36,8 @@ impl<C: Connection<B>, B> Pool<C, B> {
     }
 
     /// Ends it for all handles: idle connections close, searches end, requests that wait and those that come fail with
-    /// [`Cause::Closed`](skybridge_core::Cause::Closed), unsent. Exchanges under way run to their end.
+    /// [`Cause::Closed`](skybridge_core::Cause::Closed), unsent. Exchanges under way run to the end of their responses;
+    /// what is left of their requests then is not sent any more.
     pub fn close(&self) {
         self.hub.close();
     }

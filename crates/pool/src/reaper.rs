@@ -1,24 +1,38 @@
-use crate::{held::Held, hub::Hub, signal::Signal};
+use crate::{clock::Stamp, held::Held, hub::Hub, signal::Signal};
 use skybridge_core::Sleep;
 use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Poll,
 };
 
 /// Ends what has been idle for too long: one task and one timer per pool, and none when nothing is idle.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reaper {
     running: AtomicBool,
     stopped: AtomicBool,
+    /// When it looks next, in nanoseconds; [`Stamp::NEVER`] while it looks or doesn't run.
+    next: AtomicU64,
     wake: Signal,
 }
 
 impl Reaper {
+    pub(crate) fn new() -> Self {
+        let next = AtomicU64::new(Stamp::NEVER.0);
+        Self { running: AtomicBool::new(false), stopped: AtomicBool::new(false), next, wake: Signal::default() }
+    }
+
+    /// Makes it look no later than at that time. To be called after whatever it is to see is in place.
+    pub(crate) fn look_by(&self, time: Stamp) {
+        if time.0 < self.next.load(Ordering::SeqCst) {
+            self.wake.set();
+        }
+    }
+
     /// Sees to it that somebody looks.
     #[inline]
     pub(crate) fn ensure<C: Held>(self: &Arc<Self>, hub: &Arc<Hub<C>>) {
@@ -50,6 +64,7 @@ async fn reap<C: Held>(mut running: Running, reaper: Arc<Reaper>, hub: Weak<Hub<
     loop {
         {
             let Some(hub) = hub.upgrade() else { return };
+            reaper.next.store(Stamp::NEVER.0, Ordering::SeqCst);
             let next = match hub.expire() {
                 Some(next) => next,
                 None => {
@@ -64,6 +79,8 @@ async fn reap<C: Held>(mut running: Running, reaper: Arc<Reaper>, hub: Weak<Hub<
                     }
                 }
             };
+            reaper.next.store(next.0, Ordering::SeqCst);
+            let next = hub.clock.instant(next);
             match &mut timer {
                 Some(timer) => timer.as_mut().reset(next),
                 None => timer = Some(hub.runtime.sleep_until(next)),

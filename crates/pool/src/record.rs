@@ -1,4 +1,6 @@
-use crate::{bucket::Bucket, clock::Stamp, held::Held, hub::Hub, slots::Slots};
+use crate::{
+    bucket::Bucket, clock::Stamp, guests::Guests, held::Held, hub::Hub, quota::Quota, slots::Slots, uploads::Uploads,
+};
 use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
 use std::{
     fmt,
@@ -6,6 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
 /// How many handles of a shared connection are kept for the next exchange.
@@ -17,6 +20,8 @@ const MOST_MISDIRECTED: usize = 32;
 pub(crate) struct Record<C: Held> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) slots: Slots,
+    /// How many exchanges it may carry in its life, if it is shared and there is a limit.
+    quota: Option<Quota>,
     /// One exchange at a time.
     pub(crate) exclusive: bool,
     /// The bucket of the key it was opened for.
@@ -25,6 +30,8 @@ pub(crate) struct Record<C: Held> {
     pub(crate) until: Option<Stamp>,
     /// How long it may be idle, in nanoseconds.
     keep: u64,
+    /// Requests that are still being sent though their responses are over.
+    pub(crate) uploads: Arc<Uploads>,
     /// How many exchanges it has begun.
     pub(crate) exchanges: AtomicU64,
     /// It counts as one of its origin's connections. Changed under its home's lock only, as the next two are.
@@ -37,18 +44,22 @@ pub(crate) struct Record<C: Held> {
     idle: Arc<AtomicUsize>,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
-    /// It was coalesced into other buckets.
-    has_guests: AtomicBool,
+    /// Its peer has allowed streams at some time.
+    had_room: AtomicBool,
+    /// The buckets of other keys that use it, and the line for its streams.
+    pub(crate) guests: Guests<C>,
     /// Why it drains.
     reason: OnceLock<CloseReason>,
     inside: Mutex<Inside<C>>,
 }
 
-/// A connection's times: when it is too old, how long it may be idle.
+/// How long a connection lives: until when, how long it may be idle, how many exchanges it carries, how long a request may outlive its response.
 pub(crate) struct Times {
     pub(crate) until: Option<Stamp>,
     /// In nanoseconds.
     pub(crate) keep: u64,
+    pub(crate) exchanges: Option<u64>,
+    pub(crate) uploads: Arc<Uploads>,
 }
 
 struct Inside<C: Held> {
@@ -56,8 +67,8 @@ struct Inside<C: Held> {
     master: Option<C>,
     /// Handles that have carried an exchange and can carry another: sharing anew is only for as many as are in use at once.
     spare: Vec<C>,
-    /// Buckets of other keys that it was coalesced into.
-    guests: Vec<Weak<Bucket<C>>>,
+    /// Wakers of searches that wait for its peer to allow streams.
+    waiting: Vec<Waker>,
     /// Origins it answered with 421 (RFC 9110, section 15.5.20).
     misdirected: Vec<Origin>,
 }
@@ -71,30 +82,76 @@ impl<C: Held> Record<C> {
         idle: Arc<AtomicUsize>,
         times: Times,
     ) -> Arc<Self> {
-        let Times { until, keep } = times;
+        let Times { until, keep, exchanges, uploads } = times;
+        let seen = slots.seen();
         Arc::new(Self {
             info,
             slots,
+            quota: exchanges.filter(|_| !exclusive).map(Quota::new),
             exclusive,
             home: Arc::downgrade(home),
             until,
             keep,
+            uploads,
             exchanges: AtomicU64::new(0),
             counted: AtomicBool::new(false),
             published: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             idle,
             idle_until: AtomicU64::new(Stamp::NEVER.0),
-            has_guests: AtomicBool::new(false),
+            had_room: AtomicBool::new(seen.room > 0 && !seen.unknown),
+            guests: Guests::new(),
             reason: OnceLock::new(),
-            inside: Mutex::new(Inside { master: None, spare: Vec::new(), guests: Vec::new(), misdirected: Vec::new() }),
+            inside: Mutex::new(Inside {
+                master: None,
+                spare: Vec::new(),
+                waiting: Vec::new(),
+                misdirected: Vec::new(),
+            }),
         })
     }
 
-    /// A shared one counts as idle from here on, until it carries something or is gone.
-    pub(crate) fn starts_idle(&self, idle_until: Stamp) {
-        self.set_idle_until(idle_until);
-        self.idle.fetch_add(1, Ordering::Relaxed);
+    /// Frees the slot that the search of a shared connection occupied: from here on it can carry exchanges, and is
+    /// idle.
+    pub(crate) fn starts(&self, now: Stamp) {
+        if self.release() {
+            self.set_idle_until(self.idle_from(now));
+        }
+    }
+
+    /// Whether its peer allows no streams and has never allowed any. It may do so later.
+    pub(crate) fn takes_none(&self) -> bool {
+        let seen = self.slots.seen();
+        let has_none = seen.room == 0 && !seen.unknown && !seen.draining;
+        has_none && !self.exclusive && !self.had_room.load(Ordering::Relaxed)
+    }
+
+    /// Ready when its peer allows streams, or it has ended.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.takes_none() {
+            let mut inside = self.inside();
+            if !inside.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                inside.waiting.push(cx.waker().clone());
+            }
+        }
+        // It may have changed before the waker was registered.
+        if self.takes_none() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Wakes the searches that wait for its peer to allow streams.
+    fn wake(&self) {
+        let waiting = std::mem::take(&mut self.inside().waiting);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// The peer has said how many streams it allows.
+    fn set_room(&self, room: u32) {
+        if room > 0 {
+            self.had_room.store(true, Ordering::Relaxed);
+        }
+        self.slots.set_room(room);
+        self.wake();
+        self.room_changed();
     }
 
     /// Keeps the handle that others are shared from.
@@ -105,13 +162,46 @@ impl<C: Held> Record<C> {
     /// Takes a slot, if there is one.
     #[inline]
     pub(crate) fn reserve(&self) -> bool {
+        if self.quota.as_ref().is_some_and(|quota| !quota.take()) {
+            return false;
+        }
         let before = self.slots.reserve();
+        if before.is_none() {
+            self.not_begun();
+        }
         if before == Some(0) {
             self.idle.fetch_sub(1, Ordering::Relaxed);
             // Nobody may take the end of its last idle time for that of the next.
             self.idle_until.store(Stamp::NEVER.0, Ordering::Relaxed);
         }
         before.is_some()
+    }
+
+    /// A slot is given back without an exchange.
+    #[inline]
+    pub(crate) fn not_begun(&self) {
+        if let Some(quota) = &self.quota {
+            quota.give_back();
+        }
+    }
+
+    /// Whether all exchanges that it may carry in its life are taken.
+    #[inline]
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.quota.as_ref().is_some_and(Quota::is_used_up)
+    }
+
+    /// How many streams it can carry at once, if its peer has said so; no more than it may carry in its life.
+    pub(crate) fn known_room(&self) -> Option<u32> {
+        let seen = self.slots.seen();
+        let most = self.quota.as_ref().map_or(u32::MAX, Quota::most);
+        (!seen.unknown).then_some(seen.room.min(most))
+    }
+
+    /// Whether it can take one more exchange now.
+    pub(crate) fn has_room(&self) -> bool {
+        let seen = self.slots.seen();
+        !seen.draining && seen.in_use < seen.room && !self.is_used_up()
     }
 
     /// Gives a slot back. True when the connection is now unused: then its idle time begins.
@@ -149,13 +239,42 @@ impl<C: Held> Record<C> {
         Some(Stamp(self.idle_until.load(Ordering::Relaxed)))
     }
 
-    /// A slot or its room changed: whoever waits in one of its buckets may be served.
-    pub(crate) fn room_changed(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
-        if self.has_guests.load(Ordering::Acquire) {
-            self.settle();
-        } else {
+    /// A slot came free: the first that waits for one may be served.
+    #[inline]
+    pub(crate) fn slot_came_free(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
+        if self.guests.any() { self.serve_line(hub) } else { bucket.settle_with(hub) }
+    }
+
+    #[cold]
+    fn serve_line(&self, hub: &Arc<Hub<C>>) {
+        // A bucket with more requests waiting lines up again, at the end.
+        while self.has_room()
+            && let Some(bucket) = self.guests.next()
+        {
             bucket.settle_with(hub);
         }
+    }
+
+    /// Its room has changed: requests that wait may be served now, or need another connection.
+    fn room_changed(&self) {
+        let waiting = if self.guests.any() { self.guests.take_line() } else { Vec::new() };
+        if waiting.is_empty()
+            && let Some(home) = self.home.upgrade()
+        {
+            return home.settle();
+        }
+        waiting.iter().for_each(|bucket| bucket.settle());
+    }
+
+    /// Puts a bucket in the line for the next free slot, if other buckets may wait for one too. True when there is a
+    /// free slot by now.
+    pub(crate) fn line_up(&self, bucket: &Arc<Bucket<C>>) -> bool {
+        if !self.guests.any() {
+            return false;
+        }
+        self.guests.line_up(bucket);
+        // A slot freed before that was not offered to this bucket.
+        self.slots.look_again() && self.has_room()
     }
 
     /// It takes no new exchanges, and carries none.
@@ -218,9 +337,18 @@ impl<C: Held> Record<C> {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) {
-        self.inside().guests.push(Arc::downgrade(bucket));
-        self.has_guests.store(true, Ordering::Release);
+    /// Lets a bucket of another key use it. False when it carries too many names already.
+    pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) -> bool {
+        let first = !self.guests.any();
+        let added = self.guests.add(bucket);
+        if first
+            && added
+            && let Some(home) = self.home.upgrade()
+        {
+            // Its own bucket must wait in the line from now on.
+            home.settle();
+        }
+        added
     }
 
     /// Never again for this origin.
@@ -242,8 +370,7 @@ impl<C: Held> Record<C> {
 
     /// The buckets that may use it: its own, and those it was coalesced into.
     fn buckets(&self) -> Vec<Arc<Bucket<C>>> {
-        let guests = self.inside().guests.clone();
-        std::iter::once(&self.home).chain(&guests).filter_map(Weak::upgrade).collect()
+        self.home.upgrade().into_iter().chain(self.guests.all()).collect()
     }
 
     /// Takes no new exchanges; those that run end as they will.
@@ -275,6 +402,7 @@ impl<C: Held> Record<C> {
         }
         let reason = self.because(reason);
         self.emit(EventKind::Draining(reason));
+        self.wake();
         let was_idle = self.leave();
         if was_idle || in_use == 0 && !self.exclusive {
             // Nobody is left who could close it later.
@@ -293,6 +421,7 @@ impl<C: Held> Record<C> {
             self.idle.fetch_sub(1, Ordering::Relaxed);
         }
         self.emit(EventKind::Closed(reason));
+        self.wake();
         if in_use.is_some() {
             self.leave();
         }
@@ -311,12 +440,6 @@ impl<C: Held> Record<C> {
         drop(handles);
         // Each of them, whatever the others say.
         self.buckets().iter().filter(|bucket| bucket.forget(self)).count() > 0
-    }
-
-    fn settle(&self) {
-        for bucket in self.buckets() {
-            bucket.settle();
-        }
     }
 }
 
@@ -343,8 +466,7 @@ impl<C: Held> Watch for RecordWatch<C> {
         let Some(record) = self.record.upgrade() else { return };
         match news {
             News::Room(room) => {
-                record.slots.set_room(room.min(self.max_streams));
-                record.settle();
+                record.set_room(room.min(self.max_streams));
             }
             News::Suspect => record.slots.set_suspect(true),
             News::Healthy => record.slots.set_suspect(false),

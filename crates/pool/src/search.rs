@@ -1,20 +1,18 @@
-use crate::{
-    bucket::Bucket,
-    flight::Flight,
-    held::Held,
-    hub::Hub,
-    record::{Record, RecordWatch},
-    slots::Slots,
-    ticket::Luggage,
+use crate::{arrival::Arrival, bucket::Bucket, flight::Flight, held::Held, hub::Hub, record::Record, ticket::Luggage};
+use skybridge_core::{
+    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, limited,
 };
-use skybridge_core::{ConnectError, Connection, Ctx, EventKind, Phase, Plan, Planner, Room, Route, Target, within};
 use std::{
     fmt,
     future::{Future, poll_fn},
     marker::PhantomData,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
+    time::Instant,
 };
 
 /// Begins searches. It hides the planner, so that nothing else in the pool has its type.
@@ -42,8 +40,10 @@ where
 {
     fn launch(&self, hub: &Arc<Hub<C>>, bucket: Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let target = Target::new(Arc::clone(&bucket.key), hub.ctx(luggage));
-        let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx: target.ctx.clone(), over: false };
+        let ctx = hub.ctx(luggage).with_shared_limits(flight.limits.clone());
+        let target = Target::new(Arc::clone(&bucket.key), ctx);
+        let ctx = target.ctx.clone();
+        let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx, over: false, timer: None };
         hub.runtime.spawn(Box::pin(search::<P, C, B>(ticket, planner, target)));
     }
 }
@@ -55,6 +55,8 @@ struct Ended<C: Held> {
     flight: Arc<Flight>,
     ctx: Ctx,
     over: bool,
+    /// For the next request whose own limits end its wait.
+    timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
 
 impl<C: Held> Ended<C> {
@@ -69,13 +71,32 @@ impl<C: Held> Ended<C> {
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.flight.lonely.poll(cx).is_ready() {
+        while self.flight.look.poll(cx).is_ready() {
             if (self.bucket.is_closed() || !self.ctx.trail().has_socket()) && self.bucket.abandon(&self.flight) {
                 self.over = true;
                 return Poll::Ready(());
             }
         }
         Poll::Pending
+    }
+
+    /// Fails the requests whose own limits are over.
+    fn poll_impatient(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Some(hub) = self.hub.upgrade() else { return };
+            let Some(next) = self.bucket.impatient(&hub, &self.flight, &self.ctx) else {
+                self.timer = None;
+                return;
+            };
+            let (set, timer) = self.timer.get_or_insert_with(|| (next, hub.runtime.sleep_until(next)));
+            if *set != next {
+                *set = next;
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+        }
     }
 }
 
@@ -111,6 +132,22 @@ impl fmt::Display for ClosedAtOnce {
 
 impl std::error::Error for ClosedAtOnce {}
 
+/// The peer has allowed no streams for as long as connecting may take.
+#[derive(Debug)]
+struct NoStreams(TimedOut);
+
+impl fmt::Display for NoStreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer allows no streams: it has announced a limit of 0")
+    }
+}
+
+impl std::error::Error for NoStreams {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 /// Plans, looks for a connection of another origin that will do, connects, publishes.
 async fn search<P, C, B>(mut ended: Ended<C>, planner: P, target: Target)
 where
@@ -119,119 +156,126 @@ where
     B: 'static,
 {
     let ctx = target.ctx.clone();
+    // The search waits for a peer to allow streams.
+    let no_streams = AtomicBool::new(false);
     let outcome = {
         let limit = match ended.hub.upgrade() {
-            // One request's shorter limit is its own business: others may wait for this connection.
-            Some(hub) => {
-                let limit = hub.limits.connect.unwrap_or(hub.config.connect_timeout);
-                ctx.limits().connect.map_or(limit, |own| own.max(limit))
-            }
+            Some(hub) => hub.config.connect_timeout,
             None => return,
         };
         let (hub, bucket) = (ended.hub.clone(), Arc::clone(&ended.bucket));
-        let mut find = pin!(within(&ctx, Phase::Acquire, limit, find(hub, bucket, planner, target)));
+        let find = find::<P, C, B>(hub, bucket, planner, target, &no_streams);
+        let mut find = pin!(limited(&ctx, Phase::Acquire, limit, find));
         poll_fn(|cx| match find.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => ended.poll_abandon(cx).map(|()| None),
+            Poll::Pending => {
+                ended.poll_impatient(cx);
+                ended.poll_abandon(cx).map(|()| None)
+            }
         })
         .await
     };
     match outcome {
         None => {}
-        Some(Ok(Ok(found))) => land::<C, B>(ended, found),
+        Some(Ok(Ok(found))) => land(ended, found),
         Some(Ok(Err(error))) => ended.failed(error),
+        Some(Err(timed_out)) if no_streams.load(Relaxed) => {
+            // The next search opens another one, which may lead to another server.
+            if let Some(record) = ended.bucket.takes_none() {
+                record.drain(CloseReason::Protocol);
+            }
+            ended.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)));
+        }
         Some(Err(timed_out)) => ended.failed(timed_out.into()),
     }
 }
 
 enum Found<C: Held> {
-    New(C),
-    Coalesced(Arc<Record<C>>),
+    New(Arrival<C>),
+    /// One of another origin, or one of its own whose peer allows streams by now.
+    Known(Arc<Record<C>>),
 }
 
-async fn find<P, C>(
+async fn find<P, C, B>(
     hub: Weak<Hub<C>>,
     bucket: Arc<Bucket<C>>,
     mut planner: P,
     target: Target,
+    no_streams: &AtomicBool,
 ) -> Result<Found<C>, ConnectError>
 where
     P: Planner<Plan: Plan<Connection = C>>,
-    C: Held,
+    C: Connection<B>,
+    B: 'static,
 {
+    // A peer that allows no streams would most likely allow none on another connection either.
+    while let Some(record) = bucket.takes_none() {
+        room(&record, no_streams).await;
+        if record.has_room() {
+            return Ok(Found::Known(record));
+        }
+    }
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = plan.route().clone();
     if let Some(record) = look(&hub, &bucket, &route) {
-        return Ok(Found::Coalesced(record));
+        return Ok(Found::Known(record));
     }
     let mut endpoints = route.endpoints.clone();
     let mut connecting = pin!(plan.connect());
-    poll_fn(|cx| {
+    let found = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
-            return Poll::Ready(connected.map(Found::New));
+            return Poll::Ready(connected.map(Err));
         }
         // Each late answer may be the address of a connection that is there.
         while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
             if let Some(record) = look(&hub, &bucket, &route) {
-                return Poll::Ready(Ok(Found::Coalesced(record)));
+                return Poll::Ready(Ok(Ok(record)));
             }
         }
         Poll::Pending
-    })
-    .await
+    });
+    let connection = match found.await? {
+        Ok(record) => return Ok(Found::Known(record)),
+        Err(connection) => connection,
+    };
+    let Some(arrival) = hub.upgrade().map(|hub| Arrival::new(&hub, &bucket, connection)) else {
+        return Err(ConnectError::new(Phase::Acquire, Dropped));
+    };
+    let record = Arc::clone(arrival.record());
+    room(&record, no_streams).await;
+    Ok(Found::New(arrival))
 }
 
-fn look<C: Held>(hub: &Weak<Hub<C>>, bucket: &Bucket<C>, route: &Route) -> Option<Arc<Record<C>>> {
+/// Waits until a connection takes exchanges, or is over.
+async fn room<C: Held>(record: &Record<C>, waits: &AtomicBool) {
+    if record.takes_none() {
+        waits.store(true, Relaxed);
+        poll_fn(|cx| record.poll_room(cx)).await;
+        waits.store(false, Relaxed);
+    }
+}
+
+fn look<C: Held>(hub: &Weak<Hub<C>>, bucket: &Arc<Bucket<C>>, route: &Route) -> Option<Arc<Record<C>>> {
     hub.upgrade()?.coalesce(bucket, route, &route.endpoints.snapshot())
 }
 
-fn land<C: Connection<B>, B: 'static>(mut ended: Ended<C>, found: Found<C>) {
+fn land<C: Held>(mut ended: Ended<C>, found: Found<C>) {
     let Some(hub) = ended.hub.upgrade() else {
         ended.over = true;
         return;
     };
     match found {
-        Found::Coalesced(record) => {
+        Found::Known(record) => {
             ended.over = true;
-            ended.bucket.coalesced(&hub, &ended.flight, &record);
+            ended.bucket.found(&hub, &ended.flight, &record);
         }
-        Found::New(connection) => {
-            if publish::<C, B>(&hub, &ended, connection) {
+        Found::New(arrival) => {
+            if arrival.publish(&hub, &ended.bucket, &ended.flight) {
                 ended.over = true;
             } else {
                 ended.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce));
             }
         }
     }
-}
-
-/// Makes a connection visible. It was announced before, and from here on its driver tells the record.
-fn publish<C: Connection<B>, B: 'static>(hub: &Arc<Hub<C>>, ended: &Ended<C>, connection: C) -> bool {
-    let config = &hub.config;
-    let exclusive = connection.share().is_none();
-    let slots = match connection.room() {
-        Room::Streams(room) => Slots::new(room.min(config.max_streams), false),
-        Room::Unknown => Slots::new(config.streams_before_settings.min(config.max_streams), true),
-        _ => Slots::new(0, false),
-    };
-    let info = Arc::clone(connection.info());
-    let idle = Arc::clone(&hub.idle);
-    let record = Record::new(info, slots, exclusive, &ended.bucket, idle, hub.times());
-    record.emit(EventKind::Created(&record.info));
-    if !exclusive {
-        record.starts_idle(record.idle_from(hub.clock.get()));
-    }
-    connection.watch(RecordWatch::new(&record, config.max_streams));
-    let connection = if exclusive {
-        Some(connection)
-    } else {
-        record.keep(connection);
-        None
-    };
-    let published = ended.bucket.connected(hub, &ended.flight, &record, connection);
-    if !published {
-        record.close(record.drain_reason());
-    }
-    published
 }

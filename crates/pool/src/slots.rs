@@ -35,6 +35,12 @@ impl Slots {
         Self(AtomicU64::new(pack(room) | if unknown { UNKNOWN } else { 0 }))
     }
 
+    /// Occupies one slot, whatever the room.
+    pub(crate) fn held(self) -> Self {
+        self.0.fetch_add(1, AcqRel);
+        self
+    }
+
     /// Takes a slot, if there is one and the connection takes new exchanges: how many were in use before.
     #[inline]
     pub(crate) fn reserve(&self) -> Option<u32> {
@@ -94,6 +100,12 @@ impl Slots {
             draining: word & DRAINING != 0,
             closed: word & CLOSED != 0,
         }
+    }
+
+    /// As [`is_open`](Self::is_open), ordered with all changes: a slot that was given back before is seen to be free,
+    /// and whoever gives one back later sees what this thread did before.
+    pub(crate) fn look_again(&self) -> bool {
+        self.0.fetch_or(0, AcqRel) & (DRAINING | CLOSED) == 0
     }
 
     /// Takes new exchanges.

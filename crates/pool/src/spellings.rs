@@ -73,7 +73,11 @@ impl<C: Held> Spellings<C> {
         }
         {
             let mut table = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
-            table.retain(|other| !other.spelling.get().is_some_and(|spelling| spelling.is(https, authority)));
+            let is =
+                |bucket: &Arc<Bucket<C>>| bucket.spelling.get().is_some_and(|spelling| spelling.is(https, authority));
+            while let Ok(entry) = table.find_entry(hash, is) {
+                entry.remove();
+            }
             table.insert_unique(hash, Arc::clone(bucket), rehash);
         }
         // Taken out of the pool meanwhile: whoever did that may have looked here before.

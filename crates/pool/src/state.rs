@@ -3,7 +3,10 @@
 
 mod searches;
 
-use crate::{clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record, ticket::Ticket};
+use crate::{
+    bucket::Bucket, clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record,
+    search_limits::SearchLimits, ticket::Ticket,
+};
 use skybridge_core::{CloseReason, Error, Overloaded, Protocol};
 use std::{collections::VecDeque, sync::Arc};
 
@@ -53,10 +56,14 @@ pub(crate) struct State<C: Held> {
     scattered: bool,
     /// Own connections whose sockets are open, draining ones too.
     pub(crate) sockets: usize,
-    /// It stands in the queue for the total limit.
-    pub(crate) queued: bool,
+    /// Whether it stands in the queue for the total limit.
+    pub(crate) queued: Queued,
     /// How often everything was evicted: what was made before is not kept.
     pub(crate) epoch: u64,
+    /// A shared connection was used since the reaper last looked.
+    used: bool,
+    /// When the reaper first found that none had been used.
+    unused_since: Option<Stamp>,
     /// Out of the pool's map, or the pool is closed: whoever holds it looks up again.
     pub(crate) closed: bool,
 }
@@ -68,15 +75,29 @@ pub(crate) struct Effects<C: Held> {
     pub(crate) fail: Vec<(Arc<Ticket<C>>, Error)>,
     /// Searches to begin, each with the ticket it is made for.
     pub(crate) connect: Vec<(Arc<Flight>, Arc<Ticket<C>>)>,
-    /// Searches whose last ticket has left: their tasks are woken.
-    pub(crate) lonely: Vec<Arc<Flight>>,
+    /// Searches whose waiting requests have changed: their tasks are woken.
+    pub(crate) look: Vec<Arc<Flight>>,
     /// Permits of the total limit that were refused: it must stand in the queue.
     pub(crate) hungry: bool,
 }
 
-/// Permission to open one more socket.
+/// Whether a key stands in the queue for the total limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Queued {
+    No,
+    /// For one more connection than it has.
+    ForMore,
+    /// For the only one.
+    Starving,
+}
+
+/// What a machine asks of the pool.
 pub(crate) trait Permits {
+    /// Permission to open one more socket.
     fn acquire(&self) -> bool;
+    fn now(&self) -> Stamp;
+    /// The limits of a new search.
+    fn search_limits(&self) -> SearchLimits;
 }
 
 impl<C: Held> Effects<C> {
@@ -85,14 +106,14 @@ impl<C: Held> Effects<C> {
         self.deliver.extend(more.deliver);
         self.fail.extend(more.fail);
         self.connect.extend(more.connect);
-        self.lonely.extend(more.lonely);
+        self.look.extend(more.look);
         self.hungry |= more.hungry;
     }
 }
 
 impl<C: Held> Default for Effects<C> {
     fn default() -> Self {
-        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), lonely: Vec::new(), hungry: false }
+        Self { deliver: Vec::new(), fail: Vec::new(), connect: Vec::new(), look: Vec::new(), hungry: false }
     }
 }
 
@@ -109,8 +130,10 @@ impl<C: Held> State<C> {
             stream_room: 0,
             scattered: true,
             sockets: 0,
-            queued: false,
+            queued: Queued::No,
             epoch: 0,
+            used: false,
+            unused_since: None,
             closed: false,
         }
     }
@@ -126,6 +149,7 @@ impl<C: Held> State<C> {
         if !self.shared.is_empty()
             && let Some(record) = self.reserve_shared()
         {
+            self.used = true;
             return Some(Grant::Slot(record));
         }
         self.idle.pop().map(|idle| Grant::Exclusive(idle.connection, idle.record))
@@ -137,11 +161,7 @@ impl<C: Held> State<C> {
             return only.reserve().then(|| Arc::clone(only));
         }
         loop {
-            let free = |record: &&Arc<Record<C>>| {
-                let seen = record.slots.seen();
-                !seen.draining && seen.in_use < seen.room
-            };
-            let best = self.shared.iter().filter(free).min_by_key(|record| {
+            let best = self.shared.iter().filter(|record| record.has_room()).min_by_key(|record| {
                 let seen = record.slots.seen();
                 (seen.suspect, seen.in_use)
             })?;
@@ -184,22 +204,40 @@ impl<C: Held> State<C> {
             }
             let Some(grant) = self.grant() else { return };
             if let Some(ticket) = self.waiters.pop_front() {
-                effects.lonely.extend(leave_flight(&ticket));
+                effects.look.extend(leave_flight(&ticket));
                 effects.deliver.push((ticket, grant));
             }
         }
     }
 
+    /// Lines up for the shared connections that other buckets may wait for too. True when one of them has a free slot
+    /// by now.
+    pub(crate) fn line_up(&self, own: &Arc<Bucket<C>>) -> bool {
+        if self.waiters.is_empty() {
+            return false;
+        }
+        // Not `any`: it must line up for each of them.
+        self.shared.iter().filter(|record| record.line_up(own)).count() > 0
+    }
+
+    /// Whether no shared connection was used for this long, in nanoseconds, and none is wanted.
+    pub(crate) fn is_unused(&mut self, now: Stamp, long: u64) -> bool {
+        if std::mem::take(&mut self.used) || !self.waiters.is_empty() || !self.flights.is_empty() {
+            self.unused_since = None;
+        }
+        self.unused_since.get_or_insert(now).plus(long) <= now
+    }
+
     /// A ticket's request was dropped.
     pub(crate) fn cancelled(&mut self, ticket: &Ticket<C>) -> Option<Arc<Flight>> {
-        let lonely = leave_flight(ticket);
+        let left = leave_flight(ticket);
         while self.waiters.front().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_front();
         }
         while self.waiters.back().is_some_and(|ticket| !ticket.is_waiting()) {
             self.waiters.pop_back();
         }
-        lonely
+        left
     }
 
     /// A shared connection may carry this key.
@@ -246,6 +284,14 @@ impl<C: Held> State<C> {
         self.idle.extract_if(.., over).collect()
     }
 
+    /// Whether requests wait without any connection and without a search for one.
+    pub(crate) fn starves(&self) -> bool {
+        self.open == 0
+            && self.shared.is_empty()
+            && self.flights.is_empty()
+            && self.waiters.iter().any(|ticket| ticket.is_waiting())
+    }
+
     /// Own connections that only carry what they carried already.
     pub(crate) fn draining(&self) -> usize {
         self.sockets - self.open
@@ -257,8 +303,9 @@ impl<C: Held> State<C> {
     }
 }
 
-/// The ticket waits for no search any more: the search, if it was its last ticket.
+/// The ticket waits for no search any more: the search, if that changes anything for it.
 fn leave_flight<C: Held>(ticket: &Ticket<C>) -> Option<Arc<Flight>> {
     let flight = ticket.flight().take()?;
-    flight.leave().then_some(flight)
+    let changed = flight.limits.leave(&ticket.luggage.limits);
+    (flight.leave() || changed).then_some(flight)
 }

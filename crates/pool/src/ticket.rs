@@ -28,6 +28,8 @@ pub(crate) struct Ticket<C: Held> {
     flight: Mutex<Option<Arc<Flight>>>,
     /// It was this ticket that began a search.
     initiator: AtomicBool,
+    /// When it joined its search, on the hub's clock.
+    joined: AtomicU64,
     /// The connection that the search it had joined ended with; 0 is none.
     landed: AtomicU64,
     pub(crate) luggage: Luggage,
@@ -46,6 +48,7 @@ impl<C: Held> Ticket<C> {
             slot: Mutex::new(Slot::Waiting(None)),
             flight: Mutex::new(None),
             initiator: AtomicBool::new(false),
+            joined: AtomicU64::new(0),
             landed: AtomicU64::new(0),
             luggage,
         })
@@ -57,6 +60,15 @@ impl<C: Held> Ticket<C> {
 
     pub(crate) fn flight(&self) -> MutexGuard<'_, Option<Arc<Flight>>> {
         self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It joins a search now.
+    pub(crate) fn joins(&self, now: u64) {
+        self.joined.store(now, Relaxed);
+    }
+
+    pub(crate) fn joined(&self) -> u64 {
+        self.joined.load(Relaxed)
     }
 
     pub(crate) fn initiates(&self) {

@@ -3,12 +3,14 @@ use skybridge_core::{Limits, Runtime, Sleep, Wish};
 use std::{
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The limits of one exchange that a pool looks after, and the timer of the one that runs.
 pub(crate) struct Timing {
     limits: Limits,
+    /// Since when a connection is waited for.
+    waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
 }
 
@@ -18,17 +20,16 @@ impl Timing {
     pub(crate) fn of<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Self>> {
         let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
         let own = wish.map(Wish::time_limits);
-        if !any(&hub.limits) && !own.is_some_and(|own| any(own) || own.connect.is_some()) {
+        if !any(&hub.limits) && !own.is_some_and(any) {
             return None;
         }
         let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
-        Some(Box::new(Self { limits, timer: None }))
+        Some(Box::new(Self { limits, waiting: None, timer: None }))
     }
 
-    /// To wait for a connection; `connects`: for one that is being opened, and no longer than that may take.
-    pub(crate) fn acquire(&self, connects: bool) -> Option<Duration> {
-        let connect = self.limits.connect.filter(|_| connects);
-        self.limits.acquire.into_iter().chain(connect).min()
+    /// How long to wait for a connection. The limit on opening one is the search's business.
+    pub(crate) fn acquire(&self) -> Option<Duration> {
+        self.limits.acquire
     }
 
     /// To wait for the response's head.
@@ -39,6 +40,18 @@ impl Timing {
     /// To wait for more of its body.
     pub(crate) fn read_idle(&self) -> Option<Duration> {
         self.limits.read_idle
+    }
+
+    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was found dead or not ready
+    /// since.
+    pub(crate) fn wait(&mut self, runtime: &dyn Runtime) {
+        let since = *self.waiting.get_or_insert_with(|| runtime.now());
+        let deadline = self.limits.acquire.and_then(|limit| since.checked_add(limit));
+        self.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.timer.is_some()
     }
 
     /// Sets the timer, in place of the one before.

@@ -7,6 +7,8 @@
 mod flight;
 #[path = "../src/held.rs"]
 mod held;
+#[path = "../src/search_limits.rs"]
+mod search_limits;
 #[path = "../src/signal.rs"]
 mod signal;
 #[path = "../src/slots.rs"]
@@ -29,8 +31,11 @@ use flight::Flight;
 use loom::{
     future::block_on,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        Arc, Mutex,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{Acquire, Release, SeqCst},
+        },
     },
     thread,
 };
@@ -94,6 +99,30 @@ fn one_of_two_who_drain_is_first() {
     });
 }
 
+/// How a name waits for a connection that other names use too (`Record::line_up`, `Record::slot_came_free`): it lines
+/// up and looks once more, and whoever frees a slot looks at the line, if there ever was one.
+#[test]
+fn who_lines_up_finds_the_slot_or_is_found() {
+    loom::model(|| {
+        let slots = Arc::new(Slots::new(1, false));
+        assert!(slots.reserve().is_some());
+        let (any, line) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(false)));
+        let (theirs, their_any, their_line) = (Arc::clone(&slots), Arc::clone(&any), Arc::clone(&line));
+        let user = thread::spawn(move || {
+            theirs.release();
+            their_any.load(Acquire) && std::mem::take(&mut *their_line.lock().unwrap())
+        });
+        any.store(true, Release);
+        let mut served = slots.reserve().is_some();
+        if !served {
+            *line.lock().unwrap() = true;
+            served = slots.look_again() && slots.reserve().is_some();
+        }
+        let found = user.join().unwrap();
+        assert!(served || found, "a slot is free, and nobody tells who waits for it");
+    });
+}
+
 /// A connection that counts where it ends up.
 struct Conn(Arc<AtomicUsize>);
 
@@ -131,7 +160,7 @@ fn who_waits_is_woken() {
 #[test]
 fn a_search_learns_that_it_is_alone() {
     loom::model(|| {
-        let flight = Flight::new();
+        let flight = Flight::new(search_limits::SearchLimits::new(skybridge_core::Limits::new()));
         flight.join();
         flight.join();
         let leavers: Vec<_> = (0..2)
@@ -139,15 +168,15 @@ fn a_search_learns_that_it_is_alone() {
                 let flight = Arc::clone(&flight);
                 thread::spawn(move || {
                     if flight.leave() {
-                        flight.lonely.set();
+                        flight.look.set();
                     }
                 })
             })
             .collect();
-        block_on(poll_fn(|cx| flight.lonely.poll(cx)));
+        block_on(poll_fn(|cx| flight.look.poll(cx)));
         leavers.into_iter().for_each(|leaver| leaver.join().unwrap());
         assert_eq!(flight.joined(), 0);
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(flight.lonely.poll(&mut cx), Poll::Pending, "it is told once");
+        assert_eq!(flight.look.poll(&mut cx), Poll::Pending, "it is told once");
     });
 }

@@ -2,7 +2,7 @@ use crate::{config::Settings, error::NoAddresses, recall::Recall};
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
-    Resolver, Route, Span, within,
+    Resolver, Route, Span, limited, within,
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -31,11 +31,10 @@ pub(crate) async fn resolve<R: Resolver>(
     recall: &Arc<Recall>,
 ) -> Result<Resolved, ConnectError> {
     let ctx = route.ctx();
-    let limit = ctx.limits().resolve.unwrap_or(settings.timeout);
     let mut query = Query::new(asked.host, asked.port, ctx.clone());
     query.families = asked.families;
     let guard = route.phase(Phase::Resolve);
-    let first = within(ctx, Phase::Resolve, limit, first(resolver, query)).await;
+    let first = limited(ctx, Phase::Resolve, settings.timeout, first(resolver, query)).await;
     let (answer, answers) = match first {
         Ok(Ok(first)) => first,
         Ok(Err(error)) => return Err(guard.fail(error)),
@@ -46,7 +45,7 @@ pub(crate) async fn resolve<R: Resolver>(
     let mut basin = Basin { feed, recall: Arc::clone(recall), ctx: ctx.clone(), most: settings.max_addresses };
     basin.take(answer.endpoints);
     let rest = answers.map(|answers| {
-        let left = limit.saturating_sub(span.elapsed());
+        let left = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(span.elapsed());
         let rest: BoxFuture<()> = Box::pin(pour(answers, basin, left));
         rest
     });

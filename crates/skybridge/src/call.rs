@@ -65,7 +65,6 @@ pub(crate) struct Care {
 impl Call {
     #[inline]
     pub(crate) fn new(stack: &mut Stack, care: &Care, mut request: Request<RequestBody>) -> Self {
-        RequestBody::measure(&mut request);
         let extras =
             if care.is_needed() || !request.extensions().is_empty() { care.extras(&mut request) } else { None };
         Self { state: State::Sending(stack.call(request)), extras }

@@ -51,7 +51,6 @@ mod collect;
 pub mod defaults;
 mod http;
 mod into_uri;
-mod measured;
 mod request_body;
 mod response;
 mod text;

@@ -1,9 +1,4 @@
-use crate::measured::Measured;
 use bytes::{Buf, Bytes};
-use http::{
-    Request,
-    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
-};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use pin_project::pin_project;
@@ -20,8 +15,9 @@ use std::{
 /// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The first two kinds allocate
 /// nothing and can be sent a second time.
 ///
-/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns out to be longer or shorter
-/// the call fails, with [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
+/// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns
+/// out to be longer or shorter its connection fails the call, with
+/// [`RequestError::BodySize`](crate::RequestError::BodySize) among its error's sources.
 ///
 /// ```
 /// use skybridge::RequestBody;
@@ -34,7 +30,7 @@ use std::{
 #[derive(Default)]
 pub struct RequestBody(Kind);
 
-pub(crate) type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 #[derive(Default)]
 enum Kind {
@@ -44,8 +40,6 @@ enum Kind {
     /// They were bytes, and are on their way: no longer a body that can be sent again.
     Sent,
     Stream(Stream),
-    /// As it declares a length that nobody else would check.
-    Measured(Box<Measured>),
 }
 
 /// Somebody else's body in our types.
@@ -80,21 +74,12 @@ impl RequestBody {
         Self(Kind::Stream(Box::pin(InBytes(body))))
     }
 
-    /// Sees to it that a stream is as long as its request says, and that the request says what the stream knows. What can't be right is left to be
-    /// refused before it is sent.
-    #[inline]
-    pub(crate) fn measure(request: &mut Request<Self>) {
-        if matches!(request.body().0, Kind::Stream(_)) {
-            measure(request);
-        }
-    }
-
     /// The same body once more, when that needs no copy: it is empty, or bytes that nobody has taken yet.
     pub fn replay(&self) -> Option<Self> {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
-            Kind::Sent | Kind::Stream(_) | Kind::Measured(_) => None,
+            Kind::Sent | Kind::Stream(_) => None,
         }
     }
 }
@@ -116,25 +101,6 @@ fn recognised(body: &mut dyn Any) -> Option<RequestBody> {
     } else {
         None
     }
-}
-
-#[cold]
-fn measure(request: &mut Request<RequestBody>) {
-    let size = request.body().size_hint();
-    let headers = request.headers_mut();
-    let declared = match headers.get(CONTENT_LENGTH) {
-        Some(length) => length.to_str().ok().and_then(|length| length.parse().ok()),
-        None if headers.contains_key(TRANSFER_ENCODING) => None,
-        // As the connection would do, which will not be told the size.
-        None => size.exact().filter(|exact| *exact > 0 && headers.try_insert(CONTENT_LENGTH, (*exact).into()).is_ok()),
-    };
-    let possible = |declared: &u64| *declared >= size.lower() && size.upper().is_none_or(|most| *declared <= most);
-    let Some(declared) = declared.filter(possible) else { return };
-    let kind = &mut request.body_mut().0;
-    *kind = match mem::take(kind) {
-        Kind::Stream(stream) => Kind::Measured(Box::new(Measured::new(stream, declared))),
-        other => other,
-    };
 }
 
 impl<B> Body for InBytes<B>
@@ -169,7 +135,6 @@ impl Body for RequestBody {
         match kind {
             Kind::Empty | Kind::Sent => Poll::Ready(None),
             Kind::Stream(stream) => stream.as_mut().poll_frame(cx),
-            Kind::Measured(measured) => measured.poll_frame(cx),
             Kind::Bytes(_) => match mem::replace(kind, Kind::Sent) {
                 Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 _ => Poll::Ready(None),
@@ -183,7 +148,6 @@ impl Body for RequestBody {
             Kind::Empty | Kind::Sent => true,
             Kind::Bytes(_) => false,
             Kind::Stream(stream) => stream.is_end_stream(),
-            Kind::Measured(measured) => measured.is_end_stream(),
         }
     }
 
@@ -193,7 +157,6 @@ impl Body for RequestBody {
             Kind::Empty | Kind::Sent => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(stream) => stream.size_hint(),
-            Kind::Measured(measured) => measured.size_hint(),
         }
     }
 }
@@ -258,7 +221,7 @@ impl fmt::Debug for RequestBody {
             Kind::Empty => "Empty",
             Kind::Bytes(_) => "Bytes",
             Kind::Sent => "Sent",
-            Kind::Stream(_) | Kind::Measured(_) => "Stream",
+            Kind::Stream(_) => "Stream",
         };
         f.debug_struct(kind).field("at_least", &size.lower()).field("at_most", &size.upper()).finish()
     }

@@ -30,8 +30,7 @@ pub struct Racing<S: Dialer> {
 
 impl<S: Dialer> Racing<S> {
     pub(crate) fn new(dialer: S, mut route: Route, rules: RaceLayer) -> Self {
-        let limit = route.ctx().limits().attempt.unwrap_or(rules.timeout);
-        let line_up = LineUp::new(rules.order());
+        let (limit, line_up) = (rules.timeout, LineUp::new(rules.order()));
         // A handle that reads the list from its start.
         route.endpoints = route.endpoints.clone();
         Self {

@@ -1,5 +1,5 @@
 use crate::{MaybeTls, TlsError, config::Source, handshake::handshake, peer::Peer};
-use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, within};
+use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, limited};
 use std::time::Duration;
 
 /// How long a handshake may take, unless the client or the request says otherwise.
@@ -23,8 +23,7 @@ pub(crate) async fn seal<I: Io>(
         Err(error) => return Err(guard.fail(error)),
     };
     let ctx = info.route.ctx().clone();
-    let limit = ctx.limits().tls.unwrap_or(limit);
-    match within(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
+    match limited(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
         Ok(Ok((io, tls))) => {
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());

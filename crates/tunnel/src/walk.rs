@@ -1,6 +1,6 @@
 use crate::{BoxedIo, TunnelError, TunnelIo, beyond::Beyond, connect, connect::Refusal, socks4, socks5};
 use bytes::Bytes;
-use skybridge_core::{ConnectError, Ctx, Hop, HopKind, Io, Link, Phase, Seal, Span, within};
+use skybridge_core::{ConnectError, Ctx, Hop, HopKind, Io, Link, Phase, Seal, Span, limited};
 use std::{sync::Arc, time::Duration};
 
 /// A link to the first proxy in, a link through all of them out.
@@ -64,9 +64,8 @@ async fn through<I: Io, T: Io>(
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
     let (ctx, several) = (info.route.ctx().clone(), info.route.hops.len() > 1);
-    let limit = ctx.limits().tunnel.unwrap_or(limit);
     let mut refusal = None;
-    let ended = within(&ctx, Phase::Tunnel, limit, dialogue(io, hop, beyond, &mut refusal)).await;
+    let ended = limited(&ctx, Phase::Tunnel, limit, dialogue(io, hop, beyond, &mut refusal)).await;
     match ended {
         Ok(Ok((io, early))) => {
             let Span { start, end } = guard.done();

@@ -220,3 +220,42 @@ async fn a_limit_of_one_caller_is_not_the_others() {
     assert_eq!(patient.unwrap(), "hello");
     assert_eq!(world.net.connects_to(addr()), 1);
 }
+
+/// Nor does one caller's limit of a phase, longer or shorter, through the layers whose phases these are.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_a_phase_is_each_callers_own() {
+    type Case = (Set, Phase, fn(&World, Duration));
+    let cases: [Case; 2] = [
+        (
+            |limits| &mut limits.resolve,
+            Phase::Resolve,
+            |world, time| {
+                world.net.host("a.test", [addr().ip()]).latency(time);
+            },
+        ),
+        (
+            |limits| &mut limits.attempt,
+            Phase::Tcp,
+            |world, time| {
+                world.net.at(addr()).connect_latency(time);
+            },
+        ),
+    ];
+    for (set, phase, prepare) in cases {
+        let world = World::new();
+        prepare(&world, Duration::from_secs(4));
+        let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
+        let client = world.client();
+        let start = Instant::now();
+        let lets = |time| read(client.request(wishing(h2(get("/")), |wish| wish.limits(limits(set, time)))));
+        let (hasty, plain, patient) =
+            tokio::join!(lets(LIMIT), read(client.request(h2(get("/")))), lets(Duration::from_secs(20)));
+        let error = hasty.unwrap_err();
+        assert_timed_out(&error, phase, Delivery::Unsent);
+        assert_eq!((plain.unwrap().as_ref(), patient.unwrap().as_ref()), ("hello", "hello"));
+        assert!(start.elapsed() >= Duration::from_secs(4));
+        assert_eq!(world.net.connects_to(addr()), 1);
+        drop(client);
+        world.assert_nothing_left().await;
+    }
+}

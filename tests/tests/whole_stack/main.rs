@@ -7,6 +7,8 @@ mod connects;
 mod events;
 mod goaway;
 mod limits;
+mod no_room;
 mod stale;
 mod trips;
+mod uploads;
 mod wishes;

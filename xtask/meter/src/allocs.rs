@@ -3,7 +3,7 @@
 use crate::{
     case::{Case, Sender},
     counting::allocations,
-    passing,
+    names, passing,
     peer::Over,
     request::Shape,
     stack::{Retry, Version},
@@ -25,6 +25,7 @@ pub(crate) fn gate() -> bool {
         }
     }
     good &= passing::gate();
+    good &= names::gate();
     println!("\n{}", if good { "no allocation above what is allowed" } else { "MORE than is allowed" });
     good
 }

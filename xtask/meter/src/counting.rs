@@ -13,14 +13,16 @@ pub(crate) struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
     static PAUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-fn count() {
+fn count(bytes: usize) {
     // A thread that is ending has nobody who counts.
     let paused = PAUSED.try_with(Cell::get).unwrap_or(true);
     if !paused {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|sum| sum.set(sum.get() + bytes as u64));
     }
 }
 
@@ -28,7 +30,7 @@ fn count() {
 // SAFETY: every call is passed on unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: the caller's obligations are the system allocator's.
         unsafe { System.alloc(layout) }
     }
@@ -39,7 +41,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size);
         // SAFETY: as above.
         unsafe { System.realloc(at, layout, size) }
     }
@@ -48,6 +50,11 @@ unsafe impl GlobalAlloc for Counting {
 /// Allocations of this thread so far.
 pub(crate) fn allocations() -> u64 {
     COUNT.get()
+}
+
+/// Bytes that this thread has asked for so far.
+pub(crate) fn allocated() -> u64 {
+    BYTES.get()
 }
 
 /// A future whose allocations are somebody else's.

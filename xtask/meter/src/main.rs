@@ -10,6 +10,7 @@ mod bare;
 mod case;
 mod counting;
 mod instr;
+mod names;
 mod passing;
 mod peer;
 mod request;

@@ -44,7 +44,23 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let (executor, net) = (Executor::new(), Network::new());
+    over(Network::new(), h1, amend).await
+}
+
+/// No more than so many bytes are on their way at once.
+pub(crate) async fn narrow(bytes: usize) -> World<TestBody> {
+    let net = Network::new();
+    net.at(ADDR.parse().unwrap()).window(bytes);
+    over(net, H1::new(), |_| {}).await
+}
+
+async fn over<B>(net: Network, h1: H1<B>, amend: impl Fn(&mut ConnInfo) + Send + Sync + 'static) -> World<B>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let executor = Executor::new();
     let listener = net.listen(ADDR.parse().unwrap());
     let route = nouns::route("http://a.test", [ADDR], executor.ctx());
     let link = net.connector().amend(amend).connect(route).await.unwrap();

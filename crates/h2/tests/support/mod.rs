@@ -59,16 +59,27 @@ impl Notes {
 impl World {
     /// Whoever is above wants back what may be sent again.
     pub(crate) async fn new(h2: H2<Out>) -> Self {
-        Self::asking(h2, Some(Replays::new(copy))).await
+        Self::over(Network::new(), h2, Some(Replays::new(copy))).await
     }
 
     pub(crate) async fn asking(h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
-        let (net, executor) = (Network::new(), Executor::new());
+        Self::over(Network::new(), h2, replays).await
+    }
+
+    /// No more than so many bytes are on their way at once.
+    pub(crate) async fn narrow(h2: H2<Out>, bytes: usize) -> Self {
+        let net = Network::new();
+        net.at(ADDR.parse().unwrap()).window(bytes);
+        Self::over(net, h2, Some(Replays::new(copy))).await
+    }
+
+    async fn over(net: Network, h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
+        let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
         let route = nouns::route("http://a.test", [ADDR], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
         let http2 = h2.handshake(link, &executor.ctx()).await.unwrap();
-        let client = Client { http2, asking: replays.map(Replays::ask) };
+        let client = Client::new(http2, replays);
         let notes = Arc::new(Notes::default());
         client.watch(notes.clone());
         let conn = Some(listener.accept().await.0);
@@ -86,6 +97,12 @@ impl World {
 
     pub(crate) fn handle(&self) -> Client {
         self.client.share().unwrap()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(http2: Http2<Out>, replays: Option<Replays<Out>>) -> Self {
+        Self { http2, asking: replays.map(Replays::ask) }
     }
 }
 
@@ -110,6 +127,10 @@ impl Connection<Out> for Client {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.http2.poll_ready(cx)
+    }
+
+    fn is_sent(&self) -> bool {
+        self.http2.is_sent()
     }
 
     fn start(&mut self, request: Request<Out>) {

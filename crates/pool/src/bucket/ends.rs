@@ -2,7 +2,7 @@
 
 use super::Bucket;
 use crate::{
-    clock::Stamp,
+    clock::{Stamp, nanos},
     held::Held,
     hub::Hub,
     record::Record,
@@ -14,29 +14,38 @@ use std::sync::Arc;
 impl<C: Held> Bucket<C> {
     /// Takes out of the pool what has been idle or alive for too long; when the next will be.
     pub(crate) fn expire(self: &Arc<Self>, hub: &Hub<C>, now: Stamp) -> Option<Stamp> {
-        let (over, shared) = {
+        let (over, own, left) = {
             let mut state = self.state();
-            (state.expire(now), state.shared.clone())
+            let over = state.expire(now);
+            let unused = state.is_unused(now, nanos(hub.config.keep_alive));
+            let (own, guest): (Vec<_>, Vec<_>) = state.shared.iter().partition(|record| self.is_home_of(record));
+            let left = |record: &&&Arc<Record<C>>| unused || !self.may_use(hub, record);
+            let left: Vec<_> = guest.iter().filter(left).map(|record| Arc::clone(record)).collect();
+            (over, own.into_iter().cloned().collect::<Vec<_>>(), left)
         };
         hub.idle_shrunk(over.len());
         for idle in over {
             let old = idle.record.until.is_some_and(|until| until <= now);
             idle.close(if old { CloseReason::MaxAge } else { CloseReason::Idle });
         }
-        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
+        left.iter().for_each(|record| self.let_go(record));
+        for record in own {
             if record.until.is_some_and(|until| until <= now) {
                 record.drain(CloseReason::MaxAge);
             } else if record.idle_until().is_some_and(|until| until <= now) {
                 record.drain_unused(CloseReason::Idle);
             }
         }
-        self.next_expiry()
+        self.next_expiry(hub)
     }
 
-    fn next_expiry(&self) -> Option<Stamp> {
+    fn next_expiry(&self, hub: &Hub<C>) -> Option<Stamp> {
         let state = self.state();
         let idle = state.idle.iter().flat_map(|idle| [Some(idle.until), idle.record.until]);
-        let shared = state.shared.iter().flat_map(|record| [record.idle_until(), record.until]);
+        let shared = state.shared.iter().flat_map(|record| {
+            let guest = !self.is_home_of(record);
+            [record.idle_until(), record.until, hub.valid_until(record).filter(|_| guest)]
+        });
         idle.chain(shared).flatten().min()
     }
 
@@ -55,7 +64,7 @@ impl<C: Held> Bucket<C> {
 
     /// The shared ones that were opened for it: those of others are not its to count or to close.
     fn own<'a>(&'a self, state: &'a State<C>) -> impl Iterator<Item = &'a Arc<Record<C>>> {
-        state.shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), self))
+        state.shared.iter().filter(|record| self.is_home_of(record))
     }
 
     /// Closes the one of its own that has been idle longest. False when there is none.
@@ -90,7 +99,7 @@ impl<C: Held> Bucket<C> {
         for idle in idle {
             idle.close(reason);
         }
-        for record in shared.iter().filter(|record| std::ptr::eq(record.home.as_ptr(), Arc::as_ptr(self))) {
+        for record in shared.iter().filter(|record| self.is_home_of(record)) {
             record.drain(reason);
         }
     }
@@ -114,7 +123,7 @@ impl<C: Held> Bucket<C> {
             ticket.deliver(Err(waiting()));
         }
         for flight in flights {
-            flight.lonely.set();
+            flight.look.set();
         }
         for idle in idle {
             idle.close(CloseReason::Shutdown);

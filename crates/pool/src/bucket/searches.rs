@@ -2,14 +2,16 @@
 
 use super::Bucket;
 use crate::{
+    clock::Stamp,
     flight::Flight,
     held::Held,
     hub::Hub,
     record::Record,
     state::{Effects, Idle},
+    ticket::Ticket,
 };
-use skybridge_core::ConnectError;
-use std::sync::Arc;
+use skybridge_core::{ConnectError, Ctx, Error};
+use std::{sync::Arc, time::Instant};
 
 impl<C: Held> Bucket<C> {
     /// A search ended with a connection; `exclusive` is the connection itself unless it is shared.
@@ -42,20 +44,24 @@ impl<C: Held> Bucket<C> {
         true
     }
 
-    /// A search found a connection of another key.
-    pub(crate) fn coalesced(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
-        record.add_guest(self);
+    /// A search found a connection that is there: of another key, or one of its own that has room by now.
+    pub(crate) fn found(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
         let effects = {
             let mut state = self.state();
-            state.coalesced(flight, record);
+            state.found(flight, record);
             // Since it was found it may have ended, or have said that it is the wrong one.
-            if !record.slots.is_open() || record.is_misdirected(&self.key.origin) {
-                state.forget(record, false);
+            let guest = !self.is_home_of(record);
+            if !record.slots.is_open() || guest && record.is_misdirected(&self.key.origin) {
+                state.forget(record, !guest);
+                record.guests.remove(self);
             }
             self.serve(hub, &mut state)
         };
         hub.permit_free();
         self.apply(hub, effects);
+        if !self.is_home_of(record) {
+            hub.look_by(hub.valid_until(record));
+        }
     }
 
     /// A search ended without a connection.
@@ -69,6 +75,19 @@ impl<C: Held> Bucket<C> {
         hub.permit_free();
         self.apply(hub, effects);
         hub.tidy(self);
+    }
+
+    /// Fails the requests whose own limits are over while the search goes on for others. Returns when the next one's
+    /// are.
+    pub(crate) fn impatient(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, ctx: &Ctx) -> Option<Instant> {
+        let view = flight.limits.view()?;
+        let tell = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.trail().reports()));
+        let deadline =
+            |ticket: &Ticket<C>| view.deadline(&ticket.luggage.limits, hub.clock.instant(Stamp(ticket.joined())));
+        let mut effects = Effects::default();
+        let next = self.state().impatient(flight, hub.runtime.now(), deadline, tell, &mut effects);
+        self.apply(hub, effects);
+        next
     }
 
     /// A search has no tickets and no socket, or the pool is closed. True when it is over.

@@ -6,8 +6,6 @@ pub(crate) struct Queued<C: Held> {
     pub(crate) hub: Arc<Hub<C>>,
     pub(crate) bucket: Arc<Bucket<C>>,
     pub(crate) ticket: Arc<Ticket<C>>,
-    /// It waits for a connect, too.
-    pub(crate) connects: bool,
 }
 
 impl<C: Held> Drop for Queued<C> {

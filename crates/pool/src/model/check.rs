@@ -1,16 +1,21 @@
 //! The obligations.
 
 use super::{
-    history::{Call, Held, History},
+    history::{Call, Held, History, KEYS},
     peer::Handle,
 };
-use crate::{bucket::Bucket, config::AtStreamLimit, state::State};
-use skybridge_core::Protocol;
+use crate::{
+    bucket::Bucket,
+    config::AtStreamLimit,
+    state::{Queued, State},
+};
+use skybridge_core::{Key, Protocol};
 use std::sync::Arc;
 
 impl History {
     /// After every step.
-    pub(super) fn check_safety(&self) {
+    pub(super) fn check_safety(&mut self) {
+        self.check_overtaking();
         let below = self.below.lock().unwrap();
         let sockets = below.wires.iter().filter(|wire| wire.is_open()).count();
         if let Some(total) = self.config.max_total {
@@ -51,6 +56,28 @@ impl History {
         self.check_order();
     }
 
+    /// Where there is but one connection, an origin without it is overtaken by so many and no more.
+    fn check_overtaking(&mut self) {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.config.max_total == Some(1)) else { return };
+        let starves =
+            |bucket: &Arc<Bucket<Handle>>| bucket.inspect(|state| state.queued == Queued::Starving && state.starves());
+        let all = pool.hub().buckets.all();
+        let starving: Vec<_> = all.iter().filter(|bucket| starves(bucket)).map(|bucket| &bucket.key).collect();
+        self.starving.retain(|key, _| starving.contains(&key));
+        for key in starving {
+            let since = *self.starving.entry(Arc::clone(key)).or_insert(self.served.len());
+            let waiting = self.calls.iter().filter(|call| call.is_waiting() && call.has_key(key));
+            let Some(first) = waiting.map(|call| call.place).min() else { continue };
+            let overtaking = self.served[since..].iter().filter(|place| **place > first).count();
+            // Each origin that came before has its turn, in which whoever looks first is served.
+            let turns = KEYS.len();
+            assert!(
+                overtaking <= self.config.max_overtaking + turns,
+                "{key:?} waits, and {overtaking} others were served"
+            );
+        }
+    }
+
     /// First come, first served.
     fn check_order(&self) {
         for call in self.calls.iter().filter(|call| call.is_waiting()) {
@@ -84,8 +111,7 @@ impl History {
             return;
         }
         assert!(state.idle.is_empty(), "an idle connection, and somebody waits");
-        let free = state.shared.iter().map(|record| record.slots.seen());
-        let free = free.filter(|seen| !seen.draining && seen.in_use < seen.room).count();
+        let free = state.shared.iter().filter(|record| record.has_room()).count();
         assert_eq!(free, 0, "a connection has room, and somebody waits");
         if waiting.iter().all(|ticket| ticket.flight().is_some()) {
             return;
@@ -101,7 +127,7 @@ impl History {
         let permits = hub.map_or(0, |hub| hub.permits());
         let total = self.config.max_total.unwrap_or(usize::MAX);
         assert!(permits >= total, "somebody waits for no search, and one may be made: {:?}", bucket.key.origin);
-        assert!(state.queued, "somebody waits for a permit, and nobody knows");
+        assert!(state.queued != Queued::No, "somebody waits for a permit, and nobody knows");
         assert!(
             state.flights.is_empty()
                 || state.memory == Some(Protocol::Http1)
@@ -130,6 +156,24 @@ impl History {
 }
 
 impl Call {
+    /// It has a connection.
+    pub(super) fn is_served(&mut self, places: &mut usize, served: &mut Vec<usize>) {
+        if self.place == usize::MAX {
+            *places += 1;
+            self.place = *places;
+        }
+        if !std::mem::replace(&mut self.was_served, true) {
+            served.push(self.place);
+        }
+    }
+
+    fn has_key(&self, key: &Key) -> bool {
+        match &self.held {
+            Held::Exchange(exchange) => exchange.key().is_some_and(|own| *own == *key),
+            _ => false,
+        }
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         match &self.held {
             Held::Exchange(exchange) => exchange.place().is_some_and(|ticket| ticket.is_waiting()),

@@ -9,8 +9,8 @@ use fastrand::Rng;
 use http::Request;
 use http_body::Body as _;
 use skybridge_core::{
-    CloseReason, ConnectError, Delivery, Event, EventKind, News, Observe, Phase, Protocol, Room, Runtime, Scheme, Want,
-    Wish,
+    CloseReason, ConnectError, Delivery, Event, EventKind, Key, Limits, News, Observe, Phase, Protocol, Room, Runtime,
+    Scheme, Want, Wish,
 };
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ use tower_service::Service;
 /// More steps than this no history has.
 pub(super) const LONGEST: usize = 140;
 
-const KEYS: [(&str, Want); 6] = [
+pub(super) const KEYS: [(&str, Want); 6] = [
     ("http://a.test", Want::Any),
     ("http://b.test", Want::Any),
     ("http://a.test", Want::Http2),
@@ -46,6 +46,10 @@ pub(super) struct History {
     pub(super) calls: Vec<Call>,
     told: Arc<Told>,
     places: usize,
+    /// The places of those who were served, in that order.
+    pub(super) served: Vec<usize>,
+    /// How many had been served when it was first seen that an origin has nothing and waits.
+    pub(super) starving: HashMap<Arc<Key>, usize>,
 }
 
 pub(super) struct Call {
@@ -131,7 +135,19 @@ impl History {
                 drop(hub);
             }
         });
-        Self { rng, tell, world, below, config, pool: Some(pool), calls: Vec::new(), told, places: 0 }
+        Self {
+            rng,
+            tell,
+            world,
+            below,
+            config,
+            pool: Some(pool),
+            calls: Vec::new(),
+            told,
+            places: 0,
+            served: Vec::new(),
+            starving: HashMap::new(),
+        }
     }
 
     fn step(&mut self, step: usize) {
@@ -160,6 +176,11 @@ impl History {
         let mut request = Request::get(format!("{url}/")).body(Nothing).unwrap();
         if want != Want::Any {
             request.extensions_mut().insert(Wish::new().want(want));
+        } else if self.rng.u32(..4) == 0 {
+            let mut limits = Limits::new();
+            limits.connect = Some(Duration::from_secs([1, 10, 100][self.rng.usize(..3)]));
+            limits.acquire = self.rng.bool().then(|| Duration::from_secs(20));
+            request.extensions_mut().insert(Wish::new().limits(limits));
         }
         let (id, waker) = self.world.waker();
         let held = Held::Exchange(Box::pin(pool.call(request)));
@@ -177,7 +198,7 @@ impl History {
             Held::Exchange(exchange) => match exchange.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(response)) => {
                     say!(self, "call {id} has its response");
-                    call.was_served = true;
+                    call.is_served(&mut self.places, &mut self.served);
                     call.held = Held::Body(Box::pin(response.into_body()));
                     self.world.wake(id);
                 }
@@ -195,11 +216,7 @@ impl History {
                     }
                 }
                 Poll::Pending => {
-                    if call.place == usize::MAX {
-                        self.places += 1;
-                        call.place = self.places;
-                    }
-                    call.was_served = true;
+                    call.is_served(&mut self.places, &mut self.served);
                 }
             },
             Held::Body(body) => loop {
@@ -425,7 +442,7 @@ fn config(rng: &mut Rng) -> PoolConfig {
         config = config.max_per_origin(rng.usize(1..4));
     }
     if rng.bool() {
-        config = config.max_total(rng.usize(1..5));
+        config = config.max_total(rng.usize(1..5)).max_overtaking(rng.usize(1..6));
     }
     if rng.u32(..3) == 0 {
         config = config.max_idle(rng.usize(0..4));

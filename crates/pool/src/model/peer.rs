@@ -380,6 +380,10 @@ impl Connection<Nothing> for Handle {
         Poll::Ready(Ok(()))
     }
 
+    fn is_sent(&self) -> bool {
+        self.run.as_ref().is_none_or(|run| run.lock().unwrap().request_over)
+    }
+
     fn start(&mut self, request: Req) {
         let running = self.wire.running();
         let mut state = self.wire.state();

@@ -3,7 +3,7 @@
 use super::*;
 use skybridge_core::{Connector as _, Protocol};
 use skybridge_testkit::{executor::Executor, net::Network, nouns};
-use std::thread;
+use std::{thread, time::Duration};
 
 /// One thread takes connections out of the pool, the other gives back what it had of them, as soon as it can see that.
 #[tokio::test(start_paused = true)]
@@ -17,7 +17,8 @@ async fn who_sees_that_it_drains_sees_why() {
     let ends: [End; 2] =
         [|record| record.drain(CloseReason::PeerGoAway), |record| record.close(CloseReason::PeerGoAway)];
     for end in ends {
-        let times = || Times { until: None, keep: 0 };
+        let uploads = Arc::new(Uploads::new(Duration::ZERO));
+        let times = || Times { until: None, keep: 0, exchanges: None, uploads: Arc::clone(&uploads) };
         let new = |_| Record::new(Arc::clone(&info), Slots::new(1, false), true, &home, Arc::default(), times());
         let records: Vec<_> = (0..20_000).map(new).collect();
         thread::scope(|scope| {

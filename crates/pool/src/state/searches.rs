@@ -1,6 +1,6 @@
 //! The searches of one key: which are missing, who has joined them, and what comes of them.
 
-use super::{Effects, Permits, State};
+use super::{Effects, Permits, State, leave_flight};
 use crate::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     flight::Flight,
@@ -8,13 +8,17 @@ use crate::{
     record::Record,
     ticket::Ticket,
 };
-use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol};
-use std::sync::Arc;
+use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol, TimedOut};
+use std::{sync::Arc, time::Instant};
 
 impl<C: Held> State<C> {
     pub(super) fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
         self.note_room();
-        if !self.shared.is_empty() {
+        // A connection whose exchanges are all taken won't serve those who wait. One whose peer allows no streams is
+        // waited for by a search, which has a time limit.
+        let waits = config.at_stream_limit != AtStreamLimit::Refuse;
+        let carries = |record: &Arc<Record<C>>| !(record.is_used_up() || waits && record.takes_none());
+        if self.shared.iter().any(carries) {
             let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
             match config.at_stream_limit {
                 // Its SETTINGS will say whether it carries those who wait.
@@ -28,7 +32,7 @@ impl<C: Held> State<C> {
             }
         }
         if self.memory == Some(Protocol::Http1) {
-            self.adopt();
+            self.adopt(permits, effects);
             self.fan_out(config, permits, effects);
         } else {
             self.join(config, permits, effects);
@@ -36,7 +40,7 @@ impl<C: Held> State<C> {
     }
 
     /// Searches whose tickets were served by something else go on for those who have none.
-    fn adopt(&mut self) {
+    fn adopt(&mut self, permits: &impl Permits, effects: &mut Effects<C>) {
         let mut spare = self.flights.iter().filter(|flight| flight.joined() == 0).peekable();
         for ticket in &self.waiters {
             if spare.peek().is_none() {
@@ -47,8 +51,7 @@ impl<C: Held> State<C> {
                 && ticket.is_waiting()
                 && let Some(flight) = spare.next()
             {
-                flight.join();
-                *own = Some(Arc::clone(flight));
+                *own = Some(join(ticket, flight, permits, effects));
             }
         }
     }
@@ -61,8 +64,7 @@ impl<C: Held> State<C> {
                 continue;
             }
             let Some(flight) = self.begin(config, permits, effects, &ticket) else { return };
-            flight.join();
-            *ticket.flight() = Some(flight);
+            *ticket.flight() = Some(join(&ticket, &flight, permits, effects));
         }
     }
 
@@ -87,9 +89,7 @@ impl<C: Held> State<C> {
                 if scattered { continue } else { break }
             }
             if ticket.is_waiting() {
-                let flight = &self.flights[i % flights];
-                flight.join();
-                *own = Some(Arc::clone(flight));
+                *own = Some(join(ticket, &self.flights[i % flights], permits, effects));
             }
         }
     }
@@ -130,7 +130,7 @@ impl<C: Held> State<C> {
             return None;
         }
         ticket.initiates();
-        let flight = Flight::new();
+        let flight = Flight::new(permits.search_limits());
         self.flights.push(Arc::clone(&flight));
         effects.connect.push((Arc::clone(&flight), Arc::clone(ticket)));
         Some(flight)
@@ -165,14 +165,13 @@ impl<C: Held> State<C> {
 
     /// How many streams a connection of this origin takes.
     fn note_room(&mut self) {
-        let known = self.shared.iter().map(|record| record.slots.seen()).filter(|seen| !seen.unknown);
-        if let Some(room) = known.map(|seen| seen.room).max() {
+        if let Some(room) = self.shared.iter().filter_map(|record| record.known_room()).max() {
             self.stream_room = room;
         }
     }
 
-    /// A search found another origin's connection that will do: it is over, and its tickets look again.
-    pub(crate) fn coalesced(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
+    /// A search found a connection that is there: it is over, and its tickets look again.
+    pub(crate) fn found(&mut self, flight: &Arc<Flight>, record: &Arc<Record<C>>) {
         self.end(flight);
         self.release_joined(flight, record);
         self.memory = Some(Protocol::Http2);
@@ -190,6 +189,35 @@ impl<C: Held> State<C> {
             }
             !joined
         });
+    }
+
+    /// Fails the requests whose own limits end their wait for a search that goes on: `deadline` says when, and `tell`
+    /// makes the error. Returns the next deadline.
+    pub(crate) fn impatient(
+        &mut self,
+        flight: &Arc<Flight>,
+        now: Instant,
+        deadline: impl Fn(&Ticket<C>) -> Option<(Instant, TimedOut)>,
+        tell: impl Fn(TimedOut) -> Error,
+        effects: &mut Effects<C>,
+    ) -> Option<Instant> {
+        let mut next = None;
+        self.waiters.retain(|ticket| {
+            let joined = ticket.flight().as_ref().is_some_and(|own| Arc::ptr_eq(own, flight));
+            match deadline(ticket).filter(|_| joined && ticket.is_waiting()) {
+                Some((at, timed_out)) if at <= now => {
+                    effects.look.extend(leave_flight(ticket));
+                    effects.fail.push((Arc::clone(ticket), tell(timed_out)));
+                    false
+                }
+                Some((at, _)) => {
+                    next = Some(next.map_or(at, |next: Instant| next.min(at)));
+                    true
+                }
+                None => true,
+            }
+        });
+        next
     }
 
     /// A search has no tickets and no socket: true when it may be given up, and then it is forgotten.
@@ -215,4 +243,19 @@ impl<C: Held> State<C> {
             }
         }
     }
+}
+
+/// A ticket waits for a search from now on.
+fn join<C: Held>(
+    ticket: &Ticket<C>,
+    flight: &Arc<Flight>,
+    permits: &impl Permits,
+    effects: &mut Effects<C>,
+) -> Arc<Flight> {
+    flight.join();
+    ticket.joins(permits.now().0);
+    if flight.limits.join(&ticket.luggage.limits) {
+        effects.look.push(Arc::clone(flight));
+    }
+    Arc::clone(flight)
 }

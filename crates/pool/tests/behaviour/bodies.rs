@@ -37,7 +37,7 @@ async fn a_driver_that_lags_behind_does_not_make_the_next_request_connect() {
     let call = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let exchange = peer.exchange().await;
-    peer.hold();
+    peer.lag();
     exchange.respond(200, "all of it");
     read(done(call).await).await;
     let next = stage.call(A);

@@ -1,8 +1,10 @@
 //! One HTTP/2 connection for several origins. The rules themselves are `core::may_carry`'s, and tested there.
 
 use crate::stage::*;
-use skybridge_core::{BoxFuture, CloseReason, Endpoint, NotCarried, Partition, Runtime, Sleep, Trust, Wish, may_carry};
-use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_core::{
+    BoxFuture, CloseReason, Covers, Endpoint, NotCarried, Origin, Partition, Runtime, Sleep, Trust, Wish, may_carry,
+};
+use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::{Executor, settle},
     fake::Facts,
@@ -11,9 +13,12 @@ use skybridge_testkit::{
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -240,6 +245,200 @@ async fn the_index_finds_by_address_and_not_by_looking_at_all() {
     stage.below.endpoints("two.test", [at(99), at(13)]);
     assert_eq!(stage.get(TWO).await, 13);
     assert_eq!(nouns::endpoint("192.0.2.13:443"), stage.below.peers()[12].info().remote);
+}
+
+/// One connection that everybody's certificate and address leads to.
+fn one_for_all(config: PoolConfig, names: usize) -> (Stage, Vec<String>) {
+    let hosts: Vec<_> = (0..names).map(|i| format!("h{i}.test")).collect();
+    let covered = hosts.clone();
+    let stage = Stage::easy(config, move || {
+        let all = covered.iter().map(String::as_str).chain(["one.test", "two.test"]);
+        Facts::h2(100).covers(all)
+    });
+    (stage, hosts.iter().map(|host| format!("https://{host}/")).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_are_not_used_let_go_of_a_connection_that_is() {
+    let (stage, urls) = one_for_all(PoolConfig::new().keep_alive(50 * SECOND), 50);
+    stage.get(ONE).await;
+    for url in &urls {
+        assert_eq!(stage.get(url).await, 1);
+    }
+    assert_eq!(stage.pool.stats().origins, 51);
+    for _ in 0..6 {
+        after(10 * SECOND).await;
+        assert_eq!((stage.get(ONE).await, stage.get(&urls[7]).await), (1, 1));
+    }
+    let plans = stage.below.plans();
+    assert_eq!(stage.pool.stats().origins, 2, "its own, and the one that is used");
+    assert_eq!((stage.get(&urls[7]).await, stage.below.plans()), (1, plans), "which need not be looked up again");
+    assert_eq!((stage.get(&urls[8]).await, stage.below.plans()), (1, plans + 1), "others must be");
+    assert_eq!(stage.below.connects(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_let_go_during_its_response_gets_it_whole() {
+    let stage = Stage::new(PoolConfig::new().keep_alive(50 * SECOND));
+    let peer = stage.warm(ONE, both()).await;
+    let call = stage.call(TWO);
+    settle().await;
+    let body = peer.exchange().await.begin(200);
+    let answer = done(call).await;
+    peer.answer_all();
+    for _ in 0..20 {
+        after(10 * SECOND).await;
+        assert_eq!(stage.get(ONE).await, 1);
+    }
+    assert_eq!((stage.pool.stats().origins, peer.in_flight()), (1, 1));
+    body.data("to the end");
+    body.end();
+    read(answer).await;
+    assert_eq!((stage.get(TWO).await, stage.below.connects(), peer.in_flight()), (1, 1, 0));
+    after(60 * SECOND).await;
+    assert_eq!(stage.pool.stats(), Default::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_carries_so_many_names_and_then_there_is_another() {
+    let (stage, urls) = one_for_all(PoolConfig::new(), 1_500);
+    let mut on = [0, 0];
+    for url in &urls {
+        on[stage.get(url).await as usize - 1] += 1;
+    }
+    assert_eq!((on, stage.below.connects()), ([1 + 1_024, 1_500 - 1_025], 2));
+    after(60 * SECOND).await;
+    assert_eq!(stage.pool.stats(), Default::default());
+}
+
+/// For so long the certificates of a connection are valid.
+fn valid_for(time: Duration) -> Facts {
+    both().amend(move |info| {
+        let now = info.route.ctx().runtime().now();
+        info.tls.as_mut().unwrap().valid_until = Some(now + time);
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_uses_a_connection_no_longer_than_its_certificate_is_valid() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+    peer.answer_all();
+    for _ in 0..9 {
+        after(SECOND).await;
+        assert_eq!(stage.get(TWO).await, 1);
+    }
+    after(SECOND).await;
+    let call = stage.call(TWO);
+    stage.connected(both()).await.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
+    assert_eq!(stage.get(ONE).await, 1, "its own origin goes on: it was verified for that when it was opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_connection_whose_certificate_runs_out_gets_another() {
+    for keep_alive in [50, 3_600] {
+        let config = PoolConfig::new().at_stream_limit(AtStreamLimit::Wait).keep_alive(keep_alive * SECOND);
+        let stage = Stage::new(config);
+        // Somebody looks seldom, and has looked just now.
+        let _other = stage.warm(B, Facts::h1()).await;
+        let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+        let short = stage.call(TWO);
+        settle().await;
+        peer.set_room(1);
+        let waits = stage.call(TWO);
+        after(9 * SECOND).await;
+        assert_eq!((stage.below.connects(), stage.pool.stats().waiting), (2, 1));
+        after(SECOND).await;
+        stage.connected(both()).await.exchange().await.respond(200, "");
+        assert_eq!(read(done(waits).await).await, 3);
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(short).await).await, 2, "what runs goes on");
+    }
+}
+
+/// A connection's slot may be promised in time and taken too late.
+#[tokio::test(start_paused = true)]
+async fn what_was_promised_before_the_certificate_ran_out_is_not_used_after_it() {
+    let stage = Stage::new(PoolConfig::new());
+    let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
+    let call = stage.call(TWO);
+    settle().await;
+    peer.set_room(1);
+    let mut late = Box::pin(stage.pool.clone().call(get(TWO)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(late.as_mut().poll(&mut cx).is_pending());
+    let _own = stage.below.connecting().await;
+    peer.exchange().await.respond(200, "");
+    read(done(call).await).await;
+    after(11 * SECOND).await;
+    assert!(late.as_mut().poll(&mut cx).is_pending());
+    settle().await;
+    assert_eq!(peer.started(), 2);
+    assert!(stage.below.try_connecting().is_some());
+}
+
+/// Trust that was replaced.
+#[derive(Default)]
+struct Trusted {
+    no_more: AtomicBool,
+}
+
+impl Covers for Trusted {
+    fn covers(&self, _: &Origin) -> bool {
+        true
+    }
+
+    fn is_current(&self) -> bool {
+        !self.no_more.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_uses_no_connection_that_was_made_under_another_trust() {
+    let stage = Stage::new(PoolConfig::new());
+    let trusted = Arc::new(Trusted::default());
+    let covers = Arc::clone(&trusted);
+    stage.warm(ONE, both().amend(|info| info.tls.as_mut().unwrap().covers = covers)).await;
+    assert_eq!(stage.get(TWO).await, 1);
+    trusted.no_more.store(true, Ordering::SeqCst);
+    let call = stage.call(TWO);
+    stage.connected(both()).await.exchange().await.respond(200, "");
+    assert_eq!(read(done(call).await).await, 2);
+}
+
+/// A stream that comes free goes to each name in turn, however many requests the others have waiting.
+#[tokio::test(start_paused = true)]
+async fn names_that_wait_for_one_connection_take_turns() {
+    const THREE: &str = "https://three.test/";
+    let stage = Stage::new(PoolConfig::new().at_stream_limit(AtStreamLimit::Wait));
+    let peer = stage.warm(ONE, Facts::h2(1).covers(["one.test", "two.test", "three.test"])).await;
+    // They know of the connection.
+    for url in [TWO, THREE] {
+        let call = stage.call(url);
+        settle().await;
+        peer.exchange().await.respond(200, "");
+        read(done(call).await).await;
+    }
+    let calls = [(ONE, 100), (THREE, 50), (TWO, 5)].map(|(url, many)| {
+        let calls: Vec<_> = (0..many).map(|_| stage.call(url)).collect();
+        calls
+    });
+    settle().await;
+    let mut served = Vec::new();
+    for _ in 0..155 {
+        let exchange = peer.exchange().await;
+        served.push(exchange.request().uri().host().unwrap().to_owned());
+        exchange.respond(200, "");
+        settle().await;
+    }
+    for name in ["one.test", "two.test", "three.test"] {
+        let first: Vec<_> = served.iter().take(16).filter(|host| *host == name).collect();
+        assert!(first.len() >= 5, "{name}: {:?}", &served[..16]);
+    }
+    for call in calls.into_iter().flatten() {
+        assert_eq!(read(done(call).await).await, 1);
+    }
 }
 
 /// Runs what is spawned at once, as another thread might.

@@ -118,7 +118,7 @@ async fn a_dead_connection_is_released_before_another_is_acquired() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(A, Facts::h1()).await;
     stage.recorder.clear();
-    peer.hold();
+    peer.lag();
     let call = stage.call(A);
     settle().await;
     peer.close(CloseReason::PeerFin);

@@ -70,6 +70,76 @@ async fn nothing_is_kept_when_nothing_may_be() {
     }
 }
 
+/// What `max_idle(0)` promises: nothing stays unused. Who waits is not made to open another.
+#[tokio::test(start_paused = true)]
+async fn with_no_idle_connections_a_finished_one_still_goes_to_who_waits() {
+    for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(1), SECURE)] {
+        let stage = Stage::new(PoolConfig::new().max_idle(0).max_per_origin(1));
+        let (first, second) = (stage.call(url), stage.call(url));
+        let peer = stage.connected(facts()).await;
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(first).await).await, 1);
+        assert_eq!((peer.started(), peer.is_dropped()), (2, false));
+        peer.exchange().await.respond(200, "");
+        assert_eq!(read(done(second).await).await, 1);
+        settle().await;
+        assert!(peer.is_dropped());
+    }
+}
+
+/// For those who want a new connection for each request, `max_requests(1)`: whoever waits, and whoever may share.
+#[tokio::test(start_paused = true)]
+async fn with_one_request_per_connection_none_is_used_again() {
+    for config in [PoolConfig::new(), PoolConfig::new().max_per_origin(3), PoolConfig::new().max_total(3)] {
+        for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(100), SECURE)] {
+            let stage = Stage::easy(config.clone().max_requests(1), facts);
+            let calls: Vec<_> = (0..50).map(|_| stage.call(url)).collect();
+            let mut numbers = Vec::new();
+            for call in calls {
+                settle().await;
+                stage.below.peers().iter().for_each(|peer| {
+                    peer.answer_all();
+                    peer.try_exchange().into_iter().for_each(|exchange| exchange.respond(200, ""));
+                });
+                numbers.push(read(done(call).await).await);
+            }
+            numbers.sort_unstable();
+            assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
+            assert!(stage.below.peers().iter().all(|peer| peer.started() == 1 && peer.is_dropped()));
+        }
+    }
+}
+
+/// A limit on requests is one on those that were promised a place on the connection, not only on those that are there.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_promised_a_connection_that_will_have_carried_its_last() {
+    for most in [1, 2, 3] {
+        let stage = Stage::easy(PoolConfig::new().max_requests(most), || Facts::h2(100));
+        let calls: Vec<_> = (0..60).map(|_| stage.call(SECURE)).collect();
+        settle().await;
+        stage.below.peers().iter().for_each(|peer| {
+            std::iter::from_fn(|| peer.try_exchange()).for_each(|exchange| exchange.respond(200, ""));
+        });
+        for call in calls {
+            read(done(call).await).await;
+        }
+        assert_eq!(stage.below.connects() as u64, 60 / most);
+        assert!(stage.below.peers().iter().all(|peer| peer.started() as u64 == most));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_promised_the_last_request_of_a_connection_and_leaves_gives_it_to_the_next() {
+    let stage = Stage::new(PoolConfig::new().max_requests(1));
+    let mut first = Box::pin(tower_service::Service::call(&mut stage.pool.clone(), get(SECURE)));
+    let polled = first.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(polled.is_pending());
+    let peer = stage.connected(Facts::h2(5)).await;
+    drop(first);
+    peer.answer_all();
+    assert_eq!((stage.get(SECURE).await, stage.below.connects()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_many_idle_per_origin() {
     let stage = Stage::new(PoolConfig::new().max_idle_per_origin(2));

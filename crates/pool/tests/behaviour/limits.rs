@@ -164,3 +164,19 @@ async fn a_full_queue_is_told() {
     assert!(!third.is_finished(), "who has left takes no place");
     assert!(!stage.call(B).is_finished());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_leaves_nothing_behind() {
+    let stage = Stage::new(PoolConfig::new().max_waiting_per_origin(0));
+    for i in 0..100 {
+        assert_eq!(overloaded(&came_back(stage.call(&format!("http://h{i}.test/"))).await), 0);
+    }
+    assert_eq!(stage.pool.stats(), Default::default());
+    let stage = Stage::new(PoolConfig::new().max_total(1).at_connection_limit(AtConnectionLimit::Refuse));
+    let _busy = stage.call(A);
+    settle().await;
+    for i in 0..100 {
+        assert_eq!(overloaded(&came_back(stage.call(&format!("http://h{i}.test/"))).await), 1);
+    }
+    assert_eq!(stage.pool.stats().origins, 1);
+}

@@ -10,10 +10,14 @@
 //! | no request enters a closing connection *+ | `lifetime::dispatch_and_close_exclude_each_other` |
 //! | a last probe at hand-out | `reuse::a_connection_found_dead_at_hand_out_costs_nothing_but_another_look` |
 //! | an h2 slot is free when request and response have ended * | `bodies::a_slot_is_free_only_when_request_and_response_have_ended` |
+//! | an h1 connection is idle when its request has left too * | `uploads::a_connection_whose_request_is_not_over_is_not_idle_however_small_that_is` |
+//! | what outlives its response has a limited time * | `uploads::the_rest_of_a_request_has_its_time_and_is_then_given_up` |
 //! | 101 leaves the pool * | `bodies::an_upgraded_connection_leaves_the_pool` |
 //! | created precedes visible * | `events::created_precedes_visibility` |
 //! | a bucket goes only with nothing in it * | `handles::a_bucket_is_removed_only_with_nothing_in_it` |
 //! | no usable connection or permit is free while somebody waits * | `limits::no_permit_is_free_while_somebody_waits` |
+//! | bounded overtaking * | `overtaking::a_busy_origin_serves_so_many_later_requests_before_anothers_first` |
+//! | names that wait for one connection take turns | `coalescing::names_that_wait_for_one_connection_take_turns` |
 //! | first come, first served * | `flights::first_come_first_served` |
 //! | totals count draining sockets, origins don't * | `limits::draining_counts_for_the_total_and_not_for_the_origin` |
 //! | queues are bounded | `limits::a_full_queue_is_told` |
@@ -32,9 +36,13 @@ mod handles;
 mod lifetime;
 mod limits;
 mod meanwhile;
+mod no_room;
+mod overtaking;
+mod patience;
 mod reuse;
 mod sharing;
 mod stage;
 mod time;
+mod uploads;
 mod walks;
 mod wishes;

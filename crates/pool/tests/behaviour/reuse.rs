@@ -49,7 +49,7 @@ async fn a_connection_found_dead_at_hand_out_costs_nothing_but_another_look() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(A, Facts::h1()).await;
     // The last probe is the only one to notice: nothing was told.
-    peer.hold();
+    peer.lag();
     let call = stage.call(A);
     settle().await;
     assert_eq!(peer.started(), 1);
@@ -67,7 +67,7 @@ async fn a_peer_that_closes_every_connection_is_not_asked_for_ever() {
         settle().await;
         let Some(connect) = stage.below.try_connecting() else { break };
         let peer = connect.succeed(Facts::h1());
-        peer.hold();
+        peer.lag();
         settle().await;
         peer.close(CloseReason::PeerFin);
     }

@@ -1,6 +1,6 @@
 use super::{
     Body, Exchange,
-    slot::{Shared, Slot},
+    slot::{Held, Shared, Slot},
 };
 use http::Request;
 use skybridge_core::{Answered, CloseReason, ConnInfo, Delivery, Error, Failed, News, Phase, Room, Watch};
@@ -57,12 +57,16 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
             let what = format!("{news:?}");
             return Poll::Ready(Err(self.shared.error(Delivery::Unsent, Phase::Acquire, &what)));
         }
-        if state.held || self.slot.is_busy() {
+        if state.held.is_some() || self.slot.is_busy() {
             state.wait(cx.waker());
             return Poll::Pending;
         }
         self.ready = true;
         Poll::Ready(Ok(()))
+    }
+
+    fn is_sent(&self) -> bool {
+        self.shared.state().held != Some(Held::Request)
     }
 
     fn start(&mut self, request: Request<B>) {

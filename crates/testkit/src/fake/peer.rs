@@ -1,4 +1,7 @@
-use super::{Exchange, slot::Shared};
+use super::{
+    Exchange,
+    slot::{Held, Shared},
+};
 use skybridge_core::{CloseReason, ConnInfo, News, Room};
 use std::{fmt, sync::Arc};
 
@@ -48,12 +51,17 @@ impl<B> Peer<B> {
 
     /// Handles are not ready until [`release`](Self::release): a request half that isn't over.
     pub fn hold(&self) {
-        self.shared.state().held = true;
+        self.shared.state().held = Some(Held::Request);
     }
 
-    /// Undoes [`hold`](Self::hold).
+    /// Handles are not ready until [`release`](Self::release): all was sent, but the driver has not run since.
+    pub fn lag(&self) {
+        self.shared.state().held = Some(Held::Driver);
+    }
+
+    /// Undoes [`hold`](Self::hold) and [`lag`](Self::lag).
     pub fn release(&self) {
-        self.shared.change(|state| state.held = false);
+        self.shared.change(|state| state.held = None);
     }
 
     /// Exchanges that run now.

@@ -24,14 +24,23 @@ pub(super) struct State {
     pub(super) room: Room,
     /// Draining or closed.
     pub(super) over: Option<News>,
-    /// `poll_ready` waits until the test lets it.
-    pub(super) held: bool,
+    /// Why `poll_ready` waits until the test lets it.
+    pub(super) held: Option<Held>,
     pub(super) answers_all: bool,
     pub(super) handles: usize,
     pub(super) in_flight: usize,
     pub(super) most_in_flight: usize,
     pub(super) started: usize,
     wakers: Vec<Waker>,
+}
+
+/// What keeps a handle from being ready.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Held {
+    /// The request half of its last exchange.
+    Request,
+    /// A driver that has not run yet.
+    Driver,
 }
 
 /// The exchange of one handle; whoever ends it first, ends it.
@@ -49,7 +58,7 @@ impl<B> Shared<B> {
         let state = State {
             room,
             over: None,
-            held: false,
+            held: None,
             answers_all: false,
             handles: 0,
             in_flight: 0,

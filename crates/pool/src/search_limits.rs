@@ -1,0 +1,245 @@
+use skybridge_core::{Limits, Phase, SharedLimits, TimedOut};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The time limits of one search, for which several requests with limits of their own may wait.
+///
+/// A step may take as long as the longest limit among them, so that no request's limit ends what others wait for. Nor
+/// does a long limit make the others wait: a request with a shorter one gets a timeout when that is over
+/// ([`View::deadline`]), while the search goes on for the rest.
+#[derive(Debug)]
+pub(crate) struct SearchLimits {
+    /// The client's limits, which hold for requests that set none.
+    client: Limits,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    /// How many waiting requests have the client's limits.
+    plain: usize,
+    /// The limits of each of the others, completed by the client's.
+    own: Vec<Limits>,
+    steps: Vec<Step>,
+    next: u64,
+}
+
+/// A step under way.
+#[derive(Clone, Debug)]
+struct Step {
+    number: u64,
+    phase: Phase,
+    /// Its layer's default.
+    layer: Duration,
+    /// How long it may take: the longest limit among the waiting requests.
+    most: Duration,
+    began: Instant,
+}
+
+/// The steps under way, to compare with the limits of each waiting request.
+#[derive(Debug)]
+pub(crate) struct View<'a> {
+    client: &'a Limits,
+    steps: Vec<Step>,
+}
+
+impl SearchLimits {
+    pub(crate) fn new(client: Limits) -> Self {
+        Self { client, inside: Mutex::default() }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request's limits, completed by the client's; `None` when they differ in no phase of connecting.
+    fn own(&self, wish: &Limits) -> Option<Limits> {
+        let own = wish.or(&self.client);
+        PHASES.iter().any(|phase| own.of(*phase) != self.client.of(*phase)).then_some(own)
+    }
+
+    /// A request begins to wait. True when that may change a limit or a deadline.
+    pub(crate) fn join(&self, wish: &Limits) -> bool {
+        let own = self.own(wish);
+        let mut inside = self.inside();
+        match own {
+            None => {
+                inside.plain += 1;
+                inside.plain == 1 && !inside.own.is_empty()
+            }
+            Some(own) => {
+                inside.own.push(own);
+                true
+            }
+        }
+    }
+
+    /// A request waits no more. True when that may change a limit or a deadline.
+    pub(crate) fn leave(&self, wish: &Limits) -> bool {
+        let own = self.own(wish);
+        let mut inside = self.inside();
+        match own {
+            None => {
+                inside.plain -= 1;
+                inside.plain == 0 && !inside.own.is_empty()
+            }
+            Some(own) => {
+                if let Some(at) = inside.own.iter().position(|other| *other == own) {
+                    inside.own.swap_remove(at);
+                }
+                true
+            }
+        }
+    }
+
+    /// `None` when all waiting requests have the client's limits, which then are the search's.
+    pub(crate) fn view(&self) -> Option<View<'_>> {
+        let inside = self.inside();
+        if inside.own.is_empty() {
+            return None;
+        }
+        let mut steps = inside.steps.clone();
+        steps.iter_mut().for_each(|step| step.most = self.most(&inside, step.phase, step.layer));
+        Some(View { client: &self.client, steps })
+    }
+
+    fn most(&self, inside: &Inside, phase: Phase, layer: Duration) -> Duration {
+        let client = self.client.of(phase).unwrap_or(layer);
+        let own = inside.own.iter().map(|own| own.of(phase).unwrap_or(layer)).max();
+        match own {
+            // Connecting in total never gets less than the client's limit: its result is pooled when no request is
+            // left.
+            Some(own) if phase == Phase::Acquire || inside.plain > 0 => own.max(client),
+            Some(own) => own,
+            None => client,
+        }
+    }
+}
+
+/// The phases that have limits: `Acquire` stands for connecting in total.
+const PHASES: [Phase; 6] = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake, Phase::Acquire];
+
+impl SharedLimits for SearchLimits {
+    fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64 {
+        let mut inside = self.inside();
+        inside.next += 1;
+        let number = inside.next;
+        inside.steps.push(Step { number, phase, layer: own, most: own, began: now });
+        number
+    }
+
+    fn limit(&self, phase: Phase, own: Duration) -> Duration {
+        self.most(&self.inside(), phase, own)
+    }
+
+    fn end(&self, step: u64) {
+        self.inside().steps.retain(|other| other.number != step);
+    }
+}
+
+impl View<'_> {
+    /// When a request's own limits end its wait before the search ends, and which limit that is: when every step under
+    /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count.
+    pub(crate) fn deadline(&self, wish: &Limits, joined: Instant) -> Option<(Instant, TimedOut)> {
+        let own = wish.or(self.client);
+        let of = |step: &Step| {
+            let limit = own.of(step.phase).unwrap_or(step.layer);
+            let end = step.began.max(joined).checked_add(limit).filter(|_| limit < step.most)?;
+            Some((end, TimedOut { phase: step.phase, limit }))
+        };
+        let (whole, steps): (Vec<_>, Vec<_>) = self.steps.iter().partition(|step| step.phase == Phase::Acquire);
+        let whole = whole.into_iter().filter_map(of).min_by_key(|(end, _)| *end);
+        let steps: Option<Vec<_>> = steps.into_iter().map(of).collect();
+        let steps = steps.into_iter().flatten().max_by_key(|(end, _)| *end);
+        whole.into_iter().chain(steps).min_by_key(|(end, _)| *end)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+        let mut limits = Limits::new();
+        change(&mut limits);
+        limits
+    }
+
+    fn tls(seconds: u64) -> Limits {
+        limits(|limits| limits.tls = Some(secs(seconds)))
+    }
+
+    fn secs(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    /// What a step of TLS may take, with each of these who wait; its layer's own limit is 10 s.
+    #[test]
+    fn the_most_patient_decides() {
+        let rows: [(&[Limits], Limits, u64); 8] = [
+            (&[], Limits::new(), 10),
+            (&[Limits::new()], tls(4), 4),
+            (&[tls(1)], Limits::new(), 1),
+            (&[tls(1), tls(3)], tls(9), 3),
+            (&[tls(1), Limits::new()], Limits::new(), 10),
+            (&[tls(60), Limits::new()], Limits::new(), 60),
+            (&[tls(1), limits(|limits| limits.resolve = Some(secs(1)))], Limits::new(), 10),
+            (&[limits(|limits| limits.head = Some(secs(1)))], tls(5), 5),
+        ];
+        for (i, (waiting, client, most)) in rows.into_iter().enumerate() {
+            let search = SearchLimits::new(client);
+            waiting.iter().for_each(|wish| _ = search.join(wish));
+            assert_eq!(search.limit(Phase::Tls, secs(10)), secs(most), "row {i}");
+            waiting.iter().for_each(|wish| _ = search.leave(wish));
+            assert!(search.view().is_none(), "row {i}");
+        }
+    }
+
+    /// Connecting as a whole goes on as the client says when its last request has left.
+    #[test]
+    fn the_whole_is_never_less_than_the_clients() {
+        let search = SearchLimits::new(Limits::new());
+        let connect = |seconds| limits(|limits| limits.connect = Some(secs(seconds)));
+        search.join(&connect(1));
+        assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(30));
+        search.join(&connect(90));
+        assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(90));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
+        let search = SearchLimits::new(Limits::new());
+        let (plain, hasty, patient) = (Limits::new(), tls(1), tls(60));
+        [&plain, &hasty, &patient].iter().for_each(|wish| _ = search.join(wish));
+        let start = skybridge_testkit::executor::Executor::new().runtime().now();
+        let deadline = |wish: &Limits, joined: u64| {
+            let view = search.view().unwrap();
+            view.deadline(wish, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
+        };
+        assert_eq!(deadline(&hasty, 0), None, "nothing is under way");
+        let one = search.begin(Phase::Tls, secs(10), start + secs(5));
+        assert_eq!(
+            [deadline(&hasty, 0), deadline(&plain, 0), deadline(&patient, 0)],
+            [Some((6, 1)), Some((15, 10)), None]
+        );
+        assert_eq!(deadline(&hasty, 8), Some((9, 1)), "from when he came");
+        let two = search.begin(Phase::Tls, secs(10), start + secs(7));
+        assert_eq!(deadline(&hasty, 0), Some((8, 1)), "the other may still do it");
+        search.end(one);
+        let tcp = search.begin(Phase::Tcp, secs(10), start + secs(7));
+        assert_eq!(deadline(&hasty, 0), None, "all wait as long for that");
+        search.end(two);
+        search.end(tcp);
+        let whole = search.begin(Phase::Acquire, secs(30), start);
+        search.begin(Phase::Tls, secs(10), start + secs(29));
+        search.join(&limits(|limits| limits.connect = Some(secs(99))));
+        assert_eq!(deadline(&plain, 0), Some((30, 30)));
+        let tcp = search.begin(Phase::Tcp, secs(10), start + secs(29));
+        assert_eq!(deadline(&plain, 0), Some((30, 30)), "whatever is under way");
+        search.end(tcp);
+        search.end(whole);
+        assert_eq!(deadline(&plain, 0), Some((39, 10)));
+    }
+}

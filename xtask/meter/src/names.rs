@@ -1,0 +1,132 @@
+//! Names: a request on a connection that carries many of them costs what it costs on one that carries few.
+
+use crate::counting::{allocated, allocations};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use skybridge_core::{
+    Answered, ConnInfo, ConnectError, Connection, Covers, Endpoint, Endpoints, Error, Origin, Plan, Protocol, Room,
+    Route, Target, TlsInfo, Trust, Watch,
+};
+use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_runtime::TokioRuntime;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::{Layer, Service, service_fn};
+
+const COUNTED: u64 = 100;
+const FEW: u64 = 2;
+const MANY: u64 = 1000;
+
+type Body = Empty<Bytes>;
+
+/// Prints what a request costs in allocations, and in bytes of them; false when many names cost more than few.
+pub(crate) fn gate() -> bool {
+    let (few, many) = match (per_request(FEW), per_request(MANY)) {
+        (Ok(few), Ok(many)) => (few, many),
+        (Err(error), _) | (_, Err(error)) => {
+            println!("\nmany names on a connection FAILED: {error}");
+            return false;
+        }
+    };
+    let told = if many <= few { "ok" } else { "NOT THE SAME" };
+    let [(few, few_bytes), (many, many_bytes)] = [few, many];
+    println!(
+        "allocations (bytes) per request in the pool: {few} ({few_bytes}) with {FEW} names on a connection, {many} \
+         ({many_bytes}) with {MANY}   {told}"
+    );
+    told == "ok"
+}
+
+/// Allocations, and bytes, of a request under the first of so many names.
+fn per_request(names: u64) -> Result<(u64, u64), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    runtime.block_on(async {
+        let planner = service_fn(|target: Target| ready(Ok::<_, ConnectError>(planned(target))));
+        let layer = PoolLayer::new(TokioRuntime::current()).config(PoolConfig::new().max_idle(1));
+        let mut pool = layer.layer(planner);
+        let (mut before, mut after) = ((0, 0), (0, 0));
+        for n in 0..names + COUNTED {
+            let name = if n < names { n } else { 0 };
+            if n == names {
+                before = (allocations(), allocated());
+            }
+            let request = Request::get(format!("https://h{name}.test/")).body(Body::new())?;
+            pool.call(request).await?.into_body().collect().await?;
+            after = (allocations(), allocated());
+        }
+        let stats = pool.stats();
+        if (stats.origins as u64, stats.idle) != (names, 1) {
+            return Err(format!("{names} names share one connection, and not: {stats:?}").into());
+        }
+        Ok(((after.0 - before.0) / COUNTED, (after.1 - before.1) / COUNTED))
+    })
+}
+
+fn planned(target: Target) -> Planned {
+    Planned(Route::direct(target, Endpoints::fixed([Endpoint::from(([192, 0, 2, 1], 443))])))
+}
+
+struct Planned(Route);
+
+impl Plan for Planned {
+    type Connection = Answers;
+    type Connecting = Ready<Result<Answers, ConnectError>>;
+
+    fn route(&self) -> &Route {
+        &self.0
+    }
+
+    fn connect(self) -> Self::Connecting {
+        let at = Endpoint::from(([192, 0, 2, 1], 443));
+        let mut info = ConnInfo::new(&self.0.attempt(at.clone()), None, at);
+        let mut tls = TlsInfo::new(Arc::new(Anybody));
+        tls.trust = Trust::Verified;
+        info.tls = Some(tls);
+        ready(Ok(Answers { info: info.freeze(Protocol::Http2) }))
+    }
+}
+
+struct Anybody;
+
+impl Covers for Anybody {
+    fn covers(&self, _: &Origin) -> bool {
+        true
+    }
+}
+
+/// A connection that answers at once.
+struct Answers {
+    info: Arc<ConnInfo>,
+}
+
+impl Connection<Body> for Answers {
+    type Body = Body;
+
+    fn info(&self) -> &Arc<ConnInfo> {
+        &self.info
+    }
+
+    fn room(&self) -> Room {
+        Room::Streams(100)
+    }
+
+    fn share(&self) -> Option<Self> {
+        Some(Self { info: Arc::clone(&self.info) })
+    }
+
+    fn watch(&self, _: Arc<dyn Watch>) {}
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start(&mut self, _: Request<Body>) {}
+
+    fn poll_response(&mut self, _: &mut Context<'_>) -> Poll<Answered<Body, Body>> {
+        Poll::Ready(Ok(Response::new(Body::new())))
+    }
+}
