@@ -86,7 +86,7 @@ pub use self::{
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
     reference::Reference,
-    replays::{Asking, Replay, Replays},
+    replays::{Asked, Asking, Replay, Replays},
     request::{RequestError, check, host_field},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},

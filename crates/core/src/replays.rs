@@ -1,5 +1,5 @@
 use http::Method;
-use std::{any::Any, cell::Cell, fmt, sync::Arc};
+use std::{any::Any, cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
 /// The body of a request that may be had once more.
 #[diagnostic::on_unimplemented(
@@ -15,7 +15,7 @@ pub trait Replay: Sized {
 /// Which requests are of use to whoever is above if they come back after they were given to a connection: who can send them again.
 ///
 /// Whether a connection copies what it writes is decided by the retry layer alone, and here is how its connections learn of it, whatever is
-/// between. The layer polls what is below it [`during`](Asking::during) its asking; a connection that starts an exchange looks whether somebody
+/// between. The layer polls what is below it while it [asks](Asking::enter); a connection that starts an exchange looks whether somebody
 /// [asks](Self::wanted). (A mark in a request's extensions would cost two allocations for each, and one in the type of its body would be in the
 /// type of every layer between.) Who asks for nothing pays for nothing.
 ///
@@ -43,8 +43,13 @@ thread_local! {
     static ASKED: Cell<Option<Asking>> = const { Cell::new(None) };
 }
 
-/// What was asked before is asked again, also when a poll panics.
-struct Outer(Option<Asking>);
+/// While this is held, [`Asking`] asks on this thread. Dropped, also by a panic, what was asked before is asked again.
+#[must_use = "it asks until it is dropped"]
+pub struct Asked {
+    outer: Option<Asking>,
+    /// It is this thread's.
+    _thread: PhantomData<*const ()>,
+}
 
 // === impl Replays ===
 
@@ -107,19 +112,35 @@ impl<B> fmt::Debug for Replays<B> {
 // === impl Asking ===
 
 impl Asking {
+    /// Asks until the guard is dropped, which is to be before the poll is over that it is made in.
+    #[inline]
+    pub fn enter(&self) -> Asked {
+        // While a thread ends, nobody asks.
+        let outer = ASKED.try_with(|asked| asked.replace(Some(self.clone()))).ok().flatten();
+        Asked { outer, _thread: PhantomData }
+    }
+
     /// Asks while this runs: the poll of a future below.
     #[inline]
     pub fn during<T>(&self, poll: impl FnOnce() -> T) -> T {
-        let _outer = ASKED.try_with(|asked| Outer(asked.replace(Some(self.clone()))));
+        let _asked = self.enter();
         poll()
     }
 }
 
-impl Drop for Outer {
+// === impl Asked ===
+
+impl Drop for Asked {
     #[inline]
     fn drop(&mut self) {
-        let outer = self.0.take();
+        let outer = self.outer.take();
         let _ = ASKED.try_with(|asked| asked.set(outer));
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asked(..)")
     }
 }
 

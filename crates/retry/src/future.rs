@@ -58,7 +58,8 @@ where
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         let past = if request.extensions().is_empty() { None } else { Past::wished(&request) };
-        let future = policy.ask(|| ready.call(request));
+        let _asked = policy.ask();
+        let future = ready.call(request);
         Self { service: ready, policy, past, state: State::Calling(future) }
     }
 }
@@ -72,16 +73,16 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let _asked = this.policy.ask();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Calling(future) => match ready!(this.policy.ask(|| future.poll(cx))) {
+                StateProj::Calling(future) => match ready!(future.poll(cx)) {
                     Ok(response) => return Poll::Ready(Ok(response)),
                     Err(failed) => fail(this.past, this.policy, failed.into())?,
                 },
                 StateProj::Between => {
                     let request = ready!(poll_again(this.past, this.service, cx))?;
-                    let future = this.policy.ask(|| this.service.call(request));
-                    this.state.set(State::Calling(future));
+                    this.state.set(State::Calling(this.service.call(request)));
                     continue;
                 }
             }

@@ -1,5 +1,5 @@
 use crate::{Budget, Head};
-use skybridge_core::{Asking, Cause, Delivery, Error, Observe, Runtime};
+use skybridge_core::{Asked, Asking, Cause, Delivery, Error, Observe, Runtime};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -43,13 +43,10 @@ pub(crate) struct Count {
 }
 
 impl Policy {
-    /// Calls or polls what is below, asking for what is of use should it fail.
+    /// Asks for what is of use should what is below fail: to be held while that is called or polled.
     #[inline]
-    pub(crate) fn ask<T>(&self, below: impl FnOnce() -> T) -> T {
-        match &self.asking {
-            Some(asking) => asking.during(below),
-            None => below(),
-        }
+    pub(crate) fn ask(&self) -> Option<Asked> {
+        self.asking.as_ref().map(Asking::enter)
     }
 
     /// The clock and the timers: the layer's own, or those of the connection that a request failed on.
