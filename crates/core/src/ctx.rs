@@ -105,7 +105,8 @@ impl Ctx {
         self.with(|luggage| luggage.limits = limits)
     }
 
-    /// Asks these for the limits of its steps, in place of the ones that it has itself: several requests wait for what comes of it.
+    /// Takes the limits of its steps from here instead of [`with_limits`](Self::with_limits): for a connect that
+    /// several requests wait for.
     pub fn with_shared_limits(self, limits: Arc<dyn SharedLimits>) -> Self {
         self.with(|luggage| luggage.shared_limits = Some(limits))
     }
@@ -125,12 +126,13 @@ impl Ctx {
         self.0.call
     }
 
-    /// The limits that were asked for by whom this is for. For how long a step may take is [`limit`](Self::limit)'s to say.
+    /// The limits of the request or client that this was made for. To learn how long a step may take, ask
+    /// [`limit`](Self::limit).
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// For how long a step of connecting may take at this moment; `own` is the layer's own limit, for where nobody says otherwise.
+    /// How long a step of connecting may take, as of now; `own` is the layer's default.
     pub fn limit(&self, phase: Phase, own: Duration) -> Duration {
         match &self.0.shared_limits {
             Some(shared) => shared.limit(phase, own),

@@ -20,8 +20,9 @@ use std::{
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it) | none | facade | as far as it got |
 ///
-/// Several requests may wait for one connection. Then what is being done for them takes as long as the most patient of them allows, and each
-/// of the others is told that it has timed out when that takes longer than *it* allows, by its own limits or the defaults.
+/// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
+/// allows. A request whose own limits (or the defaults, where it sets none) allow less fails with a timeout when they
+/// are over; the connect goes on for the others.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
@@ -44,7 +45,7 @@ impl Limits {
         Self::default()
     }
 
-    /// That of a phase of connecting, or of connecting as a whole ([`Phase::Acquire`]).
+    /// The limit of one phase of connecting, or of connecting in total ([`Phase::Acquire`]).
     pub fn of(&self, phase: Phase) -> Option<Duration> {
         match phase {
             Phase::Resolve => self.resolve,
@@ -74,21 +75,22 @@ impl Limits {
     }
 }
 
-/// The limits of a search for a connection that several requests share. None of them ends a step that another would let go on: whoever begins a
-/// step of connecting asks here for how long it may take, which changes as they come and go.
+/// The time limits of a connect that several requests wait for. What a step of it may take is decided by all of them,
+/// and changes as requests come and go.
 ///
-/// Implemented by what makes the searches, a pool; asked by [`limited`].
+/// Implemented by a pool, and carried in the [`Ctx`] of the target; [`limited`] consults it.
 pub trait SharedLimits: Send + Sync + 'static {
-    /// A step begins, whose layer would let it take `own` where nobody says otherwise. The number is for its [`end`](Self::end).
+    /// A step begins at `now`. `own` is the limit of its layer, which holds for requests that set none. Returns a
+    /// number to pass to [`end`](Self::end).
     fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64;
-    /// For how long such a step may take, for the most patient of those who wait by now.
+    /// How long such a step may take: the longest limit among the requests that are waiting now.
     fn limit(&self, phase: Phase, own: Duration) -> Duration;
-    /// A step is over.
+    /// The step with this number has ended, or was dropped.
     fn end(&self, step: u64);
 }
 
-/// Ends a step of connecting, a future of one layer, when it takes longer than the client and those who wait for the connection let it take;
-/// `own` is the layer's own limit, for where they leave it to that. `Duration::MAX` is no limit, and sets no timer.
+/// Runs one step of connecting within its time limit: that of the requests waiting for the connection, else of the
+/// client, else `own`, the layer's default. `Duration::MAX` is no limit, and sets no timer.
 ///
 /// # Errors
 /// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
@@ -119,7 +121,7 @@ pub async fn limited<T>(
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            // Somebody more patient may have come since it was set.
+            // A request with a longer limit may have joined since the timer was set.
             if shared.limit(phase, own) <= limit {
                 return Poll::Ready(Err(TimedOut { phase, limit }));
             }
@@ -128,7 +130,7 @@ pub async fn limited<T>(
     .await
 }
 
-/// A step under way: dropped, it is over.
+/// Reports the end of a step when it is dropped.
 struct Step {
     shared: Arc<dyn SharedLimits>,
     number: u64,

@@ -70,11 +70,12 @@ pub fn may_carry(
     rule(tls.covers.covers(&key.origin), NotCarried::NotCovered)
 }
 
-/// Whether a connection that [may carry](may_carry) another origin still may: those of the rules whose answer changes while it lives. To be asked
-/// whenever a request of that origin is to be sent on it: a certificate is valid for a time, and trust may be replaced (RFC 9113, section
-/// 9.1.1: it must satisfy any checks that a new connection for that host would be put to).
+/// Whether a connection that [may carry](may_carry) another origin still may: the rules whose answer can change while
+/// it is open, as a certificate expires or the trust it was verified against is replaced. To be asked before each
+/// request of the other origin, since the certificate must pass the checks that a new connection would make (RFC 9113,
+/// section 9.1.1).
 ///
-/// `now` is asked for only when there is a certificate that ends.
+/// `now` is called only when the certificate has an expiry date.
 ///
 /// # Errors
 /// The first rule that forbids it.

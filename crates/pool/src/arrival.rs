@@ -9,9 +9,10 @@ use crate::{
 use skybridge_core::{CloseReason, Connection, EventKind, Room};
 use std::{fmt, sync::Arc};
 
-/// A connection that a search has opened, and that is in no bucket yet. It was announced, and its driver tells its record. Dropped, it closes.
+/// A connection that a search has opened and that is in no bucket yet. Observers know of it, and its driver already
+/// reports to its record. Dropping it closes the connection.
 pub(crate) struct Arrival<C: Held> {
-    /// Until it is in its bucket.
+    /// `None` once it is in its bucket.
     connection: Option<C>,
     record: Arc<Record<C>>,
 }
@@ -28,7 +29,7 @@ impl<C: Held> Arrival<C> {
             Room::Unknown => Slots::new(hub.config.streams_before_settings.min(most), true),
             _ => Slots::new(0, false),
         };
-        // Held by the search until it is in its bucket, so that it is not idle.
+        // The search occupies a slot until the connection is in its bucket, so that it doesn't count as idle before.
         let slots = if exclusive { slots } else { slots.held() };
         let info = Arc::clone(connection.info());
         let record = Record::new(info, slots, exclusive, home, Arc::clone(&hub.idle), hub.times());
@@ -41,7 +42,7 @@ impl<C: Held> Arrival<C> {
         &self.record
     }
 
-    /// Makes it visible. False when it is over already.
+    /// Puts it in its bucket. False when the connection has ended before that.
     pub(crate) fn publish(mut self, hub: &Arc<Hub<C>>, bucket: &Arc<Bucket<C>>, flight: &Arc<Flight>) -> bool {
         let Some(connection) = self.connection.take() else { return false };
         let record = &self.record;

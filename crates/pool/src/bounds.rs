@@ -1,4 +1,4 @@
-//! How much is looked at and how much is kept: what a user notices only as time and memory, counted.
+//! What a user would only notice as time and memory, counted: how many buckets are visited, and how much is kept.
 
 use crate::{Pool, PoolConfig, PoolLayer};
 use bytes::Bytes;

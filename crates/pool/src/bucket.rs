@@ -74,7 +74,7 @@ impl<C: Held> Bucket<C> {
                 Ok(()) => self.serve(hub, &mut state),
                 Err(full) => {
                     drop(state);
-                    // It may have been made for this request alone.
+                    // The bucket may have been made for this request alone.
                     hub.tidy(self);
                     return Err(Refused::Full(hub.overloaded(full)));
                 }
@@ -208,13 +208,13 @@ impl<C: Held> Bucket<C> {
         self.let_go(record);
     }
 
-    /// It uses that connection of another key no more.
+    /// Stops using a connection of another key.
     pub(crate) fn let_go(self: &Arc<Self>, record: &Arc<Record<C>>) {
         record.guests.remove(self);
         self.forget(record);
     }
 
-    /// A connection of its own whose peer allows no streams.
+    /// A connection of its own whose peer has never allowed a stream.
     pub(crate) fn takes_none(&self) -> Option<Arc<Record<C>>> {
         let state = self.state();
         let mut own = state.shared.iter().filter(|record| self.is_home_of(record));
@@ -225,7 +225,7 @@ impl<C: Held> Bucket<C> {
         self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
     }
 
-    /// A connection of another key that it was coalesced into can stop being one that may carry this key.
+    /// Whether a connection may still carry this key: a connection of another key may stop being able to.
     #[inline]
     pub(crate) fn may_use(&self, hub: &Hub<C>, record: &Record<C>) -> bool {
         self.is_home_of(record) || may_still_carry(&record.info, || hub.runtime.now()).is_ok()
@@ -282,7 +282,7 @@ impl<C: Held> Bucket<C> {
         self.settle();
     }
 
-    /// It has been overtaken for long enough. False when it needs nothing any more, and has no place in the queue then.
+    /// Whether it still waits without a connection. If not, it leaves the queue.
     fn still_starves(self: &Arc<Self>, hub: &Hub<C>) -> bool {
         let mut state = self.state();
         let starves = state.starves();
@@ -295,7 +295,8 @@ impl<C: Held> Bucket<C> {
         starves
     }
 
-    /// Whether a connection is to make room for another origin: one that has none, and was overtaken by as many requests as may be.
+    /// Whether a connection should make room for another origin that has none and was overtaken by as many requests as
+    /// may be.
     #[cold]
     pub(crate) fn another_is_due(hub: &Hub<C>) -> bool {
         while let Some(first) = hub.due() {

@@ -8,32 +8,34 @@ use std::{
     },
 };
 
-/// The limit on all sockets of a pool, and the queue of those who would open one. Nothing at all when there is no limit.
+/// The limit on the sockets of a pool, and the queue of buckets that want to open one. Does nothing when there is no
+/// limit.
 ///
-/// Those come first that have no connection at all. Each of them is overtaken by so many requests, and then others make room for it.
+/// Buckets without any connection (starving) come first. After such a bucket has been overtaken by a number of
+/// requests of others, connections in use make room for it.
 pub(crate) struct Budget<C: Held> {
     limit: Option<usize>,
     most_overtaking: usize,
-    /// Somebody who has no connection is in the queue. Changed under the lock.
+    /// A starving bucket is in the queue. Changed under the lock.
     contended: AtomicBool,
     inside: Mutex<Inside<C>>,
 }
 
 struct Inside<C: Held> {
     open: usize,
-    /// Those without a connection.
+    /// Buckets without a connection.
     starving: VecDeque<Starving<C>>,
-    /// Those who want one more.
+    /// Buckets that want one more.
     queue: VecDeque<Weak<Bucket<C>>>,
-    /// How many requests have got a connection while somebody was without.
+    /// How many requests were served while a bucket was starving.
     served: u64,
-    /// Shared connections that take no more, to make room, and still carry something.
+    /// How many shared connections take no more requests in order to make room, and still carry some.
     making_room: usize,
 }
 
 struct Starving<C: Held> {
     bucket: Weak<Bucket<C>>,
-    /// How many requests had been served when it came.
+    /// `served` when it came.
     since: u64,
 }
 
@@ -78,7 +80,7 @@ impl<C: Held> Budget<C> {
         }
     }
 
-    /// Whether somebody in the queue has no connection at all.
+    /// Whether a starving bucket is in the queue.
     #[inline]
     pub(crate) fn is_contended(&self) -> bool {
         self.limit.is_some() && self.contended.load(Relaxed)
@@ -101,14 +103,14 @@ impl<C: Held> Budget<C> {
         None
     }
 
-    /// Takes a place in the queue; one who starves now, and did not before, has had a place.
+    /// Puts a bucket into the queue. One that is in it for one more connection and starves by now is moved.
     pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>, starving: bool) {
         let mut inside = self.inside();
         let Inside { starving: without, queue, served, .. } = &mut *inside;
         if starving {
             queue.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(bucket)));
             if without.len() == without.capacity() {
-                // Those whose requests have all left are gone, and not out of the queue.
+                // Buckets that are gone are removed when the queue would grow.
                 without.retain(|other| other.bucket.strong_count() > 0);
             }
             without.push_back(Starving { bucket: Arc::downgrade(bucket), since: *served });
@@ -121,14 +123,14 @@ impl<C: Held> Budget<C> {
         }
     }
 
-    /// A request got a connection while somebody is without. True when it was the last that may overtake that one.
+    /// A request was served while a bucket starves. True when no more may be.
     pub(crate) fn overtakes(&self) -> bool {
         let mut inside = self.inside();
         inside.served += 1;
         self.is_due(&inside, 0)
     }
 
-    /// Whether somebody has been overtaken by as many as may: who that is.
+    /// A starving bucket that has been overtaken by as many requests as may be.
     pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
         let mut inside = self.inside();
         while self.is_due(&inside, 0) {
@@ -141,7 +143,7 @@ impl<C: Held> Budget<C> {
         None
     }
 
-    /// A shared connection is to make room. False when as many do as there are who have waited for long enough.
+    /// Whether one more shared connection should make room: one for each bucket that is due.
     pub(crate) fn makes_room(&self) -> bool {
         let mut inside = self.inside();
         let may = self.is_due(&inside, inside.making_room);
@@ -149,7 +151,7 @@ impl<C: Held> Budget<C> {
         may
     }
 
-    /// The place of one that has no connection, and needs none.
+    /// Takes a bucket out of the queue that has a connection by now, or needs none.
     pub(crate) fn leave(&self, bucket: &Arc<Bucket<C>>) {
         let mut inside = self.inside();
         inside.starving.retain(|other| !std::ptr::eq(other.bucket.as_ptr(), Arc::as_ptr(bucket)));

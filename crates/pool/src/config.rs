@@ -28,13 +28,13 @@ pub enum AtConnectionLimit {
 ///
 /// | setting | default | `okhttp()` |
 /// |---|---|---|
-/// | `max_idle` (connections, in total; 0 still hands a finished one to who waits) | 1,024 | 5 |
+/// | `max_idle` (connections, in total; with 0 a finished one still serves a waiting request) | 1,024 | 5 |
 /// | `max_idle_per_origin` | no limit | no limit |
 /// | `keep_alive` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
 /// | `max_per_origin` (open and connecting) | no limit | no limit |
 /// | `max_connecting_per_origin` | 64 | 64 |
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
-/// | `max_overtaking` (see [the method](Self::max_overtaking)) | 64 | 64 |
+/// | `max_overtaking` (later requests served before an origin that waits for `max_total`) | 64 | 64 |
 /// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
 /// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
 /// | `max_requests` (then drained; 1 is a connection for each request) | none | none |
@@ -102,8 +102,8 @@ impl PoolConfig {
 
     /// Idle connections in total.
     ///
-    /// 0 keeps none: a connection whose exchange is over goes to a request that is waiting for one, and is closed when there is no such
-    /// request. For a new connection for every request, set [`max_requests(1)`](Self::max_requests).
+    /// 0 keeps none: a connection whose exchange is over goes to a request that is waiting for one, and is closed when
+    /// there is none. To open a new connection for every request, set [`max_requests(1)`](Self::max_requests).
     pub fn max_idle(mut self, connections: usize) -> Self {
         self.max_idle = connections;
         self
@@ -139,12 +139,13 @@ impl PoolConfig {
         self
     }
 
-    /// By how many later requests of other origins a request is overtaken, at most, while its origin has no connection and waits for
-    /// [`max_total`](Self::max_total); at least 1. Without such a number, busy origins would keep their connections for ever.
+    /// How many later requests of other origins may be served, at most, before a request whose origin has no connection
+    /// and waits for [`max_total`](Self::max_total); at least 1. Without a bound, busy origins would keep their
+    /// connections for ever.
     ///
-    /// An idle connection makes room at once. When there is none, those in use make room after so many requests: an HTTP/1.1 connection is
-    /// closed instead of being used again; an HTTP/2 connection takes no more requests and is closed when those that it carries are over.
-    /// Origins that have waited for longer have their turn before.
+    /// An idle connection is closed at once to make room. When there is none, one in use makes room after this many
+    /// requests: an HTTP/1.1 connection is closed instead of being reused; an HTTP/2 connection takes no more requests
+    /// and closes when those on it are over. Origins that have waited for longer have their turn first.
     ///
     /// The higher the number, the fewer connections are opened while more origins are busy than there may be sockets.
     pub fn max_overtaking(mut self, requests: usize) -> Self {
@@ -164,7 +165,7 @@ impl PoolConfig {
         self
     }
 
-    /// How many requests a connection may carry; at least 1. With 1, no connection is ever used again, whoever waits.
+    /// How many requests a connection may carry; at least 1. With 1, no connection is ever reused.
     pub fn max_requests(mut self, requests: u64) -> Self {
         self.max_requests = Some(requests.max(1));
         self
@@ -182,8 +183,9 @@ impl PoolConfig {
         self
     }
 
-    /// How long finding and opening a connection may take, and waiting for an HTTP/2 peer that allows no streams to allow some; where neither
-    /// [`Limits::connect`](skybridge_core::Limits) of the client nor that of a request says otherwise.
+    /// How long finding and opening a connection may take, unless [`Limits::connect`](skybridge_core::Limits) of the
+    /// client or of the request says otherwise. It includes waiting for an HTTP/2 peer that announces a limit of 0
+    /// streams to allow some.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self

@@ -12,9 +12,11 @@ use crate::{
 pub(crate) struct Flight {
     /// How many tickets wait for it. Changed under the bucket's lock only.
     joined: AtomicUsize,
-    /// Set when who waits has changed, or the pool is closed: the task asks its bucket whether to go on, and for how long.
+    /// Set when the waiting requests have changed or the pool is closed: the task asks its bucket whether to go on,
+    /// and for how long.
     pub(crate) look: Signal,
-    /// How long its steps may take. Its connection keeps them.
+    /// How long its steps may take. Apart from the flight, as the facts of the connection hold it for as long as that
+    /// lives.
     pub(crate) limits: std::sync::Arc<SearchLimits>,
 }
 

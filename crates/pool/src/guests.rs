@@ -8,16 +8,17 @@ use std::{
     },
 };
 
-/// How many names a connection carries besides its own. A name beyond them opens a connection, which carries as many again.
+/// How many other names may be coalesced onto one connection. A name beyond that opens a connection of its own, which
+/// can carry as many again.
 pub(crate) const MOST_GUESTS: usize = 1024;
 
-/// The buckets of other keys that a shared connection was coalesced into, and the line of all buckets, its own too, in which requests wait
-/// for one of its streams.
+/// The buckets of other keys that use a shared connection (its guests), and the line of buckets, its own included, with
+/// requests that wait for one of its streams.
 ///
-/// A stream that comes free is offered to the first in the line alone, so what that costs does not depend on how many names there are. Who
-/// still waits then goes to the end of the line: no name waits longer than it takes each of the others to have its turn.
+/// A free stream is offered only to the first bucket in the line, so the cost doesn't depend on the number of names. A
+/// bucket with more requests waiting goes back to the end of the line: the names take turns.
 pub(crate) struct Guests<C: Held> {
-    /// There is one, or was.
+    /// There is a guest, or was one.
     any: AtomicBool,
     inside: Mutex<Inside<C>>,
 }
@@ -37,13 +38,14 @@ impl<C: Held> Guests<C> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is one, or was: otherwise only its own bucket can wait for it, and nobody needs a line.
+    /// Whether there is a guest, or was one. If not, only the connection's own bucket can wait for it, and no line is
+    /// needed.
     #[inline]
     pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }
 
-    /// One more, unless there are too many already. True also when it is one.
+    /// Adds a guest. False when there are too many; true when it is one already.
     pub(crate) fn add(&self, bucket: &Arc<Bucket<C>>) -> bool {
         let mut inside = self.inside();
         if inside.buckets.iter().any(|other| is(other, bucket)) {
@@ -57,7 +59,7 @@ impl<C: Held> Guests<C> {
         true
     }
 
-    /// It is none any more.
+    /// Removes a guest, from the line too.
     pub(crate) fn remove(&self, bucket: &Bucket<C>) {
         let mut inside = self.inside();
         if let Some(at) = inside.buckets.iter().position(|other| is(other, bucket)) {
@@ -70,7 +72,7 @@ impl<C: Held> Guests<C> {
         self.inside().buckets.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Requests wait in this bucket. It stands in the line once.
+    /// Puts a bucket with waiting requests at the end of the line, unless it is in it.
     pub(crate) fn line_up(&self, bucket: &Arc<Bucket<C>>) {
         let mut inside = self.inside();
         if !inside.line.iter().any(|other| is(other, bucket)) {
@@ -78,13 +80,13 @@ impl<C: Held> Guests<C> {
         }
     }
 
-    /// The first of the line, which stands in it no longer.
+    /// Takes the first bucket out of the line.
     pub(crate) fn next(&self) -> Option<Arc<Bucket<C>>> {
         let mut inside = self.inside();
         std::iter::from_fn(|| inside.line.pop_front()).find_map(|bucket| bucket.upgrade())
     }
 
-    /// All of the line, in which nobody stands any longer.
+    /// Empties the line.
     pub(crate) fn take_line(&self) -> Vec<Arc<Bucket<C>>> {
         self.inside().line.drain(..).filter_map(|bucket| bucket.upgrade()).collect()
     }

@@ -128,7 +128,7 @@ impl<C: Held> Hub<C> {
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        // What ends at about the same time is seen in one look, a little later than it might be: so it ends a little earlier.
+        // The reaper pauses between two looks, so connections may end that much late: compensated here.
         let keep = jittered(self.config.keep_alive).saturating_sub(self.pause());
         Times { until, keep, exchanges: self.config.max_requests }
     }
@@ -169,8 +169,8 @@ impl<C: Held> Hub<C> {
         bucket.evict_oldest(self, reason);
     }
 
-    /// Closes an idle connection of whatever origin, so that another origin may have one: the oldest of a sample, or of all when there is
-    /// none among those.
+    /// Closes an idle connection of any origin, so that another origin may open one: the oldest of a sample, or of all
+    /// when the sample has none.
     pub(crate) fn reclaim(&self) {
         if self.idle.load(Ordering::Relaxed) == 0 {
             return;
@@ -196,23 +196,23 @@ impl<C: Held> Hub<C> {
         self.budget.queue(bucket, starving);
     }
 
-    /// It needs no place there any more.
+    /// Takes a bucket out of that queue.
     pub(crate) fn leave_queue(&self, bucket: &Arc<Bucket<C>>) {
         self.budget.leave(bucket);
     }
 
-    /// An origin that has no connection stands in that queue.
+    /// Whether an origin without any connection is in that queue.
     #[inline]
     pub(crate) fn is_contended(&self) -> bool {
         self.budget.is_contended()
     }
 
-    /// The one for which others must make room by now.
+    /// An origin for which others must make room.
     pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
         self.budget.due()
     }
 
-    /// A request got this connection, while an origin without one waits.
+    /// A request was served on this connection while an origin without one waits.
     #[cold]
     pub(crate) fn overtakes(&self, record: &Arc<Record<C>>) {
         if self.budget.overtakes() && !record.exclusive && Bucket::another_is_due(self) && self.budget.makes_room() {
@@ -280,12 +280,12 @@ impl<C: Held> Hub<C> {
         Some(next.max(now.plus(self.pause())))
     }
 
-    /// Until when a connection may carry the names of others.
+    /// Until when a connection may carry other names than its own.
     pub(crate) fn valid_until(&self, record: &Record<C>) -> Option<Stamp> {
         record.info.tls.as_ref()?.valid_until.map(|until| self.clock.stamp(until))
     }
 
-    /// Somebody must look then, and not later.
+    /// Makes the reaper look no later than at that time.
     pub(crate) fn look_by(&self, time: Option<Stamp>) {
         if let Some(time) = time {
             self.reaper.look_by(time);
@@ -298,7 +298,7 @@ impl<C: Held> Hub<C> {
         (nanos(self.config.keep_alive.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
     }
 
-    /// How long nobody looks after a look, whatever ends: each look is at everything.
+    /// The reaper's pause after each look, since a look visits every bucket: what ends during it is handled together.
     fn pause(&self) -> u64 {
         self.tick() / 64
     }

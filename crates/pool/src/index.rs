@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-/// How many connections to one address are looked at for one that will do: those that are there for the shortest time.
+/// How many connections to one address are considered for coalescing: the most recent ones.
 const MOST_SEEN: usize = 64;
 
 /// Which shared connections lead to an address: how one of another origin is found without looking at all.

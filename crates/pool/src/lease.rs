@@ -198,7 +198,7 @@ pub(crate) fn redeem<C: Held>(
             bucket.give_back(hub, Grant::Slot(record));
             return None;
         }
-        // Its peer has taken it back: the stream would wait for as long as the peer likes.
+        // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer likes.
         Grant::Slot(record) if record.slots.seen().room == 0 => {
             bucket.give_back(hub, Grant::Slot(record));
             return None;

@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 
-/// How many exchanges a shared connection may carry in its life, and how many of them are given away: begun, or granted to somebody who will
-/// begin. Without it a connection that will have carried its last is granted to many who then find it closed.
+/// How many exchanges a shared connection may carry in its life, and how many of those are taken: begun, or granted to
+/// a request that is about to begin. If only those that have begun were counted, the last exchange of a connection
+/// could be granted to many requests, which would then find it closed.
 #[derive(Debug)]
 pub(crate) struct Quota {
     most: u64,
@@ -13,23 +14,23 @@ impl Quota {
         Self { most, given: AtomicU64::new(0) }
     }
 
-    /// Takes one, if there is one left.
+    /// Takes one exchange, if any is left.
     pub(crate) fn take(&self) -> bool {
         let one_more = |given| (given < self.most).then_some(given + 1);
         self.given.fetch_update(AcqRel, Acquire, one_more).is_ok()
     }
 
-    /// Gives back one that no exchange was begun with.
+    /// Gives back one that was taken and not begun.
     pub(crate) fn give_back(&self) {
         self.given.fetch_sub(1, AcqRel);
     }
 
-    /// As a number of streams.
+    /// The limit, as a number of streams.
     pub(crate) fn most(&self) -> u32 {
         u32::try_from(self.most).unwrap_or(u32::MAX)
     }
 
-    /// None is left, unless somebody gives one back.
+    /// True when none is left. One may still be given back.
     pub(crate) fn is_used_up(&self) -> bool {
         self.given.load(Acquire) >= self.most
     }

@@ -15,7 +15,7 @@ use std::{
 pub(crate) struct Reaper {
     running: AtomicBool,
     stopped: AtomicBool,
-    /// When it looks next, in nanoseconds; while it looks, and while it doesn't run, as good as never.
+    /// When it looks next, in nanoseconds; [`Stamp::NEVER`] while it looks or doesn't run.
     next: AtomicU64,
     wake: Signal,
 }
@@ -26,7 +26,7 @@ impl Reaper {
         Self { running: AtomicBool::new(false), stopped: AtomicBool::new(false), next, wake: Signal::default() }
     }
 
-    /// It must look at that time, and is told so after there is something to be seen.
+    /// Makes it look no later than at that time. To be called after whatever it is to see is in place.
     pub(crate) fn look_by(&self, time: Stamp) {
         if time.0 < self.next.load(Ordering::SeqCst) {
             self.wake.set();

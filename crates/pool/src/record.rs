@@ -18,7 +18,7 @@ const MOST_MISDIRECTED: usize = 32;
 pub(crate) struct Record<C: Held> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) slots: Slots,
-    /// How many exchanges it may carry in its life, when it is shared and that is limited.
+    /// How many exchanges it may carry in its life, if it is shared and there is a limit.
     quota: Option<Quota>,
     /// One exchange at a time.
     pub(crate) exclusive: bool,
@@ -40,9 +40,9 @@ pub(crate) struct Record<C: Held> {
     idle: Arc<AtomicUsize>,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
-    /// Its peer has allowed streams.
+    /// Its peer has allowed streams at some time.
     had_room: AtomicBool,
-    /// The buckets of other keys that it was coalesced into, and who waits for it.
+    /// The buckets of other keys that use it, and the line for its streams.
     pub(crate) guests: Guests<C>,
     /// Why it drains.
     reason: OnceLock<CloseReason>,
@@ -62,7 +62,7 @@ struct Inside<C: Held> {
     master: Option<C>,
     /// Handles that have carried an exchange and can carry another: sharing anew is only for as many as are in use at once.
     spare: Vec<C>,
-    /// Searches that wait for it to have room.
+    /// Wakers of searches that wait for its peer to allow streams.
     waiting: Vec<Waker>,
     /// Origins it answered with 421 (RFC 9110, section 15.5.20).
     misdirected: Vec<Origin>,
@@ -105,21 +105,22 @@ impl<C: Held> Record<C> {
         })
     }
 
-    /// A shared one can carry exchanges from here on, and counts as idle until it does or is gone: its search gives back the slot that it held.
+    /// Frees the slot that the search of a shared connection occupied: from here on it can carry exchanges, and is
+    /// idle.
     pub(crate) fn starts(&self, now: Stamp) {
         if self.release() {
             self.set_idle_until(self.idle_from(now));
         }
     }
 
-    /// Its peer allows no streams, and has never allowed any. It may do so later.
+    /// Whether its peer allows no streams and has never allowed any. It may do so later.
     pub(crate) fn takes_none(&self) -> bool {
         let seen = self.slots.seen();
         let has_none = seen.room == 0 && !seen.unknown && !seen.draining;
         has_none && !self.exclusive && !self.had_room.load(Ordering::Relaxed)
     }
 
-    /// Ready when it takes exchanges, or is over.
+    /// Ready when its peer allows streams, or it has ended.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.takes_none() {
             let mut inside = self.inside();
@@ -127,17 +128,17 @@ impl<C: Held> Record<C> {
                 inside.waiting.push(cx.waker().clone());
             }
         }
-        // Also when that changed since.
+        // It may have changed before the waker was registered.
         if self.takes_none() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Those who wait for its room look again.
+    /// Wakes the searches that wait for its peer to allow streams.
     fn wake(&self) {
         let waiting = std::mem::take(&mut self.inside().waiting);
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// How many it carries was said.
+    /// The peer has said how many streams it allows.
     fn set_room(&self, room: u32) {
         if room > 0 {
             self.had_room.store(true, Ordering::Relaxed);
@@ -170,7 +171,7 @@ impl<C: Held> Record<C> {
         before.is_some()
     }
 
-    /// What was to be begun with a slot was not.
+    /// A slot is given back without an exchange.
     #[inline]
     pub(crate) fn not_begun(&self) {
         if let Some(quota) = &self.quota {
@@ -178,20 +179,20 @@ impl<C: Held> Record<C> {
         }
     }
 
-    /// All the exchanges that it may carry are given away, though it may not look so yet.
+    /// Whether all exchanges that it may carry in its life are taken.
     #[inline]
     pub(crate) fn is_used_up(&self) -> bool {
         self.quota.as_ref().is_some_and(Quota::is_used_up)
     }
 
-    /// How many streams it carries at once: as many as its peer allows, and no more than it may carry in all.
+    /// How many streams it can carry at once, if its peer has said so; no more than it may carry in its life.
     pub(crate) fn known_room(&self) -> Option<u32> {
         let seen = self.slots.seen();
         let most = self.quota.as_ref().map_or(u32::MAX, Quota::most);
         (!seen.unknown).then_some(seen.room.min(most))
     }
 
-    /// Takes one more exchange now.
+    /// Whether it can take one more exchange now.
     pub(crate) fn has_room(&self) -> bool {
         let seen = self.slots.seen();
         !seen.draining && seen.in_use < seen.room && !self.is_used_up()
@@ -232,7 +233,7 @@ impl<C: Held> Record<C> {
         Some(Stamp(self.idle_until.load(Ordering::Relaxed)))
     }
 
-    /// A slot came free: whoever is the first to wait for one may be served.
+    /// A slot came free: the first that waits for one may be served.
     #[inline]
     pub(crate) fn slot_came_free(&self, bucket: &Arc<Bucket<C>>, hub: &Arc<Hub<C>>) {
         if self.guests.any() { self.serve_line(hub) } else { bucket.settle_with(hub) }
@@ -240,7 +241,7 @@ impl<C: Held> Record<C> {
 
     #[cold]
     fn serve_line(&self, hub: &Arc<Hub<C>>) {
-        // Who is served and still waits stands in the line again, at its end.
+        // A bucket with more requests waiting lines up again, at the end.
         while self.has_room()
             && let Some(bucket) = self.guests.next()
         {
@@ -248,7 +249,7 @@ impl<C: Held> Record<C> {
         }
     }
 
-    /// How much it may carry was said: that may be enough for those who wait, or a reason to look for another connection.
+    /// Its room has changed: requests that wait may be served now, or need another connection.
     fn room_changed(&self) {
         let waiting = if self.guests.any() { self.guests.take_line() } else { Vec::new() };
         if waiting.is_empty()
@@ -259,13 +260,14 @@ impl<C: Held> Record<C> {
         waiting.iter().for_each(|bucket| bucket.settle());
     }
 
-    /// Takes its place in the line for the next free slot, when others may wait for it too. True when there is a slot by now.
+    /// Puts a bucket in the line for the next free slot, if other buckets may wait for one too. True when there is a
+    /// free slot by now.
     pub(crate) fn line_up(&self, bucket: &Arc<Bucket<C>>) -> bool {
         if !self.guests.any() {
             return false;
         }
         self.guests.line_up(bucket);
-        // Freed before we stood there, it was offered to somebody else, or to nobody.
+        // A slot freed before that was not offered to this bucket.
         self.slots.look_again() && self.has_room()
     }
 
@@ -329,7 +331,7 @@ impl<C: Held> Record<C> {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// It is to be coalesced into this bucket. False when it carries too many names already.
+    /// Lets a bucket of another key use it. False when it carries too many names already.
     pub(crate) fn add_guest(&self, bucket: &Arc<Bucket<C>>) -> bool {
         let first = !self.guests.any();
         let added = self.guests.add(bucket);
@@ -337,7 +339,7 @@ impl<C: Held> Record<C> {
             && added
             && let Some(home) = self.home.upgrade()
         {
-            // From now on its own bucket waits in the line too.
+            // Its own bucket must wait in the line from now on.
             home.settle();
         }
         added

@@ -55,7 +55,7 @@ struct Ended<C: Held> {
     flight: Arc<Flight>,
     ctx: Ctx,
     over: bool,
-    /// When one of those who wait has waited for long enough.
+    /// For the next request whose own limits end its wait.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
 
@@ -80,7 +80,7 @@ impl<C: Held> Ended<C> {
         Poll::Pending
     }
 
-    /// Tells those for whom it has taken too long.
+    /// Fails the requests whose own limits are over.
     fn poll_impatient(&mut self, cx: &mut Context<'_>) {
         loop {
             let Some(hub) = self.hub.upgrade() else { return };
@@ -156,7 +156,7 @@ where
     B: 'static,
 {
     let ctx = target.ctx.clone();
-    // It waits for a peer to allow some.
+    // The search waits for a peer to allow streams.
     let no_streams = AtomicBool::new(false);
     let outcome = {
         let limit = match ended.hub.upgrade() {
@@ -180,7 +180,7 @@ where
         Some(Ok(Ok(found))) => land(ended, found),
         Some(Ok(Err(error))) => ended.failed(error),
         Some(Err(timed_out)) if no_streams.load(Relaxed) => {
-            // The next search makes another, which may lead elsewhere.
+            // The next search opens another one, which may lead to another server.
             if let Some(record) = ended.bucket.takes_none() {
                 record.drain(CloseReason::Protocol);
             }
@@ -192,7 +192,7 @@ where
 
 enum Found<C: Held> {
     New(Arrival<C>),
-    /// That of another origin, or one of its own that has room by now.
+    /// One of another origin, or one of its own whose peer allows streams by now.
     Known(Arc<Record<C>>),
 }
 
@@ -208,7 +208,7 @@ where
     C: Connection<B>,
     B: 'static,
 {
-    // A peer that allows no streams would allow none on another connection either.
+    // A peer that allows no streams would most likely allow none on another connection either.
     while let Some(record) = bucket.takes_none() {
         room(&record, no_streams).await;
         if record.has_room() {

@@ -4,23 +4,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time limits of one search, for which several requests may wait that have limits of their own.
+/// The time limits of one search, for which several requests with limits of their own may wait.
 ///
-/// A step of it may take as long as the most patient of them lets it, so that nobody's limit ends what others wait for. And nobody waits for
-/// longer because of the patience of another: who is less patient is told when a step has taken too long for him ([`View::deadline`]), and the
-/// search goes on for the others.
+/// A step may take as long as the longest limit among them, so that no request's limit ends what others wait for. Nor
+/// does a long limit make the others wait: a request with a shorter one gets a timeout when that is over
+/// ([`View::deadline`]), while the search goes on for the rest.
 #[derive(Debug)]
 pub(crate) struct SearchLimits {
-    /// The client's, for requests that say nothing.
+    /// The client's limits, which hold for requests that set none.
     client: Limits,
     inside: Mutex<Inside>,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
-    /// How many of those who wait say nothing.
+    /// How many waiting requests have the client's limits.
     plain: usize,
-    /// What each of the others says, where it is silent what the client does.
+    /// The limits of each of the others, completed by the client's.
     own: Vec<Limits>,
     steps: Vec<Step>,
     next: u64,
@@ -31,14 +31,14 @@ struct Inside {
 struct Step {
     number: u64,
     phase: Phase,
-    /// Its layer's limit.
+    /// Its layer's default.
     layer: Duration,
-    /// How long it may take, for the most patient.
+    /// How long it may take: the longest limit among the waiting requests.
     most: Duration,
     began: Instant,
 }
 
-/// What is under way, for a look at each of those who wait.
+/// The steps under way, to compare with the limits of each waiting request.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     client: &'a Limits,
@@ -54,13 +54,13 @@ impl SearchLimits {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a request says that the client doesn't.
+    /// A request's limits, completed by the client's; `None` when they differ in no phase of connecting.
     fn own(&self, wish: &Limits) -> Option<Limits> {
         let own = wish.or(&self.client);
         PHASES.iter().any(|phase| own.of(*phase) != self.client.of(*phase)).then_some(own)
     }
 
-    /// One more waits. True when that may change anything.
+    /// A request begins to wait. True when that may change a limit or a deadline.
     pub(crate) fn join(&self, wish: &Limits) -> bool {
         let own = self.own(wish);
         let mut inside = self.inside();
@@ -76,7 +76,7 @@ impl SearchLimits {
         }
     }
 
-    /// One does not wait any more. True when that may change anything.
+    /// A request waits no more. True when that may change a limit or a deadline.
     pub(crate) fn leave(&self, wish: &Limits) -> bool {
         let own = self.own(wish);
         let mut inside = self.inside();
@@ -94,7 +94,7 @@ impl SearchLimits {
         }
     }
 
-    /// `None` when all who wait say nothing: then they are as patient as the search.
+    /// `None` when all waiting requests have the client's limits, which then are the search's.
     pub(crate) fn view(&self) -> Option<View<'_>> {
         let inside = self.inside();
         if inside.own.is_empty() {
@@ -109,7 +109,8 @@ impl SearchLimits {
         let client = self.client.of(phase).unwrap_or(layer);
         let own = inside.own.iter().map(|own| own.of(phase).unwrap_or(layer)).max();
         match own {
-            // A search as a whole is worth finishing when its last request has left.
+            // Connecting in total never gets less than the client's limit: its result is pooled when no request is
+            // left.
             Some(own) if phase == Phase::Acquire || inside.plain > 0 => own.max(client),
             Some(own) => own,
             None => client,
@@ -117,7 +118,7 @@ impl SearchLimits {
     }
 }
 
-/// Those that a limit of their own is for.
+/// The phases that have limits: `Acquire` stands for connecting in total.
 const PHASES: [Phase; 6] = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake, Phase::Acquire];
 
 impl SharedLimits for SearchLimits {
@@ -139,8 +140,8 @@ impl SharedLimits for SearchLimits {
 }
 
 impl View<'_> {
-    /// When somebody has waited for long enough who is less patient than the search, and for what: when all that is under way has taken longer
-    /// than his limits allow, or the search as a whole has. What began before he came counts from when he came.
+    /// When a request's own limits end its wait before the search ends, and which limit that is: when every step under
+    /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count.
     pub(crate) fn deadline(&self, wish: &Limits, joined: Instant) -> Option<(Instant, TimedOut)> {
         let own = wish.or(self.client);
         let of = |step: &Step| {
@@ -207,12 +208,12 @@ mod tests {
         assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(90));
     }
 
-    #[test]
-    fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
+    #[tokio::test(start_paused = true)]
+    async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
         let search = SearchLimits::new(Limits::new());
         let (plain, hasty, patient) = (Limits::new(), tls(1), tls(60));
         [&plain, &hasty, &patient].iter().for_each(|wish| _ = search.join(wish));
-        let start = Instant::now();
+        let start = skybridge_testkit::executor::Executor::new().runtime().now();
         let deadline = |wish: &Limits, joined: u64| {
             let view = search.view().unwrap();
             view.deadline(wish, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))

@@ -35,7 +35,7 @@ impl Slots {
         Self(AtomicU64::new(pack(room) | if unknown { UNKNOWN } else { 0 }))
     }
 
-    /// With one slot in use, whatever the room.
+    /// Occupies one slot, whatever the room.
     pub(crate) fn held(self) -> Self {
         self.0.fetch_add(1, AcqRel);
         self
@@ -102,8 +102,8 @@ impl Slots {
         }
     }
 
-    /// Takes new exchanges, as of a moment that is before or after that of each other change, for all threads alike: whoever gave a slot
-    /// back earlier is seen to have done so, and whoever does so later sees what was done before this look.
+    /// As [`is_open`](Self::is_open), ordered with all changes: a slot that was given back before is seen to be free,
+    /// and whoever gives one back later sees what this thread did before.
     pub(crate) fn look_again(&self) -> bool {
         self.0.fetch_or(0, AcqRel) & (DRAINING | CLOSED) == 0
     }

@@ -60,9 +60,9 @@ pub(crate) struct State<C: Held> {
     pub(crate) queued: Queued,
     /// How often everything was evicted: what was made before is not kept.
     pub(crate) epoch: u64,
-    /// A shared connection was used since somebody looked.
+    /// A shared connection was used since the reaper last looked.
     used: bool,
-    /// When somebody looked first and it had not been used since.
+    /// When the reaper first found that none had been used.
     unused_since: Option<Stamp>,
     /// Out of the pool's map, or the pool is closed: whoever holds it looks up again.
     pub(crate) closed: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Effects<C: Held> {
     pub(crate) fail: Vec<(Arc<Ticket<C>>, Error)>,
     /// Searches to begin, each with the ticket it is made for.
     pub(crate) connect: Vec<(Arc<Flight>, Arc<Ticket<C>>)>,
-    /// Searches for which others wait than before: their tasks are to look.
+    /// Searches whose waiting requests have changed: their tasks are woken.
     pub(crate) look: Vec<Arc<Flight>>,
     /// Permits of the total limit that were refused: it must stand in the queue.
     pub(crate) hungry: bool,
@@ -96,7 +96,7 @@ pub(crate) trait Permits {
     /// Permission to open one more socket.
     fn acquire(&self) -> bool;
     fn now(&self) -> Stamp;
-    /// The limits of a search for which nobody waits yet.
+    /// The limits of a new search.
     fn search_limits(&self) -> SearchLimits;
 }
 
@@ -210,16 +210,17 @@ impl<C: Held> State<C> {
         }
     }
 
-    /// Those who wait take their places in the lines for what others may wait for too. True when there is something for them by now.
+    /// Lines up for the shared connections that other buckets may wait for too. True when one of them has a free slot
+    /// by now.
     pub(crate) fn line_up(&self, own: &Arc<Bucket<C>>) -> bool {
         if self.waiters.is_empty() {
             return false;
         }
-        // Each of them, whatever the others say.
+        // Not `any`: it must line up for each of them.
         self.shared.iter().filter(|record| record.line_up(own)).count() > 0
     }
 
-    /// Nobody has used a shared connection for so long, in nanoseconds, nor wants to.
+    /// Whether no shared connection was used for this long, in nanoseconds, and none is wanted.
     pub(crate) fn is_unused(&mut self, now: Stamp, long: u64) -> bool {
         if std::mem::take(&mut self.used) || !self.waiters.is_empty() || !self.flights.is_empty() {
             self.unused_since = None;
@@ -283,7 +284,7 @@ impl<C: Held> State<C> {
         self.idle.extract_if(.., over).collect()
     }
 
-    /// Requests wait, and nothing will serve them: no connection, and no search for one.
+    /// Whether requests wait without any connection and without a search for one.
     pub(crate) fn starves(&self) -> bool {
         self.open == 0
             && self.shared.is_empty()

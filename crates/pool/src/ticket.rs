@@ -62,7 +62,7 @@ impl<C: Held> Ticket<C> {
         self.flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It joins a search.
+    /// It joins a search now.
     pub(crate) fn joins(&self, now: u64) {
         self.joined.store(now, Relaxed);
     }

@@ -25,7 +25,7 @@ impl Timing {
         Some(Box::new(Self { limits, timer: None }))
     }
 
-    /// To wait for a connection, one that is being opened too. How long opening one may take is seen to by its search.
+    /// How long to wait for a connection. The limit on opening one is the search's business.
     pub(crate) fn acquire(&self) -> Option<Duration> {
         self.limits.acquire
     }

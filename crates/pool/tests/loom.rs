@@ -99,8 +99,8 @@ fn one_of_two_who_drain_is_first() {
     });
 }
 
-/// How a name waits for a connection that others use too (`Record::line_up`, `Record::slot_came_free`): it stands in the line and looks once
-/// more, and whoever frees a slot looks into the line, but only if there ever was one.
+/// How a name waits for a connection that other names use too (`Record::line_up`, `Record::slot_came_free`): it lines
+/// up and looks once more, and whoever frees a slot looks at the line, if there ever was one.
 #[test]
 fn who_lines_up_finds_the_slot_or_is_found() {
     loom::model(|| {

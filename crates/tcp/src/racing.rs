@@ -29,10 +29,10 @@ pub struct Racing<S: Dialer> {
 
 impl<S: Dialer> Racing<S> {
     pub(crate) fn new(dialer: S, mut route: Route, rules: RaceLayer) -> Self {
-        let line_up = LineUp::new(rules.order());
+        let (limit, line_up) = (rules.timeout, LineUp::new(rules.order()));
         // A handle that reads the list from its start.
         route.endpoints = route.endpoints.clone();
-        Self { dialer, route, pace: rules.pace, limit: rules.timeout, line_up, running: Vec::new(), gap: None, first_error: None }
+        Self { dialer, route, pace: rules.pace, limit, line_up, running: Vec::new(), gap: None, first_error: None }
     }
 
     /// Asks all that run, the oldest first. A failure opens the gap for the next start.

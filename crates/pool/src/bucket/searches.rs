@@ -77,7 +77,8 @@ impl<C: Held> Bucket<C> {
         hub.tidy(self);
     }
 
-    /// Tells those who wait for a search that has taken too long for them, and goes on for others. When somebody is to be told next.
+    /// Fails the requests whose own limits are over while the search goes on for others. Returns when the next one's
+    /// are.
     pub(crate) fn impatient(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, ctx: &Ctx) -> Option<Instant> {
         let view = flight.limits.view()?;
         let tell = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.trail().reports()));

@@ -14,9 +14,10 @@ use std::{sync::Arc, time::Instant};
 impl<C: Held> State<C> {
     pub(super) fn search(&mut self, config: &PoolConfig, permits: &impl Permits, effects: &mut Effects<C>) {
         self.note_room();
-        // One that will have carried its last carries none of those who wait. And somebody must wait for one that takes none, but not for ever.
+        // A connection whose exchanges are all taken won't serve those who wait. One whose peer allows no streams is
+        // waited for by a search, which has a time limit.
         let waits = config.at_stream_limit != AtStreamLimit::Refuse;
-        let carries = |record: &Arc<Record<C>>| !record.is_used_up() && !(waits && record.takes_none());
+        let carries = |record: &Arc<Record<C>>| !(record.is_used_up() || waits && record.takes_none());
         if self.shared.iter().any(carries) {
             let settling = self.shared.iter().any(|record| record.slots.seen().unknown && record.slots.is_open());
             match config.at_stream_limit {
@@ -190,8 +191,8 @@ impl<C: Held> State<C> {
         });
     }
 
-    /// Those who wait for a search and are less patient than it: `deadline` says until when, and what they are told then. When the next is
-    /// over.
+    /// Fails the requests whose own limits end their wait for a search that goes on: `deadline` says when, and `tell`
+    /// makes the error. Returns the next deadline.
     pub(crate) fn impatient(
         &mut self,
         flight: &Arc<Flight>,

@@ -198,7 +198,8 @@ async fn one_that_had_room_before_is_at_its_limit_and_no_more() {
     assert_eq!(read(done(call).await).await, 1);
 }
 
-/// A slot that was promised before the peer took it back is not used: the stream would wait for as long as the peer likes.
+/// A slot that was granted before the peer lowered its limit is not used: the stream would wait for as long as the peer
+/// likes.
 #[tokio::test(start_paused = true)]
 async fn what_was_promised_before_it_was_taken_back_is_not_used() {
     let stage = Stage::new(PoolConfig::new());

@@ -1,4 +1,4 @@
-//! The total limit, and whose turn it is: a request that waits for it is overtaken by so many later ones of other origins, and no more.
+//! Fairness under the total limit: a request that waits for it is overtaken by a bounded number of later ones.
 
 use crate::stage::*;
 use skybridge_pool::PoolConfig;

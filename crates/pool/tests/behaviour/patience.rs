@@ -1,4 +1,4 @@
-//! Time limits of connecting, of requests that wait for one and the same connection: each ends its own wait, and nobody else's.
+//! Time limits of requests that wait for the same connect: each ends its own wait, and nobody else's.
 
 use crate::stage::*;
 use skybridge_core::{BoxFuture, ConnectError, Delivery, Limits, Phase, Plan, Route, Target, Wish, limited};
@@ -19,7 +19,8 @@ use tokio::{sync::Semaphore, time::Instant};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// A planner whose connects take one step on each of their routes, which may take 10 s by its layer's own limit, and ends when the test says so.
+/// A planner whose connects take one step on each route. The layer's default limit for it is 10 s, and it ends when the
+/// test says so.
 #[derive(Clone)]
 struct Stepwise {
     below: Planner,
