@@ -67,7 +67,7 @@ impl World {
             .layer(RetryLayer::safe())
             .layer(PoolLayer::shared(self.executor.runtime()).config(config).observer(self.recorder.clone()))
             .layer(RouteLayer::new(self.net.resolver()))
-            .layer(NegotiateLayer::new(H1::replayable(RequestBody::replay), H2::replayable(RequestBody::replay)))
+            .layer(NegotiateLayer::new(H1::new(), H2::new()))
             .layer(TlsLayer::new(tls(trusting).build().unwrap()))
             .layer(RaceLayer::happy_eyeballs())
             .service(self.net.dialer())

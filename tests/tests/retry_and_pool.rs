@@ -49,7 +49,7 @@ macro_rules! stack {
             .layer($guest)
             .layer(PoolLayer::shared($world.executor.runtime()).observer($world.recorder.clone()))
             .layer(RouteLayer::new($world.net.resolver()))
-            .layer(NegotiateLayer::new(H1::replayable(RequestBody::replay), H2::replayable(RequestBody::replay)))
+            .layer(NegotiateLayer::new(H1::new(), H2::new()))
             .layer(RaceLayer::happy_eyeballs())
             .service($world.net.dialer())
     };

@@ -7,17 +7,17 @@ use crate::{
     progress::Progress,
     report::version,
     shared::Shared,
-    sink::Sink,
     trip::Trip,
     usage::Usage,
     witness::Seen,
 };
+use bytes::Bytes;
 use http::{Method, Response, StatusCode, Uri, header::CONTENT_ENCODING};
 use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::{
     ConnInfo, Error, Phase,
-    core::CallId,
+    core::{CallId, Reference},
     tower::{ServiceBuilder, ServiceExt, service_fn},
 };
 use std::{
@@ -148,7 +148,7 @@ pub(crate) enum Broken {
 /// The calls that it took, in order: one, and one for each redirect.
 pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
     let trip = Trip::new(shared, &job);
-    let broken = Box::pin(exchange(shared, &job, &trip)).await.err();
+    let broken = Box::pin(trip.within(exchange(shared, &job, &trip))).await.err();
     trip.end(broken)
 }
 
@@ -185,18 +185,17 @@ fn decoded<B>(response: &Response<B>) -> Result<(), Broken> {
 
 async fn receive<B>(shared: &Shared, trip: &Trip<'_>, body: B) -> Result<(), Broken>
 where
-    B: Body<Data: AsRef<[u8]>, Error = BoxError>,
+    B: Body<Data = Bytes, Error = BoxError>,
 {
-    let shows_progress = trip.write(|sink| Ok(shared.shows_progress(sink)))?;
-    let mut progress = Progress::new(shows_progress, &body);
+    let mut progress = Progress::new(shared.shows_progress(trip.place()), &body);
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_stack(error).map_or_else(Broken::Decode, Broken::Stack))?;
         let Ok(data) = frame.into_data() else { continue };
-        trip.write(|sink| sink.write(data.as_ref()))?;
+        trip.write(data).await?;
         progress.moved(trip.received(), &*shared.witness.runtime);
     }
-    trip.write(Sink::flush)
+    trip.flush().await
 }
 
 pub(crate) fn is_failure(status: StatusCode) -> bool {
@@ -205,7 +204,11 @@ pub(crate) fn is_failure(status: StatusCode) -> bool {
 
 /// Without a scheme it is http, as with curl. A fragment is nobody's business but ours.
 fn absolute(text: &str) -> Result<Uri, Broken> {
-    let text = text.split('#').next().unwrap_or(text);
-    let uri = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    skybridge::IntoUri::into_uri(uri).map_err(|error| Broken::Stack(error.into()))
+    let reference = Reference::typed(text);
+    let url = reference.without_fragment();
+    let uri = match reference.scheme() {
+        Some(_) => skybridge::IntoUri::into_uri(url),
+        None => skybridge::IntoUri::into_uri(format!("http://{url}")),
+    };
+    uri.map_err(|error| Broken::Stack(error.into()))
 }

@@ -3,14 +3,14 @@
 use crate::{
     args::Args,
     names::Elsewhere,
-    proxies::{Proxies, ways},
+    proxies::ways,
     run::NotBegun,
     tls,
     witness::{Watched, Witness},
 };
 use skybridge::{
-    Client, Endpoint, H1, H2, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteLayer, System, Tcp, Terms, Want,
+    Client, Endpoint, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer, RouteConfig,
+    System, Tcp, Terms, Want,
     core::{Egress, Families},
     tower::ServiceBuilder,
 };
@@ -18,25 +18,21 @@ use std::{sync::Arc, time::Duration};
 
 /// # Errors
 /// When what the flags of TLS name can't be used.
-pub(crate) fn build(args: &Args, proxies: &Proxies, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
+pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
     let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
-    let mut client = Client::builder()
+    let client = Client::builder()
         .observer(Arc::clone(witness) as _)
         .limits(limits(args))
         .terms(terms(args))
         .retry(retry(args))
         .pool(pool(args))
-        .route(RouteLayer::new(resolver).families(families(args)).proxies(ways(args)))
+        .resolver(resolver)
+        .route(RouteConfig::new().families(families(args)).proxies(ways(args)))
         .tls(tls::origins(args)?)
-        .proxy_tls(tls::proxies(args, proxies)?)
+        .proxy_tls(tls::proxies(args)?)
         .race(race(args))
         .dialer(Watched::new(tcp(args), Arc::clone(witness)));
-    if args.protocol.replay_non_idempotent {
-        client = client
-            .h1(H1::replayable(RequestBody::replay).any_method())
-            .h2(H2::replayable(RequestBody::replay).any_method());
-    }
     Ok(client.build())
 }
 

@@ -1,8 +1,8 @@
 //! What is above the client: `-L` and `--compressed`, by tower-http's layers. Without these flags they pass everything.
 
-use crate::{args::Args, call::Broken};
+use crate::{args::Args, call::Broken, secrets::is_credential};
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use skybridge::{Error, RequestBody, core::OriginRef};
 use std::{
@@ -20,9 +20,6 @@ use tower_http::{
         policy::{Action, Attempt, Policy},
     },
 };
-
-/// What was meant for the origin that the URL names, and for nobody else.
-const PRIVATE: [HeaderName; 4] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION, header::HOST];
 
 /// Which redirects are followed, and what goes along.
 #[derive(Clone)]
@@ -72,7 +69,7 @@ impl Policy<RequestBody, Broken> for Redirects {
     /// Each has the headers of the first one, whatever was taken from those between.
     fn on_request(&mut self, request: &mut Request<RequestBody>) {
         if self.is_away {
-            PRIVATE.iter().for_each(|name| drop(request.headers_mut().remove(name)));
+            keep_at_home(request.headers_mut());
         }
         if let Some(method) = &self.method {
             method.clone_into(request.method_mut());
@@ -82,6 +79,13 @@ impl Policy<RequestBody, Broken> for Redirects {
     fn clone_body(&self, body: &RequestBody) -> Option<RequestBody> {
         body.replay().filter(|_| self.follows)
     }
+}
+
+/// Takes out what was meant for the origin that the URL names, and for nobody else.
+fn keep_at_home(headers: &mut HeaderMap) {
+    let is_private = |name: &&HeaderName| **name == header::HOST || is_credential(name);
+    let private: Vec<_> = headers.keys().filter(is_private).cloned().collect();
+    private.iter().for_each(|name| drop(headers.remove(name)));
 }
 
 fn is_same(one: &Uri, other: &Uri) -> bool {

@@ -25,6 +25,7 @@ mod tour;
 mod trip;
 mod usage;
 mod verbose;
+mod watchdog;
 mod witness;
 mod write_out;
 

@@ -63,12 +63,6 @@ impl Proxies {
         })
     }
 
-    /// All that may be gone through.
-    pub(crate) fn all(&self, args: &Args) -> Vec<Hop> {
-        let environment = [&self.http, &self.https].into_iter().flatten().cloned();
-        ways(args).into_iter().chain(environment).flat_map(|hops| hops.to_vec()).collect()
-    }
-
     /// Whether this URL may be fetched through a proxy.
     pub(crate) fn are_for(&self, uri: &Uri) -> bool {
         self.hops(uri).map_or(self.given, |hops| !hops.is_empty())

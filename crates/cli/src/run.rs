@@ -1,14 +1,16 @@
 //! Fetches all URLs, in order or at once, and tells of each when it ends.
 
 use crate::{
-    args::Args,
+    args::{Args, Seconds},
     call::{Job, Outcome, perform},
     client,
     exit::Exit,
     proxies::Proxies,
     report::Report,
     shared::Shared,
+    sink::blocking,
     usage::Usage,
+    watchdog,
     witness::Witness,
     write_out::Format,
 };
@@ -18,8 +20,12 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+
+/// With `--max-time`, how long telling of a call may be held up by whoever reads what is told: that belongs to no call, and must end too.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why nothing was fetched.
 pub(crate) struct NotBegun(pub(crate) Exit, pub(crate) String);
@@ -35,6 +41,7 @@ struct Teller {
     silent: bool,
     format: Option<Format>,
     report: Option<Mutex<Box<dyn Write + Send>>>,
+    reports_to_stdout: bool,
     /// For timelines.
     recorder: Option<Arc<Recorder>>,
     exit: Mutex<Exit>,
@@ -48,7 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
     let witness = Arc::new(Witness::new(runtime, args.request.verbose).and(events).and(recorder));
     let proxies = Proxies::of(&args, |name| std::env::var(name).ok())
         .map_err(|(name, error)| NotBegun(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
-    let client = client::build(&args, &proxies, &witness)?;
+    let client = client::build(&args, &witness)?;
     let shared = Shared::new(args, client, proxies, witness).map_err(|(exit, why)| NotBegun(exit, why))?;
     let shared = Arc::new(shared);
     let jobs = jobs(&shared.args);
@@ -56,7 +63,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
         at_once(&shared, &teller, jobs).await;
     } else {
         for job in jobs {
-            teller.tell(&perform(&shared, job).await);
+            fetch(&shared, &teller, job).await;
         }
     }
     Ok(teller.exit())
@@ -75,10 +82,22 @@ async fn at_once(shared: &Arc<Shared>, teller: &Arc<Teller>, jobs: Vec<Job>) {
         let (shared, teller, room) = (Arc::clone(shared), Arc::clone(teller), Arc::clone(&room));
         calls.spawn(async move {
             let _place = room.acquire().await;
-            teller.tell(&perform(&shared, job).await);
+            fetch(&shared, &teller, job).await;
         });
     }
     while calls.join_next().await.is_some() {}
+}
+
+/// One URL, and what is to be told of it.
+async fn fetch(shared: &Shared, teller: &Arc<Teller>, job: Job) {
+    let limit = shared.args.request.max_time.map(Seconds::limit);
+    let _watched = limit.map(|limit| watchdog::watch(limit.saturating_add(2 * PATIENCE)));
+    let outcomes = perform(shared, job).await;
+    teller.note(&outcomes);
+    let teller = Arc::clone(teller);
+    let told = blocking(move || teller.tell(&outcomes));
+    // Nobody is left to tell when stdout or stderr is closed, and nobody listens when it is full.
+    let _ = timeout(limit.map_or(Duration::MAX, |_| PATIENCE), told).await;
 }
 
 impl Teller {
@@ -96,20 +115,31 @@ impl Teller {
             silent: args.request.silent,
             format,
             report: report.map(Mutex::new),
+            reports_to_stdout: args.seeing.reports_to_stdout(),
             recorder: args.seeing.timeline.then(Recorder::new),
             exit: Mutex::new(Exit::OK),
         })
     }
 
-    /// Of a URL: each call that it took, and in the end what came of it.
+    /// The exit code is that of the last URL that failed.
+    fn note(&self, outcomes: &[Outcome]) {
+        if let Some(outcome) = outcomes.last()
+            && outcome.exit != Exit::OK
+        {
+            *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = outcome.exit;
+        }
+    }
+
+    /// Of a URL: each call that it took, and in the end what came of it. A file comes first: it keeps nobody waiting who reads the rest.
     fn tell(&self, outcomes: &[Outcome]) {
         let Some((outcome, redirected)) = outcomes.split_last() else { return };
+        if !self.reports_to_stdout {
+            outcomes.iter().for_each(|outcome| self.report(outcome));
+        }
         for outcome in redirected {
             self.draw(outcome);
-            self.report(outcome);
         }
         if outcome.exit != Exit::OK {
-            *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = outcome.exit;
             self.complain(outcome);
         }
         self.draw(outcome);
@@ -118,7 +148,9 @@ impl Teller {
             let mut stdout = io::stdout().lock();
             let _ = stdout.write_all(format.fill(outcome).as_bytes()).and_then(|()| stdout.flush());
         }
-        self.report(outcome);
+        if self.reports_to_stdout {
+            outcomes.iter().for_each(|outcome| self.report(outcome));
+        }
     }
 
     fn draw(&self, outcome: &Outcome) {

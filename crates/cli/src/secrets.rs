@@ -1,8 +1,24 @@
-//! What is not printed unless it is asked for: queries, userinfo, cookies, credentials.
+//! What is not printed unless it is asked for: queries, fragments, userinfo, cookies, credentials. URLs are taken apart by the library, which
+//! prints none of these either.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, Uri, header};
+use skybridge::core::Reference;
 
 const HIDDEN: &str = "[hidden]";
+
+/// Headers by which somebody proves who they are.
+const CREDENTIALS: [HeaderName; 4] =
+    [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::SET_COOKIE];
+
+/// What the name of a header has in it that isn't registered and carries credentials all the same: `x-api-key`, `private-token`.
+const TELLTALES: [&str; 10] =
+    ["api-key", "apikey", "auth-key", "credential", "passw", "secret", "session", "signature", "token", "x-auth"];
+
+/// Headers whose value is a URL.
+const URLS: [HeaderName; 3] = [header::LOCATION, header::CONTENT_LOCATION, header::REFERER];
+
+/// Headers with URLs somewhere in their value.
+const WITH_URLS: [HeaderName; 2] = [header::LINK, header::REFRESH];
 
 /// Whether secrets are printed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -11,35 +27,46 @@ pub(crate) enum Secrets {
     Hidden,
 }
 
+/// Whether a header, by its name, is for one origin alone.
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
+    CREDENTIALS.contains(name) || TELLTALES.iter().any(|part| name.as_str().contains(part))
+}
+
 impl Secrets {
-    /// Text that may be no URL at all.
+    /// A URL as it was typed, or text that is none.
     pub(crate) fn url(self, text: &str) -> String {
-        if self == Self::Shown {
-            return text.to_owned();
+        match self {
+            Self::Shown => text.to_owned(),
+            Self::Hidden => Reference::typed(text).to_string(),
         }
-        let (scheme, rest) = text.split_at(text.find("://").map_or(0, |at| at + 3));
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        // What looks like a port and is none may be a password with one of these in it.
-        let is_whole = authority
-            .rsplit_once(':')
-            .is_none_or(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit() || byte == b']'));
-        let userinfo = if is_whole || authority.contains('@') { authority.rfind('@') } else { rest.rfind('@') };
-        let (hidden, rest) = userinfo.map_or(("", rest), |at| (HIDDEN, &rest[at..]));
-        match rest.split_once('?') {
-            Some((before, _)) => format!("{scheme}{hidden}{before}?{HIDDEN}"),
-            None => format!("{scheme}{hidden}{rest}"),
+    }
+
+    /// A reference to another URL, as the value of a header has it.
+    pub(crate) fn reference(self, value: &HeaderValue) -> String {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        match self {
+            Self::Shown => text.into_owned(),
+            Self::Hidden => Reference::parse(&text).to_string(),
+        }
+    }
+
+    /// What stands in the first line of a request.
+    pub(crate) fn target(self, uri: &Uri) -> String {
+        match (self, uri.query()) {
+            (Self::Hidden, Some(_)) => format!("{}?{HIDDEN}", uri.path()),
+            _ => uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         }
     }
 
     pub(crate) fn header(self, name: &HeaderName, value: &HeaderValue) -> String {
-        let secret = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::SET_COOKIE];
-        if self == Self::Hidden && (value.is_sensitive() || secret.contains(name)) {
-            return HIDDEN.to_owned();
+        let text = || String::from_utf8_lossy(value.as_bytes());
+        match self {
+            Self::Shown => text().into_owned(),
+            Self::Hidden if value.is_sensitive() || is_credential(name) => HIDDEN.to_owned(),
+            Self::Hidden if URLS.contains(name) => self.reference(value),
+            Self::Hidden if WITH_URLS.contains(name) && text().contains(['?', '#', '@']) => HIDDEN.to_owned(),
+            Self::Hidden => text().into_owned(),
         }
-        if self == Self::Hidden && (*name == header::LOCATION || *name == header::REFERER) {
-            return self.url(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        String::from_utf8_lossy(value.as_bytes()).into_owned()
     }
 }
 
@@ -48,20 +75,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_and_userinfo_are_hidden() {
+    fn headers_with_credentials_are_hidden_and_others_are_not() {
         let rows = [
-            ("https://a.test/p?token=1", "https://a.test/p?[hidden]"),
-            ("https://me:pw@a.test/p", "https://[hidden]@a.test/p"),
-            ("me:p@ss@a.test", "[hidden]@a.test"),
-            ("https://a.test/@x", "https://a.test/@x"),
-            ("https://a.test:8443/@x?y@z", "https://a.test:8443/@x?[hidden]"),
-            ("https://[::1]/@x", "https://[::1]/@x"),
-            ("https://me:p/w@a.test/p", "https://[hidden]@a.test/p"),
-            ("https://me:p?w@a.test/p?q", "https://[hidden]@a.test/p?[hidden]"),
+            ("authorization", "Basic eA==", HIDDEN),
+            ("set-cookie", "a=b", HIDDEN),
+            ("x-api-key", "s", HIDDEN),
+            ("private-token", "s", HIDDEN),
+            ("x-amz-security-token", "s", HIDDEN),
+            ("location", "/cb?code=1&next=https://x.test/", "/cb?[hidden]"),
+            ("location", "https://me:pw@x.test/", "https://[hidden]@x.test/"),
+            ("content-location", "/x?y", "/x?[hidden]"),
+            ("referer", "https://x.test/a#b", "https://x.test/a#[hidden]"),
+            ("link", "<https://x.test/?y>; rel=next", HIDDEN),
+            ("link", "<https://x.test/2>; rel=next", "<https://x.test/2>; rel=next"),
+            ("refresh", "0; url=/x?y", HIDDEN),
+            ("etag", "\"x?y\"", "\"x?y\""),
+            ("www-authenticate", "Basic realm=x", "Basic realm=x"),
         ];
-        for (url, hidden) in rows {
-            assert_eq!(Secrets::Hidden.url(url), hidden);
-            assert_eq!(Secrets::Shown.url(url), url);
+        for (name, value, shown) in rows {
+            let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            assert_eq!(Secrets::Hidden.header(&name, &value), shown, "{name}");
+            assert_eq!(Secrets::Shown.header(&name, &value).as_bytes(), value.as_bytes());
+        }
+        let mut marked = HeaderValue::from_static("s");
+        marked.set_sensitive(true);
+        assert_eq!(Secrets::Hidden.header(&HeaderName::from_static("x"), &marked), HIDDEN);
+    }
+
+    #[test]
+    fn of_a_target_the_path_is_shown() {
+        for (uri, shown) in
+            [("http://a.test", "/"), ("http://a.test/@x?y://z", "/@x?[hidden]"), ("http://a.test/x", "/x")]
+        {
+            assert_eq!(Secrets::Hidden.target(&uri.parse().unwrap()), shown);
         }
     }
 }

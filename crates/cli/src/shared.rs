@@ -6,7 +6,7 @@ use crate::{
     names::dial,
     proxies::Proxies,
     secrets::Secrets,
-    sink::Sink,
+    sink::Place,
     usage::Usage,
     witness::Witness,
 };
@@ -101,22 +101,18 @@ impl Shared {
         request
     }
 
-    /// Where the body of the URL at this place goes.
-    pub(crate) fn sink(&self, place: usize) -> io::Result<Sink> {
-        match self.args.request.output.get(place) {
-            Some(path) if path.as_os_str() != "-" => Sink::file(path),
-            _ if self.reports_to_stdout() => Ok(Sink::Nowhere),
-            _ => Ok(Sink::Stdout),
+    /// Where the answers to the URL at this place in the list go.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        match self.args.request.output.get(at) {
+            Some(path) if path.as_os_str() != "-" => Place::File(path.clone()),
+            _ if self.args.seeing.reports_to_stdout() => Place::Nowhere,
+            _ => Place::Stdout,
         }
     }
 
-    pub(crate) fn reports_to_stdout(&self) -> bool {
-        self.args.seeing.report.as_ref().is_some_and(|path| path.as_os_str() == "-")
-    }
-
-    pub(crate) fn shows_progress(&self, sink: &Sink) -> bool {
+    pub(crate) fn shows_progress(&self, place: &Place) -> bool {
         let quiet = self.args.request.silent || self.args.request.verbose || self.args.seeing.events;
-        !quiet && !self.args.request.parallel && io::stderr().is_terminal() && !sink.is_terminal()
+        !quiet && !self.args.request.parallel && io::stderr().is_terminal() && !place.is_terminal()
     }
 }
 

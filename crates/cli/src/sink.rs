@@ -1,12 +1,24 @@
 //! Where a response is written.
+//!
+//! Any of these may keep its writer waiting for ever: a pipe that nobody reads, a FIFO that nobody has opened. So a sink is opened and written to
+//! by a thread that nobody needs ([`blocking`]), and whoever waits for that thread may stop waiting when its time is over.
 
 use crate::secrets::Secrets;
+use bytes::Bytes;
 use http::Response;
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
-    path::Path,
+    path::PathBuf,
 };
+
+/// A sink that may not be open yet.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Stdout,
+    File(PathBuf),
+    Nowhere,
+}
 
 pub(crate) enum Sink {
     Stdout,
@@ -14,37 +26,35 @@ pub(crate) enum Sink {
     Nowhere,
 }
 
-impl Sink {
-    pub(crate) fn file(path: &Path) -> io::Result<Self> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        File::create(path).map(Self::File).map_err(named)
-    }
+/// Does on another thread what may block. Dropped, it leaves that thread to itself.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+}
 
+impl Place {
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Stdout) && io::stdout().is_terminal()
     }
 
+    pub(crate) fn open(&self) -> io::Result<Sink> {
+        match self {
+            Self::Stdout => Ok(Sink::Stdout),
+            Self::Nowhere => Ok(Sink::Nowhere),
+            Self::File(path) => {
+                let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+                File::create(path).map(Sink::File).map_err(named)
+            }
+        }
+    }
+}
+
+impl Sink {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Stdout => io::stdout().lock().write_all(bytes),
             Self::File(file) => file.write_all(bytes),
             Self::Nowhere => Ok(()),
         }
-    }
-
-    /// The head, as HTTP/1.1 would write it.
-    pub(crate) fn head<B>(&mut self, response: &Response<B>, version: &str, secrets: Secrets) -> io::Result<()> {
-        let status = response.status();
-        let reason = match version {
-            "1.1" => status.canonical_reason().unwrap_or_default(),
-            _ => "",
-        };
-        let mut head = format!("HTTP/{version} {} {reason}\r\n", status.as_u16());
-        for (name, value) in response.headers() {
-            head.push_str(&format!("{name}: {}\r\n", secrets.header(name, value)));
-        }
-        head.push_str("\r\n");
-        self.write(head.as_bytes())
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
@@ -54,4 +64,19 @@ impl Sink {
             Self::Nowhere => Ok(()),
         }
     }
+}
+
+/// The head, as HTTP/1.1 would write it.
+pub(crate) fn head<B>(response: &Response<B>, version: &str, secrets: Secrets) -> Bytes {
+    let status = response.status();
+    let reason = match version {
+        "1.1" => status.canonical_reason().unwrap_or_default(),
+        _ => "",
+    };
+    let mut head = format!("HTTP/{version} {} {reason}\r\n", status.as_u16());
+    for (name, value) in response.headers() {
+        head.push_str(&format!("{name}: {}\r\n", secrets.header(name, value)));
+    }
+    head.push_str("\r\n");
+    head.into()
 }

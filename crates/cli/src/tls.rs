@@ -4,11 +4,9 @@ use crate::{
     args::{Args, Hashes},
     exit::Exit,
     fault::chain,
-    proxies::Proxies,
     run::NotBegun,
     usage::Usage,
 };
-use http::Uri;
 use skybridge::{Roots, Sealer, TlsConfig, TlsConfigError, TlsLayer, TlsVersion};
 use std::{
     fs, io,
@@ -22,8 +20,8 @@ struct Wanted<'a> {
     capath: Option<&'a Path>,
     insecure: bool,
     cert: Option<(&'a Path, &'a Path)>,
-    /// Keys of a host itself.
-    leaves: Vec<(String, &'a str)>,
+    /// Keys of which every host must have one itself: it is not known beforehand where redirects lead.
+    every_leaf: &'a [String],
     /// Keys of its path.
     pins: Vec<(&'a str, &'a str)>,
     versions: Option<RangeInclusive<TlsVersion>>,
@@ -33,13 +31,12 @@ struct Wanted<'a> {
 /// When a file can't be read or used (77, 58), or a pin is none (2).
 pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
     let tls = &args.tls;
-    let hosts = args.urls.iter().filter_map(|url| host(url));
     let wanted = Wanted {
         cacert: tls.cacert.as_deref(),
         capath: tls.capath.as_deref(),
         insecure: tls.insecure,
         cert: identity(&tls.cert, &tls.key),
-        leaves: leaves(&tls.pinnedpubkey, hosts),
+        every_leaf: hashes(&tls.pinnedpubkey),
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
     };
@@ -48,15 +45,14 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
 
 /// # Errors
 /// As for [`origins`].
-pub(crate) fn proxies(args: &Args, proxies: &Proxies) -> Result<Sealer, NotBegun> {
+pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
     let tls = &args.tls;
-    let hosts = proxies.all(args).into_iter().map(|hop| hop.name().to_owned());
     let wanted = Wanted {
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,
         insecure: tls.proxy_insecure,
         cert: identity(&tls.proxy_cert, &tls.proxy_key),
-        leaves: leaves(&tls.proxy_pinnedpubkey, hosts),
+        every_leaf: hashes(&tls.proxy_pinnedpubkey),
         pins: Vec::new(),
         versions: None,
     };
@@ -68,14 +64,8 @@ fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(
     Some((cert, key.as_deref().unwrap_or(cert)))
 }
 
-fn leaves(hashes: &Option<Hashes>, hosts: impl Iterator<Item = String>) -> Vec<(String, &str)> {
-    let Some(Hashes(hashes)) = hashes else { return Vec::new() };
-    hosts.flat_map(|host| hashes.iter().map(move |hash| (host.clone(), hash.as_str()))).collect()
-}
-
-fn host(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    uri.host().map(str::to_owned)
+fn hashes(given: &Option<Hashes>) -> &[String] {
+    given.as_ref().map_or(&[], |hashes| &hashes.0)
 }
 
 fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
@@ -93,7 +83,7 @@ impl Wanted<'_> {
     /// `None` when nothing was said: the system's roots will do, and are read when they are needed.
     fn config(self) -> Result<Option<TlsConfig>, NotBegun> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
-        let pins = !self.leaves.is_empty() || !self.pins.is_empty();
+        let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
         if !trusts && !pins && self.cert.is_none() && self.versions.is_none() {
             return Ok(None);
         }
@@ -110,8 +100,8 @@ impl Wanted<'_> {
         if let Some((cert, key)) = self.cert {
             builder = builder.client_auth_pem(&read(cert, Exit::IDENTITY)?, &read(key, Exit::IDENTITY)?);
         }
-        for (host, pin) in &self.leaves {
-            builder = builder.pin_leaf(host, pin);
+        for pin in self.every_leaf {
+            builder = builder.pin_every_leaf(pin);
         }
         for (pattern, pin) in self.pins {
             builder = builder.pin(pattern, pin);

@@ -2,26 +2,35 @@
 //! its events, its timeline and its line of the report tell of it alone.
 
 use crate::{
+    args::Seconds,
     call::{Asked, Broken, Job, Outcome, is_failure},
     layers::Counted,
     shared::Shared,
-    sink::Sink,
+    sink::{self, Place, Sink, blocking},
     verbose,
 };
+use bytes::Bytes;
 use http::{Method, Request, Response, header::LOCATION};
 use http_body::Body as _;
-use skybridge::{Body, Limits, RequestBody, ResponseExt, core::CallId};
+use skybridge::{
+    Body, Cause, Delivery, Error, Limits, Phase, RequestBody, ResponseExt,
+    core::{CallId, TimedOut},
+};
 use std::{
+    future::{Future, poll_fn},
     io,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::{Poll, ready},
+    time::Duration,
 };
 
 pub(crate) struct Trip<'a> {
     shared: &'a Shared,
-    place: usize,
+    place: Place,
     state: Mutex<State>,
 }
 
@@ -33,7 +42,7 @@ struct State {
     /// Its body can be sent once only.
     streams: bool,
     received: Arc<AtomicU64>,
-    /// Opened for the first byte.
+    /// Opened for the first byte; away while it is written to.
     sink: Option<Sink>,
 }
 
@@ -43,7 +52,7 @@ impl<'a> Trip<'a> {
         let now = Outcome::new(job.call, url, shared.method(), shared.witness.runtime.now());
         let state =
             State { past: Vec::new(), now, is_sent: false, streams: false, received: Arc::default(), sink: None };
-        Self { shared, place: job.place, state: Mutex::new(state) }
+        Self { shared, place: shared.place(job.place), state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -59,7 +68,9 @@ impl<'a> Trip<'a> {
             self.shared.witness.expect(call, verbose::lines(&request, self.shared.secrets));
         }
         let response = self.shared.client.request(request).await.map_err(Broken::Stack)?;
-        self.answered(&response)?;
+        if let Some(head) = self.answered(&response) {
+            self.write(head).await?;
+        }
         let received = Arc::clone(&self.state().received);
         Ok(response.map(|body| Counted::new(body, received)))
     }
@@ -87,7 +98,8 @@ impl<'a> Trip<'a> {
         limits
     }
 
-    fn answered(&self, response: &Response<Body>) -> Result<(), Broken> {
+    /// Notes the answer; the head to be written, if it is asked for.
+    fn answered(&self, response: &Response<Body>) -> Option<Bytes> {
         let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
         let version = {
             let mut state = self.state();
@@ -99,10 +111,8 @@ impl<'a> Trip<'a> {
             verbose::response(response, version, secrets);
         }
         let is_shown = request.include || request.head;
-        if is_shown && !(request.fail && is_failure(response.status())) {
-            self.write(|sink| sink.head(response, version, secrets))?;
-        }
-        Ok(())
+        let is_shown = is_shown && !(request.fail && is_failure(response.status()));
+        is_shown.then(|| sink::head(response, version, secrets))
     }
 
     /// # Errors
@@ -113,21 +123,57 @@ impl<'a> Trip<'a> {
         match response.status().as_u16() {
             301 | 302 if state.streams && state.now.method != Method::POST => Err(Broken::Rewind),
             307 | 308 if state.streams => Err(Broken::Rewind),
-            301..=303 | 307 | 308 => {
-                Err(Broken::Location(self.shared.secrets.url(&String::from_utf8_lossy(location.as_bytes()))))
-            }
+            301..=303 | 307 | 308 => Err(Broken::Location(self.shared.secrets.reference(location))),
             _ => Ok(()),
         }
     }
 
+    /// Where this URL's answers go.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// To where this URL's answers go.
-    pub(crate) fn write<T>(&self, write: impl FnOnce(&mut Sink) -> io::Result<T>) -> Result<T, Broken> {
-        let mut state = self.state();
-        let sink = match &mut state.sink {
-            Some(sink) => sink,
-            none => none.insert(self.shared.sink(self.place).map_err(Broken::Write)?),
-        };
-        write(sink).map_err(Broken::Write)
+    pub(crate) async fn write(&self, bytes: Bytes) -> Result<(), Broken> {
+        self.with_sink(move |sink| sink.write(&bytes)).await
+    }
+
+    /// Opens the sink if need be, and sees to it that everything has been written.
+    pub(crate) async fn flush(&self) -> Result<(), Broken> {
+        self.with_sink(Sink::flush).await
+    }
+
+    async fn with_sink(&self, work: impl FnOnce(&mut Sink) -> io::Result<()> + Send + 'static) -> Result<(), Broken> {
+        if let Place::Nowhere = self.place {
+            return Ok(());
+        }
+        let (place, open) = (self.place.clone(), self.state().sink.take());
+        let worked = blocking(move || {
+            let mut sink = open.map_or_else(|| place.open(), Ok)?;
+            work(&mut sink)?;
+            Ok(sink)
+        });
+        let sink = worked.await.and_then(|worked| worked).map_err(Broken::Write)?;
+        self.state().sink = Some(sink);
+        Ok(())
+    }
+
+    /// Ends what `--max-time` leaves no more time for, whatever it is waiting for. The client's own limit, which knows more, goes first.
+    pub(crate) async fn within<T>(&self, future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+        let (started, runtime) = (self.state().first().started, &self.shared.witness.runtime);
+        let limit = self.shared.args.request.max_time.map_or(Duration::MAX, Seconds::limit);
+        let mut timer = started.checked_add(limit).map(|deadline| runtime.sleep_until(deadline));
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(over) = future.as_mut().poll(cx) {
+                return Poll::Ready(over);
+            }
+            let Some(timer) = &mut timer else { return Poll::Pending };
+            ready!(timer.as_mut().poll(cx));
+            let timed_out = TimedOut { phase: Phase::Call, limit };
+            Poll::Ready(Err(Broken::Stack(Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out)))))
+        })
+        .await
     }
 
     /// How much of the last one's body has arrived.

@@ -5,6 +5,7 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use skybridge::core::Reference;
 use std::{error::Error, ffi::OsString, fmt};
 
 const TOUR: &str = "Starts origins and proxies of its own on loopback, walks through all that the stack can do, and draws what happened
@@ -44,7 +45,10 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
             None => Ok(Asked::Tour),
             Some(help) if help == "--help" || help == "-h" => Ok(Asked::Text(TOUR.to_owned())),
             Some(more) => {
-                Err(Usage(format!("tour takes nothing, and there is {}; nearest: skybridge tour", more.display())))
+                // It may be a URL.
+                let more = more.to_string_lossy();
+                let more = Reference::typed(&more);
+                Err(Usage(format!("tour takes nothing, and there is {more}; nearest: skybridge tour")))
             }
         };
     }
@@ -162,7 +166,12 @@ mod tests {
 
     #[test]
     fn a_refused_secret_is_not_repeated() {
-        for line in ["-u me:hunter2 http://a.test/", "--cookie=a=hunter2 http://a.test/", "-H hunter2 http://a.test/"] {
+        for line in [
+            "-u me:hunter2 http://a.test/",
+            "--cookie=a=hunter2 http://a.test/",
+            "-H hunter2 http://a.test/",
+            "tour http://me:hunter2@a.test/",
+        ] {
             assert!(!refused(line).contains("hunter2"), "{line}: {}", refused(line));
         }
     }

@@ -72,8 +72,7 @@ fn created(info: &ConnInfo) {
 /// The lines of a request, all but its version.
 pub(crate) fn lines(request: &Request<RequestBody>, secrets: Secrets) -> Vec<String> {
     let uri = request.uri();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut lines = vec![format!("{} {}", request.method(), secrets.url(path))];
+    let mut lines = vec![format!("{} {}", request.method(), secrets.target(uri))];
     if !request.headers().contains_key(header::HOST) {
         lines.push(format!("host: {}", uri.authority().map_or("", |authority| authority.as_str())));
     }

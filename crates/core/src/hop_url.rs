@@ -1,13 +1,13 @@
 //! Proxies as URLs name them.
 
-use crate::{BasicAuth, Hop, HopKind, OriginError, OriginRef, Scheme};
+use crate::{BasicAuth, Hop, HopKind, OriginError, OriginRef, Reference, Scheme};
 use std::{fmt, str::FromStr};
 
 /// Why a text names no proxy. None of these repeats userinfo.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum HopError {
-    /// Not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`.
+    /// Not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. Empty where it may be a user.
     Scheme(Box<str>),
     /// Its host.
     Host(OriginError),
@@ -35,15 +35,16 @@ impl Hop {
     /// # Errors
     /// When it names no proxy.
     pub fn parse(url: &str) -> Result<Self, HopError> {
-        let (kind, rest) = match url.split_once("://") {
-            Some((scheme, rest)) => (kind(scheme)?, rest),
-            None => (HopKind::Http, url),
+        let reference = Reference::typed(url);
+        let kind = match reference.scheme() {
+            Some(scheme) => kind(scheme, reference)?,
+            None => HopKind::Http,
         };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        if !matches!(path, "" | "/") {
+        let has_more = reference.query().is_some() || reference.fragment().is_some();
+        if !matches!(reference.path(), "" | "/") || has_more {
             return Err(HopError::Path);
         }
+        let authority = reference.authority().unwrap_or_default();
         // The last one: a password with an `@` that isn't encoded is understood, and in no case taken for a host.
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
@@ -59,7 +60,7 @@ impl Hop {
     }
 }
 
-fn kind(scheme: &str) -> Result<HopKind, HopError> {
+fn kind(scheme: &str, reference: Reference<'_>) -> Result<HopKind, HopError> {
     Ok(match scheme.to_ascii_lowercase().as_str() {
         "http" => HopKind::Http,
         "https" => HopKind::Https,
@@ -67,9 +68,9 @@ fn kind(scheme: &str) -> Result<HopKind, HopError> {
         "socks4a" => HopKind::Socks4a,
         "socks5" => HopKind::Socks5,
         "socks5h" => HopKind::Socks5h,
-        // Of `user:password@host` with a scheme forgotten, no part is repeated.
-        other if other.bytes().all(|byte| byte.is_ascii_alphanumeric()) => return Err(HopError::Scheme(other.into())),
-        _ => return Err(HopError::Scheme("".into())),
+        // It may be a user whose password begins with two slashes.
+        _ if reference.has_at() => return Err(HopError::Scheme("".into())),
+        other => return Err(HopError::Scheme(other.into())),
     })
 }
 
@@ -110,6 +111,7 @@ impl FromStr for Hop {
 impl fmt::Display for HopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Scheme(scheme) if scheme.is_empty() => f.write_str("no proxy is spoken to by its scheme"),
             Self::Scheme(scheme) => write!(f, "no proxy is spoken to by `{scheme}`"),
             Self::Host(_) => f.write_str("the proxy's host is not valid"),
             Self::Port => f.write_str("the proxy's port is not a number from 1 to 65535"),
@@ -171,7 +173,11 @@ mod tests {
     fn what_names_no_proxy_is_told_without_its_secrets() {
         let rows = [
             ("ftp://proxy.test", HopError::Scheme("ftp".into())),
-            ("alice:hidden@x://proxy.test", HopError::Scheme("".into())),
+            ("hidden://alice@proxy.test", HopError::Scheme("".into())),
+            ("alice:hidden@x://proxy.test", HopError::Path),
+            ("alice:hidden@proxy.test?x=http://a.test", HopError::Path),
+            ("http:alice:hidden@proxy.test", HopError::Path),
+            ("http:", HopError::Host(OriginError::EmptyHost)),
             ("http://proxy.test/hidden", HopError::Path),
             ("http://proxy.test?hidden", HopError::Path),
             ("http://%zz:hidden@proxy.test", HopError::UserInfo),

@@ -47,6 +47,8 @@ mod origin;
 mod phase;
 mod plan;
 mod query;
+mod reference;
+mod replays;
 mod request;
 mod route;
 mod runtime;
@@ -83,6 +85,8 @@ pub use self::{
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
     query::{Answer, Families, Query, Resolver},
+    reference::Reference,
+    replays::{Asking, Replay, Replays},
     request::{RequestError, check, host_field},
     route::{Attempt, FirstExchange, Route, Verdict},
     runtime::{BoxFuture, Runtime, Sleep},

@@ -18,7 +18,7 @@ use std::{
 /// | `acquire` (waiting for a connection, until it is ready) | none | pool | unsent |
 /// | `head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
-/// | `call` (all of it) | none | facade | as far as it got |
+/// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
 ///
 /// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
 /// allows. A request whose own limits (or the defaults, where it sets none) allow less fails with a timeout when they

@@ -51,6 +51,9 @@ pub struct OriginRef<'a> {
 }
 
 /// Why a URI names no origin that can be reached. None of these opens a connection; none repeats userinfo.
+///
+/// The text of a variant is what is wrong. It is empty where that may be half of userinfo: `http://me:secret/and@a.test/` has, by RFC 3986, the
+/// port `secret`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OriginError {
@@ -62,7 +65,7 @@ pub enum OriginError {
     EmptyHost,
     /// `user:password@`: deprecated (RFC 9110, section 4.2.4), and a way to leak secrets. Send an `authorization` header.
     UserInfo,
-    /// Not a number from 1 to 65535.
+    /// Not a number from 1 to 65535. Only digits are repeated: what else stands there may be the password of a URL that lacks its host.
     Port(Box<str>),
     /// Not ASCII: an internationalized name must be converted (IDNA) first.
     NotAscii(Box<str>),
@@ -82,13 +85,24 @@ impl<'a> OriginRef<'a> {
     /// # Errors
     /// When there is no scheme or host, the scheme is unknown, the port is out of range, or there is userinfo.
     pub fn of(uri: &'a Uri) -> Result<Self, OriginError> {
+        let rest = uri.path_and_query().map_or("", |rest| rest.as_str());
+        let origin = Self::read(uri);
+        if !rest.contains('@') {
+            return origin;
+        }
+        // The host is looked at here already, as later nobody would know of that `@`.
+        origin.and_then(|origin| check_host(origin.host.0).map(|()| origin)).map_err(OriginError::unspoken)
+    }
+
+    fn read(uri: &'a Uri) -> Result<Self, OriginError> {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
         let scheme = match uri.scheme() {
             Some(scheme) if *scheme == http::uri::Scheme::HTTP => Scheme::Http,
             Some(scheme) if *scheme == http::uri::Scheme::HTTPS => Scheme::Https,
+            Some(_) if authority.contains('@') => return Err(OriginError::UnknownScheme("".into())),
             Some(other) => return Err(OriginError::UnknownScheme(other.as_str().into())),
             None => return Err(OriginError::NoScheme),
         };
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
         Self::parse(scheme, authority)
     }
 
@@ -160,7 +174,7 @@ fn parse_port(text: &str, scheme: Scheme) -> Result<u16, OriginError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if digits && port > 0 => Ok(port),
-        _ => Err(OriginError::Port(text.into())),
+        _ => Err(OriginError::Port(if digits { text.into() } else { "".into() })),
     }
 }
 
@@ -254,22 +268,45 @@ impl fmt::Display for Origin {
 
 // === impl OriginError ===
 
+impl OriginError {
+    /// The same, repeating nothing of the URI.
+    pub fn unspoken(self) -> Self {
+        match self {
+            Self::NoScheme | Self::EmptyHost | Self::UserInfo => self,
+            Self::UnknownScheme(_) => Self::UnknownScheme("".into()),
+            Self::Port(_) => Self::Port("".into()),
+            Self::NotAscii(_) => Self::NotAscii("".into()),
+            Self::ZoneId(_) => Self::ZoneId("".into()),
+            Self::NotAnAddress(_) => Self::NotAnAddress("".into()),
+            Self::NotAHost(_) => Self::NotAHost("".into()),
+        }
+    }
+}
+
+/// What is wrong, after its name; its name alone where nothing is repeated.
+struct Named<'a>(&'static str, &'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)?;
+        if self.1.is_empty() { Ok(()) } else { write!(f, " `{}`", self.1) }
+    }
+}
+
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoScheme => f.write_str("the URI has no scheme: it must start with http:// or https://"),
-            Self::UnknownScheme(scheme) => write!(f, "unknown scheme `{scheme}`: only http and https can be reached"),
+            Self::UnknownScheme(scheme) => {
+                write!(f, "{}: only http and https can be reached", Named("unknown scheme", scheme))
+            }
             Self::EmptyHost => f.write_str("the URI has an empty host"),
             Self::UserInfo => f.write_str("the URI has userinfo before its host: send credentials in a header"),
-            // What is no number may be the first half of a password with a slash in it.
-            Self::Port(port) if port.bytes().any(|byte| byte.is_ascii_alphabetic()) => {
-                f.write_str("the port is not a number from 1 to 65535")
-            }
-            Self::Port(port) => write!(f, "port `{port}` is not a number from 1 to 65535"),
-            Self::NotAscii(host) => write!(f, "host `{host}` is not ASCII: convert it with IDNA first"),
-            Self::ZoneId(host) => write!(f, "host `{host}` has a zone id"),
-            Self::NotAnAddress(host) => write!(f, "host `{host}` looks like an address but is none"),
-            Self::NotAHost(host) => write!(f, "`{host}` is not a host name"),
+            Self::Port(port) => write!(f, "{} is not a number from 1 to 65535", Named("the port", port)),
+            Self::NotAscii(host) => write!(f, "{} is not ASCII: convert it with IDNA first", Named("the host", host)),
+            Self::ZoneId(host) => write!(f, "{} has a zone id", Named("the host", host)),
+            Self::NotAnAddress(host) => write!(f, "{} looks like an address but is none", Named("the host", host)),
+            Self::NotAHost(host) => write!(f, "{} is not a host name", Named("the host", host)),
         }
     }
 }
@@ -330,7 +367,7 @@ mod tests {
         assert_eq!(parse("[fe80::1%25eth0]"), Err(OriginError::ZoneId("[fe80::1%25eth0]".into())));
         assert_eq!(parse("a b"), Err(OriginError::NotAHost("a b".into())));
         assert_eq!(parse("a%41"), Err(OriginError::NotAHost("a%41".into())));
-        assert_eq!(parse("a.test:+80"), Err(OriginError::Port("+80".into())));
+        assert_eq!(parse("a.test:+80"), Err(OriginError::Port("".into())));
         let half_a_password = parse("me:s3cret").map_err(|error| error.to_string());
         assert_eq!(half_a_password.unwrap_err(), "the port is not a number from 1 to 65535");
     }
@@ -361,8 +398,27 @@ mod tests {
         assert_eq!(origin("http://a.test").unwrap().ip(), None);
     }
 
+    /// What is userinfo to whoever wrote it may be a host, a port and a path to RFC 3986.
     #[test]
-    fn userinfo_is_in_no_message() {
-        assert!(!origin("http://user:secret@a.test/").unwrap_err().to_string().contains("secret"));
+    fn half_of_userinfo_is_repeated_nowhere() {
+        let rows = [
+            ("http://user:secret@a.test/", OriginError::UserInfo),
+            ("http://user:secret/x@a.test/", OriginError::Port("".into())),
+            ("http://user:99999/x@a.test/", OriginError::Port("".into())),
+            ("http://user:secret?x@a.test/", OriginError::Port("".into())),
+            ("http://secret..x:1/y@a.test/", OriginError::NotAHost("".into())),
+            ("http://secret.1:/y@a.test/", OriginError::NotAnAddress("".into())),
+            ("secret://x@a.test/", OriginError::UnknownScheme("".into())),
+            ("secret://x/y@a.test/", OriginError::UnknownScheme("".into())),
+            ("http://user:secret", OriginError::Port("".into())),
+        ];
+        for (text, expected) in rows {
+            let uri = text.parse().unwrap();
+            let error = OriginRef::of(&uri).and_then(OriginRef::to_owned).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret"), "{text}: {error:?}");
+            assert_eq!(error, expected, "{text}");
+        }
+        // An `@` in a path is fine.
+        assert_eq!(origin("http://a.test/@x?y@z").unwrap().to_string(), "http://a.test");
     }
 }

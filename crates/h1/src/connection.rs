@@ -58,7 +58,6 @@ where
 {
     pub(crate) fn new(
         sender: SendRequest<Sending<B>>,
-        spare: Spare<B>,
         host: HeaderValue,
         info: Arc<ConnInfo>,
         shared: Arc<Shared<B>>,
@@ -70,7 +69,7 @@ where
             state: State::Idle,
             reused: false,
             aside: Aside::default(),
-            spare,
+            spare: Spare::new(),
             refused: None,
             host,
             credentials,

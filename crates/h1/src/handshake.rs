@@ -1,10 +1,4 @@
-use crate::{
-    Http1,
-    driver::Driver,
-    sending::Shared,
-    spare::{Replay, Spare},
-    wire::Wire,
-};
+use crate::{Http1, driver::Driver, sending::Shared, wire::Wire};
 use http::HeaderValue;
 use http_body::Body;
 use hyper::client::conn::http1;
@@ -13,6 +7,7 @@ use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link
 use std::{
     fmt,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -35,8 +30,7 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// connection closes. What follows the last byte is looked at as far as it is there already.
 pub struct H1<B> {
     settings: http1::Builder,
-    replay: Option<Replay<B>>,
-    any_method: bool,
+    _request: PhantomData<fn(B)>,
 }
 
 /// An HTTP/1.1 connection in the making. It waits for nothing from the peer.
@@ -46,23 +40,11 @@ pub struct Handshaking<B>(BoxFuture<Result<Http1<B>, ConnectError>>);
 // === impl H1 ===
 
 impl<B> H1<B> {
-    /// Copies nothing: a request that the connection has written is gone when the connection fails.
+    /// With the settings above.
     pub fn new() -> Self {
         let mut settings = http1::Builder::new();
         settings.max_header_size(HEAD_LIMIT);
-        Self { settings, replay: None, any_method: false }
-    }
-
-    /// Keeps a copy of a request while it may fail for the age of its connection: on a connection that was used before, with an idempotent
-    /// method (RFC 9110, section 9.2.2), and with a body that `replay` gives once more. If no response comes, the copy goes up with the error.
-    pub fn replayable(replay: fn(&B) -> Option<B>) -> Self {
-        Self { replay: Some(replay), ..Self::new() }
-    }
-
-    /// Copies requests of any method, for a retry layer that would send them again although they may have been processed.
-    pub fn any_method(mut self) -> Self {
-        self.any_method = true;
-        self
+        Self { settings, _request: PhantomData }
     }
 
     /// The most that a response's head (or trailers) may have, in bytes; beyond, the exchange fails and the connection closes.
@@ -128,7 +110,7 @@ where
     };
     info.timings.set(Phase::Handshake, guard.done());
     ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&shared))));
-    Ok(Http1::new(sender, Spare::new(h1.replay, h1.any_method), host, info.freeze(Protocol::Http1), shared))
+    Ok(Http1::new(sender, host, info.freeze(Protocol::Http1), shared))
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
@@ -140,7 +122,7 @@ fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHe
 
 impl<B> Clone for H1<B> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone(), replay: self.replay, any_method: self.any_method }
+        Self { settings: self.settings.clone(), _request: PhantomData }
     }
 }
 
@@ -152,7 +134,7 @@ impl<B> Default for H1<B> {
 
 impl<B> fmt::Debug for H1<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("H1").field("replayable", &self.replay.is_some()).finish_non_exhaustive()
+        f.debug_struct("H1").finish_non_exhaustive()
     }
 }
 

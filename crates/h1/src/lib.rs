@@ -4,6 +4,10 @@
 //! sibling below the layer that chooses between them, and knows neither. The connection has two halves: the *handle*, which its
 //! owner polls, and the *driver*, a task that owns the socket and so notices at once when the peer hangs up.
 //!
+//! A request that was written comes back if a retry layer above [asks for it](skybridge_core::Replays), and if it may have failed for the age of
+//! its connection: one that was used before keeps a copy of each request that may be repeated and whose body can be had once more, until there
+//! is a response.
+//!
 //! ```
 //! use skybridge_core::{Connection, Handshake};
 //! use skybridge_h1::H1;

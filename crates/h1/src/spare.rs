@@ -1,12 +1,8 @@
 use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri};
-
-/// How a body is had once more.
-pub(crate) type Replay<B> = fn(&B) -> Option<B>;
+use skybridge_core::Replays;
 
 /// A second copy of a request that a dying connection may swallow. hyper takes the head by value and doesn't give it back once written.
 pub(crate) struct Spare<B> {
-    replay: Option<Replay<B>>,
-    any_method: bool,
     kept: Option<Kept<B>>,
     /// A list, as a map would be hashed for each request; its room is used again.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -19,19 +15,12 @@ struct Kept<B> {
     body: B,
 }
 
-impl<B> Spare<B> {
-    pub(crate) fn new(replay: Option<Replay<B>>, any_method: bool) -> Self {
-        Self { replay, any_method, kept: None, headers: Vec::new() }
-    }
-
-    /// Copies a request that may be sent again: its method is idempotent (RFC 9110, section 9.2.2) and its body can be had once more.
+impl<B: 'static> Spare<B> {
+    /// Copies a request that may be sent again: somebody above asks for it, its method may be repeated, and its body can be had once more.
     #[inline]
     pub(crate) fn keep(&mut self, request: &Request<B>) {
-        let Some(replay) = self.replay else { return };
-        if !self.any_method && !request.method().is_idempotent() {
-            return;
-        }
-        let Some(body) = replay(request.body()) else { return };
+        let Some(replays) = Replays::wanted().filter(|replays| replays.may_repeat(request.method())) else { return };
+        let Some(body) = replays.body(request.body()) else { return };
         self.headers.extend(request.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
         self.kept = Some(Kept {
             method: request.method().clone(),
@@ -39,6 +28,12 @@ impl<B> Spare<B> {
             extensions: request.extensions().clone(),
             body,
         });
+    }
+}
+
+impl<B> Spare<B> {
+    pub(crate) fn new() -> Self {
+        Self { kept: None, headers: Vec::new() }
     }
 
     /// The copy, as it was on its way to the wire.

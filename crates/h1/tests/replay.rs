@@ -8,11 +8,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Answered, Delivery};
+use skybridge_core::{Answered, Delivery, Replays};
 use skybridge_h1::{H1, H1Body};
 use std::{
     convert::Infallible,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -56,14 +57,24 @@ fn request(method: Method, text: &'static str) -> Request<Counted> {
     Request::builder().method(method).uri("http://A.test/x?y").version(Version::HTTP_2).body(body).unwrap()
 }
 
-async fn opened(h1: H1<Counted>) -> World<Counted> {
-    amended(h1, |_| {}).await
+async fn opened() -> World<Counted> {
+    amended(H1::new(), |_| {}).await
 }
 
-async fn used(h1: H1<Counted>) -> World<Counted> {
-    let mut world = opened(h1).await;
+async fn used() -> World<Counted> {
+    let mut world = opened().await;
     world.exchange(request(Method::GET, ""), OK).await;
     world
+}
+
+/// Whoever polls this wants back what may be sent again.
+fn safe() -> Replays<Counted> {
+    Replays::new(Counted::again)
+}
+
+async fn asking<F: Future>(replays: Replays<Counted>, future: F) -> F::Output {
+    let (asking, mut future) = (replays.ask(), pin!(future));
+    poll_fn(|cx| asking.during(|| future.as_mut().poll(cx))).await
 }
 
 /// The peer reads the request, and hangs up.
@@ -77,7 +88,7 @@ async fn swallowed(world: &mut World<Counted>, request: Request<Counted>) -> Ans
 
 #[tokio::test(start_paused = true)]
 async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
-    let mut world = used(H1::replayable(Counted::again)).await;
+    let mut world = used().await;
     let mut put = request(Method::PUT, "12345");
     put.headers_mut().append("x-mine", HeaderValue::from_static("1"));
     put.headers_mut().append("x-mine", HeaderValue::from_static("2"));
@@ -95,7 +106,7 @@ async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
     put.extensions_mut().insert(7_u8);
     let headers = put.headers().clone();
 
-    let failed = swallowed(&mut world, put).await.unwrap_err();
+    let failed = asking(safe(), swallowed(&mut world, put)).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Unknown);
     let back = failed.into_request().unwrap();
     assert_eq!((back.method(), back.version()), (&Method::PUT, Version::HTTP_2));
@@ -107,11 +118,11 @@ async fn what_a_used_connection_swallowed_comes_back_as_it_came() {
 
 #[tokio::test(start_paused = true)]
 async fn a_forwarded_request_keeps_its_absolute_form() {
-    let mut world = amended(H1::replayable(Counted::again), forwarded).await;
+    let mut world = amended(H1::new(), forwarded).await;
     world.exchange(request(Method::GET, ""), OK).await;
     let mut other = request(Method::GET, "");
     other.headers_mut().insert("host", HeaderValue::from_static("b.test"));
-    let back = swallowed(&mut world, other).await.unwrap_err().into_request().unwrap();
+    let back = asking(safe(), swallowed(&mut world, other)).await.unwrap_err().into_request().unwrap();
     assert_eq!(back.uri(), "http://A.test/x?y");
     assert_eq!((back.headers().len(), &back.headers()["host"]), (1, &HeaderValue::from_static("b.test")));
 }
@@ -119,35 +130,35 @@ async fn a_forwarded_request_keeps_its_absolute_form() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_on_a_first_exchange() {
     // A fresh connection that fails is no victim of its age.
-    let mut world = opened(H1::replayable(Counted::again)).await;
-    assert!(!swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().has_request());
+    let mut world = opened().await;
+    assert!(!asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_that_may_not_be_sent_twice() {
     for method in [Method::POST, Method::PATCH] {
-        let mut world = used(H1::replayable(Counted::again)).await;
-        assert!(!swallowed(&mut world, request(method, "1")).await.unwrap_err().has_request());
+        let mut world = used().await;
+        assert!(!asking(safe(), swallowed(&mut world, request(method, "1"))).await.unwrap_err().has_request());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_whose_body_can_not_be_had_again() {
-    let mut world = used(H1::replayable(Counted::again)).await;
+    let mut world = used().await;
     let mut put = request(Method::PUT, "1");
     put.body_mut().once = true;
-    assert!(!swallowed(&mut world, put).await.unwrap_err().has_request());
+    assert!(!asking(safe(), swallowed(&mut world, put)).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_copied_unless_asked_for() {
-    let mut world = used(H1::new()).await;
+    let mut world = used().await;
     assert!(!swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().has_request());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_copy_is_dropped_when_there_is_a_response() {
-    let mut world = used(H1::replayable(Counted::again)).await;
+    let mut world = used().await;
     for _ in 0..3 {
         let put = request(Method::PUT, "12345");
         let copies = put.body().copies.clone();
@@ -156,19 +167,20 @@ async fn the_copy_is_dropped_when_there_is_a_response() {
             assert_eq!(Arc::strong_count(&copies), 2, "ours and the copy: what was sent is gone");
             world.peer.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await;
         };
-        let (answer, ()) = tokio::join!(send(&mut world.conn, put), server);
+        let (answer, ()) = tokio::join!(asking(safe(), send(&mut world.conn, put)), server);
         assert_eq!(Arc::strong_count(&copies), 1);
         world.peer.send("ok").await;
         answer.unwrap().into_body().collect().await.unwrap();
     }
     // And no trace of an earlier request is in a later one's copy.
-    let back = swallowed(&mut world, request(Method::GET, "")).await.unwrap_err().into_request().unwrap();
+    let back =
+        asking(safe(), swallowed(&mut world, request(Method::GET, ""))).await.unwrap_err().into_request().unwrap();
     assert!(back.headers().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn any_method_comes_back_when_that_was_asked_for() {
-    let mut world = used(H1::replayable(Counted::again).any_method()).await;
-    let failed = swallowed(&mut world, request(Method::POST, "1")).await.unwrap_err();
+    let mut world = used().await;
+    let failed = asking(safe().any_method(), swallowed(&mut world, request(Method::POST, "1"))).await.unwrap_err();
     assert_eq!((failed.error.delivery(), failed.into_request().unwrap().method()), (Delivery::Unknown, &Method::POST));
 }

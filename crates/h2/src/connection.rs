@@ -13,7 +13,9 @@ use h2::{
 };
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
-use skybridge_core::{Answered, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch};
+use skybridge_core::{
+    Answered, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, Room, Watch,
+};
 use std::{
     fmt,
     future::Future,
@@ -84,7 +86,7 @@ impl<B: Body> Http2<B> {
     fn failed(&mut self, error: Error, unpolled: Option<B>) -> Failed<Request<B>> {
         let again = match error.delivery() {
             Delivery::Unsent | Delivery::Refused => true,
-            _ => self.shared.any_method || self.kept.as_ref().is_some_and(Kept::is_idempotent),
+            _ => self.kept.as_ref().is_some_and(Kept::may_repeat),
         };
         match self.restore(unpolled).filter(|_| again) {
             Some(request) => Failed::with(error, request),
@@ -114,9 +116,10 @@ where
         let (ended, is_head) = (body.is_end_stream(), parts.method == Method::HEAD);
         let size = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
         let mut body = Some(body);
-        if let Some(replay) = self.shared.replay {
-            let copy = if ended { body.take() } else { body.as_ref().and_then(replay) };
-            self.kept = Some(Kept::new(&mut parts, self.shared.spare_headers(), copy));
+        if let Some(replays) = Replays::wanted() {
+            let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
+            let may_repeat = replays.may_repeat(&parts.method);
+            self.kept = Some(Kept::new(&mut parts, self.shared.spare_headers(), copy, may_repeat));
         }
         let length = match head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
             Ok(length) => length,

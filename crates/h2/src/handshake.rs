@@ -4,13 +4,14 @@ use crate::{
     opening::{Opening, Writes},
     room::Room,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
-    shared::{Replay, Shared},
+    shared::Shared,
 };
 use http_body::Body;
 use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol};
 use std::{
     fmt,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -30,8 +31,7 @@ use std::{
 /// Server push is switched off (RFC 9113, section 8.4).
 pub struct H2<B> {
     settings: Settings,
-    replay: Option<Replay<B>>,
-    any_method: bool,
+    _request: PhantomData<fn(B)>,
 }
 
 /// The future of [`H2`].
@@ -40,23 +40,9 @@ pub struct Handshaking<B: Body>(BoxFuture<Result<Http2<B>, ConnectError>>);
 // === impl H2 ===
 
 impl<B> H2<B> {
-    /// Keeps nothing of a request: only what was never given to the connection comes back.
+    /// With the settings above.
     pub fn new() -> Self {
-        Self { settings: Settings::default(), replay: None, any_method: false }
-    }
-
-    /// Keeps the head of each request until it is answered, and a copy of its body when `replay` can make one, so that a request that
-    /// the peer refused comes back. An empty body, and any body that was not polled yet, comes back without a copy.
-    ///
-    /// A body of which there is no copy is first polled when the peer has room for its data: until then a refusal costs nothing.
-    pub fn replayable(replay: fn(&B) -> Option<B>) -> Self {
-        Self { replay: Some(replay), ..Self::new() }
-    }
-
-    /// Gives back requests of any method, for a retry layer that would send them again although they may have been processed.
-    pub fn any_method(mut self) -> Self {
-        self.any_method = true;
-        self
+        Self { settings: Settings::default(), _request: PhantomData }
     }
 
     /// How many bytes of one response's body the peer may send ahead of its reader. At most 2^31 - 1.
@@ -106,16 +92,13 @@ impl<B> Default for H2<B> {
 
 impl<B> Clone for H2<B> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings, replay: self.replay, any_method: self.any_method }
+        Self { settings: self.settings, _request: PhantomData }
     }
 }
 
 impl<B> fmt::Debug for H2<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("H2")
-            .field("settings", &self.settings)
-            .field("replayable", &self.replay.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("H2").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -150,7 +133,7 @@ where
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
     let room = Room::new(h2.settings.optimistic);
-    let shared = Arc::new(Shared::new(info, runtime, room, writes, (h2.replay, h2.any_method), send.clone()));
+    let shared = Arc::new(Shared::new(info, runtime, room, writes, send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))
 }

@@ -11,12 +11,14 @@ pub(crate) struct Kept<B> {
     version: Version,
     headers: Headers,
     extensions: Extensions,
+    /// It is of use though it may have been processed.
+    may_repeat: bool,
     /// The body, if it needs no polling, or a copy of it.
     copy: Option<B>,
 }
 
 impl<B> Kept<B> {
-    pub(crate) fn new(parts: &mut Parts, mut headers: Headers, copy: Option<B>) -> Self {
+    pub(crate) fn new(parts: &mut Parts, mut headers: Headers, copy: Option<B>, may_repeat: bool) -> Self {
         headers.extend(parts.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         Self {
             method: parts.method.clone(),
@@ -25,13 +27,14 @@ impl<B> Kept<B> {
             headers,
             // The h2 crate throws them away before it sends.
             extensions: std::mem::take(&mut parts.extensions),
+            may_repeat,
             copy,
         }
     }
 
-    /// Whether sending it twice does what sending it once does (RFC 9110, section 9.2.2).
-    pub(crate) fn is_idempotent(&self) -> bool {
-        self.method.is_idempotent()
+    /// Whether it is of use though it may have been processed.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.may_repeat
     }
 
     /// Who it was for.

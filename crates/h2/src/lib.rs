@@ -3,6 +3,10 @@
 //! It stands beside h1 under the layer that chooses between the two, and gives the pool a [`Connection`](skybridge_core::Connection):
 //! cheap handles, live stream limits, GOAWAY and a closed socket as news, and requests that come back when they weren't processed.
 //!
+//! They come back if a retry layer above [asks for them](skybridge_core::Replays): then the head of each request is kept until it is answered, and
+//! a copy of its body where there can be one. An empty body, and any body that was not polled yet, comes back without a copy; a body of which
+//! there is none is first polled when the peer has room for its data, as until then a refusal costs nothing.
+//!
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};
 //! use skybridge_h2::H2;
@@ -18,8 +22,7 @@
 //! let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
 //! let link = net.connector().connect(route).await?;
 //!
-//! let h2 = H2::replayable(|body: &Body| Some(body.clone())); // requests that were refused come back whole
-//! let mut connection = h2.handshake(link, &executor.ctx()).await?;
+//! let mut connection = H2::new().handshake(link, &executor.ctx()).await?;
 //! let client = async {
 //!     poll_fn(|cx| connection.poll_ready(cx)).await?;
 //!     connection.start(http::Request::get("http://a.test/").body(Body::default()).unwrap());

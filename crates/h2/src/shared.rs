@@ -14,9 +14,6 @@ use std::{
     task::Waker,
 };
 
-/// Copies a body that was not polled yet, if it can.
-pub(crate) type Replay<B> = fn(&B) -> Option<B>;
-
 /// How many idle buffers of each kind a connection keeps for its next exchanges.
 const SPARES: usize = 128;
 /// How many bytes of `content-length` values are written before a new piece of memory is needed.
@@ -26,9 +23,6 @@ const DIGITS: usize = 1024;
 pub(crate) struct Shared<B: Body> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) replay: Option<Replay<B>>,
-    /// Requests come back whatever their method.
-    pub(crate) any_method: bool,
     pub(crate) room: Room,
     pub(crate) writes: Writes,
     pub(crate) desk: NewsDesk,
@@ -58,14 +52,11 @@ impl<B: Body> Shared<B> {
         runtime: Arc<dyn Runtime>,
         room: Room,
         writes: Writes,
-        (replay, any_method): (Option<Replay<B>>, bool),
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
         Self {
             info,
             runtime,
-            replay,
-            any_method,
             room,
             writes,
             desk: NewsDesk::new(),

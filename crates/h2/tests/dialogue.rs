@@ -16,7 +16,7 @@ use support::*;
 
 #[tokio::test(start_paused = true)]
 async fn one_connection_serves_one_request_after_the_other() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     for path in ["/one", "/two", "/three"] {
         let client = async {
@@ -40,7 +40,7 @@ async fn one_connection_serves_one_request_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_goes_up_with_its_length_and_trailers_go_both_ways() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
     let client = async {
@@ -84,7 +84,7 @@ async fn a_body_goes_up_with_its_length_and_trailers_go_both_ways() {
 
 #[tokio::test(start_paused = true)]
 async fn the_size_of_a_response_is_known_where_it_can_be() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
         let mut sizes = Vec::new();
@@ -137,7 +137,7 @@ async fn the_size_of_a_response_is_known_where_it_can_be() {
 
 #[tokio::test(start_paused = true)]
 async fn informational_responses_are_passed_over() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -155,7 +155,7 @@ async fn informational_responses_are_passed_over() {
 
 #[tokio::test(start_paused = true)]
 async fn fifty_at_once_share_one_connection() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 100)]).await;
     let mut calls = tokio::task::JoinSet::new();
     for n in 0..50_u32 {
@@ -185,7 +185,7 @@ async fn fifty_at_once_share_one_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_frames_are_ignored_and_pings_answered() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -200,7 +200,7 @@ async fn unknown_frames_are_ignored_and_pings_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_header_goes_as_the_authority() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let request = peer.request().await;
@@ -219,7 +219,7 @@ async fn a_host_header_goes_as_the_authority() {
 
 #[tokio::test(start_paused = true)]
 async fn a_response_that_contradicts_its_length_is_an_error() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;

@@ -5,8 +5,8 @@ mod support;
 
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, CloseReason, Connection, Delivery, News, Room};
-use skybridge_h2::{H2, H2Error};
+use skybridge_core::{Cause, CloseReason, Connection, Delivery, News, Replays, Room};
+use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::settle,
     h2::{code, setting},
@@ -36,7 +36,7 @@ fn assert_rich(request: &Request<Out>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_request_comes_back_with_more_values_than_a_map_has_places() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::MAX_HEADER_LIST_SIZE, u32::MAX)]).await;
     let mut request = get("/");
     for _ in 0..25_000 {
@@ -52,7 +52,7 @@ async fn a_refused_request_comes_back_with_more_values_than_a_map_has_places() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
         let failed = exchange(&mut world.client, rich(full("body"))).await.unwrap_err();
@@ -79,7 +79,7 @@ async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn without_replay_the_refusal_is_told_and_nothing_comes_back() {
-    let mut world = World::new(H2::new()).await;
+    let mut world = World::asking(H2::new(), None).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -93,7 +93,7 @@ async fn without_replay_the_refusal_is_told_and_nothing_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     // No window: the head goes out, the body stays where it is.
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
     settle().await;
@@ -117,7 +117,7 @@ async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_one_shot_body_that_was_polled_is_gone() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
     sender.send_data("once".into()).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_one_shot_body_that_was_polled_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
     for last_code in [code::NO_ERROR, code::ENHANCE_YOUR_CALM] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (mut below, mut above, mut late) = (world.handle(), world.handle(), world.handle());
         let client = async {
@@ -173,7 +173,7 @@ async fn only_what_has_carried_something_is_ended_as_planned() {
     for (served, code, planned) in
         [(true, code::NO_ERROR, true), (false, code::NO_ERROR, false), (true, code::ENHANCE_YOUR_CALM, false)]
     {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let mut last = 0;
         if served {
@@ -197,7 +197,7 @@ async fn only_what_has_carried_something_is_ended_as_planned() {
 
 #[tokio::test(start_paused = true)]
 async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     settle().await;
     peer.goaway(0, code::NO_ERROR, "").await;
@@ -209,7 +209,7 @@ async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
 
 #[tokio::test(start_paused = true)]
 async fn goaway_with_a_stream_open_is_news_at_once() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -224,7 +224,7 @@ async fn goaway_with_a_stream_open_is_news_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fin_while_idle_is_news() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     settle().await;
     peer.fin().await;
@@ -237,7 +237,7 @@ async fn a_fin_while_idle_is_news() {
 /// The socket was dead already, and nobody had looked: whatever the method, it can go again.
 #[tokio::test(start_paused = true)]
 async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     settle().await;
     let (mut sender, body) = streamed();
@@ -261,7 +261,7 @@ async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
     for method in [Method::GET, Method::POST] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let server = async {
             peer.request().await;
@@ -277,7 +277,7 @@ async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_socket_is_told_as_such() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         peer.request().await;
@@ -291,7 +291,7 @@ async fn a_broken_socket_is_told_as_such() {
 
 #[tokio::test(start_paused = true)]
 async fn any_other_reset_costs_its_stream_only() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
         for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
@@ -314,7 +314,7 @@ async fn any_other_reset_costs_its_stream_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_after_the_whole_response_takes_nothing_away() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -328,7 +328,7 @@ async fn a_reset_after_the_whole_response_takes_nothing_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reset_amid_the_response_is_an_error_after_what_came() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -347,7 +347,7 @@ async fn a_reset_amid_the_response_is_an_error_after_what_came() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_beyond_the_limit_costs_its_stream_only() {
-    let mut world = World::new(replayable().max_header_list_size(200)).await;
+    let mut world = World::new(H2::new().max_header_list_size(200)).await;
     let mut peer = world.peer().await;
     let client = async {
         assert!(exchange(&mut world.client, get("/")).await.is_err());
@@ -364,7 +364,7 @@ async fn a_head_beyond_the_limit_costs_its_stream_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_421_to_another_origin_is_a_refusal_and_the_request_comes_back() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
         let elsewhere = Request::get("http://b.test/path").header("x-one", "1").body(empty()).unwrap();
@@ -390,7 +390,7 @@ async fn a_421_to_another_origin_is_a_refusal_and_the_request_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_421_without_replay_is_the_users() {
-    let mut world = World::new(H2::new()).await;
+    let mut world = World::asking(H2::new(), None).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
@@ -404,8 +404,8 @@ async fn a_421_without_replay_is_the_users() {
 #[tokio::test(start_paused = true)]
 async fn any_method_comes_back_when_that_was_asked_for() {
     for any in [false, true] {
-        let h2 = if any { replayable().any_method() } else { replayable() };
-        let mut world = World::new(h2).await;
+        let replays = if any { Replays::new(copy).any_method() } else { Replays::new(copy) };
+        let mut world = World::asking(H2::new(), Some(replays)).await;
         let mut peer = world.peer().await;
         let server = async {
             let stream = peer.request().await.stream;

@@ -16,7 +16,7 @@ const PIECE: usize = 16_384;
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_window_withholds_data_of_its_stream_only() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
     settle().await;
     let (mut blocked, mut free) = (world.handle(), world.handle());
@@ -41,7 +41,7 @@ async fn a_closed_window_withholds_data_of_its_stream_only() {
 
 #[tokio::test(start_paused = true)]
 async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 10)]).await;
     settle().await;
     let (mut sender, body) = streamed();
@@ -75,7 +75,7 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_is_released_to_the_peer() {
-    let mut world = World::new(replayable().stream_window(65_535).connection_window(65_535)).await;
+    let mut world = World::new(H2::new().stream_window(65_535).connection_window(65_535)).await;
     let mut peer = world.peer().await;
     let client = async {
         let response = exchange(&mut world.client, get("/")).await.unwrap();
@@ -106,7 +106,7 @@ async fn what_is_read_is_released_to_the_peer() {
 /// Scenario: a long body nobody reads, then dropped, must not use up the connection's window.
 #[tokio::test(start_paused = true)]
 async fn the_connections_window_comes_back_from_dropped_bodies() {
-    let mut world = World::new(replayable().stream_window(MIB as u32).connection_window(4 * MIB as u32)).await;
+    let mut world = World::new(H2::new().stream_window(MIB as u32).connection_window(4 * MIB as u32)).await;
     let mut peer = world.peer().await;
     let client = async {
         for _ in 0..16 {
@@ -150,7 +150,7 @@ fn granted(received: &[Frame]) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_left_unread_stops_itself_and_not_another() {
-    let mut world = World::new(replayable().stream_window(65_535)).await;
+    let mut world = World::new(H2::new().stream_window(65_535)).await;
     let mut peer = world.peer().await;
     let (mut first, mut second) = (world.handle(), world.handle());
     let client = async {

@@ -4,8 +4,8 @@
 mod support;
 
 use bytes::Bytes;
-use skybridge_core::{Cause, ConnInfo, Delivery, Handshake, Link};
-use skybridge_h2::{H2Error, Http2};
+use skybridge_core::{Cause, ConnInfo, Delivery, Handshake, Link, Replays};
+use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::{Executor, settle},
     h2::{Fields, Frame, code},
@@ -74,10 +74,11 @@ impl AsyncWrite for Hasty {
     }
 }
 
-async fn connection(executor: &Executor, io: Hasty) -> Result<Http2<Out>, skybridge_core::ConnectError> {
+async fn connection(executor: &Executor, io: Hasty) -> Result<Client, skybridge_core::ConnectError> {
     let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
     let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
-    replayable().handshake(Link::new(io, info), &executor.ctx()).await
+    let http2 = H2::new().handshake(Link::new(io, info), &executor.ctx()).await?;
+    Ok(Client::new(http2, Some(Replays::new(copy))))
 }
 
 #[tokio::test(start_paused = true)]

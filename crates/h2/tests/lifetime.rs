@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 #[tokio::test(start_paused = true)]
 async fn the_last_handle_closes_the_connection() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let mut other = world.handle();
     drop(world.client);
@@ -45,7 +45,7 @@ async fn the_last_handle_closes_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unused_connection_closes_when_it_is_dropped() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     settle().await;
     drop(world.client);
@@ -55,7 +55,7 @@ async fn an_unused_connection_closes_when_it_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_that_ends_with_its_runtime_says_so() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     world.client.start(get("/"));
     peer.request().await;
@@ -68,7 +68,7 @@ async fn a_driver_that_ends_with_its_runtime_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_exchange_resets_its_stream_and_nothing_else() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut dropped, mut kept) = (world.handle(), world.handle());
     let client = async {
@@ -90,7 +90,7 @@ async fn a_dropped_exchange_resets_its_stream_and_nothing_else() {
 /// However many: what the peer still sends for cancelled streams costs the connection nothing.
 #[tokio::test(start_paused = true)]
 async fn any_number_of_cancelled_calls_leaves_the_connection_usable() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
         for _ in 0..3000 {
@@ -119,7 +119,7 @@ type Seen = Arc<Mutex<(Vec<Frame>, bool)>>;
 async fn walk_exchange(early: bool) {
     let walked = walk(
         async || {
-            let mut world = World::new(replayable()).await;
+            let mut world = World::new(H2::new()).await;
             let mut handle = world.handle();
             let conn = world.conn.take().unwrap();
             let seen = Seen::default();
@@ -215,7 +215,7 @@ async fn a_handshake_given_up_leaves_nothing() {
             let listener = net.listen(ADDR.parse().unwrap());
             let route = skybridge_testkit::nouns::route("http://a.test", [ADDR], executor.ctx());
             let link = skybridge_core::Connector::connect(&mut net.connector(), route).await.unwrap();
-            let future = replayable().handshake(link, &executor.ctx());
+            let future = H2::<Out>::new().handshake(link, &executor.ctx());
             ((net, executor, listener), async move { drop(future.await.unwrap()) })
         },
         async |(net, executor, listener), _| {
@@ -232,7 +232,7 @@ async fn a_handshake_given_up_leaves_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_nothing_more_does_not_hold_a_connection_that_nobody_has() {
     for slowly in [false, true] {
-        let mut world = World::narrow(replayable(), 4096).await;
+        let mut world = World::narrow(H2::new(), 4096).await;
         let mut peer = world.peer().await;
         let client = async {
             let response = exchange(&mut world.client, post(full(vec![0; 60_000]))).await.unwrap();

@@ -12,7 +12,7 @@ use support::*;
 
 #[tokio::test(start_paused = true)]
 async fn limits_are_unknown_then_follow_the_peers_settings() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     settle().await;
     assert_eq!(world.client.room(), Room::Unknown);
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 100)]).await;
@@ -32,7 +32,7 @@ async fn limits_are_unknown_then_follow_the_peers_settings() {
 
 #[tokio::test(start_paused = true)]
 async fn settings_without_a_limit_allow_any_number() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let _peer = world.peer().await;
     settle().await;
     assert_eq!(world.client.room(), Room::Streams(u32::MAX));
@@ -41,7 +41,7 @@ async fn settings_without_a_limit_allow_any_number() {
 
 #[tokio::test(start_paused = true)]
 async fn an_optimist_assumes_a_limit_until_it_is_told() {
-    let mut world = World::new(replayable().optimistic(3)).await;
+    let mut world = World::new(H2::new().optimistic(3)).await;
     assert_eq!(world.client.room(), Room::Streams(3));
     let _peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
     settle().await;
@@ -50,7 +50,7 @@ async fn an_optimist_assumes_a_limit_until_it_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 0)]).await;
     settle().await;
     let server = async {
@@ -65,11 +65,8 @@ async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_configured_is_announced() {
-    let h2 = replayable()
-        .stream_window(1 << 18)
-        .max_frame_size(1 << 15)
-        .max_header_list_size(9999)
-        .connection_window(1 << 20);
+    let h2 =
+        H2::new().stream_window(1 << 18).max_frame_size(1 << 15).max_header_list_size(9999).connection_window(1 << 20);
     let mut world = World::new(h2).await;
     let mut peer = world.peer().await;
     settle().await;
@@ -88,7 +85,7 @@ async fn what_is_configured_is_announced() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_without_settings_is_an_error() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = Peer::new(world.conn.take().unwrap());
     let server = async {
         peer.preface().await;
@@ -106,7 +103,7 @@ async fn a_peer_that_answers_without_settings_is_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_speaks_http1_is_an_error() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = Peer::new(world.conn.take().unwrap());
     let server = async {
         peer.preface().await;

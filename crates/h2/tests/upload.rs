@@ -19,7 +19,7 @@ async fn is_ready(client: &mut Client) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn an_early_answer_goes_up_while_the_upload_goes_on() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
     let client = async {
@@ -61,7 +61,7 @@ async fn an_early_answer_goes_up_while_the_upload_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn an_upload_ends_with_what_is_held_of_its_exchange() {
     for case in ["the response is dropped", "everything is dropped after the response's end"] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (mut sender, body) = streamed();
         let ended = case.contains("end");
@@ -92,7 +92,7 @@ async fn an_upload_ends_with_what_is_held_of_its_exchange() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_response_then_no_error_ends_the_upload_silently() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (sender, body) = streamed();
     let client = async {
@@ -115,7 +115,7 @@ async fn a_full_response_then_no_error_ends_the_upload_silently() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_fails_resets_its_stream_and_says_why() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
     let client = async {
@@ -140,7 +140,7 @@ async fn a_body_that_fails_resets_its_stream_and_says_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_fails_after_the_head_is_told_by_the_response() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (sender, body) = streamed();
     let client = async {
@@ -164,7 +164,7 @@ const NARROW: [(u16, u32); 2] = [(setting::MAX_CONCURRENT_STREAMS, 1), (setting:
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
     for case in ["whole", "streamed", "with trailers"] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
         settle().await;
         let (mut sender, mut body) = streamed();
@@ -206,7 +206,7 @@ async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer() {
     for by_peer in [false, true] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
         settle().await;
         let mut other = world.handle();
@@ -243,7 +243,7 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_poll() {
     for (answer, whole) in [("no such thing", true), ("", true), ("in part", false)] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (mut sender, body) = streamed();
         let client = async {
@@ -287,7 +287,7 @@ async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_p
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_breaks_later_takes_nothing_of_the_response_away() {
     for whole in [true, false] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (sender, body) = streamed();
         let client = async {
@@ -320,7 +320,7 @@ async fn an_upload_that_breaks_later_takes_nothing_of_the_response_away() {
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_breaks_after_the_response_resets_at_once() {
     for read in [true, false] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (sender, body) = streamed();
         let client = async {
@@ -351,7 +351,7 @@ async fn an_upload_that_breaks_after_the_response_resets_at_once() {
 #[tokio::test(start_paused = true)]
 async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_fail() {
     for case in ["empty", "trailers", "fails", "data"] {
-        let mut world = World::new(replayable()).await;
+        let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
         settle().await;
         let (mut sender, body) = streamed();
@@ -400,7 +400,7 @@ async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_f
 /// it is refused.
 #[tokio::test(start_paused = true)]
 async fn a_body_waits_with_its_stream() {
-    let mut world = World::new(replayable()).await;
+    let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&NARROW).await;
     settle().await;
     let mut other = world.handle();

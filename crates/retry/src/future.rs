@@ -58,7 +58,7 @@ where
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         let past = if request.extensions().is_empty() { None } else { Past::wished(&request) };
-        let future = ready.call(request);
+        let future = policy.ask(|| ready.call(request));
         Self { service: ready, policy, past, state: State::Calling(future) }
     }
 }
@@ -74,13 +74,14 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Calling(future) => match ready!(future.poll(cx)) {
+                StateProj::Calling(future) => match ready!(this.policy.ask(|| future.poll(cx))) {
                     Ok(response) => return Poll::Ready(Ok(response)),
                     Err(failed) => fail(this.past, this.policy, failed.into())?,
                 },
                 StateProj::Between => {
                     let request = ready!(poll_again(this.past, this.service, cx))?;
-                    this.state.set(State::Calling(this.service.call(request)));
+                    let future = this.policy.ask(|| this.service.call(request));
+                    this.state.set(State::Calling(future));
                     continue;
                 }
             }

@@ -1,7 +1,9 @@
 use http::{Extensions, HeaderMap, Method, Request, Uri};
+use skybridge_core::Reference;
+use std::fmt;
 
 /// A request without its body: what [`unknown_if`](crate::RetryLayer::unknown_if) may look at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Head<'a> {
     /// The method.
@@ -22,5 +24,30 @@ impl<'a> Head<'a> {
             headers: request.headers(),
             extensions: request.extensions(),
         }
+    }
+}
+
+impl fmt::Debug for Head<'_> {
+    /// Without what may be a secret: the query, and the values of headers.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = self.uri.to_string();
+        let names: Vec<_> = self.headers.keys().collect();
+        f.debug_struct("Head")
+            .field("method", self.method)
+            .field("uri", &format_args!("{}", Reference::parse(&uri)))
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_shows_no_secret() {
+        let request = Request::get("http://a.test/p?hunter2").header("authorization", "hunter2").body(()).unwrap();
+        let shown = format!("{:?}", Head::of(&request));
+        assert_eq!(shown, r#"Head { method: GET, uri: http://a.test/p?[hidden], headers: ["authorization"], .. }"#);
     }
 }

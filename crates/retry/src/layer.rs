@@ -1,41 +1,58 @@
 use crate::{Budget, Head, Retry, carrier::Carrier, policy::Policy};
-use skybridge_core::{Above, Observe, Runtime};
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use skybridge_core::{Above, Observe, Replay, Replays, Runtime};
+use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
 /// Sends again what may safely be sent again. See the [crate's page](crate) for the rules.
 ///
+/// What can be sent again must come back from a connection that has written it. That connections keep copies, and of what, is decided here and
+/// nowhere else: the layer asks those below it for what it has use for, and for nothing more.
+///
 /// `B` is the body of the requests: a stack has one, and the compiler finds it.
 pub struct RetryLayer<B> {
     policy: Policy,
-    _request: PhantomData<fn(B)>,
+    /// How a body is had once more; `None` when nothing is sent again that was written.
+    body: Option<fn(&B) -> Option<B>>,
 }
 
 impl<B> RetryLayer<B> {
-    fn new(replays: bool) -> Self {
-        let age = Duration::from_secs(10);
+    fn new(body: Option<fn(&B) -> Option<B>>) -> Self {
         let policy = Policy {
-            replays,
+            replays: body.is_some(),
             tries: u32::MAX,
-            age,
+            age: Duration::from_secs(10),
             unknown_if: None,
             budget: Arc::default(),
             observer: None,
             runtime: None,
+            asking: None,
         };
-        Self { policy, _request: PhantomData }
+        Self { policy, body }
     }
 
-    /// Only what was never given to a connection, or came back untouched from one that turned out to be dead.
+    /// Only what was never given to a connection, or came back untouched from one that turned out to be dead. Connections copy nothing.
     pub fn unsent() -> Self {
-        Self::new(false)
+        Self::new(None)
     }
 
-    /// Besides, what the peer promised not to have processed, and idempotent requests that may have been, as far as they come back.
+    /// Besides, what the peer promised not to have processed, and idempotent requests that may have been, as far as their bodies can be had once
+    /// more, or were not polled yet.
+    pub fn safe() -> Self
+    where
+        B: Replay,
+    {
+        Self::replaying(B::replay)
+    }
+
+    /// As [`safe`](Self::safe), for a body that doesn't say by itself how it is had once more; `None` where it can't be.
     ///
-    /// They come back only from connections that were told to keep replays (`H1::replayable`, `H2::replayable`).
-    pub fn safe() -> Self {
-        Self::new(true)
+    /// ```
+    /// # use skybridge_retry::RetryLayer;
+    /// # use std::sync::Arc;
+    /// RetryLayer::replaying(|body: &Arc<[u8]>| Some(Arc::clone(body)));
+    /// ```
+    pub fn replaying(body: fn(&B) -> Option<B>) -> Self {
+        Self::new(Some(body))
     }
 
     /// For how long after its first failure a request may be sent again, 10 seconds by default: signatures and patience expire.
@@ -101,17 +118,23 @@ impl<B> RetryLayer<B> {
     }
 }
 
-impl<S: Carrier<B>, B> Layer<S> for RetryLayer<B> {
+impl<S: Carrier<B>, B: 'static> Layer<S> for RetryLayer<B> {
     type Service = Above<S::Response, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
-        Retry::new(inner, self.policy.clone())
+        let mut policy = self.policy.clone();
+        policy.asking = self.body.filter(|_| policy.tries > 1).map(|body| {
+            let replays = Replays::new(body);
+            // Which ones it is about is known when they have failed.
+            if policy.unknown_if.is_some() { replays.any_method().ask() } else { replays.ask() }
+        });
+        Retry::new(inner, policy)
     }
 }
 
 impl<B> Clone for RetryLayer<B> {
     fn clone(&self) -> Self {
-        Self { policy: self.policy.clone(), _request: PhantomData }
+        Self { policy: self.policy.clone(), body: self.body }
     }
 }
 

@@ -7,13 +7,13 @@
 //! | failed | comes back | again |
 //! |---|---|---|
 //! | `Unsent`, on a connection found dead | always | at once, once per such connection, 16 times in all, outside the budget |
-//! | `Refused` | when the connection keeps replays | 3 times, the first at once, the others after 50, 100 ms, jittered |
-//! | `Unknown` | when the connection keeps replays | idempotent methods (RFC 9110, section 9.2.2): twice, the second after 50 ms, jittered |
+//! | `Refused` | when its body can be had once more, or wasn't polled | 3 times, the first at once, the others after 50, 100 ms, jittered |
+//! | `Unknown` | the same; on HTTP/1.1 from a connection that was used before | idempotent methods (RFC 9110, section 9.2.2): twice, the second after 50 ms, jittered |
 //! | connecting, queueing, a time limit, a bad request | | never: routes are exhausted below, once |
 //!
-//! [`RetryLayer::unsent`] knows the first row only, [`RetryLayer::safe`] all of them. Requests are not marked on the way down: what a connection
-//! keeps for a second try is its own configuration, given where the stack is built (`H1::replayable`, `H2::replayable`), and whatever comes
-//! back is used. Nothing is sent again once a response's head has come.
+//! [`RetryLayer::unsent`] knows the first row only, [`RetryLayer::safe`] all of them. Whether connections keep copies for the other rows is this
+//! layer's decision alone: it asks them, while it polls what is below, for what it has [use for](skybridge_core::Replays). Nothing is sent again
+//! once a response's head has come.
 //!
 //! Pauses and the age of a request need a clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without either
 //! nothing is sent again. When nothing helped, the error is that of the last try with those before it in

@@ -1,5 +1,5 @@
 use crate::{Budget, Head};
-use skybridge_core::{Cause, Delivery, Error, Observe, Runtime};
+use skybridge_core::{Asking, Cause, Delivery, Error, Observe, Runtime};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -28,6 +28,8 @@ pub(crate) struct Policy {
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
+    /// What connections are asked to give back.
+    pub(crate) asking: Option<Asking>,
 }
 
 /// How often one request has been sent again, and why.
@@ -41,6 +43,15 @@ pub(crate) struct Count {
 }
 
 impl Policy {
+    /// Calls or polls what is below, asking for what is of use should it fail.
+    #[inline]
+    pub(crate) fn ask<T>(&self, below: impl FnOnce() -> T) -> T {
+        match &self.asking {
+            Some(asking) => asking.during(below),
+            None => below(),
+        }
+    }
+
     /// The clock and the timers: the layer's own, or those of the connection that a request failed on.
     pub(crate) fn runtime(&self, error: &Error) -> Option<Arc<dyn Runtime>> {
         let of_connection = || error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));

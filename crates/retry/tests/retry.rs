@@ -5,7 +5,7 @@
 use http::{Method, Request, Response};
 use skybridge_core::{
     BoxError, Cause, ConnInfo, ConnectError, Ctx, Delivery, Endpoint, Endpoints, Error, Event, EventKind, Failed, Key,
-    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Route, Target, Terms, TimedOut, Wish,
+    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, Route, Target, Terms, TimedOut, Wish,
 };
 use skybridge_retry::{Budget, RetryLayer};
 use skybridge_runtime::TokioRuntime;
@@ -29,6 +29,8 @@ struct Script {
 struct Shared {
     failures: Mutex<VecDeque<Failure>>,
     calls: Mutex<Vec<Instant>>,
+    /// At each call: what is to come back, and whether what can't be repeated by its method is.
+    wanted: Mutex<Vec<Option<bool>>>,
 }
 
 type Failure = Box<dyn FnOnce(Request<()>) -> Failed<Request<()>> + Send>;
@@ -59,6 +61,8 @@ impl Service<Request<()>> for Script {
     fn call(&mut self, request: Request<()>) -> Self::Future {
         assert!(std::mem::take(&mut self.ready), "called without having been ready");
         self.shared.calls.lock().unwrap().push(Instant::now());
+        let wanted = Replays::<()>::wanted().map(|replays| replays.may_repeat(&Method::POST));
+        self.shared.wanted.lock().unwrap().push(wanted);
         ready(match self.shared.failures.lock().unwrap().pop_front() {
             Some(failure) => Err(failure(request)),
             None => Ok(Response::new(())),
@@ -422,4 +426,48 @@ fn a_request_that_succeeds_carries_little_more_than_what_is_below() {
 fn it_is_send() {
     fn assert_send<T: Send>() {}
     assert_send::<skybridge_retry::Retrying<Script, ()>>();
+}
+
+/// Nobody but this layer says whether connections keep copies: what it has use for is what it asks for, at each try, and through what is between.
+#[tokio::test(start_paused = true)]
+async fn it_asks_for_what_it_has_use_for() {
+    let key = |head: &skybridge_retry::Head<'_>| head.headers.contains_key("idempotency-key");
+    let rows = [
+        (RetryLayer::unsent(), None),
+        (RetryLayer::safe(), Some(false)),
+        (RetryLayer::replaying(<()>::replay), Some(false)),
+        (RetryLayer::safe().any_method(), Some(true)),
+        (RetryLayer::safe().unknown_if(key), Some(true)),
+        (RetryLayer::unsent().any_method(), None),
+        (RetryLayer::safe().max_tries(1), None),
+        (RetryLayer::safe().max_tries(2), Some(false)),
+    ];
+    for (layer, wanted) in rows {
+        let script = Script::new([dead(Delivery::Unsent)]);
+        let _ = layer.layer(script.clone()).oneshot(get()).await;
+        layer.layer(script.clone().map_response(|response| response)).oneshot(get()).await.unwrap();
+        let seen = script.shared.wanted.lock().unwrap();
+        assert!(seen.len() >= 2 && seen.iter().all(|seen| *seen == wanted), "{layer:?}: {seen:?}");
+    }
+    assert!(Replays::<()>::wanted().is_none());
+}
+
+/// Most of what is below begins when it is polled.
+#[tokio::test(start_paused = true)]
+async fn it_asks_while_it_polls() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let service = tower::service_fn(|_: Request<()>| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let wanted = || Replays::<()>::wanted().is_some();
+            seen.lock().unwrap().push(wanted());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            seen.lock().unwrap().push(wanted());
+            Ok::<_, Failed<Request<()>>>(Response::new(()))
+        }
+    });
+    for (layer, wanted) in [(RetryLayer::safe(), true), (RetryLayer::unsent(), false)] {
+        layer.layer(service).oneshot(get()).await.unwrap();
+        assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), [wanted; 2]);
+    }
 }

@@ -32,6 +32,7 @@
 //! is awaited or called, and a pool hit never sees it.
 
 mod allowance;
+mod config;
 mod connecting;
 mod error;
 mod layer;
@@ -46,6 +47,6 @@ mod tried;
 mod ways;
 
 pub use self::{
-    connecting::Connecting, error::NoAddresses, layer::RouteLayer, opener::Opener, planned::Planned,
-    planning::Planning, routes::Routes,
+    config::RouteConfig, connecting::Connecting, error::NoAddresses, layer::RouteLayer, opener::Opener,
+    planned::Planned, planning::Planning, routes::Routes,
 };

@@ -1,4 +1,4 @@
-use crate::{error::NoAddresses, layer::Settings, recall::Recall};
+use crate::{config::Settings, error::NoAddresses, recall::Recall};
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,

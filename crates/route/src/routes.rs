@@ -1,5 +1,5 @@
 use crate::{
-    layer::Settings,
+    config::Settings,
     memory::Memory,
     opener::Opener,
     planned::Planned,

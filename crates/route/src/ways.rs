@@ -1,6 +1,6 @@
 use crate::{
+    config::Settings,
     error::NoAddresses,
-    layer::Settings,
     memory::Memory,
     recall::Recall,
     resolve::{Asked, Resolved, resolve},

@@ -75,9 +75,14 @@ impl http_body::Body for Body {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
+        let Some(limit) = this.limit else { return this.leased.poll_frame(cx) };
+        // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
+        if limit.is_over() && !this.leased.is_end_stream() {
+            let error = limit.error();
+            return Poll::Ready(Some(Err(cut(this.leased, this.limit, error))));
+        }
         let frame = this.leased.as_mut().poll_frame(cx);
         if frame.is_pending()
-            && let Some(limit) = this.limit
             && let Poll::Ready(error) = limit.poll(cx)
         {
             return Poll::Ready(Some(Err(cut(this.leased, this.limit, error))));

@@ -3,12 +3,15 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long a call may take, all in all. One timer, which goes from the call to the body of its response; none unless a limit is set.
 pub(crate) struct CallLimit {
+    /// Wakes whoever waits for something else.
     timer: Pin<Box<dyn Sleep>>,
+    runtime: Arc<dyn Runtime>,
+    deadline: Instant,
     limit: Duration,
 }
 
@@ -16,17 +19,32 @@ impl CallLimit {
     /// From now on. `None` when it is further away than the clock can tell: no limit.
     pub(crate) fn start(runtime: &Arc<dyn Runtime>, limit: Duration) -> Option<Box<Self>> {
         let deadline = runtime.now().checked_add(limit)?;
-        Some(Box::new(Self { timer: runtime.sleep_until(deadline), limit }))
+        let timer = runtime.sleep_until(deadline);
+        Some(Box::new(Self { timer, runtime: Arc::clone(runtime), deadline, limit }))
     }
 
-    /// The error of a response's body when it is over.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let timed_out = |timed_out| Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out));
-        self.poll_over(cx).map(timed_out)
+    /// Whether it is over, by the clock: a timer doesn't fire for somebody who never waits.
+    pub(crate) fn is_over(&self) -> bool {
+        self.runtime.now() >= self.deadline
     }
 
     /// Ready when it is over.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
-        self.timer.as_mut().poll(cx).map(|()| TimedOut { phase: Phase::Call, limit: self.limit })
+        let fired = self.timer.as_mut().poll(cx).is_ready();
+        if fired || self.is_over() { Poll::Ready(self.timed_out()) } else { Poll::Pending }
+    }
+
+    /// The error of a response's body when it is over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.poll_over(cx).map(|_| self.error())
+    }
+
+    /// The error of a response's body.
+    pub(crate) fn error(&self) -> Error {
+        Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(self.timed_out()))
+    }
+
+    fn timed_out(&self) -> TimedOut {
+        TimedOut { phase: Phase::Call, limit: self.limit }
     }
 }

@@ -1,5 +1,5 @@
 use http::Uri;
-use skybridge_core::{OriginError, RequestError};
+use skybridge_core::{OriginError, Reference, RequestError};
 
 /// What [`Client::get`](crate::Client::get) takes for a URL: text, or a [`Uri`].
 ///
@@ -50,12 +50,15 @@ fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
     if let Some((at, wrong)) = text.char_indices().find(|(_, char)| char.is_whitespace() || char.is_control()) {
         return RequestError::Uri(format!("{} at byte {at}: percent-encode it", name(wrong)).into());
     }
-    let Some((scheme, rest)) = text.split_once("://") else { return OriginError::NoScheme.into() };
+    let reference = Reference::parse(text);
+    // What is before an `@` may be a secret, so then nothing is repeated, whatever is wrong.
+    let spoken = |error: OriginError| if reference.has_at() { error.unspoken() } else { error };
+    let (Some(scheme), Some(authority)) = (reference.scheme(), reference.authority()) else {
+        return OriginError::NoScheme.into();
+    };
     if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
-        return OriginError::UnknownScheme(scheme.into()).into();
+        return spoken(OriginError::UnknownScheme(scheme.into())).into();
     }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    // What is before an `@` may be a secret, so it is looked at first and never printed.
     if authority.contains('@') {
         return OriginError::UserInfo.into();
     }
@@ -63,11 +66,13 @@ fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
         return OriginError::EmptyHost.into();
     }
     if !authority.is_ascii() {
-        return OriginError::NotAscii(authority.into()).into();
+        return spoken(OriginError::NotAscii(authority.into())).into();
     }
     match text.char_indices().find(|(_, char)| !char.is_ascii() || "\"<>\\^`{|}".contains(*char)) {
         Some((at, wrong)) => RequestError::Uri(format!("`{wrong}` at byte {at}: percent-encode it").into()),
-        None if authority.contains('%') && authority.starts_with('[') => OriginError::ZoneId(authority.into()).into(),
+        None if authority.contains('%') && authority.starts_with('[') => {
+            spoken(OriginError::ZoneId(authority.into())).into()
+        }
         None => RequestError::Uri(error.to_string().into()),
     }
 }

@@ -25,15 +25,16 @@
 //! # async fn main() -> Result<(), Error> {
 //! # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
 //! # let url = origin.url("/");
+//! let (runtime, resolver, tls) = (TokioRuntime::current(), System::new(), TlsLayer::native());
 //! let client = ServiceBuilder::new()
-//!     .layer(RetryLayer::unsent())                       // send again what was never sent
-//!     .layer(PoolLayer::new(TokioRuntime::current()))    // on a pooled connection, or a new one
-//!     .layer(RouteLayer::new(System::new()))             // found by its address, or through proxies
-//!     .layer(NegotiateLayer::new(H1::new(), H2::new()))  // that speaks HTTP/2 or HTTP/1.1
-//!     .layer(TlsLayer::native())                         // sealed, verified and pinned
-//!     .layer(TunnelLayer::new())                         // through HTTP and SOCKS proxies
-//!     .layer(RaceLayer::happy_eyeballs())                // over whichever address answers first
-//!     .service(Tcp::new());                              // by a socket
+//!     .layer(RetryLayer::safe())                             // send again what may safely be sent again
+//!     .layer(PoolLayer::new(runtime))                        // on a pooled connection, or a new one
+//!     .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
+//!     .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
+//!     .layer(tls.clone())                                    // sealed and verified
+//!     .layer(TunnelLayer::new().sealing(tls.proxy_sealer())) // through HTTP and SOCKS proxies
+//!     .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
+//!     .service(Tcp::new());                                  // by a socket
 //!
 //! let request = http::Request::get(&url).body(RequestBody::empty()).expect("a URL");
 //! assert_eq!(client.oneshot(request).await?.status(), 200);
@@ -75,7 +76,7 @@ pub use skybridge_h2::H2;
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
-pub use skybridge_route::RouteLayer;
+pub use skybridge_route::{RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
 pub use skybridge_tls::{Pins, Roots, Sealer, TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};

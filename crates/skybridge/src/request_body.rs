@@ -2,7 +2,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use pin_project::pin_project;
-use skybridge_core::BoxError;
+use skybridge_core::{BoxError, Replay};
 use std::{
     any::Any,
     fmt, mem,
@@ -81,6 +81,12 @@ impl RequestBody {
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
             Kind::Sent | Kind::Stream(_) => None,
         }
+    }
+}
+
+impl Replay for RequestBody {
+    fn replay(&self) -> Option<Self> {
+        self.replay()
     }
 }
 

@@ -44,7 +44,7 @@ async fn urls() {
         ("http:///x", OriginError::EmptyHost),
         ("http://:80/", OriginError::EmptyHost),
         ("http://a.test:65536/", OriginError::Port("65536".into())),
-        ("http://a.test:http/", OriginError::Port("http".into())),
+        ("http://a.test:http/", OriginError::Port("".into())),
         ("http://me:secret@a.test/", OriginError::UserInfo),
         ("http://1.2.3/", OriginError::NotAnAddress("1.2.3".into())),
         ("http://a..test/", OriginError::NotAHost("a..test".into())),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use http_body_util::BodyExt;
 use skybridge::{Client, ClientBuilder, Limits, Phase, RequestBody, Wish};
 use skybridge_testkit::{
     executor::Executor,
@@ -74,6 +75,53 @@ async fn the_limit_goes_on_through_the_body_and_a_request_can_have_its_own() {
         peer.expect_close().await;
     };
     tokio::join!(call, server);
+}
+
+/// There is something to read whenever somebody reads, for ever.
+#[tokio::test(start_paused = true)]
+async fn the_limit_ends_a_body_that_never_ends_and_one_that_is_read_slowly() {
+    let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
+    let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", 256 * 1024, "x".repeat(256 * 1024));
+    for (answer, more) in [(begun, "4\r\nmore\r\n"), (whole, "")] {
+        let setup = setup();
+        let client = setup.client(|builder| builder.limits(within(1)));
+        let call = async {
+            let start = Instant::now();
+            let mut body = client.get("http://a.test/").await.unwrap().into_body();
+            let mut frames = 0;
+            let error = loop {
+                match body.frame().await {
+                    Some(Ok(_)) => frames += 1,
+                    ended => break ended.unwrap().unwrap_err(),
+                }
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            };
+            assert!(error.is_timeout() && error.phase() == Phase::Call && error.connection().is_some(), "{error:?}");
+            assert!(frames > 1 && start.elapsed() <= Duration::from_millis(1_201), "{frames} {:?}", start.elapsed());
+            assert!(body.frame().await.is_none());
+        };
+        let server = async {
+            let mut peer = Script::new(setup.listener.accept().await.0);
+            peer.request().await;
+            let _ = peer.try_send(&answer).await;
+            while peer.try_send(more).await.is_ok() && !more.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::join!(call, server);
+    }
+}
+
+/// Who has read all has it, though it comes to look a day later.
+#[tokio::test(start_paused = true)]
+async fn the_limit_cuts_nothing_that_is_over() {
+    let setup = setup();
+    let client = setup.client(|builder| builder.limits(within(1)));
+    let _origin = Origin::h1().serve_on(setup.listener);
+    let mut body = client.get("http://a.test/").await.unwrap().into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");
+    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]

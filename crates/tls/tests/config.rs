@@ -74,6 +74,18 @@ async fn the_given_provider_does_the_work() {
     assert_eq!(tls.cipher, Some("TLS13_CHACHA20_POLY1305_SHA256"));
 }
 
+/// Preferred by our configuration, and by nobody else's in the same binary.
+#[tokio::test(start_paused = true)]
+async fn a_post_quantum_key_exchange_is_preferred_here_alone() {
+    use rustls::{NamedGroup::X25519MLKEM768, crypto::aws_lc_rs};
+    let root = Ca::new("root");
+    let tls = World::h1(&root.leaf(["a.test"])).exchange(&trusting(&root).build().unwrap(), "https://a.test").await;
+    assert_eq!(tls.group, Some("X25519MLKEM768"));
+    let elsewhere: Vec<_> = aws_lc_rs::default_provider().kx_groups.iter().map(|group| group.name()).collect();
+    assert_ne!(elsewhere.first(), Some(&X25519MLKEM768), "rustls' feature is on: {elsewhere:?}");
+    assert!(elsewhere.contains(&X25519MLKEM768));
+}
+
 #[test]
 fn a_provider_without_any_cipher_is_an_error() {
     let provider =

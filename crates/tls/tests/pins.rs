@@ -47,6 +47,38 @@ async fn a_wrong_one_fails_and_tells_both_sides() {
     }
 }
 
+/// As a list of hosts would not: for names and addresses, first and resumed, and where one verifier trusts anybody.
+#[tokio::test(start_paused = true)]
+async fn every_leaf_is_pinned_whoever_it_is() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "b.test", "192.0.2.1"]);
+    for insecure in [false, true] {
+        let builder = || if insecure { trusting(&root).insecure() } else { trusting(&root) };
+        let (right, wrong) = (builder().pin_every_leaf(&cert.pin()), builder().pin_every_leaf(&root.pin()));
+        let (right, wrong) = (right.build().unwrap(), wrong.build().unwrap());
+        let world = World::h1(&cert);
+        for url in ["https://a.test", "https://b.test", "https://192.0.2.1", "https://a.test"] {
+            world.exchange(&right, url).await;
+            assert!(tls_error(&World::h1(&cert).refused(&wrong, url).await).is_pin(), "{url}");
+        }
+    }
+}
+
+/// Whichever was set first: a pin is lost by no order.
+#[tokio::test(start_paused = true)]
+async fn pins_are_added_to_pins() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["a.test", "b.test"]);
+    let all = || Pins::new().pin("b.test", WRONG).unwrap();
+    let builders = [trusting(&root).pin("a.test", WRONG).pins(all()), trusting(&root).pins(all()).pin("a.test", WRONG)];
+    for builder in builders {
+        let config = builder.build().unwrap();
+        for url in ["https://a.test", "https://b.test"] {
+            assert!(tls_error(&World::h1(&cert).refused(&config, url).await).is_pin(), "{url}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_host_without_pins_needs_none_and_two_patterns_have_the_pins_of_both() {
     let root = Ca::new("root");

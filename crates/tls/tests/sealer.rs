@@ -131,3 +131,20 @@ async fn by_the_layer_of_origins_a_proxy_has_the_pins_of_its_name() {
         }
     }
 }
+
+/// A rule for everybody has no exception: whoever wants one for proxies gives them a configuration of their own.
+#[tokio::test(start_paused = true)]
+async fn by_the_layer_of_origins_a_pin_of_every_leaf_holds_for_a_proxy_too() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["proxy.test"]);
+    for insecure in [false, true] {
+        let pinned = |pin: String| {
+            let builder = trusting(&root).pin_every_leaf(&pin);
+            let builder = if insecure { builder.insecure() } else { builder };
+            builder.build().unwrap()
+        };
+        assert!(by_the_layer(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
+        let error = by_the_layer(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
+        assert!(tls_error(&error).is_pin(), "{error:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
-    H1, H2, NegotiateLayer, PoolLayer, PoolStats, RaceLayer, RequestBody, RetryLayer, RouteLayer,
+    H1, H2, NegotiateLayer, PoolLayer, PoolStats, RaceLayer, RetryLayer, RouteLayer,
     tower::{ServiceBuilder, ServiceExt},
 };
 use skybridge_testkit::origin::Origin;
@@ -23,7 +23,7 @@ macro_rules! stack {
             .layer(RetryLayer::safe())
             .layer(PoolLayer::shared($world.executor.runtime()).observer($world.recorder.clone()))
             .layer(RouteLayer::new($world.net.resolver()))
-            .layer(NegotiateLayer::new(H1::replayable(RequestBody::replay), H2::replayable(RequestBody::replay)))
+            .layer(NegotiateLayer::new(H1::new(), H2::new()))
             .layer(RaceLayer::happy_eyeballs())
             .service($world.net.dialer())
     };

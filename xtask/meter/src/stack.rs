@@ -47,9 +47,9 @@ pub(crate) fn stack(
     retry: Retry,
     over: Over,
 ) -> impl Service<Request<Body>, Response = Response<impl HttpBody<Data = Bytes, Error = Error>>, Error = Error> {
-    let (layer, h1, h2) = match retry {
-        Retry::Unsent => (RetryLayer::unsent(), H1::new(), H2::new()),
-        Retry::Safe => (RetryLayer::safe(), H1::replayable(again), H2::replayable(again)),
+    let layer = match retry {
+        Retry::Unsent => RetryLayer::unsent(),
+        Retry::Safe => RetryLayer::replaying(again),
     };
     let mut terms = Terms::default();
     terms.want = match version {
@@ -60,7 +60,7 @@ pub(crate) fn stack(
         .layer(layer)
         .layer(PoolLayer::new(TokioRuntime::current()).terms(terms))
         .layer(RouteLayer::new(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))])))
-        .layer(NegotiateLayer::new(h1, h2))
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
         .layer(TlsLayer::new(sealed::config(over)))
         .layer(TunnelLayer::new())
         .layer(RaceLayer::happy_eyeballs())

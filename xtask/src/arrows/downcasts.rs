@@ -1,5 +1,5 @@
 //! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body,
-//! and where the command line makes an exit code of an error.
+//! and where the command line makes an exit code of an error; and in `core`'s `Replays`, which leave a wish about one type of body with a thread.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failure, Outcome};
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 6] = [
+const BORDERS: [&str; 7] = [
     "cli/src/fault",
     "core/src/error",
+    "core/src/replays",
     "h1/src/classify",
     "h2/src/classify",
     "skybridge/src/request_body",

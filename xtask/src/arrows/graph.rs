@@ -93,6 +93,7 @@ mod tests {
         assert_eq!((tower.optional, tower.features.as_slice()), (true, ["timeout".to_owned()].as_slice()));
         assert_eq!(to("skybridge-core", "tokio").by_feature, ["time"]);
         assert!(!tokio.optional && tokio.by_feature.is_empty());
+        assert_eq!(to("skybridge-tls", "rustls").by_feature, ["aws_lc_rs", "ring"]);
         let core = &room("skybridge-runtime").arrows[0];
         assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
         for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {

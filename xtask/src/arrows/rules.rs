@@ -41,7 +41,7 @@ struct Fence {
     within: &'static [&'static str],
 }
 
-const FENCES: [Fence; 24] = [
+const FENCES: [Fence; 26] = [
     fence("axum", &[]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
@@ -61,6 +61,9 @@ const FENCES: [Fence; 24] = [
     fence("tower-http", &[]),
     fence("tracing", &["skybridge-trace"]),
     fence("webpki-roots", &["skybridge-tls"]),
+    // Cargo unites features, so that either would change the key exchange of everybody in our user's binary.
+    feature("rustls", "default", &[]),
+    feature("rustls", "prefer-post-quantum", &[]),
     feature("tokio", "full", &[]),
     feature("tokio", "net", &["skybridge-tcp", "skybridge-testkit"]),
     feature("tokio", "rt", &["skybridge-runtime", "skybridge-testkit"]),
@@ -284,6 +287,16 @@ mod tests {
         );
         assert_eq!(foreign("skybridge-tcp", "tokio", &["time"]).len(), 1);
         assert_eq!(foreign("skybridge", "tokio", &["full"]).len(), 1);
+    }
+
+    #[test]
+    fn nobody_changes_the_key_exchange_of_a_whole_binary() {
+        assert!(foreign("skybridge-tls", "rustls", &["std", "tls12", "aws_lc_rs"]).is_empty());
+        for package in ["skybridge-tls", "skybridge-testkit"] {
+            for feature in ["prefer-post-quantum", "default"] {
+                assert_eq!(foreign(package, "rustls", &[feature]).len(), 1, "{package}: {feature}");
+            }
+        }
     }
 
     #[test]

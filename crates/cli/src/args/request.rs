@@ -42,7 +42,7 @@ pub(crate) struct RequestArgs {
     /// A status of 400 or more is an error (exit 22), and its body is written
     #[arg(long)]
     pub(crate) fail_with_body: bool,
-    /// Go where redirects lead; a POST goes on as a GET after 301, 302 and 303 unless -X says otherwise, and credentials of -H stay at their origin
+    /// Go where redirects lead; a POST goes on as a GET after 301, 302 and 303 unless -X says otherwise, and headers of -H that are credentials by their name stay at their origin
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
     /// With --location, so many times at most (exit 47); -1 is without end

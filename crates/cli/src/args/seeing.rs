@@ -20,3 +20,9 @@ pub(crate) struct SeeingArgs {
     #[arg(short = 'w', long, value_name = "FORMAT")]
     pub(crate) write_out: Option<String>,
 }
+
+impl SeeingArgs {
+    pub(crate) fn reports_to_stdout(&self) -> bool {
+        self.report.as_ref().is_some_and(|path| path.as_os_str() == "-")
+    }
+}

@@ -21,10 +21,10 @@ pub(crate) struct TlsArgs {
     /// Its key (PEM); in the certificate's file unless given
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// The keys that the server itself may have, as curl writes them: sha256//BASE64;sha256//BASE64
+    /// The keys of which every https server, redirects' too, must have one itself, as curl writes them: sha256//BASE64;sha256//BASE64
     #[arg(long, value_name = "HASHES")]
     pub(crate) pinnedpubkey: Option<Hashes>,
-    /// Keys of which one must be on the verified path of hosts: a.test, *.a.test or **.a.test
+    /// Keys of which one must be on the verified path of hosts: a.test, *.a.test or **.a.test; besides --pinnedpubkey
     #[arg(long, value_name = "PATTERN=sha256/BASE64", action = ArgAction::Append)]
     pub(crate) pin: Vec<PinRule>,
     /// TLS 1.2 or newer, which is the default

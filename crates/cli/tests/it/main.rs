@@ -14,5 +14,7 @@ mod proxies;
 mod ran;
 mod redirects;
 mod refusals;
+mod secrets;
+mod time;
 mod tls;
 mod tour;

@@ -101,14 +101,17 @@ async fn what_is_meant_for_one_origin_goes_to_no_other() {
     // Away, and further from there, and back.
     let back = format!("/go/302/{}", home.url("/end"));
     let url = home.url(&format!("/go/302/{}", away.url(&format!("/go/302/{}", &away.url(&back)))));
-    let secrets = ["-H", "authorization: s", "-H", "cookie: s", "-H", "proxy-authorization: s", "-H", "host: h.test"];
+    let names = ["authorization", "cookie", "proxy-authorization", "x-api-key", "private-token"]
+        .map(|name| format!("{name}: s"));
+    let secrets: Vec<_> =
+        names.iter().map(String::as_str).chain(["host: h.test"]).flat_map(|header| ["-H", header]).collect();
     let ran = skybridge([&secrets[..], &["-L", "-H", "x: y", &url]].concat()).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "GET "), "{}", ran.err);
     let named = |header: &str| -> (Vec<bool>, Vec<bool>) {
         let of = |origin: &Origin| origin.seen().iter().map(|seen| seen.header(header).is_some()).collect();
         (of(&home), of(&away))
     };
-    for header in ["authorization", "cookie"] {
+    for header in ["authorization", "cookie", "x-api-key", "private-token"] {
         assert_eq!(named(header), (vec![true; 2], vec![false; 2]), "{header}");
     }
     assert_eq!(named("x"), (vec![true; 2], vec![true; 2]));

@@ -125,6 +125,45 @@ async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
     assert_eq!(origin.seen().len(), served, "no request was sent");
 }
 
+/// Redirected there, typed without a scheme, by another name, by address, with a pattern that is met: no list of hosts knows them all.
+#[tokio::test]
+async fn a_pinned_key_holds_for_every_host_that_a_command_leads_to() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test", "b.test", "localhost", "127.0.0.1"]);
+    let origin = h2(&cert).start().await;
+    let port = origin.addr().port();
+    let guide = async |to: String| {
+        let answer = move |_| {
+            let to = to.clone();
+            async move { http::Response::builder().status(301).header("location", to).body(String::new()).unwrap() }
+        };
+        Origin::h1().handle(answer).start().await
+    };
+    let mut urls = vec![origin.url("/"), format!("https://b.test:{port}/"), format!("https://A.TEST.:{port}/")];
+    let mut guides = Vec::new();
+    for host in ["a.test", "b.test", "localhost", "127.0.0.1"] {
+        let guide = guide(format!("https://{host}:{port}/")).await;
+        // By name, by address, and without a scheme.
+        let at = guide.addr().port();
+        urls.extend([format!("http://a.test:{at}/"), format!("127.0.0.1:{at}/x"), format!("a.test:{at}")]);
+        guides.push((guide, at));
+    }
+    let resolve = |(host, port): (&str, u16)| format!("--resolve={host}:{port}:127.0.0.1");
+    let mut flags: Vec<_> = guides.iter().map(|(_, at)| resolve(("a.test", *at))).collect();
+    flags.extend(["a.test", "b.test", "a.test.", "localhost"].map(|host| resolve((host, port))));
+    flags.push(format!("--cacert={}", desk.folder.path().join("ca.pem").display()));
+    let met = format!("--pin=a.test={}", cert.pin());
+    for url in &urls {
+        for (pin, exit) in [(desk.ca.pin(), 90), (cert.pin(), 0)] {
+            let pinned = format!("--pinnedpubkey={}", curls(&pin));
+            let more = ["-L", &pinned, &met, url];
+            let ran = skybridge(flags.iter().map(String::as_str).chain(more)).await;
+            assert_eq!((ran.exit, ran.out.contains("hello")), (exit, exit == 0), "{url} {}: {}", ran.out, ran.err);
+        }
+    }
+    assert_eq!(origin.seen().len(), urls.len(), "no request was sent to a host without the key");
+}
+
 #[tokio::test]
 async fn a_wrong_authority_name_or_date_is_exit_60_unless_told_to_be_insecure() {
     let desk = Desk::new();

@@ -4,8 +4,11 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Channel, Either, Full, channel::Sender};
-use skybridge_core::{Connection, Connector, Error, Failed, Handshake, News, Watch};
-use skybridge_h2::{H2, H2Body, Http2};
+use skybridge_core::{
+    Answered, Asking, ConnInfo, Connection, Connector, Error, Failed, Handshake, News, Replays, Room, Watch,
+};
+pub(crate) use skybridge_h2::H2;
+use skybridge_h2::{H2Body, Http2};
 use skybridge_testkit::{
     executor::Executor,
     h2::Peer,
@@ -16,10 +19,16 @@ use std::{
     future::poll_fn,
     io,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
 };
 
 pub(crate) type Out = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
-pub(crate) type Client = Http2<Out>;
+
+/// A connection, and what a retry layer above it asks for.
+pub(crate) struct Client {
+    http2: Http2<Out>,
+    asking: Option<Asking>,
+}
 
 pub(crate) const ADDR: &str = "192.0.2.1:80";
 
@@ -48,23 +57,29 @@ impl Notes {
 }
 
 impl World {
+    /// Whoever is above wants back what may be sent again.
     pub(crate) async fn new(h2: H2<Out>) -> Self {
-        Self::over(Network::new(), h2).await
+        Self::over(Network::new(), h2, Some(Replays::new(copy))).await
+    }
+
+    pub(crate) async fn asking(h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
+        Self::over(Network::new(), h2, replays).await
     }
 
     /// No more than so many bytes are on their way at once.
     pub(crate) async fn narrow(h2: H2<Out>, bytes: usize) -> Self {
         let net = Network::new();
         net.at(ADDR.parse().unwrap()).window(bytes);
-        Self::over(net, h2).await
+        Self::over(net, h2, Some(Replays::new(copy))).await
     }
 
-    async fn over(net: Network, h2: H2<Out>) -> Self {
+    async fn over(net: Network, h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
         let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
         let route = nouns::route("http://a.test", [ADDR], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
-        let client = h2.handshake(link, &executor.ctx()).await.unwrap();
+        let http2 = h2.handshake(link, &executor.ctx()).await.unwrap();
+        let client = Client::new(http2, replays);
         let notes = Arc::new(Notes::default());
         client.watch(notes.clone());
         let conn = Some(listener.accept().await.0);
@@ -85,12 +100,53 @@ impl World {
     }
 }
 
-pub(crate) fn replayable() -> H2<Out> {
-    H2::replayable(copy)
+impl Client {
+    pub(crate) fn new(http2: Http2<Out>, replays: Option<Replays<Out>>) -> Self {
+        Self { http2, asking: replays.map(Replays::ask) }
+    }
+}
+
+impl Connection<Out> for Client {
+    type Body = H2Body;
+
+    fn info(&self) -> &Arc<ConnInfo> {
+        self.http2.info()
+    }
+
+    fn room(&self) -> Room {
+        self.http2.room()
+    }
+
+    fn share(&self) -> Option<Self> {
+        Some(Self { http2: self.http2.share()?, asking: self.asking.clone() })
+    }
+
+    fn watch(&self, watch: Arc<dyn Watch>) {
+        self.http2.watch(watch);
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.http2.poll_ready(cx)
+    }
+
+    fn is_sent(&self) -> bool {
+        self.http2.is_sent()
+    }
+
+    fn start(&mut self, request: Request<Out>) {
+        match &self.asking {
+            Some(asking) => asking.during(|| self.http2.start(request)),
+            None => self.http2.start(request),
+        }
+    }
+
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<Out, H2Body>> {
+        self.http2.poll_response(cx)
+    }
 }
 
 /// Whole bodies can be copied, streamed ones can't.
-fn copy(body: &Out) -> Option<Out> {
+pub(crate) fn copy(body: &Out) -> Option<Out> {
     match body {
         Either::Left(full) => Some(Either::Left(full.clone())),
         Either::Right(_) => None,

@@ -82,9 +82,17 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// All pins.
+    /// Adds a pin that every host's own certificate must have: see [`Pins::pin_every_leaf`].
+    pub fn pin_every_leaf(mut self, pin: &str) -> Self {
+        if let Err(wrong) = self.pins.add_every_leaf(pin) {
+            self.reject(TlsConfigError::Pin(wrong));
+        }
+        self
+    }
+
+    /// Adds all of these pins.
     pub fn pins(mut self, pins: Pins) -> Self {
-        self.pins = pins;
+        self.pins.extend(pins);
         self
     }
 

@@ -6,9 +6,13 @@ pub(crate) fn choose(given: Option<Arc<CryptoProvider>>) -> Option<Arc<CryptoPro
     given.or_else(|| CryptoProvider::get_default().cloned()).or_else(built_in)
 }
 
+/// The hybrid of X25519 and ML-KEM comes first, so that its key share is sent at once. It is put there for this configuration alone: rustls'
+/// feature `prefer-post-quantum` would do it for every user of rustls in the same binary.
 #[cfg(feature = "aws-lc-rs")]
 fn built_in() -> Option<Arc<CryptoProvider>> {
-    Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.kx_groups.sort_by_key(|group| group.name() != rustls::NamedGroup::X25519MLKEM768);
+    Some(Arc::new(provider))
 }
 
 #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]

@@ -7,7 +7,8 @@ use std::{fmt, net::IpAddr};
 /// Which public keys hosts must have on their verified path: at the leaf, at an intermediate or at the root.
 ///
 /// The grammar is OkHttp's: `a.test` is that host, `*.a.test` is any with one label more, `**.a.test` any with any number more, itself too.
-/// A host that several patterns match has the pins of all, and needs one of them. A host that none matches needs none.
+/// A host that several patterns match has the pins of all, and needs one of them. A host that none matches needs none, but one of those that
+/// are pinned for [every leaf](Self::pin_every_leaf), if there are any: those hold besides, whatever the patterns say.
 ///
 /// ```
 /// use skybridge_tls::Pins;
@@ -18,7 +19,11 @@ use std::{fmt, net::IpAddr};
 /// # Ok::<_, skybridge_tls::PinError>(())
 /// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Pins(Vec<Rule>);
+pub struct Pins {
+    rules: Vec<Rule>,
+    /// One of these must be every host's own; none is no condition.
+    every_leaf: Vec<Pin>,
+}
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Rule {
@@ -73,14 +78,39 @@ impl Pins {
         Ok(self)
     }
 
+    /// Adds one of those that every host's own certificate must have, whoever the host is, name or address: a rule that no redirect leads around.
+    /// A proxy over TLS that has no configuration of its own is such a host too.
+    ///
+    /// # Errors
+    /// When the pin is none.
+    pub fn pin_every_leaf(mut self, pin: &str) -> Result<Self, PinError> {
+        self.add_every_leaf(pin)?;
+        Ok(self)
+    }
+
     pub(crate) fn add(&mut self, pattern: &str, pin: &str, leaf: bool) -> Result<(), PinError> {
-        self.0.push(Rule { pattern: Pattern::parse(pattern)?, pin: pin.parse()?, leaf });
+        self.rules.push(Rule { pattern: Pattern::parse(pattern)?, pin: pin.parse()?, leaf });
         Ok(())
+    }
+
+    pub(crate) fn add_every_leaf(&mut self, pin: &str) -> Result<(), PinError> {
+        self.every_leaf.push(pin.parse()?);
+        Ok(())
+    }
+
+    /// Adds all of these.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.rules.extend(more.rules);
+        self.every_leaf.extend(more.every_leaf);
     }
 
     /// Whether a host with this path is what it should be.
     pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), PinMismatch> {
-        let mut rules = self.0.iter().filter(|rule| rule.pattern.matches(host)).peekable();
+        let mismatch = |pinned| Err(PinMismatch { host: host.into(), path: path.into(), pinned });
+        if !self.every_leaf.is_empty() && !path.first().is_some_and(|own| self.every_leaf.contains(own)) {
+            return mismatch(self.every_leaf.iter().copied().collect());
+        }
+        let mut rules = self.rules.iter().filter(|rule| rule.pattern.matches(host)).peekable();
         let meets = |rule: &Rule| match path.first() {
             Some(own) if rule.leaf => *own == rule.pin,
             _ => path.contains(&rule.pin),
@@ -88,8 +118,7 @@ impl Pins {
         if rules.peek().is_none() || rules.clone().any(meets) {
             return Ok(());
         }
-        let pinned = rules.map(|rule| rule.pin).collect();
-        Err(PinMismatch { host: host.into(), path: path.into(), pinned })
+        mismatch(rules.map(|rule| rule.pin).collect())
     }
 }
 
@@ -229,6 +258,24 @@ mod tests {
         assert!(pins.check("a.test", &[own, root]).is_err());
         let pins = pins.pin_leaf("a.test", &own.to_string()).unwrap();
         assert_eq!(pins.check("a.test", &[own, root]), Ok(()));
+    }
+
+    #[test]
+    fn a_pin_of_every_leaf_holds_for_every_host_and_besides_its_patterns() {
+        let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
+        let wrong = Pins::new().pin_every_leaf(&root.to_string()).unwrap();
+        for host in ["a.test", "127.0.0.1", "::1", "xn--bcher-kva.test", ""] {
+            let mismatch = wrong.check(host, &[own, root]).unwrap_err();
+            assert_eq!((&*mismatch.host, &*mismatch.pinned), (host, &[root][..]));
+            assert!(wrong.check(host, &[]).is_err());
+        }
+        // A pattern that is met doesn't do instead.
+        assert!(wrong.clone().pin("a.test", &own.to_string()).unwrap().check("a.test", &[own, root]).is_err());
+        let right = wrong.pin_every_leaf(&own.to_string()).unwrap();
+        assert_eq!(right.check("a.test", &[own, root]), Ok(()));
+        // Nor does it do instead of a pattern.
+        let other = Pin::of_key(&[b"other"]).to_string();
+        assert!(right.pin("a.test", &other).unwrap().check("a.test", &[own, root]).is_err());
     }
 
     #[test]
