@@ -70,7 +70,8 @@ impl<I: Io, B: Body> Driver<I, B> {
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
-    /// Ready when the peer has taken nothing for too long. As long as there are handles, that is for their users to judge.
+    /// Ready when the peer has taken nothing for too long. As long as there are handles, that is for their users to
+    /// judge.
     fn poll_parting(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
         let Some(taken) = self.shared.writes.stuck().filter(|_| !wanted) else {
             self.parting = None;

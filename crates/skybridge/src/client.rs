@@ -93,8 +93,8 @@ impl Client {
         self.stack.get_ref().evict_all();
     }
 
-    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its response.
-    /// What is left of a request then is not sent any more.
+    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
+    /// response. What is left of a request then is not sent any more.
     pub fn close(&self) {
         self.stack.get_ref().close();
     }
