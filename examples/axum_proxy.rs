@@ -13,7 +13,7 @@ use std::error::Error;
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
-struct Proxy {
+struct ProxyServer {
     client: Client,
     upstream: Uri,
 }
@@ -28,7 +28,7 @@ const OF_THE_CONNECTION: [HeaderName; 6] = [
     header::UPGRADE,
 ];
 
-async fn forward(State(mut proxy): State<Proxy>, mut request: Request<Body>) -> Result<Response, (StatusCode, String)> {
+async fn forward(State(mut proxy): State<ProxyServer>, mut request: Request<Body>) -> Result<Response, (StatusCode, String)> {
     *request.uri_mut() = proxy.towards(request.uri()).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     strip(request.headers_mut());
     // The host is the upstream's now.
@@ -43,7 +43,7 @@ async fn forward(State(mut proxy): State<Proxy>, mut request: Request<Body>) -> 
     }
 }
 
-impl Proxy {
+impl ProxyServer {
     fn towards(&self, asked: &Uri) -> Result<Uri, http::uri::InvalidUriParts> {
         let mut parts = self.upstream.clone().into_parts();
         parts.path_and_query = asked.path_and_query().cloned();
@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 fn router(upstream: Uri) -> Router {
-    Router::new().fallback(forward).with_state(Proxy { client: Client::new(), upstream })
+    Router::new().fallback(forward).with_state(ProxyServer { client: Client::new(), upstream })
 }
 
 /// An origin, the proxy before it, and a visitor.

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use skybridge::{
     ConnectError, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer, System, Tcp,
     TokioRuntime,
-    core::{Above, Connector, Link, Route},
+    core::{Deferred, Connector, Link, Route},
     tower::{Layer, Service, ServiceBuilder, ServiceExt},
 };
 use skybridge_testkit::origin::Origin;
@@ -83,9 +83,9 @@ struct Counted<I> {
     count: CountBytes,
 }
 
-/// Bound on the alias: in a wrong place, the compiler says what belongs below. And named as [`Above`], so that it says so of the layers above too.
+/// Bound on the alias: in a wrong place, the compiler says what belongs below. And named as [`Deferred`], so that it says so of the layers above too.
 impl<S: Connector> Layer<S> for CountBytes {
-    type Service = Above<S::Io, Counting<S>>;
+    type Service = Deferred<S::Io, Counting<S>>;
 
     fn layer(&self, inner: S) -> Counting<S> {
         Counting { inner, count: self.clone() }

@@ -9,26 +9,26 @@ use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use skybridge::{
-    ConnInfo, Hop, RaceLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
-    core::{CallId, HopKind},
+    ConnInfo, Proxy, RaceLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
+    core::{CallId, ProxyKind},
     tower::ServiceBuilder,
 };
 use skybridge_hyper::HyperLayer;
-use skybridge_testkit::{origin::Origin, proxy::Proxy};
+use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
 use skybridge_trace::Recorder;
 use std::{error::Error, sync::Arc};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (origin, proxy) = (Origin::h1().start().await, Proxy::socks5().start().await);
+    let (origin, proxy) = (Origin::h1().start().await, ProxyServer::socks5().start().await);
     let uri: Uri = std::env::args().nth(1).unwrap_or_else(|| origin.url("/")).parse()?;
-    let hop = Hop::new(HopKind::Socks5, proxy.addr().ip().to_string(), proxy.addr().port());
+    let proxy = Proxy::new(ProxyKind::Socks5, proxy.addr().ip().to_string(), proxy.addr().port());
     let recorder = Recorder::new();
 
     #[rustfmt::skip]
     let connector = ServiceBuilder::new()
         .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // what hyper-util's client asks for a connection
-        .layer(RouteLayer::new(System::new()).proxies([[hop]]))                      // found by its address, by way of a proxy
+        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                      // found by its address, by way of a proxy
         .layer(TlsLayer::native())                                                   // sealed, if it is https
         .layer(TunnelLayer::new())                                                   // through that proxy
         .layer(RaceLayer::happy_eyeballs())                                          // over whichever address answers first

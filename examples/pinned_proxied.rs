@@ -4,8 +4,8 @@
 //! cargo run --example pinned_proxied
 //! ```
 
-use skybridge::{Client, Hop, ResponseExt, Roots, TlsConfig, TlsLayer};
-use skybridge_testkit::{certs::Ca, origin::Origin, proxy::Proxy};
+use skybridge::{Client, Proxy, ResponseExt, Roots, TlsConfig, TlsLayer};
+use skybridge_testkit::{certs::Ca, origin::Origin, proxy::ProxyServer};
 use std::error::Error;
 
 #[tokio::main]
@@ -14,13 +14,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let ca = Ca::new("an authority");
     let cert = ca.leaf(["api.test"]);
     let origin = Origin::h2c().tls(&cert).start().await;
-    let proxy = Proxy::http().tls(&ca.leaf(["127.0.0.1"])).user("alice", "wonderland");
+    let proxy = ProxyServer::http().tls(&ca.leaf(["127.0.0.1"])).user("alice", "wonderland");
     let proxy = proxy.host("api.test", origin.addr()).start().await;
 
     // The client.
     let trust = Roots::Given(vec![ca.der()]); // the default is whom the system trusts
     let tls = TlsConfig::builder().roots(trust.clone()).pin("**.api.test", &cert.pin()).build()?;
-    let way = [Hop::parse(&format!("https://alice:wonderland@{}", proxy.addr()))?];
+    let way = [Proxy::parse(&format!("https://alice:wonderland@{}", proxy.addr()))?];
     let client = Client::builder().tls(TlsLayer::new(tls)).proxies([way]).build();
 
     let url = format!("https://api.test:{}/", origin.addr().port());
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     // Another key than the one that is pinned: no request is sent.
     let tls = TlsConfig::builder().roots(trust).pin("**.api.test", &Ca::new("somebody else").pin()).build()?;
-    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([[Hop::parse(&proxy.url())?.auth(alice())]]).build();
+    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([[Proxy::parse(&proxy.url())?.auth(alice())]]).build();
     match client.get(&url).await {
         Ok(response) => return Err(format!("accepted: {}", response.status()).into()),
         Err(error) => {

@@ -11,7 +11,7 @@ mod walk;
 
 use diary::Diary;
 use http::Request;
-use skybridge::{Client, IntoUri, RequestBody, Wish};
+use skybridge::{Client, IntoUri, RequestBody, RequestOptions};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -63,7 +63,7 @@ async fn watched(
     let uri = url.into_uri().map_err(skybridge::Error::from)?;
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = uri;
-    request.extensions_mut().insert(Wish::new().observer(diary.clone()));
+    request.extensions_mut().insert(RequestOptions::new().observer(diary.clone()));
 
     let (head, body) = client.request(request).await?.into_parts();
     diary.came_by(body.connection());

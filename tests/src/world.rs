@@ -1,7 +1,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test tool says what it misses by panicking")]
 
 use http::{Request, Response};
-use skybridge::{Body, Client, ClientBuilder, Error, RequestBody, Want, Wish};
+use skybridge::{Body, Client, ClientBuilder, Error, RequestBody, HttpVersions, RequestOptions};
 use skybridge_testkit::{
     executor::Executor,
     net::{Dialer, Listener, Names, Network},
@@ -83,13 +83,13 @@ pub fn post(body: impl Into<RequestBody>) -> Request<RequestBody> {
 
 /// The same request, by HTTP/2 with prior knowledge.
 pub fn h2(request: Request<RequestBody>) -> Request<RequestBody> {
-    wishing(request, |wish| wish.want(Want::Http2))
+    wishing(request, |options| options.http_versions(HttpVersions::Http2))
 }
 
 /// The same request with a wish more.
-pub fn wishing(mut request: Request<RequestBody>, wish: impl FnOnce(Wish) -> Wish) -> Request<RequestBody> {
-    let wished = request.extensions_mut().remove::<Wish>().unwrap_or_default();
-    request.extensions_mut().insert(wish(wished));
+pub fn wishing(mut request: Request<RequestBody>, options: impl FnOnce(RequestOptions) -> RequestOptions) -> Request<RequestBody> {
+    let wished = request.extensions_mut().remove::<RequestOptions>().unwrap_or_default();
+    request.extensions_mut().insert(options(wished));
     request
 }
 

@@ -5,8 +5,8 @@
 
 use http::Request;
 use skybridge::{
-    Client, ClientBuilder, H1, H2, Hop, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteConfig, Sealer, Terms, TlsConfig, TlsLayer, Want, Wish,
+    Client, ClientBuilder, H1, H2, Proxy, Timeouts, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
+    RouteConfig, TlsConnector, ConnectOptions, TlsConfig, TlsLayer, HttpVersions, RequestOptions,
     core::{Attempt, BoxError, Endpoint, Families},
     tower::ServiceBuilder,
 };
@@ -16,7 +16,7 @@ use skybridge_testkit::{
     net::{Conn, Names, Network, Serving},
     observe::Recorder,
     origin::Origin,
-    proxy::Proxy,
+    proxy::ProxyServer,
 };
 use skybridge_tls::Roots;
 use std::{
@@ -65,7 +65,7 @@ struct Stage {
     known: TlsConfig,
     unknown: TlsConfig,
     origin: Origin,
-    proxies: [Proxy; 2],
+    proxies: [ProxyServer; 2],
     _servers: Vec<Serving>,
 }
 
@@ -96,8 +96,8 @@ impl Stage {
         let cert = &authorities.cert;
         let origin = Origin::h1().tls(cert).serve_on(net.listen(SocketAddr::new(addr(V4).ip(), 443)));
         let proxies = [
-            Proxy::http().serve_on(net.listen(addr(PROXY)), &net),
-            Proxy::http().tls(cert).serve_on(net.listen(addr(SEALED_PROXY)), &net),
+            ProxyServer::http().serve_on(net.listen(addr(PROXY)), &net),
+            ProxyServer::http().tls(cert).serve_on(net.listen(addr(SEALED_PROXY)), &net),
         ];
         let (known, unknown) = (authorities.known.clone(), authorities.unknown.clone());
         let (own, other, recorder) = (Executor::new(), Executor::new(), Recorder::new());
@@ -115,16 +115,16 @@ impl Stage {
 
     /// All that can be told of a client.
     async fn behaviour(self, client: Client) -> String {
-        let through = Hop::parse(&format!("https://{SEALED_PROXY}")).unwrap();
+        let through = Proxy::parse(&format!("https://{SEALED_PROXY}")).unwrap();
         let requests = [
             ("first", get("http://a.test/first")),
             // The connection is closed on it where it carried something before.
             ("closed", get("http://a.test/closed")),
             ("slow", get("http://a.test/slow")),
             // What is not idempotent is not sent again after a pause, which would be at random.
-            ("h2", wishing(post("http://h2.test/"), Wish::new().want(Want::Http2))),
+            ("h2", wishing(post("http://h2.test/"), RequestOptions::new().http_versions(HttpVersions::Http2))),
             ("https", get("https://a.test/")),
-            ("through", wishing(get("http://a.test/through"), Wish::new().proxy([through]))),
+            ("through", wishing(get("http://a.test/through"), RequestOptions::new().proxy([through]))),
         ];
         for (name, request) in requests {
             let outcome = match client.request(request).await {
@@ -157,8 +157,8 @@ fn post(url: &str) -> Request<RequestBody> {
     Request::post(url).body(RequestBody::empty()).unwrap()
 }
 
-fn wishing(mut request: Request<RequestBody>, wish: Wish) -> Request<RequestBody> {
-    request.extensions_mut().insert(wish);
+fn wishing(mut request: Request<RequestBody>, options: RequestOptions) -> Request<RequestBody> {
+    request.extensions_mut().insert(options);
     request
 }
 
@@ -209,15 +209,15 @@ macro_rules! set {
     (observer, $builder:expr, $stage:ident) => {
         $builder.observer($stage.recorder.clone())
     };
-    (limits, $builder:expr, $stage:ident) => {{
-        let mut limits = Limits::new();
-        limits.call = Some(Duration::from_secs(1));
-        $builder.limits(limits)
+    (timeouts, $builder:expr, $stage:ident) => {{
+        let mut timeouts = Timeouts::new();
+        timeouts.call = Some(Duration::from_secs(1));
+        $builder.timeouts(timeouts)
     }};
-    (terms, $builder:expr, $stage:ident) => {{
-        let mut terms = Terms::default();
-        terms.server_name = Some("b.test".into());
-        $builder.terms(terms)
+    (connect_options, $builder:expr, $stage:ident) => {{
+        let mut connect_options = ConnectOptions::default();
+        connect_options.server_name = Some("b.test".into());
+        $builder.connect_options(connect_options)
     }};
     (retry, $builder:expr, $stage:ident) => {
         $builder.retry(RetryLayer::unsent())
@@ -233,7 +233,7 @@ macro_rules! set {
         $builder.resolver(ServiceBuilder::new().layer(elsewhere).service($stage.net.resolver()))
     }};
     (proxies, $builder:expr, $stage:ident) => {
-        $builder.proxies([vec![Hop::parse(PROXY).unwrap()]])
+        $builder.proxies([vec![Proxy::parse(PROXY).unwrap()]])
     };
     (h1, $builder:expr, $stage:ident) => {
         $builder.h1(H1::new().title_case())
@@ -245,7 +245,7 @@ macro_rules! set {
         $builder.tls(TlsLayer::new($stage.known.clone()))
     };
     (proxy_tls, $builder:expr, $stage:ident) => {{
-        let sealer: Sealer = $stage.known.sealer();
+        let sealer: TlsConnector = $stage.known.sealer();
         $builder.proxy_tls(sealer)
     }};
     (race, $builder:expr, $stage:ident) => {
@@ -288,7 +288,7 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
     let plain = stage.builder().build();
     let plain = stage.behaviour(plain).await;
     let pairs: Vec<Pair> = pairs!(
-        runtime observer limits terms retry pool route resolver proxies h1 h2 tls proxy_tls race dialer
+        runtime observer timeouts connect_options retry pool route resolver proxies h1 h2 tls proxy_tls race dialer
     );
     let mut behaviours = BTreeMap::new();
     for (first, second, make) in pairs {

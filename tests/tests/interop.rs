@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
 use http::Request;
-use skybridge::{Client, Protocol, RequestBody, ResponseExt, Want};
+use skybridge::{Client, Protocol, RequestBody, ResponseExt, HttpVersions};
 use skybridge_tests::{all, read, wishing};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -81,7 +81,7 @@ fn over_h2(url: &str, body: impl Into<RequestBody>) -> Request<RequestBody> {
     let body = body.into();
     let method = if http_body::Body::is_end_stream(&body) { "GET" } else { "POST" };
     let request = Request::builder().method(method).uri(url).body(body).unwrap();
-    wishing(request, |wish| wish.want(Want::Http2))
+    wishing(request, |options| options.http_versions(HttpVersions::Http2))
 }
 
 /// Of `nginx HTTP/1.1 conn=7 req=1`.

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Cause, Client, Hop, PoolStats, RequestBody, Roots, TlsConfig, TlsError, TlsLayer, Wish};
+use skybridge::{Cause, Client, Proxy, PoolStats, RequestBody, Roots, TlsConfig, TlsError, TlsLayer, RequestOptions};
 use skybridge_testkit::{
     certs::Ca,
     origin::Origin,
-    proxy::{Builder, Proxy},
+    proxy::{Builder, ProxyServer},
     walk::{Moment, walk},
 };
 use skybridge_tests::{World, addr, all, get, h2, read, wishing};
@@ -26,7 +26,7 @@ struct Way {
 
 const FORWARDED: Way = Way {
     url: "http://alice:hidden@p.test:3128",
-    proxy: Proxy::http,
+    proxy: ProxyServer::http,
     over_h2: false,
     forwarded: true,
     line: "GET http://a.test/ HTTP/1.1",
@@ -34,20 +34,20 @@ const FORWARDED: Way = Way {
 const CONNECT: Way = Way { over_h2: true, forwarded: false, line: "CONNECT a.test:80 HTTP/1.1", ..FORWARDED };
 const SOCKS5: Way = Way {
     url: "socks5h://alice:hidden@p.test:3128",
-    proxy: Proxy::socks5,
+    proxy: ProxyServer::socks5,
     over_h2: false,
     forwarded: false,
     line: "SOCKS5 a.test:80",
 };
 const SOCKS4: Way =
-    Way { url: "socks4a://alice@p.test:3128", proxy: Proxy::socks4, line: "SOCKS4 a.test:80", ..SOCKS5 };
+    Way { url: "socks4a://alice@p.test:3128", proxy: ProxyServer::socks4, line: "SOCKS4 a.test:80", ..SOCKS5 };
 const ALL: [Way; 4] = [FORWARDED, CONNECT, SOCKS5, SOCKS4];
 
 /// Everything between two ends.
 struct Stage {
     world: World,
     origin: Origin,
-    proxy: Proxy,
+    proxy: ProxyServer,
     client: Client,
 }
 
@@ -62,7 +62,7 @@ impl Way {
         let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
         let origin = builder.serve_on(world.listen());
         let proxy = (self.proxy)().user("alice", "hidden").serve_on(world.net.listen(proxy_addr()), &world.net);
-        let client = world.builder().proxies([vec![Hop::parse(self.url).unwrap()]]).build();
+        let client = world.builder().proxies([vec![Proxy::parse(self.url).unwrap()]]).build();
         Stage { world, origin, proxy, client }
     }
 
@@ -104,7 +104,7 @@ async fn a_hundred_at_once_share_one_tunnel() {
 async fn whose_credentials_differ_shares_no_connection() {
     for way in ALL {
         let stage = way.stage();
-        let as_who = |url: &str| wishing(way.request(), |wish: Wish| wish.proxy([Hop::parse(url).unwrap()]));
+        let as_who = |url: &str| wishing(way.request(), |options: RequestOptions| options.proxy([Proxy::parse(url).unwrap()]));
         for _ in 0..2 {
             assert_eq!(read(stage.client.request(as_who(way.url))).await.unwrap(), "hello");
         }
@@ -121,10 +121,10 @@ async fn whose_credentials_differ_shares_no_connection() {
 #[tokio::test(start_paused = true)]
 async fn cleartext_has_a_tunnel_of_its_own_when_it_is_asked_for() {
     let stage = FORWARDED.stage();
-    let forwarding = Hop::parse(FORWARDED.url).unwrap();
+    let forwarding = Proxy::parse(FORWARDED.url).unwrap();
     for _ in 0..2 {
-        for hop in [forwarding.clone(), forwarding.clone().tunnels_all()] {
-            let request = wishing(get("/"), |wish: Wish| wish.proxy([hop]));
+        for proxy in [forwarding.clone(), forwarding.clone().tunnels_all()] {
+            let request = wishing(get("/"), |options: RequestOptions| options.proxy([proxy]));
             assert_eq!(read(stage.client.request(request)).await.unwrap(), "hello");
         }
     }
@@ -192,9 +192,9 @@ async fn a_sealed_request_is_given_up_at_every_point() {
         let world = World::new();
         world.net.host("p.test", [proxy_addr().ip()]);
         let origin = Origin::h2c().tls(&cert).serve_on(world.net.listen(sealed));
-        let proxy = Proxy::http().tls(&of_proxy).user("alice", "hidden");
+        let proxy = ProxyServer::http().tls(&of_proxy).user("alice", "hidden");
         let proxy = proxy.serve_on(world.net.listen(proxy_addr()), &world.net);
-        let way = [Hop::parse("https://alice:hidden@p.test:3128").unwrap()];
+        let way = [Proxy::parse("https://alice:hidden@p.test:3128").unwrap()];
         let client = world.builder().tls(TlsLayer::new(tls.clone())).proxies([way]).build();
         for addr in [sealed, proxy_addr()] {
             world.net.at(addr).connect_latency(STEP).latency(STEP);
@@ -236,11 +236,11 @@ async fn a_sealed_proxy_is_verified_though_origins_are_not_and_is_not_told_who_w
     };
     let of_proxy = ca.leaf(["p.test"]);
     let (way, curious) =
-        (|| [Hop::parse("https://p.test:3128").unwrap()], || [Hop::parse("https://p.test:81").unwrap()]);
+        (|| [Proxy::parse("https://p.test:3128").unwrap()], || [Proxy::parse("https://p.test:81").unwrap()]);
     let world = World::new();
     world.net.host("p.test", [proxy_addr().ip()]);
     let origin = Origin::h1().serve_on(world.listen());
-    let proxy = Proxy::http().tls(&of_proxy).serve_on(world.net.listen(proxy_addr()), &world.net);
+    let proxy = ProxyServer::http().tls(&of_proxy).serve_on(world.net.listen(proxy_addr()), &world.net);
     let client = world.builder().tls(TlsLayer::new(config(&others))).proxies([way()]).build();
     let error = read(client.get("http://a.test/")).await.unwrap_err();
     assert!(matches!(tls_error(&error), Some(TlsError::UnknownIssuer { .. })), "{error:?}");
@@ -275,8 +275,8 @@ async fn secrets_are_in_nothing_that_is_told() {
         let stage = way.stage();
         let mut told = String::new();
         for url in [way.url.to_owned(), way.url.replace("alice", "hidden")] {
-            let hops = [Hop::parse(&url).unwrap()];
-            let mut request = wishing(way.request(), |wish: Wish| wish.proxy(hops));
+            let proxies = [Proxy::parse(&url).unwrap()];
+            let mut request = wishing(way.request(), |options: RequestOptions| options.proxy(proxies));
             for name in ["authorization", "cookie"] {
                 let mut value = http::HeaderValue::from_static("hidden");
                 value.set_sensitive(true);

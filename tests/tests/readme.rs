@@ -7,8 +7,8 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::{
-    Client, Error, H1, H2, Hop, NegotiateLayer, OverridesLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer,
-    RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer, Want, Wish,
+    Client, Error, H1, H2, Proxy, NegotiateLayer, OverridesLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer,
+    RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer, HttpVersions, RequestOptions,
     core::{BoxError, BoxFuture, Resolver},
     tower::{Service, ServiceBuilder, ServiceExt},
 };
@@ -17,7 +17,7 @@ use skybridge_testkit::{
     h1::Script,
     h2::{Peer, code},
     origin::Origin,
-    proxy::Proxy,
+    proxy::ProxyServer,
 };
 use std::{future::pending, net::SocketAddr};
 use tokio::net::TcpListener;
@@ -61,7 +61,7 @@ fn readme(runtime: TokioRuntime, resolver: impl Resolver, tls: TlsLayer) -> Send
         .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
         .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
         .layer(tls.clone())                                    // sealed and verified
-        .layer(TunnelLayer::new().sealing(tls.proxy_sealer())) // through HTTP and SOCKS proxies
+        .layer(TunnelLayer::new().sealing(tls.proxy_connector())) // through HTTP and SOCKS proxies
         .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
         .service(Tcp::new());                                  // by a socket
     sending(client)
@@ -155,7 +155,7 @@ async fn what_was_refused_is_sent_again_whatever_its_method() {
         let addr = listener.local_addr().unwrap();
         for send in both(addr) {
             let mut asked = request(method.clone(), addr, body);
-            asked.extensions_mut().insert(Wish::new().want(Want::Http2));
+            asked.extensions_mut().insert(RequestOptions::new().http_versions(HttpVersions::Http2));
             let server = async {
                 let mut peer = Peer::accept(listener.accept().await.unwrap().0).await;
                 let refused = peer.request().await.stream;
@@ -180,12 +180,12 @@ async fn nobody_is_believed_without_a_certificate() {
     let ca = Ca::new("a stranger");
     let cert = ca.leaf(["a.test", "127.0.0.1"]);
     let origin = Origin::h1().tls(&cert).start().await;
-    let proxy = Proxy::http().tls(&cert).start().await;
+    let proxy = ProxyServer::http().tls(&cert).start().await;
     for send in both(origin.addr()) {
         let mut sealed = request(Method::GET, origin.addr(), ());
         *sealed.uri_mut() = format!("https://a.test:{}/", origin.addr().port()).parse().unwrap();
         let mut through = request(Method::GET, origin.addr(), ());
-        through.extensions_mut().insert(Wish::new().proxy([Hop::parse(&proxy.url()).unwrap()]));
+        through.extensions_mut().insert(RequestOptions::new().proxy([Proxy::parse(&proxy.url()).unwrap()]));
         for asked in [sealed, through] {
             let said = send(asked).await;
             assert!(said.starts_with("Unsent: ") && !said.contains("needs TLS"), "{said}");

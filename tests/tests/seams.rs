@@ -137,7 +137,7 @@ async fn between_pool_and_route_the_origin_to_connect_to_is_another() {
     let connect_to = |target: Target| {
         let uri = "http://a.test".parse().unwrap();
         let origin = OriginRef::of(&uri).unwrap().to_owned().unwrap();
-        Target::new(Key::new(origin, target.terms().clone()), target.ctx)
+        Target::new(Key::new(origin, target.connect_options().clone()), target.ctx)
     };
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::unsent())

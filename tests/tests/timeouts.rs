@@ -4,8 +4,8 @@
 
 use http::Request;
 use skybridge::{
-    Client, ConnectError, Delivery, Error, H1, H2, Hop, NegotiateLayer, Phase, PoolLayer, RaceLayer, RequestBody,
-    RetryLayer, RouteLayer, Want, Wish,
+    Client, ConnectError, Delivery, Error, H1, H2, Proxy, NegotiateLayer, Phase, PoolLayer, RaceLayer, RequestBody,
+    RetryLayer, RouteLayer, HttpVersions, RequestOptions,
     core::{Link, Route},
 };
 use skybridge_testkit::{h1::Script, h2::Peer, net::Conn};
@@ -158,7 +158,7 @@ impl AsyncWrite for Vanished {
 }
 
 /// The error of a request to `url` over a socket that the system gives up on.
-async fn vanishing(url: &str, configure: impl FnOnce(Wish) -> Wish, serve: impl AsyncFnOnce(Conn)) -> Error {
+async fn vanishing(url: &str, configure: impl FnOnce(RequestOptions) -> RequestOptions, serve: impl AsyncFnOnce(Conn)) -> Error {
     let world = World::new();
     let listener = world.listen();
     let vanishing = ServiceBuilder::new()
@@ -174,7 +174,7 @@ async fn vanishing(url: &str, configure: impl FnOnce(Wish) -> Wish, serve: impl 
         .dialer(vanishing)
         .build();
     let mut request = Request::get(url).body(RequestBody::empty()).unwrap();
-    request.extensions_mut().insert(configure(Wish::new()));
+    request.extensions_mut().insert(configure(RequestOptions::new()));
     let call = async { client.request(request).await?.into_body().text().await.map(drop) };
     let server = async {
         serve(listener.accept().await.0).await;
@@ -201,15 +201,15 @@ async fn of_the_system_on_a_connection_in_every_phase() {
         peer.headers(stream, &[(":status", "200")], false).await;
         std::future::pending::<()>().await;
     };
-    let proxy = || Hop::parse("http://192.0.2.1:80").unwrap();
+    let proxy = || Proxy::parse("http://192.0.2.1:80").unwrap();
     let http = "http://a.test/";
     let rows = [
-        (Phase::Wait, vanishing(http, |wish| wish.want(Want::Http1), silent).await),
-        (Phase::Wait, vanishing(http, |wish| wish.want(Want::Http2), silent).await),
-        (Phase::Body, vanishing(http, |wish| wish.want(Want::Http1), h1_head).await),
-        (Phase::Body, vanishing(http, |wish| wish.want(Want::Http2), h2_head).await),
-        (Phase::Tls, vanishing("https://a.test:80/", |wish| wish, silent).await),
-        (Phase::Tunnel, vanishing("https://a.test/", |wish| wish.proxy([proxy()]), silent).await),
+        (Phase::Wait, vanishing(http, |options| options.http_versions(HttpVersions::Http1), silent).await),
+        (Phase::Wait, vanishing(http, |options| options.http_versions(HttpVersions::Http2), silent).await),
+        (Phase::Body, vanishing(http, |options| options.http_versions(HttpVersions::Http1), h1_head).await),
+        (Phase::Body, vanishing(http, |options| options.http_versions(HttpVersions::Http2), h2_head).await),
+        (Phase::Tls, vanishing("https://a.test:80/", |options| options, silent).await),
+        (Phase::Tunnel, vanishing("https://a.test/", |options| options.proxy([proxy()]), silent).await),
     ];
     for (phase, error) in rows {
         assert!(error.is_timeout() && error.phase() == phase, "{phase}: {error:?}");

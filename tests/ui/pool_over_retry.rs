@@ -1,7 +1,7 @@
 //! Pool and retry in each other's place, above a layer of one's own.
 
 use skybridge::{
-    core::{Above, BoxFuture, Connector, Io, Link, Route},
+    core::{Deferred, BoxFuture, Connector, Io, Link, Route},
     tower::{Layer, Service, ServiceBuilder},
     *,
 };
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 struct BoxLayer;
 
 impl<S: Connector> Layer<S> for BoxLayer {
-    type Service = Above<S::Io, Boxing<S>>;
+    type Service = Deferred<S::Io, Boxing<S>>;
     fn layer(&self, inner: S) -> Boxing<S> {
         Boxing(inner)
     }

@@ -148,7 +148,7 @@ pub(crate) enum Broken {
 /// The calls that it took, in order: one, and one for each redirect.
 pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
     let trip = Trip::new(shared, &job);
-    let broken = Box::pin(trip.within(exchange(shared, &job, &trip))).await.err();
+    let broken = Box::pin(trip.timeout(exchange(shared, &job, &trip))).await.err();
     trip.end(broken)
 }
 

@@ -9,8 +9,8 @@ use crate::{
     witness::{Watched, Witness},
 };
 use skybridge::{
-    Client, Endpoint, KeepAlive, Limits, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer, RouteConfig,
-    System, Tcp, Terms, Want,
+    Client, Endpoint, KeepAlive, Timeouts, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer, RouteConfig,
+    System, Tcp, ConnectOptions, HttpVersions,
     core::{Egress, Families},
     tower::ServiceBuilder,
 };
@@ -23,8 +23,8 @@ pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBe
     let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
     let client = Client::builder()
         .observer(Arc::clone(witness) as _)
-        .limits(limits(args))
-        .terms(terms(args))
+        .timeouts(timeouts(args))
+        .connect_options(connect_options(args))
         .retry(retry(args))
         .pool(pool(args))
         .resolver(resolver)
@@ -42,29 +42,29 @@ fn overrides(args: &Args) -> OverridesLayer {
     })
 }
 
-fn limits(args: &Args) -> Limits {
-    let mut limits = Limits::new();
+fn timeouts(args: &Args) -> Timeouts {
+    let mut timeouts = Timeouts::new();
     let limit = |seconds: Option<crate::args::Seconds>| seconds.map(|seconds| seconds.limit());
-    limits.call = limit(args.request.max_time);
-    limits.connect = limit(args.request.connect_timeout);
-    limits.head = limit(args.request.read_timeout);
-    limits.read_idle = limit(args.request.read_timeout);
-    limits
+    timeouts.call = limit(args.request.max_time);
+    timeouts.connect = limit(args.request.connect_timeout);
+    timeouts.head = limit(args.request.read_timeout);
+    timeouts.read_idle = limit(args.request.read_timeout);
+    timeouts
 }
 
-fn terms(args: &Args) -> Terms {
-    let mut terms = Terms::default();
+fn connect_options(args: &Args) -> ConnectOptions {
+    let mut connect_options = ConnectOptions::default();
     if args.protocol.http1_1 {
-        terms.want = Want::Http1;
+        connect_options.http_versions = HttpVersions::Http1;
     }
     if args.protocol.http2_prior_knowledge {
-        terms.want = Want::Http2;
+        connect_options.http_versions = HttpVersions::Http2;
     }
     if args.route.egress.is_some() {
-        terms.egress = Egress::Public;
+        connect_options.egress = Egress::Public;
     }
-    terms.dial = args.route.unix_socket.clone().map(|path| [Endpoint::from(path)].into());
-    terms
+    connect_options.dial = args.route.unix_socket.clone().map(|path| [Endpoint::from(path)].into());
+    connect_options
 }
 
 fn retry(args: &Args) -> RetryLayer<RequestBody> {

@@ -2,16 +2,16 @@
 
 use crate::args::{Args, Way};
 use http::Uri;
-use skybridge::core::{Hop, HopError};
+use skybridge::core::{Proxy, ProxyError};
 use std::{net::IpAddr, sync::Arc};
 
-type Hops = Arc<[Hop]>;
+type Proxies = Arc<[Proxy]>;
 
 pub(crate) struct Proxies {
     /// `-x` or `--preproxy` was given: the client knows the ways.
     given: bool,
-    http: Option<Hops>,
-    https: Option<Hops>,
+    http: Option<Proxies>,
+    https: Option<Proxies>,
     except: Exceptions,
 }
 
@@ -19,57 +19,57 @@ pub(crate) struct Proxies {
 struct Exceptions(Vec<Box<str>>);
 
 /// The ways of `-x`, in order, each behind that of `--preproxy`.
-pub(crate) fn ways(args: &Args) -> Vec<Hops> {
+pub(crate) fn ways(args: &Args) -> Vec<Proxies> {
     let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
     if args.proxy.proxy.is_empty() {
         // With nothing behind it, it is the proxy that -U is about.
-        return first.into_iter().map(|hop| [as_told(hop, args)].into()).collect();
+        return first.into_iter().map(|proxy| [as_told(proxy, args)].into()).collect();
     }
     let way = |way: &Way| {
-        let last = way.0.clone().map(|hop| as_told(hop, args));
+        let last = way.0.clone().map(|proxy| as_told(proxy, args));
         first.clone().into_iter().chain(last).collect()
     };
     args.proxy.proxy.iter().map(way).collect()
 }
 
-fn as_told(hop: Hop, args: &Args) -> Hop {
-    let hop = if args.proxy.proxytunnel { hop.tunnels_all() } else { hop };
+fn as_told(proxy: Proxy, args: &Args) -> Proxy {
+    let proxy = if args.proxy.proxytunnel { proxy.tunnels_all() } else { proxy };
     match &args.proxy.proxy_user {
-        Some(credentials) if hop.auth.is_none() => hop.auth(credentials.0.clone()),
-        _ => hop,
+        Some(credentials) if proxy.auth.is_none() => proxy.auth(credentials.0.clone()),
+        _ => proxy,
     }
 }
 
 impl Proxies {
     /// # Errors
     /// When the environment names a proxy that is none: the variable, and why.
-    pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, HopError)> {
+    pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, ProxyError)> {
         // As with curl, --preproxy alone is enough for the environment not to be asked.
         let given = !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some();
-        let hop = |names: &[&'static str]| -> Result<Option<Hops>, _> {
+        let proxy = |names: &[&'static str]| -> Result<Option<Proxies>, _> {
             let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
-            let hop = Hop::parse(&value).map_err(|error| (name, error))?;
-            Ok(Some([as_told(hop, args)].into()))
+            let proxy = Proxy::parse(&value).map_err(|error| (name, error))?;
+            Ok(Some([as_told(proxy, args)].into()))
         };
         let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
         let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
         // HTTP_PROXY is not looked at: a web server sets it from a header of whoever asks.
         Ok(Self {
             given,
-            http: hop(&["http_proxy", "all_proxy", "ALL_PROXY"])?,
-            https: hop(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
+            http: proxy(&["http_proxy", "all_proxy", "ALL_PROXY"])?,
+            https: proxy(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
             except: Exceptions::parse(&except),
         })
     }
 
     /// Whether this URL may be fetched through a proxy.
     pub(crate) fn are_for(&self, uri: &Uri) -> bool {
-        self.hops(uri).map_or(self.given, |hops| !hops.is_empty())
+        self.proxies(uri).map_or(self.given, |proxies| !proxies.is_empty())
     }
 
     /// What a request to this URL must say of proxies; `None` leaves it to the client.
-    pub(crate) fn hops(&self, uri: &Uri) -> Option<Hops> {
+    pub(crate) fn proxies(&self, uri: &Uri) -> Option<Proxies> {
         if self.except.covers(uri.host().unwrap_or_default()) {
             return Some([].into());
         }
@@ -92,14 +92,14 @@ impl Exceptions {
         let ip = host.parse::<IpAddr>().ok();
         self.0.iter().any(|entry| match ip {
             _ if &**entry == "*" => true,
-            Some(ip) => within(entry, ip),
+            Some(ip) => timeout(entry, ip),
             None => host.strip_suffix(&**entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
         })
     }
 }
 
 /// An address, or a network such as 10.0.0.0/8.
-fn within(entry: &str, ip: IpAddr) -> bool {
+fn timeout(entry: &str, ip: IpAddr) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, bits.parse::<u32>().ok()),
         None => (entry, Some(128)),
@@ -133,10 +133,10 @@ mod tests {
     }
 
     fn told(proxies: &Proxies, url: &str) -> String {
-        match proxies.hops(&url.parse().unwrap()) {
+        match proxies.proxies(&url.parse().unwrap()) {
             None => "client".into(),
-            Some(hops) if hops.is_empty() => "direct".into(),
-            Some(hops) => hops[0].to_string(),
+            Some(proxies) if proxies.is_empty() => "direct".into(),
+            Some(proxies) => proxies[0].to_string(),
         }
     }
 
@@ -150,18 +150,18 @@ mod tests {
         let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
         assert_eq!(told(&given, "http://b.test/"), "client");
         assert_eq!(told(&given, "http://c.test/"), "direct");
-        assert!(proxies("-p", &environment).hops(&"http://a.test/".parse().unwrap()).unwrap()[0].tunnels_all);
+        assert!(proxies("-p", &environment).proxies(&"http://a.test/".parse().unwrap()).unwrap()[0].tunnels_all);
         assert_eq!(told(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
     }
 
     /// Who is gone through, and as whom.
     fn told_ways(line: &str) -> Vec<String> {
-        let user = |hop: &Hop| {
-            let auth = hop.auth.as_ref()?.0.user_password()?;
+        let user = |proxy: &Proxy| {
+            let auth = proxy.auth.as_ref()?.0.user_password()?;
             Some(auth.0.to_owned())
         };
-        let hop = |hop: &Hop| format!("{} {}", hop.name(), user(hop).unwrap_or_default()).trim_end().to_owned();
-        ways(&args(line)).iter().map(|hops| hops.iter().map(hop).collect::<Vec<_>>().join(", ")).collect()
+        let proxy = |proxy: &Proxy| format!("{} {}", proxy.name(), user(proxy).unwrap_or_default()).trim_end().to_owned();
+        ways(&args(line)).iter().map(|proxies| proxies.iter().map(proxy).collect::<Vec<_>>().join(", ")).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::{call::Outcome, fault::Fault};
 use serde::Serialize;
 use skybridge::{
     ConnInfo, Phase, Protocol,
-    core::{Acquired, AttemptReport, Hop, Outcome as Ended},
+    core::{Acquired, AttemptReport, Proxy, Outcome as Ended},
 };
 use std::time::Duration;
 
@@ -119,8 +119,8 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// The proxies of a route, without credentials.
-pub(crate) fn proxies(hops: &[Hop]) -> Option<String> {
-    let names: Vec<_> = hops.iter().map(ToString::to_string).collect();
+pub(crate) fn proxies(proxies: &[Proxy]) -> Option<String> {
+    let names: Vec<_> = proxies.iter().map(ToString::to_string).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -135,7 +135,7 @@ impl Connection {
             exchange: seized.map_or(0, |seized| seized.exchange),
             remote_addr: info.remote.to_string(),
             local_addr: info.local_addr.map(|addr| addr.to_string()),
-            proxy: proxies(&info.route.hops),
+            proxy: proxies(&info.route.proxies),
             tls: info.tls.as_ref().map(|tls| Tls {
                 version: tls.version,
                 cipher: tls.cipher,
@@ -159,7 +159,7 @@ impl Attempt {
         Self {
             id,
             route: format!("{} at {}", report.route, report.endpoint),
-            proxy: report.route.split_once(" via ").map(|(_, hops)| hops.to_owned()),
+            proxy: report.route.split_once(" via ").map(|(_, proxies)| proxies.to_owned()),
             outcome,
             phase,
             error,

@@ -72,9 +72,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
 
 /// Closes the connections. That is told, too, and may be held up as any telling.
 async fn end(shared: Arc<Shared>) {
-    let limited = shared.args.request.max_time.is_some();
+    let phase_timeout = shared.args.request.max_time.is_some();
     let ended = blocking(move || drop(shared));
-    let _ = timeout(if limited { PATIENCE } else { Duration::MAX }, ended).await;
+    let _ = timeout(if phase_timeout { PATIENCE } else { Duration::MAX }, ended).await;
 }
 
 fn jobs(args: &Args) -> Vec<Job> {

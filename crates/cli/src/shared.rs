@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use skybridge::{Client, RequestBody, Wish, core::CallId};
+use skybridge::{Client, RequestBody, RequestOptions, core::CallId};
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,
@@ -76,15 +76,15 @@ impl Shared {
     ///
     /// # Errors
     /// When `--connect-to` can't be obeyed for it.
-    pub(crate) fn wish(&self, uri: &Uri) -> Result<Wish, Usage> {
-        let mut wish = Wish::new();
+    pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
+        let mut options = RequestOptions::new();
         if let Some(endpoint) = dial(&self.args.route.connect_to, uri, self.proxies.are_for(uri))? {
-            wish = wish.dial([endpoint]);
+            options = options.dial([endpoint]);
         }
-        if let Some(hops) = self.proxies.hops(uri) {
-            wish = wish.proxy(hops);
+        if let Some(proxies) = self.proxies.proxies(uri) {
+            options = options.proxy(proxies);
         }
-        Ok(wish)
+        Ok(options)
     }
 
     pub(crate) fn request(&self, uri: Uri) -> Request<RequestBody> {

@@ -7,7 +7,7 @@ use crate::{
     run::NotBegun,
     usage::Usage,
 };
-use skybridge::{Roots, Sealer, TlsConfig, TlsConfigError, TlsLayer, TlsVersion};
+use skybridge::{Roots, TlsConnector, TlsConfig, TlsConfigError, TlsLayer, TlsVersion};
 use std::{
     fs, io,
     ops::RangeInclusive,
@@ -45,7 +45,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
 
 /// # Errors
 /// As for [`origins`].
-pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
+pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, NotBegun> {
     let tls = &args.tls;
     let wanted = Wanted {
         cacert: tls.proxy_cacert.as_deref(),
@@ -56,7 +56,7 @@ pub(crate) fn proxies(args: &Args) -> Result<Sealer, NotBegun> {
         pins: Vec::new(),
         versions: None,
     };
-    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_sealer(), |config| config.sealer()))
+    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.sealer()))
 }
 
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header::LOCATION};
 use http_body::Body as _;
 use skybridge::{
-    Body, Cause, Delivery, Error, Limits, Phase, RequestBody, ResponseExt,
+    Body, Cause, Delivery, Error, Timeouts, Phase, RequestBody, ResponseExt,
     core::{CallId, TimedOut},
 };
 use std::{
@@ -62,8 +62,8 @@ impl<'a> Trip<'a> {
     /// Sends the next one.
     pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Counted>, Broken> {
         let call = self.begin(&request);
-        let wish = self.shared.wish(request.uri()).map_err(Broken::Usage)?.call(call).limits(self.limits());
-        request.extensions_mut().insert(wish);
+        let options = self.shared.options(request.uri()).map_err(Broken::Usage)?.call(call).timeouts(self.timeouts());
+        request.extensions_mut().insert(options);
         if self.shared.args.request.verbose {
             self.shared.witness.expect(call, verbose::lines(&request, self.shared.secrets));
         }
@@ -88,14 +88,14 @@ impl<'a> Trip<'a> {
     }
 
     /// `--max-time` is for all of them together.
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::new();
+    fn timeouts(&self) -> Timeouts {
+        let mut timeouts = Timeouts::new();
         if let Some(most) = self.shared.args.request.max_time {
             let started = self.state().first().started;
             let spent = self.shared.witness.runtime.now().saturating_duration_since(started);
-            limits.call = Some(most.limit().saturating_sub(spent));
+            timeouts.call = Some(most.limit().saturating_sub(spent));
         }
-        limits
+        timeouts
     }
 
     /// Notes the answer; the head to be written, if it is asked for.
@@ -159,7 +159,7 @@ impl<'a> Trip<'a> {
     }
 
     /// Ends what `--max-time` leaves no more time for, whatever it is waiting for. The client's own limit, which knows more, goes first.
-    pub(crate) async fn within<T>(&self, future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    pub(crate) async fn timeout<T>(&self, future: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
         let (started, runtime) = (self.state().first().started, &self.shared.witness.runtime);
         let limit = self.shared.args.request.max_time.map_or(Duration::MAX, Seconds::limit);
         let mut timer = started.checked_add(limit).map(|deadline| runtime.sleep_until(deadline));

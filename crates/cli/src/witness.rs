@@ -3,7 +3,7 @@
 use crate::{report, verbose};
 use skybridge::{
     ConnInfo, Event, EventKind, Observe, Phase,
-    core::{Acquired, Attempt, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span, Trail},
+    core::{Acquired, Attempt, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span, AttemptLog},
     tower::Service,
 };
 use std::{
@@ -49,7 +49,7 @@ pub(crate) struct Seen {
     pub(crate) retries: u32,
     /// Phases of its exchanges, and those of its connects that are under way.
     spans: Vec<(Phase, Instant, Option<Instant>)>,
-    trails: Vec<Trail>,
+    trails: Vec<AttemptLog>,
 }
 
 /// How a call came by a connection.
@@ -98,7 +98,7 @@ impl Witness {
             verbose::dials(attempt);
         }
         if attempt.id.0 == 1 {
-            self.state().calls.entry(call).or_default().trails.push(attempt.route.ctx().trail().clone());
+            self.state().calls.entry(call).or_default().trails.push(attempt.route.ctx().attempt_log().clone());
         }
     }
 }
@@ -195,7 +195,7 @@ impl Seen {
 
     /// Every attempt to connect, of each search in turn.
     pub(crate) fn attempts(&self) -> Vec<AttemptReport> {
-        self.trails.iter().flat_map(Trail::reports).collect()
+        self.trails.iter().flat_map(AttemptLog::reports).collect()
     }
 }
 

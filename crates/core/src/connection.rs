@@ -1,4 +1,4 @@
-use crate::{BoxError, ConnInfo, Error, Failed, Watch};
+use crate::{BoxError, ConnInfo, Error, Failed, StatusListener};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -10,7 +10,7 @@ use std::{
 /// How many exchanges a connection may carry at once.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Room {
+pub enum Capacity {
     /// The peer has not said yet (its SETTINGS are not here).
     Unknown,
     /// This many.
@@ -20,7 +20,7 @@ pub enum Room {
 }
 
 /// How an exchange on a connection ends: with a response's head, or with an error and perhaps the request.
-pub type Answered<B, R> = Result<Response<R>, Failed<Request<B>>>;
+pub type ResponseResult<B, R> = Result<Response<R>, Failed<Request<B>>>;
 
 /// One HTTP connection as a pool sees it; or, where it can be shared, one handle to it that carries one exchange at a time.
 ///
@@ -40,8 +40,8 @@ pub trait Connection<B>: Send + 'static {
     /// The facts.
     fn info(&self) -> &Arc<ConnInfo>;
 
-    /// How many exchanges it may carry at once, by now. Changes are told to the [`Watch`].
-    fn room(&self) -> Room;
+    /// How many exchanges it may carry at once, by now. Changes are told to the [`StatusListener`].
+    fn capacity(&self) -> Capacity;
 
     /// Another handle, when many exchanges may share it; `None` when it is exclusive.
     fn share(&self) -> Option<Self>
@@ -49,7 +49,7 @@ pub trait Connection<B>: Send + 'static {
         Self: Sized;
 
     /// Who is told when something happens to it. What happened before is told at once. Set once, before it is used.
-    fn watch(&self, watch: Arc<dyn Watch>);
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>);
 
     /// Ready when this handle can carry an exchange. A pending one needs nothing but its driver to go on.
     ///
@@ -71,5 +71,5 @@ pub trait Connection<B>: Send + 'static {
     ///
     /// # Errors
     /// With the request, complete and as it came down, whenever it is known not to have been processed and could be kept.
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, Self::Body>>;
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Self::Body>>;
 }

@@ -1,4 +1,4 @@
-use crate::{Event, EventKind, Limits, Observe, Phase, Runtime, SharedLimits, Trail, trail::AttemptId};
+use crate::{Event, EventKind, Timeouts, Observe, Phase, Runtime, SharedTimeouts, AttemptLog, attempt_log::AttemptId};
 use std::{
     fmt,
     sync::{
@@ -33,9 +33,9 @@ struct Luggage {
     observer: Option<Arc<dyn Observe>>,
     ids: Arc<Ids>,
     call: Option<CallId>,
-    limits: Limits,
-    shared_limits: Option<Arc<dyn SharedLimits>>,
-    trail: Trail,
+    timeouts: Timeouts,
+    shared_timeouts: Option<Arc<dyn SharedTimeouts>>,
+    attempt_log: AttemptLog,
 }
 
 // === impl Ids ===
@@ -74,9 +74,9 @@ impl Ctx {
             observer: None,
             ids: Arc::default(),
             call: None,
-            limits: Limits::default(),
-            shared_limits: None,
-            trail: Trail::default(),
+            timeouts: Timeouts::default(),
+            shared_timeouts: None,
+            attempt_log: AttemptLog::default(),
         }))
     }
 
@@ -101,14 +101,14 @@ impl Ctx {
     }
 
     /// Limits that go before the layers' own.
-    pub fn with_limits(self, limits: Limits) -> Self {
-        self.with(|luggage| luggage.limits = limits)
+    pub fn with_limits(self, timeouts: Timeouts) -> Self {
+        self.with(|luggage| luggage.timeouts = timeouts)
     }
 
     /// Takes the limits of its steps from here instead of [`with_limits`](Self::with_limits): for a connect that
     /// several requests wait for.
-    pub fn with_shared_limits(self, limits: Arc<dyn SharedLimits>) -> Self {
-        self.with(|luggage| luggage.shared_limits = Some(limits))
+    pub fn with_shared_timeouts(self, timeouts: Arc<dyn SharedTimeouts>) -> Self {
+        self.with(|luggage| luggage.shared_timeouts = Some(timeouts))
     }
 
     /// The clock, the timers, the tasks.
@@ -128,25 +128,25 @@ impl Ctx {
 
     /// The limits of the request or client that this was made for. To learn how long a step may take, ask
     /// [`limit`](Self::limit).
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.0.timeouts
     }
 
     /// How long a step of connecting may take, as of now; `own` is the layer's default.
     pub fn limit(&self, phase: Phase, own: Duration) -> Duration {
-        match &self.0.shared_limits {
+        match &self.0.shared_timeouts {
             Some(shared) => shared.limit(phase, own),
-            None => self.0.limits.of(phase).unwrap_or(own),
+            None => self.0.timeouts.of(phase).unwrap_or(own),
         }
     }
 
-    pub(crate) fn shared_limits(&self) -> Option<&Arc<dyn SharedLimits>> {
-        self.0.shared_limits.as_ref()
+    pub(crate) fn shared_timeouts(&self) -> Option<&Arc<dyn SharedTimeouts>> {
+        self.0.shared_timeouts.as_ref()
     }
 
     /// What has been tried.
-    pub fn trail(&self) -> &Trail {
-        &self.0.trail
+    pub fn attempt_log(&self) -> &AttemptLog {
+        &self.0.attempt_log
     }
 
     /// True when somebody watches.
@@ -157,7 +157,7 @@ impl Ctx {
     /// Tells the observer, if there is one. Never under a lock.
     pub fn emit(&self, attempt: Option<AttemptId>, connection: Option<ConnectionId>, kind: EventKind<'_>) {
         if let Some(observer) = &self.0.observer {
-            let report = attempt.and_then(|attempt| self.0.trail.report(attempt));
+            let report = attempt.and_then(|attempt| self.0.attempt_log.report(attempt));
             let Luggage { runtime, call, .. } = &*self.0;
             observer.on(&Event { at: runtime.now(), call: *call, attempt, connection, report: report.as_ref(), kind });
         }
@@ -169,7 +169,7 @@ impl fmt::Debug for Ctx {
         f.debug_struct("Ctx")
             .field("call", &self.0.call)
             .field("observed", &self.is_observed())
-            .field("limits", &self.0.limits)
+            .field("limits", &self.0.timeouts)
             .finish_non_exhaustive()
     }
 }

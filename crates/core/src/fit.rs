@@ -8,12 +8,12 @@ use std::fmt;
 /// route would help.
 ///
 /// What is judged are the facts in [`ConnInfo`]. A layer of one's own that seals says so in [`ConnInfo::tls`], one that goes through proxies
-/// in [`ConnInfo::hops_passed`].
+/// in [`ConnInfo::proxies_passed`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Unfit {
     /// The origin is `https`, and nothing has sealed the link.
-    NotSealed,
+    TlsMissing,
     /// It is sealed, and was to be sealed again.
     SealedTwice,
     /// It is sealed, and was to go through proxies only now: TLS would be with the first of them, and the request in cleartext from the last.
@@ -23,7 +23,7 @@ pub enum Unfit {
         /// How many it goes through.
         passed: usize,
         /// How many the route has.
-        hops: usize,
+        proxies: usize,
     },
     /// It goes through proxies, and was to go through them again.
     TunnelledTwice,
@@ -42,7 +42,7 @@ impl ConnInfo {
     /// let (executor, endpoint) = (Executor::new(), nouns::endpoint("192.0.2.1:443"));
     /// let attempt = nouns::route("https://a.test", [], executor.ctx()).attempt(endpoint.clone());
     /// let mut info = ConnInfo::new(&attempt, None, endpoint);
-    /// assert_eq!(info.fit_for_http(), Err(Unfit::NotSealed));
+    /// assert_eq!(info.fit_for_http(), Err(Unfit::TlsMissing));
     /// info.tls = Some(nouns::tls(None, ["a.test"]));
     /// assert_eq!(info.fit_for_http(), Ok(()));
     /// # }
@@ -53,7 +53,7 @@ impl ConnInfo {
     pub fn fit_for_http(&self) -> Result<(), Unfit> {
         self.tunnelled()?;
         if self.is_https() && self.tls.is_none() {
-            return Err(Unfit::NotSealed);
+            return Err(Unfit::TlsMissing);
         }
         Ok(())
     }
@@ -77,7 +77,7 @@ impl ConnInfo {
         if self.tls.is_some() {
             return Err(Unfit::SealedTooSoon);
         }
-        if self.hops_passed > 0 || self.tunnelled || self.forwarded {
+        if self.proxies_passed > 0 || self.tunnelled || self.forwarded {
             return Err(Unfit::TunnelledTwice);
         }
         Ok(())
@@ -85,9 +85,9 @@ impl ConnInfo {
 
     /// It ends at the origin, or at a proxy that forwards what may be forwarded.
     fn tunnelled(&self) -> Result<(), Unfit> {
-        let (passed, hops) = (self.hops_passed, self.route.hops.len());
-        if passed != hops {
-            return Err(Unfit::NotTunnelled { passed, hops });
+        let (passed, proxies) = (self.proxies_passed, self.route.proxies.len());
+        if passed != proxies {
+            return Err(Unfit::NotTunnelled { passed, proxies });
         }
         if self.forwarded && self.is_https() {
             return Err(Unfit::Forwarded);
@@ -110,7 +110,7 @@ impl From<Unfit> for ConnectError {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotSealed => {
+            Self::TlsMissing => {
                 f.write_str("the origin is https and its link is not sealed: this stack has no TlsLayer below")
             }
             Self::SealedTwice => f.write_str("the link is sealed already: this stack has a TlsLayer too many"),
@@ -120,8 +120,8 @@ impl fmt::Display for Unfit {
             Self::NotTunnelled { passed: 0, .. } => f.write_str(
                 "the route has proxies and its link goes through none of them: this stack has no TunnelLayer below",
             ),
-            Self::NotTunnelled { passed, hops } => {
-                write!(f, "the link goes through {passed} of the {hops} proxies of its route")
+            Self::NotTunnelled { passed, proxies } => {
+                write!(f, "the link goes through {passed} of the {proxies} proxies of its route")
             }
             Self::TunnelledTwice => {
                 f.write_str("the link goes through the route's proxies already: this stack has a TunnelLayer too many")

@@ -17,12 +17,12 @@ pub trait Handshake<I>: Clone + Send + 'static {
 }
 
 /// Seals the link to one hop with TLS: how a tunnel speaks TLS to a proxy in the middle of a chain.
-pub trait Seal<I>: Clone + Send + 'static {
+pub trait TlsConnect<I>: Clone + Send + 'static {
     /// The sealed stream.
     type Io: Io;
     /// Seals.
     type Future: Future<Output = Result<Link<Self::Io>, ConnectError>> + Send + 'static;
 
     /// Begins, verifying the peer as `server_name`.
-    fn seal(&self, link: Link<I>, server_name: &str, ctx: &Ctx) -> Self::Future;
+    fn tls_connect(&self, link: Link<I>, server_name: &str, ctx: &Ctx) -> Self::Future;
 }

@@ -37,7 +37,7 @@ pub struct ConnInfo {
     /// The endpoint that answered.
     pub remote: Endpoint,
     /// How many of the route's proxies it goes through, the one that forwards included: all of them, or no HTTP is spoken on it.
-    pub hops_passed: usize,
+    pub proxies_passed: usize,
     /// Reached through a tunnel of a proxy.
     pub tunnelled: bool,
     /// Requests are forwarded by a proxy, in absolute form.
@@ -81,11 +81,11 @@ pub struct TlsInfo {
     /// The hashes (`sha256/...`) of the public keys on the verified path, leaf first, anchor last.
     pub pins: Arc<[Box<str>]>,
     /// Whether it would be trusted for another host.
-    pub covers: Arc<dyn Covers>,
+    pub covers: Arc<dyn CertificateScope>,
 }
 
 /// A capability rather than a certificate: lets the pool ask without knowing TLS.
-pub trait Covers: Send + Sync + 'static {
+pub trait CertificateScope: Send + Sync + 'static {
     /// Whether this peer would also be trusted for that origin: its certificate names the host *and* the host's pins match.
     fn covers(&self, origin: &Origin) -> bool;
 
@@ -110,7 +110,7 @@ impl ConnInfo {
             route: attempt.route.clone(),
             local_addr,
             remote,
-            hops_passed: 0,
+            proxies_passed: 0,
             tunnelled: false,
             forwarded: false,
             tls: None,
@@ -178,7 +178,7 @@ impl TlsInfo {
     }
 
     /// Nothing known but whom it covers.
-    pub fn new(covers: Arc<dyn Covers>) -> Self {
+    pub fn new(covers: Arc<dyn CertificateScope>) -> Self {
         Self {
             version: None,
             cipher: None,
@@ -198,7 +198,7 @@ impl TlsInfo {
 /// Covers nobody.
 struct Nobody;
 
-impl Covers for Nobody {
+impl CertificateScope for Nobody {
     fn covers(&self, _: &Origin) -> bool {
         false
     }

@@ -1,10 +1,10 @@
-use crate::{Ctx, Endpoint, Hop, Origin, OriginError, OriginRef};
+use crate::{Ctx, Endpoint, Proxy, Origin, OriginError, OriginRef};
 use std::{fmt, sync::Arc};
 
 /// Which version of HTTP a target must speak.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Want {
+pub enum HttpVersions {
     /// What the peer chooses by ALPN; HTTP/1.1 in cleartext.
     #[default]
     Any,
@@ -35,13 +35,13 @@ pub enum Egress {
 /// What, besides its origin, makes a connection different from another. By value, so that equal wishes share connections.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub struct Terms {
+pub struct ConnectOptions {
     /// The version of HTTP.
-    pub want: Want,
+    pub http_versions: HttpVersions,
     /// The partition; none by default.
     pub partition: Option<Partition>,
     /// Through these proxies, and no others; an empty list is "directly". `None`: as the route layer decides.
-    pub proxy: Option<Arc<[Hop]>>,
+    pub proxy: Option<Arc<[Proxy]>>,
     /// Dial these endpoints and ask no resolver.
     pub dial: Option<Arc<[Endpoint]>>,
     /// The name for SNI and certificate verification, when it isn't the origin's.
@@ -53,15 +53,15 @@ pub struct Terms {
 /// All that decides whether two requests may share a connection. `Eq` and `Hash` are derived, for the owned form and the borrowed one alike.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub struct Key<O = Origin, T = Terms> {
+pub struct Key<O = Origin, T = ConnectOptions> {
     /// Who.
     pub origin: O,
     /// How.
-    pub terms: T,
+    pub connect_options: T,
 }
 
 /// A [`Key`] borrowed from a request: a pool hit allocates none.
-pub type KeyRef<'a> = Key<OriginRef<'a>, &'a Terms>;
+pub type KeyRef<'a> = Key<OriginRef<'a>, &'a ConnectOptions>;
 
 /// What somebody wants to reach: a [`Key`], and the luggage of this one wish.
 #[derive(Clone, Debug)]
@@ -91,11 +91,11 @@ impl fmt::Debug for Partition {
 
 // === impl Terms ===
 
-impl Terms {
+impl ConnectOptions {
     /// These terms, and those of `base` where these are silent. Where connections may go is `base`'s alone: no request widens it.
     pub fn or(&self, base: &Self) -> Self {
         Self {
-            want: if self.want == Want::Any { base.want } else { self.want },
+            http_versions: if self.http_versions == HttpVersions::Any { base.http_versions } else { self.http_versions },
             partition: self.partition.clone().or_else(|| base.partition.clone()),
             proxy: self.proxy.clone().or_else(|| base.proxy.clone()),
             dial: self.dial.clone().or_else(|| base.dial.clone()),
@@ -109,22 +109,22 @@ impl Terms {
 
 impl Key {
     /// A key.
-    pub fn new(origin: Origin, terms: Terms) -> Self {
-        Self { origin, terms }
+    pub fn new(origin: Origin, connect_options: ConnectOptions) -> Self {
+        Self { origin, connect_options }
     }
 
     /// The borrowed form: equal and of the same hash.
     #[inline]
     pub fn as_ref(&self) -> KeyRef<'_> {
-        Key { origin: self.origin.as_ref(), terms: &self.terms }
+        Key { origin: self.origin.as_ref(), connect_options: &self.connect_options }
     }
 }
 
 impl<'a> KeyRef<'a> {
     /// A borrowed key.
     #[inline]
-    pub fn of(origin: OriginRef<'a>, terms: &'a Terms) -> Self {
-        Key { origin, terms }
+    pub fn of(origin: OriginRef<'a>, connect_options: &'a ConnectOptions) -> Self {
+        Key { origin, connect_options }
     }
 
     /// The owned form.
@@ -133,7 +133,7 @@ impl<'a> KeyRef<'a> {
     /// When the origin's host is not valid.
     #[allow(clippy::wrong_self_convention, reason = "the word of the standard library; it may fail")]
     pub fn to_owned(self) -> Result<Key, OriginError> {
-        Ok(Key { origin: self.origin.to_owned()?, terms: self.terms.clone() })
+        Ok(Key { origin: self.origin.to_owned()?, connect_options: self.connect_options.clone() })
     }
 }
 
@@ -151,8 +151,8 @@ impl Target {
     }
 
     /// What makes its connection different.
-    pub fn terms(&self) -> &Terms {
-        &self.key.terms
+    pub fn connect_options(&self) -> &ConnectOptions {
+        &self.key.connect_options
     }
 }
 
@@ -166,15 +166,15 @@ mod tests {
         let uri = "http://a.test/".parse().unwrap();
         let origin = OriginRef::of(&uri).unwrap();
         let all = [
-            Terms::default(),
-            Terms { want: Want::Http1, ..Terms::default() },
-            Terms { want: Want::Http2, ..Terms::default() },
-            Terms { partition: Some(Partition::new("a")), ..Terms::default() },
-            Terms { partition: Some(Partition::new("b")), ..Terms::default() },
-            Terms { proxy: Some([].into()), ..Terms::default() },
-            Terms { dial: Some([Endpoint::from(([127, 0, 0, 1], 1))].into()), ..Terms::default() },
-            Terms { server_name: Some("b.test".into()), ..Terms::default() },
-            Terms { egress: Egress::Public, ..Terms::default() },
+            ConnectOptions::default(),
+            ConnectOptions { http_versions: HttpVersions::Http1, ..ConnectOptions::default() },
+            ConnectOptions { http_versions: HttpVersions::Http2, ..ConnectOptions::default() },
+            ConnectOptions { partition: Some(Partition::new("a")), ..ConnectOptions::default() },
+            ConnectOptions { partition: Some(Partition::new("b")), ..ConnectOptions::default() },
+            ConnectOptions { proxy: Some([].into()), ..ConnectOptions::default() },
+            ConnectOptions { dial: Some([Endpoint::from(([127, 0, 0, 1], 1))].into()), ..ConnectOptions::default() },
+            ConnectOptions { server_name: Some("b.test".into()), ..ConnectOptions::default() },
+            ConnectOptions { egress: Egress::Public, ..ConnectOptions::default() },
         ];
         let state = RandomState::new();
         for (i, a) in all.iter().enumerate() {

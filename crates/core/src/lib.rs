@@ -11,17 +11,17 @@
 //! [`ConnInfo`] of its [`Link`]. A [`Target`] without its [`Ctx`] is a [`Key`]: what may share a connection.
 //!
 //! ```
-//! use skybridge_core::{KeyRef, OriginRef, Terms};
+//! use skybridge_core::{KeyRef, OriginRef, ConnectOptions};
 //!
 //! let uri = "http://Example.com:80/a".parse::<http::Uri>()?;
-//! let terms = Terms::default();
-//! let key = KeyRef::of(OriginRef::of(&uri)?, &terms).to_owned()?;
+//! let connect_options = ConnectOptions::default();
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &connect_options).to_owned()?;
 //! assert_eq!(key.origin.to_string(), "http://example.com");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
 mod basic;
-mod below;
+mod deferred;
 mod body_length;
 mod connect;
 mod connection;
@@ -34,15 +34,15 @@ mod error;
 mod event;
 mod fit;
 mod handshake;
-mod hop;
+mod proxy;
 mod hop_by_hop;
-mod hop_url;
+mod proxy_url;
 mod host;
 mod info;
 mod key;
-mod limits;
+mod timeouts;
 mod link;
-mod may_carry;
+mod can_coalesce;
 mod origin;
 mod phase;
 mod plan;
@@ -52,17 +52,17 @@ mod replays;
 mod request;
 mod route;
 mod runtime;
-mod trail;
-mod watch;
-mod wish;
+mod attempt_log;
+mod status;
+mod request_options;
 mod write_failure;
 
 pub use self::{
     basic::BasicAuth,
-    below::{Above, Below, stack},
+    deferred::{Deferred, Below, stack},
     body_length::BodyLength,
     connect::{Connector, Dialer, Io},
-    connection::{Answered, Connection, Room},
+    connection::{ResponseResult, Connection, Capacity},
     ctx::{CallId, ConnectionId, Ctx, Ids},
     delivery::Delivery,
     egress::NotPublic,
@@ -71,16 +71,16 @@ pub use self::{
     error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},
     event::{Acquired, Event, EventKind, Observe},
     fit::Unfit,
-    handshake::{Handshake, Seal},
-    hop::{Hop, HopKind, ProxyAuth, ProxyCredentials},
+    handshake::{Handshake, TlsConnect},
+    proxy::{Proxy, ProxyKind, ProxyAuth, ProxyCredentials},
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
-    hop_url::HopError,
+    proxy_url::ProxyError,
     host::Host,
-    info::{ConnInfo, Covers, Protocol, Timings, TlsInfo, Trust},
-    key::{Egress, Key, KeyRef, Partition, Target, Terms, Want},
-    limits::{Limits, SharedLimits, limited, within},
+    info::{ConnInfo, CertificateScope, Protocol, Timings, TlsInfo, Trust},
+    key::{Egress, Key, KeyRef, Partition, Target, ConnectOptions, HttpVersions},
+    timeouts::{Timeouts, SharedTimeouts, phase_timeout, timeout},
     link::Link,
-    may_carry::{NotCarried, may_carry, may_still_carry},
+    can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     origin::{Origin, OriginError, OriginRef, Scheme},
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
@@ -88,10 +88,10 @@ pub use self::{
     reference::Reference,
     replays::{Asked, Asking, Replay, Replays},
     request::{RequestError, check, host_field},
-    route::{Attempt, FirstExchange, Route, Verdict},
+    route::{Attempt, FirstExchange, Route, RouteFeedback},
     runtime::{BoxFuture, Runtime, Sleep},
-    trail::{AttemptId, AttemptReport, Outcome, Trail},
-    watch::{CloseReason, News, NewsDesk, Watch},
-    wish::Wish,
+    attempt_log::{AttemptId, AttemptReport, Outcome, AttemptLog},
+    status::{CloseReason, ConnectionStatus, StatusSender, StatusListener},
+    request_options::RequestOptions,
     write_failure::WriteFailure,
 };

@@ -1,4 +1,4 @@
-use crate::{AttemptId, ConnectError, Ctx, EventKind, trail::Outcome};
+use crate::{AttemptId, ConnectError, Ctx, EventKind, attempt_log::Outcome};
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -101,7 +101,7 @@ impl PhaseGuard {
     pub fn begin(ctx: &Ctx, phase: Phase, attempt: Option<AttemptId>) -> Self {
         ctx.emit(attempt, None, EventKind::PhaseStarted(phase));
         if let Some(attempt) = attempt {
-            ctx.trail().reached(attempt, phase);
+            ctx.attempt_log().reached(attempt, phase);
         }
         Self { ctx: ctx.clone(), phase, attempt, start: ctx.runtime().now(), over: false }
     }
@@ -115,7 +115,7 @@ impl PhaseGuard {
         self.over = true;
         let span = self.span();
         if let Some(attempt) = self.attempt {
-            self.ctx.trail().end(attempt, span.end, Outcome::Connected);
+            self.ctx.attempt_log().end(attempt, span.end, Outcome::Connected);
         }
         self.ctx.emit(self.attempt, None, EventKind::PhaseEnded(self.phase, span.elapsed()));
         span
@@ -128,7 +128,7 @@ impl PhaseGuard {
         let mut error = error.into().in_phase(self.phase);
         if let Some(attempt) = self.attempt {
             error = error.of_attempt(attempt, &self.ctx);
-            self.ctx.trail().end(attempt, span.end, Outcome::Failed(error.clone()));
+            self.ctx.attempt_log().end(attempt, span.end, Outcome::Failed(error.clone()));
         }
         self.ctx.emit(self.attempt, None, EventKind::PhaseFailed(self.phase, span.elapsed(), &error));
         error
@@ -142,7 +142,7 @@ impl Drop for PhaseGuard {
         }
         let span = self.span();
         if let Some(attempt) = self.attempt {
-            self.ctx.trail().end(attempt, span.end, Outcome::Abandoned);
+            self.ctx.attempt_log().end(attempt, span.end, Outcome::Abandoned);
         }
         self.ctx.emit(self.attempt, None, EventKind::PhaseDropped(self.phase, span.elapsed()));
     }

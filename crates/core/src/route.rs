@@ -1,6 +1,6 @@
 use crate::{
-    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Hop, Key, Outcome, Phase, PhaseGuard, Scheme, Span,
-    Target, Want,
+    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Proxy, Key, Outcome, Phase, PhaseGuard, Scheme, Span,
+    Target, HttpVersions,
 };
 use std::{fmt, sync::Arc};
 
@@ -11,15 +11,15 @@ pub struct Route {
     /// What is to be reached.
     pub target: Target,
     /// The proxies on the way, in order; none is "directly".
-    pub hops: Arc<[Hop]>,
+    pub proxies: Arc<[Proxy]>,
     /// Where the first hop, or without hops the origin, listens.
     pub endpoints: Endpoints,
     /// Where the origin listens, when the last hop is to be told an address rather than the origin's name.
-    pub beyond: Option<Endpoint>,
+    pub proxy_target: Option<Endpoint>,
     /// The origin's ECHConfigList, if it published one.
     pub ech: Option<Arc<[u8]>>,
     /// Who wants to know how the first exchange went.
-    pub verdict: Option<Arc<dyn Verdict>>,
+    pub feedback: Option<Arc<dyn RouteFeedback>>,
     /// When its endpoints were looked up, if they were.
     pub resolved: Option<Span>,
     /// How many endpoints may be tried at most: a wish of whoever asks for a connection, and who tries several stops there.
@@ -37,12 +37,12 @@ pub enum FirstExchange<'a> {
 }
 
 /// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
-pub trait Verdict: fmt::Debug + Send + Sync + 'static {
+pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     /// The first exchange at `endpoint` ended.
     fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
 
     /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
-    fn postponed(&self, endpoint: &Endpoint) -> bool {
+    fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         let _ = endpoint;
         false
     }
@@ -68,11 +68,11 @@ impl Route {
         let max_attempts = usize::MAX;
         Self {
             target,
-            hops: [].into(),
+            proxies: [].into(),
             endpoints,
-            beyond: None,
+            proxy_target: None,
             ech: None,
-            verdict: None,
+            feedback: None,
             resolved: None,
             max_attempts,
         }
@@ -84,11 +84,11 @@ impl Route {
     }
 
     /// Whether requests are forwarded by the last hop, in absolute form (RFC 9112, section 3.2.2), rather than sent through a tunnel: in
-    /// cleartext over HTTP/1.1, to the place that the request names, by an HTTP proxy that isn't [asked for tunnels alone](Hop::tunnels_all).
+    /// cleartext over HTTP/1.1, to the place that the request names, by an HTTP proxy that isn't [asked for tunnels alone](Proxy::tunnels_all).
     pub fn is_forwarded(&self) -> bool {
-        let Key { origin, terms } = &*self.target.key;
-        let cleartext = origin.scheme() == Scheme::Http && terms.want != Want::Http2;
-        cleartext && self.beyond.is_none() && self.hops.last().is_some_and(|hop| hop.kind.is_http() && !hop.tunnels_all)
+        let Key { origin, connect_options } = &*self.target.key;
+        let cleartext = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
+        cleartext && self.proxy_target.is_none() && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
     }
 
     /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.
@@ -98,7 +98,7 @@ impl Route {
 
     /// A numbered try at one endpoint.
     pub fn attempt(&self, endpoint: Endpoint) -> Attempt {
-        let id = self.ctx().trail().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
+        let id = self.ctx().attempt_log().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
         Attempt { route: self.clone(), endpoint, id }
     }
 }
@@ -107,8 +107,8 @@ impl fmt::Display for Route {
     /// The origin's host and port, and the proxies on the way.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.target.origin().authority())?;
-        for (i, hop) in self.hops.iter().enumerate() {
-            write!(f, "{}{hop}", if i == 0 { " via " } else { ", " })?;
+        for (i, proxy) in self.proxies.iter().enumerate() {
+            write!(f, "{}{proxy}", if i == 0 { " via " } else { ", " })?;
         }
         Ok(())
     }
@@ -126,8 +126,8 @@ impl Attempt {
     pub fn failed(&self, error: impl Into<ConnectError>) -> ConnectError {
         let ctx = self.route.ctx();
         let error = error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx);
-        if !ctx.trail().has_failed(self.id) {
-            ctx.trail().end(self.id, ctx.runtime().now(), Outcome::Failed(error.clone()));
+        if !ctx.attempt_log().has_failed(self.id) {
+            ctx.attempt_log().end(self.id, ctx.runtime().now(), Outcome::Failed(error.clone()));
         }
         error
     }

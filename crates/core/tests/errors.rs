@@ -1,7 +1,7 @@
 //! Errors: what they say at each level, what survives foreign layers, what is shared.
 
 use skybridge_core::{
-    BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, within,
+    BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, timeout,
 };
 use skybridge_testkit::{executor::Executor, nouns, observe::Recorder};
 use std::{error::Error as _, io, time::Duration};
@@ -36,7 +36,7 @@ async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_ca
             "connection refused",
         ]
     );
-    let [report] = &route.ctx().trail().reports()[..] else { panic!("one attempt") };
+    let [report] = &route.ctx().attempt_log().reports()[..] else { panic!("one attempt") };
     assert_eq!(
         report.to_string(),
         "attempt 1 to a.test at 192.0.2.1:80: failed in tcp after 3.0ms: connection refused"
@@ -53,10 +53,10 @@ async fn a_dropped_phase_is_told_and_leaves_an_abandoned_attempt() {
     drop(attempt.phase(Phase::Tls));
     assert_eq!(recorder.names(), ["tls_start", "tls_dropped"]);
     recorder.assert_balanced();
-    let [report] = &route.ctx().trail().reports()[..] else { panic!("one attempt") };
+    let [report] = &route.ctx().attempt_log().reports()[..] else { panic!("one attempt") };
     assert!(matches!(report.outcome, Outcome::Abandoned));
     assert_eq!(report.phase, Phase::Tls);
-    assert!(route.ctx().trail().failed().is_empty(), "abandoned is not failed");
+    assert!(route.ctx().attempt_log().failed().is_empty(), "abandoned is not failed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,14 +70,14 @@ async fn a_limit_ends_a_future_names_its_phase_and_drops_it_first() {
         std::future::pending::<()>().await
     };
     let start = tokio::time::Instant::now();
-    let timed_out = within(&ctx, Phase::Tls, Duration::from_secs(10), never).await.unwrap_err();
+    let timed_out = timeout(&ctx, Phase::Tls, Duration::from_secs(10), never).await.unwrap_err();
     assert_eq!(start.elapsed(), Duration::from_secs(10));
     assert_eq!(timed_out, TimedOut { phase: Phase::Tls, limit: Duration::from_secs(10) });
     assert_eq!(std::sync::Arc::strong_count(&alive), 1);
     let error = ConnectError::from(timed_out);
     assert!(error.is_timeout() && Error::from(error.clone()).is_timeout());
     assert_eq!(error.root_cause().to_string(), "tls took longer than 10s");
-    assert_eq!(within(&ctx, Phase::Tls, Duration::MAX, async { 7 }).await, Ok(7));
+    assert_eq!(timeout(&ctx, Phase::Tls, Duration::MAX, async { 7 }).await, Ok(7));
 }
 
 #[test]

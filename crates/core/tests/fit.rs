@@ -1,26 +1,26 @@
 //! What may be done with a link, by its facts.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skybridge_core::{ConnInfo, ConnectError, Hop, Phase, TlsInfo, Unfit};
+use skybridge_core::{ConnInfo, ConnectError, Proxy, Phase, TlsInfo, Unfit};
 use skybridge_testkit::{executor::Executor, nouns};
 use std::error::Error;
 
 /// A link's facts: of which origin, through how many proxies its route goes, and what was done.
-fn info(url: &str, hops: usize, done: impl FnOnce(&mut ConnInfo)) -> ConnInfo {
+fn info(url: &str, proxies: usize, done: impl FnOnce(&mut ConnInfo)) -> ConnInfo {
     let endpoint = nouns::endpoint("192.0.2.1:443");
     let mut route = nouns::route(url, [], Executor::new().ctx());
-    route.hops = (0..hops).map(|i| Hop::parse(&format!("http://proxy{i}.test:3128")).unwrap()).collect();
+    route.proxies = (0..proxies).map(|i| Proxy::parse(&format!("http://proxy{i}.test:3128")).unwrap()).collect();
     let mut info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
     done(&mut info);
     info
 }
 
-fn passed(hops: usize) -> impl Fn(&mut ConnInfo) {
-    move |info| (info.hops_passed, info.tunnelled) = (hops, hops > 0)
+fn passed(proxies: usize) -> impl Fn(&mut ConnInfo) {
+    move |info| (info.proxies_passed, info.tunnelled) = (proxies, proxies > 0)
 }
 
-fn forwarded(hops: usize) -> impl Fn(&mut ConnInfo) {
-    move |info| (info.hops_passed, info.forwarded) = (hops, true)
+fn forwarded(proxies: usize) -> impl Fn(&mut ConnInfo) {
+    move |info| (info.proxies_passed, info.forwarded) = (proxies, true)
 }
 
 fn sealed(info: &mut ConnInfo) {
@@ -30,11 +30,11 @@ fn sealed(info: &mut ConnInfo) {
 #[tokio::test(start_paused = true)]
 async fn http_is_spoken_on_what_is_sealed_if_it_must_be_and_is_through_all_proxies() {
     let none = |_: &mut ConnInfo| {};
-    let not = |passed, hops| Err(Unfit::NotTunnelled { passed, hops });
+    let not = |passed, proxies| Err(Unfit::NotTunnelled { passed, proxies });
     let rows = [
         (info("http://a.test", 0, none), Ok(())),
         (info("http://a.test", 0, sealed), Ok(())),
-        (info("https://a.test", 0, none), Err(Unfit::NotSealed)),
+        (info("https://a.test", 0, none), Err(Unfit::TlsMissing)),
         (info("https://a.test", 0, sealed), Ok(())),
         (info("http://a.test", 1, none), not(0, 1)),
         (info("https://a.test", 1, sealed), not(0, 1)),
@@ -46,7 +46,7 @@ async fn http_is_spoken_on_what_is_sealed_if_it_must_be_and_is_through_all_proxi
         (info("http://a.test", 0, passed(1)), not(1, 0)),
         // A foreign dialer's own proxy is none of the route's.
         (info("http://a.test", 0, forwarded(0)), Ok(())),
-        (info("https://a.test", 1, passed(1)), Err(Unfit::NotSealed)),
+        (info("https://a.test", 1, passed(1)), Err(Unfit::TlsMissing)),
         (info("https://a.test", 1, |info| (passed(1)(info), sealed(info)).1), Ok(())),
         (info("https://a.test", 1, |info| (forwarded(1)(info), sealed(info)).1), Err(Unfit::Forwarded)),
     ];
@@ -62,8 +62,8 @@ async fn what_is_sealed_for_its_origin_is_not_sealed_yet_and_ends_there() {
         (info("https://a.test", 0, none), Ok(())),
         (info("https://a.test", 2, passed(2)), Ok(())),
         (info("https://a.test", 0, sealed), Err(Unfit::SealedTwice)),
-        (info("https://a.test", 1, none), Err(Unfit::NotTunnelled { passed: 0, hops: 1 })),
-        (info("https://a.test", 2, passed(1)), Err(Unfit::NotTunnelled { passed: 1, hops: 2 })),
+        (info("https://a.test", 1, none), Err(Unfit::NotTunnelled { passed: 0, proxies: 1 })),
+        (info("https://a.test", 2, passed(1)), Err(Unfit::NotTunnelled { passed: 1, proxies: 2 })),
         (info("https://a.test", 1, forwarded(1)), Err(Unfit::Forwarded)),
     ];
     for (i, (info, fit)) in rows.into_iter().enumerate() {
@@ -89,11 +89,11 @@ async fn what_goes_through_proxies_ends_at_the_first_and_is_not_sealed() {
 #[test]
 fn it_is_fatal_and_names_the_layer() {
     let rows = [
-        (Unfit::NotSealed, "this stack has no TlsLayer below"),
+        (Unfit::TlsMissing, "this stack has no TlsLayer below"),
         (Unfit::SealedTwice, "a TlsLayer too many"),
         (Unfit::SealedTooSoon, "TlsLayer belongs above TunnelLayer"),
-        (Unfit::NotTunnelled { passed: 0, hops: 2 }, "this stack has no TunnelLayer below"),
-        (Unfit::NotTunnelled { passed: 1, hops: 2 }, "through 1 of the 2 proxies"),
+        (Unfit::NotTunnelled { passed: 0, proxies: 2 }, "this stack has no TunnelLayer below"),
+        (Unfit::NotTunnelled { passed: 1, proxies: 2 }, "through 1 of the 2 proxies"),
         (Unfit::TunnelledTwice, "a TunnelLayer too many"),
         (Unfit::Forwarded, "instead of giving a tunnel"),
     ];

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
 use skybridge_core::{
-    ConnInfo, Covers, Egress, Hop, HopKind, Key, NotCarried, Origin, Partition, Protocol, Terms, TlsInfo, Trust, Want,
-    may_carry, may_still_carry,
+    ConnInfo, CertificateScope, Egress, Proxy, ProxyKind, Key, NotCoalesced, Origin, Partition, Protocol, ConnectOptions, TlsInfo, Trust, HttpVersions,
+    can_coalesce, can_still_coalesce,
 };
 use skybridge_testkit::{executor::Executor, nouns};
 use std::{sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ fn connection(executor: &Executor) -> ConnInfo {
 }
 
 struct Replaced;
-impl Covers for Replaced {
+impl CertificateScope for Replaced {
     fn covers(&self, _: &Origin) -> bool {
         true
     }
@@ -31,20 +31,20 @@ impl Covers for Replaced {
     }
 }
 
-fn own_key(info: &mut ConnInfo, change: impl FnOnce(&mut Terms)) {
-    let mut terms = Terms::default();
-    change(&mut terms);
-    info.route.target.key = Arc::new(Key::new(nouns::key("https://a.test").origin, terms));
+fn own_key(info: &mut ConnInfo, change: impl FnOnce(&mut ConnectOptions)) {
+    let mut connect_options = ConnectOptions::default();
+    change(&mut connect_options);
+    info.route.target.key = Arc::new(Key::new(nouns::key("https://a.test").origin, connect_options));
 }
 
 fn tls(info: &mut ConnInfo) -> &mut TlsInfo {
     info.tls.as_mut().unwrap()
 }
 
-fn wish(url: &str, change: impl FnOnce(&mut Terms)) -> Key {
-    let mut terms = Terms::default();
-    change(&mut terms);
-    Key::new(nouns::key(url).origin, terms)
+fn options(url: &str, change: impl FnOnce(&mut ConnectOptions)) -> Key {
+    let mut connect_options = ConnectOptions::default();
+    change(&mut connect_options);
+    Key::new(nouns::key(url).origin, connect_options)
 }
 
 /// What changes while a connection lives is asked again, and nothing else.
@@ -53,12 +53,12 @@ async fn what_changes_can_forbid_it_later() {
     let executor = Executor::new();
     let now = executor.runtime().now();
     let mut info = connection(&executor);
-    assert_eq!(may_still_carry(&info, || unreachable!("nothing ends")), Ok(()));
+    assert_eq!(can_still_coalesce(&info, || unreachable!("nothing ends")), Ok(()));
     tls(&mut info).valid_until = Some(now + Duration::from_secs(1));
-    assert_eq!(may_still_carry(&info, || now), Ok(()));
-    assert_eq!(may_still_carry(&info, || now + Duration::from_secs(1)), Err(NotCarried::Expired));
+    assert_eq!(can_still_coalesce(&info, || now), Ok(()));
+    assert_eq!(can_still_coalesce(&info, || now + Duration::from_secs(1)), Err(NotCoalesced::Expired));
     tls(&mut info).covers = Arc::new(Replaced);
-    assert_eq!(may_still_carry(&info, || now), Err(NotCarried::Generation));
+    assert_eq!(can_still_coalesce(&info, || now), Err(NotCoalesced::Generation));
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,60 +66,60 @@ async fn each_rule_forbids_by_its_name() {
     let executor = Executor::new();
     let now = executor.runtime().now();
     type Amend = Box<dyn Fn(&mut ConnInfo)>;
-    let other = || wish("https://b.test", |_| {});
+    let other = || options("https://b.test", |_| {});
     let as_it_is = || Box::new(|_: &mut ConnInfo| {}) as Amend;
-    let rows: Vec<(Amend, Key, Result<(), NotCarried>)> = vec![
+    let rows: Vec<(Amend, Key, Result<(), NotCoalesced>)> = vec![
         (as_it_is(), other(), Ok(())),
-        (Box::new(|info| info.protocol = Some(Protocol::Http1)), other(), Err(NotCarried::NotHttp2)),
-        (as_it_is(), wish("http://b.test:443", |_| {}), Err(NotCarried::NotHttps)),
-        (Box::new(|info| info.tls = None), other(), Err(NotCarried::NotHttps)),
-        (as_it_is(), wish("https://b.test:8443", |_| {}), Err(NotCarried::Port)),
+        (Box::new(|info| info.protocol = Some(Protocol::Http1)), other(), Err(NotCoalesced::NotHttp2)),
+        (as_it_is(), options("http://b.test:443", |_| {}), Err(NotCoalesced::NotHttps)),
+        (Box::new(|info| info.tls = None), other(), Err(NotCoalesced::NotHttps)),
+        (as_it_is(), options("https://b.test:8443", |_| {}), Err(NotCoalesced::Port)),
         (
             as_it_is(),
-            wish("https://b.test", |terms| terms.partition = Some(Partition::new("b"))),
-            Err(NotCarried::Partition),
+            options("https://b.test", |connect_options| connect_options.partition = Some(Partition::new("b"))),
+            Err(NotCoalesced::Partition),
         ),
         (
-            Box::new(|info| own_key(info, |terms| terms.partition = Some(Partition::new("a")))),
+            Box::new(|info| own_key(info, |connect_options| connect_options.partition = Some(Partition::new("a")))),
             other(),
-            Err(NotCarried::Partition),
+            Err(NotCoalesced::Partition),
         ),
-        (as_it_is(), wish("https://b.test", |terms| terms.egress = Egress::Public), Err(NotCarried::Egress)),
-        (as_it_is(), wish("https://b.test", |terms| terms.want = Want::Http1), Err(NotCarried::Want)),
-        (as_it_is(), wish("https://b.test", |terms| terms.want = Want::Http2), Ok(())),
+        (as_it_is(), options("https://b.test", |connect_options| connect_options.egress = Egress::Public), Err(NotCoalesced::Egress)),
+        (as_it_is(), options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http1), Err(NotCoalesced::HttpVersions)),
+        (as_it_is(), options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http2), Ok(())),
         (
-            Box::new(|info| info.route.hops = [Hop::new(HopKind::Http, "proxy", 1)].into()),
+            Box::new(|info| info.route.proxies = [Proxy::new(ProxyKind::Http, "proxy", 1)].into()),
             other(),
-            Err(NotCarried::Proxy),
-        ),
-        (
-            as_it_is(),
-            wish("https://b.test", |terms| terms.dial = Some([nouns::endpoint(ADDR)].into())),
-            Err(NotCarried::Override),
+            Err(NotCoalesced::Proxy),
         ),
         (
             as_it_is(),
-            wish("https://b.test", |terms| terms.server_name = Some("a.test".into())),
-            Err(NotCarried::Override),
+            options("https://b.test", |connect_options| connect_options.dial = Some([nouns::endpoint(ADDR)].into())),
+            Err(NotCoalesced::Override),
         ),
         (
-            Box::new(|info| own_key(info, |terms| terms.server_name = Some("c.test".into()))),
-            other(),
-            Err(NotCarried::Override),
+            as_it_is(),
+            options("https://b.test", |connect_options| connect_options.server_name = Some("a.test".into())),
+            Err(NotCoalesced::Override),
         ),
-        (Box::new(|info| tls(info).covers = Arc::new(Replaced)), other(), Err(NotCarried::Generation)),
-        (Box::new(|info| tls(info).client_auth = true), other(), Err(NotCarried::ClientAuth)),
-        (Box::new(|info| tls(info).trust = Trust::Other), other(), Err(NotCarried::Trust)),
-        (Box::new(move |info| tls(info).valid_until = Some(now)), other(), Err(NotCarried::Expired)),
+        (
+            Box::new(|info| own_key(info, |connect_options| connect_options.server_name = Some("c.test".into()))),
+            other(),
+            Err(NotCoalesced::Override),
+        ),
+        (Box::new(|info| tls(info).covers = Arc::new(Replaced)), other(), Err(NotCoalesced::Generation)),
+        (Box::new(|info| tls(info).client_auth = true), other(), Err(NotCoalesced::ClientAuth)),
+        (Box::new(|info| tls(info).trust = Trust::Other), other(), Err(NotCoalesced::Trust)),
+        (Box::new(move |info| tls(info).valid_until = Some(now)), other(), Err(NotCoalesced::Expired)),
         (Box::new(move |info| tls(info).valid_until = Some(now + Duration::from_secs(1))), other(), Ok(())),
-        (Box::new(|info| info.remote = nouns::endpoint("192.0.2.9:443")), other(), Err(NotCarried::Address)),
-        (as_it_is(), wish("https://c.test", |_| {}), Err(NotCarried::NotCovered)),
+        (Box::new(|info| info.remote = nouns::endpoint("192.0.2.9:443")), other(), Err(NotCoalesced::Address)),
+        (as_it_is(), options("https://c.test", |_| {}), Err(NotCoalesced::NotCovered)),
     ];
     for (i, (amend, key, expected)) in rows.into_iter().enumerate() {
         let mut info = connection(&executor);
         amend(&mut info);
-        assert_eq!(may_carry(&info, &key, true, &[nouns::endpoint(ADDR)], now), expected, "row {i}: {key:?}");
+        assert_eq!(can_coalesce(&info, &key, true, &[nouns::endpoint(ADDR)], now), expected, "row {i}: {key:?}");
     }
-    let through_a_proxy = may_carry(&connection(&executor), &other(), false, &[nouns::endpoint(ADDR)], now);
-    assert_eq!(through_a_proxy, Err(NotCarried::Proxy));
+    let through_a_proxy = can_coalesce(&connection(&executor), &other(), false, &[nouns::endpoint(ADDR)], now);
+    assert_eq!(through_a_proxy, Err(NotCoalesced::Proxy));
 }

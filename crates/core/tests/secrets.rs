@@ -3,7 +3,7 @@
 
 use http::Uri;
 use proptest::prelude::*;
-use skybridge_core::{ConnectError, Error, Hop, OriginRef, Phase, Reference, RequestError, Scheme};
+use skybridge_core::{ConnectError, Error, Proxy, OriginRef, Phase, Reference, RequestError, Scheme};
 use std::error::Error as StdError;
 
 const SECRET: &str = "hunter2";
@@ -90,8 +90,8 @@ proptest! {
 
     #[test]
     fn a_proxy_and_its_errors_show_none(text in url()) {
-        let told = match Hop::parse(&text) {
-            Ok(hop) => format!("{hop} {hop:?}"),
+        let told = match Proxy::parse(&text) {
+            Ok(proxy) => format!("{proxy} {proxy:?}"),
             Err(error) => all_of(&error),
         };
         prop_assert!(!told.contains(SECRET), "{told}");

@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
 use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
-    Answered, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Room, Watch,
+    ResponseResult, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Capacity, StatusListener,
 };
 use std::{
     fmt,
@@ -47,7 +47,7 @@ enum State {
     /// The slot holds a request's future.
     Waiting,
     /// There is a response's head; its body may be under way.
-    Answered,
+    ResponseResult,
 }
 
 // === impl Http1 ===
@@ -93,16 +93,16 @@ where
     }
 
     #[inline]
-    fn room(&self) -> Room {
-        if self.0.sender.is_closed() { Room::None } else { Room::Streams(1) }
+    fn capacity(&self) -> Capacity {
+        if self.0.sender.is_closed() { Capacity::None } else { Capacity::Streams(1) }
     }
 
     fn share(&self) -> Option<Self> {
         None
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
-        self.0.shared.tie.desk.watch(watch);
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+        self.0.shared.tie.desk.subscribe(subscribe);
     }
 
     #[inline]
@@ -128,7 +128,7 @@ where
     }
 
     #[inline]
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H1Body>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H1Body>> {
         let inner = &mut *self.0;
         if inner.state != State::Waiting {
             return Poll::Ready(Err(inner.not_sent()));
@@ -152,8 +152,8 @@ impl<B> fmt::Debug for Http1<B> {
 }
 
 fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
-    let hop = info.route.hops.last().filter(|_| info.forwarded)?;
-    let mut value = hop.auth.as_ref()?.0.authorize(None)?;
+    let proxy = info.route.proxies.last().filter(|_| info.forwarded)?;
+    let mut value = proxy.auth.as_ref()?.0.authorize(None)?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -209,7 +209,7 @@ where
 {
     #[inline]
     fn answered(&mut self, status: StatusCode) {
-        self.state = State::Answered;
+        self.state = State::ResponseResult;
         if status == StatusCode::SWITCHING_PROTOCOLS {
             self.shared.tie.will_end(CloseReason::Upgraded);
         }
@@ -223,7 +223,7 @@ where
 
     #[cold]
     fn failed(&mut self, mut error: Box<Unsent<B>>) -> Failed<Request<B>> {
-        self.state = State::Answered;
+        self.state = State::ResponseResult;
         let request = error.take_message();
         let error = error.into_error();
         self.ending(&error, request.is_some());

@@ -1,5 +1,5 @@
 use crate::{ExchangeError, classify};
-use skybridge_core::{CloseReason, News, NewsDesk};
+use skybridge_core::{CloseReason, ConnectionStatus, StatusSender};
 use std::{
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
@@ -18,7 +18,7 @@ use std::{
 /// gone; the driver is gone first and then reads `waiting`. Both orders are sequentially consistent, and the desk tells only the first end.
 #[derive(Debug, Default)]
 pub(crate) struct Tie {
-    pub(crate) desk: NewsDesk,
+    pub(crate) desk: StatusSender,
     waiting: AtomicBool,
     reason: OnceLock<CloseReason>,
     cut: AtomicBool,
@@ -106,7 +106,7 @@ impl Tie {
     /// The driver is gone, and may have left it to the handle to say so.
     #[cold]
     pub(crate) fn close(&self, otherwise: CloseReason) {
-        self.desk.tell(News::Closed(*self.reason.get_or_init(|| otherwise)));
+        self.desk.tell(ConnectionStatus::Closed(*self.reason.get_or_init(|| otherwise)));
     }
 
     /// The driver was dropped before its end.

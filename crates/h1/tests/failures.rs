@@ -6,7 +6,7 @@ mod support;
 use self::support::{TestBody, amended, empty, forwarded, get, ready, response, send, stream, world};
 use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, CloseReason, Connection, Delivery, Error, Failed, Phase, Room};
+use skybridge_core::{Cause, CloseReason, Connection, Delivery, Error, Failed, Phase, Capacity};
 use skybridge_h1::{ExchangeError, H1};
 use skybridge_testkit::executor::settle;
 use std::error::Error as _;
@@ -77,7 +77,7 @@ async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() 
             assert_as_it_came(failed, &uri);
             world.peer.expect_close().await;
             assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
-            world.news.assert_closed(CloseReason::PeerFin);
+            world.status.assert_closed(CloseReason::PeerFin);
         }
     }
 }
@@ -87,7 +87,7 @@ async fn what_was_started_on_a_dead_connection_comes_back_too() {
     let mut world = world(H1::new()).await;
     world.peer.fin().await;
     settle().await;
-    assert_eq!(world.conn.room(), Room::None);
+    assert_eq!(world.conn.capacity(), Capacity::None);
     let error = ready(&mut world.conn).await.unwrap_err();
     assert_eq!(error.delivery(), Delivery::Unsent);
     let uri: Uri = "http://a.test/x".parse().unwrap();
@@ -107,7 +107,7 @@ async fn unsolicited_bytes_before_a_request_fail_it_unsent() {
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
     assert!(failed.has_request());
     settle().await;
-    world.news.assert_closed(CloseReason::Unsolicited);
+    world.status.assert_closed(CloseReason::Unsolicited);
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,7 +125,7 @@ async fn once_written_it_may_have_been_processed() {
     assert!(failed.error.to_string().contains("connection 1"), "{}", failed.error);
     assert!(ready(&mut world.conn).await.is_err());
     settle().await;
-    world.news.assert_closed(CloseReason::PeerFin);
+    world.status.assert_closed(CloseReason::PeerFin);
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,7 +141,7 @@ async fn a_reset_keeps_its_io_error() {
     let io = hyper_error(&error).source().unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(io.kind(), std::io::ErrorKind::ConnectionReset);
     settle().await;
-    world.news.assert_closed(CloseReason::Protocol);
+    world.status.assert_closed(CloseReason::Protocol);
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +157,7 @@ async fn an_answer_that_is_not_http_closes_the_connection() {
         assert_eq!(error.delivery(), Delivery::Unknown, "{answer}");
         assert!(hyper_error(&error).is_parse(), "{answer}");
         settle().await;
-        world.news.assert_closed(CloseReason::Protocol);
+        world.status.assert_closed(CloseReason::Protocol);
         world.peer.expect_close().await;
     }
 }
@@ -182,7 +182,7 @@ async fn a_head_of_more_than_256_kib_is_an_error_and_the_end() {
             assert!(hyper_error(&result.unwrap_err().error).is_parse());
             assert!(ready(&mut world.conn).await.is_err());
             settle().await;
-            world.news.assert_closed(CloseReason::Protocol);
+            world.status.assert_closed(CloseReason::Protocol);
         }
     }
 }
@@ -209,12 +209,12 @@ async fn a_request_body_that_fails_is_its_own_cause() {
     assert_eq!(source.source().unwrap().to_string(), "the disk is gone");
     assert!(!failed.has_request());
     settle().await;
-    world.news.assert_closed(CloseReason::Poisoned);
+    world.status.assert_closed(CloseReason::Poisoned);
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_the_runtime_ends_the_request_fails_and_says_so() {
-    let support::World { mut conn, mut peer, news, executor, .. } = world(H1::new()).await;
+    let support::World { mut conn, mut peer, status, executor, .. } = world(H1::new()).await;
     let server = async {
         peer.request().await;
         drop(executor);
@@ -223,7 +223,7 @@ async fn when_the_runtime_ends_the_request_fails_and_says_so() {
     let error = answer.unwrap_err().error;
     assert_eq!(error.delivery(), Delivery::Unknown);
     assert!(matches!(exchange_error(&error), ExchangeError::DriverGone));
-    news.assert_closed(CloseReason::RuntimeShutdown);
+    status.assert_closed(CloseReason::RuntimeShutdown);
     // What comes later was never sent.
     assert_eq!(ready(&mut conn).await.unwrap_err().delivery(), Delivery::Unsent);
 }
@@ -240,7 +240,7 @@ async fn a_response_cut_short_is_an_error_of_its_body() {
     let error = answer.unwrap().into_body().collect().await.unwrap_err();
     assert!(error.to_string().contains("body"), "{error}");
     assert!(ready(&mut world.conn).await.is_err());
-    world.news.assert_closed(CloseReason::PeerFin);
+    world.status.assert_closed(CloseReason::PeerFin);
 }
 
 #[tokio::test(start_paused = true)]

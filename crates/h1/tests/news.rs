@@ -7,7 +7,7 @@ use self::support::{get, ready, send, world};
 use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use skybridge_core::{CloseReason, Connection, Delivery, Room};
+use skybridge_core::{CloseReason, Connection, Delivery, Capacity};
 use skybridge_h1::H1;
 use skybridge_testkit::executor::settle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,8 +30,8 @@ async fn an_idle_connections_end_is_news_though_nobody_polls_the_handle() {
                 _ => world.peer.reset(),
             }
             settle().await;
-            world.news.assert_closed(reason);
-            assert_eq!(world.conn.room(), Room::None, "{how}");
+            world.status.assert_closed(reason);
+            assert_eq!(world.conn.capacity(), Capacity::None, "{how}");
             world.executor.assert_idle().await;
             assert_eq!(ready(&mut world.conn).await.unwrap_err().delivery(), Delivery::Unsent);
         }
@@ -49,7 +49,7 @@ async fn a_peer_that_wants_to_close_after_its_answer_is_obeyed() {
         world.exchange(get("http://a.test/"), answer).await;
         assert_eq!(ready(&mut world.conn).await.unwrap_err().delivery(), Delivery::Unsent);
         world.peer.expect_close().await;
-        world.news.assert_closed(CloseReason::PeerFin);
+        world.status.assert_closed(CloseReason::PeerFin);
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_caller_that_wants_to_close_after_the_answer_is_obeyed() {
     assert_eq!(response.body(), "ok");
     assert!(ready(&mut world.conn).await.is_err());
     world.peer.expect_close().await;
-    world.news.assert_closed(CloseReason::Evicted);
+    world.status.assert_closed(CloseReason::Evicted);
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +72,7 @@ async fn an_unused_handle_that_is_dropped_closes_the_connection() {
     drop(world.conn);
     world.peer.expect_close().await;
     world.executor.assert_idle().await;
-    world.news.assert_closed(CloseReason::Shutdown);
+    world.status.assert_closed(CloseReason::Shutdown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn a_handle_dropped_while_it_waits_closes_the_connection() {
     drop(world.conn);
     world.peer.expect_close().await;
     world.executor.assert_idle().await;
-    world.news.assert_closed(CloseReason::Unread);
+    world.status.assert_closed(CloseReason::Unread);
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +101,7 @@ async fn a_body_dropped_early_closes_the_connection_with_its_handle() {
     drop(body);
     world.peer.expect_close().await;
     world.executor.assert_idle().await;
-    world.news.assert_closed(CloseReason::Unread);
+    world.status.assert_closed(CloseReason::Unread);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +135,7 @@ async fn a_connection_that_became_something_else_is_gone_for_http() {
     let mut response = answer.unwrap();
     assert_eq!(response.status(), 101);
     let mut io = TokioIo::new(hyper::upgrade::on(&mut response).await.unwrap());
-    world.news.assert_closed(CloseReason::Upgraded);
+    world.status.assert_closed(CloseReason::Upgraded);
     assert!(ready(&mut world.conn).await.is_err());
     drop(world.conn);
     io.write_all(b"ping").await.unwrap();
@@ -150,10 +150,10 @@ async fn a_connection_that_became_something_else_is_gone_for_http() {
 
 #[tokio::test(start_paused = true)]
 async fn a_runtime_that_ends_takes_its_connections_along() {
-    let support::World { mut conn, mut peer, news, executor, .. } = world(H1::new()).await;
+    let support::World { mut conn, mut peer, status, executor, .. } = world(H1::new()).await;
     drop(executor);
     peer.expect_close().await;
-    news.assert_closed(CloseReason::RuntimeShutdown);
-    assert_eq!(conn.room(), Room::None);
+    status.assert_closed(CloseReason::RuntimeShutdown);
+    assert_eq!(conn.capacity(), Capacity::None);
     assert_eq!(ready(&mut conn).await.unwrap_err().delivery(), Delivery::Unsent);
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Answered, Delivery, Replays};
+use skybridge_core::{ResponseResult, Delivery, Replays};
 use skybridge_h1::{H1, H1Body};
 use std::{
     convert::Infallible,
@@ -78,7 +78,7 @@ async fn asking<F: Future>(replays: Replays<Counted>, future: F) -> F::Output {
 }
 
 /// The peer reads the request, and hangs up.
-async fn swallowed(world: &mut World<Counted>, request: Request<Counted>) -> Answered<Counted, H1Body> {
+async fn swallowed(world: &mut World<Counted>, request: Request<Counted>) -> ResponseResult<Counted, H1Body> {
     let server = async {
         world.peer.request().await;
         world.peer.fin().await;

@@ -112,7 +112,7 @@ async fn a_handle_dropped_while_the_request_is_being_sent_closes_at_once() {
             assert_eq!(world.executor.tasks(), 0, "early {early}, {stalled}: the connection is still driven");
             assert!(world.net.wire(0).peer_dropped(), "early {early}, {stalled}: the socket is still open");
             assert!(sender.try_send(Frame::data("more".into())).is_err(), "the body is still held");
-            world.news.assert_closed(CloseReason::Unread);
+            world.status.assert_closed(CloseReason::Unread);
         }
     }
 }

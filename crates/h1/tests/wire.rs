@@ -7,7 +7,7 @@ use self::support::{amended, empty, forwarded, frames, full, get, stream, world}
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use http_body::Frame;
-use skybridge_core::{Connection, Room};
+use skybridge_core::{Connection, Capacity};
 use skybridge_h1::H1;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -28,7 +28,7 @@ async fn the_target_is_in_origin_form_and_the_host_is_the_origins() {
         assert_eq!(head, format!("GET {target} HTTP/1.1\r\nhost: a.test\r\n\r\n"), "{uri}");
         assert_eq!(response.body(), "ok");
     }
-    assert_eq!((world.net.opened(), world.conn.room()), (1, Room::Streams(1)));
+    assert_eq!((world.net.opened(), world.conn.capacity()), (1, Capacity::Streams(1)));
     assert!(world.conn.share().is_none());
 }
 

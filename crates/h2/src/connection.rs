@@ -14,7 +14,7 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    Answered, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, Room, Watch,
+    ResponseResult, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, Capacity, StatusListener,
 };
 use std::{
     fmt,
@@ -268,16 +268,16 @@ where
         &self.shared.info
     }
 
-    fn room(&self) -> Room {
-        self.shared.room.get()
+    fn capacity(&self) -> Capacity {
+        self.shared.capacity.get()
     }
 
     fn share(&self) -> Option<Self> {
         Some(Self::new(self.send.clone(), Arc::clone(&self.shared)))
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
-        self.shared.desk.watch(watch);
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+        self.shared.desk.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -293,7 +293,7 @@ where
         self.exchange = self.begin(request).unwrap_or_else(Exchange::Failed);
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, H2Body>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {
         Poll::Ready(match ready!(self.poll_halves(cx)) {
             Ok(response) => match self.misdirected(&response) {
                 Some(failed) => {
@@ -325,7 +325,7 @@ impl<B: Body> fmt::Debug for Http2<B> {
         };
         f.debug_struct("Http2")
             .field("connection", &self.shared.info.id)
-            .field("room", &self.shared.room.get())
+            .field("room", &self.shared.capacity.get())
             .field("exchange", &exchange)
             .finish_non_exhaustive()
     }

@@ -1,8 +1,8 @@
-use crate::{chunk::Chunk, classify, opening::Opening, room::UNANNOUNCED, shared::Shared};
+use crate::{chunk::Chunk, classify, opening::Opening, capacity::UNANNOUNCED, shared::Shared};
 use h2::client::Connection;
 use http_body::Body;
 use pin_project::{pin_project, pinned_drop};
-use skybridge_core::{CloseReason, Io, News, Sleep};
+use skybridge_core::{CloseReason, Io, ConnectionStatus, Sleep};
 use std::{
     future::Future,
     pin::Pin,
@@ -38,9 +38,9 @@ impl<I: Io, B: Body> Driver<I, B> {
     fn sample_room(&self) {
         let limit = self.connection.max_concurrent_send_streams();
         if limit != UNANNOUNCED
-            && let Some(streams) = self.shared.room.sample(limit)
+            && let Some(streams) = self.shared.capacity.sample(limit)
         {
-            self.shared.desk.tell(News::Room(streams));
+            self.shared.desk.tell(ConnectionStatus::Capacity(streams));
         }
     }
 
@@ -59,10 +59,10 @@ impl<I: Io, B: Body> Driver<I, B> {
         if let Poll::Ready(Err(error)) = open
             && self.draining.is_none()
         {
-            self.shared.room.close();
+            self.shared.capacity.close();
             self.draining = classify::draining(&error);
             if let Some(reason) = self.draining {
-                self.shared.desk.tell(News::Draining(reason));
+                self.shared.desk.tell(ConnectionStatus::Draining(reason));
             }
         }
         true
@@ -100,9 +100,9 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
                 Ok(())
             }
         };
-        self.shared.room.close();
+        self.shared.capacity.close();
         let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), wanted);
-        self.shared.desk.tell(News::Closed(reason));
+        self.shared.desk.tell(ConnectionStatus::Closed(reason));
         Poll::Ready(())
     }
 }
@@ -111,7 +111,7 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
 impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
     /// Says so when the runtime ended first.
     fn drop(self: Pin<&mut Self>) {
-        self.shared.room.close();
-        self.shared.desk.tell(News::Closed(CloseReason::RuntimeShutdown));
+        self.shared.capacity.close();
+        self.shared.desk.tell(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
     }
 }

@@ -2,7 +2,7 @@ use crate::{
     H2Error, Http2,
     driver::Driver,
     opening::{Opening, Writes},
-    room::Room,
+    capacity::Capacity,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::Shared,
 };
@@ -132,8 +132,8 @@ where
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
-    let room = Room::new(h2.settings.optimistic);
-    let shared = Arc::new(Shared::new(info, runtime, room, writes, send.clone()));
+    let capacity = Capacity::new(h2.settings.optimistic);
+    let shared = Arc::new(Shared::new(info, runtime, capacity, writes, send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))
 }

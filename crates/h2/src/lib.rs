@@ -49,7 +49,7 @@ mod handshake;
 mod head;
 mod kept;
 mod opening;
-mod room;
+mod capacity;
 mod settings;
 mod shared;
 mod tie;

@@ -1,4 +1,4 @@
-use crate::room::UNANNOUNCED;
+use crate::capacity::UNANNOUNCED;
 use h2::client::Builder;
 
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;

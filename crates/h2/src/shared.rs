@@ -1,9 +1,9 @@
-use crate::{chunk::Chunk, kept::Headers, opening::Writes, room::Room, upload::Upload};
+use crate::{chunk::Chunk, kept::Headers, opening::Writes, capacity::Capacity, upload::Upload};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
 use http_body::Body;
-use skybridge_core::{ConnInfo, NewsDesk, Runtime};
+use skybridge_core::{ConnInfo, StatusSender, Runtime};
 use std::{
     fmt::Write,
     pin::Pin,
@@ -23,9 +23,9 @@ const DIGITS: usize = 1024;
 pub(crate) struct Shared<B: Body> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) room: Room,
+    pub(crate) capacity: Capacity,
     pub(crate) writes: Writes,
-    pub(crate) desk: NewsDesk,
+    pub(crate) desk: StatusSender,
     handles: AtomicUsize,
     answered: AtomicBool,
     probe: Mutex<Probe<B::Data>>,
@@ -50,16 +50,16 @@ impl<B: Body> Shared<B> {
     pub(crate) fn new(
         info: Arc<ConnInfo>,
         runtime: Arc<dyn Runtime>,
-        room: Room,
+        capacity: Capacity,
         writes: Writes,
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
         Self {
             info,
             runtime,
-            room,
+            capacity,
             writes,
-            desk: NewsDesk::new(),
+            desk: StatusSender::new(),
             handles: AtomicUsize::new(0),
             answered: AtomicBool::new(false),
             probe: Mutex::new(Probe { handle: Some(probe), driver: None }),

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The request half of an exchange: pumps a body into its stream.
 ///
 /// ```text
-/// Waiting for room, body unpolled -> Polling the body <-> Waiting for room, one piece in hand
+/// Waiting for capacity, body unpolled -> Polling the body <-> Waiting for capacity, one piece in hand
 ///                                    Polling the body  -> Handed over, not all of it sent -> Over
 ///                                    Polling the body  -> Failed, the response being read -> Over
 /// ```
@@ -248,7 +248,7 @@ where
                 stream.reserve_capacity(1);
             }
             match self.as_mut().poll_room(cx) {
-                Poll::Ready(room) => room?,
+                Poll::Ready(capacity) => capacity?,
                 Poll::Pending => match self.as_mut().project().patience {
                     Some(patience) => ready!(patience.as_mut().poll(cx)),
                     None => return Poll::Pending,

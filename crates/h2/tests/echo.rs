@@ -22,8 +22,8 @@ async fn echo(request: http::Request<h2::RecvStream>, mut respond: h2::server::S
         body.flow_control().release_capacity(data.len()).unwrap();
         while !data.is_empty() {
             stream.reserve_capacity(data.len());
-            let room = poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
-            stream.send_data(data.split_to(room.min(data.len())), false).unwrap();
+            let capacity = poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
+            stream.send_data(data.split_to(capacity.min(data.len())), false).unwrap();
         }
     }
     stream.send_trailers(body.trailers().await.unwrap().unwrap()).unwrap();

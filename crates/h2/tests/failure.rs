@@ -5,7 +5,7 @@ mod support;
 
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, CloseReason, Connection, Delivery, News, Replays, Room};
+use skybridge_core::{Cause, CloseReason, Connection, Delivery, ConnectionStatus, Replays, Capacity};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::settle,
@@ -74,7 +74,7 @@ async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
         peer.respond(second.stream, 200, body).await;
     };
     tokio::join!(client, server);
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +148,7 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
             assert_rich(&failed.into_request().unwrap());
             let error = ready(&mut late).await.unwrap_err();
             assert_eq!(error.delivery(), Delivery::Unsent);
-            assert_eq!(late.room(), Room::None);
+            assert_eq!(late.capacity(), Capacity::None);
         };
         let server = async {
             let first = peer.request().await.stream;
@@ -162,7 +162,7 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
         tokio::join!(client, server);
         settle().await;
         let goaway = CloseReason::PeerGoAway;
-        assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Draining(goaway), News::Closed(goaway)]);
+        assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Draining(goaway), ConnectionStatus::Closed(goaway)]);
         world.executor.assert_idle().await;
     }
 }
@@ -203,8 +203,8 @@ async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
     peer.goaway(0, code::NO_ERROR, "").await;
     settle().await;
     let goaway = CloseReason::PeerGoAway;
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Draining(goaway), News::Closed(goaway)]);
-    assert_eq!(world.client.room(), Room::None);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Draining(goaway), ConnectionStatus::Closed(goaway)]);
+    assert_eq!(world.client.capacity(), Capacity::None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,7 +215,7 @@ async fn goaway_with_a_stream_open_is_news_at_once() {
         let stream = peer.request().await.stream;
         peer.goaway(stream, code::NO_ERROR, "").await;
         settle().await;
-        assert_eq!(world.notes.all().last(), Some(&News::Draining(CloseReason::PeerGoAway)));
+        assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Draining(CloseReason::PeerGoAway)));
         peer.respond(stream, 200, "").await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
@@ -229,7 +229,7 @@ async fn a_fin_while_idle_is_news() {
     settle().await;
     peer.fin().await;
     settle().await;
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Closed(CloseReason::PeerFin)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::PeerFin)]);
     let error = ready(&mut world.client).await.unwrap_err();
     assert_eq!(error.delivery(), Delivery::Unsent);
 }
@@ -286,7 +286,7 @@ async fn a_broken_socket_is_told_as_such() {
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
     assert_eq!(failed.unwrap_err().error.delivery(), Delivery::Unknown);
     settle().await;
-    assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Protocol)));
+    assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Protocol)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +309,7 @@ async fn any_other_reset_costs_its_stream_only() {
         }
     };
     tokio::join!(client, server);
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{CloseReason, Connection, Handshake, News};
+use skybridge_core::{CloseReason, Connection, Handshake, ConnectionStatus};
 use skybridge_testkit::{
     executor::settle,
     h2::{Frame, Peer, code},
@@ -38,7 +38,7 @@ async fn the_last_handle_closes_the_connection() {
     };
     tokio::join!(client, server);
     world.executor.assert_idle().await;
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Closed(CloseReason::Shutdown)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::Shutdown)]);
     drop(peer);
     assert_eq!(world.net.live_sockets(), 0);
 }
@@ -61,7 +61,7 @@ async fn a_driver_that_ends_with_its_runtime_says_so() {
     peer.request().await;
     drop(world.executor);
     settle().await;
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX), News::Closed(CloseReason::RuntimeShutdown)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::RuntimeShutdown)]);
     assert!(response(&mut world.client).await.is_err());
     assert!(ready(&mut world.client).await.is_err());
 }
@@ -257,6 +257,6 @@ async fn a_peer_that_takes_nothing_more_does_not_hold_a_connection_that_nobody_h
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!((world.executor.tasks(), world.net.live_sockets()), (0, 0), "slowly {slowly}");
-        assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Shutdown)));
+        assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Shutdown)));
     }
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{CloseReason, Connection, News, Room};
+use skybridge_core::{CloseReason, Connection, ConnectionStatus, Capacity};
 use skybridge_testkit::{
     executor::settle,
     h2::{Frame, Peer, setting},
@@ -14,20 +14,20 @@ use support::*;
 async fn limits_are_unknown_then_follow_the_peers_settings() {
     let mut world = World::new(H2::new()).await;
     settle().await;
-    assert_eq!(world.client.room(), Room::Unknown);
+    assert_eq!(world.client.capacity(), Capacity::Unknown);
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 100)]).await;
-    let mut expected = vec![News::Room(100)];
+    let mut expected = vec![ConnectionStatus::Capacity(100)];
     settle().await;
-    assert_eq!(world.client.room(), Room::Streams(100));
+    assert_eq!(world.client.capacity(), Capacity::Streams(100));
     for limit in [0, 0, 7, u32::MAX] {
         peer.settings(&[(setting::MAX_CONCURRENT_STREAMS, limit)]).await;
         settle().await;
-        assert_eq!(world.client.room(), Room::Streams(limit));
-        expected.push(News::Room(limit));
+        assert_eq!(world.client.capacity(), Capacity::Streams(limit));
+        expected.push(ConnectionStatus::Capacity(limit));
     }
     expected.dedup();
     assert_eq!(world.notes.all(), expected);
-    assert_eq!(world.handle().room(), Room::Streams(u32::MAX));
+    assert_eq!(world.handle().capacity(), Capacity::Streams(u32::MAX));
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,17 +35,17 @@ async fn settings_without_a_limit_allow_any_number() {
     let mut world = World::new(H2::new()).await;
     let _peer = world.peer().await;
     settle().await;
-    assert_eq!(world.client.room(), Room::Streams(u32::MAX));
-    assert_eq!(world.notes.all(), [News::Room(u32::MAX)]);
+    assert_eq!(world.client.capacity(), Capacity::Streams(u32::MAX));
+    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_optimist_assumes_a_limit_until_it_is_told() {
     let mut world = World::new(H2::new().optimistic(3)).await;
-    assert_eq!(world.client.room(), Room::Streams(3));
+    assert_eq!(world.client.capacity(), Capacity::Streams(3));
     let _peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
     settle().await;
-    assert_eq!(world.client.room(), Room::Streams(1));
+    assert_eq!(world.client.capacity(), Capacity::Streams(1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn a_peer_that_answers_without_settings_is_an_error() {
         drop(world.client);
     };
     tokio::join!(client, server);
-    assert_eq!(world.notes.all().last(), Some(&News::Closed(CloseReason::Protocol)));
+    assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Protocol)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,5 +112,5 @@ async fn a_peer_that_speaks_http1_is_an_error() {
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
     assert!(failed.is_err());
-    assert_eq!(world.notes.all(), [News::Closed(CloseReason::Protocol)]);
+    assert_eq!(world.notes.all(), [ConnectionStatus::Closed(CloseReason::Protocol)]);
 }

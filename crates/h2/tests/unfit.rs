@@ -3,18 +3,18 @@
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use skybridge_core::{Connector, Handshake, Hop, Phase, Unfit};
+use skybridge_core::{Connector, Handshake, Proxy, Phase, Unfit};
 use skybridge_h2::H2;
 use skybridge_testkit::{executor::Executor, net::Network, nouns};
 
 #[tokio::test(start_paused = true)]
 async fn in_cleartext_to_an_https_origin_and_to_a_proxy_as_if_it_were_the_origin() {
-    let not_tunnelled = Unfit::NotTunnelled { passed: 0, hops: 1 };
-    for (url, hops, unfit) in [("https://a.test", 0, Unfit::NotSealed), ("http://a.test", 1, not_tunnelled)] {
+    let not_tunnelled = Unfit::NotTunnelled { passed: 0, proxies: 1 };
+    for (url, proxies, unfit) in [("https://a.test", 0, Unfit::TlsMissing), ("http://a.test", 1, not_tunnelled)] {
         let (executor, net) = (Executor::new(), Network::new());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
         let mut route = nouns::route(url, ["192.0.2.1:80"], executor.ctx());
-        route.hops = (0..hops).map(|_| Hop::parse("http://proxy.test:80").unwrap()).collect();
+        route.proxies = (0..proxies).map(|_| Proxy::parse("http://proxy.test:80").unwrap()).collect();
         let link = net.connector().connect(route).await.unwrap();
         let error = H2::<Empty<Bytes>>::new().handshake(link, &executor.ctx()).await.err().unwrap();
         assert_eq!((error.source_as(), error.phase()), (Some(&unfit), Some(Phase::Handshake)));

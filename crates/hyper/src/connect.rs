@@ -1,8 +1,8 @@
-use crate::{HyperIo, error::Contradiction, layer::HyperLayer};
+use crate::{HyperIo, error::AlpnMismatch, layer::HyperLayer};
 use http::Uri;
 use skybridge_core::{
     BoxFuture, ConnInfo, ConnectError, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan, Planner,
-    Protocol, Scheme, Target, Want, within,
+    Protocol, Scheme, Target, HttpVersions, timeout,
 };
 use std::{
     fmt,
@@ -22,11 +22,11 @@ where
     let target = target(&settings, &uri).map_err(|error| ConnectError::new(Phase::Resolve, error).fatal())?;
     let ctx = target.ctx.clone();
     let guard = PhaseGuard::begin(&ctx, Phase::Acquire, None);
-    let limit = settings.limits.connect.unwrap_or(settings.timeout);
-    let opened = match within(&ctx, Phase::Acquire, limit, open(planner, target)).await {
-        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info, settings.sealed_above)?, link))),
+    let limit = settings.timeouts.connect.unwrap_or(settings.timeout);
+    let opened = match timeout(&ctx, Phase::Acquire, limit, open(planner, target)).await {
+        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info, settings.tls_above)?, link))),
         // What was under way is told of too.
-        Err(timed_out) => Err(ConnectError::from(timed_out).with_attempts(ctx.trail().reports())),
+        Err(timed_out) => Err(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports())),
     };
     match opened {
         Ok((protocol, link)) => {
@@ -40,7 +40,7 @@ where
 
 /// Only the origin counts: tonic's URIs have a path, hyper-util's none.
 fn target(settings: &HyperLayer, uri: &Uri) -> Result<Target, OriginError> {
-    let key = KeyRef::of(OriginRef::of(uri)?, &settings.terms).to_owned()?;
+    let key = KeyRef::of(OriginRef::of(uri)?, &settings.connect_options).to_owned()?;
     Ok(Target::new(key, settings.ctx()))
 }
 
@@ -53,19 +53,19 @@ where
 }
 
 /// By what TLS agreed on; in cleartext by the wish. A link on which the client can't be let speak is refused.
-fn protocol(info: &ConnInfo, sealed_above: bool) -> Result<Protocol, ConnectError> {
-    let sealed_above = sealed_above && info.route.target.origin().scheme() == Scheme::Https;
-    let fit = if sealed_above { info.fit_for_tls() } else { info.fit_for_http() };
+fn protocol(info: &ConnInfo, tls_above: bool) -> Result<Protocol, ConnectError> {
+    let tls_above = tls_above && info.route.target.origin().scheme() == Scheme::Https;
+    let fit = if tls_above { info.fit_for_tls() } else { info.fit_for_http() };
     fit.map_err(|unfit| info.tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)))?;
-    let want = info.route.target.terms().want;
+    let http_versions = info.route.target.connect_options().http_versions;
     let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
-    match (agreed, want) {
-        (Some(agreed @ Protocol::Http1), Want::Http2) | (Some(agreed @ Protocol::Http2), Want::Http1) => {
-            let refused = ConnectError::new(Phase::Handshake, Contradiction { want, agreed }).fatal();
+    match (agreed, http_versions) {
+        (Some(agreed @ Protocol::Http1), HttpVersions::Http2) | (Some(agreed @ Protocol::Http2), HttpVersions::Http1) => {
+            let refused = ConnectError::new(Phase::Handshake, AlpnMismatch { http_versions, agreed }).fatal();
             Err(info.tried().failed(refused))
         }
         (Some(agreed), _) => Ok(agreed),
-        (None, Want::Http2) => Ok(Protocol::Http2),
+        (None, HttpVersions::Http2) => Ok(Protocol::Http2),
         (None, _) => Ok(Protocol::Http1),
     }
 }

@@ -1,5 +1,5 @@
 use crate::{link_plan::LinkPlan, service::Hyper};
-use skybridge_core::{Above, Ctx, Ids, Limits, Observe, Planner, Runtime, Terms, Want};
+use skybridge_core::{Deferred, Ctx, Ids, Timeouts, Observe, Planner, Runtime, ConnectOptions, HttpVersions};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// It gives no link on which the client would send what must not be sent: one to an `https` origin that nothing has sealed (no `TlsLayer` below), or
 /// one that ends at a proxy of its route (no `TunnelLayer` below). Connecting fails then, with an [`Unfit`](skybridge_core::Unfit).
 ///
-/// Under tonic, give the service to `Channel::new` with [`want(Want::Http2)`](Self::want), and name its errors in tonic's words, so that a
+/// Under tonic, give the service to `Channel::new` with [`http_versions(HttpVersions::Http2)`](Self::http_versions), and name its errors in tonic's words, so that a
 /// failed connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))` above this layer.
 ///
 /// A proxy that forwards requests of `http://` origins gets what the client writes: the value of `proxy-authorization` is for the client to set.
@@ -22,10 +22,10 @@ pub struct HyperLayer {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) ids: Arc<Ids>,
-    pub(crate) limits: Limits,
-    pub(crate) terms: Terms,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) connect_options: ConnectOptions,
     pub(crate) timeout: Duration,
-    pub(crate) sealed_above: bool,
+    pub(crate) tls_above: bool,
 }
 
 impl HyperLayer {
@@ -36,8 +36,8 @@ impl HyperLayer {
 
     /// As [`new`](Self::new), with a runtime that others have too.
     pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
-        let (ids, limits, terms) = (Arc::default(), Limits::new(), Terms::default());
-        Self { runtime, observer: None, ids, limits, terms, timeout: TIMEOUT, sealed_above: false }
+        let (ids, timeouts, connect_options) = (Arc::default(), Timeouts::new(), ConnectOptions::default());
+        Self { runtime, observer: None, ids, timeouts, connect_options, timeout: TIMEOUT, tls_above: false }
     }
 
     /// Who is told how connections are made, and when they are closed. Each connect counts as a call.
@@ -46,9 +46,9 @@ impl HyperLayer {
         self
     }
 
-    /// Time limits that go before the layers' own. [`Limits::connect`], all of one connect, goes before [`timeout`](Self::timeout).
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    /// Time limits that go before the layers' own. [`Timeouts::connect`], all of one connect, goes before [`timeout`](Self::timeout).
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
         self
     }
 
@@ -59,31 +59,31 @@ impl HyperLayer {
     }
 
     /// What every connection must be: the proxies, the server's name, where it may go.
-    pub fn terms(mut self, terms: Terms) -> Self {
-        self.terms = terms;
+    pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
+        self.connect_options = connect_options;
         self
     }
 
-    /// Which version of HTTP connections are for (default: [`Want::Any`]). A client that speaks HTTP/2 only, as tonic does, needs
-    /// [`Want::Http2`]: a peer that agrees on anything else over TLS is then an error, and in cleartext nothing is asked.
-    pub fn want(mut self, want: Want) -> Self {
-        self.terms.want = want;
+    /// Which version of HTTP connections are for (default: [`HttpVersions::Any`]). A client that speaks HTTP/2 only, as tonic does, needs
+    /// [`HttpVersions::Http2`]: a peer that agrees on anything else over TLS is then an error, and in cleartext nothing is asked.
+    pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
+        self.connect_options.http_versions = http_versions;
         self
     }
 
     /// The client above seals: it wraps what this makes in a TLS connector of its own, as hyper-rustls' `HttpsConnector` does. Links to `https`
-    /// origins are then given to it unsealed, which are otherwise refused ([`Unfit::NotSealed`](skybridge_core::Unfit)): **if nobody seals above,
+    /// origins are then given to it unsealed, which are otherwise refused ([`Unfit::TlsMissing`](skybridge_core::Unfit)): **if nobody seals above,
     /// requests for `https` leave in cleartext.**
     ///
     /// Such a stack has no `TlsLayer`: what is sealed here already is refused.
-    pub fn sealed_above(mut self) -> Self {
-        self.sealed_above = true;
+    pub fn tls_above(mut self) -> Self {
+        self.tls_above = true;
         self
     }
 
     pub(crate) fn ctx(&self) -> Ctx {
         let ctx = Ctx::new(Arc::clone(&self.runtime)).with_ids(Arc::clone(&self.ids));
-        ctx.with_call(self.ids.next_call()).with_limits(self.limits.clone()).observer(self.observer.clone())
+        ctx.with_call(self.ids.next_call()).with_limits(self.timeouts.clone()).observer(self.observer.clone())
     }
 }
 
@@ -92,7 +92,7 @@ where
     P: Planner,
     P::Plan: LinkPlan,
 {
-    type Service = Above<P::Plan, Hyper<P>>;
+    type Service = Deferred<P::Plan, Hyper<P>>;
 
     fn layer(&self, inner: P) -> Hyper<P> {
         Hyper { inner, settings: self.clone() }
@@ -103,10 +103,10 @@ impl fmt::Debug for HyperLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HyperLayer")
             .field("observed", &self.observer.is_some())
-            .field("limits", &self.limits)
-            .field("terms", &self.terms)
+            .field("limits", &self.timeouts)
+            .field("terms", &self.connect_options)
             .field("timeout", &self.timeout)
-            .field("sealed_above", &self.sealed_above)
+            .field("sealed_above", &self.tls_above)
             .finish_non_exhaustive()
     }
 }

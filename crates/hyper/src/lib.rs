@@ -2,11 +2,11 @@
 //!
 //! A leaf, not a layer of the stack. [`HyperLayer`] on a planner whose plans become links (a `RouteLayer` directly above TLS, tunnel and race)
 //! makes it the `Service<Uri>` that hyper-util's [legacy client](hyper_util::client::legacy) and tonic's `Channel::new` connect with: they
-//! pool, we plan, race, tunnel and seal. [`Guest`] is the other direction: any such `Service<Uri>` as a dialer or a connector.
+//! pool, we plan, race, tunnel and seal. [`FromHyper`] is the other direction: any such `Service<Uri>` as a dialer or a connector.
 //!
 //! A client that believes what it connected to is fit for `https` writes requests on it. A stack without a `TlsLayer`, or with proxies and
 //! without a `TunnelLayer`, therefore gives it no connection but an [`Unfit`](skybridge_core::Unfit); whoever seals above says so
-//! ([`HyperLayer::sealed_above`]).
+//! ([`HyperLayer::tls_above`]).
 //!
 //! ```
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -43,8 +43,8 @@
 
 mod connect;
 mod error;
-mod guest;
-mod guest_io;
+mod from_hyper;
+mod from_hyper_io;
 mod io;
 mod layer;
 mod link_plan;
@@ -52,9 +52,9 @@ mod service;
 
 pub use self::{
     connect::Connecting,
-    error::{Contradiction, NoWayThrough, Unheard},
-    guest::Guest,
-    guest_io::GuestIo,
+    error::{AlpnMismatch, ProxyUnsupported, OptionUnsupported},
+    from_hyper::FromHyper,
+    from_hyper_io::FromHyperIo,
     io::HyperIo,
     layer::HyperLayer,
     service::Hyper,

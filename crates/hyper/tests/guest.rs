@@ -9,12 +9,12 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge_core::{
-    ConnectError, Connector, Dialer, Egress, Endpoints, Hop, HopKind, Key, Phase, Terms, Trust, Unfit,
+    ConnectError, Connector, Dialer, Egress, Endpoints, Proxy, ProxyKind, Key, Phase, ConnectOptions, Trust, Unfit,
 };
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
 use skybridge_h2::H2;
-use skybridge_hyper::{Guest, NoWayThrough, Unheard};
+use skybridge_hyper::{FromHyper, ProxyUnsupported, OptionUnsupported};
 use skybridge_negotiate::NegotiateLayer;
 use skybridge_pool::PoolLayer;
 use skybridge_route::RouteLayer;
@@ -97,7 +97,7 @@ async fn hyper_utils_own_connector_dials_for_our_race() {
         .layer(RouteLayer::new(System::new()))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
         .layer(RaceLayer::happy_eyeballs())
-        .service(Guest::new(HttpConnector::new()));
+        .service(FromHyper::new(HttpConnector::new()));
     for _ in 0..2 {
         let request = Request::get(origin.url("/")).body(Empty::<Bytes>::new()).unwrap();
         let response = stack.clone().oneshot(request).await.unwrap();
@@ -110,7 +110,7 @@ async fn hyper_utils_own_connector_dials_for_our_race() {
 async fn the_addresses_are_those_of_its_socket() {
     let (origin, executor) = (Origin::h1().start().await, Executor::new());
     let route = nouns::route(&origin.url(""), ["192.0.2.9:9"], executor.ctx());
-    let link = Connector::connect(&mut Guest::new(HttpConnector::new()), route).await.unwrap();
+    let link = Connector::connect(&mut FromHyper::new(HttpConnector::new()), route).await.unwrap();
     assert_eq!(link.info.remote.inet(), Some(origin.addr()));
     assert!(link.info.local_addr.is_some());
 }
@@ -119,11 +119,11 @@ async fn the_addresses_are_those_of_its_socket() {
 async fn as_a_dialer_it_is_asked_for_an_endpoint() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
     let route = nouns::route("https://a.test", [], executor.ctx());
     let mut attempts = Vec::new();
     for endpoint in ["192.0.2.7:443", "[2001:db8::7]:443"] {
-        let link = guest.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
+        let link = from_hyper.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
         assert_eq!(link.info.remote, nouns::endpoint(endpoint));
         assert!(link.info.tls.is_none() && link.info.timings.get(Phase::Tcp).is_some());
         attempts.push(link);
@@ -136,10 +136,10 @@ async fn one_that_seals_is_asked_for_the_origin_and_nothing_it_verified_is_belie
     for (h2, proxied) in [(false, false), (true, false), (false, true)] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut guest = Guest::sealing(foreign!(net, &asked, h2, proxied));
+        let mut from_hyper = FromHyper::sealing(foreign!(net, &asked, h2, proxied));
         let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
         let origin = route.target.origin().clone();
-        let link = guest.connect(route).await.unwrap();
+        let link = from_hyper.connect(route).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["https://a.test:8443/"]);
         assert_eq!((link.info.tunnelled, link.info.forwarded), (proxied, false), "sealed, a proxy can't forward it");
         let tls = link.info.tls.expect("https is sealed, by whomever");
@@ -160,11 +160,11 @@ async fn one_that_seals_nothing_is_asked_for_a_stream_and_https_needs_a_layer_th
     for ((url, uri), h2) in rows.into_iter().flat_map(|row| [(row, false), (row, true)]) {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut guest = Guest::new(foreign!(net, &asked, h2, false));
-        let link = guest.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let mut from_hyper = FromHyper::new(foreign!(net, &asked, h2, false));
+        let link = from_hyper.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), [uri]);
         assert!(link.info.tls.is_none());
-        let fit = if url.starts_with("https") { Err(Unfit::NotSealed) } else { Ok(()) };
+        let fit = if url.starts_with("https") { Err(Unfit::TlsMissing) } else { Ok(()) };
         assert_eq!(link.info.fit_for_http(), fit, "{url}");
     }
 }
@@ -174,8 +174,8 @@ async fn what_a_foreign_proxy_would_forward_is_not_sealed_to_it() {
     for (url, fit) in [("https://a.test", Err(Unfit::Forwarded)), ("http://a.test", Ok(()))] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut guest = Guest::new(foreign!(net, &asked, false, true));
-        let link = guest.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, true));
+        let link = from_hyper.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!((link.info.forwarded, link.info.fit_for_tls()), (true, fit));
     }
 }
@@ -188,7 +188,7 @@ async fn what_it_agreed_on_by_alpn_is_spoken() {
         .layer(PoolLayer::shared(executor.runtime()))
         .layer(RouteLayer::new(Fixed::new([nouns::endpoint("192.0.2.1:443")])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
-        .service(Guest::sealing(foreign!(net, &asked, true, false)));
+        .service(FromHyper::sealing(foreign!(net, &asked, true, false)));
     let request = Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
     let response = stack.oneshot(request).await.unwrap();
     assert_eq!((response.version(), text(response).await), (http::Version::HTTP_2, "hello".into()));
@@ -198,9 +198,9 @@ async fn what_it_agreed_on_by_alpn_is_spoken() {
 #[tokio::test(start_paused = true)]
 async fn its_error_is_the_source_of_ours() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
     let route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
-    let error: ConnectError = guest.connect(route).await.unwrap_err();
+    let error: ConnectError = from_hyper.connect(route).await.unwrap_err();
     assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint("192.0.2.7:80"))));
     assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
 }
@@ -208,34 +208,34 @@ async fn its_error_is_the_source_of_ours() {
 #[tokio::test(start_paused = true)]
 async fn it_is_not_sent_through_a_proxy() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
     let mut route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
-    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128)].into();
-    let error = guest.connect(route).await.unwrap_err();
-    assert!(error.is_fatal() && error.source_as::<NoWayThrough>().is_some());
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
+    let error = from_hyper.connect(route).await.unwrap_err();
+    assert!(error.is_fatal() && error.source_as::<ProxyUnsupported>().is_some());
     assert_eq!(asked.lock().unwrap().len(), 0);
 }
 
 /// It would go elsewhere than it should, to somebody else than it should, or where nobody may.
 #[tokio::test(start_paused = true)]
 async fn what_it_cannot_be_told_is_refused() {
-    type Wish = fn(&mut Terms);
-    let wishes: [(Wish, Unheard); 3] = [
-        (|terms| terms.egress = Egress::Public, Unheard::Egress),
-        (|terms| terms.dial = Some([nouns::endpoint("192.0.2.7:443")].into()), Unheard::Dial),
-        (|terms| terms.server_name = Some("b.test".into()), Unheard::ServerName),
+    type RequestOptions = fn(&mut ConnectOptions);
+    let wishes: [(RequestOptions, OptionUnsupported); 3] = [
+        (|connect_options| connect_options.egress = Egress::Public, OptionUnsupported::Egress),
+        (|connect_options| connect_options.dial = Some([nouns::endpoint("192.0.2.7:443")].into()), OptionUnsupported::Dial),
+        (|connect_options| connect_options.server_name = Some("b.test".into()), OptionUnsupported::ServerName),
     ];
-    for (wish, unheard) in wishes {
+    for (options, unheard) in wishes {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut guest = Guest::new(foreign!(net, &asked, false, false));
+        let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
         let mut route = nouns::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
-        let mut terms = Terms::default();
-        wish(&mut terms);
-        route.target.key = Arc::new(Key::new(route.target.origin().clone(), terms));
-        let error = guest.connect(route).await.expect_err("it is refused");
+        let mut connect_options = ConnectOptions::default();
+        options(&mut connect_options);
+        route.target.key = Arc::new(Key::new(route.target.origin().clone(), connect_options));
+        let error = from_hyper.connect(route).await.expect_err("it is refused");
         assert!(error.is_fatal());
-        assert_eq!(error.source_as::<Unheard>(), Some(&unheard));
+        assert_eq!(error.source_as::<OptionUnsupported>(), Some(&unheard));
         assert_eq!(asked.lock().unwrap().len(), 0);
     }
 }
@@ -243,10 +243,10 @@ async fn what_it_cannot_be_told_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn why_there_is_no_endpoint_is_told() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut guest = Guest::new(foreign!(net, &asked, false, false));
+    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
     let mut route = nouns::route("http://a.test", [], executor.ctx());
     let (feed, endpoints) = Endpoints::feed();
     route.endpoints = endpoints;
     feed.fail(ConnectError::new(Phase::Resolve, "no such name"));
-    assert_eq!(guest.connect(route).await.err().and_then(|error| error.phase()), Some(Phase::Resolve));
+    assert_eq!(from_hyper.connect(route).await.err().and_then(|error| error.phase()), Some(Phase::Resolve));
 }

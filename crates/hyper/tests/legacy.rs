@@ -9,11 +9,11 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use skybridge_core::{
-    ConnInfo, ConnectError, Event, EventKind, Hop, HopKind, Limits, Observe, Phase, Protocol, TimedOut, Unfit, Want,
+    ConnInfo, ConnectError, Event, EventKind, Proxy, ProxyKind, Timeouts, Observe, Phase, Protocol, TimedOut, Unfit, HttpVersions,
 };
 use skybridge_dns::System;
-use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
-use skybridge_route::{RouteLayer, Routes};
+use skybridge_hyper::{AlpnMismatch, Hyper, HyperLayer};
+use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{RaceLayer, Tcp};
 use skybridge_testkit::{
@@ -23,7 +23,7 @@ use skybridge_testkit::{
     nouns,
     observe::Recorder,
     origin::Origin,
-    proxy::Proxy,
+    proxy::ProxyServer,
     walk::walk,
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsLayer};
@@ -36,7 +36,7 @@ use std::{
 };
 use tower::{ServiceBuilder, ServiceExt};
 
-type InMemory = Hyper<Routes<net::Connector, Names>>;
+type InMemory = Hyper<RoutePlanner<net::Connector, Names>>;
 type Http<C> = Client<C, Empty<Bytes>>;
 
 fn addr() -> SocketAddr {
@@ -115,7 +115,7 @@ async fn names_are_resolved_and_two_connections_have_two_numbers() {
 
 #[tokio::test(start_paused = true)]
 async fn h2_by_prior_knowledge_makes_the_client_speak_it() {
-    let (net, _executor, connector) = world(|layer| layer.want(Want::Http2), |net| net);
+    let (net, _executor, connector) = world(|layer| layer.http_versions(HttpVersions::Http2), |net| net);
     let origin = Origin::h2c().serve_on(net.listen(addr()));
     let client = client(connector);
     for _ in 0..2 {
@@ -146,14 +146,14 @@ async fn h2_by_alpn_makes_the_client_speak_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_agrees_on_another_version_is_refused() {
-    let rows = [(Want::Http2, None), (Want::Http2, Some(Protocol::Http1)), (Want::Http1, Some(Protocol::Http2))];
-    for (want, alpn) in rows {
+    let rows = [(HttpVersions::Http2, None), (HttpVersions::Http2, Some(Protocol::Http1)), (HttpVersions::Http1, Some(Protocol::Http2))];
+    for (http_versions, alpn) in rows {
         let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
-        let (net, _executor, connector) = world(|layer| layer.want(want), amend);
+        let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), amend);
         let _listener = net.listen("192.0.2.1:443".parse().unwrap());
         let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Handshake), true), "{error:?}");
-        assert!(error.source_as::<Contradiction>().is_some(), "{error:?}");
+        assert!(error.source_as::<AlpnMismatch>().is_some(), "{error:?}");
         assert_eq!(net.live_sockets(), 0);
     }
 }
@@ -161,14 +161,14 @@ async fn a_peer_that_agrees_on_another_version_is_refused() {
 /// The client would write the request on whatever it is given.
 #[tokio::test(start_paused = true)]
 async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
-    for want in [Want::Any, Want::Http1, Want::Http2] {
-        let (net, _executor, connector) = world(|layer| layer.want(want), |net| net);
+    for http_versions in [HttpVersions::Any, HttpVersions::Http1, HttpVersions::Http2] {
+        let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), |net| net);
         let addr = "192.0.2.1:443".parse().unwrap();
         let origin = Origin::h1().serve_on(net.listen(addr));
         let error = client(connector).get("https://a.test/secret".parse().unwrap()).await.unwrap_err();
         assert!(error.is_connect());
         let ours: &ConnectError = cause(&error).expect("our error");
-        assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::NotSealed), true));
+        assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::TlsMissing), true));
         assert_eq!((ours.phase(), ours.endpoint()), (Some(Phase::Handshake), Some(&addr.into())));
         assert!(ours.root_cause().to_string().contains("this stack has no TlsLayer below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
@@ -178,20 +178,20 @@ async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_origin() {
-    for (hop, url) in ["http://192.0.2.9:3128", "socks5h://192.0.2.9:3128", "socks4a://192.0.2.9:3128"]
+    for (proxy, url) in ["http://192.0.2.9:3128", "socks5h://192.0.2.9:3128", "socks4a://192.0.2.9:3128"]
         .into_iter()
-        .flat_map(|hop| ["http://a.test/", "https://a.test/"].map(|url| (hop, url)))
+        .flat_map(|proxy| ["http://a.test/", "https://a.test/"].map(|url| (proxy, url)))
     {
         let (net, executor) = (Network::new(), Executor::new());
         let _listener = net.listen("192.0.2.9:3128".parse().unwrap());
         let connector = ServiceBuilder::new()
             .layer(HyperLayer::shared(executor.runtime()))
-            .layer(RouteLayer::new(net.resolver()).proxies([[Hop::parse(hop).unwrap()]]))
+            .layer(RouteLayer::new(net.resolver()).proxies([[Proxy::parse(proxy).unwrap()]]))
             .service(net.connector());
         let error = client(connector).get(url.parse().unwrap()).await.unwrap_err();
         assert!(error.is_connect());
         let ours: &ConnectError = cause(&error).expect("our error");
-        assert_eq!(ours.source_as(), Some(&Unfit::NotTunnelled { passed: 0, hops: 1 }));
+        assert_eq!(ours.source_as(), Some(&Unfit::NotTunnelled { passed: 0, proxies: 1 }));
         assert!(ours.root_cause().to_string().contains("this stack has no TunnelLayer below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
     }
@@ -200,7 +200,7 @@ async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_or
 /// As for hyper-rustls, which wraps what we make.
 #[tokio::test(start_paused = true)]
 async fn whoever_seals_above_gets_a_link_to_seal_and_not_one_that_is_sealed() {
-    let (net, _executor, connector) = world(HyperLayer::sealed_above, |net| net);
+    let (net, _executor, connector) = world(HyperLayer::tls_above, |net| net);
     for port in [80, 443] {
         let _origin = Origin::h1().serve_on(net.listen(SocketAddr::new(addr().ip(), port)));
         let uri = if port == 443 { "https://a.test" } else { "http://a.test" };
@@ -208,7 +208,7 @@ async fn whoever_seals_above_gets_a_link_to_seal_and_not_one_that_is_sealed() {
         assert!(io.info().tls.is_none() && !io.connected().is_negotiated_h2());
     }
     let sealed = |net: net::Connector| net.amend(|info| info.tls = Some(nouns::tls(None, ["a.test"])));
-    let (net, _executor, connector) = world(HyperLayer::sealed_above, sealed);
+    let (net, _executor, connector) = world(HyperLayer::tls_above, sealed);
     let _origin = Origin::h1().serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
     let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.source_as(), Some(&Unfit::SealedTwice));
@@ -242,13 +242,13 @@ async fn the_clients_error_has_ours_as_its_source() {
 #[tokio::test(start_paused = true)]
 async fn a_connect_that_takes_too_long_is_ended_and_tells_what_it_tried() {
     let short = |layer: HyperLayer| {
-        let mut limits = Limits::new();
-        limits.connect = Some(Duration::from_secs(3));
-        layer.limits(limits)
+        let mut timeouts = Timeouts::new();
+        timeouts.connect = Some(Duration::from_secs(3));
+        layer.timeouts(timeouts)
     };
     let rows: [fn(HyperLayer) -> HyperLayer; 2] = [|layer| layer.timeout(Duration::from_secs(3)), short];
-    for limited in rows {
-        let (net, _executor, connector) = world(limited, |net| net);
+    for phase_timeout in rows {
+        let (net, _executor, connector) = world(phase_timeout, |net| net);
         net.at(addr()).black_hole();
         let began = tokio::time::Instant::now();
         let error = connector.oneshot("http://a.test".parse().unwrap()).await.unwrap_err();
@@ -342,12 +342,12 @@ async fn an_observer_is_told_of_the_beginning_and_the_end_of_a_connection() {
 #[tokio::test]
 async fn through_real_proxies() {
     let origin = Origin::h1().start().await;
-    for (proxy, forwarded) in [(Proxy::http().start().await, true), (Proxy::socks5().start().await, false)] {
-        let kind = if forwarded { HopKind::Http } else { HopKind::Socks5h };
-        let hop = Hop::new(kind, proxy.addr().ip().to_string(), proxy.addr().port());
+    for (proxy, forwarded) in [(ProxyServer::http().start().await, true), (ProxyServer::socks5().start().await, false)] {
+        let kind = if forwarded { ProxyKind::Http } else { ProxyKind::Socks5h };
+        let proxy = Proxy::new(kind, proxy.addr().ip().to_string(), proxy.addr().port());
         let connector = ServiceBuilder::new()
             .layer(HyperLayer::new(TokioRuntime::current()))
-            .layer(RouteLayer::new(System::new()).proxies([[hop]]))
+            .layer(RouteLayer::new(System::new()).proxies([[proxy]]))
             .layer(TunnelLayer::new())
             .layer(RaceLayer::happy_eyeballs())
             .service(Tcp::new());

@@ -8,15 +8,15 @@ use hyper_util::{
     client::legacy::{Client, connect::capture_connection},
     rt::TokioExecutor,
 };
-use skybridge_core::{ConnectError, Hop, Phase};
+use skybridge_core::{ConnectError, Proxy, Phase};
 use skybridge_hyper::{Hyper, HyperLayer};
-use skybridge_route::{RouteLayer, Routes};
+use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{
     certs::Ca,
     executor::Executor,
     net::{self, Names, Network},
     origin::{self, Origin},
-    proxy::Proxy,
+    proxy::ProxyServer,
 };
 use skybridge_tls::{Roots, Tls, TlsConfig, TlsError, TlsLayer};
 use skybridge_tunnel::{Tunnel, TunnelLayer};
@@ -25,7 +25,7 @@ use tower::ServiceBuilder;
 
 const PROXY: &str = "192.0.2.9:3128";
 
-type Sealed = Hyper<Routes<Tls<Tunnel<net::Connector>>, Names>>;
+type Sealed = Hyper<RoutePlanner<Tls<Tunnel<net::Connector>>, Names>>;
 
 /// `a.test` in memory, and what connects to it: directly, or by a proxy.
 struct World {
@@ -45,17 +45,17 @@ impl World {
         origin.serve_on(self.net.listen(SocketAddr::new("192.0.2.1".parse().unwrap(), port)))
     }
 
-    fn proxy(&self) -> Proxy {
-        Proxy::http().serve_on(self.net.listen(PROXY.parse().unwrap()), &self.net)
+    fn proxy(&self) -> ProxyServer {
+        ProxyServer::http().serve_on(self.net.listen(PROXY.parse().unwrap()), &self.net)
     }
 
     fn client(&self, root: &Ca, proxied: bool) -> Client<Sealed, Empty<Bytes>> {
         let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).build().unwrap();
         let routes = RouteLayer::new(self.net.resolver());
-        let hop = Hop::parse(&format!("http://{PROXY}")).unwrap();
+        let proxy = Proxy::parse(&format!("http://{PROXY}")).unwrap();
         let connector = ServiceBuilder::new()
             .layer(HyperLayer::shared(self.executor.runtime()))
-            .layer(if proxied { routes.proxies([[hop]]) } else { routes })
+            .layer(if proxied { routes.proxies([[proxy]]) } else { routes })
             .layer(TlsLayer::new(config))
             .layer(TunnelLayer::new())
             .service(self.net.connector());
@@ -100,7 +100,7 @@ async fn the_client_is_told_of_http2_and_of_a_proxy_that_forwards() {
             assert_eq!(response.version(), if h2 { Version::HTTP_2 } else { Version::HTTP_11 }, "{case}");
             assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello", "{case}");
         }
-        let opened = proxy.as_ref().map_or_else(|| origin.connections(), Proxy::connections);
+        let opened = proxy.as_ref().map_or_else(|| origin.connections(), ProxyServer::connections);
         assert_eq!((opened, origin.seen().len()), (1, 2), "{case}");
         let asked = proxy.map(|proxy| proxy.asked()[0].line.clone());
         let expected =

@@ -5,9 +5,9 @@ use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use skybridge_core::{ConnectError, Phase, Protocol, Unfit, Want};
-use skybridge_hyper::{Contradiction, Hyper, HyperLayer};
-use skybridge_route::{RouteLayer, Routes};
+use skybridge_core::{ConnectError, Phase, Protocol, Unfit, HttpVersions};
+use skybridge_hyper::{AlpnMismatch, Hyper, HyperLayer};
+use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{
     certs::Ca,
     executor::Executor,
@@ -89,7 +89,7 @@ async fn unary_calls_share_one_connection() {
         let origin = Origin::h2c().handle(echo).serve_on(net.listen(addr));
         let sealed = url.starts_with("https");
         let connector = ServiceBuilder::new()
-            .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+            .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
             .layer(RouteLayer::new(net.resolver()))
             .service(net.connector().amend(move |info| {
                 info.tls = sealed.then(|| nouns::tls(Some(Protocol::Http2), ["a.test"]));
@@ -108,7 +108,7 @@ async fn a_failed_connect_is_unavailable_once_it_is_named_in_tonics_words() {
     net.host("a.test", ["192.0.2.1".parse().unwrap()]);
     let connector = ServiceBuilder::new()
         .map_err(|error: ConnectError| tonic::ConnectError(error.into()))
-        .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+        .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
         .layer(RouteLayer::new(net.resolver()))
         .service(net.connector());
     let status = say(Channel::new(connector, Endpoint::from_static("http://a.test")), "hello").await.unwrap_err();
@@ -122,15 +122,15 @@ async fn without_a_layer_that_seals_https_is_unavailable() {
     let origin = Origin::h2c().handle(echo).serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
     let connector = ServiceBuilder::new()
         .map_err(|error: ConnectError| tonic::ConnectError(error.into()))
-        .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+        .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
         .layer(RouteLayer::new(net.resolver()))
         .service(net.connector());
     let status = say(Channel::new(connector, Endpoint::from_static("https://a.test")), "hello").await.unwrap_err();
-    assert_eq!((status.code(), cause::<Unfit>(&status)), (Code::Unavailable, Some(&Unfit::NotSealed)), "{status:?}");
+    assert_eq!((status.code(), cause::<Unfit>(&status)), (Code::Unavailable, Some(&Unfit::TlsMissing)), "{status:?}");
     assert_eq!((net.wire(0).other_end().bytes_sent(), origin.seen().len()), (0, 0));
 }
 
-type Sealed = Hyper<Routes<Tls<net::Connector>, Names>>;
+type Sealed = Hyper<RoutePlanner<Tls<net::Connector>, Names>>;
 
 /// `https://a.test` in memory with a certificate of `ca`, and what connects to it and trusts `root`.
 fn sealed(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Origin, Sealed) {
@@ -140,7 +140,7 @@ fn sealed(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Or
     let origin = origin.tls(&ca.leaf(["a.test"])).serve_on(net.listen(addr));
     let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).build().unwrap();
     let connector = ServiceBuilder::new()
-        .layer(HyperLayer::shared(executor.runtime()).want(Want::Http2))
+        .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
         .layer(RouteLayer::new(net.resolver()))
         .layer(TlsLayer::new(config))
         .service(net.connector());
@@ -193,6 +193,6 @@ async fn a_peer_without_http2_is_told_too() {
     let ca = Ca::new("a root");
     let (_net, _executor, origin, connector) = sealed(Origin::h1(), &ca, &ca);
     let error = Endpoint::from_static("https://a.test").connect_with_connector(connector).await.unwrap_err();
-    assert!(cause::<TlsError>(&error).is_some() || cause::<Contradiction>(&error).is_some(), "{error:?}");
+    assert!(cause::<TlsError>(&error).is_some() || cause::<AlpnMismatch>(&error).is_some(), "{error:?}");
     assert_eq!(origin.seen().len(), 0);
 }

@@ -1,11 +1,11 @@
-use skybridge_core::{BoxError, ConnInfo, Protocol, Want};
+use skybridge_core::{BoxError, ConnInfo, Protocol, HttpVersions};
 use std::fmt;
 
 /// What TLS agreed on is not what the target must speak. Asking again, or by another route, would not help.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Contradiction {
+pub struct AlpnMismatch {
     /// What the target wants.
-    pub want: Want,
+    pub http_versions: HttpVersions,
     /// What was agreed on by ALPN.
     pub agreed: Protocol,
 }
@@ -13,23 +13,23 @@ pub struct Contradiction {
 /// Chooses by fact; without one, by the wish.
 pub(crate) fn choose(info: &ConnInfo) -> Result<Protocol, BoxError> {
     info.fit_for_http()?;
-    let want = info.route.target.terms().want;
-    match (info.tls.as_ref().and_then(|tls| tls.alpn), want) {
-        (Some(agreed @ Protocol::Http2), Want::Http1) | (Some(agreed @ Protocol::Http1), Want::Http2) => {
-            Err(Contradiction { want, agreed }.into())
+    let http_versions = info.route.target.connect_options().http_versions;
+    match (info.tls.as_ref().and_then(|tls| tls.alpn), http_versions) {
+        (Some(agreed @ Protocol::Http2), HttpVersions::Http1) | (Some(agreed @ Protocol::Http1), HttpVersions::Http2) => {
+            Err(AlpnMismatch { http_versions, agreed }.into())
         }
         (Some(agreed), _) => Ok(agreed),
-        (None, Want::Http2) => Ok(Protocol::Http2),
+        (None, HttpVersions::Http2) => Ok(Protocol::Http2),
         (None, _) => Ok(Protocol::Http1),
     }
 }
 
-impl fmt::Display for Contradiction {
+impl fmt::Display for AlpnMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let agreed = if self.agreed == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
-        let want = if self.want == Want::Http2 { "HTTP/2" } else { "HTTP/1.1" };
-        write!(f, "the peer chose {agreed} by ALPN, and the target wants {want}")
+        let http_versions = if self.http_versions == HttpVersions::Http2 { "HTTP/2" } else { "HTTP/1.1" };
+        write!(f, "the peer chose {agreed} by ALPN, and the target wants {http_versions}")
     }
 }
 
-impl std::error::Error for Contradiction {}
+impl std::error::Error for AlpnMismatch {}

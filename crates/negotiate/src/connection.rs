@@ -1,6 +1,6 @@
 use crate::NegotiatedBody;
 use http::Request;
-use skybridge_core::{Answered, ConnInfo, Connection, Error, Room, Watch};
+use skybridge_core::{ResponseResult, ConnInfo, Connection, Error, Capacity, StatusListener};
 use std::{
     sync::Arc,
     task::{Context, Poll},
@@ -32,10 +32,10 @@ where
     }
 
     #[inline]
-    fn room(&self) -> Room {
+    fn capacity(&self) -> Capacity {
         match self {
-            Self::Http1(connection) => connection.room(),
-            Self::Http2(connection) => connection.room(),
+            Self::Http1(connection) => connection.capacity(),
+            Self::Http2(connection) => connection.capacity(),
         }
     }
 
@@ -47,10 +47,10 @@ where
         }
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
         match self {
-            Self::Http1(connection) => connection.watch(watch),
-            Self::Http2(connection) => connection.watch(watch),
+            Self::Http1(connection) => connection.subscribe(subscribe),
+            Self::Http2(connection) => connection.subscribe(subscribe),
         }
     }
 
@@ -79,7 +79,7 @@ where
     }
 
     #[inline]
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, Self::Body>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Self::Body>> {
         match self {
             Self::Http1(connection) => {
                 connection.poll_response(cx).map_ok(|response| response.map(NegotiatedBody::Http1))

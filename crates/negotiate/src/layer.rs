@@ -1,5 +1,5 @@
 use crate::Negotiate;
-use skybridge_core::{Above, Connector, Handshake};
+use skybridge_core::{Deferred, Connector, Handshake};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -20,7 +20,7 @@ impl<H1, H2> NegotiateLayer<H1, H2> {
         Self { h1, h2, limit: LIMIT }
     }
 
-    /// How long a handshake may take. [`Limits::handshake`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take. [`Timeouts::handshake`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -33,7 +33,7 @@ where
     H1: Handshake<S::Io>,
     H2: Handshake<S::Io>,
 {
-    type Service = Above<S::Io, Negotiate<S, H1, H2>>;
+    type Service = Deferred<S::Io, Negotiate<S, H1, H2>>;
 
     fn layer(&self, inner: S) -> Negotiate<S, H1, H2> {
         Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.limit)

@@ -44,7 +44,7 @@ mod service;
 
 pub use self::{
     body::NegotiatedBody,
-    choice::Contradiction,
+    choice::AlpnMismatch,
     connection::Negotiated,
     layer::NegotiateLayer,
     service::{Negotiate, Negotiating},

@@ -1,5 +1,5 @@
 use crate::{Negotiated, choice::choose};
-use skybridge_core::{BoxError, BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, limited};
+use skybridge_core::{BoxError, BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, phase_timeout};
 use std::{
     fmt,
     future::Future,
@@ -65,7 +65,7 @@ async fn shake<I, H: Handshake<I>>(
 ) -> Result<H::Connection, ConnectError> {
     let ctx = link.info.route.ctx().clone();
     let tried = link.info.tried();
-    match limited(&ctx, Phase::Handshake, limit, handshake.handshake(link, &ctx)).await {
+    match phase_timeout(&ctx, Phase::Handshake, limit, handshake.handshake(link, &ctx)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(tried.failed(error.in_phase(Phase::Handshake))),
         // It dropped the handshake and its phase guard with it.

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use skybridge_core::{
-    Answered, ConnInfo, ConnectError, Connection, Connector, Covers, Ctx, Error, Handshake, Hop, HopKind, Io, Limits,
-    Link, Origin, Outcome, Phase, Protocol, Room, Route, Target, TimedOut, TlsInfo, Unfit, Want, Watch,
+    ResponseResult, ConnInfo, ConnectError, Connection, Connector, CertificateScope, Ctx, Error, Handshake, Proxy, ProxyKind, Io, Timeouts,
+    Link, Origin, Outcome, Phase, Protocol, Capacity, Route, Target, TimedOut, TlsInfo, Unfit, HttpVersions, StatusListener,
 };
 use skybridge_h1::H1;
-use skybridge_negotiate::{Contradiction, NegotiateLayer, Negotiated, NegotiatedBody};
+use skybridge_negotiate::{AlpnMismatch, NegotiateLayer, Negotiated, NegotiatedBody};
 use skybridge_testkit::{executor::Executor, h1::Script, net, net::Network, nouns, walk::walk};
 use std::{
     future::{Future, pending, poll_fn},
@@ -60,15 +60,15 @@ impl Connection<String> for Held {
         &self.info
     }
 
-    fn room(&self) -> Room {
-        Room::Streams(7)
+    fn capacity(&self) -> Capacity {
+        Capacity::Streams(7)
     }
 
     fn share(&self) -> Option<Self> {
         Some(Self { info: self.info.clone(), _io: Box::new(()) })
     }
 
-    fn watch(&self, _: Arc<dyn Watch>) {}
+    fn subscribe(&self, _: Arc<dyn StatusListener>) {}
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
@@ -76,13 +76,13 @@ impl Connection<String> for Held {
 
     fn start(&mut self, _: Request<String>) {}
 
-    fn poll_response(&mut self, _: &mut Context<'_>) -> Poll<Answered<String, Full<Bytes>>> {
+    fn poll_response(&mut self, _: &mut Context<'_>) -> Poll<ResponseResult<String, Full<Bytes>>> {
         Poll::Ready(Ok(Response::new(Full::from("shared"))))
     }
 }
 
 struct CoversNothing;
-impl Covers for CoversNothing {
+impl CertificateScope for CoversNothing {
     fn covers(&self, _: &Origin) -> bool {
         false
     }
@@ -101,8 +101,8 @@ impl World {
         Self { executor, net, listener }
     }
 
-    fn route(&self, want: Want) -> Route {
-        route(self.executor.ctx(), want)
+    fn route(&self, http_versions: HttpVersions) -> Route {
+        route(self.executor.ctx(), http_versions)
     }
 
     /// With what TLS agreed on: no TLS, TLS without ALPN, or a protocol.
@@ -117,9 +117,9 @@ impl World {
     }
 }
 
-fn route(ctx: Ctx, want: Want) -> Route {
+fn route(ctx: Ctx, http_versions: HttpVersions) -> Route {
     let mut key = nouns::key("http://a.test");
-    key.terms.want = want;
+    key.connect_options.http_versions = http_versions;
     let endpoints = skybridge_core::Endpoints::fixed([nouns::endpoint(ADDR)]);
     Route::direct(Target::new(key, ctx), endpoints)
 }
@@ -127,63 +127,63 @@ fn route(ctx: Ctx, want: Want) -> Route {
 #[tokio::test(start_paused = true)]
 async fn the_fact_decides_and_without_one_the_wish() {
     use Protocol::{Http1, Http2};
-    for (tls, want, chosen) in [
-        (None, Want::Any, Http1),
-        (None, Want::Http1, Http1),
-        (None, Want::Http2, Http2),
-        (Some(None), Want::Any, Http1),
-        (Some(None), Want::Http1, Http1),
-        (Some(None), Want::Http2, Http2),
-        (Some(Some(Http1)), Want::Any, Http1),
-        (Some(Some(Http1)), Want::Http1, Http1),
-        (Some(Some(Http2)), Want::Any, Http2),
-        (Some(Some(Http2)), Want::Http2, Http2),
+    for (tls, http_versions, chosen) in [
+        (None, HttpVersions::Any, Http1),
+        (None, HttpVersions::Http1, Http1),
+        (None, HttpVersions::Http2, Http2),
+        (Some(None), HttpVersions::Any, Http1),
+        (Some(None), HttpVersions::Http1, Http1),
+        (Some(None), HttpVersions::Http2, Http2),
+        (Some(Some(Http1)), HttpVersions::Any, Http1),
+        (Some(Some(Http1)), HttpVersions::Http1, Http1),
+        (Some(Some(Http2)), HttpVersions::Any, Http2),
+        (Some(Some(Http2)), HttpVersions::Http2, Http2),
     ] {
         let world = World::new();
         let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(tls));
-        let got = match service.oneshot(world.route(want)).await.unwrap() {
+        let got = match service.oneshot(world.route(http_versions)).await.unwrap() {
             Negotiated::Http1(_) => Http1,
             Negotiated::Http2(_) => Http2,
         };
-        assert_eq!(got, chosen, "{tls:?} {want:?}");
+        assert_eq!(got, chosen, "{tls:?} {http_versions:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_contradiction_is_fatal_and_closes_the_socket() {
-    for (agreed, want, text) in [
-        (Protocol::Http1, Want::Http2, "the peer chose HTTP/1.1 by ALPN, and the target wants HTTP/2"),
-        (Protocol::Http2, Want::Http1, "the peer chose HTTP/2 by ALPN, and the target wants HTTP/1.1"),
+    for (agreed, http_versions, text) in [
+        (Protocol::Http1, HttpVersions::Http2, "the peer chose HTTP/1.1 by ALPN, and the target wants HTTP/2"),
+        (Protocol::Http2, HttpVersions::Http1, "the peer chose HTTP/2 by ALPN, and the target wants HTTP/1.1"),
     ] {
         let world = World::new();
         let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(Some(Some(agreed))));
-        let route = world.route(want);
+        let route = world.route(http_versions);
         let ctx = route.ctx().clone();
         let error = service.oneshot(route).await.err().unwrap();
         assert!(error.is_fatal());
         assert_eq!(error.phase(), Some(Phase::Handshake));
-        assert_eq!(error.source_as::<Contradiction>(), Some(&Contradiction { want, agreed }));
+        assert_eq!(error.source_as::<AlpnMismatch>(), Some(&AlpnMismatch { http_versions, agreed }));
         assert_eq!(error.root_cause().to_string(), text);
         assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
-        assert!(matches!(ctx.trail().reports()[0].outcome, Outcome::Failed(_)));
+        assert!(matches!(ctx.attempt_log().reports()[0].outcome, Outcome::Failed(_)));
         assert!(world.net.wire(0).peer_closed());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn https_is_not_spoken_in_cleartext() {
-    for want in [Want::Any, Want::Http1, Want::Http2] {
+    for http_versions in [HttpVersions::Any, HttpVersions::Http1, HttpVersions::Http2] {
         let open = async |world: &World, tls| {
-            let mut route = world.route(want);
+            let mut route = world.route(http_versions);
             let mut key = nouns::key("https://a.test");
-            key.terms.want = want;
+            key.connect_options.http_versions = http_versions;
             route.target = Target::new(key, route.ctx().clone());
             NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(tls)).oneshot(route).await
         };
         let world = World::new();
         let error = open(&world, None).await.err().unwrap();
         assert!(error.is_fatal());
-        assert_eq!(error.source_as(), Some(&Unfit::NotSealed));
+        assert_eq!(error.source_as(), Some(&Unfit::TlsMissing));
         assert!(world.net.wire(0).peer_closed());
         assert!(open(&World::new(), Some(None)).await.is_ok());
     }
@@ -191,13 +191,13 @@ async fn https_is_not_spoken_in_cleartext() {
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_is_not_spoken_to_as_if_it_were_the_origin() {
-    for kind in [HopKind::Http, HopKind::Socks5] {
+    for kind in [ProxyKind::Http, ProxyKind::Socks5] {
         let world = World::new();
-        let mut route = world.route(Want::Any);
-        route.hops = [Hop::new(kind, "proxy.test", 80)].into();
+        let mut route = world.route(HttpVersions::Any);
+        route.proxies = [Proxy::new(kind, "proxy.test", 80)].into();
         let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(None));
         let error = service.oneshot(route).await.err().unwrap();
-        assert_eq!(error.source_as(), Some(&Unfit::NotTunnelled { passed: 0, hops: 1 }));
+        assert_eq!(error.source_as(), Some(&Unfit::NotTunnelled { passed: 0, proxies: 1 }));
         assert!(error.is_fatal());
         assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Handshake), Some(&nouns::endpoint(ADDR))));
         assert!(world.net.wire(0).peer_closed());
@@ -218,17 +218,17 @@ async fn an_endless_handshake_ends_at_its_limit() {
         if let Some(layer) = layer {
             negotiate = negotiate.timeout(layer);
         }
-        let mut limits = Limits::new();
-        limits.handshake = request;
-        let ctx = world.executor.ctx().with_limits(limits);
+        let mut timeouts = Timeouts::new();
+        timeouts.handshake = request;
+        let ctx = world.executor.ctx().with_limits(timeouts);
         let start = tokio::time::Instant::now();
-        let error = negotiate.layer(world.connector(None)).oneshot(route(ctx.clone(), Want::Any)).await.err().unwrap();
+        let error = negotiate.layer(world.connector(None)).oneshot(route(ctx.clone(), HttpVersions::Any)).await.err().unwrap();
         assert_eq!(start.elapsed(), limit);
         assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Handshake, limit }));
         assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
         assert!(!error.is_fatal(), "another route may do better");
         // Also in the report of all attempts it failed: nobody gave it up.
-        assert!(matches!(ctx.trail().reports()[0].outcome, Outcome::Failed(_)));
+        assert!(matches!(ctx.attempt_log().reports()[0].outcome, Outcome::Failed(_)));
         assert!(world.net.wire(0).peer_closed());
     }
 }
@@ -238,20 +238,20 @@ async fn no_limit_is_no_limit() {
     let world = World::new();
     let service = NegotiateLayer::new(Fake::Endless, Fake::Endless).timeout(Duration::MAX).layer(world.connector(None));
     let year = Duration::from_secs(365 * 24 * 3600);
-    assert!(tokio::time::timeout(year, service.oneshot(world.route(Want::Any))).await.is_err());
+    assert!(tokio::time::timeout(year, service.oneshot(world.route(HttpVersions::Any))).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn errors_from_below_and_from_handshakes_keep_their_source() {
     let world = World::new();
     let service = NegotiateLayer::new(Fake::Failing, Fake::Quick).layer(world.connector(None));
-    let error = service.oneshot(world.route(Want::Any)).await.err().unwrap();
+    let error = service.oneshot(world.route(HttpVersions::Any)).await.err().unwrap();
     assert_eq!((error.phase(), error.root_cause().to_string()), (Some(Phase::Handshake), "no preface".to_owned()));
     assert!(error.attempt().is_some());
 
     world.net.at(ADDR.parse().unwrap()).refuse();
     let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(None));
-    let error = service.oneshot(world.route(Want::Any)).await.err().unwrap();
+    let error = service.oneshot(world.route(HttpVersions::Any)).await.err().unwrap();
     assert_eq!(error.phase(), Some(Phase::Tcp));
 }
 
@@ -283,7 +283,7 @@ async fn the_connectors_readiness_is_honoured() {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Service::poll_ready(&mut service, &mut cx).is_pending());
     assert!(Service::poll_ready(&mut service, &mut cx).is_ready());
-    service.call(world.route(Want::Any)).await.unwrap();
+    service.call(world.route(HttpVersions::Any)).await.unwrap();
 }
 
 /// As a pool does: knows requests only by what it is called with, and so says which `B` it is.
@@ -325,7 +325,7 @@ async fn nobody_names_the_body_type_and_both_protocols_answer() {
         .service(world.connector(None));
     let request = || Request::get("http://a.test/").body(String::new()).unwrap();
 
-    let client = service.clone().oneshot((world.route(Want::Any), request()));
+    let client = service.clone().oneshot((world.route(HttpVersions::Any), request()));
     let server = async {
         let mut peer = Script::new(world.listener.accept().await.0);
         peer.request().await;
@@ -338,7 +338,7 @@ async fn nobody_names_the_body_type_and_both_protocols_answer() {
     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(5));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "alone");
 
-    let response = service.oneshot((world.route(Want::Http2), request())).await.unwrap();
+    let response = service.oneshot((world.route(HttpVersions::Http2), request())).await.unwrap();
     let body = response.into_body();
     assert!(matches!(body, NegotiatedBody::Http2(_)));
     assert_eq!(body.collect().await.unwrap().to_bytes(), "shared");
@@ -348,13 +348,13 @@ async fn nobody_names_the_body_type_and_both_protocols_answer() {
 async fn what_a_connection_says_of_itself_passes_through() {
     let world = World::new();
     let mut service = NegotiateLayer::new(H1::new(), Fake::Quick).layer(world.connector(None));
-    let alone = service.ready().await.unwrap().call(world.route(Want::Any)).await.unwrap();
-    let shared = service.ready().await.unwrap().call(world.route(Want::Http2)).await.unwrap();
-    fn about<C: Connection<String>>(connection: &C) -> (Option<Protocol>, Room, bool) {
-        (connection.info().protocol, connection.room(), connection.share().is_some())
+    let alone = service.ready().await.unwrap().call(world.route(HttpVersions::Any)).await.unwrap();
+    let shared = service.ready().await.unwrap().call(world.route(HttpVersions::Http2)).await.unwrap();
+    fn about<C: Connection<String>>(connection: &C) -> (Option<Protocol>, Capacity, bool) {
+        (connection.info().protocol, connection.capacity(), connection.share().is_some())
     }
-    assert_eq!(about(&alone), (Some(Protocol::Http1), Room::Streams(1), false));
-    assert_eq!(about(&shared), (Some(Protocol::Http2), Room::Streams(7), true));
+    assert_eq!(about(&alone), (Some(Protocol::Http1), Capacity::Streams(1), false));
+    assert_eq!(about(&shared), (Some(Protocol::Http2), Capacity::Streams(7), true));
 }
 
 #[tokio::test]
@@ -375,14 +375,14 @@ async fn an_errors_source_survives_the_body_and_an_empty_one_is_at_hand() {
 
 #[tokio::test(start_paused = true)]
 async fn given_up_at_any_step_it_leaves_nothing() {
-    for want in [Want::Any, Want::Http2] {
+    for http_versions in [HttpVersions::Any, HttpVersions::Http2] {
         walk(
             async || {
                 let world = World::new();
                 world.net.at(ADDR.parse().unwrap()).connect_latency(Duration::from_millis(5));
                 let layer = NegotiateLayer::new(H1::<String>::new(), Fake::Quick);
                 let service = layer.layer(world.connector(None));
-                let route = world.route(want);
+                let route = world.route(http_versions);
                 (world, async move { drop(service.oneshot(route).await.unwrap()) })
             },
             async |world, _moment| {

@@ -6,7 +6,7 @@ use crate::{
     record::{Record, RecordWatch},
     slots::Slots,
 };
-use skybridge_core::{CloseReason, Connection, EventKind, Room};
+use skybridge_core::{CloseReason, Connection, EventKind, Capacity};
 use std::{fmt, sync::Arc};
 
 /// A connection that a search has opened and that is in no bucket yet. Observers know of it, and its driver already
@@ -24,9 +24,9 @@ impl<C: Held> Arrival<C> {
     {
         let most = hub.config.max_streams;
         let exclusive = connection.share().is_none();
-        let slots = match connection.room() {
-            Room::Streams(room) => Slots::new(room.min(most), false),
-            Room::Unknown => Slots::new(hub.config.streams_before_settings.min(most), true),
+        let slots = match connection.capacity() {
+            Capacity::Streams(capacity) => Slots::new(capacity.min(most), false),
+            Capacity::Unknown => Slots::new(hub.config.streams_before_settings.min(most), true),
             _ => Slots::new(0, false),
         };
         // The search occupies a slot until the connection is in its bucket, so that it doesn't count as idle before.
@@ -34,7 +34,7 @@ impl<C: Held> Arrival<C> {
         let info = Arc::clone(connection.info());
         let record = Record::new(info, slots, exclusive, home, Arc::clone(&hub.idle), hub.times());
         record.emit(EventKind::Created(&record.info));
-        connection.watch(RecordWatch::new(&record, most));
+        connection.subscribe(RecordWatch::new(&record, most));
         Self { connection: Some(connection), record }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     stats::PoolStats,
     ticket::Ticket,
 };
-use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, Want, may_still_carry};
+use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, HttpVersions, can_still_coalesce};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
@@ -35,9 +35,9 @@ pub(crate) enum Refused {
 
 impl<C: Held> Bucket<C> {
     pub(crate) fn new(key: Key, hash: u64, hub: Weak<Hub<C>>) -> Self {
-        let memory = match (key.terms.want, key.origin.scheme()) {
-            (Want::Http2, _) => Some(Protocol::Http2),
-            (Want::Http1, _) | (Want::Any, Scheme::Http) => Some(Protocol::Http1),
+        let memory = match (key.connect_options.http_versions, key.origin.scheme()) {
+            (HttpVersions::Http2, _) => Some(Protocol::Http2),
+            (HttpVersions::Http1, _) | (HttpVersions::Any, Scheme::Http) => Some(Protocol::Http1),
             _ => None,
         };
         Self { key: Arc::new(key), hash, spelling: OnceLock::new(), hub, state: Mutex::new(State::new(memory)) }
@@ -228,7 +228,7 @@ impl<C: Held> Bucket<C> {
     /// Whether a connection may still carry this key: a connection of another key may stop being able to.
     #[inline]
     pub(crate) fn may_use(&self, hub: &Hub<C>, record: &Record<C>) -> bool {
-        self.is_home_of(record) || may_still_carry(&record.info, || hub.runtime.now()).is_ok()
+        self.is_home_of(record) || can_still_coalesce(&record.info, || hub.runtime.now()).is_ok()
     }
 
     #[inline]

@@ -186,7 +186,7 @@ impl PoolConfig {
         self
     }
 
-    /// How long finding and opening a connection may take, unless [`Limits::connect`](skybridge_core::Limits) of the
+    /// How long finding and opening a connection may take, unless [`Timeouts::connect`](skybridge_core::Timeouts) of the
     /// client or of the request says otherwise. It includes waiting for an HTTP/2 peer that announces a limit of 0
     /// streams to allow some.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {

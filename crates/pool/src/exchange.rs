@@ -10,7 +10,7 @@ use crate::{
     held::Held,
     hub::Hub,
     lease::{Lease, redeem},
-    leased::Leased,
+    pooled_body::PooledBody,
     settle::Settling,
     ticket::{Luggage, Ticket},
     timing::Timing,
@@ -19,7 +19,7 @@ use crate::{
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
     Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    OriginRef, Phase, TimedOut, Wish, check,
+    OriginRef, Phase, TimedOut, RequestOptions, check,
 };
 use std::{
     fmt,
@@ -72,7 +72,7 @@ enum Step {
 }
 
 /// What a response is made of: the body holds the lease.
-type Received<C, B> = Response<Leased<C, B>>;
+type Received<C, B> = Response<PooledBody<C, B>>;
 
 type Outcome<C, B> = Result<Received<C, B>, Failed<Request<B>>>;
 
@@ -113,15 +113,15 @@ where
     fn look(&mut self) -> Result<(), Error> {
         // invariant: a request is taken only when the exchange starts or ends, and both leave `Looking` for good.
         let Some(request) = &self.request else { return Ok(()) };
-        let wish = request.extensions().get::<Wish>();
+        let options = request.extensions().get::<RequestOptions>();
         if !std::mem::replace(&mut self.looked, true) {
             check(request)?;
-            if wish.is_some() || self.hub.is_attended() {
-                self.told = tell(&self.hub, wish);
-                self.timing = Timing::of(&self.hub, wish);
+            if options.is_some() || self.hub.is_attended() {
+                self.told = tell(&self.hub, options);
+                self.timing = Timing::of(&self.hub, options);
             }
         }
-        if wish.is_none()
+        if options.is_none()
             && let Some(bucket) = self.hub.spelled(request.uri())
             && let Some(grant) = bucket.take(&self.hub)
             && let Some(lease) = redeem(grant, &bucket, &self.hub, C::share)
@@ -136,12 +136,12 @@ where
     #[cold]
     fn look_further(&mut self) -> Result<(), Error> {
         let Some(request) = &self.request else { return Ok(()) };
-        let wish = request.extensions().get::<Wish>();
+        let options = request.extensions().get::<RequestOptions>();
         loop {
             if self.hub.is_closed() {
                 return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
             }
-            let bucket = parse(&self.hub, request.uri(), wish)?;
+            let bucket = parse(&self.hub, request.uri(), options)?;
             if let Some(grant) = bucket.take(&self.hub) {
                 match redeem(grant, &bucket, &self.hub, C::share) {
                     Some(lease) => {
@@ -151,7 +151,7 @@ where
                     None => continue,
                 }
             }
-            let ticket = Ticket::new(self.luggage(wish));
+            let ticket = Ticket::new(self.luggage(options));
             match bucket.wait(&self.hub, &ticket) {
                 Ok(()) => {
                     let hub = Arc::clone(&self.hub);
@@ -166,10 +166,10 @@ where
         }
     }
 
-    fn luggage(&self, wish: Option<&Wish>) -> Luggage {
+    fn luggage(&self, options: Option<&RequestOptions>) -> Luggage {
         let call = self.told.as_ref().map(|told| told.call());
-        match wish {
-            Some(wish) => Luggage { observer: wish.observed_by().cloned(), call, limits: wish.time_limits().clone() },
+        match options {
+            Some(options) => Luggage { observer: options.observed_by().cloned(), call, timeouts: options.timeouts().clone() },
             None => Luggage { call, ..Luggage::default() },
         }
     }
@@ -323,9 +323,9 @@ where
         self.step = Step::Done;
         self.disarm();
         if lease.is_first()
-            && let Some(verdict) = &lease.info().route.verdict
+            && let Some(feedback) = &lease.info().route.feedback
         {
-            verdict.on(&lease.info().remote, FirstExchange::Completed);
+            feedback.on(&lease.info().remote, FirstExchange::Completed);
         }
         let status = response.status();
         if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
@@ -333,7 +333,7 @@ where
         }
         let read_idle = self.timing.as_ref().and_then(|timing| timing.read_idle());
         let (head, body) = response.into_parts();
-        Response::from_parts(head, Leased::new(cx, body, lease, status, read_idle))
+        Response::from_parts(head, PooledBody::new(cx, body, lease, status, read_idle))
     }
 
     fn on_connection(&self, error: Error) -> Error {
@@ -420,12 +420,12 @@ where
 
 /// The longer way to a bucket: by key.
 #[cold]
-fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bucket<C>>, Error> {
+fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, options: Option<&RequestOptions>) -> Result<Arc<Bucket<C>>, Error> {
     let origin = OriginRef::of(uri)?;
-    match wish {
-        Some(wish) => Ok(hub.bucket(KeyRef::of(origin, &wish.terms().or(&hub.terms)))?),
+    match options {
+        Some(options) => Ok(hub.bucket(KeyRef::of(origin, &options.connect_options().or(&hub.connect_options)))?),
         None => {
-            let bucket = hub.bucket(KeyRef::of(origin, &hub.terms))?;
+            let bucket = hub.bucket(KeyRef::of(origin, &hub.connect_options))?;
             hub.learn(uri, &bucket);
             Ok(bucket)
         }
@@ -433,9 +433,9 @@ fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, wish: Option<&Wish>) -> Result<Arc<Bu
 }
 
 #[cold]
-fn tell<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Told>> {
-    let observer = wish.and_then(Wish::observed_by).or(hub.observer.as_ref())?;
-    let call = wish.and_then(Wish::call_id).unwrap_or_else(|| hub.ids.next_call());
+fn tell<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Told>> {
+    let observer = options.and_then(RequestOptions::observed_by).or(hub.observer.as_ref())?;
+    let call = options.and_then(RequestOptions::call_id).unwrap_or_else(|| hub.ids.next_call());
     let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
     told.enter(Phase::Acquire);
     Some(told)

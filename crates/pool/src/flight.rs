@@ -17,12 +17,12 @@ pub(crate) struct Flight {
     pub(crate) look: Signal,
     /// How long its steps may take. Apart from the flight, as the facts of the connection hold it for as long as that
     /// lives.
-    pub(crate) limits: std::sync::Arc<SearchLimits>,
+    pub(crate) timeouts: std::sync::Arc<SearchLimits>,
 }
 
 impl Flight {
-    pub(crate) fn new(limits: SearchLimits) -> Arc<Self> {
-        Arc::new(Self { joined: AtomicUsize::new(0), look: Signal::default(), limits: std::sync::Arc::new(limits) })
+    pub(crate) fn new(timeouts: SearchLimits) -> Arc<Self> {
+        Arc::new(Self { joined: AtomicUsize::new(0), look: Signal::default(), timeouts: std::sync::Arc::new(timeouts) })
     }
 
     pub(crate) fn join(&self) {

@@ -19,8 +19,8 @@ use crate::{
 };
 use http::Uri;
 use skybridge_core::{
-    Cause, CloseReason, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Limits, Observe, OriginError, Overloaded, Phase,
-    Route, Runtime, Scheme, Terms, may_carry,
+    Cause, CloseReason, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Timeouts, Observe, OriginError, Overloaded, Phase,
+    Route, Runtime, Scheme, ConnectOptions, can_coalesce,
 };
 use std::{
     fmt,
@@ -38,9 +38,9 @@ pub(crate) struct Hub<C: Held> {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) clock: Clock,
     pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
     attended: bool,
-    pub(crate) terms: Terms,
+    pub(crate) connect_options: ConnectOptions,
     pub(crate) ids: Arc<Ids>,
     pub(crate) buckets: Buckets<C>,
     spellings: Spellings<C>,
@@ -60,14 +60,14 @@ pub(crate) struct Parts {
     pub(crate) config: PoolConfig,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) limits: Limits,
-    pub(crate) terms: Terms,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) connect_options: ConnectOptions,
 }
 
 impl<C: Held> Hub<C> {
     pub(crate) fn new(parts: Parts, launcher: Box<dyn Launch<C>>) -> Arc<Self> {
-        let Parts { config, runtime, observer, limits, terms } = parts;
-        let attended = observer.is_some() || limits != Limits::default();
+        let Parts { config, runtime, observer, timeouts, connect_options } = parts;
+        let attended = observer.is_some() || timeouts != Timeouts::default();
         Arc::new_cyclic(|this| Self {
             attended,
             clock: Clock::new(runtime.now()),
@@ -77,8 +77,8 @@ impl<C: Held> Hub<C> {
             config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
             runtime,
             observer,
-            limits,
-            terms,
+            timeouts,
+            connect_options,
             ids: Arc::default(),
             buckets: Buckets::new(),
             spellings: Spellings::new(),
@@ -112,7 +112,7 @@ impl<C: Held> Hub<C> {
         let ctx = Ctx::new(Arc::clone(&self.runtime))
             .with_ids(Arc::clone(&self.ids))
             .observer(luggage.observer.as_ref().or(self.observer.as_ref()).cloned())
-            .with_limits(luggage.limits.or(&self.limits));
+            .with_limits(luggage.timeouts.or(&self.timeouts));
         match luggage.call {
             Some(call) => ctx.with_call(call),
             None => ctx,
@@ -257,12 +257,12 @@ impl<C: Held> Hub<C> {
             return None;
         }
         let now = self.runtime.now();
-        let direct = route.hops.is_empty();
+        let direct = route.proxies.is_empty();
         endpoints.iter().flat_map(|endpoint| self.index.at(endpoint)).find(|record| {
             record.slots.is_open()
                 && !record.takes_none()
                 && !record.is_misdirected(&bucket.key.origin)
-                && may_carry(&record.info, &bucket.key, direct, endpoints, now).is_ok()
+                && can_coalesce(&record.info, &bucket.key, direct, endpoints, now).is_ok()
                 && !bucket.shares(record)
                 && record.add_guest(bucket)
         })
@@ -367,7 +367,7 @@ impl<C: Held> Permits for Hub<C> {
     }
 
     fn search_limits(&self) -> SearchLimits {
-        SearchLimits::new(self.limits.clone())
+        SearchLimits::new(self.timeouts.clone())
     }
 }
 

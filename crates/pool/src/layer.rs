@@ -4,7 +4,7 @@ use crate::{
     pool::Pool,
     search::Launcher,
 };
-use skybridge_core::{Above, Connection, Limits, Observe, Plan, Planner, Runtime, Terms};
+use skybridge_core::{Deferred, Connection, Timeouts, Observe, Plan, Planner, Runtime, ConnectOptions};
 use std::{fmt, marker::PhantomData, sync::Arc};
 use tower_layer::Layer;
 
@@ -19,8 +19,8 @@ pub struct PoolLayer<B> {
     runtime: Arc<dyn Runtime>,
     config: PoolConfig,
     observer: Option<Arc<dyn Observe>>,
-    limits: Limits,
-    terms: Terms,
+    timeouts: Timeouts,
+    connect_options: ConnectOptions,
     _request: PhantomData<fn(B)>,
 }
 
@@ -32,8 +32,8 @@ impl<B> PoolLayer<B> {
 
     /// As [`new`](Self::new), with a runtime that others have too.
     pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
-        let (config, terms) = (PoolConfig::default(), Terms::default());
-        Self { runtime, config, observer: None, limits: Limits::default(), terms, _request: PhantomData }
+        let (config, connect_options) = (PoolConfig::default(), ConnectOptions::default());
+        Self { runtime, config, observer: None, timeouts: Timeouts::default(), connect_options, _request: PhantomData }
     }
 
     /// The pool's limits.
@@ -42,21 +42,21 @@ impl<B> PoolLayer<B> {
         self
     }
 
-    /// Who is told of everything, unless a request's [`Wish`](skybridge_core::Wish) names somebody else.
+    /// Who is told of everything, unless a request's [`RequestOptions`](skybridge_core::RequestOptions) names somebody else.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Time limits of every request, where its [`Wish`](skybridge_core::Wish) is silent. Those of phases below go down with the target.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    /// Time limits of every request, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent. Those of phases below go down with the target.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
         self
     }
 
-    /// What every request asks of its connection, where its [`Wish`](skybridge_core::Wish) is silent.
-    pub fn terms(mut self, terms: Terms) -> Self {
-        self.terms = terms;
+    /// What every request asks of its connection, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent.
+    pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
+        self.connect_options = connect_options;
         self
     }
 }
@@ -68,15 +68,15 @@ where
     B: 'static,
 {
     type Service =
-        Above<<<P::Plan as Plan>::Connection as Connection<B>>::Body, Pool<<P::Plan as Plan>::Connection, B>>;
+        Deferred<<<P::Plan as Plan>::Connection as Connection<B>>::Body, Pool<<P::Plan as Plan>::Connection, B>>;
 
     fn layer(&self, planner: P) -> Self::Service {
         let parts = Parts {
             config: self.config.clone(),
             runtime: Arc::clone(&self.runtime),
             observer: self.observer.clone(),
-            limits: self.limits.clone(),
-            terms: self.terms.clone(),
+            timeouts: self.timeouts.clone(),
+            connect_options: self.connect_options.clone(),
         };
         Pool::new(Hub::new(parts, Box::new(Launcher::<P, B>::new(planner))))
     }
@@ -88,8 +88,8 @@ impl<B> Clone for PoolLayer<B> {
             runtime: Arc::clone(&self.runtime),
             config: self.config.clone(),
             observer: self.observer.clone(),
-            limits: self.limits.clone(),
-            terms: self.terms.clone(),
+            timeouts: self.timeouts.clone(),
+            connect_options: self.connect_options.clone(),
             _request: PhantomData,
         }
     }
@@ -97,6 +97,6 @@ impl<B> Clone for PoolLayer<B> {
 
 impl<B> fmt::Debug for PoolLayer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolLayer").field("config", &self.config).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("PoolLayer").field("config", &self.config).field("limits", &self.timeouts).finish_non_exhaustive()
     }
 }

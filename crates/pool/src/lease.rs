@@ -197,7 +197,7 @@ pub(crate) fn redeem<C: Held>(
             return None;
         }
         // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer likes.
-        Grant::Slot(record) if record.slots.seen().room == 0 => {
+        Grant::Slot(record) if record.slots.seen().capacity == 0 => {
             bucket.give_back(hub, Grant::Slot(record));
             return None;
         }

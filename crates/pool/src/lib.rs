@@ -1,7 +1,7 @@
 //! Reuses, shares and coalesces HTTP connections: [`PoolLayer`] makes a service for requests of a service that plans connections.
 //!
 //! It stands between `retry` and `route`: requests come from above and go out on a connection that is there, or on one that a
-//! [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`Leased`], gives it back. It sees `core` alone, and
+//! [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it back. It sees `core` alone, and
 //! opens no socket: the same pool is over a fake here and over TCP in a client. Its limits are a [`PoolConfig`].
 //!
 //! ```
@@ -39,7 +39,7 @@ mod idle_limit;
 mod index;
 mod layer;
 mod lease;
-mod leased;
+mod pooled_body;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
@@ -65,7 +65,7 @@ pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     exchange::Exchange,
     layer::PoolLayer,
-    leased::Leased,
+    pooled_body::PooledBody,
     pool::Pool,
     stats::PoolStats,
 };

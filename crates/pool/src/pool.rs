@@ -1,4 +1,4 @@
-use crate::{exchange::Exchange, hub::Hub, leased::Leased, stats::PoolStats};
+use crate::{exchange::Exchange, hub::Hub, pooled_body::PooledBody, stats::PoolStats};
 use http::{Request, Response};
 use skybridge_core::{CloseReason, Connection, Failed};
 use std::{
@@ -48,7 +48,7 @@ where
     C: Connection<B>,
     B: http_body::Body + 'static,
 {
-    type Response = Response<Leased<C, B>>;
+    type Response = Response<PooledBody<C, B>>;
     type Error = Failed<Request<B>>;
     type Future = Exchange<C, B>;
 

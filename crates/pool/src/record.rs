@@ -1,7 +1,7 @@
 use crate::{
     bucket::Bucket, clock::Stamp, guests::Guests, held::Held, hub::Hub, quota::Quota, slots::Slots, uploads::Uploads,
 };
-use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, News, Origin, Watch};
+use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, ConnectionStatus, Origin, StatusListener};
 use std::{
     fmt,
     sync::{
@@ -99,7 +99,7 @@ impl<C: Held> Record<C> {
             epoch: AtomicU64::new(0),
             idle,
             idle_until: AtomicU64::new(Stamp::NEVER.0),
-            had_room: AtomicBool::new(seen.room > 0 && !seen.unknown),
+            had_room: AtomicBool::new(seen.capacity > 0 && !seen.unknown),
             guests: Guests::new(),
             reason: OnceLock::new(),
             inside: Mutex::new(Inside {
@@ -122,7 +122,7 @@ impl<C: Held> Record<C> {
     /// Whether its peer allows no streams and has never allowed any. It may do so later.
     pub(crate) fn takes_none(&self) -> bool {
         let seen = self.slots.seen();
-        let has_none = seen.room == 0 && !seen.unknown && !seen.draining;
+        let has_none = seen.capacity == 0 && !seen.unknown && !seen.draining;
         has_none && !self.exclusive && !self.had_room.load(Ordering::Relaxed)
     }
 
@@ -145,11 +145,11 @@ impl<C: Held> Record<C> {
     }
 
     /// The peer has said how many streams it allows.
-    fn set_room(&self, room: u32) {
-        if room > 0 {
+    fn set_room(&self, capacity: u32) {
+        if capacity > 0 {
             self.had_room.store(true, Ordering::Relaxed);
         }
-        self.slots.set_room(room);
+        self.slots.set_room(capacity);
         self.wake();
         self.room_changed();
     }
@@ -195,13 +195,13 @@ impl<C: Held> Record<C> {
     pub(crate) fn known_room(&self) -> Option<u32> {
         let seen = self.slots.seen();
         let most = self.quota.as_ref().map_or(u32::MAX, Quota::most);
-        (!seen.unknown).then_some(seen.room.min(most))
+        (!seen.unknown).then_some(seen.capacity.min(most))
     }
 
     /// Whether it can take one more exchange now.
     pub(crate) fn has_room(&self) -> bool {
         let seen = self.slots.seen();
-        !seen.draining && seen.in_use < seen.room && !self.is_used_up()
+        !seen.draining && seen.in_use < seen.capacity && !self.is_used_up()
     }
 
     /// Gives a slot back. True when the connection is now unused: then its idle time begins.
@@ -461,17 +461,17 @@ impl<C: Held> RecordWatch<C> {
     }
 }
 
-impl<C: Held> Watch for RecordWatch<C> {
-    fn on(&self, news: News) {
+impl<C: Held> StatusListener for RecordWatch<C> {
+    fn on(&self, status: ConnectionStatus) {
         let Some(record) = self.record.upgrade() else { return };
-        match news {
-            News::Room(room) => {
-                record.set_room(room.min(self.max_streams));
+        match status {
+            ConnectionStatus::Capacity(capacity) => {
+                record.set_room(capacity.min(self.max_streams));
             }
-            News::Suspect => record.slots.set_suspect(true),
-            News::Healthy => record.slots.set_suspect(false),
-            News::Draining(reason) => record.drain(reason),
-            News::Closed(reason) => record.close(reason),
+            ConnectionStatus::Suspect => record.slots.set_suspect(true),
+            ConnectionStatus::Healthy => record.slots.set_suspect(false),
+            ConnectionStatus::Draining(reason) => record.drain(reason),
+            ConnectionStatus::Closed(reason) => record.close(reason),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 use crate::{arrival::Arrival, bucket::Bucket, flight::Flight, held::Held, hub::Hub, record::Record, ticket::Luggage};
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, limited,
+    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, phase_timeout,
 };
 use std::{
     fmt,
@@ -40,7 +40,7 @@ where
 {
     fn launch(&self, hub: &Arc<Hub<C>>, bucket: Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let ctx = hub.ctx(luggage).with_shared_limits(flight.limits.clone());
+        let ctx = hub.ctx(luggage).with_shared_timeouts(flight.timeouts.clone());
         let target = Target::new(Arc::clone(&bucket.key), ctx);
         let ctx = target.ctx.clone();
         let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx, over: false, timer: None };
@@ -64,7 +64,7 @@ impl<C: Held> Ended<C> {
         self.over = true;
         if let Some(hub) = self.hub.upgrade() {
             let error =
-                if error.attempts().is_empty() { error.with_attempts(self.ctx.trail().reports()) } else { error };
+                if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
             self.bucket.failed(&hub, &self.flight, &error);
         }
     }
@@ -72,7 +72,7 @@ impl<C: Held> Ended<C> {
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.flight.look.poll(cx).is_ready() {
-            if (self.bucket.is_closed() || !self.ctx.trail().has_socket()) && self.bucket.abandon(&self.flight) {
+            if (self.bucket.is_closed() || !self.ctx.attempt_log().has_socket()) && self.bucket.abandon(&self.flight) {
                 self.over = true;
                 return Poll::Ready(());
             }
@@ -165,7 +165,7 @@ where
         };
         let (hub, bucket) = (ended.hub.clone(), Arc::clone(&ended.bucket));
         let find = find::<P, C, B>(hub, bucket, planner, target, &no_streams);
-        let mut find = pin!(limited(&ctx, Phase::Acquire, limit, find));
+        let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
         poll_fn(|cx| match find.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             Poll::Pending => {
@@ -210,7 +210,7 @@ where
 {
     // A peer that allows no streams would most likely allow none on another connection either.
     while let Some(record) = bucket.takes_none() {
-        room(&record, no_streams).await;
+        capacity(&record, no_streams).await;
         if record.has_room() {
             return Ok(Found::Known(record));
         }
@@ -243,12 +243,12 @@ where
         return Err(ConnectError::new(Phase::Acquire, Dropped));
     };
     let record = Arc::clone(arrival.record());
-    room(&record, no_streams).await;
+    capacity(&record, no_streams).await;
     Ok(Found::New(arrival))
 }
 
 /// Waits until a connection takes exchanges, or is over.
-async fn room<C: Held>(record: &Record<C>, waits: &AtomicBool) {
+async fn capacity<C: Held>(record: &Record<C>, waits: &AtomicBool) {
     if record.takes_none() {
         waits.store(true, Relaxed);
         poll_fn(|cx| record.poll_room(cx)).await;

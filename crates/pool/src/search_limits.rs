@@ -1,4 +1,4 @@
-use skybridge_core::{Limits, Phase, SharedLimits, TimedOut};
+use skybridge_core::{Timeouts, Phase, SharedTimeouts, TimedOut};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct SearchLimits {
     /// The client's limits, which hold for requests that set none.
-    client: Limits,
+    client: Timeouts,
     inside: Mutex<Inside>,
 }
 
@@ -21,7 +21,7 @@ struct Inside {
     /// How many waiting requests have the client's limits.
     plain: usize,
     /// The limits of each of the others, completed by the client's.
-    own: Vec<Limits>,
+    own: Vec<Timeouts>,
     steps: Vec<Step>,
     next: u64,
 }
@@ -41,12 +41,12 @@ struct Step {
 /// The steps under way, to compare with the limits of each waiting request.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
-    client: &'a Limits,
+    client: &'a Timeouts,
     steps: Vec<Step>,
 }
 
 impl SearchLimits {
-    pub(crate) fn new(client: Limits) -> Self {
+    pub(crate) fn new(client: Timeouts) -> Self {
         Self { client, inside: Mutex::default() }
     }
 
@@ -55,14 +55,14 @@ impl SearchLimits {
     }
 
     /// A request's limits, completed by the client's; `None` when they differ in no phase of connecting.
-    fn own(&self, wish: &Limits) -> Option<Limits> {
-        let own = wish.or(&self.client);
+    fn own(&self, options: &Timeouts) -> Option<Timeouts> {
+        let own = options.or(&self.client);
         PHASES.iter().any(|phase| own.of(*phase) != self.client.of(*phase)).then_some(own)
     }
 
     /// A request begins to wait. True when that may change a limit or a deadline.
-    pub(crate) fn join(&self, wish: &Limits) -> bool {
-        let own = self.own(wish);
+    pub(crate) fn join(&self, options: &Timeouts) -> bool {
+        let own = self.own(options);
         let mut inside = self.inside();
         match own {
             None => {
@@ -77,8 +77,8 @@ impl SearchLimits {
     }
 
     /// A request waits no more. True when that may change a limit or a deadline.
-    pub(crate) fn leave(&self, wish: &Limits) -> bool {
-        let own = self.own(wish);
+    pub(crate) fn leave(&self, options: &Timeouts) -> bool {
+        let own = self.own(options);
         let mut inside = self.inside();
         match own {
             None => {
@@ -121,7 +121,7 @@ impl SearchLimits {
 /// The phases that have limits: `Acquire` stands for connecting in total.
 const PHASES: [Phase; 6] = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake, Phase::Acquire];
 
-impl SharedLimits for SearchLimits {
+impl SharedTimeouts for SearchLimits {
     fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64 {
         let mut inside = self.inside();
         inside.next += 1;
@@ -142,8 +142,8 @@ impl SharedLimits for SearchLimits {
 impl View<'_> {
     /// When a request's own limits end its wait before the search ends, and which limit that is: when every step under
     /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count.
-    pub(crate) fn deadline(&self, wish: &Limits, joined: Instant) -> Option<(Instant, TimedOut)> {
-        let own = wish.or(self.client);
+    pub(crate) fn deadline(&self, options: &Timeouts, joined: Instant) -> Option<(Instant, TimedOut)> {
+        let own = options.or(self.client);
         let of = |step: &Step| {
             let limit = own.of(step.phase).unwrap_or(step.layer);
             let end = step.began.max(joined).checked_add(limit).filter(|_| limit < step.most)?;
@@ -161,14 +161,14 @@ impl View<'_> {
 mod tests {
     use super::*;
 
-    fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-        let mut limits = Limits::new();
-        change(&mut limits);
-        limits
+    fn timeouts(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
+        let mut timeouts = Timeouts::new();
+        change(&mut timeouts);
+        timeouts
     }
 
-    fn tls(seconds: u64) -> Limits {
-        limits(|limits| limits.tls = Some(secs(seconds)))
+    fn tls(seconds: u64) -> Timeouts {
+        timeouts(|timeouts| timeouts.tls = Some(secs(seconds)))
     }
 
     fn secs(seconds: u64) -> Duration {
@@ -178,21 +178,21 @@ mod tests {
     /// What a step of TLS may take, with each of these who wait; its layer's own limit is 10 s.
     #[test]
     fn the_most_patient_decides() {
-        let rows: [(&[Limits], Limits, u64); 8] = [
-            (&[], Limits::new(), 10),
-            (&[Limits::new()], tls(4), 4),
-            (&[tls(1)], Limits::new(), 1),
+        let rows: [(&[Timeouts], Timeouts, u64); 8] = [
+            (&[], Timeouts::new(), 10),
+            (&[Timeouts::new()], tls(4), 4),
+            (&[tls(1)], Timeouts::new(), 1),
             (&[tls(1), tls(3)], tls(9), 3),
-            (&[tls(1), Limits::new()], Limits::new(), 10),
-            (&[tls(60), Limits::new()], Limits::new(), 60),
-            (&[tls(1), limits(|limits| limits.resolve = Some(secs(1)))], Limits::new(), 10),
-            (&[limits(|limits| limits.head = Some(secs(1)))], tls(5), 5),
+            (&[tls(1), Timeouts::new()], Timeouts::new(), 10),
+            (&[tls(60), Timeouts::new()], Timeouts::new(), 60),
+            (&[tls(1), timeouts(|timeouts| timeouts.resolve = Some(secs(1)))], Timeouts::new(), 10),
+            (&[timeouts(|timeouts| timeouts.head = Some(secs(1)))], tls(5), 5),
         ];
         for (i, (waiting, client, most)) in rows.into_iter().enumerate() {
             let search = SearchLimits::new(client);
-            waiting.iter().for_each(|wish| _ = search.join(wish));
+            waiting.iter().for_each(|options| _ = search.join(options));
             assert_eq!(search.limit(Phase::Tls, secs(10)), secs(most), "row {i}");
-            waiting.iter().for_each(|wish| _ = search.leave(wish));
+            waiting.iter().for_each(|options| _ = search.leave(options));
             assert!(search.view().is_none(), "row {i}");
         }
     }
@@ -200,8 +200,8 @@ mod tests {
     /// Connecting as a whole goes on as the client says when its last request has left.
     #[test]
     fn the_whole_is_never_less_than_the_clients() {
-        let search = SearchLimits::new(Limits::new());
-        let connect = |seconds| limits(|limits| limits.connect = Some(secs(seconds)));
+        let search = SearchLimits::new(Timeouts::new());
+        let connect = |seconds| timeouts(|timeouts| timeouts.connect = Some(secs(seconds)));
         search.join(&connect(1));
         assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(30));
         search.join(&connect(90));
@@ -210,13 +210,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
-        let search = SearchLimits::new(Limits::new());
-        let (plain, hasty, patient) = (Limits::new(), tls(1), tls(60));
-        [&plain, &hasty, &patient].iter().for_each(|wish| _ = search.join(wish));
+        let search = SearchLimits::new(Timeouts::new());
+        let (plain, hasty, patient) = (Timeouts::new(), tls(1), tls(60));
+        [&plain, &hasty, &patient].iter().for_each(|options| _ = search.join(options));
         let start = skybridge_testkit::executor::Executor::new().runtime().now();
-        let deadline = |wish: &Limits, joined: u64| {
+        let deadline = |options: &Timeouts, joined: u64| {
             let view = search.view().unwrap();
-            view.deadline(wish, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
+            view.deadline(options, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
         };
         assert_eq!(deadline(&hasty, 0), None, "nothing is under way");
         let one = search.begin(Phase::Tls, secs(10), start + secs(5));
@@ -234,7 +234,7 @@ mod tests {
         search.end(tcp);
         let whole = search.begin(Phase::Acquire, secs(30), start);
         search.begin(Phase::Tls, secs(10), start + secs(29));
-        search.join(&limits(|limits| limits.connect = Some(secs(99))));
+        search.join(&timeouts(|timeouts| timeouts.connect = Some(secs(99))));
         assert_eq!(deadline(&plain, 0), Some((30, 30)));
         let tcp = search.begin(Phase::Tcp, secs(10), start + secs(29));
         assert_eq!(deadline(&plain, 0), Some((30, 30)), "whatever is under way");

@@ -21,7 +21,7 @@ pub(crate) struct Slots(AtomicU64);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) in_use: u32,
-    pub(crate) room: u32,
+    pub(crate) capacity: u32,
     /// The peer has not said how many it takes.
     pub(crate) unknown: bool,
     pub(crate) suspect: bool,
@@ -30,9 +30,9 @@ pub(crate) struct Seen {
 }
 
 impl Slots {
-    /// `room` is how many it may carry until the peer has said so; `unknown` when that is a guess.
-    pub(crate) fn new(room: u32, unknown: bool) -> Self {
-        Self(AtomicU64::new(pack(room) | if unknown { UNKNOWN } else { 0 }))
+    /// `capacity` is how many it may carry until the peer has said so; `unknown` when that is a guess.
+    pub(crate) fn new(capacity: u32, unknown: bool) -> Self {
+        Self(AtomicU64::new(pack(capacity) | if unknown { UNKNOWN } else { 0 }))
     }
 
     /// Occupies one slot, whatever the room.
@@ -66,8 +66,8 @@ impl Slots {
     }
 
     /// The peer said how many it takes.
-    pub(crate) fn set_room(&self, room: u32) {
-        let set = |word: u64| Some(word & !(ROOM << ROOM_SHIFT | UNKNOWN) | pack(room));
+    pub(crate) fn set_room(&self, capacity: u32) {
+        let set = |word: u64| Some(word & !(ROOM << ROOM_SHIFT | UNKNOWN) | pack(capacity));
         let _ = self.0.fetch_update(AcqRel, Acquire, set);
     }
 
@@ -94,7 +94,7 @@ impl Slots {
         let word = self.0.load(Acquire);
         Seen {
             in_use: (word & IN_USE) as u32,
-            room: (word >> ROOM_SHIFT & ROOM) as u32,
+            capacity: (word >> ROOM_SHIFT & ROOM) as u32,
             unknown: word & UNKNOWN != 0,
             suspect: word & SUSPECT != 0,
             draining: word & DRAINING != 0,
@@ -115,8 +115,8 @@ impl Slots {
 }
 
 /// A peer may announce more than anybody can open: it is as good as our largest number.
-fn pack(room: u32) -> u64 {
-    u64::from(room).min(IN_USE) << ROOM_SHIFT
+fn pack(capacity: u32) -> u64 {
+    u64::from(capacity).min(IN_USE) << ROOM_SHIFT
 }
 
 #[cfg(all(test, not(loom)))]

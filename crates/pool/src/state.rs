@@ -306,6 +306,6 @@ impl<C: Held> State<C> {
 /// The ticket waits for no search any more: the search, if that changes anything for it.
 fn leave_flight<C: Held>(ticket: &Ticket<C>) -> Option<Arc<Flight>> {
     let flight = ticket.flight().take()?;
-    let changed = flight.limits.leave(&ticket.luggage.limits);
+    let changed = flight.timeouts.leave(&ticket.luggage.timeouts);
     (flight.leave() || changed).then_some(flight)
 }

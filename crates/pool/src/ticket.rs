@@ -7,7 +7,7 @@ use crate::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
-use skybridge_core::{CallId, ConnectionId, Error, Limits, Observe};
+use skybridge_core::{CallId, ConnectionId, Error, Timeouts, Observe};
 use std::{
     fmt,
     task::{Context, Poll, Waker},
@@ -18,7 +18,7 @@ use std::{
 pub(crate) struct Luggage {
     pub(crate) observer: Option<std::sync::Arc<dyn Observe>>,
     pub(crate) call: Option<CallId>,
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// One request's place in the queue of its bucket.

@@ -1,5 +1,5 @@
 use crate::{held::Held, hub::Hub};
-use skybridge_core::{Limits, Runtime, Sleep, Wish};
+use skybridge_core::{Timeouts, Runtime, Sleep, RequestOptions};
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -8,7 +8,7 @@ use std::{
 
 /// The limits of one exchange that a pool looks after, and the timer of the one that runs.
 pub(crate) struct Timing {
-    limits: Limits,
+    timeouts: Timeouts,
     /// Since when a connection is waited for.
     waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
@@ -17,36 +17,36 @@ pub(crate) struct Timing {
 impl Timing {
     /// `None` when there are no such limits.
     #[cold]
-    pub(crate) fn of<C: Held>(hub: &Hub<C>, wish: Option<&Wish>) -> Option<Box<Self>> {
-        let any = |limits: &Limits| limits.acquire.is_some() || limits.head.is_some() || limits.read_idle.is_some();
-        let own = wish.map(Wish::time_limits);
-        if !any(&hub.limits) && !own.is_some_and(any) {
+    pub(crate) fn of<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Self>> {
+        let any = |timeouts: &Timeouts| timeouts.acquire.is_some() || timeouts.head.is_some() || timeouts.read_idle.is_some();
+        let own = options.map(RequestOptions::timeouts);
+        if !any(&hub.timeouts) && !own.is_some_and(any) {
             return None;
         }
-        let limits = own.map_or_else(|| hub.limits.clone(), |own| own.or(&hub.limits));
-        Some(Box::new(Self { limits, waiting: None, timer: None }))
+        let timeouts = own.map_or_else(|| hub.timeouts.clone(), |own| own.or(&hub.timeouts));
+        Some(Box::new(Self { timeouts, waiting: None, timer: None }))
     }
 
     /// How long to wait for a connection. The limit on opening one is the search's business.
     pub(crate) fn acquire(&self) -> Option<Duration> {
-        self.limits.acquire
+        self.timeouts.acquire
     }
 
     /// To wait for the response's head.
     pub(crate) fn head(&self) -> Option<Duration> {
-        self.limits.head
+        self.timeouts.head
     }
 
     /// To wait for more of its body.
     pub(crate) fn read_idle(&self) -> Option<Duration> {
-        self.limits.read_idle
+        self.timeouts.read_idle
     }
 
     /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was found dead or not ready
     /// since.
     pub(crate) fn wait(&mut self, runtime: &dyn Runtime) {
         let since = *self.waiting.get_or_insert_with(|| runtime.now());
-        let deadline = self.limits.acquire.and_then(|limit| since.checked_add(limit));
+        let deadline = self.timeouts.acquire.and_then(|limit| since.checked_add(limit));
         self.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
     }
 

@@ -160,7 +160,7 @@ fn who_waits_is_woken() {
 #[test]
 fn a_search_learns_that_it_is_alone() {
     loom::model(|| {
-        let flight = Flight::new(search_limits::SearchLimits::new(skybridge_core::Limits::new()));
+        let flight = Flight::new(search_limits::SearchLimits::new(skybridge_core::Timeouts::new()));
         flight.join();
         flight.join();
         let leavers: Vec<_> = (0..2)

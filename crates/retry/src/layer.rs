@@ -1,5 +1,5 @@
-use crate::{Budget, Head, Retry, carrier::Carrier, policy::Policy};
-use skybridge_core::{Above, Observe, Replay, Replays, Runtime};
+use crate::{Budget, Head, Retry, request_service::RequestService, policy::Policy};
+use skybridge_core::{Deferred, Observe, Replay, Replays, Runtime};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -118,8 +118,8 @@ impl<B> RetryLayer<B> {
     }
 }
 
-impl<S: Carrier<B>, B: 'static> Layer<S> for RetryLayer<B> {
-    type Service = Above<S::Response, Retry<S>>;
+impl<S: RequestService<B>, B: 'static> Layer<S> for RetryLayer<B> {
+    type Service = Deferred<S::Response, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
         let mut policy = self.policy.clone();

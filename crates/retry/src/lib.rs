@@ -39,7 +39,7 @@
 //! ```
 
 mod budget;
-mod carrier;
+mod request_service;
 mod future;
 mod head;
 mod layer;

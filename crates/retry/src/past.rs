@@ -1,6 +1,6 @@
 use crate::{Head, policy::Count, policy::Policy};
 use http::Request;
-use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, Wish};
+use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, RequestOptions};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -26,8 +26,8 @@ impl<B> Past<B> {
     /// Remembers who is to be told, before the request is given away.
     #[cold]
     pub(crate) fn wished(request: &Request<B>) -> Option<Box<Self>> {
-        let wish = request.extensions().get::<Wish>()?;
-        let (observer, call) = (wish.observed_by().cloned(), wish.call_id());
+        let options = request.extensions().get::<RequestOptions>()?;
+        let (observer, call) = (options.observed_by().cloned(), options.call_id());
         (observer.is_some() || call.is_some()).then(|| Box::new(Self { observer, call, ..Self::new() }))
     }
 
@@ -38,9 +38,9 @@ impl<B> Past<B> {
         let Some(runtime) = policy.runtime(&error) else { return Err(self.end(error)) };
         let now = runtime.now();
         let head = request.as_deref().map(Head::of);
-        let verdict = policy.judge(&mut self.count, &self.earlier, &error, head, now);
-        self.tell(policy, now, verdict.is_some(), &error);
-        let Some(pause) = verdict else { return Err(self.end(error)) };
+        let feedback = policy.judge(&mut self.count, &self.earlier, &error, head, now);
+        self.tell(policy, now, feedback.is_some(), &error);
+        let Some(pause) = feedback else { return Err(self.end(error)) };
         self.earlier.push(error);
         self.request = request;
         self.pause = timer(pause, &*runtime, now);

@@ -5,7 +5,7 @@
 use http::{Method, Request, Response};
 use skybridge_core::{
     BoxError, Cause, ConnInfo, ConnectError, Ctx, Delivery, Endpoint, Endpoints, Error, Event, EventKind, Failed, Key,
-    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, Route, Target, Terms, TimedOut, Wish,
+    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, Route, Target, ConnectOptions, TimedOut, RequestOptions,
 };
 use skybridge_retry::{Budget, RetryLayer};
 use skybridge_runtime::TokioRuntime;
@@ -72,7 +72,7 @@ impl Service<Request<()>> for Script {
 
 fn connection() -> Arc<ConnInfo> {
     let uri = "http://a.test/".parse().unwrap();
-    let key = Key::<Origin>::new(OriginRef::of(&uri).unwrap().to_owned().unwrap(), Terms::default());
+    let key = Key::<Origin>::new(OriginRef::of(&uri).unwrap().to_owned().unwrap(), ConnectOptions::default());
     let endpoint = Endpoint::from(([127, 0, 0, 1], 80));
     let target = Target::new(key, Ctx::new(Arc::new(TokioRuntime::current())));
     let attempt = Route::direct(target, Endpoints::fixed([endpoint.clone()])).attempt(endpoint.clone());
@@ -385,7 +385,7 @@ async fn each_decision_is_told_to_the_requests_own_observer_or_the_layers() {
     assert_eq!(told(&general), [(None, true, Delivery::Unsent), (None, false, Delivery::Unknown)]);
 
     let mut request = post();
-    request.extensions_mut().insert(Wish::new().observer(own.clone()).call(skybridge_core::CallId(7)));
+    request.extensions_mut().insert(RequestOptions::new().observer(own.clone()).call(skybridge_core::CallId(7)));
     tries(&layer, failures(), request).await;
     assert_eq!(told(&own), [(Some(7), true, Delivery::Unsent), (Some(7), false, Delivery::Unknown)]);
     assert_eq!(told(&general), []);

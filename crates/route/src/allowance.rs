@@ -13,12 +13,12 @@ pub(crate) struct Allowance {
 
 impl Allowance {
     pub(crate) fn new(ctx: &Ctx, most: usize) -> Self {
-        Self { ctx: ctx.clone(), most, before: ctx.trail().count(), untold: 0, left_out: 0 }
+        Self { ctx: ctx.clone(), most, before: ctx.attempt_log().count(), untold: 0, left_out: 0 }
     }
 
     /// How many more there may be.
     pub(crate) fn left(&self) -> usize {
-        self.most.saturating_sub(self.ctx.trail().count() - self.before + self.untold)
+        self.most.saturating_sub(self.ctx.attempt_log().count() - self.before + self.untold)
     }
 
     pub(crate) fn is_spent(&self) -> bool {

@@ -1,5 +1,5 @@
 use crate::ways::List;
-use skybridge_core::{Families, Hop};
+use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};
 
 /// About as many addresses as fit in an answer over UDP, and more than anybody needs.
@@ -15,12 +15,12 @@ const MOST_ATTEMPTS: usize = 64;
 /// | [`families`](Self::families) | both |
 /// | [`max_addresses`](Self::max_addresses) | 64 of each family |
 /// | [`max_attempts`](Self::max_attempts) | 64 |
-/// | [`postponed_for`](Self::postponed_for) | 5 minutes |
+/// | [`remember_failures`](Self::remember_failures) | 5 minutes |
 #[derive(Clone, Debug)]
 pub struct RouteConfig {
     pub(crate) ways: List,
     pub(crate) settings: Settings,
-    pub(crate) postponed_for: Duration,
+    pub(crate) remember_failures: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,17 +40,17 @@ impl RouteConfig {
             max_addresses: MOST_ADDRESSES,
             max_attempts: MOST_ATTEMPTS,
         };
-        Self { ways: [[].into()].into(), settings, postponed_for: Duration::from_secs(5 * 60) }
+        Self { ways: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
     }
 
     /// The ways to go, in order (default: directly, and that alone). Each is a list of proxies, the nearest first; an empty list is "directly".
-    /// The next way is looked up and tried only when everything has failed that the one before leads to. [`Terms::proxy`] of a request goes
+    /// The next way is looked up and tried only when everything has failed that the one before leads to. [`ConnectOptions::proxy`] of a request goes
     /// before all of them.
     ///
     /// Who lists proxies alone never connects directly, whatever fails.
     ///
-    /// [`Terms::proxy`]: skybridge_core::Terms::proxy
-    pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+    /// [`ConnectOptions::proxy`]: skybridge_core::Terms::proxy
+    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
         self.ways = ways.into_iter().map(Into::into).collect();
         if self.ways.is_empty() {
             self.ways = [[].into()].into();
@@ -59,7 +59,7 @@ impl RouteConfig {
     }
 
     /// How long resolving may take until there are addresses (default: 5 s). Answers that come later than that are not waited for.
-    /// [`Limits::resolve`](skybridge_core::Limits::resolve) of a request goes before it.
+    /// [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request goes before it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
@@ -92,8 +92,8 @@ impl RouteConfig {
     ///
     /// An endpoint to which no socket could be opened is postponed for every origin. What failed later, in a tunnel, TLS, a handshake or the
     /// first exchange, postpones it for that origin alone: another name at the same address may do very well.
-    pub fn postponed_for(mut self, time: Duration) -> Self {
-        self.postponed_for = time;
+    pub fn remember_failures(mut self, time: Duration) -> Self {
+        self.remember_failures = time;
         self
     }
 }

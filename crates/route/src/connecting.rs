@@ -1,8 +1,8 @@
 use crate::{
     allowance::Allowance,
     error::NoAddresses,
-    opener::Opener,
-    planned::Planned,
+    connector::RouteConnector,
+    plan::RoutePlan,
     recall::Recall,
     tried::Tried,
     ways::{Late, Way},
@@ -21,19 +21,19 @@ use std::{
 pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
 /// Tries one way after the other, until one works, none is left, or nothing else would help.
-pub(crate) async fn connect<S: Opener, R: Resolver>(plan: Planned<S, R>) -> Result<S::Connection, ConnectError> {
-    let Planned { mut opener, mut way, mut ways } = plan;
-    let trail = way.route.ctx().trail().clone();
+pub(crate) async fn connect<S: RouteConnector, R: Resolver>(plan: RoutePlan<S, R>) -> Result<S::Connection, ConnectError> {
+    let RoutePlan { mut connector, mut way, mut ways } = plan;
+    let attempt_log = way.route.ctx().attempt_log().clone();
     let mut left_out = 0;
     loop {
-        let (origins, proxies) = (way.beyond.clone(), way.route.endpoints.clone());
+        let (origins, proxies) = (way.proxy_target.clone(), way.route.endpoints.clone());
         let mut allowance = Allowance::new(way.route.ctx(), ways.max_attempts());
-        let error = match along(&mut opener, way, &mut allowance).await {
+        let error = match along(&mut connector, way, &mut allowance).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
         left_out += proxies.left_out() + origins.map_or(0, |list| list.left_out()) + allowance.end();
-        let tell = |error: ConnectError| error.with_attempts(trail.reports()).with_left_out(left_out);
+        let tell = |error: ConnectError| error.with_attempts(attempt_log.reports()).with_left_out(left_out);
         if error.is_fatal() {
             return Err(tell(error));
         }
@@ -43,23 +43,23 @@ pub(crate) async fn connect<S: Opener, R: Resolver>(plan: Planned<S, R>) -> Resu
 }
 
 /// Connects by one way: to each of the origin's addresses in turn, where the last proxy is to be told one.
-async fn along<S: Opener>(opener: &mut S, way: Way, allowance: &mut Allowance) -> Result<S::Connection, ConnectError> {
-    let Way { mut route, recall, beyond, mut late } = way;
-    let Some(mut beyond) = beyond else { return exhaust(opener, &route, &recall, &mut late, allowance).await };
+async fn along<S: RouteConnector>(connector: &mut S, way: Way, allowance: &mut Allowance) -> Result<S::Connection, ConnectError> {
+    let Way { mut route, recall, proxy_target, mut late } = way;
+    let Some(mut proxy_target) = proxy_target else { return exhaust(connector, &route, &recall, &mut late, allowance).await };
     let mut first_error = None;
     let mut told = 0;
-    while let Some(address) = late.alongside(poll_fn(|cx| beyond.poll_more(cx))).await {
+    while let Some(address) = late.alongside(poll_fn(|cx| proxy_target.poll_more(cx))).await {
         told += 1;
-        if let Err(refused) = route.target.terms().egress.check(&address) {
+        if let Err(refused) = route.target.connect_options().egress.check(&address) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             first_error.get_or_insert_with(|| error.on_route(&route));
             continue;
         }
-        let recall = Arc::new(recall.beyond(address.clone()));
-        route.verdict = Some(recall.clone());
-        route.beyond = Some(address);
-        let before = route.ctx().trail().count();
-        let error = match exhaust(opener, &route, &recall, &mut late, allowance).await {
+        let recall = Arc::new(recall.proxy_target(address.clone()));
+        route.feedback = Some(recall.clone());
+        route.proxy_target = Some(address);
+        let before = route.ctx().attempt_log().count();
+        let error = match exhaust(connector, &route, &recall, &mut late, allowance).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
@@ -70,17 +70,17 @@ async fn along<S: Opener>(opener: &mut S, way: Way, allowance: &mut Allowance) -
             return Err(first.clone());
         }
         if allowance.is_spent() {
-            allowance.leave_out(beyond.snapshot().len().saturating_sub(told));
+            allowance.leave_out(proxy_target.snapshot().len().saturating_sub(told));
             return Err(first.clone());
         }
     }
     let none = || ConnectError::new(Phase::Resolve, NoAddresses { host: route.target.origin().name().into() });
-    Err(first_error.or_else(|| beyond.error()).unwrap_or_else(none))
+    Err(first_error.or_else(|| proxy_target.error()).unwrap_or_else(none))
 }
 
 /// Tries the endpoints that are left, until something works, nothing is left, or nothing else would help.
-async fn exhaust<S: Opener>(
-    opener: &mut S,
+async fn exhaust<S: RouteConnector>(
+    connector: &mut S,
     route: &Route,
     recall: &Arc<Recall>,
     late: &mut Late,
@@ -94,7 +94,7 @@ async fn exhaust<S: Opener>(
         let mut route = route.clone();
         route.endpoints = rest.clone();
         route.max_attempts = allowance.left();
-        let error = match late.alongside(once(opener, route.clone())).await {
+        let error = match late.alongside(once(connector, route.clone())).await {
             Ok(connection) => {
                 tried.worked();
                 return Ok(connection);
@@ -121,9 +121,9 @@ async fn exhaust<S: Opener>(
     }
 }
 
-async fn once<S: Opener>(opener: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
-    poll_fn(|cx| opener.poll_ready(cx)).await.map_err(Into::into)?;
-    opener.open(route).await.map_err(Into::into)
+async fn once<S: RouteConnector>(connector: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
+    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
+    connector.open(route).await.map_err(Into::into)
 }
 
 impl<C> Future for Connecting<C> {

@@ -1,5 +1,5 @@
-use crate::{config::RouteConfig, memory::Memory, opener::Opener, routes::Routes};
-use skybridge_core::{Above, Families, Hop, Resolver};
+use crate::{config::RouteConfig, memory::Memory, connector::RouteConnector, planner::RoutePlanner};
+use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
@@ -32,16 +32,16 @@ impl<R: Resolver> RouteLayer<R> {
     /// The ways to go, in order: [`RouteConfig::proxies`].
     ///
     /// ```
-    /// # use skybridge_core::{Endpoint, Hop};
+    /// # use skybridge_core::{Endpoint, Proxy};
     /// # use skybridge_dns::Fixed;
     /// # use skybridge_route::RouteLayer;
     /// # let resolver = Fixed::new([Endpoint::from(([127, 0, 0, 1], 0))]);
-    /// let near = Hop::parse("http://near.test:3128")?;
-    /// let far = Hop::parse("socks5h://alice:secret@far.test")?;
+    /// let near = Proxy::parse("http://near.test:3128")?;
+    /// let far = Proxy::parse("socks5h://alice:secret@far.test")?;
     /// let layer = RouteLayer::new(resolver).proxies([vec![near.clone()], vec![near, far], vec![]]);
-    /// # Ok::<_, skybridge_core::HopError>(())
+    /// # Ok::<_, skybridge_core::ProxyError>(())
     /// ```
-    pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
         self.config = self.config.proxies(ways);
         self
     }
@@ -70,19 +70,19 @@ impl<R: Resolver> RouteLayer<R> {
         self
     }
 
-    /// How long an endpoint that failed is tried after the others: [`RouteConfig::postponed_for`].
-    pub fn postponed_for(mut self, time: Duration) -> Self {
-        self.config = self.config.postponed_for(time);
+    /// How long an endpoint that failed is tried after the others: [`RouteConfig::remember_failures`].
+    pub fn remember_failures(mut self, time: Duration) -> Self {
+        self.config = self.config.remember_failures(time);
         self
     }
 }
 
-impl<S: Opener, R: Resolver> Layer<S> for RouteLayer<R> {
-    type Service = Above<S::Connection, Routes<S, R>>;
+impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
+    type Service = Deferred<S::Connection, RoutePlanner<S, R>>;
 
     /// Each stack that is built remembers failures for itself.
-    fn layer(&self, inner: S) -> Routes<S, R> {
-        let RouteConfig { ways, settings, postponed_for } = self.config.clone();
-        Routes { inner, resolver: self.resolver.clone(), settings, memory: Arc::new(Memory::new(postponed_for)), ways }
+    fn layer(&self, inner: S) -> RoutePlanner<S, R> {
+        let RouteConfig { ways, settings, remember_failures } = self.config.clone();
+        RoutePlanner { inner, resolver: self.resolver.clone(), settings, memory: Arc::new(Memory::new(remember_failures)), ways }
     }
 }

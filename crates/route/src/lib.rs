@@ -1,11 +1,11 @@
 //! Decides which endpoints can reach an origin, in what order, and what to try next.
 //!
 //! Stands between the pool and whatever makes HTTP connections of routes. A [`Target`](skybridge_core::Target) becomes a
-//! [`Planned`]: addresses are known, no socket exists, and dropping it costs nothing. Connected, it tries one endpoint after another, also
+//! [`RoutePlan`]: addresses are known, no socket exists, and dropping it costs nothing. Connected, it tries one endpoint after another, also
 //! when a phase after TCP has failed, until one works or all have failed.
 //!
 //! ```
-//! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, Terms};
+//! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, ConnectOptions};
 //! use skybridge_dns::Fixed;
 //! use skybridge_route::RouteLayer;
 //! use skybridge_runtime::TokioRuntime;
@@ -19,7 +19,7 @@
 //!     .service(service_fn(|route: Route| async move { Ok::<_, ConnectError>(format!("a connection to {route}")) }));
 //!
 //! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
 //! let plan = planner.oneshot(Target::new(key, ctx)).await?;
 //! assert_eq!(plan.route().endpoints.snapshot(), [Endpoint::from(([127, 0, 0, 1], 80))]);
@@ -37,16 +37,16 @@ mod connecting;
 mod error;
 mod layer;
 mod memory;
-mod opener;
-mod planned;
+mod connector;
+mod plan;
 mod planning;
 mod recall;
 mod resolve;
-mod routes;
+mod planner;
 mod tried;
 mod ways;
 
 pub use self::{
-    config::RouteConfig, connecting::Connecting, error::NoAddresses, layer::RouteLayer, opener::Opener,
-    planned::Planned, planning::Planning, routes::Routes,
+    config::RouteConfig, connecting::Connecting, error::NoAddresses, layer::RouteLayer, connector::RouteConnector,
+    plan::RoutePlan, planning::Planning, planner::RoutePlanner,
 };

@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Hop, Origin, Partition};
+use skybridge_core::{Endpoint, Proxy, Origin, Partition};
 use std::{
     collections::HashMap,
     fmt,
@@ -21,7 +21,7 @@ pub(crate) struct Subject {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Use {
     pub(crate) origin: Arc<Origin>,
-    pub(crate) hops: Arc<[Hop]>,
+    pub(crate) proxies: Arc<[Proxy]>,
 }
 
 /// What failed lately: the youngest 1,024 failures, each for a while.

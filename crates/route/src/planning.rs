@@ -1,4 +1,4 @@
-use crate::{planned::Planned, ways::Ways};
+use crate::{plan::RoutePlan, ways::Ways};
 use skybridge_core::{BoxFuture, ConnectError, Resolver};
 use std::{
     fmt,
@@ -8,16 +8,16 @@ use std::{
 };
 
 /// Decides a route. Dropped, it cancels its query.
-pub struct Planning<S, R>(pub(crate) BoxFuture<Result<Planned<S, R>, ConnectError>>);
+pub struct Planning<S, R>(pub(crate) BoxFuture<Result<RoutePlan<S, R>, ConnectError>>);
 
 /// The plan is there as soon as the first addresses are.
-pub(crate) async fn plan<S, R: Resolver>(opener: S, mut ways: Ways<R>) -> Result<Planned<S, R>, ConnectError> {
+pub(crate) async fn plan<S, R: Resolver>(connector: S, mut ways: Ways<R>) -> Result<RoutePlan<S, R>, ConnectError> {
     let way = ways.next().await?;
-    Ok(Planned { opener, way, ways })
+    Ok(RoutePlan { connector, way, ways })
 }
 
 impl<S, R> Future for Planning<S, R> {
-    type Output = Result<Planned<S, R>, ConnectError>;
+    type Output = Result<RoutePlan<S, R>, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)

@@ -1,5 +1,5 @@
 use crate::memory::{Memory, Subject, Use};
-use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, Runtime, Verdict};
+use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, Runtime, RouteFeedback};
 use std::{fmt, sync::Arc};
 
 /// The memory, as seen from one route.
@@ -14,7 +14,7 @@ pub(crate) struct Recall {
     partition: Option<Partition>,
     use_of: Use,
     /// The address of the origin that the last proxy is told.
-    beyond: Option<Endpoint>,
+    proxy_target: Option<Endpoint>,
 }
 
 impl Recall {
@@ -22,15 +22,15 @@ impl Recall {
         Self {
             memory,
             runtime: Arc::clone(route.ctx().runtime()),
-            partition: route.target.terms().partition.clone(),
-            use_of: Use { origin: Arc::new(route.target.origin().clone()), hops: Arc::clone(&route.hops) },
-            beyond: None,
+            partition: route.target.connect_options().partition.clone(),
+            use_of: Use { origin: Arc::new(route.target.origin().clone()), proxies: Arc::clone(&route.proxies) },
+            proxy_target: None,
         }
     }
 
     /// The same, where the last proxy is told this address.
-    pub(crate) fn beyond(&self, address: Endpoint) -> Self {
-        Self { beyond: Some(address), ..self.clone() }
+    pub(crate) fn proxy_target(&self, address: Endpoint) -> Self {
+        Self { proxy_target: Some(address), ..self.clone() }
     }
 
     /// A socket to it.
@@ -45,7 +45,7 @@ impl Recall {
 
     /// The same endpoints, those that failed lately after the others.
     pub(crate) fn postpone(&self, mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
-        endpoints.sort_by_cached_key(|endpoint| self.postponed(endpoint));
+        endpoints.sort_by_cached_key(|endpoint| self.failed_recently(endpoint));
         endpoints
     }
 
@@ -58,8 +58,8 @@ impl Recall {
 
     /// What a failure is remembered of.
     fn to_blame(&self, endpoint: &Endpoint, phase: Phase) -> Option<Subject> {
-        let direct = self.use_of.hops.is_empty();
-        match (phase, &self.beyond) {
+        let direct = self.use_of.proxies.is_empty();
+        match (phase, &self.proxy_target) {
             (Phase::Tcp, _) => Some(self.socket(endpoint)),
             (Phase::Resolve | Phase::Acquire | Phase::Call, _) => None,
             (_, Some(address)) => Some(self.origin_at(address)),
@@ -78,13 +78,13 @@ impl Recall {
     pub(crate) fn worked(&self, endpoint: &Endpoint) {
         self.opened(endpoint);
         self.memory.forget(&self.origin_at(endpoint));
-        if let Some(address) = &self.beyond {
+        if let Some(address) = &self.proxy_target {
             self.memory.forget(&self.origin_at(address));
         }
     }
 }
 
-impl Verdict for Recall {
+impl RouteFeedback for Recall {
     fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>) {
         match how {
             FirstExchange::Completed => self.worked(endpoint),
@@ -95,7 +95,7 @@ impl Verdict for Recall {
         }
     }
 
-    fn postponed(&self, endpoint: &Endpoint) -> bool {
+    fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         let now = self.runtime.now();
         self.memory.has_failed(&self.socket(endpoint), now) || self.memory.has_failed(&self.origin_at(endpoint), now)
     }

@@ -2,7 +2,7 @@ use crate::{config::Settings, error::NoAddresses, recall::Recall};
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
-    Resolver, Route, Span, limited, within,
+    Resolver, Route, Span, phase_timeout, timeout,
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ pub(crate) async fn resolve<R: Resolver>(
     let mut query = Query::new(asked.host, asked.port, ctx.clone());
     query.families = asked.families;
     let guard = route.phase(Phase::Resolve);
-    let first = limited(ctx, Phase::Resolve, settings.timeout, first(resolver, query)).await;
+    let first = phase_timeout(ctx, Phase::Resolve, settings.timeout, first(resolver, query)).await;
     let (answer, answers) = match first {
         Ok(Ok(first)) => first,
         Ok(Err(error)) => return Err(guard.fail(error)),
@@ -105,7 +105,7 @@ where
     E: Into<ConnectError>,
 {
     let ctx = basin.ctx.clone();
-    let poured = within(&ctx, Phase::Resolve, left, async {
+    let poured = timeout(&ctx, Phase::Resolve, left, async {
         while !basin.feed.is_full()
             && let Some(answer) = next(&mut answers).await
         {

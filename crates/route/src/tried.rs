@@ -15,23 +15,23 @@ pub(crate) struct Tried {
 
 impl Tried {
     pub(crate) fn new(ctx: Ctx, recall: Arc<Recall>) -> Self {
-        let before = ctx.trail().count();
+        let before = ctx.attempt_log().count();
         Self { ctx, recall, before, seen: before, excused: None }
     }
 
     /// Whether any attempt since then opened a socket.
     pub(crate) fn got_through(ctx: &Ctx, before: usize) -> bool {
-        ctx.trail().since(before).iter().any(|report| report.phase > Phase::Tcp)
+        ctx.attempt_log().since(before).iter().any(|report| report.phase > Phase::Tcp)
     }
 
     fn own(&self) -> impl Iterator<Item = AttemptReport> {
-        self.ctx.trail().since(self.before).into_iter()
+        self.ctx.attempt_log().since(self.before).into_iter()
     }
 
     /// What need not be tried again, now that connecting has failed once more: it failed, or it was connected and failed where no guard saw it.
     /// Those that were given up, because another was faster, may still work.
     pub(crate) fn used_up(&mut self) -> Vec<Endpoint> {
-        let latest = self.ctx.trail().since(self.seen);
+        let latest = self.ctx.attempt_log().since(self.seen);
         self.seen += latest.len();
         let spent = |report: &AttemptReport| matches!(report.outcome, Outcome::Failed(_) | Outcome::Connected);
         latest.into_iter().filter(spent).map(|report| report.endpoint).collect()

@@ -6,7 +6,7 @@ use crate::{
     resolve::{Asked, Resolved, resolve},
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Hop, HopKind, Phase, Resolver, Route, Span, Target,
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Proxy, ProxyKind, Phase, Resolver, Route, Span, Target,
 };
 use std::{
     future::Future,
@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The proxies that may be gone through, in order; an empty list of hops is "directly".
-pub(crate) type List = Arc<[Arc<[Hop]>]>;
+pub(crate) type List = Arc<[Arc<[Proxy]>]>;
 
 /// The ways to one target. Each is decided when the one before has failed: no proxy is looked up that isn't needed.
 pub(crate) struct Ways<R> {
@@ -36,7 +36,7 @@ pub(crate) struct Way {
     pub(crate) route: Route,
     pub(crate) recall: Arc<Recall>,
     /// The origin's addresses, where the last proxy is to be told one. Each is tried in turn.
-    pub(crate) beyond: Option<Endpoints>,
+    pub(crate) proxy_target: Option<Endpoints>,
     pub(crate) late: Late,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Late(Vec<BoxFuture<()>>);
 
 impl<R: Resolver> Ways<R> {
     pub(crate) fn new(resolver: R, settings: Settings, memory: Arc<Memory>, list: List, target: Target) -> Self {
-        let list = target.terms().proxy.clone().map_or(list, |hops| [hops].into());
+        let list = target.connect_options().proxy.clone().map_or(list, |proxies| [proxies].into());
         Self { resolver, settings, memory, target, list, seen: 0, first_error: None }
     }
 
@@ -59,9 +59,9 @@ impl<R: Resolver> Ways<R> {
 
     /// The next one whose names are resolved. Those before it failed, and so did those that are skipped.
     pub(crate) async fn next(&mut self) -> Result<Way, ConnectError> {
-        while let Some(hops) = self.list.get(self.seen).cloned() {
+        while let Some(proxies) = self.list.get(self.seen).cloned() {
             self.seen += 1;
-            match self.decide(hops).await {
+            match self.decide(proxies).await {
                 Ok(way) => return Ok(way),
                 Err(error) if error.is_fatal() => return Err(error),
                 Err(error) => self.failed(error),
@@ -75,12 +75,12 @@ impl<R: Resolver> Ways<R> {
         self.first_error.get_or_insert(error);
     }
 
-    async fn decide(&self, hops: Arc<[Hop]>) -> Result<Way, ConnectError> {
+    async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Way, ConnectError> {
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
-        route.hops = hops;
+        route.proxies = proxies;
         let recall = Arc::new(Recall::new(Arc::clone(&self.memory), &route));
-        route.verdict = Some(recall.clone());
-        let mut way = Way { route, recall, beyond: None, late: Late::default() };
+        route.feedback = Some(recall.clone());
+        let mut way = Way { route, recall, proxy_target: None, late: Late::default() };
         let decided = match self.near(&mut way).await {
             Ok(()) => self.far(&mut way).await,
             error => error,
@@ -94,10 +94,10 @@ impl<R: Resolver> Ways<R> {
     /// Where the first hop, or without hops the origin, listens.
     async fn near(&self, way: &mut Way) -> Result<(), ConnectError> {
         let origin = self.target.origin();
-        let (ip, host, port) = match way.route.hops.first() {
-            Some(hop) => (hop.ip(), hop.name(), hop.port),
+        let (ip, host, port) = match way.route.proxies.first() {
+            Some(proxy) => (proxy.ip(), proxy.name(), proxy.port),
             None => {
-                if let Some(dial) = &self.target.terms().dial {
+                if let Some(dial) = &self.target.connect_options().dial {
                     way.route.endpoints = Endpoints::fixed(way.recall.postpone(dial.to_vec()));
                     return Ok(());
                 }
@@ -111,25 +111,25 @@ impl<R: Resolver> Ways<R> {
         let asked = Asked { host: host.into(), port, families: self.settings.families };
         let (endpoints, ech) = self.look_up(way, asked).await?;
         way.route.endpoints = endpoints;
-        way.route.ech = ech.filter(|_| way.route.hops.is_empty());
+        way.route.ech = ech.filter(|_| way.route.proxies.is_empty());
         Ok(())
     }
 
     /// Where the origin listens, if the last hop must be told: it wants an address, or we were told what to dial.
     async fn far(&self, way: &mut Way) -> Result<(), ConnectError> {
-        let Some(last) = way.route.hops.last() else { return Ok(()) };
+        let Some(last) = way.route.proxies.last() else { return Ok(()) };
         let origin = self.target.origin();
-        if let Some(dial) = &self.target.terms().dial {
+        if let Some(dial) = &self.target.connect_options().dial {
             let inet: Vec<Endpoint> = dial.iter().filter(|endpoint| endpoint.inet().is_some()).cloned().collect();
             if inet.is_empty() {
                 return Err(no_addresses(&self.target));
             }
-            way.beyond = Some(Endpoints::fixed(inet));
+            way.proxy_target = Some(Endpoints::fixed(inet));
         } else if last.kind.wants_address() && origin.ip().is_none() {
-            let families = if last.kind == HopKind::Socks4 { Families::V4 } else { self.settings.families };
+            let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
             let asked = Asked { host: origin.name().into(), port: origin.port(), families };
             let (endpoints, _) = self.look_up(way, asked).await?;
-            way.beyond = Some(endpoints);
+            way.proxy_target = Some(endpoints);
         }
         Ok(())
     }

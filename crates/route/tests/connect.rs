@@ -6,7 +6,7 @@ mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
 use skybridge_core::{
-    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Hop, Link, Outcome, Partition,
+    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Proxy, Link, Outcome, Partition,
     Phase, Plan, Query, Route, Target,
 };
 use skybridge_route::RouteLayer;
@@ -31,7 +31,7 @@ async fn after_a_failed_handshake_the_others_are_tried() {
     world.host("a.test", [1, 2]);
     let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
     assert_eq!(link.info.remote, at(2));
-    let reports = link.info.route.ctx().trail().reports();
+    let reports = link.info.route.ctx().attempt_log().reports();
     assert!(matches!(&reports[0].outcome, Outcome::Failed(error) if error.phase() == Some(Phase::Tls)));
     assert!(matches!(reports[1].outcome, Outcome::Connected));
     assert_eq!(world.net.live_sockets(), 1);
@@ -194,18 +194,18 @@ async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_
     world.host("a.test", [1, 2]);
     world.host("b.test", [1, 2]);
     let planner = world.planner();
-    let verdict = async |url| plan(&planner, world.target(url)).await.unwrap().route().verdict.clone().unwrap();
-    let (of_a, of_b) = (verdict("http://a.test").await, verdict("http://b.test").await);
+    let feedback = async |url| plan(&planner, world.target(url)).await.unwrap().route().feedback.clone().unwrap();
+    let (of_a, of_b) = (feedback("http://a.test").await, feedback("http://b.test").await);
     for phase in [Phase::Send, Phase::Wait, Phase::Body] {
         let failed = Error::new(Delivery::Unknown, phase, io::Error::other("reset"));
         of_a.on(&at(1), FirstExchange::Failed(&failed));
-        assert!(of_a.postponed(&at(1)) && !of_b.postponed(&at(1)), "{phase}");
+        assert!(of_a.failed_recently(&at(1)) && !of_b.failed_recently(&at(1)), "{phase}");
         assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(1), at(2)], "{phase}");
         // What works for another is no comfort.
         of_b.on(&at(1), FirstExchange::Completed);
-        assert!(of_a.postponed(&at(1)), "{phase}");
+        assert!(of_a.failed_recently(&at(1)), "{phase}");
         of_a.on(&at(1), FirstExchange::Completed);
-        assert!(!of_a.postponed(&at(1)), "{phase}");
+        assert!(!of_a.failed_recently(&at(1)), "{phase}");
     }
 }
 
@@ -235,7 +235,7 @@ fn through_proxies(
         let guard = attempt.phase(phase);
         match fails(&route, &endpoint) {
             true => Err(guard.fail(io::Error::other("refused"))),
-            false => Ok(route.beyond.unwrap_or(endpoint)),
+            false => Ok(route.proxy_target.unwrap_or(endpoint)),
         }
     })
 }
@@ -246,8 +246,8 @@ async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin(
     let world = World::new();
     world.host("proxy.test", [8, 9]);
     let via = |url: &str| {
-        let hop = Hop::parse("http://proxy.test:80").unwrap();
-        world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+        let proxy = Proxy::parse("http://proxy.test:80").unwrap();
+        world.target_with(url, |connect_options| connect_options.proxy = Some([proxy].into()))
     };
     let connector = through_proxies(Phase::Tunnel, |_, endpoint| *endpoint == at(8));
     let planner = world.layer().layer(connector);
@@ -273,10 +273,10 @@ async fn an_address_that_fails_beyond_a_proxy_is_tried_last_the_next_time() {
         world.host("a.test", [1, 2]);
         world.host("b.test", [1, 2]);
         let via = |url: &str| {
-            let hop = Hop::parse("socks5://proxy.test:80").unwrap();
-            world.target_with(url, |terms| terms.proxy = Some([hop].into()))
+            let proxy = Proxy::parse("socks5://proxy.test:80").unwrap();
+            world.target_with(url, |connect_options| connect_options.proxy = Some([proxy].into()))
         };
-        let planner = world.layer().layer(through_proxies(phase, |route, _| route.beyond == Some(at(1))));
+        let planner = world.layer().layer(through_proxies(phase, |route, _| route.proxy_target == Some(at(1))));
         let first = via("http://a.test");
         assert_eq!(reach(&planner, first.clone()).await.unwrap(), at(2));
         assert_eq!(tried(&first.ctx).len(), 2, "{phase}");
@@ -334,7 +334,7 @@ async fn partitions_and_stacks_remember_for_themselves() {
     world.up(2, 0);
     world.host("a.test", [1, 2]);
     let planner = world.planner();
-    let other = world.target_with("http://a.test", |terms| terms.partition = Some(Partition::new("other")));
+    let other = world.target_with("http://a.test", |connect_options| connect_options.partition = Some(Partition::new("other")));
     reach(&planner, other).await.unwrap();
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
     reach(&planner, world.target("http://a.test")).await.unwrap();
@@ -347,7 +347,7 @@ async fn postponing_can_be_turned_off() {
     let world = World::new();
     world.up(2, 0);
     world.host("a.test", [1, 2]);
-    let planner = world.layer().postponed_for(ms(0)).layer(world.connector());
+    let planner = world.layer().remember_failures(ms(0)).layer(world.connector());
     reach(&planner, world.target("http://a.test")).await.unwrap();
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
 }
@@ -378,15 +378,15 @@ async fn the_first_exchange_has_a_say() {
     let world = World::new();
     world.host("a.test", [1, 2]);
     let planner = world.planner();
-    let verdict = plan(&planner, world.target("http://a.test")).await.unwrap().route().verdict.clone().unwrap();
+    let feedback = plan(&planner, world.target("http://a.test")).await.unwrap().route().feedback.clone().unwrap();
     let failed = |delivery| Error::new(delivery, Phase::Wait, io::Error::other("reset"));
 
-    verdict.on(&at(1), FirstExchange::Failed(&failed(Delivery::Refused)));
+    feedback.on(&at(1), FirstExchange::Failed(&failed(Delivery::Refused)));
     assert_eq!(order(&planner, &world).await, [at(1), at(2)], "a refusal is an answer");
-    verdict.on(&at(1), FirstExchange::Failed(&failed(Delivery::Unknown)));
-    assert!(verdict.postponed(&at(1)));
+    feedback.on(&at(1), FirstExchange::Failed(&failed(Delivery::Unknown)));
+    assert!(feedback.failed_recently(&at(1)));
     assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
-    verdict.on(&at(1), FirstExchange::Completed);
+    feedback.on(&at(1), FirstExchange::Completed);
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
 }
 
@@ -505,7 +505,7 @@ async fn each_way_has_its_attempts_for_all_that_it_leads_to() {
     world.host("proxy.test", [7, 8, 9]);
     world.host("a.test", [1, 2, 3, 4, 5]);
     let connector = through_proxies(Phase::Tunnel, |_, _| true);
-    let ways = || [vec![Hop::parse("socks5://proxy.test:80").unwrap()], vec![]];
+    let ways = || [vec![Proxy::parse("socks5://proxy.test:80").unwrap()], vec![]];
     let planner = world.layer().proxies(ways()).max_attempts(4).layer(connector);
     let target = world.target("http://a.test");
     let error = reach(&planner, target.clone()).await.unwrap_err();

@@ -5,7 +5,7 @@
 mod support;
 
 use self::support::{World, addr, at, ip, ms, plan, reach, tried};
-use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Hop, HopKind, Phase, Plan};
+use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Proxy, ProxyKind, Phase, Plan};
 use skybridge_dns::Fixed;
 use skybridge_route::{NoAddresses, RouteLayer};
 use skybridge_testkit::{nouns, walk::walk};
@@ -32,7 +32,7 @@ async fn an_address_is_never_asked_for() {
 async fn what_is_to_be_dialled_is_dialled_and_nobody_asked() {
     let world = World::new();
     world.up(7, 0);
-    let target = world.target_with("http://a.test", |terms| terms.dial = Some([at(7)].into()));
+    let target = world.target_with("http://a.test", |connect_options| connect_options.dial = Some([at(7)].into()));
     let link = reach(&world.planner(), target).await.unwrap();
     assert_eq!(link.info.remote, at(7));
     assert_eq!(world.net.name("a.test").queries(), 0);
@@ -61,20 +61,20 @@ async fn only_the_families_wished_for() {
 async fn behind_proxies_the_first_one_is_looked_up() {
     let world = World::new();
     world.net.host("proxy.test", [addr(9).ip()]);
-    let hops = [Hop::new(HopKind::Http, "proxy.test", 3128), Hop::new(HopKind::Http, "second.test", 8080)];
-    let target = world.target_with("http://a.test", |terms| terms.proxy = Some(hops.into()));
+    let proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128), Proxy::new(ProxyKind::Http, "second.test", 8080)];
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some(proxies.into()));
     let plan_a = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_a.route().endpoints.snapshot(), [nouns::endpoint("192.0.2.9:3128")]);
-    assert_eq!(plan_a.route().hops.len(), 2);
+    assert_eq!(plan_a.route().proxies.len(), 2);
     assert_eq!(world.net.name("a.test").queries(), 0);
 
-    let literal = [Hop::new(HopKind::Http, "[::1]", 3128)];
-    let target = world.target_with("http://a.test", |terms| terms.proxy = Some(literal.into()));
+    let literal = [Proxy::new(ProxyKind::Http, "[::1]", 3128)];
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some(literal.into()));
     let plan_b = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_b.route().endpoints.snapshot(), [nouns::endpoint("[::1]:3128")]);
 
     world.host("a.test", [1]);
-    let target = world.target_with("http://a.test", |terms| terms.proxy = Some([].into()));
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some([].into()));
     let plan_c = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_c.route().endpoints.snapshot(), [at(1)], "no proxies is directly");
 }
@@ -98,7 +98,7 @@ async fn a_requests_limit_goes_before_the_layers() {
     let planner = world.layer().timeout(ms(700)).layer(world.connector());
     reach(&planner, world.target("http://a.test")).await.unwrap_err();
     assert_eq!(world.elapsed(), 700);
-    world.limits.resolve = Some(ms(200));
+    world.timeouts.resolve = Some(ms(200));
     reach(&planner, world.target("http://a.test")).await.unwrap_err();
     assert_eq!(world.elapsed(), 900);
 }
@@ -170,7 +170,7 @@ async fn a_resolver_that_fails_late_spoils_nothing() {
 #[tokio::test(start_paused = true)]
 async fn egress_reaches_the_race() {
     let world = World::new();
-    let target = world.target_with("http://10.0.0.1", |terms| terms.egress = Egress::Public);
+    let target = world.target_with("http://10.0.0.1", |connect_options| connect_options.egress = Egress::Public);
     let error = reach(&world.planner(), target).await.unwrap_err();
     assert!(error.is_fatal());
     assert!(error.root_cause().to_string().contains("10.0.0.1:80"));

@@ -18,7 +18,7 @@ use std::{
 #[derive(Default)]
 pub struct Body {
     #[pin]
-    leased: LeasedBody,
+    pooled_body: LeasedBody,
     limit: Option<Box<CallLimit>>,
 }
 
@@ -26,13 +26,13 @@ impl Body {
     /// The most that [`bytes`](Self::bytes) and [`text`](Self::text) read: 2 MiB.
     pub const LIMIT: usize = 2 << 20;
 
-    pub(crate) fn new(leased: LeasedBody, limit: Option<Box<CallLimit>>) -> Self {
-        Self { leased, limit }
+    pub(crate) fn new(pooled_body: LeasedBody, limit: Option<Box<CallLimit>>) -> Self {
+        Self { pooled_body, limit }
     }
 
     /// The facts of the connection; `None` only for a default body, which came by none.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
-        self.leased.connection()
+        self.pooled_body.connection()
     }
 
     /// All of it, if it has no more than [`LIMIT`](Self::LIMIT) bytes. A body that comes in one piece is not copied.
@@ -75,41 +75,41 @@ impl http_body::Body for Body {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
-        let Some(limit) = this.limit else { return this.leased.poll_frame(cx) };
+        let Some(limit) = this.limit else { return this.pooled_body.poll_frame(cx) };
         // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
-        if limit.is_over() && !this.leased.is_end_stream() {
+        if limit.is_over() && !this.pooled_body.is_end_stream() {
             let error = limit.error();
-            return Poll::Ready(Some(Err(cut(this.leased, this.limit, error))));
+            return Poll::Ready(Some(Err(cut(this.pooled_body, this.limit, error))));
         }
-        let frame = this.leased.as_mut().poll_frame(cx);
+        let frame = this.pooled_body.as_mut().poll_frame(cx);
         if frame.is_pending()
             && let Poll::Ready(error) = limit.poll(cx)
         {
-            return Poll::Ready(Some(Err(cut(this.leased, this.limit, error))));
+            return Poll::Ready(Some(Err(cut(this.pooled_body, this.limit, error))));
         }
         frame
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.leased.is_end_stream()
+        self.pooled_body.is_end_stream()
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.leased.size_hint()
+        self.pooled_body.size_hint()
     }
 }
 
 /// Ends the exchange now, not when the body is dropped.
 #[cold]
-fn cut(mut leased: Pin<&mut LeasedBody>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
+fn cut(mut pooled_body: Pin<&mut LeasedBody>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
     *limit = None;
-    let error = match leased.connection() {
+    let error = match pooled_body.connection() {
         Some(connection) => error.on(connection),
         None => error,
     };
-    leased.set(LeasedBody::default());
+    pooled_body.set(LeasedBody::default());
     error
 }
 

@@ -1,5 +1,5 @@
 use crate::{Client, RequestBody, call::Care};
-use skybridge_core::{Dialer, Hop, Ids, Limits, Observe, Resolver, Runtime, Terms};
+use skybridge_core::{Dialer, Proxy, Ids, Timeouts, Observe, Resolver, Runtime, ConnectOptions};
 use skybridge_dns::System;
 use skybridge_h1::H1;
 use skybridge_h2::H2;
@@ -9,7 +9,7 @@ use skybridge_retry::RetryLayer;
 use skybridge_route::{RouteConfig, RouteLayer};
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{RaceLayer, Tcp};
-use skybridge_tls::{Sealer, TlsLayer};
+use skybridge_tls::{TlsConnector, TlsLayer};
 use skybridge_tunnel::TunnelLayer;
 use std::{fmt, sync::Arc};
 use tower::ServiceBuilder;
@@ -41,16 +41,16 @@ pub struct ClientBuilder<R = System, D = Tcp> {
 struct Settings {
     runtime: Option<Arc<dyn Runtime>>,
     observer: Option<Arc<dyn Observe>>,
-    limits: Limits,
-    terms: Terms,
+    timeouts: Timeouts,
+    connect_options: ConnectOptions,
     retry: RetryLayer<RequestBody>,
     pool: PoolConfig,
     route: RouteConfig,
-    proxies: Option<Vec<Arc<[Hop]>>>,
+    proxies: Option<Vec<Arc<[Proxy]>>>,
     h1: H1<RequestBody>,
     h2: H2<RequestBody>,
     tls: TlsLayer,
-    proxy_tls: Option<Sealer>,
+    proxy_tls: Option<TlsConnector>,
     race: RaceLayer,
 }
 
@@ -59,8 +59,8 @@ impl ClientBuilder {
         let settings = Settings {
             runtime: None,
             observer: None,
-            limits: Limits::new(),
-            terms: Terms::default(),
+            timeouts: Timeouts::new(),
+            connect_options: ConnectOptions::default(),
             retry: RetryLayer::safe(),
             pool: PoolConfig::new(),
             route: RouteConfig::new(),
@@ -82,21 +82,21 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
-    /// Who is told of everything, unless a request's [`Wish`](crate::Wish) names somebody else.
+    /// Who is told of everything, unless a request's [`RequestOptions`](crate::RequestOptions) names somebody else.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.settings.observer = Some(observer);
         self
     }
 
-    /// Time limits of every request, where its [`Wish`](crate::Wish) is silent.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
+    /// Time limits of every request, where its [`RequestOptions`](crate::RequestOptions) is silent.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.settings.timeouts = timeouts;
         self
     }
 
-    /// What every request asks of its connection, where its [`Wish`](crate::Wish) is silent.
-    pub fn terms(mut self, terms: Terms) -> Self {
-        self.settings.terms = terms;
+    /// What every request asks of its connection, where its [`RequestOptions`](crate::RequestOptions) is silent.
+    pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
+        self.settings.connect_options = connect_options;
         self
     }
 
@@ -126,16 +126,16 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     /// The ways to go, in order, as [`RouteConfig::proxies`], before which they go.
     ///
     /// ```
-    /// use skybridge::{Client, Hop};
+    /// use skybridge::{Client, Proxy};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let client = Client::builder().proxies([vec![Hop::parse("socks5h://proxy.test")?], vec![]]).build();
+    /// let client = Client::builder().proxies([vec![Proxy::parse("socks5h://proxy.test")?], vec![]]).build();
     /// # let _ = client;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn proxies<W: Into<Arc<[Hop]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
+    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
         self.settings.proxies = Some(ways.into_iter().map(Into::into).collect());
         self
     }
@@ -158,9 +158,9 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
-    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_sealer) by the roots of [`tls`](Self::tls),
+    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by the roots of [`tls`](Self::tls),
     /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
-    pub fn proxy_tls(mut self, sealer: Sealer) -> Self {
+    pub fn proxy_tls(mut self, sealer: TlsConnector) -> Self {
         self.settings.proxy_tls = Some(sealer);
         self
     }
@@ -183,16 +183,16 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     #[track_caller]
     pub fn build(self) -> Client {
         let Self { settings, resolver, dialer } = self;
-        let Settings { observer, limits, terms, h1, h2, tls, race, .. } = settings;
+        let Settings { observer, timeouts, connect_options, h1, h2, tls, race, .. } = settings;
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let sealer = settings.proxy_tls.unwrap_or_else(|| tls.proxy_sealer());
+        let sealer = settings.proxy_tls.unwrap_or_else(|| tls.proxy_connector());
         let route = match settings.proxies {
             Some(ways) => settings.route.proxies(ways),
             None => settings.route,
         };
         let mut retry = settings.retry.runtime(Arc::clone(&runtime));
         let mut pool =
-            PoolLayer::shared(Arc::clone(&runtime)).config(settings.pool).limits(limits.clone()).terms(terms);
+            PoolLayer::shared(Arc::clone(&runtime)).config(settings.pool).timeouts(timeouts.clone()).connect_options(connect_options);
         if let Some(observer) = &observer {
             retry = retry.observer(Arc::clone(observer));
             pool = pool.observer(Arc::clone(observer));
@@ -209,16 +209,16 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
             .layer(race)                                    // over whichever address answers first
             .service(dialer); // by a socket
 
-        Client::of(stack, Care { runtime, observer, limits, ids: Ids::default() })
+        Client::of(stack, Care { runtime, observer, timeouts, ids: Ids::default() })
     }
 }
 
 impl<R: fmt::Debug, D: fmt::Debug> fmt::Debug for ClientBuilder<R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { limits, terms, retry, pool, route, proxies, h1, h2, tls, race, .. } = &self.settings;
+        let Settings { timeouts, connect_options, retry, pool, route, proxies, h1, h2, tls, race, .. } = &self.settings;
         f.debug_struct("ClientBuilder")
-            .field("limits", limits)
-            .field("terms", terms)
+            .field("limits", timeouts)
+            .field("terms", connect_options)
             .field("retry", retry)
             .field("pool", pool)
             .field("route", route)

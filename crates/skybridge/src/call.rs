@@ -2,7 +2,7 @@ use crate::{Body, RequestBody, call_limit::CallLimit, http::Stack};
 use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Limits, Observe, Phase, Runtime, TimedOut, Wish,
+    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Timeouts, Observe, Phase, Runtime, TimedOut, RequestOptions,
 };
 use skybridge_pool::Exchange;
 use skybridge_retry::Retrying;
@@ -56,7 +56,7 @@ struct Told {
 pub(crate) struct Care {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
     pub(crate) ids: Ids,
 }
 
@@ -86,7 +86,7 @@ impl Future for Call {
             StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         };
         let Some(extras) = this.extras else {
-            return answered.map_ok(|response| response.map(|leased| Body::new(leased, None)));
+            return answered.map_ok(|response| response.map(|pooled_body| Body::new(pooled_body, None)));
         };
         let answered = match answered {
             Poll::Ready(answered) => answered,
@@ -98,7 +98,7 @@ impl Future for Call {
         // Whatever is still under way ends with the call, not with its future.
         this.state.set(State::Over(None));
         let limit = extras.limit.take();
-        Poll::Ready(answered.map(|response| response.map(|leased| Body::new(leased, limit))))
+        Poll::Ready(answered.map(|response| response.map(|pooled_body| Body::new(pooled_body, limit))))
     }
 }
 
@@ -172,22 +172,22 @@ impl Drop for Told {
 impl Care {
     /// Whether every call needs it, or only those that wish.
     fn is_needed(&self) -> bool {
-        self.observer.is_some() || self.limits.call.is_some()
+        self.observer.is_some() || self.timeouts.call.is_some()
     }
 
     fn extras(&self, request: &mut Request<RequestBody>) -> Option<Box<Extras>> {
-        let wish = request.extensions().get::<Wish>();
-        let limit = wish.and_then(|wish| wish.time_limits().call).or(self.limits.call);
-        let observer = wish.and_then(Wish::observed_by).or(self.observer.as_ref()).cloned();
+        let options = request.extensions().get::<RequestOptions>();
+        let limit = options.and_then(|options| options.timeouts().call).or(self.timeouts.call);
+        let observer = options.and_then(RequestOptions::observed_by).or(self.observer.as_ref()).cloned();
         if limit.is_none() && observer.is_none() {
             return None;
         }
         let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
         let told = observer.map(|observer| {
-            let wish = request.extensions_mut().get_or_insert_default::<Wish>();
-            let call = wish.call_id().unwrap_or_else(|| self.ids.next_call());
+            let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
+            let call = options.call_id().unwrap_or_else(|| self.ids.next_call());
             // So that every layer, and every further try, tells of the same call.
-            *wish = std::mem::take(wish).call(call);
+            *options = std::mem::take(options).call(call);
             Told::begin(observer, &self.runtime, call)
         });
         Some(Box::new(Extras { limit, told }))

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use skybridge::{Body, Client, Error, Protocol, RequestBody, ResponseExt, TooLarge, Want, Wish, tower::ServiceExt};
+use skybridge::{Body, Client, Error, Protocol, RequestBody, ResponseExt, TooLarge, HttpVersions, RequestOptions, tower::ServiceExt};
 use skybridge_testkit::origin::Origin;
 use std::{error::Error as _, sync::Arc};
 use tokio::task::JoinSet;
@@ -16,7 +16,7 @@ async fn echo(request: Request<hyper::body::Incoming>) -> Response<Full<Bytes>> 
 
 fn h2(url: &str) -> Request<RequestBody> {
     let mut request = Request::get(url).body(RequestBody::empty()).unwrap();
-    request.extensions_mut().insert(Wish::new().want(Want::Http2));
+    request.extensions_mut().insert(RequestOptions::new().http_versions(HttpVersions::Http2));
     request
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use skybridge::{Client, Error, RequestBody, RequestError, Terms, Want};
+use skybridge::{Client, Error, RequestBody, RequestError, ConnectOptions, HttpVersions};
 use skybridge_testkit::{executor::settle, h1::Script, net::Network, origin::Origin};
 use std::{
     collections::VecDeque,
@@ -82,9 +82,9 @@ fn world(h2: bool) -> World {
         }
     });
     let builder = Client::builder().resolver(net.resolver()).dialer(net.dialer());
-    let mut terms = Terms::default();
-    terms.want = if h2 { Want::Http2 } else { Want::Http1 };
-    World { origin: origin.serve_on(listener), client: builder.terms(terms).build(), whole, net }
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = if h2 { HttpVersions::Http2 } else { HttpVersions::Http1 };
+    World { origin: origin.serve_on(listener), client: builder.connect_options(connect_options).build(), whole, net }
 }
 
 fn put(length: &str, body: RequestBody) -> Request<RequestBody> {

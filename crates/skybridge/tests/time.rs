@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http_body_util::BodyExt;
-use skybridge::{Client, ClientBuilder, Limits, Phase, RequestBody, Wish};
+use skybridge::{Client, ClientBuilder, Timeouts, Phase, RequestBody, RequestOptions};
 use skybridge_testkit::{
     executor::Executor,
     h1::Script,
@@ -36,16 +36,16 @@ impl Setup {
     }
 }
 
-fn within(seconds: u64) -> Limits {
-    let mut limits = Limits::new();
-    limits.call = Some(Duration::from_secs(seconds));
-    limits
+fn timeout(seconds: u64) -> Timeouts {
+    let mut timeouts = Timeouts::new();
+    timeouts.call = Some(Duration::from_secs(seconds));
+    timeouts
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_with_its_limit_and_leaves_nothing_behind() {
     let setup = setup();
-    let client = setup.client(|builder| builder.limits(within(3)));
+    let client = setup.client(|builder| builder.timeouts(timeout(3)));
     let start = Instant::now();
     let error = client.get("http://a.test/").await.unwrap_err();
     // A timer fires up to a millisecond late.
@@ -59,9 +59,9 @@ async fn a_call_ends_with_its_limit_and_leaves_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_goes_on_through_the_body_and_a_request_can_have_its_own() {
     let setup = setup();
-    let client = setup.client(|builder| builder.limits(within(3_600)));
+    let client = setup.client(|builder| builder.timeouts(timeout(3_600)));
     let mut request = http::Request::get("http://a.test/").body(RequestBody::empty()).unwrap();
-    request.extensions_mut().insert(Wish::new().limits(within(2)));
+    request.extensions_mut().insert(RequestOptions::new().timeouts(timeout(2)));
     let call = async {
         let start = Instant::now();
         let error = client.request(request).await.unwrap().into_body().bytes().await.unwrap_err();
@@ -84,7 +84,7 @@ async fn the_limit_ends_a_body_that_never_ends_and_one_that_is_read_slowly() {
     let whole = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", 256 * 1024, "x".repeat(256 * 1024));
     for (answer, more) in [(begun, "4\r\nmore\r\n"), (whole, "")] {
         let setup = setup();
-        let client = setup.client(|builder| builder.limits(within(1)));
+        let client = setup.client(|builder| builder.timeouts(timeout(1)));
         let call = async {
             let start = Instant::now();
             let mut body = client.get("http://a.test/").await.unwrap().into_body();
@@ -116,7 +116,7 @@ async fn the_limit_ends_a_body_that_never_ends_and_one_that_is_read_slowly() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_cuts_nothing_that_is_over() {
     let setup = setup();
-    let client = setup.client(|builder| builder.limits(within(1)));
+    let client = setup.client(|builder| builder.timeouts(timeout(1)));
     let _origin = Origin::h1().serve_on(setup.listener);
     let mut body = client.get("http://a.test/").await.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "hello");

@@ -1,4 +1,4 @@
-use skybridge_core::{ConnectError, Dialer, Endpoint, Link, Phase, Route, limited};
+use skybridge_core::{ConnectError, Dialer, Endpoint, Link, Phase, Route, phase_timeout};
 use std::{future::poll_fn, time::Duration};
 
 /// One attempt of a race: from the dialer's readiness to a link, within the limit. Its number is taken when the dialer is ready.
@@ -9,7 +9,7 @@ pub(crate) async fn attempt<S: Dialer>(
     limit: Duration,
 ) -> Result<Link<S::Io>, ConnectError> {
     let mut attempt = None;
-    let dialled = limited(route.ctx(), Phase::Tcp, limit, async {
+    let dialled = phase_timeout(route.ctx(), Phase::Tcp, limit, async {
         poll_fn(|cx| dialer.poll_ready(cx)).await?;
         let attempt = attempt.insert(route.attempt(endpoint.clone()));
         dialer.dial(attempt.clone()).await

@@ -5,7 +5,7 @@
 //! as RFC 8305 (happy eyeballs) says, and keeps the first that answers.
 //!
 //! ```
-//! use skybridge_core::{Ctx, Endpoints, KeyRef, OriginRef, Phase, Route, Target, Terms};
+//! use skybridge_core::{Ctx, Endpoints, KeyRef, OriginRef, Phase, Route, Target, ConnectOptions};
 //! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tcp::{RaceLayer, Tcp};
 //! use std::sync::Arc;
@@ -19,7 +19,7 @@
 //! let connector = ServiceBuilder::new().layer(RaceLayer::happy_eyeballs()).service(Tcp::new());
 //!
 //! let uri = "http://a.test/".parse()?;
-//! let key = KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?;
+//! let key = KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?;
 //! let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
 //! let target = Target::new(key, ctx);
 //! let link = connector.oneshot(Route::direct(target, Endpoints::fixed([endpoint]))).await?;

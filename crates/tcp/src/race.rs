@@ -1,5 +1,5 @@
 use crate::{line_up::Order, racing::Racing};
-use skybridge_core::{Above, ConnectError, Dialer, Link, Route};
+use skybridge_core::{Deferred, ConnectError, Dialer, Link, Route};
 use std::{
     task::{Context, Poll},
     time::Duration,
@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Connects a route by trying its endpoints until one answers.
 ///
 /// Belongs directly above a dialer. Endpoints that are resolved while it runs join it. When all have failed, the error is that of the
-/// first; the others are in the [`Trail`](skybridge_core::Trail). Each attempt runs on a clone of the dialer that was ready.
+/// first; the others are in the [`AttemptLog`](skybridge_core::AttemptLog). Each attempt runs on a clone of the dialer that was ready.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceLayer {
     pub(crate) pace: Pace,
@@ -69,7 +69,7 @@ impl RaceLayer {
         self
     }
 
-    /// How long one attempt may take (default: 10 s). [`Limits::attempt`](skybridge_core::Limits::attempt) of a request goes before it.
+    /// How long one attempt may take (default: 10 s). [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a request goes before it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -81,7 +81,7 @@ impl RaceLayer {
 }
 
 impl<S: Dialer> Layer<S> for RaceLayer {
-    type Service = Above<S::Io, Race<S>>;
+    type Service = Deferred<S::Io, Race<S>>;
 
     fn layer(&self, inner: S) -> Race<S> {
         Race { inner, rules: *self }

@@ -83,7 +83,7 @@ impl<S: Dialer> Racing<S> {
 
     fn start(&mut self, endpoint: Endpoint) {
         self.started += 1;
-        if let Err(refused) = self.route.target.terms().egress.check(&endpoint) {
+        if let Err(refused) = self.route.target.connect_options().egress.check(&endpoint) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             let error = self.route.attempt(endpoint).failed(error);
             self.first_error.get_or_insert(error);

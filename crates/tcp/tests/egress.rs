@@ -11,7 +11,7 @@ use tower::{Layer, ServiceExt};
 
 async fn race(world: &World, endpoints: Vec<Endpoint>) -> Result<Link<Conn>, ConnectError> {
     let mut key = nouns::key("http://a.test");
-    key.terms.egress = Egress::Public;
+    key.connect_options.egress = Egress::Public;
     let target = Target::new(Arc::new(key), world.executor.ctx());
     let route = Route::direct(target, Endpoints::fixed(endpoints));
     RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await

@@ -3,7 +3,7 @@
 mod support;
 
 use self::support::{World, addr, kind, ms, tried, v4, v6};
-use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, Verdict};
+use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback};
 use skybridge_tcp::{NoEndpoint, RaceLayer};
 use skybridge_testkit::{net::Conn, nouns, walk::walk};
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -39,9 +39,9 @@ async fn no_more_attempts_than_the_route_allows() {
     for (most, expected) in [(0, 0), (1, 1), (2, 2)] {
         let mut route = world.route([&*v4(1), &*v4(2), &*v4(3)]);
         route.max_attempts = most;
-        let trail = route.ctx().trail().clone();
+        let attempt_log = route.ctx().attempt_log().clone();
         RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap_err();
-        assert_eq!(trail.count(), expected);
+        assert_eq!(attempt_log.count(), expected);
     }
     // One that is under way is waited for, though it is the last.
     world.up(&v4(2), 600);
@@ -79,10 +79,10 @@ async fn the_second_wins_when_it_is_faster() {
     let trace = ["t0 connect_start a1", "t250 connect_start a2", "t259 connect_end a2", "t259 connect_dropped a1"];
     assert_eq!(world.trace(), trace);
     assert_eq!(world.net.live_sockets(), 1, "the loser's socket is closed");
-    let reports = link.info.route.ctx().trail().reports();
+    let reports = link.info.route.ctx().attempt_log().reports();
     assert!(matches!(reports[0].outcome, Outcome::Abandoned), "{}", reports[0]);
     assert!(matches!(reports[1].outcome, Outcome::Connected), "{}", reports[1]);
-    assert!(link.info.route.ctx().trail().failed().is_empty(), "to lose is not to fail");
+    assert!(link.info.route.ctx().attempt_log().failed().is_empty(), "to lose is not to fail");
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +162,7 @@ async fn when_all_fail_the_first_failure_is_the_error_and_the_trail_has_all() {
     let error = race.oneshot(route.clone()).await.unwrap_err();
     assert_eq!(kind(&error), ErrorKind::ConnectionRefused, "at 260 ms, 40 before the other");
     assert_eq!(world.elapsed(), 300, "it waits for those that still run");
-    assert_eq!(route.ctx().trail().failed().len(), 2);
+    assert_eq!(route.ctx().attempt_log().failed().len(), 2);
     world.recorder.assert_balanced();
 }
 
@@ -200,7 +200,7 @@ async fn an_attempt_ends_after_10_s_and_has_failed() {
     let timed_out = error.timed_out().unwrap();
     assert_eq!((timed_out.phase, timed_out.limit, world.elapsed()), (Phase::Tcp, ms(10_000), 10_000));
     assert_eq!(error.endpoint(), Some(&nouns::endpoint(&v4(1))));
-    assert_eq!(route.ctx().trail().failed(), [nouns::endpoint(&v4(1))], "so that nobody tries it again");
+    assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&v4(1))], "so that nobody tries it again");
     assert_eq!(world.net.live_sockets(), 0);
     world.recorder.assert_balanced();
 }
@@ -208,7 +208,7 @@ async fn an_attempt_ends_after_10_s_and_has_failed() {
 #[tokio::test(start_paused = true)]
 async fn each_attempt_has_its_own_limit_and_a_requests_limit_goes_first() {
     let mut world = World::new();
-    world.limits.attempt = Some(ms(1000));
+    world.timeouts.attempt = Some(ms(1000));
     world.silent(&v4(1)).silent(&v4(2));
     race(&world, &[v4(1), v4(2)]).await.unwrap_err();
     assert_eq!(world.elapsed(), 1250);
@@ -288,10 +288,10 @@ async fn when_resolving_brings_nothing_its_error_is_the_races() {
 #[derive(Debug)]
 struct Postponed(Endpoint);
 
-impl Verdict for Postponed {
+impl RouteFeedback for Postponed {
     fn on(&self, _: &Endpoint, _: FirstExchange<'_>) {}
 
-    fn postponed(&self, endpoint: &Endpoint) -> bool {
+    fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         *endpoint == self.0
     }
 }
@@ -301,7 +301,7 @@ async fn what_failed_lately_starts_last_whatever_its_family() {
     for layer in [RaceLayer::happy_eyeballs(), RaceLayer::sequential()] {
         let world = World::new();
         let mut route = world.route([&*v6(1), &*v4(1), &*v4(2)]);
-        route.verdict = Some(Arc::new(Postponed(nouns::endpoint(&v6(1)))));
+        route.feedback = Some(Arc::new(Postponed(nouns::endpoint(&v6(1)))));
         layer.layer(world.net.dialer()).oneshot(route.clone()).await.unwrap_err();
         assert_eq!(tried(&route), [v4(1), v4(2), v6(1)]);
     }
@@ -370,7 +370,7 @@ mod guests {
         let route = world.route([&*v4(1)]);
         let error = RaceLayer::happy_eyeballs().layer(dialer).oneshot(route.clone()).await.unwrap_err();
         assert_eq!(error.root_cause().to_string(), "boom");
-        assert_eq!(route.ctx().trail().failed(), [nouns::endpoint(&v4(1))]);
+        assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&v4(1))]);
     }
 
     #[tokio::test(start_paused = true)]

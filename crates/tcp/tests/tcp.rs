@@ -124,7 +124,7 @@ async fn a_refusal_is_told_with_its_endpoint() {
     let error = Tcp::new().oneshot(route.attempt(nouns::endpoint(&addr))).await.unwrap_err();
     assert_eq!(error.source_as::<std::io::Error>().unwrap().kind(), ErrorKind::ConnectionRefused);
     assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint(&addr))));
-    assert_eq!(route.ctx().trail().failed(), [nouns::endpoint(&addr)]);
+    assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&addr)]);
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_race_goes_on_after_a_refusal() {
     let route = route([&*down, &*up]);
     let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
     assert_eq!(link.info.remote, nouns::endpoint(&up));
-    assert_eq!(route.ctx().trail().reports().len(), 2);
+    assert_eq!(route.ctx().attempt_log().reports().len(), 2);
 }
 
 #[tokio::test]
@@ -182,6 +182,6 @@ async fn ipv6_goes_first_in_a_race() {
         let route = route(listed);
         let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
         assert_eq!(link.info.remote, nouns::endpoint(&v6));
-        assert_eq!(route.ctx().trail().reports().len(), 1);
+        assert_eq!(route.ctx().attempt_log().reports().len(), 1);
     }
 }

@@ -13,7 +13,7 @@
 //! ```
 
 use skybridge_core::{
-    Covers, Ctx, Endpoint, Endpoints, Key, Origin, OriginRef, Protocol, Route, Target, Terms, TlsInfo, Trust,
+    CertificateScope, Ctx, Endpoint, Endpoints, Key, Origin, OriginRef, Protocol, Route, Target, ConnectOptions, TlsInfo, Trust,
 };
 use std::{net::SocketAddr, sync::Arc};
 
@@ -24,7 +24,7 @@ use std::{net::SocketAddr, sync::Arc};
 pub fn key(url: &str) -> Key {
     let uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
     let origin = OriginRef::of(&uri).and_then(OriginRef::to_owned);
-    Key::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), Terms::default())
+    Key::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), ConnectOptions::default())
 }
 
 /// The target of a URL, without any wish.
@@ -66,7 +66,7 @@ struct Named {
     hosts: Vec<String>,
 }
 
-impl Covers for Named {
+impl CertificateScope for Named {
     fn covers(&self, origin: &Origin) -> bool {
         self.hosts.iter().any(|host| host == origin.host())
     }

@@ -6,8 +6,8 @@ use http::Request;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use skybridge_core::{
-    CloseReason, ConnectError, Connection as _, Delivery, Error, Failed, News, NotCarried, Phase, Plan, Planner as _,
-    Room, Watch, may_carry,
+    CloseReason, ConnectError, Connection as _, Delivery, Error, Failed, ConnectionStatus, NotCoalesced, Phase, Plan, Planner as _,
+    Capacity, StatusListener, can_coalesce,
 };
 use skybridge_testkit::{
     executor::Executor,
@@ -47,11 +47,11 @@ fn ready(connection: &mut Conn) -> Poll<Result<(), Error>> {
 }
 
 #[derive(Default)]
-struct Heard(Mutex<Vec<News>>);
+struct Heard(Mutex<Vec<ConnectionStatus>>);
 
-impl Watch for Heard {
-    fn on(&self, news: News) {
-        self.0.lock().unwrap().push(news);
+impl StatusListener for Heard {
+    fn on(&self, status: ConnectionStatus) {
+        self.0.lock().unwrap().push(status);
     }
 }
 
@@ -81,13 +81,13 @@ async fn a_body_dropped_early_closes_an_exclusive_connection_and_frees_a_shared_
     for (facts, closes) in [(Facts::h1(), true), (Facts::h2(2), false)] {
         let (_below, mut connection, peer) = connect(facts).await;
         let heard = Arc::new(Heard::default());
-        connection.watch(heard.clone());
+        connection.subscribe(heard.clone());
         start(&mut connection, "").await;
         let sender = peer.exchange().await.begin(200);
         drop(answer(&mut connection).await.unwrap());
         assert!(sender.is_dropped());
         assert_eq!(peer.in_flight(), 0);
-        let expected: &[News] = if closes { &[News::Closed(CloseReason::Unread)] } else { &[] };
+        let expected: &[ConnectionStatus] = if closes { &[ConnectionStatus::Closed(CloseReason::Unread)] } else { &[] };
         assert_eq!(*heard.0.lock().unwrap(), expected);
         assert_eq!(matches!(ready(&mut connection), Poll::Ready(Err(_))), closes);
     }
@@ -134,12 +134,12 @@ async fn failures_say_what_the_test_says() {
 #[tokio::test(start_paused = true)]
 async fn news_reach_the_watch_and_the_handle() {
     let (_below, mut connection, peer) = connect(Facts::h2_unsettled()).await;
-    assert_eq!(connection.room(), Room::Unknown);
+    assert_eq!(connection.capacity(), Capacity::Unknown);
     let heard = Arc::new(Heard::default());
     peer.set_room(7);
-    connection.watch(heard.clone());
-    assert_eq!(connection.room(), Room::Streams(7));
-    peer.news(News::Suspect);
+    connection.subscribe(heard.clone());
+    assert_eq!(connection.capacity(), Capacity::Streams(7));
+    peer.status(ConnectionStatus::Suspect);
     assert!(ready(&mut connection).is_ready());
     peer.drain(CloseReason::PeerGoAway);
     let Poll::Ready(Err(error)) = ready(&mut connection) else { panic!("still ready") };
@@ -147,7 +147,7 @@ async fn news_reach_the_watch_and_the_handle() {
     peer.close(CloseReason::PeerFin);
     peer.close(CloseReason::Protocol);
     let expected =
-        [News::Room(7), News::Suspect, News::Draining(CloseReason::PeerGoAway), News::Closed(CloseReason::PeerFin)];
+        [ConnectionStatus::Capacity(7), ConnectionStatus::Suspect, ConnectionStatus::Draining(CloseReason::PeerGoAway), ConnectionStatus::Closed(CloseReason::PeerFin)];
     assert_eq!(*heard.0.lock().unwrap(), expected);
 }
 
@@ -223,11 +223,11 @@ async fn facts_decide_what_it_may_carry() {
     let (_below, connection, _peer) = connect(Facts::h2(1).covers(["a.test", "b.test"])).await;
     let now = Executor::new().runtime().now();
     let ask =
-        |url: &str| may_carry(connection.info(), &nouns::key(url), true, &[connection.info().remote.clone()], now);
+        |url: &str| can_coalesce(connection.info(), &nouns::key(url), true, &[connection.info().remote.clone()], now);
     assert_eq!(ask("https://b.test"), Ok(()));
-    assert_eq!(ask("https://c.test"), Err(NotCarried::NotCovered));
+    assert_eq!(ask("https://c.test"), Err(NotCoalesced::NotCovered));
     let (_below, connection, _peer) =
         connect(Facts::h2(1).covers(["b.test"]).amend(|info| info.tls.as_mut().unwrap().client_auth = true)).await;
-    let refused = may_carry(connection.info(), &nouns::key("https://b.test"), true, &[], now);
-    assert_eq!(refused, Err(NotCarried::ClientAuth));
+    let refused = can_coalesce(connection.info(), &nouns::key("https://b.test"), true, &[], now);
+    assert_eq!(refused, Err(NotCoalesced::ClientAuth));
 }

@@ -100,10 +100,10 @@ async fn resets_and_goaway_reach_the_client_with_their_codes() {
         let refused = refused.await.unwrap_err();
         assert!(refused.is_reset() && refused.is_remote());
         assert_eq!(refused.reason(), Some(h2::Reason::REFUSED_STREAM));
-        let (beyond, _) = send.send_request(get("/beyond"), true).unwrap();
-        let beyond = beyond.await.unwrap_err();
-        assert!(beyond.is_go_away() && beyond.is_remote());
-        assert_eq!(beyond.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
+        let (proxy_target, _) = send.send_request(get("/beyond"), true).unwrap();
+        let proxy_target = proxy_target.await.unwrap_err();
+        assert!(proxy_target.is_go_away() && proxy_target.is_remote());
+        assert_eq!(proxy_target.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
     };
     let server = async |conn| {
         let mut peer = Peer::accept(conn).await;

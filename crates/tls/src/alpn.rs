@@ -1,26 +1,26 @@
 use crate::TlsError;
-use skybridge_core::{Protocol, Want};
+use skybridge_core::{Protocol, HttpVersions};
 
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// What is offered (RFC 7301), what is liked best first.
-pub(crate) fn offer(want: Want) -> Vec<Vec<u8>> {
-    let names: &[&[u8]] = match want {
-        Want::Http1 => &[HTTP_1_1],
-        Want::Http2 => &[H2],
+pub(crate) fn offer(http_versions: HttpVersions) -> Vec<Vec<u8>> {
+    let names: &[&[u8]] = match http_versions {
+        HttpVersions::Http1 => &[HTTP_1_1],
+        HttpVersions::Http2 => &[H2],
         _ => &[H2, HTTP_1_1],
     };
     names.iter().map(|name| name.to_vec()).collect()
 }
 
 /// What the peer chose of it. HTTP/2 over TLS is by ALPN only (RFC 9113, section 3.2): a peer that chose nothing speaks HTTP/1.1.
-pub(crate) fn agreed(want: Want, answer: Option<&[u8]>) -> Result<Option<Protocol>, TlsError> {
+pub(crate) fn agreed(http_versions: HttpVersions, answer: Option<&[u8]>) -> Result<Option<Protocol>, TlsError> {
     match answer {
         Some(H2) => Ok(Some(Protocol::Http2)),
         Some(HTTP_1_1) => Ok(Some(Protocol::Http1)),
         Some(_) => Err(TlsError::UnknownProtocol),
-        None if want == Want::Http2 => Err(TlsError::NoHttp2),
+        None if http_versions == HttpVersions::Http2 => Err(TlsError::NoHttp2),
         None => Ok(None),
     }
 }

@@ -1,6 +1,6 @@
 use crate::{TlsConfig, path::Path};
 use rustls::pki_types::ServerName;
-use skybridge_core::{Covers, Origin};
+use skybridge_core::{CertificateScope, Origin};
 use std::sync::Arc;
 use webpki::EndEntityCert;
 
@@ -10,7 +10,7 @@ pub(crate) struct Verified {
     pub(crate) config: TlsConfig,
 }
 
-impl Covers for Verified {
+impl CertificateScope for Verified {
     fn covers(&self, origin: &Origin) -> bool {
         if !self.config.knows_paths() {
             return false;

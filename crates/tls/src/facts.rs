@@ -19,7 +19,7 @@ pub(crate) fn learn(
     info.version = tls.protocol_version().and_then(version);
     info.cipher = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     info.group = tls.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
-    info.alpn = alpn::agreed(peer.want, tls.alpn_protocol())?;
+    info.alpn = alpn::agreed(peer.http_versions, tls.alpn_protocol())?;
     info.sni = peer.sni();
     info.resumed = is_resumed(tls);
     info.client_auth = showed;

@@ -1,12 +1,12 @@
-use crate::{Sealer, Tls, TlsConfig, config::Source, seal::LIMIT};
-use skybridge_core::{Above, Connector};
+use crate::{TlsConnector, Tls, TlsConfig, config::Source, tls_connect::LIMIT};
+use skybridge_core::{Deferred, Connector};
 use std::time::Duration;
 use tower_layer::Layer;
 
 /// Above a connector: seals links to `https` origins. Others pass.
 ///
-/// The peer is verified by the origin's name, or by [`Terms::server_name`](skybridge_core::Terms::server_name) when the target has one; the same
-/// is sent as SNI, unless it is an address. By ALPN (RFC 7301) it is offered what the target [wants](skybridge_core::Want).
+/// The peer is verified by the origin's name, or by [`ConnectOptions::server_name`](skybridge_core::ConnectOptions::server_name) when the target has one; the same
+/// is sent as SNI, unless it is an address. By ALPN (RFC 7301) it is offered what the target [wants](skybridge_core::HttpVersions).
 ///
 /// A certificate or a pin that is wrong is [fatal](skybridge_core::ConnectError::is_fatal): no other address is tried.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl TlsLayer {
         Self { config: Source::default(), limit: LIMIT }
     }
 
-    /// How long a handshake may take. [`Limits::tls`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take. [`Timeouts::tls`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -37,14 +37,14 @@ impl TlsLayer {
     ///
     /// What is between us and an origin is no proxy's business: a proxy is never told this layer's identity, and is verified also if this layer is
     /// [insecure](crate::TlsConfigBuilder::insecure). Pins are bound to names, and hold for a proxy with such a name. A proxy that needs anything
-    /// else has a configuration of its own, and [its sealer](TlsConfig::sealer).
-    pub fn proxy_sealer(&self) -> Sealer {
-        Sealer::of(self.config.for_proxies()).timeout(self.limit)
+    /// else has a configuration of its own, and [its sealer](TlsConfig::tls_connector).
+    pub fn proxy_connector(&self) -> TlsConnector {
+        TlsConnector::of(self.config.for_proxies()).timeout(self.limit)
     }
 }
 
 impl<S: Connector> Layer<S> for TlsLayer {
-    type Service = Above<S::Io, Tls<S>>;
+    type Service = Deferred<S::Io, Tls<S>>;
 
     fn layer(&self, inner: S) -> Tls<S> {
         Tls::new(inner, self.config.clone(), self.limit)

@@ -1,7 +1,7 @@
 //! Seals a link with TLS: verifies, pins, offers ALPN, resumes.
 //!
 //! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A route to an `http` origin passes through, as the
-//! same type and without a box. [`Sealer`] does the same for the proxies on the way.
+//! same type and without a box. [`TlsConnector`] does the same for the proxies on the way.
 //!
 //! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor: [`Pins`] hold for the path rather
 //! than for what the peer presented, and one connection may carry another host that its certificate covers. Whichever
@@ -42,8 +42,8 @@ mod layer;
 mod path;
 mod peer;
 mod pins;
-mod seal;
-mod sealer;
+mod tls_connect;
+mod tls_connector;
 mod service;
 mod sessions;
 mod verifier;
@@ -55,7 +55,7 @@ pub use self::{
     io::MaybeTls,
     layer::TlsLayer,
     pins::{Pin, PinError, PinMismatch, Pins},
-    sealer::{Sealer, SealingHop},
+    tls_connector::{TlsConnector, ProxyTlsConnecting},
     service::{Sealing, Tls},
 };
 pub use rustls;

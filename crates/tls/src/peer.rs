@@ -1,6 +1,6 @@
 use crate::{TlsError, sessions::SessionKey};
 use rustls::pki_types::ServerName;
-use skybridge_core::{ConnInfo, Want};
+use skybridge_core::{ConnInfo, HttpVersions};
 use std::{net::IpAddr, sync::Arc};
 
 /// Who is to be at the other end, and how that is made sure.
@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     /// The host that was asked for, when its certificate names another: its pins hold too.
     pub(crate) host: Option<Box<str>>,
     /// What it is to speak.
-    pub(crate) want: Want,
+    pub(crate) http_versions: HttpVersions,
     /// Under what its sessions are kept.
     pub(crate) session: SessionKey,
 }
@@ -20,20 +20,20 @@ pub(crate) struct Peer {
 impl Peer {
     /// The origin of a route.
     pub(crate) fn origin(info: &ConnInfo) -> Result<Self, TlsError> {
-        let (origin, terms) = (info.route.target.origin(), info.route.target.terms());
+        let (origin, connect_options) = (info.route.target.origin(), info.route.target.connect_options());
         let host = parse(origin.name())?.1;
-        let (name, text) = parse(terms.server_name.as_deref().unwrap_or(&host))?;
+        let (name, text) = parse(connect_options.server_name.as_deref().unwrap_or(&host))?;
         let host = (host != text).then(|| (&*host).into());
-        let session = SessionKey { partition: terms.partition.clone(), name: name.clone(), port: Some(origin.port()) };
-        Ok(Self { name, text, host, want: terms.want, session })
+        let session = SessionKey { partition: connect_options.partition.clone(), name: name.clone(), port: Some(origin.port()) };
+        Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
     }
 
     /// A proxy: spoken to in HTTP/1.1.
     pub(crate) fn proxy(name: &str, info: &ConnInfo) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
-        let partition = info.route.target.terms().partition.clone();
+        let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
-        Ok(Self { name, text, host: None, want: Want::Http1, session })
+        Ok(Self { name, text, host: None, http_versions: HttpVersions::Http1, session })
     }
 
     /// What is sent as SNI: never an address (RFC 6066, section 3).

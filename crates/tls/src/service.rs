@@ -1,4 +1,4 @@
-use crate::{MaybeTls, config::Source, peer::Peer, seal::seal};
+use crate::{MaybeTls, config::Source, peer::Peer, tls_connect::tls_connect};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme};
 use std::{
@@ -27,7 +27,7 @@ pub struct Sealing<F, I>(#[pin] Way<F, I>);
 enum Way<F, I> {
     /// No TLS: nothing is added.
     Plain(#[pin] F),
-    Seal(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>),
+    TlsConnect(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>),
 }
 
 // === impl Tls ===
@@ -54,12 +54,12 @@ impl<S: Connector> Service<Route> for Tls<S> {
             return Sealing(Way::Plain(connecting));
         }
         let (config, limit) = (self.config.clone(), self.limit);
-        Sealing(Way::Seal(Box::pin(async move {
+        Sealing(Way::TlsConnect(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            seal(link, Peer::origin, &config, limit).await
+            tls_connect(link, Peer::origin, &config, limit).await
         })))
     }
 }
@@ -78,7 +78,7 @@ where
             Project::Plain(connecting) => {
                 connecting.poll(cx).map_ok(|link| link.map_io(MaybeTls::plain)).map_err(Into::into)
             }
-            Project::Seal(sealing) => sealing.as_mut().poll(cx),
+            Project::TlsConnect(sealing) => sealing.as_mut().poll(cx),
         }
     }
 }

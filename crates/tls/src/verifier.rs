@@ -47,8 +47,8 @@ impl Verifier {
             TrustIn::Anchors(anchors) => self.verify(anchors, leaf, others, server, &name, now),
             #[cfg(feature = "platform-verifier")]
             TrustIn::Platform(platform) => {
-                let verdict = platform.verify_server_cert(leaf, others, server, ocsp, now);
-                verdict.map_err(|error| classify::platform(error, leaf, &name))?;
+                let feedback = platform.verify_server_cert(leaf, others, server, ocsp, now);
+                feedback.map_err(|error| classify::platform(error, leaf, &name))?;
                 self.pinned(Path::presented(leaf), &name)
             }
             TrustIn::Anybody => self.pinned(Path::presented(leaf), &name),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Connector, Phase, Terms, Trust};
+use skybridge_core::{Connector, Phase, ConnectOptions, Trust};
 use skybridge_testkit::{certs::Ca, origin::Origin};
 use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
 use support::{World, tls_error, told, trusting};
@@ -120,9 +120,9 @@ async fn another_name_is_verified_and_sent_when_the_target_says_so() {
     let config = trusting(&root).build().unwrap();
     let world = World::h1(&root.leaf(["b.test"]));
     world.refused(&config, "https://a.test").await;
-    let mut terms = Terms::default();
-    terms.server_name = Some("B.test.".into());
-    let tls = world.exchange_by(&config, world.route_on("https://a.test", terms)).await;
+    let mut connect_options = ConnectOptions::default();
+    connect_options.server_name = Some("B.test.".into());
+    let tls = world.exchange_by(&config, world.route_on("https://a.test", connect_options)).await;
     assert_eq!(tls.sni.as_deref(), Some("b.test"));
     assert_eq!(world.origin.handshakes()[0].sni.as_deref(), Some("b.test"));
 }
@@ -131,9 +131,9 @@ async fn another_name_is_verified_and_sent_when_the_target_says_so() {
 async fn what_could_not_be_in_a_certificate_opens_no_handshake() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["a.test"]));
-    let mut terms = Terms::default();
-    terms.server_name = Some("not a name".into());
-    let route = world.route_on("https://a.test", terms);
+    let mut connect_options = ConnectOptions::default();
+    connect_options.server_name = Some("not a name".into());
+    let route = world.route_on("https://a.test", connect_options);
     let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::NotAName(name) if &**name == "not a name"), "{error:?}");
     assert!(error.is_fatal());

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Connector, Phase, Protocol, Terms, Trust, Want};
+use skybridge_core::{Connector, Phase, Protocol, ConnectOptions, Trust, HttpVersions};
 use skybridge_testkit::{certs::Ca, executor::settle, net::Conn, origin::Origin};
 use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
 use std::time::Duration;
@@ -14,10 +14,10 @@ use tower::Layer;
 /// By ALPN, if the two come to terms.
 type Agreed = Result<Option<Protocol>, ()>;
 
-fn wanting(want: Want) -> Terms {
-    let mut terms = Terms::default();
-    terms.want = want;
-    terms
+fn asking_for(http_versions: HttpVersions) -> ConnectOptions {
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = http_versions;
+    connect_options
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,25 +60,25 @@ async fn alpn() {
     let root = Ca::new("root");
     let config = trusting(&root).build().unwrap();
     let both: &[&str] = &["h2", "http/1.1"];
-    let rows: [(Want, &[&str], Agreed); 11] = [
-        (Want::Any, both, Ok(h2)),
-        (Want::Any, &["http/1.1", "h2"], Ok(h1)),
-        (Want::Any, &["http/1.1"], Ok(h1)),
-        (Want::Any, &["h2"], Ok(h2)),
-        (Want::Any, &[], Ok(None)),
-        (Want::Http1, both, Ok(h1)),
-        (Want::Http1, &[], Ok(None)),
-        (Want::Http2, both, Ok(h2)),
-        (Want::Http2, &["http/1.1"], Err(())),
-        (Want::Http2, &[], Err(())),
-        (Want::Http1, &["h2"], Err(())),
+    let rows: [(HttpVersions, &[&str], Agreed); 11] = [
+        (HttpVersions::Any, both, Ok(h2)),
+        (HttpVersions::Any, &["http/1.1", "h2"], Ok(h1)),
+        (HttpVersions::Any, &["http/1.1"], Ok(h1)),
+        (HttpVersions::Any, &["h2"], Ok(h2)),
+        (HttpVersions::Any, &[], Ok(None)),
+        (HttpVersions::Http1, both, Ok(h1)),
+        (HttpVersions::Http1, &[], Ok(None)),
+        (HttpVersions::Http2, both, Ok(h2)),
+        (HttpVersions::Http2, &["http/1.1"], Err(())),
+        (HttpVersions::Http2, &[], Err(())),
+        (HttpVersions::Http1, &["h2"], Err(())),
     ];
-    for (want, server, expected) in rows {
+    for (http_versions, server, expected) in rows {
         let world = World::new(Origin::h2c().tls(&root.leaf(["a.test"])).alpn(server.iter().copied()));
-        let link = world.connect_by(&config, world.route_on("https://a.test", wanting(want))).await;
+        let link = world.connect_by(&config, world.route_on("https://a.test", asking_for(http_versions))).await;
         let agreed = link.map(|link| link.info.tls.unwrap().alpn);
-        assert_eq!(agreed.as_ref().map_err(drop).copied(), expected, "{want:?} {server:?}");
-        if server.is_empty() && want == Want::Http2 {
+        assert_eq!(agreed.as_ref().map_err(drop).copied(), expected, "{http_versions:?} {server:?}");
+        if server.is_empty() && http_versions == HttpVersions::Http2 {
             let error = agreed.unwrap_err();
             assert!(matches!(tls_error(&error), TlsError::NoHttp2) && error.is_fatal(), "{error:?}");
         }

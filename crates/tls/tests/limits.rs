@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, Limits, Phase};
+use skybridge_core::{ConnectError, Connector, Timeouts, Phase};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::Executor,
@@ -101,13 +101,13 @@ async fn limits_of_the_request_go_before_those_of_the_layer() {
     let _listener = world.net.listen(addr.parse().unwrap());
     let rows = [(None, None, 10), (None, Some(3), 3), (Some(2), Some(3), 2), (Some(60), Some(3), 60)];
     for (request, layer, expected) in rows {
-        let mut limits = Limits::new();
-        limits.tls = request.map(Duration::from_secs);
+        let mut timeouts = Timeouts::new();
+        timeouts.tls = request.map(Duration::from_secs);
         let mut tls = TlsLayer::new(config.clone());
         if let Some(limit) = layer {
             tls = tls.timeout(Duration::from_secs(limit));
         }
-        let route = nouns::route("https://a.test", [addr], world.executor.ctx().with_limits(limits));
+        let route = nouns::route("https://a.test", [addr], world.executor.ctx().with_limits(timeouts));
         let start = Instant::now();
         let error = tls.layer(world.net.connector()).connect(route).await.unwrap_err();
         assert_eq!(start.elapsed(), Duration::from_secs(expected));

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Terms, TlsInfo};
+use skybridge_core::{ConnectOptions, TlsInfo};
 use skybridge_testkit::{certs::Ca, executor::settle};
 use skybridge_tls::{Pins, Roots, TlsConfig, TlsError};
 use support::{World, tls_error, told, trusting};
@@ -136,9 +136,9 @@ async fn the_pins_of_the_host_hold_when_its_server_has_another_name_resumed_too(
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["b.test"]));
     let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
-    let mut terms = Terms::default();
-    terms.server_name = Some("b.test".into());
-    let by_another_name = || world.connect_by(&config, world.route_on("https://a.test", terms.clone()));
+    let mut connect_options = ConnectOptions::default();
+    connect_options.server_name = Some("b.test".into());
+    let by_another_name = || world.connect_by(&config, world.route_on("https://a.test", connect_options.clone()));
 
     assert!(tls_error(&by_another_name().await.unwrap_err()).is_pin());
     world.exchange(&config, "https://b.test").await;
@@ -167,10 +167,10 @@ async fn no_other_spelling_goes_around_them() {
     let config = trusting(&root).pin("a.test", WRONG).pin("192.0.2.1", WRONG).build().unwrap();
 
     for name in ["a.test..", "A.test.", "a.test"] {
-        let mut terms = Terms::default();
-        terms.server_name = Some(name.into());
+        let mut connect_options = ConnectOptions::default();
+        connect_options.server_name = Some(name.into());
         let world = World::h1(&root.leaf(["a.test"]));
-        let error = world.connect_by(&config, world.route_on("https://b.test", terms)).await.unwrap_err();
+        let error = world.connect_by(&config, world.route_on("https://b.test", connect_options)).await.unwrap_err();
         let refused = tls_error(&error);
         assert!(refused.is_pin() || matches!(refused, TlsError::NotAName(_)), "{name}: {error:?}");
     }

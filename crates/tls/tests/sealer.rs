@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, Phase, Seal, TlsInfo};
+use skybridge_core::{ConnectError, Connector, Phase, TlsConnect, TlsInfo};
 use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
 use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
     let root = Ca::new("root");
     let world = World::new(Origin::h2c().tls(&root.leaf(["proxy.test"])));
-    let sealer = trusting(&root).pin("proxy.test", &root.pin()).build().unwrap().sealer();
+    let tls_connector = trusting(&root).pin("proxy.test", &root.pin()).build().unwrap().tls_connector();
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let sealed = sealer.seal(link, "Proxy.test", &ctx).await.unwrap();
+    let sealed = tls_connector.tls_connect(link, "Proxy.test", &ctx).await.unwrap();
     settle().await;
     let handshake = &world.origin.handshakes()[0];
     assert_eq!((handshake.sni.as_deref(), handshake.alpn.as_deref()), (Some("proxy.test"), Some("http/1.1")));
@@ -30,12 +30,12 @@ async fn a_wrong_proxy_is_refused() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["proxy.test"]));
     let wrong = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    let sealer = trusting(&root).pin("proxy.test", wrong).build().unwrap().sealer();
+    let tls_connector = trusting(&root).pin("proxy.test", wrong).build().unwrap().tls_connector();
     for (name, pin) in [("other.test", false), ("proxy.test", true)] {
         let route = world.route("https://a.test");
         let ctx = route.ctx().clone();
         let link = world.net.connector().connect(route).await.unwrap();
-        let error = sealer.seal(link, name, &ctx).await.unwrap_err();
+        let error = tls_connector.tls_connect(link, name, &ctx).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal(), tls_error(&error).is_pin()), (Some(Phase::Tls), true, pin));
     }
     assert!(world.origin.handshakes().is_empty());
@@ -50,8 +50,8 @@ async fn a_proxy_that_says_nothing_has_so_long() {
     let route = skybridge_testkit::nouns::route("https://a.test", [addr], world.executor.ctx());
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let sealer = trusting(&root).build().unwrap().sealer().timeout(Duration::from_secs(2));
-    let error = sealer.seal(link, "proxy.test", &ctx).await.unwrap_err();
+    let tls_connector = trusting(&root).build().unwrap().tls_connector().timeout(Duration::from_secs(2));
+    let error = tls_connector.tls_connect(link, "proxy.test", &ctx).await.unwrap_err();
     assert_eq!(error.timed_out().map(|out| (out.phase, out.limit)), Some((Phase::Tls, Duration::from_secs(2))));
 }
 
@@ -60,7 +60,7 @@ async fn by_the_layer(config: TlsConfig, world: &World) -> Result<TlsInfo, Conne
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let mut sealed = TlsLayer::new(config).proxy_sealer().seal(link, "proxy.test", &ctx).await?;
+    let mut sealed = TlsLayer::new(config).proxy_connector().tls_connect(link, "proxy.test", &ctx).await?;
     // In TLS 1.3 a client is refused after its end of the handshake.
     sealed.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let read = sealed.io.read_to_end(&mut Vec::new()).await;
@@ -88,7 +88,7 @@ async fn by_the_layer_of_origins_a_proxy_is_not_told_who_we_are() {
     let route = asking.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = asking.net.connector().connect(route).await.unwrap();
-    assert!(identified().sealer().seal(link, "proxy.test", &ctx).await.is_ok());
+    assert!(identified().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
     settle().await;
     assert_eq!(asking.origin.handshakes().len(), 1);
 }
@@ -109,7 +109,7 @@ async fn by_an_insecure_layer_of_origins_a_proxy_is_verified_all_the_same() {
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    assert!(nobody().sealer().seal(link, "proxy.test", &ctx).await.is_ok());
+    assert!(nobody().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

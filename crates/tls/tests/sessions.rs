@@ -3,14 +3,14 @@
 
 mod support;
 
-use skybridge_core::{Partition, Terms, Trust};
+use skybridge_core::{Partition, ConnectOptions, Trust};
 use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
 use support::{World, trusting};
 
-fn partition(name: &str) -> Terms {
-    let mut terms = Terms::default();
-    terms.partition = Some(Partition::new(name));
-    terms
+fn partition(name: &str) -> ConnectOptions {
+    let mut connect_options = ConnectOptions::default();
+    connect_options.partition = Some(Partition::new(name));
+    connect_options
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,17 +52,17 @@ async fn a_session_is_not_told_across_partitions_names_or_ports() {
     let world = World::h1(&root.leaf(["a.test", "b.test"]));
     let config = trusting(&root).build().unwrap();
     let rows = [
-        ("https://a.test", Terms::default(), false),
+        ("https://a.test", ConnectOptions::default(), false),
         ("https://a.test", partition("x"), false),
         ("https://a.test", partition("y"), false),
-        ("https://b.test", Terms::default(), false),
-        ("https://a.test:8443", Terms::default(), false),
+        ("https://b.test", ConnectOptions::default(), false),
+        ("https://a.test:8443", ConnectOptions::default(), false),
         ("https://a.test", partition("x"), true),
-        ("https://a.test", Terms::default(), true),
+        ("https://a.test", ConnectOptions::default(), true),
     ];
-    for (url, terms, resumed) in rows {
-        let tls = world.exchange_by(&config, world.route_on(url, terms.clone())).await;
-        assert_eq!(tls.resumed, resumed, "{url} {terms:?}");
+    for (url, connect_options, resumed) in rows {
+        let tls = world.exchange_by(&config, world.route_on(url, connect_options.clone())).await;
+        assert_eq!(tls.resumed, resumed, "{url} {connect_options:?}");
     }
 }
 
@@ -71,9 +71,9 @@ async fn a_session_is_resumed_when_another_protocol_is_wanted() {
     let root = Ca::new("root");
     let world = World::new(Origin::h2c().tls(&root.leaf(["a.test"])));
     let config = trusting(&root).build().unwrap();
-    let mut terms = Terms::default();
-    terms.want = skybridge_core::Want::Http1;
-    let first = world.exchange_by(&config, world.route_on("https://a.test", terms)).await;
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = skybridge_core::HttpVersions::Http1;
+    let first = world.exchange_by(&config, world.route_on("https://a.test", connect_options)).await;
     let second = world.connect(&config, "https://a.test").await.unwrap().info.tls.unwrap();
     assert_eq!(
         (first.alpn, second.alpn),

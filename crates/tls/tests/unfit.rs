@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{ConnInfo, Connector, Hop, Phase, TlsInfo, Unfit};
+use skybridge_core::{ConnInfo, Connector, Proxy, Phase, TlsInfo, Unfit};
 use skybridge_testkit::certs::Ca;
 use skybridge_tls::TlsLayer;
 use support::{World, trusting};
@@ -17,15 +17,15 @@ async fn no_hello_is_sent_on_a_link_that_is_sealed_already_or_ends_at_a_proxy() 
     let root = Ca::new("root");
     let layer = TlsLayer::new(trusting(&root).build().unwrap());
     let rows: [(Done, Unfit); 3] = [
-        (|info| (info.hops_passed, info.tls) = (1, Some(TlsInfo::unknown())), Unfit::SealedTwice),
-        (|_| {}, Unfit::NotTunnelled { passed: 0, hops: 1 }),
-        (|info| (info.hops_passed, info.forwarded) = (1, true), Unfit::Forwarded),
+        (|info| (info.proxies_passed, info.tls) = (1, Some(TlsInfo::unknown())), Unfit::SealedTwice),
+        (|_| {}, Unfit::NotTunnelled { passed: 0, proxies: 1 }),
+        (|info| (info.proxies_passed, info.forwarded) = (1, true), Unfit::Forwarded),
     ];
     for (done, unfit) in rows {
         let world = World::h1(&root.leaf(["a.test"]));
         let connect = |url| {
             let mut route = world.route(url);
-            route.hops = [Hop::parse("http://proxy.test:443").unwrap()].into();
+            route.proxies = [Proxy::parse("http://proxy.test:443").unwrap()].into();
             layer.layer(world.net.connector().amend(done)).connect(route)
         };
         let error = connect("https://a.test").await.unwrap_err();

@@ -88,7 +88,7 @@ impl Canvas {
         let total = millis(self.total, self.decimals);
         let on = on.map(|on| format!(" {on}")).unwrap_or_default();
         match &self.end {
-            End::Answered | End::Unknown => writeln!(f, "  {total} ms{on}"),
+            End::ResponseResult | End::Unknown => writeln!(f, "  {total} ms{on}"),
             End::Running => writeln!(f, "  still running, the latest news at {total} ms{on}"),
             End::GivenUp => writeln!(f, "  given up after {total} ms{on}"),
             End::Failed(failure) => {

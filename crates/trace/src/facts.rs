@@ -42,7 +42,7 @@ impl Facts {
             origin: info.route.target.origin().authority().into(),
             local_addr: info.local_addr,
             remote: info.remote.clone(),
-            proxies: info.route.hops.iter().map(|hop| hop.to_string().into()).collect(),
+            proxies: info.route.proxies.iter().map(|proxy| proxy.to_string().into()).collect(),
             protocol: info.protocol,
             tls: info.tls.as_ref().map(TlsFacts::of),
         }

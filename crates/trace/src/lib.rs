@@ -1,7 +1,7 @@
 //! What happened, recorded and told: as JSON lines, and as a waterfall in the terminal.
 //!
 //! It stands beside the stack: each type here is an observer ([`Observe`](skybridge_core::Observe)) that a client, or one request's
-//! [`Wish`](skybridge_core::Wish), is given. [`Recorder`] keeps the latest events, and draws the [`Timeline`] of a call from them;
+//! [`RequestOptions`](skybridge_core::RequestOptions), is given. [`Recorder`] keeps the latest events, and draws the [`Timeline`] of a call from them;
 //! [`JsonLines`] writes each event as it happens; [`Observers`] is several at once. Events carry no header, no body, and of a URL only the
 //! host and the port: so does all that is written here.
 //!

@@ -45,7 +45,7 @@ pub(crate) enum End {
     /// Nobody tells of calls, only of connects.
     Unknown,
     Running,
-    Answered,
+    ResponseResult,
     Failed(Failure),
     GivenUp,
 }
@@ -90,7 +90,7 @@ impl Rows {
         let at = event.at.saturating_duration_since(began);
         match &event.what {
             What::CallStarted => self.end = End::Running,
-            What::CallEnded(None) => self.end = End::Answered,
+            What::CallEnded(None) => self.end = End::ResponseResult,
             What::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
             What::Dropped(Phase::Call, _) => self.end = End::GivenUp,
             What::Started(phase) => self.open(event, *phase, at),

@@ -3,8 +3,8 @@
 
 use http::Request;
 use skybridge::{
-    Client, RequestBody, Wish,
-    core::{CallId, EventKind, Hop, HopKind, Observe, Phase, Protocol, ProxyAuth},
+    Client, RequestBody, RequestOptions,
+    core::{CallId, EventKind, Proxy, ProxyKind, Observe, Phase, Protocol, ProxyAuth},
 };
 use skybridge_testkit::{
     executor::{Executor, settle},
@@ -122,7 +122,7 @@ async fn the_facts_of_a_connection_are_in_its_line() {
     let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
     let _listener = net.listen(addr());
     let mut route = nouns::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
-    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128)].into();
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     let mut link = skybridge::core::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
     let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.cipher, tls.sni) = (Some("1.3"), Some("TLS13_AES_128_GCM_SHA256"), Some("a.test".into()));
@@ -175,8 +175,8 @@ async fn no_secret_is_in_anything_that_is_written() {
     client.request(request("http://a.test/SECRET-path?token=SECRET-query")).await.unwrap();
     client.request(request("http://user:SECRET-userinfo@a.test/")).await.unwrap_err();
     let mut proxied = request("http://a.test/SECRET-path");
-    let hops = [Hop::new(HopKind::Socks5h, "proxy.test", 1080).auth(Password)];
-    proxied.extensions_mut().insert(Wish::new().proxy(hops));
+    let proxies = [Proxy::new(ProxyKind::Socks5h, "proxy.test", 1080).auth(Password)];
+    proxied.extensions_mut().insert(RequestOptions::new().proxy(proxies));
     client.request(proxied).await.unwrap_err();
     origin.hang_up();
     settle().await;

@@ -1,4 +1,4 @@
-use crate::{TunnelError, beyond::Beyond};
+use crate::{TunnelError, proxy_target::Beyond};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
@@ -7,7 +7,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use skybridge_core::{Hop, Io};
+use skybridge_core::{Proxy, Io};
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -43,16 +43,16 @@ pub(crate) struct Refusal {
 /// A refusal is in `refusal` while its body is read: whoever gives up waiting for the rest knows why there is no tunnel.
 pub(crate) async fn connect<I: Io>(
     io: I,
-    hop: &Hop,
-    beyond: &Beyond,
+    proxy: &Proxy,
+    proxy_target: &Beyond,
     refusal: &mut Option<Refusal>,
 ) -> Result<(I, Bytes), TunnelError> {
     let mut dialogue = Dialogue::begin(io).await?;
-    let mut credentials = authorize(hop, None);
+    let mut credentials = authorize(proxy, None);
     let mut last = TunnelError::Closed;
     for _ in 0..MOST_REQUESTS {
         let authorized = credentials.is_some();
-        let response = match dialogue.ask(request(beyond, credentials)?).await {
+        let response = match dialogue.ask(request(proxy_target, credentials)?).await {
             Ok(response) => response,
             // A proxy that challenges and hangs up has said why before.
             Err(TunnelError::Closed) => return Err(last),
@@ -67,7 +67,7 @@ pub(crate) async fn connect<I: Io>(
         let said = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
         let whole = dialogue.read(body, &mut said.body).await;
         let challenged = said.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
-        credentials = if challenged { authorize(hop, Some(&said.headers)) } else { None };
+        credentials = if challenged { authorize(proxy, Some(&said.headers)) } else { None };
         last = refusal.take().map_or(TunnelError::Closed, Refusal::told);
         if credentials.is_none() {
             break;
@@ -76,15 +76,15 @@ pub(crate) async fn connect<I: Io>(
     Err(last)
 }
 
-fn authorize(hop: &Hop, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
-    let mut value = hop.auth.as_ref()?.0.authorize(challenge)?;
+fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+    let mut value = proxy.auth.as_ref()?.0.authorize(challenge)?;
     value.set_sensitive(true);
     Some(value)
 }
 
 /// Of the origin's request no header is in it: those are for the origin alone.
-fn request(beyond: &Beyond, credentials: Option<HeaderValue>) -> Result<Request<Body>, TunnelError> {
-    let authority = beyond.to_string();
+fn request(proxy_target: &Beyond, credentials: Option<HeaderValue>) -> Result<Request<Body>, TunnelError> {
+    let authority = proxy_target.to_string();
     let request = Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
     let mut request = request.body(Empty::new()).map_err(|error| TunnelError::NotHttp(error.into()))?;
     if let Some(credentials) = credentials {

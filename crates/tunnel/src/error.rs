@@ -1,7 +1,7 @@
 use crate::SocksReply;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{BoxError, ConnectError, Hop, Phase};
+use skybridge_core::{BoxError, ConnectError, Proxy, Phase};
 use std::{error::Error, fmt, io};
 
 /// Why a proxy gave no tunnel.
@@ -38,13 +38,13 @@ pub enum TunnelError {
     /// The stream to the proxy failed.
     Io(BoxError),
     /// The proxy is spoken to over TLS, and the layer was given nothing that [seals](crate::TunnelLayer::sealing).
-    NoSeal,
+    NoTls,
 }
 
 /// Which of several proxies it was.
 #[derive(Debug)]
 pub(crate) struct AtHop {
-    hop: Box<str>,
+    proxy: Box<str>,
     error: TunnelError,
 }
 
@@ -57,16 +57,16 @@ impl TunnelError {
             Self::Refused { status, authorized, .. } => {
                 *authorized && *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             }
-            Self::CredentialsRefused | Self::CredentialsUnfit | Self::NoSeal => true,
+            Self::CredentialsRefused | Self::CredentialsUnfit | Self::NoTls => true,
             _ => false,
         }
     }
 
     /// As the stack tells it; the proxy is named when there are several.
-    pub(crate) fn told(self, several: Option<&Hop>) -> ConnectError {
+    pub(crate) fn told(self, several: Option<&Proxy>) -> ConnectError {
         let fatal = self.is_fatal();
         let error = match several {
-            Some(hop) => ConnectError::new(Phase::Tunnel, AtHop { hop: hop.to_string().into(), error: self }),
+            Some(proxy) => ConnectError::new(Phase::Tunnel, AtHop { proxy: proxy.to_string().into(), error: self }),
             None => ConnectError::new(Phase::Tunnel, self),
         };
         if fatal { error.fatal() } else { error }
@@ -101,7 +101,7 @@ impl fmt::Display for TunnelError {
             Self::NotSocks(byte) => write!(f, "the proxy does not speak SOCKS: its answer begins with {byte:#04x}"),
             Self::Closed => f.write_str("the proxy hung up before it answered"),
             Self::Io(_) => f.write_str("the connection to the proxy failed"),
-            Self::NoSeal => f.write_str("the proxy needs TLS, and the tunnel has none"),
+            Self::NoTls => f.write_str("the proxy needs TLS, and the tunnel has none"),
         }
     }
 }
@@ -123,7 +123,7 @@ impl fmt::Debug for TunnelError {
             Self::NotSocks(byte) => f.debug_tuple("NotSocks").field(byte).finish(),
             Self::Closed => f.write_str("Closed"),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
-            Self::NoSeal => f.write_str("NoSeal"),
+            Self::NoTls => f.write_str("NoSeal"),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Error for TunnelError {
 
 impl fmt::Display for AtHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no tunnel through {}", self.hop)
+        write!(f, "no tunnel through {}", self.proxy)
     }
 }
 

@@ -1,5 +1,5 @@
-use crate::{BoxedIo, NoSeal, Tunnel};
-use skybridge_core::{Above, Connector, Seal};
+use crate::{BoxedIo, NoTls, Tunnel};
+use skybridge_core::{Deferred, Connector, TlsConnect};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -9,21 +9,21 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Above a connector: goes through the proxies of a route, in order. A route without proxies passes.
 ///
 /// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward, unless its hop
-/// [says otherwise](skybridge_core::Hop::tunnels_all). SOCKS proxies always
+/// [says otherwise](skybridge_core::Proxy::tunnels_all). SOCKS proxies always
 /// give tunnels.
 ///
 /// Where the target allows [public](skybridge_core::Egress::Public) addresses only, no proxy is told another one. Names are told: what a proxy
 /// finds behind them, only the proxy can guard.
 #[derive(Clone, Copy, Debug)]
-pub struct TunnelLayer<L = NoSeal> {
-    seal: L,
+pub struct TunnelLayer<L = NoTls> {
+    tls_connect: L,
     limit: Duration,
 }
 
 impl TunnelLayer {
     /// Speaks to proxies in cleartext. Each may take 10 s.
     pub fn new() -> Self {
-        Self { seal: NoSeal, limit: LIMIT }
+        Self { tls_connect: NoTls, limit: LIMIT }
     }
 }
 
@@ -35,11 +35,11 @@ impl Default for TunnelLayer {
 
 impl<L> TunnelLayer<L> {
     /// Speaks TLS to the proxies that are spoken to over it (`https://`).
-    pub fn sealing<T>(self, seal: T) -> TunnelLayer<T> {
-        TunnelLayer { seal, limit: self.limit }
+    pub fn sealing<T>(self, tls_connect: T) -> TunnelLayer<T> {
+        TunnelLayer { tls_connect, limit: self.limit }
     }
 
-    /// How long each proxy may take to give its tunnel. [`Limits::tunnel`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    /// How long each proxy may take to give its tunnel. [`Timeouts::tunnel`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -49,11 +49,11 @@ impl<L> TunnelLayer<L> {
 impl<S, L> Layer<S> for TunnelLayer<L>
 where
     S: Connector,
-    L: Seal<S::Io> + Seal<BoxedIo>,
+    L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
-    type Service = Above<S::Io, Tunnel<S, L>>;
+    type Service = Deferred<S::Io, Tunnel<S, L>>;
 
     fn layer(&self, inner: S) -> Tunnel<S, L> {
-        Tunnel::new(inner, self.seal.clone(), self.limit)
+        Tunnel::new(inner, self.tls_connect.clone(), self.limit)
     }
 }

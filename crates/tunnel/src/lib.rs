@@ -4,7 +4,7 @@
 //! the same type and without a box.
 //!
 //! ```
-//! use skybridge_core::{Connector, Hop};
+//! use skybridge_core::{Connector, Proxy};
 //! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, nouns};
 //! use skybridge_tunnel::TunnelLayer;
 //! use tower::Layer;
@@ -16,7 +16,7 @@
 //! let mut connector = TunnelLayer::new().layer(net.connector());
 //!
 //! let mut route = nouns::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
-//! route.hops = [Hop::parse("http://alice:secret@proxy.test:3128")?].into();
+//! route.proxies = [Proxy::parse("http://alice:secret@proxy.test:3128")?].into();
 //! let proxy = async {
 //!     let mut proxy = Script::new(listener.accept().await.0);
 //!     let request = proxy.request().await;
@@ -30,12 +30,12 @@
 //! # }
 //! ```
 
-mod beyond;
+mod proxy_target;
 mod connect;
 mod error;
 mod io;
 mod layer;
-mod no_seal;
+mod no_tls;
 mod service;
 mod socks4;
 mod socks5;
@@ -46,7 +46,7 @@ pub use self::{
     error::TunnelError,
     io::{BoxedIo, TunnelIo},
     layer::TunnelLayer,
-    no_seal::NoSeal,
+    no_tls::NoTls,
     service::{Tunnel, Tunnelling},
     socks_reply::SocksReply,
 };

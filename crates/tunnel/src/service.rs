@@ -1,6 +1,6 @@
-use crate::{BoxedIo, NoSeal, TunnelIo, beyond, walk::walk};
+use crate::{BoxedIo, NoTls, TunnelIo, proxy_target, walk::walk};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Seal};
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, TlsConnect};
 use std::{
     fmt,
     future::{Future, ready},
@@ -12,9 +12,9 @@ use tower_service::Service;
 
 /// Made by [`TunnelLayer`](crate::TunnelLayer): a route in, a link to its origin out, through all of its proxies.
 #[derive(Clone, Debug)]
-pub struct Tunnel<S, L = NoSeal> {
+pub struct Tunnel<S, L = NoTls> {
     inner: S,
-    seal: L,
+    tls_connect: L,
     limit: Duration,
 }
 
@@ -33,35 +33,35 @@ enum Way<F, I, T> {
 // === impl Tunnel ===
 
 impl<S, L> Tunnel<S, L> {
-    pub(crate) fn new(inner: S, seal: L, limit: Duration) -> Self {
-        Self { inner, seal, limit }
+    pub(crate) fn new(inner: S, tls_connect: L, limit: Duration) -> Self {
+        Self { inner, tls_connect, limit }
     }
 }
 
 impl<S, L> Service<Route> for Tunnel<S, L>
 where
     S: Connector,
-    L: Seal<S::Io> + Seal<BoxedIo>,
+    L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
-    type Response = Link<TunnelIo<S::Io, <L as Seal<S::Io>>::Io>>;
+    type Response = Link<TunnelIo<S::Io, <L as TlsConnect<S::Io>>::Io>>;
     type Error = ConnectError;
-    type Future = Tunnelling<S::Future, S::Io, <L as Seal<S::Io>>::Io>;
+    type Future = Tunnelling<S::Future, S::Io, <L as TlsConnect<S::Io>>::Io>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, route: Route) -> Self::Future {
-        if route.hops.is_empty() {
+        if route.proxies.is_empty() {
             return Tunnelling(Way::Direct(self.inner.connect(route)));
         }
-        if let Err(refused) = beyond::check(&route) {
+        if let Err(refused) = proxy_target::check(&route) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
             return Tunnelling(Way::Walk(Box::pin(ready(Err(error)))));
         }
         let connecting = self.inner.connect(route);
-        let (seal, limit) = (self.seal.clone(), self.limit);
-        Tunnelling(Way::Walk(Box::pin(async move { walk(connecting.await.map_err(Into::into)?, seal, limit).await })))
+        let (tls_connect, limit) = (self.tls_connect.clone(), self.limit);
+        Tunnelling(Way::Walk(Box::pin(async move { walk(connecting.await.map_err(Into::into)?, tls_connect, limit).await })))
     }
 }
 

@@ -1,8 +1,8 @@
 use crate::{
     SocksReply, TunnelError,
-    beyond::{Beyond, Host},
+    proxy_target::{Beyond, Host},
 };
-use skybridge_core::{Hop, HopKind, Io};
+use skybridge_core::{Proxy, ProxyKind, Io};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
 
 /// SOCKS4, and 4a when there is a name. Reads no byte beyond its own.
-pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Result<(), TunnelError> {
-    let user = hop.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
-    io.write_all(&request(hop.kind, beyond, user)?).await?;
+pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Beyond) -> Result<(), TunnelError> {
+    let user = proxy.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
+    io.write_all(&request(proxy.kind, proxy_target, user)?).await?;
     io.flush().await?;
     let version = io.read_u8().await?;
     // Its own version is 0 here; some proxies repeat ours.
@@ -27,18 +27,18 @@ pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Re
     }
 }
 
-fn request(kind: HopKind, beyond: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
+fn request(kind: ProxyKind, proxy_target: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
     if user.contains('\0') {
         return Err(TunnelError::CredentialsUnfit);
     }
-    let (ip, name) = match &beyond.host {
+    let (ip, name) = match &proxy_target.host {
         Host::Ip(IpAddr::V4(ip)) if !ip.octets().starts_with(&[0; 3]) => (*ip, None),
         Host::Ip(_) => return Err(TunnelError::HostUnfit),
-        Host::Name(name) if kind == HopKind::Socks4 || name.len() > 255 => return Err(TunnelError::HostUnfit),
+        Host::Name(name) if kind == ProxyKind::Socks4 || name.len() > 255 => return Err(TunnelError::HostUnfit),
         Host::Name(name) => (NAMED, Some(name)),
     };
     let mut request = vec![4, 1];
-    request.extend_from_slice(&beyond.port.to_be_bytes());
+    request.extend_from_slice(&proxy_target.port.to_be_bytes());
     request.extend_from_slice(&ip.octets());
     request.extend_from_slice(user.as_bytes());
     request.push(0);

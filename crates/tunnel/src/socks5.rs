@@ -1,8 +1,8 @@
 use crate::{
     SocksReply, TunnelError,
-    beyond::{Beyond, Host},
+    proxy_target::{Beyond, Host},
 };
-use skybridge_core::{Hop, Io};
+use skybridge_core::{Proxy, Io};
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -11,9 +11,9 @@ const NO_CREDENTIALS: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 
 /// RFC 1928, and RFC 1929 when there are credentials. Reads no byte beyond its own.
-pub(crate) async fn connect<I: Io>(io: &mut I, hop: &Hop, beyond: &Beyond) -> Result<(), TunnelError> {
-    let credentials = hop.auth.as_ref().and_then(|auth| auth.0.user_password());
-    let request = request(beyond)?;
+pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Beyond) -> Result<(), TunnelError> {
+    let credentials = proxy.auth.as_ref().and_then(|auth| auth.0.user_password());
+    let request = request(proxy_target)?;
     let said = credentials.map(|(user, password)| subnegotiation(user, password)).transpose()?;
     let greeting: &[u8] = match said {
         Some(_) => &[VERSION, 2, NO_CREDENTIALS, USER_AND_PASSWORD],
@@ -83,9 +83,9 @@ fn subnegotiation(user: &str, password: &str) -> Result<Vec<u8>, TunnelError> {
     Ok(said)
 }
 
-fn request(beyond: &Beyond) -> Result<Vec<u8>, TunnelError> {
+fn request(proxy_target: &Beyond) -> Result<Vec<u8>, TunnelError> {
     let mut request = vec![VERSION, 1, 0];
-    match &beyond.host {
+    match &proxy_target.host {
         Host::Ip(IpAddr::V4(ip)) => {
             request.push(1);
             request.extend_from_slice(&ip.octets());
@@ -99,7 +99,7 @@ fn request(beyond: &Beyond) -> Result<Vec<u8>, TunnelError> {
             request.extend_from_slice(name.as_bytes());
         }
     }
-    request.extend_from_slice(&beyond.port.to_be_bytes());
+    request.extend_from_slice(&proxy_target.port.to_be_bytes());
     Ok(request)
 }
 

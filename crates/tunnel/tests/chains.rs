@@ -4,7 +4,7 @@
 mod support;
 
 use self::support::{World, all_of};
-use skybridge_core::{BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, Seal, TlsInfo};
+use skybridge_core::{BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, TlsConnect, TlsInfo};
 use skybridge_testkit::{h1::Script, net::Conn, nouns};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
@@ -24,11 +24,11 @@ struct Salute;
 /// Makes upper case of what it writes, to be told from what it stands on.
 struct Loud<I>(I);
 
-impl<I: Io> Seal<I> for Salute {
+impl<I: Io> TlsConnect<I> for Salute {
     type Io = Loud<I>;
     type Future = BoxFuture<Result<Link<Loud<I>>, ConnectError>>;
 
-    fn seal(&self, mut link: Link<I>, name: &str, _: &Ctx) -> Self::Future {
+    fn tls_connect(&self, mut link: Link<I>, name: &str, _: &Ctx) -> Self::Future {
         let salute = format!("hail {name};");
         Box::pin(async move {
             let guard: PhaseGuard = link.phase(Phase::Tls);
@@ -81,18 +81,18 @@ fn connect(world: &World, route: Route) -> impl Future<Output = Linked> + use<> 
 async fn play<T>(
     world: &World,
     url: &str,
-    hops: &[&str],
+    proxies: &[&str],
     part: impl AsyncFnOnce(&mut Script<Conn>) -> T,
 ) -> (Linked, T) {
     let proxy = async { part(&mut world.accept().await).await };
-    tokio::join!(connect(world, world.route(url, hops)), proxy)
+    tokio::join!(connect(world, world.route(url, proxies)), proxy)
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
     let world = World::new();
-    let hops = ["http://one.test:1", "socks5h://two.test:2", "http://u:p@[::3]:3", "socks4a://four.test:4"];
-    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+    let proxies = ["http://one.test:1", "socks5h://two.test:2", "http://u:p@[::3]:3", "socks4a://four.test:4"];
+    let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
         assert_eq!(proxy.head().await.line(), "CONNECT two.test:2 HTTP/1.1");
         // The first answer of the second proxy comes along with that of the first one.
         proxy.send(format!("{OK}\x05")).await;
@@ -113,7 +113,7 @@ async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
     let mut said = [0; 5];
     link.io.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"hello");
-    assert!(link.info.tunnelled && !link.info.forwarded && link.info.hops_passed == 4);
+    assert!(link.info.tunnelled && !link.info.forwarded && link.info.proxies_passed == 4);
     assert_eq!(world.recorder.count("tunnel_start"), 4);
     world.recorder.assert_balanced();
 }
@@ -127,14 +127,14 @@ async fn cleartext_is_forwarded_by_the_last_of_them() {
     })
     .await;
     let info = linked.unwrap().info;
-    assert!(info.tunnelled && info.forwarded && info.hops_passed == 2);
+    assert!(info.tunnelled && info.forwarded && info.proxies_passed == 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn which_of_several_refused_is_told() {
     let world = World::new();
-    let hops = ["http://one.test:1", "http://u:secret@two.test:2"];
-    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+    let proxies = ["http://one.test:1", "http://u:secret@two.test:2"];
+    let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
         proxy.head().await;
         proxy.send(OK).await;
         proxy.head().await;
@@ -168,8 +168,8 @@ async fn a_sealed_proxy_is_hailed_by_its_name_and_its_facts_are_not_the_origins(
 #[tokio::test(start_paused = true)]
 async fn further_seals_stand_on_the_ones_before() {
     let world = World::new();
-    let hops = ["https://one.test:1", "https://two.test:2", "socks5h://three.test:3"];
-    let (linked, ()) = play(&world, "https://a.test", &hops, async |proxy| {
+    let proxies = ["https://one.test:1", "https://two.test:2", "socks5h://three.test:3"];
+    let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
         proxy.expect("hail one.test;").await;
         proxy.send("y").await;
         assert_eq!(proxy.head().await.line(), "CONNECT TWO.TEST:2 HTTP/1.1");

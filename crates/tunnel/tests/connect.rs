@@ -5,8 +5,8 @@ mod support;
 
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use skybridge_core::{Connector as _, Hop, HopKind, Phase, ProxyAuth, Want};
-use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::Proxy};
+use skybridge_core::{Connector as _, Proxy, ProxyKind, Phase, ProxyAuth, HttpVersions};
+use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{sync::Arc, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +33,7 @@ async fn the_request_is_this_and_nothing_else() {
         ("https://192.0.2.9", HTTP, "192.0.2.9:443", ""),
         ("https://a.test", ALICE, "a.test:443", "proxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n"),
     ];
-    for (url, hop, authority, credentials) in rows {
+    for (url, proxy, authority, credentials) in rows {
         let world = World::new();
         let expected = format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{credentials}\r\n");
         let part = async |proxy: &mut Script<Conn>| {
@@ -42,7 +42,7 @@ async fn the_request_is_this_and_nothing_else() {
             proxy.expect("sealed").await;
         };
         let client = async {
-            let mut link = world.connect(world.route(url, &[hop])).await.unwrap();
+            let mut link = world.connect(world.route(url, &[proxy])).await.unwrap();
             assert!(link.info.tunnelled && !link.info.forwarded);
             assert!(link.info.timings.get(Phase::Tunnel).is_some());
             link.io.write_all(b"sealed").await.unwrap();
@@ -144,10 +144,10 @@ async fn a_body_that_breaks_off_is_told_as_far_as_it_came() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
-    for (hop, fatal) in [(HTTP, false), (ALICE, true)] {
+    for (proxy, fatal) in [(HTTP, false), (ALICE, true)] {
         let world = World::new();
         let (linked, ()) = world
-            .play("https://a.test", &[hop], async |proxy| {
+            .play("https://a.test", &[proxy], async |proxy| {
                 proxy.head().await;
                 proxy.send("HTTP/1.1 407 Who\r\nproxy-authenticate: Basic\r\ncontent-length: 4\r\n\r\nwho?").await;
             })
@@ -181,7 +181,7 @@ async fn a_challenge_is_answered_on_the_same_connection_but_not_for_ever() {
     for succeeds in [true, false] {
         let world = World::new();
         let mut route = world.route("https://a.test", &[]);
-        route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128).auth(Digest)].into();
+        route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
         let proxy = async {
             let mut proxy = world.accept().await;
             assert_eq!(proxy.head().await.header("proxy-authorization"), None);
@@ -213,7 +213,7 @@ async fn a_challenge_is_answered_on_the_same_connection_but_not_for_ever() {
 async fn a_challenge_whose_connection_closes_is_a_refusal() {
     let world = World::new();
     let mut route = world.route("https://a.test", &[]);
-    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
     let proxy = async {
         let mut proxy = world.accept().await;
         proxy.head().await;
@@ -241,19 +241,19 @@ async fn what_is_no_http_is_told_as_such() {
 async fn cleartext_is_forwarded_and_only_cleartext() {
     let world = World::new();
     let link = world.connect(world.route("http://a.test", &[HTTP])).await.unwrap();
-    assert!(link.info.forwarded && !link.info.tunnelled && link.info.hops_passed == 1);
+    assert!(link.info.forwarded && !link.info.tunnelled && link.info.proxies_passed == 1);
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 
     // By prior knowledge HTTP/2 needs a tunnel, and so does an address that the request doesn't name. And somebody may want one.
     let prior: fn(&mut skybridge_core::Route) = |route| {
         let mut key = nouns::key("http://a.test");
-        key.terms.want = Want::Http2;
+        key.connect_options.http_versions = HttpVersions::Http2;
         route.target.key = key.into();
     };
-    let dialled: fn(&mut skybridge_core::Route) = |route| route.beyond = Some(nouns::endpoint("[2001:db8::1]:81"));
+    let dialled: fn(&mut skybridge_core::Route) = |route| route.proxy_target = Some(nouns::endpoint("[2001:db8::1]:81"));
     let told: fn(&mut skybridge_core::Route) = |route| {
-        route.hops = route.hops.iter().cloned().map(skybridge_core::Hop::tunnels_all).collect();
+        route.proxies = route.proxies.iter().cloned().map(skybridge_core::Proxy::tunnels_all).collect();
     };
     let rows = [
         (prior, "CONNECT a.test:80 HTTP/1.1"),
@@ -280,7 +280,7 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
 async fn a_direct_route_passes() {
     let world = World::new();
     let mut link = world.connect(world.route("http://a.test", &[])).await.unwrap();
-    assert!(!link.info.tunnelled && !link.info.forwarded && link.info.hops_passed == 0);
+    assert!(!link.info.tunnelled && !link.info.forwarded && link.info.proxies_passed == 0);
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     link.io.write_all(b"hello").await.unwrap();
     world.accept().await.expect("hello").await;
@@ -306,7 +306,7 @@ fn what_passes_is_in_no_box() {
 async fn without_a_seal_a_proxy_that_needs_one_is_told_nothing() {
     let world = World::new();
     let error = world.connect(world.route("https://a.test", &["https://alice:secret@proxy.test"])).await.unwrap_err();
-    assert!(matches!(error.source_as(), Some(TunnelError::NoSeal)) && error.is_fatal());
+    assert!(matches!(error.source_as(), Some(TunnelError::NoTls)) && error.is_fatal());
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
     world.recorder.assert_balanced();
 }
@@ -317,11 +317,11 @@ async fn the_testkits_proxy_gives_tunnels_to_whom_it_knows() {
     let (net, executor) = (world.net.clone(), Arc::new(world.executor));
     let origin = net.listen("192.0.2.9:443".parse().unwrap());
     net.host("a.test", ["192.0.2.9".parse().unwrap()]);
-    let builder = Proxy::http().user("alice", "secret").interim([103]).early("hello");
+    let builder = ProxyServer::http().user("alice", "secret").interim([103]).early("hello");
     let proxy = builder.serve_on(world.listener, &net);
-    let connect = |hop: &str| {
+    let connect = |proxy: &str| {
         let mut route = nouns::route("https://a.test", [PROXY], executor.ctx());
-        route.hops = [Hop::parse(hop).unwrap()].into();
+        route.proxies = [Proxy::parse(proxy).unwrap()].into();
         TunnelLayer::new().layer(net.connector()).connect(route)
     };
     let mut link = connect(ALICE).await.unwrap();

@@ -1,14 +1,14 @@
 //! A target that allows public addresses only, and proxies: no address that is known here and isn't public is told to one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use skybridge_core::{ConnectError, Egress, Hop, Key, Link, NotPublic, Plan, Planner, Target, Terms};
+use skybridge_core::{ConnectError, Egress, Proxy, Key, Link, NotPublic, Plan, Planner, Target, ConnectOptions};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
     net::{Conn, Network, Serving},
     nouns,
-    proxy::Proxy,
+    proxy::ProxyServer,
 };
 use skybridge_tunnel::{TunnelIo, TunnelLayer};
 use std::{net::SocketAddr, sync::Arc};
@@ -21,8 +21,8 @@ const SOCKS: [&str; 3] = ["socks5://p.test", "socks5h://p.test", "socks4a://p.te
 struct World {
     net: Network,
     executor: Executor,
-    http: Proxy,
-    socks: Proxy,
+    http: ProxyServer,
+    socks: ProxyServer,
     _origin: Serving,
 }
 
@@ -30,10 +30,10 @@ fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn public() -> Terms {
-    let mut terms = Terms::default();
-    terms.egress = Egress::Public;
-    terms
+fn public() -> ConnectOptions {
+    let mut connect_options = ConnectOptions::default();
+    connect_options.egress = Egress::Public;
+    connect_options
 }
 
 impl World {
@@ -45,14 +45,14 @@ impl World {
             // A connection that is closed or cut is no matter.
             let _ = tokio::io::AsyncReadExt::read(&mut conn, &mut [0]).await;
         });
-        let http = Proxy::http().serve_on(net.listen(addr("1.1.1.1:3128")), &net);
-        let socks = Proxy::socks5().serve_on(net.listen(addr("1.1.1.1:1080")), &net);
+        let http = ProxyServer::http().serve_on(net.listen(addr("1.1.1.1:3128")), &net);
+        let socks = ProxyServer::socks5().serve_on(net.listen(addr("1.1.1.1:1080")), &net);
         Self { net, executor: Executor::new(), http, socks, _origin: origin }
     }
 
-    async fn reach(&self, url: &str, hops: &[&str], terms: Terms) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
-        let target = Target::new(Key::new(nouns::key(url).origin, terms), self.executor.ctx());
-        let way: Arc<[Hop]> = hops.iter().map(|hop| Hop::parse(hop).unwrap()).collect();
+    async fn reach(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
+        let target = Target::new(Key::new(nouns::key(url).origin, connect_options), self.executor.ctx());
+        let way: Arc<[Proxy]> = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         let mut planner = ServiceBuilder::new()
             .layer(RouteLayer::new(self.net.resolver()).proxies([way]))
             .layer(TunnelLayer::new())
@@ -62,8 +62,8 @@ impl World {
     }
 
     /// Fails for good, and no proxy heard of it.
-    async fn refused(&self, url: &str, hops: &[&str], terms: Terms) -> NotPublic {
-        let error = self.reach(url, hops, terms).await.unwrap_err();
+    async fn refused(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> NotPublic {
+        let error = self.reach(url, proxies, connect_options).await.unwrap_err();
         assert!(error.is_fatal(), "{error:?}");
         assert_eq!((self.http.connections(), self.socks.connections()), (0, 0));
         error.source_as::<NotPublic>().unwrap_or_else(|| panic!("{error:?}")).clone()
@@ -78,9 +78,9 @@ async fn an_address_that_is_not_public_is_told_to_no_proxy() {
         ("https://[::1]", "[::1]:443"),
         ("https://[::ffff:127.0.0.1]", "127.0.0.1:443"),
     ];
-    for hop in [HTTP].into_iter().chain(SOCKS) {
+    for proxy in [HTTP].into_iter().chain(SOCKS) {
         for (url, told) in rows {
-            assert_eq!(World::new(&[]).refused(url, &[hop], public()).await.endpoint, nouns::endpoint(told));
+            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, nouns::endpoint(told));
         }
     }
     let chain = [HTTP, "http://10.0.0.1:3128"];
@@ -97,10 +97,10 @@ async fn nor_one_that_was_looked_up_or_given_for_it() {
         world.refused("https://a.test", &["socks5://p.test"], public()).await.endpoint,
         nouns::endpoint("10.0.0.1:443")
     );
-    for hop in [HTTP, SOCKS[1]] {
-        let mut terms = public();
-        terms.dial = Some([nouns::endpoint("10.0.0.1:443")].into());
-        World::new(&[]).refused("https://a.test", &[hop], terms).await;
+    for proxy in [HTTP, SOCKS[1]] {
+        let mut connect_options = public();
+        connect_options.dial = Some([nouns::endpoint("10.0.0.1:443")].into());
+        World::new(&[]).refused("https://a.test", &[proxy], connect_options).await;
     }
 }
 
@@ -115,8 +115,8 @@ async fn public_addresses_beside_it_are_told() {
 /// What a proxy finds behind a name, only the proxy can guard.
 #[tokio::test(start_paused = true)]
 async fn names_are_told() {
-    for hop in [HTTP, SOCKS[1]] {
-        World::new(&["9.9.9.9"]).reach("https://a.test", &[hop], public()).await.unwrap();
+    for proxy in [HTTP, SOCKS[1]] {
+        World::new(&["9.9.9.9"]).reach("https://a.test", &[proxy], public()).await.unwrap();
     }
     let private = World::new(&[]);
     private.net.host("p.test", [addr("10.0.0.1:1").ip()]);

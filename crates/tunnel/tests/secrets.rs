@@ -4,7 +4,7 @@
 mod support;
 
 use self::support::{World, all_of};
-use skybridge_core::{Hop, Wish};
+use skybridge_core::{Proxy, RequestOptions};
 
 /// `alice:hidden`, as it is said to an HTTP proxy.
 const ENCODED: &str = "YWxpY2U6aGlkZGVu";
@@ -21,25 +21,25 @@ async fn secrets_are_in_no_debug_error_or_event() {
         ("socks5h://alice:hidden@proxy.test", b"hidden".into()),
         ("socks4a://alice:hidden@proxy.test", b"\0\x5b\0\0\0\0\0\0".into()),
     ];
-    for (hop, answer) in answers {
+    for (proxy, answer) in answers {
         let world = World::new();
         let (linked, ()) = world
-            .play("https://a.test", &[hop], async |proxy| {
+            .play("https://a.test", &[proxy], async |proxy| {
                 proxy.take(4).await;
                 proxy.send(answer).await;
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             })
             .await;
-        let route = world.route("https://a.test", &[hop]);
-        let mut told = format!("{route:?} {route} {:?} {:?}", Wish::new().proxy(route.hops.clone()), route.ctx());
+        let route = world.route("https://a.test", &[proxy]);
+        let mut told = format!("{route:?} {route} {:?} {:?}", RequestOptions::new().proxy(route.proxies.clone()), route.ctx());
         match &linked {
             Ok(link) => told += &format!("{link:?} {:?} {}", link.info, link.info),
             Err(error) => told += &all_of(error),
         }
         let reports = linked.as_ref().err().map(|error| error.attempts().to_vec());
         told += &format!("{:?} {reports:?}", world.recorder.lines());
-        let hop = Hop::parse(hop).unwrap();
-        told += &format!("{hop:?} {hop} {:?}", hop.auth);
+        let proxy = Proxy::parse(proxy).unwrap();
+        told += &format!("{proxy:?} {proxy} {:?}", proxy.auth);
         for secret in ["alice", "hidden", ENCODED] {
             assert!(!told.contains(secret), "`{secret}` in {told}");
         }

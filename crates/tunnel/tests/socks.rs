@@ -5,7 +5,7 @@ mod support;
 
 use self::support::World;
 use skybridge_core::{Connector as _, Phase};
-use skybridge_testkit::{nouns, proxy::Proxy};
+use skybridge_testkit::{nouns, proxy::ProxyServer};
 use skybridge_tunnel::{SocksReply, TunnelError, TunnelLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
@@ -25,11 +25,11 @@ async fn socks5_says_names_or_addresses_and_keeps_what_comes_early() {
     ];
     // What it is bound to: an address of each kind, which says nothing.
     let bound = [vec![1, 9, 9, 9, 9, 0, 9], [&[4][..], &[9; 18]].concat(), [&[3, 4][..], b"host", &[0, 9]].concat()];
-    for (url, hop, beyond, request) in rows {
+    for (url, proxy, proxy_target, request) in rows {
         for bound in &bound {
             let world = World::new();
-            let mut route = world.route(url, &[hop]);
-            route.beyond = beyond.map(nouns::endpoint);
+            let mut route = world.route(url, &[proxy]);
+            route.proxy_target = proxy_target.map(nouns::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect([5, 1, 0]).await;
@@ -77,12 +77,12 @@ async fn socks5_proves_who_we_are_when_it_is_asked_to() {
 #[tokio::test(start_paused = true)]
 async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
     let alice = "socks5h://alice:secret@proxy.test";
-    for (hop, answers) in
+    for (proxy, answers) in
         [(SOCKS5H, vec![[5, 0xff]]), (SOCKS5H, vec![[5, 2]]), (alice, vec![[5, 0xff]]), (alice, vec![[5, 2], [1, 1]])]
     {
         let world = World::new();
         let (linked, ()) = world
-            .play("https://a.test", &[hop], async |proxy| {
+            .play("https://a.test", &[proxy], async |proxy| {
                 for answer in answers {
                     let said = proxy.take(3).await;
                     assert_ne!(said, "");
@@ -92,8 +92,8 @@ async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
             .await;
         let error = linked.unwrap_err();
         match error.source_as() {
-            Some(TunnelError::CredentialsRefused) => assert!(hop == alice && error.is_fatal()),
-            Some(TunnelError::CredentialsWanted) => assert!(hop == SOCKS5H && !error.is_fatal()),
+            Some(TunnelError::CredentialsRefused) => assert!(proxy == alice && error.is_fatal()),
+            Some(TunnelError::CredentialsWanted) => assert!(proxy == SOCKS5H && !error.is_fatal()),
             other => panic!("{other:?}"),
         }
     }
@@ -115,9 +115,9 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
         ("https://0.0.0.7", "socks4://proxy.test", false),
         ("https://a.test", "socks4://proxy.test", false),
     ];
-    for (url, hop, credentials) in rows {
+    for (url, proxy, credentials) in rows {
         let world = World::new();
-        let error = world.connect(world.route(url, &[hop])).await.unwrap_err();
+        let error = world.connect(world.route(url, &[proxy])).await.unwrap_err();
         match error.source_as() {
             Some(TunnelError::CredentialsUnfit) => assert!(credentials && error.is_fatal()),
             Some(TunnelError::HostUnfit) => assert!(!credentials && !error.is_fatal()),
@@ -162,10 +162,10 @@ async fn each_reply_of_socks5_has_its_type() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_socks_is_told_as_such() {
-    for hop in [SOCKS5H, "socks4a://proxy.test"] {
+    for proxy in [SOCKS5H, "socks4a://proxy.test"] {
         let world = World::new();
         let (linked, ()) = world
-            .play("https://a.test", &[hop], async |proxy| {
+            .play("https://a.test", &[proxy], async |proxy| {
                 proxy.take(3).await;
                 proxy.send("H").await;
             })
@@ -187,7 +187,7 @@ async fn socks4_says_an_address_and_4a_a_name() {
         ("http://192.0.2.9", "socks4a://proxy.test", None, b"\x04\x01\x00\x50\xc0\x00\x02\x09\x00"),
         ("https://a.test", "socks4a://alice@proxy.test", None, b"\x04\x01\x01\xbb\x00\x00\x00\x01alice\x00a.test\x00"),
     ];
-    for (url, hop, beyond, request) in rows {
+    for (url, proxy, proxy_target, request) in rows {
         for (reply, refusal) in [
             (90, None),
             (91, Some(SocksReply::Failed)),
@@ -196,8 +196,8 @@ async fn socks4_says_an_address_and_4a_a_name() {
             (7, Some(SocksReply::Other(7))),
         ] {
             let world = World::new();
-            let mut route = world.route(url, &[hop]);
-            route.beyond = beyond.map(nouns::endpoint);
+            let mut route = world.route(url, &[proxy]);
+            route.proxy_target = proxy_target.map(nouns::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect(request).await;
@@ -222,12 +222,12 @@ async fn socks4_says_an_address_and_4a_a_name() {
 
 #[tokio::test(start_paused = true)]
 async fn the_testkits_proxies_agree() {
-    for (builder, hop, line, credentials) in [
-        (Proxy::socks5(), "socks5h://alice:secret@proxy.test", "SOCKS5 a.test:443", "alice:secret"),
-        (Proxy::socks4(), "socks4a://alice@proxy.test", "SOCKS4 a.test:443", "alice"),
+    for (builder, proxy, line, credentials) in [
+        (ProxyServer::socks5(), "socks5h://alice:secret@proxy.test", "SOCKS5 a.test:443", "alice:secret"),
+        (ProxyServer::socks4(), "socks4a://alice@proxy.test", "SOCKS4 a.test:443", "alice"),
     ] {
         let world = World::new();
-        let (route, connector) = (world.route("https://a.test", &[hop]), world.net.connector());
+        let (route, connector) = (world.route("https://a.test", &[proxy]), world.net.connector());
         let net = world.net;
         let origin = net.listen("192.0.2.9:443".parse().unwrap());
         net.host("a.test", ["192.0.2.9".parse().unwrap()]);

@@ -17,13 +17,13 @@ type Done = fn(&mut ConnInfo);
 async fn a_proxy_is_told_nothing_on_a_link_that_is_sealed_or_in_a_tunnel_already() {
     let rows: [(Done, Unfit); 3] = [
         (|info| info.tls = Some(TlsInfo::unknown()), Unfit::SealedTooSoon),
-        (|info| (info.tunnelled, info.hops_passed) = (true, 1), Unfit::TunnelledTwice),
-        (|info| (info.forwarded, info.hops_passed) = (true, 1), Unfit::TunnelledTwice),
+        (|info| (info.tunnelled, info.proxies_passed) = (true, 1), Unfit::TunnelledTwice),
+        (|info| (info.forwarded, info.proxies_passed) = (true, 1), Unfit::TunnelledTwice),
     ];
-    for ((done, unfit), hops) in rows.into_iter().flat_map(|row| HOPS.map(|hops| (row, hops))) {
+    for ((done, unfit), proxies) in rows.into_iter().flat_map(|row| HOPS.map(|proxies| (row, proxies))) {
         for url in ["http://a.test", "https://a.test"] {
             let world = World::new();
-            let route = world.route(url, hops);
+            let route = world.route(url, proxies);
             let error = TunnelLayer::new().layer(world.net.connector().amend(done)).connect(route).await.unwrap_err();
             assert_eq!(error.source_as(), Some(&unfit), "{}", all_of(&error));
             assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), true));

@@ -1,7 +1,7 @@
 //! Several ways to an origin: which are tried, in what order, and what is looked up for them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skybridge_core::{ConnectError, Endpoint, Hop, Key, Link, Outcome, Phase, Plan, Planner, Route, Target, Terms};
+use skybridge_core::{ConnectError, Endpoint, Proxy, Key, Link, Outcome, Phase, Plan, Planner, Route, Target, ConnectOptions};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
@@ -9,7 +9,7 @@ use skybridge_testkit::{
     net::{Conn, Network},
     nouns,
     observe::Recorder,
-    proxy::{Builder, Proxy},
+    proxy::{Builder, ProxyServer},
 };
 use skybridge_tunnel::{SocksReply, TunnelError, TunnelIo, TunnelLayer};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -31,8 +31,8 @@ fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn hops(way: &[&str]) -> Arc<[Hop]> {
-    way.iter().map(|hop| Hop::parse(hop).unwrap()).collect()
+fn proxies(way: &[&str]) -> Arc<[Proxy]> {
+    way.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect()
 }
 
 impl World {
@@ -49,18 +49,18 @@ impl World {
         Self { net, executor: Executor::new(), recorder: Recorder::new(), _origin: origin }
     }
 
-    fn proxy(&self, at: &str, builder: Builder) -> Proxy {
+    fn proxy(&self, at: &str, builder: Builder) -> ProxyServer {
         builder.serve_on(self.net.listen(addr(at)), &self.net)
     }
 
-    fn target(&self, url: &str, terms: Terms) -> Target {
-        let key = Key::new(nouns::key(url).origin, terms);
+    fn target(&self, url: &str, connect_options: ConnectOptions) -> Target {
+        let key = Key::new(nouns::key(url).origin, connect_options);
         Target::new(key, self.executor.ctx().observer(Some(self.recorder.clone())))
     }
 
     async fn reach(&self, ways: Ways<'_>, target: Target) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
         let mut planner = ServiceBuilder::new()
-            .layer(RouteLayer::new(self.net.resolver()).proxies(ways.iter().map(|way| hops(way))))
+            .layer(RouteLayer::new(self.net.resolver()).proxies(ways.iter().map(|way| proxies(way))))
             .layer(TunnelLayer::new())
             .layer(RaceLayer::happy_eyeballs())
             .service(self.net.dialer());
@@ -68,7 +68,7 @@ impl World {
     }
 
     async fn https(&self, ways: Ways<'_>) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
-        self.reach(ways, self.target("https://a.test", Terms::default())).await
+        self.reach(ways, self.target("https://a.test", ConnectOptions::default())).await
     }
 
     fn queries(&self) -> Vec<usize> {
@@ -84,7 +84,7 @@ fn told(route: &Route) -> String {
 #[tokio::test(start_paused = true)]
 async fn the_first_way_that_works_is_the_only_one_looked_up() {
     let world = World::new();
-    let proxy = world.proxy("192.0.2.1:3128", Proxy::http());
+    let proxy = world.proxy("192.0.2.1:3128", ProxyServer::http());
     let link = world.https(&[&["http://p1.test:3128"], &["http://p2.test:3128"], &[]]).await.unwrap();
     assert_eq!(told(&link.info.route), "a.test via http://p1.test:3128");
     assert_eq!(proxy.asked()[0].line, "CONNECT a.test:443 HTTP/1.1");
@@ -97,14 +97,14 @@ async fn the_next_way_is_tried_when_all_addresses_of_the_one_before_have_failed(
     let world = World::new();
     // The first proxy's first address refuses, its second one gives no tunnel.
     world.net.host("p1.test", ["192.0.2.11", "192.0.2.12"].map(|ip| ip.parse().unwrap()));
-    let first = world.proxy("192.0.2.12:3128", Proxy::http().status(403, "no"));
+    let first = world.proxy("192.0.2.12:3128", ProxyServer::http().status(403, "no"));
     // The second has no address, the third works.
-    let third = world.proxy("192.0.2.3:3128", Proxy::http());
+    let third = world.proxy("192.0.2.3:3128", ProxyServer::http());
     let ways: Ways<'_> = &[&["http://p1.test:3128"], &["http://gone.test:3128"], &["http://p3.test:3128"], &[]];
     let link = world.https(ways).await.unwrap();
     assert_eq!(told(&link.info.route), "a.test via http://p3.test:3128");
     assert_eq!((first.connections(), third.connections()), (1, 1));
-    let tried: Vec<_> = link.info.route.ctx().trail().reports();
+    let tried: Vec<_> = link.info.route.ctx().attempt_log().reports();
     let tried: Vec<_> = tried.iter().map(|report| (report.endpoint.to_string(), report.phase)).collect();
     assert_eq!(
         tried,
@@ -121,8 +121,8 @@ async fn the_next_way_is_tried_when_all_addresses_of_the_one_before_have_failed(
 #[tokio::test(start_paused = true)]
 async fn why_the_first_way_failed_is_told_and_every_attempt_with_it() {
     let world = World::new();
-    let _first = world.proxy("192.0.2.1:3128", Proxy::http().status(403, "no"));
-    let _second = world.proxy("192.0.2.2:1080", Proxy::socks5().reply(2));
+    let _first = world.proxy("192.0.2.1:3128", ProxyServer::http().status(403, "no"));
+    let _second = world.proxy("192.0.2.2:1080", ProxyServer::socks5().reply(2));
     let error = world.https(&[&["http://p1.test:3128"], &["socks5h://p2.test"]]).await.unwrap_err();
     assert!(matches!(error.source_as(), Some(TunnelError::Refused { status, .. }) if *status == 403));
     assert_eq!(error.route(), Some("a.test via http://p1.test:3128"));
@@ -142,8 +142,8 @@ async fn why_the_first_way_failed_is_told_and_every_attempt_with_it() {
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_are_shown_to_nobody_else() {
     let world = World::new();
-    let _first = world.proxy("192.0.2.1:3128", Proxy::http().user("alice", "secret"));
-    let second = world.proxy("192.0.2.2:3128", Proxy::http());
+    let _first = world.proxy("192.0.2.1:3128", ProxyServer::http().user("alice", "secret"));
+    let second = world.proxy("192.0.2.2:3128", ProxyServer::http());
     let error = world.https(&[&["http://alice:wrong@p1.test:3128"], &["http://p2.test:3128"], &[]]).await.unwrap_err();
     assert!(error.is_fatal());
     assert_eq!((second.connections(), world.queries()), (0, vec![0, 1, 0, 0]));
@@ -165,11 +165,11 @@ async fn directly_is_a_way_too() {
 #[tokio::test(start_paused = true)]
 async fn a_requests_own_proxies_are_the_only_ones() {
     let world = World::new();
-    let first = world.proxy("192.0.2.1:3128", Proxy::http());
-    for (own, asked) in [(hops(&["http://p2.test:3128"]), None), (hops(&[]), Some("a.test"))] {
-        let mut terms = Terms::default();
-        terms.proxy = Some(own);
-        let reached = world.reach(&[&["http://p1.test:3128"]], world.target("https://a.test", terms)).await;
+    let first = world.proxy("192.0.2.1:3128", ProxyServer::http());
+    for (own, asked) in [(proxies(&["http://p2.test:3128"]), None), (proxies(&[]), Some("a.test"))] {
+        let mut connect_options = ConnectOptions::default();
+        connect_options.proxy = Some(own);
+        let reached = world.reach(&[&["http://p1.test:3128"]], world.target("https://a.test", connect_options)).await;
         assert_eq!(reached.ok().map(|link| told(&link.info.route)).as_deref(), asked);
     }
     assert_eq!(first.connections(), 0);
@@ -187,12 +187,12 @@ async fn socks_that_wants_addresses_is_told_each_of_the_origins_in_turn() {
     ] {
         let world = World::new();
         world.net.host("a.test", ips.iter().map(|ip| ip.parse().unwrap()));
-        let builder = if scheme == "socks5" { Proxy::socks5() } else { Proxy::socks4() };
+        let builder = if scheme == "socks5" { ProxyServer::socks5() } else { ProxyServer::socks4() };
         let proxy = world.proxy("192.0.2.1:1080", builder);
         let link = world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
         let asked = proxy.asked();
         assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), lines);
-        assert_eq!(link.info.route.beyond, Some(Endpoint::from(addr(ORIGIN))));
+        assert_eq!(link.info.route.proxy_target, Some(Endpoint::from(addr(ORIGIN))));
         assert_eq!(world.queries(), [1, 1, 0, 0]);
         assert_eq!(world.recorder.count("resolve_end"), 2);
     }
@@ -201,7 +201,7 @@ async fn socks_that_wants_addresses_is_told_each_of_the_origins_in_turn() {
 #[tokio::test(start_paused = true)]
 async fn socks_that_resolves_is_told_the_name_and_nobody_else_is_asked() {
     for (scheme, builder, line) in
-        [("socks5h", Proxy::socks5(), "SOCKS5 a.test:443"), ("socks4a", Proxy::socks4(), "SOCKS4 a.test:443")]
+        [("socks5h", ProxyServer::socks5(), "SOCKS5 a.test:443"), ("socks4a", ProxyServer::socks4(), "SOCKS4 a.test:443")]
     {
         let world = World::new();
         let proxy = world.proxy("192.0.2.1:1080", builder);
@@ -214,7 +214,7 @@ async fn socks_that_resolves_is_told_the_name_and_nobody_else_is_asked() {
 async fn an_origin_that_the_proxy_does_not_reach_is_told_by_its_first_address() {
     let world = World::new();
     world.net.host("a.test", ["192.0.2.77", "192.0.2.78"].map(|ip| ip.parse().unwrap()));
-    let proxy = world.proxy("192.0.2.1:1080", Proxy::socks5());
+    let proxy = world.proxy("192.0.2.1:1080", ProxyServer::socks5());
     let error = world.https(&[&["socks5://p1.test"]]).await.unwrap_err();
     assert!(matches!(error.source_as(), Some(TunnelError::Socks(SocksReply::ConnectionRefused))));
     assert_eq!((proxy.asked().len(), error.attempts().len()), (2, 2));
@@ -228,16 +228,16 @@ async fn an_origin_that_the_proxy_does_not_reach_is_told_by_its_first_address() 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_dialled_is_what_the_last_proxy_is_asked_for() {
-    for (url, hop, builder, line) in [
-        ("https://b.test", "http://p1.test:1080", Proxy::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
-        ("http://b.test", "http://p1.test:1080", Proxy::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
-        ("https://b.test", "socks5h://p1.test", Proxy::socks5(), "SOCKS5 192.0.2.9:443"),
+    for (url, proxy, builder, line) in [
+        ("https://b.test", "http://p1.test:1080", ProxyServer::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
+        ("http://b.test", "http://p1.test:1080", ProxyServer::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
+        ("https://b.test", "socks5h://p1.test", ProxyServer::socks5(), "SOCKS5 192.0.2.9:443"),
     ] {
         let world = World::new();
         let proxy = world.proxy("192.0.2.1:1080", builder);
-        let mut terms = Terms::default();
-        terms.dial = Some([nouns::endpoint("192.0.2.77:443"), nouns::endpoint(ORIGIN)].into());
-        let link = world.reach(&[&[hop]], world.target(url, terms)).await.unwrap();
+        let mut connect_options = ConnectOptions::default();
+        connect_options.dial = Some([nouns::endpoint("192.0.2.77:443"), nouns::endpoint(ORIGIN)].into());
+        let link = world.reach(&[&[proxy]], world.target(url, connect_options)).await.unwrap();
         assert_eq!(proxy.asked().last().unwrap().line, line);
         assert!(link.info.tunnelled);
         assert_eq!(world.queries(), [0, 1, 0, 0]);
@@ -249,7 +249,7 @@ async fn late_addresses_of_an_origin_are_told_to_the_proxy_too() {
     let world = World::new();
     let name = world.net.host("a.test", ["192.0.2.77".parse().unwrap()]);
     name.then(Duration::from_millis(50), [addr(ORIGIN).ip()]);
-    let _proxy = world.proxy("192.0.2.1:1080", Proxy::socks5());
+    let _proxy = world.proxy("192.0.2.1:1080", ProxyServer::socks5());
     let link = world.https(&[&["socks5://p1.test"]]).await.unwrap();
-    assert_eq!(link.info.route.beyond, Some(Endpoint::from(addr(ORIGIN))));
+    assert_eq!(link.info.route.proxy_target, Some(Endpoint::from(addr(ORIGIN))));
 }

@@ -92,7 +92,7 @@ impl Bottom {
     fn written(self) -> &'static str {
         match self {
             Self::Tcp => "Tcp::new()",
-            Self::Guest => "Guest::new(HttpConnector::new())",
+            Self::FromHyper => "Guest::new(HttpConnector::new())",
             Self::SealingGuest => "Guest::sealing(HttpConnector::new())",
         }
     }

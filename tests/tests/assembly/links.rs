@@ -8,7 +8,7 @@ use skybridge::{
     ConnectError, RaceLayer, RouteLayer, TlsLayer, TunnelLayer,
     core::{Attempt, BoxFuture, Io, Link, Route},
 };
-use skybridge_hyper::{Guest, HyperLayer};
+use skybridge_hyper::{FromHyper, HyperLayer};
 use skybridge_testkit::net::Conn;
 use tower::{Layer as _, Service, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 
@@ -41,16 +41,16 @@ fn race(bottom: Bottom, parties: &Parties) -> Links {
     let race = RaceLayer::happy_eyeballs();
     match bottom {
         Bottom::Tcp => erase(race.layer(tcp(parties))),
-        Bottom::Guest => erase(race.layer(Guest::new(foreign(parties)))),
-        Bottom::SealingGuest => erase(race.layer(Guest::sealing(sealing(parties)))),
+        Bottom::FromHyper => erase(race.layer(FromHyper::new(foreign(parties)))),
+        Bottom::SealingGuest => erase(race.layer(FromHyper::sealing(sealing(parties)))),
     }
 }
 
 fn connector(bottom: Bottom, parties: &Parties) -> Links {
     match bottom {
         Bottom::Tcp => panic!("it is no connector"),
-        Bottom::Guest => erase(Guest::new(foreign(parties))),
-        Bottom::SealingGuest => erase(Guest::sealing(sealing(parties))),
+        Bottom::FromHyper => erase(FromHyper::new(foreign(parties))),
+        Bottom::SealingGuest => erase(FromHyper::sealing(sealing(parties))),
     }
 }
 

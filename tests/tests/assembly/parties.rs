@@ -6,7 +6,7 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge::{
-    Hop, Roots, TlsConfig,
+    Proxy, Roots, TlsConfig,
     core::{Endpoints, Route, Target},
 };
 use skybridge_testkit::{
@@ -14,7 +14,7 @@ use skybridge_testkit::{
     executor::Executor,
     net::{Conn, Network},
     origin::Origin,
-    proxy::{Builder, Proxy, Stream},
+    proxy::{Builder, ProxyServer, Stream},
 };
 use std::{
     fmt, io,
@@ -53,12 +53,12 @@ pub(crate) struct Parties {
     pub(crate) executor: Executor,
     /// For `http` and for `https`.
     pub(crate) origins: [Origin; 2],
-    pub(crate) hops: Vec<Hop>,
+    pub(crate) proxies: Vec<Proxy>,
     /// All that the client wrote, as it was on the wire.
     pub(crate) wire: Log,
     /// All that proxies read, once it was unsealed.
     pub(crate) proxies: Log,
-    _proxies: Vec<Proxy>,
+    _proxies: Vec<ProxyServer>,
 }
 
 static AUTHORITY: LazyLock<Ca> = LazyLock::new(|| Ca::new("an authority"));
@@ -75,7 +75,7 @@ impl Way {
     pub(crate) const ALL: [Self; 6] =
         [Self::Direct, Self::HttpProxy, Self::SealedProxy, Self::Socks, Self::Chain, Self::Impostor];
 
-    fn hops(self) -> Vec<Hop> {
+    fn proxies(self) -> Vec<Proxy> {
         let urls: &[&str] = match self {
             Self::Direct => &[],
             Self::HttpProxy | Self::Impostor => &["http://p.test:3128"],
@@ -83,17 +83,17 @@ impl Way {
             Self::Socks => &["socks5h://p.test:3128"],
             Self::Chain => &["http://p.test:3128", "socks5h://q.test:1080"],
         };
-        urls.iter().map(|url| Hop::parse(url).unwrap()).collect()
+        urls.iter().map(|url| Proxy::parse(url).unwrap()).collect()
     }
 
     /// At `p.test`; nobody needs to be asked on a direct way.
     fn proxy(self, log: &Log) -> Builder {
         let log = log.clone();
         match self {
-            Self::Socks => Proxy::socks5().sealed(move |stream| log.clone().reading(Ok(stream))),
-            Self::SealedProxy => Proxy::http().sealed(tls_as("p.test", log)),
-            Self::Impostor => Proxy::http().sealed(tls_as("a.test", log)),
-            _ => Proxy::http().sealed(move |stream| log.clone().reading(Ok(stream))),
+            Self::Socks => ProxyServer::socks5().sealed(move |stream| log.clone().reading(Ok(stream))),
+            Self::SealedProxy => ProxyServer::http().sealed(tls_as("p.test", log)),
+            Self::Impostor => ProxyServer::http().sealed(tls_as("a.test", log)),
+            _ => ProxyServer::http().sealed(move |stream| log.clone().reading(Ok(stream))),
         }
     }
 }
@@ -119,19 +119,19 @@ impl Parties {
         ];
         let first = way.proxy(&proxies).serve_on(net.listen(addr("192.0.2.7:3128")), &net);
         let second = Way::Socks.proxy(&proxies).serve_on(net.listen(addr("192.0.2.8:1080")), &net);
-        Self { net, executor, origins, hops: way.hops(), wire, proxies, _proxies: vec![first, second] }
+        Self { net, executor, origins, proxies: way.proxies(), wire, proxies, _proxies: vec![first, second] }
     }
 }
 
 impl Parties {
     /// By all hops, as a route layer would decide.
     pub(crate) fn route(&self, target: Target) -> Route {
-        let first = match (&*self.hops, target.origin().port()) {
+        let first = match (&*self.proxies, target.origin().port()) {
             ([], port) => SocketAddr::new([192, 0, 2, 1].into(), port),
-            (hops, _) => SocketAddr::new([192, 0, 2, 7].into(), hops[0].port),
+            (proxies, _) => SocketAddr::new([192, 0, 2, 7].into(), proxies[0].port),
         };
         let mut route = Route::direct(target, Endpoints::fixed([first.into()]));
-        route.hops = self.hops.clone().into();
+        route.proxies = self.proxies.clone().into();
         route
     }
 }

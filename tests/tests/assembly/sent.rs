@@ -12,7 +12,7 @@ use hyper_util::{client::legacy, rt::TokioExecutor};
 use skybridge::{
     Cause, Client, ConnInfo, ConnectError, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RequestBody, RetryLayer,
     RouteLayer, TlsLayer,
-    core::{Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target, Terms},
+    core::{Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target, ConnectOptions},
 };
 use skybridge_hyper::HyperLayer;
 use std::{error::Error as StdError, future::poll_fn, sync::Arc};
@@ -51,8 +51,8 @@ async fn by_a_stack_that_compiles_nothing_is_sent_that_should_not_be() {
             let parties = Parties::on(way);
             let expected = expected(&stack, way, https);
             let outcome = send(&stack, kind, &parties, https).await;
-            let verdict = judge(&parties, https, expected, &outcome);
-            if let Err(what) = verdict {
+            let feedback = judge(&parties, https, expected, &outcome);
+            if let Err(what) = feedback {
                 wrong += &format!("\n{stack}, {way:?}, https {https}: {what}: {outcome:?}");
             }
         }
@@ -70,7 +70,7 @@ async fn by_the_builders_client_everything_is_sent_as_it_should_be() {
             .resolver(parties.net.resolver())
             .dialer(tcp(&parties))
             .tls(TlsLayer::new(tls()))
-            .proxies([parties.hops.clone()])
+            .proxies([parties.proxies.clone()])
             .build();
         let outcome = match client.request(request(https, RequestBody::empty())).await {
             Ok(response) => {
@@ -153,7 +153,7 @@ async fn send(stack: &Stack, kind: Kind, parties: &Parties, https: bool) -> Outc
     let links = links(lower_half(stack), stack.bottom, parties);
     let negotiate = || NegotiateLayer::new(H1::<RequestBody>::new(), H2::<RequestBody>::new());
     let pool = || PoolLayer::shared(parties.executor.runtime());
-    let route = || RouteLayer::new(parties.net.resolver()).proxies([parties.hops.clone()]);
+    let route = || RouteLayer::new(parties.net.resolver()).proxies([parties.proxies.clone()]);
     let request = request(https, RequestBody::empty());
     match kind {
         Kind::Client => {
@@ -225,7 +225,7 @@ async fn by_hand(
 ) -> Outcome {
     let ctx = parties.executor.ctx();
     let opened = async {
-        let key = Key::new(OriginRef::of(request.uri()).unwrap().to_owned().unwrap(), Terms::default());
+        let key = Key::new(OriginRef::of(request.uri()).unwrap().to_owned().unwrap(), ConnectOptions::default());
         H1::new().handshake(connect(Target::new(key, ctx.clone())).await?, &ctx).await
     };
     let mut connection = match opened.await {

@@ -18,7 +18,7 @@ pub(crate) enum Layer {
 pub(crate) enum Bottom {
     Tcp,
     /// Somebody else's connector, which opens streams.
-    Guest,
+    FromHyper,
     /// Somebody else's connector, which seals them too.
     SealingGuest,
 }
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     /// Either: a guest.
     DialerOrConnector,
     /// `Route` to `Connection`.
-    Opener,
+    RouteConnector,
     /// `Target` to a plan that becomes a `Link`.
     LinkPlanner,
     /// `Target` to a plan that becomes a `Connection`.
@@ -62,14 +62,14 @@ pub(crate) struct Misplaced {
 
 impl Layer {
     fn above(self, below: Kind) -> Option<Kind> {
-        use Kind::{Client, Connector, Dialer, DialerOrConnector, LinkPlanner, Opener, Planner, Pool};
+        use Kind::{Client, Connector, Dialer, DialerOrConnector, LinkPlanner, RouteConnector, Planner, Pool};
         match (self, below) {
             (Self::Race, Dialer | DialerOrConnector) | (Self::Tunnel | Self::Tls, Connector | DialerOrConnector) => {
                 Some(Connector)
             }
-            (Self::Negotiate, Connector | DialerOrConnector) => Some(Opener),
+            (Self::Negotiate, Connector | DialerOrConnector) => Some(RouteConnector),
             (Self::Route, Connector | DialerOrConnector) => Some(LinkPlanner),
-            (Self::Route, Opener) => Some(Planner),
+            (Self::Route, RouteConnector) => Some(Planner),
             (Self::Hyper, LinkPlanner) => Some(Kind::Hyper),
             (Self::Pool, Planner) => Some(Pool),
             (Self::Retry, Pool) => Some(Client),
@@ -154,17 +154,17 @@ pub(crate) fn right() -> Vec<Stack> {
     let under_hyper = [Hyper, Route, Tls, Tunnel, Race];
     vec![
         Stack::new(&whole, Bottom::Tcp),
-        Stack::new(&whole, Bottom::Guest),
+        Stack::new(&whole, Bottom::FromHyper),
         // A foreign connector in place of tunnel and race, and of TLS.
-        Stack::new(&[Retry, Pool, Route, Negotiate, Tls], Bottom::Guest),
+        Stack::new(&[Retry, Pool, Route, Negotiate, Tls], Bottom::FromHyper),
         Stack::new(&[Retry, Pool, Route, Negotiate], Bottom::SealingGuest),
         Stack::new(&under_hyper, Bottom::Tcp),
-        Stack::new(&under_hyper, Bottom::Guest),
-        Stack::new(&[Hyper, Route, Tls], Bottom::Guest),
+        Stack::new(&under_hyper, Bottom::FromHyper),
+        Stack::new(&[Hyper, Route, Tls], Bottom::FromHyper),
         Stack::new(&[Hyper, Route], Bottom::SealingGuest),
         // Without any of ours that speaks HTTP: TLS and the tunnel alone.
         Stack::new(&[Route, Tls, Tunnel, Race], Bottom::Tcp),
-        Stack::new(&[Route, Tls], Bottom::Guest),
+        Stack::new(&[Route, Tls], Bottom::FromHyper),
     ]
 }
 

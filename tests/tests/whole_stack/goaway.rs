@@ -1,6 +1,6 @@
 //! HTTP/2 servers refuse streams and say goodbye.
 
-use skybridge::{Delivery, Want};
+use skybridge::{Delivery, HttpVersions};
 use skybridge_testkit::{
     h2::{Peer, code},
     origin::Origin,
@@ -125,7 +125,7 @@ async fn one_that_refuses_for_ever_is_told_with_all_tries() {
     let client = world.client();
     let error = read(client.request(h2(get("/")))).await.unwrap_err();
     assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Refused, 3), "{error:?}");
-    assert_eq!(error.connection().unwrap().route.target.terms().want, Want::Http2);
+    assert_eq!(error.connection().unwrap().route.target.connect_options().http_versions, HttpVersions::Http2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
 
-use skybridge::{Client, Delivery, Error, Limits, Phase, PoolConfig, RaceLayer};
+use skybridge::{Client, Delivery, Error, Timeouts, Phase, PoolConfig, RaceLayer};
 use skybridge_testkit::h1::Script;
 use skybridge_tests::{World, addr, get, h2, read, wishing};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 const LIMIT: Duration = Duration::from_millis(700);
 
-type Set = fn(&mut Limits) -> &mut Option<Duration>;
+type Set = fn(&mut Timeouts) -> &mut Option<Duration>;
 
-fn limits(set: Set, limit: Duration) -> Limits {
-    let mut limits = Limits::new();
-    *set(&mut limits) = Some(limit);
-    limits
+fn timeouts(set: Set, limit: Duration) -> Timeouts {
+    let mut timeouts = Timeouts::new();
+    *set(&mut timeouts) = Some(limit);
+    timeouts
 }
 
 /// What a limit ends with, set for the client, then for the request (where the client's is far longer).
@@ -22,8 +22,8 @@ async fn expires(set: Set, prepare: impl AsyncFn(&World) -> Option<Box<dyn Send>
         let world = World::new();
         let _kept = prepare(&world).await;
         let hour = Duration::from_secs(3600);
-        let client = world.builder().limits(limits(set, if by_request { hour } else { LIMIT })).build();
-        let request = if by_request { wishing(get("/"), |wish| wish.limits(limits(set, LIMIT))) } else { get("/") };
+        let client = world.builder().timeouts(timeouts(set, if by_request { hour } else { LIMIT })).build();
+        let request = if by_request { wishing(get("/"), |options| options.timeouts(timeouts(set, LIMIT))) } else { get("/") };
         let start = Instant::now();
         let error = read(client.request(request)).await.unwrap_err();
         assert_timed_out(&error, phase, delivery);
@@ -55,7 +55,7 @@ async fn resolve() {
         world.net.host("a.test", []).hang();
         None
     };
-    expires(|limits| &mut limits.resolve, hang, Phase::Resolve, Delivery::Unsent).await;
+    expires(|timeouts| &mut timeouts.resolve, hang, Phase::Resolve, Delivery::Unsent).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn attempt() {
         world.net.at(addr()).black_hole();
         None
     };
-    expires(|limits| &mut limits.attempt, black_hole, Phase::Tcp, Delivery::Unsent).await;
+    expires(|timeouts| &mut timeouts.attempt, black_hole, Phase::Tcp, Delivery::Unsent).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,27 +73,27 @@ async fn connect_as_a_whole() {
         world.net.at(addr()).black_hole();
         None
     };
-    expires(|limits| &mut limits.connect, black_hole, Phase::Acquire, Delivery::Unsent).await;
+    expires(|timeouts| &mut timeouts.connect, black_hole, Phase::Acquire, Delivery::Unsent).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn head() {
     let silent = async |world: &World| scripted(world, "");
-    expires(|limits| &mut limits.head, silent, Phase::Wait, Delivery::Unknown).await;
+    expires(|timeouts| &mut timeouts.head, silent, Phase::Wait, Delivery::Unknown).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn read_idle() {
     let half = async |world: &World| scripted(world, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
-    expires(|limits| &mut limits.read_idle, half, Phase::Body, Delivery::Unknown).await;
+    expires(|timeouts| &mut timeouts.read_idle, half, Phase::Body, Delivery::Unknown).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn call_before_and_after_the_head() {
     let silent = async |world: &World| scripted(world, "");
-    expires(|limits| &mut limits.call, silent, Phase::Call, Delivery::Unknown).await;
+    expires(|timeouts| &mut timeouts.call, silent, Phase::Call, Delivery::Unknown).await;
     let half = async |world: &World| scripted(world, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf");
-    expires(|limits| &mut limits.call, half, Phase::Call, Delivery::Unknown).await;
+    expires(|timeouts| &mut timeouts.call, half, Phase::Call, Delivery::Unknown).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +102,7 @@ async fn call_that_never_got_a_connection() {
         world.net.at(addr()).black_hole();
         None
     };
-    expires(|limits| &mut limits.call, black_hole, Phase::Call, Delivery::Unsent).await;
+    expires(|timeouts| &mut timeouts.call, black_hole, Phase::Call, Delivery::Unsent).await;
 }
 
 /// It ends the second try, which has no connection yet: the first may have been processed all the same.
@@ -110,7 +110,7 @@ async fn call_that_never_got_a_connection() {
 async fn call_that_was_sent_before() {
     let world = World::new();
     let listener = world.listen();
-    let client = world.builder().limits(limits(|limits| &mut limits.call, LIMIT)).build();
+    let client = world.builder().timeouts(timeouts(|timeouts| &mut timeouts.call, LIMIT)).build();
     let calls = async {
         read(client.request(get("/1"))).await.unwrap();
         read(client.request(get("/2"))).await.unwrap_err()
@@ -135,7 +135,7 @@ async fn acquire() {
     let client = world
         .builder()
         .pool(PoolConfig::new().max_per_origin(1))
-        .limits(limits(|limits| &mut limits.acquire, LIMIT))
+        .timeouts(timeouts(|timeouts| &mut timeouts.acquire, LIMIT))
         .build();
     let mut first = tokio::task::JoinSet::new();
     first.spawn(client.request(get("/")));
@@ -156,7 +156,7 @@ async fn handshake() {
     let _listener = world.listen();
     // Not even the preface has room.
     world.net.at(addr()).window(0);
-    let client = world.builder().limits(limits(|limits| &mut limits.handshake, LIMIT)).build();
+    let client = world.builder().timeouts(timeouts(|timeouts| &mut timeouts.handshake, LIMIT)).build();
     let start = Instant::now();
     let error = read(client.request(h2(get("/")))).await.unwrap_err();
     assert_timed_out(&error, Phase::Handshake, Delivery::Unsent);
@@ -214,7 +214,7 @@ async fn a_limit_of_one_caller_is_not_the_others() {
     world.net.at(addr()).connect_latency(Duration::from_secs(2));
     let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
     let client: Client = world.client();
-    let impatient = wishing(h2(get("/")), |wish| wish.limits(limits(|limits| &mut limits.call, LIMIT)));
+    let impatient = wishing(h2(get("/")), |options| options.timeouts(timeouts(|timeouts| &mut timeouts.call, LIMIT)));
     let (impatient, patient) = tokio::join!(read(client.request(impatient)), read(client.request(h2(get("/")))));
     assert_timed_out(&impatient.unwrap_err(), Phase::Call, Delivery::Unsent);
     assert_eq!(patient.unwrap(), "hello");
@@ -227,14 +227,14 @@ async fn a_limit_of_a_phase_is_each_callers_own() {
     type Case = (Set, Phase, fn(&World, Duration));
     let cases: [Case; 2] = [
         (
-            |limits| &mut limits.resolve,
+            |timeouts| &mut timeouts.resolve,
             Phase::Resolve,
             |world, time| {
                 world.net.host("a.test", [addr().ip()]).latency(time);
             },
         ),
         (
-            |limits| &mut limits.attempt,
+            |timeouts| &mut timeouts.attempt,
             Phase::Tcp,
             |world, time| {
                 world.net.at(addr()).connect_latency(time);
@@ -247,7 +247,7 @@ async fn a_limit_of_a_phase_is_each_callers_own() {
         let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
         let client = world.client();
         let start = Instant::now();
-        let lets = |time| read(client.request(wishing(h2(get("/")), |wish| wish.limits(limits(set, time)))));
+        let lets = |time| read(client.request(wishing(h2(get("/")), |options| options.timeouts(timeouts(set, time)))));
         let (hasty, plain, patient) =
             tokio::join!(lets(LIMIT), read(client.request(h2(get("/")))), lets(Duration::from_secs(20)));
         let error = hasty.unwrap_err();

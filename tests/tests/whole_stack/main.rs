@@ -6,7 +6,7 @@ mod by_hand;
 mod connects;
 mod events;
 mod goaway;
-mod limits;
+mod timeouts;
 mod no_room;
 mod stale;
 mod trips;

@@ -183,8 +183,8 @@ async fn streams_without_a_window_are_reset() {
         let client = world.client();
         let mut peer = None;
         let first = async {
-            let room = [(setting::INITIAL_WINDOW_SIZE, 0), (setting::MAX_CONCURRENT_STREAMS, 1000)];
-            let mut accepted = Peer::accept_with(listener.accept().await.0, &room).await;
+            let capacity = [(setting::INITIAL_WINDOW_SIZE, 0), (setting::MAX_CONCURRENT_STREAMS, 1000)];
+            let mut accepted = Peer::accept_with(listener.accept().await.0, &capacity).await;
             let stream = accepted.request().await.stream;
             accepted.respond(stream, 204, "").await;
             peer = Some(accepted);

@@ -1,6 +1,6 @@
 //! What one request asks of its connection.
 
-use skybridge::{Endpoint, Partition, Protocol, ResponseExt, Want};
+use skybridge::{Endpoint, Partition, Protocol, ResponseExt, HttpVersions};
 use skybridge_testkit::{h1::Script, h2::Peer, observe::Recorder, origin::Origin};
 use skybridge_tests::{World, get, h2, read, wishing};
 
@@ -9,8 +9,8 @@ async fn partitions_share_no_connection() {
     let world = World::new();
     let origin = Origin::h1().serve_on(world.listen());
     let client = world.client();
-    let within = |name: &'static str| wishing(get("/"), |wish| wish.partition(Partition::new(name)));
-    for request in [get("/"), within("a"), within("b"), within("a"), get("/")] {
+    let timeout = |name: &'static str| wishing(get("/"), |options| options.partition(Partition::new(name)));
+    for request in [get("/"), timeout("a"), timeout("b"), timeout("a"), get("/")] {
         read(client.request(request)).await.unwrap();
     }
     assert_eq!(origin.exchanges(), ["c0e0", "c1e0", "c2e0", "c1e1", "c0e1"]);
@@ -22,7 +22,7 @@ async fn what_is_dialled_is_not_who_is_asked() {
     let elsewhere = "198.51.100.7:8080".parse().unwrap();
     let origin = Origin::h1().serve_on(world.net.listen(elsewhere));
     let client = world.client();
-    let request = wishing(get("/"), |wish| wish.dial([Endpoint::from(elsewhere)]));
+    let request = wishing(get("/"), |options| options.dial([Endpoint::from(elsewhere)]));
     let response = client.request(request).await.unwrap();
     assert_eq!(response.connection().unwrap().remote.inet(), Some(elsewhere));
     response.into_body().bytes().await.unwrap();
@@ -49,7 +49,7 @@ async fn one_origin_by_both_versions() {
         }
     });
     let client = world.client();
-    let over_h1 = || wishing(get("/"), |wish| wish.want(Want::Http1));
+    let over_h1 = || wishing(get("/"), |options| options.http_versions(HttpVersions::Http1));
     for (request, protocol, body) in [
         (h2(get("/")), Protocol::Http2, "two"),
         (over_h1(), Protocol::Http1, "one"),
@@ -70,7 +70,7 @@ async fn an_observer_of_one_request_is_told_of_that_one() {
     let _origin = Origin::h1().serve_on(world.listen());
     let client = world.client();
     let own = Recorder::new();
-    read(client.request(wishing(get("/"), |wish| wish.observer(own.clone())))).await.unwrap();
+    read(client.request(wishing(get("/"), |options| options.observer(own.clone())))).await.unwrap();
     assert_eq!(world.recorder.names(), [""; 0]);
     assert_eq!((own.count("call_start"), own.count("connection_created")), (1, 1));
     own.assert_balanced();

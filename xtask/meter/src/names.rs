@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use skybridge_core::{
-    Answered, ConnInfo, ConnectError, Connection, Covers, Endpoint, Endpoints, Error, Origin, Plan, Protocol, Room,
-    Route, Target, TlsInfo, Trust, Watch,
+    ResponseResult, ConnInfo, ConnectError, Connection, CertificateScope, Endpoint, Endpoints, Error, Origin, Plan, Protocol, Capacity,
+    Route, Target, TlsInfo, Trust, StatusListener,
 };
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_runtime::TokioRuntime;
@@ -66,13 +66,13 @@ fn per_request(names: u64) -> Result<(u64, u64), Box<dyn std::error::Error>> {
     })
 }
 
-fn planned(target: Target) -> Planned {
-    Planned(Route::direct(target, Endpoints::fixed([Endpoint::from(([192, 0, 2, 1], 443))])))
+fn planned(target: Target) -> RoutePlan {
+    RoutePlan(Route::direct(target, Endpoints::fixed([Endpoint::from(([192, 0, 2, 1], 443))])))
 }
 
-struct Planned(Route);
+struct RoutePlan(Route);
 
-impl Plan for Planned {
+impl Plan for RoutePlan {
     type Connection = Answers;
     type Connecting = Ready<Result<Answers, ConnectError>>;
 
@@ -92,7 +92,7 @@ impl Plan for Planned {
 
 struct Anybody;
 
-impl Covers for Anybody {
+impl CertificateScope for Anybody {
     fn covers(&self, _: &Origin) -> bool {
         true
     }
@@ -110,15 +110,15 @@ impl Connection<Body> for Answers {
         &self.info
     }
 
-    fn room(&self) -> Room {
-        Room::Streams(100)
+    fn room(&self) -> Capacity {
+        Capacity::Streams(100)
     }
 
     fn share(&self) -> Option<Self> {
         Some(Self { info: Arc::clone(&self.info) })
     }
 
-    fn watch(&self, _: Arc<dyn Watch>) {}
+    fn watch(&self, _: Arc<dyn StatusListener>) {}
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
@@ -126,7 +126,7 @@ impl Connection<Body> for Answers {
 
     fn start(&mut self, _: Request<Body>) {}
 
-    fn poll_response(&mut self, _: &mut Context<'_>) -> Poll<Answered<Body, Body>> {
+    fn poll_response(&mut self, _: &mut Context<'_>) -> Poll<ResponseResult<Body, Body>> {
         Poll::Ready(Ok(Response::new(Body::new())))
     }
 }

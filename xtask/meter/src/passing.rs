@@ -3,7 +3,7 @@
 use crate::{counting::allocations, peer::Over, sealed};
 use skybridge_core::{
     Attempt, ConnInfo, ConnectError, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef, Route, Target,
-    Terms,
+    ConnectOptions,
 };
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
@@ -59,7 +59,7 @@ fn connecting(mut connector: impl Connector) -> Result<u64, String> {
 
 fn key() -> Result<Arc<Key>, Box<dyn std::error::Error>> {
     let uri = "http://example.test".parse()?;
-    Ok(Arc::new(KeyRef::of(OriginRef::of(&uri)?, &Terms::default()).to_owned()?))
+    Ok(Arc::new(KeyRef::of(OriginRef::of(&uri)?, &ConnectOptions::default()).to_owned()?))
 }
 
 fn route(key: &Arc<Key>) -> Route {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
-use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Error, Link, Phase, Terms, Want};
+use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Error, Link, Phase, ConnectOptions, HttpVersions};
 use skybridge_dns::Fixed;
 use skybridge_h1::H1;
 use skybridge_h2::H2;
@@ -51,14 +51,14 @@ pub(crate) fn stack(
         Retry::Unsent => RetryLayer::unsent(),
         Retry::Safe => RetryLayer::replaying(again),
     };
-    let mut terms = Terms::default();
-    terms.want = match version {
-        Version::H1 => Want::Http1,
-        Version::H2 => Want::Http2,
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = match version {
+        Version::H1 => HttpVersions::Http1,
+        Version::H2 => HttpVersions::Http2,
     };
     ServiceBuilder::new()
         .layer(layer)
-        .layer(PoolLayer::new(TokioRuntime::current()).terms(terms))
+        .layer(PoolLayer::new(TokioRuntime::current()).connect_options(connect_options))
         .layer(RouteLayer::new(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
         .layer(TlsLayer::new(sealed::config(over)))

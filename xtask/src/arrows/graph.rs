@@ -6,7 +6,7 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
 /// A package of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     pub(crate) name: String,
     pub(crate) arrows: Vec<Arrow>,
 }
@@ -25,18 +25,18 @@ pub(crate) struct Arrow {
     pub(crate) ours: bool,
 }
 
-pub(crate) fn read(metadata: &Metadata) -> Vec<Room> {
-    let mut star: Vec<Room> = metadata.workspace_packages().into_iter().map(room).collect();
+pub(crate) fn read(metadata: &Metadata) -> Vec<Capacity> {
+    let mut star: Vec<Capacity> = metadata.workspace_packages().into_iter().map(room).collect();
     star.sort_by(|a, b| a.name.cmp(&b.name));
     star
 }
 
-fn room(package: &Package) -> Room {
+fn room(package: &Package) -> Capacity {
     let built_from = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
     let arrow = |dependency| arrow(package, dependency);
     let mut arrows: Vec<Arrow> = package.dependencies.iter().filter(built_from).map(arrow).collect();
     arrows.sort_by(|a, b| (!a.ours, &a.to).cmp(&(!b.ours, &b.to)));
-    Room { name: package.name.to_string(), arrows }
+    Capacity { name: package.name.to_string(), arrows }
 }
 
 fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
@@ -54,7 +54,7 @@ fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
 
 // === impl Room ===
 
-impl fmt::Display for Room {
+impl fmt::Display for Capacity {
     /// `skybridge-h1 -> core | hyper[client http1] bytes ...`; what only a feature asks for has a `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = self.arrows.iter().filter(|arrow| arrow.ours).map(ToString::to_string);

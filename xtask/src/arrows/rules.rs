@@ -1,6 +1,6 @@
 //! The agreed arrows, as a function from the graph to what is wrong with it.
 
-use crate::arrows::graph::{Arrow, Room};
+use crate::arrows::graph::{Arrow, Capacity};
 
 /// A package's place in the star.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), (
 struct Fence {
     krate: &'static str,
     feature: Option<&'static str>,
-    within: &'static [&'static str],
+    timeout: &'static [&'static str],
 }
 
 const FENCES: [Fence; 26] = [
@@ -71,16 +71,16 @@ const FENCES: [Fence; 26] = [
     feature("tokio", "time", &["skybridge-runtime", "skybridge-testkit"]),
 ];
 
-const fn fence(krate: &'static str, within: &'static [&'static str]) -> Fence {
-    Fence { krate, feature: None, within }
+const fn fence(krate: &'static str, timeout: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: None, timeout }
 }
 
-const fn feature(krate: &'static str, feature: &'static str, within: &'static [&'static str]) -> Fence {
-    Fence { krate, feature: Some(feature), within }
+const fn feature(krate: &'static str, feature: &'static str, timeout: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: Some(feature), timeout }
 }
 
 /// One sentence for each arrow that is not agreed.
-pub(crate) fn broken(star: &[Room]) -> Vec<String> {
+pub(crate) fn broken(star: &[Capacity]) -> Vec<String> {
     star.iter().flat_map(|room| room.arrows.iter().filter_map(|arrow| objection(&room.name, arrow))).collect()
 }
 
@@ -158,14 +158,14 @@ impl Arrow {
 impl Fence {
     fn stops(&self, from: &str, arrow: &Arrow) -> bool {
         let asked = self.feature.is_none_or(|feature| arrow.asks_for(feature));
-        self.krate == arrow.to && asked && !self.within.contains(&from)
+        self.krate == arrow.to && asked && !self.timeout.contains(&from)
     }
 
     fn sentence(&self) -> String {
         let what = self.feature.map_or(self.krate.to_owned(), |feature| format!("{}'s `{feature}`", self.krate));
-        match self.within {
+        match self.timeout {
             [] => format!("{what} is for the leaves"),
-            within => format!("{what} stays within {}", within.join(", ")),
+            timeout => format!("{what} stays within {}", timeout.join(", ")),
         }
     }
 }
@@ -179,11 +179,11 @@ mod tests {
     }
 
     fn ours_with(from: &str, to: &str, features: &[&str]) -> Vec<String> {
-        verdict(from, Arrow { features: texts(features), ours: true, ..bare(to) })
+        feedback(from, Arrow { features: texts(features), ours: true, ..bare(to) })
     }
 
     fn foreign(from: &str, to: &str, features: &[&str]) -> Vec<String> {
-        verdict(from, Arrow { features: texts(features), ..bare(to) })
+        feedback(from, Arrow { features: texts(features), ..bare(to) })
     }
 
     fn bare(to: &str) -> Arrow {
@@ -194,8 +194,8 @@ mod tests {
         texts.iter().map(ToString::to_string).collect()
     }
 
-    fn verdict(from: &str, arrow: Arrow) -> Vec<String> {
-        broken(&[Room { name: from.into(), arrows: vec![arrow] }])
+    fn feedback(from: &str, arrow: Arrow) -> Vec<String> {
+        broken(&[Capacity { name: from.into(), arrows: vec![arrow] }])
     }
 
     #[test]
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn core_knows_a_little_of_tower_by_a_feature_that_is_not_for_verbs() {
         let optional = |to: &str, features: &[&str]| {
-            verdict("skybridge-core", Arrow { features: texts(features), optional: true, ..bare(to) })
+            feedback("skybridge-core", Arrow { features: texts(features), optional: true, ..bare(to) })
         };
         assert!(optional("tower", &["timeout"]).is_empty());
         assert_eq!(optional("tower", &["timeout", "util"]).len(), 1);
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(optional("hyper", &[]).len(), 1);
         assert_eq!(foreign("skybridge-core", "tower", &["timeout"]).len(), 1, "only by a feature");
         let tokio =
-            |features: &[&str]| verdict("skybridge-core", Arrow { by_feature: texts(features), ..bare("tokio") });
+            |features: &[&str]| feedback("skybridge-core", Arrow { by_feature: texts(features), ..bare("tokio") });
         assert!(tokio(&["time"]).is_empty());
         assert_eq!(tokio(&["time", "sync"]).len(), 1);
         for (from, agreed) in [("skybridge", true), ("skybridge-hyper", true), ("skybridge-h1", false)] {
@@ -335,15 +335,15 @@ mod tests {
     #[test]
     fn what_a_feature_asks_for_is_fenced_too() {
         let arrow = Arrow { by_feature: texts(&["net"]), ..bare("tokio") };
-        assert_eq!(verdict("skybridge-route", arrow).len(), 1);
+        assert_eq!(feedback("skybridge-route", arrow).len(), 1);
     }
 
     #[test]
     fn each_broken_arrow_is_told() {
         let arrow = |to: &str, ours| Arrow { ours, ..bare(to) };
         let star = [
-            Room { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
-            Room { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },
+            Capacity { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
+            Capacity { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },
         ];
         assert_eq!(broken(&star).len(), 3);
     }

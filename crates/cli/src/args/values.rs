@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use skybridge::{
     Endpoint, Pins,
-    core::{BasicAuth, Hop},
+    core::{BasicAuth, Proxy},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -40,11 +40,11 @@ pub(crate) struct ConnectTo {
 
 /// One `-x`: a proxy, or none at all.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Way(pub(crate) Option<Hop>);
+pub(crate) struct Way(pub(crate) Option<Proxy>);
 
 /// `--preproxy`: spoken to by SOCKS.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Preproxy(pub(crate) Hop);
+pub(crate) struct Preproxy(pub(crate) Proxy);
 
 /// `-U`.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl FromStr for Way {
             return Ok(Self(None));
         }
         let nearest = "nearest: http://proxy.test:3128, socks5h://proxy.test:1080 or direct://";
-        Hop::parse(text).map(|hop| Self(Some(hop))).map_err(|error| format!("{error}; {nearest}"))
+        Proxy::parse(text).map(|proxy| Self(Some(proxy))).map_err(|error| format!("{error}; {nearest}"))
     }
 }
 
@@ -110,9 +110,9 @@ impl FromStr for Preproxy {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let nearest = "nearest: socks5h://proxy.test:1080";
-        match Hop::parse(text) {
-            Ok(hop) if hop.kind.is_http() => Err(format!("not a SOCKS proxy; {nearest}")),
-            Ok(hop) => Ok(Self(hop)),
+        match Proxy::parse(text) {
+            Ok(proxy) if proxy.kind.is_http() => Err(format!("not a SOCKS proxy; {nearest}")),
+            Ok(proxy) => Ok(Self(proxy)),
             Err(error) => Err(format!("{error}; {nearest}")),
         }
     }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_preproxy_is_spoken_to_by_socks() {
         for url in ["socks4://p.test", "socks4a://p.test", "socks5://p.test", "socks5h://me:pw@p.test:9050"] {
-            assert_eq!(url.parse::<Preproxy>().map(|preproxy| preproxy.0), Ok(Hop::parse(url).unwrap()));
+            assert_eq!(url.parse::<Preproxy>().map(|preproxy| preproxy.0), Ok(Proxy::parse(url).unwrap()));
         }
         for url in ["p.test:1080", "http://p.test", "https://p.test", "direct://", ""] {
             assert!(url.parse::<Preproxy>().is_err_and(|error| error.ends_with("socks5h://proxy.test:1080")), "{url}");

@@ -1,7 +1,7 @@
 //! What is sent again.
 
 use super::{Told, scene::Scene};
-use skybridge::{Terms, Want};
+use skybridge::{ConnectOptions, HttpVersions};
 use skybridge_testkit::{
     h1::Script,
     h2::{Peer, code},
@@ -44,9 +44,9 @@ pub(super) async fn stale(mut scene: Scene) -> Told {
 pub(super) async fn refused(mut scene: Scene) -> Told {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
-    let mut terms = Terms::default();
-    terms.want = Want::Http2;
-    let client = scene.client().terms(terms).build();
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = HttpVersions::Http2;
+    let client = scene.client().connect_options(connect_options).build();
     let serve = async {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;

@@ -5,7 +5,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use skybridge::{
     Client, ClientBuilder, ConnInfo, Endpoint, Error, OverridesLayer, RequestBody, ResponseExt, Roots, System,
-    TlsConfig, TlsLayer, Wish,
+    TlsConfig, TlsLayer, RequestOptions,
     core::{Acquired, CallId, Resolver},
     tower::Layer,
 };
@@ -148,7 +148,7 @@ impl Scene {
 async fn fetch(client: &Client, url: &str, call: CallId, recorder: &Recorder) -> Result<Fetched, Error> {
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = skybridge::IntoUri::into_uri(url)?;
-    request.extensions_mut().insert(Wish::new().call(call));
+    request.extensions_mut().insert(RequestOptions::new().call(call));
     let response = client.request(request).await?;
     let info = response.connection().cloned();
     let body = response.into_body().collect().await?.to_bytes();

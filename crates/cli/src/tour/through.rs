@@ -1,22 +1,22 @@
 //! Through proxies.
 
 use super::{Told, scene::Scene};
-use skybridge::{Hop, Protocol};
+use skybridge::{Proxy, Protocol};
 use skybridge_testkit::{
     origin::Origin,
-    proxy::{Builder, Proxy},
+    proxy::{Builder, ProxyServer},
 };
 
 pub(super) async fn connect(scene: Scene) -> Told {
-    walk(scene, Proxy::http().user("alice", "wonderland"), "127.0.0.1", "CONNECT a.test").await
+    walk(scene, ProxyServer::http().user("alice", "wonderland"), "127.0.0.1", "CONNECT a.test").await
 }
 
 pub(super) async fn socks5(scene: Scene) -> Told {
-    walk(scene, Proxy::socks5().user("alice", "wonderland"), "127.0.0.1", "SOCKS5 a.test").await
+    walk(scene, ProxyServer::socks5().user("alice", "wonderland"), "127.0.0.1", "SOCKS5 a.test").await
 }
 
 pub(super) async fn sealed(scene: Scene) -> Told {
-    let proxy = Proxy::http().user("alice", "wonderland").tls(&scene.ca.leaf(["b.test"]));
+    let proxy = ProxyServer::http().user("alice", "wonderland").tls(&scene.ca.leaf(["b.test"]));
     walk(scene, proxy, "b.test", "CONNECT a.test").await
 }
 
@@ -25,8 +25,8 @@ async fn walk(mut scene: Scene, proxy: Builder, host: &str, asks: &str) -> Told 
     let origin = Origin::h2c().tls(&scene.ca.leaf(["a.test"])).start().await;
     let proxy = proxy.host("a.test", origin.addr()).start().await;
     let scheme = proxy.url().split("://").next().unwrap_or_default().to_owned();
-    let hop = Hop::parse(&format!("{scheme}://alice:wonderland@{host}:{}", proxy.addr().port()))?;
-    let client = scene.client().proxies([vec![hop]]).build();
+    let proxy = Proxy::parse(&format!("{scheme}://alice:wonderland@{host}:{}", proxy.addr().port()))?;
+    let client = scene.client().proxies([vec![proxy]]).build();
     let url = format!("https://a.test:{}/", origin.addr().port());
     let first = scene.get(&client, &url).await?;
     let second = scene.get(&client, &url).await?;

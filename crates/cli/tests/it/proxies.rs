@@ -1,5 +1,5 @@
 use crate::ran::{reports, skybridge};
-use skybridge_testkit::{h1::Script, origin::Origin, proxy::Proxy};
+use skybridge_testkit::{h1::Script, origin::Origin, proxy::ProxyServer};
 use tokio::net::TcpListener;
 
 /// An HTTP proxy that refuses everybody, and counts.
@@ -55,8 +55,8 @@ async fn a_proxy_without_a_name_is_exit_5_and_an_exception_goes_directly() {
 #[tokio::test]
 async fn a_preproxy_leads_to_the_proxy_and_alone_to_the_origin() {
     let origin = Origin::h1().start().await;
-    let first = Proxy::socks5().user("you", "hunter2").start().await;
-    let second = Proxy::http().user("me", "hunter3").start().await;
+    let first = ProxyServer::socks5().user("you", "hunter2").start().await;
+    let second = ProxyServer::http().user("me", "hunter3").start().await;
     let preproxy = format!("socks5h://you:hunter2@{}", first.addr());
     let ran = skybridge([
         "-v",
@@ -87,7 +87,7 @@ async fn a_preproxy_leads_to_the_proxy_and_alone_to_the_origin() {
 #[tokio::test]
 async fn plain_http_goes_through_a_tunnel_when_it_is_asked_for() {
     let origin = Origin::h1().start().await;
-    let proxy = Proxy::http().user("me", "hunter2").start().await;
+    let proxy = ProxyServer::http().user("me", "hunter2").start().await;
     let ran = skybridge(["-p", "-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
     let asked: Vec<_> = proxy.asked().into_iter().map(|asked| asked.line).collect();

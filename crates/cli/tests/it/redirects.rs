@@ -2,7 +2,7 @@ use crate::ran::{fed, reports, skybridge};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use skybridge_testkit::{origin::Origin, proxy::Proxy};
+use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
 
 /// `/go/302/rest` leads to `rest`; all else says how it was asked.
 async fn guide() -> Origin {
@@ -148,7 +148,7 @@ async fn redirects_have_a_limit_of_number_and_of_time() {
 #[tokio::test]
 async fn each_is_reached_in_its_own_way() {
     let origin = guide().await;
-    let proxy = Proxy::http().host("a.test", origin.addr()).start().await;
+    let proxy = ProxyServer::http().host("a.test", origin.addr()).start().await;
     let direct = origin.url("/end");
     let url = format!("http://a.test:{}/go/302/{direct}", origin.addr().port());
     let ran = skybridge(["-L", "-x", &proxy.url(), "--noproxy", "127.0.0.1", "--report", "-", &url]).await;

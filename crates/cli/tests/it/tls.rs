@@ -2,7 +2,7 @@ use crate::ran::{Ran, fed_in, reports, skybridge};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     origin::{Builder, Origin},
-    proxy::Proxy,
+    proxy::ProxyServer,
 };
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
@@ -266,8 +266,8 @@ async fn each_kind_of_proxy_leads_to_the_origin_on_one_connection() {
     let desk = Desk::new();
     let cert = desk.ca.leaf(["a.test"]);
     let trust = desk.folder.path().join("ca.pem");
-    let sealed = Proxy::http().tls(&desk.ca.leaf(["127.0.0.1"]));
-    for proxy in [Proxy::http(), sealed, Proxy::socks5(), Proxy::socks4()] {
+    let sealed = ProxyServer::http().tls(&desk.ca.leaf(["127.0.0.1"]));
+    for proxy in [ProxyServer::http(), sealed, ProxyServer::socks5(), ProxyServer::socks4()] {
         let origin = h2(&cert).start().await;
         let proxy = proxy.user("me", "hunter2").host("a.test", origin.addr()).start().await;
         let trust = format!("--proxy-cacert={}", trust.display());
@@ -289,7 +289,7 @@ async fn a_proxy_that_is_not_trusted_is_exit_60_and_pins_hold_for_it() {
     let desk = Desk::new();
     let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
     let cert = desk.ca.leaf(["127.0.0.1"]);
-    let proxy = Proxy::http().tls(&cert).host("a.test", origin.addr()).start().await;
+    let proxy = ProxyServer::http().tls(&cert).host("a.test", origin.addr()).start().await;
     let trust = format!("--proxy-cacert={}", desk.folder.path().join("ca.pem").display());
     let run = async |flags: &[&str]| desk.run(&origin, "a.test", &[&["-x", &*proxy.url()], flags].concat()).await;
     // As with curl, neither --cacert nor -k is for proxies.
@@ -307,7 +307,7 @@ async fn pins_hold_for_a_proxy_of_the_environment_too() {
     let desk = Desk::new();
     let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
     let cert = desk.ca.leaf(["127.0.0.1"]);
-    let proxy = Proxy::http().tls(&cert).host("a.test", origin.addr()).start().await;
+    let proxy = ProxyServer::http().tls(&cert).host("a.test", origin.addr()).start().await;
     let ca = desk.folder.path().join("ca.pem").display().to_string();
     let url = origin.url("/").replace("127.0.0.1", "a.test");
     for variable in ["https_proxy", "ALL_PROXY"] {
@@ -322,7 +322,7 @@ async fn pins_hold_for_a_proxy_of_the_environment_too() {
 #[tokio::test]
 async fn plain_http_is_forwarded_with_the_password_and_without_it_refused() {
     let origin = Origin::h1().start().await;
-    let proxy = Proxy::http().user("me", "hunter2").start().await;
+    let proxy = ProxyServer::http().user("me", "hunter2").start().await;
     let ran = skybridge(["-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
     assert_eq!(proxy.asked()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));

@@ -59,7 +59,7 @@ impl ConnectError {
         }
         self.with(|repr| {
             repr.attempt = Some(attempt);
-            repr.endpoint = ctx.trail().endpoint(attempt);
+            repr.endpoint = ctx.attempt_log().endpoint(attempt);
         })
     }
 

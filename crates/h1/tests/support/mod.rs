@@ -6,7 +6,7 @@ use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use skybridge_core::{
-    Answered, BoxError, CloseReason, ConnInfo, Connection, Connector as _, Failed, Handshake, Hop, News, Watch,
+    ResponseResult, BoxError, CloseReason, ConnInfo, Connection, Connector as _, Failed, Handshake, Proxy, ConnectionStatus, StatusListener,
 };
 use skybridge_h1::{H1, H1Body, Http1};
 use skybridge_testkit::{
@@ -29,7 +29,7 @@ const ADDR: &str = "192.0.2.1:80";
 pub(crate) struct World<B> {
     pub(crate) conn: Http1<B>,
     pub(crate) peer: Script<Conn>,
-    pub(crate) news: Arc<Notes>,
+    pub(crate) status: Arc<Notes>,
     pub(crate) net: Network,
     pub(crate) executor: Executor,
 }
@@ -66,15 +66,15 @@ where
     let link = net.connector().amend(amend).connect(route).await.unwrap();
     let conn = h1.handshake(link, &executor.ctx()).await.unwrap();
     let peer = Script::new(listener.accept().await.0);
-    let news = Arc::new(Notes::default());
-    conn.watch(news.clone());
-    World { conn, peer, news, net, executor }
+    let status = Arc::new(Notes::default());
+    conn.subscribe(status.clone());
+    World { conn, peer, status, net, executor }
 }
 
 /// Requests are forwarded by a proxy that wants to know who we are.
 pub(crate) fn forwarded(info: &mut ConnInfo) {
-    (info.forwarded, info.hops_passed) = (true, 1);
-    info.route.hops = [Hop::parse("http://alice:secret@proxy.test").unwrap()].into();
+    (info.forwarded, info.proxies_passed) = (true, 1);
+    info.route.proxies = [Proxy::parse("http://alice:secret@proxy.test").unwrap()].into();
 }
 
 impl<B> World<B>
@@ -107,7 +107,7 @@ where
     poll_fn(|cx| conn.poll_ready(cx)).await
 }
 
-pub(crate) async fn send<B>(conn: &mut Http1<B>, request: Request<B>) -> Answered<B, H1Body>
+pub(crate) async fn send<B>(conn: &mut Http1<B>, request: Request<B>) -> ResponseResult<B, H1Body>
 where
     Http1<B>: Connection<B, Body = H1Body>,
 {
@@ -116,7 +116,7 @@ where
     response(conn).await
 }
 
-pub(crate) async fn response<B>(conn: &mut Http1<B>) -> Answered<B, H1Body>
+pub(crate) async fn response<B>(conn: &mut Http1<B>) -> ResponseResult<B, H1Body>
 where
     Http1<B>: Connection<B, Body = H1Body>,
 {
@@ -156,21 +156,21 @@ impl futures_core::Stream for Frames {
 
 /// Every news, in order.
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Vec<News>>);
+pub(crate) struct Notes(Mutex<Vec<ConnectionStatus>>);
 
-impl Watch for Notes {
-    fn on(&self, news: News) {
-        self.0.lock().unwrap().push(news);
+impl StatusListener for Notes {
+    fn on(&self, status: ConnectionStatus) {
+        self.0.lock().unwrap().push(status);
     }
 }
 
 impl Notes {
-    pub(crate) fn all(&self) -> Vec<News> {
+    pub(crate) fn all(&self) -> Vec<ConnectionStatus> {
         self.0.lock().unwrap().clone()
     }
 
     /// The one and only end.
     pub(crate) fn assert_closed(&self, reason: CloseReason) {
-        assert_eq!(self.all(), [News::Closed(reason)]);
+        assert_eq!(self.all(), [ConnectionStatus::Closed(reason)]);
     }
 }

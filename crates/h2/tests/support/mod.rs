@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Channel, Either, Full, channel::Sender};
 use skybridge_core::{
-    Answered, Asking, ConnInfo, Connection, Connector, Error, Failed, Handshake, News, Replays, Room, Watch,
+    ResponseResult, Asking, ConnInfo, Connection, Connector, Error, Failed, Handshake, ConnectionStatus, Replays, Capacity, StatusListener,
 };
 pub(crate) use skybridge_h2::H2;
 use skybridge_h2::{H2Body, Http2};
@@ -42,16 +42,16 @@ pub(crate) struct World {
 }
 
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Vec<News>>);
+pub(crate) struct Notes(Mutex<Vec<ConnectionStatus>>);
 
-impl Watch for Notes {
-    fn on(&self, news: News) {
-        self.0.lock().unwrap().push(news);
+impl StatusListener for Notes {
+    fn on(&self, status: ConnectionStatus) {
+        self.0.lock().unwrap().push(status);
     }
 }
 
 impl Notes {
-    pub(crate) fn all(&self) -> Vec<News> {
+    pub(crate) fn all(&self) -> Vec<ConnectionStatus> {
         self.0.lock().unwrap().clone()
     }
 }
@@ -81,7 +81,7 @@ impl World {
         let http2 = h2.handshake(link, &executor.ctx()).await.unwrap();
         let client = Client::new(http2, replays);
         let notes = Arc::new(Notes::default());
-        client.watch(notes.clone());
+        client.subscribe(notes.clone());
         let conn = Some(listener.accept().await.0);
         Self { client, conn, executor, net, notes }
     }
@@ -113,16 +113,16 @@ impl Connection<Out> for Client {
         self.http2.info()
     }
 
-    fn room(&self) -> Room {
-        self.http2.room()
+    fn capacity(&self) -> Capacity {
+        self.http2.capacity()
     }
 
     fn share(&self) -> Option<Self> {
         Some(Self { http2: self.http2.share()?, asking: self.asking.clone() })
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
-        self.http2.watch(watch);
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+        self.http2.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -140,7 +140,7 @@ impl Connection<Out> for Client {
         }
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<Out, H2Body>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<Out, H2Body>> {
         self.http2.poll_response(cx)
     }
 }

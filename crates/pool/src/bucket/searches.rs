@@ -80,10 +80,10 @@ impl<C: Held> Bucket<C> {
     /// Fails the requests whose own limits are over while the search goes on for others. Returns when the next one's
     /// are.
     pub(crate) fn impatient(self: &Arc<Self>, hub: &Arc<Hub<C>>, flight: &Arc<Flight>, ctx: &Ctx) -> Option<Instant> {
-        let view = flight.limits.view()?;
-        let tell = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.trail().reports()));
+        let view = flight.timeouts.view()?;
+        let tell = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()));
         let deadline =
-            |ticket: &Ticket<C>| view.deadline(&ticket.luggage.limits, hub.clock.instant(Stamp(ticket.joined())));
+            |ticket: &Ticket<C>| view.deadline(&ticket.luggage.timeouts, hub.clock.instant(Stamp(ticket.joined())));
         let mut effects = Effects::default();
         let next = self.state().impatient(flight, hub.runtime.now(), deadline, tell, &mut effects);
         self.apply(hub, effects);

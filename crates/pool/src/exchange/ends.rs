@@ -16,9 +16,9 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
     }
     if lease.is_first()
         && is_of_connection(&error)
-        && let Some(verdict) = &lease.info().route.verdict
+        && let Some(feedback) = &lease.info().route.feedback
     {
-        verdict.on(&lease.info().remote, FirstExchange::Failed(&error));
+        feedback.on(&lease.info().remote, FirstExchange::Failed(&error));
     }
     if lease.record.exclusive {
         lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });

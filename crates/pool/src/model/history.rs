@@ -4,13 +4,13 @@ use super::{
     peer::{Answer, Below, Dial, Ending, Handle, Nothing, Plans, Run, Wire},
     world::World,
 };
-use crate::{AtConnectionLimit, AtStreamLimit, Exchange, Leased, Pool, PoolConfig, PoolLayer};
+use crate::{AtConnectionLimit, AtStreamLimit, Exchange, PooledBody, Pool, PoolConfig, PoolLayer};
 use fastrand::Rng;
 use http::Request;
 use http_body::Body as _;
 use skybridge_core::{
-    CloseReason, ConnectError, Delivery, Event, EventKind, Key, Limits, News, Observe, Phase, Protocol, Room, Runtime,
-    Scheme, Want, Wish,
+    CloseReason, ConnectError, Delivery, Event, EventKind, Key, Timeouts, ConnectionStatus, Observe, Phase, Protocol, Capacity, Runtime,
+    Scheme, HttpVersions, RequestOptions,
 };
 use std::{
     collections::HashMap,
@@ -27,13 +27,13 @@ use tower_service::Service;
 /// More steps than this no history has.
 pub(super) const LONGEST: usize = 140;
 
-pub(super) const KEYS: [(&str, Want); 6] = [
-    ("http://a.test", Want::Any),
-    ("http://b.test", Want::Any),
-    ("http://a.test", Want::Http2),
-    ("https://c.test", Want::Any),
-    ("https://d.test", Want::Any),
-    ("https://e.test", Want::Any),
+pub(super) const KEYS: [(&str, HttpVersions); 6] = [
+    ("http://a.test", HttpVersions::Any),
+    ("http://b.test", HttpVersions::Any),
+    ("http://a.test", HttpVersions::Http2),
+    ("https://c.test", HttpVersions::Any),
+    ("https://d.test", HttpVersions::Any),
+    ("https://e.test", HttpVersions::Any),
 ];
 
 pub(super) struct History {
@@ -64,7 +64,7 @@ pub(super) struct Call {
 
 pub(super) enum Held {
     Exchange(Pin<Box<Exchange<Handle, Nothing>>>),
-    Body(Pin<Box<Leased<Handle, Nothing>>>),
+    Body(Pin<Box<PooledBody<Handle, Nothing>>>),
     Nothing,
 }
 
@@ -160,7 +160,7 @@ impl History {
             50..63 => self.connect(),
             63..75 => self.exchange(),
             75..80 => self.drop_call(),
-            80..92 => self.news(),
+            80..92 => self.status(),
             92..97 => self.wait(),
             97 => self.evict(),
             98 => self.below.lock().unwrap().plan_fails += 1,
@@ -172,19 +172,19 @@ impl History {
     fn request(&mut self) {
         let Some(pool) = &mut self.pool else { return };
         let key = self.rng.usize(..KEYS.len());
-        let (url, want) = KEYS[key];
+        let (url, http_versions) = KEYS[key];
         let mut request = Request::get(format!("{url}/")).body(Nothing).unwrap();
-        if want != Want::Any {
-            request.extensions_mut().insert(Wish::new().want(want));
+        if http_versions != HttpVersions::Any {
+            request.extensions_mut().insert(RequestOptions::new().http_versions(http_versions));
         } else if self.rng.u32(..4) == 0 {
-            let mut limits = Limits::new();
-            limits.connect = Some(Duration::from_secs([1, 10, 100][self.rng.usize(..3)]));
-            limits.acquire = self.rng.bool().then(|| Duration::from_secs(20));
-            request.extensions_mut().insert(Wish::new().limits(limits));
+            let mut timeouts = Timeouts::new();
+            timeouts.connect = Some(Duration::from_secs([1, 10, 100][self.rng.usize(..3)]));
+            timeouts.acquire = self.rng.bool().then(|| Duration::from_secs(20));
+            request.extensions_mut().insert(RequestOptions::new().timeouts(timeouts));
         }
         let (id, waker) = self.world.waker();
         let held = Held::Exchange(Box::pin(pool.call(request)));
-        say!(self, "call {id} to {url} {want:?}");
+        say!(self, "call {id} to {url} {http_versions:?}");
         self.calls.push(Call { id, waker, key, held, place: usize::MAX, was_served: false });
         self.poll_call(id);
     }
@@ -275,25 +275,25 @@ impl History {
             say!(self, "no connection to {:?}", key.origin);
             return dial.answer(Err(ConnectError::new(Phase::Tcp, "refused")));
         }
-        let h2 = match (key.terms.want, key.origin.scheme()) {
-            (Want::Http2, _) => true,
+        let h2 = match (key.connect_options.http_versions, key.origin.scheme()) {
+            (HttpVersions::Http2, _) => true,
             (_, Scheme::Http) => false,
             _ => self.rng.u32(..4) > 0,
         };
-        let room = match self.rng.u32(..4) {
-            _ if !h2 => Room::Streams(1),
-            0 => Room::Unknown,
-            _ => Room::Streams(self.rng.u32(0..4)),
+        let capacity = match self.rng.u32(..4) {
+            _ if !h2 => Capacity::Streams(1),
+            0 => Capacity::Unknown,
+            _ => Capacity::Streams(self.rng.u32(0..4)),
         };
         let protocol = if h2 { Protocol::Http2 } else { Protocol::Http1 };
         let late = self.rng.bool();
         let guess = self.config.streams_before_settings;
-        let (wire, handle) = Wire::new(&self.world, &dial.route, protocol, room, guess, late);
-        say!(self, "connected {:?} to {:?}: {protocol:?} {room:?}", wire.info.id, key.origin);
+        let (wire, handle) = Wire::new(&self.world, &dial.route, protocol, capacity, guess, late);
+        say!(self, "connected {:?} to {:?}: {protocol:?} {capacity:?}", wire.info.id, key.origin);
         self.below.lock().unwrap().wires.push(Arc::clone(&wire));
         if self.rng.u32(..12) == 0 {
             say!(self, "{:?} is closed at once", wire.info.id);
-            wire.end(News::Closed(CloseReason::PeerFin));
+            wire.end(ConnectionStatus::Closed(CloseReason::PeerFin));
         }
         dial.answer(Ok(handle));
     }
@@ -344,7 +344,7 @@ impl History {
         drop(call);
     }
 
-    fn news(&mut self) {
+    fn status(&mut self) {
         if let Some(wire) = self.wire(|wire| wire.state().untold.is_some())
             && self.rng.bool()
         {
@@ -356,19 +356,19 @@ impl History {
         match self.rng.u32(..10) {
             0..2 => {
                 say!(self, "{id:?} drains");
-                wire.end(News::Draining(CloseReason::PeerGoAway));
+                wire.end(ConnectionStatus::Draining(CloseReason::PeerGoAway));
             }
             2..4 => {
                 say!(self, "{id:?} is closed");
-                wire.end(News::Closed(CloseReason::PeerFin));
+                wire.end(ConnectionStatus::Closed(CloseReason::PeerFin));
             }
             4..8 if !wire.exclusive => {
-                let room = [0, 1, 2, 3, u32::MAX][self.rng.usize(..5)];
-                say!(self, "{id:?} has room for {room}");
-                wire.set_room(room);
+                let capacity = [0, 1, 2, 3, u32::MAX][self.rng.usize(..5)];
+                say!(self, "{id:?} has room for {capacity}");
+                wire.set_room(capacity);
             }
-            8 => wire.tell(News::Suspect),
-            _ => wire.tell(News::Healthy),
+            8 => wire.tell(ConnectionStatus::Suspect),
+            _ => wire.tell(ConnectionStatus::Healthy),
         }
     }
 

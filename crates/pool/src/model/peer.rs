@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use skybridge_core::{
-    Answered, BoxError, BoxFuture, CloseReason, ConnInfo, ConnectError, Connection, Delivery, Endpoint, Endpoints,
-    Error, Failed, News, NewsDesk, Phase, PhaseGuard, Plan, Protocol, Room, Route, Target, Watch,
+    ResponseResult, BoxError, BoxFuture, CloseReason, ConnInfo, ConnectError, Connection, Delivery, Endpoint, Endpoints,
+    Error, Failed, ConnectionStatus, StatusSender, Phase, PhaseGuard, Plan, Protocol, Capacity, Route, Target, StatusListener,
 };
 use skybridge_testkit::nouns;
 use std::{
@@ -49,7 +49,7 @@ pub(super) struct Plans {
     pub(super) below: Arc<Mutex<Below>>,
 }
 
-pub(super) struct Planned(Route, Plans);
+pub(super) struct RoutePlan(Route, Plans);
 
 /// A connect under way.
 pub(super) struct Dial {
@@ -67,9 +67,9 @@ struct DialState {
 pub(super) struct Dialling(Arc<Dial>);
 
 impl Service<Target> for Plans {
-    type Response = Planned;
+    type Response = RoutePlan;
     type Error = ConnectError;
-    type Future = BoxFuture<Result<Planned, ConnectError>>;
+    type Future = BoxFuture<Result<RoutePlan, ConnectError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         let mut below = self.below.lock().unwrap();
@@ -90,12 +90,12 @@ impl Service<Target> for Plans {
             })
             .await;
             let at = nouns::endpoint(&format!("192.0.2.1:{}", target.origin().port()));
-            Ok(Planned(Route::direct(target, Endpoints::fixed([at])), plans))
+            Ok(RoutePlan(Route::direct(target, Endpoints::fixed([at])), plans))
         })
     }
 }
 
-impl Plan for Planned {
+impl Plan for RoutePlan {
     type Connection = Handle;
     type Connecting = Dialling;
 
@@ -113,7 +113,7 @@ impl Plan for Planned {
 impl Dial {
     pub(super) fn socket(&self) {
         let ctx = self.route.ctx();
-        let attempt = ctx.trail().begin("direct", endpoint(&self.route), ctx.runtime().now());
+        let attempt = ctx.attempt_log().begin("direct", endpoint(&self.route), ctx.runtime().now());
         let _ = PhaseGuard::begin(ctx, Phase::Tcp, Some(attempt)).done();
     }
 
@@ -168,19 +168,19 @@ pub(super) struct Wire {
     pub(super) exclusive: bool,
     /// Its driver tells its end later, not while its last handle is dropped.
     late: bool,
-    desk: NewsDesk,
+    desk: StatusSender,
     state: Mutex<WireState>,
 }
 
 pub(super) struct WireState {
-    pub(super) room: Room,
+    pub(super) capacity: Capacity,
     pub(super) guess: u32,
     /// The most room it had since everything last came to rest: what was granted then may start now.
     pub(super) granted: u32,
     pub(super) over: bool,
     pub(super) closed: bool,
     pub(super) handles: usize,
-    pub(super) untold: Option<News>,
+    pub(super) untold: Option<ConnectionStatus>,
     pub(super) running: Vec<Arc<Mutex<Run>>>,
 }
 
@@ -228,7 +228,7 @@ impl Run {
 
 impl WireState {
     fn room_now(&self) -> u32 {
-        if let Room::Streams(room) = self.room { room } else { self.guess }
+        if let Capacity::Streams(capacity) = self.capacity { capacity } else { self.guess }
     }
 }
 
@@ -237,7 +237,7 @@ impl Wire {
         world: &World,
         route: &Route,
         protocol: Protocol,
-        room: Room,
+        capacity: Capacity,
         guess: u32,
         late: bool,
     ) -> (Arc<Self>, Handle) {
@@ -247,7 +247,7 @@ impl Wire {
             info.tls = Some(nouns::tls(Some(protocol), ["c.test", "d.test"]));
         }
         let state = WireState {
-            room,
+            capacity,
             guess,
             granted: 0,
             over: false,
@@ -261,7 +261,7 @@ impl Wire {
             info: info.freeze(protocol),
             exclusive: protocol == Protocol::Http1,
             late,
-            desk: NewsDesk::new(),
+            desk: StatusSender::new(),
             state: Mutex::new(state),
         });
         (Arc::clone(&wire), Handle { wire, run: None })
@@ -276,29 +276,29 @@ impl Wire {
         state.handles > 0 && !state.closed
     }
 
-    pub(super) fn set_room(&self, room: u32) {
+    pub(super) fn set_room(&self, capacity: u32) {
         {
             let mut state = self.state();
             state.granted = state.granted.max(state.room_now());
-            state.room = Room::Streams(room);
+            state.capacity = Capacity::Streams(capacity);
         }
-        self.desk.tell(News::Room(room));
+        self.desk.tell(ConnectionStatus::Capacity(capacity));
     }
 
-    pub(super) fn tell(&self, news: News) {
-        self.desk.tell(news);
+    pub(super) fn tell(&self, status: ConnectionStatus) {
+        self.desk.tell(status);
     }
 
-    pub(super) fn end(&self, news: News) {
+    pub(super) fn end(&self, status: ConnectionStatus) {
         let running = {
             let mut state = self.state();
             state.over = true;
-            state.closed = matches!(news, News::Closed(_));
-            state.room = Room::None;
+            state.closed = matches!(status, ConnectionStatus::Closed(_));
+            state.capacity = Capacity::None;
             state.running.clone()
         };
-        self.desk.tell(news);
-        if matches!(news, News::Closed(_)) {
+        self.desk.tell(status);
+        if matches!(status, ConnectionStatus::Closed(_)) {
             for run in running {
                 Run::change(&run, |run| {
                     run.answer = run.answer.or(Some(Answer::Fail(Delivery::Unknown)));
@@ -311,16 +311,16 @@ impl Wire {
 
     pub(super) fn tell_late(&self) {
         let untold = self.state().untold.take();
-        untold.into_iter().for_each(|news| self.desk.tell(news));
+        untold.into_iter().for_each(|status| self.desk.tell(status));
     }
 
     fn closes(&self, reason: CloseReason) {
         self.state().over = true;
-        let news = News::Closed(reason);
+        let status = ConnectionStatus::Closed(reason);
         if self.late {
-            self.state().untold.get_or_insert(news);
+            self.state().untold.get_or_insert(status);
         } else {
-            self.desk.tell(news);
+            self.desk.tell(status);
         }
     }
 
@@ -347,8 +347,8 @@ impl Connection<Nothing> for Handle {
         &self.wire.info
     }
 
-    fn room(&self) -> Room {
-        self.wire.state().room
+    fn capacity(&self) -> Capacity {
+        self.wire.state().capacity
     }
 
     fn share(&self) -> Option<Self> {
@@ -359,9 +359,9 @@ impl Connection<Nothing> for Handle {
         Some(Self { wire: Arc::clone(&self.wire), run: None })
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
         self.wire.world.unlocked();
-        self.wire.desk.watch(watch);
+        self.wire.desk.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -388,14 +388,14 @@ impl Connection<Nothing> for Handle {
         let running = self.wire.running();
         let mut state = self.wire.state();
         assert!(!state.over, "started on a connection that is over");
-        let room = if self.wire.exclusive { 1 } else { state.room_now().max(state.granted) };
-        assert!(running < room as usize, "{running} streams run already, and there is room for {room}");
+        let capacity = if self.wire.exclusive { 1 } else { state.room_now().max(state.granted) };
+        assert!(running < capacity as usize, "{running} streams run already, and there is room for {capacity}");
         let run = Arc::new(Mutex::new(Run { request: Some(request), ..Run::default() }));
         state.running.push(Arc::clone(&run));
         self.run = Some(run);
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<Nothing, Arriving>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<Nothing, Arriving>> {
         let run = self.run.clone().expect("it was started");
         let mut state = run.lock().unwrap();
         let Some(answer) = state.answer else {

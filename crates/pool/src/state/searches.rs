@@ -26,7 +26,7 @@ impl<C: Held> State<C> {
                 AtStreamLimit::Open => {}
                 AtStreamLimit::Wait => return,
                 AtStreamLimit::Refuse => {
-                    let limit = self.shared.iter().map(|record| record.slots.seen().room as usize).sum();
+                    let limit = self.shared.iter().map(|record| record.slots.seen().capacity as usize).sum();
                     return self.refuse(Overloaded { what: "every connection's stream limit", limit }, effects);
                 }
             }
@@ -165,8 +165,8 @@ impl<C: Held> State<C> {
 
     /// How many streams a connection of this origin takes.
     fn note_room(&mut self) {
-        if let Some(room) = self.shared.iter().filter_map(|record| record.known_room()).max() {
-            self.stream_room = room;
+        if let Some(capacity) = self.shared.iter().filter_map(|record| record.known_room()).max() {
+            self.stream_room = capacity;
         }
     }
 
@@ -254,7 +254,7 @@ fn join<C: Held>(
 ) -> Arc<Flight> {
     flight.join();
     ticket.joins(permits.now().0);
-    if flight.limits.join(&ticket.luggage.limits) {
+    if flight.timeouts.join(&ticket.luggage.timeouts) {
         effects.look.push(Arc::clone(flight));
     }
     Arc::clone(flight)

@@ -1,8 +1,8 @@
-//! One HTTP/2 connection for several origins. The rules themselves are `core::may_carry`'s, and tested there.
+//! One HTTP/2 connection for several origins. The rules themselves are `core::can_coalesce`'s, and tested there.
 
 use crate::stage::*;
 use skybridge_core::{
-    BoxFuture, CloseReason, Covers, Endpoint, NotCarried, Origin, Partition, Runtime, Sleep, Trust, Wish, may_carry,
+    BoxFuture, CloseReason, CertificateScope, Endpoint, NotCoalesced, Origin, Partition, Runtime, Sleep, Trust, RequestOptions, can_coalesce,
 };
 use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
@@ -50,19 +50,19 @@ async fn another_origins_connection_is_shared_in_both_orders() {
 
 #[tokio::test(start_paused = true)]
 async fn every_rule_can_forbid_it() {
-    type Case = (NotCarried, fn() -> Facts, &'static str, fn() -> Wish);
+    type Case = (NotCoalesced, fn() -> Facts, &'static str, fn() -> RequestOptions);
     let cases: [Case; 12] = [
-        (NotCarried::NotHttp2, || Facts::h1().covers(["one.test", "two.test"]), TWO, Wish::new),
-        (NotCarried::NotHttps, both, "http://two.test/", Wish::new),
-        (NotCarried::Port, both, "https://two.test:8443/", Wish::new),
-        (NotCarried::Partition, both, TWO, || Wish::new().partition(Partition::new("a"))),
-        (NotCarried::Want, both, TWO, || Wish::new().want(skybridge_core::Want::Http1)),
-        (NotCarried::Override, both, TWO, || Wish::new().server_name("one.test")),
-        (NotCarried::Override, both, TWO, || Wish::new().dial([at(1)])),
-        (NotCarried::ClientAuth, || both().amend(|info| info.tls.as_mut().unwrap().client_auth = true), TWO, Wish::new),
-        (NotCarried::Trust, || both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other), TWO, Wish::new),
+        (NotCoalesced::NotHttp2, || Facts::h1().covers(["one.test", "two.test"]), TWO, RequestOptions::new),
+        (NotCoalesced::NotHttps, both, "http://two.test/", RequestOptions::new),
+        (NotCoalesced::Port, both, "https://two.test:8443/", RequestOptions::new),
+        (NotCoalesced::Partition, both, TWO, || RequestOptions::new().partition(Partition::new("a"))),
+        (NotCoalesced::HttpVersions, both, TWO, || RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http1)),
+        (NotCoalesced::Override, both, TWO, || RequestOptions::new().server_name("one.test")),
+        (NotCoalesced::Override, both, TWO, || RequestOptions::new().dial([at(1)])),
+        (NotCoalesced::ClientAuth, || both().amend(|info| info.tls.as_mut().unwrap().client_auth = true), TWO, RequestOptions::new),
+        (NotCoalesced::Trust, || both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other), TWO, RequestOptions::new),
         (
-            NotCarried::Expired,
+            NotCoalesced::Expired,
             || {
                 both().amend(|info| {
                     let now = info.route.ctx().runtime().now();
@@ -70,21 +70,21 @@ async fn every_rule_can_forbid_it() {
                 })
             },
             TWO,
-            Wish::new,
+            RequestOptions::new,
         ),
-        (NotCarried::Address, || both().at(at(7)), TWO, Wish::new),
-        (NotCarried::NotCovered, || Facts::h2(50).covers(["one.test"]), TWO, Wish::new),
+        (NotCoalesced::Address, || both().at(at(7)), TWO, RequestOptions::new),
+        (NotCoalesced::NotCovered, || Facts::h2(50).covers(["one.test"]), TWO, RequestOptions::new),
     ];
-    for (rule, facts, url, wish) in cases {
+    for (rule, facts, url, options) in cases {
         let stage = Stage::new(PoolConfig::new());
         stage.below.endpoints("one.test", [at(1)]).endpoints("two.test", [at(1)]);
         let peer = stage.warm(ONE, facts()).await;
-        let call = stage.wish(url, wish());
+        let call = stage.options(url, options());
         settle().await;
         let connect = stage.below.try_connecting().unwrap_or_else(|| panic!("{rule:?} does not forbid it"));
         let route = connect.route();
         let now = stage.executor.runtime().now();
-        let said = may_carry(peer.info(), &route.target.key, true, &route.endpoints.snapshot(), now);
+        let said = can_coalesce(peer.info(), &route.target.key, true, &route.endpoints.snapshot(), now);
         assert_eq!(said, Err(rule));
         call.abort();
     }
@@ -384,7 +384,7 @@ struct Trusted {
     no_more: AtomicBool,
 }
 
-impl Covers for Trusted {
+impl CertificateScope for Trusted {
     fn covers(&self, _: &Origin) -> bool {
         true
     }

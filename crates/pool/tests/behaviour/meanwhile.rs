@@ -1,7 +1,7 @@
 //! What another thread does in the middle of something. It is done by whoever is called there: an observer, or what judges certificates.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, Covers, Event, EventKind, Observe, Origin, Want, Wish};
+use skybridge_core::{CloseReason, CertificateScope, Event, EventKind, Observe, Origin, HttpVersions, RequestOptions};
 use skybridge_pool::{PoolConfig, PoolStats};
 use skybridge_testkit::{executor::settle, fake::Facts};
 use std::{
@@ -39,7 +39,7 @@ impl Observe for Meanwhile {
     }
 }
 
-impl Covers for Meanwhile {
+impl CertificateScope for Meanwhile {
     fn covers(&self, origin: &Origin) -> bool {
         if origin.name() == "two.test" {
             self.go();
@@ -88,7 +88,7 @@ async fn who_finds_a_connection_as_it_is_misdirected_does_not_get_it() {
         exchange.respond(421, "");
         *seen.lock().unwrap() = matches!(poll(&mut first), Poll::Ready(Ok(answer)) if answer.status() == 421);
     });
-    let second = stage.wish("https://two.test/", Wish::new().want(Want::Http2));
+    let second = stage.options("https://two.test/", RequestOptions::new().http_versions(HttpVersions::Http2));
     settle().await;
     assert!(*told.lock().unwrap());
     let own = stage.below.try_connecting().expect("a connection of its own");

@@ -1,7 +1,7 @@
 //! HTTP/2 peers that allow no streams (RFC 9113, section 5.1.2: for a short time, or they should close instead).
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, Delivery, Limits, News, Phase, Wish};
+use skybridge_core::{CloseReason, Delivery, Timeouts, ConnectionStatus, Phase, RequestOptions};
 use skybridge_pool::{AtStreamLimit, PoolConfig};
 use skybridge_testkit::{executor::settle, fake::Facts};
 use std::error::Error as _;
@@ -75,10 +75,10 @@ async fn who_waits_for_its_room_does_so_for_as_long_as_connecting_may_take() {
 #[tokio::test(start_paused = true)]
 async fn its_own_limit_ends_its_own_wait() {
     let stage = Stage::new(PoolConfig::new());
-    let mut limits = Limits::new();
-    limits.connect = Some(2 * SECOND);
+    let mut timeouts = Timeouts::new();
+    timeouts.connect = Some(2 * SECOND);
     let start = Instant::now();
-    let (hasty, patient) = (stage.wish(SECURE, Wish::new().limits(limits)), stage.call(SECURE));
+    let (hasty, patient) = (stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), stage.call(SECURE));
     connect_in_vain(&stage).await;
     assert!(came_back(hasty).await.is_timeout());
     assert_eq!(start.elapsed(), 2 * SECOND);
@@ -93,10 +93,10 @@ async fn who_waits_for_less_long_does_not_make_the_next_dial_again() {
     let first = stage.call(SECURE);
     let peer = stage.connected(Facts::h2_unsettled()).await;
     peer.set_room(0);
-    let mut limits = Limits::new();
-    limits.acquire = Some(SECOND);
+    let mut timeouts = Timeouts::new();
+    timeouts.acquire = Some(SECOND);
     for _ in 0..10 {
-        let call = stage.wish(SECURE, Wish::new().limits(limits.clone()));
+        let call = stage.options(SECURE, RequestOptions::new().timeouts(timeouts.clone()));
         settle().await;
         assert!(came_back(call).await.is_timeout());
     }
@@ -119,13 +119,13 @@ async fn when_all_have_left_the_connection_closes_sooner_or_later() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_meanwhile_fails_its_search() {
-    for news in [News::Closed(CloseReason::PeerFin), News::Draining(CloseReason::PeerGoAway)] {
+    for status in [ConnectionStatus::Closed(CloseReason::PeerFin), ConnectionStatus::Draining(CloseReason::PeerGoAway)] {
         let stage = Stage::new(PoolConfig::new());
         let call = stage.call(SECURE);
         connect_in_vain(&stage).await;
         let peer = &stage.below.peers()[0];
-        match news {
-            News::Closed(reason) => peer.close(reason),
+        match status {
+            ConnectionStatus::Closed(reason) => peer.close(reason),
             _ => peer.drain(CloseReason::PeerGoAway),
         }
         let error = came_back(call).await;
@@ -219,7 +219,7 @@ async fn what_was_promised_before_it_was_taken_back_is_not_used() {
 #[tokio::test(start_paused = true)]
 async fn other_names_do_not_wait_for_it() {
     let stage = Stage::new(PoolConfig::new());
-    let both = |room| Facts::h2(room).covers(["a.test", "two.test"]);
+    let both = |capacity| Facts::h2(capacity).covers(["a.test", "two.test"]);
     let calls: Vec<_> = (0..2).map(|_| stage.call(SECURE)).collect();
     let peer = stage.connected(Facts::h2_unsettled().covers(["a.test", "two.test"])).await;
     peer.set_room(0);

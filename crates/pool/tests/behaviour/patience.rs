@@ -1,11 +1,11 @@
 //! Time limits of requests that wait for the same connect: each ends its own wait, and nobody else's.
 
 use crate::stage::*;
-use skybridge_core::{BoxFuture, ConnectError, Delivery, Limits, Phase, Plan, Route, Target, Wish, limited};
+use skybridge_core::{BoxFuture, ConnectError, Delivery, Timeouts, Phase, Plan, Route, Target, RequestOptions, phase_timeout};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::settle,
-    fake::{Facts, Planned},
+    fake::{Facts, RoutePlan},
 };
 use std::{
     sync::{
@@ -30,7 +30,7 @@ struct Stepwise {
     begun: Arc<AtomicUsize>,
 }
 
-struct Steps(Planned<Sent>, Stepwise);
+struct Steps(RoutePlan<Sent>, Stepwise);
 
 impl Service<Target> for Stepwise {
     type Response = Steps;
@@ -61,7 +61,7 @@ impl Plan for Steps {
             let ctx = plan.route().ctx().clone();
             for left in (0..steps.routes).rev() {
                 steps.begun.fetch_add(1, Ordering::SeqCst);
-                match limited(&ctx, steps.phase, 10 * SECOND, steps.go.acquire()).await {
+                match phase_timeout(&ctx, steps.phase, 10 * SECOND, steps.go.acquire()).await {
                     Ok(permit) => {
                         permit.unwrap().forget();
                         return plan.connect().await;
@@ -83,14 +83,14 @@ struct World {
 
 impl World {
     fn new(phase: Phase, routes: usize) -> Self {
-        Self::with(phase, routes, PoolConfig::new(), Limits::new())
+        Self::with(phase, routes, PoolConfig::new(), Timeouts::new())
     }
 
-    fn with(phase: Phase, routes: usize, config: PoolConfig, limits: Limits) -> Self {
+    fn with(phase: Phase, routes: usize, config: PoolConfig, timeouts: Timeouts) -> Self {
         let mut stage = Stage::new(PoolConfig::new());
         let (go, begun) = (Arc::new(Semaphore::new(0)), Arc::default());
         let steps = Stepwise { below: stage.below.clone(), phase, routes, go, begun };
-        let layer = PoolLayer::shared(stage.executor.runtime()).config(config).limits(limits);
+        let layer = PoolLayer::shared(stage.executor.runtime()).config(config).timeouts(timeouts);
         stage.pool = layer.layer(steps.clone());
         Self { stage, steps, start: Instant::now() }
     }
@@ -101,7 +101,7 @@ impl World {
 
     /// A request that lets a phase take so many seconds.
     fn lets(&self, phase: Phase, seconds: u64) -> Call {
-        self.stage.wish(SECURE, Wish::new().limits(lets(phase, seconds)))
+        self.stage.options(SECURE, RequestOptions::new().timeouts(lets(phase, seconds)))
     }
 
     /// It is told that this phase has taken too long, and after how long.
@@ -131,17 +131,17 @@ impl World {
     }
 }
 
-fn lets(phase: Phase, seconds: u64) -> Limits {
-    let (mut limits, limit) = (Limits::new(), Some(Duration::from_secs(seconds)));
+fn lets(phase: Phase, seconds: u64) -> Timeouts {
+    let (mut timeouts, limit) = (Timeouts::new(), Some(Duration::from_secs(seconds)));
     match phase {
-        Phase::Resolve => limits.resolve = limit,
-        Phase::Tcp => limits.attempt = limit,
-        Phase::Tunnel => limits.tunnel = limit,
-        Phase::Tls => limits.tls = limit,
-        Phase::Handshake => limits.handshake = limit,
-        _ => limits.connect = limit,
+        Phase::Resolve => timeouts.resolve = limit,
+        Phase::Tcp => timeouts.attempt = limit,
+        Phase::Tunnel => timeouts.tunnel = limit,
+        Phase::Tls => timeouts.tls = limit,
+        Phase::Handshake => timeouts.handshake = limit,
+        _ => timeouts.connect = limit,
     }
-    limits
+    timeouts
 }
 
 const PHASES: [Phase; 5] = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake];
@@ -277,7 +277,7 @@ async fn connecting_takes_its_time_from_when_it_begins() {
     world.steps.go.add_permits(1);
     let peer = world.stage.connected(Facts::h1()).await;
     let exchange = peer.exchange().await;
-    let waits = world.stage.wish(A, Wish::new().limits(lets(Phase::Acquire, 3)));
+    let waits = world.stage.options(A, RequestOptions::new().timeouts(lets(Phase::Acquire, 3)));
     world.at(50).await;
     assert!(!waits.is_finished(), "it waits in the queue");
     exchange.fail(Delivery::Unknown);
@@ -288,9 +288,9 @@ async fn connecting_takes_its_time_from_when_it_begins() {
 #[tokio::test(start_paused = true)]
 async fn no_limit_is_one_too() {
     let world = World::new(Phase::Tls, 1);
-    let mut limits = Limits::new();
-    (limits.tls, limits.connect) = (Some(Duration::MAX), Some(Duration::MAX));
-    let (patient, plain) = (world.stage.wish(SECURE, Wish::new().limits(limits)), world.plain());
+    let mut timeouts = Timeouts::new();
+    (timeouts.tls, timeouts.connect) = (Some(Duration::MAX), Some(Duration::MAX));
+    let (patient, plain) = (world.stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), world.plain());
     assert_eq!(world.over(plain, Phase::Tls).await, 10);
     world.at(100_000).await;
     assert!(!patient.is_finished());

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection for all, up to its live limit.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, News};
+use skybridge_core::{CloseReason, ConnectionStatus};
 use skybridge_pool::{AtStreamLimit, PoolConfig};
 use skybridge_testkit::{
     executor::settle,
@@ -38,8 +38,8 @@ async fn fifty_at_once_on_a_cold_client_are_one_connect() {
 #[tokio::test(start_paused = true)]
 async fn with_prior_knowledge_too() {
     let stage = Stage::new(PoolConfig::new());
-    let wish = || skybridge_core::Wish::new().want(skybridge_core::Want::Http2);
-    let _calls: Vec<_> = (0..50).map(|_| stage.wish(A, wish())).collect();
+    let options = || skybridge_core::RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http2);
+    let _calls: Vec<_> = (0..50).map(|_| stage.options(A, options())).collect();
     settle().await;
     assert_eq!(stage.below.connects(), 1);
 }
@@ -141,12 +141,12 @@ async fn a_suspect_is_used_only_when_nothing_else_will_do() {
     assert_eq!((first.in_flight(), second.in_flight()), (2, 1));
     answer(&first);
     settle().await;
-    first.news(News::Suspect);
+    first.status(ConnectionStatus::Suspect);
     assert_eq!(stage.pool.stats().suspect, 1);
     let _next = calls(&stage, 2);
     settle().await;
     assert_eq!((first.in_flight(), second.in_flight()), (1, 2));
-    first.news(News::Healthy);
+    first.status(ConnectionStatus::Healthy);
     assert_eq!(stage.pool.stats().suspect, 0);
 }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Delivery, Failed, Wish};
-use skybridge_pool::{Leased, PoolConfig, PoolLayer};
+use skybridge_core::{Delivery, Failed, RequestOptions};
+use skybridge_pool::{PooledBody, PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::{Executor, settle},
     fake::{self, Facts, Peer},
@@ -19,7 +19,7 @@ pub(crate) type Sent = Full<Bytes>;
 pub(crate) type Conn = fake::Connection<Sent>;
 pub(crate) type Pool = skybridge_pool::Pool<Conn, Sent>;
 pub(crate) type Planner = fake::Planner<Sent>;
-pub(crate) type Answer = Response<Leased<Conn, Sent>>;
+pub(crate) type Answer = Response<PooledBody<Conn, Sent>>;
 pub(crate) type Call = JoinHandle<Result<Answer, Failed<Request<Sent>>>>;
 
 pub(crate) const A: &str = "http://a.test/";
@@ -57,9 +57,9 @@ impl Stage {
         self.send(get(url))
     }
 
-    pub(crate) fn wish(&self, url: &str, wish: Wish) -> Call {
+    pub(crate) fn options(&self, url: &str, options: RequestOptions) -> Call {
         let mut request = get(url);
-        request.extensions_mut().insert(wish);
+        request.extensions_mut().insert(options);
         self.send(request)
     }
 

@@ -2,15 +2,15 @@
 
 use crate::stage::*;
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, Delivery, Error, Limits, Phase, Wish};
+use skybridge_core::{Cause, Delivery, Error, Timeouts, Phase, RequestOptions};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{executor::settle, fake::Facts};
 use tokio::time::Instant;
 
-fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::new();
-    change(&mut limits);
-    limits
+fn timeouts(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
+    let mut timeouts = Timeouts::new();
+    change(&mut timeouts);
+    timeouts
 }
 
 fn timed_out(error: &Error, phase: Phase, delivery: Delivery) {
@@ -19,8 +19,8 @@ fn timed_out(error: &Error, phase: Phase, delivery: Delivery) {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_in_the_queue() {
-    let limit = limits(|limits| limits.acquire = Some(3 * SECOND));
-    let stage = Stage::with(|layer| layer.config(PoolConfig::new().max_per_origin(1)).limits(limit));
+    let limit = timeouts(|timeouts| timeouts.acquire = Some(3 * SECOND));
+    let stage = Stage::with(|layer| layer.config(PoolConfig::new().max_per_origin(1)).timeouts(limit));
     let first = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let start = Instant::now();
@@ -35,7 +35,7 @@ async fn waiting_in_the_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_response_head() {
     for (facts, url, open) in [(Facts::h1(), A, 0), (Facts::h2(5), SECURE, 1)] {
-        let stage = Stage::with(|layer| layer.limits(limits(|limits| limits.head = Some(SECOND))));
+        let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.head = Some(SECOND))));
         let call = stage.call(url);
         let peer = stage.connected(facts).await;
         let mut exchange = peer.exchange().await;
@@ -49,7 +49,7 @@ async fn a_response_head() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_in_a_body() {
-    let stage = Stage::with(|layer| layer.limits(limits(|limits| limits.read_idle = Some(2 * SECOND))));
+    let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.read_idle = Some(2 * SECOND))));
     let call = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let sender = peer.exchange().await.begin(200);
@@ -96,10 +96,10 @@ async fn plan_and_connect_together() {
 #[tokio::test(start_paused = true)]
 async fn one_callers_limit_does_not_end_what_others_wait_for() {
     let stage = Stage::new(PoolConfig::new());
-    let hasty = |change: fn(&mut Limits)| stage.wish(SECURE, Wish::new().limits(limits(change)));
+    let hasty = |change: fn(&mut Timeouts)| stage.options(SECURE, RequestOptions::new().timeouts(timeouts(change)));
     // The hasty one begins the search; the other one joins it.
     let (first, second) =
-        (hasty(|limits| limits.connect = Some(SECOND)), hasty(|limits| limits.acquire = Some(SECOND)));
+        (hasty(|timeouts| timeouts.connect = Some(SECOND)), hasty(|timeouts| timeouts.acquire = Some(SECOND)));
     let patient = stage.call(SECURE);
     let start = Instant::now();
     timed_out(&came_back(first).await, Phase::Acquire, Delivery::Unsent);
@@ -112,8 +112,8 @@ async fn one_callers_limit_does_not_end_what_others_wait_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_its_own_goes_before_the_pools() {
-    let stage = Stage::with(|layer| layer.limits(limits(|limits| limits.head = Some(SECOND))));
-    let call = stage.wish(A, Wish::new().limits(limits(|limits| limits.head = Some(60 * SECOND))));
+    let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.head = Some(SECOND))));
+    let call = stage.options(A, RequestOptions::new().timeouts(timeouts(|timeouts| timeouts.head = Some(60 * SECOND))));
     let peer = stage.connected(Facts::h1()).await;
     let exchange = peer.exchange().await;
     after(30 * SECOND).await;

@@ -3,7 +3,7 @@
 
 use crate::stage::*;
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Cause, CloseReason, Delivery, Limits, Phase, TimedOut, Wish};
+use skybridge_core::{Cause, CloseReason, Delivery, Timeouts, Phase, TimedOut, RequestOptions};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
     executor::settle,
@@ -222,15 +222,15 @@ async fn a_connection_that_never_gets_ready_again_is_closed() {
 /// What only lags is waited for; but not for longer than a connection may be.
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_the_wait_holds_until_the_connection_is_ready() {
-    let mut limits = Limits::new();
-    limits.acquire = Some(SECOND);
+    let mut timeouts = Timeouts::new();
+    timeouts.acquire = Some(SECOND);
     for new in [false, true] {
         let stage = Stage::new(PoolConfig::new());
         let peer = if new { None } else { Some(stage.warm(A, Facts::h1()).await) };
         if let Some(peer) = &peer {
             peer.lag();
         }
-        let call = stage.wish(A, Wish::new().limits(limits.clone()));
+        let call = stage.options(A, RequestOptions::new().timeouts(timeouts.clone()));
         let peer = match peer {
             Some(peer) => peer,
             None => {
@@ -256,12 +256,12 @@ async fn the_limit_of_the_wait_holds_until_the_connection_is_ready() {
 /// It counts from when the wait began, however often something was found dead since.
 #[tokio::test(start_paused = true)]
 async fn what_is_found_dead_does_not_lengthen_the_wait() {
-    let mut limits = Limits::new();
-    limits.acquire = Some(SECOND);
+    let mut timeouts = Timeouts::new();
+    timeouts.acquire = Some(SECOND);
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(A, Facts::h1()).await;
     peer.lag();
-    let call = stage.wish(A, Wish::new().limits(limits));
+    let call = stage.options(A, RequestOptions::new().timeouts(timeouts));
     after(SECOND * 3 / 4).await;
     peer.close(CloseReason::PeerFin);
     let _connect = stage.below.connecting().await;
@@ -273,10 +273,10 @@ async fn what_is_found_dead_does_not_lengthen_the_wait() {
 /// A connect has its own time, which is over when it is.
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_a_connect_is_not_that_of_the_wait_after_it() {
-    let mut limits = Limits::new();
-    limits.connect = Some(SECOND);
+    let mut timeouts = Timeouts::new();
+    timeouts.connect = Some(SECOND);
     let stage = Stage::new(PoolConfig::new());
-    let call = stage.wish(A, Wish::new().limits(limits));
+    let call = stage.options(A, RequestOptions::new().timeouts(timeouts));
     settle().await;
     let peer = stage.below.connecting().await.succeed(Facts::h1());
     peer.lag();

@@ -2,11 +2,11 @@
 
 use crate::stage::*;
 use http::Request;
-use skybridge_core::{ConnectError, Partition, Phase, Target, Terms, Want, Wish};
+use skybridge_core::{ConnectError, Partition, Phase, Target, ConnectOptions, HttpVersions, RequestOptions};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::settle,
-    fake::{Facts, Planned},
+    fake::{Facts, RoutePlan},
     nouns,
     observe::Recorder,
 };
@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Waker};
 use tower_layer::Layer;
 use tower_service::Service;
 
-async fn by(stage: &Stage, wish: Wish) -> u64 {
-    let call = stage.wish(SECURE, wish);
+async fn by(stage: &Stage, options: RequestOptions) -> u64 {
+    let call = stage.options(SECURE, options);
     settle().await;
     stage.below.peers().iter().for_each(|peer| {
         if let Some(exchange) = peer.try_exchange() {
@@ -28,18 +28,18 @@ async fn by(stage: &Stage, wish: Wish) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn each_wish_has_connections_of_its_own_and_equal_wishes_share() {
     let stage = Stage::easy(PoolConfig::new(), || Facts::h2(5));
-    let wishes: [fn() -> Wish; 7] = [
-        Wish::new,
-        || Wish::new().partition(Partition::new("a")),
-        || Wish::new().partition(Partition::new("b")),
-        || Wish::new().want(Want::Http1),
-        || Wish::new().want(Want::Http2),
-        || Wish::new().dial([nouns::endpoint("192.0.2.9:443")]),
-        || Wish::new().server_name("other.test"),
+    let wishes: [fn() -> RequestOptions; 7] = [
+        RequestOptions::new,
+        || RequestOptions::new().partition(Partition::new("a")),
+        || RequestOptions::new().partition(Partition::new("b")),
+        || RequestOptions::new().http_versions(HttpVersions::Http1),
+        || RequestOptions::new().http_versions(HttpVersions::Http2),
+        || RequestOptions::new().dial([nouns::endpoint("192.0.2.9:443")]),
+        || RequestOptions::new().server_name("other.test"),
     ];
     for _ in 0..2 {
-        for (i, wish) in wishes.iter().enumerate() {
-            assert_eq!(by(&stage, wish()).await, i as u64 + 1);
+        for (i, options) in wishes.iter().enumerate() {
+            assert_eq!(by(&stage, options()).await, i as u64 + 1);
         }
     }
     assert_eq!((stage.below.connects(), stage.pool.stats().origins), (7, 7));
@@ -47,14 +47,14 @@ async fn each_wish_has_connections_of_its_own_and_equal_wishes_share() {
 
 #[tokio::test(start_paused = true)]
 async fn the_pools_own_terms_are_for_all_who_wish_nothing_else() {
-    let mut terms = Terms::default();
-    terms.want = Want::Http2;
-    let stage = Stage::with(|layer| layer.terms(terms));
-    let _calls = [stage.call(A), stage.call(A), stage.wish(A, Wish::new().want(Want::Http2))];
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = HttpVersions::Http2;
+    let stage = Stage::with(|layer| layer.connect_options(connect_options));
+    let _calls = [stage.call(A), stage.call(A), stage.options(A, RequestOptions::new().http_versions(HttpVersions::Http2))];
     let connect = stage.below.connecting().await;
-    assert_eq!((connect.target().terms().want, stage.below.connects()), (Want::Http2, 1));
-    let other = stage.wish(A, Wish::new().want(Want::Http1));
-    assert_eq!(stage.below.connecting().await.target().terms().want, Want::Http1);
+    assert_eq!((connect.target().connect_options().http_versions, stage.below.connects()), (HttpVersions::Http2, 1));
+    let other = stage.options(A, RequestOptions::new().http_versions(HttpVersions::Http1));
+    assert_eq!(stage.below.connecting().await.target().connect_options().http_versions, HttpVersions::Http1);
     other.abort();
 }
 
@@ -62,7 +62,7 @@ async fn the_pools_own_terms_are_for_all_who_wish_nothing_else() {
 async fn an_observer_of_its_own_is_told_and_nobody_else() {
     let stage = Stage::new(PoolConfig::new());
     let own = Recorder::new();
-    let call = stage.wish(A, Wish::new().observer(own.clone()));
+    let call = stage.options(A, RequestOptions::new().observer(own.clone()));
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     read(done(call).await).await;
     assert!(stage.recorder.names().is_empty(), "{:?}", stage.recorder.names());
@@ -90,7 +90,7 @@ struct Moody {
 }
 
 impl Service<Target> for Moody {
-    type Response = Planned<Sent>;
+    type Response = RoutePlan<Sent>;
     type Error = ConnectError;
     type Future = <Planner as Service<Target>>::Future;
 

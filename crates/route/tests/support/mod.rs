@@ -1,7 +1,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Ctx, Endpoint, Limits, Link, Phase, Plan, Planner, Route, Target, Terms};
+use skybridge_core::{ConnectError, Ctx, Endpoint, Timeouts, Link, Phase, Plan, Planner, Route, Target, ConnectOptions};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
@@ -40,7 +40,7 @@ pub struct World {
     pub net: Network,
     pub executor: Executor,
     pub recorder: Arc<Recorder>,
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     tls: Arc<Mutex<HashMap<Endpoint, bool>>>,
     start: Instant,
 }
@@ -52,7 +52,7 @@ impl World {
         let executor = Executor::new();
         let start = executor.runtime().now();
         let (net, recorder) = (Network::new(), Recorder::new());
-        Self { net, executor, recorder, limits: Limits::new(), tls: Arc::default(), start }
+        Self { net, executor, recorder, timeouts: Timeouts::new(), tls: Arc::default(), start }
     }
 
     /// Listens at the n-th address, and lets connects to it take so long.
@@ -74,16 +74,16 @@ impl World {
     }
 
     pub fn ctx(&self) -> Ctx {
-        self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.limits.clone())
+        self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.timeouts.clone())
     }
 
     pub fn target(&self, url: &str) -> Target {
         nouns::target(url, self.ctx())
     }
 
-    pub fn target_with(&self, url: &str, terms: impl FnOnce(&mut Terms)) -> Target {
+    pub fn target_with(&self, url: &str, connect_options: impl FnOnce(&mut ConnectOptions)) -> Target {
         let mut key = nouns::key(url);
-        terms(&mut key.terms);
+        connect_options(&mut key.connect_options);
         Target::new(key, self.ctx())
     }
 
@@ -136,5 +136,5 @@ pub async fn plan<P: Planner>(planner: &P, target: Target) -> Result<P::Plan, Co
 
 /// Where attempts of a target went, in order.
 pub fn tried(ctx: &Ctx) -> Vec<Endpoint> {
-    ctx.trail().reports().into_iter().map(|report| report.endpoint).collect()
+    ctx.attempt_log().reports().into_iter().map(|report| report.endpoint).collect()
 }

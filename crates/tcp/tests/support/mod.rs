@@ -1,7 +1,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Endpoints, Limits, Route};
+use skybridge_core::{ConnectError, Endpoints, Timeouts, Route};
 use skybridge_testkit::{executor::Executor, net::Network, nouns, observe::Recorder};
 use std::{
     net::SocketAddr,
@@ -31,7 +31,7 @@ pub struct World {
     pub net: Network,
     pub executor: Executor,
     pub recorder: Arc<Recorder>,
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     start: Instant,
 }
 
@@ -39,7 +39,7 @@ impl World {
     pub fn new() -> Self {
         let executor = Executor::new();
         let start = executor.runtime().now();
-        Self { net: Network::new(), executor, recorder: Recorder::new(), limits: Limits::new(), start }
+        Self { net: Network::new(), executor, recorder: Recorder::new(), timeouts: Timeouts::new(), start }
     }
 
     /// Listens at this address, and lets connects to it take so long.
@@ -63,7 +63,7 @@ impl World {
     }
 
     pub fn route_by(&self, endpoints: Endpoints) -> Route {
-        let ctx = self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.limits.clone());
+        let ctx = self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.timeouts.clone());
         Route::direct(nouns::target("http://a.test", ctx), endpoints)
     }
 
@@ -86,7 +86,7 @@ impl World {
 
 /// Where attempts went, in order.
 pub fn tried(route: &Route) -> Vec<String> {
-    route.ctx().trail().reports().iter().map(|report| report.endpoint.to_string()).collect()
+    route.ctx().attempt_log().reports().iter().map(|report| report.endpoint.to_string()).collect()
 }
 
 pub fn kind(error: &ConnectError) -> std::io::ErrorKind {

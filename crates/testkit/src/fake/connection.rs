@@ -3,7 +3,7 @@ use super::{
     slot::{Held, Shared, Slot},
 };
 use http::Request;
-use skybridge_core::{Answered, CloseReason, ConnInfo, Delivery, Error, Failed, News, Phase, Room, Watch};
+use skybridge_core::{ResponseResult, CloseReason, ConnInfo, Delivery, Error, Failed, ConnectionStatus, Phase, Capacity, StatusListener};
 use std::{
     fmt,
     future::Future,
@@ -20,7 +20,7 @@ pub struct Connection<B> {
     shared: Arc<Shared<B>>,
     slot: Arc<Slot>,
     ready: bool,
-    answer: Option<oneshot::Receiver<Answered<B, Body>>>,
+    answer: Option<oneshot::Receiver<ResponseResult<B, Body>>>,
 }
 
 // === impl Connection ===
@@ -39,22 +39,22 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
         &self.shared.info
     }
 
-    fn room(&self) -> Room {
-        self.shared.state().room
+    fn capacity(&self) -> Capacity {
+        self.shared.state().capacity
     }
 
     fn share(&self) -> Option<Self> {
         (!self.shared.exclusive).then(|| Self::new(Arc::clone(&self.shared)))
     }
 
-    fn watch(&self, watch: Arc<dyn Watch>) {
-        self.shared.desk.watch(watch);
+    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+        self.shared.desk.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.shared.state();
-        if let Some(news) = state.over {
-            let what = format!("{news:?}");
+        if let Some(status) = state.over {
+            let what = format!("{status:?}");
             return Poll::Ready(Err(self.shared.error(Delivery::Unsent, Phase::Acquire, &what)));
         }
         if state.held.is_some() || self.slot.is_busy() {
@@ -90,7 +90,7 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
         }
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Answered<B, Body>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Body>> {
         let answer = self.answer.as_mut().unwrap_or_else(|| panic!("asked for a response without a request"));
         let answered = std::task::ready!(Pin::new(answer).poll(cx));
         self.answer = None;
@@ -111,7 +111,7 @@ impl<B> Drop for Connection<B> {
             state.handles == 0
         });
         if last {
-            self.shared.end(News::Closed(CloseReason::Shutdown));
+            self.shared.end(ConnectionStatus::Closed(CloseReason::Shutdown));
             self.shared.dropped.notify_waiters();
         }
     }

@@ -4,11 +4,11 @@ use super::{
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use skybridge_core::{Answered, Delivery, Failed, Phase};
+use skybridge_core::{ResponseResult, Delivery, Failed, Phase};
 use std::{fmt, sync::Arc};
 use tokio::sync::oneshot;
 
-pub(super) type Answer<B> = oneshot::Sender<Answered<B, Body>>;
+pub(super) type Answer<B> = oneshot::Sender<ResponseResult<B, Body>>;
 
 /// One request on a fake connection, to be answered by the test. Dropped unanswered, it fails as `Unknown`.
 pub struct Exchange<B> {

@@ -1,5 +1,5 @@
 use crate::nouns;
-use skybridge_core::{ConnInfo, Endpoint, Protocol, Room, Route};
+use skybridge_core::{ConnInfo, Endpoint, Protocol, Capacity, Route};
 use std::{fmt, sync::Arc};
 
 type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
@@ -7,7 +7,7 @@ type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
 /// What a fake connection is: its protocol, its room, and any fact of its [`ConnInfo`].
 pub struct Facts {
     pub(super) protocol: Protocol,
-    pub(super) room: Room,
+    pub(super) capacity: Capacity,
     endpoint: Option<Endpoint>,
     amend: Vec<Amend>,
 }
@@ -17,17 +17,17 @@ pub struct Facts {
 impl Facts {
     /// An exclusive connection.
     pub fn h1() -> Self {
-        Self::new(Protocol::Http1, Room::Streams(1))
+        Self::new(Protocol::Http1, Capacity::Streams(1))
     }
 
     /// A shared connection with room for so many streams.
     pub fn h2(streams: u32) -> Self {
-        Self::new(Protocol::Http2, Room::Streams(streams))
+        Self::new(Protocol::Http2, Capacity::Streams(streams))
     }
 
     /// A shared connection whose SETTINGS are not here yet.
     pub fn h2_unsettled() -> Self {
-        Self::new(Protocol::Http2, Room::Unknown)
+        Self::new(Protocol::Http2, Capacity::Unknown)
     }
 
     /// The endpoint that answered (default: the first of the route).
@@ -48,8 +48,8 @@ impl Facts {
         self
     }
 
-    fn new(protocol: Protocol, room: Room) -> Self {
-        Self { protocol, room, endpoint: None, amend: Vec::new() }
+    fn new(protocol: Protocol, capacity: Capacity) -> Self {
+        Self { protocol, capacity, endpoint: None, amend: Vec::new() }
     }
 
     pub(super) fn freeze(self, route: &Route) -> Arc<ConnInfo> {
@@ -66,6 +66,6 @@ impl Facts {
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Facts").field("protocol", &self.protocol).field("room", &self.room).finish_non_exhaustive()
+        f.debug_struct("Facts").field("protocol", &self.protocol).field("room", &self.capacity).finish_non_exhaustive()
     }
 }

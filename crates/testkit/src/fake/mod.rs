@@ -51,6 +51,6 @@ pub use self::{
     exchange::Exchange,
     facts::Facts,
     peer::Peer,
-    planner::{Connecting, Planned, Planner},
+    planner::{Connecting, RoutePlan, Planner},
     planning::{Connect, Planning},
 };

@@ -2,7 +2,7 @@ use super::{
     Exchange,
     slot::{Held, Shared},
 };
-use skybridge_core::{CloseReason, ConnInfo, News, Room};
+use skybridge_core::{CloseReason, ConnInfo, ConnectionStatus, Capacity};
 use std::{fmt, sync::Arc};
 
 /// The test's end of a fake connection. Clones are the same one.
@@ -30,23 +30,23 @@ impl<B> Peer<B> {
 
     /// SETTINGS came: so many streams at once.
     pub fn set_room(&self, streams: u32) {
-        self.shared.change(|state| state.room = Room::Streams(streams));
-        self.shared.desk.tell(News::Room(streams));
+        self.shared.change(|state| state.capacity = Capacity::Streams(streams));
+        self.shared.desk.tell(ConnectionStatus::Capacity(streams));
     }
 
     /// No new exchanges: GOAWAY, or `connection: close`.
     pub fn drain(&self, reason: CloseReason) {
-        self.shared.end(News::Draining(reason));
+        self.shared.end(ConnectionStatus::Draining(reason));
     }
 
     /// The connection is gone. Exchanges that run are the test's to fail.
     pub fn close(&self, reason: CloseReason) {
-        self.shared.end(News::Closed(reason));
+        self.shared.end(ConnectionStatus::Closed(reason));
     }
 
     /// Tells the pool anything, without changing what the connection does.
-    pub fn news(&self, news: News) {
-        self.shared.desk.tell(news);
+    pub fn status(&self, status: ConnectionStatus) {
+        self.shared.desk.tell(status);
     }
 
     /// Handles are not ready until [`release`](Self::release): a request half that isn't over.

@@ -39,7 +39,7 @@ struct State {
 }
 
 /// A plan of a [`Planner`].
-pub struct Planned<B> {
+pub struct RoutePlan<B> {
     route: Route,
     world: Arc<World<B>>,
 }
@@ -121,9 +121,9 @@ impl<B: Send + 'static> Planner<B> {
 }
 
 impl<B: Send + 'static> Service<Target> for Planner<B> {
-    type Response = Planned<B>;
+    type Response = RoutePlan<B>;
     type Error = ConnectError;
-    type Future = BoxFuture<Result<Planned<B>, ConnectError>>;
+    type Future = BoxFuture<Result<RoutePlan<B>, ConnectError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -133,7 +133,7 @@ impl<B: Send + 'static> Service<Target> for Planner<B> {
         let world = Arc::clone(&self.world);
         Box::pin(async move {
             let route = world.plan(target).await?;
-            Ok(Planned { route, world })
+            Ok(RoutePlan { route, world })
         })
     }
 }
@@ -171,7 +171,7 @@ impl<B> World<B> {
     }
 
     fn endpoints_of(&self, target: &Target) -> Vec<Endpoint> {
-        if let Some(dial) = &target.terms().dial {
+        if let Some(dial) = &target.connect_options().dial {
             return dial.to_vec();
         }
         let (host, port) = (target.origin().host(), target.origin().port());
@@ -190,7 +190,7 @@ impl<B> World<B> {
 
 // === impl Planned ===
 
-impl<B: Send + 'static> Plan for Planned<B> {
+impl<B: Send + 'static> Plan for RoutePlan<B> {
     type Connection = Connection<B>;
     type Connecting = Connecting<B>;
 
@@ -215,7 +215,7 @@ impl<B: Send + 'static> Plan for Planned<B> {
     }
 }
 
-impl<B> fmt::Debug for Planned<B> {
+impl<B> fmt::Debug for RoutePlan<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Planned").field("route", &self.route.to_string()).finish_non_exhaustive()
     }

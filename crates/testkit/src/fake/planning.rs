@@ -79,8 +79,8 @@ impl<B: Send + 'static> Connect<B> {
 
     /// The connection is there: these are its facts.
     pub fn succeed(self, facts: Facts) -> Peer<B> {
-        let (exclusive, room) = (facts.protocol == Protocol::Http1, facts.room);
-        let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, room));
+        let (exclusive, capacity) = (facts.protocol == Protocol::Http1, facts.capacity);
+        let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, capacity));
         let (connection, peer) = (Connection::new(Arc::clone(&shared)), Peer { shared });
         self.world.peers().push(peer.clone());
         // An asker that has gone drops the connection.

@@ -1,7 +1,7 @@
 //! The state of one fake connection, and of each handle to it.
 
 use super::{Exchange, queue::Queue};
-use skybridge_core::{CloseReason, ConnInfo, Delivery, Error, News, NewsDesk, Phase, Room};
+use skybridge_core::{CloseReason, ConnInfo, Delivery, Error, ConnectionStatus, StatusSender, Phase, Capacity};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,16 +14,16 @@ use tokio::sync::Notify;
 pub(super) struct Shared<B> {
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
-    pub(super) desk: NewsDesk,
+    pub(super) desk: StatusSender,
     pub(super) exchanges: Queue<Exchange<B>>,
     pub(super) dropped: Notify,
     state: Mutex<State>,
 }
 
 pub(super) struct State {
-    pub(super) room: Room,
+    pub(super) capacity: Capacity,
     /// Draining or closed.
-    pub(super) over: Option<News>,
+    pub(super) over: Option<ConnectionStatus>,
     /// Why `poll_ready` waits until the test lets it.
     pub(super) held: Option<Held>,
     pub(super) answers_all: bool,
@@ -54,9 +54,9 @@ const CANCELLED: u8 = 2;
 // === impl Shared ===
 
 impl<B> Shared<B> {
-    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, room: Room) -> Self {
+    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, capacity: Capacity) -> Self {
         let state = State {
-            room,
+            capacity,
             over: None,
             held: None,
             answers_all: false,
@@ -69,7 +69,7 @@ impl<B> Shared<B> {
         Self {
             info,
             exclusive,
-            desk: NewsDesk::new(),
+            desk: StatusSender::new(),
             exchanges: Queue::default(),
             dropped: Notify::new(),
             state: Mutex::new(state),
@@ -91,20 +91,20 @@ impl<B> Shared<B> {
     }
 
     /// Takes no more exchanges, and says why.
-    pub(super) fn end(&self, news: News) {
+    pub(super) fn end(&self, status: ConnectionStatus) {
         self.change(|state| {
-            if !matches!(state.over, Some(News::Closed(_))) {
-                state.over = Some(news);
-                state.room = Room::None;
+            if !matches!(state.over, Some(ConnectionStatus::Closed(_))) {
+                state.over = Some(status);
+                state.capacity = Capacity::None;
             }
         });
-        self.desk.tell(news);
+        self.desk.tell(status);
     }
 
     /// An exchange ended before its response did.
     pub(super) fn cut(&self) {
         if self.exclusive {
-            self.end(News::Closed(CloseReason::Unread));
+            self.end(ConnectionStatus::Closed(CloseReason::Unread));
         }
     }
 

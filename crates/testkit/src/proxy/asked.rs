@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// Something that a [`Proxy`](super::Proxy) was asked for.
+/// Something that a [`ProxyServer`](super::ProxyServer) was asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Asked {
     /// Its connection, from 0.

@@ -1,5 +1,5 @@
 use super::{
-    Proxy,
+    ProxyServer,
     asked::{Open, Record},
     http,
     reach::Reach,
@@ -22,7 +22,7 @@ type Serve = Box<dyn Fn(Stream) + Send + Sync>;
 /// A stream of any type.
 pub type Stream = Box<dyn Io>;
 
-type Seal = Arc<dyn Fn(Stream) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
+type TlsConnect = Arc<dyn Fn(Stream) -> BoxFuture<io::Result<Stream>> + Send + Sync>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
@@ -41,7 +41,7 @@ pub struct Builder {
     pub(super) reply: Option<u8>,
     pub(super) interim: Vec<u16>,
     pub(super) early: Bytes,
-    seal: Option<Seal>,
+    seal: Option<TlsConnect>,
 }
 
 /// One connection, and what serving it needs.
@@ -118,7 +118,7 @@ impl Builder {
     ///
     /// # Panics
     /// When there is none.
-    pub async fn start(self) -> Proxy {
+    pub async fn start(self) -> ProxyServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap_or_else(|error| panic!("bind: {error}"));
         let addr = listener.local_addr().unwrap_or_else(|error| panic!("local address: {error}"));
         self.serve(addr, async move |serve| {
@@ -134,7 +134,7 @@ impl Builder {
     }
 
     /// Serves a listener of the in-memory network, and reaches what is in it.
-    pub fn serve_on(mut self, listener: net::Listener, net: &Network) -> Proxy {
+    pub fn serve_on(mut self, listener: net::Listener, net: &Network) -> ProxyServer {
         self.reach.net = Some(net.clone());
         self.serve(listener.local_addr(), async move |serve| {
             loop {
@@ -143,7 +143,7 @@ impl Builder {
         })
     }
 
-    fn serve<F, Fut>(self, addr: SocketAddr, accept: F) -> Proxy
+    fn serve<F, Fut>(self, addr: SocketAddr, accept: F) -> ProxyServer
     where
         F: FnOnce(Serve) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
@@ -160,7 +160,7 @@ impl Builder {
             let (builder, open) = (Arc::clone(&builder), opened.opened());
             tasks.spawn(Served { builder, tasks: tasks.clone(), open }.serve(stream));
         })));
-        Proxy { addr, scheme, record, _tasks: owner }
+        ProxyServer { addr, scheme, record, _tasks: owner }
     }
 }
 

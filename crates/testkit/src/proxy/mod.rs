@@ -1,13 +1,13 @@
 //! Proxies: HTTP (CONNECT and forwarding) and SOCKS (4, 4a, 5), on loopback or over the in-memory network. They record whom they were asked for.
 //!
 //! ```
-//! use skybridge_testkit::{origin::Origin, proxy::Proxy};
+//! use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
 //! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpStream};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> std::io::Result<()> {
 //! let origin = Origin::h1().start().await;
-//! let proxy = Proxy::http().user("alice", "secret").host("a.test", origin.addr()).start().await;
+//! let proxy = ProxyServer::http().user("alice", "secret").host("a.test", origin.addr()).start().await;
 //!
 //! let mut conn = TcpStream::connect(proxy.addr()).await?;
 //! conn.write_all(b"CONNECT a.test:80 HTTP/1.1\r\nproxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n").await?;
@@ -39,7 +39,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 /// A proxy. Dropped, it stops listening, closes its connections and ends its tasks.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct ProxyServer {
     addr: SocketAddr,
     scheme: &'static str,
     record: Arc<Record>,
@@ -48,7 +48,7 @@ pub struct Proxy {
 
 // === impl Proxy ===
 
-impl Proxy {
+impl ProxyServer {
     /// Speaks HTTP/1.1: gives tunnels to whoever says CONNECT, and forwards requests in absolute form.
     pub fn http() -> Builder {
         Builder::new(Kind::Http)

@@ -105,7 +105,7 @@ impl TlsConfigBuilder {
     /// Accepts any certificate, of anybody: whoever is on the way can read and change everything. Pins still hold, for the leaf. Such a
     /// connection never carries another host.
     ///
-    /// Proxies are verified all the same, by the roots that are set here, unless their [sealer](TlsConfig::sealer) is made insecure too.
+    /// Proxies are verified all the same, by the roots that are set here, unless their [sealer](TlsConfig::tls_connector) is made insecure too.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self

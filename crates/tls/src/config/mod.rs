@@ -8,7 +8,7 @@ pub(crate) use self::source::Source;
 pub use self::{builder::TlsConfigBuilder, error::TlsConfigError, roots::Roots};
 
 use crate::{
-    Pins, Sealer, alpn,
+    Pins, TlsConnector, alpn,
     identity::Identity,
     peer::Peer,
     sessions::{Sessions, View},
@@ -19,7 +19,7 @@ use std::{fmt, sync::Arc};
 /// Whom to trust, what to pin, who to be. Cheap to clone; clones share their sessions.
 ///
 /// Connections resume sessions of TLS 1.2 and 1.3, each kept beside the path that was verified when it was made: pins and
-/// [`Covers`](skybridge_core::Covers) work on them as on others. Sessions of one [`Partition`](skybridge_core::Partition) are not used by another.
+/// [`CertificateScope`](skybridge_core::CertificateScope) work on them as on others. Sessions of one [`Partition`](skybridge_core::Partition) are not used by another.
 #[derive(Clone)]
 pub struct TlsConfig(Arc<Inner>);
 
@@ -51,9 +51,9 @@ impl TlsConfig {
     }
 
     /// Seals links to proxies by this configuration: all of it, identity and [`insecure`](TlsConfigBuilder::insecure) too. For a configuration
-    /// that was made for proxies; for the one of origins, see [`TlsLayer::proxy_sealer`](crate::TlsLayer::proxy_sealer).
-    pub fn sealer(&self) -> Sealer {
-        Sealer::of(self.clone().into())
+    /// that was made for proxies; for the one of origins, see [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
+    pub fn tls_connector(&self) -> TlsConnector {
+        TlsConnector::of(self.clone().into())
     }
 
     /// The same trust, pins, versions and provider, nobody's identity, and sessions of its own. It verifies, whether this one does or not.
@@ -89,7 +89,7 @@ impl TlsConfig {
         let view = Arc::new(view);
         let mut client = self.0.client.clone();
         client.resumption = Resumption::store(view.clone());
-        client.alpn_protocols = alpn::offer(peer.want);
+        client.alpn_protocols = alpn::offer(peer.http_versions);
         (client, view)
     }
 }

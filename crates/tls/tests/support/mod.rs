@@ -1,7 +1,7 @@
 //! A world with one TLS origin in it.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use skybridge_core::{ConnectError, Connector, Key, Link, Phase, Route, Terms, TlsInfo};
+use skybridge_core::{ConnectError, Connector, Key, Link, Phase, Route, ConnectOptions, TlsInfo};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::{Executor, settle},
@@ -40,9 +40,9 @@ impl World {
         nouns::route(url, [ADDR], self.executor.ctx())
     }
 
-    pub(crate) fn route_on(&self, url: &str, terms: Terms) -> Route {
+    pub(crate) fn route_on(&self, url: &str, connect_options: ConnectOptions) -> Route {
         let mut route = self.route(url);
-        route.target.key = Arc::new(Key::new(route.target.origin().clone(), terms));
+        route.target.key = Arc::new(Key::new(route.target.origin().clone(), connect_options));
         route
     }
 

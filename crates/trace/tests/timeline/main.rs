@@ -5,7 +5,7 @@
 mod odd;
 mod world;
 
-use skybridge::core::{Acquired, CallId, Connector, Ctx, EventKind, Hop, HopKind, Phase, Protocol};
+use skybridge::core::{Acquired, CallId, Connector, Ctx, EventKind, Proxy, ProxyKind, Phase, Protocol};
 use skybridge_testkit::{executor::settle, h1::Script, net::Network, nouns, origin::Origin};
 use world::{World, addr, get, h2, ms, read, slow};
 
@@ -319,7 +319,7 @@ call 1  FAILED after 52.00 ms
 /// Beside what a stack in cleartext tells, what tunnel and TLS do.
 async fn secured(net: &Network, ctx: Ctx) {
     let mut route = nouns::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
-    route.hops = [Hop::new(HopKind::Http, "proxy.test", 3128)].into();
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     ctx.emit(None, None, EventKind::PhaseStarted(Phase::Acquire));
     let mut link = net.connector().connect(route).await.unwrap();
     for (phase, took) in [(Phase::Tunnel, 22), (Phase::Tls, 41)] {

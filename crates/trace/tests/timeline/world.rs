@@ -1,5 +1,5 @@
 use http::{Request, Response};
-use skybridge::{Client, ClientBuilder, RequestBody, Want, Wish, core::CallId};
+use skybridge::{Client, ClientBuilder, RequestBody, HttpVersions, RequestOptions, core::CallId};
 use skybridge_testkit::{
     executor::{Executor, settle},
     net::{Dialer, Names, Network},
@@ -70,7 +70,7 @@ pub fn get() -> Request<RequestBody> {
 }
 
 pub fn h2(mut request: Request<RequestBody>) -> Request<RequestBody> {
-    request.extensions_mut().insert(Wish::new().want(Want::Http2));
+    request.extensions_mut().insert(RequestOptions::new().http_versions(HttpVersions::Http2));
     request
 }
 

@@ -1,7 +1,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Connector, Ctx, Hop, Limits, Link, Route};
+use skybridge_core::{ConnectError, Connector, Ctx, Proxy, Timeouts, Link, Route};
 use skybridge_testkit::{
     executor::Executor,
     h1::Script,
@@ -22,7 +22,7 @@ pub struct World {
     pub net: Network,
     pub executor: Executor,
     pub recorder: Arc<Recorder>,
-    pub limits: Limits,
+    pub timeouts: Timeouts,
     pub listener: Listener,
 }
 
@@ -30,17 +30,17 @@ impl World {
     pub fn new() -> Self {
         let net = Network::new();
         let listener = net.listen(proxy());
-        Self { net, executor: Executor::new(), recorder: Recorder::new(), limits: Limits::new(), listener }
+        Self { net, executor: Executor::new(), recorder: Recorder::new(), timeouts: Timeouts::new(), listener }
     }
 
     pub fn ctx(&self) -> Ctx {
-        self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.limits.clone())
+        self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.timeouts.clone())
     }
 
     /// A route to the origin of a URL by these proxies; the first is at `PROXY`, whatever its name.
-    pub fn route(&self, url: &str, hops: &[&str]) -> Route {
+    pub fn route(&self, url: &str, proxies: &[&str]) -> Route {
         let mut route = nouns::route(url, [PROXY], self.ctx());
-        route.hops = hops.iter().map(|hop| Hop::parse(hop).unwrap()).collect();
+        route.proxies = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         route
     }
 
@@ -56,7 +56,7 @@ impl World {
     pub async fn play<T>(
         &self,
         url: &str,
-        hops: &[&str],
+        proxies: &[&str],
         part: impl AsyncFnOnce(&mut Script<Conn>) -> T,
     ) -> (Linked, T) {
         let proxy = async {
@@ -65,7 +65,7 @@ impl World {
             drop(script);
             said
         };
-        tokio::join!(self.connect(self.route(url, hops)), proxy)
+        tokio::join!(self.connect(self.route(url, proxies)), proxy)
     }
 }
 

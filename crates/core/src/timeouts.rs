@@ -26,7 +26,7 @@ use std::{
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
-pub struct Limits {
+pub struct Timeouts {
     pub resolve: Option<Duration>,
     pub attempt: Option<Duration>,
     pub tunnel: Option<Duration>,
@@ -39,7 +39,7 @@ pub struct Limits {
     pub call: Option<Duration>,
 }
 
-impl Limits {
+impl Timeouts {
     /// Every limit left to its owner.
     pub fn new() -> Self {
         Self::default()
@@ -78,8 +78,8 @@ impl Limits {
 /// The time limits of a connect that several requests wait for. What a step of it may take is decided by all of them,
 /// and changes as requests come and go.
 ///
-/// Implemented by a pool, and carried in the [`Ctx`] of the target; [`limited`] consults it.
-pub trait SharedLimits: Send + Sync + 'static {
+/// Implemented by a pool, and carried in the [`Ctx`] of the target; [`phase_timeout`] consults it.
+pub trait SharedTimeouts: Send + Sync + 'static {
     /// A step begins at `now`. `own` is the limit of its layer, which holds for requests that set none. Returns a
     /// number to pass to [`end`](Self::end).
     fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64;
@@ -94,13 +94,13 @@ pub trait SharedLimits: Send + Sync + 'static {
 ///
 /// # Errors
 /// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
-pub async fn limited<T>(
+pub async fn phase_timeout<T>(
     ctx: &Ctx,
     phase: Phase,
     own: Duration,
     future: impl Future<Output = T>,
 ) -> Result<T, TimedOut> {
-    let Some(shared) = ctx.shared_limits() else { return within(ctx, phase, ctx.limit(phase, own), future).await };
+    let Some(shared) = ctx.shared_timeouts() else { return timeout(ctx, phase, ctx.limit(phase, own), future).await };
     let began = ctx.runtime().now();
     let _step = Step { number: shared.begin(phase, own, began), shared: Arc::clone(shared) };
     let mut future = pin!(future);
@@ -132,7 +132,7 @@ pub async fn limited<T>(
 
 /// Reports the end of a step when it is dropped.
 struct Step {
-    shared: Arc<dyn SharedLimits>,
+    shared: Arc<dyn SharedTimeouts>,
     number: u64,
 }
 
@@ -146,7 +146,7 @@ impl Drop for Step {
 ///
 /// # Errors
 /// [`TimedOut`], naming the phase. The future has been dropped by the time the error is returned.
-pub async fn within<T>(
+pub async fn timeout<T>(
     ctx: &Ctx,
     phase: Phase,
     limit: Duration,

@@ -9,7 +9,7 @@ use std::{
 /// How a proxy is spoken to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum HopKind {
+pub enum ProxyKind {
     /// HTTP in cleartext: `CONNECT` for what must be a tunnel, absolute form for the rest.
     Http,
     /// HTTP over TLS.
@@ -27,9 +27,9 @@ pub enum HopKind {
 /// One proxy on the way to an origin.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub struct Hop {
+pub struct Proxy {
     /// How it is spoken to.
-    pub kind: HopKind,
+    pub kind: ProxyKind,
     /// Its name or address, IPv6 in brackets.
     pub host: Arc<str>,
     /// Its port.
@@ -40,7 +40,7 @@ pub struct Hop {
     pub tunnels_all: bool,
 }
 
-impl HopKind {
+impl ProxyKind {
     /// The port that a proxy of this kind listens at when nobody says otherwise: 80, 443, 1080.
     pub fn default_port(self) -> u16 {
         match self {
@@ -61,9 +61,9 @@ impl HopKind {
     }
 }
 
-impl Hop {
+impl Proxy {
     /// A proxy without credentials. An IPv6 address gets its brackets.
-    pub fn new(kind: HopKind, host: impl Into<Arc<str>>, port: u16) -> Self {
+    pub fn new(kind: ProxyKind, host: impl Into<Arc<str>>, port: u16) -> Self {
         let mut host = host.into();
         if host.parse::<Ipv6Addr>().is_ok() {
             host = format!("[{host}]").into();
@@ -95,16 +95,16 @@ impl Hop {
     }
 }
 
-impl fmt::Display for Hop {
+impl fmt::Display for Proxy {
     /// Its URL, without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.kind {
-            HopKind::Http => "http",
-            HopKind::Https => "https",
-            HopKind::Socks4 => "socks4",
-            HopKind::Socks4a => "socks4a",
-            HopKind::Socks5 => "socks5",
-            HopKind::Socks5h => "socks5h",
+            ProxyKind::Http => "http",
+            ProxyKind::Https => "https",
+            ProxyKind::Socks4 => "socks4",
+            ProxyKind::Socks4a => "socks4a",
+            ProxyKind::Socks5 => "socks5",
+            ProxyKind::Socks5h => "socks5h",
         };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
     }

@@ -1,12 +1,12 @@
 //! Proxies as URLs name them.
 
-use crate::{BasicAuth, Hop, HopKind, OriginError, OriginRef, Reference, Scheme};
+use crate::{BasicAuth, Proxy, ProxyKind, OriginError, OriginRef, Reference, Scheme};
 use std::{fmt, str::FromStr};
 
 /// Why a text names no proxy. None of these repeats userinfo.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum HopError {
+pub enum ProxyError {
     /// Not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. Empty where it may be a user.
     Scheme(Box<str>),
     /// Its host.
@@ -19,30 +19,30 @@ pub enum HopError {
     Path,
 }
 
-impl Hop {
+impl Proxy {
     /// Reads `scheme://user:password@host:port`. Without a scheme it is an HTTP proxy; without a port it is at 80, 443 (`https`) or 1080 (SOCKS).
     /// User and password are percent-decoded.
     ///
     /// ```
-    /// use skybridge_core::{Hop, HopKind};
+    /// use skybridge_core::{Proxy, ProxyKind};
     ///
-    /// let hop = Hop::parse("socks5h://alice:s%40cret@proxy.test")?;
-    /// assert_eq!((hop.kind, &*hop.host, hop.port), (HopKind::Socks5h, "proxy.test", 1080));
-    /// assert_eq!(hop.to_string(), "socks5h://proxy.test:1080");
-    /// # Ok::<_, skybridge_core::HopError>(())
+    /// let proxy = Proxy::parse("socks5h://alice:s%40cret@proxy.test")?;
+    /// assert_eq!((proxy.kind, &*proxy.host, proxy.port), (ProxyKind::Socks5h, "proxy.test", 1080));
+    /// assert_eq!(proxy.to_string(), "socks5h://proxy.test:1080");
+    /// # Ok::<_, skybridge_core::ProxyError>(())
     /// ```
     ///
     /// # Errors
     /// When it names no proxy.
-    pub fn parse(url: &str) -> Result<Self, HopError> {
+    pub fn parse(url: &str) -> Result<Self, ProxyError> {
         let reference = Reference::typed(url);
         let kind = match reference.scheme() {
             Some(scheme) => kind(scheme, reference)?,
-            None => HopKind::Http,
+            None => ProxyKind::Http,
         };
         let has_more = reference.query().is_some() || reference.fragment().is_some();
         if !matches!(reference.path(), "" | "/") || has_more {
-            return Err(HopError::Path);
+            return Err(ProxyError::Path);
         }
         let authority = reference.authority().unwrap_or_default();
         // The last one: a password with an `@` that isn't encoded is understood, and in no case taken for a host.
@@ -51,64 +51,64 @@ impl Hop {
             None => (None, authority),
         };
         let (host, port) = place(kind, host)?;
-        let mut hop = Self::new(kind, host, port);
+        let mut proxy = Self::new(kind, host, port);
         if let Some(user) = user {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
-            hop = hop.auth(BasicAuth::new(decode(user)?, decode(password)?));
+            proxy = proxy.auth(BasicAuth::new(decode(user)?, decode(password)?));
         }
-        Ok(hop)
+        Ok(proxy)
     }
 }
 
-fn kind(scheme: &str, reference: Reference<'_>) -> Result<HopKind, HopError> {
+fn kind(scheme: &str, reference: Reference<'_>) -> Result<ProxyKind, ProxyError> {
     Ok(match scheme.to_ascii_lowercase().as_str() {
-        "http" => HopKind::Http,
-        "https" => HopKind::Https,
-        "socks4" => HopKind::Socks4,
-        "socks4a" => HopKind::Socks4a,
-        "socks5" => HopKind::Socks5,
-        "socks5h" => HopKind::Socks5h,
+        "http" => ProxyKind::Http,
+        "https" => ProxyKind::Https,
+        "socks4" => ProxyKind::Socks4,
+        "socks4a" => ProxyKind::Socks4a,
+        "socks5" => ProxyKind::Socks5,
+        "socks5h" => ProxyKind::Socks5h,
         // It may be a user whose password begins with two slashes.
-        _ if reference.has_at() => return Err(HopError::Scheme("".into())),
-        other => return Err(HopError::Scheme(other.into())),
+        _ if reference.has_at() => return Err(ProxyError::Scheme("".into())),
+        other => return Err(ProxyError::Scheme(other.into())),
     })
 }
 
-fn place(kind: HopKind, authority: &str) -> Result<(String, u16), HopError> {
+fn place(kind: ProxyKind, authority: &str) -> Result<(String, u16), ProxyError> {
     let names_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.contains(']'));
     let origin =
         OriginRef::parse(Scheme::Http, authority).and_then(OriginRef::to_owned).map_err(|error| match error {
-            OriginError::Port(_) => HopError::Port,
-            error => HopError::Host(error),
+            OriginError::Port(_) => ProxyError::Port,
+            error => ProxyError::Host(error),
         })?;
     let port = if names_port { origin.port() } else { kind.default_port() };
     Ok((origin.name().to_owned(), port))
 }
 
-fn decode(text: &str) -> Result<String, HopError> {
+fn decode(text: &str) -> Result<String, ProxyError> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.bytes());
     let digit = |rest: &mut std::str::Bytes<'_>| rest.next().and_then(|byte| char::from(byte).to_digit(16));
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'%' => match (digit(&mut rest), digit(&mut rest)) {
                 (Some(high), Some(low)) => (high << 4 | low) as u8,
-                _ => return Err(HopError::UserInfo),
+                _ => return Err(ProxyError::UserInfo),
             },
             byte => byte,
         });
     }
-    String::from_utf8(bytes).map_err(|_| HopError::UserInfo)
+    String::from_utf8(bytes).map_err(|_| ProxyError::UserInfo)
 }
 
-impl FromStr for Hop {
-    type Err = HopError;
+impl FromStr for Proxy {
+    type Err = ProxyError;
 
-    fn from_str(url: &str) -> Result<Self, HopError> {
+    fn from_str(url: &str) -> Result<Self, ProxyError> {
         Self::parse(url)
     }
 }
 
-impl fmt::Display for HopError {
+impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scheme(scheme) if scheme.is_empty() => f.write_str("no proxy is spoken to by its scheme"),
@@ -121,7 +121,7 @@ impl fmt::Display for HopError {
     }
 }
 
-impl std::error::Error for HopError {
+impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Host(error) => Some(error),
@@ -149,46 +149,46 @@ mod tests {
             ("http://u:p@q@proxy.test.:1", "http://proxy.test:1"),
         ];
         for (url, shown) in rows {
-            assert_eq!(Hop::parse(url).map(|hop| hop.to_string()), Ok(shown.to_owned()), "{url}");
+            assert_eq!(Proxy::parse(url).map(|proxy| proxy.to_string()), Ok(shown.to_owned()), "{url}");
         }
     }
 
     #[test]
     fn userinfo_becomes_credentials_and_is_shown_nowhere() {
         let of = |url: &str| {
-            let hop = Hop::parse(url).unwrap();
-            let auth = hop.auth.map(|auth| auth.0);
+            let proxy = Proxy::parse(url).unwrap();
+            let auth = proxy.auth.map(|auth| auth.0);
             auth.and_then(|auth| auth.user_password().map(|(user, password)| format!("{user} {password}")))
         };
         assert_eq!(of("http://proxy.test"), None);
         assert_eq!(of("http://alice@proxy.test").as_deref(), Some("alice "));
         assert_eq!(of("http://a%3Ab:c%2fd:e@proxy.test").as_deref(), Some("a:b c/d:e"));
-        let hop = Hop::parse("http://alice:hidden@proxy.test").unwrap();
-        assert!(!format!("{hop:?} {hop}").contains("alice"));
-        assert_eq!(hop, Hop::parse("http://alice:hidden@proxy.test").unwrap());
-        assert_ne!(hop, Hop::parse("http://alice:another@proxy.test").unwrap());
+        let proxy = Proxy::parse("http://alice:hidden@proxy.test").unwrap();
+        assert!(!format!("{proxy:?} {proxy}").contains("alice"));
+        assert_eq!(proxy, Proxy::parse("http://alice:hidden@proxy.test").unwrap());
+        assert_ne!(proxy, Proxy::parse("http://alice:another@proxy.test").unwrap());
     }
 
     #[test]
     fn what_names_no_proxy_is_told_without_its_secrets() {
         let rows = [
-            ("ftp://proxy.test", HopError::Scheme("ftp".into())),
-            ("hidden://alice@proxy.test", HopError::Scheme("".into())),
-            ("alice:hidden@x://proxy.test", HopError::Path),
-            ("alice:hidden@proxy.test?x=http://a.test", HopError::Path),
-            ("http:alice:hidden@proxy.test", HopError::Path),
-            ("http:", HopError::Host(OriginError::EmptyHost)),
-            ("http://proxy.test/hidden", HopError::Path),
-            ("http://proxy.test?hidden", HopError::Path),
-            ("http://%zz:hidden@proxy.test", HopError::UserInfo),
-            ("http://%ff:hidden@proxy.test", HopError::UserInfo),
-            ("http://alice:hidden@", HopError::Host(OriginError::EmptyHost)),
-            ("http://alice:hidden@proxy.test:0", HopError::Port),
-            ("http://alice:hidden", HopError::Port),
-            ("", HopError::Host(OriginError::EmptyHost)),
+            ("ftp://proxy.test", ProxyError::Scheme("ftp".into())),
+            ("hidden://alice@proxy.test", ProxyError::Scheme("".into())),
+            ("alice:hidden@x://proxy.test", ProxyError::Path),
+            ("alice:hidden@proxy.test?x=http://a.test", ProxyError::Path),
+            ("http:alice:hidden@proxy.test", ProxyError::Path),
+            ("http:", ProxyError::Host(OriginError::EmptyHost)),
+            ("http://proxy.test/hidden", ProxyError::Path),
+            ("http://proxy.test?hidden", ProxyError::Path),
+            ("http://%zz:hidden@proxy.test", ProxyError::UserInfo),
+            ("http://%ff:hidden@proxy.test", ProxyError::UserInfo),
+            ("http://alice:hidden@", ProxyError::Host(OriginError::EmptyHost)),
+            ("http://alice:hidden@proxy.test:0", ProxyError::Port),
+            ("http://alice:hidden", ProxyError::Port),
+            ("", ProxyError::Host(OriginError::EmptyHost)),
         ];
         for (url, expected) in rows {
-            let error = Hop::parse(url).unwrap_err();
+            let error = Proxy::parse(url).unwrap_err();
             assert_eq!(error, expected, "{url}");
             assert!(!format!("{error:?} {error}").contains("hidden"), "{url}");
         }

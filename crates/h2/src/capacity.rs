@@ -1,4 +1,4 @@
-use skybridge_core::Room as Streams;
+use skybridge_core::Capacity as Streams;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The limit on streams that is assumed until the peer's SETTINGS are here: one that no peer can announce.
@@ -7,12 +7,12 @@ const CLOSED: usize = usize::MAX - 2;
 
 /// How many streams the peer allows, as its driver saw it last.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     limit: AtomicUsize,
     optimistic: Option<u32>,
 }
 
-impl Room {
+impl Capacity {
     pub(crate) fn new(optimistic: Option<u32>) -> Self {
         Self { limit: AtomicUsize::new(UNANNOUNCED), optimistic }
     }

@@ -2,9 +2,9 @@ use crate::{
     MaybeTls,
     config::Source,
     peer::Peer,
-    seal::{LIMIT, seal},
+    tls_connect::{LIMIT, tls_connect},
 };
-use skybridge_core::{BoxFuture, ConnectError, Ctx, Io, Link, Seal};
+use skybridge_core::{BoxFuture, ConnectError, Ctx, Io, Link, TlsConnect};
 use std::{
     fmt,
     future::Future,
@@ -13,47 +13,47 @@ use std::{
     time::Duration,
 };
 
-/// Seals links to proxies, for a tunnel to use. Made by [`TlsConfig::sealer`](crate::TlsConfig::sealer) of a configuration for proxies, or by
-/// [`TlsLayer::proxy_sealer`](crate::TlsLayer::proxy_sealer) of what trusts whom the layer for origins trusts.
+/// Seals links to proxies, for a tunnel to use. Made by [`TlsConfig::tls_connector`](crate::TlsConfig::tls_connector) of a configuration for proxies, or by
+/// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector) of what trusts whom the layer for origins trusts.
 ///
 /// A proxy is offered HTTP/1.1 alone. Pins hold for proxies as for origins, by their names.
 #[derive(Clone, Debug)]
-pub struct Sealer {
+pub struct TlsConnector {
     config: Source,
     limit: Duration,
 }
 
 /// A sealed link to a proxy in the making. Dropped, it closes its stream.
 #[must_use = "futures do nothing unless polled"]
-pub struct SealingHop<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
+pub struct ProxyTlsConnecting<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
 
 // === impl Sealer ===
 
-impl Sealer {
+impl TlsConnector {
     pub(crate) fn of(config: Source) -> Self {
         Self { config, limit: LIMIT }
     }
 
-    /// How long a handshake may take (default: 10 s). [`Limits::tls`](skybridge_core::Limits) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 }
 
-impl<I: Io> Seal<I> for Sealer {
+impl<I: Io> TlsConnect<I> for TlsConnector {
     type Io = MaybeTls<I>;
-    type Future = SealingHop<I>;
+    type Future = ProxyTlsConnecting<I>;
 
-    fn seal(&self, link: Link<I>, server_name: &str, _: &Ctx) -> Self::Future {
+    fn tls_connect(&self, link: Link<I>, server_name: &str, _: &Ctx) -> Self::Future {
         let (config, limit, name) = (self.config.clone(), self.limit, Box::<str>::from(server_name));
-        SealingHop(Box::pin(async move { seal(link, |info| Peer::proxy(&name, info), &config, limit).await }))
+        ProxyTlsConnecting(Box::pin(async move { tls_connect(link, |info| Peer::proxy(&name, info), &config, limit).await }))
     }
 }
 
 // === impl SealingHop ===
 
-impl<I> Future for SealingHop<I> {
+impl<I> Future for ProxyTlsConnecting<I> {
     type Output = Result<Link<MaybeTls<I>>, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -61,7 +61,7 @@ impl<I> Future for SealingHop<I> {
     }
 }
 
-impl<I> fmt::Debug for SealingHop<I> {
+impl<I> fmt::Debug for ProxyTlsConnecting<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SealingHop").finish_non_exhaustive()
     }

@@ -1,12 +1,12 @@
 use crate::{MaybeTls, TlsError, config::Source, handshake::handshake, peer::Peer};
-use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, limited};
+use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
 use std::time::Duration;
 
 /// How long a handshake may take, unless the client or the request says otherwise.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// A link in, a sealed one out.
-pub(crate) async fn seal<I: Io>(
+pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
     peer: impl FnOnce(&ConnInfo) -> Result<Peer, TlsError>,
     config: &Source,
@@ -23,7 +23,7 @@ pub(crate) async fn seal<I: Io>(
         Err(error) => return Err(guard.fail(error)),
     };
     let ctx = info.route.ctx().clone();
-    match limited(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
+    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
         Ok(Ok((io, tls))) => {
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());

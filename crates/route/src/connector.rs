@@ -12,7 +12,7 @@ use tower_service::Service;
     note = "that is a `tower::Service<Route, Response = impl Connection> + Clone`, such as `NegotiateLayer` makes of a connector",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
-pub trait Opener: Clone + Send + 'static {
+pub trait RouteConnector: Clone + Send + 'static {
     /// What it makes.
     type Connection: Send + 'static;
     /// Why it could not.
@@ -27,7 +27,7 @@ pub trait Opener: Clone + Send + 'static {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S, C> Opener for S
+impl<S, C> RouteConnector for S
 where
     S: Service<Route, Response = C> + Clone + Send + 'static,
     S::Error: Into<ConnectError> + Send,

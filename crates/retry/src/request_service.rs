@@ -10,22 +10,22 @@ use tower_service::Service;
     note = "a layer in between that makes another error of it, in which no request comes back, belongs above the retry layer",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
-pub trait Carrier<B>: Clone {
+pub trait RequestService<B>: Clone {
     /// What it answers with.
     type Response;
 }
 
 /// An error in which a request can come back: [`Failed`], or what a foreign layer made of it.
-pub trait GivesBack<B>: Into<Failed<Request<B>>> {}
+pub trait ReturnsRequest<B>: Into<Failed<Request<B>>> {}
 
 #[diagnostic::do_not_recommend]
-impl<B, E: Into<Failed<Request<B>>>> GivesBack<B> for E {}
+impl<B, E: Into<Failed<Request<B>>>> ReturnsRequest<B> for E {}
 
 #[diagnostic::do_not_recommend]
-impl<S, B> Carrier<B> for S
+impl<S, B> RequestService<B> for S
 where
     S: Service<Request<B>> + Clone,
-    S::Error: GivesBack<B>,
+    S::Error: ReturnsRequest<B>,
 {
     type Response = S::Response;
 }

@@ -4,17 +4,17 @@ use std::{
 };
 
 /// Who is told what happens to a connection: the pool's record of it.
-pub trait Watch: Send + Sync + 'static {
+pub trait StatusListener: Send + Sync + 'static {
     /// Told by the connection's driver, never under a lock.
-    fn on(&self, news: News);
+    fn on(&self, status: ConnectionStatus);
 }
 
 /// What happened to a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum News {
+pub enum ConnectionStatus {
     /// It may now carry this many exchanges at once.
-    Room(u32),
+    Capacity(u32),
     /// No new exchanges; those that run may end.
     Draining(CloseReason),
     /// It may be dead: a ping is out.
@@ -107,27 +107,27 @@ impl fmt::Display for CloseReason {
 
 /// What the implementor of a connection holds in its driver: takes news before anyone watches, and tells the end once.
 #[derive(Default)]
-pub struct NewsDesk {
-    watch: OnceLock<Arc<dyn Watch>>,
+pub struct StatusSender {
+    subscribe: OnceLock<Arc<dyn StatusListener>>,
     state: Mutex<Desk>,
 }
 
 #[derive(Default)]
 struct Desk {
-    early: Vec<News>,
+    early: Vec<ConnectionStatus>,
     watched: bool,
     closed: bool,
 }
 
-impl NewsDesk {
+impl StatusSender {
     /// No news, and nobody to tell.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets who is told, and tells what came before. The first one stays.
-    pub fn watch(&self, watch: Arc<dyn Watch>) {
-        if self.watch.set(watch).is_err() {
+    pub fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+        if self.subscribe.set(subscribe).is_err() {
             return;
         }
         loop {
@@ -143,32 +143,32 @@ impl NewsDesk {
         }
     }
 
-    /// Tells, or keeps until somebody watches. After [`News::Closed`] nothing is told any more.
-    pub fn tell(&self, news: News) {
+    /// Tells, or keeps until somebody watches. After [`ConnectionStatus::Closed`] nothing is told any more.
+    pub fn tell(&self, status: ConnectionStatus) {
         {
             let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if desk.closed {
                 return;
             }
-            desk.closed = matches!(news, News::Closed(_));
+            desk.closed = matches!(status, ConnectionStatus::Closed(_));
             if !desk.watched {
-                desk.early.push(news);
+                desk.early.push(status);
                 return;
             }
         }
-        self.publish([news]);
+        self.publish([status]);
     }
 
-    fn publish(&self, news: impl IntoIterator<Item = News>) {
-        if let Some(watch) = self.watch.get() {
-            news.into_iter().for_each(|news| watch.on(news));
+    fn publish(&self, status: impl IntoIterator<Item = ConnectionStatus>) {
+        if let Some(subscribe) = self.subscribe.get() {
+            status.into_iter().for_each(|status| subscribe.on(status));
         }
     }
 }
 
-impl fmt::Debug for NewsDesk {
+impl fmt::Debug for StatusSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewsDesk").field("watched", &self.watch.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("NewsDesk").field("watched", &self.subscribe.get().is_some()).finish_non_exhaustive()
     }
 }
 
@@ -177,21 +177,21 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Notes(Mutex<Vec<News>>);
-    impl Watch for Notes {
-        fn on(&self, news: News) {
-            self.0.lock().unwrap().push(news);
+    struct Notes(Mutex<Vec<ConnectionStatus>>);
+    impl StatusListener for Notes {
+        fn on(&self, status: ConnectionStatus) {
+            self.0.lock().unwrap().push(status);
         }
     }
 
     #[test]
     fn early_news_is_told_first_and_the_first_end_is_the_end() {
-        let (desk, notes) = (NewsDesk::new(), Arc::new(Notes::default()));
-        desk.tell(News::Room(7));
-        desk.watch(notes.clone());
-        desk.tell(News::Closed(CloseReason::PeerFin));
-        desk.tell(News::Closed(CloseReason::Protocol));
-        desk.tell(News::Room(1));
-        assert_eq!(*notes.0.lock().unwrap(), [News::Room(7), News::Closed(CloseReason::PeerFin)]);
+        let (desk, notes) = (StatusSender::new(), Arc::new(Notes::default()));
+        desk.tell(ConnectionStatus::Capacity(7));
+        desk.subscribe(notes.clone());
+        desk.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
+        desk.tell(ConnectionStatus::Closed(CloseReason::Protocol));
+        desk.tell(ConnectionStatus::Capacity(1));
+        assert_eq!(*notes.0.lock().unwrap(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
     }
 }

@@ -1,8 +1,8 @@
 use crate::{
     config::Settings,
     memory::Memory,
-    opener::Opener,
-    planned::Planned,
+    connector::RouteConnector,
+    plan::RoutePlan,
     planning::{Planning, plan},
     ways::{List, Ways},
 };
@@ -15,7 +15,7 @@ use tower_service::Service;
 
 /// See [`RouteLayer`](crate::RouteLayer).
 #[derive(Clone, Debug)]
-pub struct Routes<S, R> {
+pub struct RoutePlanner<S, R> {
     pub(crate) inner: S,
     pub(crate) resolver: R,
     pub(crate) settings: Settings,
@@ -23,8 +23,8 @@ pub struct Routes<S, R> {
     pub(crate) ways: List,
 }
 
-impl<S: Opener, R: Resolver> Service<Target> for Routes<S, R> {
-    type Response = Planned<S, R>;
+impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
+    type Response = RoutePlan<S, R>;
     type Error = ConnectError;
     type Future = Planning<S, R>;
 

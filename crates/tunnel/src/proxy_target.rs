@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Hop, NotPublic, Route};
+use skybridge_core::{Endpoint, Proxy, NotPublic, Route};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -18,14 +18,14 @@ pub(crate) enum Host {
 }
 
 impl Beyond {
-    pub(crate) fn hop(hop: &Hop) -> Self {
-        Self { host: Host::of(hop.ip(), hop.name()), port: hop.port }
+    pub(crate) fn proxy(proxy: &Proxy) -> Self {
+        Self { host: Host::of(proxy.ip(), proxy.name()), port: proxy.port }
     }
 
     /// The address that was decided, or what the origin is called.
     pub(crate) fn origin(route: &Route) -> Self {
         let origin = route.target.origin();
-        match route.beyond.as_ref().and_then(Endpoint::inet) {
+        match route.proxy_target.as_ref().and_then(Endpoint::inet) {
             Some(addr) => Self { host: Host::Ip(addr.ip()), port: addr.port() },
             None => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
         }
@@ -34,11 +34,11 @@ impl Beyond {
 
 /// Whether the proxies of a route may be told all that they would be told. What is behind a name, they alone find out.
 pub(crate) fn check(route: &Route) -> Result<(), NotPublic> {
-    let egress = route.target.terms().egress;
-    let all = route.hops.iter().skip(1).map(Beyond::hop).chain([Beyond::origin(route)]);
-    for beyond in all {
-        if let Host::Ip(ip) = beyond.host {
-            egress.check(&SocketAddr::new(ip, beyond.port).into())?;
+    let egress = route.target.connect_options().egress;
+    let all = route.proxies.iter().skip(1).map(Beyond::proxy).chain([Beyond::origin(route)]);
+    for proxy_target in all {
+        if let Host::Ip(ip) = proxy_target.host {
+            egress.check(&SocketAddr::new(ip, proxy_target.port).into())?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::{fmt, time::Instant};
 /// The first rule by which a connection may not carry another target.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum NotCarried {
+pub enum NotCoalesced {
     /// It is not shared: not HTTP/2.
     NotHttp2,
     /// One of the two is not `https`.
@@ -16,7 +16,7 @@ pub enum NotCarried {
     /// The egress policies differ.
     Egress,
     /// The target asks for HTTP/1.1.
-    Want,
+    HttpVersions,
     /// One of the two goes through a proxy.
     Proxy,
     /// One of the two dials an endpoint of its own, or names its server otherwise.
@@ -41,36 +41,36 @@ pub enum NotCarried {
 ///
 /// # Errors
 /// The first rule that forbids it.
-pub fn may_carry(
+pub fn can_coalesce(
     info: &ConnInfo,
     key: &Key,
     direct: bool,
     endpoints: &[Endpoint],
     now: Instant,
-) -> Result<(), NotCarried> {
+) -> Result<(), NotCoalesced> {
     let own = &*info.route.target.key;
     let tls = info.tls.as_ref();
-    let rule = |holds: bool, otherwise: NotCarried| if holds { Ok(()) } else { Err(otherwise) };
+    let rule = |holds: bool, otherwise: NotCoalesced| if holds { Ok(()) } else { Err(otherwise) };
     let https = |key: &Key| key.origin.scheme() == Scheme::Https;
-    let overrides = |key: &Key| key.terms.dial.is_some() || key.terms.server_name.is_some();
+    let overrides = |key: &Key| key.connect_options.dial.is_some() || key.connect_options.server_name.is_some();
 
-    rule(info.protocol == Some(Protocol::Http2), NotCarried::NotHttp2)?;
-    rule(https(own) && https(key), NotCarried::NotHttps)?;
-    rule(own.origin.port() == key.origin.port(), NotCarried::Port)?;
-    rule(own.terms.partition == key.terms.partition, NotCarried::Partition)?;
-    rule(own.terms.egress == key.terms.egress, NotCarried::Egress)?;
-    rule(key.terms.want != crate::Want::Http1, NotCarried::Want)?;
-    rule(direct && info.route.hops.is_empty(), NotCarried::Proxy)?;
-    rule(!overrides(own) && !overrides(key), NotCarried::Override)?;
-    let tls = tls.ok_or(NotCarried::NotHttps)?;
-    may_still_carry(info, || now)?;
-    rule(!tls.client_auth, NotCarried::ClientAuth)?;
-    rule(tls.trust == Trust::Verified, NotCarried::Trust)?;
-    rule(endpoints.contains(&info.remote), NotCarried::Address)?;
-    rule(tls.covers.covers(&key.origin), NotCarried::NotCovered)
+    rule(info.protocol == Some(Protocol::Http2), NotCoalesced::NotHttp2)?;
+    rule(https(own) && https(key), NotCoalesced::NotHttps)?;
+    rule(own.origin.port() == key.origin.port(), NotCoalesced::Port)?;
+    rule(own.connect_options.partition == key.connect_options.partition, NotCoalesced::Partition)?;
+    rule(own.connect_options.egress == key.connect_options.egress, NotCoalesced::Egress)?;
+    rule(key.connect_options.http_versions != crate::HttpVersions::Http1, NotCoalesced::HttpVersions)?;
+    rule(direct && info.route.proxies.is_empty(), NotCoalesced::Proxy)?;
+    rule(!overrides(own) && !overrides(key), NotCoalesced::Override)?;
+    let tls = tls.ok_or(NotCoalesced::NotHttps)?;
+    can_still_coalesce(info, || now)?;
+    rule(!tls.client_auth, NotCoalesced::ClientAuth)?;
+    rule(tls.trust == Trust::Verified, NotCoalesced::Trust)?;
+    rule(endpoints.contains(&info.remote), NotCoalesced::Address)?;
+    rule(tls.covers.covers(&key.origin), NotCoalesced::NotCovered)
 }
 
-/// Whether a connection that [may carry](may_carry) another origin still may: the rules whose answer can change while
+/// Whether a connection that [may carry](can_coalesce) another origin still may: the rules whose answer can change while
 /// it is open, as a certificate expires or the trust it was verified against is replaced. To be asked before each
 /// request of the other origin, since the certificate must pass the checks that a new connection would make (RFC 9113,
 /// section 9.1.1).
@@ -79,18 +79,18 @@ pub fn may_carry(
 ///
 /// # Errors
 /// The first rule that forbids it.
-pub fn may_still_carry(info: &ConnInfo, now: impl FnOnce() -> Instant) -> Result<(), NotCarried> {
+pub fn can_still_coalesce(info: &ConnInfo, now: impl FnOnce() -> Instant) -> Result<(), NotCoalesced> {
     let Some(tls) = &info.tls else { return Ok(()) };
     if !tls.covers.is_current() {
-        return Err(NotCarried::Generation);
+        return Err(NotCoalesced::Generation);
     }
     match tls.valid_until {
-        Some(until) if now() >= until => Err(NotCarried::Expired),
+        Some(until) if now() >= until => Err(NotCoalesced::Expired),
         _ => Ok(()),
     }
 }
 
-impl fmt::Display for NotCarried {
+impl fmt::Display for NotCoalesced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotHttp2 => "it is not HTTP/2",
@@ -98,7 +98,7 @@ impl fmt::Display for NotCarried {
             Self::Port => "the ports differ",
             Self::Partition => "the partitions differ",
             Self::Egress => "the egress policies differ",
-            Self::Want => "HTTP/1.1 is wanted",
+            Self::HttpVersions => "HTTP/1.1 is wanted",
             Self::Proxy => "a proxy is on the way",
             Self::Override => "an address or a server name is overridden",
             Self::Generation => "it was made under another TLS configuration",

@@ -47,9 +47,9 @@ pub struct AttemptReport {
 ///
 /// One small lock on the connect plane; a pool hit never sees it.
 #[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<Vec<AttemptReport>>>);
+pub struct AttemptLog(Arc<Mutex<Vec<AttemptReport>>>);
 
-impl Trail {
+impl AttemptLog {
     fn with<T>(&self, f: impl FnOnce(&mut Vec<AttemptReport>) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -9,9 +9,9 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A stream that was made for hyper, as tokio's.
-pub struct GuestIo<T>(TokioIo<T>);
+pub struct FromHyperIo<T>(TokioIo<T>);
 
-impl<T> GuestIo<T> {
+impl<T> FromHyperIo<T> {
     pub(crate) fn new(io: T) -> Self {
         Self(TokioIo::new(io))
     }
@@ -22,13 +22,13 @@ impl<T> GuestIo<T> {
     }
 }
 
-impl<T: Read + Unpin> AsyncRead for GuestIo<T> {
+impl<T: Read + Unpin> AsyncRead for FromHyperIo<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-impl<T: Write + Unpin> AsyncWrite for GuestIo<T> {
+impl<T: Write + Unpin> AsyncWrite for FromHyperIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }
@@ -54,7 +54,7 @@ impl<T: Write + Unpin> AsyncWrite for GuestIo<T> {
     }
 }
 
-impl<T> fmt::Debug for GuestIo<T> {
+impl<T> fmt::Debug for FromHyperIo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuestIo").finish_non_exhaustive()
     }

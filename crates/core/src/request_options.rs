@@ -1,56 +1,56 @@
-use crate::{CallId, Endpoint, Hop, Limits, Observe, Partition, Terms, Want};
+use crate::{CallId, Endpoint, Proxy, Timeouts, Observe, Partition, ConnectOptions, HttpVersions};
 use std::{fmt, sync::Arc};
 
 /// What one request asks of its connection, carried in its `extensions`. A request without a wish pays one branch.
 ///
 /// ```
-/// use skybridge_core::{Partition, Want, Wish};
+/// use skybridge_core::{Partition, HttpVersions, RequestOptions};
 ///
 /// let mut request = http::Request::get("http://a.test/").body(())?;
-/// request.extensions_mut().insert(Wish::new().want(Want::Http1).partition(Partition::new("tenant 7")));
+/// request.extensions_mut().insert(RequestOptions::new().http_versions(HttpVersions::Http1).partition(Partition::new("tenant 7")));
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone, Default)]
-pub struct Wish {
-    pub(crate) terms: Terms,
+pub struct RequestOptions {
+    pub(crate) connect_options: ConnectOptions,
     pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
     pub(crate) call: Option<CallId>,
 }
 
-impl Wish {
+impl RequestOptions {
     /// Wishes nothing: all as the client is configured.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Which version of HTTP.
-    pub fn want(mut self, want: Want) -> Self {
-        self.terms.want = want;
+    pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
+        self.connect_options.http_versions = http_versions;
         self
     }
 
     /// Shares connections only within this partition.
     pub fn partition(mut self, partition: Partition) -> Self {
-        self.terms.partition = Some(partition);
+        self.connect_options.partition = Some(partition);
         self
     }
 
     /// Goes through these proxies; through none when the list is empty.
-    pub fn proxy(mut self, hops: impl Into<Arc<[Hop]>>) -> Self {
-        self.terms.proxy = Some(hops.into());
+    pub fn proxy(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
+        self.connect_options.proxy = Some(proxies.into());
         self
     }
 
     /// Dials these endpoints instead of resolving the origin's host.
     pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
-        self.terms.dial = Some(endpoints.into());
+        self.connect_options.dial = Some(endpoints.into());
         self
     }
 
     /// Sends and verifies this name in place of the origin's.
     pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.terms.server_name = Some(name.into());
+        self.connect_options.server_name = Some(name.into());
         self
     }
 
@@ -61,8 +61,8 @@ impl Wish {
     }
 
     /// Time limits that go before the layers' own.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
         self
     }
 
@@ -73,8 +73,8 @@ impl Wish {
     }
 
     /// What it asks of the connection.
-    pub fn terms(&self) -> &Terms {
-        &self.terms
+    pub fn connect_options(&self) -> &ConnectOptions {
+        &self.connect_options
     }
 
     /// Who watches.
@@ -83,8 +83,8 @@ impl Wish {
     }
 
     /// The time limits.
-    pub fn time_limits(&self) -> &Limits {
-        &self.limits
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// The call's id, if it was given one.
@@ -93,12 +93,12 @@ impl Wish {
     }
 }
 
-impl fmt::Debug for Wish {
+impl fmt::Debug for RequestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wish")
-            .field("terms", &self.terms)
+            .field("terms", &self.connect_options)
             .field("observed", &self.observer.is_some())
-            .field("limits", &self.limits)
+            .field("limits", &self.timeouts)
             .finish_non_exhaustive()
     }
 }

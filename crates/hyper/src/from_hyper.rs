@@ -1,6 +1,6 @@
 use crate::{
-    error::{NoWayThrough, Unheard},
-    guest_io::GuestIo,
+    error::{ProxyUnsupported, OptionUnsupported},
+    from_hyper_io::FromHyperIo,
 };
 use http::{Uri, uri::PathAndQuery};
 use hyper::rt::{Read, Write};
@@ -24,14 +24,14 @@ use tower_service::Service;
 ///
 /// A connector doesn't say whether it seals `https`, so whoever uses it does, by [`new`](Self::new) or [`sealing`](Self::sealing).
 #[derive(Clone, Debug)]
-pub struct Guest<C> {
+pub struct FromHyper<C> {
     connector: C,
     seals: bool,
 }
 
-impl<C> Guest<C> {
+impl<C> FromHyper<C> {
     /// It opens streams, and seals none, such as hyper-util's `HttpConnector`: for an `https` origin it is asked for `http://` and the origin's
-    /// port, and a `TlsLayer` above seals what it opens. Without one, `https` is refused ([`Unfit::NotSealed`](skybridge_core::Unfit)).
+    /// port, and a `TlsLayer` above seals what it opens. Without one, `https` is refused ([`Unfit::TlsMissing`](skybridge_core::Unfit)).
     ///
     /// What speaks HTTP/2 in cleartext is a [wish](skybridge_core::Want::Http2); that a connector calls it negotiated is of no effect here.
     pub fn new(connector: C) -> Self {
@@ -47,14 +47,14 @@ impl<C> Guest<C> {
     }
 }
 
-impl<C, T> Guest<C>
+impl<C, T> FromHyper<C>
 where
     C: Service<Uri, Response = T>,
     C::Error: Into<BoxError>,
     T: Connection,
 {
     /// By a URI whose scheme says whether it is to seal.
-    async fn open(mut self, uri: Uri, attempt: &Attempt) -> Result<Link<GuestIo<T>>, ConnectError> {
+    async fn open(mut self, uri: Uri, attempt: &Attempt) -> Result<Link<FromHyperIo<T>>, ConnectError> {
         let seals = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let phase = attempt.phase(Phase::Tcp);
         let opened = async {
@@ -77,7 +77,7 @@ where
             info.tls = Some(tls);
         }
         info.timings.set(Phase::Tcp, phase.done());
-        Ok(Link::new(GuestIo::new(io), info))
+        Ok(Link::new(FromHyperIo::new(io), info))
     }
 }
 
@@ -94,14 +94,14 @@ fn uri(scheme: Scheme, authority: &str) -> Result<Uri, http::Error> {
     Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query(path).build()
 }
 
-impl<C, T> Service<Attempt> for Guest<C>
+impl<C, T> Service<Attempt> for FromHyper<C>
 where
     C: Service<Uri, Response = T> + Clone + Send + 'static,
     C::Error: Into<BoxError> + Send,
     C::Future: Send,
     T: Read + Write + Connection + Send + Unpin + 'static,
 {
-    type Response = Link<GuestIo<T>>;
+    type Response = Link<FromHyperIo<T>>;
     type Error = ConnectError;
     type Future = BoxFuture<Result<Self::Response, ConnectError>>;
 
@@ -111,23 +111,23 @@ where
     }
 
     fn call(&mut self, attempt: Attempt) -> Self::Future {
-        let guest = self.clone();
+        let from_hyper = self.clone();
         Box::pin(async move {
             let uri =
                 uri(Scheme::Http, &attempt.endpoint.to_string()).map_err(|error| attempt.failed(unnamed(error)))?;
-            guest.open(uri, &attempt).await
+            from_hyper.open(uri, &attempt).await
         })
     }
 }
 
-impl<C, T> Service<Route> for Guest<C>
+impl<C, T> Service<Route> for FromHyper<C>
 where
     C: Service<Uri, Response = T> + Clone + Send + 'static,
     C::Error: Into<BoxError> + Send,
     C::Future: Send,
     T: Read + Write + Connection + Send + Unpin + 'static,
 {
-    type Response = Link<GuestIo<T>>;
+    type Response = Link<FromHyperIo<T>>;
     type Error = ConnectError;
     type Future = BoxFuture<Result<Self::Response, ConnectError>>;
 
@@ -140,17 +140,17 @@ where
     }
 }
 
-impl<C, T> Guest<C>
+impl<C, T> FromHyper<C>
 where
     C: Service<Uri, Response = T>,
     C::Error: Into<BoxError>,
     T: Connection,
 {
-    async fn connect(self, mut route: Route) -> Result<Link<GuestIo<T>>, ConnectError> {
-        if !route.hops.is_empty() {
-            return Err(ConnectError::new(Phase::Tunnel, NoWayThrough).fatal());
+    async fn connect(self, mut route: Route) -> Result<Link<FromHyperIo<T>>, ConnectError> {
+        if !route.proxies.is_empty() {
+            return Err(ConnectError::new(Phase::Tunnel, ProxyUnsupported).fatal());
         }
-        if let Some(unheard) = Unheard::of(route.target.terms()) {
+        if let Some(unheard) = OptionUnsupported::of(route.target.connect_options()) {
             return Err(ConnectError::new(Phase::Tcp, unheard).fatal());
         }
         // Told of as an attempt at the first endpoint: which one the guest takes is known when it says so.

@@ -21,7 +21,7 @@ const DRAIN: (usize, usize) = (64 * 1024, 16);
 /// [a limited time](crate::PoolConfig::upload_grace). Dropped before, it cancels the exchange: an HTTP/1.1
 /// connection closes, unless what was missing had arrived already; an HTTP/2 stream is reset.
 #[pin_project(PinnedDrop)]
-pub struct Leased<C: Connection<B>, B: 'static> {
+pub struct PooledBody<C: Connection<B>, B: 'static> {
     #[pin]
     body: C::Body,
     lease: Option<Lease<C>>,
@@ -30,7 +30,7 @@ pub struct Leased<C: Connection<B>, B: 'static> {
     _request: PhantomData<fn(B)>,
 }
 
-impl<C: Connection<B>, B: 'static> Leased<C, B> {
+impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
     #[inline]
     pub(crate) fn new(
         cx: &mut Context<'_>,
@@ -87,7 +87,7 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
     }
 }
 
-impl<C: Connection<B>, B: 'static> Body for Leased<C, B> {
+impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
     type Data = bytes::Bytes;
     type Error = Error;
 
@@ -154,7 +154,7 @@ fn told<C: crate::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease:
 }
 
 #[pinned_drop]
-impl<C: Connection<B>, B: 'static> PinnedDrop for Leased<C, B> {
+impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
     #[inline]
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
@@ -186,14 +186,14 @@ impl<C: Connection<B>, B: 'static> PinnedDrop for Leased<C, B> {
     }
 }
 
-impl<C: Connection<B, Body: Default>, B: 'static> Default for Leased<C, B> {
+impl<C: Connection<B, Body: Default>, B: 'static> Default for PooledBody<C, B> {
     /// An empty body, of no connection.
     fn default() -> Self {
         Self { body: C::Body::default(), lease: None, info: None, idle: None, _request: PhantomData }
     }
 }
 
-impl<C: Connection<B>, B: 'static> fmt::Debug for Leased<C, B> {
+impl<C: Connection<B>, B: 'static> fmt::Debug for PooledBody<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leased").field("held", &self.lease.is_some()).finish_non_exhaustive()
     }

@@ -1,6 +1,6 @@
 use tower_layer::Layer;
 
-/// A type that a layer waits for. See [`Above`].
+/// A type that a layer waits for. See [`Deferred`].
 pub trait Below {
     /// `T`, whatever this is.
     type Then<T>;
@@ -15,19 +15,19 @@ pub trait Below {
 /// somebody else's below, which names its service outright, would give it away too early.
 ///
 /// ```
-/// # use skybridge_core::{Above, Connector};
+/// # use skybridge_core::{Deferred, Connector};
 /// # use tower_layer::Layer;
 /// struct CountLayer;
 /// struct Count<S>(S);
 ///
 /// impl<S: Connector> Layer<S> for CountLayer {
-///     type Service = Above<S::Io, Count<S>>;
+///     type Service = Deferred<S::Io, Count<S>>;
 ///     fn layer(&self, inner: S) -> Count<S> {
 ///         Count(inner)
 ///     }
 /// }
 /// ```
-pub type Above<K, T> = <K as Below>::Then<T>;
+pub type Deferred<K, T> = <K as Below>::Then<T>;
 
 impl<S> Below for S {
     type Then<T> = T;
