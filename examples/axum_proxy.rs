@@ -28,7 +28,10 @@ const OF_THE_CONNECTION: [HeaderName; 6] = [
     header::UPGRADE,
 ];
 
-async fn forward(State(mut proxy): State<ProxyServer>, mut request: Request<Body>) -> Result<Response, (StatusCode, String)> {
+async fn forward(
+    State(mut proxy): State<ProxyServer>,
+    mut request: Request<Body>,
+) -> Result<Response, (StatusCode, String)> {
     *request.uri_mut() = proxy.towards(request.uri()).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     strip(request.headers_mut());
     // The host is the upstream's now.

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use skybridge::{
     ConnectError, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer, System, Tcp,
     TokioRuntime,
-    core::{Deferred, Connector, Link, Route},
+    core::{Connector, Deferred, Link, Route},
     tower::{Layer, Service, ServiceBuilder, ServiceExt},
 };
 use skybridge_testkit::origin::Origin;

@@ -37,7 +37,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     // Another key than the one that is pinned: no request is sent.
     let tls = TlsConfig::builder().roots(trust).pin("**.api.test", &Ca::new("somebody else").pin()).build()?;
-    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([[Proxy::parse(&proxy.url())?.auth(alice())]]).build();
+    let client =
+        Client::builder().tls(TlsLayer::new(tls)).proxies([[Proxy::parse(&proxy.url())?.auth(alice())]]).build();
     match client.get(&url).await {
         Ok(response) => return Err(format!("accepted: {}", response.status()).into()),
         Err(error) => {

@@ -22,7 +22,7 @@ struct Pages {
 }
 
 impl Observe for Diary {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         let mut pages = self.pages();
         match &event.kind {
             EventKind::CallStarted => pages.began = Some(event.at),

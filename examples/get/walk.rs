@@ -2,7 +2,7 @@
 
 use crate::{Failure, diary::Diary, tell, watched};
 use http::Request;
-use skybridge::{Client, Protocol, RequestBody, ResponseExt, HttpVersions, RequestOptions, core::Acquired};
+use skybridge::{Client, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, core::Acquired};
 use skybridge_testkit::{h1::Script, origin::Origin};
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -56,7 +56,8 @@ async fn shared(client: &Client) -> Result<(), Failure> {
     let url = origin.url("/shared");
     let options = || RequestOptions::new().http_versions(HttpVersions::Http2);
     at_once(client, 1, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
-    let connections = at_once(client, 50, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
+    let connections =
+        at_once(client, 50, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
     println!("  on {} connection: {connections:?}", connections.len());
     check(connections.len() == 1 && origin.connections() == 1, "they should have shared one")
 }

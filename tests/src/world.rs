@@ -1,7 +1,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test tool says what it misses by panicking")]
 
 use http::{Request, Response};
-use skybridge::{Body, Client, ClientBuilder, Error, RequestBody, HttpVersions, RequestOptions};
+use skybridge::{Body, Client, ClientBuilder, Error, HttpVersions, RequestBody, RequestOptions};
 use skybridge_testkit::{
     executor::Executor,
     net::{Dialer, Listener, Names, Network},
@@ -87,7 +87,10 @@ pub fn h2(request: Request<RequestBody>) -> Request<RequestBody> {
 }
 
 /// The same request with a wish more.
-pub fn wishing(mut request: Request<RequestBody>, options: impl FnOnce(RequestOptions) -> RequestOptions) -> Request<RequestBody> {
+pub fn wishing(
+    mut request: Request<RequestBody>,
+    options: impl FnOnce(RequestOptions) -> RequestOptions,
+) -> Request<RequestBody> {
     let wished = request.extensions_mut().remove::<RequestOptions>().unwrap_or_default();
     request.extensions_mut().insert(options(wished));
     request

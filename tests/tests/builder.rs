@@ -5,8 +5,8 @@
 
 use http::Request;
 use skybridge::{
-    Client, ClientBuilder, H1, H2, Proxy, Timeouts, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteConfig, TlsConnector, ConnectOptions, TlsConfig, TlsLayer, HttpVersions, RequestOptions,
+    Client, ClientBuilder, ConnectOptions, H1, H2, HttpVersions, OverridesLayer, PoolConfig, Proxy, RaceLayer,
+    RequestBody, RequestOptions, RetryLayer, RouteConfig, Timeouts, TlsConfig, TlsConnector, TlsLayer,
     core::{Attempt, BoxError, Endpoint, Families},
     tower::ServiceBuilder,
 };
@@ -124,7 +124,7 @@ impl Stage {
             // What is not idempotent is not sent again after a pause, which would be at random.
             ("h2", wishing(post("http://h2.test/"), RequestOptions::new().http_versions(HttpVersions::Http2))),
             ("https", get("https://a.test/")),
-            ("through", wishing(get("http://a.test/through"), RequestOptions::new().proxy([through]))),
+            ("through", wishing(get("http://a.test/through"), RequestOptions::new().proxies([through]))),
         ];
         for (name, request) in requests {
             let outcome = match client.request(request).await {
@@ -245,8 +245,8 @@ macro_rules! set {
         $builder.tls(TlsLayer::new($stage.known.clone()))
     };
     (proxy_tls, $builder:expr, $stage:ident) => {{
-        let sealer: TlsConnector = $stage.known.sealer();
-        $builder.proxy_tls(sealer)
+        let connector: TlsConnector = $stage.known.tls_connector();
+        $builder.proxy_tls(connector)
     }};
     (race, $builder:expr, $stage:ident) => {
         $builder.race(RaceLayer::happy_eyeballs().delay(Duration::from_millis(10)))

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
 use http::Request;
-use skybridge::{Client, Protocol, RequestBody, ResponseExt, HttpVersions};
+use skybridge::{Client, HttpVersions, Protocol, RequestBody, ResponseExt};
 use skybridge_tests::{all, read, wishing};
 use std::{
     collections::{BTreeSet, HashMap},

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Cause, Client, Proxy, PoolStats, RequestBody, Roots, TlsConfig, TlsError, TlsLayer, RequestOptions};
+use skybridge::{Cause, Client, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer};
 use skybridge_testkit::{
     certs::Ca,
     origin::Origin,
@@ -104,7 +104,8 @@ async fn a_hundred_at_once_share_one_tunnel() {
 async fn whose_credentials_differ_shares_no_connection() {
     for way in ALL {
         let stage = way.stage();
-        let as_who = |url: &str| wishing(way.request(), |options: RequestOptions| options.proxy([Proxy::parse(url).unwrap()]));
+        let as_who =
+            |url: &str| wishing(way.request(), |options: RequestOptions| options.proxies([Proxy::parse(url).unwrap()]));
         for _ in 0..2 {
             assert_eq!(read(stage.client.request(as_who(way.url))).await.unwrap(), "hello");
         }
@@ -124,7 +125,7 @@ async fn cleartext_has_a_tunnel_of_its_own_when_it_is_asked_for() {
     let forwarding = Proxy::parse(FORWARDED.url).unwrap();
     for _ in 0..2 {
         for proxy in [forwarding.clone(), forwarding.clone().tunnels_all()] {
-            let request = wishing(get("/"), |options: RequestOptions| options.proxy([proxy]));
+            let request = wishing(get("/"), |options: RequestOptions| options.proxies([proxy]));
             assert_eq!(read(stage.client.request(request)).await.unwrap(), "hello");
         }
     }
@@ -247,7 +248,7 @@ async fn a_sealed_proxy_is_verified_though_origins_are_not_and_is_not_told_who_w
     assert!(proxy.asked().is_empty());
     let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([way()]).build();
     assert_eq!(read(client.get("http://a.test/")).await.unwrap(), "hello");
-    let asked_to = world.builder().tls(TlsLayer::new(config(&others))).proxy_tls(config(&others).sealer());
+    let asked_to = world.builder().tls(TlsLayer::new(config(&others))).proxy_tls(config(&others).tls_connector());
     assert_eq!(read(asked_to.proxies([way()]).build().get("http://a.test/")).await.unwrap(), "hello");
     assert_eq!(origin.seen().len(), 2);
 
@@ -257,7 +258,7 @@ async fn a_sealed_proxy_is_verified_though_origins_are_not_and_is_not_told_who_w
     let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([curious()]).build();
     assert!(client.get("http://a.test/").await.unwrap_err().is_connect());
     assert!(stranger.handshakes().is_empty(), "{:?}", stranger.handshakes());
-    let asked_to = world.builder().tls(TlsLayer::new(config(&ca))).proxy_tls(config(&ca).sealer());
+    let asked_to = world.builder().tls(TlsLayer::new(config(&ca))).proxy_tls(config(&ca).tls_connector());
     let _ = asked_to.proxies([curious()]).build().get("http://a.test/").await;
     assert_eq!(stranger.handshakes()[0].client, me.chain());
 }
@@ -276,7 +277,7 @@ async fn secrets_are_in_nothing_that_is_told() {
         let mut told = String::new();
         for url in [way.url.to_owned(), way.url.replace("alice", "hidden")] {
             let proxies = [Proxy::parse(&url).unwrap()];
-            let mut request = wishing(way.request(), |options: RequestOptions| options.proxy(proxies));
+            let mut request = wishing(way.request(), |options: RequestOptions| options.proxies(proxies));
             for name in ["authorization", "cookie"] {
                 let mut value = http::HeaderValue::from_static("hidden");
                 value.set_sensitive(true);

@@ -7,8 +7,8 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::{
-    Client, Error, H1, H2, Proxy, NegotiateLayer, OverridesLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer,
-    RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer, HttpVersions, RequestOptions,
+    Client, Error, H1, H2, HttpVersions, NegotiateLayer, OverridesLayer, PoolLayer, Proxy, RaceLayer, RequestBody,
+    RequestOptions, RetryLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
     core::{BoxError, BoxFuture, Resolver},
     tower::{Service, ServiceBuilder, ServiceExt},
 };
@@ -61,7 +61,7 @@ fn readme(runtime: TokioRuntime, resolver: impl Resolver, tls: TlsLayer) -> Send
         .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
         .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
         .layer(tls.clone())                                    // sealed and verified
-        .layer(TunnelLayer::new().sealing(tls.proxy_connector())) // through HTTP and SOCKS proxies
+        .layer(TunnelLayer::new().proxy_tls(tls.proxy_connector())) // through HTTP and SOCKS proxies
         .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
         .service(Tcp::new());                                  // by a socket
     sending(client)
@@ -185,7 +185,7 @@ async fn nobody_is_believed_without_a_certificate() {
         let mut sealed = request(Method::GET, origin.addr(), ());
         *sealed.uri_mut() = format!("https://a.test:{}/", origin.addr().port()).parse().unwrap();
         let mut through = request(Method::GET, origin.addr(), ());
-        through.extensions_mut().insert(RequestOptions::new().proxy([Proxy::parse(&proxy.url()).unwrap()]));
+        through.extensions_mut().insert(RequestOptions::new().proxies([Proxy::parse(&proxy.url()).unwrap()]));
         for asked in [sealed, through] {
             let said = send(asked).await;
             assert!(said.starts_with("Unsent: ") && !said.contains("needs TLS"), "{said}");

@@ -61,7 +61,7 @@ impl Diary {
 }
 
 impl Observe for Diary {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         self.note(&format!("{event:?}\n"));
     }
 }
@@ -81,8 +81,8 @@ impl Write for Diary {
 struct All(Vec<Arc<dyn Observe>>);
 
 impl Observe for All {
-    fn on(&self, event: &Event<'_>) {
-        self.0.iter().for_each(|observer| observer.on(event));
+    fn observe(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.observe(event));
     }
 }
 

@@ -4,8 +4,8 @@
 
 use http::Request;
 use skybridge::{
-    Client, ConnectError, Delivery, Error, H1, H2, Proxy, NegotiateLayer, Phase, PoolLayer, RaceLayer, RequestBody,
-    RetryLayer, RouteLayer, HttpVersions, RequestOptions,
+    Client, ConnectError, Delivery, Error, H1, H2, HttpVersions, NegotiateLayer, Phase, PoolLayer, Proxy, RaceLayer,
+    RequestBody, RequestOptions, RetryLayer, RouteLayer,
     core::{Link, Route},
 };
 use skybridge_testkit::{h1::Script, h2::Peer, net::Conn};
@@ -158,7 +158,11 @@ impl AsyncWrite for Vanished {
 }
 
 /// The error of a request to `url` over a socket that the system gives up on.
-async fn vanishing(url: &str, configure: impl FnOnce(RequestOptions) -> RequestOptions, serve: impl AsyncFnOnce(Conn)) -> Error {
+async fn vanishing(
+    url: &str,
+    configure: impl FnOnce(RequestOptions) -> RequestOptions,
+    serve: impl AsyncFnOnce(Conn),
+) -> Error {
     let world = World::new();
     let listener = world.listen();
     let vanishing = ServiceBuilder::new()
@@ -209,7 +213,7 @@ async fn of_the_system_on_a_connection_in_every_phase() {
         (Phase::Body, vanishing(http, |options| options.http_versions(HttpVersions::Http1), h1_head).await),
         (Phase::Body, vanishing(http, |options| options.http_versions(HttpVersions::Http2), h2_head).await),
         (Phase::Tls, vanishing("https://a.test:80/", |options| options, silent).await),
-        (Phase::Tunnel, vanishing("https://a.test/", |options| options.proxy([proxy()]), silent).await),
+        (Phase::Tunnel, vanishing("https://a.test/", |options| options.proxies([proxy()]), silent).await),
     ];
     for (phase, error) in rows {
         assert!(error.is_timeout() && error.phase() == phase, "{phase}: {error:?}");

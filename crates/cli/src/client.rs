@@ -9,8 +9,8 @@ use crate::{
     witness::{Watched, Witness},
 };
 use skybridge::{
-    Client, Endpoint, KeepAlive, Timeouts, OverridesLayer, PoolConfig, RaceLayer, RequestBody, RetryLayer, RouteConfig,
-    System, Tcp, ConnectOptions, HttpVersions,
+    Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
+    RetryLayer, RouteConfig, System, Tcp, Timeouts,
     core::{Egress, Families},
     tower::ServiceBuilder,
 };
@@ -47,7 +47,7 @@ fn timeouts(args: &Args) -> Timeouts {
     let limit = |seconds: Option<crate::args::Seconds>| seconds.map(|seconds| seconds.limit());
     timeouts.call = limit(args.request.max_time);
     timeouts.connect = limit(args.request.connect_timeout);
-    timeouts.head = limit(args.request.read_timeout);
+    timeouts.response_head = limit(args.request.read_timeout);
     timeouts.read_idle = limit(args.request.read_timeout);
     timeouts
 }
@@ -85,7 +85,7 @@ fn pool(args: &Args) -> PoolConfig {
         pool = pool.max_idle(idle);
     }
     if let Some(timeout) = args.protocol.pool_idle_timeout {
-        pool = pool.keep_alive(timeout.0);
+        pool = pool.idle_timeout(timeout.0);
     }
     if let Some(most) = args.protocol.pool_max_per_host {
         pool = pool.max_per_origin(most as usize);

@@ -5,13 +5,13 @@ use http::Uri;
 use skybridge::core::{Proxy, ProxyError};
 use std::{net::IpAddr, sync::Arc};
 
-type Proxies = Arc<[Proxy]>;
+type ProxyChain = Arc<[Proxy]>;
 
 pub(crate) struct Proxies {
     /// `-x` or `--preproxy` was given: the client knows the ways.
     given: bool,
-    http: Option<Proxies>,
-    https: Option<Proxies>,
+    http: Option<ProxyChain>,
+    https: Option<ProxyChain>,
     except: Exceptions,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Proxies {
 struct Exceptions(Vec<Box<str>>);
 
 /// The ways of `-x`, in order, each behind that of `--preproxy`.
-pub(crate) fn ways(args: &Args) -> Vec<Proxies> {
+pub(crate) fn ways(args: &Args) -> Vec<ProxyChain> {
     let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
     if args.proxy.proxy.is_empty() {
         // With nothing behind it, it is the proxy that -U is about.
@@ -43,10 +43,13 @@ fn as_told(proxy: Proxy, args: &Args) -> Proxy {
 impl Proxies {
     /// # Errors
     /// When the environment names a proxy that is none: the variable, and why.
-    pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<String>) -> Result<Self, (&'static str, ProxyError)> {
+    pub(crate) fn of(
+        args: &Args,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, (&'static str, ProxyError)> {
         // As with curl, --preproxy alone is enough for the environment not to be asked.
         let given = !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some();
-        let proxy = |names: &[&'static str]| -> Result<Option<Proxies>, _> {
+        let proxy = |names: &[&'static str]| -> Result<Option<ProxyChain>, _> {
             let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
             let proxy = Proxy::parse(&value).map_err(|error| (name, error))?;
@@ -69,7 +72,7 @@ impl Proxies {
     }
 
     /// What a request to this URL must say of proxies; `None` leaves it to the client.
-    pub(crate) fn proxies(&self, uri: &Uri) -> Option<Proxies> {
+    pub(crate) fn proxies(&self, uri: &Uri) -> Option<ProxyChain> {
         if self.except.covers(uri.host().unwrap_or_default()) {
             return Some([].into());
         }
@@ -160,7 +163,8 @@ mod tests {
             let auth = proxy.auth.as_ref()?.0.user_password()?;
             Some(auth.0.to_owned())
         };
-        let proxy = |proxy: &Proxy| format!("{} {}", proxy.name(), user(proxy).unwrap_or_default()).trim_end().to_owned();
+        let proxy =
+            |proxy: &Proxy| format!("{} {}", proxy.name(), user(proxy).unwrap_or_default()).trim_end().to_owned();
         ways(&args(line)).iter().map(|proxies| proxies.iter().map(proxy).collect::<Vec<_>>().join(", ")).collect()
     }
 

@@ -82,7 +82,7 @@ impl Shared {
             options = options.dial([endpoint]);
         }
         if let Some(proxies) = self.proxies.proxies(uri) {
-            options = options.proxy(proxies);
+            options = options.proxies(proxies);
         }
         Ok(options)
     }

@@ -7,7 +7,7 @@ use crate::{
     run::NotBegun,
     usage::Usage,
 };
-use skybridge::{Roots, TlsConnector, TlsConfig, TlsConfigError, TlsLayer, TlsVersion};
+use skybridge::{Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
 use std::{
     fs, io,
     ops::RangeInclusive,
@@ -56,7 +56,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, NotBegun> {
         pins: Vec::new(),
         versions: None,
     };
-    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.sealer()))
+    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
 }
 
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {

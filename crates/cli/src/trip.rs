@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header::LOCATION};
 use http_body::Body as _;
 use skybridge::{
-    Body, Cause, Delivery, Error, Timeouts, Phase, RequestBody, ResponseExt,
+    Body, Cause, Delivery, Error, Phase, RequestBody, ResponseExt, Timeouts,
     core::{CallId, TimedOut},
 };
 use std::{

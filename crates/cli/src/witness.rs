@@ -3,7 +3,7 @@
 use crate::{report, verbose};
 use skybridge::{
     ConnInfo, Event, EventKind, Observe, Phase,
-    core::{Acquired, Attempt, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span, AttemptLog},
+    core::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
     tower::Service,
 };
 use std::{
@@ -104,7 +104,7 @@ impl Witness {
 }
 
 impl Observe for Witness {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         if self.verbose {
             verbose::event(event);
         }
@@ -113,7 +113,7 @@ impl Observe for Witness {
             verbose::request(version, &request);
         }
         for other in &self.others {
-            other.on(event);
+            other.observe(event);
         }
     }
 }

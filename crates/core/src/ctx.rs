@@ -1,4 +1,4 @@
-use crate::{Event, EventKind, Timeouts, Observe, Phase, Runtime, SharedTimeouts, AttemptLog, attempt_log::AttemptId};
+use crate::{AttemptLog, Event, EventKind, Observe, Phase, Runtime, SharedTimeouts, Timeouts, attempt_log::AttemptId};
 use std::{
     fmt,
     sync::{
@@ -159,7 +159,14 @@ impl Ctx {
         if let Some(observer) = &self.0.observer {
             let report = attempt.and_then(|attempt| self.0.attempt_log.report(attempt));
             let Luggage { runtime, call, .. } = &*self.0;
-            observer.on(&Event { at: runtime.now(), call: *call, attempt, connection, report: report.as_ref(), kind });
+            observer.observe(&Event {
+                at: runtime.now(),
+                call: *call,
+                attempt,
+                connection,
+                report: report.as_ref(),
+                kind,
+            });
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Called where things happen, never under a lock. It must not block.
 pub trait Observe: Send + Sync + 'static {
     /// Something happened.
-    fn on(&self, event: &Event<'_>);
+    fn observe(&self, event: &Event<'_>);
 }
 
 /// Something that happened, when, and to what.

@@ -1,4 +1,4 @@
-use crate::{Ctx, Endpoint, Proxy, Origin, OriginError, OriginRef};
+use crate::{Ctx, Endpoint, Origin, OriginError, OriginRef, Proxy};
 use std::{fmt, sync::Arc};
 
 /// Which version of HTTP a target must speak.
@@ -41,7 +41,7 @@ pub struct ConnectOptions {
     /// The partition; none by default.
     pub partition: Option<Partition>,
     /// Through these proxies, and no others; an empty list is "directly". `None`: as the route layer decides.
-    pub proxy: Option<Arc<[Proxy]>>,
+    pub proxies: Option<Arc<[Proxy]>>,
     /// Dial these endpoints and ask no resolver.
     pub dial: Option<Arc<[Endpoint]>>,
     /// The name for SNI and certificate verification, when it isn't the origin's.
@@ -89,15 +89,66 @@ impl fmt::Debug for Partition {
     }
 }
 
-// === impl Terms ===
+// === impl ConnectOptions ===
 
 impl ConnectOptions {
-    /// These terms, and those of `base` where these are silent. Where connections may go is `base`'s alone: no request widens it.
+    /// The defaults: the version of HTTP by ALPN, no partition, proxies and addresses as the layers decide, any egress.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The version of HTTP to speak; [`HttpVersions::Any`] by default.
+    #[must_use]
+    pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
+        self.http_versions = http_versions;
+        self
+    }
+
+    /// Connections are shared only within this partition.
+    #[must_use]
+    pub fn partition(mut self, partition: Partition) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// Goes through these proxies, in this order; directly when the list is empty.
+    #[must_use]
+    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
+        self.proxies = Some(proxies.into());
+        self
+    }
+
+    /// Dials these endpoints and asks no resolver.
+    #[must_use]
+    pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
+        self.dial = Some(endpoints.into());
+        self
+    }
+
+    /// The name for SNI (RFC 6066, section 3) and for the verification of the certificate, in place of the origin's.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// Where connections may go; [`Egress::Any`] by default.
+    #[must_use]
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.egress = egress;
+        self
+    }
+
+    /// These options, and those of `base` where these are silent. Where connections may go is `base`'s alone: no request widens it.
     pub fn or(&self, base: &Self) -> Self {
         Self {
-            http_versions: if self.http_versions == HttpVersions::Any { base.http_versions } else { self.http_versions },
+            http_versions: if self.http_versions == HttpVersions::Any {
+                base.http_versions
+            } else {
+                self.http_versions
+            },
             partition: self.partition.clone().or_else(|| base.partition.clone()),
-            proxy: self.proxy.clone().or_else(|| base.proxy.clone()),
+            proxies: self.proxies.clone().or_else(|| base.proxies.clone()),
             dial: self.dial.clone().or_else(|| base.dial.clone()),
             server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
             egress: base.egress,
@@ -171,7 +222,7 @@ mod tests {
             ConnectOptions { http_versions: HttpVersions::Http2, ..ConnectOptions::default() },
             ConnectOptions { partition: Some(Partition::new("a")), ..ConnectOptions::default() },
             ConnectOptions { partition: Some(Partition::new("b")), ..ConnectOptions::default() },
-            ConnectOptions { proxy: Some([].into()), ..ConnectOptions::default() },
+            ConnectOptions { proxies: Some([].into()), ..ConnectOptions::default() },
             ConnectOptions { dial: Some([Endpoint::from(([127, 0, 0, 1], 1))].into()), ..ConnectOptions::default() },
             ConnectOptions { server_name: Some("b.test".into()), ..ConnectOptions::default() },
             ConnectOptions { egress: Egress::Public, ..ConnectOptions::default() },

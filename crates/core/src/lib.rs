@@ -20,12 +20,14 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod attempt_log;
 mod basic;
-mod deferred;
 mod body_length;
+mod can_coalesce;
 mod connect;
 mod connection;
 mod ctx;
+mod deferred;
 mod delivery;
 mod egress;
 mod endpoint;
@@ -34,36 +36,36 @@ mod error;
 mod event;
 mod fit;
 mod handshake;
-mod proxy;
 mod hop_by_hop;
-mod proxy_url;
 mod host;
 mod info;
 mod key;
-mod timeouts;
 mod link;
-mod can_coalesce;
 mod origin;
 mod phase;
 mod plan;
+mod proxy;
+mod proxy_url;
 mod query;
 mod reference;
 mod replays;
 mod request;
+mod request_options;
 mod route;
 mod runtime;
-mod attempt_log;
 mod status;
-mod request_options;
+mod timeouts;
 mod write_failure;
 
 pub use self::{
+    attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
     basic::BasicAuth,
-    deferred::{Deferred, Below, stack},
     body_length::BodyLength,
+    can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     connect::{Connector, Dialer, Io},
-    connection::{ResponseResult, Connection, Capacity},
+    connection::{Capacity, Connection, ResponseResult},
     ctx::{CallId, ConnectionId, Ctx, Ids},
+    deferred::{Below, Deferred, stack},
     delivery::Delivery,
     egress::NotPublic,
     endpoint::Endpoint,
@@ -72,26 +74,24 @@ pub use self::{
     event::{Acquired, Event, EventKind, Observe},
     fit::Unfit,
     handshake::{Handshake, TlsConnect},
-    proxy::{Proxy, ProxyKind, ProxyAuth, ProxyCredentials},
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
-    proxy_url::ProxyError,
     host::Host,
-    info::{ConnInfo, CertificateScope, Protocol, Timings, TlsInfo, Trust},
-    key::{Egress, Key, KeyRef, Partition, Target, ConnectOptions, HttpVersions},
-    timeouts::{Timeouts, SharedTimeouts, phase_timeout, timeout},
+    info::{CertificateScope, ConnInfo, Protocol, Timings, TlsInfo, Trust},
+    key::{ConnectOptions, Egress, HttpVersions, Key, KeyRef, Partition, Target},
     link::Link,
-    can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     origin::{Origin, OriginError, OriginRef, Scheme},
     phase::{Phase, PhaseGuard, Span},
     plan::{Plan, Planner},
+    proxy::{Proxy, ProxyAuth, ProxyCredentials, ProxyKind},
+    proxy_url::ProxyError,
     query::{Answer, Families, Query, Resolver},
     reference::Reference,
     replays::{Asked, Asking, Replay, Replays},
     request::{RequestError, check, host_field},
+    request_options::RequestOptions,
     route::{Attempt, FirstExchange, Route, RouteFeedback},
     runtime::{BoxFuture, Runtime, Sleep},
-    attempt_log::{AttemptId, AttemptReport, Outcome, AttemptLog},
-    status::{CloseReason, ConnectionStatus, StatusSender, StatusListener},
-    request_options::RequestOptions,
+    status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
+    timeouts::{SharedTimeouts, Timeouts, phase_timeout, timeout},
     write_failure::WriteFailure,
 };

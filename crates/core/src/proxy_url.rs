@@ -1,6 +1,6 @@
 //! Proxies as URLs name them.
 
-use crate::{BasicAuth, Proxy, ProxyKind, OriginError, OriginRef, Reference, Scheme};
+use crate::{BasicAuth, OriginError, OriginRef, Proxy, ProxyKind, Reference, Scheme};
 use std::{fmt, str::FromStr};
 
 /// Why a text names no proxy. None of these repeats userinfo.

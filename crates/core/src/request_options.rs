@@ -1,7 +1,7 @@
-use crate::{CallId, Endpoint, Proxy, Timeouts, Observe, Partition, ConnectOptions, HttpVersions};
+use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, Partition, Proxy, Timeouts};
 use std::{fmt, sync::Arc};
 
-/// What one request asks of its connection, carried in its `extensions`. A request without a wish pays one branch.
+/// What one request asks of its connection and of those who watch it, carried in its `extensions`. A request without any pays one branch.
 ///
 /// ```
 /// use skybridge_core::{Partition, HttpVersions, RequestOptions};
@@ -11,15 +11,20 @@ use std::{fmt, sync::Arc};
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct RequestOptions {
-    pub(crate) connect_options: ConnectOptions,
-    pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) call: Option<CallId>,
+    /// What it asks of its connection.
+    pub connect_options: ConnectOptions,
+    /// An observer of this request, beside the client's.
+    pub observer: Option<Arc<dyn Observe>>,
+    /// Time limits that go before the client's and the layers' own.
+    pub timeouts: Timeouts,
+    /// The call that this request belongs to.
+    pub call_id: Option<CallId>,
 }
 
 impl RequestOptions {
-    /// Wishes nothing: all as the client is configured.
+    /// Nothing asked: all as the client is configured.
     pub fn new() -> Self {
         Self::default()
     }
@@ -37,8 +42,8 @@ impl RequestOptions {
     }
 
     /// Goes through these proxies; through none when the list is empty.
-    pub fn proxy(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
-        self.connect_options.proxy = Some(proxies.into());
+    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
+        self.connect_options.proxies = Some(proxies.into());
         self
     }
 
@@ -68,28 +73,8 @@ impl RequestOptions {
 
     /// Names the call that this request belongs to, so that several requests (a redirect, a retry) are told as one.
     pub fn call(mut self, call: CallId) -> Self {
-        self.call = Some(call);
+        self.call_id = Some(call);
         self
-    }
-
-    /// What it asks of the connection.
-    pub fn connect_options(&self) -> &ConnectOptions {
-        &self.connect_options
-    }
-
-    /// Who watches.
-    pub fn observed_by(&self) -> Option<&Arc<dyn Observe>> {
-        self.observer.as_ref()
-    }
-
-    /// The time limits.
-    pub fn timeouts(&self) -> &Timeouts {
-        &self.timeouts
-    }
-
-    /// The call's id, if it was given one.
-    pub fn call_id(&self) -> Option<CallId> {
-        self.call
     }
 }
 

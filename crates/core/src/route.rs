@@ -1,6 +1,6 @@
 use crate::{
-    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, Proxy, Key, Outcome, Phase, PhaseGuard, Scheme, Span,
-    Target, HttpVersions,
+    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy,
+    Scheme, Span, Target,
 };
 use std::{fmt, sync::Arc};
 
@@ -39,7 +39,7 @@ pub enum FirstExchange<'a> {
 /// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     /// The first exchange at `endpoint` ended.
-    fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
+    fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
 
     /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
@@ -88,7 +88,9 @@ impl Route {
     pub fn is_forwarded(&self) -> bool {
         let Key { origin, connect_options } = &*self.target.key;
         let cleartext = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
-        cleartext && self.proxy_target.is_none() && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
+        cleartext
+            && self.proxy_target.is_none()
+            && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
     }
 
     /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.

@@ -6,7 +6,7 @@ use std::{
 /// Who is told what happens to a connection: the pool's record of it.
 pub trait StatusListener: Send + Sync + 'static {
     /// Told by the connection's driver, never under a lock.
-    fn on(&self, status: ConnectionStatus);
+    fn notify(&self, status: ConnectionStatus);
 }
 
 /// What happened to a connection.
@@ -108,14 +108,14 @@ impl fmt::Display for CloseReason {
 /// What the implementor of a connection holds in its driver: takes news before anyone watches, and tells the end once.
 #[derive(Default)]
 pub struct StatusSender {
-    subscribe: OnceLock<Arc<dyn StatusListener>>,
+    listener: OnceLock<Arc<dyn StatusListener>>,
     state: Mutex<Desk>,
 }
 
 #[derive(Default)]
 struct Desk {
     early: Vec<ConnectionStatus>,
-    watched: bool,
+    subscribed: bool,
     closed: bool,
 }
 
@@ -126,14 +126,14 @@ impl StatusSender {
     }
 
     /// Sets who is told, and tells what came before. The first one stays.
-    pub fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
-        if self.subscribe.set(subscribe).is_err() {
+    pub fn subscribe(&self, listener: Arc<dyn StatusListener>) {
+        if self.listener.set(listener).is_err() {
             return;
         }
         loop {
             let early = {
                 let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                desk.watched = desk.early.is_empty();
+                desk.subscribed = desk.early.is_empty();
                 std::mem::take(&mut desk.early)
             };
             if early.is_empty() {
@@ -151,7 +151,7 @@ impl StatusSender {
                 return;
             }
             desk.closed = matches!(status, ConnectionStatus::Closed(_));
-            if !desk.watched {
+            if !desk.subscribed {
                 desk.early.push(status);
                 return;
             }
@@ -160,15 +160,15 @@ impl StatusSender {
     }
 
     fn publish(&self, status: impl IntoIterator<Item = ConnectionStatus>) {
-        if let Some(subscribe) = self.subscribe.get() {
-            status.into_iter().for_each(|status| subscribe.on(status));
+        if let Some(listener) = self.listener.get() {
+            status.into_iter().for_each(|status| listener.notify(status));
         }
     }
 }
 
 impl fmt::Debug for StatusSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewsDesk").field("watched", &self.subscribe.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("NewsDesk").field("subscribed", &self.listener.get().is_some()).finish_non_exhaustive()
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
     #[derive(Default)]
     struct Notes(Mutex<Vec<ConnectionStatus>>);
     impl StatusListener for Notes {
-        fn on(&self, status: ConnectionStatus) {
+        fn notify(&self, status: ConnectionStatus) {
             self.0.lock().unwrap().push(status);
         }
     }
@@ -192,6 +192,9 @@ mod tests {
         desk.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
         desk.tell(ConnectionStatus::Closed(CloseReason::Protocol));
         desk.tell(ConnectionStatus::Capacity(1));
-        assert_eq!(*notes.0.lock().unwrap(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
+        assert_eq!(
+            *notes.0.lock().unwrap(),
+            [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]
+        );
     }
 }

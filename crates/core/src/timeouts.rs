@@ -15,8 +15,8 @@ use std::{
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
-/// | `acquire` (waiting for a connection, until it is ready) | none | pool | unsent |
-/// | `head` (from the request's end to the response's head) | none | pool | unknown |
+/// | `pool_wait` (waiting for a connection, until it is ready) | none | pool | unsent |
+/// | `response_head` (from the request's end to the response's head) | none | pool | unknown |
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
 ///
@@ -33,8 +33,8 @@ pub struct Timeouts {
     pub tls: Option<Duration>,
     pub handshake: Option<Duration>,
     pub connect: Option<Duration>,
-    pub acquire: Option<Duration>,
-    pub head: Option<Duration>,
+    pub pool_wait: Option<Duration>,
+    pub response_head: Option<Duration>,
     pub read_idle: Option<Duration>,
     pub call: Option<Duration>,
 }
@@ -43,6 +43,76 @@ impl Timeouts {
     /// Every limit left to its owner.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the limit of looking up the names of one plan. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn resolve(mut self, limit: Duration) -> Self {
+        self.resolve = Some(limit);
+        self
+    }
+
+    /// Sets the limit of one TCP connect. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn attempt(mut self, limit: Duration) -> Self {
+        self.attempt = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the tunnel through the proxies. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn tunnel(mut self, limit: Duration) -> Self {
+        self.tunnel = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the TLS handshake. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn tls(mut self, limit: Duration) -> Self {
+        self.tls = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the handshake of HTTP. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn handshake(mut self, limit: Duration) -> Self {
+        self.handshake = Some(limit);
+        self
+    }
+
+    /// Sets the limit of planning and connecting together. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn connect(mut self, limit: Duration) -> Self {
+        self.connect = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for a connection until it is ready. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn pool_wait(mut self, limit: Duration) -> Self {
+        self.pool_wait = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for the response's head, from the end of the request. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn response_head(mut self, limit: Duration) -> Self {
+        self.response_head = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for the next bytes of the response's body. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn read_idle(mut self, limit: Duration) -> Self {
+        self.read_idle = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the whole call, to the end of the response's body. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn call(mut self, limit: Duration) -> Self {
+        self.call = Some(limit);
+        self
     }
 
     /// The limit of one phase of connecting, or of connecting in total ([`Phase::Acquire`]).
@@ -67,8 +137,8 @@ impl Timeouts {
             tls: self.tls.or(other.tls),
             handshake: self.handshake.or(other.handshake),
             connect: self.connect.or(other.connect),
-            acquire: self.acquire.or(other.acquire),
-            head: self.head.or(other.head),
+            pool_wait: self.pool_wait.or(other.pool_wait),
+            response_head: self.response_head.or(other.response_head),
             read_idle: self.read_idle.or(other.read_idle),
             call: self.call.or(other.call),
         }

@@ -1,7 +1,7 @@
 //! What may be done with a link, by its facts.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skybridge_core::{ConnInfo, ConnectError, Proxy, Phase, TlsInfo, Unfit};
+use skybridge_core::{ConnInfo, ConnectError, Phase, Proxy, TlsInfo, Unfit};
 use skybridge_testkit::{executor::Executor, nouns};
 use std::error::Error;
 

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
 use skybridge_core::{
-    ConnInfo, CertificateScope, Egress, Proxy, ProxyKind, Key, NotCoalesced, Origin, Partition, Protocol, ConnectOptions, TlsInfo, Trust, HttpVersions,
-    can_coalesce, can_still_coalesce,
+    CertificateScope, ConnInfo, ConnectOptions, Egress, HttpVersions, Key, NotCoalesced, Origin, Partition, Protocol,
+    Proxy, ProxyKind, TlsInfo, Trust, can_coalesce, can_still_coalesce,
 };
 use skybridge_testkit::{executor::Executor, nouns};
 use std::{sync::Arc, time::Duration};
@@ -84,9 +84,21 @@ async fn each_rule_forbids_by_its_name() {
             other(),
             Err(NotCoalesced::Partition),
         ),
-        (as_it_is(), options("https://b.test", |connect_options| connect_options.egress = Egress::Public), Err(NotCoalesced::Egress)),
-        (as_it_is(), options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http1), Err(NotCoalesced::HttpVersions)),
-        (as_it_is(), options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http2), Ok(())),
+        (
+            as_it_is(),
+            options("https://b.test", |connect_options| connect_options.egress = Egress::Public),
+            Err(NotCoalesced::Egress),
+        ),
+        (
+            as_it_is(),
+            options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http1),
+            Err(NotCoalesced::HttpVersions),
+        ),
+        (
+            as_it_is(),
+            options("https://b.test", |connect_options| connect_options.http_versions = HttpVersions::Http2),
+            Ok(()),
+        ),
         (
             Box::new(|info| info.route.proxies = [Proxy::new(ProxyKind::Http, "proxy", 1)].into()),
             other(),

@@ -3,7 +3,7 @@
 
 use http::Uri;
 use proptest::prelude::*;
-use skybridge_core::{ConnectError, Error, Proxy, OriginRef, Phase, Reference, RequestError, Scheme};
+use skybridge_core::{ConnectError, Error, OriginRef, Phase, Proxy, Reference, RequestError, Scheme};
 use std::error::Error as StdError;
 
 const SECRET: &str = "hunter2";

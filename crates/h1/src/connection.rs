@@ -10,7 +10,8 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
 use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
-    ResponseResult, BoxError, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Capacity, StatusListener,
+    BoxError, Capacity, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, ResponseResult,
+    StatusListener,
 };
 use std::{
     fmt,

@@ -6,7 +6,7 @@ mod support;
 use self::support::{TestBody, amended, empty, forwarded, get, ready, response, send, stream, world};
 use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, CloseReason, Connection, Delivery, Error, Failed, Phase, Capacity};
+use skybridge_core::{Capacity, Cause, CloseReason, Connection, Delivery, Error, Failed, Phase};
 use skybridge_h1::{ExchangeError, H1};
 use skybridge_testkit::executor::settle;
 use std::error::Error as _;

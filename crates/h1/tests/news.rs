@@ -7,7 +7,7 @@ use self::support::{get, ready, send, world};
 use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use skybridge_core::{CloseReason, Connection, Delivery, Capacity};
+use skybridge_core::{Capacity, CloseReason, Connection, Delivery};
 use skybridge_h1::H1;
 use skybridge_testkit::executor::settle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

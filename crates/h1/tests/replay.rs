@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{ResponseResult, Delivery, Replays};
+use skybridge_core::{Delivery, Replays, ResponseResult};
 use skybridge_h1::{H1, H1Body};
 use std::{
     convert::Infallible,

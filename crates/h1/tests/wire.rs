@@ -7,7 +7,7 @@ use self::support::{amended, empty, forwarded, frames, full, get, stream, world}
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 use http_body::Frame;
-use skybridge_core::{Connection, Capacity};
+use skybridge_core::{Capacity, Connection};
 use skybridge_h1::H1;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

@@ -14,7 +14,8 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    ResponseResult, BoxError, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, Capacity, StatusListener,
+    BoxError, Capacity, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, ResponseResult,
+    StatusListener,
 };
 use std::{
     fmt,

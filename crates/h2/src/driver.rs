@@ -1,8 +1,8 @@
-use crate::{chunk::Chunk, classify, opening::Opening, capacity::UNANNOUNCED, shared::Shared};
+use crate::{capacity::UNANNOUNCED, chunk::Chunk, classify, opening::Opening, shared::Shared};
 use h2::client::Connection;
 use http_body::Body;
 use pin_project::{pin_project, pinned_drop};
-use skybridge_core::{CloseReason, Io, ConnectionStatus, Sleep};
+use skybridge_core::{CloseReason, ConnectionStatus, Io, Sleep};
 use std::{
     future::Future,
     pin::Pin,

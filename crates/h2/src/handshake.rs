@@ -1,8 +1,8 @@
 use crate::{
     H2Error, Http2,
+    capacity::Capacity,
     driver::Driver,
     opening::{Opening, Writes},
-    capacity::Capacity,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::Shared,
 };

@@ -40,6 +40,7 @@
 //! ```
 
 mod body;
+mod capacity;
 mod chunk;
 mod classify;
 mod connection;
@@ -49,7 +50,6 @@ mod handshake;
 mod head;
 mod kept;
 mod opening;
-mod capacity;
 mod settings;
 mod shared;
 mod tie;

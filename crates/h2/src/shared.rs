@@ -1,9 +1,9 @@
-use crate::{chunk::Chunk, kept::Headers, opening::Writes, capacity::Capacity, upload::Upload};
+use crate::{capacity::Capacity, chunk::Chunk, kept::Headers, opening::Writes, upload::Upload};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
 use http_body::Body;
-use skybridge_core::{ConnInfo, StatusSender, Runtime};
+use skybridge_core::{ConnInfo, Runtime, StatusSender};
 use std::{
     fmt::Write,
     pin::Pin,

@@ -5,7 +5,7 @@ mod support;
 
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, CloseReason, Connection, Delivery, ConnectionStatus, Replays, Capacity};
+use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, Replays};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::settle,
@@ -162,7 +162,14 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
         tokio::join!(client, server);
         settle().await;
         let goaway = CloseReason::PeerGoAway;
-        assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Draining(goaway), ConnectionStatus::Closed(goaway)]);
+        assert_eq!(
+            world.notes.all(),
+            [
+                ConnectionStatus::Capacity(u32::MAX),
+                ConnectionStatus::Draining(goaway),
+                ConnectionStatus::Closed(goaway)
+            ]
+        );
         world.executor.assert_idle().await;
     }
 }
@@ -203,7 +210,10 @@ async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
     peer.goaway(0, code::NO_ERROR, "").await;
     settle().await;
     let goaway = CloseReason::PeerGoAway;
-    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Draining(goaway), ConnectionStatus::Closed(goaway)]);
+    assert_eq!(
+        world.notes.all(),
+        [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Draining(goaway), ConnectionStatus::Closed(goaway)]
+    );
     assert_eq!(world.client.capacity(), Capacity::None);
 }
 
@@ -229,7 +239,10 @@ async fn a_fin_while_idle_is_news() {
     settle().await;
     peer.fin().await;
     settle().await;
-    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::PeerFin)]);
+    assert_eq!(
+        world.notes.all(),
+        [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::PeerFin)]
+    );
     let error = ready(&mut world.client).await.unwrap_err();
     assert_eq!(error.delivery(), Delivery::Unsent);
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{CloseReason, Connection, Handshake, ConnectionStatus};
+use skybridge_core::{CloseReason, Connection, ConnectionStatus, Handshake};
 use skybridge_testkit::{
     executor::settle,
     h2::{Frame, Peer, code},
@@ -38,7 +38,10 @@ async fn the_last_handle_closes_the_connection() {
     };
     tokio::join!(client, server);
     world.executor.assert_idle().await;
-    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::Shutdown)]);
+    assert_eq!(
+        world.notes.all(),
+        [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::Shutdown)]
+    );
     drop(peer);
     assert_eq!(world.net.live_sockets(), 0);
 }
@@ -61,7 +64,10 @@ async fn a_driver_that_ends_with_its_runtime_says_so() {
     peer.request().await;
     drop(world.executor);
     settle().await;
-    assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::RuntimeShutdown)]);
+    assert_eq!(
+        world.notes.all(),
+        [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::RuntimeShutdown)]
+    );
     assert!(response(&mut world.client).await.is_err());
     assert!(ready(&mut world.client).await.is_err());
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{CloseReason, Connection, ConnectionStatus, Capacity};
+use skybridge_core::{Capacity, CloseReason, Connection, ConnectionStatus};
 use skybridge_testkit::{
     executor::settle,
     h2::{Frame, Peer, setting},

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http_body_util::Empty;
-use skybridge_core::{Connector, Handshake, Proxy, Phase, Unfit};
+use skybridge_core::{Connector, Handshake, Phase, Proxy, Unfit};
 use skybridge_h2::H2;
 use skybridge_testkit::{executor::Executor, net::Network, nouns};
 

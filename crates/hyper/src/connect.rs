@@ -1,8 +1,8 @@
 use crate::{HyperIo, error::AlpnMismatch, layer::HyperLayer};
 use http::Uri;
 use skybridge_core::{
-    BoxFuture, ConnInfo, ConnectError, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan, Planner,
-    Protocol, Scheme, Target, HttpVersions, timeout,
+    BoxFuture, ConnInfo, ConnectError, HttpVersions, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan,
+    Planner, Protocol, Scheme, Target, timeout,
 };
 use std::{
     fmt,
@@ -60,7 +60,8 @@ fn protocol(info: &ConnInfo, tls_above: bool) -> Result<Protocol, ConnectError> 
     let http_versions = info.route.target.connect_options().http_versions;
     let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
     match (agreed, http_versions) {
-        (Some(agreed @ Protocol::Http1), HttpVersions::Http2) | (Some(agreed @ Protocol::Http2), HttpVersions::Http1) => {
+        (Some(agreed @ Protocol::Http1), HttpVersions::Http2)
+        | (Some(agreed @ Protocol::Http2), HttpVersions::Http1) => {
             let refused = ConnectError::new(Phase::Handshake, AlpnMismatch { http_versions, agreed }).fatal();
             Err(info.tried().failed(refused))
         }

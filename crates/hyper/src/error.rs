@@ -1,4 +1,4 @@
-use skybridge_core::{Egress, Protocol, ConnectOptions, HttpVersions};
+use skybridge_core::{ConnectOptions, Egress, HttpVersions, Protocol};
 use std::fmt;
 
 /// The peer speaks another version of HTTP than the client above wants.

@@ -1,5 +1,5 @@
 use crate::{
-    error::{ProxyUnsupported, OptionUnsupported},
+    error::{OptionUnsupported, ProxyUnsupported},
     from_hyper_io::FromHyperIo,
 };
 use http::{Uri, uri::PathAndQuery};
@@ -22,7 +22,7 @@ use tower_service::Service;
 /// route are not used. Refused is what it would not hear: a route with proxies, and the wishes for public addresses only, for endpoints to dial,
 /// and for another name to verify.
 ///
-/// A connector doesn't say whether it seals `https`, so whoever uses it does, by [`new`](Self::new) or [`sealing`](Self::sealing).
+/// A connector doesn't say whether it seals `https`, so whoever uses it does, by [`new`](Self::new) or [`with_tls`](Self::with_tls).
 #[derive(Clone, Debug)]
 pub struct FromHyper<C> {
     connector: C,
@@ -42,7 +42,7 @@ impl<C> FromHyper<C> {
     /// word is taken. **If it doesn't seal, requests for `https` leave in cleartext.** A `TlsLayer` above is one too many.
     ///
     /// Whom it verified it doesn't say, so its connections never carry another host.
-    pub fn sealing(connector: C) -> Self {
+    pub fn with_tls(connector: C) -> Self {
         Self { connector, seals: true }
     }
 }

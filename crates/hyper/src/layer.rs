@@ -1,5 +1,5 @@
 use crate::{link_plan::LinkPlan, service::Hyper};
-use skybridge_core::{Deferred, Ctx, Ids, Timeouts, Observe, Planner, Runtime, ConnectOptions, HttpVersions};
+use skybridge_core::{ConnectOptions, Ctx, Deferred, HttpVersions, Ids, Observe, Planner, Runtime, Timeouts};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 

@@ -52,7 +52,7 @@ mod service;
 
 pub use self::{
     connect::Connecting,
-    error::{AlpnMismatch, ProxyUnsupported, OptionUnsupported},
+    error::{AlpnMismatch, OptionUnsupported, ProxyUnsupported},
     from_hyper::FromHyper,
     from_hyper_io::FromHyperIo,
     io::HyperIo,

@@ -9,12 +9,12 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge_core::{
-    ConnectError, Connector, Dialer, Egress, Endpoints, Proxy, ProxyKind, Key, Phase, ConnectOptions, Trust, Unfit,
+    ConnectError, ConnectOptions, Connector, Dialer, Egress, Endpoints, Key, Phase, Proxy, ProxyKind, Trust, Unfit,
 };
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
 use skybridge_h2::H2;
-use skybridge_hyper::{FromHyper, ProxyUnsupported, OptionUnsupported};
+use skybridge_hyper::{FromHyper, OptionUnsupported, ProxyUnsupported};
 use skybridge_negotiate::NegotiateLayer;
 use skybridge_pool::PoolLayer;
 use skybridge_route::RouteLayer;
@@ -136,7 +136,7 @@ async fn one_that_seals_is_asked_for_the_origin_and_nothing_it_verified_is_belie
     for (h2, proxied) in [(false, false), (true, false), (false, true)] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut from_hyper = FromHyper::sealing(foreign!(net, &asked, h2, proxied));
+        let mut from_hyper = FromHyper::with_tls(foreign!(net, &asked, h2, proxied));
         let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
         let origin = route.target.origin().clone();
         let link = from_hyper.connect(route).await.unwrap();
@@ -188,7 +188,7 @@ async fn what_it_agreed_on_by_alpn_is_spoken() {
         .layer(PoolLayer::shared(executor.runtime()))
         .layer(RouteLayer::new(Fixed::new([nouns::endpoint("192.0.2.1:443")])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
-        .service(FromHyper::sealing(foreign!(net, &asked, true, false)));
+        .service(FromHyper::with_tls(foreign!(net, &asked, true, false)));
     let request = Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
     let response = stack.oneshot(request).await.unwrap();
     assert_eq!((response.version(), text(response).await), (http::Version::HTTP_2, "hello".into()));
@@ -222,7 +222,10 @@ async fn what_it_cannot_be_told_is_refused() {
     type RequestOptions = fn(&mut ConnectOptions);
     let wishes: [(RequestOptions, OptionUnsupported); 3] = [
         (|connect_options| connect_options.egress = Egress::Public, OptionUnsupported::Egress),
-        (|connect_options| connect_options.dial = Some([nouns::endpoint("192.0.2.7:443")].into()), OptionUnsupported::Dial),
+        (
+            |connect_options| connect_options.dial = Some([nouns::endpoint("192.0.2.7:443")].into()),
+            OptionUnsupported::Dial,
+        ),
         (|connect_options| connect_options.server_name = Some("b.test".into()), OptionUnsupported::ServerName),
     ];
     for (options, unheard) in wishes {

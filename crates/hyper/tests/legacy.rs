@@ -9,7 +9,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use skybridge_core::{
-    ConnInfo, ConnectError, Event, EventKind, Proxy, ProxyKind, Timeouts, Observe, Phase, Protocol, TimedOut, Unfit, HttpVersions,
+    ConnInfo, ConnectError, Event, EventKind, HttpVersions, Observe, Phase, Protocol, Proxy, ProxyKind, TimedOut,
+    Timeouts, Unfit,
 };
 use skybridge_dns::System;
 use skybridge_hyper::{AlpnMismatch, Hyper, HyperLayer};
@@ -146,7 +147,11 @@ async fn h2_by_alpn_makes_the_client_speak_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_agrees_on_another_version_is_refused() {
-    let rows = [(HttpVersions::Http2, None), (HttpVersions::Http2, Some(Protocol::Http1)), (HttpVersions::Http1, Some(Protocol::Http2))];
+    let rows = [
+        (HttpVersions::Http2, None),
+        (HttpVersions::Http2, Some(Protocol::Http1)),
+        (HttpVersions::Http1, Some(Protocol::Http2)),
+    ];
     for (http_versions, alpn) in rows {
         let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
         let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), amend);
@@ -296,7 +301,7 @@ struct Left {
 }
 
 impl Observe for Left {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         if let (EventKind::Closed(_), Some(net)) = (&event.kind, self.net.get()) {
             self.sockets.lock().unwrap().push(net.live_sockets());
         }
@@ -342,12 +347,13 @@ async fn an_observer_is_told_of_the_beginning_and_the_end_of_a_connection() {
 #[tokio::test]
 async fn through_real_proxies() {
     let origin = Origin::h1().start().await;
-    for (proxy, forwarded) in [(ProxyServer::http().start().await, true), (ProxyServer::socks5().start().await, false)] {
+    for (proxy, forwarded) in [(ProxyServer::http().start().await, true), (ProxyServer::socks5().start().await, false)]
+    {
         let kind = if forwarded { ProxyKind::Http } else { ProxyKind::Socks5h };
-        let proxy = Proxy::new(kind, proxy.addr().ip().to_string(), proxy.addr().port());
+        let through = Proxy::new(kind, proxy.addr().ip().to_string(), proxy.addr().port());
         let connector = ServiceBuilder::new()
             .layer(HyperLayer::new(TokioRuntime::current()))
-            .layer(RouteLayer::new(System::new()).proxies([[proxy]]))
+            .layer(RouteLayer::new(System::new()).proxies([[through]]))
             .layer(TunnelLayer::new())
             .layer(RaceLayer::happy_eyeballs())
             .service(Tcp::new());

@@ -8,7 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::capture_connection},
     rt::TokioExecutor,
 };
-use skybridge_core::{ConnectError, Proxy, Phase};
+use skybridge_core::{ConnectError, Phase, Proxy};
 use skybridge_hyper::{Hyper, HyperLayer};
 use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{

@@ -5,7 +5,7 @@ use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use skybridge_core::{ConnectError, Phase, Protocol, Unfit, HttpVersions};
+use skybridge_core::{ConnectError, HttpVersions, Phase, Protocol, Unfit};
 use skybridge_hyper::{AlpnMismatch, Hyper, HyperLayer};
 use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{

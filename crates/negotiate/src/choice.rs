@@ -1,4 +1,4 @@
-use skybridge_core::{BoxError, ConnInfo, Protocol, HttpVersions};
+use skybridge_core::{BoxError, ConnInfo, HttpVersions, Protocol};
 use std::fmt;
 
 /// What TLS agreed on is not what the target must speak. Asking again, or by another route, would not help.
@@ -15,9 +15,8 @@ pub(crate) fn choose(info: &ConnInfo) -> Result<Protocol, BoxError> {
     info.fit_for_http()?;
     let http_versions = info.route.target.connect_options().http_versions;
     match (info.tls.as_ref().and_then(|tls| tls.alpn), http_versions) {
-        (Some(agreed @ Protocol::Http2), HttpVersions::Http1) | (Some(agreed @ Protocol::Http1), HttpVersions::Http2) => {
-            Err(AlpnMismatch { http_versions, agreed }.into())
-        }
+        (Some(agreed @ Protocol::Http2), HttpVersions::Http1)
+        | (Some(agreed @ Protocol::Http1), HttpVersions::Http2) => Err(AlpnMismatch { http_versions, agreed }.into()),
         (Some(agreed), _) => Ok(agreed),
         (None, HttpVersions::Http2) => Ok(Protocol::Http2),
         (None, _) => Ok(Protocol::Http1),

@@ -1,6 +1,6 @@
 use crate::NegotiatedBody;
 use http::Request;
-use skybridge_core::{ResponseResult, ConnInfo, Connection, Error, Capacity, StatusListener};
+use skybridge_core::{Capacity, ConnInfo, Connection, Error, ResponseResult, StatusListener};
 use std::{
     sync::Arc,
     task::{Context, Poll},

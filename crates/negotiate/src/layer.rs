@@ -1,5 +1,5 @@
 use crate::Negotiate;
-use skybridge_core::{Deferred, Connector, Handshake};
+use skybridge_core::{Connector, Deferred, Handshake};
 use std::time::Duration;
 use tower_layer::Layer;
 

@@ -1,5 +1,7 @@
 use crate::{Negotiated, choice::choose};
-use skybridge_core::{BoxError, BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, phase_timeout};
+use skybridge_core::{
+    BoxError, BoxFuture, ConnectError, Connector, Handshake, Link, Phase, Protocol, Route, phase_timeout,
+};
 use std::{
     fmt,
     future::Future,

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use skybridge_core::{
-    ResponseResult, ConnInfo, ConnectError, Connection, Connector, CertificateScope, Ctx, Error, Handshake, Proxy, ProxyKind, Io, Timeouts,
-    Link, Origin, Outcome, Phase, Protocol, Capacity, Route, Target, TimedOut, TlsInfo, Unfit, HttpVersions, StatusListener,
+    Capacity, CertificateScope, ConnInfo, ConnectError, Connection, Connector, Ctx, Error, Handshake, HttpVersions, Io,
+    Link, Origin, Outcome, Phase, Protocol, Proxy, ProxyKind, ResponseResult, Route, StatusListener, Target, TimedOut,
+    Timeouts, TlsInfo, Unfit,
 };
 use skybridge_h1::H1;
 use skybridge_negotiate::{AlpnMismatch, NegotiateLayer, Negotiated, NegotiatedBody};
@@ -222,7 +223,8 @@ async fn an_endless_handshake_ends_at_its_limit() {
         timeouts.handshake = request;
         let ctx = world.executor.ctx().with_limits(timeouts);
         let start = tokio::time::Instant::now();
-        let error = negotiate.layer(world.connector(None)).oneshot(route(ctx.clone(), HttpVersions::Any)).await.err().unwrap();
+        let error =
+            negotiate.layer(world.connector(None)).oneshot(route(ctx.clone(), HttpVersions::Any)).await.err().unwrap();
         assert_eq!(start.elapsed(), limit);
         assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Handshake, limit }));
         assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));

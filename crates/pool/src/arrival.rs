@@ -6,7 +6,7 @@ use crate::{
     record::{Record, RecordWatch},
     slots::Slots,
 };
-use skybridge_core::{CloseReason, Connection, EventKind, Capacity};
+use skybridge_core::{Capacity, CloseReason, Connection, EventKind};
 use std::{fmt, sync::Arc};
 
 /// A connection that a search has opened and that is in no bucket yet. Observers know of it, and its driver already

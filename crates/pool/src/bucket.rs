@@ -10,7 +10,7 @@ use crate::{
     stats::PoolStats,
     ticket::Ticket,
 };
-use skybridge_core::{CloseReason, Error, Key, Protocol, Scheme, HttpVersions, can_still_coalesce};
+use skybridge_core::{CloseReason, Error, HttpVersions, Key, Protocol, Scheme, can_still_coalesce};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},

@@ -30,7 +30,7 @@ pub enum AtConnectionLimit {
 /// |---|---|---|
 /// | `max_idle` (connections, in total; with 0 a finished one still serves a waiting request) | 1,024 | 5 |
 /// | `max_idle_per_origin` | no limit | no limit |
-/// | `keep_alive` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
+/// | `idle_timeout` (idle, at most; less up to 10 % of jitter) | 50 s | 5 min |
 /// | `max_per_origin` (open and connecting) | no limit | no limit |
 /// | `max_connecting_per_origin` | 64 | 64 |
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
@@ -51,7 +51,7 @@ pub enum AtConnectionLimit {
 pub struct PoolConfig {
     pub max_idle: usize,
     pub max_idle_per_origin: usize,
-    pub keep_alive: Duration,
+    pub idle_timeout: Duration,
     pub max_per_origin: usize,
     pub max_connecting_per_origin: usize,
     pub max_total: Option<usize>,
@@ -73,7 +73,7 @@ impl Default for PoolConfig {
         Self {
             max_idle: 1024,
             max_idle_per_origin: usize::MAX,
-            keep_alive: Duration::from_secs(50),
+            idle_timeout: Duration::from_secs(50),
             max_per_origin: usize::MAX,
             max_connecting_per_origin: 64,
             max_total: None,
@@ -100,7 +100,7 @@ impl PoolConfig {
 
     /// OkHttp's: 5 idle connections, for up to 5 minutes.
     pub fn okhttp() -> Self {
-        Self { max_idle: 5, keep_alive: Duration::from_secs(300), ..Self::default() }
+        Self { max_idle: 5, idle_timeout: Duration::from_secs(300), ..Self::default() }
     }
 
     /// Idle connections in total.
@@ -119,8 +119,8 @@ impl PoolConfig {
     }
 
     /// How long a connection may be idle.
-    pub fn keep_alive(mut self, time: Duration) -> Self {
-        self.keep_alive = time;
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle_timeout = time;
         self
     }
 

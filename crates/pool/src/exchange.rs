@@ -19,7 +19,7 @@ use crate::{
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
     Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    OriginRef, Phase, TimedOut, RequestOptions, check,
+    OriginRef, Phase, RequestOptions, TimedOut, check,
 };
 use std::{
     fmt,
@@ -169,7 +169,7 @@ where
     fn luggage(&self, options: Option<&RequestOptions>) -> Luggage {
         let call = self.told.as_ref().map(|told| told.call());
         match options {
-            Some(options) => Luggage { observer: options.observed_by().cloned(), call, timeouts: options.timeouts().clone() },
+            Some(options) => Luggage { observer: options.observer.clone(), call, timeouts: options.timeouts.clone() },
             None => Luggage { call, ..Luggage::default() },
         }
     }
@@ -325,7 +325,7 @@ where
         if lease.is_first()
             && let Some(feedback) = &lease.info().route.feedback
         {
-            feedback.on(&lease.info().remote, FirstExchange::Completed);
+            feedback.report(&lease.info().remote, FirstExchange::Completed);
         }
         let status = response.status();
         if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
@@ -423,7 +423,7 @@ where
 fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, options: Option<&RequestOptions>) -> Result<Arc<Bucket<C>>, Error> {
     let origin = OriginRef::of(uri)?;
     match options {
-        Some(options) => Ok(hub.bucket(KeyRef::of(origin, &options.connect_options().or(&hub.connect_options)))?),
+        Some(options) => Ok(hub.bucket(KeyRef::of(origin, &options.connect_options.or(&hub.connect_options)))?),
         None => {
             let bucket = hub.bucket(KeyRef::of(origin, &hub.connect_options))?;
             hub.learn(uri, &bucket);
@@ -434,8 +434,8 @@ fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, options: Option<&RequestOptions>) -> 
 
 #[cold]
 fn tell<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Told>> {
-    let observer = options.and_then(RequestOptions::observed_by).or(hub.observer.as_ref())?;
-    let call = options.and_then(RequestOptions::call_id).unwrap_or_else(|| hub.ids.next_call());
+    let observer = options.and_then(|options| options.observer.as_ref()).or(hub.observer.as_ref())?;
+    let call = options.and_then(|options| options.call_id).unwrap_or_else(|| hub.ids.next_call());
     let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
     told.enter(Phase::Acquire);
     Some(told)

@@ -19,8 +19,8 @@ use crate::{
 };
 use http::Uri;
 use skybridge_core::{
-    Cause, CloseReason, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Timeouts, Observe, OriginError, Overloaded, Phase,
-    Route, Runtime, Scheme, ConnectOptions, can_coalesce,
+    Cause, CloseReason, ConnectOptions, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Observe, OriginError, Overloaded,
+    Phase, Route, Runtime, Scheme, Timeouts, can_coalesce,
 };
 use std::{
     fmt,
@@ -74,7 +74,7 @@ impl<C: Held> Hub<C> {
             budget: Budget::new(config.max_total, config.max_overtaking),
             uploads: Arc::new(Uploads::new(config.upload_grace)),
             // What may be idle for no time is not kept at all.
-            config: if config.keep_alive.is_zero() { config.max_idle(0) } else { config },
+            config: if config.idle_timeout.is_zero() { config.max_idle(0) } else { config },
             runtime,
             observer,
             timeouts,
@@ -132,7 +132,7 @@ impl<C: Held> Hub<C> {
         let now = self.look();
         let until = self.config.max_age.map(|age| now.plus(jittered(age)));
         // The reaper pauses between two looks, so connections may end that much late: compensated here.
-        let keep = jittered(self.config.keep_alive).saturating_sub(self.pause());
+        let keep = jittered(self.config.idle_timeout).saturating_sub(self.pause());
         Times { until, keep, exchanges: self.config.max_requests, uploads: Arc::clone(&self.uploads) }
     }
 
@@ -298,7 +298,7 @@ impl<C: Held> Hub<C> {
     /// How often somebody looks at the clock while anything is open.
     fn tick(&self) -> u64 {
         // At each instant would be too often when nothing may be idle at all.
-        (nanos(self.config.keep_alive.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+        (nanos(self.config.idle_timeout.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
     }
 
     /// The reaper's pause after each look, since a look visits every bucket: what ends during it is handled together.

@@ -4,7 +4,7 @@ use crate::{
     pool::Pool,
     search::Launcher,
 };
-use skybridge_core::{Deferred, Connection, Timeouts, Observe, Plan, Planner, Runtime, ConnectOptions};
+use skybridge_core::{ConnectOptions, Connection, Deferred, Observe, Plan, Planner, Runtime, Timeouts};
 use std::{fmt, marker::PhantomData, sync::Arc};
 use tower_layer::Layer;
 
@@ -97,6 +97,9 @@ impl<B> Clone for PoolLayer<B> {
 
 impl<B> fmt::Debug for PoolLayer<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolLayer").field("config", &self.config).field("limits", &self.timeouts).finish_non_exhaustive()
+        f.debug_struct("PoolLayer")
+            .field("config", &self.config)
+            .field("limits", &self.timeouts)
+            .finish_non_exhaustive()
     }
 }

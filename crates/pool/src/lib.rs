@@ -39,11 +39,11 @@ mod idle_limit;
 mod index;
 mod layer;
 mod lease;
-mod pooled_body;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
 mod pool;
+mod pooled_body;
 mod quota;
 mod reaper;
 mod record;
@@ -65,7 +65,7 @@ pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     exchange::Exchange,
     layer::PoolLayer,
-    pooled_body::PooledBody,
     pool::Pool,
+    pooled_body::PooledBody,
     stats::PoolStats,
 };

@@ -1,7 +1,7 @@
 use crate::{
     bucket::Bucket, clock::Stamp, guests::Guests, held::Held, hub::Hub, quota::Quota, slots::Slots, uploads::Uploads,
 };
-use skybridge_core::{CloseReason, ConnInfo, Ctx, EventKind, ConnectionStatus, Origin, StatusListener};
+use skybridge_core::{CloseReason, ConnInfo, ConnectionStatus, Ctx, EventKind, Origin, StatusListener};
 use std::{
     fmt,
     sync::{
@@ -462,7 +462,7 @@ impl<C: Held> RecordWatch<C> {
 }
 
 impl<C: Held> StatusListener for RecordWatch<C> {
-    fn on(&self, status: ConnectionStatus) {
+    fn notify(&self, status: ConnectionStatus) {
         let Some(record) = self.record.upgrade() else { return };
         match status {
             ConnectionStatus::Capacity(capacity) => {

@@ -1,4 +1,4 @@
-use skybridge_core::{Timeouts, Phase, SharedTimeouts, TimedOut};
+use skybridge_core::{Phase, SharedTimeouts, TimedOut, Timeouts};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -186,7 +186,7 @@ mod tests {
             (&[tls(1), Timeouts::new()], Timeouts::new(), 10),
             (&[tls(60), Timeouts::new()], Timeouts::new(), 60),
             (&[tls(1), timeouts(|timeouts| timeouts.resolve = Some(secs(1)))], Timeouts::new(), 10),
-            (&[timeouts(|timeouts| timeouts.head = Some(secs(1)))], tls(5), 5),
+            (&[timeouts(|timeouts| timeouts.response_head = Some(secs(1)))], tls(5), 5),
         ];
         for (i, (waiting, client, most)) in rows.into_iter().enumerate() {
             let search = SearchLimits::new(client);
@@ -216,7 +216,8 @@ mod tests {
         let start = skybridge_testkit::executor::Executor::new().runtime().now();
         let deadline = |options: &Timeouts, joined: u64| {
             let view = search.view().unwrap();
-            view.deadline(options, start + secs(joined)).map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
+            view.deadline(options, start + secs(joined))
+                .map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
         };
         assert_eq!(deadline(&hasty, 0), None, "nothing is under way");
         let one = search.begin(Phase::Tls, secs(10), start + secs(5));

@@ -7,7 +7,7 @@ use crate::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
-use skybridge_core::{CallId, ConnectionId, Error, Timeouts, Observe};
+use skybridge_core::{CallId, ConnectionId, Error, Observe, Timeouts};
 use std::{
     fmt,
     task::{Context, Poll, Waker},

@@ -1,5 +1,5 @@
 use crate::{held::Held, hub::Hub};
-use skybridge_core::{Timeouts, Runtime, Sleep, RequestOptions};
+use skybridge_core::{RequestOptions, Runtime, Sleep, Timeouts};
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -18,8 +18,10 @@ impl Timing {
     /// `None` when there are no such limits.
     #[cold]
     pub(crate) fn of<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Self>> {
-        let any = |timeouts: &Timeouts| timeouts.acquire.is_some() || timeouts.head.is_some() || timeouts.read_idle.is_some();
-        let own = options.map(RequestOptions::timeouts);
+        let any = |timeouts: &Timeouts| {
+            timeouts.pool_wait.is_some() || timeouts.response_head.is_some() || timeouts.read_idle.is_some()
+        };
+        let own = options.map(|options| &options.timeouts);
         if !any(&hub.timeouts) && !own.is_some_and(any) {
             return None;
         }
@@ -29,12 +31,12 @@ impl Timing {
 
     /// How long to wait for a connection. The limit on opening one is the search's business.
     pub(crate) fn acquire(&self) -> Option<Duration> {
-        self.timeouts.acquire
+        self.timeouts.pool_wait
     }
 
     /// To wait for the response's head.
     pub(crate) fn head(&self) -> Option<Duration> {
-        self.timeouts.head
+        self.timeouts.response_head
     }
 
     /// To wait for more of its body.
@@ -46,7 +48,7 @@ impl Timing {
     /// since.
     pub(crate) fn wait(&mut self, runtime: &dyn Runtime) {
         let since = *self.waiting.get_or_insert_with(|| runtime.now());
-        let deadline = self.timeouts.acquire.and_then(|limit| since.checked_add(limit));
+        let deadline = self.timeouts.pool_wait.and_then(|limit| since.checked_add(limit));
         self.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
     }
 

@@ -20,7 +20,7 @@ impl Told {
     }
 
     pub(crate) fn emit(&self, connection: Option<ConnectionId>, kind: EventKind<'_>) {
-        self.observer.on(&Event::new(self.runtime.now(), Some(self.call), None, connection, kind));
+        self.observer.observe(&Event::new(self.runtime.now(), Some(self.call), None, connection, kind));
     }
 
     /// The next phase; the one before ended well.

@@ -1,4 +1,4 @@
-use crate::{Budget, Head, Retry, request_service::RequestService, policy::Policy};
+use crate::{Budget, Head, Retry, policy::Policy, request_service::RequestService};
 use skybridge_core::{Deferred, Observe, Replay, Replays, Runtime};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;

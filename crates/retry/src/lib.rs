@@ -39,12 +39,12 @@
 //! ```
 
 mod budget;
-mod request_service;
 mod future;
 mod head;
 mod layer;
 mod past;
 mod policy;
+mod request_service;
 mod service;
 
 pub use self::{budget::Budget, future::Retrying, head::Head, layer::RetryLayer, service::Retry};

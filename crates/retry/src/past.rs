@@ -1,6 +1,6 @@
 use crate::{Head, policy::Count, policy::Policy};
 use http::Request;
-use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, Runtime, Sleep, RequestOptions};
+use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, RequestOptions, Runtime, Sleep};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -27,7 +27,7 @@ impl<B> Past<B> {
     #[cold]
     pub(crate) fn wished(request: &Request<B>) -> Option<Box<Self>> {
         let options = request.extensions().get::<RequestOptions>()?;
-        let (observer, call) = (options.observed_by().cloned(), options.call_id());
+        let (observer, call) = (options.observer.clone(), options.call_id);
         (observer.is_some() || call.is_some()).then(|| Box::new(Self { observer, call, ..Self::new() }))
     }
 
@@ -75,7 +75,7 @@ impl<B> Past<B> {
         let delivery = self.earlier.iter().map(Error::delivery).fold(error.delivery(), Delivery::max);
         let kind = EventKind::RetryDecided { again, delivery, error };
         let connection = error.connection().and_then(|info| info.id);
-        observer.on(&Event::new(at, self.call, None, connection, kind));
+        observer.observe(&Event::new(at, self.call, None, connection, kind));
     }
 }
 

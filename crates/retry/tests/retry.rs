@@ -4,8 +4,9 @@
 
 use http::{Method, Request, Response};
 use skybridge_core::{
-    BoxError, Cause, ConnInfo, ConnectError, Ctx, Delivery, Endpoint, Endpoints, Error, Event, EventKind, Failed, Key,
-    Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, Route, Target, ConnectOptions, TimedOut, RequestOptions,
+    BoxError, Cause, ConnInfo, ConnectError, ConnectOptions, Ctx, Delivery, Endpoint, Endpoints, Error, Event,
+    EventKind, Failed, Key, Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, RequestOptions,
+    Route, Target, TimedOut,
 };
 use skybridge_retry::{Budget, RetryLayer};
 use skybridge_runtime::TokioRuntime;
@@ -367,7 +368,7 @@ async fn who_ends_it_from_above_is_told_what_was_tried() {
 struct Decisions(Mutex<Vec<(Option<u64>, bool, Delivery)>>);
 
 impl Observe for Decisions {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         if let EventKind::RetryDecided { again, delivery, .. } = event.kind {
             self.0.lock().unwrap().push((event.call.map(|call| call.0), again, delivery));
         }

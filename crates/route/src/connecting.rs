@@ -1,7 +1,7 @@
 use crate::{
     allowance::Allowance,
-    error::NoAddresses,
     connector::RouteConnector,
+    error::NoAddresses,
     plan::RoutePlan,
     recall::Recall,
     tried::Tried,
@@ -21,7 +21,9 @@ use std::{
 pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
 /// Tries one way after the other, until one works, none is left, or nothing else would help.
-pub(crate) async fn connect<S: RouteConnector, R: Resolver>(plan: RoutePlan<S, R>) -> Result<S::Connection, ConnectError> {
+pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
+    plan: RoutePlan<S, R>,
+) -> Result<S::Connection, ConnectError> {
     let RoutePlan { mut connector, mut way, mut ways } = plan;
     let attempt_log = way.route.ctx().attempt_log().clone();
     let mut left_out = 0;
@@ -43,9 +45,15 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(plan: RoutePlan<S, R
 }
 
 /// Connects by one way: to each of the origin's addresses in turn, where the last proxy is to be told one.
-async fn along<S: RouteConnector>(connector: &mut S, way: Way, allowance: &mut Allowance) -> Result<S::Connection, ConnectError> {
+async fn along<S: RouteConnector>(
+    connector: &mut S,
+    way: Way,
+    allowance: &mut Allowance,
+) -> Result<S::Connection, ConnectError> {
     let Way { mut route, recall, proxy_target, mut late } = way;
-    let Some(mut proxy_target) = proxy_target else { return exhaust(connector, &route, &recall, &mut late, allowance).await };
+    let Some(mut proxy_target) = proxy_target else {
+        return exhaust(connector, &route, &recall, &mut late, allowance).await;
+    };
     let mut first_error = None;
     let mut told = 0;
     while let Some(address) = late.alongside(poll_fn(|cx| proxy_target.poll_more(cx))).await {

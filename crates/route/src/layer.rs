@@ -1,4 +1,4 @@
-use crate::{config::RouteConfig, memory::Memory, connector::RouteConnector, planner::RoutePlanner};
+use crate::{config::RouteConfig, connector::RouteConnector, memory::Memory, planner::RoutePlanner};
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
@@ -83,6 +83,12 @@ impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
     /// Each stack that is built remembers failures for itself.
     fn layer(&self, inner: S) -> RoutePlanner<S, R> {
         let RouteConfig { ways, settings, remember_failures } = self.config.clone();
-        RoutePlanner { inner, resolver: self.resolver.clone(), settings, memory: Arc::new(Memory::new(remember_failures)), ways }
+        RoutePlanner {
+            inner,
+            resolver: self.resolver.clone(),
+            settings,
+            memory: Arc::new(Memory::new(remember_failures)),
+            ways,
+        }
     }
 }

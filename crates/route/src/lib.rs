@@ -34,19 +34,19 @@
 mod allowance;
 mod config;
 mod connecting;
+mod connector;
 mod error;
 mod layer;
 mod memory;
-mod connector;
 mod plan;
+mod planner;
 mod planning;
 mod recall;
 mod resolve;
-mod planner;
 mod tried;
 mod ways;
 
 pub use self::{
-    config::RouteConfig, connecting::Connecting, error::NoAddresses, layer::RouteLayer, connector::RouteConnector,
-    plan::RoutePlan, planning::Planning, planner::RoutePlanner,
+    config::RouteConfig, connecting::Connecting, connector::RouteConnector, error::NoAddresses, layer::RouteLayer,
+    plan::RoutePlan, planner::RoutePlanner, planning::Planning,
 };

@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Proxy, Origin, Partition};
+use skybridge_core::{Endpoint, Origin, Partition, Proxy};
 use std::{
     collections::HashMap,
     fmt,

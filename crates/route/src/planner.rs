@@ -1,7 +1,7 @@
 use crate::{
     config::Settings,
-    memory::Memory,
     connector::RouteConnector,
+    memory::Memory,
     plan::RoutePlan,
     planning::{Planning, plan},
     ways::{List, Ways},

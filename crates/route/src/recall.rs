@@ -1,5 +1,5 @@
 use crate::memory::{Memory, Subject, Use};
-use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, Runtime, RouteFeedback};
+use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, RouteFeedback, Runtime};
 use std::{fmt, sync::Arc};
 
 /// The memory, as seen from one route.
@@ -85,7 +85,7 @@ impl Recall {
 }
 
 impl RouteFeedback for Recall {
-    fn on(&self, endpoint: &Endpoint, how: FirstExchange<'_>) {
+    fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>) {
         match how {
             FirstExchange::Completed => self.worked(endpoint),
             // A refusal is an answer: the way there is good.

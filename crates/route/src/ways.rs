@@ -6,7 +6,7 @@ use crate::{
     resolve::{Asked, Resolved, resolve},
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Proxy, ProxyKind, Phase, Resolver, Route, Span, Target,
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
 };
 use std::{
     future::Future,
@@ -48,7 +48,7 @@ pub(crate) struct Late(Vec<BoxFuture<()>>);
 
 impl<R: Resolver> Ways<R> {
     pub(crate) fn new(resolver: R, settings: Settings, memory: Arc<Memory>, list: List, target: Target) -> Self {
-        let list = target.connect_options().proxy.clone().map_or(list, |proxies| [proxies].into());
+        let list = target.connect_options().proxies.clone().map_or(list, |proxies| [proxies].into());
         Self { resolver, settings, memory, target, list, seen: 0, first_error: None }
     }
 

@@ -6,8 +6,8 @@ mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
 use skybridge_core::{
-    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Proxy, Link, Outcome, Partition,
-    Phase, Plan, Query, Route, Target,
+    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Link, Outcome, Partition, Phase,
+    Plan, Proxy, Query, Route, Target,
 };
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
@@ -198,13 +198,13 @@ async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_
     let (of_a, of_b) = (feedback("http://a.test").await, feedback("http://b.test").await);
     for phase in [Phase::Send, Phase::Wait, Phase::Body] {
         let failed = Error::new(Delivery::Unknown, phase, io::Error::other("reset"));
-        of_a.on(&at(1), FirstExchange::Failed(&failed));
+        of_a.report(&at(1), FirstExchange::Failed(&failed));
         assert!(of_a.failed_recently(&at(1)) && !of_b.failed_recently(&at(1)), "{phase}");
         assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(1), at(2)], "{phase}");
         // What works for another is no comfort.
-        of_b.on(&at(1), FirstExchange::Completed);
+        of_b.report(&at(1), FirstExchange::Completed);
         assert!(of_a.failed_recently(&at(1)), "{phase}");
-        of_a.on(&at(1), FirstExchange::Completed);
+        of_a.report(&at(1), FirstExchange::Completed);
         assert!(!of_a.failed_recently(&at(1)), "{phase}");
     }
 }
@@ -247,7 +247,7 @@ async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin(
     world.host("proxy.test", [8, 9]);
     let via = |url: &str| {
         let proxy = Proxy::parse("http://proxy.test:80").unwrap();
-        world.target_with(url, |connect_options| connect_options.proxy = Some([proxy].into()))
+        world.target_with(url, |connect_options| connect_options.proxies = Some([proxy].into()))
     };
     let connector = through_proxies(Phase::Tunnel, |_, endpoint| *endpoint == at(8));
     let planner = world.layer().layer(connector);
@@ -274,7 +274,7 @@ async fn an_address_that_fails_beyond_a_proxy_is_tried_last_the_next_time() {
         world.host("b.test", [1, 2]);
         let via = |url: &str| {
             let proxy = Proxy::parse("socks5://proxy.test:80").unwrap();
-            world.target_with(url, |connect_options| connect_options.proxy = Some([proxy].into()))
+            world.target_with(url, |connect_options| connect_options.proxies = Some([proxy].into()))
         };
         let planner = world.layer().layer(through_proxies(phase, |route, _| route.proxy_target == Some(at(1))));
         let first = via("http://a.test");
@@ -334,7 +334,8 @@ async fn partitions_and_stacks_remember_for_themselves() {
     world.up(2, 0);
     world.host("a.test", [1, 2]);
     let planner = world.planner();
-    let other = world.target_with("http://a.test", |connect_options| connect_options.partition = Some(Partition::new("other")));
+    let other =
+        world.target_with("http://a.test", |connect_options| connect_options.partition = Some(Partition::new("other")));
     reach(&planner, other).await.unwrap();
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
     reach(&planner, world.target("http://a.test")).await.unwrap();
@@ -381,12 +382,12 @@ async fn the_first_exchange_has_a_say() {
     let feedback = plan(&planner, world.target("http://a.test")).await.unwrap().route().feedback.clone().unwrap();
     let failed = |delivery| Error::new(delivery, Phase::Wait, io::Error::other("reset"));
 
-    feedback.on(&at(1), FirstExchange::Failed(&failed(Delivery::Refused)));
+    feedback.report(&at(1), FirstExchange::Failed(&failed(Delivery::Refused)));
     assert_eq!(order(&planner, &world).await, [at(1), at(2)], "a refusal is an answer");
-    feedback.on(&at(1), FirstExchange::Failed(&failed(Delivery::Unknown)));
+    feedback.report(&at(1), FirstExchange::Failed(&failed(Delivery::Unknown)));
     assert!(feedback.failed_recently(&at(1)));
     assert_eq!(order(&planner, &world).await, [at(2), at(1)]);
-    feedback.on(&at(1), FirstExchange::Completed);
+    feedback.report(&at(1), FirstExchange::Completed);
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use self::support::{World, addr, at, ip, ms, plan, reach, tried};
-use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Proxy, ProxyKind, Phase, Plan};
+use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Phase, Plan, Proxy, ProxyKind};
 use skybridge_dns::Fixed;
 use skybridge_route::{NoAddresses, RouteLayer};
 use skybridge_testkit::{nouns, walk::walk};
@@ -62,19 +62,19 @@ async fn behind_proxies_the_first_one_is_looked_up() {
     let world = World::new();
     world.net.host("proxy.test", [addr(9).ip()]);
     let proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128), Proxy::new(ProxyKind::Http, "second.test", 8080)];
-    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some(proxies.into()));
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some(proxies.into()));
     let plan_a = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_a.route().endpoints.snapshot(), [nouns::endpoint("192.0.2.9:3128")]);
     assert_eq!(plan_a.route().proxies.len(), 2);
     assert_eq!(world.net.name("a.test").queries(), 0);
 
     let literal = [Proxy::new(ProxyKind::Http, "[::1]", 3128)];
-    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some(literal.into()));
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some(literal.into()));
     let plan_b = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_b.route().endpoints.snapshot(), [nouns::endpoint("[::1]:3128")]);
 
     world.host("a.test", [1]);
-    let target = world.target_with("http://a.test", |connect_options| connect_options.proxy = Some([].into()));
+    let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some([].into()));
     let plan_c = plan(&world.planner(), target).await.unwrap();
     assert_eq!(plan_c.route().endpoints.snapshot(), [at(1)], "no proxies is directly");
 }

@@ -1,5 +1,5 @@
 use crate::{Client, RequestBody, call::Care};
-use skybridge_core::{Dialer, Proxy, Ids, Timeouts, Observe, Resolver, Runtime, ConnectOptions};
+use skybridge_core::{ConnectOptions, Dialer, Ids, Observe, Proxy, Resolver, Runtime, Timeouts};
 use skybridge_dns::System;
 use skybridge_h1::H1;
 use skybridge_h2::H2;
@@ -160,8 +160,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
 
     /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by the roots of [`tls`](Self::tls),
     /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
-    pub fn proxy_tls(mut self, sealer: TlsConnector) -> Self {
-        self.settings.proxy_tls = Some(sealer);
+    pub fn proxy_tls(mut self, connector: TlsConnector) -> Self {
+        self.settings.proxy_tls = Some(connector);
         self
     }
 
@@ -185,14 +185,16 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         let Self { settings, resolver, dialer } = self;
         let Settings { observer, timeouts, connect_options, h1, h2, tls, race, .. } = settings;
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let sealer = settings.proxy_tls.unwrap_or_else(|| tls.proxy_connector());
+        let connector = settings.proxy_tls.unwrap_or_else(|| tls.proxy_connector());
         let route = match settings.proxies {
             Some(ways) => settings.route.proxies(ways),
             None => settings.route,
         };
         let mut retry = settings.retry.runtime(Arc::clone(&runtime));
-        let mut pool =
-            PoolLayer::shared(Arc::clone(&runtime)).config(settings.pool).timeouts(timeouts.clone()).connect_options(connect_options);
+        let mut pool = PoolLayer::shared(Arc::clone(&runtime))
+            .config(settings.pool)
+            .timeouts(timeouts.clone())
+            .connect_options(connect_options);
         if let Some(observer) = &observer {
             retry = retry.observer(Arc::clone(observer));
             pool = pool.observer(Arc::clone(observer));
@@ -205,7 +207,7 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
             .layer(RouteLayer::new(resolver).config(route)) // found by address, or through proxies
             .layer(NegotiateLayer::new(h1, h2))             // that speaks HTTP/2 or HTTP/1.1
             .layer(tls)                                     // sealed and verified
-            .layer(TunnelLayer::new().sealing(sealer))      // through HTTP and SOCKS proxies
+            .layer(TunnelLayer::new().proxy_tls(connector))      // through HTTP and SOCKS proxies
             .layer(race)                                    // over whichever address answers first
             .service(dialer); // by a socket
 

@@ -2,7 +2,7 @@ use crate::{Body, RequestBody, call_limit::CallLimit, http::Stack};
 use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Timeouts, Observe, Phase, Runtime, TimedOut, RequestOptions,
+    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts,
 };
 use skybridge_pool::Exchange;
 use skybridge_retry::Retrying;
@@ -154,7 +154,7 @@ impl Told {
     }
 
     fn tell(&self, kind: EventKind<'_>) {
-        self.observer.on(&Event::new(self.runtime.now(), Some(self.call), None, None, kind));
+        self.observer.observe(&Event::new(self.runtime.now(), Some(self.call), None, None, kind));
     }
 }
 
@@ -177,15 +177,15 @@ impl Care {
 
     fn extras(&self, request: &mut Request<RequestBody>) -> Option<Box<Extras>> {
         let options = request.extensions().get::<RequestOptions>();
-        let limit = options.and_then(|options| options.timeouts().call).or(self.timeouts.call);
-        let observer = options.and_then(RequestOptions::observed_by).or(self.observer.as_ref()).cloned();
+        let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
+        let observer = options.and_then(|options| options.observer.as_ref()).or(self.observer.as_ref()).cloned();
         if limit.is_none() && observer.is_none() {
             return None;
         }
         let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
         let told = observer.map(|observer| {
             let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
-            let call = options.call_id().unwrap_or_else(|| self.ids.next_call());
+            let call = options.call_id.unwrap_or_else(|| self.ids.next_call());
             // So that every layer, and every further try, tells of the same call.
             *options = std::mem::take(options).call(call);
             Told::begin(observer, &self.runtime, call)

@@ -3,7 +3,7 @@ use skybridge_core::Connection;
 use skybridge_h1::Http1;
 use skybridge_h2::Http2;
 use skybridge_negotiate::Negotiated;
-use skybridge_pool::{PooledBody, Pool};
+use skybridge_pool::{Pool, PooledBody};
 use skybridge_retry::Retry;
 
 /// The connections of a [`Client`](crate::Client).

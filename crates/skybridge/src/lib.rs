@@ -32,7 +32,7 @@
 //!     .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
 //!     .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
 //!     .layer(tls.clone())                                    // sealed and verified
-//!     .layer(TunnelLayer::new().sealing(tls.proxy_connector())) // through HTTP and SOCKS proxies
+//!     .layer(TunnelLayer::new().proxy_tls(tls.proxy_connector())) // through HTTP and SOCKS proxies
 //!     .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
 //!     .service(Tcp::new());                                  // by a socket
 //!
@@ -67,8 +67,8 @@ pub use self::{
     text::Text,
 };
 pub use skybridge_core::{
-    self as core, Cause, ConnInfo, ConnectError, Delivery, Endpoint, Error, Event, EventKind, Proxy, Timeouts, Observe,
-    Partition, Phase, Protocol, RequestError, ConnectOptions, HttpVersions, RequestOptions, stack,
+    self as core, Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind,
+    HttpVersions, Observe, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::H1;
@@ -79,6 +79,6 @@ pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
-pub use skybridge_tls::{Pins, Roots, TlsConnector, TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
+pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};
 pub use tower;

@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use skybridge::{Body, Client, Error, Protocol, RequestBody, ResponseExt, TooLarge, HttpVersions, RequestOptions, tower::ServiceExt};
+use skybridge::{
+    Body, Client, Error, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, TooLarge, tower::ServiceExt,
+};
 use skybridge_testkit::origin::Origin;
 use std::{error::Error as _, sync::Arc};
 use tokio::task::JoinSet;

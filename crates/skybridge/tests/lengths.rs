@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use skybridge::{Client, Error, RequestBody, RequestError, ConnectOptions, HttpVersions};
+use skybridge::{Client, ConnectOptions, Error, HttpVersions, RequestBody, RequestError};
 use skybridge_testkit::{executor::settle, h1::Script, net::Network, origin::Origin};
 use std::{
     collections::VecDeque,

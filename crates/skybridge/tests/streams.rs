@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http::Request;
-use skybridge::{Client, RequestBody, ConnectOptions, HttpVersions};
+use skybridge::{Client, ConnectOptions, HttpVersions, RequestBody};
 use skybridge_testkit::{
     executor::settle,
     h2::{Peer, setting},
@@ -21,7 +21,8 @@ async fn a_request_answered_early_takes_its_stream_until_all_of_it_is_sent() {
     let listener = net.listen("192.0.2.1:80".parse().unwrap());
     let mut connect_options = ConnectOptions::default();
     connect_options.http_versions = HttpVersions::Http2;
-    let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).connect_options(connect_options).build();
+    let client =
+        Client::builder().resolver(net.resolver()).dialer(net.dialer()).connect_options(connect_options).build();
     let body = RequestBody::from("withheld");
     let calls = async {
         let first = client.request(Request::post("http://a.test/").body(body).unwrap()).await.unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http_body_util::BodyExt;
-use skybridge::{Client, ClientBuilder, Timeouts, Phase, RequestBody, RequestOptions};
+use skybridge::{Client, ClientBuilder, Phase, RequestBody, RequestOptions, Timeouts};
 use skybridge_testkit::{
     executor::Executor,
     h1::Script,

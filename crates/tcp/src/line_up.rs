@@ -58,7 +58,8 @@ impl LineUp {
 
     /// Who starts next, of those known by now.
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
-        let failed_recently = |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
+        let failed_recently =
+            |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
         let chosen = self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true))?;
         let endpoint = self.waiting.remove(chosen);
         self.last = family(&endpoint).or(self.last);

@@ -1,5 +1,5 @@
 use crate::{line_up::Order, racing::Racing};
-use skybridge_core::{Deferred, ConnectError, Dialer, Link, Route};
+use skybridge_core::{ConnectError, Deferred, Dialer, Link, Route};
 use std::{
     task::{Context, Poll},
     time::Duration,

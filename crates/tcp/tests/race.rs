@@ -289,7 +289,7 @@ async fn when_resolving_brings_nothing_its_error_is_the_races() {
 struct Postponed(Endpoint);
 
 impl RouteFeedback for Postponed {
-    fn on(&self, _: &Endpoint, _: FirstExchange<'_>) {}
+    fn report(&self, _: &Endpoint, _: FirstExchange<'_>) {}
 
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         *endpoint == self.0

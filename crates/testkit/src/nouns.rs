@@ -13,7 +13,8 @@
 //! ```
 
 use skybridge_core::{
-    CertificateScope, Ctx, Endpoint, Endpoints, Key, Origin, OriginRef, Protocol, Route, Target, ConnectOptions, TlsInfo, Trust,
+    CertificateScope, ConnectOptions, Ctx, Endpoint, Endpoints, Key, Origin, OriginRef, Protocol, Route, Target,
+    TlsInfo, Trust,
 };
 use std::{net::SocketAddr, sync::Arc};
 

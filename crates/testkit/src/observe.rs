@@ -94,7 +94,7 @@ impl Recorder {
 }
 
 impl Observe for Recorder {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         let connection = match &event.kind {
             EventKind::Created(info) => event.connection.or(info.id),
             _ => event.connection,

@@ -6,8 +6,8 @@ use http::Request;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use skybridge_core::{
-    CloseReason, ConnectError, Connection as _, Delivery, Error, Failed, ConnectionStatus, NotCoalesced, Phase, Plan, Planner as _,
-    Capacity, StatusListener, can_coalesce,
+    Capacity, CloseReason, ConnectError, Connection as _, ConnectionStatus, Delivery, Error, Failed, NotCoalesced,
+    Phase, Plan, Planner as _, StatusListener, can_coalesce,
 };
 use skybridge_testkit::{
     executor::Executor,
@@ -50,7 +50,7 @@ fn ready(connection: &mut Conn) -> Poll<Result<(), Error>> {
 struct Heard(Mutex<Vec<ConnectionStatus>>);
 
 impl StatusListener for Heard {
-    fn on(&self, status: ConnectionStatus) {
+    fn notify(&self, status: ConnectionStatus) {
         self.0.lock().unwrap().push(status);
     }
 }
@@ -146,8 +146,12 @@ async fn news_reach_the_watch_and_the_handle() {
     assert_eq!(error.delivery(), Delivery::Unsent);
     peer.close(CloseReason::PeerFin);
     peer.close(CloseReason::Protocol);
-    let expected =
-        [ConnectionStatus::Capacity(7), ConnectionStatus::Suspect, ConnectionStatus::Draining(CloseReason::PeerGoAway), ConnectionStatus::Closed(CloseReason::PeerFin)];
+    let expected = [
+        ConnectionStatus::Capacity(7),
+        ConnectionStatus::Suspect,
+        ConnectionStatus::Draining(CloseReason::PeerGoAway),
+        ConnectionStatus::Closed(CloseReason::PeerFin),
+    ];
     assert_eq!(*heard.0.lock().unwrap(), expected);
 }
 

@@ -1,5 +1,5 @@
 use crate::TlsError;
-use skybridge_core::{Protocol, HttpVersions};
+use skybridge_core::{HttpVersions, Protocol};
 
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";

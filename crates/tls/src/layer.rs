@@ -1,5 +1,5 @@
-use crate::{TlsConnector, Tls, TlsConfig, config::Source, tls_connect::LIMIT};
-use skybridge_core::{Deferred, Connector};
+use crate::{Tls, TlsConfig, TlsConnector, config::Source, tls_connect::LIMIT};
+use skybridge_core::{Connector, Deferred};
 use std::time::Duration;
 use tower_layer::Layer;
 

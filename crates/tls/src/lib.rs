@@ -42,10 +42,10 @@ mod layer;
 mod path;
 mod peer;
 mod pins;
-mod tls_connect;
-mod tls_connector;
 mod service;
 mod sessions;
+mod tls_connect;
+mod tls_connector;
 mod verifier;
 mod witness;
 
@@ -55,7 +55,7 @@ pub use self::{
     io::MaybeTls,
     layer::TlsLayer,
     pins::{Pin, PinError, PinMismatch, Pins},
-    tls_connector::{TlsConnector, ProxyTlsConnecting},
     service::{Sealing, Tls},
+    tls_connector::{ProxyTlsConnecting, TlsConnector},
 };
 pub use rustls;

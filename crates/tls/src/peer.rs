@@ -24,7 +24,8 @@ impl Peer {
         let host = parse(origin.name())?.1;
         let (name, text) = parse(connect_options.server_name.as_deref().unwrap_or(&host))?;
         let host = (host != text).then(|| (&*host).into());
-        let session = SessionKey { partition: connect_options.partition.clone(), name: name.clone(), port: Some(origin.port()) };
+        let session =
+            SessionKey { partition: connect_options.partition.clone(), name: name.clone(), port: Some(origin.port()) };
         Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
     }
 

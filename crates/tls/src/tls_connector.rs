@@ -27,7 +27,7 @@ pub struct TlsConnector {
 #[must_use = "futures do nothing unless polled"]
 pub struct ProxyTlsConnecting<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
 
-// === impl Sealer ===
+// === impl TlsConnector ===
 
 impl TlsConnector {
     pub(crate) fn of(config: Source) -> Self {
@@ -47,11 +47,13 @@ impl<I: Io> TlsConnect<I> for TlsConnector {
 
     fn tls_connect(&self, link: Link<I>, server_name: &str, _: &Ctx) -> Self::Future {
         let (config, limit, name) = (self.config.clone(), self.limit, Box::<str>::from(server_name));
-        ProxyTlsConnecting(Box::pin(async move { tls_connect(link, |info| Peer::proxy(&name, info), &config, limit).await }))
+        ProxyTlsConnecting(Box::pin(
+            async move { tls_connect(link, |info| Peer::proxy(&name, info), &config, limit).await },
+        ))
     }
 }
 
-// === impl SealingHop ===
+// === impl ProxyTlsConnecting ===
 
 impl<I> Future for ProxyTlsConnecting<I> {
     type Output = Result<Link<MaybeTls<I>>, ConnectError>;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Connector, Phase, ConnectOptions, Trust};
+use skybridge_core::{ConnectOptions, Connector, Phase, Trust};
 use skybridge_testkit::{certs::Ca, origin::Origin};
 use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
 use support::{World, tls_error, told, trusting};

@@ -103,7 +103,8 @@ async fn keys_and_tickets_are_in_no_debug() {
     let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root));
     let tls = world.exchange(&config, "https://a.test").await;
     let layer = TlsLayer::new(config.clone());
-    let shown = [format!("{:?}", builder()), format!("{config:?} {layer:?} {:?} {tls:?}", config.tls_connector())].concat();
+    let shown =
+        [format!("{:?}", builder()), format!("{config:?} {layer:?} {:?} {tls:?}", config.tls_connector())].concat();
     let key: String = me.key_pem().lines().filter(|line| !line.starts_with('-')).collect();
     assert!(key.len() > 100);
     assert!(!shown.contains(&key[..20]) && !shown.contains("ticket") && !shown.contains("secret"), "{shown}");

@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Connector, Phase, Protocol, ConnectOptions, Trust, HttpVersions};
+use skybridge_core::{ConnectOptions, Connector, HttpVersions, Phase, Protocol, Trust};
 use skybridge_testkit::{certs::Ca, executor::settle, net::Conn, origin::Origin};
 use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
 use std::time::Duration;

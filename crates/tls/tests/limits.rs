@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, Timeouts, Phase};
+use skybridge_core::{ConnectError, Connector, Phase, Timeouts};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::Executor,

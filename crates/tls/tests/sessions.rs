@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Partition, ConnectOptions, Trust};
+use skybridge_core::{ConnectOptions, Partition, Trust};
 use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
 use support::{World, trusting};
 

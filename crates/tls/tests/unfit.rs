@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{ConnInfo, Connector, Proxy, Phase, TlsInfo, Unfit};
+use skybridge_core::{ConnInfo, Connector, Phase, Proxy, TlsInfo, Unfit};
 use skybridge_testkit::certs::Ca;
 use skybridge_tls::TlsLayer;
 use support::{World, trusting};

@@ -25,7 +25,7 @@ impl<W: Write + Send + 'static> JsonLines<W> {
 }
 
 impl<W: Write + Send + 'static> Observe for JsonLines<W> {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         let event = Recorded::from(event);
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let began = *out.began.get_or_insert(event.at);

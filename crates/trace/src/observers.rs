@@ -24,8 +24,8 @@ impl Observers {
 }
 
 impl Observe for Observers {
-    fn on(&self, event: &Event<'_>) {
-        self.0.iter().for_each(|observer| observer.on(event));
+    fn observe(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|observer| observer.observe(event));
     }
 }
 

@@ -86,7 +86,7 @@ impl Recorder {
 }
 
 impl Observe for Recorder {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         let event = Recorded::from(event);
         let mut kept = self.kept();
         kept.began.get_or_insert(event.at);

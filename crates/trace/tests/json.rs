@@ -4,7 +4,7 @@
 use http::Request;
 use skybridge::{
     Client, RequestBody, RequestOptions,
-    core::{CallId, EventKind, Proxy, ProxyKind, Observe, Phase, Protocol, ProxyAuth},
+    core::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
 };
 use skybridge_testkit::{
     executor::{Executor, settle},
@@ -176,7 +176,7 @@ async fn no_secret_is_in_anything_that_is_written() {
     client.request(request("http://user:SECRET-userinfo@a.test/")).await.unwrap_err();
     let mut proxied = request("http://a.test/SECRET-path");
     let proxies = [Proxy::new(ProxyKind::Socks5h, "proxy.test", 1080).auth(Password)];
-    proxied.extensions_mut().insert(RequestOptions::new().proxy(proxies));
+    proxied.extensions_mut().insert(RequestOptions::new().proxies(proxies));
     client.request(proxied).await.unwrap_err();
     origin.hang_up();
     settle().await;

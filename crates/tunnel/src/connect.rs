@@ -7,7 +7,7 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
-use skybridge_core::{Proxy, Io};
+use skybridge_core::{Io, Proxy};
 use std::{
     future::{Future, poll_fn},
     pin::pin,

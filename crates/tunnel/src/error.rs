@@ -1,7 +1,7 @@
 use crate::SocksReply;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{BoxError, ConnectError, Proxy, Phase};
+use skybridge_core::{BoxError, ConnectError, Phase, Proxy};
 use std::{error::Error, fmt, io};
 
 /// Why a proxy gave no tunnel.
@@ -37,7 +37,7 @@ pub enum TunnelError {
     Closed,
     /// The stream to the proxy failed.
     Io(BoxError),
-    /// The proxy is spoken to over TLS, and the layer was given nothing that [seals](crate::TunnelLayer::sealing).
+    /// The proxy is spoken to over TLS, and the layer was given nothing that [seals](crate::TunnelLayer::proxy_tls).
     NoTls,
 }
 

@@ -1,5 +1,5 @@
 use crate::{BoxedIo, NoTls, Tunnel};
-use skybridge_core::{Deferred, Connector, TlsConnect};
+use skybridge_core::{Connector, Deferred, TlsConnect};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -35,7 +35,7 @@ impl Default for TunnelLayer {
 
 impl<L> TunnelLayer<L> {
     /// Speaks TLS to the proxies that are spoken to over it (`https://`).
-    pub fn sealing<T>(self, tls_connect: T) -> TunnelLayer<T> {
+    pub fn proxy_tls<T>(self, tls_connect: T) -> TunnelLayer<T> {
         TunnelLayer { tls_connect, limit: self.limit }
     }
 

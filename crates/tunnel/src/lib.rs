@@ -30,12 +30,12 @@
 //! # }
 //! ```
 
-mod proxy_target;
 mod connect;
 mod error;
 mod io;
 mod layer;
 mod no_tls;
+mod proxy_target;
 mod service;
 mod socks4;
 mod socks5;

@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Proxy, NotPublic, Route};
+use skybridge_core::{Endpoint, NotPublic, Proxy, Route};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},

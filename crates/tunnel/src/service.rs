@@ -61,7 +61,9 @@ where
         }
         let connecting = self.inner.connect(route);
         let (tls_connect, limit) = (self.tls_connect.clone(), self.limit);
-        Tunnelling(Way::Walk(Box::pin(async move { walk(connecting.await.map_err(Into::into)?, tls_connect, limit).await })))
+        Tunnelling(Way::Walk(Box::pin(
+            async move { walk(connecting.await.map_err(Into::into)?, tls_connect, limit).await },
+        )))
     }
 }
 

@@ -2,7 +2,7 @@ use crate::{
     SocksReply, TunnelError,
     proxy_target::{Beyond, Host},
 };
-use skybridge_core::{Proxy, ProxyKind, Io};
+use skybridge_core::{Io, Proxy, ProxyKind};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

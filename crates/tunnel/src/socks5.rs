@@ -2,7 +2,7 @@ use crate::{
     SocksReply, TunnelError,
     proxy_target::{Beyond, Host},
 };
-use skybridge_core::{Proxy, Io};
+use skybridge_core::{Io, Proxy};
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -1,6 +1,6 @@
-use crate::{BoxedIo, TunnelError, TunnelIo, proxy_target::Beyond, connect, connect::Refusal, socks4, socks5};
+use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Refusal, proxy_target::Beyond, socks4, socks5};
 use bytes::Bytes;
-use skybridge_core::{ConnectError, Ctx, Proxy, ProxyKind, Io, Link, Phase, TlsConnect, Span, phase_timeout};
+use skybridge_core::{ConnectError, Ctx, Io, Link, Phase, Proxy, ProxyKind, Span, TlsConnect, phase_timeout};
 use std::{sync::Arc, time::Duration};
 
 /// A link to the first proxy in, a link through all of them out.
@@ -43,7 +43,12 @@ where
 }
 
 /// TLS to a proxy. Its facts are not the origin's, so they are in none of the link's.
-async fn sealed<I: Io, L: TlsConnect<I>>(tls_connect: L, link: Link<I>, proxy: &Proxy, ctx: &Ctx) -> Result<Link<L::Io>, ConnectError> {
+async fn sealed<I: Io, L: TlsConnect<I>>(
+    tls_connect: L,
+    link: Link<I>,
+    proxy: &Proxy,
+    ctx: &Ctx,
+) -> Result<Link<L::Io>, ConnectError> {
     let (tried, timings, tls) = (link.info.tried(), link.info.timings, link.info.tls.clone());
     match tls_connect.tls_connect(link, proxy.name(), ctx).await {
         Ok(mut link) => {

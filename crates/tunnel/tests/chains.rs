@@ -4,7 +4,9 @@
 mod support;
 
 use self::support::{World, all_of};
-use skybridge_core::{BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, TlsConnect, TlsInfo};
+use skybridge_core::{
+    BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, TlsConnect, TlsInfo,
+};
 use skybridge_testkit::{h1::Script, net::Conn, nouns};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
@@ -75,7 +77,7 @@ impl<I: Io> AsyncWrite for Loud<I> {
 type Linked = Result<Link<TunnelIo<Conn, Loud<Conn>>>, ConnectError>;
 
 fn connect(world: &World, route: Route) -> impl Future<Output = Linked> + use<> {
-    TunnelLayer::new().sealing(Salute).layer(world.net.connector()).connect(route)
+    TunnelLayer::new().proxy_tls(Salute).layer(world.net.connector()).connect(route)
 }
 
 async fn play<T>(

@@ -5,7 +5,7 @@ mod support;
 
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use skybridge_core::{Connector as _, Proxy, ProxyKind, Phase, ProxyAuth, HttpVersions};
+use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyKind};
 use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{sync::Arc, time::Duration};
@@ -251,7 +251,8 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
         key.connect_options.http_versions = HttpVersions::Http2;
         route.target.key = key.into();
     };
-    let dialled: fn(&mut skybridge_core::Route) = |route| route.proxy_target = Some(nouns::endpoint("[2001:db8::1]:81"));
+    let dialled: fn(&mut skybridge_core::Route) =
+        |route| route.proxy_target = Some(nouns::endpoint("[2001:db8::1]:81"));
     let told: fn(&mut skybridge_core::Route) = |route| {
         route.proxies = route.proxies.iter().cloned().map(skybridge_core::Proxy::tunnels_all).collect();
     };

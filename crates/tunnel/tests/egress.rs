@@ -1,7 +1,7 @@
 //! A target that allows public addresses only, and proxies: no address that is known here and isn't public is told to one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use skybridge_core::{ConnectError, Egress, Proxy, Key, Link, NotPublic, Plan, Planner, Target, ConnectOptions};
+use skybridge_core::{ConnectError, ConnectOptions, Egress, Key, Link, NotPublic, Plan, Planner, Proxy, Target};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
@@ -50,7 +50,12 @@ impl World {
         Self { net, executor: Executor::new(), http, socks, _origin: origin }
     }
 
-    async fn reach(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
+    async fn reach(
+        &self,
+        url: &str,
+        proxies: &[&str],
+        connect_options: ConnectOptions,
+    ) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
         let target = Target::new(Key::new(nouns::key(url).origin, connect_options), self.executor.ctx());
         let way: Arc<[Proxy]> = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         let mut planner = ServiceBuilder::new()

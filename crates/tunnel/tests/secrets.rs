@@ -31,7 +31,8 @@ async fn secrets_are_in_no_debug_error_or_event() {
             })
             .await;
         let route = world.route("https://a.test", &[proxy]);
-        let mut told = format!("{route:?} {route} {:?} {:?}", RequestOptions::new().proxy(route.proxies.clone()), route.ctx());
+        let mut told =
+            format!("{route:?} {route} {:?} {:?}", RequestOptions::new().proxies(route.proxies.clone()), route.ctx());
         match &linked {
             Ok(link) => told += &format!("{link:?} {:?} {}", link.info, link.info),
             Err(error) => told += &all_of(error),

@@ -50,7 +50,7 @@ fn length(dialogue: Dialogue) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
-    for (proxy, dialogue) in ALL {
+    for (url, dialogue) in ALL {
         for most in 0..length(dialogue) {
             for own in [None, Some(Duration::from_secs(3))] {
                 let mut world = World::new();
@@ -61,7 +61,7 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
                     assert!(!say(&mut proxy, dialogue, most).await);
                     proxy.expect_close().await;
                 };
-                let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[proxy])), proxy);
+                let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[url])), proxy);
                 let (error, limit) = (linked.unwrap_err(), own.unwrap_or(LIMIT));
                 match error.source_as() {
                     // Its head was there.
@@ -69,7 +69,7 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
                         assert_eq!((dialogue, status.as_u16(), body.len()), (REFUSAL, 403, most - 45));
                     }
                     _ => {
-                        assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit }), "{proxy} {most}");
+                        assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Tunnel, limit }), "{url} {most}");
                         assert!(dialogue != REFUSAL || most < 45, "{most}");
                     }
                 }
@@ -145,11 +145,11 @@ async fn an_answer_to_credentials_that_does_not_come_is_waited_for_in_vain() {
 
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
-    for (proxy, dialogue) in ALL {
+    for (url, dialogue) in ALL {
         for most in 0..length(dialogue) {
             for resets in [false, true] {
                 let world = World::new();
-                let route = world.route("https://a.test", &[proxy]);
+                let route = world.route("https://a.test", &[url]);
                 let attempt_log = route.ctx().attempt_log().clone();
                 let proxy = async {
                     let mut proxy = world.accept().await;
@@ -168,7 +168,7 @@ async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
                     Some(TunnelError::Refused { status, body, .. }) => {
                         assert_eq!((status.as_u16(), body.len()), (403, most - 45));
                     }
-                    other => panic!("{proxy} {most} {resets}: {other:?}"),
+                    other => panic!("{url} {most} {resets}: {other:?}"),
                 }
                 assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
                 let report = &attempt_log.reports()[0];
@@ -182,7 +182,7 @@ async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
-    for (proxy, dialogue) in ALL {
+    for (url, dialogue) in ALL {
         let walked = walk(
             async || {
                 let world = World::new();
@@ -191,7 +191,7 @@ async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
                     .at(support::proxy())
                     .connect_latency(Duration::from_millis(5))
                     .latency(Duration::from_millis(5));
-                let connecting = world.connect(world.route("https://a.test", &[proxy]));
+                let connecting = world.connect(world.route("https://a.test", &[url]));
                 let World { net, executor, recorder, listener, .. } = world;
                 let serving = listener.serve(move |_, mut conn| async move {
                     for (wait, bytes) in dialogue {
@@ -209,6 +209,6 @@ async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
             },
         )
         .await;
-        assert!(walked.drops >= 6, "{proxy}: {walked:?}");
+        assert!(walked.drops >= 6, "{url}: {walked:?}");
     }
 }

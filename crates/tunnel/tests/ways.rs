@@ -1,7 +1,9 @@
 //! Several ways to an origin: which are tried, in what order, and what is looked up for them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skybridge_core::{ConnectError, Endpoint, Proxy, Key, Link, Outcome, Phase, Plan, Planner, Route, Target, ConnectOptions};
+use skybridge_core::{
+    ConnectError, ConnectOptions, Endpoint, Key, Link, Outcome, Phase, Plan, Planner, Proxy, Route, Target,
+};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
@@ -168,7 +170,7 @@ async fn a_requests_own_proxies_are_the_only_ones() {
     let first = world.proxy("192.0.2.1:3128", ProxyServer::http());
     for (own, asked) in [(proxies(&["http://p2.test:3128"]), None), (proxies(&[]), Some("a.test"))] {
         let mut connect_options = ConnectOptions::default();
-        connect_options.proxy = Some(own);
+        connect_options.proxies = Some(own);
         let reached = world.reach(&[&["http://p1.test:3128"]], world.target("https://a.test", connect_options)).await;
         assert_eq!(reached.ok().map(|link| told(&link.info.route)).as_deref(), asked);
     }
@@ -200,9 +202,10 @@ async fn socks_that_wants_addresses_is_told_each_of_the_origins_in_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn socks_that_resolves_is_told_the_name_and_nobody_else_is_asked() {
-    for (scheme, builder, line) in
-        [("socks5h", ProxyServer::socks5(), "SOCKS5 a.test:443"), ("socks4a", ProxyServer::socks4(), "SOCKS4 a.test:443")]
-    {
+    for (scheme, builder, line) in [
+        ("socks5h", ProxyServer::socks5(), "SOCKS5 a.test:443"),
+        ("socks4a", ProxyServer::socks4(), "SOCKS4 a.test:443"),
+    ] {
         let world = World::new();
         let proxy = world.proxy("192.0.2.1:1080", builder);
         world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
@@ -228,7 +231,7 @@ async fn an_origin_that_the_proxy_does_not_reach_is_told_by_its_first_address() 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_to_be_dialled_is_what_the_last_proxy_is_asked_for() {
-    for (url, proxy, builder, line) in [
+    for (url, way, builder, line) in [
         ("https://b.test", "http://p1.test:1080", ProxyServer::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
         ("http://b.test", "http://p1.test:1080", ProxyServer::http(), "CONNECT 192.0.2.9:443 HTTP/1.1"),
         ("https://b.test", "socks5h://p1.test", ProxyServer::socks5(), "SOCKS5 192.0.2.9:443"),
@@ -237,7 +240,7 @@ async fn what_is_to_be_dialled_is_what_the_last_proxy_is_asked_for() {
         let proxy = world.proxy("192.0.2.1:1080", builder);
         let mut connect_options = ConnectOptions::default();
         connect_options.dial = Some([nouns::endpoint("192.0.2.77:443"), nouns::endpoint(ORIGIN)].into());
-        let link = world.reach(&[&[proxy]], world.target(url, connect_options)).await.unwrap();
+        let link = world.reach(&[&[way]], world.target(url, connect_options)).await.unwrap();
         assert_eq!(proxy.asked().last().unwrap().line, line);
         assert!(link.info.tunnelled);
         assert_eq!(world.queries(), [0, 1, 0, 0]);

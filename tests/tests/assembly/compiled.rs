@@ -60,7 +60,7 @@ fn program(stack: &Stack, foreign: Foreign) -> String {
         "#![allow(unused_imports)]
 use hyper_util::client::legacy::connect::HttpConnector;
 use skybridge::{{tower::ServiceBuilder, *}};
-use skybridge_hyper::{{Guest, HyperLayer}};
+use skybridge_hyper::{{FromHyper, HyperLayer}};
 use std::time::Duration;
 use tower::{{limit::ConcurrencyLimitLayer, timeout::TimeoutLayer}};
 
@@ -92,8 +92,8 @@ impl Bottom {
     fn written(self) -> &'static str {
         match self {
             Self::Tcp => "Tcp::new()",
-            Self::FromHyper => "Guest::new(HttpConnector::new())",
-            Self::SealingGuest => "Guest::sealing(HttpConnector::new())",
+            Self::FromHyper => "FromHyper::new(HttpConnector::new())",
+            Self::SealingGuest => "FromHyper::with_tls(HttpConnector::new())",
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn links(layers: &[Layer], bottom: Bottom, parties: &Parties) -> Link
     match layers {
         [Layer::Tls, below @ ..] => erase(TlsLayer::new(tls()).layer(links(below, bottom, parties))),
         [Layer::Tunnel, below @ ..] => {
-            erase(TunnelLayer::new().sealing(tls().sealer()).layer(links(below, bottom, parties)))
+            erase(TunnelLayer::new().proxy_tls(tls().tls_connector()).layer(links(below, bottom, parties)))
         }
         [Layer::Race] => race(bottom, parties),
         [] => connector(bottom, parties),
@@ -42,7 +42,7 @@ fn race(bottom: Bottom, parties: &Parties) -> Links {
     match bottom {
         Bottom::Tcp => erase(race.layer(tcp(parties))),
         Bottom::FromHyper => erase(race.layer(FromHyper::new(foreign(parties)))),
-        Bottom::SealingGuest => erase(race.layer(FromHyper::sealing(sealing(parties)))),
+        Bottom::SealingGuest => erase(race.layer(FromHyper::with_tls(sealing(parties)))),
     }
 }
 
@@ -50,7 +50,7 @@ fn connector(bottom: Bottom, parties: &Parties) -> Links {
     match bottom {
         Bottom::Tcp => panic!("it is no connector"),
         Bottom::FromHyper => erase(FromHyper::new(foreign(parties))),
-        Bottom::SealingGuest => erase(FromHyper::sealing(sealing(parties))),
+        Bottom::SealingGuest => erase(FromHyper::with_tls(sealing(parties))),
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Parties {
     pub(crate) executor: Executor,
     /// For `http` and for `https`.
     pub(crate) origins: [Origin; 2],
-    pub(crate) proxies: Vec<Proxy>,
+    pub(crate) route: Vec<Proxy>,
     /// All that the client wrote, as it was on the wire.
     pub(crate) wire: Log,
     /// All that proxies read, once it was unsealed.
@@ -75,7 +75,7 @@ impl Way {
     pub(crate) const ALL: [Self; 6] =
         [Self::Direct, Self::HttpProxy, Self::SealedProxy, Self::Socks, Self::Chain, Self::Impostor];
 
-    fn proxies(self) -> Vec<Proxy> {
+    fn route(self) -> Vec<Proxy> {
         let urls: &[&str] = match self {
             Self::Direct => &[],
             Self::HttpProxy | Self::Impostor => &["http://p.test:3128"],
@@ -119,19 +119,19 @@ impl Parties {
         ];
         let first = way.proxy(&proxies).serve_on(net.listen(addr("192.0.2.7:3128")), &net);
         let second = Way::Socks.proxy(&proxies).serve_on(net.listen(addr("192.0.2.8:1080")), &net);
-        Self { net, executor, origins, proxies: way.proxies(), wire, proxies, _proxies: vec![first, second] }
+        Self { net, executor, origins, route: way.route(), wire, proxies, _proxies: vec![first, second] }
     }
 }
 
 impl Parties {
     /// By all hops, as a route layer would decide.
     pub(crate) fn route(&self, target: Target) -> Route {
-        let first = match (&*self.proxies, target.origin().port()) {
+        let first = match (&*self.route, target.origin().port()) {
             ([], port) => SocketAddr::new([192, 0, 2, 1].into(), port),
             (proxies, _) => SocketAddr::new([192, 0, 2, 7].into(), proxies[0].port),
         };
         let mut route = Route::direct(target, Endpoints::fixed([first.into()]));
-        route.proxies = self.proxies.clone().into();
+        route.proxies = self.route.clone().into();
         route
     }
 }

@@ -12,7 +12,7 @@ use hyper_util::{client::legacy, rt::TokioExecutor};
 use skybridge::{
     Cause, Client, ConnInfo, ConnectError, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RequestBody, RetryLayer,
     RouteLayer, TlsLayer,
-    core::{Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target, ConnectOptions},
+    core::{ConnectOptions, Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target},
 };
 use skybridge_hyper::HyperLayer;
 use std::{error::Error as StdError, future::poll_fn, sync::Arc};
@@ -70,7 +70,7 @@ async fn by_the_builders_client_everything_is_sent_as_it_should_be() {
             .resolver(parties.net.resolver())
             .dialer(tcp(&parties))
             .tls(TlsLayer::new(tls()))
-            .proxies([parties.proxies.clone()])
+            .proxies([parties.route.clone()])
             .build();
         let outcome = match client.request(request(https, RequestBody::empty())).await {
             Ok(response) => {
@@ -153,7 +153,7 @@ async fn send(stack: &Stack, kind: Kind, parties: &Parties, https: bool) -> Outc
     let links = links(lower_half(stack), stack.bottom, parties);
     let negotiate = || NegotiateLayer::new(H1::<RequestBody>::new(), H2::<RequestBody>::new());
     let pool = || PoolLayer::shared(parties.executor.runtime());
-    let route = || RouteLayer::new(parties.net.resolver()).proxies([parties.proxies.clone()]);
+    let route = || RouteLayer::new(parties.net.resolver()).proxies([parties.route.clone()]);
     let request = request(https, RequestBody::empty());
     match kind {
         Kind::Client => {

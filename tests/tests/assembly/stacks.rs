@@ -62,7 +62,7 @@ pub(crate) struct Misplaced {
 
 impl Layer {
     fn above(self, below: Kind) -> Option<Kind> {
-        use Kind::{Client, Connector, Dialer, DialerOrConnector, LinkPlanner, RouteConnector, Planner, Pool};
+        use Kind::{Client, Connector, Dialer, DialerOrConnector, LinkPlanner, Planner, Pool, RouteConnector};
         match (self, below) {
             (Self::Race, Dialer | DialerOrConnector) | (Self::Tunnel | Self::Tls, Connector | DialerOrConnector) => {
                 Some(Connector)

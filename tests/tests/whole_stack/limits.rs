@@ -1,6 +1,6 @@
 //! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
 
-use skybridge::{Client, Delivery, Error, Timeouts, Phase, PoolConfig, RaceLayer};
+use skybridge::{Client, Delivery, Error, Phase, PoolConfig, RaceLayer, Timeouts};
 use skybridge_testkit::h1::Script;
 use skybridge_tests::{World, addr, get, h2, read, wishing};
 use std::time::Duration;
@@ -23,7 +23,8 @@ async fn expires(set: Set, prepare: impl AsyncFn(&World) -> Option<Box<dyn Send>
         let _kept = prepare(&world).await;
         let hour = Duration::from_secs(3600);
         let client = world.builder().timeouts(timeouts(set, if by_request { hour } else { LIMIT })).build();
-        let request = if by_request { wishing(get("/"), |options| options.timeouts(timeouts(set, LIMIT))) } else { get("/") };
+        let request =
+            if by_request { wishing(get("/"), |options| options.timeouts(timeouts(set, LIMIT))) } else { get("/") };
         let start = Instant::now();
         let error = read(client.request(request)).await.unwrap_err();
         assert_timed_out(&error, phase, delivery);
@@ -79,7 +80,7 @@ async fn connect_as_a_whole() {
 #[tokio::test(start_paused = true)]
 async fn head() {
     let silent = async |world: &World| scripted(world, "");
-    expires(|timeouts| &mut timeouts.head, silent, Phase::Wait, Delivery::Unknown).await;
+    expires(|timeouts| &mut timeouts.response_head, silent, Phase::Wait, Delivery::Unknown).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +136,7 @@ async fn acquire() {
     let client = world
         .builder()
         .pool(PoolConfig::new().max_per_origin(1))
-        .timeouts(timeouts(|timeouts| &mut timeouts.acquire, LIMIT))
+        .timeouts(timeouts(|timeouts| &mut timeouts.pool_wait, LIMIT))
         .build();
     let mut first = tokio::task::JoinSet::new();
     first.spawn(client.request(get("/")));

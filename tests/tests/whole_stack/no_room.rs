@@ -1,6 +1,6 @@
 //! HTTP/2 servers that allow no streams: they are asked once, and not for ever.
 
-use skybridge::{Timeouts, Phase};
+use skybridge::{Phase, Timeouts};
 use skybridge_testkit::h2::{Frame, Peer, code, setting};
 use skybridge_tests::{World, addr, all, get, h2, read};
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn a_server_that_allows_no_streams_is_dialled_once() {
         });
         // For one that was handed to the connection just before the SETTINGS came.
         let mut timeouts = Timeouts::new();
-        timeouts.head = Some(Duration::from_secs(30));
+        timeouts.response_head = Some(Duration::from_secs(30));
         let client = world.builder().timeouts(timeouts).build();
         let start = Instant::now();
         for error in all((0..20).map(|_| read(client.request(h2(get("/")))))).await {

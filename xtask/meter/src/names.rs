@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use skybridge_core::{
-    ResponseResult, ConnInfo, ConnectError, Connection, CertificateScope, Endpoint, Endpoints, Error, Origin, Plan, Protocol, Capacity,
-    Route, Target, TlsInfo, Trust, StatusListener,
+    Capacity, CertificateScope, ConnInfo, ConnectError, Connection, Endpoint, Endpoints, Error, Origin, Plan, Protocol,
+    ResponseResult, Route, StatusListener, Target, TlsInfo, Trust,
 };
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_runtime::TokioRuntime;
@@ -110,7 +110,7 @@ impl Connection<Body> for Answers {
         &self.info
     }
 
-    fn room(&self) -> Capacity {
+    fn capacity(&self) -> Capacity {
         Capacity::Streams(100)
     }
 
@@ -118,7 +118,7 @@ impl Connection<Body> for Answers {
         Some(Self { info: Arc::clone(&self.info) })
     }
 
-    fn watch(&self, _: Arc<dyn StatusListener>) {}
+    fn subscribe(&self, _: Arc<dyn StatusListener>) {}
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))

@@ -2,8 +2,8 @@
 
 use crate::{counting::allocations, peer::Over, sealed};
 use skybridge_core::{
-    Attempt, ConnInfo, ConnectError, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef, Route, Target,
-    ConnectOptions,
+    Attempt, ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef,
+    Route, Target,
 };
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;

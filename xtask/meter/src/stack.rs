@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
-use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Error, Link, Phase, ConnectOptions, HttpVersions};
+use skybridge_core::{Attempt, ConnInfo, ConnectError, ConnectOptions, Endpoint, Error, HttpVersions, Link, Phase};
 use skybridge_dns::Fixed;
 use skybridge_h1::H1;
 use skybridge_h2::H2;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use skybridge::{
-    Client, ClientBuilder, ConnInfo, Endpoint, Error, OverridesLayer, RequestBody, ResponseExt, Roots, System,
-    TlsConfig, TlsLayer, RequestOptions,
+    Client, ClientBuilder, ConnInfo, Endpoint, Error, OverridesLayer, RequestBody, RequestOptions, ResponseExt, Roots,
+    System, TlsConfig, TlsLayer,
     core::{Acquired, CallId, Resolver},
     tower::Layer,
 };

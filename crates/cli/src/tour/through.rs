@@ -1,7 +1,7 @@
 //! Through proxies.
 
 use super::{Told, scene::Scene};
-use skybridge::{Proxy, Protocol};
+use skybridge::{Protocol, Proxy};
 use skybridge_testkit::{
     origin::Origin,
     proxy::{Builder, ProxyServer},
@@ -25,8 +25,8 @@ async fn walk(mut scene: Scene, proxy: Builder, host: &str, asks: &str) -> Told 
     let origin = Origin::h2c().tls(&scene.ca.leaf(["a.test"])).start().await;
     let proxy = proxy.host("a.test", origin.addr()).start().await;
     let scheme = proxy.url().split("://").next().unwrap_or_default().to_owned();
-    let proxy = Proxy::parse(&format!("{scheme}://alice:wonderland@{host}:{}", proxy.addr().port()))?;
-    let client = scene.client().proxies([vec![proxy]]).build();
+    let through = Proxy::parse(&format!("{scheme}://alice:wonderland@{host}:{}", proxy.addr().port()))?;
+    let client = scene.client().proxies([vec![through]]).build();
     let url = format!("https://a.test:{}/", origin.addr().port());
     let first = scene.get(&client, &url).await?;
     let second = scene.get(&client, &url).await?;

@@ -6,7 +6,8 @@ use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use skybridge_core::{
-    ResponseResult, BoxError, CloseReason, ConnInfo, Connection, Connector as _, Failed, Handshake, Proxy, ConnectionStatus, StatusListener,
+    BoxError, CloseReason, ConnInfo, Connection, ConnectionStatus, Connector as _, Failed, Handshake, Proxy,
+    ResponseResult, StatusListener,
 };
 use skybridge_h1::{H1, H1Body, Http1};
 use skybridge_testkit::{
@@ -159,7 +160,7 @@ impl futures_core::Stream for Frames {
 pub(crate) struct Notes(Mutex<Vec<ConnectionStatus>>);
 
 impl StatusListener for Notes {
-    fn on(&self, status: ConnectionStatus) {
+    fn notify(&self, status: ConnectionStatus) {
         self.0.lock().unwrap().push(status);
     }
 }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Channel, Either, Full, channel::Sender};
 use skybridge_core::{
-    ResponseResult, Asking, ConnInfo, Connection, Connector, Error, Failed, Handshake, ConnectionStatus, Replays, Capacity, StatusListener,
+    Asking, Capacity, ConnInfo, Connection, ConnectionStatus, Connector, Error, Failed, Handshake, Replays,
+    ResponseResult, StatusListener,
 };
 pub(crate) use skybridge_h2::H2;
 use skybridge_h2::{H2Body, Http2};
@@ -45,7 +46,7 @@ pub(crate) struct World {
 pub(crate) struct Notes(Mutex<Vec<ConnectionStatus>>);
 
 impl StatusListener for Notes {
-    fn on(&self, status: ConnectionStatus) {
+    fn notify(&self, status: ConnectionStatus) {
         self.0.lock().unwrap().push(status);
     }
 }

@@ -17,7 +17,7 @@ impl<C: Held> Bucket<C> {
         let (over, own, left) = {
             let mut state = self.state();
             let over = state.expire(now);
-            let unused = state.is_unused(now, nanos(hub.config.keep_alive));
+            let unused = state.is_unused(now, nanos(hub.config.idle_timeout));
             let (own, guest): (Vec<_>, Vec<_>) = state.shared.iter().partition(|record| self.is_home_of(record));
             let left = |record: &&&Arc<Record<C>>| unused || !self.may_use(hub, record);
             let left: Vec<_> = guest.iter().filter(left).map(|record| Arc::clone(record)).collect();

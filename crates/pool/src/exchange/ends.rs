@@ -18,7 +18,7 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
         && is_of_connection(&error)
         && let Some(feedback) = &lease.info().route.feedback
     {
-        feedback.on(&lease.info().remote, FirstExchange::Failed(&error));
+        feedback.report(&lease.info().remote, FirstExchange::Failed(&error));
     }
     if lease.record.exclusive {
         lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });

@@ -4,13 +4,13 @@ use super::{
     peer::{Answer, Below, Dial, Ending, Handle, Nothing, Plans, Run, Wire},
     world::World,
 };
-use crate::{AtConnectionLimit, AtStreamLimit, Exchange, PooledBody, Pool, PoolConfig, PoolLayer};
+use crate::{AtConnectionLimit, AtStreamLimit, Exchange, Pool, PoolConfig, PoolLayer, PooledBody};
 use fastrand::Rng;
 use http::Request;
 use http_body::Body as _;
 use skybridge_core::{
-    CloseReason, ConnectError, Delivery, Event, EventKind, Key, Timeouts, ConnectionStatus, Observe, Phase, Protocol, Capacity, Runtime,
-    Scheme, HttpVersions, RequestOptions,
+    Capacity, CloseReason, ConnectError, ConnectionStatus, Delivery, Event, EventKind, HttpVersions, Key, Observe,
+    Phase, Protocol, RequestOptions, Runtime, Scheme, Timeouts,
 };
 use std::{
     collections::HashMap,
@@ -76,7 +76,7 @@ struct Told {
 }
 
 impl Observe for Told {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         if std::thread::panicking() {
             return;
         }
@@ -179,7 +179,7 @@ impl History {
         } else if self.rng.u32(..4) == 0 {
             let mut timeouts = Timeouts::new();
             timeouts.connect = Some(Duration::from_secs([1, 10, 100][self.rng.usize(..3)]));
-            timeouts.acquire = self.rng.bool().then(|| Duration::from_secs(20));
+            timeouts.pool_wait = self.rng.bool().then(|| Duration::from_secs(20));
             request.extensions_mut().insert(RequestOptions::new().timeouts(timeouts));
         }
         let (id, waker) = self.world.waker();
@@ -437,7 +437,7 @@ impl History {
 }
 
 fn config(rng: &mut Rng) -> PoolConfig {
-    let mut config = PoolConfig::new().keep_alive(Duration::from_secs(rng.u64(0..50)));
+    let mut config = PoolConfig::new().idle_timeout(Duration::from_secs(rng.u64(0..50)));
     if rng.bool() {
         config = config.max_per_origin(rng.usize(1..4));
     }

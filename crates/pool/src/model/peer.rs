@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use skybridge_core::{
-    ResponseResult, BoxError, BoxFuture, CloseReason, ConnInfo, ConnectError, Connection, Delivery, Endpoint, Endpoints,
-    Error, Failed, ConnectionStatus, StatusSender, Phase, PhaseGuard, Plan, Protocol, Capacity, Route, Target, StatusListener,
+    BoxError, BoxFuture, Capacity, CloseReason, ConnInfo, ConnectError, Connection, ConnectionStatus, Delivery,
+    Endpoint, Endpoints, Error, Failed, Phase, PhaseGuard, Plan, Protocol, ResponseResult, Route, StatusListener,
+    StatusSender, Target,
 };
 use skybridge_testkit::nouns;
 use std::{

@@ -2,7 +2,8 @@
 
 use crate::stage::*;
 use skybridge_core::{
-    BoxFuture, CloseReason, CertificateScope, Endpoint, NotCoalesced, Origin, Partition, Runtime, Sleep, Trust, RequestOptions, can_coalesce,
+    BoxFuture, CertificateScope, CloseReason, Endpoint, NotCoalesced, Origin, Partition, RequestOptions, Runtime,
+    Sleep, Trust, can_coalesce,
 };
 use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
@@ -56,11 +57,23 @@ async fn every_rule_can_forbid_it() {
         (NotCoalesced::NotHttps, both, "http://two.test/", RequestOptions::new),
         (NotCoalesced::Port, both, "https://two.test:8443/", RequestOptions::new),
         (NotCoalesced::Partition, both, TWO, || RequestOptions::new().partition(Partition::new("a"))),
-        (NotCoalesced::HttpVersions, both, TWO, || RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http1)),
+        (NotCoalesced::HttpVersions, both, TWO, || {
+            RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http1)
+        }),
         (NotCoalesced::Override, both, TWO, || RequestOptions::new().server_name("one.test")),
         (NotCoalesced::Override, both, TWO, || RequestOptions::new().dial([at(1)])),
-        (NotCoalesced::ClientAuth, || both().amend(|info| info.tls.as_mut().unwrap().client_auth = true), TWO, RequestOptions::new),
-        (NotCoalesced::Trust, || both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other), TWO, RequestOptions::new),
+        (
+            NotCoalesced::ClientAuth,
+            || both().amend(|info| info.tls.as_mut().unwrap().client_auth = true),
+            TWO,
+            RequestOptions::new,
+        ),
+        (
+            NotCoalesced::Trust,
+            || both().amend(|info| info.tls.as_mut().unwrap().trust = Trust::Other),
+            TWO,
+            RequestOptions::new,
+        ),
         (
             NotCoalesced::Expired,
             || {
@@ -260,7 +273,7 @@ fn one_for_all(config: PoolConfig, names: usize) -> (Stage, Vec<String>) {
 
 #[tokio::test(start_paused = true)]
 async fn names_that_are_not_used_let_go_of_a_connection_that_is() {
-    let (stage, urls) = one_for_all(PoolConfig::new().keep_alive(50 * SECOND), 50);
+    let (stage, urls) = one_for_all(PoolConfig::new().idle_timeout(50 * SECOND), 50);
     stage.get(ONE).await;
     for url in &urls {
         assert_eq!(stage.get(url).await, 1);
@@ -279,7 +292,7 @@ async fn names_that_are_not_used_let_go_of_a_connection_that_is() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_let_go_during_its_response_gets_it_whole() {
-    let stage = Stage::new(PoolConfig::new().keep_alive(50 * SECOND));
+    let stage = Stage::new(PoolConfig::new().idle_timeout(50 * SECOND));
     let peer = stage.warm(ONE, both()).await;
     let call = stage.call(TWO);
     settle().await;
@@ -337,8 +350,8 @@ async fn a_name_uses_a_connection_no_longer_than_its_certificate_is_valid() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_a_connection_whose_certificate_runs_out_gets_another() {
-    for keep_alive in [50, 3_600] {
-        let config = PoolConfig::new().at_stream_limit(AtStreamLimit::Wait).keep_alive(keep_alive * SECOND);
+    for idle_timeout in [50, 3_600] {
+        let config = PoolConfig::new().at_stream_limit(AtStreamLimit::Wait).idle_timeout(idle_timeout * SECOND);
         let stage = Stage::new(config);
         // Somebody looks seldom, and has looked just now.
         let _other = stage.warm(B, Facts::h1()).await;

@@ -14,7 +14,7 @@ fn ends(stage: &Stage) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_lives_so_long_and_no_longer() {
     for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
-        let stage = Stage::easy(PoolConfig::new().keep_alive(50 * SECOND), facts);
+        let stage = Stage::easy(PoolConfig::new().idle_timeout(50 * SECOND), facts);
         stage.get(url).await;
         after(44 * SECOND).await;
         assert_eq!(stage.get(url).await, 1, "its idle time begins anew");
@@ -29,7 +29,7 @@ async fn an_idle_connection_lives_so_long_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_in_use_is_not_idle() {
     for (facts, url) in [(Facts::h1(), A), (Facts::h2(5), SECURE)] {
-        let stage = Stage::new(PoolConfig::new().keep_alive(SECOND));
+        let stage = Stage::new(PoolConfig::new().idle_timeout(SECOND));
         let call = stage.call(url);
         let peer = stage.connected(facts).await;
         after(100 * SECOND).await;
@@ -59,7 +59,7 @@ async fn so_many_idle_connections_and_the_oldest_goes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_kept_when_nothing_may_be() {
-    for config in [PoolConfig::new().max_idle(0), PoolConfig::new().keep_alive(Duration::ZERO)] {
+    for config in [PoolConfig::new().max_idle(0), PoolConfig::new().idle_timeout(Duration::ZERO)] {
         for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
             let stage = Stage::easy(config.clone(), facts);
             assert_eq!((stage.get(url).await, stage.get(url).await), (1, 2));
@@ -162,7 +162,7 @@ async fn so_many_idle_per_origin() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_gets_only_so_old() {
     for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
-        let stage = Stage::easy(PoolConfig::new().max_age(20 * SECOND).keep_alive(15 * SECOND), facts);
+        let stage = Stage::easy(PoolConfig::new().max_age(20 * SECOND).idle_timeout(15 * SECOND), facts);
         for _ in 0..8 {
             assert_eq!(stage.get(url).await, 1);
             after(2 * SECOND).await;

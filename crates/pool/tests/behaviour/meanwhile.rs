@@ -1,7 +1,7 @@
 //! What another thread does in the middle of something. It is done by whoever is called there: an observer, or what judges certificates.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, CertificateScope, Event, EventKind, Observe, Origin, HttpVersions, RequestOptions};
+use skybridge_core::{CertificateScope, CloseReason, Event, EventKind, HttpVersions, Observe, Origin, RequestOptions};
 use skybridge_pool::{PoolConfig, PoolStats};
 use skybridge_testkit::{executor::settle, fake::Facts};
 use std::{
@@ -32,7 +32,7 @@ impl Meanwhile {
 }
 
 impl Observe for Meanwhile {
-    fn on(&self, event: &Event<'_>) {
+    fn observe(&self, event: &Event<'_>) {
         if matches!(event.kind, EventKind::Draining(_)) {
             self.go();
         }

@@ -1,7 +1,7 @@
 //! HTTP/2 peers that allow no streams (RFC 9113, section 5.1.2: for a short time, or they should close instead).
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, Delivery, Timeouts, ConnectionStatus, Phase, RequestOptions};
+use skybridge_core::{CloseReason, ConnectionStatus, Delivery, Phase, RequestOptions, Timeouts};
 use skybridge_pool::{AtStreamLimit, PoolConfig};
 use skybridge_testkit::{executor::settle, fake::Facts};
 use std::error::Error as _;
@@ -94,7 +94,7 @@ async fn who_waits_for_less_long_does_not_make_the_next_dial_again() {
     let peer = stage.connected(Facts::h2_unsettled()).await;
     peer.set_room(0);
     let mut timeouts = Timeouts::new();
-    timeouts.acquire = Some(SECOND);
+    timeouts.pool_wait = Some(SECOND);
     for _ in 0..10 {
         let call = stage.options(SECURE, RequestOptions::new().timeouts(timeouts.clone()));
         settle().await;
@@ -119,7 +119,8 @@ async fn when_all_have_left_the_connection_closes_sooner_or_later() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_meanwhile_fails_its_search() {
-    for status in [ConnectionStatus::Closed(CloseReason::PeerFin), ConnectionStatus::Draining(CloseReason::PeerGoAway)] {
+    for status in [ConnectionStatus::Closed(CloseReason::PeerFin), ConnectionStatus::Draining(CloseReason::PeerGoAway)]
+    {
         let stage = Stage::new(PoolConfig::new());
         let call = stage.call(SECURE);
         connect_in_vain(&stage).await;

@@ -1,7 +1,9 @@
 //! Time limits of requests that wait for the same connect: each ends its own wait, and nobody else's.
 
 use crate::stage::*;
-use skybridge_core::{BoxFuture, ConnectError, Delivery, Timeouts, Phase, Plan, Route, Target, RequestOptions, phase_timeout};
+use skybridge_core::{
+    BoxFuture, ConnectError, Delivery, Phase, Plan, RequestOptions, Route, Target, Timeouts, phase_timeout,
+};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::settle,

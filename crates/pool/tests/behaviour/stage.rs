@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use skybridge_core::{Delivery, Failed, RequestOptions};
-use skybridge_pool::{PooledBody, PoolConfig, PoolLayer};
+use skybridge_pool::{PoolConfig, PoolLayer, PooledBody};
 use skybridge_testkit::{
     executor::{Executor, settle},
     fake::{self, Facts, Peer},

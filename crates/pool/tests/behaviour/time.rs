@@ -2,7 +2,7 @@
 
 use crate::stage::*;
 use http_body_util::BodyExt;
-use skybridge_core::{Cause, Delivery, Error, Timeouts, Phase, RequestOptions};
+use skybridge_core::{Cause, Delivery, Error, Phase, RequestOptions, Timeouts};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{executor::settle, fake::Facts};
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ fn timed_out(error: &Error, phase: Phase, delivery: Delivery) {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_in_the_queue() {
-    let limit = timeouts(|timeouts| timeouts.acquire = Some(3 * SECOND));
+    let limit = timeouts(|timeouts| timeouts.pool_wait = Some(3 * SECOND));
     let stage = Stage::with(|layer| layer.config(PoolConfig::new().max_per_origin(1)).timeouts(limit));
     let first = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
@@ -35,7 +35,7 @@ async fn waiting_in_the_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_response_head() {
     for (facts, url, open) in [(Facts::h1(), A, 0), (Facts::h2(5), SECURE, 1)] {
-        let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.head = Some(SECOND))));
+        let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.response_head = Some(SECOND))));
         let call = stage.call(url);
         let peer = stage.connected(facts).await;
         let mut exchange = peer.exchange().await;
@@ -99,7 +99,7 @@ async fn one_callers_limit_does_not_end_what_others_wait_for() {
     let hasty = |change: fn(&mut Timeouts)| stage.options(SECURE, RequestOptions::new().timeouts(timeouts(change)));
     // The hasty one begins the search; the other one joins it.
     let (first, second) =
-        (hasty(|timeouts| timeouts.connect = Some(SECOND)), hasty(|timeouts| timeouts.acquire = Some(SECOND)));
+        (hasty(|timeouts| timeouts.connect = Some(SECOND)), hasty(|timeouts| timeouts.pool_wait = Some(SECOND)));
     let patient = stage.call(SECURE);
     let start = Instant::now();
     timed_out(&came_back(first).await, Phase::Acquire, Delivery::Unsent);
@@ -112,8 +112,9 @@ async fn one_callers_limit_does_not_end_what_others_wait_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_its_own_goes_before_the_pools() {
-    let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.head = Some(SECOND))));
-    let call = stage.options(A, RequestOptions::new().timeouts(timeouts(|timeouts| timeouts.head = Some(60 * SECOND))));
+    let stage = Stage::with(|layer| layer.timeouts(timeouts(|timeouts| timeouts.response_head = Some(SECOND))));
+    let call = stage
+        .options(A, RequestOptions::new().timeouts(timeouts(|timeouts| timeouts.response_head = Some(60 * SECOND))));
     let peer = stage.connected(Facts::h1()).await;
     let exchange = peer.exchange().await;
     after(30 * SECOND).await;

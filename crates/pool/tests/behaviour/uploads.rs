@@ -3,7 +3,7 @@
 
 use crate::stage::*;
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Cause, CloseReason, Delivery, Timeouts, Phase, TimedOut, RequestOptions};
+use skybridge_core::{Cause, CloseReason, Delivery, Phase, RequestOptions, TimedOut, Timeouts};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
     executor::settle,
@@ -223,7 +223,7 @@ async fn a_connection_that_never_gets_ready_again_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn the_limit_of_the_wait_holds_until_the_connection_is_ready() {
     let mut timeouts = Timeouts::new();
-    timeouts.acquire = Some(SECOND);
+    timeouts.pool_wait = Some(SECOND);
     for new in [false, true] {
         let stage = Stage::new(PoolConfig::new());
         let peer = if new { None } else { Some(stage.warm(A, Facts::h1()).await) };
@@ -257,7 +257,7 @@ async fn the_limit_of_the_wait_holds_until_the_connection_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn what_is_found_dead_does_not_lengthen_the_wait() {
     let mut timeouts = Timeouts::new();
-    timeouts.acquire = Some(SECOND);
+    timeouts.pool_wait = Some(SECOND);
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(A, Facts::h1()).await;
     peer.lag();

@@ -1,7 +1,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Ctx, Endpoint, Timeouts, Link, Phase, Plan, Planner, Route, Target, ConnectOptions};
+use skybridge_core::{
+    ConnectError, ConnectOptions, Ctx, Endpoint, Link, Phase, Plan, Planner, Route, Target, Timeouts,
+};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{

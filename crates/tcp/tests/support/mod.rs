@@ -1,7 +1,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Endpoints, Timeouts, Route};
+use skybridge_core::{ConnectError, Endpoints, Route, Timeouts};
 use skybridge_testkit::{executor::Executor, net::Network, nouns, observe::Recorder};
 use std::{
     net::SocketAddr,

@@ -3,7 +3,9 @@ use super::{
     slot::{Held, Shared, Slot},
 };
 use http::Request;
-use skybridge_core::{ResponseResult, CloseReason, ConnInfo, Delivery, Error, Failed, ConnectionStatus, Phase, Capacity, StatusListener};
+use skybridge_core::{
+    Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Failed, Phase, ResponseResult, StatusListener,
+};
 use std::{
     fmt,
     future::Future,

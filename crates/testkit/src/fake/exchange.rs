@@ -4,7 +4,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use skybridge_core::{ResponseResult, Delivery, Failed, Phase};
+use skybridge_core::{Delivery, Failed, Phase, ResponseResult};
 use std::{fmt, sync::Arc};
 use tokio::sync::oneshot;
 

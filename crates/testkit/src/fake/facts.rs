@@ -1,5 +1,5 @@
 use crate::nouns;
-use skybridge_core::{ConnInfo, Endpoint, Protocol, Capacity, Route};
+use skybridge_core::{Capacity, ConnInfo, Endpoint, Protocol, Route};
 use std::{fmt, sync::Arc};
 
 type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;

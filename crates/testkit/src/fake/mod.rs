@@ -51,6 +51,6 @@ pub use self::{
     exchange::Exchange,
     facts::Facts,
     peer::Peer,
-    planner::{Connecting, RoutePlan, Planner},
+    planner::{Connecting, Planner, RoutePlan},
     planning::{Connect, Planning},
 };

@@ -2,7 +2,7 @@ use super::{
     Exchange,
     slot::{Held, Shared},
 };
-use skybridge_core::{CloseReason, ConnInfo, ConnectionStatus, Capacity};
+use skybridge_core::{Capacity, CloseReason, ConnInfo, ConnectionStatus};
 use std::{fmt, sync::Arc};
 
 /// The test's end of a fake connection. Clones are the same one.

@@ -1,7 +1,7 @@
 //! The state of one fake connection, and of each handle to it.
 
 use super::{Exchange, queue::Queue};
-use skybridge_core::{CloseReason, ConnInfo, Delivery, Error, ConnectionStatus, StatusSender, Phase, Capacity};
+use skybridge_core::{Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, StatusSender};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,

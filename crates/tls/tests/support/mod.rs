@@ -1,7 +1,7 @@
 //! A world with one TLS origin in it.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use skybridge_core::{ConnectError, Connector, Key, Link, Phase, Route, ConnectOptions, TlsInfo};
+use skybridge_core::{ConnectError, ConnectOptions, Connector, Key, Link, Phase, Route, TlsInfo};
 use skybridge_testkit::{
     certs::{Ca, Cert},
     executor::{Executor, settle},

@@ -13,7 +13,7 @@ fn ms(ms: u64) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn an_end_before_its_beginning_takes_no_time() {
     let (recorder, start) = (Recorder::new(), Executor::new().runtime().now());
-    let tell = |at, kind| recorder.on(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
+    let tell = |at, kind| recorder.observe(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
     tell(0, EventKind::CallStarted);
     tell(5, EventKind::PhaseStarted(Phase::Acquire));
     tell(3, EventKind::PhaseEnded(Phase::Acquire, ms(0)));
@@ -28,7 +28,7 @@ async fn an_end_before_its_beginning_takes_no_time() {
 #[tokio::test(start_paused = true)]
 async fn a_terminal_of_any_width() {
     let (recorder, start) = (Recorder::new(), Executor::new().runtime().now());
-    let tell = |at, kind| recorder.on(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
+    let tell = |at, kind| recorder.observe(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
     tell(0, EventKind::PhaseStarted(Phase::Acquire));
     tell(3, EventKind::PhaseEnded(Phase::Acquire, ms(3)));
     for width in [0, 1, 200, 1 << 17, usize::MAX] {

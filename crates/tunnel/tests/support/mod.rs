@@ -1,7 +1,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use skybridge_core::{ConnectError, Connector, Ctx, Proxy, Timeouts, Link, Route};
+use skybridge_core::{ConnectError, Connector, Ctx, Link, Proxy, Route, Timeouts};
 use skybridge_testkit::{
     executor::Executor,
     h1::Script,

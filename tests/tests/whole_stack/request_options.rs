@@ -1,6 +1,6 @@
 //! What one request asks of its connection.
 
-use skybridge::{Endpoint, Partition, Protocol, ResponseExt, HttpVersions};
+use skybridge::{Endpoint, HttpVersions, Partition, Protocol, ResponseExt};
 use skybridge_testkit::{h1::Script, h2::Peer, observe::Recorder, origin::Origin};
 use skybridge_tests::{World, get, h2, read, wishing};
 

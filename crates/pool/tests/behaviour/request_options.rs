@@ -2,7 +2,7 @@
 
 use crate::stage::*;
 use http::Request;
-use skybridge_core::{ConnectError, Partition, Phase, Target, ConnectOptions, HttpVersions, RequestOptions};
+use skybridge_core::{ConnectError, ConnectOptions, HttpVersions, Partition, Phase, RequestOptions, Target};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::settle,
@@ -50,7 +50,8 @@ async fn the_pools_own_terms_are_for_all_who_wish_nothing_else() {
     let mut connect_options = ConnectOptions::default();
     connect_options.http_versions = HttpVersions::Http2;
     let stage = Stage::with(|layer| layer.connect_options(connect_options));
-    let _calls = [stage.call(A), stage.call(A), stage.options(A, RequestOptions::new().http_versions(HttpVersions::Http2))];
+    let _calls =
+        [stage.call(A), stage.call(A), stage.options(A, RequestOptions::new().http_versions(HttpVersions::Http2))];
     let connect = stage.below.connecting().await;
     assert_eq!((connect.target().connect_options().http_versions, stage.below.connects()), (HttpVersions::Http2, 1));
     let other = stage.options(A, RequestOptions::new().http_versions(HttpVersions::Http1));
