@@ -14,6 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What is said to be missing of a PEM for `-E` and `--key`.
+const CERT: &str = "client certificate";
+const KEY: &str = "client's private key";
+
 /// What the two are described by.
 struct Wanted<'a> {
     cacert: Option<&'a Path>,
@@ -87,6 +91,7 @@ impl Wanted<'_> {
         if !trusts && !pins && self.cert.is_none() && self.versions.is_none() {
             return Ok(None);
         }
+        let (cacert, capath, cert) = (self.cacert, self.capath, self.cert);
         let mut builder = TlsConfig::builder();
         if self.cacert.is_some() || self.capath.is_some() {
             builder = builder.roots(Roots::Given(Vec::new()));
@@ -109,7 +114,16 @@ impl Wanted<'_> {
         if let Some(versions) = self.versions {
             builder = builder.versions(versions);
         }
-        builder.build().map(Some).map_err(|error| refused(&error))
+        builder.build().map(Some).map_err(|error| {
+            let file = match &error {
+                TlsConfigError::Pem { what: KEY, .. } => cert.map(|(_, key)| key),
+                TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => cert.map(|(cert, _)| cert),
+                // Of several files it isn't known which.
+                TlsConfigError::Pem { .. } | TlsConfigError::Root(_) => cacert.filter(|_| capath.is_none()),
+                _ => None,
+            };
+            refused(file, &error)
+        })
     }
 
     fn roots(&self) -> Result<Vec<Vec<u8>>, NotBegun> {
@@ -147,13 +161,14 @@ fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> NotBegun {
     NotBegun(exit, format!("({exit}) {}: {error}", path.display()))
 }
 
-fn refused(error: &TlsConfigError) -> NotBegun {
+fn refused(file: Option<&Path>, error: &TlsConfigError) -> NotBegun {
     let exit = match error {
-        TlsConfigError::Pem { what: "private key", .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
+        TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
         TlsConfigError::Pin(_) => Exit::USAGE,
         TlsConfigError::NoRoots | TlsConfigError::Root(_) | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,
     };
-    let why: Vec<_> = chain(error).map(ToString::to_string).collect();
+    let file = file.map(|file| file.display().to_string());
+    let why: Vec<_> = file.into_iter().chain(chain(error).map(ToString::to_string)).collect();
     NotBegun(exit, format!("({exit}) {}", why.join(": ")))
 }

@@ -17,6 +17,11 @@ pub trait Handshake<I>: Clone + Send + 'static {
 }
 
 /// Seals the link to one hop with TLS: how a tunnel speaks TLS to a proxy in the middle of a chain.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not seal the link to a proxy",
+    label = "a tunnel is given a sealer",
+    note = "such as `TlsLayer::proxy_connector` or `TlsConfig::tls_connector` gives"
+)]
 pub trait TlsConnect<I>: Clone + Send + 'static {
     /// The sealed stream.
     type Io: Io;

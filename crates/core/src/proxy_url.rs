@@ -111,8 +111,10 @@ impl FromStr for Proxy {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme(scheme) if scheme.is_empty() => f.write_str("no proxy is spoken to by its scheme"),
-            Self::Scheme(scheme) => write!(f, "no proxy is spoken to by `{scheme}`"),
+            Self::Scheme(scheme) => {
+                let scheme = if scheme.is_empty() { "its scheme" } else { &*format!("`{scheme}`") };
+                write!(f, "no proxy is spoken to by {scheme}, but by http, https, socks4, socks4a, socks5 or socks5h")
+            }
             Self::Host(_) => f.write_str("the proxy's host is not valid"),
             Self::Port => f.write_str("the proxy's port is not a number from 1 to 65535"),
             Self::UserInfo => f.write_str("the proxy's user or password is not percent-encoded UTF-8"),

@@ -20,6 +20,13 @@ use std::{
 /// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
 /// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
 ///
+/// ```
+/// # use skybridge_core::Timeouts;
+/// # use std::time::Duration;
+/// let mut timeouts = Timeouts::new();
+/// timeouts.call = Some(Duration::from_secs(30));
+/// ```
+///
 /// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
 /// allows. A request whose own limits (or the defaults, where it sets none) allow less fails with a timeout when they
 /// are over; the connect goes on for the others.

@@ -126,7 +126,10 @@ fn look(seen: usize, read: &[u8]) -> Result<Option<usize>> {
         _ => true,
     });
     if !right {
-        return Err(Error::new(ErrorKind::InvalidData, "the peer's first frame is not SETTINGS"));
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            "the peer does not speak HTTP/2: its first frame is not SETTINGS",
+        ));
     }
     let seen = seen + read.len();
     Ok((seen <= FLAGS).then_some(seen))

@@ -24,7 +24,11 @@ where
     let guard = PhaseGuard::begin(&ctx, Phase::Acquire, None);
     let limit = settings.timeouts.connect.unwrap_or(settings.timeout);
     let opened = match timeout(&ctx, Phase::Acquire, limit, open(planner, target)).await {
-        Ok(opened) => opened.and_then(|link| Ok((protocol(&link.info, settings.tls_above)?, link))),
+        Ok(Ok(link)) => match protocol(&link.info, settings.tls_above) {
+            Ok(protocol) => Ok((protocol, link)),
+            Err(error) => Err(refused(&link.info, error)),
+        },
+        Ok(Err(error)) => Err(error),
         // What was under way is told of too.
         Err(timed_out) => Err(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports())),
     };
@@ -52,18 +56,23 @@ where
     planner.plan(target).await.map_err(Into::into)?.connect().await
 }
 
+/// What was connected is not given away. Like what fails below, it names its route and what was tried.
+fn refused(info: &ConnInfo, error: ConnectError) -> ConnectError {
+    let error = info.tried().failed(error.in_phase(Phase::Handshake));
+    error.on_route(&info.route).with_attempts(info.route.ctx().attempt_log().reports())
+}
+
 /// By what TLS agreed on; in cleartext by the wish. A link on which the client can't be let speak is refused.
 fn protocol(info: &ConnInfo, tls_above: bool) -> Result<Protocol, ConnectError> {
     let tls_above = tls_above && info.route.target.origin().scheme() == Scheme::Https;
     let fit = if tls_above { info.fit_for_tls() } else { info.fit_for_http() };
-    fit.map_err(|unfit| info.tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)))?;
+    fit?;
     let http_versions = info.route.target.connect_options().http_versions;
     let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
     match (agreed, http_versions) {
         (Some(agreed @ Protocol::Http1), HttpVersions::Http2)
         | (Some(agreed @ Protocol::Http2), HttpVersions::Http1) => {
-            let refused = ConnectError::new(Phase::Handshake, AlpnMismatch { http_versions, agreed }).fatal();
-            Err(info.tried().failed(refused))
+            Err(ConnectError::new(Phase::Handshake, AlpnMismatch { http_versions, agreed }).fatal())
         }
         (Some(agreed), _) => Ok(agreed),
         (None, HttpVersions::Http2) => Ok(Protocol::Http2),

@@ -159,6 +159,7 @@ async fn a_peer_that_agrees_on_another_version_is_refused() {
         let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Handshake), true), "{error:?}");
         assert!(error.source_as::<AlpnMismatch>().is_some(), "{error:?}");
+        assert_eq!((error.route(), error.attempts().len()), (Some("a.test"), 1), "{error:?}");
         assert_eq!(net.live_sockets(), 0);
     }
 }
@@ -175,6 +176,7 @@ async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
         let ours: &ConnectError = cause(&error).expect("our error");
         assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::TlsMissing), true));
         assert_eq!((ours.phase(), ours.endpoint()), (Some(Phase::Handshake), Some(&addr.into())));
+        assert_eq!((ours.route(), ours.attempts().len()), (Some("a.test"), 1), "{error:?}");
         assert!(ours.root_cause().to_string().contains("this stack has no TlsLayer below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
         assert_eq!(origin.seen().len(), 0);

@@ -47,7 +47,8 @@ impl RouteConfig {
     /// The next way is looked up and tried only when everything has failed that the one before leads to. [`ConnectOptions::proxy`] of a request goes
     /// before all of them.
     ///
-    /// Who lists proxies alone never connects directly, whatever fails.
+    /// One proxy for everything is `[[proxy]]`; `[vec![first, second]]` is one way through two proxies, and `[[one], [other]]` are two ways
+    /// through one each, the other in case that one fails. Who lists proxies alone never connects directly, whatever fails.
     ///
     /// [`ConnectOptions::proxy`]: skybridge_core::Terms::proxy
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {

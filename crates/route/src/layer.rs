@@ -29,7 +29,7 @@ impl<R: Resolver> RouteLayer<R> {
         self
     }
 
-    /// The ways to go, in order: [`RouteConfig::proxies`].
+    /// The ways to go, in order, each a list of proxies: [`RouteConfig::proxies`].
     ///
     /// ```
     /// # use skybridge_core::{Endpoint, Proxy};

@@ -123,7 +123,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         ClientBuilder { settings: self.settings, resolver, dialer: self.dialer }
     }
 
-    /// The ways to go, in order, as [`RouteConfig::proxies`], before which they go.
+    /// The ways to go, in order, each a list of proxies, so that one proxy for everything is `[[proxy]]`. As [`RouteConfig::proxies`], before
+    /// which they go.
     ///
     /// ```
     /// use skybridge::{Client, Proxy};

@@ -4,7 +4,7 @@
 mod support;
 
 use skybridge_testkit::{certs::Ca, origin::Origin};
-use skybridge_tls::{PinError, Roots, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, rustls};
+use skybridge_tls::{Pin, PinError, Roots, TlsConfig, TlsConfigError, TlsLayer, TlsVersion, rustls};
 use std::sync::Arc;
 use support::{World, trusting};
 
@@ -20,7 +20,7 @@ fn what_is_no_root() {
     assert!(matches!(built, Err(TlsConfigError::Root(_))), "{built:?}");
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
         let built = TlsConfig::builder().add_root_pem(pem.as_bytes()).build();
-        assert!(matches!(built, Err(TlsConfigError::Pem { what: "certificate", .. })), "{built:?}");
+        assert!(matches!(built, Err(TlsConfigError::Pem { what: "root certificate", .. })), "{built:?}");
     }
 }
 
@@ -31,8 +31,8 @@ fn what_is_no_identity() {
     let build = |chain: &str, key: &str| trusting(&root).client_auth_pem(chain.as_bytes(), key.as_bytes()).build();
     assert!(build(&me.chain_pem(), &me.key_pem()).is_ok());
     let (key, chain) = (build(&me.chain_pem(), ""), build("", &me.key_pem()));
-    assert!(matches!(key, Err(TlsConfigError::Pem { what: "private key", .. })), "{key:?}");
-    assert!(matches!(chain, Err(TlsConfigError::Pem { what: "certificate", .. })), "{chain:?}");
+    assert!(matches!(key, Err(TlsConfigError::Pem { what: "client's private key", .. })), "{key:?}");
+    assert!(matches!(chain, Err(TlsConfigError::Pem { what: "client certificate", .. })), "{chain:?}");
     let mixed = build(&me.chain_pem(), &you.key_pem());
     assert!(matches!(mixed, Err(TlsConfigError::Identity(_))), "{mixed:?}");
 }
@@ -120,4 +120,11 @@ fn every_error_reads_as_a_sentence_and_tells_its_source() {
     assert_eq!(error.to_string(), "a pin can't be used");
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "pin `sha256/` is not `sha256/` and the base64 of 32 bytes");
+}
+
+#[test]
+fn a_pin_as_curl_writes_it_is_told_what_to_change() {
+    let pin = Ca::new("root").pin().replace("sha256/", "sha256//");
+    let error = pin.parse::<Pin>().unwrap_err();
+    assert!(error.to_string().contains("has two slashes, as curl writes pins"), "{error}");
 }

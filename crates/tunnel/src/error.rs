@@ -101,7 +101,7 @@ impl fmt::Display for TunnelError {
             Self::NotSocks(byte) => write!(f, "the proxy does not speak SOCKS: its answer begins with {byte:#04x}"),
             Self::Closed => f.write_str("the proxy hung up before it answered"),
             Self::Io(_) => f.write_str("the connection to the proxy failed"),
-            Self::NoTls => f.write_str("the proxy needs TLS, and the tunnel has none"),
+            Self::NoTls => f.write_str("the proxy is spoken to over TLS, and this stack's TunnelLayer was given no sealer (`TunnelLayer::proxy_tls`)"),
         }
     }
 }

@@ -34,8 +34,10 @@ impl Default for TunnelLayer {
 }
 
 impl<L> TunnelLayer<L> {
-    /// Speaks TLS to the proxies that are spoken to over it (`https://`).
-    pub fn proxy_tls<T>(self, tls_connect: T) -> TunnelLayer<T> {
+    /// Speaks TLS to the proxies that are spoken to over it (`https://`): `TlsLayer::proxy_connector` gives one that trusts whom
+    /// the origins' layer trusts, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a proxy
+    /// fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
+    pub fn proxy_tls<T: TlsConnect<BoxedIo>>(self, tls_connect: T) -> TunnelLayer<T> {
         TunnelLayer { tls_connect, limit: self.limit }
     }
 

@@ -49,6 +49,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "hyper_under_route",
         &["does not plan how to reach a `Target`", "this layer belongs directly above a planner", UNDER],
     ),
+    ("tunnel_proxy_tls_with_a_layer", &["does not seal the link to a proxy", "`TlsLayer::proxy_connector`"]),
     ("a_rate_limit_over_route", &["does not plan how to reach a `Target`", "Response = impl Plan> + Clone`", ORDER]),
 ];
 

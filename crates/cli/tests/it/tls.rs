@@ -238,11 +238,20 @@ async fn a_client_shows_its_certificate() {
         assert_eq!(ran.exit, 0, "{}", ran.err);
     }
     assert_ne!(desk.run(&origin, "a.test", &[]).await.exit, 0);
-    // Without a key, a strange key, no file.
+    // Without a key, a strange key, a key in the certificate's place, no file: the file that is wrong is named.
     let strange = desk.file("strange.key", &desk.ca.client("you").key_pem());
-    for flags in [&["-E", cert][..], &["-E", cert, "--key", strange.to_str().unwrap()], &["-E", "/no/such/file"]] {
+    let strange = strange.to_str().unwrap();
+    let rows = [
+        (&["-E", cert][..], cert),
+        (&["-E", cert, "--key", strange], cert),
+        (&["-E", key, "--key", key], key),
+        (&["-E", cert, "--key", cert], cert),
+        (&["-E", "/no/such/file"], "/no/such/file"),
+    ];
+    for (flags, file) in rows {
         let ran = desk.run(&origin, "a.test", flags).await;
         assert_eq!((ran.exit, ran.err.lines().count()), (58, 1), "{}", ran.err);
+        assert!(ran.err.contains(file), "{}", ran.err);
     }
 }
 
@@ -253,6 +262,7 @@ async fn roots_that_cannot_be_read_are_exit_77() {
     for file in [junk.to_str().unwrap(), "/no/such/file"] {
         let ran = skybridge(["--cacert", file, "https://a.test/"]).await;
         assert_eq!((ran.exit, ran.err.lines().count()), (77, 1), "{}", ran.err);
+        assert!(ran.err.contains(file), "{}", ran.err);
     }
     fs::remove_file(&junk).unwrap();
     let origin = h2(&desk.ca.leaf(["127.0.0.1"])).start().await;

@@ -49,7 +49,7 @@ impl TlsConfigBuilder {
 
     /// Trusts the certificates of a PEM too. `.roots(Roots::Given(vec![]))` before it trusts them alone.
     pub fn add_root_pem(mut self, pem: &[u8]) -> Self {
-        match certificates(pem) {
+        match certificates("root certificate", pem) {
             Ok(roots) => self.more_roots.extend(roots),
             Err(wrong) => self.reject(wrong),
         }
@@ -58,8 +58,8 @@ impl TlsConfigBuilder {
 
     /// Who we are, to peers that ask: a chain of certificates, our own first, and its private key (PKCS#8, PKCS#1 or SEC1), both as PEM.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("private key", source));
-        match certificates(chain).and_then(|chain| Ok((chain, key?))) {
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("client's private key", source));
+        match certificates("client certificate", chain).and_then(|chain| Ok((chain, key?))) {
             Ok(identity) => self.identity = Some(identity),
             Err(wrong) => self.reject(wrong),
         }
@@ -187,11 +187,11 @@ impl TlsConfigBuilder {
     }
 }
 
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(not_pem("certificate", pem::Error::NoItemsFound)),
-        found => found.map_err(|source| not_pem("certificate", source)),
+        Ok(found) if found.is_empty() => Err(not_pem(what, pem::Error::NoItemsFound)),
+        found => found.map_err(|source| not_pem(what, source)),
     }
 }
 

@@ -14,7 +14,7 @@ pub enum TlsConfigError {
     Root(webpki::Error),
     /// What should be PEM isn't.
     Pem {
-        /// What it should be.
+        /// What it should be: a `root certificate`, a `client certificate` or a `client's private key`.
         what: &'static str,
         /// What is wrong.
         source: pem::Error,

@@ -66,9 +66,21 @@ impl fmt::Display for PinError {
             }
             Self::NotAscii(pattern) => write!(f, "pattern `{pattern}` is not ASCII: convert it with IDNA first"),
             Self::Hash(pin) => write!(f, "pin `{pin}` doesn't begin with `{PREFIX}`"),
+            Self::Base64(pin) if is_curls(pin) => {
+                write!(
+                    f,
+                    "pin `{pin}` has two slashes, as curl writes pins: here it is `{PREFIX}` and the base64 of 32 bytes"
+                )
+            }
             Self::Base64(pin) => write!(f, "pin `{pin}` is not `{PREFIX}` and the base64 of 32 bytes"),
         }
     }
 }
 
 impl std::error::Error for PinError {}
+
+/// A pin in all but the second slash of `sha256//`.
+fn is_curls(pin: &str) -> bool {
+    let base64 = pin.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('/'));
+    base64.is_some_and(|base64| format!("{PREFIX}{base64}").parse::<Pin>().is_ok())
+}
