@@ -3,7 +3,7 @@
 //! Each stack is written out, as its author would. Where a guest erases the error's type, as tower's do, what comes out at the top is typed
 //! all the same.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 #[allow(unreachable_pub, reason = "a module of one test")]
 mod guests;
@@ -12,9 +12,9 @@ use guests::{CountBytes, Counted, Fence, Forbidden};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
-    ConnInfo, ConnectError, Delivery, Endpoint, Error, H1, H2, NegotiateLayer, Phase, PoolLayer, RaceLayer,
-    RequestBody, RetryLayer, RouteLayer,
-    core::{Attempt, Key, Link, OriginRef, Route, Target},
+    Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, H1, H2, HttpVersions, NegotiateLayer,
+    Phase, PoolLayer, Proxy, RaceLayer, RequestBody, RequestOptions, RetryLayer, RouteLayer,
+    core::{Attempt, Egress, Key, Link, Lost, OriginRef, Route, Target, Unfit},
 };
 use skybridge_testkit::origin::{Origin, Seen};
 use skybridge_tests::{World, addr, all, get, post};
@@ -159,6 +159,65 @@ async fn between_pool_and_route_the_origin_to_connect_to_is_another() {
     let request = Request::get("http://another.test/").body(RequestBody::empty()).unwrap();
     let error = ask(&stack, request).await.unwrap_err();
     assert!(error.is_connect() && error.phase() == Phase::Resolve, "{error:?}");
+}
+
+/// A layer that names another origin to connect to may forget all else that the request asks for.
+#[tokio::test(start_paused = true)]
+async fn between_pool_and_route_no_less_is_connected_to_than_was_asked_for() {
+    let proxy = Proxy::parse("http://p.test:3128").unwrap();
+    let rows: [(&str, RequestOptions, ConnectOptions, Option<Lost>); 6] = [
+        ("http://unknown.test/", RequestOptions::new(), ConnectOptions::default(), None),
+        ("https://unknown.test/", RequestOptions::new(), ConnectOptions::default(), Some(Lost::Https)),
+        (
+            "https://unknown.test/",
+            RequestOptions::new().http_versions(HttpVersions::Http2),
+            ConnectOptions::default(),
+            Some(Lost::Https),
+        ),
+        (
+            "http://unknown.test/",
+            RequestOptions::new().proxies([proxy]),
+            ConnectOptions::default(),
+            Some(Lost::Proxies),
+        ),
+        ("http://unknown.test/", RequestOptions::new().proxies([]), ConnectOptions::default(), None),
+        ("http://unknown.test/", RequestOptions::new(), public(), Some(Lost::Egress)),
+    ];
+    for (url, options, connect_options, lost) in rows {
+        let world = World::new();
+        let origin = Origin::h1().serve_on(world.listen());
+        let connect_to = |target: Target| {
+            let uri = "http://a.test".parse().unwrap();
+            let origin = OriginRef::of(&uri).unwrap().to_owned().unwrap();
+            Target::new(Key::new(origin, ConnectOptions::default()), target.ctx)
+        };
+        let stack = ServiceBuilder::new()
+            .layer(RetryLayer::unsent())
+            .layer(pool(&world).connect_options(connect_options))
+            .map_request(connect_to)
+            .layer(RouteLayer::new(world.net.resolver()))
+            .layer(negotiate())
+            .layer(RaceLayer::happy_eyeballs())
+            .service(world.net.dialer());
+        let mut request = Request::get(url).body(RequestBody::empty()).unwrap();
+        request.extensions_mut().insert(options);
+        match (ask(&stack, request).await, lost) {
+            (Ok(answer), None) => assert_eq!(answer, "hello"),
+            (Err(error), Some(lost)) => {
+                assert!(error.is_connect() && error.phase() == Phase::Handshake, "{error:?}");
+                let Cause::Connect(error) = error.cause() else { panic!("{error:?}") };
+                assert_eq!(error.source_as(), Some(&Unfit::Less(lost)));
+                assert!(error.is_fatal() && origin.seen().is_empty());
+            }
+            (answer, lost) => panic!("{url} {lost:?}: {answer:?}"),
+        }
+    }
+}
+
+fn public() -> ConnectOptions {
+    let mut connect_options = ConnectOptions::default();
+    connect_options.egress = Egress::Public;
+    connect_options
 }
 
 /// How many sockets are being opened at once, when two requests for two origins are limited to one at a time at either seam.

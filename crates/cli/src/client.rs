@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     names::Elsewhere,
-    proxies::ways,
+    proxies::{Proxies, ways},
     run::NotBegun,
     tls,
     witness::{Watched, Witness},
@@ -18,9 +18,9 @@ use std::{sync::Arc, time::Duration};
 
 /// # Errors
 /// When what the flags of TLS name can't be used.
-pub(crate) fn build(args: &Args, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
+pub(crate) fn build(args: &Args, proxies: &Proxies, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
-    let resolver = Elsewhere::new(resolver, args.route.connect_to.clone());
+    let resolver = Elsewhere::new(resolver, args.route.connect_to.clone(), proxies.places());
     let client = Client::builder()
         .observer(Arc::clone(witness) as _)
         .timeouts(timeouts(args))

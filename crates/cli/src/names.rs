@@ -1,10 +1,10 @@
 //! `--connect-to`: other hosts and ports in place of those that are asked for.
 
-use crate::{args::ConnectTo, usage::Usage};
+use crate::{args::ConnectTo, proxies::Proxies, usage::Usage};
 use http::Uri;
 use skybridge::{
     Endpoint,
-    core::{Query, Resolver},
+    core::{OriginRef, Query, Resolver},
     tower::Service,
 };
 use std::{
@@ -18,11 +18,14 @@ use std::{
 pub(crate) struct Elsewhere<R> {
     inner: R,
     rules: Arc<[ConnectTo]>,
+    /// Hosts and ports of proxies: the rules are about hosts that URLs name, and a proxy that is somewhere else would
+    /// be given credentials that are for another one.
+    proxies: Arc<[(Box<str>, u16)]>,
 }
 
 impl<R> Elsewhere<R> {
-    pub(crate) fn new(inner: R, rules: Vec<ConnectTo>) -> Self {
-        Self { inner, rules: rules.into() }
+    pub(crate) fn new(inner: R, rules: Vec<ConnectTo>, proxies: Arc<[(Box<str>, u16)]>) -> Self {
+        Self { inner, rules: rules.into(), proxies }
     }
 }
 
@@ -33,16 +36,25 @@ impl ConnectTo {
     }
 }
 
+fn is_among(proxies: &[(Box<str>, u16)], host: &str, port: u16) -> bool {
+    proxies.iter().any(|(proxy, at)| proxy.eq_ignore_ascii_case(host) && *at == port)
+}
+
 /// Where the rules lead a URL whose host no resolver of ours is asked for: an address, or any host behind a proxy.
 ///
 /// # Errors
-/// When that is a name: nobody would look it up.
-pub(crate) fn dial(rules: &[ConnectTo], uri: &Uri, proxied: bool) -> Result<Option<Endpoint>, Usage> {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    let is_address = host.parse::<IpAddr>().is_ok();
+/// When that is a name: nobody would look it up. When the URL's host is a proxy too, which is connected to as ever.
+pub(crate) fn dial(rules: &[ConnectTo], uri: &Uri, proxies: &Proxies) -> Result<Option<Endpoint>, Usage> {
+    // What names no origin is refused by the client.
+    let Ok(origin) = OriginRef::of(uri).and_then(OriginRef::to_owned) else { return Ok(None) };
+    let (host, port) = (origin.name().trim_matches(['[', ']']), origin.port());
     let Some(rule) = rules.iter().find(|rule| rule.matches(host, port)) else { return Ok(None) };
-    if !is_address && !proxied {
+    if origin.ip().is_none() && !proxies.are_for(uri) {
+        if is_among(&proxies.places(), host, port) {
+            let why =
+                format_args!("it is also a proxy, which is reached where it is; nearest: -x http://ADDRESS:{port}");
+            return Err(Usage::of("--connect-to", format_args!("{host}:{port}"), why));
+        }
         return Ok(None);
     }
     let (to, at) = &rule.to;
@@ -67,7 +79,10 @@ impl<R: Resolver> Service<Query> for Elsewhere<R> {
     }
 
     fn call(&mut self, mut query: Query) -> R::Future {
-        if let Some(rule) = self.rules.iter().find(|rule| rule.matches(&query.host, query.port)) {
+        let is_proxy = is_among(&self.proxies, &query.host, query.port);
+        if let Some(rule) = self.rules.iter().find(|rule| rule.matches(&query.host, query.port))
+            && !is_proxy
+        {
             let (host, port) = &rule.to;
             query.host = host.as_deref().map_or_else(|| Arc::clone(&query.host), Into::into);
             query.port = port.unwrap_or(query.port);

@@ -3,16 +3,25 @@
 use crate::args::{Args, Way};
 use http::Uri;
 use skybridge::core::{Proxy, ProxyError};
-use std::{net::IpAddr, sync::Arc};
+use std::{error::Error, ffi::OsString, fmt, net::IpAddr, sync::Arc};
 
 type ProxyChain = Arc<[Proxy]>;
 
 pub(crate) struct Proxies {
     /// `-x` or `--preproxy` was given: the client knows the ways.
     given: bool,
+    /// Those of `-x` and `--preproxy`.
+    ways: Vec<ProxyChain>,
     http: Option<ProxyChain>,
     https: Option<ProxyChain>,
     except: Exceptions,
+}
+
+/// Why a variable of the environment names no proxy. It is not as if it weren't there: that would be to go directly.
+#[derive(Debug)]
+pub(crate) enum NotAProxy {
+    NotText,
+    Proxy(ProxyError),
 }
 
 /// Hosts that are reached directly.
@@ -45,21 +54,25 @@ impl Proxies {
     /// When the environment names a proxy that is none: the variable, and why.
     pub(crate) fn of(
         args: &Args,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, (&'static str, ProxyError)> {
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, (&'static str, NotAProxy)> {
         // As with curl, --preproxy alone is enough for the environment not to be asked.
         let given = !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some();
         let proxy = |names: &[&'static str]| -> Result<Option<ProxyChain>, _> {
             let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
-            let proxy = Proxy::parse(&value).map_err(|error| (name, error))?;
+            let value = value.to_str().ok_or((name, NotAProxy::NotText))?;
+            let proxy = Proxy::parse(value).map_err(|error| (name, NotAProxy::Proxy(error)))?;
             Ok(Some([as_told(proxy, args)].into()))
         };
         let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
+        // An entry that isn't text is no host's name, and the others hold.
+        let environment = || environment().map(|list| list.to_string_lossy().into_owned());
         let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
         // HTTP_PROXY is not looked at: a web server sets it from a header of whoever asks.
         Ok(Self {
             given,
+            ways: ways(args),
             http: proxy(&["http_proxy", "all_proxy", "ALL_PROXY"])?,
             https: proxy(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
             except: Exceptions::parse(&except),
@@ -71,6 +84,12 @@ impl Proxies {
         self.proxies(uri).map_or(self.given, |proxies| !proxies.is_empty())
     }
 
+    /// The hosts and ports of all of them.
+    pub(crate) fn places(&self) -> Arc<[(Box<str>, u16)]> {
+        let all = self.ways.iter().chain(&self.http).chain(&self.https);
+        all.flat_map(|proxies| proxies.iter()).map(|proxy| (proxy.name().into(), proxy.port)).collect()
+    }
+
     /// What a request to this URL must say of proxies; `None` leaves it to the client.
     pub(crate) fn proxies(&self, uri: &Uri) -> Option<ProxyChain> {
         if self.except.covers(uri.host().unwrap_or_default()) {
@@ -80,6 +99,24 @@ impl Proxies {
             _ if self.given => None,
             Some("https") => self.https.clone(),
             _ => self.http.clone(),
+        }
+    }
+}
+
+impl fmt::Display for NotAProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotText => f.write_str("not UTF-8"),
+            Self::Proxy(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl Error for NotAProxy {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NotText => None,
+            Self::Proxy(error) => error.source(),
         }
     }
 }
@@ -131,7 +168,7 @@ mod tests {
 
     fn proxies(line: &str, environment: &[(&str, &str)]) -> Proxies {
         let variable =
-            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
         Proxies::of(&args(line), variable).unwrap()
     }
 

@@ -53,9 +53,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
     let events = args.seeing.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
     let recorder = teller.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
     let witness = Arc::new(Witness::new(runtime, args.request.verbose).and(events).and(recorder));
-    let proxies = Proxies::of(&args, |name| std::env::var(name).ok())
+    let proxies = Proxies::of(&args, |name| std::env::var_os(name))
         .map_err(|(name, error)| NotBegun(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
-    let client = client::build(&args, &witness)?;
+    let client = client::build(&args, &proxies, &witness)?;
     let shared = Shared::new(args, client, proxies, witness).map_err(|(exit, why)| NotBegun(exit, why))?;
     let shared = Arc::new(shared);
     let jobs = jobs(&shared.args);

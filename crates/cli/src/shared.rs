@@ -75,10 +75,16 @@ impl Shared {
     /// How a URL is to be reached.
     ///
     /// # Errors
-    /// When `--connect-to` can't be obeyed for it.
+    /// When `--connect-to` or `--unix-socket` can't be obeyed for it.
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
         let mut options = RequestOptions::new();
-        if let Some(endpoint) = dial(&self.args.route.connect_to, uri, self.proxies.are_for(uri))? {
+        if let Some(path) = &self.args.route.unix_socket {
+            // The client dials it, whatever the rules for hosts say. No proxy would.
+            if self.proxies.are_for(uri) {
+                let why = "not reached through a proxy; nearest: --noproxy '*'";
+                return Err(Usage::of("--unix-socket", path.display(), why));
+            }
+        } else if let Some(endpoint) = dial(&self.args.route.connect_to, uri, &self.proxies)? {
             options = options.dial([endpoint]);
         }
         if let Some(proxies) = self.proxies.proxies(uri) {

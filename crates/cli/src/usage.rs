@@ -74,7 +74,7 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
             let value = if is_secret(name) {
                 "(not shown)".to_owned()
             } else {
-                format!("{:?}", context(error, ContextKind::InvalidValue))
+                format!("{:?}", shown(&context(error, ContextKind::InvalidValue)))
             };
             let why = error.source().map_or_else(|| format!("nearest: {}", valid(error, &flag)), ToString::to_string);
             format!("{name} {value}: {why}")
@@ -82,6 +82,7 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
         ErrorKind::ArgumentConflict => {
             format!("{name} and {} exclude each other; nearest: {name} alone", context(error, ContextKind::PriorArg))
         }
+        ErrorKind::TooManyValues => format!("{name} takes no value; nearest: {name}"),
         _ => error.to_string().lines().next().unwrap_or("bad usage").trim_start_matches("error: ").to_owned(),
     }
 }
@@ -89,7 +90,7 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
 fn unknown(name: &str, error: &clap::Error, arguments: &[OsString]) -> String {
     if let Some(foreign) = curl::find(name) {
         let value = match (foreign.value, value_of(name, arguments)) {
-            (Value::Plain, Some(value)) => format!(" {value}"),
+            (Value::Plain, Some(value)) => format!(" {}", shown(&value)),
             (Value::Secret, Some(_)) => " (value not shown)".to_owned(),
             _ => String::new(),
         };
@@ -112,6 +113,12 @@ fn value_of(name: &str, arguments: &[OsString]) -> Option<String> {
         Some((_, value)) => Some(value.to_owned()),
         None => arguments.get(at + 1).map(text).filter(|next| !next.starts_with('-')),
     }
+}
+
+/// A value that was refused. It may be a URL, most often because the flag's own value was forgotten.
+fn shown(value: &str) -> String {
+    let may_be_url = value.contains("://") || value.contains(['@', '?', '#']);
+    if may_be_url { Reference::typed(value).to_string() } else { value.to_owned() }
 }
 
 fn is_secret(flag: &str) -> bool {
@@ -171,6 +178,14 @@ mod tests {
             "--cookie=a=hunter2 http://a.test/",
             "-H hunter2 http://a.test/",
             "tour http://me:hunter2@a.test/",
+            // What lacks its value takes the URL for it.
+            "-m http://me:hunter2@a.test/",
+            "-m https://a.test/?token=hunter2",
+            "--egress http://me:hunter2@a.test/",
+            "--resolve a.test?hunter2",
+            "--limit-rate https://a.test/#hunter2",
+            "--socks5 me:hunter2@p.test http://a.test/",
+            "--silent=hunter2 http://a.test/",
         ] {
             assert!(!refused(line).contains("hunter2"), "{line}: {}", refused(line));
         }

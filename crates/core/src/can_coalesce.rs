@@ -60,7 +60,7 @@ pub fn can_coalesce(
     rule(own.connect_options.partition == key.connect_options.partition, NotCoalesced::Partition)?;
     rule(own.connect_options.egress == key.connect_options.egress, NotCoalesced::Egress)?;
     rule(key.connect_options.http_versions != crate::HttpVersions::Http1, NotCoalesced::HttpVersions)?;
-    rule(direct && info.route.proxies.is_empty(), NotCoalesced::Proxy)?;
+    rule(direct && info.route.proxies.is_empty() && !key.connect_options.wants_proxies(), NotCoalesced::Proxy)?;
     rule(!overrides(own) && !overrides(key), NotCoalesced::Override)?;
     let tls = tls.ok_or(NotCoalesced::NotHttps)?;
     can_still_coalesce(info, || now)?;

@@ -1,7 +1,7 @@
 //! What a link must be before something is done with it. Asked by whoever seals, tunnels or speaks HTTP, so that layers in a wrong order, or
 //! one too few or too many, send nothing.
 
-use crate::{ConnInfo, ConnectError, Scheme};
+use crate::{ConnInfo, ConnectError, Egress, Key, Scheme};
 use std::fmt;
 
 /// A link isn't what comes next needs: the stack below was put together wrongly for this route. Nothing of a request was sent, and no other
@@ -29,6 +29,20 @@ pub enum Unfit {
     TunnelledTwice,
     /// The origin is `https`, and the last proxy would forward its requests: it would read them.
     Forwarded,
+    /// It was made for another target than its requests ask for, and that one asks for less.
+    Less(Lost),
+}
+
+/// What requests ask for and the connection that is to carry them was made without.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// They are for an `https` origin, and it was made for an `http` one: nothing had to seal it.
+    Https,
+    /// They are to go through [proxies](crate::ConnectOptions::proxy), and it goes through none.
+    Proxies,
+    /// They are to go to [public addresses](Egress::Public) only, and it was allowed to go anywhere.
+    Egress,
 }
 
 impl ConnInfo {
@@ -83,6 +97,25 @@ impl ConnInfo {
         Ok(())
     }
 
+    /// Whether this connection may carry the requests of a key that it was opened for: a layer between may have changed the
+    /// target, so that other layers below have looked at another one. It may go elsewhere than the key says, not with less.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn fit_for_key(&self, key: &Key) -> Result<(), Unfit> {
+        if key.origin.scheme() == Scheme::Https && !self.is_https() {
+            return Err(Unfit::Less(Lost::Https));
+        }
+        if key.connect_options.wants_proxies() && self.route.proxies.is_empty() {
+            return Err(Unfit::Less(Lost::Proxies));
+        }
+        if key.connect_options.egress == Egress::Public && self.route.target.connect_options().egress != Egress::Public
+        {
+            return Err(Unfit::Less(Lost::Egress));
+        }
+        Ok(())
+    }
+
     /// It ends at the origin, or at a proxy that forwards what may be forwarded.
     fn tunnelled(&self) -> Result<(), Unfit> {
         let (passed, proxies) = (self.proxies_passed, self.route.proxies.len());
@@ -128,6 +161,14 @@ impl fmt::Display for Unfit {
             }
             Self::Forwarded => {
                 f.write_str("the origin is https, and a proxy would forward its requests instead of giving a tunnel")
+            }
+            Self::Less(lost) => {
+                let what = match lost {
+                    Lost::Https => "https",
+                    Lost::Proxies => "proxies",
+                    Lost::Egress => "public addresses only",
+                };
+                write!(f, "{what} was asked for, and a layer between pool and route has asked for a connection without")
             }
         }
     }

@@ -154,6 +154,11 @@ impl ConnectOptions {
             egress: base.egress,
         }
     }
+
+    /// Whether proxies are asked for, at least one.
+    pub(crate) fn wants_proxies(&self) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| !proxies.is_empty())
+    }
 }
 
 // === impl Key ===

@@ -72,7 +72,7 @@ pub use self::{
     endpoints::{Endpoints, EndpointsFeed},
     error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},
     event::{Acquired, Event, EventKind, Observe},
-    fit::Unfit,
+    fit::{Lost, Unfit},
     handshake::{Handshake, TlsConnect},
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
     host::Host,

@@ -1,13 +1,14 @@
 use crate::{HyperIo, error::AlpnMismatch, layer::HyperLayer};
 use http::Uri;
 use skybridge_core::{
-    BoxFuture, ConnInfo, ConnectError, HttpVersions, Io, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard, Plan,
-    Planner, Protocol, Scheme, Target, timeout,
+    BoxFuture, ConnInfo, ConnectError, HttpVersions, Io, Key, KeyRef, Link, OriginError, OriginRef, Phase, PhaseGuard,
+    Plan, Planner, Protocol, Scheme, Target, timeout,
 };
 use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -20,11 +21,11 @@ where
     I: Io,
 {
     let target = target(&settings, &uri).map_err(|error| ConnectError::new(Phase::Resolve, error).fatal())?;
-    let ctx = target.ctx.clone();
+    let (ctx, key) = (target.ctx.clone(), Arc::clone(&target.key));
     let guard = PhaseGuard::begin(&ctx, Phase::Acquire, None);
     let limit = settings.timeouts.connect.unwrap_or(settings.timeout);
     let opened = match timeout(&ctx, Phase::Acquire, limit, open(planner, target)).await {
-        Ok(Ok(link)) => match protocol(&link.info, settings.tls_above) {
+        Ok(Ok(link)) => match protocol(&link.info, &key, settings.tls_above) {
             Ok(protocol) => Ok((protocol, link)),
             Err(error) => Err(refused(&link.info, error)),
         },
@@ -63,10 +64,11 @@ fn refused(info: &ConnInfo, error: ConnectError) -> ConnectError {
 }
 
 /// By what TLS agreed on; in cleartext by the wish. A link on which the client can't be let speak is refused.
-fn protocol(info: &ConnInfo, tls_above: bool) -> Result<Protocol, ConnectError> {
+fn protocol(info: &ConnInfo, key: &Key, tls_above: bool) -> Result<Protocol, ConnectError> {
     let tls_above = tls_above && info.route.target.origin().scheme() == Scheme::Https;
     let fit = if tls_above { info.fit_for_tls() } else { info.fit_for_http() };
-    fit?;
+    // A layer between may have planned for another target.
+    info.fit_for_key(key).and(fit)?;
     let http_versions = info.route.target.connect_options().http_versions;
     let agreed = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
     match (agreed, http_versions) {

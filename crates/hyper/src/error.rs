@@ -26,6 +26,8 @@ pub enum OptionUnsupported {
     Dial,
     /// Another name to verify.
     ServerName,
+    /// To dial a unix socket: it is asked for URIs, and none leads there.
+    UnixSocket,
 }
 
 impl OptionUnsupported {
@@ -63,6 +65,7 @@ impl fmt::Display for OptionUnsupported {
         f.write_str(match self {
             Self::Egress => "a foreign connector can't be kept from addresses that are not public",
             Self::Dial => "a foreign connector can't be told what to dial",
+            Self::UnixSocket => "a foreign connector can't be told to dial a unix socket",
             Self::ServerName => "a foreign connector can't be told another name to verify",
         })
     }

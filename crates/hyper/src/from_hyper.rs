@@ -113,8 +113,11 @@ where
     fn call(&mut self, attempt: Attempt) -> Self::Future {
         let from_hyper = self.clone();
         Box::pin(async move {
-            let uri =
-                uri(Scheme::Http, &attempt.endpoint.to_string()).map_err(|error| attempt.failed(unnamed(error)))?;
+            // Written down, the path of a unix socket may read as a host and a port.
+            let Some(address) = attempt.endpoint.inet() else {
+                return Err(attempt.failed(ConnectError::new(Phase::Tcp, OptionUnsupported::UnixSocket)));
+            };
+            let uri = uri(Scheme::Http, &address.to_string()).map_err(|error| attempt.failed(unnamed(error)))?;
             from_hyper.open(uri, &attempt).await
         })
     }
@@ -171,7 +174,7 @@ where
     }
 }
 
-/// A unix socket has no URI.
+/// An IPv6 address with a zone has no URI.
 fn unnamed(error: http::Error) -> ConnectError {
     ConnectError::new(Phase::Tcp, error)
 }

@@ -131,6 +131,22 @@ async fn as_a_dialer_it_is_asked_for_an_endpoint() {
     assert_eq!(*asked.lock().unwrap(), ["http://192.0.2.7:443/", "http://[2001:db8::7]:443/"]);
 }
 
+/// Written down, `80` is `unix:80`, which reads as a host and a port.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_unix_socket_is_never_taken_for_a_host() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let _listener = net.listen("192.0.2.1:80".parse().unwrap());
+    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let route = nouns::route("http://a.test", [], executor.ctx());
+    for path in ["80", "/run/a.socket", ""] {
+        let attempt = route.attempt(std::path::PathBuf::from(path).into());
+        let error = from_hyper.dial(attempt).await.map(|link| link.info).unwrap_err();
+        assert_eq!(error.phase(), Some(Phase::Tcp), "{error}");
+    }
+    assert!(asked.lock().unwrap().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_seals_is_asked_for_the_origin_and_nothing_it_verified_is_believed() {
     for (h2, proxied) in [(false, false), (true, false), (false, true)] {

@@ -9,8 +9,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use skybridge_core::{
-    ConnInfo, ConnectError, Event, EventKind, HttpVersions, Observe, Phase, Protocol, Proxy, ProxyKind, TimedOut,
-    Timeouts, Unfit,
+    ConnInfo, ConnectError, Event, EventKind, HttpVersions, Key, Lost, Observe, Phase, Protocol, Proxy, ProxyKind,
+    Target, TimedOut, Timeouts, Unfit,
 };
 use skybridge_dns::System;
 use skybridge_hyper::{AlpnMismatch, Hyper, HyperLayer};
@@ -201,6 +201,31 @@ async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_or
         assert_eq!(ours.source_as(), Some(&Unfit::NotTunnelled { passed: 0, proxies: 1 }));
         assert!(ours.root_cause().to_string().contains("this stack has no TunnelLayer below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
+    }
+}
+
+/// A layer between that changes who is connected to may forget that the request is for `https`.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_by_https_is_not_given_a_link_of_an_http_origin() {
+    for tls_above in [false, true] {
+        let (net, executor) = (Network::new(), Executor::new());
+        net.host("b.test", [addr().ip()]);
+        let origin = Origin::h1().serve_on(net.listen(addr()));
+        let elsewhere = |target: Target| {
+            let origin = nouns::route("http://b.test", [], target.ctx.clone()).target.origin().clone();
+            Target::new(Key::new(origin, target.connect_options().clone()), target.ctx)
+        };
+        let layer = HyperLayer::shared(executor.runtime());
+        let connector = ServiceBuilder::new()
+            .layer(if tls_above { layer.tls_above() } else { layer })
+            .map_request(elsewhere)
+            .layer(RouteLayer::new(net.resolver()))
+            .service(net.connector());
+        let error = client(connector.clone()).get("https://a.test/secret".parse().unwrap()).await.unwrap_err();
+        let ours: &ConnectError = cause(&error).expect("our error");
+        assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::Less(Lost::Https)), true));
+        assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+        client(connector).get("http://a.test/".parse().unwrap()).await.unwrap();
     }
 }
 

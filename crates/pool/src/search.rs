@@ -239,6 +239,10 @@ where
         Ok(record) => return Ok(Found::Known(record)),
         Err(connection) => connection,
     };
+    // A layer between may have planned for another target.
+    if let Err(unfit) = connection.info().fit_for_key(&bucket.key) {
+        return Err(connection.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));
+    }
     let Some(arrival) = hub.upgrade().map(|hub| Arrival::new(&hub, &bucket, connection)) else {
         return Err(ConnectError::new(Phase::Acquire, Dropped));
     };

@@ -65,16 +65,23 @@ fn diagnose(text: &str, error: &http::uri::InvalidUri) -> RequestError {
     if authority.is_empty() {
         return OriginError::EmptyHost.into();
     }
+    let host = without_port(authority);
     if !authority.is_ascii() {
-        return spoken(OriginError::NotAscii(authority.into())).into();
+        return spoken(OriginError::NotAscii(if host.is_ascii() { "" } else { host }.into())).into();
     }
     match text.char_indices().find(|(_, char)| !char.is_ascii() || "\"<>\\^`{|}".contains(*char)) {
         Some((at, wrong)) => RequestError::Uri(format!("`{wrong}` at byte {at}: percent-encode it").into()),
         None if authority.contains('%') && authority.starts_with('[') => {
-            spoken(OriginError::ZoneId(authority.into())).into()
+            spoken(OriginError::ZoneId(host.into())).into()
         }
         None => RequestError::Uri(error.to_string().into()),
     }
+}
+
+/// The host of an authority: what stands where a port would may be the password of a URL that lacks its host.
+fn without_port(authority: &str) -> &str {
+    let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
+    &authority[..end.unwrap_or(authority.len())]
 }
 
 fn name(char: char) -> String {
@@ -125,7 +132,16 @@ mod tests {
 
     #[test]
     fn no_secret_is_repeated() {
-        for text in ["http://me:hunter2@b\u{fc}cher.test/", "http://me:hunter2@[x/", "http://me:hunter2@"] {
+        for text in [
+            "http://me:hunter2@b\u{fc}cher.test/",
+            "http://me:hunter2@[x/",
+            "http://me:hunter2@",
+            // Without a host, the password stands where a port would.
+            "http://me:hunter2\u{fc}",
+            "http://me:hunter2\u{fc}/x",
+            "http://m\u{fc}:hunter2",
+            "http://[::1%eth0]:hunter2/",
+        ] {
             let error = format!(
                 "{:?}",
                 text.into_uri()

@@ -1,4 +1,4 @@
-use crate::ran::{reports, skybridge};
+use crate::ran::{fed_in, reports, skybridge};
 use skybridge_testkit::{h1::Script, origin::Origin, proxy::ProxyServer};
 use tokio::net::TcpListener;
 
@@ -93,4 +93,92 @@ async fn plain_http_goes_through_a_tunnel_when_it_is_asked_for() {
     let asked: Vec<_> = proxy.asked().into_iter().map(|asked| asked.line).collect();
     assert_eq!(asked, [format!("CONNECT {} HTTP/1.1", origin.addr())]);
     assert!(origin.seen().iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
+}
+
+/// The rule is about hosts that URLs name: a proxy that it matches too is still the one that was given, and its
+/// credentials go nowhere else.
+#[tokio::test]
+async fn what_is_connected_to_elsewhere_is_not_the_proxy() {
+    let origin = Origin::h1().start().await;
+    let proxy = ProxyServer::http().user("me", "hunter2").start().await;
+    let port = proxy.addr().port();
+    let address = format!("p.test:{port}:127.0.0.1");
+    let through = format!("http://me:hunter2@p.test:{port}");
+    let any = format!("::127.0.0.1:{}", origin.addr().port());
+    let its_own = format!("p.test:{port}:127.0.0.1:{}", origin.addr().port());
+    for rules in [&[any.as_str()][..], &[its_own.as_str(), any.as_str()]] {
+        let mut arguments = vec!["--resolve", &address, "-x", &through, "http://a.test/"];
+        arguments.extend(rules.iter().flat_map(|rule| ["--connect-to", rule]));
+        let asked = proxy.asked().len();
+        let ran = skybridge(&arguments).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+        let line = format!("CONNECT {} HTTP/1.1", origin.addr());
+        assert_eq!(proxy.asked().last().map(|asked| asked.line.clone()), Some(line));
+
+        let arguments = arguments[..2].iter().chain(&arguments[4..]);
+        let ran = fed_in(&[("http_proxy", through.as_str())], arguments, "").await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+        assert_eq!(proxy.asked().len(), asked + 2, "the environment's proxy is the one that is asked too");
+    }
+}
+
+/// Which host is meant can't be told when it is both, and whoever has a rule for it must not be sent to another one.
+#[tokio::test]
+async fn a_rule_for_a_host_that_is_the_proxy_is_refused_when_it_is_reached_directly() {
+    let origin = Origin::h1().start().await;
+    let rule = format!("p.test:3128:127.0.0.1:{}", origin.addr().port());
+    let arguments = ["-x", "http://p.test:3128", "--noproxy", "p.test", "--connect-to", &rule, "http://p.test:3128/"];
+    let ran = skybridge(arguments).await;
+    assert_eq!(ran.exit, 2, "{}", ran.err);
+    assert!(ran.err.contains("--connect-to") && ran.err.contains("is also a proxy"), "{}", ran.err);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_proxy_of_the_environment_that_is_not_text_is_not_passed_over() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let origin = Origin::h1().start().await;
+    for (name, value) in [
+        ("http_proxy", &b"http://p\xff.test:1"[..]),
+        ("http_proxy", b"http://me:hunter2\xff@p.test:1"),
+        ("all_proxy", b"socks5h://\xff.test"),
+    ] {
+        let ran = fed_in(&[(name, OsStr::from_bytes(value))], [origin.url("/")], "").await;
+        assert_eq!((ran.exit, ran.out.as_str()), (5, ""), "{}", ran.err);
+        assert!(ran.err.contains(name) && !ran.err.contains("hunter2"), "{}", ran.err);
+    }
+    let listed = fed_in(&[("no_proxy", OsStr::from_bytes(b"\xff, 127.0.0.1"))], [origin.url("/")], "").await;
+    assert_eq!((listed.exit, listed.out.as_str()), (0, "hello"), "{}", listed.err);
+}
+
+/// Whatever the URL says, and whatever is to be connected to in its place.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_goes_before_rules_and_is_reached_through_no_proxy() {
+    let origin = Origin::h1().start().await;
+    let folder = std::env::temp_dir().join(format!("skybridge-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("a.socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let serving = tokio::spawn(async move {
+        loop {
+            let mut peer = Script::new(listener.accept().await.unwrap().0);
+            peer.request().await;
+            peer.respond(200, "by the socket").await;
+        }
+    });
+    let (socket, rule) = (path.to_str().unwrap(), format!("::127.0.0.1:{}", origin.addr().port()));
+    for url in ["http://a.test/", "http://192.0.2.1/"] {
+        let ran = skybridge(["--unix-socket", socket, "--connect-to", &rule, url]).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "by the socket"), "{url}: {}", ran.err);
+        let proxy = [("http_proxy", "http://127.0.0.1:9")];
+        let ran = fed_in(&proxy, ["--unix-socket", socket, url], "").await;
+        assert_eq!(ran.exit, 2, "{url}: {}", ran.err);
+        assert!(ran.err.contains("--unix-socket") && ran.err.contains("--noproxy"), "{}", ran.err);
+        let ran = fed_in(&proxy, ["--unix-socket", socket, "--noproxy", "*", url], "").await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "by the socket"), "{url}: {}", ran.err);
+    }
+    serving.abort();
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(origin.connections(), 0);
 }

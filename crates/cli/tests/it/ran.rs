@@ -17,12 +17,12 @@ pub(crate) async fn skybridge<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item
 
 /// With this on stdin. No proxy of the environment is used.
 pub(crate) async fn fed<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, stdin: &str) -> Ran {
-    fed_in(&[], arguments, stdin).await
+    fed_in::<A, &str>(&[], arguments, stdin).await
 }
 
 /// With these variables; no other proxy of the environment is used.
-pub(crate) async fn fed_in<A: AsRef<OsStr>>(
-    variables: &[(&str, &str)],
+pub(crate) async fn fed_in<A: AsRef<OsStr>, V: AsRef<OsStr> + Copy>(
+    variables: &[(&str, V)],
     arguments: impl IntoIterator<Item = A>,
     stdin: &str,
 ) -> Ran {

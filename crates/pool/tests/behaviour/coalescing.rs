@@ -2,8 +2,8 @@
 
 use crate::stage::*;
 use skybridge_core::{
-    BoxFuture, CertificateScope, CloseReason, Endpoint, NotCoalesced, Origin, Partition, RequestOptions, Runtime,
-    Sleep, Trust, can_coalesce,
+    BoxFuture, CertificateScope, CloseReason, Endpoint, NotCoalesced, Origin, Partition, Proxy, RequestOptions,
+    Runtime, Sleep, Trust, can_coalesce,
 };
 use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
@@ -52,13 +52,17 @@ async fn another_origins_connection_is_shared_in_both_orders() {
 #[tokio::test(start_paused = true)]
 async fn every_rule_can_forbid_it() {
     type Case = (NotCoalesced, fn() -> Facts, &'static str, fn() -> RequestOptions);
-    let cases: [Case; 12] = [
+    let cases: [Case; 13] = [
         (NotCoalesced::NotHttp2, || Facts::h1().covers(["one.test", "two.test"]), TWO, RequestOptions::new),
         (NotCoalesced::NotHttps, both, "http://two.test/", RequestOptions::new),
         (NotCoalesced::Port, both, "https://two.test:8443/", RequestOptions::new),
         (NotCoalesced::Partition, both, TWO, || RequestOptions::new().partition(Partition::new("a"))),
         (NotCoalesced::HttpVersions, both, TWO, || {
             RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http1)
+        }),
+        // Here, what plans has not heard of them.
+        (NotCoalesced::Proxy, both, TWO, || {
+            RequestOptions::new().proxies([Proxy::parse("http://p.test:3128").unwrap()])
         }),
         (NotCoalesced::Override, both, TWO, || RequestOptions::new().server_name("one.test")),
         (NotCoalesced::Override, both, TWO, || RequestOptions::new().dial([at(1)])),
