@@ -13,6 +13,7 @@ mod interop;
 mod model;
 mod msrv;
 mod nightly;
+mod soak;
 mod test;
 mod workspace;
 
@@ -44,9 +45,11 @@ enum Verb {
     Msrv,
     /// The pool's model test with 100,000 histories, and its loom test
     Model,
+    /// Requests dropped at random points, by the million; then: is anything lost, kept, mixed up, sent twice?
+    Soak(soak::Soak),
     /// check, allocs, instr, interop: what a change must pass beside the tests
     Ci,
-    /// features, msrv, model: the slow ones
+    /// features, msrv, model, soak: the slow ones
     Nightly,
 }
 
@@ -71,6 +74,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Features => features::run(),
         Verb::Msrv => msrv::run(),
         Verb::Model => model::run(),
+        Verb::Soak(soak) => soak::run(soak),
         Verb::Ci => ci::run(),
         Verb::Nightly => nightly::run(),
     }

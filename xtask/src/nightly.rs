@@ -1,10 +1,11 @@
 //! `nightly`: what takes too long for every change.
 
 use crate::command::Outcome;
-use crate::{features, model, msrv};
+use crate::{features, model, msrv, soak};
 
 pub(crate) fn run() -> Outcome {
     features::run()?;
     msrv::run()?;
-    model::run()
+    model::run()?;
+    soak::run(&soak::Soak::default())
 }

@@ -2,12 +2,12 @@
 
 use crate::{
     case::{Case, Sender},
-    counting::allocations,
     names, passing,
     peer::Over,
     request::Shape,
     stack::{Retry, Version},
 };
+use skybridge_counting::allocations;
 
 const WARM: u64 = 200;
 const COUNTED: u64 = 1000;

@@ -8,7 +8,6 @@
 mod allocs;
 mod bare;
 mod case;
-mod counting;
 mod instr;
 mod names;
 mod passing;
@@ -20,7 +19,7 @@ mod stack;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: counting::Counting = counting::Counting;
+static ALLOCATOR: skybridge_counting::Counting = skybridge_counting::Counting;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();

@@ -1,6 +1,5 @@
 //! Names: a request on a connection that carries many of them costs what it costs on one that carries few.
 
-use crate::counting::{allocated, allocations};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -8,6 +7,7 @@ use skybridge_core::{
     Capacity, CertificateScope, ConnInfo, ConnectError, Connection, Endpoint, Endpoints, Error, Origin, Plan, Protocol,
     ResponseResult, Route, StatusListener, Target, TlsInfo, Trust,
 };
+use skybridge_counting::{allocated, allocations};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_runtime::TokioRuntime;
 use std::{

@@ -1,10 +1,11 @@
 //! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as without.
 
-use crate::{counting::allocations, peer::Over, sealed};
+use crate::{peer::Over, sealed};
 use skybridge_core::{
     Attempt, ConnInfo, ConnectError, ConnectOptions, Connector, Ctx, Endpoint, Endpoints, Key, KeyRef, Link, OriginRef,
     Route, Target,
 };
+use skybridge_counting::allocations;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
 use skybridge_tls::TlsLayer;

@@ -1,11 +1,12 @@
 //! The peers: as little as an HTTP server can be, in memory, on the same thread.
 
-use crate::{counting::Uncounted, sealed};
+use crate::sealed;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use skybridge_counting::Uncounted;
 use std::{convert::Infallible, future::poll_fn};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 

@@ -17,11 +17,13 @@ enum Place {
     Leaf,
 }
 
-const LEAVES: [&str; 7] = [
+const LEAVES: [&str; 9] = [
     "skybridge-cli",
+    "skybridge-counting",
     "skybridge-examples",
     "skybridge-hyper",
     "skybridge-meter",
+    "skybridge-soak",
     "skybridge-tests",
     "skybridge-tonic",
     "xtask",

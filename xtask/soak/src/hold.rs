@@ -1,0 +1,20 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Barrier;
+
+/// Requests that are answered when all of them are at their peers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hold(Arc<Mutex<Option<Arc<Barrier>>>>);
+
+impl Hold {
+    /// The next so many requests are held until all are there.
+    pub(crate) fn expect(&self, requests: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(requests)));
+    }
+
+    pub(crate) async fn arrive(&self) {
+        let barrier = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(barrier) = barrier {
+            barrier.wait().await;
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `soak`: requests dropped at random points, by the million.
+
+use clap::Args;
+
+use crate::command::{Outcome, cargo, run as execute};
+
+/// What the soak does is decided there; both have defaults.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Soak {
+    /// Which requests and peers; a random one, which is printed, unless given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many requests (default: 4,500,000)
+    #[arg(long)]
+    requests: Option<u64>,
+}
+
+pub(crate) fn run(soak: &Soak) -> Outcome {
+    let mut command = cargo(["run", "--release", "-p", "skybridge-soak", "--"]);
+    for (flag, value) in [("--seed", soak.seed), ("--requests", soak.requests)] {
+        if let Some(value) = value {
+            command.args([flag, &value.to_string()]);
+        }
+    }
+    execute(&mut command)
+}
