@@ -1,10 +1,11 @@
 mod causes;
 mod connect;
+mod delivery;
 mod failed;
 
-pub use self::{connect::ConnectError, failed::Failed};
+pub use self::{connect::ConnectError, delivery::Delivery, failed::Failed};
 
-use crate::{AttemptReport, ConnInfo, Delivery, OriginError, Phase, RequestError};
+use crate::{AttemptReport, ConnInfo, OriginError, Phase, RequestError};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 /// Anybody's error.

@@ -20,78 +20,40 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
-mod attempt_log;
-mod basic;
-mod body_length;
-mod can_coalesce;
-mod connect;
 mod connection;
-mod ctx;
-mod deferred;
-mod delivery;
-mod egress;
-mod endpoint;
-mod endpoints;
+mod context;
+mod contract;
 mod error;
-mod event;
-mod fit;
-mod handshake;
-mod hop_by_hop;
-mod host;
-mod info;
-mod key;
-mod link;
-mod origin;
-mod phase;
-mod plan;
+mod observe;
 mod proxy;
-mod proxy_url;
-mod query;
-mod reference;
-mod replays;
 mod request;
-mod request_options;
 mod route;
-mod runtime;
-mod status;
-mod timeouts;
-mod write_failure;
+mod target;
 
 pub use self::{
-    attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
-    basic::BasicAuth,
-    body_length::BodyLength,
-    can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
-    connect::{Connector, Dialer, Io},
-    connection::{Capacity, Connection, ResponseResult},
-    ctx::{CallId, ConnectionId, Ctx, Ids},
-    deferred::{Below, Deferred, stack},
-    delivery::Delivery,
-    egress::NotPublic,
-    endpoint::Endpoint,
-    endpoints::{Endpoints, EndpointsFeed},
-    error::{BoxError, Cause, ConnectError, Error, Failed, Overloaded, TimedOut},
-    event::{Acquired, Event, EventKind, Observe},
-    fit::{Lost, Unfit},
-    handshake::{Handshake, TlsConnect},
-    hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
-    host::Host,
-    info::{CertificateScope, ConnInfo, Protocol, Timings, TlsInfo, Trust},
-    key::{ConnectOptions, Egress, HttpVersions, Key, KeyRef, Partition, Target},
-    link::Link,
-    origin::{Origin, OriginError, OriginRef, Scheme},
-    phase::{Phase, PhaseGuard, Span},
-    plan::{Plan, Planner},
-    proxy::{Proxy, ProxyAuth, ProxyCredentials, ProxyKind},
-    proxy_url::ProxyError,
-    query::{Answer, Families, Query, Resolver},
-    reference::Reference,
-    replays::{Asked, Asking, Replay, Replays},
-    request::{RequestError, check, host_field},
-    request_options::RequestOptions,
-    route::{Attempt, FirstExchange, Route, RouteFeedback},
-    runtime::{BoxFuture, Runtime, Sleep},
-    status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
-    timeouts::{SharedTimeouts, Timeouts, phase_timeout, timeout},
-    write_failure::WriteFailure,
+    connection::{
+        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, Link, Lost, NotCoalesced, Protocol, StatusListener,
+        StatusSender, Timings, TlsInfo, Trust, Unfit, WriteFailure, can_coalesce, can_still_coalesce,
+    },
+    context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeouts, phase_timeout, timeout},
+    contract::{
+        Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Plan, Planner, Resolver,
+        ResponseResult, Runtime, Sleep, TlsConnect, stack,
+    },
+    error::{BoxError, Cause, ConnectError, Delivery, Error, Failed, Overloaded, TimedOut},
+    observe::{
+        Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
+    },
+    proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
+    request::{
+        Asked, Asking, BodyLength, NextHop, Replay, Replays, RequestError, RequestOptions, check, host_field,
+        is_hop_by_hop, strip_hop_by_hop,
+    },
+    route::{
+        Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, Route, RouteFeedback,
+    },
+    target::{
+        ConnectOptions, Egress, Host, HttpVersions, Key, KeyRef, NotPublic, Origin, OriginError, OriginRef, Partition,
+        Reference, Scheme, Target,
+    },
 };

@@ -1,4 +1,16 @@
-use crate::{BodyLength, OriginError, OriginRef, Scheme};
+mod body_length;
+mod hop_by_hop;
+mod options;
+mod replays;
+
+pub use self::{
+    body_length::BodyLength,
+    hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
+    options::RequestOptions,
+    replays::{Asked, Asking, Replay, Replays},
+};
+
+use crate::{OriginError, OriginRef, Scheme};
 use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body::{Body, SizeHint};
 use std::fmt;

@@ -1,7 +1,16 @@
-use crate::{
-    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy,
-    Scheme, Span, Target,
+mod endpoint;
+mod endpoints;
+mod feedback;
+mod query;
+
+pub use self::{
+    endpoint::Endpoint,
+    endpoints::{Endpoints, EndpointsFeed},
+    feedback::{FirstExchange, RouteFeedback},
+    query::{Answer, Families, Query},
 };
+
+use crate::{AttemptId, ConnectError, Ctx, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy, Scheme, Span, Target};
 use std::{fmt, sync::Arc};
 
 /// One decided way to reach an origin.
@@ -24,28 +33,6 @@ pub struct Route {
     pub resolved: Option<Span>,
     /// How many endpoints may be tried at most: a wish of whoever asks for a connection, and who tries several stops there.
     pub max_attempts: usize,
-}
-
-/// How the first exchange on a new connection ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FirstExchange<'a> {
-    /// With a complete response.
-    Completed,
-    /// With an error of the connection, not of its user.
-    Failed(&'a Error),
-}
-
-/// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
-pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
-    /// The first exchange at `endpoint` ended.
-    fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
-
-    /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
-    fn failed_recently(&self, endpoint: &Endpoint) -> bool {
-        let _ = endpoint;
-        false
-    }
 }
 
 /// One try at one endpoint of one route.

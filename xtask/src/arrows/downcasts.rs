@@ -10,7 +10,7 @@ use crate::command::{Failure, Outcome};
 const BORDERS: [&str; 7] = [
     "cli/src/fault",
     "core/src/error",
-    "core/src/replays",
+    "core/src/request/replays",
     "h1/src/classify",
     "h2/src/classify",
     "skybridge/src/request_body",

@@ -1,27 +1,8 @@
-use crate::{AttemptLog, Event, EventKind, Observe, Phase, Runtime, SharedTimeouts, Timeouts, attempt_log::AttemptId};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use crate::{
+    AttemptId, AttemptLog, CallId, ConnectionId, Event, EventKind, Ids, Observe, Phase, Runtime, SharedTimeouts,
+    Timeouts,
 };
-
-/// Counts calls from 1 within a client. One call may be several requests: retries, redirects.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct CallId(pub u64);
-
-/// Counts connections from 1 within a client.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ConnectionId(pub u64);
-
-/// Where the numbers of a client come from.
-#[derive(Debug, Default)]
-pub struct Ids {
-    calls: AtomicU64,
-    connections: AtomicU64,
-}
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The luggage of a target: on which runtime, for whom, until when. It changes no decision, and it is in no key.
 #[derive(Clone)]
@@ -37,34 +18,6 @@ struct Luggage {
     shared_timeouts: Option<Arc<dyn SharedTimeouts>>,
     attempt_log: AttemptLog,
 }
-
-// === impl Ids ===
-
-impl Ids {
-    /// The next call.
-    pub fn next_call(&self) -> CallId {
-        CallId(self.calls.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    /// The next connection.
-    pub fn next_connection(&self) -> ConnectionId {
-        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-}
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-// === impl Ctx ===
 
 impl Ctx {
     /// Nobody watches, the layers' own limits hold, numbers start at 1.

@@ -39,7 +39,7 @@ pub enum Unfit {
 pub enum Lost {
     /// They are for an `https` origin, and it was made for an `http` one: nothing had to seal it.
     Https,
-    /// They are to go through [proxies](crate::ConnectOptions::proxy), and it goes through none.
+    /// They are to go through [proxies](crate::ConnectOptions::proxies), and it goes through none.
     Proxies,
     /// They are to go to [public addresses](Egress::Public) only, and it was allowed to go anywhere.
     Egress,

@@ -1,4 +1,4 @@
-use crate::{AttemptId, ConnectError, Ctx, EventKind, attempt_log::Outcome};
+use crate::{AttemptId, ConnectError, Ctx, EventKind, Outcome};
 use std::{
     fmt,
     time::{Duration, Instant},

@@ -1,10 +1,24 @@
 //! Which addresses are public: those that the IANA special-purpose registries (RFC 6890) call globally reachable.
 
-use crate::{Egress, Endpoint};
+use crate::Endpoint;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
+
+/// Where connections may go.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Egress {
+    /// Anywhere.
+    #[default]
+    Any,
+    /// Only to public addresses: a guard against server-side request forgery.
+    ///
+    /// It holds for each address that is known here: those that sockets are opened to, the first proxy's among them, and those that a proxy is
+    /// told, as the URL has them or as they were looked up for it. What a proxy finds behind a name, only the proxy can guard.
+    Public,
+}
 
 /// The target allows public addresses only ([`Egress::Public`]), and this isn't one. No socket was opened to it, and no proxy was asked to.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-use crate::host::{Host, HostBuf};
+use super::host::{Host, HostBuf};
 use http::Uri;
 use std::{
     fmt,
