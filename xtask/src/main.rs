@@ -8,6 +8,7 @@ mod check;
 mod ci;
 mod command;
 mod features;
+mod files;
 mod instr;
 mod interop;
 mod model;
@@ -31,7 +32,7 @@ enum Verb {
     Check,
     /// Every test that needs nothing but cargo
     Test,
-    /// Print who depends on whom, and fail on an arrow that isn't agreed
+    /// Print which package depends on which; fail on a dependency that isn't agreed, and on an import cycle
     Arrows,
     /// Allocations per request above a bare connection
     Allocs,
