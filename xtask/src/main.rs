@@ -6,6 +6,7 @@ mod allocs;
 mod arrows;
 mod check;
 mod ci;
+mod columns;
 mod command;
 mod features;
 mod files;
@@ -28,7 +29,7 @@ use crate::command::Outcome;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
-    /// Format, lints, documentation, arrows, licences and sources
+    /// Format, width of comments, lints, documentation, arrows, licences and sources
     Check,
     /// Every test that needs nothing but cargo
     Test,
