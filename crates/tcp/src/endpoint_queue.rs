@@ -4,21 +4,23 @@ use std::{
     task::{Context, Poll},
 };
 
-/// The endpoints that wait for their turn in one race.
+/// The endpoints of one race that haven't been tried yet.
 #[derive(Debug)]
-pub(crate) struct LineUp {
+pub(crate) struct EndpointQueue {
     order: Order,
     waiting: Vec<Endpoint>,
+    /// The family of the endpoint that was tried last.
     last: Option<Family>,
+    /// The resolver has no more.
     complete: bool,
 }
 
-/// In which order they start. Those that failed lately always start after the others.
+/// In which order endpoints are tried. Those that failed recently always come after the others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Order {
-    /// As resolved.
+    /// In the order of the resolver.
     Listed,
-    /// IPv6 first, then the families by turns (RFC 8305, section 4).
+    /// IPv6 first, then alternating address families (RFC 8305, section 4).
     Interleaved,
 }
 
@@ -28,15 +30,15 @@ enum Family {
     V6,
 }
 
-// === impl LineUp ===
+// === impl EndpointQueue ===
 
-impl LineUp {
+impl EndpointQueue {
     pub(crate) fn new(order: Order) -> Self {
         Self { order, waiting: Vec::new(), last: None, complete: false }
     }
 
-    /// Takes in what has been resolved by now; wakes when there is more.
-    pub(crate) fn gather(&mut self, route: &mut Route, cx: &mut Context<'_>) {
+    /// Takes the endpoints that have been resolved by now. Wakes the task when there are more.
+    pub(crate) fn poll_resolved(&mut self, route: &mut Route, cx: &mut Context<'_>) {
         while !self.complete {
             match route.endpoints.poll_more(cx) {
                 Poll::Ready(Some(endpoint)) => self.waiting.push(endpoint),
@@ -46,17 +48,17 @@ impl LineUp {
         }
     }
 
-    /// Nobody waits for now.
+    /// No endpoint is known that hasn't been tried. More may be resolved.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Nobody waits, and nobody will come.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Every endpoint has been tried, and no more will be resolved.
+    pub(crate) fn is_finished(&self) -> bool {
         self.complete && self.waiting.is_empty()
     }
 
-    /// Who starts next, of those known by now.
+    /// The endpoint to try next, of those known by now.
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
         let failed_recently =
             |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
@@ -66,7 +68,8 @@ impl LineUp {
         Some(endpoint)
     }
 
-    /// The first of the family whose turn it is, or the first of all. Asks about no more of them than it has to.
+    /// The index of the first endpoint of the family whose turn it is, or else of the first. `may` is a lookup in a
+    /// database, so it is called for no more endpoints than necessary.
     fn choose(&self, may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
         let wanted = match (self.order, self.last) {
             (Order::Listed, _) => None,
