@@ -1,6 +1,6 @@
 use crate::{
     ResolveError,
-    job::{Found, Job},
+    job::{Job, LookupResult},
 };
 use skybridge_core::{Endpoint, Overloaded, Query, Runtime};
 use std::{
@@ -10,143 +10,144 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-/// What blocks.
-pub(crate) type Search = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+/// A function that looks up a name, and blocks meanwhile.
+pub(crate) type BlockingLookup = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-pub(crate) const RUNNING: usize = 64;
-pub(crate) const WAITING: usize = 1024;
+pub(crate) const MAX_RUNNING: usize = 64;
+pub(crate) const MAX_WAITING: usize = 1024;
 
-/// Where look-ups wait for one of the few threads that they may use.
-pub(crate) struct Desk {
-    search: Arc<Search>,
+/// Limits how many lookups run at once. The others wait in order.
+pub(crate) struct LookupQueue {
+    lookup: Arc<BlockingLookup>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     running: usize,
-    /// Places that have come free, and that nobody has passed on yet.
-    free: usize,
-    /// Somebody passes them on.
-    passing: bool,
-    waiting: VecDeque<Turn>,
-    /// Look-ups that run or wait, by name.
-    open: HashMap<Arc<str>, Weak<Job>>,
+    /// How many workers have ended whose place hasn't been given to another lookup yet. They still count as running.
+    freed: usize,
+    /// A [`Dispatcher`] is at work.
+    dispatching: bool,
+    waiting: VecDeque<Waiting>,
+    /// Lookups that run or wait, by name.
+    unfinished: HashMap<Arc<str>, Weak<Job>>,
 }
 
-/// A place in the line.
-struct Turn {
+/// A lookup that waits until fewer are running.
+struct Waiting {
     host: Arc<str>,
     job: Weak<Job>,
     runtime: Arc<dyn Runtime>,
 }
 
-/// One of the threads at work. Dropped, also unrun by a runtime that has ended, it gives its place to the next in line.
+/// A lookup that runs. Dropped, also by a runtime that has ended before it ran, it gives its place to the next.
 struct Worker {
-    desk: Arc<Desk>,
+    queue: Arc<LookupQueue>,
     job: Arc<Job>,
 }
 
-/// Whoever passes on free places. Dropped, also by a runtime's panic, it lets the next one do so.
-struct Passing<'a>(&'a Desk);
+/// Gives freed places to lookups that wait. Dropped by a panic of the runtime, it lets another do so.
+struct Dispatcher<'a>(&'a LookupQueue);
 
-// === impl Desk ===
+// === impl LookupQueue ===
 
-impl Desk {
-    pub(crate) fn new(search: Arc<Search>) -> Self {
-        Self { search, state: Mutex::default() }
+impl LookupQueue {
+    pub(crate) fn new(lookup: Arc<BlockingLookup>) -> Self {
+        Self { lookup, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Joins the look-up of this name that is open, or begins one, or waits in line with one.
-    pub(crate) fn ask(self: &Arc<Self>, query: &Query) -> Result<Arc<Job>, ResolveError> {
+    /// Joins the unfinished lookup of this name, starts one, or lets one wait.
+    pub(crate) fn join_or_start(self: &Arc<Self>, query: &Query) -> Result<Arc<Job>, ResolveError> {
         let mut state = self.state();
-        if let Some(job) = state.open.get(&query.host).and_then(Weak::upgrade) {
+        if let Some(job) = state.unfinished.get(&query.host).and_then(Weak::upgrade) {
             return Ok(job);
         }
-        let free = state.running < RUNNING;
-        if !free {
-            if state.waiting.len() >= WAITING {
-                state.forget_the_abandoned();
+        let may_run = state.running < MAX_RUNNING;
+        if !may_run {
+            if state.waiting.len() >= MAX_WAITING {
+                state.remove_abandoned();
             }
-            if state.waiting.len() >= WAITING {
-                let source = Overloaded { what: "the queue of look-ups", limit: WAITING };
+            if state.waiting.len() >= MAX_WAITING {
+                let source = Overloaded { what: "the queue of lookups", limit: MAX_WAITING };
                 return Err(ResolveError::Overloaded { host: Arc::clone(&query.host), source });
             }
         }
         let job = Arc::new(Job::new(Arc::clone(&query.host)));
-        state.open.insert(Arc::clone(&query.host), Arc::downgrade(&job));
+        state.unfinished.insert(Arc::clone(&query.host), Arc::downgrade(&job));
         let runtime = Arc::clone(query.ctx.runtime());
-        if free {
+        if may_run {
             state.running += 1;
             drop(state);
             self.run(Arc::clone(&job), &runtime);
         } else {
             let host = Arc::clone(&query.host);
-            state.waiting.push_back(Turn { host, job: Arc::downgrade(&job), runtime });
+            state.waiting.push_back(Waiting { host, job: Arc::downgrade(&job), runtime });
         }
         Ok(job)
     }
 
     fn run(self: &Arc<Self>, job: Arc<Job>, runtime: &Arc<dyn Runtime>) {
-        let worker = Worker { desk: Arc::clone(self), job };
+        let worker = Worker { queue: Arc::clone(self), job };
         runtime.spawn_blocking(Box::new(move || worker.work()));
     }
 
-    /// A place is free: for the first in line that somebody still waits for.
+    /// A worker has ended: its place is for the first lookup that somebody still waits for.
     ///
-    /// A runtime that has ended drops what it is given, and that frees the place again: in this loop, not in calls within calls.
-    fn next(self: &Arc<Self>) {
+    /// A runtime that has ended drops the worker it is given, which frees the place again. That is why this is a loop
+    /// of the first caller, and not a recursion.
+    fn free_place(self: &Arc<Self>) {
         {
             let mut state = self.state();
-            state.free += 1;
-            if std::mem::replace(&mut state.passing, true) {
+            state.freed += 1;
+            if std::mem::replace(&mut state.dispatching, true) {
                 return;
             }
         }
-        let passing = Passing(self);
-        while let Some(next) = passing.take() {
+        let dispatcher = Dispatcher(self);
+        while let Some(next) = dispatcher.next() {
             if let Some((job, runtime)) = next {
                 self.run(job, &runtime);
             }
         }
     }
 
-    fn close(&self, job: &Arc<Job>, found: Found) {
-        // Before the outcome is told: who asks from now on wants a new one.
-        self.state().forget(&job.host, &Arc::downgrade(job));
-        job.finish(found);
+    fn finish(&self, job: &Arc<Job>, result: LookupResult) {
+        // Before the result is set: a query from now on needs a new lookup.
+        self.state().remove(&job.host, &Arc::downgrade(job));
+        job.finish(result);
     }
 }
 
-// === impl Passing ===
+// === impl Dispatcher ===
 
-/// Who has a place now.
+/// A lookup that may run now.
 type Next = (Arc<Job>, Arc<dyn Runtime>);
 
-impl Passing<'_> {
-    /// For one free place: who has it now, or that it is nobody's.
-    fn take(&self) -> Option<Option<Next>> {
+impl Dispatcher<'_> {
+    /// For one freed place the lookup that gets it, or `Some(None)` when none waits. `None` when no place is left.
+    fn next(&self) -> Option<Option<Next>> {
         let mut state = self.0.state();
-        if state.free == 0 {
-            // Here already: what comes free from now on is another's.
-            state.passing = false;
+        if state.freed == 0 {
+            // Under the same lock: a place that is freed from now on has another dispatcher.
+            state.dispatching = false;
             return None;
         }
-        state.free -= 1;
+        state.freed -= 1;
         let next = state.next();
         state.running -= usize::from(next.is_none());
         Some(next)
     }
 }
 
-impl Drop for Passing<'_> {
+impl Drop for Dispatcher<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.state().passing = false;
+            self.0.state().dispatching = false;
         }
     }
 }
@@ -156,26 +157,26 @@ impl Drop for Passing<'_> {
 impl State {
     fn next(&mut self) -> Option<Next> {
         loop {
-            let turn = self.waiting.pop_front()?;
-            if let Some(job) = turn.job.upgrade() {
-                return Some((job, turn.runtime));
+            let first = self.waiting.pop_front()?;
+            if let Some(job) = first.job.upgrade() {
+                return Some((job, first.runtime));
             }
-            self.forget(&turn.host, &turn.job);
+            self.remove(&first.host, &first.job);
         }
     }
 
-    /// Those that nobody waits for any more hold no place in line.
-    fn forget_the_abandoned(&mut self) {
-        let (kept, abandoned) = self.waiting.drain(..).partition(|turn| turn.job.strong_count() > 0);
-        self.waiting = kept;
-        let abandoned: VecDeque<Turn> = abandoned;
-        abandoned.iter().for_each(|turn| self.forget(&turn.host, &turn.job));
+    /// Removes the lookups that nobody waits for any more.
+    fn remove_abandoned(&mut self) {
+        let (waiting, abandoned) = self.waiting.drain(..).partition(|waiting| waiting.job.strong_count() > 0);
+        self.waiting = waiting;
+        let abandoned: VecDeque<Waiting> = abandoned;
+        abandoned.iter().for_each(|waiting| self.remove(&waiting.host, &waiting.job));
     }
 
-    /// Unless a later look-up of the name stands there.
-    fn forget(&mut self, host: &Arc<str>, job: &Weak<Job>) {
-        if self.open.get(host).is_some_and(|open| open.ptr_eq(job)) {
-            self.open.remove(host);
+    /// Removes a lookup, unless a later one of the same name has taken its entry.
+    fn remove(&mut self, host: &Arc<str>, job: &Weak<Job>) {
+        if self.unfinished.get(host).is_some_and(|unfinished| unfinished.ptr_eq(job)) {
+            self.unfinished.remove(host);
         }
     }
 }
@@ -184,18 +185,18 @@ impl State {
 
 impl Worker {
     fn work(self) {
-        let found = match (self.desk.search)(&self.job.host) {
+        let result = match (self.queue.lookup)(&self.job.host) {
             Ok(addrs) => Ok(addrs.into_iter().map(Endpoint::from).collect()),
             Err(error) => Err(ResolveError::from_io(&self.job.host, error)),
         };
-        self.desk.close(&self.job, found);
+        self.queue.finish(&self.job, result);
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Of no effect after `work`, which has closed it.
-        self.desk.close(&self.job, Err(ResolveError::Cancelled { host: Arc::clone(&self.job.host) }));
-        self.desk.next();
+        // Has no effect after `work`, which has set the result already.
+        self.queue.finish(&self.job, Err(ResolveError::Cancelled { host: Arc::clone(&self.job.host) }));
+        self.queue.free_place();
     }
 }
