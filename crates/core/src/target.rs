@@ -17,28 +17,29 @@ pub use self::{
 use crate::Ctx;
 use std::sync::Arc;
 
-/// What somebody wants to reach: a [`Key`], and the luggage of this one wish.
+/// What is to be reached: the [`Key`] of a connection, and the context of whoever asks for it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Target {
-    /// What the connection must be.
+    /// The origin, and what is asked of the connection.
     pub key: Arc<Key>,
-    /// Who is asking, on which runtime, until when. In no key, so in no decision about sharing.
+    /// On whose behalf, on which runtime, and until when. Not part of the key, so no decision about sharing depends on
+    /// it.
     pub ctx: Ctx,
 }
 
 impl Target {
-    /// A target.
+    /// A target of this key.
     pub fn new(key: impl Into<Arc<Key>>, ctx: Ctx) -> Self {
         Self { key: key.into(), ctx }
     }
 
-    /// Who it is.
+    /// The origin.
     pub fn origin(&self) -> &Origin {
         &self.key.origin
     }
 
-    /// What makes its connection different.
+    /// What is asked of the connection.
     pub fn connect_options(&self) -> &ConnectOptions {
         &self.key.connect_options
     }

@@ -1,13 +1,13 @@
 use crate::{ConnInfo, Endpoint, Key, Protocol, Scheme, Trust};
 use std::{fmt, time::Instant};
 
-/// The first rule by which a connection may not carry another target.
+/// Why a connection may not carry another target: the first rule that forbids it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum NotCoalesced {
-    /// It is not shared: not HTTP/2.
+    /// The connection doesn't speak HTTP/2, so it can't be shared.
     NotHttp2,
-    /// One of the two is not `https`.
+    /// One of the two targets is not `https`.
     NotHttps,
     /// The ports differ.
     Port,
@@ -17,27 +17,30 @@ pub enum NotCoalesced {
     Egress,
     /// The target asks for HTTP/1.1.
     HttpVersions,
-    /// One of the two goes through a proxy.
+    /// One of the two targets is reached through a proxy.
     Proxy,
-    /// One of the two dials an endpoint of its own, or names its server otherwise.
+    /// One of the two targets sets the endpoints to dial, or the server name.
     Override,
-    /// Made under another configuration of trust.
+    /// The trusted roots or the client's certificate were replaced after the connection was made.
     Generation,
-    /// We showed the peer a certificate.
+    /// The client has sent the peer a certificate.
     ClientAuth,
-    /// Not verified by the stack's own verifier.
+    /// The peer was not verified by the stack's own verifier.
     Trust,
-    /// A certificate on its path has expired.
+    /// A certificate of the peer's path has expired.
     Expired,
-    /// Its remote address is not among the target's.
+    /// The address of the connection is not one of the target.
     Address,
-    /// Its certificate or the target's pins don't cover the host.
+    /// The certificate isn't valid for the host, or the host's pins don't match.
     NotCovered,
 }
 
-/// Whether a connection opened for one origin may carry another (RFC 9113, section 9.1.1): one pure function of facts.
+/// Whether a connection that was opened for one origin may carry another (RFC 9113, section 9.1.1). A pure function of
+/// facts.
 ///
-/// `direct` is true when the target's plan has no hops, `endpoints` are the addresses known for it, `now` is the runtime's. What only the pool knows - whether it is draining, or has answered this host with 421 - the pool asks itself.
+/// `direct` is true when the target's route has no proxies, `endpoints` are the addresses known for it, and `now` is
+/// the runtime's time. What only the pool knows, as whether the connection is draining or has answered this host with
+/// 421, the pool checks itself.
 ///
 /// # Errors
 /// The first rule that forbids it.
@@ -70,10 +73,9 @@ pub fn can_coalesce(
     rule(tls.covers.covers(&key.origin), NotCoalesced::NotCovered)
 }
 
-/// Whether a connection that [may carry](can_coalesce) another origin still may: the rules whose answer can change while
-/// it is open, as a certificate expires or the trust it was verified against is replaced. To be asked before each
-/// request of the other origin, since the certificate must pass the checks that a new connection would make (RFC 9113,
-/// section 9.1.1).
+/// Whether a connection that [could carry](can_coalesce) another origin still may. Checks the rules whose result can
+/// change while it is open, because a certificate expires or the trusted roots are replaced. To be called before each
+/// request of the other origin: the certificate must pass the checks of a new connection (RFC 9113, section 9.1.1).
 ///
 /// `now` is called only when the certificate has an expiry date.
 ///
@@ -93,20 +95,20 @@ pub fn can_still_coalesce(info: &ConnInfo, now: impl FnOnce() -> Instant) -> Res
 impl fmt::Display for NotCoalesced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotHttp2 => "it is not HTTP/2",
-            Self::NotHttps => "not both are https",
+            Self::NotHttp2 => "the connection is not HTTP/2",
+            Self::NotHttps => "one of the two is not https",
             Self::Port => "the ports differ",
             Self::Partition => "the partitions differ",
             Self::Egress => "the egress policies differ",
-            Self::HttpVersions => "HTTP/1.1 is wanted",
-            Self::Proxy => "a proxy is on the way",
-            Self::Override => "an address or a server name is overridden",
-            Self::Generation => "it was made under another TLS configuration",
-            Self::ClientAuth => "it showed a client certificate",
-            Self::Trust => "it was not verified by the stack's own verifier",
+            Self::HttpVersions => "the target asks for HTTP/1.1",
+            Self::Proxy => "one of the two goes through a proxy",
+            Self::Override => "one of the two overrides the address or the server name",
+            Self::Generation => "the TLS configuration has changed since it was made",
+            Self::ClientAuth => "a client certificate was sent",
+            Self::Trust => "the peer was not verified by the stack's own verifier",
             Self::Expired => "a certificate has expired",
-            Self::Address => "its address is not among the target's",
-            Self::NotCovered => "its certificate or the pins don't cover the host",
+            Self::Address => "its address is not one of the target",
+            Self::NotCovered => "its certificate is not valid for the host, or the pins don't match",
         })
     }
 }

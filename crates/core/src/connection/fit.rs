@@ -1,52 +1,55 @@
-//! What a link must be before something is done with it. Asked by whoever seals, tunnels or speaks HTTP, so that layers in a wrong order, or
-//! one too few or too many, send nothing.
+//! What must be true of a link before a layer uses it. Checked before TLS, before a tunnel and before HTTP, so that
+//! layers in a wrong order, and layers that are missing or doubled, send nothing.
 
 use crate::{ConnInfo, ConnectError, Egress, Key, Scheme};
 use std::fmt;
 
-/// A link isn't what comes next needs: the stack below was put together wrongly for this route. Nothing of a request was sent, and no other
-/// route would help.
+/// A link can't be used by the next layer, because the layers of the stack are in a wrong order, missing or doubled.
+/// Nothing of a request was sent, and no other route would help.
 ///
-/// What is judged are the facts in [`ConnInfo`]. A layer of one's own that seals says so in [`ConnInfo::tls`], one that goes through proxies
-/// in [`ConnInfo::proxies_passed`].
+/// This is decided by the facts in [`ConnInfo`]. A custom layer that makes TLS connections must set [`ConnInfo::tls`],
+/// and one that connects through proxies [`ConnInfo::proxies_passed`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Unfit {
-    /// The origin is `https`, and nothing has sealed the link.
+    /// The origin is `https`, and the link has no TLS.
     TlsMissing,
-    /// It is sealed, and was to be sealed again.
+    /// The link has TLS with the origin already, and another layer tries to add it.
     SealedTwice,
-    /// It is sealed, and was to go through proxies only now: TLS would be with the first of them, and the request in cleartext from the last.
+    /// The link has TLS already, and doesn't go through the proxies yet. TLS would be with the first proxy, and the
+    /// request in cleartext behind the last.
     SealedTooSoon,
-    /// The route has proxies, and it doesn't go through all of them: what is sent on it reaches a proxy as if that were the origin.
+    /// The link doesn't go through all proxies of its route: a request would be sent to a proxy as if that were the
+    /// origin.
     NotTunnelled {
-        /// How many it goes through.
+        /// How many proxies it goes through.
         passed: usize,
-        /// How many the route has.
+        /// How many proxies the route has.
         proxies: usize,
     },
-    /// It goes through proxies, and was to go through them again.
+    /// The link goes through the proxies already, and another layer tries to do so.
     TunnelledTwice,
-    /// The origin is `https`, and the last proxy would forward its requests: it would read them.
+    /// The origin is `https`, and the last proxy would forward the requests, and so could read them.
     Forwarded,
-    /// It was made for another target than its requests ask for, and that one asks for less.
+    /// The connection was made for another target than its requests have, with less protection.
     Less(Lost),
 }
 
-/// What requests ask for and the connection that is to carry them was made without.
+/// What requests ask for, and their connection was made without.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Lost {
-    /// They are for an `https` origin, and it was made for an `http` one: nothing had to seal it.
+    /// TLS: they are for an `https` origin, and the connection was made for an `http` one.
     Https,
-    /// They are to go through [proxies](crate::ConnectOptions::proxies), and it goes through none.
+    /// [Proxies](crate::ConnectOptions::proxies): the connection goes through none.
     Proxies,
-    /// They are to go to [public addresses](Egress::Public) only, and it was allowed to go anywhere.
+    /// [Public addresses only](Egress::Public): the connection was allowed to go anywhere.
     Egress,
 }
 
 impl ConnInfo {
-    /// Whether HTTP may be spoken on this link: sealed if the origin is `https`, and through all of the route's proxies.
+    /// Checks that HTTP may be spoken on this link: it has TLS if the origin is `https`, and goes through all proxies
+    /// of the route.
     ///
     /// ```
     /// # use skybridge_core::{ConnInfo, Unfit};
@@ -63,7 +66,7 @@ impl ConnInfo {
     /// ```
     ///
     /// # Errors
-    /// What is missing.
+    /// With the first condition that doesn't hold.
     pub fn fit_for_http(&self) -> Result<(), Unfit> {
         self.tunnelled()?;
         if self.is_https() && self.tls.is_none() {
@@ -72,10 +75,11 @@ impl ConnInfo {
         Ok(())
     }
 
-    /// Whether this link may be sealed for its origin: not sealed yet, and through all of the route's proxies, so that TLS is with the origin.
+    /// Checks that a TLS connection to the origin may be made on this link: it has no TLS yet, and goes through all
+    /// proxies of the route, so that TLS is with the origin.
     ///
     /// # Errors
-    /// What is missing, or was done already.
+    /// With the first condition that doesn't hold.
     pub fn fit_for_tls(&self) -> Result<(), Unfit> {
         if self.tls.is_some() {
             return Err(Unfit::SealedTwice);
@@ -83,10 +87,11 @@ impl ConnInfo {
         self.tunnelled()
     }
 
-    /// Whether this link may be sent through the proxies of its route: it ends at the first of them, and isn't sealed for the origin yet.
+    /// Checks that this link may be extended through the proxies of its route: it ends at the first of them, and has no
+    /// TLS with the origin.
     ///
     /// # Errors
-    /// What was done already.
+    /// With the first condition that doesn't hold.
     pub fn fit_for_tunnel(&self) -> Result<(), Unfit> {
         if self.tls.is_some() {
             return Err(Unfit::SealedTooSoon);
@@ -97,11 +102,12 @@ impl ConnInfo {
         Ok(())
     }
 
-    /// Whether this connection may carry the requests of a key that it was opened for: a layer between may have changed the
-    /// target, so that other layers below have looked at another one. It may go elsewhere than the key says, not with less.
+    /// Checks that this connection may carry the requests of the key that it was opened for. A foreign layer in between
+    /// may have changed the target that the layers below were given. The connection may lead elsewhere than the key
+    /// says, but not with less protection.
     ///
     /// # Errors
-    /// What is missing.
+    /// With the first condition that doesn't hold.
     pub fn fit_for_key(&self, key: &Key) -> Result<(), Unfit> {
         if key.origin.scheme() == Scheme::Https && !self.is_https() {
             return Err(Unfit::Less(Lost::Https));
@@ -116,7 +122,7 @@ impl ConnInfo {
         Ok(())
     }
 
-    /// It ends at the origin, or at a proxy that forwards what may be forwarded.
+    /// Checks that it ends at the origin, or at a proxy that forwards requests in cleartext.
     fn tunnelled(&self) -> Result<(), Unfit> {
         let (passed, proxies) = (self.proxies_passed, self.route.proxies.len());
         if passed != proxies {
@@ -134,7 +140,7 @@ impl ConnInfo {
 }
 
 impl From<Unfit> for ConnectError {
-    /// [Fatal](ConnectError::is_fatal): by another route the stack is the same.
+    /// The error is [fatal](ConnectError::is_fatal), because every route goes through the same stack.
     fn from(unfit: Unfit) -> Self {
         Self::from_source(unfit.into()).fatal()
     }
@@ -144,23 +150,23 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TlsMissing => {
-                f.write_str("the origin is https and its link is not sealed: this stack has no TlsLayer below")
+                f.write_str("the origin is https, but its link has no TLS: a TlsLayer is missing below")
             }
-            Self::SealedTwice => f.write_str("the link is sealed already: this stack has a TlsLayer too many"),
+            Self::SealedTwice => f.write_str("the link has TLS already: there is one TlsLayer too many"),
             Self::SealedTooSoon => f.write_str(
-                "the link is sealed and has yet to go through the route's proxies: TlsLayer belongs above TunnelLayer",
+                "the link has TLS before it goes through the route's proxies: TlsLayer belongs above TunnelLayer",
             ),
             Self::NotTunnelled { passed: 0, .. } => f.write_str(
-                "the route has proxies and its link goes through none of them: this stack has no TunnelLayer below",
+                "the route has proxies, but its link goes through none of them: a TunnelLayer is missing below",
             ),
             Self::NotTunnelled { passed, proxies } => {
                 write!(f, "the link goes through {passed} of the {proxies} proxies of its route")
             }
             Self::TunnelledTwice => {
-                f.write_str("the link goes through the route's proxies already: this stack has a TunnelLayer too many")
+                f.write_str("the link goes through the route's proxies already: there is one TunnelLayer too many")
             }
             Self::Forwarded => {
-                f.write_str("the origin is https, and a proxy would forward its requests instead of giving a tunnel")
+                f.write_str("the origin is https, but a proxy would forward its requests instead of giving a tunnel")
             }
             Self::Less(lost) => {
                 let what = match lost {
@@ -168,7 +174,7 @@ impl fmt::Display for Unfit {
                     Lost::Proxies => "proxies",
                     Lost::Egress => "public addresses only",
                 };
-                write!(f, "{what} was asked for, and a layer between pool and route has asked for a connection without")
+                write!(f, "the request asks for {what}, but a layer below the pool has asked for a connection without")
             }
         }
     }

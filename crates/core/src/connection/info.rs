@@ -11,44 +11,47 @@ pub enum Protocol {
     Http2,
 }
 
-/// How the peer was verified.
+/// How the peer's certificate was verified.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// By the stack's own verifier, which knows the path and can judge another name.
+    /// By the stack's own verifier, which knows the certificate path and can check it for other names.
     Verified,
-    /// By somebody else's, or only reported, or not at all: never enough to carry another host.
+    /// By a custom verifier, or not at all. Such a connection is never used for another origin.
     #[default]
     Other,
 }
 
-/// The facts of one connection: created by the dialer, amended by each layer once, frozen by the handshake.
+/// What is known of one connection. Created by the dialer, completed by each layer, and [frozen](Self::freeze) by the
+/// handshake.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnInfo {
-    /// Counts from 1 within a client; given when the connection is complete.
+    /// Its number; those of a client count from 1. `None` until it is frozen.
     pub id: Option<ConnectionId>,
     /// The attempt that opened it.
     pub attempt: AttemptId,
     /// The route it was opened by.
     pub route: Route,
-    /// Our address.
+    /// The local address.
     pub local_addr: Option<SocketAddr>,
-    /// The endpoint that answered.
+    /// The endpoint that accepted the connection.
     pub remote: Endpoint,
-    /// How many of the route's proxies it goes through, the one that forwards included: all of them, or no HTTP is spoken on it.
+    /// How many of the route's proxies it goes through, including one that forwards requests. No HTTP is spoken on it
+    /// unless it goes through all of them.
     pub proxies_passed: usize,
-    /// Reached through a tunnel of a proxy.
+    /// Whether it goes through the tunnel of a proxy.
     pub tunnelled: bool,
-    /// Requests are forwarded by a proxy, in absolute form.
+    /// Whether its requests are forwarded by a proxy, and so are sent in absolute form.
     pub forwarded: bool,
-    /// What TLS learned: it is sealed for its origin. Whoever seals fills it in, with [`TlsInfo::unknown`] when there is nothing to tell.
+    /// What is known of TLS with the origin; `None` in cleartext. A layer that makes a TLS connection must set it, to
+    /// [`TlsInfo::unknown`] when it knows no more.
     pub tls: Option<TlsInfo>,
-    /// The version of HTTP, once it is known.
+    /// The version of HTTP; `None` until it is frozen.
     pub protocol: Option<Protocol>,
     /// When each phase took place.
     pub timings: Timings,
-    /// Facts of users' own layers. Ours are always fields.
+    /// For layers outside of skybridge. What skybridge knows is always a field.
     pub extensions: http::Extensions,
 }
 
@@ -56,40 +59,43 @@ pub struct ConnInfo {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Timings([Option<Span>; 5]);
 
-/// What TLS learned of the peer.
+/// What is known of a TLS connection and its peer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// `1.2`, `1.3`.
+    /// The version of TLS: `1.2` or `1.3`.
     pub version: Option<&'static str>,
     /// The cipher suite.
     pub cipher: Option<&'static str>,
     /// The key exchange group.
     pub group: Option<&'static str>,
-    /// What was agreed on by ALPN.
+    /// The protocol that was negotiated by ALPN.
     pub alpn: Option<Protocol>,
-    /// The name that was sent.
+    /// The server name that was sent (SNI).
     pub sni: Option<Arc<str>>,
-    /// A session was resumed.
+    /// Whether a session was resumed.
     pub resumed: bool,
-    /// We showed a certificate.
+    /// Whether the client sent a certificate.
     pub client_auth: bool,
-    /// When the first certificate of the path expires, on the runtime's clock.
+    /// When the first certificate of the path expires, on the runtime's clock; `None` when that isn't known.
     pub valid_until: Option<Instant>,
-    /// How the peer was verified.
+    /// How the peer's certificate was verified.
     pub trust: Trust,
-    /// The hashes (`sha256/...`) of the public keys on the verified path, leaf first, anchor last.
+    /// The hashes (`sha256/...`) of the public keys of the verified path, from the peer's certificate to the trust
+    /// anchor.
     pub pins: Arc<[Box<str>]>,
-    /// Whether it would be trusted for another host.
+    /// Which other origins the peer's certificate is valid for.
     pub covers: Arc<dyn CertificateScope>,
 }
 
-/// A capability rather than a certificate: lets the pool ask without knowing TLS.
+/// Which origins a peer's certificate is valid for. Implemented by the TLS layer, and called by the pool, which doesn't
+/// know TLS.
 pub trait CertificateScope: Send + Sync + 'static {
-    /// Whether this peer would also be trusted for that origin: its certificate names the host *and* the host's pins match.
+    /// Whether the peer would be trusted for this origin too: its certificate names the host *and* the host's pins
+    /// match.
     fn covers(&self, origin: &Origin) -> bool;
 
-    /// Whether the trust and identity it was made under still hold; false after they were replaced.
+    /// Whether the trusted roots and the client's certificate are still those that it was made with. Default: true.
     fn is_current(&self) -> bool {
         true
     }
@@ -98,7 +104,7 @@ pub trait CertificateScope: Send + Sync + 'static {
 // === impl ConnInfo ===
 
 impl ConnInfo {
-    /// What a dialer knows when its socket is open.
+    /// What a dialer knows when its socket is connected.
     pub fn new(attempt: &Attempt, local_addr: Option<SocketAddr>, remote: Endpoint) -> Self {
         let mut timings = Timings::default();
         if let Some(span) = attempt.route.resolved {
@@ -120,12 +126,12 @@ impl ConnInfo {
         }
     }
 
-    /// The try that opened it: to tell of failures above the dialer that no phase guard sees.
+    /// The attempt that opened it, to report failures above the dialer that no phase guard notices.
     pub fn tried(&self) -> Attempt {
         Attempt { route: self.route.clone(), endpoint: self.remote.clone(), id: self.attempt }
     }
 
-    /// Ends the amending: gives the connection its number, and shares the facts.
+    /// Completes it: sets the protocol and the number of the connection.
     pub fn freeze(mut self, protocol: Protocol) -> Arc<Self> {
         self.protocol = Some(protocol);
         self.id = Some(self.route.ctx().ids().next_connection());
@@ -134,7 +140,7 @@ impl ConnInfo {
 }
 
 impl fmt::Display for ConnInfo {
-    /// For people: `a.test at 127.0.0.1:80 (h1, connection 1)`.
+    /// For people to read: `a.test at 127.0.0.1:80 (h1, connection 1)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.route)?;
         if self.remote.to_string() != self.route.to_string() {
@@ -156,7 +162,8 @@ impl fmt::Display for ConnInfo {
 // === impl Timings ===
 
 impl Timings {
-    /// Notes when a phase took place. Phases after the handshake belong to requests, not to connections: they are not kept here.
+    /// Sets when a phase took place. Phases after the handshake belong to requests, not to connections, and are
+    /// ignored.
     pub fn set(&mut self, phase: Phase, span: Span) {
         if let Some(slot) = self.0.get_mut(phase as usize) {
             *slot = Some(span);
@@ -172,12 +179,12 @@ impl Timings {
 // === impl TlsInfo ===
 
 impl TlsInfo {
-    /// Sealed, by somebody who tells nothing of the peer: such a connection never carries another host.
+    /// TLS of which nothing is known. Such a connection is never used for another origin.
     pub fn unknown() -> Self {
-        Self::new(Arc::new(Nobody))
+        Self::new(Arc::new(NoScope))
     }
 
-    /// Nothing known but whom it covers.
+    /// TLS of which nothing is known but the origins that its certificate is valid for.
     pub fn new(covers: Arc<dyn CertificateScope>) -> Self {
         Self {
             version: None,
@@ -195,10 +202,10 @@ impl TlsInfo {
     }
 }
 
-/// Covers nobody.
-struct Nobody;
+/// Valid for no other origin.
+struct NoScope;
 
-impl CertificateScope for Nobody {
+impl CertificateScope for NoScope {
     fn covers(&self, _: &Origin) -> bool {
         false
     }

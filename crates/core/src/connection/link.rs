@@ -1,22 +1,22 @@
 use crate::{ConnInfo, Phase, PhaseGuard};
 
-/// A connected byte stream, and what is known of it so far.
+/// A connected byte stream, and what is known of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Link<Io> {
     /// The stream.
     pub io: Io,
-    /// The facts.
+    /// What is known of the connection.
     pub info: ConnInfo,
 }
 
 impl<Io> Link<Io> {
-    /// A link.
+    /// A link of this stream.
     pub fn new(io: Io, info: ConnInfo) -> Self {
         Self { io, info }
     }
 
-    /// Wraps the stream. Wrappers must forward vectored writes, and buffer nothing that is buffered below.
+    /// Wraps the stream. The wrapper must forward vectored writes, and should not buffer what is buffered below.
     pub fn map_io<T>(self, wrap: impl FnOnce(Io) -> T) -> Link<T> {
         Link { io: wrap(self.io), info: self.info }
     }

@@ -3,76 +3,76 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-/// Who is told what happens to a connection: the pool's record of it.
+/// Is notified of changes of a connection's status. Implemented by a pool.
 pub trait StatusListener: Send + Sync + 'static {
-    /// Told by the connection's driver, never under a lock.
+    /// Called by the connection's driver, never under a lock.
     fn notify(&self, status: ConnectionStatus);
 }
 
-/// What happened to a connection.
+/// A change of a connection's status.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConnectionStatus {
-    /// It may now carry this many exchanges at once.
+    /// It can carry this many exchanges at once from now on.
     Capacity(u32),
-    /// No new exchanges; those that run may end.
+    /// It takes no new exchanges; those on it continue.
     Draining(CloseReason),
-    /// It may be dead: a ping is out.
+    /// It may be dead: a ping has not been answered yet.
     Suspect,
-    /// It is not.
+    /// It is alive: the ping was answered.
     Healthy,
-    /// It is gone.
+    /// It was closed.
     Closed(CloseReason),
 }
 
-/// Why a connection was closed. The first reason wins, and is told once.
+/// Why a connection was closed. Only the first reason counts, and it is reported once.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Unused for longer than the idle limit.
+    /// It was idle for longer than the idle timeout.
     Idle,
-    /// Older than the age limit.
+    /// It was older than the maximum age.
     MaxAge,
-    /// It has carried as many requests as it may.
+    /// It has carried the maximum number of requests.
     MaxRequests,
-    /// The peer closed its side, or asked for it with `connection: close`.
+    /// The peer closed the connection, or announced it with `connection: close`.
     PeerFin,
     /// The peer sent GOAWAY.
     PeerGoAway,
-    /// The peer broke the protocol, or the socket broke.
+    /// The peer violated the protocol, or the socket failed.
     Protocol,
     /// A response was dropped before its end.
     Unread,
-    /// A response was over, and the rest of its request was not taken, or did not come, in time.
+    /// The response was complete, but the rest of the request could not be sent in time.
     UploadStalled,
-    /// A layer asked for it.
+    /// A layer asked to close it.
     Poisoned,
     /// A ping was not answered.
     PingTimeout,
-    /// The peer sent bytes nobody had asked for.
+    /// The peer sent data without a request.
     Unsolicited,
-    /// It became something else (101, or CONNECT).
+    /// It was upgraded to another protocol (101 or CONNECT).
     Upgraded,
-    /// A user asked for it.
+    /// The user of the client asked to close it.
     Evicted,
-    /// Its address is no longer among its origin's.
+    /// Its address is no longer one of its origin.
     AddressGone,
-    /// Trust or identity were replaced.
+    /// The trusted roots or the client's certificate were replaced.
     IdentityReplaced,
-    /// A certificate on its path expired.
+    /// A certificate of its path has expired.
     CertExpired,
-    /// The machine slept.
+    /// The machine was suspended.
     Suspended,
-    /// Room was needed for another.
+    /// A limit was reached, and another connection was needed.
     LimitReclaimed,
-    /// The client was dropped or closed.
+    /// The client was closed or dropped.
     Shutdown,
-    /// The runtime that drove it ended.
+    /// The runtime of its driver has ended.
     RuntimeShutdown,
 }
 
 impl CloseReason {
-    /// A word for logs and reports.
+    /// The name for logs and reports, in snake case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -105,36 +105,38 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// What the implementor of a connection holds in its driver: takes news before anyone watches, and tells the end once.
+/// Reports changes of status to the [`StatusListener`]. Held by the driver of a connection. It keeps what happens
+/// before there is a listener, and reports the end of the connection once.
 #[derive(Default)]
 pub struct StatusSender {
     listener: OnceLock<Arc<dyn StatusListener>>,
-    state: Mutex<Desk>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Desk {
+struct State {
+    /// What happened before there was a listener.
     early: Vec<ConnectionStatus>,
     subscribed: bool,
     closed: bool,
 }
 
 impl StatusSender {
-    /// No news, and nobody to tell.
+    /// A sender without a listener.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets who is told, and tells what came before. The first one stays.
+    /// Sets the listener, and reports to it what has happened so far. Only the first call has an effect.
     pub fn subscribe(&self, listener: Arc<dyn StatusListener>) {
         if self.listener.set(listener).is_err() {
             return;
         }
         loop {
             let early = {
-                let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                desk.subscribed = desk.early.is_empty();
-                std::mem::take(&mut desk.early)
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.subscribed = state.early.is_empty();
+                std::mem::take(&mut state.early)
             };
             if early.is_empty() {
                 return;
@@ -143,16 +145,17 @@ impl StatusSender {
         }
     }
 
-    /// Tells, or keeps until somebody watches. After [`ConnectionStatus::Closed`] nothing is told any more.
+    /// Reports a change, or keeps it until there is a listener. After [`ConnectionStatus::Closed`] nothing more is
+    /// reported.
     pub fn tell(&self, status: ConnectionStatus) {
         {
-            let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if desk.closed {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.closed {
                 return;
             }
-            desk.closed = matches!(status, ConnectionStatus::Closed(_));
-            if !desk.subscribed {
-                desk.early.push(status);
+            state.closed = matches!(status, ConnectionStatus::Closed(_));
+            if !state.subscribed {
+                state.early.push(status);
                 return;
             }
         }
@@ -168,7 +171,7 @@ impl StatusSender {
 
 impl fmt::Debug for StatusSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewsDesk").field("subscribed", &self.listener.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("StatusSender").field("subscribed", &self.listener.get().is_some()).finish_non_exhaustive()
     }
 }
 
@@ -185,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn early_news_is_told_first_and_the_first_end_is_the_end() {
-        let (desk, notes) = (StatusSender::new(), Arc::new(Notes::default()));
-        desk.tell(ConnectionStatus::Capacity(7));
-        desk.subscribe(notes.clone());
-        desk.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
-        desk.tell(ConnectionStatus::Closed(CloseReason::Protocol));
-        desk.tell(ConnectionStatus::Capacity(1));
+    fn what_happened_before_comes_first_and_nothing_after_the_end() {
+        let (sender, notes) = (StatusSender::new(), Arc::new(Notes::default()));
+        sender.tell(ConnectionStatus::Capacity(7));
+        sender.subscribe(notes.clone());
+        sender.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
+        sender.tell(ConnectionStatus::Closed(CloseReason::Protocol));
+        sender.tell(ConnectionStatus::Capacity(1));
         assert_eq!(
             *notes.0.lock().unwrap(),
             [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]

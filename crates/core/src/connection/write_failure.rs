@@ -3,11 +3,11 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A failure to write, kept back until what there is to read was read: a peer that answers before it has taken all, and
-/// hangs up, has answered.
+/// Holds back an error of writing until everything available has been read: a peer may send a response and close the
+/// connection before it has read the whole request, and that response must not be lost.
 ///
 /// For the stream below a protocol that is driven by one task and reads before it writes. A `turn` is a number that
-/// changes each time that task is polled. The failure is told in the first turn in which nothing is read.
+/// changes each time that task is polled. The error is returned in the first turn in which nothing is read.
 ///
 /// ```
 /// use skybridge_core::WriteFailure;
@@ -27,16 +27,16 @@ pub struct WriteFailure(State);
 enum State {
     #[default]
     None,
-    /// Writing failed, or something was read since, in this turn.
-    Untold(Error, u32),
-    Told,
+    /// Writing has failed. The number is the turn in which that happened, or in which something was last read.
+    Held(Error, u32),
+    Returned,
 }
 
 impl WriteFailure {
-    /// Writes, or flushes, unless that has failed before.
+    /// Calls `write`, which writes or flushes, unless it has failed before.
     ///
     /// # Errors
-    /// Those of writing, when nothing was read in a whole turn since.
+    /// With the error of writing, when nothing was read in a whole turn since.
     #[inline]
     pub fn poll_write<T>(
         &mut self,
@@ -47,22 +47,22 @@ impl WriteFailure {
         if let State::None = self.0 {
             match write(cx) {
                 Poll::Ready(Err(error)) => {
-                    self.0 = State::Untold(error, turn);
+                    self.0 = State::Held(error, turn);
                     cx.waker().wake_by_ref();
                 }
                 written => return written,
             }
         }
         match self.0 {
-            State::Untold(_, last) if last == turn => Poll::Pending,
-            _ => Poll::Ready(Err(self.tell())),
+            State::Held(_, last) if last == turn => Poll::Pending,
+            _ => Poll::Ready(Err(self.take())),
         }
     }
 
-    /// What came of reading, and whether that was something.
+    /// Passes on the result of reading; `something` says whether any bytes were read.
     ///
     /// # Errors
-    /// Those of writing, in place of an end, an error, or a wait: nothing more will come.
+    /// With the error of writing, in place of the end, an error, or a wait, because nothing more will be read.
     #[inline]
     pub fn poll_read(
         &mut self,
@@ -73,20 +73,20 @@ impl WriteFailure {
     ) -> Poll<Result<()>> {
         match &mut self.0 {
             State::None => read,
-            State::Untold(_, last) if something => {
+            State::Held(_, last) if something => {
                 *last = turn;
                 cx.waker().wake_by_ref();
                 read
             }
-            State::Told if read.is_ready() => read,
-            _ => Poll::Ready(Err(self.tell())),
+            State::Returned if read.is_ready() => read,
+            _ => Poll::Ready(Err(self.take())),
         }
     }
 
     #[cold]
-    fn tell(&mut self) -> Error {
-        match std::mem::replace(&mut self.0, State::Told) {
-            State::Untold(error, _) => error,
+    fn take(&mut self) -> Error {
+        match std::mem::replace(&mut self.0, State::Returned) {
+            State::Held(error, _) => error,
             _ => ErrorKind::BrokenPipe.into(),
         }
     }

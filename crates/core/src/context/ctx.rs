@@ -4,12 +4,14 @@ use crate::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The luggage of a target: on which runtime, for whom, until when. It changes no decision, and it is in no key.
+/// The context of a [`Target`](crate::Target): the runtime, the observer, the call and its time limits, and the log of
+/// attempts. It is not part of the [`Key`](crate::Key), and changes no decision about sharing connections. Cheap to
+/// clone.
 #[derive(Clone)]
-pub struct Ctx(Arc<Luggage>);
+pub struct Ctx(Arc<Repr>);
 
 #[derive(Clone)]
-struct Luggage {
+struct Repr {
     runtime: Arc<dyn Runtime>,
     observer: Option<Arc<dyn Observe>>,
     ids: Arc<Ids>,
@@ -20,9 +22,9 @@ struct Luggage {
 }
 
 impl Ctx {
-    /// Nobody watches, the layers' own limits hold, numbers start at 1.
+    /// Without an observer, with the layers' own time limits, and with numbers that start at 1.
     pub fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self(Arc::new(Luggage {
+        Self(Arc::new(Repr {
             runtime,
             observer: None,
             ids: Arc::default(),
@@ -33,53 +35,53 @@ impl Ctx {
         }))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Luggage)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut Repr)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
 
-    /// Tells this observer.
+    /// Sets the observer of everything done for this context.
     pub fn observer(self, observer: Option<Arc<dyn Observe>>) -> Self {
-        self.with(|luggage| luggage.observer = observer)
+        self.with(|repr| repr.observer = observer)
     }
 
-    /// Takes its numbers from here.
+    /// Sets the source of numbers for calls and connections.
     pub fn with_ids(self, ids: Arc<Ids>) -> Self {
-        self.with(|luggage| luggage.ids = ids)
+        self.with(|repr| repr.ids = ids)
     }
 
-    /// Names the call.
+    /// Sets the call that this is done for.
     pub fn with_call(self, call: CallId) -> Self {
-        self.with(|luggage| luggage.call = Some(call))
+        self.with(|repr| repr.call = Some(call))
     }
 
-    /// Limits that go before the layers' own.
+    /// Sets time limits that take precedence over the layers' own.
     pub fn with_limits(self, timeouts: Timeouts) -> Self {
-        self.with(|luggage| luggage.timeouts = timeouts)
+        self.with(|repr| repr.timeouts = timeouts)
     }
 
-    /// Takes the limits of its steps from here instead of [`with_limits`](Self::with_limits): for a connect that
-    /// several requests wait for.
+    /// Sets where the time limits of connecting come from, in place of [`with_limits`](Self::with_limits): for a
+    /// connection that several requests wait for.
     pub fn with_shared_timeouts(self, timeouts: Arc<dyn SharedTimeouts>) -> Self {
-        self.with(|luggage| luggage.shared_timeouts = Some(timeouts))
+        self.with(|repr| repr.shared_timeouts = Some(timeouts))
     }
 
-    /// The clock, the timers, the tasks.
+    /// The source of time and tasks.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
     }
 
-    /// Where numbers come from.
+    /// The source of numbers.
     pub fn ids(&self) -> &Ids {
         &self.0.ids
     }
 
-    /// The call that caused this.
+    /// The call that this is done for.
     pub fn call(&self) -> Option<CallId> {
         self.0.call
     }
 
-    /// The limits of the request or client that this was made for. To learn how long a step may take, ask
+    /// The time limits of the request or client that this was made for. How long a step may take is decided by
     /// [`limit`](Self::limit).
     pub fn timeouts(&self) -> &Timeouts {
         &self.0.timeouts
@@ -97,21 +99,21 @@ impl Ctx {
         self.0.shared_timeouts.as_ref()
     }
 
-    /// What has been tried.
+    /// The attempts made so far.
     pub fn attempt_log(&self) -> &AttemptLog {
         &self.0.attempt_log
     }
 
-    /// True when somebody watches.
+    /// Whether there is an observer.
     pub fn is_observed(&self) -> bool {
         self.0.observer.is_some()
     }
 
-    /// Tells the observer, if there is one. Never under a lock.
+    /// Passes an event to the observer, if there is one. Must not be called under a lock.
     pub fn emit(&self, attempt: Option<AttemptId>, connection: Option<ConnectionId>, kind: EventKind<'_>) {
         if let Some(observer) = &self.0.observer {
             let report = attempt.and_then(|attempt| self.0.attempt_log.report(attempt));
-            let Luggage { runtime, call, .. } = &*self.0;
+            let Repr { runtime, call, .. } = &*self.0;
             observer.observe(&Event {
                 at: runtime.now(),
                 call: *call,
@@ -129,7 +131,7 @@ impl fmt::Debug for Ctx {
         f.debug_struct("Ctx")
             .field("call", &self.0.call)
             .field("observed", &self.is_observed())
-            .field("limits", &self.0.timeouts)
+            .field("timeouts", &self.0.timeouts)
             .finish_non_exhaustive()
     }
 }

@@ -3,15 +3,15 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Counts calls from 1 within a client. One call may be several requests: retries, redirects.
+/// The number of a call; those of a client count from 1. One call may be several requests: retries, redirects.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CallId(pub u64);
 
-/// Counts connections from 1 within a client.
+/// The number of a connection; those of a client count from 1.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(pub u64);
 
-/// Where the numbers of a client come from.
+/// Counts the calls and connections of a client.
 #[derive(Debug, Default)]
 pub struct Ids {
     calls: AtomicU64,
@@ -21,12 +21,12 @@ pub struct Ids {
 // === impl Ids ===
 
 impl Ids {
-    /// The next call.
+    /// The number of the next call.
     pub fn next_call(&self) -> CallId {
         CallId(self.calls.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// The next connection.
+    /// The number of the next connection.
     pub fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1)
     }

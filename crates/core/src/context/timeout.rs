@@ -7,8 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Runs one step of connecting within its time limit: that of the requests waiting for the connection, else of the
-/// client, else `own`, the layer's default. `Duration::MAX` is no limit, and sets no timer.
+/// Runs one step of connecting within its time limit: that of the requests that wait for the connection, or else of the
+/// client, or else `own`, the layer's default. `Duration::MAX` is no limit, and sets no timer.
 ///
 /// # Errors
 /// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
@@ -60,7 +60,7 @@ impl Drop for Step {
     }
 }
 
-/// Ends a future of the connect plane when its limit is over. `Duration::MAX` is no limit, and sets no timer.
+/// Runs a future within a time limit. `Duration::MAX` is no limit, and sets no timer.
 ///
 /// # Errors
 /// [`TimedOut`], naming the phase. The future has been dropped by the time the error is returned.

@@ -1,7 +1,8 @@
 use crate::Phase;
 use std::time::{Duration, Instant};
 
-/// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it; `Duration::MAX` lifts it.
+/// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it;
+/// `Duration::MAX` means no limit.
 ///
 /// | limit | default | owner | expiry means |
 /// |---|---|---|---|
@@ -41,7 +42,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Every limit left to its owner.
+    /// Leaves every limit to the layer that owns it.
     pub fn new() -> Self {
         Self::default()
     }
@@ -129,7 +130,7 @@ impl Timeouts {
         }
     }
 
-    /// These limits, and those of `other` where these are silent.
+    /// These limits, and those of `other` where these are `None`.
     pub fn or(&self, other: &Self) -> Self {
         Self {
             resolve: self.resolve.or(other.resolve),
@@ -149,7 +150,8 @@ impl Timeouts {
 /// The time limits of a connect that several requests wait for. What a step of it may take is decided by all of them,
 /// and changes as requests come and go.
 ///
-/// Implemented by a pool, and carried in the [`Ctx`](crate::Ctx) of the target; [`phase_timeout`](crate::phase_timeout) consults it.
+/// Implemented by a pool, and carried in the [`Ctx`](crate::Ctx) of the target; [`phase_timeout`](crate::phase_timeout)
+/// consults it.
 pub trait SharedTimeouts: Send + Sync + 'static {
     /// A step begins at `now`. `own` is the limit of its layer, which holds for requests that set none. Returns a
     /// number to pass to [`end`](Self::end).

@@ -15,19 +15,22 @@ pub enum Capacity {
     Unknown,
     /// This many.
     Streams(u32),
-    /// No more: it is closed or draining.
+    /// None any more: it is closed or draining.
     None,
 }
 
-/// How an exchange on a connection ends: with a response's head, or with an error and perhaps the request.
+/// The result of an exchange: the head of the response with its body to be read, or an error that may still hold the
+/// request.
 pub type ResponseResult<B, R> = Result<Response<R>, Failed<Request<B>>>;
 
-/// One HTTP connection as a pool sees it; or, where it can be shared, one handle to it that carries one exchange at a time.
+/// One HTTP connection as a pool sees it. Where it can be shared, this is one handle to it, which carries one exchange
+/// at a time.
 ///
-/// Implemented by the h1 and h2 crates and by what chooses between them; called by the pool, in this order for each exchange:
-/// [`poll_ready`](Self::poll_ready), [`start`](Self::start), [`poll_response`](Self::poll_response), the response's body to its end, and
-/// `poll_ready` again, which is ready when *both* halves of the exchange are over. Dropping the handle in between cancels the exchange: an h1
-/// connection closes, an h2 stream is reset. Dropping it otherwise costs the connection nothing, unless it was the last handle: then it closes.
+/// Implemented by the h1 and h2 crates and by what chooses between them. The pool calls, in this order for each
+/// exchange: [`poll_ready`](Self::poll_ready), [`start`](Self::start), [`poll_response`](Self::poll_response), the
+/// response's body to its end, and `poll_ready` again, which is ready when *both* the request and the response are
+/// complete. To drop the handle in between cancels the exchange: an h1 connection closes, an h2 stream is reset. To
+/// drop it otherwise has no effect on the connection, unless it was the last handle: then the connection closes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an HTTP connection for requests with a body of type `{B}`",
     label = "a pool holds HTTP connections; is `NegotiateLayer` missing below it?",
@@ -37,39 +40,40 @@ pub trait Connection<B>: Send + 'static {
     /// The body of its responses.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// The facts.
+    /// What is known of the connection. It doesn't change.
     fn info(&self) -> &Arc<ConnInfo>;
 
-    /// How many exchanges it may carry at once, by now. Changes are told to the [`StatusListener`].
+    /// How many exchanges it may carry at once, as of now. Changes are reported to the [`StatusListener`].
     fn capacity(&self) -> Capacity;
 
-    /// Another handle, when many exchanges may share it; `None` when it is exclusive.
+    /// Another handle to the connection; `None` when it carries one exchange at a time.
     fn share(&self) -> Option<Self>
     where
         Self: Sized;
 
-    /// Who is told when something happens to it. What happened before is told at once. Set once, before it is used.
-    fn subscribe(&self, subscribe: Arc<dyn StatusListener>);
+    /// Sets the listener for changes of the connection's status. Changes that happened before are reported at once.
+    /// Called once, before the connection is used.
+    fn subscribe(&self, listener: Arc<dyn StatusListener>);
 
-    /// Ready when this handle can carry an exchange. A pending one needs nothing but its driver to go on.
+    /// Ready when this handle can carry an exchange. While it is pending, only the connection's driver can change that.
     ///
     /// # Errors
-    /// When it is closed or draining: nothing was sent.
+    /// When the connection is closed or draining. Nothing was sent.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
 
-    /// Whether all of the last request has left for the peer. If it has, and the response is here to its end, a
-    /// `poll_ready` that is pending waits for nothing but the connection's own driver: the connection is as good as
-    /// ready. By default that isn't known, and never assumed.
+    /// Whether the last request has been sent completely. If it has, and the response has been read to its end, then a
+    /// pending `poll_ready` waits for the connection's driver alone, and the connection can be reused. The default is
+    /// `false`, which assumes nothing.
     fn is_sent(&self) -> bool {
         false
     }
 
-    /// Begins an exchange. Only after `poll_ready` was ready.
+    /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 
-    /// The response to what was started.
+    /// The response to the request that was started.
     ///
     /// # Errors
-    /// With the request, complete and as it came down, whenever it is known not to have been processed and could be kept.
+    /// With the request, complete and unchanged, whenever it is known not to have been processed and could be kept.
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Self::Body>>;
 }

@@ -1,18 +1,19 @@
 use tower_layer::Layer;
 
-/// A type that a layer waits for. See [`Deferred`].
+/// Implemented for every type: the mechanism behind [`Deferred`].
 pub trait Below {
-    /// `T`, whatever this is.
+    /// `T`, whatever the implementing type is.
     type Then<T>;
 }
 
-/// `T`, as soon as the compiler knows `K`: how a layer names the service that it makes.
+/// `T`, as soon as the compiler knows `K`: how a layer names the service that it makes, for the sake of error messages.
 ///
-/// A `ServiceBuilder` learns last what is at the bottom. Were `T` named outright, the compiler would judge the layers above it before that, and
-/// of a wrong order it would say that the method `service` doesn't exist. Put off, it says which layer belongs above what.
+/// A `ServiceBuilder` learns last which service is at the bottom. If a layer named `T` directly, the compiler would
+/// check the layers above before that, and would report a wrong order of layers as a missing method `service`.
+/// Deferred, it reports which layer belongs above which.
 ///
-/// `K` is what only a service gives that is known to the bottom, such as the stream of a connector. Were it the service itself, a layer of
-/// somebody else's below, which names its service outright, would give it away too early.
+/// `K` is a type that is known only when the whole service below is, such as the stream of a connector. It must not be
+/// that service itself: a foreign layer below names its service directly, so that it would be known too early.
 ///
 /// ```
 /// # use skybridge_core::{Deferred, Connector};
@@ -33,10 +34,11 @@ impl<S> Below for S {
     type Then<T> = T;
 }
 
-/// Puts layers, such as a `ServiceBuilder`, on a bottom: the same as its method `service`.
+/// Puts layers, such as a `ServiceBuilder`, on a service: the same as `ServiceBuilder::service`.
 ///
-/// When the compiler says of a wrong stack no more than that *the method `service` exists but its trait bounds were not satisfied*, write it so:
-/// here it says which layer belongs above what, whosever layers are among them.
+/// When the compiler only reports of a wrong stack that *the method `service` exists but its trait bounds were not
+/// satisfied*, use this function: it lets the compiler report which layer belongs above which, also with foreign layers
+/// among them.
 ///
 /// ```
 /// # use skybridge_core::{Dialer, stack};

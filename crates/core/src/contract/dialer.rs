@@ -13,14 +13,14 @@ use tower_service::Service;
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Dialer: Clone + Send + 'static {
-    /// The stream.
+    /// The stream of its links.
     type Io: Io;
-    /// Why it could not.
+    /// Why there is no link.
     type Error: Into<ConnectError> + Send;
-    /// Dials.
+    /// The future of a link.
     type Future: Future<Output = Result<Link<Self::Io>, Self::Error>> + Send + 'static;
 
-    /// As of `Service`.
+    /// `Service::poll_ready`.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
     /// `Service::call`.
     fn dial(&mut self, attempt: Attempt) -> Self::Future;

@@ -5,24 +5,25 @@ use std::{
 };
 use tower_service::Service;
 
-/// A decided, not yet opened connection: the first endpoints are known, no socket exists. Dropping it costs nothing, which is what
-/// makes coalescing possible.
+/// A connection that is decided but not opened yet: its first endpoints are known, and no socket exists. To drop it
+/// costs nothing, so a pool can look for a connection to the same endpoints first (coalescing).
 pub trait Plan: Send + 'static {
-    /// What it becomes.
+    /// The connection that it opens.
     type Connection: Send + 'static;
-    /// Connects: every route is tried before it fails, and the error tells of all attempts.
+    /// The future of [`connect`](Self::connect). It tries every route before it fails, and its error lists all
+    /// attempts.
     type Connecting: Future<Output = Result<Self::Connection, ConnectError>> + Send + 'static;
 
     /// The route that will be tried first.
     fn route(&self) -> &Route;
-    /// Opens it.
+    /// Opens the connection.
     fn connect(self) -> Self::Connecting;
 }
 
 /// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
 ///
-/// Its future is over when the plan is there, and no socket is by then: so a limit around a planner, of time or of how many at once, is one of
-/// planning alone. What limits connects belongs around what the plan opens: below the route layer, where each call is one way's connect.
+/// Its future completes when the plan is decided; no socket exists by then. So a limit of time or concurrency around a
+/// planner limits planning alone. What limits connects belongs below the route layer, where each call opens one route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not plan how to reach a `Target`",
     label = "this layer belongs directly above a planner",
@@ -31,14 +32,14 @@ pub trait Plan: Send + 'static {
     note = "under a foreign client: HyperLayer, RouteLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait Planner: Clone + Send + 'static {
-    /// What it decides.
+    /// The plan.
     type Plan: Plan;
-    /// Why it could not.
+    /// Why there is no plan.
     type Error: Into<ConnectError> + Send;
-    /// Decides.
+    /// The future of [`plan`](Self::plan).
     type Future: Future<Output = Result<Self::Plan, Self::Error>> + Send + 'static;
 
-    /// As of `Service`.
+    /// `Service::poll_ready`.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
     /// `Service::call`.
     fn plan(&mut self, target: Target) -> Self::Future;

@@ -8,23 +8,23 @@ use tower_service::Service;
 
 /// Trait alias: a service that turns a [`Query`] into a stream of [`Answer`]s. Implement `Service`, bound on this.
 ///
-/// Dropping the future or the stream cancels the query for this asker.
+/// To drop the future or the stream cancels the query; others that share its lookup are not affected.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not resolve a `Query`",
     label = "not a resolver",
     note = "a resolver is a `tower::Service<Query>` whose response is a stream of `Result<Answer, _>`, such as `skybridge_dns::System`"
 )]
 pub trait Resolver: Clone + Send + Sync + 'static {
-    /// The batches, as they come.
+    /// The answers, as they arrive.
     type Answers: Stream<Item = Result<Answer, Self::AnswerError>> + Send + 'static;
-    /// What ends the stream early.
+    /// The error that ends the stream early.
     type AnswerError: Into<ConnectError> + Send;
-    /// Why it could not be asked.
+    /// Why the query failed before there was a stream.
     type Error: Into<ConnectError> + Send;
-    /// Asks.
+    /// The future of [`resolve`](Self::resolve).
     type Future: Future<Output = Result<Self::Answers, Self::Error>> + Send + 'static;
 
-    /// As of `Service`.
+    /// `Service::poll_ready`.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
     /// `Service::call`.
     fn resolve(&mut self, query: Query) -> Self::Future;

@@ -1,25 +1,25 @@
 use std::{future::Future, pin::Pin, time::Instant};
 
-/// A boxed future: once per layer per *connection*, never per request.
+/// A boxed future. Layers box one per connection, and none per request.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Where a stack takes its time and its tasks from. One clock for everything, so that a test can own it.
+/// The source of time and tasks of a stack. Everything uses this one clock, so that a test can control it.
 pub trait Runtime: Send + Sync + 'static {
-    /// The time.
+    /// The current time.
     fn now(&self) -> Instant;
 
-    /// A timer.
+    /// A timer that completes at the deadline.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>>;
 
-    /// Runs a task to its end, or until the runtime ends. The task's spans are its own: it inherits none from the caller.
+    /// Runs a task until it completes or the runtime ends. It must not inherit the `tracing` span of the caller.
     fn spawn(&self, task: BoxFuture<()>);
 
-    /// Runs what blocks, off the threads that poll futures.
+    /// Runs blocking work on a thread that polls no futures.
     fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>);
 }
 
-/// A timer that can be set again without a new allocation.
+/// A timer that can be reset without an allocation.
 pub trait Sleep: Future<Output = ()> + Send {
-    /// Sets it anew, also after it has fired.
+    /// Sets a new deadline, also after the timer has completed.
     fn reset(self: Pin<&mut Self>, deadline: Instant);
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Counts attempts from 1 within the search for one connection.
+/// The number of an attempt. The attempts to make one connection count from 1.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AttemptId(pub u32);
 
@@ -13,39 +13,40 @@ pub struct AttemptId(pub u32);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It has not.
+    /// It hasn't ended yet.
     Pending,
-    /// The phase it is in ended well.
+    /// Its latest phase succeeded.
     Connected,
-    /// It failed in the phase it is in.
+    /// Its latest phase failed.
     Failed(ConnectError),
-    /// It lost a race, or was cancelled.
+    /// It was dropped: another attempt was faster, or the request was cancelled.
     Abandoned,
 }
 
-/// One attempt: where to, how far, how long, how it ended.
+/// One attempt to connect: its route and endpoint, how far it got, how long it took, how it ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptReport {
     /// Its number.
     pub id: AttemptId,
-    /// The route, as text.
+    /// The route as text, without credentials: `a.test via http://proxy.test:3128`.
     pub route: Arc<str>,
-    /// The endpoint.
+    /// The endpoint that it connects to.
     pub endpoint: Endpoint,
-    /// The last phase it was in.
+    /// Its latest phase.
     pub phase: Phase,
     /// How it ended.
     pub outcome: Outcome,
-    /// When it began.
+    /// When it began, on the runtime's clock.
     pub started: Instant,
-    /// How long it took.
+    /// How long it took; zero while it is pending.
     pub elapsed: Duration,
 }
 
-/// What the search for one connection has tried. Written by the phase guards, so that also a search that is cut off can be told of.
+/// The attempts made for one connection. Written by the phase guards, so that it is complete even when connecting is
+/// cut off.
 ///
-/// One small lock on the connect plane; a pool hit never sees it.
+/// It takes a lock, but only while connecting: a request that finds a pooled connection doesn't touch it.
 #[derive(Clone, Debug, Default)]
 pub struct AttemptLog(Arc<Mutex<Vec<AttemptReport>>>);
 
@@ -54,7 +55,7 @@ impl AttemptLog {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// An attempt begins.
+    /// Adds an attempt, which begins now. Returns its number.
     pub fn begin(&self, route: impl Into<Arc<str>>, endpoint: Endpoint, now: Instant) -> AttemptId {
         self.with(|list| {
             let id = AttemptId(list.len() as u32 + 1);
@@ -104,29 +105,29 @@ impl AttemptLog {
         self.with(|list| list.clone())
     }
 
-    /// Those after the first so many.
+    /// The attempts after the first `before`, in order.
     pub fn since(&self, before: usize) -> Vec<AttemptReport> {
         self.with(|list| list.get(before..).unwrap_or_default().to_vec())
     }
 
-    /// How many attempts there were so far.
+    /// The number of attempts so far.
     pub fn count(&self) -> usize {
         self.with(|list| list.len())
     }
 
-    /// One attempt, as far as it is.
+    /// The attempt with this number.
     pub fn report(&self, id: AttemptId) -> Option<AttemptReport> {
         self.with(|list| list.get((id.0 as usize).checked_sub(1)?).cloned())
     }
 
-    /// Whether any attempt has a connected socket, or had one.
+    /// Whether any attempt has, or had, a connected socket.
     pub fn has_socket(&self) -> bool {
         let connected =
             |report: &AttemptReport| report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected);
         self.with(|list| list.iter().any(connected))
     }
 
-    /// The endpoints of the attempts that failed.
+    /// The endpoints of the attempts that failed, in order.
     pub fn failed(&self) -> Vec<Endpoint> {
         let failed = |report: &&AttemptReport| matches!(report.outcome, Outcome::Failed(_));
         self.with(|list| list.iter().filter(failed).map(|report| report.endpoint.clone()).collect())

@@ -1,29 +1,30 @@
 use crate::{AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
 use std::time::{Duration, Instant};
 
-/// Who watches a client: one method, one enum, so that a new event breaks nobody.
+/// Observes the events of a client. It has one method with one enum, so that a new kind of event breaks no
+/// implementation.
 ///
-/// Called where things happen, never under a lock. It must not block.
+/// Called by the task in which the event happens, never under a lock. It must not block.
 pub trait Observe: Send + Sync + 'static {
-    /// Something happened.
+    /// Called for each event.
     fn observe(&self, event: &Event<'_>);
 }
 
-/// Something that happened, when, and to what.
+/// An event: what happened, when, and to what.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// On the runtime's clock.
+    /// When it happened, on the runtime's clock.
     pub at: Instant,
-    /// The call it was for.
+    /// The call that it belongs to, if that is known.
     pub call: Option<CallId>,
-    /// The attempt it belongs to.
+    /// The attempt that it belongs to, if it is part of one.
     pub attempt: Option<AttemptId>,
-    /// The connection it is about.
+    /// The connection that it concerns, if there is one.
     pub connection: Option<ConnectionId>,
-    /// Where the attempt went, and how far it has got.
+    /// The state of that attempt.
     pub report: Option<&'a AttemptReport>,
-    /// What.
+    /// What happened.
     pub kind: EventKind<'a>,
 }
 
@@ -40,58 +41,58 @@ impl<'a> Event<'a> {
     }
 }
 
-/// How a request came by its connection.
+/// How a request got its connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Acquired {
     /// It was opened for this request.
     New,
-    /// It was idle, or had room, for this origin.
+    /// It was in the pool, opened for the same key, and idle or with a free stream.
     Reused,
-    /// It was opened for another origin, which this one may share.
+    /// It was in the pool, opened for another origin (RFC 9113, section 9.1.1).
     Coalesced,
-    /// Somebody else's connect was waited for.
+    /// It was being opened for another request, and this one waited for it.
     Joined,
 }
 
-/// What happened. Phases are balanced: each that starts ends, fails or is dropped.
+/// The kind of an [`Event`]. Phases are balanced: each that starts ends, fails or is dropped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventKind<'a> {
     /// A call began.
     CallStarted,
-    /// A call has its response's head, or failed.
+    /// A call has its response's head, or has failed with this error.
     CallEnded(Option<&'a Error>),
     /// A phase began.
     PhaseStarted(Phase),
-    /// A phase ended well.
+    /// A phase succeeded, after this time.
     PhaseEnded(Phase, Duration),
-    /// A phase failed.
+    /// A phase failed, after this time.
     PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
-    /// A phase was given up: its future was dropped, by a cancelled call or a lost race.
+    /// A phase was dropped after this time: the call was cancelled, or another attempt was faster.
     PhaseDropped(Phase, Duration),
-    /// Addresses won't be tried: an answer had more than are taken of one, or one connect may try no more.
+    /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
     LeftOut {
         /// How many.
         addresses: usize,
-        /// The limit that they were beyond.
+        /// The limit that they exceed.
         limit: usize,
     },
-    /// A connection is complete; told before anybody can use it.
+    /// A connection was made. Observed before any request uses it.
     Created(&'a ConnInfo),
     /// A request has its connection.
     Acquired(Acquired),
-    /// An exchange is over, and so is its hold on the connection.
+    /// An exchange has ended and released its connection.
     Released,
-    /// A connection takes no more requests; those that run go on.
+    /// A connection takes no more requests; those on it continue.
     Draining(CloseReason),
-    /// A connection is gone.
+    /// A connection was closed.
     Closed(CloseReason),
-    /// A failed request was judged: sent again, or not.
+    /// The retry layer has decided whether a failed request is sent again.
     RetryDecided {
         /// Whether it is sent again.
         again: bool,
-        /// Whether it can have been processed by now, in this try or an earlier one.
+        /// Whether the origin can have processed it, in this try or an earlier one.
         delivery: Delivery,
         /// How this try failed.
         error: &'a Error,
@@ -99,7 +100,7 @@ pub enum EventKind<'a> {
 }
 
 impl EventKind<'_> {
-    /// A word for logs and reports.
+    /// The name for logs and reports, in snake case.
     pub fn name(&self) -> &'static str {
         match self {
             Self::CallStarted => "call_start",

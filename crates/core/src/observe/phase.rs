@@ -4,21 +4,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The steps of a request's trip. The first five make a connection, the others use it.
+/// The steps of a request, in order. The first five make a connection, the others use it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Finding addresses.
+    /// Looking up addresses.
     Resolve,
     /// Opening a socket.
     Tcp,
-    /// Walking the proxies.
+    /// Setting up tunnels through the proxies.
     Tunnel,
     /// The TLS handshake.
     Tls,
-    /// The HTTP/2 preface, or making an HTTP/1.1 connection.
+    /// The HTTP/2 preface, or setting up an HTTP/1.1 connection.
     Handshake,
-    /// Waiting for a connection.
+    /// Waiting for a connection from the pool.
     Acquire,
     /// Sending the request.
     Send,
@@ -26,12 +26,12 @@ pub enum Phase {
     Wait,
     /// Reading the response's body.
     Body,
-    /// All of it, retries and the response's body included.
+    /// The whole call, including retries and the response's body.
     Call,
 }
 
 impl Phase {
-    /// A word for logs and reports.
+    /// The name for logs and reports, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
@@ -69,7 +69,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// From when to when, on the runtime's clock.
+/// A time span on the runtime's clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Span {
     /// When it began.
@@ -79,40 +79,41 @@ pub struct Span {
 }
 
 impl Span {
-    /// How long it took.
+    /// Its length.
     pub fn elapsed(self) -> Duration {
         self.end.saturating_duration_since(self.start)
     }
 }
 
-/// One phase under way: times it, tells the observer, and writes the trail. Dropped, it says so.
+/// A phase that is running. It measures the phase, reports it to the observer, and records it in the attempt log. When
+/// it is dropped without [`done`](Self::done) or [`fail`](Self::fail), the phase counts as dropped.
 #[derive(Debug)]
-#[must_use = "dropping it tells that the phase was given up"]
+#[must_use = "dropping it reports the phase as dropped"]
 pub struct PhaseGuard {
     ctx: Ctx,
     phase: Phase,
     attempt: Option<AttemptId>,
     start: Instant,
-    over: bool,
+    ended: bool,
 }
 
 impl PhaseGuard {
-    /// Begins a phase, of one attempt or of the search as a whole.
+    /// Begins a phase of one attempt, or of connecting as a whole.
     pub fn begin(ctx: &Ctx, phase: Phase, attempt: Option<AttemptId>) -> Self {
         ctx.emit(attempt, None, EventKind::PhaseStarted(phase));
         if let Some(attempt) = attempt {
             ctx.attempt_log().reached(attempt, phase);
         }
-        Self { ctx: ctx.clone(), phase, attempt, start: ctx.runtime().now(), over: false }
+        Self { ctx: ctx.clone(), phase, attempt, start: ctx.runtime().now(), ended: false }
     }
 
     fn span(&self) -> Span {
         Span { start: self.start, end: self.ctx.runtime().now() }
     }
 
-    /// The phase ended well: when it took place.
+    /// The phase succeeded. Returns when it took place.
     pub fn done(mut self) -> Span {
-        self.over = true;
+        self.ended = true;
         let span = self.span();
         if let Some(attempt) = self.attempt {
             self.ctx.attempt_log().end(attempt, span.end, Outcome::Connected);
@@ -121,9 +122,10 @@ impl PhaseGuard {
         span
     }
 
-    /// The phase failed: the error with what this guard knows.
+    /// The phase failed. Returns the error with the phase, the attempt and its endpoint added, unless it names them
+    /// already.
     pub fn fail(mut self, error: impl Into<ConnectError>) -> ConnectError {
-        self.over = true;
+        self.ended = true;
         let span = self.span();
         let mut error = error.into().in_phase(self.phase);
         if let Some(attempt) = self.attempt {
@@ -137,7 +139,7 @@ impl PhaseGuard {
 
 impl Drop for PhaseGuard {
     fn drop(&mut self) {
-        if self.over {
+        if self.ended {
             return;
         }
         let span = self.span();

@@ -5,18 +5,21 @@ use std::{
     sync::Arc,
 };
 
-/// Credentials for a proxy. Belongs to the hop: it never sees the origin's request, and the origin never sees what it answers.
+/// Credentials for one proxy. They never see the request to the origin, and the origin never sees them.
 pub trait ProxyAuth: Send + Sync + 'static {
-    /// Connections are shared between hops whose credentials have equal identities. It is compared and hashed, and never printed.
+    /// Connections are shared only between proxies whose credentials have equal identities. It is compared and hashed,
+    /// but never printed.
     fn identity(&self) -> &[u8];
 
-    /// The value of `proxy-authorization`: sent at once when `challenge` is `None`, otherwise in answer to the head of a 407
-    /// (RFC 9110, section 11.7), on the same connection. `None` gives up.
+    /// The value of `proxy-authorization` (RFC 9110, section 11.7). First called with `challenge` `None`, for the first
+    /// request on a connection; then with the head of each 407, for another request on the same connection. Returns
+    /// `None` to give up.
     ///
-    /// A proxy that forwards requests is told what `None` gave when its connection was opened. Its 407 is the response: nothing is sent again.
+    /// A proxy that forwards requests gets the value that was returned without a challenge when its connection was
+    /// opened. Its 407 is the response to the request, which is not sent again.
     fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
 
-    /// User and password for SOCKS5 (RFC 1929).
+    /// User and password for SOCKS5 (RFC 1929); SOCKS4 uses the user alone. Default: none.
     fn user_password(&self) -> Option<(&str, &str)> {
         None
     }

@@ -2,9 +2,11 @@ use crate::ProxyAuth;
 use http::{HeaderMap, HeaderValue};
 use std::fmt;
 
-/// User and password for a proxy: the Basic scheme (RFC 7617) of an HTTP proxy, RFC 1929 of SOCKS5, the user's id of SOCKS4.
+/// User and password for a proxy: by the Basic scheme (RFC 7617) to an HTTP proxy, by RFC 1929 to a SOCKS5 proxy, and
+/// the user alone to a SOCKS4 proxy.
 ///
-/// They are sent at once, without waiting to be asked. A proxy that asks all the same has refused them.
+/// They are sent with the first request, without waiting for a challenge. A proxy that answers with a challenge has
+/// refused them.
 ///
 /// ```
 /// use skybridge_core::{BasicAuth, ProxyAuth};
@@ -22,11 +24,12 @@ pub struct BasicAuth {
 }
 
 impl BasicAuth {
-    /// These. A user with a colon in it can't be told to an HTTP proxy (RFC 7617, section 2), only to a SOCKS one.
+    /// Credentials of this user. A user name with a colon works with SOCKS proxies only (RFC 7617, section 2): nothing
+    /// is sent to an HTTP proxy.
     pub fn new(user: impl Into<Box<str>>, password: impl Into<Box<str>>) -> Self {
         let (user, password) = (user.into(), password.into());
         let header = if user.contains(':') { None } else { header(&user, &password) };
-        // The length keeps `a` + `bc` and `ab` + `c` apart.
+        // With the length, `a` + `bc` and `ab` + `c` differ.
         let length = user.len().to_be_bytes();
         let identity = [&length, user.as_bytes(), password.as_bytes()].concat().into();
         Self { identity, user, password, header }
@@ -60,7 +63,7 @@ impl fmt::Debug for BasicAuth {
     }
 }
 
-/// RFC 4648, section 4.
+/// Base64 with padding (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_sent_once_and_marked_as_secret() {
+    fn they_are_sent_once_and_marked_as_sensitive() {
         let auth = BasicAuth::new("u", "p");
         assert!(auth.authorize(None).unwrap().is_sensitive());
         assert_eq!(auth.authorize(Some(&HeaderMap::new())), None);
@@ -98,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_someone_else_has_another_identity() {
+    fn other_credentials_have_another_identity() {
         let of = |user: &str, password: &str| BasicAuth::new(user, password).identity;
         assert_eq!(of("a", "b"), of("a", "b"));
         assert_ne!(of("a", "bc"), of("ab", "c"));

@@ -1,27 +1,28 @@
-//! Proxies as URLs name them.
+//! Reading a proxy from a URL.
 
 use crate::{BasicAuth, OriginError, OriginRef, Proxy, ProxyKind, Reference, Scheme};
 use std::{fmt, str::FromStr};
 
-/// Why a text names no proxy. None of these repeats userinfo.
+/// Why a text is not the URL of a proxy. No message repeats userinfo.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// Not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. Empty where it may be a user.
+    /// The scheme is not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. Empty where it may be a user
+    /// name.
     Scheme(Box<str>),
-    /// Its host.
+    /// The host is not valid.
     Host(OriginError),
-    /// Its port: not a number from 1 to 65535. (What stands there may be the password of a URL that lacks its host.)
+    /// The port is not a number from 1 to 65535. It is not repeated: it may be the password of a URL without a host.
     Port,
-    /// Its user or password: not UTF-8 in percent-encoding.
+    /// The user or password is not percent-encoded UTF-8.
     UserInfo,
-    /// A path, a query or a fragment, which no proxy has.
+    /// There is a path, a query or a fragment.
     Path,
 }
 
 impl Proxy {
-    /// Reads `scheme://user:password@host:port`. Without a scheme it is an HTTP proxy; without a port it is at 80, 443 (`https`) or 1080 (SOCKS).
-    /// User and password are percent-decoded.
+    /// Reads `scheme://user:password@host:port`. Without a scheme it is an HTTP proxy; without a port, the port is 80,
+    /// 443 (`https`) or 1080 (SOCKS). User and password are percent-decoded.
     ///
     /// ```
     /// use skybridge_core::{Proxy, ProxyKind};
@@ -33,7 +34,7 @@ impl Proxy {
     /// ```
     ///
     /// # Errors
-    /// When it names no proxy.
+    /// When the text is not the URL of a proxy.
     pub fn parse(url: &str) -> Result<Self, ProxyError> {
         let reference = Reference::typed(url);
         let kind = match reference.scheme() {
@@ -45,12 +46,12 @@ impl Proxy {
             return Err(ProxyError::Path);
         }
         let authority = reference.authority().unwrap_or_default();
-        // The last one: a password with an `@` that isn't encoded is understood, and in no case taken for a host.
+        // The last `@`: in a password that isn't encoded, one must not be taken for the end of the userinfo.
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
             None => (None, authority),
         };
-        let (host, port) = place(kind, host)?;
+        let (host, port) = host_and_port(kind, host)?;
         let mut proxy = Self::new(kind, host, port);
         if let Some(user) = user {
             let (user, password) = user.split_once(':').unwrap_or((user, ""));
@@ -68,13 +69,13 @@ fn kind(scheme: &str, reference: Reference<'_>) -> Result<ProxyKind, ProxyError>
         "socks4a" => ProxyKind::Socks4a,
         "socks5" => ProxyKind::Socks5,
         "socks5h" => ProxyKind::Socks5h,
-        // It may be a user whose password begins with two slashes.
+        // It may be a user name, with a password that begins with two slashes.
         _ if reference.has_at() => return Err(ProxyError::Scheme("".into())),
         other => return Err(ProxyError::Scheme(other.into())),
     })
 }
 
-fn place(kind: ProxyKind, authority: &str) -> Result<(String, u16), ProxyError> {
+fn host_and_port(kind: ProxyKind, authority: &str) -> Result<(String, u16), ProxyError> {
     let names_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.contains(']'));
     let origin =
         OriginRef::parse(Scheme::Http, authority).and_then(OriginRef::to_owned).map_err(|error| match error {
@@ -112,13 +113,13 @@ impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scheme(scheme) => {
-                let scheme = if scheme.is_empty() { "its scheme" } else { &*format!("`{scheme}`") };
-                write!(f, "no proxy is spoken to by {scheme}, but by http, https, socks4, socks4a, socks5 or socks5h")
+                let scheme = if scheme.is_empty() { "" } else { &*format!(" `{scheme}`") };
+                write!(f, "the proxy's scheme{scheme} is not http, https, socks4, socks4a, socks5 or socks5h")
             }
             Self::Host(_) => f.write_str("the proxy's host is not valid"),
             Self::Port => f.write_str("the proxy's port is not a number from 1 to 65535"),
             Self::UserInfo => f.write_str("the proxy's user or password is not percent-encoded UTF-8"),
-            Self::Path => f.write_str("a proxy has no path"),
+            Self::Path => f.write_str("a proxy's URL must not have a path, a query or a fragment"),
         }
     }
 }
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_proxy_is_told_without_its_secrets() {
+    fn errors_repeat_no_secrets() {
         let rows = [
             ("ftp://proxy.test", ProxyError::Scheme("ftp".into())),
             ("hidden://alice@proxy.test", ProxyError::Scheme("".into())),

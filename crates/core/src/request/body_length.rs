@@ -2,9 +2,9 @@ use crate::RequestError;
 use http::{HeaderMap, header};
 use http_body::SizeHint;
 
-/// How many bytes a request's body was declared to have, and how many it has had so far: counted by the connection that
-/// sends them, so that no peer takes the end of one request for another's, nor a part for the whole (RFC 9110, section
-/// 8.6; RFC 9113, section 8.1.1).
+/// How many bytes a request's body is declared to have, and how many have been sent. The connection that sends them
+/// counts, so that no peer takes the end of one request for the start of another, or a part of a body for all of it
+/// (RFC 9110, section 8.6; RFC 9113, section 8.1.1).
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header};
@@ -25,12 +25,12 @@ pub struct BodyLength {
 }
 
 impl BodyLength {
-    /// What `content-length` declares; without it what the body itself says, as a connection will declare that.
-    /// `headers` are `None` if they are known not to have it; `size` is that of the body that is still to be sent, 0
-    /// when it is over.
+    /// The length that `content-length` declares or, without the header, the exact size of the body, which the
+    /// connection will declare. `headers` is `None` if it is known that there is no `content-length`; `size` is the
+    /// size of the body that is still to be sent.
     ///
     /// # Errors
-    /// When `content-length` is not a number, stands there twice with different values, or can't be the body's.
+    /// When `content-length` is not a number, occurs twice with different values, or contradicts `size`.
     pub fn declared(headers: Option<&HeaderMap>, size: &SizeHint) -> Result<Option<Self>, RequestError> {
         let mut lengths = headers.into_iter().flat_map(|headers| headers.get_all(header::CONTENT_LENGTH));
         let Some(first) = lengths.next() else {
@@ -48,10 +48,10 @@ impl BodyLength {
         Ok(Some(Self { declared, seen: 0 }))
     }
 
-    /// The body has so many more bytes.
+    /// Counts further bytes of the body, before they are sent.
     ///
     /// # Errors
-    /// When those are more than were declared. None of them may be sent.
+    /// When they exceed the declared length. None of them may be sent.
     #[inline]
     pub fn add(&mut self, bytes: usize) -> Result<(), RequestError> {
         self.seen = self.seen.saturating_add(bytes as u64);
@@ -61,10 +61,10 @@ impl BodyLength {
         Err(RequestError::BodySize { declared: self.declared, at_least: self.seen, at_most: None })
     }
 
-    /// The body has ended.
+    /// Checks the length at the end of the body.
     ///
     /// # Errors
-    /// When it has had fewer bytes than were declared. Its end may not be sent.
+    /// When the body has had fewer bytes than declared. Its end must not be sent.
     #[inline]
     pub fn end(&self) -> Result<(), RequestError> {
         if self.is_reached() {
@@ -73,7 +73,7 @@ impl BodyLength {
         Err(RequestError::BodySize { declared: self.declared, at_least: self.seen, at_most: Some(self.seen) })
     }
 
-    /// All that was declared has been seen.
+    /// Whether the declared length has been reached.
     #[inline]
     pub fn is_reached(&self) -> bool {
         self.seen >= self.declared

@@ -1,23 +1,22 @@
-//! The fields of a request that are for the next hop alone (RFC 9110, section 7.6.1): the one list of them, for every
-//! version of HTTP.
+//! The hop-by-hop fields of a request (RFC 9110, section 7.6.1): one list for all versions of HTTP.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// What a request asks of the next hop alone, in place of the fields that said so.
+/// What the hop-by-hop fields of a request asked for.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NextHop {
-    /// `connection: close`: the connection is to carry nothing after this (RFC 9112, section 9.6).
+    /// `connection: close`: the connection must not be used for another request (RFC 9112, section 9.6).
     pub close: bool,
-    /// What the connection is to become (RFC 9110, section 7.8): the value of `upgrade`, if `connection` names it.
-    /// Never HTTP/2 in cleartext: that is spoken by prior knowledge or not at all (RFC 9113, section 3.1).
+    /// The protocols to upgrade to (RFC 9110, section 7.8): the value of `upgrade`, if `connection` names that field.
+    /// HTTP/2 is removed from it, because the upgrade to it is obsolete (RFC 9113, section 3.1).
     pub upgrade: Option<HeaderValue>,
-    /// `te: trailers`: trailers are welcome (RFC 9110, section 10.1.4). Nothing else that `te` says is kept, as no
-    /// coding is undone here.
+    /// `te: trailers`: the client accepts trailers (RFC 9110, section 10.1.4). Other values of `te` are dropped,
+    /// because no transfer coding but `chunked` is supported.
     pub trailers: bool,
 }
 
-/// Whether a field of this name never goes further than the next hop, whatever `connection` says.
+/// Whether a field is hop-by-hop by its name, whether or not `connection` names it.
 ///
 /// ```
 /// use skybridge_core::is_hop_by_hop;
@@ -28,7 +27,7 @@ pub struct NextHop {
 /// ```
 #[inline]
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    // The first letter tells most others apart: this is asked for each field of each request.
+    // Called for each field of each request: the first letter rules out most names.
     match name.as_str().as_bytes() {
         [b'c', ..] => *name == header::CONNECTION,
         [b't', ..] => *name == header::TE || *name == header::TRANSFER_ENCODING,
@@ -40,12 +39,10 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     }
 }
 
-/// Takes the fields that are for the next hop alone out of a header section, those that `connection` names among them:
-/// what was there is given to `removed`, and what it asked for is returned. `kept` are the fields that the caller
-/// answers for itself.
+/// Removes the hop-by-hop fields from a header section, including those that `connection` names. Calls `removed` with
+/// each, and returns what they asked for. A field for which `kept` is true stays: the caller handles it itself.
 ///
-/// `host` and `content-length` stay though `connection` may name them: they say whose a message is and where it ends,
-/// which no option can undo.
+/// `host` and `content-length` always stay, even if `connection` names them: a message is not valid without them.
 #[cold]
 pub fn strip_hop_by_hop(
     headers: &mut HeaderMap,
@@ -72,14 +69,14 @@ pub fn strip_hop_by_hop(
     next
 }
 
-/// The members of a list-based field (RFC 9110, section 5.6.1). By bytes: what isn't text must not hide what stands
-/// beside it.
+/// The members of a list-based field (RFC 9110, section 5.6.1), as bytes, so that one member that isn't valid text
+/// doesn't hide the others.
 fn options<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     let values = headers.get_all(name).into_iter();
     values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// The protocols that may be changed to, in the order of preference.
+/// The protocols of `upgrade` except HTTP/2, in the order of preference.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let http2 = |protocol: &[u8]| protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2");
     let protocols = options(headers, &header::UPGRADE).filter(|protocol| !protocol.is_empty() && !http2(protocol));
@@ -108,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_the_next_hop_alone() {
+    fn hop_by_hop_fields_are_removed() {
         let (next, left) = stripped(&[
             ("accept", "*/*"),
             ("connection", "X-Hop, , close"),
@@ -132,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_names_a_field_whatever_stands_beside_it() {
+    fn an_invalid_option_does_not_hide_the_others() {
         let mut headers = headers(&[("x-hop", "1")]);
         headers.insert(header::CONNECTION, HeaderValue::from_bytes(b"\xff,x-hop").unwrap());
         strip_hop_by_hop(&mut headers, |_| false, |_, _| {});
@@ -140,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn no_option_takes_away_whose_a_message_is_and_where_it_ends() {
+    fn host_and_content_length_always_stay() {
         let (_, left) =
             stripped(&[("connection", "host, content-length"), ("host", "a.test"), ("content-length", "3")]);
         assert_eq!(left, ["content-length", "host"]);
     }
 
     #[test]
-    fn an_upgrade_is_what_connection_names_and_never_http2_in_cleartext() {
+    fn an_upgrade_needs_connection_to_name_it_and_is_never_to_http2() {
         for (connection, upgrade, asked) in [
             ("upgrade", "websocket", Some("websocket")),
             ("keep-alive, Upgrade", "IRC/6.9,RTA/x11", Some("IRC/6.9, RTA/x11")),
@@ -163,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_told_and_what_is_kept_stays() {
+    fn removed_fields_are_reported_and_kept_ones_stay() {
         let mut headers = headers(&[("te", "a"), ("te", "b"), ("transfer-encoding", "chunked"), ("accept", "*/*")]);
         let mut removed = Vec::new();
         let kept = |name: &HeaderName| *name == header::TRANSFER_ENCODING;

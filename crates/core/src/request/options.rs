@@ -1,35 +1,36 @@
 use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, Partition, Proxy, Timeouts};
 use std::{fmt, sync::Arc};
 
-/// What one request asks of its connection and of those who watch it, carried in its `extensions`. A request without any pays one branch.
+/// The options of one request, carried in its `extensions`. They override those of the client.
 ///
 /// ```
 /// use skybridge_core::{Partition, HttpVersions, RequestOptions};
 ///
 /// let mut request = http::Request::get("http://a.test/").body(())?;
-/// request.extensions_mut().insert(RequestOptions::new().http_versions(HttpVersions::Http1).partition(Partition::new("tenant 7")));
+/// let options = RequestOptions::new().http_versions(HttpVersions::Http1).partition(Partition::new("tenant 7"));
+/// request.extensions_mut().insert(options);
 /// # Ok::<_, http::Error>(())
 /// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RequestOptions {
-    /// What it asks of its connection.
+    /// What is asked of the connection.
     pub connect_options: ConnectOptions,
-    /// An observer of this request, beside the client's.
+    /// An observer of this request, in place of the client's. Default: `None`.
     pub observer: Option<Arc<dyn Observe>>,
-    /// Time limits that go before the client's and the layers' own.
+    /// Time limits that take precedence over the client's and the layers' own.
     pub timeouts: Timeouts,
     /// The call that this request belongs to.
     pub call_id: Option<CallId>,
 }
 
 impl RequestOptions {
-    /// Nothing asked: all as the client is configured.
+    /// No options: everything as the client is configured.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Which version of HTTP.
+    /// The version of HTTP to speak.
     pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
         self.connect_options.http_versions = http_versions;
         self
@@ -41,7 +42,7 @@ impl RequestOptions {
         self
     }
 
-    /// Goes through these proxies; through none when the list is empty.
+    /// Goes through these proxies, in this order; directly when the list is empty.
     pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
         self.connect_options.proxies = Some(proxies.into());
         self
@@ -53,25 +54,25 @@ impl RequestOptions {
         self
     }
 
-    /// Sends and verifies this name in place of the origin's.
+    /// The name for SNI and the verification of the certificate, in place of the origin's.
     pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.connect_options.server_name = Some(name.into());
         self
     }
 
-    /// Tells this observer of this request, and nobody else.
+    /// The observer of this request, in place of the client's.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Time limits that go before the layers' own.
+    /// Time limits that take precedence over the layers' own.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// Names the call that this request belongs to, so that several requests (a redirect, a retry) are told as one.
+    /// The call that this request belongs to, so that events of several requests (redirects, retries) have one number.
     pub fn call(mut self, call: CallId) -> Self {
         self.call_id = Some(call);
         self
@@ -80,10 +81,10 @@ impl RequestOptions {
 
 impl fmt::Debug for RequestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wish")
-            .field("terms", &self.connect_options)
+        f.debug_struct("RequestOptions")
+            .field("connect_options", &self.connect_options)
             .field("observed", &self.observer.is_some())
-            .field("limits", &self.timeouts)
+            .field("timeouts", &self.timeouts)
             .finish_non_exhaustive()
     }
 }

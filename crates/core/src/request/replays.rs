@@ -1,26 +1,28 @@
 use http::Method;
 use std::{any::Any, cell::Cell, fmt, marker::PhantomData, sync::Arc};
 
-/// The body of a request that may be had once more.
+/// The body of a request that can be sent again.
 #[diagnostic::on_unimplemented(
-    message = "a body of type `{Self}` doesn't say how it is had once more",
-    label = "what is sent again needs its body again",
-    note = "`RetryLayer::replaying` takes a function that says it, `skybridge::RequestBody` says it itself, and `RetryLayer::unsent` needs none"
+    message = "a body of type `{Self}` doesn't say how it can be sent again",
+    label = "to send a request again needs a copy of its body",
+    note = "`RetryLayer::replaying` takes a function that copies it, `skybridge::RequestBody` implements this trait, and `RetryLayer::unsent` needs neither"
 )]
 pub trait Replay: Sized {
-    /// The same once more, if that costs no more than counting a reference, and nothing of it has been taken yet.
+    /// A copy of the body. `None` if that would cost more than counting a reference, or if data has been taken from the
+    /// body already.
     fn replay(&self) -> Option<Self>;
 }
 
-/// Which requests are of use to whoever is above if they come back after they were given to a connection: who can send them again.
+/// Which requests a retry layer can send again, if a connection returns them although it may have sent a part of them.
 ///
-/// Whether a connection copies what it writes is decided by the retry layer alone, and here is how its connections learn of it, whatever is
-/// between. The layer polls what is below it while it [asks](Asking::enter); a connection that starts an exchange looks whether somebody
-/// [asks](Self::wanted). (A mark in a request's extensions would cost two allocations for each, and one in the type of its body would be in the
-/// type of every layer between.) Who asks for nothing pays for nothing.
+/// A connection keeps a copy of a request only if the retry layer above asks for it, and this is how it learns that,
+/// whatever layers are in between. The retry layer [asks](Asking::enter) while it polls the service below; a connection
+/// that starts an exchange finds out whether a layer [asks](Self::wanted) on this thread. (A mark in the request's
+/// extensions would cost two allocations per request, and one in the type of its body would be in the type of every
+/// layer in between.) Without a retry layer there is no cost.
 ///
-/// A layer between the two that has its futures polled by another task than the one that polls it takes the asking away: what a connection has
-/// written does not come back then, and is not sent again.
+/// If a layer in between lets another task poll its futures, the connection doesn't see the question. Requests that may
+/// have been sent in part are not returned then, and not sent again.
 ///
 /// ```
 /// use skybridge_core::Replays;
@@ -34,41 +36,43 @@ pub struct Replays<B> {
     any_method: bool,
 }
 
-/// A wish for [`Replays`], made once and held by who has it.
+/// A prepared request for [`Replays`], made once by a retry layer.
 #[derive(Clone)]
 pub struct Asking(Arc<dyn Any + Send + Sync>);
 
 thread_local! {
-    /// Of the innermost layer that is being polled and asks.
+    /// What the innermost layer that is being polled asks for.
     static ASKED: Cell<Option<Asking>> = const { Cell::new(None) };
 }
 
-/// While this is held, [`Asking`] asks on this thread. Dropped, also by a panic, what was asked before is asked again.
+/// While this guard exists, [`Asking`] asks on this thread. Dropped, also by a panic, it restores what was asked
+/// before.
 #[must_use = "it asks until it is dropped"]
 pub struct Asked {
     outer: Option<Asking>,
-    /// It is this thread's.
+    /// Not `Send`: it belongs to this thread.
     _thread: PhantomData<*const ()>,
 }
 
 // === impl Replays ===
 
 impl<B: 'static> Replays<B> {
-    /// Those that may be repeated by their method (RFC 9110, section 9.2.2), or were not processed, with a body that can be had once more.
+    /// Requests whose method is idempotent (RFC 9110, section 9.2.2) or that were not processed, and whose body `body`
+    /// copies.
     pub fn new(body: fn(&B) -> Option<B>) -> Self {
         Self { body, any_method: false }
     }
 
-    /// Whatever the method, though they may have been processed.
+    /// Requests of any method, although they may have been processed.
     pub fn any_method(mut self) -> Self {
         self.any_method = true;
         self
     }
 
-    /// What is asked for on this thread right now. For connections, when an exchange starts.
+    /// What is asked for on this thread right now. Connections call it when an exchange starts.
     #[inline]
     pub fn wanted() -> Option<Self> {
-        // While a thread ends, nobody asks.
+        // While the thread ends there is no value, and nothing is asked for.
         ASKED
             .try_with(|asked| {
                 let asking = asked.take()?;
@@ -79,17 +83,17 @@ impl<B: 'static> Replays<B> {
             .ok()?
     }
 
-    /// The body once more, if that is possible.
+    /// A copy of the body, if that is possible.
     pub fn body(&self, body: &B) -> Option<B> {
         (self.body)(body)
     }
 
-    /// Whether a request with this method is of use though it may have been processed.
+    /// Whether a request with this method may be sent again although it may have been processed.
     pub fn may_repeat(&self, method: &Method) -> bool {
         self.any_method || method.is_idempotent()
     }
 
-    /// To be held by whoever asks.
+    /// Prepares to ask for these.
     pub fn ask(self) -> Asking {
         Asking(Arc::new(self))
     }
@@ -112,15 +116,15 @@ impl<B> fmt::Debug for Replays<B> {
 // === impl Asking ===
 
 impl Asking {
-    /// Asks until the guard is dropped, which is to be before the poll is over that it is made in.
+    /// Asks until the guard is dropped. It must be dropped before the current poll returns.
     #[inline]
     pub fn enter(&self) -> Asked {
-        // While a thread ends, nobody asks.
+        // While the thread ends there is no value, and nothing is asked for.
         let outer = ASKED.try_with(|asked| asked.replace(Some(self.clone()))).ok().flatten();
         Asked { outer, _thread: PhantomData }
     }
 
-    /// Asks while this runs: the poll of a future below.
+    /// Asks while `poll` runs, which polls a future below.
     #[inline]
     pub fn during<T>(&self, poll: impl FnOnce() -> T) -> T {
         let _asked = self.enter();
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_is_heard_and_nobody_afterwards() {
+    fn the_innermost_layer_is_heard_and_none_afterwards() {
         let (safe, any) = (Replays::new(<()>::replay), Replays::new(<()>::replay).any_method());
         let (safe, any) = (safe.ask(), any.ask());
         safe.during(|| {
@@ -175,14 +179,14 @@ mod tests {
             assert_eq!(any_method(), Some(false));
             assert!(catch_unwind(AssertUnwindSafe(|| any.during(|| std::panic::panic_any(())))).is_err());
             assert_eq!(any_method(), Some(false));
-            // A request with another body can't be given to who asks for these.
+            // A layer that asks for requests with one type of body can't take those with another.
             assert!(Replays::<u8>::wanted().is_none());
         });
         assert_eq!(any_method(), None);
     }
 
     #[test]
-    fn what_may_be_repeated_is_decided_by_method_or_by_wish() {
+    fn what_may_be_repeated_is_decided_by_method_or_setting() {
         let safe = Replays::new(<()>::replay);
         assert!(safe.may_repeat(&Method::PUT) && !safe.may_repeat(&Method::POST));
         assert!(safe.any_method().may_repeat(&Method::POST));

@@ -5,18 +5,18 @@ use std::{
     sync::Arc,
 };
 
-/// Something a socket can be opened to: resolved, nothing left to look up.
+/// An address to which a socket can be opened without a lookup.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// An Internet address and port.
+    /// An IP address and port.
     Inet(SocketAddr),
-    /// A unix domain socket.
+    /// The path of a Unix domain socket.
     Unix(Arc<Path>),
 }
 
 impl Endpoint {
-    /// The Internet address, if it is one.
+    /// The IP address and port; `None` for a Unix domain socket.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(addr) => Some(*addr),
@@ -26,7 +26,7 @@ impl Endpoint {
 }
 
 impl From<SocketAddr> for Endpoint {
-    /// An IPv4 address mapped into IPv6 is the IPv4 address: one peer has one spelling.
+    /// An IPv4-mapped IPv6 address becomes the IPv4 address, so that one peer has one form.
     fn from(mut addr: SocketAddr) -> Self {
         addr.set_ip(addr.ip().to_canonical());
         Self::Inet(addr)

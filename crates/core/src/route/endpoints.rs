@@ -7,26 +7,26 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// A live list of resolved endpoints: some are here, more may come.
+/// A list of resolved endpoints that may still grow.
 ///
-/// Handles are cheap to clone and share one list, each reading it from the start with a cursor of its own. So the plan, the race and
-/// the pool look at the same answers, and late ones reach all of them.
+/// Handles are cheap to clone and share one list; each reads it from the start with a cursor of its own. So the plan,
+/// the race and the pool see the same endpoints, and late ones reach all of them.
 pub struct Endpoints {
     feed: Arc<Mutex<Feed>>,
     /// How many of the list this handle has read.
     seen: usize,
-    /// Those this handle passes over: they were tried and failed.
+    /// The endpoints that this handle skips, because they were tried and failed.
     except: Arc<HashSet<Endpoint>>,
 }
 
-/// The end of an [`Endpoints`] into which answers are put. Dropped, it completes the list.
+/// The writing end of an [`Endpoints`]. Drop it to complete the list.
 #[derive(Debug)]
 pub struct EndpointsFeed(Arc<Mutex<Feed>>);
 
 #[derive(Debug)]
 struct Feed {
     list: Vec<Endpoint>,
-    /// How many of each kind are taken: IPv4, IPv6, others.
+    /// The limit for each kind: IPv4, IPv6, others.
     most: usize,
     taken: [usize; 3],
     left_out: usize,
@@ -36,27 +36,28 @@ struct Feed {
 }
 
 fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
-    // The list is whole after each statement, so a panic elsewhere can't have left it half written.
+    // The list is consistent after each statement, so a panic elsewhere can't have left it half written.
     feed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 // === impl Endpoints ===
 
 impl Endpoints {
-    /// A list that is complete.
+    /// A complete list.
     pub fn fixed(list: impl IntoIterator<Item = Endpoint>) -> Self {
         let (mut feed, endpoints) = Self::feed();
         feed.extend(list);
         endpoints
     }
 
-    /// A list that is fed. Duplicates are left out.
+    /// A list that can grow, without a limit. Duplicates are ignored.
     pub fn feed() -> (EndpointsFeed, Self) {
         Self::feed_up_to(usize::MAX)
     }
 
-    /// A list that is fed and takes at most so many of each kind: IPv4, IPv6, and others. What comes beyond that is left out and
-    /// [counted](Self::left_out). Of each kind, so that a host with many addresses of one family has some of the other all the same.
+    /// A list that can grow to at most `most` endpoints of each kind: IPv4, IPv6, and others. Further ones are left out
+    /// and [counted](Self::left_out). The limit is per kind, so that many addresses of one family don't displace those
+    /// of the other.
     pub fn feed_up_to(most: usize) -> (EndpointsFeed, Self) {
         let (list, readers) = (Vec::new(), Vec::new());
         let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, readers };
@@ -64,33 +65,33 @@ impl Endpoints {
         (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: Arc::default() })
     }
 
-    /// How many have been left out by now, because the list takes no more.
+    /// How many endpoints have been left out because of the limit.
     pub fn left_out(&self) -> usize {
         lock(&self.feed).left_out
     }
 
-    /// All that are known by now, in order.
+    /// The endpoints known by now, in order.
     pub fn snapshot(&self) -> Vec<Endpoint> {
         let feed = lock(&self.feed);
         feed.list.iter().filter(|endpoint| !self.except.contains(endpoint)).cloned().collect()
     }
 
-    /// Whether this one is known by now.
+    /// Whether this endpoint is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
         !self.except.contains(endpoint) && lock(&self.feed).list.contains(endpoint)
     }
 
-    /// True when none will be added.
+    /// Whether no more endpoints will be added.
     pub fn is_complete(&self) -> bool {
         lock(&self.feed).complete
     }
 
-    /// Why resolving ended, when it ended with an error. Those that came before it are still good.
+    /// The error that ended the lookup, if there was one. Endpoints from before are valid.
     pub fn error(&self) -> Option<ConnectError> {
         lock(&self.feed).error.clone()
     }
 
-    /// The next one that this handle hasn't returned yet; `None` when the list is complete and read.
+    /// The next endpoint that this handle hasn't returned yet; `None` when the list is complete and read to its end.
     pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Endpoint>> {
         let mut feed = lock(&self.feed);
         while let Some(endpoint) = feed.list.get(self.seen) {
@@ -108,7 +109,7 @@ impl Endpoints {
         Poll::Pending
     }
 
-    /// The same live list without those that need not be tried again, read from its start.
+    /// A handle that reads the same list from the start, and skips the endpoints that were tried.
     pub fn without(&self, tried: &[Endpoint]) -> Self {
         let mut except = Arc::clone(&self.except);
         if !tried.is_empty() {
@@ -119,7 +120,7 @@ impl Endpoints {
 }
 
 impl Clone for Endpoints {
-    /// A handle that reads from the start.
+    /// A handle that reads the same list from the start.
     fn clone(&self) -> Self {
         Self { feed: Arc::clone(&self.feed), seen: 0, except: Arc::clone(&self.except) }
     }
@@ -134,20 +135,21 @@ impl fmt::Debug for Endpoints {
 // === impl EndpointsFeed ===
 
 impl EndpointsFeed {
-    /// Adds those that aren't in the list yet, and tells every reader. Returns how many were left out because the list is full.
+    /// Adds the endpoints that aren't in the list yet, and wakes every reader. Returns how many were left out because
+    /// of the limit.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
         let before = lock(&self.0).left_out;
         self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
         lock(&self.0).left_out - before
     }
 
-    /// Whether no further Internet address will be taken.
+    /// Whether the list takes no more IP addresses.
     pub fn is_full(&self) -> bool {
         let feed = lock(&self.0);
         feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
     }
 
-    /// Completes the list with what went wrong.
+    /// Completes the list with an error.
     pub fn fail(self, error: ConnectError) {
         self.change(|feed| feed.error = Some(error));
     }
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_wakes_every_reader_and_duplicates_are_left_out() {
+    fn a_late_answer_wakes_every_reader_and_duplicates_are_ignored() {
         let (mut feed, mut a) = Endpoints::feed();
         let mut b = a.clone();
         let (wa, wb) = (Arc::new(Count::default()), Arc::new(Count::default()));

@@ -5,18 +5,19 @@ use std::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FirstExchange<'a> {
-    /// With a complete response.
+    /// A response was received completely.
     Completed,
-    /// With an error of the connection, not of its user.
+    /// The connection failed. An error that the user caused is not reported.
     Failed(&'a Error),
 }
 
-/// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
+/// Learns how routes turned out. Implemented by the layer that decides routes, called once per connection by the pool.
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
-    /// The first exchange at `endpoint` ended.
+    /// The first exchange on a connection to `endpoint` ended.
     fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
 
-    /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
+    /// Whether `endpoint` failed recently, so that the others should be tried first. No endpoint is left out because of
+    /// it.
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         let _ = endpoint;
         false

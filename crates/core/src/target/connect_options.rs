@@ -1,11 +1,11 @@
 use crate::{Egress, Endpoint, Proxy};
 use std::{fmt, sync::Arc};
 
-/// Which version of HTTP a target must speak.
+/// Which version of HTTP a connection must speak.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum HttpVersions {
-    /// What the peer chooses by ALPN; HTTP/1.1 in cleartext.
+    /// The version that the peer chooses by ALPN; HTTP/1.1 in cleartext.
     #[default]
     Any,
     /// HTTP/1.1 only.
@@ -14,25 +14,25 @@ pub enum HttpVersions {
     Http2,
 }
 
-/// Connections of one partition are never used by another: a tenant, a user, a privacy boundary.
+/// A name that separates connections: requests of different partitions (tenants, users, sessions) never share one.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Partition(Arc<str>);
 
-/// What, besides its origin, makes a connection different from another. By value, so that equal wishes share connections.
+/// What is asked of a connection besides its origin. Compared by value: requests with equal options share connections.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// The version of HTTP.
+    /// The version of HTTP to speak. Default: by ALPN.
     pub http_versions: HttpVersions,
-    /// The partition; none by default.
+    /// The partition. Default: none.
     pub partition: Option<Partition>,
-    /// Through these proxies, and no others; an empty list is "directly". `None`: as the route layer decides.
+    /// The proxies to go through; an empty list is a direct connection. Default: `None`, as the route layer decides.
     pub proxies: Option<Arc<[Proxy]>>,
-    /// Dial these endpoints and ask no resolver.
+    /// The endpoints to dial, instead of asking a resolver. Default: `None`.
     pub dial: Option<Arc<[Endpoint]>>,
-    /// The name for SNI and certificate verification, when it isn't the origin's.
+    /// The name for SNI and the verification of the certificate. Default: `None`, the origin's host.
     pub server_name: Option<Arc<str>>,
-    /// Where the connection may go.
+    /// Which addresses the connection may go to. Default: any.
     pub egress: Egress,
 }
 
@@ -47,7 +47,7 @@ impl Partition {
 
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name may be a session's: it's not for logs.
+        // The name may identify a session, so it must not be logged.
         f.write_str("Partition(..)")
     }
 }
@@ -67,7 +67,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Connections are shared only within this partition.
+    /// Shares connections only within this partition.
     #[must_use]
     pub fn partition(mut self, partition: Partition) -> Self {
         self.partition = Some(partition);
@@ -95,14 +95,15 @@ impl ConnectOptions {
         self
     }
 
-    /// Where connections may go; [`Egress::Any`] by default.
+    /// Which addresses connections may go to; [`Egress::Any`] by default.
     #[must_use]
     pub fn egress(mut self, egress: Egress) -> Self {
         self.egress = egress;
         self
     }
 
-    /// These options, and those of `base` where these are silent. Where connections may go is `base`'s alone: no request widens it.
+    /// These options, and those of `base` where these are not set. `egress` is always that of `base`: no request may
+    /// widen it.
     pub fn or(&self, base: &Self) -> Self {
         Self {
             http_versions: if self.http_versions == HttpVersions::Any {
@@ -118,7 +119,7 @@ impl ConnectOptions {
         }
     }
 
-    /// Whether proxies are asked for, at least one.
+    /// Whether at least one proxy is asked for.
     pub(crate) fn wants_proxies(&self) -> bool {
         self.proxies.as_ref().is_some_and(|proxies| !proxies.is_empty())
     }

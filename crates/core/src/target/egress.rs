@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// Where connections may go.
+/// Which addresses connections may go to.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Egress {
@@ -15,24 +15,26 @@ pub enum Egress {
     Any,
     /// Only to public addresses: a guard against server-side request forgery.
     ///
-    /// It holds for each address that is known here: those that sockets are opened to, the first proxy's among them, and those that a proxy is
-    /// told, as the URL has them or as they were looked up for it. What a proxy finds behind a name, only the proxy can guard.
+    /// It applies to each address that the client knows: those that it opens sockets to, including the first proxy's,
+    /// and those that it gives to a proxy. When a proxy is given a name, only the proxy can check the address behind
+    /// it.
     Public,
 }
 
-/// The target allows public addresses only ([`Egress::Public`]), and this isn't one. No socket was opened to it, and no proxy was asked to.
+/// The target allows public addresses only ([`Egress::Public`]), and this isn't one. No socket was opened to it, and no
+/// proxy was asked to connect to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NotPublic {
-    /// What was refused.
+    /// The endpoint that was refused.
     pub endpoint: Endpoint,
 }
 
 impl Egress {
-    /// To be asked before a socket is opened to an endpoint, and before a proxy is asked for one.
+    /// Must be called before a socket is opened to an endpoint, and before a proxy is asked to connect to one.
     ///
     /// # Errors
-    /// When connections may not go there.
+    /// When the endpoint is not allowed.
     pub fn check(self, endpoint: &Endpoint) -> Result<(), NotPublic> {
         match self {
             Self::Public if !is_public(endpoint) => Err(NotPublic { endpoint: endpoint.clone() }),
@@ -43,13 +45,13 @@ impl Egress {
 
 impl fmt::Display for NotPublic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not a public address, and only those are allowed", self.endpoint)
+        write!(f, "{} is not a public address, and only public ones are allowed", self.endpoint)
     }
 }
 
 impl std::error::Error for NotPublic {}
 
-/// A socket to this endpoint leaves for the public Internet.
+/// Whether the endpoint is on the public Internet.
 fn is_public(endpoint: &Endpoint) -> bool {
     endpoint.inet().is_some_and(|addr| match addr.ip().to_canonical() {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -63,7 +65,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         [0 | 10 | 127, ..] => true,
         // Carrier-grade NAT (RFC 6598): 100.64.0.0/10.
         [100, b, ..] => b & 0xc0 == 64,
-        // Link-local, with the metadata services of clouds in it.
+        // Link-local, which includes the metadata services of clouds.
         [169, 254, ..] => true,
         [172, b, ..] => b & 0xf0 == 16,
         // IETF protocol assignments, documentation, 6to4 relays, private use.
@@ -83,7 +85,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match ip.segments() {
-        // NAT64 (RFC 6052) and 6to4 (RFC 3056) end at the IPv4 address within.
+        // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address embedded in them.
         [0x64, 0xff9b, 0, 0, 0, 0, _, _] => embedded(y, z),
         [0x2002, high, low, ..] => embedded(high, low),
         // IETF protocol assignments, Teredo among them: 2001::/23. Documentation.

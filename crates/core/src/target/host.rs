@@ -3,13 +3,13 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A host as it stands in a URI, borrowed. Equality and hash ignore ASCII case (RFC 3986, section 3.2.2), and nothing else:
-/// a trailing dot and the spelling of an IPv6 address count.
+/// The host of a URI, borrowed from it. Equality and hash ignore ASCII case (RFC 3986, section 3.2.2) and nothing else:
+/// a trailing dot and different spellings of an IPv6 address make a difference.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'a>(pub(crate) &'a str);
 
 impl<'a> Host<'a> {
-    /// The text, IPv6 addresses in brackets.
+    /// The text, with brackets around an IPv6 address.
     pub fn as_str(self) -> &'a str {
         self.0
     }
@@ -25,7 +25,7 @@ impl PartialEq for Host<'_> {
 impl Eq for Host<'_> {}
 
 impl Hash for Host<'_> {
-    /// In blocks on the stack, so that a lookup with upper-case letters in its URI allocates no more than any other.
+    /// Hashes blocks on the stack, so that a URI with upper-case letters needs no allocation.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let bytes = self.0.as_bytes();
@@ -52,7 +52,7 @@ impl fmt::Display for Host<'_> {
     }
 }
 
-/// The owned form, in lower case.
+/// An owned [`Host`], in lower case.
 #[derive(Clone, Debug)]
 pub(crate) struct HostBuf(Box<str>);
 

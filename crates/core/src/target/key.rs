@@ -1,25 +1,26 @@
 use crate::{ConnectOptions, Origin, OriginError, OriginRef};
 
-/// All that decides whether two requests may share a connection. `Eq` and `Hash` are derived, for the owned form and the borrowed one alike.
+/// Everything that decides whether two requests may share a connection. `Eq` and `Hash` are derived, for the owned and
+/// the borrowed form alike.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Key<O = Origin, T = ConnectOptions> {
-    /// Who.
+    /// The origin.
     pub origin: O,
-    /// How.
+    /// What is asked of the connection.
     pub connect_options: T,
 }
 
-/// A [`Key`] borrowed from a request: a pool hit allocates none.
+/// A [`Key`] borrowed from a request, so that a lookup in a pool needs no allocation.
 pub type KeyRef<'a> = Key<OriginRef<'a>, &'a ConnectOptions>;
 
 impl Key {
-    /// A key.
+    /// A key of this origin and these options.
     pub fn new(origin: Origin, connect_options: ConnectOptions) -> Self {
         Self { origin, connect_options }
     }
 
-    /// The borrowed form: equal and of the same hash.
+    /// The borrowed form, which is equal and has the same hash.
     #[inline]
     pub fn as_ref(&self) -> KeyRef<'_> {
         Key { origin: self.origin.as_ref(), connect_options: &self.connect_options }
@@ -27,7 +28,7 @@ impl Key {
 }
 
 impl<'a> KeyRef<'a> {
-    /// A borrowed key.
+    /// A borrowed key of this origin and these options.
     #[inline]
     pub fn of(origin: OriginRef<'a>, connect_options: &'a ConnectOptions) -> Self {
         Key { origin, connect_options }

@@ -5,17 +5,17 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// The two schemes that this stack reaches.
+/// The scheme of an origin.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Scheme {
-    /// Cleartext; port 80 unless the URI names one (RFC 9110, section 4.2.1).
+    /// HTTP in cleartext, at port 80 by default (RFC 9110, section 4.2.1).
     Http,
-    /// TLS; port 443 unless the URI names one (RFC 9110, section 4.2.2).
+    /// HTTP over TLS, at port 443 by default (RFC 9110, section 4.2.2).
     Https,
 }
 
 impl Scheme {
-    /// The port that a URI of this scheme means when it names none.
+    /// The port of a URI that names none.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -32,7 +32,7 @@ impl Scheme {
     }
 }
 
-/// Who a request wants to talk to (RFC 9110, section 4.3.1): scheme, host, port. Valid, and in lower case.
+/// The origin of a request (RFC 9110, section 4.3.1): scheme, host and port. It is valid, and in lower case.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Origin {
     scheme: Scheme,
@@ -42,7 +42,8 @@ pub struct Origin {
 
 /// An [`Origin`] borrowed from a URI, so that finding a pooled connection allocates no key.
 ///
-/// Reading one checks only what a pool hit could be fooled by. [`to_owned`](Self::to_owned), which every miss goes through, checks the rest.
+/// To read one checks only what could lead to a wrong pooled connection. [`to_owned`](Self::to_owned), which is called
+/// before a connection is opened, checks the rest.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct OriginRef<'a> {
     scheme: Scheme,
@@ -50,30 +51,33 @@ pub struct OriginRef<'a> {
     port: u16,
 }
 
-/// Why a URI names no origin that can be reached. None of these opens a connection; none repeats userinfo.
+/// Why a URI has no origin that can be reached. No connection was opened. No message repeats userinfo.
 ///
-/// The text of a variant is what is wrong. It is empty where that may be half of userinfo: `http://me:secret/and@a.test/` has, by RFC 3986, the
-/// port `secret`.
+/// The text of a variant is the invalid part. It is empty where that may be a part of userinfo: by RFC 3986, the URI
+/// `http://me:secret/and@a.test/` has the port `secret`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// The URI is relative, or an authority alone.
+    /// The URI is relative, or only an authority.
     NoScheme,
-    /// Neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`.
     UnknownScheme(Box<str>),
-    /// No host between the slashes.
+    /// The host is empty.
     EmptyHost,
-    /// `user:password@`: deprecated (RFC 9110, section 4.2.4), and a way to leak secrets. Send an `authorization` header.
+    /// The URI has userinfo (`user:password@`), which is deprecated (RFC 9110, section 4.2.4) and easily leaks. Send an
+    /// `authorization` header instead.
     UserInfo,
-    /// Not a number from 1 to 65535. Only digits are repeated: what else stands there may be the password of a URL that lacks its host.
+    /// The port is not a number from 1 to 65535. Only digits are repeated: anything else may be the password of a URL
+    /// without a host.
     Port(Box<str>),
-    /// Not ASCII: an internationalized name must be converted (IDNA) first.
+    /// The host is not ASCII. An internationalized name must be converted with IDNA first.
     NotAscii(Box<str>),
-    /// An IPv6 zone id (`%eth0`), which means nothing to anyone but this machine.
+    /// The host is an IPv6 address with a zone id (`%eth0`), which has a meaning on one machine only.
     ZoneId(Box<str>),
-    /// Brackets without an IPv6 address in them, or a name whose last label is a number and that is no IPv4 address.
+    /// The host has brackets without an IPv6 address in them, or its last label is a number and it isn't an IPv4
+    /// address.
     NotAnAddress(Box<str>),
-    /// A label with nothing in it (`a..b`), or a character that no host has.
+    /// The host has an empty label (`a..b`), or a character that is not allowed in a host.
     NotAHost(Box<str>),
 }
 
@@ -90,7 +94,7 @@ impl<'a> OriginRef<'a> {
         if !rest.contains('@') {
             return origin;
         }
-        // The host is looked at here already, as later nobody would know of that `@`.
+        // The host is checked here already, because later it isn't known that there was an `@`.
         origin.and_then(|origin| check_host(origin.host.0).map(|()| origin)).map_err(OriginError::unspoken)
     }
 
@@ -109,7 +113,7 @@ impl<'a> OriginRef<'a> {
     /// Reads `host[:port]`.
     ///
     /// # Errors
-    /// As [`of`](Self::of).
+    /// As for [`of`](Self::of).
     pub fn parse(scheme: Scheme, authority: &'a str) -> Result<Self, OriginError> {
         let bytes = authority.as_bytes();
         let mut colon = None;
@@ -117,7 +121,7 @@ impl<'a> OriginRef<'a> {
             match byte {
                 b'@' => return Err(OriginError::UserInfo),
                 b':' => colon = Some(at),
-                // The colons of an IPv6 address are not before a port.
+                // The colons in an IPv6 address don't precede a port.
                 b']' => colon = None,
                 _ => {}
             }
@@ -137,25 +141,25 @@ impl<'a> OriginRef<'a> {
         self.scheme
     }
 
-    /// The host as it stands in the URI.
+    /// The host as it is written in the URI.
     pub fn host(self) -> Host<'a> {
         self.host
     }
 
-    /// The port, the scheme's own when the URI names none.
+    /// The port; the scheme's default when the URI names none.
     pub fn port(self) -> u16 {
         self.port
     }
 
-    /// Checks what reading it did not.
+    /// Checks what was not checked when it was read.
     pub(crate) fn check(self) -> Result<(), OriginError> {
         check_host(self.host.0)
     }
 
-    /// Checks the host and makes it canonical.
+    /// Checks the host and converts it to lower case.
     ///
     /// # Errors
-    /// When the host is no valid name or address.
+    /// When the host is not a valid name or address.
     #[allow(
         clippy::wrong_self_convention,
         reason = "the word of the standard library; `Origin` can't be its `Owned` as it may fail"
@@ -198,7 +202,8 @@ fn check_host(host: &str) -> Result<(), OriginError> {
     if name.split('.').any(str::is_empty) || !name.bytes().all(legal) {
         return Err(OriginError::NotAHost(host.into()));
     }
-    // What ends in a number is an address to some parsers and a name to others: only the unambiguous spelling passes.
+    // Some parsers take a host that ends in a number for an address, others for a name. Only the form on which all
+    // agree is accepted.
     let last = name.rsplit('.').next().unwrap_or(name);
     if is_number(last) && name.parse::<Ipv4Addr>().is_err() {
         return Err(OriginError::NotAnAddress(host.into()));
@@ -232,19 +237,20 @@ impl Origin {
         self.port
     }
 
-    /// The host when it is an address rather than a name: nothing to resolve, no SNI.
+    /// The host, when it is an IP address. It is not resolved, and not sent as SNI.
     pub fn ip(&self) -> Option<IpAddr> {
         let host = self.name();
         host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
-    /// The host without its trailing dot: what is resolved, sent as SNI (RFC 6066, section 3) and looked for in a certificate.
+    /// The host without a trailing dot: what is resolved, sent as SNI (RFC 6066, section 3) and compared with a
+    /// certificate.
     pub fn name(&self) -> &str {
         let host = self.host();
         host.strip_suffix('.').unwrap_or(host)
     }
 
-    /// `host` or `host:port`, the port left out where it is the scheme's own: the `host` header (RFC 9110, section 7.2).
+    /// `host`, or `host:port` when the port isn't the scheme's default: the `host` header (RFC 9110, section 7.2).
     pub fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.host().into()
@@ -269,7 +275,7 @@ impl fmt::Display for Origin {
 // === impl OriginError ===
 
 impl OriginError {
-    /// The same, repeating nothing of the URI.
+    /// The same error without the text from the URI.
     pub fn unspoken(self) -> Self {
         match self {
             Self::NoScheme | Self::EmptyHost | Self::UserInfo => self,
@@ -283,7 +289,7 @@ impl OriginError {
     }
 }
 
-/// What is wrong, after its name; its name alone where nothing is repeated.
+/// The name of an invalid part, followed by its text unless that is hidden.
 struct Named<'a>(&'static str, &'a str);
 
 impl fmt::Display for Named<'_> {
@@ -298,14 +304,14 @@ impl fmt::Display for OriginError {
         match self {
             Self::NoScheme => f.write_str("the URI has no scheme: it must start with http:// or https://"),
             Self::UnknownScheme(scheme) => {
-                write!(f, "{}: only http and https can be reached", Named("unknown scheme", scheme))
+                write!(f, "{}: only http and https are supported", Named("unknown scheme", scheme))
             }
             Self::EmptyHost => f.write_str("the URI has an empty host"),
-            Self::UserInfo => f.write_str("the URI has userinfo before its host: send credentials in a header"),
+            Self::UserInfo => f.write_str("the URI has userinfo before its host: send an authorization header instead"),
             Self::Port(port) => write!(f, "{} is not a number from 1 to 65535", Named("the port", port)),
             Self::NotAscii(host) => write!(f, "{} is not ASCII: convert it with IDNA first", Named("the host", host)),
-            Self::ZoneId(host) => write!(f, "{} has a zone id", Named("the host", host)),
-            Self::NotAnAddress(host) => write!(f, "{} looks like an address but is none", Named("the host", host)),
+            Self::ZoneId(host) => write!(f, "{} has a zone id, which is not supported", Named("the host", host)),
+            Self::NotAnAddress(host) => write!(f, "{} is not a valid IP address", Named("the host", host)),
             Self::NotAHost(host) => write!(f, "{} is not a host name", Named("the host", host)),
         }
     }
@@ -323,7 +329,7 @@ mod tests {
         OriginRef::of(&uri)?.to_owned()
     }
 
-    /// The canonical-host table: a row a spelling.
+    /// The table of canonical hosts.
     #[test]
     fn canonical_hosts() {
         let rows: &[(&str, Result<&str, OriginError>)] = &[

@@ -1,18 +1,21 @@
 use crate::{OriginRef, Scheme};
 use std::fmt;
 
-/// What is printed in place of a secret.
+/// Printed in place of a secret.
 const HIDDEN: &str = "[hidden]";
 
-/// Schemes that may be printed whatever follows. Another one in front of an `@` may be a user whose password begins with two slashes.
-const KNOWN: [&str; 11] =
+/// Schemes that are always printed. Any other before an `@` may be a user name, with a password that begins with two
+/// slashes.
+const KNOWN_SCHEMES: [&str; 11] =
     ["http", "https", "ws", "wss", "ftp", "ftps", "socks4", "socks4a", "socks5", "socks5h", "direct"];
 
-/// Text that is a URL, or was meant as one, in its parts (RFC 3986, section 3 and appendix B). It is always in parts, and they may be wrong.
+/// A URI reference in its parts (RFC 3986, section 3 and appendix B). Any text can be split, though the parts of a text
+/// that isn't a URL mean nothing.
 ///
-/// This is the one place where URLs are taken apart by hand: what is printed of a URL is decided here. Displayed (and debugged), scheme, host,
-/// port and path are shown; userinfo, query and fragment are not. Where it can't be told what is userinfo, because the text is no valid URL and
-/// has an `@` somewhere, nothing is shown after the scheme. Control characters are escaped.
+/// This is the only place that splits URLs by hand, and it decides what is printed of one. `Display` and `Debug` show
+/// scheme, host, port and path, but neither userinfo nor query nor fragment. When the text isn't a valid URL and has an
+/// `@` somewhere, userinfo can't be told from the rest: then nothing is shown after the scheme. Control characters are
+/// escaped.
 ///
 /// ```
 /// use skybridge_core::Reference;
@@ -21,7 +24,7 @@ const KNOWN: [&str; 11] =
 /// assert_eq!((url.scheme(), url.authority(), url.path()), (Some("https"), Some("me:secret@a.test"), "/p"));
 /// assert_eq!(url.to_string(), "https://[hidden]@a.test/p?[hidden]#[hidden]");
 ///
-/// // A scheme can't have a slash in it, so what looks like one further on is none.
+/// // A scheme has no slash in it, so what looks like one further on is not a scheme.
 /// assert_eq!(Reference::parse("/login?next=https://a.test/").scheme(), None);
 /// assert_eq!(Reference::typed("a.test/login?next=https://a.test/").authority(), Some("a.test"));
 /// ```
@@ -36,7 +39,7 @@ pub struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Reads a URI reference: a URL, or one that is relative to another, as in a `location` header.
+    /// Splits a URI reference: a URL, or a reference relative to one, as in a `location` header.
     pub fn parse(text: &'a str) -> Self {
         let (scheme, rest) = match split_scheme(text) {
             Some((scheme, rest)) => (Some(scheme), rest),
@@ -48,11 +51,12 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// Reads a URL as it is typed or configured: without `scheme://` in front it begins with its authority, as in `a.test:8080/path`.
+    /// Splits a URL as it is typed or configured: without `scheme://` it begins with its authority, as in
+    /// `a.test:8080/path`.
     pub fn typed(text: &'a str) -> Self {
         match split_scheme(text) {
             Some((scheme, rest)) if rest.starts_with("//") => Self::with_authority(text, Some(scheme), &rest[2..]),
-            // `http:/a.test` names no host, least of all one that is called `http`.
+            // `http:/a.test` has no host, and `http` in it is not one.
             Some((scheme, rest)) if is_known(scheme) => Self::new(text, Some(scheme), None, rest),
             _ => Self::with_authority(text, None, text),
         }
@@ -69,45 +73,46 @@ impl<'a> Reference<'a> {
         Self { text, scheme, authority, path, query, fragment }
     }
 
-    /// What is before the first colon, if it has the form of a scheme: a letter, then letters, digits, `+`, `-` and `.`.
+    /// The text before the first colon, if it has the form of a scheme: a letter, then letters, digits, `+`, `-` and
+    /// `.`.
     pub fn scheme(&self) -> Option<&'a str> {
         self.scheme
     }
 
-    /// What is between `//` and the path: userinfo, host and port. May be a secret.
+    /// The text between `//` and the path: userinfo, host and port. May contain a secret.
     pub fn authority(&self) -> Option<&'a str> {
         self.authority
     }
 
-    /// The path; empty when there is none.
+    /// The path, which may be empty.
     pub fn path(&self) -> &'a str {
         self.path
     }
 
-    /// What is between `?` and the fragment. May be a secret.
+    /// The text between `?` and the fragment. May contain a secret.
     pub fn query(&self) -> Option<&'a str> {
         self.query
     }
 
-    /// What is behind `#`. May be a secret.
+    /// The text after `#`. May contain a secret.
     pub fn fragment(&self) -> Option<&'a str> {
         self.fragment
     }
 
-    /// The text without the fragment, which is nobody's business but the client's (RFC 9110, section 7.1).
+    /// The text without the fragment, which is not sent to servers (RFC 9110, section 7.1).
     pub fn without_fragment(&self) -> &'a str {
         split(self.text, '#').0
     }
 
-    /// Whether there is an `@` anywhere, so that any part before it may be half of somebody's userinfo.
+    /// Whether there is an `@` anywhere, so that any part before it may belong to userinfo.
     pub fn has_at(&self) -> bool {
         self.text.contains('@')
     }
 
-    /// The authority's part before the host, and the host with its port; `None` when it can't be told which is which.
-    fn halves(&self) -> Option<(bool, &'a str)> {
+    /// Whether the authority has userinfo, and the host with its port; `None` when they can't be told apart.
+    fn split_userinfo(&self) -> Option<(bool, &'a str)> {
         let Some(authority) = self.authority else {
-            // Relative to another: a path that begins with a slash is nothing else.
+            // A relative reference: a path that begins with a slash has no userinfo in it.
             let is_path =
                 self.path.is_empty() || self.scheme.is_none() && self.path.starts_with('/') && self.is_legal();
             return (is_path || !self.has_at()).then_some((false, ""));
@@ -120,7 +125,7 @@ impl<'a> Reference<'a> {
         certain.then_some((!user.is_empty(), host))
     }
 
-    /// Every byte is one that a URI may have (RFC 3986, section 2).
+    /// Whether every byte is one that a URI may have (RFC 3986, section 2).
     fn is_legal(&self) -> bool {
         self.text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte))
     }
@@ -131,7 +136,7 @@ impl<'a> Reference<'a> {
             Some(_) => write!(f, "{HIDDEN}:")?,
             None => {}
         }
-        // A typed one without a scheme has an authority and no slashes before it.
+        // A typed URL without a scheme has an authority without slashes before it.
         if self.authority.is_some() && (self.scheme.is_some() || self.text.starts_with("//")) {
             f.write_str("//")?;
         }
@@ -139,7 +144,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// At the colon behind a scheme.
+/// Splits at the colon after the scheme, if there is one.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -155,15 +160,15 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 }
 
 fn is_known(scheme: &str) -> bool {
-    KNOWN.iter().any(|known| known.eq_ignore_ascii_case(scheme))
+    KNOWN_SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme))
 }
 
-/// `host[:port]`, and valid.
+/// Whether the text is a valid `host[:port]`.
 fn is_host(text: &str) -> bool {
     OriginRef::parse(Scheme::Http, text).and_then(OriginRef::to_owned).is_ok()
 }
 
-/// What is no number behind a host may be the password of a URL that lacks its host.
+/// Hides a port that isn't a number: it may be the password of a URL without a host.
 fn without_password(host: &str) -> (&str, &str) {
     match host.rsplit_once(':') {
         Some((_, port)) if port.ends_with(']') || port.bytes().all(|byte| byte.is_ascii_digit()) => (host, ""),
@@ -172,10 +177,10 @@ fn without_password(host: &str) -> (&str, &str) {
     }
 }
 
-struct Clean<'a>(&'a str);
+/// Text from elsewhere, with its control characters escaped, so that it can't move a terminal's cursor.
+struct Escaped<'a>(&'a str);
 
-impl fmt::Display for Clean<'_> {
-    /// What somebody else wrote must not move the cursor.
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.chars().try_for_each(|char| {
             if char.is_control() { write!(f, "{}", char.escape_default()) } else { write!(f, "{char}") }
@@ -186,12 +191,12 @@ impl fmt::Display for Clean<'_> {
 impl fmt::Display for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.show_scheme(f)?;
-        let Some((has_user, host)) = self.halves() else { return f.write_str(HIDDEN) };
+        let Some((has_user, host)) = self.split_userinfo() else { return f.write_str(HIDDEN) };
         if has_user {
             write!(f, "{HIDDEN}@")?;
         }
         let (host, port) = without_password(host);
-        write!(f, "{}{port}{}", Clean(host), Clean(self.path))?;
+        write!(f, "{}{port}{}", Escaped(host), Escaped(self.path))?;
         if self.query.is_some() {
             write!(f, "?{HIDDEN}")?;
         }
@@ -218,7 +223,7 @@ mod tests {
         (reference.scheme(), reference.authority(), reference.path(), reference.query(), reference.fragment())
     }
 
-    /// The expression of RFC 3986, appendix B, on the examples of its section 1.1.2, and some of ours.
+    /// The examples of RFC 3986, section 1.1.2, and some more.
     #[test]
     fn parts_are_those_of_the_rfc() {
         let rows: [(&str, Parts<'_>); 12] = [
@@ -276,7 +281,7 @@ mod tests {
             ("https://a.test/npm/react@18/x.js?y@z", "https://a.test/npm/react@18/x.js?[hidden]"),
             ("https://[::1]/@x", "https://[::1]/@x"),
             ("https://b\u{fc}cher.test/x", "https://b\u{fc}cher.test/x"),
-            // What is userinfo here? Nobody can tell.
+            // It can't be told what is userinfo here.
             ("https://me:p/w@a.test/p", "https://[hidden]"),
             ("https://me:p?w@a.test/p?q", "https://[hidden]"),
             ("https://me:p#w@a.test/p", "https://[hidden]"),

@@ -1,4 +1,4 @@
-//! Whether a connection may carry another origin: each rule alone forbids it, and it forbids it by its name.
+//! Whether a connection may carry another origin. Each rule alone can forbid it, and is named in the result.
 
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
@@ -47,9 +47,9 @@ fn options(url: &str, change: impl FnOnce(&mut ConnectOptions)) -> Key {
     Key::new(nouns::key(url).origin, connect_options)
 }
 
-/// What changes while a connection lives is asked again, and nothing else.
+/// Only the rules whose result can change are checked again.
 #[tokio::test(start_paused = true)]
-async fn what_changes_can_forbid_it_later() {
+async fn what_changes_while_it_is_open_can_forbid_it() {
     let executor = Executor::new();
     let now = executor.runtime().now();
     let mut info = connection(&executor);
@@ -62,7 +62,7 @@ async fn what_changes_can_forbid_it_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_rule_forbids_by_its_name() {
+async fn each_rule_forbids_it_and_is_named() {
     let executor = Executor::new();
     let now = executor.runtime().now();
     type Amend = Box<dyn Fn(&mut ConnInfo)>;
