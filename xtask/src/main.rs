@@ -47,7 +47,7 @@ enum Verb {
     Msrv,
     /// The pool's model test with 100,000 histories, and its loom test
     Model,
-    /// Requests dropped at random points, by the million; then: is anything lost, kept, mixed up, sent twice?
+    /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),
     /// check, allocs, instr, interop: what a change must pass beside the tests
     Ci,

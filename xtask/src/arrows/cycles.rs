@@ -12,7 +12,7 @@ pub(crate) struct OwnFuture {
     pub(crate) krate: &'static str,
     pub(crate) of: &'static str,
     pub(crate) future: &'static str,
-    /// Why they can't be told apart.
+    /// Why the future needs the type.
     pub(crate) reason: &'static str,
 }
 

@@ -1,5 +1,6 @@
-//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body,
-//! and where the command line makes an exit code of an error; and in `core`'s `Replays`, which leave a wish about one type of body with a thread.
+//! No decision by downcast, except where foreign errors enter: in `core`'s errors, in each protocol's classification,
+//! in the facade's request body, and where the command line turns an error into an exit code. `core`'s `Replays` is the
+//! other exception: it passes a value of one type of body to a connection by way of the thread.
 
 use std::path::Path;
 
@@ -41,7 +42,7 @@ fn lines(text: &str) -> impl Iterator<Item = usize> {
     numbered.filter(|(_, line)| is_downcast(line)).map(|(index, _)| index + 1)
 }
 
-/// What a panic said may be read anywhere: text is no error type, so no error is told from another by it.
+/// The message of a panic may be read anywhere: it is text, and no error is classified by it.
 fn is_downcast(line: &str) -> bool {
     let code = if line.trim_start().starts_with("//") { "" } else { line };
     code.replace("downcast_ref::<&str>", "").replace("downcast_ref::<String>", "").contains("downcast")

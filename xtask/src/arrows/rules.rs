@@ -34,10 +34,10 @@ const LEAVES: [&str; 9] = [
 const CORE_SEES: [&str; 8] =
     ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
 
-/// The feature of `core` by which it knows the types of foreign time limits, to tell them in an error; and what it asks for then.
+/// The feature of `core` with which it recognizes foreign time limits in an error, and the features that it enables.
 const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), ("tokio", "time")]);
 
-/// A foreign crate, or one feature of it, and the only ones of ours that may ask for it (leaves aside).
+/// A foreign crate, or one feature of it, and the only packages besides the leaves that may ask for it.
 struct Fence {
     krate: &'static str,
     feature: Option<&'static str>,
@@ -84,8 +84,8 @@ const fn feature(krate: &'static str, feature: &'static str, allowed: &'static [
 
 /// The crates, by their folder below `crates`, no two files of which import each other, not even by way of others.
 ///
-/// `core` isn't one of them: its nouns refer to one another, as an event has an error, an error an attempt, an attempt a
-/// context, and a context an observer of events.
+/// `core` isn't one of them: its nouns refer to one another, as an event has an error, an error an attempt, an attempt
+/// a context, and a context an observer of events.
 pub(crate) const WITHOUT_CYCLES: &[&str] =
     &["dns", "h1", "h2", "negotiate", "retry", "route", "runtime", "tcp", "trace", "tunnel"];
 

@@ -1,5 +1,5 @@
-//! What one file imports, and which names it passes on: read with `syn`, so that neither a comment nor a string is taken
-//! for code.
+//! What one file imports, and which names it passes on: read with `syn`, so that neither a comment nor a string is
+//! taken for code.
 
 use std::collections::{BTreeSet, HashMap};
 

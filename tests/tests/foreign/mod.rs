@@ -20,7 +20,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::{Layer, Service};
 
-/// What a guest fails with.
+/// The error of a foreign layer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Forbidden;
 
