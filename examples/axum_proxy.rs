@@ -1,4 +1,5 @@
-//! A reverse proxy in axum: whatever comes goes to an upstream, bodies are streamed both ways, connections to the upstream are pooled.
+//! A reverse proxy in axum: whatever comes goes to an upstream, bodies are streamed both ways, connections to the
+//! upstream are pooled.
 //!
 //! ```sh
 //! cargo run --example axum_proxy                                            # asks itself, and ends

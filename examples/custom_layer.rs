@@ -1,5 +1,5 @@
-//! Two layers of one's own: one between race and negotiate that counts the bytes of every connection, and one above the pool that signs every
-//! try of a request anew.
+//! Two layers of one's own: one between race and negotiate that counts the bytes of every connection, and one above the
+//! pool that signs every try of a request anew.
 //!
 //! ```sh
 //! cargo run --example custom_layer
@@ -83,7 +83,8 @@ struct Counted<I> {
     count: CountBytes,
 }
 
-/// Bound on the alias: in a wrong place, the compiler says what belongs below. And named as [`Deferred`], so that it says so of the layers above too.
+/// Bound on the alias: in a wrong place, the compiler says what belongs below. And named as [`Deferred`], so that it
+/// says so of the layers above too.
 impl<S: Connector> Layer<S> for CountBytes {
     type Service = Deferred<S::Io, Counting<S>>;
 

@@ -1,4 +1,5 @@
-//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, seal, and tell what happened.
+//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, seal, and tell what
+//! happened.
 //!
 //! ```sh
 //! cargo run --example hyper_connector [http://example.com/]
@@ -25,13 +26,14 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let proxy = Proxy::new(ProxyKind::Socks5, proxy.addr().ip().to_string(), proxy.addr().port());
     let recorder = Recorder::new();
 
+    let runtime = TokioRuntime::current();
     #[rustfmt::skip]
     let connector = ServiceBuilder::new()
-        .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // what hyper-util's client asks for a connection
-        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                      // found by its address, by way of a proxy
-        .layer(TlsLayer::native())                                                   // sealed, if it is https
-        .layer(TunnelLayer::new())                                                   // through that proxy
-        .layer(RaceLayer::happy_eyeballs())                                          // over whichever address answers first
+        .layer(HyperLayer::new(runtime).observer(recorder.clone()))  // what hyper-util's client asks for a connection
+        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))    // found by its address, through a proxy
+        .layer(TlsLayer::native())                                   // with TLS, if it is https
+        .layer(TunnelLayer::new())                                   // through that proxy
+        .layer(RaceLayer::happy_eyeballs())                          // over whichever address answers first
         .service(Tcp::new()); // by a socket
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
 

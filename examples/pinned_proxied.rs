@@ -1,4 +1,5 @@
-//! The five-minute client: through a proxy that is spoken to over TLS, to an origin whose key is pinned. Each decision is one line.
+//! The five-minute client: through a proxy that is spoken to over TLS, to an origin whose key is pinned. Each decision
+//! is one line.
 //!
 //! ```sh
 //! cargo run --example pinned_proxied

@@ -1,4 +1,5 @@
-//! The stack by hand: what [`skybridge::Client`] is, with other decisions. Each line is a layer; leave one out, replace it, put one between.
+//! The stack by hand: what [`skybridge::Client`] is, with other decisions. Each line is a layer; leave one out, replace
+//! it, put one between.
 //!
 //! ```sh
 //! cargo run --example service_builder [http://example.com/]
@@ -24,13 +25,14 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .layer(OverridesLayer::new().host("a.test", [origin.addr().into()]))
         .service(System::new());
 
+    let (runtime, delay) = (TokioRuntime::current(), Duration::from_millis(100));
     #[rustfmt::skip]
     let mut client = ServiceBuilder::new()
-        .layer(RetryLayer::unsent())                                                  // send again what was never sent
-        .layer(PoolLayer::new(TokioRuntime::current()).config(PoolConfig::okhttp()))  // on a pooled connection, or a new one
-        .layer(RouteLayer::new(resolver))                                             // found by its address
-        .layer(NegotiateLayer::new(H1::new(), H2::new()))                             // that speaks HTTP/2 or HTTP/1.1
-        .layer(RaceLayer::happy_eyeballs().delay(Duration::from_millis(100)))         // over whichever address answers first
+        .layer(RetryLayer::unsent())                                  // send again what was never sent
+        .layer(PoolLayer::new(runtime).config(PoolConfig::okhttp()))  // on a pooled connection, or a new one
+        .layer(RouteLayer::new(resolver))                             // found by its address
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))             // that speaks HTTP/2 or HTTP/1.1
+        .layer(RaceLayer::happy_eyeballs().delay(delay))              // over whichever address answers first
         .service(Tcp::new()); // by a socket
 
     for _ in 0..2 {

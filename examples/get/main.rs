@@ -1,4 +1,5 @@
-//! Gets a URL, and tells what happened to the connection. Without a URL it starts origins of its own and walks through what a pool does.
+//! Gets a URL, and tells what happened to the connection. Without a URL it starts origins of its own and walks through
+//! what a pool does.
 //!
 //! ```sh
 //! cargo run --example get                        # the walk; exits with 1 if a step isn't as it should be

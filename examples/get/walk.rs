@@ -1,4 +1,5 @@
-//! The walk: cold, warm, parallel, shared, stale, retried, and a mistake. Each step says what it does, what happened, and whether that is right.
+//! The walk: cold, warm, parallel, shared, stale, retried, and a mistake. Each step says what it does, what happened,
+//! and whether that is right.
 
 use crate::{Failure, diary::Diary, tell, watched};
 use http::Request;

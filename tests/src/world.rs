@@ -15,14 +15,14 @@ pub const HOST: &str = "a.test";
 /// Where it is.
 pub const ADDR: &str = "192.0.2.1:80";
 
-/// A network in memory, an executor that counts, and an observer that keeps what it is told.
+/// A network in memory, an executor that counts tasks, and an observer that records events.
 #[derive(Debug)]
 pub struct World {
     /// With one host, [`HOST`] at [`ADDR`].
     pub net: Network,
     /// Of every task of the client.
     pub executor: Executor,
-    /// Told by [`builder`](World::builder)'s clients.
+    /// The observer of the clients of [`builder`](World::builder).
     pub recorder: Arc<Recorder>,
 }
 
@@ -86,13 +86,13 @@ pub fn h2(request: Request<RequestBody>) -> Request<RequestBody> {
     wishing(request, |options| options.http_versions(HttpVersions::Http2))
 }
 
-/// The same request with a wish more.
+/// The same request with changed options.
 pub fn wishing(
     mut request: Request<RequestBody>,
     options: impl FnOnce(RequestOptions) -> RequestOptions,
 ) -> Request<RequestBody> {
-    let wished = request.extensions_mut().remove::<RequestOptions>().unwrap_or_default();
-    request.extensions_mut().insert(options(wished));
+    let changed = request.extensions_mut().remove::<RequestOptions>().unwrap_or_default();
+    request.extensions_mut().insert(options(changed));
     request
 }
 

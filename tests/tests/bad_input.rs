@@ -11,7 +11,7 @@ use skybridge::{
 };
 use skybridge_tests::{World, h2, post};
 
-/// Text, and what its author is told.
+/// A text, and the error for it.
 fn origins() -> Vec<(&'static str, OriginError)> {
     vec![
         ("a.test", OriginError::NoScheme),
@@ -47,11 +47,11 @@ async fn by_every_door(request: impl Fn() -> Request<RequestBody>) -> RequestErr
         by_hand.clone().oneshot(request()).await.unwrap_err(),
         client.request(h2(request())).await.unwrap_err(),
     ];
-    let told: Vec<_> = errors.iter().map(told).collect();
-    assert!(told.iter().all(|error| *error == told[0]), "{told:?}");
+    let found: Vec<_> = errors.iter().map(request_error).collect();
+    assert!(found.iter().all(|error| *error == found[0]), "{found:?}");
     nothing_happened(&world);
     assert_eq!(client.stats().connecting, 0);
-    told[0].clone()
+    found[0].clone()
 }
 
 fn nothing_happened(world: &World) {
@@ -60,7 +60,7 @@ fn nothing_happened(world: &World) {
     assert_eq!(world.executor.tasks(), 0);
 }
 
-fn told(error: &Error) -> RequestError {
+fn request_error(error: &Error) -> RequestError {
     assert!(error.is_request() && !error.is_connect() && !error.is_timeout(), "{error:?}");
     assert_eq!(error.delivery(), Delivery::Unsent);
     assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
@@ -75,10 +75,10 @@ async fn text_that_names_no_origin() {
     let world = World::new();
     let client = world.client();
     for (text, error) in origins() {
-        assert_eq!(told(&client.get(text).await.unwrap_err()), RequestError::Origin(error), "{text}");
+        assert_eq!(request_error(&client.get(text).await.unwrap_err()), RequestError::Origin(error), "{text}");
     }
     for text in ["http://a.test/a b", "http://a b/", " http://a.test/", "http://a.test/ ", ""] {
-        assert!(matches!(told(&client.get(text).await.unwrap_err()), RequestError::Uri(_)), "{text:?}");
+        assert!(matches!(request_error(&client.get(text).await.unwrap_err()), RequestError::Uri(_)), "{text:?}");
     }
     nothing_happened(&world);
 }

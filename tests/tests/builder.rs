@@ -1,5 +1,6 @@
-//! Settings of a `ClientBuilder` meet when it is built: every pair of its methods, in both orders, gives the same client. What a client is shows in
-//! what it does: the bytes that servers and proxies see, on which connections, when, and what comes of each request.
+//! Settings of a `ClientBuilder` meet when it is built: every pair of its methods, in both orders, gives the same
+//! client. What a client is shows in what it does: the bytes that servers and proxies see, on which connections, when,
+//! and what comes of each request.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -113,7 +114,7 @@ impl Stage {
             .tls(TlsLayer::new(self.unknown.clone()))
     }
 
-    /// All that can be told of a client.
+    /// Everything that can be observed of a client, as text.
     async fn behaviour(self, client: Client) -> String {
         let through = Proxy::parse(&format!("https://{SEALED_PROXY}")).unwrap();
         let requests = [
@@ -140,8 +141,8 @@ impl Stage {
         settle().await;
         let tasks = (self.own.spawned() > 0, self.other.spawned() > 0);
         let asked: Vec<_> = self.proxies.iter().map(|proxy| (proxy.connections(), proxy.asked().len())).collect();
-        let told = (tasks, asked, self.origin.exchanges(), self.recorder.names());
-        format!("{}{told:?}", self.log.0.lock().unwrap())
+        let seen = (tasks, asked, self.origin.exchanges(), self.recorder.names());
+        format!("{}{seen:?}", self.log.0.lock().unwrap())
     }
 }
 

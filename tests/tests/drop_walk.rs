@@ -1,4 +1,5 @@
-//! A request is given up at every point at which it can be given up; what is left is what should be. Over h1 and h2, through the whole stack.
+//! A request is given up at every point at which it can be given up; what is left is what should be. Over h1 and h2,
+//! through the whole stack.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 

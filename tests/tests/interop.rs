@@ -1,7 +1,8 @@
 //! Against real servers, started by `cargo xtask interop`; what each variable names is in `xtask/fixtures/README.md`.
 //!
-//! The first three ask the servers themselves, over bare sockets: what a test of the stack concludes from their answers and their
-//! logs is only worth something if the servers are as described. What the stack did is then counted from the servers' side.
+//! The first three ask the servers themselves, over bare sockets: what a test of the stack concludes from their answers
+//! and their logs is only worth something if the servers are as described. What the stack did is then counted from the
+//! servers' side.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
@@ -22,20 +23,20 @@ fn named(variable: &str) -> String {
 /// The body of the answer to `GET /`, and whether the server keeps the connection.
 fn get(connection: &mut BufReader<TcpStream>) -> (String, bool) {
     connection.get_mut().write_all(b"GET / HTTP/1.1\r\nhost: origin\r\n\r\n").unwrap();
-    let (mut length, mut kept) = (0, true);
+    let (mut length, mut keeps_alive) = (0, true);
     loop {
         let mut line = String::new();
         connection.read_line(&mut line).unwrap();
         match line.trim_end().to_ascii_lowercase().split_once(": ") {
             Some(("content-length", value)) => length = value.parse().unwrap(),
-            Some(("connection", value)) => kept = value != "close",
+            Some(("connection", value)) => keeps_alive = value != "close",
             _ if line == "\r\n" => break,
             _ => {}
         }
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body).unwrap();
-    (String::from_utf8(body).unwrap(), kept)
+    (String::from_utf8(body).unwrap(), keeps_alive)
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The built command line against real servers and proxies, started by `cargo xtask interop`; what each variable names is in
-//! `xtask/fixtures/README.md`.
+//! The built command line against real servers and proxies, started by `cargo xtask interop`; what each variable names
+//! is in `xtask/fixtures/README.md`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
@@ -141,7 +141,7 @@ fn a_closed_port_is_exit_7_and_an_unknown_name_exit_6() {
     assert_eq!((ran.exit, &ran.reports[0]["error"]["kind"]), (6, &json!("resolve")), "{}", ran.err);
 }
 
-/// Through the proxy: three in turn, then fifty at once, each on one connection, and no password is told.
+/// Through the proxy: three in turn, then fifty at once, each on one connection, and no password is printed.
 fn leads_to_nginx(proxy: &str, name: &str, mark: &str) {
     let trust = file("root.pem");
     let through = ["-v", "--events", "-x", proxy, "--proxy-cacert", trust.to_str().unwrap(), "--repeat"];

@@ -214,7 +214,8 @@ async fn a_sealed_request_is_given_up_at_every_point() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         stage.world.assert_nothing_left().await;
     };
-    // The caller's own future sleeps through all of this, so it is dropped by the clock: each step takes one tick of it.
+    // The caller's own future sleeps through all of this, so it is dropped by the clock: each step takes one tick of
+    // it.
     for given_up in 0.. {
         let (stage, call) = build().await;
         let completed = tokio::time::timeout(STEP * given_up, call).await.is_ok();
@@ -274,7 +275,7 @@ fn tls_error(error: &skybridge::Error) -> Option<&TlsError> {
 async fn secrets_are_in_nothing_that_is_told() {
     for way in ALL {
         let stage = way.stage();
-        let mut told = String::new();
+        let mut shown = String::new();
         for url in [way.url.to_owned(), way.url.replace("alice", "hidden")] {
             let proxies = [Proxy::parse(&url).unwrap()];
             let mut request = wishing(way.request(), |options: RequestOptions| options.proxies(proxies));
@@ -283,19 +284,19 @@ async fn secrets_are_in_nothing_that_is_told() {
                 value.set_sensitive(true);
                 request.headers_mut().insert(name, value);
             }
-            told += &format!("{request:?}");
+            shown += &format!("{request:?}");
             match stage.client.request(request).await {
-                Ok(response) => told += &format!("{response:?}"),
+                Ok(response) => shown += &format!("{response:?}"),
                 Err(error) => {
                     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-                    told.extend(causes.map(|cause| format!("{cause} {cause:?}")));
-                    told += &format!("{:?}", error.attempts());
+                    shown.extend(causes.map(|cause| format!("{cause} {cause:?}")));
+                    shown += &format!("{:?}", error.attempts());
                 }
             }
         }
-        told += &format!("{:?} {:?} {:?}", stage.client, stage.world.recorder.lines(), stage.world.builder());
+        shown += &format!("{:?} {:?} {:?}", stage.client, stage.world.recorder.lines(), stage.world.builder());
         for secret in ["alice", "hidden", "YWxpY2U6aGlkZGVu"] {
-            assert!(!told.contains(secret), "{way:?}: `{secret}` in {told}");
+            assert!(!shown.contains(secret), "{way:?}: `{secret}` in {shown}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The first expression of the README is what its comments say, and what a `Client` is: the same text in all documents, and the same behaviour.
+//! The first expression of the README is what its comments say, and what a `Client` is: the same text in all documents,
+//! and the same behaviour.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -22,7 +23,8 @@ use skybridge_testkit::{
 use std::{future::pending, net::SocketAddr};
 use tokio::net::TcpListener;
 
-/// A client as far as these tests know it: a request in, and out comes the answer's body, or what is wrong and how far the request got.
+/// A client as far as these tests know it: a request in, and out comes the answer's body, or what is wrong and how far
+/// the request got.
 type Send = Box<dyn Fn(Request<RequestBody>) -> BoxFuture<String>>;
 
 fn sending<S, B>(service: S) -> Send
@@ -174,7 +176,7 @@ async fn what_was_refused_is_sent_again_whatever_its_method() {
     }
 }
 
-/// Sealed means verified, for origins and for proxies: what nobody has vouched for is told apart by neither.
+/// TLS includes verification, with origins and with proxies: a certificate that nobody trusts is refused by both.
 #[tokio::test]
 async fn nobody_is_believed_without_a_certificate() {
     let ca = Ca::new("a stranger");

@@ -1,4 +1,5 @@
-//! tower's own layers between retry and pool: each erases the error, sees every try, and costs no request its second one.
+//! tower's own layers between retry and pool. Each boxes the error and sees every try, and no request loses its second
+//! try.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -43,10 +44,10 @@ impl StdError for Unwelcome {}
 
 /// A stack with one layer between retry and pool. What is asked of it is what its author would ask.
 macro_rules! stack {
-    ($world:expr, $guest:expr) => {
+    ($world:expr, $layer:expr) => {
         ServiceBuilder::new()
             .layer(RetryLayer::safe())
-            .layer($guest)
+            .layer($layer)
             .layer(PoolLayer::shared($world.executor.runtime()).observer($world.recorder.clone()))
             .layer(RouteLayer::new($world.net.resolver()))
             .layer(NegotiateLayer::new(H1::new(), H2::new()))
@@ -72,7 +73,7 @@ fn innermost<'a>(mut error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError +
     error
 }
 
-/// The peer ends a connection while a request is on its way to it: it comes back through the guest, and is sent again.
+/// The peer ends a connection while a request is on its way to it: it comes back through the layer, and is sent again.
 async fn is_healed<S, B>(world: &World, stack: &S)
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Error> + Clone,
@@ -123,8 +124,8 @@ async fn a_buffer() {
 #[tokio::test(start_paused = true)]
 async fn a_shedder_of_load() {
     let world = World::new();
-    let guests = (LoadShedLayer::new(), ConcurrencyLimitLayer::new(1));
-    let stack = stack!(world, guests);
+    let layers = (LoadShedLayer::new(), ConcurrencyLimitLayer::new(1));
+    let stack = stack!(world, layers);
     is_healed(&world, &stack).await;
 
     let origin = Origin::h1().serve_on(world.listen());
@@ -140,11 +141,11 @@ async fn a_filter() {
     let world = World::new();
     let tries = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&tries);
-    let guest = FilterLayer::new(move |request: Request<RequestBody>| {
+    let layer = FilterLayer::new(move |request: Request<RequestBody>| {
         counted.fetch_add(1, SeqCst);
         if request.uri().path() == "/private" { Err(Unwelcome) } else { Ok(request) }
     });
-    let stack = stack!(world, guest);
+    let stack = stack!(world, layer);
     is_healed(&world, &stack).await;
     assert_eq!(tries.load(SeqCst), 3, "it sees every try");
 
@@ -156,13 +157,13 @@ async fn a_filter() {
 #[tokio::test(start_paused = true)]
 async fn all_of_them_and_what_is_below_keeps_its_type() {
     let world = World::new();
-    let guests = ServiceBuilder::new()
+    let layers = ServiceBuilder::new()
         .layer(TimeoutLayer::new(SECOND))
         .layer(LoadShedLayer::new())
         .layer(BufferLayer::new(8))
         .layer(FilterLayer::new(|request: Request<RequestBody>| Ok::<_, Unwelcome>(request)))
         .into_inner();
-    let stack = stack!(world, guests);
+    let stack = stack!(world, layers);
     // Nobody listens.
     let error = ask(&stack, post("once")).await.unwrap_err();
     assert!(error.is_connect() && error.delivery() == Delivery::Unsent, "{error:?}");

@@ -1,14 +1,15 @@
-//! A guest at every seam of the stack: plain tower layers, closures on tower's combinators, a layer of one's own. Over the network in memory.
+//! Foreign layers at every seam of the stack: plain tower layers, closures with tower's combinators, and custom layers,
+//! over the network in memory.
 //!
-//! Each stack is written out, as its author would. Where a guest erases the error's type, as tower's do, what comes out at the top is typed
-//! all the same.
+//! Each stack is written out, as its author would. Where a layer boxes the error, as tower's do, the error at the top
+//! of the stack is typed all the same.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 #[allow(unreachable_pub, reason = "a module of one test")]
-mod guests;
+mod foreign;
 
-use guests::{CountBytes, Counted, Fence, Forbidden};
+use foreign::{CountBytes, Counted, Fence, Forbidden};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
@@ -41,7 +42,8 @@ fn negotiate() -> NegotiateLayer<H1<RequestBody>, H2<RequestBody>> {
     NegotiateLayer::new(H1::new(), H2::new())
 }
 
-/// Sends, reads the whole answer, and takes the error through tower's `BoxError`, as a caller above a foreign layer does.
+/// Sends a request and reads the whole response. The error goes through tower's `BoxError`, as it does above a foreign
+/// layer.
 async fn ask<S, B>(stack: &S, request: Request<RequestBody>) -> Result<String, Error>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>> + Clone,
@@ -94,14 +96,14 @@ async fn above_the_client() {
     let stack = ServiceBuilder::new()
         .timeout(SECOND)
         .map_request(|mut request: Request<RequestBody>| {
-            request.headers_mut().insert("guest", "above".parse().unwrap());
+            request.headers_mut().insert("foreign", "above".parse().unwrap());
             request
         })
         .service(world.client());
     assert_refused(&ask(&stack, get("/")).await.unwrap_err());
     let origin = Origin::h1().serve_on(world.listen());
     assert_eq!(ask(&stack, get("/")).await.unwrap(), "hello");
-    assert_eq!(origin.seen()[0].header("guest"), Some("above"));
+    assert_eq!(origin.seen()[0].header("foreign"), Some("above"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,7 +222,8 @@ fn public() -> ConnectOptions {
     connect_options
 }
 
-/// How many sockets are being opened at once, when two requests for two origins are limited to one at a time at either seam.
+/// How many sockets are opened at the same time, when a layer at either seam limits two requests for two origins to one
+/// at a time.
 #[tokio::test(start_paused = true)]
 async fn a_limit_between_pool_and_route_is_one_of_planning_and_below_it_one_of_connects() {
     let limit = || ConcurrencyLimitLayer::new(1);

@@ -44,7 +44,8 @@ fn url() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, (user, rest), host, path)| format!("{scheme}{user}{host}{path}{rest}"))
 }
 
-/// What was meant as userinfo may be, to every parser there is, the host or the path of a valid URL: there it is no secret.
+/// Text that was meant as userinfo may, to every parser, be the host or the path of a valid URL. There it can't be
+/// hidden.
 fn is_open(uri: &Uri) -> bool {
     let valid = OriginRef::of(uri).and_then(OriginRef::to_owned).is_ok();
     valid && (uri.host().is_some_and(|host| host.contains(SECRET)) || uri.path().contains(SECRET))
@@ -97,21 +98,21 @@ async fn hang_up(mut conn: Conn) {
 
 /// By the door for text and by that for requests.
 async fn send(client: &Client, text: &str, diary: &Diary) {
-    let told = |result: Result<_, Error>| match result {
+    let shown = |result: Result<_, Error>| match result {
         Ok(response) => format!("{response:?}"),
         Err(error) => all_of(&error) + &all_of(&Failed::<()>::lost(error)),
     };
     let call = client.get(text);
     diary.note(&format!("{call:?}"));
-    diary.note(&told(call.await));
+    diary.note(&shown(call.await));
     let Ok(uri) = text.into_uri() else { return };
     let mut request = Request::new(RequestBody::from(SECRET));
     *request.uri_mut() = uri;
     request.headers_mut().insert(header::AUTHORIZATION, SECRET.parse().unwrap());
-    diary.note(&told(client.request(request).await));
+    diary.note(&shown(client.request(request).await));
 }
 
-async fn told(text: &str) -> String {
+async fn shown(text: &str) -> String {
     let world = World::new();
     let [first, second] = [80, 81].map(|port| world.net.listen(([192, 0, 2, 1], port).into()));
     let _origin = skybridge_testkit::origin::Origin::h1().serve_on(first);
@@ -136,8 +137,8 @@ proptest! {
     #[test]
     fn nothing_shows_a_secret(text in url()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-        let told = runtime.block_on(told(&text));
+        let shown = runtime.block_on(shown(&text));
         let open = text.parse().is_ok_and(|uri| is_open(&uri));
-        prop_assert!(open || !told.contains(SECRET), "{told}");
+        prop_assert!(open || !shown.contains(SECRET), "{shown}");
     }
 }

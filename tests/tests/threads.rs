@@ -1,4 +1,5 @@
-//! On several threads the driver of a connection lags behind the response that its user has: a connection is there for the next request all the same.
+//! On several threads the driver of a connection lags behind the response that its user has: a connection is there for
+//! the next request all the same.
 
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 

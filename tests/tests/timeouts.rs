@@ -1,4 +1,4 @@
-//! A time limit is told as one, whoever set it and at whatever height of the stack it ends a request.
+//! Whoever sets a time limit, and in whichever layer it ends a request, the error says that it is one.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -24,26 +24,26 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A stack with one layer at one of its seams, counted from the top.
 macro_rules! stack {
-    ($world:expr; $($seam:ident = $guest:expr)?) => {
-        stack!(@ $world; $($seam $guest)?)
+    ($world:expr; $($seam:ident = $layer:expr)?) => {
+        stack!(@ $world; $($seam $layer)?)
     };
-    (@ $world:expr; above_retry $guest:expr) => {
-        stack!(@@ $world; [$guest] [] [] [] [] [])
+    (@ $world:expr; above_retry $layer:expr) => {
+        stack!(@@ $world; [$layer] [] [] [] [] [])
     };
-    (@ $world:expr; above_pool $guest:expr) => {
-        stack!(@@ $world; [] [$guest] [] [] [] [])
+    (@ $world:expr; above_pool $layer:expr) => {
+        stack!(@@ $world; [] [$layer] [] [] [] [])
     };
-    (@ $world:expr; above_route $guest:expr) => {
-        stack!(@@ $world; [] [] [$guest] [] [] [])
+    (@ $world:expr; above_route $layer:expr) => {
+        stack!(@@ $world; [] [] [$layer] [] [] [])
     };
-    (@ $world:expr; above_negotiate $guest:expr) => {
-        stack!(@@ $world; [] [] [] [$guest] [] [])
+    (@ $world:expr; above_negotiate $layer:expr) => {
+        stack!(@@ $world; [] [] [] [$layer] [] [])
     };
-    (@ $world:expr; above_race $guest:expr) => {
-        stack!(@@ $world; [] [] [] [] [$guest] [])
+    (@ $world:expr; above_race $layer:expr) => {
+        stack!(@@ $world; [] [] [] [] [$layer] [])
     };
-    (@ $world:expr; above_tcp $guest:expr) => {
-        stack!(@@ $world; [] [] [] [] [] [$guest])
+    (@ $world:expr; above_tcp $layer:expr) => {
+        stack!(@@ $world; [] [] [] [] [] [$layer])
     };
     (@@ $world:expr; [$($g0:expr)?] [$($g1:expr)?] [$($g2:expr)?] [$($g3:expr)?] [$($g4:expr)?] [$($g5:expr)?]) => {
         ServiceBuilder::new()

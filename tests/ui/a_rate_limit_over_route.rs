@@ -1,4 +1,5 @@
-//! A layer of tower's whose service can't be cloned, where it must be: by `stack`, as the method `service` doesn't say it.
+//! A layer of tower whose service can't be cloned, in a place where it must be. Written with `stack`, because a missing
+//! method `service` would not say so.
 
 use skybridge::{tower::ServiceBuilder, *};
 use std::time::Duration;

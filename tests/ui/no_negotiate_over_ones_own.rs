@@ -1,4 +1,5 @@
-//! Negotiate is missing, above a layer of one's own that names its service outright: by `stack`, as the method `service` doesn't say it.
+//! Negotiate is missing above a custom layer that names its service directly. Written with `stack`, because a missing
+//! method `service` would not say so.
 
 use skybridge::{
     core::{BoxFuture, Connector, Io, Link, Route},

@@ -1,4 +1,4 @@
-//! The stack as it should be, with a guest at every seam: what the wrong ones are compared with.
+//! The stack as it should be, with a foreign layer at every seam: the wrong orders are compared with this one.
 
 use skybridge::{tower::ServiceBuilder, *};
 use std::time::Duration;

@@ -1,19 +1,25 @@
-//! `arrows`: who depends on whom. A star has no web in it: verbs meet in the nouns of `core` alone.
+//! `arrows`: which package depends on which, and which file imports from which. The packages are a star: they meet in
+//! the nouns of `core` alone. Within a package no two files import each other.
 
+mod cycles;
 mod downcasts;
 mod graph;
+mod imports;
 mod rules;
+mod source;
 
 use crate::command::{self, Failure, Outcome};
 use crate::workspace;
 
 pub(crate) fn run() -> Outcome {
-    let star = graph::read(&workspace::members()?);
-    for room in &star {
-        println!("{room}");
+    let members = graph::read(&workspace::members()?);
+    for member in &members {
+        println!("{member}");
     }
-    let mut broken = rules::broken(&star);
-    broken.extend(downcasts::outside_the_borders(&command::root().join("crates"))?);
+    let crates = command::root().join("crates");
+    let mut broken = rules::broken(&members);
+    broken.extend(downcasts::outside_the_borders(&crates)?);
+    broken.extend(cycles::found(&crates, rules::WITHOUT_CYCLES, rules::OWN_FUTURES)?);
     if broken.is_empty() {
         println!("every arrow is agreed");
         return Ok(());

@@ -1,10 +1,11 @@
 //! `check`: what can be said about the code without running it.
 
-use crate::arrows;
 use crate::command::{Failure, Outcome, cargo, find, run as execute};
+use crate::{arrows, columns};
 
 pub(crate) fn run() -> Outcome {
     execute(&mut cargo(["fmt", "--all", "--check"]))?;
+    columns::run()?;
     execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     execute(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     arrows::run()?;

@@ -6,8 +6,10 @@ mod allocs;
 mod arrows;
 mod check;
 mod ci;
+mod columns;
 mod command;
 mod features;
+mod files;
 mod instr;
 mod interop;
 mod model;
@@ -27,11 +29,11 @@ use crate::command::Outcome;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Verb {
-    /// Format, lints, documentation, arrows, licences and sources
+    /// Format, width of comments, lints, documentation, arrows, licences and sources
     Check,
     /// Every test that needs nothing but cargo
     Test,
-    /// Print who depends on whom, and fail on an arrow that isn't agreed
+    /// Print which package depends on which; fail on a dependency that isn't agreed, and on an import cycle
     Arrows,
     /// Allocations per request above a bare connection
     Allocs,
@@ -45,7 +47,7 @@ enum Verb {
     Msrv,
     /// The pool's model test with 100,000 histories, and its loom test
     Model,
-    /// Requests dropped at random points, by the million; then: is anything lost, kept, mixed up, sent twice?
+    /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),
     /// check, allocs, instr, interop: what a change must pass beside the tests
     Ci,

@@ -1,37 +1,39 @@
 mod causes;
 mod connect;
+mod delivery;
 mod failed;
 
-pub use self::{connect::ConnectError, failed::Failed};
+pub use self::{connect::ConnectError, delivery::Delivery, failed::Failed};
 
-use crate::{AttemptReport, ConnInfo, Delivery, OriginError, Phase, RequestError};
+use crate::{AttemptReport, ConnInfo, OriginError, Phase, RequestError};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-/// Anybody's error.
+/// An error of any type.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A time limit is over.
+/// A time limit was exceeded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TimedOut {
-    /// What took too long.
+    /// The phase that took too long.
     pub phase: Phase,
-    /// How long it may take.
+    /// The time limit.
     pub limit: Duration,
 }
 
-/// A queue or a limit is full, and waiting is not allowed.
+/// A limit is reached or a queue is full, and the request may not wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Overloaded {
     /// What is full.
     pub what: &'static str,
-    /// How many it may hold.
+    /// The limit.
     pub limit: usize,
 }
 
-/// Why there is no response.
+/// Why a request has no response.
 ///
-/// [`phase`](Self::phase), [`cause`](Self::cause) and [`connection`](Self::connection) are those of the last try; the others are in
-/// [`earlier`](Self::earlier). What is said of the request, [`delivery`](Self::delivery) above all, is true of all tries together.
+/// [`phase`](Self::phase), [`cause`](Self::cause) and [`connection`](Self::connection) are those of the last try; the
+/// others are in [`earlier`](Self::earlier). What concerns the request, above all [`delivery`](Self::delivery), covers
+/// all tries.
 #[derive(Debug)]
 pub struct Error(Box<Repr>);
 
@@ -45,24 +47,24 @@ struct Repr {
     earlier: Vec<Error>,
 }
 
-/// What went wrong: typed, so that nobody has to downcast.
+/// The cause of an [`Error`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
-    /// There is no connection to send on.
+    /// No connection could be made.
     Connect(ConnectError),
-    /// The request itself can't be sent by anybody.
+    /// The request is invalid, so that no connection could send it.
     Request(RequestError),
-    /// A time limit is over.
+    /// A time limit was exceeded.
     TimedOut(TimedOut),
-    /// A queue or a limit is full.
+    /// A limit is reached or a queue is full.
     Overloaded(Overloaded),
     /// The pool was closed.
     Closed,
-    /// A connection of another origin answered with 421 (RFC 9110, section 15.5.20): not this one, not for this origin.
+    /// A connection to another origin answered with 421 (RFC 9110, section 15.5.20): it can't be used for this origin.
     Misdirected,
-    /// The peer is ending, as planned, a connection that has carried something, and processes nothing of what came last (GOAWAY with NO_ERROR,
-    /// RFC 9113, section 6.8). Nothing is wrong with the request, nor with the peer: any other connection will do.
+    /// The peer is shutting down a connection that has been used, and has not processed this request (GOAWAY with
+    /// NO_ERROR, RFC 9113, section 6.8). The request can be sent on any other connection.
     GoingAway(BoxError),
     /// The exchange failed on its connection.
     Exchange(BoxError),
@@ -89,28 +91,28 @@ impl StdError for Overloaded {}
 // === impl Error ===
 
 impl Error {
-    /// A failed exchange.
+    /// The error of an exchange that failed.
     pub fn new(delivery: Delivery, phase: Phase, source: impl Into<BoxError>) -> Self {
         Self::of(delivery, phase, Cause::Exchange(source.into()))
     }
 
-    /// An error of any cause.
+    /// An error of this cause.
     pub fn of(delivery: Delivery, phase: Phase, cause: Cause) -> Self {
         Self(Box::new(Repr { delivery, phase, cause, connection: None, earlier: Vec::new() }))
     }
 
-    /// Names the connection it failed on, unless one is named already.
+    /// Adds the connection that it happened on, unless there is one already.
     pub fn on(mut self, connection: &Arc<ConnInfo>) -> Self {
         self.0.connection.get_or_insert_with(|| Arc::clone(connection));
         self
     }
 
-    /// Adds the errors of earlier tries of the same request, the first first, before those that this one names already.
+    /// Adds the errors of earlier tries of the same request, in order, before those that it has already.
     ///
-    /// The origin can have processed the request if it can have processed any of them.
+    /// The origin can have processed the request if it can have processed any of its tries.
     pub fn after(mut self, earlier: Vec<Self>) -> Self {
         let later = std::mem::take(&mut self.0.earlier);
-        // One list: what an error names of its own earlier tries goes before it.
+        // In one flat list, the earlier tries of an error come before it.
         let flat = earlier.into_iter().flat_map(|mut error| {
             let mut tries = std::mem::take(&mut error.0.earlier);
             tries.push(error);
@@ -135,17 +137,17 @@ impl Error {
         &self.0.cause
     }
 
-    /// The facts of the connection that the last try failed on.
+    /// The connection that the last try failed on.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.0.connection.as_ref()
     }
 
-    /// What went wrong in earlier tries of the same request, the first first, each with the [`delivery`](Self::delivery) of its own.
+    /// The errors of earlier tries of the same request, in order, each with its own [`delivery`](Self::delivery).
     pub fn earlier(&self) -> &[Self] {
         &self.0.earlier
     }
 
-    /// Every attempt to connect that this error knows of.
+    /// The attempts to connect of the last try, if no connection could be made.
     pub fn attempts(&self) -> &[AttemptReport] {
         match &self.0.cause {
             Cause::Connect(error) => error.attempts(),
@@ -153,19 +155,20 @@ impl Error {
         }
     }
 
-    /// True when there was no connection, so that nothing was sent. False when there was one for an earlier try that the peer saw.
+    /// Whether no connection could be made, so that nothing was sent. False when an earlier try may have reached the
+    /// peer.
     pub fn is_connect(&self) -> bool {
         matches!(self.0.cause, Cause::Connect(_)) && self.delivery() == Delivery::Unsent
     }
 
-    /// True when the request can't be sent by anybody.
+    /// Whether the request is invalid, so that no connection could send it.
     pub fn is_request(&self) -> bool {
         matches!(self.0.cause, Cause::Request(_))
     }
 
-    /// True when a time limit ended it, at whatever height of the stack: one of the stack's own, an [`io::Error`](std::io::Error) of the kind
-    /// `TimedOut`, or, with the feature `tower` of `skybridge-core` (which `skybridge` and `skybridge-hyper` switch on), one of `tower::timeout` or
-    /// `tokio::time::timeout`.
+    /// Whether a time limit ended it, in whichever layer: one of the stack's own, an [`io::Error`](std::io::Error) of
+    /// the kind `TimedOut`, or, with the feature `tower` of `skybridge-core` (which `skybridge` and `skybridge-hyper`
+    /// enable), one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         match &self.0.cause {
             Cause::TimedOut(_) => true,
@@ -194,7 +197,8 @@ impl From<OriginError> for Error {
     }
 }
 
-/// The gate for foreign middleware above a retry layer.
+/// Restores the error when foreign middleware has boxed it. Any other error becomes one of an exchange with unknown
+/// delivery.
 impl From<BoxError> for Error {
     fn from(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -218,8 +222,8 @@ impl fmt::Display for Error {
             Cause::TimedOut(_) => "timed out",
             Cause::Overloaded(_) => "overloaded",
             Cause::Closed => "the pool is closed",
-            Cause::Misdirected => "a coalesced connection was the wrong one",
-            Cause::GoingAway(_) => "the connection was being ended",
+            Cause::Misdirected => "the coalesced connection can't be used for this origin",
+            Cause::GoingAway(_) => "the connection was shutting down",
             Cause::Exchange(_) => "the exchange failed",
         })?;
         if let Cause::Exchange(_) = self.0.cause {

@@ -1,47 +1,56 @@
-use http::{HeaderMap, HeaderValue};
+mod auth;
+mod basic_auth;
+mod url;
+
+pub use self::{
+    auth::{ProxyAuth, ProxyCredentials},
+    basic_auth::BasicAuth,
+    url::ProxyError,
+};
+
 use std::{
     fmt,
-    hash::{Hash, Hasher},
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
 
-/// How a proxy is spoken to.
+/// The protocol that a proxy speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ProxyKind {
-    /// HTTP in cleartext: `CONNECT` for what must be a tunnel, absolute form for the rest.
+    /// HTTP in cleartext: `CONNECT` where a tunnel is needed, forwarding of requests in absolute form otherwise.
     Http,
-    /// HTTP over TLS.
+    /// HTTP over TLS, otherwise like [`Http`](Self::Http).
     Https,
-    /// SOCKS4: this side resolves, IPv4 only.
+    /// SOCKS4: the client resolves names; IPv4 only.
     Socks4,
-    /// SOCKS4a: the proxy resolves.
+    /// SOCKS4a: the proxy resolves names.
     Socks4a,
-    /// SOCKS5 (RFC 1928): this side resolves.
+    /// SOCKS5 (RFC 1928): the client resolves names.
     Socks5,
-    /// SOCKS5: the proxy resolves.
+    /// SOCKS5: the proxy resolves names.
     Socks5h,
 }
 
-/// One proxy on the way to an origin.
+/// A proxy through which an origin is reached.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Proxy {
-    /// How it is spoken to.
+    /// The protocol that it speaks.
     pub kind: ProxyKind,
-    /// Its name or address, IPv6 in brackets.
+    /// Its host name or IP address; an IPv6 address in brackets.
     pub host: Arc<str>,
     /// Its port.
     pub port: u16,
-    /// What proves who we are.
+    /// The credentials; `None` when it needs none.
     pub auth: Option<ProxyCredentials>,
-    /// Requests in cleartext go through a tunnel too, which an HTTP proxy is otherwise left to forward. To SOCKS it is nothing new.
+    /// Whether requests in cleartext go through a tunnel too, instead of being forwarded by an HTTP proxy. Has no
+    /// effect on SOCKS, where everything goes through a tunnel. Default: false.
     pub tunnels_all: bool,
 }
 
 impl ProxyKind {
-    /// The port that a proxy of this kind listens at when nobody says otherwise: 80, 443, 1080.
+    /// The default port: 80 for `Http`, 443 for `Https`, 1080 for SOCKS.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -50,19 +59,19 @@ impl ProxyKind {
         }
     }
 
-    /// Spoken to by HTTP, in cleartext or sealed.
+    /// Whether it speaks HTTP, with or without TLS.
     pub fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https)
     }
 
-    /// Asked for addresses, so that this side resolves the origin's name.
+    /// Whether it must be given the origin's address, so that the client resolves the name.
     pub fn wants_address(self) -> bool {
         matches!(self, Self::Socks4 | Self::Socks5)
     }
 }
 
 impl Proxy {
-    /// A proxy without credentials. An IPv6 address gets its brackets.
+    /// A proxy without credentials. An IPv6 address may be given with or without brackets.
     pub fn new(kind: ProxyKind, host: impl Into<Arc<str>>, port: u16) -> Self {
         let mut host = host.into();
         if host.parse::<Ipv6Addr>().is_ok() {
@@ -71,24 +80,25 @@ impl Proxy {
         Self { kind, host, port, auth: None, tunnels_all: false }
     }
 
-    /// The host when it is an address rather than a name: nothing to resolve.
+    /// The host, when it is an IP address.
     pub fn ip(&self) -> Option<IpAddr> {
         self.name().parse().ok()
     }
 
-    /// The host without brackets or trailing dot: what is resolved, and what its certificate must name.
+    /// The host without brackets and trailing dot: what is resolved, and what its certificate must name.
     pub fn name(&self) -> &str {
         let host = self.host.strip_suffix('.').unwrap_or(&self.host);
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
-    /// Adds credentials.
+    /// Sets the credentials.
     pub fn auth(mut self, auth: impl ProxyAuth) -> Self {
         self.auth = Some(ProxyCredentials(Arc::new(auth)));
         self
     }
 
-    /// Asks for a tunnel whatever it is for. What goes through it shares no connection with what is forwarded.
+    /// Asks the proxy for a tunnel also for requests in cleartext. Requests through a tunnel and requests that are
+    /// forwarded never share a connection.
     pub fn tunnels_all(mut self) -> Self {
         self.tunnels_all = true;
         self
@@ -107,46 +117,5 @@ impl fmt::Display for Proxy {
             ProxyKind::Socks5h => "socks5h",
         };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
-    }
-}
-
-/// Credentials for a proxy. Belongs to the hop: it never sees the origin's request, and the origin never sees what it answers.
-pub trait ProxyAuth: Send + Sync + 'static {
-    /// Connections are shared between hops whose credentials have equal identities. It is compared and hashed, and never printed.
-    fn identity(&self) -> &[u8];
-
-    /// The value of `proxy-authorization`: sent at once when `challenge` is `None`, otherwise in answer to the head of a 407
-    /// (RFC 9110, section 11.7), on the same connection. `None` gives up.
-    ///
-    /// A proxy that forwards requests is told what `None` gave when its connection was opened. Its 407 is the response: nothing is sent again.
-    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
-
-    /// User and password for SOCKS5 (RFC 1929).
-    fn user_password(&self) -> Option<(&str, &str)> {
-        None
-    }
-}
-
-/// A shared [`ProxyAuth`], compared by its identity.
-#[derive(Clone)]
-pub struct ProxyCredentials(pub Arc<dyn ProxyAuth>);
-
-impl PartialEq for ProxyCredentials {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.identity() == other.0.identity()
-    }
-}
-
-impl Eq for ProxyCredentials {}
-
-impl Hash for ProxyCredentials {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.identity().hash(state);
-    }
-}
-
-impl fmt::Debug for ProxyCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProxyCredentials(..)")
     }
 }

@@ -1,45 +1,57 @@
-use crate::{BodyLength, OriginError, OriginRef, Scheme};
+mod body_length;
+mod hop_by_hop;
+mod options;
+mod replays;
+
+pub use self::{
+    body_length::BodyLength,
+    hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
+    options::RequestOptions,
+    replays::{Asked, Asking, Replay, Replays},
+};
+
+use crate::{OriginError, OriginRef, Scheme};
 use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body::{Body, SizeHint};
 use std::fmt;
 
-/// What is wrong with a request that nobody could send. Found before anything is opened.
+/// Why a request is invalid, so that no connection could send it. Found before a connection is opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// Its URI names no origin.
+    /// The URI has no origin that can be reached.
     Origin(OriginError),
-    /// Its URI could not be read.
+    /// The URI could not be parsed.
     Uri(Box<str>),
-    /// `content-length` is not a number, or stands there twice with different values (RFC 9110, section 8.6).
+    /// `content-length` is not a number, or occurs twice with different values (RFC 9110, section 8.6).
     ContentLength(Box<str>),
-    /// `content-length` says one thing and the body another.
+    /// `content-length` contradicts the size of the body.
     BodySize {
-        /// What the header says, in bytes.
+        /// The length that the header declares, in bytes.
         declared: u64,
-        /// The least that the body will have.
+        /// The least number of bytes that the body has.
         at_least: u64,
-        /// The most that the body may have.
+        /// The greatest number of bytes that the body has, if that is known.
         at_most: Option<u64>,
     },
-    /// A header that the message's framing forbids, and why.
+    /// A header is not allowed, or has a value that is not: its name, and why.
     Header(Box<str>, &'static str),
-    /// A method that this stack doesn't speak.
+    /// A method that is not supported.
     Method(Box<str>),
 }
 
-/// Checks what every connection would have to refuse.
+/// Checks a request for what no connection could send.
 ///
 /// # Errors
-/// When `content-length` is unreadable or contradicts the body, `transfer-encoding` isn't `chunked`, `host` is not
-/// [one authority](host_field), or the method is `CONNECT`.
+/// When `content-length` is invalid or contradicts the body, when `transfer-encoding` isn't `chunked`, when `host` is
+/// not [one authority](host_field), or when the method is `CONNECT`.
 #[inline]
 pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if *request.method() == Method::CONNECT {
         return Err(RequestError::Method("CONNECT".into()));
     }
     let headers = request.headers();
-    if !is_delicate(headers) {
+    if !has_framing_headers(headers) {
         return Ok(());
     }
     host_field(headers)?;
@@ -47,39 +59,40 @@ pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     check_framing(headers, &if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })
 }
 
-/// Whether it has headers that say where a message ends, or whose it is. Looking at a few names is cheaper than looking one up.
+/// Whether there are headers that delimit the message or name its host. To compare a few names is cheaper than to hash
+/// one.
 #[inline]
-fn is_delicate(headers: &HeaderMap) -> bool {
-    let delicate = |name: &HeaderName| {
+fn has_framing_headers(headers: &HeaderMap) -> bool {
+    let concerns_framing = |name: &HeaderName| {
         *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING || *name == header::HOST
     };
     if headers.keys_len() <= 8 {
-        headers.keys().any(delicate)
+        headers.keys().any(concerns_framing)
     } else {
         [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST].iter().any(|name| headers.contains_key(name))
     }
 }
 
-/// The authority in `host`, if a request brings one of its own (RFC 9110, section 7.2).
+/// The value of the `host` header (RFC 9110, section 7.2), if the request has one.
 ///
 /// # Errors
-/// When it stands there twice: of two the peer may see one, and what is before it the other (RFC 9112, section 3.2).
-/// When it names a user, or is no host with or without a port: it is what virtual hosts, caches and routers go by.
+/// When it occurs twice, because a proxy may use one and the origin the other (RFC 9112, section 3.2). When it contains
+/// userinfo, or is not a host with or without a port, because virtual hosts, caches and routers depend on it.
 pub fn host_field(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let refused = |why| RequestError::Header("host".into(), why);
     let Some(host) = hosts.next() else { return Ok(None) };
     if hosts.next().is_some() {
-        return Err(refused("it stands there twice"));
+        return Err(refused("it occurs more than once"));
     }
     if host.as_bytes().contains(&b'@') {
-        return Err(refused("a user has no place in it"));
+        return Err(refused("it must not contain userinfo"));
     }
-    // Which scheme it is for makes no difference: ports are as good in both.
+    // The scheme makes no difference: the same authorities are valid in both.
     let origin = host.to_str().ok().map(|host| (host, OriginRef::parse(Scheme::Http, host).and_then(OriginRef::check)));
     match origin {
         Some((host, Ok(()))) => Ok(Some(host)),
-        _ => Err(refused("it is not an authority")),
+        _ => Err(refused("it is not a host with an optional port")),
     }
 }
 
@@ -102,7 +115,7 @@ impl From<OriginError> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Origin(_) => f.write_str("its URI names no origin"),
+            Self::Origin(_) => f.write_str("the URI has no origin that can be reached"),
             Self::Uri(why) => write!(f, "its URI can't be read: {why}"),
             Self::ContentLength(value) => write!(f, "content-length `{value}` is not a length"),
             Self::BodySize { declared, at_least, at_most: Some(at_most) } if at_least == at_most => {
@@ -113,7 +126,7 @@ impl fmt::Display for RequestError {
                 at_most.map_or(Ok(()), |most| write!(f, " and at most {most}"))
             }
             Self::Header(name, why) => write!(f, "header `{name}`: {why}"),
-            Self::Method(method) => write!(f, "method {method} is not spoken by this stack"),
+            Self::Method(method) => write!(f, "the method {method} is not supported"),
         }
     }
 }

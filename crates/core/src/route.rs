@@ -1,69 +1,56 @@
-use crate::{
-    AttemptId, ConnectError, Ctx, Endpoint, Endpoints, Error, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy,
-    Scheme, Span, Target,
+mod endpoint;
+mod endpoints;
+mod feedback;
+mod query;
+
+pub use self::{
+    endpoint::Endpoint,
+    endpoints::{Endpoints, EndpointsFeed},
+    feedback::{FirstExchange, RouteFeedback},
+    query::{Answer, Families, Query},
 };
+
+use crate::{AttemptId, ConnectError, Ctx, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy, Scheme, Span, Target};
 use std::{fmt, sync::Arc};
 
-/// One decided way to reach an origin.
+/// One way to reach an origin: which proxies, and which endpoints of the first one or of the origin itself.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route {
-    /// What is to be reached.
+    /// What is to be reached, and on whose behalf.
     pub target: Target,
-    /// The proxies on the way, in order; none is "directly".
+    /// The proxies, the nearest first; empty for a direct connection.
     pub proxies: Arc<[Proxy]>,
-    /// Where the first hop, or without hops the origin, listens.
+    /// Where the first proxy listens or, without proxies, the origin.
     pub endpoints: Endpoints,
-    /// Where the origin listens, when the last hop is to be told an address rather than the origin's name.
+    /// The address of the origin, when the last proxy must be given an address rather than the origin's name.
     pub proxy_target: Option<Endpoint>,
     /// The origin's ECHConfigList, if it published one.
     pub ech: Option<Arc<[u8]>>,
-    /// Who wants to know how the first exchange went.
+    /// Is told how the first exchange ended.
     pub feedback: Option<Arc<dyn RouteFeedback>>,
-    /// When its endpoints were looked up, if they were.
+    /// When its endpoints were looked up; `None` when they needed no lookup.
     pub resolved: Option<Span>,
-    /// How many endpoints may be tried at most: a wish of whoever asks for a connection, and who tries several stops there.
+    /// How many attempts may be made at most. A layer that tries several endpoints must not exceed it.
     pub max_attempts: usize,
 }
 
-/// How the first exchange on a new connection ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FirstExchange<'a> {
-    /// With a complete response.
-    Completed,
-    /// With an error of the connection, not of its user.
-    Failed(&'a Error),
-}
-
-/// Remembers how routes turned out. Filled in by the layer that decides routes, told once per connection by the pool.
-pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
-    /// The first exchange at `endpoint` ended.
-    fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
-
-    /// Whether `endpoint` failed lately, so that the others should be tried first. Nothing is ever left out for it.
-    fn failed_recently(&self, endpoint: &Endpoint) -> bool {
-        let _ = endpoint;
-        false
-    }
-}
-
-/// One try at one endpoint of one route.
+/// One attempt to connect to one endpoint of a route.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
-    /// The route.
+    /// The route it belongs to.
     pub route: Route,
-    /// The endpoint.
+    /// The endpoint to connect to.
     pub endpoint: Endpoint,
-    /// Counts from 1 within the search for one connection.
+    /// Its number in the attempt log.
     pub id: AttemptId,
 }
 
 // === impl Route ===
 
 impl Route {
-    /// A direct route, by as many attempts as there are endpoints.
+    /// A direct route without a limit of attempts.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
         let max_attempts = usize::MAX;
         Self {
@@ -78,13 +65,14 @@ impl Route {
         }
     }
 
-    /// Who is asking.
+    /// The context of its target.
     pub fn ctx(&self) -> &Ctx {
         &self.target.ctx
     }
 
-    /// Whether requests are forwarded by the last hop, in absolute form (RFC 9112, section 3.2.2), rather than sent through a tunnel: in
-    /// cleartext over HTTP/1.1, to the place that the request names, by an HTTP proxy that isn't [asked for tunnels alone](Proxy::tunnels_all).
+    /// Whether the last proxy forwards the requests, in absolute form (RFC 9112, section 3.2.2), rather than give a
+    /// tunnel. That is so for requests in cleartext over HTTP/1.1 through an HTTP proxy, unless it is [asked for
+    /// tunnels only](Proxy::tunnels_all) or must connect to another address than the request names.
     pub fn is_forwarded(&self) -> bool {
         let Key { origin, connect_options } = &*self.target.key;
         let cleartext = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
@@ -93,12 +81,12 @@ impl Route {
             && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
     }
 
-    /// Begins a phase; the guard times it, tells the observer of it, and notices when it is dropped.
+    /// Begins a phase of connecting that belongs to no single attempt.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
         PhaseGuard::begin(self.ctx(), phase, None)
     }
 
-    /// A numbered try at one endpoint.
+    /// Begins an attempt to connect to this endpoint, and logs it.
     pub fn attempt(&self, endpoint: Endpoint) -> Attempt {
         let id = self.ctx().attempt_log().begin(self.to_string(), endpoint.clone(), self.ctx().runtime().now());
         Attempt { route: self.clone(), endpoint, id }
@@ -119,12 +107,13 @@ impl fmt::Display for Route {
 // === impl Attempt ===
 
 impl Attempt {
-    /// Begins a phase of this try.
+    /// Begins a phase of this attempt.
     pub fn phase(&self, phase: Phase) -> PhaseGuard {
         PhaseGuard::begin(self.route.ctx(), phase, Some(self.id))
     }
 
-    /// This try failed, also when no phase guard saw it: a time limit dropped the guard, or a foreign dialer has none.
+    /// Logs that this attempt failed, unless a phase guard has done so. There may be none: a time limit drops the
+    /// guard, and a foreign dialer doesn't have one. Returns the error with the attempt and its endpoint added.
     pub fn failed(&self, error: impl Into<ConnectError>) -> ConnectError {
         let ctx = self.route.ctx();
         let error = error.into().in_phase(Phase::Tcp).of_attempt(self.id, ctx);

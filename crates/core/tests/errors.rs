@@ -1,4 +1,4 @@
-//! Errors: what they say at each level, what survives foreign layers, what is shared.
+//! What errors say at each level, what survives foreign layers, and what is shared.
 
 use skybridge_core::{
     BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, timeout,
@@ -45,7 +45,7 @@ async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_ca
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_phase_is_told_and_leaves_an_abandoned_attempt() {
+async fn a_dropped_phase_is_reported_and_leaves_an_abandoned_attempt() {
     let executor = Executor::new();
     let recorder = Recorder::new();
     let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
@@ -112,18 +112,18 @@ fn a_failed_request_is_an_error_and_says_what_became_of_it() {
 
     let failed = Failed::with(Error::from(RequestError::Method("CONNECT".into())), 7);
     assert!(matches!(failed.error.cause(), Cause::Request(_)) && failed.error.is_request());
-    assert_eq!(chain(&failed), ["the request can't be sent", "method CONNECT is not spoken by this stack"]);
+    assert_eq!(chain(&failed), ["the request can't be sent", "the method CONNECT is not supported"]);
     assert!(failed.source().is_some() && failed.has_request());
     assert_eq!(failed.into_request().as_deref(), Some(&7));
 }
 
-/// What an error of a request that was sent more than once promises is true of the request, not of its last try.
+/// An error of a request that was sent more than once says what is true of the request, not of its last try.
 #[test]
-fn the_worst_of_all_tries_is_what_is_told() {
+fn the_delivery_of_an_error_is_the_worst_of_all_tries() {
     use Delivery::{Refused, Unknown, Unsent};
     let exchange = |delivery| Error::new(delivery, Phase::Wait, "gone");
     let connect = || Error::from(ConnectError::new(Phase::Tcp, "down"));
-    // (earlier tries, the last one, what can have become of the request, what is said of it)
+    // (earlier tries, the last one, the delivery of the request, the message)
     let rows = [
         (vec![Unknown], connect(), Unknown, "no connection; an earlier try may have been processed"),
         (vec![Refused], connect(), Refused, "no connection; an earlier try was refused unprocessed"),
@@ -163,7 +163,7 @@ fn tries_of_tries_are_one_list_in_order() {
 }
 
 #[test]
-fn a_time_limit_is_told_whoever_set_it() {
+fn a_time_limit_is_recognized_whoever_set_it() {
     use std::io::{Error as IoError, ErrorKind};
     let limit = TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
     let nested = || IoError::other(IoError::other(limit));
@@ -188,10 +188,10 @@ fn a_time_limit_is_told_whoever_set_it() {
     assert!(!Error::from(BoxError::from(IoError::from(ErrorKind::ConnectionReset))).is_timeout());
 }
 
-/// By the feature `tower`, which the facade asks for.
+/// With the feature `tower`, which the facade enables.
 #[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
-async fn a_time_limit_of_tower_or_tokio_is_told_too() {
+async fn a_time_limit_of_tower_or_tokio_is_recognized_too() {
     let tokio = || async { tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err() };
     for cause in [
         BoxError::from(tower::timeout::error::Elapsed::new()),

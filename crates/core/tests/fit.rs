@@ -1,11 +1,11 @@
-//! What may be done with a link, by its facts.
+//! What may be done with a link, depending on what is known of it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use skybridge_core::{ConnInfo, ConnectError, Phase, Proxy, TlsInfo, Unfit};
 use skybridge_testkit::{executor::Executor, nouns};
 use std::error::Error;
 
-/// A link's facts: of which origin, through how many proxies its route goes, and what was done.
+/// The facts of a link: its origin, how many proxies its route has, and what layers have done.
 fn info(url: &str, proxies: usize, done: impl FnOnce(&mut ConnInfo)) -> ConnInfo {
     let endpoint = nouns::endpoint("192.0.2.1:443");
     let mut route = nouns::route(url, [], Executor::new().ctx());
@@ -44,7 +44,7 @@ async fn http_is_spoken_on_what_is_sealed_if_it_must_be_and_is_through_all_proxi
         (info("http://a.test", 2, forwarded(1)), not(1, 2)),
         (info("http://a.test", 1, passed(2)), not(2, 1)),
         (info("http://a.test", 0, passed(1)), not(1, 0)),
-        // A foreign dialer's own proxy is none of the route's.
+        // A proxy of a foreign dialer is not one of the route.
         (info("http://a.test", 0, forwarded(0)), Ok(())),
         (info("https://a.test", 1, passed(1)), Err(Unfit::TlsMissing)),
         (info("https://a.test", 1, |info| (passed(1)(info), sealed(info)).1), Ok(())),
@@ -78,7 +78,7 @@ async fn what_goes_through_proxies_ends_at_the_first_and_is_not_sealed() {
         (info("https://a.test", 1, sealed), Err(Unfit::SealedTooSoon)),
         (info("http://a.test", 1, passed(1)), Err(Unfit::TunnelledTwice)),
         (info("http://a.test", 1, forwarded(1)), Err(Unfit::TunnelledTwice)),
-        // A layer of somebody's that left out to count.
+        // A foreign layer that hasn't counted the proxies.
         (info("http://a.test", 1, |info| info.tunnelled = true), Err(Unfit::TunnelledTwice)),
     ];
     for (i, (info, fit)) in rows.into_iter().enumerate() {
@@ -89,19 +89,19 @@ async fn what_goes_through_proxies_ends_at_the_first_and_is_not_sealed() {
 #[test]
 fn it_is_fatal_and_names_the_layer() {
     let rows = [
-        (Unfit::TlsMissing, "this stack has no TlsLayer below"),
-        (Unfit::SealedTwice, "a TlsLayer too many"),
+        (Unfit::TlsMissing, "a TlsLayer is missing below"),
+        (Unfit::SealedTwice, "one TlsLayer too many"),
         (Unfit::SealedTooSoon, "TlsLayer belongs above TunnelLayer"),
-        (Unfit::NotTunnelled { passed: 0, proxies: 2 }, "this stack has no TunnelLayer below"),
+        (Unfit::NotTunnelled { passed: 0, proxies: 2 }, "a TunnelLayer is missing below"),
         (Unfit::NotTunnelled { passed: 1, proxies: 2 }, "through 1 of the 2 proxies"),
-        (Unfit::TunnelledTwice, "a TunnelLayer too many"),
+        (Unfit::TunnelledTwice, "one TunnelLayer too many"),
         (Unfit::Forwarded, "instead of giving a tunnel"),
     ];
     for (unfit, text) in rows {
         let error = ConnectError::from(unfit).in_phase(Phase::Tls);
         assert!(error.is_fatal());
         assert_eq!((error.source_as(), error.phase()), (Some(&unfit), Some(Phase::Tls)));
-        let told = error.source().unwrap().to_string();
-        assert!(told.contains(text), "{told}");
+        let message = error.source().unwrap().to_string();
+        assert!(message.contains(text), "{message}");
     }
 }

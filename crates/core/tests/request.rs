@@ -1,4 +1,4 @@
-//! Requests that nobody could send are found before anything is opened.
+//! Requests that no connection could send are refused before a connection is opened.
 
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
@@ -30,7 +30,7 @@ fn content_length_must_be_the_bodys() {
 }
 
 #[test]
-fn content_length_may_stand_there_twice_only_with_one_value() {
+fn content_length_may_occur_twice_only_with_one_value() {
     let twice = |a: &str, b: &str| judged(post().header("content-length", a).header("content-length", b), b"four");
     assert_eq!(twice("4", "4"), Ok(()));
     assert_eq!(twice("4", "5"), Err(RequestError::ContentLength("4".into())));
@@ -58,7 +58,7 @@ fn futures_core_empty()
     Nothing
 }
 
-/// Its hint says nothing, and it is over.
+/// A body that has ended, and whose size hint doesn't say so.
 struct Over;
 
 impl http_body::Body for Over {
@@ -75,7 +75,7 @@ impl http_body::Body for Over {
     }
 }
 
-/// Sent as it is, the next request on the connection would be taken for the body.
+/// If it were sent, the next request on the connection would be taken for its body.
 #[test]
 fn a_body_that_is_over_has_no_length() {
     let request = Request::builder().header("content-length", "9").body(Over).unwrap();
@@ -83,7 +83,7 @@ fn a_body_that_is_over_has_no_length() {
 }
 
 #[test]
-fn there_is_one_host_and_it_is_an_authority() {
+fn there_is_one_host_header_and_it_is_an_authority() {
     for host in ["b.test", "B.test:81", "b_c.test", "b.test.", "192.0.2.1", "[2001:db8::1]:8080", "b.test:"] {
         assert_eq!(judged(post().header("host", host), b""), Ok(()), "{host}");
     }
@@ -112,7 +112,7 @@ fn there_is_one_host_and_it_is_an_authority() {
     ];
     for host in none {
         let error = judged(post().header("host", host), b"").expect_err(host);
-        assert_eq!(error.to_string(), "header `host`: it is not an authority", "{host}");
+        assert_eq!(error.to_string(), "header `host`: it is not a host with an optional port", "{host}");
     }
     let many = (0..9).fold(post(), |post, n| post.header(format!("x{n}"), "1"));
     let rows = [

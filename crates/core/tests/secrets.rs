@@ -1,4 +1,4 @@
-//! What is a secret in a URL comes out of nothing that is printed of it, however odd its characters are.
+//! No secret of a URL is printed anywhere, whatever characters the URL has.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::Uri;
@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 
 const SECRET: &str = "hunter2";
 
-/// With characters around it that mean something in a URL, or have no place in one.
+/// A secret between characters that have a meaning in a URL, or that are not allowed in one.
 fn secret() -> impl Strategy<Value = String> {
     let odd = || {
         prop_oneof![
@@ -21,7 +21,7 @@ fn secret() -> impl Strategy<Value = String> {
     (odd(), odd()).prop_map(|(before, after)| format!("{before}{SECRET}{after}"))
 }
 
-/// Text with a secret where secrets are.
+/// Text like a URL, with secrets where URLs have them.
 fn url() -> impl Strategy<Value = String> {
     let scheme = prop_oneof![
         4 => Just("http://"), 4 => Just("https://"), 4 => Just(""), 1 => Just("HTTP://"), 1 => Just("ftp://"), 1 => Just("//"),
@@ -45,7 +45,8 @@ fn url() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, (user, rest), host, port, path)| format!("{scheme}{user}{host}{port}{path}{rest}"))
 }
 
-/// What was meant as userinfo may be, to every parser there is, the host or the path of a valid URL: there it is no secret.
+/// Text that was meant as userinfo may, to every parser, be the host or the path of a valid URL. There it can't be
+/// hidden.
 fn is_open(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let authority = uri.authority().map(|authority| OriginRef::parse(Scheme::Http, authority.as_str()));
@@ -68,32 +69,32 @@ proptest! {
         let typed = Reference::typed(&text);
         let absolute = if typed.scheme().is_some() { text.clone() } else { format!("http://{text}") };
         prop_assert!(is_open(&absolute) || !format!("{typed} {typed:?}").contains(SECRET), "{typed}");
-        // It is one line, whatever comes.
+        // It is always one line.
         prop_assert!(!typed.to_string().contains(char::is_control));
     }
 
     #[test]
     fn an_origin_and_its_errors_show_none(text in url()) {
         let Ok(uri) = text.parse::<Uri>() else { return Ok(()) };
-        let told = match OriginRef::of(&uri) {
+        let shown = match OriginRef::of(&uri) {
             Ok(origin) => format!("{origin:?} {:?}", origin.to_owned()),
             Err(error) => {
                 let error = RequestError::from(error);
                 all_of(&Error::from(error.clone())) + &all_of(&Error::from(ConnectError::new(Phase::Resolve, error)))
             }
         };
-        // A `Uri` has lost its fragment: nobody knows any more that an `@` was in it.
+        // A `Uri` has lost its fragment, and with it any `@` in it.
         let parts = [uri.authority().map(|authority| authority.as_str()), uri.scheme_str()];
         let open = is_open(&text) || text.contains('#') && parts.iter().flatten().any(|part| part.contains(SECRET));
-        prop_assert!(open || !told.contains(SECRET), "{told}");
+        prop_assert!(open || !shown.contains(SECRET), "{shown}");
     }
 
     #[test]
     fn a_proxy_and_its_errors_show_none(text in url()) {
-        let told = match Proxy::parse(&text) {
+        let shown = match Proxy::parse(&text) {
             Ok(proxy) => format!("{proxy} {proxy:?}"),
             Err(error) => all_of(&error),
         };
-        prop_assert!(!told.contains(SECRET), "{told}");
+        prop_assert!(!shown.contains(SECRET), "{shown}");
     }
 }

@@ -7,16 +7,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// One answer that is already known, or the inner resolver's.
-pub struct Answers<A>(From<A>);
+/// The answers of [`Overrides`](crate::Overrides): its own, or those of the resolver below.
+pub struct Answers<A>(Source<A>);
 
-enum From<A> {
+enum Source<A> {
     Known(Option<Answer>),
     Inner(Pin<Box<A>>),
 }
 
-/// Asks the inner resolver, unless the answer is already known.
-pub struct Asking<R: Resolver>(State<R>);
+/// The future of [`Overrides`](crate::Overrides): ready at once with its own answer, or when the resolver below is.
+pub struct Resolving<R: Resolver>(State<R>);
 
 enum State<R: Resolver> {
     Known(Option<Result<Answer, ConnectError>>),
@@ -27,7 +27,7 @@ enum State<R: Resolver> {
 
 impl<A> Answers<A> {
     pub(crate) fn known(answer: Answer) -> Self {
-        Self(From::Known(Some(answer)))
+        Self(Source::Known(Some(answer)))
     }
 }
 
@@ -40,8 +40,8 @@ where
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.0 {
-            From::Known(answer) => Poll::Ready(answer.take().map(Ok)),
-            From::Inner(answers) => answers.as_mut().poll_next(cx).map_err(Into::into),
+            Source::Known(answer) => Poll::Ready(answer.take().map(Ok)),
+            Source::Inner(answers) => answers.as_mut().poll_next(cx).map_err(Into::into),
         }
     }
 }
@@ -52,19 +52,19 @@ impl<A> fmt::Debug for Answers<A> {
     }
 }
 
-// === impl Asking ===
+// === impl Resolving ===
 
-impl<R: Resolver> Asking<R> {
+impl<R: Resolver> Resolving<R> {
     pub(crate) fn known(answer: Result<Answer, impl Into<ConnectError>>) -> Self {
         Self(State::Known(Some(answer.map_err(Into::into))))
     }
 
-    pub(crate) fn inner(asking: R::Future) -> Self {
-        Self(State::Inner(Box::pin(asking)))
+    pub(crate) fn inner(resolving: R::Future) -> Self {
+        Self(State::Inner(Box::pin(resolving)))
     }
 }
 
-impl<R: Resolver> Future for Asking<R> {
+impl<R: Resolver> Future for Resolving<R> {
     type Output = Result<Answers<R::Answers>, ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -73,16 +73,16 @@ impl<R: Resolver> Future for Asking<R> {
                 Some(answer) => Poll::Ready(answer.map(Answers::known)),
                 None => Poll::Pending,
             },
-            State::Inner(asking) => {
-                let answers = ready!(asking.as_mut().poll(cx)).map_err(Into::into)?;
-                Poll::Ready(Ok(Answers(From::Inner(Box::pin(answers)))))
+            State::Inner(resolving) => {
+                let answers = ready!(resolving.as_mut().poll(cx)).map_err(Into::into)?;
+                Poll::Ready(Ok(Answers(Source::Inner(Box::pin(answers)))))
             }
         }
     }
 }
 
-impl<R: Resolver> fmt::Debug for Asking<R> {
+impl<R: Resolver> fmt::Debug for Resolving<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asking").finish_non_exhaustive()
+        f.debug_struct("Resolving").finish_non_exhaustive()
     }
 }

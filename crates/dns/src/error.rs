@@ -1,18 +1,18 @@
 use skybridge_core::{ConnectError, Overloaded, Phase};
 use std::{fmt, io, sync::Arc};
 
-/// Why a name has no addresses. Cheap to clone: all who asked for the name get the same.
+/// Why a name has no addresses. Cheap to clone: everyone who waits for one lookup gets the same error.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ResolveError {
-    /// There is no such name.
+    /// The name does not exist.
     NotFound {
         /// The name.
         host: Arc<str>,
-        /// What the system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// The name exists, and has no address of the families that were asked for.
+    /// The name exists, but has no address of the families that were asked for.
     NoAddresses {
         /// The name.
         host: Arc<str>,
@@ -21,17 +21,17 @@ pub enum ResolveError {
     Io {
         /// The name.
         host: Arc<str>,
-        /// What the system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// Too many look-ups are waiting.
+    /// Too many lookups are waiting already.
     Overloaded {
         /// The name.
         host: Arc<str>,
-        /// How many may wait.
+        /// How many lookups may wait.
         source: Overloaded,
     },
-    /// The look-up was given up: the runtime that should have run it has ended.
+    /// The lookup was abandoned, because the runtime that should have run it has ended.
     Cancelled {
         /// The name.
         host: Arc<str>,
@@ -39,7 +39,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// Tells a name that does not exist from a look-up that failed.
+    /// Distinguishes a name that does not exist from a lookup that failed.
     pub(crate) fn from_io(host: &Arc<str>, error: io::Error) -> Self {
         let (host, source) = (Arc::clone(host), Arc::new(error));
         if is_not_found(&source) { Self::NotFound { host, source } } else { Self::Io { host, source } }
@@ -57,8 +57,8 @@ impl ResolveError {
     }
 }
 
-/// The standard library keeps the text of `getaddrinfo`'s verdict and not its number, except on Windows. The texts are those of glibc,
-/// musl, the BSDs and macOS; anything else counts as a failed look-up.
+/// The standard library keeps the message of `getaddrinfo`'s error but not its code, except on Windows. The messages
+/// are those of glibc, musl, the BSDs and macOS; any other counts as a failed lookup.
 fn is_not_found(error: &io::Error) -> bool {
     const HOST_NOT_FOUND: i32 = 11001;
     let texts = ["service not known", "No address associated", "does not resolve", "no usable address", "or not known"];
@@ -75,7 +75,7 @@ impl fmt::Display for ResolveError {
             Self::NoAddresses { host } => write!(f, "`{host}` has no addresses"),
             Self::Io { host, .. } => write!(f, "`{host}` could not be looked up"),
             Self::Overloaded { host, .. } => write!(f, "`{host}` was not looked up"),
-            Self::Cancelled { host } => write!(f, "looking up `{host}` was given up"),
+            Self::Cancelled { host } => write!(f, "the lookup of `{host}` was abandoned"),
         }
     }
 }

@@ -9,12 +9,13 @@ use tower_service::Service;
 
 /// Answers every query with the same endpoints, in the order given: one server behind every name.
 ///
-/// Port 0 stands for the query's. Without an endpoint of the families asked for, it fails with [`ResolveError::NoAddresses`].
+/// Port 0 is replaced by that of the query. A query for families of which there is no endpoint fails with
+/// [`ResolveError::NoAddresses`].
 #[derive(Clone, Debug)]
 pub struct Fixed(Arc<[Endpoint]>);
 
 impl Fixed {
-    /// Always answers with these.
+    /// Answers with these endpoints.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         Self(endpoints.into_iter().collect())
     }

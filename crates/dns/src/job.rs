@@ -5,29 +5,29 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// What a name was found to be.
-pub(crate) type Found = Result<Arc<[Endpoint]>, ResolveError>;
+/// The result of looking up a name.
+pub(crate) type LookupResult = Result<Arc<[Endpoint]>, ResolveError>;
 
-/// One look-up, held by those who wait for it: without them, one that hasn't begun never does.
+/// One lookup, shared by everyone who waits for it. When they are gone before it has started, it never starts.
 pub(crate) struct Job {
     pub(crate) host: Arc<str>,
     state: Mutex<State>,
 }
 
 enum State {
-    Open(Vec<Waker>),
-    Done(Found),
+    Running(Vec<Waker>),
+    Done(LookupResult),
 }
 
 impl Job {
     pub(crate) fn new(host: Arc<str>) -> Self {
-        Self { host, state: Mutex::new(State::Open(Vec::new())) }
+        Self { host, state: Mutex::new(State::Running(Vec::new())) }
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Found> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<LookupResult> {
         match &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Done(found) => Poll::Ready(found.clone()),
-            State::Open(waiting) => {
+            State::Done(result) => Poll::Ready(result.clone()),
+            State::Running(waiting) => {
                 if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                     waiting.push(cx.waker().clone());
                 }
@@ -36,13 +36,13 @@ impl Job {
         }
     }
 
-    /// The first outcome stays.
-    pub(crate) fn finish(&self, found: Found) {
+    /// Sets the result, unless there is one, and wakes everyone who waits.
+    pub(crate) fn finish(&self, result: LookupResult) {
         let waiting = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let State::Open(waiting) = &mut *state else { return };
+            let State::Running(waiting) = &mut *state else { return };
             let waiting = std::mem::take(waiting);
-            *state = State::Done(found);
+            *state = State::Done(result);
             waiting
         };
         waiting.into_iter().for_each(Waker::wake);

@@ -1,7 +1,7 @@
 //! Resolvers as tower services: the system's, and overrides.
 //!
-//! Beside the stack rather than in it: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose response is
-//! a stream of [`Answer`](skybridge_core::Answer)s. Resolvers stack like everything else.
+//! Not a part of the stack: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose
+//! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own.
 //!
 //! ```
 //! use skybridge_core::{Ctx, Endpoint, Query};
@@ -25,21 +25,21 @@
 //! # }
 //! ```
 //!
-//! One small lock per [`System`] guards its queue, and one per look-up its outcome; neither is held while anything is looked up.
+//! One lock per [`System`] guards its queue, and one per lookup its result. Neither is held during a lookup.
 
 mod answers;
-mod desk;
 mod error;
 mod fixed;
 mod job;
 mod lookup;
+mod lookup_queue;
 mod once;
 mod overrides;
 mod pick;
 mod system;
 
 pub use self::{
-    answers::{Answers, Asking},
+    answers::{Answers, Resolving},
     error::ResolveError,
     fixed::Fixed,
     lookup::Lookup,

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// The one answer of the system's resolver, once it is there. Dropped, it is no longer waited for.
+/// The answer of [`System`](crate::System): a stream of one item. Drop it to stop waiting.
 pub struct Lookup {
     job: Option<Result<Arc<Job>, ResolveError>>,
     query: Query,

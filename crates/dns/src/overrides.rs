@@ -1,5 +1,5 @@
 use crate::{
-    answers::{Answers, Asking},
+    answers::{Answers, Resolving},
     pick::by_endpoints,
 };
 use skybridge_core::{ConnectError, Endpoint, Query, Resolver};
@@ -11,23 +11,23 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Answers for some names itself, and asks the resolver below for the others: `/etc/hosts` for one client.
+/// Answers for some names itself, and asks the resolver below for all others: an `/etc/hosts` for one client.
 ///
-/// Names are compared without case and trailing dot. An entry for a host and port goes before one for the host alone. Endpoints are tried
-/// in the order given; port 0 stands for the query's.
+/// Names are compared without regard to case and a trailing dot. An entry for a host and port takes precedence over one
+/// for the host alone. Endpoints are tried in the order given; port 0 is replaced by that of the query.
 #[derive(Clone, Debug, Default)]
 pub struct OverridesLayer {
     entries: Arc<Entries>,
 }
 
-/// See [`OverridesLayer`].
+/// The resolver that [`OverridesLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct Overrides<R> {
     inner: R,
     entries: Arc<Entries>,
 }
 
-/// For each name, its endpoints by port; `None` is any port.
+/// For each name its endpoints by port, where `None` is any port.
 type Entries = HashMap<Box<str>, HashMap<Option<u16>, Arc<[Endpoint]>>>;
 
 // === impl OverridesLayer ===
@@ -38,12 +38,12 @@ impl OverridesLayer {
         Self::default()
     }
 
-    /// These endpoints for a host, whatever the port. A later entry for the same host replaces this one.
+    /// Sets the endpoints of a host, whatever the port. Replaces an earlier entry of the host.
     pub fn host(self, host: &str, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         self.entry(host, None, endpoints)
     }
 
-    /// These endpoints for a host, when this port is asked for.
+    /// Sets the endpoints of a host for queries with this port. Replaces an earlier entry of the host and port.
     pub fn host_port(self, host: &str, port: u16, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         self.entry(host, Some(port), endpoints)
     }
@@ -79,7 +79,7 @@ impl<R> Overrides<R> {
 impl<R: Resolver> Service<Query> for Overrides<R> {
     type Response = Answers<R::Answers>;
     type Error = ConnectError;
-    type Future = Asking<R>;
+    type Future = Resolving<R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -87,8 +87,8 @@ impl<R: Resolver> Service<Query> for Overrides<R> {
 
     fn call(&mut self, query: Query) -> Self::Future {
         match self.find(&query) {
-            Some(endpoints) => Asking::known(by_endpoints(&query, endpoints)),
-            None => Asking::inner(self.inner.resolve(query)),
+            Some(endpoints) => Resolving::known(by_endpoints(&query, endpoints)),
+            None => Resolving::inner(self.inner.resolve(query)),
         }
     }
 }

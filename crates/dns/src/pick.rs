@@ -2,7 +2,8 @@ use crate::ResolveError;
 use skybridge_core::{Answer, Endpoint, Families, Query};
 use std::sync::Arc;
 
-/// The answer to a query by endpoints: those of the families asked for, port 0 made the query's.
+/// Answers a query with those of the endpoints that are of the families asked for. Port 0 is replaced by that of the
+/// query.
 pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answer, ResolveError> {
     let wanted = |endpoint: &&Endpoint| match (query.families, endpoint.inet()) {
         (Families::V4, Some(addr)) => addr.is_ipv4(),
@@ -18,7 +19,7 @@ pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answ
 
 fn with_port(endpoint: &Endpoint, port: u16) -> Endpoint {
     match endpoint.inet() {
-        // The scope of a link-local address stays.
+        // Keeps the scope id of a link-local address.
         Some(mut addr) if addr.port() == 0 => {
             addr.set_port(port);
             addr.into()

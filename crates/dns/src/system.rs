@@ -1,6 +1,6 @@
 use crate::{
-    desk::{Desk, Search},
     lookup::Lookup,
+    lookup_queue::{BlockingLookup, LookupQueue},
 };
 use skybridge_core::Query;
 use std::{
@@ -13,29 +13,30 @@ use std::{
 };
 use tower_service::Service;
 
-/// The system's resolver, `getaddrinfo`: hosts file, search domains, VPNs, as any other program on the machine resolves.
+/// The system's resolver, `getaddrinfo`: hosts file, search domains and VPNs, as for any other program on the machine.
 ///
-/// It blocks, so it runs on the runtime's threads for that. A look-up under way can't be stopped: a query that is dropped is just no longer
-/// listened to, and one that hasn't begun never begins. Queries for the same name that overlap share one look-up. At most 64 run at once
-/// (so that names nobody answers for don't use up the runtime's threads), and 1,024 wait in line; what is beyond that fails with
-/// [`ResolveError::Overloaded`](crate::ResolveError::Overloaded). Clones share all of it. It remembers nothing.
+/// `getaddrinfo` blocks, so it runs on the runtime's threads for blocking work. A lookup that runs can't be stopped:
+/// when a query is dropped, its result is discarded. A lookup that hasn't started, and that nobody waits for, never
+/// starts. Queries for the same name that overlap share one lookup. At most 64 lookups run at once, so that names whose
+/// servers don't answer can't use up the runtime's threads, and at most 1,024 wait; a query beyond that fails with
+/// [`ResolveError::Overloaded`](crate::ResolveError::Overloaded). Clones share the queue. Nothing is cached.
 ///
 /// The one answer has every address, in the system's order (RFC 6724), and no time to live.
 #[derive(Clone)]
 pub struct System {
-    desk: Arc<Desk>,
+    queue: Arc<LookupQueue>,
 }
 
 // === impl System ===
 
 impl System {
-    /// At most 64 look-ups at once.
+    /// A resolver with a queue of its own.
     pub fn new() -> Self {
-        Self::with_search(Arc::new(getaddrinfo))
+        Self::with_lookup(Arc::new(getaddrinfo))
     }
 
-    pub(crate) fn with_search(search: Arc<Search>) -> Self {
-        Self { desk: Arc::new(Desk::new(search)) }
+    pub(crate) fn with_lookup(lookup: Arc<BlockingLookup>) -> Self {
+        Self { queue: Arc::new(LookupQueue::new(lookup)) }
     }
 }
 
@@ -59,7 +60,7 @@ impl Service<Query> for System {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
-        ready(Ok(Lookup::new(self.desk.ask(&query), query)))
+        ready(Ok(Lookup::new(self.queue.join_or_start(&query), query)))
     }
 }
 

@@ -75,7 +75,7 @@ async fn an_override_may_be_a_unix_socket_and_knows_families() {
     }
 }
 
-/// Two answers, one by one.
+/// A resolver that gives two answers, one after the other.
 struct Two(u16);
 
 impl Stream for Two {

@@ -177,7 +177,7 @@ async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
         assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::TlsMissing), true));
         assert_eq!((ours.phase(), ours.endpoint()), (Some(Phase::Handshake), Some(&addr.into())));
         assert_eq!((ours.route(), ours.attempts().len()), (Some("a.test"), 1), "{error:?}");
-        assert!(ours.root_cause().to_string().contains("this stack has no TlsLayer below"), "{error:?}");
+        assert!(ours.root_cause().to_string().contains("a TlsLayer is missing below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
         assert_eq!(origin.seen().len(), 0);
     }
@@ -199,7 +199,7 @@ async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_or
         assert!(error.is_connect());
         let ours: &ConnectError = cause(&error).expect("our error");
         assert_eq!(ours.source_as(), Some(&Unfit::NotTunnelled { passed: 0, proxies: 1 }));
-        assert!(ours.root_cause().to_string().contains("this stack has no TunnelLayer below"), "{error:?}");
+        assert!(ours.root_cause().to_string().contains("a TunnelLayer is missing below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
     }
 }

@@ -7,13 +7,13 @@ use std::{
     task::{Context, Poll},
 };
 
-/// The body of a response over whichever protocol was chosen. The default one is HTTP/1.1's.
+/// The body of a response, over whichever protocol was chosen. `default()` is the empty body of HTTP/1.1.
 #[pin_project(project = Either)]
 #[derive(Debug)]
 pub enum NegotiatedBody<A, C> {
-    /// Over HTTP/1.1.
+    /// Received over HTTP/1.1.
     Http1(#[pin] A),
-    /// Over HTTP/2.
+    /// Received over HTTP/2.
     Http2(#[pin] C),
 }
 

@@ -1,16 +1,17 @@
 use skybridge_core::{BoxError, ConnInfo, HttpVersions, Protocol};
 use std::fmt;
 
-/// What TLS agreed on is not what the target must speak. Asking again, or by another route, would not help.
+/// The protocol that was negotiated by ALPN is not the version of HTTP that the target asks for. To try again, or
+/// another route, would not help.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AlpnMismatch {
-    /// What the target wants.
+    /// The version that the target asks for.
     pub http_versions: HttpVersions,
-    /// What was agreed on by ALPN.
+    /// The protocol that was negotiated by ALPN.
     pub agreed: Protocol,
 }
 
-/// Chooses by fact; without one, by the wish.
+/// The protocol that was negotiated by ALPN or, without ALPN, the version that the target asks for.
 pub(crate) fn choose(info: &ConnInfo) -> Result<Protocol, BoxError> {
     info.fit_for_http()?;
     let http_versions = info.route.target.connect_options().http_versions;
@@ -27,7 +28,7 @@ impl fmt::Display for AlpnMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let agreed = if self.agreed == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
         let http_versions = if self.http_versions == HttpVersions::Http2 { "HTTP/2" } else { "HTTP/1.1" };
-        write!(f, "the peer chose {agreed} by ALPN, and the target wants {http_versions}")
+        write!(f, "the peer chose {agreed} by ALPN, but the target asks for {http_versions}")
     }
 }
 

@@ -6,13 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A connection of whichever protocol was chosen. It adds nothing but the choice.
+/// A connection of whichever protocol was chosen.
 #[derive(Clone, Debug)]
 pub enum Negotiated<A, C> {
     /// HTTP/1.1.
     Http1(A),
-    /// HTTP/2. Behind a box, as a handle to a shared connection is large and is moved often: a pool keeps handles, so that it is made once
-    /// for each exchange that runs at the same time, and not once for each exchange.
+    /// HTTP/2. Boxed, because a handle to a shared connection is large and is moved often. A pool keeps its handles, so
+    /// there is one allocation for each exchange that runs at the same time, and not one for each exchange.
     Http2(Box<C>),
 }
 
@@ -47,10 +47,10 @@ where
         }
     }
 
-    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
+    fn subscribe(&self, listener: Arc<dyn StatusListener>) {
         match self {
-            Self::Http1(connection) => connection.subscribe(subscribe),
-            Self::Http2(connection) => connection.subscribe(subscribe),
+            Self::Http1(connection) => connection.subscribe(listener),
+            Self::Http2(connection) => connection.subscribe(listener),
         }
     }
 

@@ -4,25 +4,26 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 /// How long a handshake may take, unless the client or the request says otherwise.
-const LIMIT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Above a connector: speaks HTTP/1.1 or HTTP/2 on what it connects.
+/// Makes HTTP/1.1 or HTTP/2 connections of links. Belongs directly above a connector.
 #[derive(Clone, Copy, Debug)]
 pub struct NegotiateLayer<H1, H2> {
     h1: H1,
     h2: H2,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl<H1, H2> NegotiateLayer<H1, H2> {
-    /// Chooses between these. Either may take 10 s.
+    /// Chooses between these two handshakes. Each may take 10 s.
     pub fn new(h1: H1, h2: H2) -> Self {
-        Self { h1, h2, limit: LIMIT }
+        Self { h1, h2, timeout: TIMEOUT }
     }
 
-    /// How long a handshake may take. [`Timeouts::handshake`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+    /// How long a handshake may take (default: 10 s); `Duration::MAX` is no limit.
+    /// [`Timeouts::handshake`](skybridge_core::Timeouts::handshake) of a request takes precedence.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 }
@@ -36,6 +37,6 @@ where
     type Service = Deferred<S::Io, Negotiate<S, H1, H2>>;
 
     fn layer(&self, inner: S) -> Negotiate<S, H1, H2> {
-        Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.limit)
+        Negotiate::new(inner, self.h1.clone(), self.h2.clone(), self.timeout)
     }
 }

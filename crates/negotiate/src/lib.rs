@@ -1,9 +1,10 @@
-//! Chooses HTTP/1.1 or HTTP/2 by fact, and drives the chosen handshake.
+//! Chooses HTTP/1.1 or HTTP/2 for a link, and runs the handshake of the chosen protocol.
 //!
-//! [`NegotiateLayer`] stands directly above whatever connects, usually TLS, and gives what a pool holds. If TLS agreed on a protocol by ALPN
-//! (RFC 7301) that is the protocol. Otherwise a target that wants HTTP/2 gets it by prior knowledge (RFC 9113, section 3.3), and
-//! everything else is HTTP/1.1. It knows neither protocol: both handshakes are given to it. A link on which no HTTP may be spoken, as its origin
-//! is `https` and nothing has sealed it, or as it ends at a proxy of its route, is refused ([`Unfit`](skybridge_core::Unfit)).
+//! [`NegotiateLayer`] belongs directly above whatever connects, usually TLS, and makes the connections that a pool
+//! holds. If TLS has negotiated a protocol by ALPN (RFC 7301), it is that protocol. Otherwise a target that asks for
+//! HTTP/2 gets it by prior knowledge (RFC 9113, section 3.3), and everything else is HTTP/1.1. The layer knows neither
+//! protocol: both handshakes are given to it. A link on which no HTTP may be spoken, because its origin is `https` and
+//! it has no TLS, or because it ends at a proxy of its route, is refused with [`Unfit`](skybridge_core::Unfit).
 //!
 //! ```
 //! use skybridge_core::{Connection, ConnectError, Ctx, Handshake, Link, Protocol};

@@ -11,24 +11,24 @@ use std::{
 };
 use tower_service::Service;
 
-/// Made by [`NegotiateLayer`](crate::NegotiateLayer): a route in, a connection that speaks HTTP out.
+/// The service that [`NegotiateLayer`](crate::NegotiateLayer) makes: a route in, an HTTP connection out.
 #[derive(Clone, Debug)]
 pub struct Negotiate<S, H1, H2> {
     inner: S,
     h1: H1,
     h2: H2,
-    limit: Duration,
+    timeout: Duration,
 }
 
-/// A connection in the making.
+/// The future of [`Negotiate`]. Dropped, it closes the link.
 #[must_use = "futures do nothing unless polled"]
 pub struct Negotiating<C>(BoxFuture<Result<C, ConnectError>>);
 
 // === impl Negotiate ===
 
 impl<S, H1, H2> Negotiate<S, H1, H2> {
-    pub(crate) fn new(inner: S, h1: H1, h2: H2, limit: Duration) -> Self {
-        Self { inner, h1, h2, limit }
+    pub(crate) fn new(inner: S, h1: H1, h2: H2, timeout: Duration) -> Self {
+        Self { inner, h1, h2, timeout }
     }
 }
 
@@ -48,34 +48,34 @@ where
 
     fn call(&mut self, route: Route) -> Self::Future {
         let connecting = self.inner.connect(route);
-        let (h1, h2, limit) = (self.h1.clone(), self.h2.clone(), self.limit);
+        let (h1, h2, timeout) = (self.h1.clone(), self.h2.clone(), self.timeout);
         Negotiating(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
             match choose(&link.info) {
-                Ok(Protocol::Http2) => shake(h2, link, limit).await.map(|handle| Negotiated::Http2(Box::new(handle))),
-                Ok(_) => shake(h1, link, limit).await.map(Negotiated::Http1),
+                Ok(Protocol::Http2) => run(h2, link, timeout).await.map(|handle| Negotiated::Http2(Box::new(handle))),
+                Ok(_) => run(h1, link, timeout).await.map(Negotiated::Http1),
                 Err(error) => Err(link.phase(Phase::Handshake).fail(refused(error))),
             }
         }))
     }
 }
 
-async fn shake<I, H: Handshake<I>>(
+async fn run<I, H: Handshake<I>>(
     handshake: H,
     link: Link<I>,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<H::Connection, ConnectError> {
     let ctx = link.info.route.ctx().clone();
     let tried = link.info.tried();
-    match phase_timeout(&ctx, Phase::Handshake, limit, handshake.handshake(link, &ctx)).await {
+    match phase_timeout(&ctx, Phase::Handshake, timeout, handshake.handshake(link, &ctx)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(tried.failed(error.in_phase(Phase::Handshake))),
-        // It dropped the handshake and its phase guard with it.
+        // The handshake has been dropped, and its phase guard with it: nothing has recorded the failure yet.
         Err(timed_out) => Err(tried.failed(timed_out)),
     }
 }
 
-/// No other route would help.
+/// Fatal, as no other route would help.
 fn refused(error: BoxError) -> ConnectError {
     ConnectError::new(Phase::Handshake, error).fatal()
 }

@@ -1,4 +1,4 @@
-//! What is chosen, by which fact, and what happens when nothing can be.
+//! Which protocol is chosen, why, and what happens when none can be.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
 const ADDR: &str = "192.0.2.1:80";
 
-/// Stands in for a protocol: keeps the socket, or shakes hands for ever.
+/// Stands in for a protocol: its handshake succeeds at once, or never ends.
 #[derive(Clone, Copy)]
 enum Fake {
     Quick,
@@ -106,7 +106,7 @@ impl World {
         route(self.executor.ctx(), http_versions)
     }
 
-    /// With what TLS agreed on: no TLS, TLS without ALPN, or a protocol.
+    /// Without TLS, with TLS and no ALPN, or with the protocol that was negotiated.
     fn connector(&self, tls: Option<Option<Protocol>>) -> net::Connector {
         self.net.connector().amend(move |info| {
             info.tls = tls.map(|alpn| {
@@ -126,7 +126,7 @@ fn route(ctx: Ctx, http_versions: HttpVersions) -> Route {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_fact_decides_and_without_one_the_wish() {
+async fn alpn_decides_and_without_it_the_target() {
     use Protocol::{Http1, Http2};
     for (tls, http_versions, chosen) in [
         (None, HttpVersions::Any, Http1),
@@ -151,10 +151,10 @@ async fn the_fact_decides_and_without_one_the_wish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_contradiction_is_fatal_and_closes_the_socket() {
+async fn an_alpn_mismatch_is_fatal_and_closes_the_socket() {
     for (agreed, http_versions, text) in [
-        (Protocol::Http1, HttpVersions::Http2, "the peer chose HTTP/1.1 by ALPN, and the target wants HTTP/2"),
-        (Protocol::Http2, HttpVersions::Http1, "the peer chose HTTP/2 by ALPN, and the target wants HTTP/1.1"),
+        (Protocol::Http1, HttpVersions::Http2, "the peer chose HTTP/1.1 by ALPN, but the target asks for HTTP/2"),
+        (Protocol::Http2, HttpVersions::Http1, "the peer chose HTTP/2 by ALPN, but the target asks for HTTP/1.1"),
     ] {
         let world = World::new();
         let service = NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(Some(Some(agreed))));
@@ -229,7 +229,7 @@ async fn an_endless_handshake_ends_at_its_limit() {
         assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Handshake, limit }));
         assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
         assert!(!error.is_fatal(), "another route may do better");
-        // Also in the report of all attempts it failed: nobody gave it up.
+        // In the attempt log it has failed, too, rather than been abandoned.
         assert!(matches!(ctx.attempt_log().reports()[0].outcome, Outcome::Failed(_)));
         assert!(world.net.wire(0).peer_closed());
     }
@@ -257,7 +257,7 @@ async fn errors_from_below_and_from_handshakes_keep_their_source() {
     assert_eq!(error.phase(), Some(Phase::Tcp));
 }
 
-/// Not ready until its second poll, and angry when called before.
+/// Not ready until its second poll; panics when it is called before.
 #[derive(Clone)]
 struct Reluctant<S>(S, u8);
 
@@ -288,7 +288,7 @@ async fn the_connectors_readiness_is_honoured() {
     service.call(world.route(HttpVersions::Any)).await.unwrap();
 }
 
-/// As a pool does: knows requests only by what it is called with, and so says which `B` it is.
+/// As a pool does, names the type of the request's body explicitly.
 #[derive(Clone)]
 struct Once<S>(S);
 

@@ -1,16 +1,16 @@
-use crate::ways::List;
+use crate::settings::{ProxyChains, Settings};
 use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};
 
 /// About as many addresses as fit in an answer over UDP, and more than anybody needs.
-const MOST_ADDRESSES: usize = 64;
-const MOST_ATTEMPTS: usize = 64;
+const MAX_ADDRESSES: usize = 64;
+const MAX_ATTEMPTS: usize = 64;
 
-/// How ways and addresses are chosen, whoever is asked for them.
+/// How a [`RouteLayer`](crate::RouteLayer) chooses proxies and addresses, whichever resolver it asks.
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`proxies`](Self::proxies) | none: directly |
+/// | [`proxies`](Self::proxies) | none: a direct connection |
 /// | [`timeout`](Self::timeout) | 5 s |
 /// | [`families`](Self::families) | both |
 /// | [`max_addresses`](Self::max_addresses) | 64 of each family |
@@ -18,81 +18,77 @@ const MOST_ATTEMPTS: usize = 64;
 /// | [`remember_failures`](Self::remember_failures) | 5 minutes |
 #[derive(Clone, Debug)]
 pub struct RouteConfig {
-    pub(crate) ways: List,
+    pub(crate) proxy_chains: ProxyChains,
     pub(crate) settings: Settings,
     pub(crate) remember_failures: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) timeout: Duration,
-    pub(crate) families: Families,
-    pub(crate) max_addresses: usize,
-    pub(crate) max_attempts: usize,
-}
-
 impl RouteConfig {
-    /// The defaults.
+    /// The defaults of the table above.
     pub fn new() -> Self {
         let settings = Settings {
             timeout: Duration::from_secs(5),
             families: Families::Both,
-            max_addresses: MOST_ADDRESSES,
-            max_attempts: MOST_ATTEMPTS,
+            max_addresses: MAX_ADDRESSES,
+            max_attempts: MAX_ATTEMPTS,
         };
-        Self { ways: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
+        Self { proxy_chains: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
     }
 
-    /// The ways to go, in order (default: directly, and that alone). Each is a list of proxies, the nearest first; an empty list is "directly".
-    /// The next way is looked up and tried only when everything has failed that the one before leads to. [`ConnectOptions::proxy`] of a request goes
-    /// before all of them.
+    /// The chains of proxies to try, in order (default: a direct connection, and nothing else). In a chain the proxy
+    /// nearest to this machine comes first; an empty chain is a direct connection. The names of a chain are looked up,
+    /// and it is tried, only when everything that the chain before it leads to has failed.
+    /// [`ConnectOptions::proxies`](skybridge_core::ConnectOptions::proxies) of a request takes precedence over all of
+    /// them.
     ///
-    /// One proxy for everything is `[[proxy]]`; `[vec![first, second]]` is one way through two proxies, and `[[one], [other]]` are two ways
-    /// through one each, the other in case that one fails. Who lists proxies alone never connects directly, whatever fails.
-    ///
-    /// [`ConnectOptions::proxy`]: skybridge_core::Terms::proxy
-    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
-        self.ways = ways.into_iter().map(Into::into).collect();
-        if self.ways.is_empty() {
-            self.ways = [[].into()].into();
+    /// `[[proxy]]` is one proxy for everything, `[vec![first, second]]` one chain of two proxies, and
+    /// `[[one], [other]]` two chains of one proxy each, the second for when the first fails. Unless an empty chain is
+    /// among them, no connection is ever direct, whatever fails.
+    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
+        self.proxy_chains = chains.into_iter().map(Into::into).collect();
+        if self.proxy_chains.is_empty() {
+            self.proxy_chains = [[].into()].into();
         }
         self
     }
 
-    /// How long resolving may take until there are addresses (default: 5 s). Answers that come later than that are not waited for.
-    /// [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request goes before it.
+    /// How long it may take until the first addresses of a name are known (default: 5 s). Addresses that arrive later
+    /// than that are not waited for. [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request takes
+    /// precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self
     }
 
-    /// Which addresses are asked for (default: both families).
+    /// Which address families the resolver is asked for (default: both).
     pub fn families(mut self, families: Families) -> Self {
         self.settings.families = families;
         self
     }
 
-    /// How many addresses of each family are taken of one look-up (default: 64; at least 1), so that whoever answers for a name doesn't decide
-    /// how much is kept and tried. Those that failed lately are the first to be left out; how many were, is told by
-    /// [`EventKind::LeftOut`](skybridge_core::EventKind::LeftOut) and [`ConnectError::left_out`](skybridge_core::ConnectError::left_out).
-    pub fn max_addresses(mut self, most: usize) -> Self {
-        self.settings.max_addresses = most.max(1);
+    /// How many addresses of each family are taken from one lookup (default: 64; at least 1), so that whoever answers
+    /// for a name doesn't decide how much is kept and tried. Addresses that failed recently are the first to be left
+    /// out. How many were left out is reported by [`EventKind::LeftOut`](skybridge_core::EventKind::LeftOut) and
+    /// [`ConnectError::left_out`](skybridge_core::ConnectError::left_out).
+    pub fn max_addresses(mut self, max: usize) -> Self {
+        self.settings.max_addresses = max.max(1);
         self
     }
 
-    /// How many attempts one connect may make by each of its ways (default: 64; at least 1): over all addresses, those of proxies and those told
-    /// to proxies, and again where a phase after TCP has failed. How many addresses were not tried for it is told as with
-    /// [`max_addresses`](Self::max_addresses).
-    pub fn max_attempts(mut self, most: usize) -> Self {
-        self.settings.max_attempts = most.max(1);
+    /// How many attempts one connect may make by each chain of proxies (default: 64; at least 1). Attempts count over
+    /// all addresses of the proxies and of the origin, and again where a phase after TCP has failed. How many addresses
+    /// were not tried because of it is reported as with [`max_addresses`](Self::max_addresses).
+    pub fn max_attempts(mut self, max: usize) -> Self {
+        self.settings.max_attempts = max.max(1);
         self
     }
 
-    /// How long an endpoint that failed is tried after the others (default: 5 minutes; zero: never). It is tried all the same when the others
-    /// have failed too, and forgotten to have failed as soon as it works.
+    /// For how long an endpoint that failed is tried after the others (default: 5 minutes; zero: never). It is still
+    /// tried when the others have failed too, and its failure is forgotten as soon as it works.
     ///
-    /// An endpoint to which no socket could be opened is postponed for every origin. What failed later, in a tunnel, TLS, a handshake or the
-    /// first exchange, postpones it for that origin alone: another name at the same address may do very well.
+    /// An endpoint to which no socket could be opened is postponed for every origin. A later failure, in a tunnel, TLS,
+    /// a handshake or the first exchange, postpones it for that origin alone: another name at the same address may
+    /// work.
     pub fn remember_failures(mut self, time: Duration) -> Self {
         self.remember_failures = time;
         self

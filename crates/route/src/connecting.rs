@@ -1,11 +1,10 @@
 use crate::{
-    allowance::Allowance,
+    attempt_budget::AttemptBudget,
+    attempt_recorder::AttemptRecorder,
+    candidates::{Candidate, Candidates, LateAnswers},
     connector::RouteConnector,
     error::NoAddresses,
-    plan::RoutePlan,
-    recall::Recall,
-    tried::Tried,
-    ways::{Late, Way},
+    route_history::RouteHistory,
 };
 use skybridge_core::{BoxFuture, ConnectError, Endpoint, Phase, Resolver, Route};
 use std::{
@@ -17,119 +16,122 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Connects a plan. Dropped, it closes what it has opened, and cancels its query.
+/// The future of [`RoutePlan::connect`](skybridge_core::Plan::connect). Dropped, it closes the sockets it has opened
+/// and cancels its lookups.
 pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
-/// Tries one way after the other, until one works, none is left, or nothing else would help.
+/// Tries one candidate after another, until one works, none is left, or an error says that no other would help.
 pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
-    plan: RoutePlan<S, R>,
+    mut connector: S,
+    mut candidate: Candidate,
+    mut candidates: Candidates<R>,
 ) -> Result<S::Connection, ConnectError> {
-    let RoutePlan { mut connector, mut way, mut ways } = plan;
-    let attempt_log = way.route.ctx().attempt_log().clone();
+    let attempt_log = candidate.route.ctx().attempt_log().clone();
     let mut left_out = 0;
     loop {
-        let (origins, proxies) = (way.proxy_target.clone(), way.route.endpoints.clone());
-        let mut allowance = Allowance::new(way.route.ctx(), ways.max_attempts());
-        let error = match along(&mut connector, way, &mut allowance).await {
+        let (targets, endpoints) = (candidate.proxy_targets.clone(), candidate.route.endpoints.clone());
+        let mut budget = AttemptBudget::new(candidate.route.ctx(), candidates.max_attempts());
+        let error = match connect_candidate(&mut connector, candidate, &mut budget).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
-        left_out += proxies.left_out() + origins.map_or(0, |list| list.left_out()) + allowance.end();
-        let tell = |error: ConnectError| error.with_attempts(attempt_log.reports()).with_left_out(left_out);
+        left_out += endpoints.left_out() + targets.map_or(0, |list| list.left_out()) + budget.finish();
+        let summarize = |error: ConnectError| error.with_attempts(attempt_log.reports()).with_left_out(left_out);
         if error.is_fatal() {
-            return Err(tell(error));
+            return Err(summarize(error));
         }
-        ways.failed(error);
-        way = ways.next().await.map_err(tell)?;
+        candidates.failed(error);
+        candidate = candidates.next().await.map_err(summarize)?;
     }
 }
 
-/// Connects by one way: to each of the origin's addresses in turn, where the last proxy is to be told one.
-async fn along<S: RouteConnector>(
+/// Connects one candidate. Where its last proxy must be given an address, each of the origin's is tried in turn.
+async fn connect_candidate<S: RouteConnector>(
     connector: &mut S,
-    way: Way,
-    allowance: &mut Allowance,
+    candidate: Candidate,
+    budget: &mut AttemptBudget,
 ) -> Result<S::Connection, ConnectError> {
-    let Way { mut route, recall, proxy_target, mut late } = way;
-    let Some(mut proxy_target) = proxy_target else {
-        return exhaust(connector, &route, &recall, &mut late, allowance).await;
+    let Candidate { mut route, history, proxy_targets, mut late_answers } = candidate;
+    let Some(mut proxy_targets) = proxy_targets else {
+        return try_endpoints(connector, &route, &history, &mut late_answers, budget).await;
     };
     let mut first_error = None;
-    let mut told = 0;
-    while let Some(address) = late.alongside(poll_fn(|cx| proxy_target.poll_more(cx))).await {
-        told += 1;
+    let mut read = 0;
+    while let Some(address) = late_answers.poll_beside(poll_fn(|cx| proxy_targets.poll_more(cx))).await {
+        read += 1;
         if let Err(refused) = route.target.connect_options().egress.check(&address) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             first_error.get_or_insert_with(|| error.on_route(&route));
             continue;
         }
-        let recall = Arc::new(recall.proxy_target(address.clone()));
-        route.feedback = Some(recall.clone());
+        let history = Arc::new(history.with_proxy_target(address.clone()));
+        route.feedback = Some(history.clone());
         route.proxy_target = Some(address);
-        let before = route.ctx().attempt_log().count();
-        let error = match exhaust(connector, &route, &recall, &mut late, allowance).await {
+        let logged_before = route.ctx().attempt_log().count();
+        let error = match try_endpoints(connector, &route, &history, &mut late_answers, budget).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
-        let over = error.is_fatal() || !Tried::got_through(route.ctx(), before);
+        // Where no proxy was reached, it would not help to give it another address.
+        let is_final = error.is_fatal() || !AttemptRecorder::opened_socket(route.ctx(), logged_before);
         let first = first_error.get_or_insert(error);
-        // To which address doesn't matter where no proxy was reached.
-        if over {
+        if is_final {
             return Err(first.clone());
         }
-        if allowance.is_spent() {
-            allowance.leave_out(proxy_target.snapshot().len().saturating_sub(told));
+        if budget.is_exhausted() {
+            budget.leave_out(proxy_targets.snapshot().len().saturating_sub(read));
             return Err(first.clone());
         }
     }
     let none = || ConnectError::new(Phase::Resolve, NoAddresses { host: route.target.origin().name().into() });
-    Err(first_error.or_else(|| proxy_target.error()).unwrap_or_else(none))
+    Err(first_error.or_else(|| proxy_targets.error()).unwrap_or_else(none))
 }
 
-/// Tries the endpoints that are left, until something works, nothing is left, or nothing else would help.
-async fn exhaust<S: RouteConnector>(
+/// Opens the route again and again, each time without the endpoints that have failed, until one works, none is left, or
+/// an error says that no other would help.
+async fn try_endpoints<S: RouteConnector>(
     connector: &mut S,
     route: &Route,
-    recall: &Arc<Recall>,
-    late: &mut Late,
-    allowance: &mut Allowance,
+    history: &Arc<RouteHistory>,
+    late_answers: &mut LateAnswers,
+    budget: &mut AttemptBudget,
 ) -> Result<S::Connection, ConnectError> {
-    let mut tried = Tried::new(route.ctx().clone(), Arc::clone(recall));
-    let mut used_up: HashSet<Endpoint> = HashSet::new();
+    let mut recorder = AttemptRecorder::new(route.ctx().clone(), Arc::clone(history));
+    let mut failed: HashSet<Endpoint> = HashSet::new();
     let mut rest = route.endpoints.clone();
     let mut first_error = None;
     loop {
         let mut route = route.clone();
         route.endpoints = rest.clone();
-        route.max_attempts = allowance.left();
-        let error = match late.alongside(once(connector, route.clone())).await {
+        route.max_attempts = budget.remaining();
+        let error = match late_answers.poll_beside(open(connector, route.clone())).await {
             Ok(connection) => {
-                tried.worked();
+                recorder.succeeded();
                 return Ok(connection);
             }
             Err(error) => error,
         };
-        allowance.called(route.max_attempts);
+        budget.count_call(route.max_attempts);
         if error.is_fatal() {
-            tried.excuse(error.attempt());
+            recorder.ignore(error.attempt());
             return Err(error.on_route(&route));
         }
-        let failed = tried.used_up().into_iter().chain(error.endpoint().cloned());
-        let new: Vec<Endpoint> = failed.filter(|endpoint| used_up.insert(endpoint.clone())).collect();
+        let latest = recorder.take_failed().into_iter().chain(error.endpoint().cloned());
+        let new: Vec<Endpoint> = latest.filter(|endpoint| failed.insert(endpoint.clone())).collect();
         let first = first_error.get_or_insert(error);
         rest = rest.without(&new);
-        // What fails without having tried anything new would do so for ever.
+        // A connector that fails without having tried anything new would do so forever.
         if new.is_empty() || (rest.is_complete() && rest.snapshot().is_empty()) {
             return Err(first.clone().on_route(&route));
         }
-        if allowance.is_spent() {
-            allowance.leave_out(rest.snapshot().len());
+        if budget.is_exhausted() {
+            budget.leave_out(rest.snapshot().len());
             return Err(first.clone().on_route(&route));
         }
     }
 }
 
-async fn once<S: RouteConnector>(connector: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
+async fn open<S: RouteConnector>(connector: &mut S, route: Route) -> Result<S::Connection, ConnectError> {
     poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
     connector.open(route).await.map_err(Into::into)
 }

@@ -13,14 +13,14 @@ use tower_service::Service;
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait RouteConnector: Clone + Send + 'static {
-    /// What it makes.
+    /// The connection.
     type Connection: Send + 'static;
-    /// Why it could not.
+    /// Why there is no connection.
     type Error: Into<ConnectError> + Send;
-    /// Makes it.
+    /// The future of [`open`](Self::open).
     type Future: Future<Output = Result<Self::Connection, Self::Error>> + Send + 'static;
 
-    /// As of `Service`.
+    /// `Service::poll_ready`.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
     /// `Service::call`.
     fn open(&mut self, route: Route) -> Self::Future;

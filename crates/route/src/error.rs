@@ -1,16 +1,17 @@
 use std::{fmt, sync::Arc};
 
-/// The resolver's answers ended without a single address.
+/// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
+/// none.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoAddresses {
-    /// The name that was asked for.
+    /// The name that was looked up.
     pub host: Arc<str>,
 }
 
 impl fmt::Display for NoAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the resolver knows no addresses of `{}`", self.host)
+        write!(f, "no addresses were found for `{}`", self.host)
     }
 }
 

@@ -1,16 +1,17 @@
-use crate::{config::RouteConfig, connector::RouteConnector, memory::Memory, planner::RoutePlanner};
+use crate::{config::RouteConfig, connector::RouteConnector, planner::RoutePlanner, route_database::RouteDatabase};
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
-/// Finds an origin by its address, or through proxies.
+/// Decides how an origin is reached: at which addresses, and through which proxies.
 ///
-/// Belongs directly above what makes HTTP connections of routes. It asks the resolver for the host of the origin (or of the first proxy),
-/// unless that is an address already or the target says what to dial. Addresses that failed lately are tried after the others.
+/// Belongs directly above what makes HTTP connections of routes. It asks the resolver for the host of the origin (or of
+/// the first proxy), unless that is an address already or the target names the endpoints to dial. Addresses that failed
+/// recently are tried after the others.
 ///
-/// What it makes is a plan: known addresses, and no socket. So tower's `timeout` or `concurrency_limit` *above* it limit the look-up alone;
-/// *below* it, above what makes connections, they limit connects. There each call connects by one way, and a call that fails may be followed by
-/// another for the addresses that are left.
+/// Its response is a plan: addresses are known, and no socket exists. So tower's `timeout` or `concurrency_limit`
+/// *above* it limit the lookup alone; *below* it, above what makes connections, they limit connects. There each call
+/// opens one route, and a call that fails may be followed by another for the addresses that are left.
 #[derive(Clone, Debug)]
 pub struct RouteLayer<R> {
     resolver: R,
@@ -18,18 +19,18 @@ pub struct RouteLayer<R> {
 }
 
 impl<R: Resolver> RouteLayer<R> {
-    /// Asks this resolver. Everything else is as [configured](RouteConfig) by default.
+    /// Asks this resolver, with the defaults of [`RouteConfig`].
     pub fn new(resolver: R) -> Self {
         Self { resolver, config: RouteConfig::new() }
     }
 
-    /// Everything but the resolver.
+    /// Replaces all settings but the resolver.
     pub fn config(mut self, config: RouteConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// The ways to go, in order, each a list of proxies: [`RouteConfig::proxies`].
+    /// The chains of proxies to try, in order: see [`RouteConfig::proxies`].
     ///
     /// ```
     /// # use skybridge_core::{Endpoint, Proxy};
@@ -41,36 +42,38 @@ impl<R: Resolver> RouteLayer<R> {
     /// let layer = RouteLayer::new(resolver).proxies([vec![near.clone()], vec![near, far], vec![]]);
     /// # Ok::<_, skybridge_core::ProxyError>(())
     /// ```
-    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
-        self.config = self.config.proxies(ways);
+    pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
+        self.config = self.config.proxies(chains);
         self
     }
 
-    /// How long resolving may take: [`RouteConfig::timeout`].
+    /// How long resolving may take (default: 5 s): see [`RouteConfig::timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.timeout(timeout);
         self
     }
 
-    /// Which addresses are asked for: [`RouteConfig::families`].
+    /// Which address families are asked for (default: both): see [`RouteConfig::families`].
     pub fn families(mut self, families: Families) -> Self {
         self.config = self.config.families(families);
         self
     }
 
-    /// How many addresses of each family are taken of one look-up: [`RouteConfig::max_addresses`].
-    pub fn max_addresses(mut self, most: usize) -> Self {
-        self.config = self.config.max_addresses(most);
+    /// How many addresses of each family are taken from one lookup (default: 64): see [`RouteConfig::max_addresses`].
+    pub fn max_addresses(mut self, max: usize) -> Self {
+        self.config = self.config.max_addresses(max);
         self
     }
 
-    /// How many attempts one connect may make by each of its ways: [`RouteConfig::max_attempts`].
-    pub fn max_attempts(mut self, most: usize) -> Self {
-        self.config = self.config.max_attempts(most);
+    /// How many attempts one connect may make by each chain of proxies (default: 64): see
+    /// [`RouteConfig::max_attempts`].
+    pub fn max_attempts(mut self, max: usize) -> Self {
+        self.config = self.config.max_attempts(max);
         self
     }
 
-    /// How long an endpoint that failed is tried after the others: [`RouteConfig::remember_failures`].
+    /// For how long an endpoint that failed is tried after the others (default: 5 minutes): see
+    /// [`RouteConfig::remember_failures`].
     pub fn remember_failures(mut self, time: Duration) -> Self {
         self.config = self.config.remember_failures(time);
         self
@@ -80,15 +83,15 @@ impl<R: Resolver> RouteLayer<R> {
 impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
     type Service = Deferred<S::Connection, RoutePlanner<S, R>>;
 
-    /// Each stack that is built remembers failures for itself.
+    /// Each service has a route database of its own: stacks don't share what they know of failures.
     fn layer(&self, inner: S) -> RoutePlanner<S, R> {
-        let RouteConfig { ways, settings, remember_failures } = self.config.clone();
+        let RouteConfig { proxy_chains, settings, remember_failures } = self.config.clone();
         RoutePlanner {
             inner,
             resolver: self.resolver.clone(),
             settings,
-            memory: Arc::new(Memory::new(remember_failures)),
-            ways,
+            database: Arc::new(RouteDatabase::new(remember_failures)),
+            proxy_chains,
         }
     }
 }

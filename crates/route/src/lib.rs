@@ -1,8 +1,8 @@
 //! Decides which endpoints can reach an origin, in what order, and what to try next.
 //!
-//! Stands between the pool and whatever makes HTTP connections of routes. A [`Target`](skybridge_core::Target) becomes a
-//! [`RoutePlan`]: addresses are known, no socket exists, and dropping it costs nothing. Connected, it tries one endpoint after another, also
-//! when a phase after TCP has failed, until one works or all have failed.
+//! Belongs between the pool and whatever makes HTTP connections of routes. A [`Target`](skybridge_core::Target) becomes
+//! a [`RoutePlan`], in which addresses are known and no socket exists; to drop it costs nothing. To connect, it tries one
+//! endpoint after another, also when a phase after TCP has failed, until one works or all have failed.
 //!
 //! ```
 //! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, ConnectOptions};
@@ -28,23 +28,24 @@
 //! # }
 //! ```
 //!
-//! One small lock guards the memory of endpoints that failed (at most 1,024 of them); it is held for a look at a map, never while anything
-//! is awaited or called, and a pool hit never sees it.
+//! One lock guards the database of failed endpoints (at most 1,024 of them). It is held for one access to a map, never
+//! while anything is awaited or called, and a request that finds a pooled connection doesn't touch it.
 
-mod allowance;
+mod attempt_budget;
+mod attempt_recorder;
+mod candidates;
 mod config;
 mod connecting;
 mod connector;
 mod error;
 mod layer;
-mod memory;
 mod plan;
 mod planner;
 mod planning;
-mod recall;
 mod resolve;
-mod tried;
-mod ways;
+mod route_database;
+mod route_history;
+mod settings;
 
 pub use self::{
     config::RouteConfig, connecting::Connecting, connector::RouteConnector, error::NoAddresses, layer::RouteLayer,

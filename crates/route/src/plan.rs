@@ -1,16 +1,17 @@
 use crate::{
+    candidates::{Candidate, Candidates},
     connecting::{Connecting, connect},
     connector::RouteConnector,
-    ways::{Way, Ways},
 };
 use skybridge_core::{Plan, Resolver, Route};
 use std::fmt;
 
-/// A decided route, what connects it, and the ways that are left should it fail. Later answers reach its endpoints while it connects.
+/// A decided route, the connector that opens it, and the candidates that remain should it fail. Addresses that the
+/// resolver finds later are added to its endpoints while it connects.
 pub struct RoutePlan<S, R> {
     pub(crate) connector: S,
-    pub(crate) way: Way,
-    pub(crate) ways: Ways<R>,
+    pub(crate) candidate: Candidate,
+    pub(crate) candidates: Candidates<R>,
 }
 
 impl<S: RouteConnector, R: Resolver> Plan for RoutePlan<S, R> {
@@ -18,16 +19,16 @@ impl<S: RouteConnector, R: Resolver> Plan for RoutePlan<S, R> {
     type Connecting = Connecting<S::Connection>;
 
     fn route(&self) -> &Route {
-        &self.way.route
+        &self.candidate.route
     }
 
     fn connect(self) -> Self::Connecting {
-        Connecting(Box::pin(connect(self)))
+        Connecting(Box::pin(connect(self.connector, self.candidate, self.candidates)))
     }
 }
 
 impl<S, R> fmt::Debug for RoutePlan<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Planned").field("route", &self.way.route).finish_non_exhaustive()
+        f.debug_struct("RoutePlan").field("route", &self.candidate.route).finish_non_exhaustive()
     }
 }

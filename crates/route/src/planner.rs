@@ -1,10 +1,10 @@
 use crate::{
-    config::Settings,
+    candidates::Candidates,
     connector::RouteConnector,
-    memory::Memory,
     plan::RoutePlan,
     planning::{Planning, plan},
-    ways::{List, Ways},
+    route_database::RouteDatabase,
+    settings::{ProxyChains, Settings},
 };
 use skybridge_core::{ConnectError, Resolver, Target};
 use std::{
@@ -13,14 +13,18 @@ use std::{
 };
 use tower_service::Service;
 
-/// See [`RouteLayer`](crate::RouteLayer).
+/// The service that [`RouteLayer`](crate::RouteLayer) makes: a target in, a [`RoutePlan`] out.
+///
+/// # Errors
+/// Those of the resolver, [`NoAddresses`](crate::NoAddresses), and [`TimedOut`](skybridge_core::TimedOut) when the
+/// first addresses take too long. No socket has been opened by then.
 #[derive(Clone, Debug)]
 pub struct RoutePlanner<S, R> {
     pub(crate) inner: S,
     pub(crate) resolver: R,
     pub(crate) settings: Settings,
-    pub(crate) memory: Arc<Memory>,
-    pub(crate) ways: List,
+    pub(crate) database: Arc<RouteDatabase>,
+    pub(crate) proxy_chains: ProxyChains,
 }
 
 impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
@@ -29,12 +33,13 @@ impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
     type Future = Planning<S, R>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // The resolver's readiness is asked for on a clone, by those who need it: not every target does.
+        // Not every target needs the resolver: whether it is ready is asked on a clone, when it does.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let Self { inner, resolver, settings, memory, ways } = self.clone();
-        Planning(Box::pin(plan(inner, Ways::new(resolver, settings, memory, ways, target))))
+        let Self { inner, resolver, settings, database, proxy_chains } = self.clone();
+        let candidates = Candidates::new(resolver, settings, database, proxy_chains, target);
+        Planning(Box::pin(plan(inner, candidates)))
     }
 }

@@ -1,4 +1,4 @@
-use crate::{plan::RoutePlan, ways::Ways};
+use crate::{candidates::Candidates, plan::RoutePlan};
 use skybridge_core::{BoxFuture, ConnectError, Resolver};
 use std::{
     fmt,
@@ -7,13 +7,16 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Decides a route. Dropped, it cancels its query.
+/// The future of [`RoutePlanner`](crate::RoutePlanner). Dropped, it cancels its lookup.
 pub struct Planning<S, R>(pub(crate) BoxFuture<Result<RoutePlan<S, R>, ConnectError>>);
 
-/// The plan is there as soon as the first addresses are.
-pub(crate) async fn plan<S, R: Resolver>(connector: S, mut ways: Ways<R>) -> Result<RoutePlan<S, R>, ConnectError> {
-    let way = ways.next().await?;
-    Ok(RoutePlan { connector, way, ways })
+/// Ready as soon as the first addresses are known.
+pub(crate) async fn plan<S, R: Resolver>(
+    connector: S,
+    mut candidates: Candidates<R>,
+) -> Result<RoutePlan<S, R>, ConnectError> {
+    let candidate = candidates.next().await?;
+    Ok(RoutePlan { connector, candidate, candidates })
 }
 
 impl<S, R> Future for Planning<S, R> {

@@ -1,4 +1,4 @@
-use crate::{config::Settings, error::NoAddresses, recall::Recall};
+use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings};
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
@@ -6,33 +6,33 @@ use skybridge_core::{
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
-/// Whose addresses are wanted.
-pub(crate) struct Asked {
+/// A name whose addresses are wanted.
+pub(crate) struct Lookup {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
     pub(crate) families: Families,
 }
 
-/// The first addresses, and what may bring more.
+/// The first addresses of a name, and the rest of the lookup.
 pub(crate) struct Resolved {
     pub(crate) endpoints: Endpoints,
     pub(crate) span: Span,
     pub(crate) ech: Option<Arc<[u8]>>,
-    /// Feeds `endpoints` with later answers while it is polled.
+    /// Adds later answers to `endpoints` while it is polled; `None` when the lookup is complete.
     pub(crate) rest: Option<BoxFuture<()>>,
 }
 
-/// Asks the resolver, until there are addresses.
+/// Asks the resolver, and waits for the first addresses.
 pub(crate) async fn resolve<R: Resolver>(
     resolver: R,
     settings: Settings,
-    asked: Asked,
+    lookup: Lookup,
     route: &Route,
-    recall: &Arc<Recall>,
+    history: &Arc<RouteHistory>,
 ) -> Result<Resolved, ConnectError> {
     let ctx = route.ctx();
-    let mut query = Query::new(asked.host, asked.port, ctx.clone());
-    query.families = asked.families;
+    let mut query = Query::new(lookup.host, lookup.port, ctx.clone());
+    query.families = lookup.families;
     let guard = route.phase(Phase::Resolve);
     let first = phase_timeout(ctx, Phase::Resolve, settings.timeout, first(resolver, query)).await;
     let (answer, answers) = match first {
@@ -42,17 +42,18 @@ pub(crate) async fn resolve<R: Resolver>(
     };
     let span = guard.done();
     let (feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
-    let mut basin = Basin { feed, recall: Arc::clone(recall), ctx: ctx.clone(), most: settings.max_addresses };
-    basin.take(answer.endpoints);
+    let max = settings.max_addresses;
+    let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max };
+    sink.add(answer.endpoints);
     let rest = answers.map(|answers| {
-        let left = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(span.elapsed());
-        let rest: BoxFuture<()> = Box::pin(pour(answers, basin, left));
+        let remaining = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(span.elapsed());
+        let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
         rest
     });
     Ok(Resolved { endpoints, span, ech: answer.ech, rest })
 }
 
-/// An answer with addresses, and the stream of the others unless it was the last.
+/// The first answer that has addresses, and the stream of further answers unless it was the last.
 async fn first<R: Resolver>(
     mut resolver: R,
     query: Query,
@@ -80,44 +81,44 @@ async fn next<A: Stream>(answers: &mut Pin<Box<A>>) -> Option<A::Item> {
     poll_fn(|cx| answers.as_mut().poll_next(cx)).await
 }
 
-/// Where the addresses of one look-up are put.
-struct Basin {
+/// Takes the addresses of one lookup, up to the limit of each family.
+struct AddressSink {
     feed: EndpointsFeed,
-    recall: Arc<Recall>,
+    history: Arc<RouteHistory>,
     ctx: Ctx,
-    most: usize,
+    max: usize,
 }
 
-impl Basin {
-    /// Those that failed lately last, so that they are the first to be left out.
-    fn take(&mut self, endpoints: Vec<Endpoint>) {
-        let addresses = self.feed.extend(self.recall.postpone(endpoints));
+impl AddressSink {
+    /// Adds those that failed recently last, so that they are the first to be left out.
+    fn add(&mut self, endpoints: Vec<Endpoint>) {
+        let addresses = self.feed.extend(self.history.sort_failed_last(endpoints));
         if addresses > 0 {
-            self.ctx.emit(None, None, EventKind::LeftOut { addresses, limit: self.most });
+            self.ctx.emit(None, None, EventKind::LeftOut { addresses, limit: self.max });
         }
     }
 }
 
-/// Puts later answers into the list, until the last one, the end of the time, or the list takes no more.
-async fn pour<A, E>(mut answers: Pin<Box<A>>, mut basin: Basin, left: Duration)
+/// Adds further answers, until the last one, the time limit, or the sink is full.
+async fn add_rest<A, E>(mut answers: Pin<Box<A>>, mut sink: AddressSink, remaining: Duration)
 where
     A: Stream<Item = Result<Answer, E>>,
     E: Into<ConnectError>,
 {
-    let ctx = basin.ctx.clone();
-    let poured = timeout(&ctx, Phase::Resolve, left, async {
-        while !basin.feed.is_full()
+    let ctx = sink.ctx.clone();
+    let added = timeout(&ctx, Phase::Resolve, remaining, async {
+        while !sink.feed.is_full()
             && let Some(answer) = next(&mut answers).await
         {
             let answer = answer.map_err(Into::into)?;
-            basin.take(answer.endpoints);
+            sink.add(answer.endpoints);
             if answer.last {
                 break;
             }
         }
         Ok(())
     });
-    if let Err(error) = poured.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
-        basin.feed.fail(error);
+    if let Err(error) = added.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
+        sink.feed.fail(error);
     }
 }

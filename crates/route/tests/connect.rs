@@ -1,4 +1,4 @@
-//! What is tried next when something failed, and what is remembered of it.
+//! What is tried next after a failure, and which failures are remembered.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -73,13 +73,13 @@ async fn when_all_fail_the_error_is_the_first_and_lists_every_attempt() {
     world.recorder.assert_balanced();
 }
 
-/// Fails each route as `fail` says, without a phase, an attempt or an endpoint of its own.
+/// A connector that fails each route with the error of `fail`, and logs neither a phase nor an attempt.
 fn foreign(
     calls: &Arc<AtomicUsize>,
 ) -> impl tower::Service<Route, Response = (), Error = ConnectError, Future: Send> + Clone + Send + Sync + use<> {
     let calls = Arc::clone(calls);
     service_fn(move |_: Route| {
-        // A loop that never ends would end no test.
+        // Fails the test rather than let it run forever.
         assert!(calls.fetch_add(1, Ordering::SeqCst) < 10, "asked again and again");
         async { Err::<(), _>(ConnectError::from(io::Error::other("foreign"))) }
     })
@@ -122,22 +122,22 @@ async fn one_that_insists_on_what_failed_is_not_asked_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guest_that_fails_on_a_connected_link_lets_the_others_be_tried() {
+async fn a_foreign_connector_that_fails_on_a_connected_link_lets_the_others_be_tried() {
     let world = World::new();
     world.up(1, 0).up(2, 0);
     world.host("a.test", [1, 2]);
     let inner = world.connector();
-    let guest = service_fn(move |route: Route| {
+    let foreign = service_fn(move |route: Route| {
         let inner = inner.clone();
         async move {
             let link = inner.oneshot(route).await?;
             if link.info.remote == at(1) {
-                return Err(ConnectError::from(io::Error::other("a guest's")));
+                return Err(ConnectError::from(io::Error::other("a foreign error")));
             }
             Ok::<skybridge_core::Link<Conn>, ConnectError>(link)
         }
     });
-    let link = reach(&world.layer().layer(guest), world.target("http://a.test")).await.unwrap();
+    let link = reach(&world.layer().layer(foreign), world.target("http://a.test")).await.unwrap();
     assert_eq!(link.info.remote, at(2));
 }
 
@@ -149,7 +149,7 @@ async fn attempts_of_an_earlier_search_count_for_nothing() {
     reach(&planner, target.clone()).await.unwrap_err();
     world.up(1, 0).up(2, 0).tls_fails(1, false).tls_fails(2, false);
     reach(&planner, target.clone()).await.unwrap_err();
-    assert_eq!(tried(&target.ctx), [at(1), at(2), at(1), at(2)], "with the same luggage");
+    assert_eq!(tried(&target.ctx), [at(1), at(2), at(1), at(2)], "with the same context");
 }
 
 async fn order<P: skybridge_core::Planner>(planner: &P, world: &World) -> Vec<Endpoint> {
@@ -175,7 +175,8 @@ async fn what_failed_is_tried_last_for_5_minutes() {
     assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)]);
 }
 
-/// Who can't be reached can't be by any name. What fails on a socket that was opened is a matter between this origin and that address.
+/// An endpoint that refuses sockets refuses them for every origin. A failure on an open socket concerns only the origin
+/// that it was opened for.
 #[tokio::test(start_paused = true)]
 async fn only_a_failure_of_tcp_is_the_addresss_own() {
     let world = World::new();
@@ -189,7 +190,7 @@ async fn only_a_failure_of_tcp_is_the_addresss_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_alone() {
+async fn a_first_exchange_that_fails_counts_against_the_address_for_its_origin_alone() {
     let world = World::new();
     world.host("a.test", [1, 2]);
     world.host("b.test", [1, 2]);
@@ -201,7 +202,7 @@ async fn a_first_exchange_that_fails_is_held_against_the_address_for_its_origin_
         of_a.report(&at(1), FirstExchange::Failed(&failed));
         assert!(of_a.failed_recently(&at(1)) && !of_b.failed_recently(&at(1)), "{phase}");
         assert_eq!(order_for(&planner, &world, "http://b.test").await, [at(1), at(2)], "{phase}");
-        // What works for another is no comfort.
+        // Success for another origin doesn't clear it.
         of_b.report(&at(1), FirstExchange::Completed);
         assert!(of_a.failed_recently(&at(1)), "{phase}");
         of_a.report(&at(1), FirstExchange::Completed);
@@ -223,7 +224,7 @@ async fn an_address_that_takes_a_connection_again_is_good_whatever_fails_on_it()
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
 }
 
-/// A connector that reaches the proxies, and fails behind them as it is told to.
+/// A connector that reaches the proxies, and behind them fails with the error of `fail`.
 fn through_proxies(
     phase: Phase,
     fails: fn(&Route, &Endpoint) -> bool,
@@ -240,9 +241,9 @@ fn through_proxies(
     })
 }
 
-/// A proxy with two addresses, one of which refuses to lead to this origin.
+/// A proxy with two addresses, one of which refuses a tunnel to this origin.
 #[tokio::test(start_paused = true)]
-async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin() {
+async fn a_tunnel_that_fails_counts_against_the_proxys_address_for_that_origin() {
     let world = World::new();
     world.host("proxy.test", [8, 9]);
     let via = |url: &str| {
@@ -256,7 +257,7 @@ async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin(
     assert_eq!(order(via("https://a.test")).await, [at(9), at(8)]);
     assert_eq!(order(via("https://b.test")).await, [at(8), at(9)]);
 
-    // What fails behind the tunnel is no fault of either.
+    // A failure behind the tunnel counts against neither address of the proxy.
     let connector = through_proxies(Phase::Tls, |_, endpoint| *endpoint == at(8));
     let planner = world.layer().layer(connector);
     let order = async |target: Target| plan(&planner, target).await.unwrap().route().endpoints.snapshot();
@@ -264,7 +265,7 @@ async fn a_tunnel_that_fails_is_held_against_the_proxys_address_for_that_origin(
     assert_eq!(order(via("https://a.test")).await, [at(8), at(9)]);
 }
 
-/// The proxy is told addresses, so that of these is known which one failed.
+/// The proxy is given addresses, so it is known which of them failed.
 #[tokio::test(start_paused = true)]
 async fn an_address_that_fails_beyond_a_proxy_is_tried_last_the_next_time() {
     for phase in [Phase::Tunnel, Phase::Tls, Phase::Handshake] {
@@ -375,7 +376,7 @@ async fn a_fatal_failure_is_no_fault_of_the_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_exchange_has_a_say() {
+async fn the_first_exchange_is_recorded() {
     let world = World::new();
     world.host("a.test", [1, 2]);
     let planner = world.planner();
@@ -392,7 +393,7 @@ async fn the_first_exchange_has_a_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guest_above_may_rewrite_the_target() {
+async fn a_foreign_layer_above_may_rewrite_the_target() {
     let world = World::new();
     world.up(5, 0);
     world.host("b.test", [5]);
@@ -405,15 +406,15 @@ async fn a_guest_above_may_rewrite_the_target() {
     assert_eq!(link.info.remote, nouns::endpoint("192.0.2.5:80"));
 }
 
-/// So many addresses, at which everything is taken and nothing is sealed.
+/// That many addresses, all of which accept connections.
 fn flood(world: &World, host: &str, addresses: u32) -> Vec<Endpoint> {
     let ips: Vec<_> = (0..addresses).map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0001 + n))).collect();
     world.net.host(host, ips.clone());
     ips.into_iter().map(|ip| SocketAddr::new(ip, 80).into()).collect()
 }
 
-/// Takes every connection, and fails in TLS.
-fn sealing_nothing()
+/// A connector that connects, and fails in TLS.
+fn failing_in_tls()
 -> impl tower::Service<Route, Response = (), Error = ConnectError, Future: Send> + Clone + Send + Sync {
     let dialer = service_fn(|attempt: Attempt| async move {
         let _ = attempt.phase(Phase::Tcp).done();
@@ -435,19 +436,19 @@ async fn a_name_with_two_thousand_addresses_that_fail_costs_sixty_four_attempts(
     let world = World::new();
     let all = flood(&world, "a.test", 2_000);
     let target = world.target("http://a.test");
-    let error = reach(&world.layer().layer(sealing_nothing()), target.clone()).await.unwrap_err();
+    let error = reach(&world.layer().layer(failing_in_tls()), target.clone()).await.unwrap_err();
     assert_eq!(tried(&target.ctx), all[..64]);
     assert_eq!((error.attempts().len(), error.left_out()), (64, 1_936));
     let said = "could not connect to a.test at 10.0.0.1:80: tls failed; 1936 more addresses were not tried";
     assert_eq!(error.to_string(), said);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         world.recorder.lines().into_iter().filter(|line| line.starts_with("addresses_left_out")).collect();
-    assert_eq!(told, ["addresses_left_out 1936 (64)"]);
+    assert_eq!(reported, ["addresses_left_out 1936 (64)"]);
 }
 
-/// They are refused one after the other, so that one race could go through all of them.
+/// Each is refused at once, so that a single race could try all of them.
 #[tokio::test(start_paused = true)]
-async fn nor_does_a_race_go_through_more() {
+async fn nor_does_a_single_race_try_more() {
     let world = World::new();
     flood(&world, "a.test", 2_000);
     let target = world.target("http://a.test");
@@ -458,7 +459,7 @@ async fn nor_does_a_race_go_through_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_limits_are_settable_and_each_is_told() {
+async fn both_limits_can_be_set_and_each_is_reported() {
     let world = World::new();
     flood(&world, "a.test", 200);
     // (addresses, attempts, tried, left out)
@@ -468,11 +469,11 @@ async fn both_limits_are_settable_and_each_is_told() {
         world.recorder.clear();
         let target = world.target("http://a.test");
         let layer = world.layer().max_addresses(addresses).max_attempts(attempts);
-        let error = reach(&layer.layer(sealing_nothing()), target.clone()).await.unwrap_err();
+        let error = reach(&layer.layer(failing_in_tls()), target.clone()).await.unwrap_err();
         assert_eq!((tried(&target.ctx).len(), error.left_out()), (expected, left_out));
-        let told = world.recorder.recorded().into_iter().filter(|event| event.name == "addresses_left_out");
+        let reported = world.recorder.recorded().into_iter().filter(|event| event.name == "addresses_left_out");
         let count = |detail: String| detail.split(' ').next().unwrap().parse::<usize>().unwrap();
-        assert_eq!(told.map(|event| count(event.detail.unwrap())).sum::<usize>(), left_out);
+        assert_eq!(reported.map(|event| count(event.detail.unwrap())).sum::<usize>(), left_out);
         assert_eq!(error.to_string().contains("not tried"), left_out > 0, "{error}");
     }
 }
@@ -489,7 +490,7 @@ async fn a_family_with_many_addresses_leaves_room_for_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_lately_is_left_out_first() {
+async fn what_failed_recently_is_left_out_first() {
     let world = World::new();
     world.up(3, 0);
     world.host("a.test", [1, 2, 3]);
@@ -499,26 +500,26 @@ async fn what_failed_lately_is_left_out_first() {
     assert_eq!(tried(link.info.route.ctx()), [at(3)]);
 }
 
-/// What a proxy is told counts with what is tried to reach it; another way has its own attempts.
+/// Attempts count over the addresses of the proxy and those that it is given. The next chain has attempts of its own.
 #[tokio::test(start_paused = true)]
-async fn each_way_has_its_attempts_for_all_that_it_leads_to() {
+async fn each_chain_of_proxies_has_its_own_attempts() {
     let world = World::new();
     world.host("proxy.test", [7, 8, 9]);
     world.host("a.test", [1, 2, 3, 4, 5]);
     let connector = through_proxies(Phase::Tunnel, |_, _| true);
-    let ways = || [vec![Proxy::parse("socks5://proxy.test:80").unwrap()], vec![]];
-    let planner = world.layer().proxies(ways()).max_attempts(4).layer(connector);
+    let chains = || [vec![Proxy::parse("socks5://proxy.test:80").unwrap()], vec![]];
+    let planner = world.layer().proxies(chains()).max_attempts(4).layer(connector);
     let target = world.target("http://a.test");
     let error = reach(&planner, target.clone()).await.unwrap_err();
-    // Three for the origin's first address, one for its second; and directly.
+    // Three for the origin's first address, one for its second, and a direct one.
     assert_eq!(tried(&target.ctx), [at(7), at(8), at(9), at(7), at(1), at(2), at(3), at(4)]);
-    // Two of the proxy's, three of those it was to be told, and one directly.
+    // Two addresses of the proxy, three that it would have been given, and one of the direct connection.
     assert_eq!(error.left_out(), 6);
 }
 
-/// A connector that says nothing of attempts costs one each time.
+/// Each call of a connector that logs no attempts counts as one.
 #[tokio::test(start_paused = true)]
-async fn calls_count_where_attempts_are_not_told() {
+async fn calls_count_where_attempts_are_not_logged() {
     let world = World::new();
     flood(&world, "a.test", 50);
     let calls = Arc::new(AtomicUsize::new(0));
@@ -533,7 +534,7 @@ async fn calls_count_where_attempts_are_not_told() {
     assert_eq!((calls.load(Ordering::SeqCst), error.left_out()), (3, 47));
 }
 
-/// A resolver that never stops answering at once.
+/// A resolver whose stream of answers is always ready and never ends.
 #[derive(Clone)]
 struct Endless(Arc<AtomicUsize>);
 
@@ -557,7 +558,7 @@ async fn a_resolver_that_never_stops_is_asked_no_more_when_the_list_is_full() {
     let asked = Arc::clone(&answers.0);
     let resolver = service_fn(move |_: Query| std::future::ready(Ok::<_, ConnectError>(answers.clone())));
     let target = world.target("http://a.test");
-    let planner = RouteLayer::new(resolver).max_addresses(10).layer(sealing_nothing());
+    let planner = RouteLayer::new(resolver).max_addresses(10).layer(failing_in_tls());
     reach(&planner, target.clone()).await.unwrap_err();
     assert_eq!((tried(&target.ctx).len(), asked.load(Ordering::SeqCst)), (20, 10));
 }

@@ -1,4 +1,4 @@
-//! What is looked up, when, and for how long.
+//! Which names are looked up, when, and for how long.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -49,7 +49,7 @@ async fn a_name_is_asked_for_once_without_its_trailing_dot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_families_wished_for() {
+async fn only_the_configured_families_are_asked_for() {
     let world = World::new();
     world.net.host("a.test", ["2001:db8::1".parse().unwrap(), addr(1).ip()]);
     let planner = world.layer().families(Families::V4).layer(world.connector());
@@ -104,7 +104,7 @@ async fn a_requests_limit_goes_before_the_layers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_look_up_is_the_error() {
+async fn a_failed_lookup_is_the_error() {
     let world = World::new();
     world.net.name("a.test").fail(ErrorKind::TimedOut);
     let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
@@ -218,7 +218,7 @@ mod cancelling {
     };
     use tower::service_fn;
 
-    /// One answer, and then nothing; alive as long as somebody holds it.
+    /// Answers once and then never again. Its token counts how many streams are alive.
     struct Alive(Option<Answer>, #[expect(dead_code, reason = "counted")] Arc<()>);
 
     impl Stream for Alive {

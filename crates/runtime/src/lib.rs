@@ -1,6 +1,6 @@
-//! The tokio runtime behind a stack: its clock, its timers, its tasks.
+//! The tokio runtime of a stack: its clock, its timers, its tasks.
 //!
-//! The only place where the rest of skybridge meets tokio's runtime. Under a paused clock all of a stack's time is virtual.
+//! No other crate of skybridge uses tokio's runtime. When tokio's clock is paused, all time of the stack is virtual.
 //!
 //! ```
 //! use skybridge_core::Runtime;

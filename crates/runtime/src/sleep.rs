@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::task::unconstrained;
 
-/// Tokio's timer behind the name that `core` gives it.
+/// Tokio's timer as a [`Sleep`].
 pub(crate) struct TokioSleep(Pin<Box<tokio::time::Sleep>>);
 
 impl TokioSleep {
@@ -20,7 +20,8 @@ impl Future for TokioSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Not by the task's budget: what a timer is to end may have used that up in this very poll, and would in the next one too.
+        // Regardless of the task's budget: what the timer should end may have used the budget up in this poll, and
+        // would do so again in the next one.
         pin!(unconstrained(self.0.as_mut())).poll(cx)
     }
 }

@@ -3,24 +3,24 @@ use skybridge_core::{BoxFuture, Runtime, Sleep};
 use std::{pin::Pin, time::Instant};
 use tokio::runtime::Handle;
 
-/// One tokio runtime, captured: tasks and timers are its, whichever thread asks for them.
+/// A handle to one tokio runtime: tasks and timers belong to it, whichever thread creates them.
 ///
-/// A connection is driven by the runtime that its stack was built with, so a stack must not outlive it: requests after its end
-/// fail, with a close reason that says so, rather than hang.
+/// Connections are driven by the runtime that their stack was built with, so a stack must not outlive it. Requests
+/// after its end fail rather than hang, and the close reason says why.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime(Handle);
 
 impl TokioRuntime {
-    /// The runtime this is called in.
+    /// The runtime in which this is called.
     ///
     /// # Panics
-    /// Outside of one. [`new`](Self::new) takes a handle instead.
+    /// When it is called outside of a runtime. [`new`](Self::new) takes a handle instead.
     #[track_caller]
     pub fn current() -> Self {
         Self(Handle::current())
     }
 
-    /// The runtime of this handle. Its timer must be enabled.
+    /// The runtime of this handle, whose timer must be enabled.
     pub fn new(handle: Handle) -> Self {
         Self(handle)
     }
@@ -55,7 +55,7 @@ mod tests {
         time::Duration,
     };
 
-    /// A peer that sends without end uses up the budget of the task that reads, and the limit of its time is what ends it.
+    /// A peer that never stops sending uses up the budget of the task that reads; only its time limit ends it.
     #[tokio::test(start_paused = true)]
     async fn a_timer_fires_although_the_task_has_used_up_its_budget() {
         let runtime = TokioRuntime::current();

@@ -1,7 +1,8 @@
 use skybridge_core::{ConnectError, Dialer, Endpoint, Link, Phase, Route, phase_timeout};
 use std::{future::poll_fn, time::Duration};
 
-/// One attempt of a race: from the dialer's readiness to a link, within the limit. Its number is taken when the dialer is ready.
+/// One attempt of a race: waits until the dialer is ready, and dials. Both count towards the limit. The attempt gets
+/// its number, and its place in the log, when the dialer is ready.
 pub(crate) async fn attempt<S: Dialer>(
     mut dialer: S,
     route: Route,

@@ -2,7 +2,7 @@ use crate::{TcpIo, options::Options};
 use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Link, Phase};
 use std::{io, net::SocketAddr};
 
-/// Opens the socket of one attempt, and notes what is known of it.
+/// Opens the socket of one attempt.
 pub(crate) async fn dial(options: Options, attempt: Attempt) -> Result<Link<TcpIo>, ConnectError> {
     let guard = attempt.phase(Phase::Tcp);
     match open(&options, &attempt.endpoint).await {
@@ -26,7 +26,7 @@ async fn open(options: &Options, endpoint: &Endpoint) -> Result<(TcpIo, Option<S
         #[cfg(unix)]
         Endpoint::Unix(path) => Ok((TcpIo::Unix(tokio::net::UnixStream::connect(path).await?), None)),
         other => {
-            let what = format!("{other} can't be reached on this system");
+            let what = format!("{other} is not supported on this system");
             Err(io::Error::new(io::ErrorKind::Unsupported, what).into())
         }
     }

@@ -1,11 +1,11 @@
 use std::{fmt, net::IpAddr};
 
-/// A route without any endpoint was to be connected.
+/// The route has no endpoint to connect to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoEndpoint;
 
-/// Sockets are bound to local addresses, and none of them is of the endpoint's family. No socket was opened.
+/// Local addresses are configured, and none of them is of the endpoint's address family. No socket was opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoLocalAddress {
@@ -21,7 +21,7 @@ impl fmt::Display for NoEndpoint {
 
 impl fmt::Display for NoLocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no local address is set from which {} can be reached", self.remote)
+        write!(f, "no local address of the family of {} is configured", self.remote)
     }
 }
 

@@ -14,9 +14,9 @@ use tokio::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TcpIo {
-    /// Of an Internet address.
+    /// A TCP socket.
     Tcp(TcpStream),
-    /// Of a path.
+    /// A Unix domain socket.
     #[cfg(unix)]
     Unix(UnixStream),
 }

@@ -1,8 +1,8 @@
 //! Opens one socket to one endpoint, and races several.
 //!
-//! The lowest two rooms of the stack. [`Tcp`] is the bottom: one [`Attempt`](skybridge_core::Attempt) in, one
-//! [`Link`](skybridge_core::Link) out. [`RaceLayer`] above it turns a whole [`Route`](skybridge_core::Route) into attempts, staggered
-//! as RFC 8305 (happy eyeballs) says, and keeps the first that answers.
+//! The lowest two services of the stack. [`Tcp`] is the bottom: one [`Attempt`](skybridge_core::Attempt) in, one
+//! [`Link`](skybridge_core::Link) out. [`RaceLayer`] above it turns a whole [`Route`](skybridge_core::Route) into
+//! attempts, staggered as in RFC 8305 (happy eyeballs), and keeps the first that connects.
 //!
 //! ```
 //! use skybridge_core::{Ctx, Endpoints, KeyRef, OriginRef, Phase, Route, Target, ConnectOptions};
@@ -31,9 +31,9 @@
 
 mod attempt;
 mod dial;
+mod endpoint_queue;
 mod error;
 mod io;
-mod line_up;
 mod options;
 mod race;
 mod racing;

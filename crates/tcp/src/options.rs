@@ -8,18 +8,19 @@ use std::{
 };
 use tokio::net::{TcpSocket, TcpStream};
 
-/// How a silent peer is noticed by the operating system. With the defaults one that is gone is noticed after two minutes.
+/// TCP keep-alive: how the operating system notices a peer that is gone. With the defaults that takes two minutes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeepAlive {
-    /// How long nothing may come before the first probe (default: 60 s).
+    /// How long the connection is idle before the first probe is sent (default: 60 s).
     pub idle: Duration,
-    /// The time between two probes (default: 15 s). It and the next are the system's where that doesn't let us choose.
+    /// The time between two probes (default: 15 s). This and `probes` are the system's where it doesn't let us set
+    /// them.
     pub interval: Duration,
-    /// How many unanswered probes end the connection (default: 4).
+    /// After how many unanswered probes the connection is closed (default: 4).
     pub probes: u32,
 }
 
-/// What is set on each socket.
+/// The options that are set on each socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) nodelay: bool,
@@ -71,7 +72,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A socket for this peer, bound if it must be, not connected.
+    /// A socket for this peer, not connected yet, and bound where a local address is configured.
     pub(crate) fn socket(&self, remote: SocketAddr) -> Result<TcpSocket, ConnectError> {
         let local = self.local(remote.ip()).map_err(|error| ConnectError::new(Phase::Tcp, error))?;
         Ok(self.open(remote, local)?)
@@ -86,7 +87,7 @@ impl Options {
         if let Some(keep_alive) = self.keep_alive {
             socket.set_tcp_keepalive(&keep_alive.to_socket2())?;
         }
-        // Before the connect: the window that is announced in the SYN depends on them.
+        // Before connecting: the window announced in the SYN depends on the buffer sizes.
         if let Some(bytes) = self.recv_buffer {
             socket.set_recv_buffer_size(bytes as usize)?;
         }
@@ -96,7 +97,7 @@ impl Options {
         Ok(TcpSocket::from_std_stream(socket.into()))
     }
 
-    /// What can only be set on a connected socket everywhere.
+    /// Sets what some systems accept only on a connected socket.
     pub(crate) fn tune(&self, stream: &TcpStream) -> io::Result<()> {
         SockRef::from(stream).set_tcp_nodelay(self.nodelay)
     }
@@ -106,7 +107,7 @@ impl Options {
             IpAddr::V4(_) => self.local_v4.map(IpAddr::V4),
             IpAddr::V6(_) => self.local_v6.map(IpAddr::V6),
         };
-        // Leaving by the system's choice instead could show an address that was to be hidden.
+        // To let the system choose instead could reveal an address that was meant to stay hidden.
         if local.is_none() && (self.local_v4.is_some() || self.local_v6.is_some()) {
             return Err(NoLocalAddress { remote });
         }

@@ -1,4 +1,4 @@
-use crate::{line_up::Order, racing::Racing};
+use crate::{endpoint_queue::Order, racing::Racing};
 use skybridge_core::{ConnectError, Deferred, Dialer, Link, Route};
 use std::{
     task::{Context, Poll},
@@ -7,16 +7,18 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
+/// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the least it allows.
 const DELAY: Duration = Duration::from_millis(250);
 const SHORTEST_DELAY: Duration = Duration::from_millis(10);
-/// Longer than any attempt may take, and no clock's end.
+/// Longer than any attempt takes, and short enough that no clock overflows.
 const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects a route by trying its endpoints until one answers.
 ///
-/// Belongs directly above a dialer. Endpoints that are resolved while it runs join it. When all have failed, the error is that of the
-/// first; the others are in the [`AttemptLog`](skybridge_core::AttemptLog). Each attempt runs on a clone of the dialer that was ready.
+/// Belongs directly above a dialer. Endpoints that are resolved while it runs join it. When all have failed, the error
+/// is that of the first; the others are in the [`AttemptLog`](skybridge_core::AttemptLog). Each attempt dials on a
+/// clone of the dialer, when that is ready.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceLayer {
     pub(crate) pace: Pace,
@@ -24,38 +26,38 @@ pub struct RaceLayer {
     listed: bool,
 }
 
-/// How soon the next attempt follows.
+/// When the next attempt starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// When the one before has failed.
+    /// When the previous one has failed.
     Sequential,
-    /// When one has failed, or so long after the one before.
+    /// When one has failed, or this long after the previous one started.
     Staggered(Duration),
 }
 
-/// See [`RaceLayer`].
+/// The service that [`RaceLayer`] makes: a route in, a link out.
 #[derive(Clone, Debug)]
 pub struct Race<S> {
     inner: S,
-    rules: RaceLayer,
+    settings: RaceLayer,
 }
 
 // === impl RaceLayer ===
 
 impl RaceLayer {
-    /// Staggered attempts (RFC 8305): 250 ms after one the next starts beside it, or at once when one fails; IPv6 first, then the families
-    /// by turns. The first that answers wins, the others are closed.
+    /// Staggered attempts (RFC 8305): the next starts 250 ms after the previous one, or as soon as one fails. IPv6
+    /// comes first, then the address families alternate. The first to connect wins, and the others are closed.
     pub fn happy_eyeballs() -> Self {
         Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, listed: false }
     }
 
-    /// One at a time, in the order in which they were resolved.
+    /// One attempt at a time, in the order of the resolver.
     pub fn sequential() -> Self {
         Self { pace: Pace::Sequential, timeout: TIMEOUT, listed: true }
     }
 
-    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8; at most a day). Of no effect
-    /// when sequential.
+    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8; at most a
+    /// day). Has no effect on [`sequential`](Self::sequential).
     pub fn delay(mut self, delay: Duration) -> Self {
         if let Pace::Staggered(own) = &mut self.pace {
             *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);
@@ -63,13 +65,14 @@ impl RaceLayer {
         self
     }
 
-    /// In the order in which they were resolved, staggered all the same: for addresses that somebody has put in order.
+    /// Staggered attempts in the order of the resolver, for addresses that are sorted already.
     pub fn as_listed(mut self) -> Self {
         self.listed = true;
         self
     }
 
-    /// How long one attempt may take (default: 10 s). [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a request goes before it.
+    /// How long one attempt may take (default: 10 s). [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a
+    /// request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -84,7 +87,7 @@ impl<S: Dialer> Layer<S> for RaceLayer {
     type Service = Deferred<S::Io, Race<S>>;
 
     fn layer(&self, inner: S) -> Race<S> {
-        Race { inner, rules: *self }
+        Race { inner, settings: *self }
     }
 }
 
@@ -96,11 +99,11 @@ impl<S: Dialer> Service<Route> for Race<S> {
     type Future = Racing<S>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // Whether the dialer is ready is asked for each attempt: how many there will be isn't known yet.
+        // Each attempt waits for the dialer itself: how many there will be isn't known yet.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, route: Route) -> Self::Future {
-        Racing::new(self.inner.clone(), route, self.rules)
+        Racing::new(self.inner.clone(), route, self.settings)
     }
 }

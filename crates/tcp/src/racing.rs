@@ -1,7 +1,7 @@
 use crate::{
     attempt::attempt,
+    endpoint_queue::EndpointQueue,
     error::NoEndpoint,
-    line_up::LineUp,
     race::{Pace, RaceLayer},
 };
 use skybridge_core::{BoxFuture, ConnectError, Dialer, Endpoint, Link, Phase, Route, Sleep};
@@ -13,40 +13,40 @@ use std::{
     time::Duration,
 };
 
-/// One race under way. Dropped, it closes every socket it has opened.
+/// The future of [`Race`](crate::Race). Dropped, it closes every socket it has opened.
 pub struct Racing<S: Dialer> {
     dialer: S,
     route: Route,
     pace: Pace,
     limit: Duration,
-    line_up: LineUp,
+    queue: EndpointQueue,
     started: usize,
-    /// In the order of their starts.
+    /// The attempts that are running, in the order in which they started.
     running: Vec<BoxFuture<Result<Link<S::Io>, ConnectError>>>,
-    /// Until it fires the next one waits, unless one fails.
-    gap: Option<Pin<Box<dyn Sleep>>>,
+    /// Fires when the next attempt may start, unless one fails before.
+    delay: Option<Pin<Box<dyn Sleep>>>,
     first_error: Option<ConnectError>,
 }
 
 impl<S: Dialer> Racing<S> {
-    pub(crate) fn new(dialer: S, mut route: Route, rules: RaceLayer) -> Self {
-        let (limit, line_up) = (rules.timeout, LineUp::new(rules.order()));
-        // A handle that reads the list from its start.
+    pub(crate) fn new(dialer: S, mut route: Route, settings: RaceLayer) -> Self {
+        let (limit, queue) = (settings.timeout, EndpointQueue::new(settings.order()));
+        // A handle of its own reads the list from the start.
         route.endpoints = route.endpoints.clone();
         Self {
             dialer,
             route,
-            pace: rules.pace,
+            pace: settings.pace,
             limit,
-            line_up,
+            queue,
             started: 0,
             running: Vec::new(),
-            gap: None,
+            delay: None,
             first_error: None,
         }
     }
 
-    /// Asks all that run, the oldest first. A failure opens the gap for the next start.
+    /// Polls the running attempts, the oldest first. After a failure the next may start at once.
     fn poll_running(&mut self, cx: &mut Context<'_>) -> Poll<Result<Link<S::Io>, ConnectError>> {
         let mut i = 0;
         while let Some(running) = self.running.get_mut(i) {
@@ -56,7 +56,7 @@ impl<S: Dialer> Racing<S> {
                 Poll::Ready(Err(error)) if error.is_fatal() => return Poll::Ready(Err(error)),
                 Poll::Ready(Err(error)) => {
                     drop(self.running.remove(i));
-                    self.gap = None;
+                    self.delay = None;
                     self.first_error.get_or_insert(error);
                 }
             }
@@ -64,20 +64,20 @@ impl<S: Dialer> Racing<S> {
         Poll::Pending
     }
 
-    /// Whether one more may start now.
+    /// Whether another attempt may start now.
     fn may_start(&mut self, cx: &mut Context<'_>) -> bool {
         if self.running.is_empty() {
             return true;
         }
-        match (self.pace, &mut self.gap) {
+        match (self.pace, &mut self.delay) {
             (Pace::Sequential, _) => false,
             (Pace::Staggered(_), None) => true,
-            (Pace::Staggered(_), Some(gap)) => gap.as_mut().poll(cx).is_ready(),
+            (Pace::Staggered(_), Some(delay)) => delay.as_mut().poll(cx).is_ready(),
         }
     }
 
     /// Whether the route allows no further attempt.
-    fn is_spent(&self) -> bool {
+    fn is_exhausted(&self) -> bool {
         self.started >= self.route.max_attempts
     }
 
@@ -93,19 +93,19 @@ impl<S: Dialer> Racing<S> {
         self.running.push(Box::pin(attempt));
         if let Pace::Staggered(delay) = self.pace {
             let runtime = self.route.ctx().runtime();
-            self.gap = Some(runtime.sleep_until(runtime.now() + delay));
+            self.delay = Some(runtime.sleep_until(runtime.now() + delay));
         }
     }
 
-    /// All that were there have failed, or there were none.
-    fn lost(&mut self) -> ConnectError {
+    /// The error of the race, when every attempt has failed or there was none.
+    fn take_error(&mut self) -> ConnectError {
         let none = || ConnectError::new(Phase::Tcp, NoEndpoint);
         self.first_error.take().or_else(|| self.route.endpoints.error()).unwrap_or_else(none)
     }
 
-    fn end(&mut self) {
+    fn close(&mut self) {
         self.running.clear();
-        self.gap = None;
+        self.delay = None;
     }
 }
 
@@ -116,25 +116,25 @@ impl<S: Dialer> Future for Racing<S> {
         let this = self.get_mut();
         loop {
             if let Poll::Ready(result) = this.poll_running(cx) {
-                // The losers' sockets close before the winner is seen.
-                this.end();
+                // Closes the other sockets before the winner is returned.
+                this.close();
                 return Poll::Ready(result);
             }
-            this.line_up.gather(&mut this.route, cx);
-            if this.running.is_empty() && (this.line_up.is_over() || this.is_spent()) {
-                return Poll::Ready(Err(this.lost()));
+            this.queue.poll_resolved(&mut this.route, cx);
+            if this.running.is_empty() && (this.queue.is_finished() || this.is_exhausted()) {
+                return Poll::Ready(Err(this.take_error()));
             }
-            if this.line_up.is_empty() || this.is_spent() || !this.may_start(cx) {
+            if this.queue.is_empty() || this.is_exhausted() || !this.may_start(cx) {
                 return Poll::Pending;
             }
-            if let Some(endpoint) = this.line_up.next(&this.route) {
+            if let Some(endpoint) = this.queue.next(&this.route) {
                 this.start(endpoint);
             }
         }
     }
 }
 
-// What is pinned in it is in boxes.
+// The pinned futures in it are boxed.
 impl<S: Dialer> Unpin for Racing<S> {}
 
 impl<S: Dialer> fmt::Debug for Racing<S> {
@@ -142,7 +142,7 @@ impl<S: Dialer> fmt::Debug for Racing<S> {
         f.debug_struct("Racing")
             .field("route", &self.route)
             .field("running", &self.running.len())
-            .field("line_up", &self.line_up)
+            .field("queue", &self.queue)
             .finish_non_exhaustive()
     }
 }

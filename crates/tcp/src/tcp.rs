@@ -15,19 +15,20 @@ use tower_service::Service;
 
 /// Opens one socket to the endpoint of one attempt: the bottom of the stack.
 ///
-/// Needs tokio's IO driver where it is polled. Sets no time limit: a race above it does.
+/// Must be polled in a tokio runtime with its IO driver enabled. It sets no time limit: [`RaceLayer`](crate::RaceLayer)
+/// above it does.
 #[derive(Clone, Debug, Default)]
 pub struct Tcp {
     options: Options,
 }
 
-/// Opens one socket. Dropped, it closes it.
+/// The future of [`Tcp`]. Dropped, it closes the socket.
 pub struct Dialing(BoxFuture<Result<Link<TcpIo>, ConnectError>>);
 
 // === impl Tcp ===
 
 impl Tcp {
-    /// Nagle's algorithm off, keep-alive on, all else as the system has it.
+    /// Nagle's algorithm is off and TCP keep-alive is on; everything else is the system's default.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,14 +39,15 @@ impl Tcp {
         self
     }
 
-    /// How a silent peer is noticed (default: [`KeepAlive::default`]); `None` turns it off.
+    /// TCP keep-alive (default: [`KeepAlive::default`]); `None` turns it off.
     pub fn keep_alive(mut self, keep_alive: impl Into<Option<KeepAlive>>) -> Self {
         self.options.keep_alive = keep_alive.into();
         self
     }
 
-    /// The address that sockets of its family are bound to (default: the system's choice). Called twice, it sets one for each family; called
-    /// for one family only, endpoints of the other fail with [`NoLocalAddress`](crate::NoLocalAddress).
+    /// The address that sockets of its family are bound to (default: the system's choice). Call it twice to set one for
+    /// each family; when it is called for one family only, endpoints of the other fail with
+    /// [`NoLocalAddress`](crate::NoLocalAddress).
     pub fn local_address(mut self, address: IpAddr) -> Self {
         match address {
             IpAddr::V4(v4) => self.options.local_v4 = Some(v4),

@@ -1,4 +1,4 @@
-//! The race, moment by moment, on virtual time.
+//! When the attempts of a race start and end, on virtual time.
 
 mod support;
 
@@ -43,7 +43,7 @@ async fn no_more_attempts_than_the_route_allows() {
         RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap_err();
         assert_eq!(attempt_log.count(), expected);
     }
-    // One that is under way is waited for, though it is the last.
+    // An attempt that is running is waited for, although no other may start.
     world.up(&v4(2), 600);
     let mut route = world.route([&*v4(1), &*v4(2), &*v4(3)]);
     route.max_attempts = 2;
@@ -86,7 +86,7 @@ async fn the_second_wins_when_it_is_faster() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_tie_the_older_wins() {
+async fn of_two_that_connect_at_once_the_older_wins() {
     let world = World::new();
     world.up(&v4(1), 260).up(&v4(2), 10);
     let link = race(&world, &[v4(1), v4(2)]).await.unwrap();
@@ -153,7 +153,7 @@ async fn the_only_failure_is_the_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_fail_the_first_failure_is_the_error_and_the_trail_has_all() {
+async fn when_all_fail_the_first_failure_is_the_error_and_the_log_has_all() {
     let world = World::new();
     world.net.at(addr(&v4(1))).fail(ErrorKind::HostUnreachable).connect_latency(ms(300));
     world.refuses(&v4(2), 10);
@@ -297,7 +297,7 @@ impl RouteFeedback for Postponed {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_lately_starts_last_whatever_its_family() {
+async fn what_failed_recently_starts_last_whatever_its_family() {
     for layer in [RaceLayer::happy_eyeballs(), RaceLayer::sequential()] {
         let world = World::new();
         let mut route = world.route([&*v6(1), &*v4(1), &*v4(2)]);
@@ -327,8 +327,8 @@ async fn dropped_at_any_point_it_leaves_no_socket() {
     assert!(walked.polls >= 4, "{walked:?}");
 }
 
-/// The seam race / tcp with a guest in it.
-mod guests {
+/// A foreign layer between the race and the dialer.
+mod foreign_layers {
     use super::*;
     use tower::{ServiceBuilder, limit::ConcurrencyLimitLayer, service_fn, util::MapRequestLayer};
 
@@ -341,13 +341,13 @@ mod guests {
             .layer(ConcurrencyLimitLayer::new(1))
             .service(world.net.dialer());
         let link = race.oneshot(world.route([&*v4(1), &*v4(2)])).await.unwrap();
-        // The second may not start beside the first: it waits from 250 ms until the first is over.
+        // The second waits from 250 ms on until the first has failed, as only one may run at once.
         assert_eq!((world.elapsed(), link.info.remote), (1005, nouns::endpoint(&v4(2))));
         assert_eq!(world.trace()[2], "t1000 connect_start a2");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_guest_may_change_where_an_attempt_goes() {
+    async fn a_foreign_layer_may_change_the_endpoint_of_an_attempt() {
         let world = World::new();
         world.up(&v4(9), 0);
         let race = ServiceBuilder::new()
@@ -362,7 +362,7 @@ mod guests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_that_no_guard_saw_is_in_the_trail_all_the_same() {
+    async fn a_failure_that_no_phase_guard_saw_is_in_the_log() {
         let world = World::new();
         let dialer = service_fn(|_: skybridge_core::Attempt| async {
             Err::<Link<Conn>, _>(ConnectError::from(std::io::Error::other("boom")))

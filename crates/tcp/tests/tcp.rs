@@ -1,4 +1,4 @@
-//! Real sockets, and no clock.
+//! The bottom of the stack on real sockets.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -25,7 +25,7 @@ async fn listener() -> (TcpListener, String) {
     (listener, addr)
 }
 
-/// A port that refuses while the socket is held: bound, and not listened to.
+/// A port that refuses connections as long as the socket lives: it is bound, but not listened on.
 fn refusing() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -118,7 +118,7 @@ async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_its_endpoint() {
+async fn a_refusal_names_its_endpoint() {
     let (_bound, addr) = refusing();
     let route = route([&*addr]);
     let error = Tcp::new().oneshot(route.attempt(nouns::endpoint(&addr))).await.unwrap_err();

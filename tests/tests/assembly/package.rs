@@ -1,4 +1,5 @@
-//! Programs compiled by a cargo of their own, offline, in a package below `target/tmp`: it waits for no lock that this test's own cargo may hold.
+//! Programs compiled by a cargo of their own, offline, in a package below `target/tmp`: it waits for no lock that this
+//! test's own cargo may hold.
 
 use serde_json::Value;
 use std::{

@@ -39,8 +39,8 @@ pub(crate) enum Way {
     Socks,
     /// By an HTTP proxy, and by a SOCKS proxy behind it.
     Chain,
-    /// By what should be an HTTP proxy in cleartext, and speaks TLS with a certificate that is valid for the origin: who makes TLS with it
-    /// before there is a tunnel tells it everything.
+    /// By what should be an HTTP proxy in cleartext, and speaks TLS with a certificate that is valid for the origin:
+    /// who makes TLS with it before there is a tunnel tells it everything.
     Impostor,
 }
 
@@ -124,7 +124,7 @@ impl Parties {
 }
 
 impl Parties {
-    /// By all hops, as a route layer would decide.
+    /// Through all proxies, as a route layer would decide.
     pub(crate) fn route(&self, target: Target) -> Route {
         let first = match (&*self.route, target.origin().port()) {
             ([], port) => SocketAddr::new([192, 0, 2, 1].into(), port),
@@ -205,7 +205,8 @@ impl Connection for Tapped<Conn> {
     }
 }
 
-/// Somebody else's connector at its most careless: opens a stream in cleartext, whatever the scheme, and says nothing of it.
+/// Somebody else's connector at its most careless: opens a stream in cleartext, whatever the scheme, and says nothing
+/// of it.
 pub(crate) async fn careless(net: Network, wire: Log, uri: Uri) -> io::Result<TokioIo<Tapped<Conn>>> {
     let host = match uri.host().unwrap() {
         "a.test" => "192.0.2.1",

@@ -138,10 +138,13 @@ fn judge(parties: &Parties, https: bool, expected: Expected, outcome: &Outcome) 
             rule(text == "hello" && seen.len() == 1, "not the origin's answer")?;
             rule(*is_sealed == https, "the facts don't say whether it is sealed")
         }
-        (Expected::Refusal(words), Outcome::Error(told)) => {
-            rule(told.contains(words), "not these words")?;
-            rule(told.contains("Unsent, fatal"), "not told that nothing was sent, and that nothing else would help")?;
-            rule(seen.is_empty() && !parties.wire.has(SECRET), "it is told to be refused, and was sent")
+        (Expected::Refusal(words), Outcome::Error(message)) => {
+            rule(message.contains(words), "not these words")?;
+            rule(
+                message.contains("Unsent, fatal"),
+                "the error does not say that nothing was sent, and that nothing else would help",
+            )?;
+            rule(seen.is_empty() && !parties.wire.has(SECRET), "the error says that it was refused, but it was sent")
         }
         (Expected::Failure, Outcome::Error(_)) => rule(seen.is_empty(), "it failed, and was sent"),
         _ => Err("not what was to come of it"),
@@ -259,11 +262,11 @@ fn error(error: &Error) -> Outcome {
     failure(error, error.delivery(), connect)
 }
 
-/// All that is told of it.
+/// The error and its causes as one text.
 fn failure(error: &(dyn StdError + 'static), delivery: Delivery, ours: Option<&ConnectError>) -> Outcome {
-    let told: Vec<_> = causes(error).map(ToString::to_string).collect();
+    let message: Vec<_> = causes(error).map(ToString::to_string).collect();
     let fatal = if ours.is_some_and(ConnectError::is_fatal) { ", fatal" } else { "" };
-    Outcome::Error(format!("{} ({delivery:?}{fatal})", told.join(": ")))
+    Outcome::Error(format!("{} ({delivery:?}{fatal})", message.join(": ")))
 }
 
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

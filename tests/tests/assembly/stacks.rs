@@ -37,7 +37,7 @@ pub(crate) enum Kind {
     Dialer,
     /// `Route` to `Link`.
     Connector,
-    /// Either: a guest.
+    /// A foreign layer in either place.
     DialerOrConnector,
     /// `Route` to `Connection`.
     RouteConnector,

@@ -1,12 +1,12 @@
-//! The programs of `ui/`, written as people write them: with foreign layers between ours. What is asserted is that our sentences occur, not the
-//! compiler's around them.
+//! The programs of `ui/`, written as people write them: with foreign layers between ours. What is asserted is that our
+//! sentences occur, not the compiler's around them.
 
 use super::package::{Source, check};
 use std::path::Path;
 
 const RIGHT: [&str; 2] = ["right_order", "right_stack"];
 
-/// The program, and what its author is told.
+/// A program, and sentences that the compiler must print.
 const WRONG: &[(&str, &[&str])] = &[
     (
         "pool_over_race",
@@ -49,7 +49,7 @@ const WRONG: &[(&str, &[&str])] = &[
         "hyper_under_route",
         &["does not plan how to reach a `Target`", "this layer belongs directly above a planner", UNDER],
     ),
-    ("tunnel_proxy_tls_with_a_layer", &["does not seal the link to a proxy", "`TlsLayer::proxy_connector`"]),
+    ("tunnel_proxy_tls_with_a_layer", &["does not make TLS connections to a proxy", "`TlsLayer::proxy_connector`"]),
     ("a_rate_limit_over_route", &["does not plan how to reach a `Target`", "Response = impl Plan> + Clone`", ORDER]),
 ];
 

@@ -1,4 +1,4 @@
-//! What an observer is told of a call, in order.
+//! The events that an observer sees of a call, in order.
 
 use skybridge_testkit::{executor::settle, origin::Origin};
 use skybridge_tests::{World, get, h2, read};

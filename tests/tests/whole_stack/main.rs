@@ -1,4 +1,5 @@
-//! The whole stack over the network in memory, on virtual time: real HTTP/1.1 and HTTP/2 on both sides, by [`skybridge::Client`] and by hand.
+//! The whole stack over the network in memory, on virtual time: real HTTP/1.1 and HTTP/2 on both sides, by
+//! [`skybridge::Client`] and by hand.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 

@@ -196,8 +196,8 @@ async fn nor_does_one_that_does_not_announce_it() {
     }
 }
 
-/// An h2 server, asked by h1: its SETTINGS are here before the request is. A new connection that is dead at once isn't stale, and the next one
-/// will be no better.
+/// An h2 server, asked by h1: its SETTINGS are here before the request is. A new connection that is dead at once isn't
+/// stale, and the next one will be no better.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_speaks_first_is_not_knocked_at_for_ever() {
     let world = World::new();

@@ -1,4 +1,5 @@
-//! The system's allocator, counting: what a thread asks for ([`Counting`]), or what the whole process holds ([`Holding`]).
+//! The system's allocator, counting: what a thread asks for ([`Counting`]), or what the whole process holds
+//! ([`Holding`]).
 //!
 //! The one place of the workspace where `unsafe` may be. A program takes one of them as its `#[global_allocator]`.
 

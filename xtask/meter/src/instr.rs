@@ -1,4 +1,5 @@
-//! `instr`: instructions per request by callgrind, as the slope between a short run and a long one, so that neither start-up nor connecting counts.
+//! `instr`: instructions per request by callgrind, as the slope between a short run and a long one, so that neither
+//! start-up nor connecting counts.
 
 use crate::{
     case::{Case, Sender},

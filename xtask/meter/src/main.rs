@@ -1,7 +1,7 @@
 //! What a request costs above bare hyper and h2, in things that can be counted exactly.
 //!
-//! `allocs` counts allocations, `instr` instructions (callgrind), both per request on a warm connection to a peer in memory; both fail when a
-//! gate is passed. `run CASE N` is what `instr` runs under valgrind.
+//! `allocs` counts allocations, `instr` instructions (callgrind), both per request on a warm connection to a peer in
+//! memory; both fail when a gate is passed. `run CASE N` is what `instr` runs under valgrind.
 
 #![allow(clippy::disallowed_methods, reason = "the programs that are measured spawn as their users would")]
 

@@ -32,13 +32,13 @@ pub(crate) fn gate() -> bool {
             return false;
         }
     };
-    let told = if many <= few { "ok" } else { "NOT THE SAME" };
+    let verdict = if many <= few { "ok" } else { "NOT THE SAME" };
     let [(few, few_bytes), (many, many_bytes)] = [few, many];
     println!(
         "allocations (bytes) per request in the pool: {few} ({few_bytes}) with {FEW} names on a connection, {many} \
-         ({many_bytes}) with {MANY}   {told}"
+         ({many_bytes}) with {MANY}   {verdict}"
     );
-    told == "ok"
+    verdict == "ok"
 }
 
 /// Allocations, and bytes, of a request under the first of so many names.

@@ -1,4 +1,5 @@
-//! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as without.
+//! Layers that aren't needed pass: connecting in cleartext costs the same with TLS and a tunnel in the stack as
+//! without.
 
 use crate::{peer::Over, sealed};
 use skybridge_core::{
@@ -32,9 +33,9 @@ pub(crate) fn gate() -> bool {
             return false;
         }
     };
-    let told = if alone == layered { "ok" } else { "NOT THE SAME" };
+    let verdict = if alone == layered { "ok" } else { "NOT THE SAME" };
     println!(
-        "\nallocations per connect in cleartext: {alone} by the race alone, {layered} below TLS and a tunnel   {told}"
+        "\nallocations per connect in cleartext: {alone} by the race alone, {layered} below TLS and a tunnel   {verdict}"
     );
     alone == layered
 }

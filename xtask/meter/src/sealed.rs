@@ -41,7 +41,8 @@ fn ends() -> Outcome<Ends> {
     Ok(Ends { root: root.der().clone(), acceptor: Arc::new(config).into() })
 }
 
-/// What the stack trusts. Where nothing is sealed no certificate is made: how long a key takes to find is chance, and would blur `instr`.
+/// What the stack trusts. Where nothing is sealed no certificate is made: how long a key takes to find is chance, and
+/// would blur `instr`.
 #[expect(clippy::expect_used, reason = "a root that was just made can be read")]
 pub(crate) fn config(over: Over) -> TlsConfig {
     let builder = TlsConfig::builder();

@@ -13,7 +13,8 @@ use tower_service::Service;
 
 /// Dials on the network of the round, as far as chaos lets it.
 ///
-/// A network remembers every connection it ever had, so each round has its own, or there would be no telling whether the client keeps anything.
+/// A network remembers every connection it ever had, so each round has its own, or there would be no telling whether
+/// the client keeps anything.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     pub(crate) chaos: Chaos,

@@ -52,7 +52,7 @@ enum Kind {
 }
 
 /// Enough to see what kind of mistake it is.
-const TOLD: usize = 5;
+const SHOWN: usize = 5;
 
 impl Ledger {
     pub(crate) fn new(first: u64, requests: u64) -> Self {
@@ -120,8 +120,8 @@ impl Ledger {
         }
     }
 
-    /// Nothing that must not be has happened: asked when nothing is under way any more, as a request may also arrive after its caller was told
-    /// that it had not been sent.
+    /// Nothing that must not be has happened: asked when nothing is under way any more, as a request may also arrive
+    /// after its caller was told that it had not been sent.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (id, entry) in (self.0.first..).zip(&self.0.entries) {
             entry.check().unwrap_or_else(|what| self.violated(id, what));
@@ -129,7 +129,7 @@ impl Ledger {
         let found = self.0.found.lock().unwrap_or_else(PoisonError::into_inner);
         match found.len() {
             0 => Ok(()),
-            more => Err(format!("{more} times something went wrong: {}", found[..more.min(TOLD)].join("; "))),
+            more => Err(format!("{more} times something went wrong: {}", found[..more.min(SHOWN)].join("; "))),
         }
     }
 }

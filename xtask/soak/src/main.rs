@@ -1,12 +1,13 @@
-//! Drops requests at random points, by the million, over the whole stack in memory, and looks after each round whether anything was lost, kept,
-//! mixed up or sent twice.
+//! Drops requests at random points, by the million, over the whole stack in memory, and looks after each round whether
+//! anything was lost, kept, mixed up or sent twice.
 //!
-//! Half of the rounds run on one thread, where time is virtual, the others on several, in real time. The peers speak HTTP/1.1 and HTTP/2 and
-//! misbehave: they close, cut, go away, refuse, answer before they have read, and never answer. Connects fail. All limits of the pool are so low
-//! that requests wait for each of them. What must be true after a round is in [`round`]; [`ledger`] has what must be true of each request.
+//! Half of the rounds run on one thread, where time is virtual, the others on several, in real time. The peers speak
+//! HTTP/1.1 and HTTP/2 and misbehave: they close, cut, go away, refuse, answer before they have read, and never answer.
+//! Connects fail. All limits of the pool are so low that requests wait for each of them. What must be true after a
+//! round is in [`round`]; [`ledger`] has what must be true of each request.
 //!
-//! The seed decides what is requested, when it is dropped and what the peers do, but not how threads are scheduled, nor the order of maps
-//! or the pool's own jitter: a seed that fails is a good place to start, not a recording.
+//! The seed decides what is requested, when it is dropped and what the peers do, but not how threads are scheduled, nor
+//! the order of maps or the pool's own jitter: a seed that fails is a good place to start, not a recording.
 
 #![allow(clippy::disallowed_methods, reason = "peers and callers spawn as their users would")]
 

@@ -4,7 +4,8 @@ use tokio::runtime::{Builder, Runtime};
 /// What the stack runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Mode {
-    /// One thread, virtual time: whatever waits for a wakeup that was lost waits until the watchdog's hour has passed at once.
+    /// One thread, virtual time: whatever waits for a wakeup that was lost waits until the watchdog's hour has passed
+    /// at once.
     Virtual,
     /// Several threads, real time.
     Threads,

@@ -39,7 +39,8 @@ pub(crate) enum Until {
 
 impl Plan {
     pub(crate) fn random(id: u64, hosts: &[Host], rng: &mut Rng, mode: Mode) -> Self {
-        // Some are more popular than others, so that there are requests that wait for their own limit, and others that wait for the total.
+        // Some are more popular than others, so that there are requests that wait for their own limit, and others that
+        // wait for the total.
         let host = &hosts[if rng.u8(..6) == 0 { 0 } else { rng.usize(..hosts.len()) }];
         let mut request = Request::new(RequestBody::empty());
         *request.uri_mut() = host.uri.clone();

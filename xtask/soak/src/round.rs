@@ -1,10 +1,12 @@
 //! Rounds of requests, and what must be true after each:
 //!
 //! - every request that wasn't dropped has ended: no wakeup was lost;
-//! - the ledger has nothing: no response or body was another's, no part passed for the whole, no POST was taken twice, nothing that was said to be unsent
-//!   had arrived;
-//! - the client is back where it was before its first request: no connection, queue, stream, search or task, and no socket;
-//! - as many connections as the limits allow can be opened, of each origin and in total, and as many streams: no permit was lost;
+//! - the ledger has nothing: no response or body was another's, no part passed for the whole, no POST was taken twice,
+//!   nothing that was said to be unsent had arrived;
+//! - the client is back where it was before its first request: no connection, queue, stream, search or task, and no
+//!   socket;
+//! - as many connections as the limits allow can be opened, of each origin and in total, and as many streams: no permit
+//!   was lost;
 //! - the memory that is held is what it was after the second round.
 
 use crate::{
@@ -35,7 +37,8 @@ use tokio::{
 const ROUND: u64 = 10_000;
 /// Requests at the same time.
 const CALLERS: u64 = 48;
-/// Maps and queues may differ in what they have room for. A byte that every request leaves behind is more than this after a few rounds.
+/// Maps and queues may differ in what they have room for. A byte that every request leaves behind is more than this
+/// after a few rounds.
 const SLACK: usize = 64 * 1024;
 /// Rounds between two lines of progress.
 const PROGRESS: u64 = 25;
@@ -55,12 +58,12 @@ async fn rounds(mode: Mode, requests: u64, seed: u64) -> Result<(), String> {
         }
         let count = ROUND.min(requests - first);
         let end = first + count;
-        let told = |what| format!("round {round} (requests from {} to {end}): {what}", end - count);
-        let (tally, opened) = one(&world, mode, first, count, seed).await.map_err(told)?;
+        let failed = |what| format!("round {round} (requests from {} to {end}): {what}", end - count);
+        let (tally, opened) = one(&world, mode, first, count, seed).await.map_err(failed)?;
         first = end;
         sum += tally;
         connections += opened;
-        let memory = memory(mode, baseline).await.map_err(told)?;
+        let memory = memory(mode, baseline).await.map_err(failed)?;
         if round == 2 {
             baseline = Some(memory);
         }

@@ -1,16 +1,17 @@
-//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body,
-//! and where the command line makes an exit code of an error; and in `core`'s `Replays`, which leave a wish about one type of body with a thread.
+//! No decision by downcast, except where foreign errors enter: in `core`'s errors, in each protocol's classification,
+//! in the facade's request body, and where the command line turns an error into an exit code. `core`'s `Replays` is the
+//! other exception: it passes a value of one type of body to a connection by way of the thread.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::command::{Failure, Outcome};
+use crate::command::Outcome;
+use crate::files;
 
 /// Beginnings of paths below `crates/`.
 const BORDERS: [&str; 7] = [
     "cli/src/fault",
     "core/src/error",
-    "core/src/replays",
+    "core/src/request/replays",
     "h1/src/classify",
     "h2/src/classify",
     "skybridge/src/request_body",
@@ -20,11 +21,11 @@ const BORDERS: [&str; 7] = [
 /// One sentence for each downcast in the sources below `crates` that is not at a border.
 pub(crate) fn outside_the_borders(crates: &Path) -> Outcome<Vec<String>> {
     let mut found = Vec::new();
-    for krate in entries(crates)? {
-        for file in sources(&krate.join("src"))? {
+    for krate in files::entries(crates)? {
+        for file in files::sources(&krate.join("src"))? {
             let place = file.strip_prefix(crates).unwrap_or(&file).to_string_lossy().into_owned();
             if !BORDERS.iter().any(|border| place.starts_with(border)) {
-                found.extend(lines(&read(&file)?).map(|line| sentence(&place, line)));
+                found.extend(lines(&files::read(&file)?).map(|line| sentence(&place, line)));
             }
         }
     }
@@ -41,37 +42,10 @@ fn lines(text: &str) -> impl Iterator<Item = usize> {
     numbered.filter(|(_, line)| is_downcast(line)).map(|(index, _)| index + 1)
 }
 
-/// What a panic said may be read anywhere: text is no error type, so no error is told from another by it.
+/// The message of a panic may be read anywhere: it is text, and no error is classified by it.
 fn is_downcast(line: &str) -> bool {
     let code = if line.trim_start().starts_with("//") { "" } else { line };
     code.replace("downcast_ref::<&str>", "").replace("downcast_ref::<String>", "").contains("downcast")
-}
-
-fn sources(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in entries(folder)? {
-        if entry.is_dir() {
-            files.extend(sources(&entry)?);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            files.push(entry);
-        }
-    }
-    Ok(files)
-}
-
-fn entries(folder: &Path) -> Outcome<Vec<PathBuf>> {
-    let failed = || format!("cannot list {}", folder.display());
-    let read = fs::read_dir(folder).map_err(Failure::during(failed()))?;
-    let mut paths = read
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::during(failed()))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn read(file: &Path) -> Outcome<String> {
-    fs::read_to_string(file).map_err(Failure::during(format!("cannot read {}", file.display())))
 }
 
 #[cfg(test)]

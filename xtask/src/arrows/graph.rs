@@ -6,7 +6,7 @@ use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
 /// A package of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Capacity {
+pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) arrows: Vec<Arrow>,
 }
@@ -25,18 +25,18 @@ pub(crate) struct Arrow {
     pub(crate) ours: bool,
 }
 
-pub(crate) fn read(metadata: &Metadata) -> Vec<Capacity> {
-    let mut star: Vec<Capacity> = metadata.workspace_packages().into_iter().map(room).collect();
-    star.sort_by(|a, b| a.name.cmp(&b.name));
-    star
+pub(crate) fn read(metadata: &Metadata) -> Vec<Member> {
+    let mut members: Vec<Member> = metadata.workspace_packages().into_iter().map(member).collect();
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    members
 }
 
-fn room(package: &Package) -> Capacity {
+fn member(package: &Package) -> Member {
     let built_from = |dependency: &&Dependency| dependency.kind != DependencyKind::Development;
     let arrow = |dependency| arrow(package, dependency);
     let mut arrows: Vec<Arrow> = package.dependencies.iter().filter(built_from).map(arrow).collect();
     arrows.sort_by(|a, b| (!a.ours, &a.to).cmp(&(!b.ours, &b.to)));
-    Capacity { name: package.name.to_string(), arrows }
+    Member { name: package.name.to_string(), arrows }
 }
 
 fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
@@ -52,9 +52,9 @@ fn arrow(package: &Package, dependency: &Dependency) -> Arrow {
     }
 }
 
-// === impl Room ===
+// === impl Member ===
 
-impl fmt::Display for Capacity {
+impl fmt::Display for Member {
     /// `skybridge-h1 -> core | hyper[client http1] bytes ...`; what only a feature asks for has a `?`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = self.arrows.iter().filter(|arrow| arrow.ours).map(ToString::to_string);
@@ -84,20 +84,20 @@ mod tests {
     #[test]
     fn this_workspace_is_read_with_its_features_and_without_dev_dependencies() {
         let metadata = workspace::members().unwrap();
-        let star = read(&metadata);
-        let room = |name: &str| star.iter().find(|room| room.name == name).unwrap();
-        let tokio = room("skybridge-runtime").arrows.iter().find(|arrow| arrow.to == "tokio").unwrap();
+        let members = read(&metadata);
+        let member = |name: &str| members.iter().find(|member| member.name == name).unwrap();
+        let tokio = member("skybridge-runtime").arrows.iter().find(|arrow| arrow.to == "tokio").unwrap();
         assert_eq!((tokio.ours, tokio.features.as_slice()), (false, ["rt".to_owned(), "time".to_owned()].as_slice()));
-        let to = |name: &str, to: &str| room(name).arrows.iter().find(|arrow| arrow.to == to).unwrap();
+        let to = |name: &str, to: &str| member(name).arrows.iter().find(|arrow| arrow.to == to).unwrap();
         let tower = to("skybridge-core", "tower");
         assert_eq!((tower.optional, tower.features.as_slice()), (true, ["timeout".to_owned()].as_slice()));
         assert_eq!(to("skybridge-core", "tokio").by_feature, ["time"]);
         assert!(!tokio.optional && tokio.by_feature.is_empty());
         assert_eq!(to("skybridge-tls", "rustls").by_feature, ["aws_lc_rs", "ring"]);
-        let core = &room("skybridge-runtime").arrows[0];
+        let core = &member("skybridge-runtime").arrows[0];
         assert_eq!((core.ours, core.to.as_str()), (true, "skybridge-core"));
         for verb in ["skybridge-pool", "skybridge-retry", "skybridge-route"] {
-            assert!(room(verb).arrows.iter().all(|arrow| arrow.to != "skybridge-testkit"), "{verb}");
+            assert!(member(verb).arrows.iter().all(|arrow| arrow.to != "skybridge-testkit"), "{verb}");
         }
     }
 }

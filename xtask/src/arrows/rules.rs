@@ -1,6 +1,7 @@
 //! The agreed arrows, as a function from the graph to what is wrong with it.
 
-use crate::arrows::graph::{Arrow, Capacity};
+use crate::arrows::cycles::OwnFuture;
+use crate::arrows::graph::{Arrow, Member};
 
 /// A package's place in the star.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,14 +34,14 @@ const LEAVES: [&str; 9] = [
 const CORE_SEES: [&str; 8] =
     ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
 
-/// The feature of `core` by which it knows the types of foreign time limits, to tell them in an error; and what it asks for then.
+/// The feature of `core` with which it recognizes foreign time limits in an error, and the features that it enables.
 const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), ("tokio", "time")]);
 
-/// A foreign crate, or one feature of it, and the only ones of ours that may ask for it (leaves aside).
+/// A foreign crate, or one feature of it, and the only packages besides the leaves that may ask for it.
 struct Fence {
     krate: &'static str,
     feature: Option<&'static str>,
-    timeout: &'static [&'static str],
+    allowed: &'static [&'static str],
 }
 
 const FENCES: [Fence; 26] = [
@@ -73,17 +74,34 @@ const FENCES: [Fence; 26] = [
     feature("tokio", "time", &["skybridge-runtime", "skybridge-testkit"]),
 ];
 
-const fn fence(krate: &'static str, timeout: &'static [&'static str]) -> Fence {
-    Fence { krate, feature: None, timeout }
+const fn fence(krate: &'static str, allowed: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: None, allowed }
 }
 
-const fn feature(krate: &'static str, feature: &'static str, timeout: &'static [&'static str]) -> Fence {
-    Fence { krate, feature: Some(feature), timeout }
+const fn feature(krate: &'static str, feature: &'static str, allowed: &'static [&'static str]) -> Fence {
+    Fence { krate, feature: Some(feature), allowed }
 }
+
+/// The crates, by their folder below `crates`, no two files of which import each other, not even by way of others.
+///
+/// `core` isn't one of them: its nouns refer to one another, as an event has an error, an error an attempt, an attempt
+/// a context, and a context an observer of events.
+pub(crate) const WITHOUT_CYCLES: &[&str] =
+    &["dns", "h1", "h2", "negotiate", "retry", "route", "runtime", "tcp", "trace", "tunnel"];
+
+/// The only exceptions in those crates: a type, and the future that it returns.
+pub(crate) const OWN_FUTURES: &[OwnFuture] = &[OwnFuture {
+    krate: "tcp",
+    of: "race",
+    future: "racing",
+    reason: "`Race` returns `Racing`, which runs by the settings of `RaceLayer`",
+}];
 
 /// One sentence for each arrow that is not agreed.
-pub(crate) fn broken(star: &[Capacity]) -> Vec<String> {
-    star.iter().flat_map(|room| room.arrows.iter().filter_map(|arrow| objection(&room.name, arrow))).collect()
+pub(crate) fn broken(members: &[Member]) -> Vec<String> {
+    let objections =
+        |member: &Member| member.arrows.iter().filter_map(|arrow| objection(&member.name, arrow)).collect::<Vec<_>>();
+    members.iter().flat_map(objections).collect()
 }
 
 fn objection(from: &str, arrow: &Arrow) -> Option<String> {
@@ -91,7 +109,7 @@ fn objection(from: &str, arrow: &Arrow) -> Option<String> {
     if place == Place::Leaf {
         return None;
     }
-    let why = if arrow.ours { between(place, arrow).map(str::to_owned) } else { abroad(from, place, arrow) }?;
+    let why = if arrow.ours { to_ours(place, arrow).map(str::to_owned) } else { to_foreign(from, place, arrow) }?;
     Some(format!("{from} -> {}: {why}", arrow.to))
 }
 
@@ -106,7 +124,7 @@ fn place(name: &str) -> Place {
 }
 
 /// Between two of ours.
-fn between(from: Place, arrow: &Arrow) -> Option<&'static str> {
+fn to_ours(from: Place, arrow: &Arrow) -> Option<&'static str> {
     match (from, place(&arrow.to)) {
         (Place::Verb | Place::Testkit, Place::Core) if arrow.asks_for(CORE_KNOWS.0) => {
             Some("the facade and the leaves switch on what core knows of tower")
@@ -122,9 +140,9 @@ fn between(from: Place, arrow: &Arrow) -> Option<&'static str> {
 }
 
 /// From one of ours to a foreign crate.
-fn abroad(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
+fn to_foreign(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
     if place == Place::Core {
-        return core_abroad(arrow);
+        return core_to_foreign(arrow);
     }
     if from == "skybridge-pool" && arrow.to == "tokio" {
         return Some("the pool takes time and tasks from Ctx".to_owned());
@@ -132,7 +150,7 @@ fn abroad(from: &str, place: Place, arrow: &Arrow) -> Option<String> {
     FENCES.iter().find(|fence| fence.stops(from, arrow)).map(Fence::sentence)
 }
 
-fn core_abroad(arrow: &Arrow) -> Option<String> {
+fn core_to_foreign(arrow: &Arrow) -> Option<String> {
     let known: Vec<&str> = CORE_KNOWS.1.iter().filter(|(to, _)| *to == arrow.to).map(|(_, feature)| *feature).collect();
     let only_known = |features: &[String]| features.iter().all(|feature| known.contains(&feature.as_str()));
     if arrow.optional && !known.is_empty() {
@@ -160,14 +178,14 @@ impl Arrow {
 impl Fence {
     fn stops(&self, from: &str, arrow: &Arrow) -> bool {
         let asked = self.feature.is_none_or(|feature| arrow.asks_for(feature));
-        self.krate == arrow.to && asked && !self.timeout.contains(&from)
+        self.krate == arrow.to && asked && !self.allowed.contains(&from)
     }
 
     fn sentence(&self) -> String {
         let what = self.feature.map_or(self.krate.to_owned(), |feature| format!("{}'s `{feature}`", self.krate));
-        match self.timeout {
+        match self.allowed {
             [] => format!("{what} is for the leaves"),
-            timeout => format!("{what} stays within {}", timeout.join(", ")),
+            allowed => format!("{what} stays within {}", allowed.join(", ")),
         }
     }
 }
@@ -181,11 +199,11 @@ mod tests {
     }
 
     fn ours_with(from: &str, to: &str, features: &[&str]) -> Vec<String> {
-        feedback(from, Arrow { features: texts(features), ours: true, ..bare(to) })
+        objections(from, Arrow { features: texts(features), ours: true, ..bare(to) })
     }
 
     fn foreign(from: &str, to: &str, features: &[&str]) -> Vec<String> {
-        feedback(from, Arrow { features: texts(features), ..bare(to) })
+        objections(from, Arrow { features: texts(features), ..bare(to) })
     }
 
     fn bare(to: &str) -> Arrow {
@@ -196,8 +214,8 @@ mod tests {
         texts.iter().map(ToString::to_string).collect()
     }
 
-    fn feedback(from: &str, arrow: Arrow) -> Vec<String> {
-        broken(&[Capacity { name: from.into(), arrows: vec![arrow] }])
+    fn objections(from: &str, arrow: Arrow) -> Vec<String> {
+        broken(&[Member { name: from.into(), arrows: vec![arrow] }])
     }
 
     #[test]
@@ -318,7 +336,7 @@ mod tests {
     #[test]
     fn core_knows_a_little_of_tower_by_a_feature_that_is_not_for_verbs() {
         let optional = |to: &str, features: &[&str]| {
-            feedback("skybridge-core", Arrow { features: texts(features), optional: true, ..bare(to) })
+            objections("skybridge-core", Arrow { features: texts(features), optional: true, ..bare(to) })
         };
         assert!(optional("tower", &["timeout"]).is_empty());
         assert_eq!(optional("tower", &["timeout", "util"]).len(), 1);
@@ -326,7 +344,7 @@ mod tests {
         assert_eq!(optional("hyper", &[]).len(), 1);
         assert_eq!(foreign("skybridge-core", "tower", &["timeout"]).len(), 1, "only by a feature");
         let tokio =
-            |features: &[&str]| feedback("skybridge-core", Arrow { by_feature: texts(features), ..bare("tokio") });
+            |features: &[&str]| objections("skybridge-core", Arrow { by_feature: texts(features), ..bare("tokio") });
         assert!(tokio(&["time"]).is_empty());
         assert_eq!(tokio(&["time", "sync"]).len(), 1);
         for (from, agreed) in [("skybridge", true), ("skybridge-hyper", true), ("skybridge-h1", false)] {
@@ -337,16 +355,16 @@ mod tests {
     #[test]
     fn what_a_feature_asks_for_is_fenced_too() {
         let arrow = Arrow { by_feature: texts(&["net"]), ..bare("tokio") };
-        assert_eq!(feedback("skybridge-route", arrow).len(), 1);
+        assert_eq!(objections("skybridge-route", arrow).len(), 1);
     }
 
     #[test]
     fn each_broken_arrow_is_told() {
         let arrow = |to: &str, ours| Arrow { ours, ..bare(to) };
-        let star = [
-            Capacity { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
-            Capacity { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },
+        let members = [
+            Member { name: "skybridge-h1".into(), arrows: vec![arrow("skybridge-h2", true), arrow("h2", false)] },
+            Member { name: "skybridge-retry".into(), arrows: vec![arrow("skybridge-pool", true)] },
         ];
-        assert_eq!(broken(&star).len(), 3);
+        assert_eq!(broken(&members).len(), 3);
     }
 }

@@ -9,7 +9,7 @@ use crate::interop::scratch;
 
 const NAMES: [&str; 3] = ["a.test", "b.test", "127.0.0.1"];
 
-/// A root, a leaf below an intermediate, one of the past, and a stranger; the pins of all beside them.
+/// A root, a leaf below an intermediate, an expired one, and one that is not trusted; and the pins of all.
 pub(crate) fn make(folder: &Path) -> Outcome {
     let root = Ca::new("skybridge interop root");
     let intermediate = root.intermediate("skybridge interop intermediate");

@@ -157,8 +157,8 @@ mod tests {
         let folder = folder("end");
         let [port] = ports::free().unwrap();
         let failure = Server::start("faulty", &shell("echo no such option; exit 3"), &folder, &[port]).unwrap_err();
-        let told = failure.to_string();
-        assert!(told.contains("faulty ended") && told.contains("no such option"), "{told}");
+        let message = failure.to_string();
+        assert!(message.contains("faulty ended") && message.contains("no such option"), "{message}");
         fs::remove_dir_all(folder).unwrap();
     }
 }

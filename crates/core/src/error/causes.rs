@@ -1,11 +1,11 @@
-//! Looking through what is below an error, foreign errors included.
+//! Searching the causes of an error, including foreign ones.
 
 use crate::TimedOut;
 use std::{error::Error as StdError, io};
 
 type Cause = dyn StdError + 'static;
 
-/// The error and what caused it, the outermost first. What an [`io::Error`] wraps is one of them, though its `source()` leaves it out.
+/// The error and its causes, the outermost first. They include what an [`io::Error`] wraps, which its `source()` skips.
 pub(super) fn causes(first: &Cause) -> impl Iterator<Item = &Cause> {
     std::iter::successors(Some(first), |error| below(*error))
 }
@@ -17,7 +17,8 @@ fn below(error: &Cause) -> Option<&Cause> {
     }
 }
 
-/// Whether a time limit is among the causes: one of ours, of the operating system, or, with the feature `tower`, of tower or tokio.
+/// Whether a time limit is among the causes: one of ours, of the operating system, or, with the feature `tower`, of
+/// tower or tokio.
 pub(super) fn is_timeout(first: &Cause) -> bool {
     causes(first).any(|cause| cause.is::<TimedOut>() || is_io(cause) || is_elapsed(cause))
 }

@@ -2,7 +2,7 @@ use super::causes::{self, causes};
 use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
-/// Why there is no connection. Cheap to clone: everybody who waited for one connect gets the same error.
+/// Why no connection could be made. Cheap to clone: all requests that waited for one connection get the same error.
 #[derive(Clone, Debug)]
 pub struct ConnectError(Arc<ConnectRepr>);
 
@@ -19,7 +19,7 @@ struct ConnectRepr {
 }
 
 impl ConnectError {
-    /// A failure of one phase.
+    /// A failure in this phase.
     pub fn new(phase: Phase, source: impl Into<BoxError>) -> Self {
         Self::from_source(source.into()).in_phase(phase)
     }
@@ -42,17 +42,18 @@ impl ConnectError {
         self
     }
 
-    /// No other route would help: a failed pin, a bad certificate, refused credentials.
+    /// Marks it as fatal: no other route would help, as after a failed pin, an invalid certificate, or refused
+    /// credentials.
     pub fn fatal(self) -> Self {
         self.with(|repr| repr.fatal = true)
     }
 
-    /// Names the phase, unless one is named already.
+    /// Sets the phase, unless it is set.
     pub fn in_phase(self, phase: Phase) -> Self {
         if self.0.phase.is_some() { self } else { self.with(|repr| repr.phase = Some(phase)) }
     }
 
-    /// Names the attempt and its endpoint, unless they are named already.
+    /// Sets the attempt and its endpoint, unless they are set.
     pub(crate) fn of_attempt(self, attempt: AttemptId, ctx: &Ctx) -> Self {
         if self.0.attempt.is_some() {
             return self;
@@ -63,37 +64,37 @@ impl ConnectError {
         })
     }
 
-    /// Names the endpoint.
+    /// Sets the endpoint.
     pub fn at(self, endpoint: Endpoint) -> Self {
         self.with(|repr| repr.endpoint = Some(endpoint))
     }
 
-    /// Names the route.
+    /// Sets the route, as text.
     pub fn on_route(self, route: impl fmt::Display) -> Self {
         self.with(|repr| repr.route = Some(route.to_string().into()))
     }
 
-    /// Adds what was tried on the whole.
+    /// Sets the list of all attempts.
     pub fn with_attempts(self, attempts: Vec<AttemptReport>) -> Self {
         self.with(|repr| repr.attempts = attempts)
     }
 
-    /// Adds how many addresses were not tried.
+    /// Sets how many addresses were not tried.
     pub fn with_left_out(self, addresses: usize) -> Self {
         if addresses == self.0.left_out { self } else { self.with(|repr| repr.left_out = addresses) }
     }
 
-    /// Where it failed; `None` when a foreign layer failed without saying so.
+    /// The phase that failed; `None` when a foreign layer didn't set it.
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase
     }
 
-    /// The attempt that failed last.
+    /// The attempt that failed.
     pub fn attempt(&self) -> Option<AttemptId> {
         self.0.attempt
     }
 
-    /// The endpoint that failed last.
+    /// The endpoint that failed.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         self.0.endpoint.as_ref()
     }
@@ -103,28 +104,28 @@ impl ConnectError {
         self.0.route.as_deref()
     }
 
-    /// True when no other route would help.
+    /// Whether no other route would help.
     pub fn is_fatal(&self) -> bool {
         self.0.fatal
     }
 
-    /// True when a time limit ended it: one of the stack's, an [`io::Error`](std::io::Error) of the kind `TimedOut`, or, with this crate's
-    /// feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
+    /// Whether a time limit ended it: one of the stack's, an [`io::Error`](std::io::Error) of the kind `TimedOut`, or,
+    /// with this crate's feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         causes::is_timeout(&*self.0.source)
     }
 
-    /// The stack's time limit that ended it. `None` for [others](Self::is_timeout).
+    /// The time limit of the stack that ended it; `None` for [others](Self::is_timeout).
     pub fn timed_out(&self) -> Option<TimedOut> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref::<TimedOut>().copied())
     }
 
-    /// Every attempt, in order, losers of races too.
+    /// All attempts, in order, including those that were abandoned.
     pub fn attempts(&self) -> &[AttemptReport] {
         &self.0.attempts
     }
 
-    /// How many addresses were not tried, because there were more than are taken of one answer, or more than one connect may try.
+    /// How many addresses were not tried, because an answer had more than are taken, or one connect may not try more.
     pub fn left_out(&self) -> usize {
         self.0.left_out
     }
@@ -138,13 +139,13 @@ impl ConnectError {
         root
     }
 
-    /// The cause, if it is of this type.
+    /// The first cause of this type.
     pub fn source_as<E: StdError + 'static>(&self) -> Option<&E> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref())
     }
 }
 
-/// The gate for foreign middleware: tower's layers erase errors, this restores ours.
+/// Restores the error when foreign middleware has boxed it.
 impl From<BoxError> for ConnectError {
     fn from(error: BoxError) -> Self {
         match error.downcast::<Self>() {

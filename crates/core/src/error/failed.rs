@@ -2,13 +2,13 @@ use crate::{BoxError, Error};
 use std::{convert::Infallible, error::Error as StdError, fmt};
 use sync_wrapper::SyncWrapper;
 
-/// An [`Error`] that may still hold the request it failed, complete and as it came down.
+/// An [`Error`] that may still hold the request that failed, complete and unchanged.
 ///
-/// Services below a retry layer fail with this, those above it with a plain [`Error`]. Whether it *may* be sent again is
-/// [`error.delivery()`](Error::delivery) alone.
+/// Services below a retry layer fail with this, those above it with a plain [`Error`]. Whether the request *may* be
+/// sent again is decided by [`error.delivery()`](Error::delivery) alone.
 ///
-/// It is `Sync` whatever the request is, so that layers that erase errors, as many of tower's do, fit between a retry layer and what carries
-/// requests: [`Failed::from`] a [`BoxError`] takes it, and the request with it, out again.
+/// It is `Sync` even if the request isn't, so that layers that box errors, as many of tower's do, can be used below a
+/// retry layer: [`Failed::from`] a [`BoxError`] restores it, and the request with it.
 ///
 /// ```
 /// use skybridge_core::{BoxError, Delivery, Error, Failed, Phase};
@@ -20,43 +20,43 @@ use sync_wrapper::SyncWrapper;
 /// assert_eq!(*failed.into_request().unwrap().body(), "a body");
 /// ```
 pub struct Failed<R> {
-    /// What went wrong.
+    /// The error.
     pub error: Error,
     request: Option<SyncWrapper<Box<R>>>,
 }
 
 impl<R> Failed<R> {
-    /// The request came back.
+    /// An error with the request.
     pub fn with(error: impl Into<Error>, request: R) -> Self {
         Self::new(error.into(), Some(Box::new(request)))
     }
 
-    /// The request is gone.
+    /// An error without the request, which is lost.
     pub fn lost(error: impl Into<Error>) -> Self {
         Self::new(error.into(), None)
     }
 
-    /// With the request, if it came back.
+    /// An error, with the request if there is one.
     pub fn new(error: Error, request: Option<Box<R>>) -> Self {
         Self { error, request: request.map(SyncWrapper::new) }
     }
 
-    /// Whether the request came back.
+    /// Whether it holds the request.
     pub fn has_request(&self) -> bool {
         self.request.is_some()
     }
 
-    /// The request, if it came back.
+    /// The request, if there is one.
     pub fn request_mut(&mut self) -> Option<&mut R> {
         self.request.as_mut().map(|request| &mut **request.get_mut())
     }
 
-    /// The request, if it came back.
+    /// The request, if there is one.
     pub fn into_request(self) -> Option<Box<R>> {
         self.request.map(SyncWrapper::into_inner)
     }
 
-    /// What went wrong, and the request if it came back.
+    /// The error, and the request if there is one.
     pub fn into_parts(self) -> (Error, Option<Box<R>>) {
         (self.error, self.request.map(SyncWrapper::into_inner))
     }
@@ -68,8 +68,8 @@ impl<R> From<Failed<R>> for Error {
     }
 }
 
-/// The gate for foreign middleware below a retry layer: what it erased comes back, request and all. Of an error of its own nobody knows whether
-/// the request got any further: see [`Error`].
+/// Restores the error and its request when foreign middleware below a retry layer has boxed it. An error of the
+/// middleware itself becomes one with unknown delivery, without the request.
 impl<R: 'static> From<BoxError> for Failed<R> {
     fn from(error: BoxError) -> Self {
         match error.downcast::<Self>() {
@@ -86,7 +86,7 @@ impl<R> From<Infallible> for Failed<R> {
 }
 
 impl<R> fmt::Debug for Failed<R> {
-    /// Without the request: its headers may be secrets.
+    /// Leaves the request out, because its headers may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failed").field("error", &self.error).field("request", &self.has_request()).finish()
     }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ResolveError,
-    desk::{RUNNING, WAITING},
+    lookup_queue::{MAX_RUNNING, MAX_WAITING},
 };
 use futures_core::Stream;
 use skybridge_core::{Answer, BoxFuture, Ctx, Endpoint, Families, Runtime, Sleep};
@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-/// Keeps blocking work until a test runs it, or drops it. Once it has ended it keeps none.
+/// Keeps blocking work until a test runs it or drops it. After it has ended, it drops all work at once.
 #[derive(Default)]
 struct Held(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>, AtomicBool);
 
@@ -60,29 +60,29 @@ impl Runtime for Held {
     }
 }
 
-/// A system whose names all are 127.0.0.n, except those that are told to fail.
+/// A system in which every name resolves to the loopback addresses, except for a few that fail.
 struct World {
     held: Arc<Held>,
     system: System,
-    searched: Arc<Mutex<Vec<String>>>,
+    looked_up: Arc<Mutex<Vec<String>>>,
 }
 
 impl World {
     fn new() -> Self {
-        let searched = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&searched);
-        let search = move |host: &str| {
+        let looked_up = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&looked_up);
+        let lookup = move |host: &str| {
             log.lock().unwrap().push(host.to_string());
             match host {
                 "local.test" => Ok(vec!["[fe80::1%7]:0".parse().unwrap()]),
                 "missing.test" => Err(io::Error::other("failed to lookup address: Name or service not known")),
                 "broken.test" => Err(io::Error::other("failed to lookup address: Temporary failure")),
                 "empty.test" => Ok(Vec::new()),
-                "panics.test" => panic!("the search broke"),
+                "panics.test" => panic!("the lookup broke"),
                 _ => Ok(vec![([127, 0, 0, 1], 0).into(), "[::1]:0".parse().unwrap()]),
             }
         };
-        Self { held: Arc::default(), system: System::with_search(Arc::new(search)), searched }
+        Self { held: Arc::default(), system: System::with_lookup(Arc::new(lookup)), looked_up }
     }
 
     fn query(&self, host: &str) -> Query {
@@ -94,8 +94,8 @@ impl World {
         self.system.call(query).into_inner().unwrap()
     }
 
-    fn searched(&self) -> Vec<String> {
-        self.searched.lock().unwrap().clone()
+    fn looked_up(&self) -> Vec<String> {
+        self.looked_up.lock().unwrap().clone()
     }
 }
 
@@ -131,7 +131,7 @@ fn the_scope_of_a_link_local_address_stays() {
 }
 
 #[test]
-fn families_are_chosen_from_the_same_look_up() {
+fn families_are_chosen_from_the_same_lookup() {
     let mut world = World::new();
     let mut queries = [Families::V4, Families::V6, Families::Both].map(|families| {
         let mut query = world.query("a.test");
@@ -141,22 +141,22 @@ fn families_are_chosen_from_the_same_look_up() {
     world.held.run_all();
     let found = queries.each_mut().map(|lookup| outcome(lookup).unwrap().join(" "));
     assert_eq!(found, ["127.0.0.1:80", "[::1]:80", "127.0.0.1:80 [::1]:80"]);
-    assert_eq!(world.searched(), ["a.test"], "all three share it");
+    assert_eq!(world.looked_up(), ["a.test"], "all three share it");
 }
 
 #[test]
-fn a_look_up_that_is_over_is_not_shared_any_more() {
+fn a_lookup_that_has_ended_is_not_shared() {
     let mut world = World::new();
     for _ in 0..2 {
         let mut lookup = world.ask("a.test");
         world.held.run_all();
         outcome(&mut lookup).unwrap();
     }
-    assert_eq!(world.searched(), ["a.test", "a.test"]);
+    assert_eq!(world.looked_up(), ["a.test", "a.test"]);
 }
 
 #[test]
-fn errors_are_told_apart_and_name_the_host() {
+fn errors_are_distinct_and_name_the_host() {
     let mut world = World::new();
     let mut fail = |host: &str| {
         let mut lookup = world.ask(host);
@@ -177,27 +177,27 @@ fn errors_are_told_apart_and_name_the_host() {
 }
 
 #[test]
-fn so_many_run_at_once_and_the_others_wait_in_order() {
+fn a_limited_number_runs_at_once_and_the_others_wait_in_order() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..RUNNING + 3).map(|n| world.ask(&format!("{n}.test"))).collect();
-    assert_eq!(world.held.len(), RUNNING);
+    let mut lookups: Vec<_> = (0..MAX_RUNNING + 3).map(|n| world.ask(&format!("{n}.test"))).collect();
+    assert_eq!(world.held.len(), MAX_RUNNING);
     world.held.take().unwrap()();
-    assert_eq!(world.held.len(), RUNNING, "the first in line took the place");
+    assert_eq!(world.held.len(), MAX_RUNNING, "the first in the queue took the place");
     world.held.run_all();
-    let expected: Vec<_> = (0..RUNNING + 3).map(|n| format!("{n}.test")).collect();
-    assert_eq!(world.searched(), expected);
+    let expected: Vec<_> = (0..MAX_RUNNING + 3).map(|n| format!("{n}.test")).collect();
+    assert_eq!(world.looked_up(), expected);
     assert!(lookups.iter_mut().all(|lookup| outcome(lookup).is_ok()));
 }
 
 #[test]
-fn one_that_nobody_waits_for_never_begins() {
+fn a_lookup_that_nobody_waits_for_never_starts() {
     let mut world = World::new();
-    let running: Vec<_> = (0..RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
     let (dropped, mut kept) = (world.ask("dropped.test"), world.ask("kept.test"));
     drop(dropped);
     drop(running);
     world.held.run_all();
-    assert!(!world.searched().contains(&"dropped.test".to_string()));
+    assert!(!world.looked_up().contains(&"dropped.test".to_string()));
     outcome(&mut kept).unwrap();
     let mut again = world.ask("dropped.test");
     world.held.run_all();
@@ -205,15 +205,15 @@ fn one_that_nobody_waits_for_never_begins() {
 }
 
 #[test]
-fn the_line_is_bounded_and_those_who_left_hold_no_place_in_it() {
+fn the_queue_is_bounded_and_abandoned_lookups_take_no_place_in_it() {
     let mut world = World::new();
-    let _running: Vec<_> = (0..RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
-    let mut waiting: Vec<_> = (0..WAITING).map(|n| world.ask(&format!("w{n}.test"))).collect();
+    let _running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut waiting: Vec<_> = (0..MAX_WAITING).map(|n| world.ask(&format!("w{n}.test"))).collect();
     let mut refused = world.ask("refused.test");
     let error = outcome(&mut refused).unwrap_err();
     assert!(matches!(error, ResolveError::Overloaded { .. }), "{error:?}");
     let mut joined = world.ask("w7.test");
-    assert!(poll(&mut joined).is_pending(), "who asks for a name in the line joins it");
+    assert!(poll(&mut joined).is_pending(), "a query for a name in the queue joins its lookup");
     drop(waiting.remove(0));
     let mut accepted = world.ask("accepted.test");
     world.held.run_all();
@@ -222,29 +222,29 @@ fn the_line_is_bounded_and_those_who_left_hold_no_place_in_it() {
 }
 
 #[test]
-fn work_that_a_runtime_drops_is_told_and_gives_its_place_back() {
+fn work_that_a_runtime_drops_is_an_error_and_frees_its_place() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..=RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut lookups: Vec<_> = (0..=MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
     drop(world.held.take());
     assert!(matches!(outcome(&mut lookups[0]), Err(ResolveError::Cancelled { .. })));
-    assert_eq!(world.held.len(), RUNNING);
+    assert_eq!(world.held.len(), MAX_RUNNING);
     world.held.run_all();
-    outcome(&mut lookups[RUNNING]).unwrap();
+    outcome(&mut lookups[MAX_RUNNING]).unwrap();
 }
 
-/// The line empties in a loop, not each in the one before.
+/// The queue is emptied in a loop, not by recursion.
 #[test]
-fn a_runtime_that_has_ended_empties_the_line_on_a_small_stack() {
+fn a_runtime_that_has_ended_empties_the_queue_on_a_small_stack() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..RUNNING + WAITING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut lookups: Vec<_> = (0..MAX_RUNNING + MAX_WAITING).map(|n| world.ask(&format!("{n}.test"))).collect();
     world.held.1.store(true, Ordering::SeqCst);
     let held = Arc::clone(&world.held);
     let ending = std::thread::Builder::new().stack_size(128 << 10).spawn(move || drop(held.take()));
     ending.unwrap().join().unwrap();
-    for cancelled in [0, RUNNING, RUNNING + WAITING - 1] {
+    for cancelled in [0, MAX_RUNNING, MAX_RUNNING + MAX_WAITING - 1] {
         assert!(matches!(outcome(&mut lookups[cancelled]), Err(ResolveError::Cancelled { .. })));
     }
-    // The places are free again.
+    // All places are free again.
     world.held.1.store(false, Ordering::SeqCst);
     let mut again = world.ask("again.test");
     world.held.run_all();
@@ -253,7 +253,7 @@ fn a_runtime_that_has_ended_empties_the_line_on_a_small_stack() {
 }
 
 #[test]
-fn a_search_that_panics_blocks_nobody() {
+fn a_lookup_that_panics_blocks_no_other() {
     let mut world = World::new();
     let mut lookup = world.ask("panics.test");
     let work = world.held.take().unwrap();

@@ -37,7 +37,7 @@ pub fn addr(n: usize) -> SocketAddr {
     ip(n).parse().unwrap()
 }
 
-/// A network on virtual time, a "TLS" that fails where it is told to, and what is told of what happens.
+/// A network on virtual time, a stand-in for TLS that fails at chosen addresses, and a recorder of events.
 pub struct World {
     pub net: Network,
     pub executor: Executor,
@@ -47,7 +47,7 @@ pub struct World {
     start: Instant,
 }
 
-pub type Sealed = BoxCloneSyncService<Route, Link<Conn>, ConnectError>;
+pub type TlsConnector = BoxCloneSyncService<Route, Link<Conn>, ConnectError>;
 
 impl World {
     pub fn new() -> Self {
@@ -57,19 +57,19 @@ impl World {
         Self { net, executor, recorder, timeouts: Timeouts::new(), tls: Arc::default(), start }
     }
 
-    /// Listens at the n-th address, and lets connects to it take so long.
+    /// Listens at the n-th address; connects to it take this long.
     pub fn up(&self, n: usize, takes: u64) -> &Self {
         self.net.at(addr(n)).connect_latency(ms(takes));
         std::mem::forget(self.net.listen(addr(n)));
         self
     }
 
-    /// The host has these addresses.
+    /// Sets the addresses of a host.
     pub fn host(&self, host: &str, ns: impl IntoIterator<Item = usize>) -> skybridge_testkit::net::Name {
         self.net.host(host, ns.into_iter().map(|n| addr(n).ip()))
     }
 
-    /// TLS fails at the n-th address; so that no other would do, if it's fatal.
+    /// Lets TLS fail at the n-th address. When the error is fatal, no other address is tried.
     pub fn tls_fails(&self, n: usize, fatal: bool) -> &Self {
         self.tls.lock().unwrap().insert(at(n), fatal);
         self
@@ -89,11 +89,11 @@ impl World {
         Target::new(key, self.ctx())
     }
 
-    /// What is below: a race, and TLS over it.
-    pub fn connector(&self) -> Sealed {
+    /// The connector below the route layer: a race, and TLS above it.
+    pub fn connector(&self) -> TlsConnector {
         let race = RaceLayer::happy_eyeballs().layer(self.net.dialer());
         let tls = Arc::clone(&self.tls);
-        let sealed = tower::service_fn(move |route: Route| {
+        let tls = tower::service_fn(move |route: Route| {
             let (race, tls) = (race.clone(), Arc::clone(&tls));
             async move {
                 let link = race.oneshot(route).await?;
@@ -109,7 +109,7 @@ impl World {
                 Ok(link)
             }
         });
-        BoxCloneSyncService::new(sealed)
+        BoxCloneSyncService::new(tls)
     }
 
     pub fn layer(&self) -> RouteLayer<Names> {
@@ -125,7 +125,7 @@ impl World {
     }
 }
 
-/// Plans, and connects.
+/// Plans a route and connects it.
 pub async fn reach<P: Planner>(planner: &P, target: Target) -> Result<<P::Plan as Plan>::Connection, ConnectError> {
     plan(planner, target).await?.connect().await
 }
@@ -136,7 +136,7 @@ pub async fn plan<P: Planner>(planner: &P, target: Target) -> Result<P::Plan, Co
     planner.plan(target).await.map_err(Into::into)
 }
 
-/// Where attempts of a target went, in order.
+/// The endpoints of the attempts of a target, in order.
 pub fn tried(ctx: &Ctx) -> Vec<Endpoint> {
     ctx.attempt_log().reports().into_iter().map(|report| report.endpoint).collect()
 }

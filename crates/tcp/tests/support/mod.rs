@@ -26,7 +26,7 @@ pub fn v6(n: usize) -> String {
     format!("[2001:db8::{n}]:80")
 }
 
-/// A network on virtual time, and what is told of what happens in it.
+/// A network on virtual time, and a recorder of events.
 pub struct World {
     pub net: Network,
     pub executor: Executor,
@@ -42,7 +42,7 @@ impl World {
         Self { net: Network::new(), executor, recorder: Recorder::new(), timeouts: Timeouts::new(), start }
     }
 
-    /// Listens at this address, and lets connects to it take so long.
+    /// Listens at this address; connects to it take this long.
     pub fn up(&self, at: &str, takes: u64) -> &Self {
         self.net.at(addr(at)).connect_latency(ms(takes));
         // A listener that never accepts: sockets open all the same.
@@ -50,13 +50,13 @@ impl World {
         self
     }
 
-    /// Refuses after so long.
+    /// Refuses connects to this address after this time.
     pub fn refuses(&self, at: &str, takes: u64) -> &Self {
         self.net.at(addr(at)).refuse().connect_latency(ms(takes));
         self
     }
 
-    /// Never answers.
+    /// Never answers connects to this address.
     pub fn silent(&self, at: &str) -> &Self {
         self.net.at(addr(at)).black_hole();
         self
@@ -75,7 +75,7 @@ impl World {
         (self.executor.runtime().now() - self.start).as_millis()
     }
 
-    /// All that was told: `t250 connect_start a2`.
+    /// All events, each as `t250 connect_start a2`.
     pub fn trace(&self) -> Vec<String> {
         let line = |event: &skybridge_testkit::observe::Recorded| {
             format!("t{} {} a{}", (event.at - self.start).as_millis(), event.name, event.attempt.unwrap().0)
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// Where attempts went, in order.
+/// The endpoints of the attempts, in order.
 pub fn tried(route: &Route) -> Vec<String> {
     route.ctx().attempt_log().reports().iter().map(|report| report.endpoint.to_string()).collect()
 }

@@ -1,0 +1,224 @@
+use crate::{Attempt, AttemptId, ConnectionId, Endpoint, Origin, Phase, Route, Span};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+
+/// The version of HTTP that a connection speaks.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2 (RFC 9113).
+    Http2,
+}
+
+/// How the peer's certificate was verified.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Trust {
+    /// By the stack's own verifier, which knows the certificate path and can check it for other names.
+    Verified,
+    /// By a custom verifier, or not at all. Such a connection is never used for another origin.
+    #[default]
+    Other,
+}
+
+/// What is known of one connection. Created by the dialer, completed by each layer, and [frozen](Self::freeze) by the
+/// handshake.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnInfo {
+    /// Its number; those of a client count from 1. `None` until it is frozen.
+    pub id: Option<ConnectionId>,
+    /// The attempt that opened it.
+    pub attempt: AttemptId,
+    /// The route it was opened by.
+    pub route: Route,
+    /// The local address.
+    pub local_addr: Option<SocketAddr>,
+    /// The endpoint that accepted the connection.
+    pub remote: Endpoint,
+    /// How many of the route's proxies it goes through, including one that forwards requests. No HTTP is spoken on it
+    /// unless it goes through all of them.
+    pub proxies_passed: usize,
+    /// Whether it goes through the tunnel of a proxy.
+    pub tunnelled: bool,
+    /// Whether its requests are forwarded by a proxy, and so are sent in absolute form.
+    pub forwarded: bool,
+    /// What is known of TLS with the origin; `None` in cleartext. A layer that makes a TLS connection must set it, to
+    /// [`TlsInfo::unknown`] when it knows no more.
+    pub tls: Option<TlsInfo>,
+    /// The version of HTTP; `None` until it is frozen.
+    pub protocol: Option<Protocol>,
+    /// When each phase took place.
+    pub timings: Timings,
+    /// For layers outside of skybridge. What skybridge knows is always a field.
+    pub extensions: http::Extensions,
+}
+
+/// When each phase of connecting took place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timings([Option<Span>; 5]);
+
+/// What is known of a TLS connection and its peer.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The version of TLS: `1.2` or `1.3`.
+    pub version: Option<&'static str>,
+    /// The cipher suite.
+    pub cipher: Option<&'static str>,
+    /// The key exchange group.
+    pub group: Option<&'static str>,
+    /// The protocol that was negotiated by ALPN.
+    pub alpn: Option<Protocol>,
+    /// The server name that was sent (SNI).
+    pub sni: Option<Arc<str>>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+    /// Whether the client sent a certificate.
+    pub client_auth: bool,
+    /// When the first certificate of the path expires, on the runtime's clock; `None` when that isn't known.
+    pub valid_until: Option<Instant>,
+    /// How the peer's certificate was verified.
+    pub trust: Trust,
+    /// The hashes (`sha256/...`) of the public keys of the verified path, from the peer's certificate to the trust
+    /// anchor.
+    pub pins: Arc<[Box<str>]>,
+    /// Which other origins the peer's certificate is valid for.
+    pub covers: Arc<dyn CertificateScope>,
+}
+
+/// Which origins a peer's certificate is valid for. Implemented by the TLS layer, and called by the pool, which doesn't
+/// know TLS.
+pub trait CertificateScope: Send + Sync + 'static {
+    /// Whether the peer would be trusted for this origin too: its certificate names the host *and* the host's pins
+    /// match.
+    fn covers(&self, origin: &Origin) -> bool;
+
+    /// Whether the trusted roots and the client's certificate are still those that it was made with. Default: true.
+    fn is_current(&self) -> bool {
+        true
+    }
+}
+
+// === impl ConnInfo ===
+
+impl ConnInfo {
+    /// What a dialer knows when its socket is connected.
+    pub fn new(attempt: &Attempt, local_addr: Option<SocketAddr>, remote: Endpoint) -> Self {
+        let mut timings = Timings::default();
+        if let Some(span) = attempt.route.resolved {
+            timings.set(Phase::Resolve, span);
+        }
+        Self {
+            id: None,
+            attempt: attempt.id,
+            route: attempt.route.clone(),
+            local_addr,
+            remote,
+            proxies_passed: 0,
+            tunnelled: false,
+            forwarded: false,
+            tls: None,
+            protocol: None,
+            timings,
+            extensions: http::Extensions::new(),
+        }
+    }
+
+    /// The attempt that opened it, to report failures above the dialer that no phase guard notices.
+    pub fn tried(&self) -> Attempt {
+        Attempt { route: self.route.clone(), endpoint: self.remote.clone(), id: self.attempt }
+    }
+
+    /// Completes it: sets the protocol and the number of the connection.
+    pub fn freeze(mut self, protocol: Protocol) -> Arc<Self> {
+        self.protocol = Some(protocol);
+        self.id = Some(self.route.ctx().ids().next_connection());
+        Arc::new(self)
+    }
+}
+
+impl fmt::Display for ConnInfo {
+    /// For people to read: `a.test at 127.0.0.1:80 (h1, connection 1)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.route)?;
+        if self.remote.to_string() != self.route.to_string() {
+            write!(f, " at {}", self.remote)?;
+        }
+        let protocol = match self.protocol {
+            Some(Protocol::Http1) => "h1",
+            Some(Protocol::Http2) => "h2",
+            None => "no protocol yet",
+        };
+        write!(f, " ({protocol}")?;
+        if let Some(id) = self.id {
+            write!(f, ", connection {id}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+// === impl Timings ===
+
+impl Timings {
+    /// Sets when a phase took place. Phases after the handshake belong to requests, not to connections, and are
+    /// ignored.
+    pub fn set(&mut self, phase: Phase, span: Span) {
+        if let Some(slot) = self.0.get_mut(phase as usize) {
+            *slot = Some(span);
+        }
+    }
+
+    /// When a phase took place, if it did.
+    pub fn get(&self, phase: Phase) -> Option<Span> {
+        self.0.get(phase as usize).copied().flatten()
+    }
+}
+
+// === impl TlsInfo ===
+
+impl TlsInfo {
+    /// TLS of which nothing is known. Such a connection is never used for another origin.
+    pub fn unknown() -> Self {
+        Self::new(Arc::new(NoScope))
+    }
+
+    /// TLS of which nothing is known but the origins that its certificate is valid for.
+    pub fn new(covers: Arc<dyn CertificateScope>) -> Self {
+        Self {
+            version: None,
+            cipher: None,
+            group: None,
+            alpn: None,
+            sni: None,
+            resumed: false,
+            client_auth: false,
+            valid_until: None,
+            trust: Trust::Other,
+            pins: [].into(),
+            covers,
+        }
+    }
+}
+
+/// Valid for no other origin.
+struct NoScope;
+
+impl CertificateScope for NoScope {
+    fn covers(&self, _: &Origin) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsInfo")
+            .field("version", &self.version)
+            .field("cipher", &self.cipher)
+            .field("alpn", &self.alpn)
+            .field("sni", &self.sni)
+            .field("resumed", &self.resumed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+/// Is notified of changes of a connection's status. Implemented by a pool.
+pub trait StatusListener: Send + Sync + 'static {
+    /// Called by the connection's driver, never under a lock.
+    fn notify(&self, status: ConnectionStatus);
+}
+
+/// A change of a connection's status.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConnectionStatus {
+    /// It can carry this many exchanges at once from now on.
+    Capacity(u32),
+    /// It takes no new exchanges; those on it continue.
+    Draining(CloseReason),
+    /// It may be dead: a ping has not been answered yet.
+    Suspect,
+    /// It is alive: the ping was answered.
+    Healthy,
+    /// It was closed.
+    Closed(CloseReason),
+}
+
+/// Why a connection was closed. Only the first reason counts, and it is reported once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// It was idle for longer than the idle timeout.
+    Idle,
+    /// It was older than the maximum age.
+    MaxAge,
+    /// It has carried the maximum number of requests.
+    MaxRequests,
+    /// The peer closed the connection, or announced it with `connection: close`.
+    PeerFin,
+    /// The peer sent GOAWAY.
+    PeerGoAway,
+    /// The peer violated the protocol, or the socket failed.
+    Protocol,
+    /// A response was dropped before its end.
+    Unread,
+    /// The response was complete, but the rest of the request could not be sent in time.
+    UploadStalled,
+    /// A layer asked to close it.
+    Poisoned,
+    /// A ping was not answered.
+    PingTimeout,
+    /// The peer sent data without a request.
+    Unsolicited,
+    /// It was upgraded to another protocol (101 or CONNECT).
+    Upgraded,
+    /// The user of the client asked to close it.
+    Evicted,
+    /// Its address is no longer one of its origin.
+    AddressGone,
+    /// The trusted roots or the client's certificate were replaced.
+    IdentityReplaced,
+    /// A certificate of its path has expired.
+    CertExpired,
+    /// The machine was suspended.
+    Suspended,
+    /// A limit was reached, and another connection was needed.
+    LimitReclaimed,
+    /// The client was closed or dropped.
+    Shutdown,
+    /// The runtime of its driver has ended.
+    RuntimeShutdown,
+}
+
+impl CloseReason {
+    /// The name for logs and reports, in snake case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::MaxAge => "max_age",
+            Self::MaxRequests => "max_requests",
+            Self::PeerFin => "peer_fin",
+            Self::PeerGoAway => "peer_goaway",
+            Self::Protocol => "protocol",
+            Self::Unread => "unread",
+            Self::UploadStalled => "upload_stalled",
+            Self::Poisoned => "poisoned",
+            Self::PingTimeout => "ping_timeout",
+            Self::Unsolicited => "unsolicited",
+            Self::Upgraded => "upgraded",
+            Self::Evicted => "evicted",
+            Self::AddressGone => "address_gone",
+            Self::IdentityReplaced => "identity_replaced",
+            Self::CertExpired => "cert_expired",
+            Self::Suspended => "suspended",
+            Self::LimitReclaimed => "limit_reclaimed",
+            Self::Shutdown => "shutdown",
+            Self::RuntimeShutdown => "runtime_shutdown",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reports changes of status to the [`StatusListener`]. Held by the driver of a connection. It keeps what happens
+/// before there is a listener, and reports the end of the connection once.
+#[derive(Default)]
+pub struct StatusSender {
+    listener: OnceLock<Arc<dyn StatusListener>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What happened before there was a listener.
+    early: Vec<ConnectionStatus>,
+    subscribed: bool,
+    closed: bool,
+}
+
+impl StatusSender {
+    /// A sender without a listener.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the listener, and reports to it what has happened so far. Only the first call has an effect.
+    pub fn subscribe(&self, listener: Arc<dyn StatusListener>) {
+        if self.listener.set(listener).is_err() {
+            return;
+        }
+        loop {
+            let early = {
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.subscribed = state.early.is_empty();
+                std::mem::take(&mut state.early)
+            };
+            if early.is_empty() {
+                return;
+            }
+            self.publish(early);
+        }
+    }
+
+    /// Reports a change, or keeps it until there is a listener. After [`ConnectionStatus::Closed`] nothing more is
+    /// reported.
+    pub fn tell(&self, status: ConnectionStatus) {
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.closed {
+                return;
+            }
+            state.closed = matches!(status, ConnectionStatus::Closed(_));
+            if !state.subscribed {
+                state.early.push(status);
+                return;
+            }
+        }
+        self.publish([status]);
+    }
+
+    fn publish(&self, status: impl IntoIterator<Item = ConnectionStatus>) {
+        if let Some(listener) = self.listener.get() {
+            status.into_iter().for_each(|status| listener.notify(status));
+        }
+    }
+}
+
+impl fmt::Debug for StatusSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusSender").field("subscribed", &self.listener.get().is_some()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<ConnectionStatus>>);
+    impl StatusListener for Notes {
+        fn notify(&self, status: ConnectionStatus) {
+            self.0.lock().unwrap().push(status);
+        }
+    }
+
+    #[test]
+    fn what_happened_before_comes_first_and_nothing_after_the_end() {
+        let (sender, notes) = (StatusSender::new(), Arc::new(Notes::default()));
+        sender.tell(ConnectionStatus::Capacity(7));
+        sender.subscribe(notes.clone());
+        sender.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
+        sender.tell(ConnectionStatus::Closed(CloseReason::Protocol));
+        sender.tell(ConnectionStatus::Capacity(1));
+        assert_eq!(
+            *notes.0.lock().unwrap(),
+            [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]
+        );
+    }
+}

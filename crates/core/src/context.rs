@@ -1,0 +1,11 @@
+mod ctx;
+mod ids;
+mod timeout;
+mod timeouts;
+
+pub use self::{
+    ctx::Ctx,
+    ids::{CallId, ConnectionId, Ids},
+    timeout::{phase_timeout, timeout},
+    timeouts::{SharedTimeouts, Timeouts},
+};

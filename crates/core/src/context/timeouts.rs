@@ -1,0 +1,163 @@
+use crate::Phase;
+use std::time::{Duration, Instant};
+
+/// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it;
+/// `Duration::MAX` means no limit.
+///
+/// | limit | default | owner | expiry means |
+/// |---|---|---|---|
+/// | `resolve` | 5 s | route | unsent |
+/// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
+/// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
+/// | `connect` (plan and connect together) | 30 s | pool | unsent |
+/// | `pool_wait` (waiting for a connection, until it is ready) | none | pool | unsent |
+/// | `response_head` (from the request's end to the response's head) | none | pool | unknown |
+/// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
+/// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
+///
+/// ```
+/// # use skybridge_core::Timeouts;
+/// # use std::time::Duration;
+/// let mut timeouts = Timeouts::new();
+/// timeouts.call = Some(Duration::from_secs(30));
+/// ```
+///
+/// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
+/// allows. A request whose own limits (or the defaults, where it sets none) allow less fails with a timeout when they
+/// are over; the connect goes on for the others.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the table above is their documentation")]
+pub struct Timeouts {
+    pub resolve: Option<Duration>,
+    pub attempt: Option<Duration>,
+    pub tunnel: Option<Duration>,
+    pub tls: Option<Duration>,
+    pub handshake: Option<Duration>,
+    pub connect: Option<Duration>,
+    pub pool_wait: Option<Duration>,
+    pub response_head: Option<Duration>,
+    pub read_idle: Option<Duration>,
+    pub call: Option<Duration>,
+}
+
+impl Timeouts {
+    /// Leaves every limit to the layer that owns it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the limit of looking up the names of one plan. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn resolve(mut self, limit: Duration) -> Self {
+        self.resolve = Some(limit);
+        self
+    }
+
+    /// Sets the limit of one TCP connect. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn attempt(mut self, limit: Duration) -> Self {
+        self.attempt = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the tunnel through the proxies. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn tunnel(mut self, limit: Duration) -> Self {
+        self.tunnel = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the TLS handshake. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn tls(mut self, limit: Duration) -> Self {
+        self.tls = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the handshake of HTTP. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn handshake(mut self, limit: Duration) -> Self {
+        self.handshake = Some(limit);
+        self
+    }
+
+    /// Sets the limit of planning and connecting together. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn connect(mut self, limit: Duration) -> Self {
+        self.connect = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for a connection until it is ready. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn pool_wait(mut self, limit: Duration) -> Self {
+        self.pool_wait = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for the response's head, from the end of the request. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn response_head(mut self, limit: Duration) -> Self {
+        self.response_head = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for the next bytes of the response's body. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn read_idle(mut self, limit: Duration) -> Self {
+        self.read_idle = Some(limit);
+        self
+    }
+
+    /// Sets the limit of the whole call, to the end of the response's body. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn call(mut self, limit: Duration) -> Self {
+        self.call = Some(limit);
+        self
+    }
+
+    /// The limit of one phase of connecting, or of connecting in total ([`Phase::Acquire`]).
+    pub fn of(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Resolve => self.resolve,
+            Phase::Tcp => self.attempt,
+            Phase::Tunnel => self.tunnel,
+            Phase::Tls => self.tls,
+            Phase::Handshake => self.handshake,
+            Phase::Acquire => self.connect,
+            _ => None,
+        }
+    }
+
+    /// These limits, and those of `other` where these are `None`.
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            resolve: self.resolve.or(other.resolve),
+            attempt: self.attempt.or(other.attempt),
+            tunnel: self.tunnel.or(other.tunnel),
+            tls: self.tls.or(other.tls),
+            handshake: self.handshake.or(other.handshake),
+            connect: self.connect.or(other.connect),
+            pool_wait: self.pool_wait.or(other.pool_wait),
+            response_head: self.response_head.or(other.response_head),
+            read_idle: self.read_idle.or(other.read_idle),
+            call: self.call.or(other.call),
+        }
+    }
+}
+
+/// The time limits of a connect that several requests wait for. What a step of it may take is decided by all of them,
+/// and changes as requests come and go.
+///
+/// Implemented by a pool, and carried in the [`Ctx`](crate::Ctx) of the target; [`phase_timeout`](crate::phase_timeout)
+/// consults it.
+pub trait SharedTimeouts: Send + Sync + 'static {
+    /// A step begins at `now`. `own` is the limit of its layer, which holds for requests that set none. Returns a
+    /// number to pass to [`end`](Self::end).
+    fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64;
+    /// How long such a step may take: the longest limit among the requests that are waiting now.
+    fn limit(&self, phase: Phase, own: Duration) -> Duration;
+    /// The step with this number has ended, or was dropped.
+    fn end(&self, step: u64);
+}

@@ -1,0 +1,21 @@
+mod connection;
+mod connector;
+mod deferred;
+mod dialer;
+mod handshake;
+mod io;
+mod plan;
+mod resolver;
+mod runtime;
+
+pub use self::{
+    connection::{Capacity, Connection, ResponseResult},
+    connector::Connector,
+    deferred::{Below, Deferred, stack},
+    dialer::Dialer,
+    handshake::{Handshake, TlsConnect},
+    io::Io,
+    plan::{Plan, Planner},
+    resolver::Resolver,
+    runtime::{BoxFuture, Runtime, Sleep},
+};

@@ -1,0 +1,79 @@
+use crate::{BoxError, ConnInfo, Error, Failed, StatusListener};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// How many exchanges a connection may carry at once.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Capacity {
+    /// The peer has not said yet (its SETTINGS are not here).
+    Unknown,
+    /// This many.
+    Streams(u32),
+    /// None any more: it is closed or draining.
+    None,
+}
+
+/// The result of an exchange: the head of the response with its body to be read, or an error that may still hold the
+/// request.
+pub type ResponseResult<B, R> = Result<Response<R>, Failed<Request<B>>>;
+
+/// One HTTP connection as a pool sees it. Where it can be shared, this is one handle to it, which carries one exchange
+/// at a time.
+///
+/// Implemented by the h1 and h2 crates and by what chooses between them. The pool calls, in this order for each
+/// exchange: [`poll_ready`](Self::poll_ready), [`start`](Self::start), [`poll_response`](Self::poll_response), the
+/// response's body to its end, and `poll_ready` again, which is ready when *both* the request and the response are
+/// complete. To drop the handle in between cancels the exchange: an h1 connection closes, an h2 stream is reset. To
+/// drop it otherwise has no effect on the connection, unless it was the last handle: then the connection closes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an HTTP connection for requests with a body of type `{B}`",
+    label = "a pool holds HTTP connections; is `NegotiateLayer` missing below it?",
+    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
+)]
+pub trait Connection<B>: Send + 'static {
+    /// The body of its responses.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+
+    /// What is known of the connection. It doesn't change.
+    fn info(&self) -> &Arc<ConnInfo>;
+
+    /// How many exchanges it may carry at once, as of now. Changes are reported to the [`StatusListener`].
+    fn capacity(&self) -> Capacity;
+
+    /// Another handle to the connection; `None` when it carries one exchange at a time.
+    fn share(&self) -> Option<Self>
+    where
+        Self: Sized;
+
+    /// Sets the listener for changes of the connection's status. Changes that happened before are reported at once.
+    /// Called once, before the connection is used.
+    fn subscribe(&self, listener: Arc<dyn StatusListener>);
+
+    /// Ready when this handle can carry an exchange. While it is pending, only the connection's driver can change that.
+    ///
+    /// # Errors
+    /// When the connection is closed or draining. Nothing was sent.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+
+    /// Whether the last request has been sent completely. If it has, and the response has been read to its end, then a
+    /// pending `poll_ready` waits for the connection's driver alone, and the connection can be reused. The default is
+    /// `false`, which assumes nothing.
+    fn is_sent(&self) -> bool {
+        false
+    }
+
+    /// Begins an exchange. Must be called only after `poll_ready` was ready.
+    fn start(&mut self, request: Request<B>);
+
+    /// The response to the request that was started.
+    ///
+    /// # Errors
+    /// With the request, complete and unchanged, whenever it is known not to have been processed and could be kept.
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Self::Body>>;
+}

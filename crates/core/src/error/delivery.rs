@@ -1,0 +1,14 @@
+/// Whether the origin can have processed a failed request. This decides whether it may be sent again.
+///
+/// Ordered by what the origin may have done: of several tries of one request, the greatest applies to the request.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// Nothing of it was sent.
+    Unsent,
+    /// The peer has declared that it did not process it: `REFUSED_STREAM`, beyond the last id of a GOAWAY
+    /// (RFC 9113, section 8.7), 421 on a coalesced connection (RFC 9110, section 15.5.20).
+    Refused,
+    /// It may have been processed.
+    Unknown,
+}

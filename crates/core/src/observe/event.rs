@@ -1,0 +1,122 @@
+use crate::{AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
+use std::time::{Duration, Instant};
+
+/// Observes the events of a client. It has one method with one enum, so that a new kind of event breaks no
+/// implementation.
+///
+/// Called by the task in which the event happens, never under a lock. It must not block.
+pub trait Observe: Send + Sync + 'static {
+    /// Called for each event.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// An event: what happened, when, and to what.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Event<'a> {
+    /// When it happened, on the runtime's clock.
+    pub at: Instant,
+    /// The call that it belongs to, if that is known.
+    pub call: Option<CallId>,
+    /// The attempt that it belongs to, if it is part of one.
+    pub attempt: Option<AttemptId>,
+    /// The connection that it concerns, if there is one.
+    pub connection: Option<ConnectionId>,
+    /// The state of that attempt.
+    pub report: Option<&'a AttemptReport>,
+    /// What happened.
+    pub kind: EventKind<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// An event, without a report.
+    pub fn new(
+        at: Instant,
+        call: Option<CallId>,
+        attempt: Option<AttemptId>,
+        connection: Option<ConnectionId>,
+        kind: EventKind<'a>,
+    ) -> Self {
+        Self { at, call, attempt, connection, report: None, kind }
+    }
+}
+
+/// How a request got its connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Acquired {
+    /// It was opened for this request.
+    New,
+    /// It was in the pool, opened for the same key, and idle or with a free stream.
+    Reused,
+    /// It was in the pool, opened for another origin (RFC 9113, section 9.1.1).
+    Coalesced,
+    /// It was being opened for another request, and this one waited for it.
+    Joined,
+}
+
+/// The kind of an [`Event`]. Phases are balanced: each that starts ends, fails or is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EventKind<'a> {
+    /// A call began.
+    CallStarted,
+    /// A call has its response's head, or has failed with this error.
+    CallEnded(Option<&'a Error>),
+    /// A phase began.
+    PhaseStarted(Phase),
+    /// A phase succeeded, after this time.
+    PhaseEnded(Phase, Duration),
+    /// A phase failed, after this time.
+    PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
+    /// A phase was dropped after this time: the call was cancelled, or another attempt was faster.
+    PhaseDropped(Phase, Duration),
+    /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
+    LeftOut {
+        /// How many.
+        addresses: usize,
+        /// The limit that they exceed.
+        limit: usize,
+    },
+    /// A connection was made. Observed before any request uses it.
+    Created(&'a ConnInfo),
+    /// A request has its connection.
+    Acquired(Acquired),
+    /// An exchange has ended and released its connection.
+    Released,
+    /// A connection takes no more requests; those on it continue.
+    Draining(CloseReason),
+    /// A connection was closed.
+    Closed(CloseReason),
+    /// The retry layer has decided whether a failed request is sent again.
+    RetryDecided {
+        /// Whether it is sent again.
+        again: bool,
+        /// Whether the origin can have processed it, in this try or an earlier one.
+        delivery: Delivery,
+        /// How this try failed.
+        error: &'a Error,
+    },
+}
+
+impl EventKind<'_> {
+    /// The name for logs and reports, in snake case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CallStarted => "call_start",
+            Self::CallEnded(None) => "call_end",
+            Self::CallEnded(Some(_)) => "call_failed",
+            Self::PhaseStarted(phase) => phase.names().0,
+            Self::PhaseEnded(phase, _) => phase.names().1,
+            Self::PhaseFailed(phase, ..) => phase.names().2,
+            Self::PhaseDropped(phase, _) => phase.names().3,
+            Self::LeftOut { .. } => "addresses_left_out",
+            Self::Created(_) => "connection_created",
+            Self::Acquired(_) => "connection_acquired",
+            Self::Released => "connection_released",
+            Self::Draining(_) => "connection_draining",
+            Self::Closed(_) => "connection_closed",
+            Self::RetryDecided { .. } => "retry_decision",
+        }
+    }
+}

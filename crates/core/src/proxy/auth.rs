@@ -1,0 +1,50 @@
+use http::{HeaderMap, HeaderValue};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+/// Credentials for one proxy. They never see the request to the origin, and the origin never sees them.
+pub trait ProxyAuth: Send + Sync + 'static {
+    /// Connections are shared only between proxies whose credentials have equal identities. It is compared and hashed,
+    /// but never printed.
+    fn identity(&self) -> &[u8];
+
+    /// The value of `proxy-authorization` (RFC 9110, section 11.7). First called with `challenge` `None`, for the first
+    /// request on a connection; then with the head of each 407, for another request on the same connection. Returns
+    /// `None` to give up.
+    ///
+    /// A proxy that forwards requests gets the value that was returned without a challenge when its connection was
+    /// opened. Its 407 is the response to the request, which is not sent again.
+    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
+
+    /// User and password for SOCKS5 (RFC 1929); SOCKS4 uses the user alone. Default: none.
+    fn user_password(&self) -> Option<(&str, &str)> {
+        None
+    }
+}
+
+/// A shared [`ProxyAuth`], compared by its identity.
+#[derive(Clone)]
+pub struct ProxyCredentials(pub Arc<dyn ProxyAuth>);
+
+impl PartialEq for ProxyCredentials {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.identity() == other.0.identity()
+    }
+}
+
+impl Eq for ProxyCredentials {}
+
+impl Hash for ProxyCredentials {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.identity().hash(state);
+    }
+}
+
+impl fmt::Debug for ProxyCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyCredentials(..)")
+    }
+}

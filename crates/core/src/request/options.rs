@@ -1,0 +1,90 @@
+use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, Partition, Proxy, Timeouts};
+use std::{fmt, sync::Arc};
+
+/// The options of one request, carried in its `extensions`. They override those of the client.
+///
+/// ```
+/// use skybridge_core::{Partition, HttpVersions, RequestOptions};
+///
+/// let mut request = http::Request::get("http://a.test/").body(())?;
+/// let options = RequestOptions::new().http_versions(HttpVersions::Http1).partition(Partition::new("tenant 7"));
+/// request.extensions_mut().insert(options);
+/// # Ok::<_, http::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct RequestOptions {
+    /// What is asked of the connection.
+    pub connect_options: ConnectOptions,
+    /// An observer of this request, in place of the client's. Default: `None`.
+    pub observer: Option<Arc<dyn Observe>>,
+    /// Time limits that take precedence over the client's and the layers' own.
+    pub timeouts: Timeouts,
+    /// The call that this request belongs to.
+    pub call_id: Option<CallId>,
+}
+
+impl RequestOptions {
+    /// No options: everything as the client is configured.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The version of HTTP to speak.
+    pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
+        self.connect_options.http_versions = http_versions;
+        self
+    }
+
+    /// Shares connections only within this partition.
+    pub fn partition(mut self, partition: Partition) -> Self {
+        self.connect_options.partition = Some(partition);
+        self
+    }
+
+    /// Goes through these proxies, in this order; directly when the list is empty.
+    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
+        self.connect_options.proxies = Some(proxies.into());
+        self
+    }
+
+    /// Dials these endpoints instead of resolving the origin's host.
+    pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
+        self.connect_options.dial = Some(endpoints.into());
+        self
+    }
+
+    /// The name for SNI and the verification of the certificate, in place of the origin's.
+    pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.connect_options.server_name = Some(name.into());
+        self
+    }
+
+    /// The observer of this request, in place of the client's.
+    pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Time limits that take precedence over the layers' own.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// The call that this request belongs to, so that events of several requests (redirects, retries) have one number.
+    pub fn call(mut self, call: CallId) -> Self {
+        self.call_id = Some(call);
+        self
+    }
+}
+
+impl fmt::Debug for RequestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestOptions")
+            .field("connect_options", &self.connect_options)
+            .field("observed", &self.observer.is_some())
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+use http::Method;
+use std::{any::Any, cell::Cell, fmt, marker::PhantomData, sync::Arc};
+
+/// The body of a request that can be sent again.
+#[diagnostic::on_unimplemented(
+    message = "a body of type `{Self}` doesn't say how it can be sent again",
+    label = "to send a request again needs a copy of its body",
+    note = "`RetryLayer::replaying` takes a function that copies it, `skybridge::RequestBody` implements this trait, and `RetryLayer::unsent` needs neither"
+)]
+pub trait Replay: Sized {
+    /// A copy of the body. `None` if that would cost more than counting a reference, or if data has been taken from the
+    /// body already.
+    fn replay(&self) -> Option<Self>;
+}
+
+/// Which requests a retry layer can send again, if a connection returns them although it may have sent a part of them.
+///
+/// A connection keeps a copy of a request only if the retry layer above asks for it, and this is how it learns that,
+/// whatever layers are in between. The retry layer [asks](Asking::enter) while it polls the service below; a connection
+/// that starts an exchange finds out whether a layer [asks](Self::wanted) on this thread. (A mark in the request's
+/// extensions would cost two allocations per request, and one in the type of its body would be in the type of every
+/// layer in between.) Without a retry layer there is no cost.
+///
+/// If a layer in between lets another task poll its futures, the connection doesn't see the question. Requests that may
+/// have been sent in part are not returned then, and not sent again.
+///
+/// ```
+/// use skybridge_core::Replays;
+///
+/// let asking = Replays::<()>::new(|body| Some(*body)).ask();
+/// assert!(Replays::<()>::wanted().is_none());
+/// assert!(asking.during(|| Replays::<()>::wanted().is_some()));
+/// ```
+pub struct Replays<B> {
+    body: fn(&B) -> Option<B>,
+    any_method: bool,
+}
+
+/// A prepared request for [`Replays`], made once by a retry layer.
+#[derive(Clone)]
+pub struct Asking(Arc<dyn Any + Send + Sync>);
+
+thread_local! {
+    /// What the innermost layer that is being polled asks for.
+    static ASKED: Cell<Option<Asking>> = const { Cell::new(None) };
+}
+
+/// While this guard exists, [`Asking`] asks on this thread. Dropped, also by a panic, it restores what was asked
+/// before.
+#[must_use = "it asks until it is dropped"]
+pub struct Asked {
+    outer: Option<Asking>,
+    /// Not `Send`: it belongs to this thread.
+    _thread: PhantomData<*const ()>,
+}
+
+// === impl Replays ===
+
+impl<B: 'static> Replays<B> {
+    /// Requests whose method is idempotent (RFC 9110, section 9.2.2) or that were not processed, and whose body `body`
+    /// copies.
+    pub fn new(body: fn(&B) -> Option<B>) -> Self {
+        Self { body, any_method: false }
+    }
+
+    /// Requests of any method, although they may have been processed.
+    pub fn any_method(mut self) -> Self {
+        self.any_method = true;
+        self
+    }
+
+    /// What is asked for on this thread right now. Connections call it when an exchange starts.
+    #[inline]
+    pub fn wanted() -> Option<Self> {
+        // While the thread ends there is no value, and nothing is asked for.
+        ASKED
+            .try_with(|asked| {
+                let asking = asked.take()?;
+                let replays = asking.0.downcast_ref::<Self>().copied();
+                asked.set(Some(asking));
+                replays
+            })
+            .ok()?
+    }
+
+    /// A copy of the body, if that is possible.
+    pub fn body(&self, body: &B) -> Option<B> {
+        (self.body)(body)
+    }
+
+    /// Whether a request with this method may be sent again although it may have been processed.
+    pub fn may_repeat(&self, method: &Method) -> bool {
+        self.any_method || method.is_idempotent()
+    }
+
+    /// Prepares to ask for these.
+    pub fn ask(self) -> Asking {
+        Asking(Arc::new(self))
+    }
+}
+
+impl<B> Clone for Replays<B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Replays<B> {}
+
+impl<B> fmt::Debug for Replays<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replays").field("any_method", &self.any_method).finish_non_exhaustive()
+    }
+}
+
+// === impl Asking ===
+
+impl Asking {
+    /// Asks until the guard is dropped. It must be dropped before the current poll returns.
+    #[inline]
+    pub fn enter(&self) -> Asked {
+        // While the thread ends there is no value, and nothing is asked for.
+        let outer = ASKED.try_with(|asked| asked.replace(Some(self.clone()))).ok().flatten();
+        Asked { outer, _thread: PhantomData }
+    }
+
+    /// Asks while `poll` runs, which polls a future below.
+    #[inline]
+    pub fn during<T>(&self, poll: impl FnOnce() -> T) -> T {
+        let _asked = self.enter();
+        poll()
+    }
+}
+
+// === impl Asked ===
+
+impl Drop for Asked {
+    #[inline]
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        let _ = ASKED.try_with(|asked| asked.set(outer));
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asked(..)")
+    }
+}
+
+impl fmt::Debug for Asking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asking(..)")
+    }
+}
+
+impl Replay for () {
+    fn replay(&self) -> Option<Self> {
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn any_method() -> Option<bool> {
+        Replays::<()>::wanted().map(|replays| replays.any_method)
+    }
+
+    #[test]
+    fn the_innermost_layer_is_heard_and_none_afterwards() {
+        let (safe, any) = (Replays::new(<()>::replay), Replays::new(<()>::replay).any_method());
+        let (safe, any) = (safe.ask(), any.ask());
+        safe.during(|| {
+            assert_eq!(any_method(), Some(false));
+            any.during(|| assert_eq!((any_method(), any_method()), (Some(true), Some(true))));
+            assert_eq!(any_method(), Some(false));
+            assert!(catch_unwind(AssertUnwindSafe(|| any.during(|| std::panic::panic_any(())))).is_err());
+            assert_eq!(any_method(), Some(false));
+            // A layer that asks for requests with one type of body can't take those with another.
+            assert!(Replays::<u8>::wanted().is_none());
+        });
+        assert_eq!(any_method(), None);
+    }
+
+    #[test]
+    fn what_may_be_repeated_is_decided_by_method_or_setting() {
+        let safe = Replays::new(<()>::replay);
+        assert!(safe.may_repeat(&Method::PUT) && !safe.may_repeat(&Method::POST));
+        assert!(safe.any_method().may_repeat(&Method::POST));
+    }
+}

@@ -1,0 +1,256 @@
+use crate::{ConnectError, Endpoint};
+use std::{
+    collections::HashSet,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// A list of resolved endpoints that may still grow.
+///
+/// Handles are cheap to clone and share one list; each reads it from the start with a cursor of its own. So the plan,
+/// the race and the pool see the same endpoints, and late ones reach all of them.
+pub struct Endpoints {
+    feed: Arc<Mutex<Feed>>,
+    /// How many of the list this handle has read.
+    seen: usize,
+    /// The endpoints that this handle skips, because they were tried and failed.
+    except: Arc<HashSet<Endpoint>>,
+}
+
+/// The writing end of an [`Endpoints`]. Drop it to complete the list.
+#[derive(Debug)]
+pub struct EndpointsFeed(Arc<Mutex<Feed>>);
+
+#[derive(Debug)]
+struct Feed {
+    list: Vec<Endpoint>,
+    /// The limit for each kind: IPv4, IPv6, others.
+    most: usize,
+    taken: [usize; 3],
+    left_out: usize,
+    error: Option<ConnectError>,
+    complete: bool,
+    readers: Vec<Waker>,
+}
+
+fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
+    // The list is consistent after each statement, so a panic elsewhere can't have left it half written.
+    feed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Endpoints ===
+
+impl Endpoints {
+    /// A complete list.
+    pub fn fixed(list: impl IntoIterator<Item = Endpoint>) -> Self {
+        let (mut feed, endpoints) = Self::feed();
+        feed.extend(list);
+        endpoints
+    }
+
+    /// A list that can grow, without a limit. Duplicates are ignored.
+    pub fn feed() -> (EndpointsFeed, Self) {
+        Self::feed_up_to(usize::MAX)
+    }
+
+    /// A list that can grow to at most `most` endpoints of each kind: IPv4, IPv6, and others. Further ones are left out
+    /// and [counted](Self::left_out). The limit is per kind, so that many addresses of one family don't displace those
+    /// of the other.
+    pub fn feed_up_to(most: usize) -> (EndpointsFeed, Self) {
+        let (list, readers) = (Vec::new(), Vec::new());
+        let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, readers };
+        let feed = Arc::new(Mutex::new(feed));
+        (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: Arc::default() })
+    }
+
+    /// How many endpoints have been left out because of the limit.
+    pub fn left_out(&self) -> usize {
+        lock(&self.feed).left_out
+    }
+
+    /// The endpoints known by now, in order.
+    pub fn snapshot(&self) -> Vec<Endpoint> {
+        let feed = lock(&self.feed);
+        feed.list.iter().filter(|endpoint| !self.except.contains(endpoint)).cloned().collect()
+    }
+
+    /// Whether this endpoint is known by now.
+    pub fn contains(&self, endpoint: &Endpoint) -> bool {
+        !self.except.contains(endpoint) && lock(&self.feed).list.contains(endpoint)
+    }
+
+    /// Whether no more endpoints will be added.
+    pub fn is_complete(&self) -> bool {
+        lock(&self.feed).complete
+    }
+
+    /// The error that ended the lookup, if there was one. Endpoints from before are valid.
+    pub fn error(&self) -> Option<ConnectError> {
+        lock(&self.feed).error.clone()
+    }
+
+    /// The next endpoint that this handle hasn't returned yet; `None` when the list is complete and read to its end.
+    pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Endpoint>> {
+        let mut feed = lock(&self.feed);
+        while let Some(endpoint) = feed.list.get(self.seen) {
+            self.seen += 1;
+            if !self.except.contains(endpoint) {
+                return Poll::Ready(Some(endpoint.clone()));
+            }
+        }
+        if feed.complete {
+            return Poll::Ready(None);
+        }
+        if !feed.readers.iter().any(|reader| reader.will_wake(cx.waker())) {
+            feed.readers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// A handle that reads the same list from the start, and skips the endpoints that were tried.
+    pub fn without(&self, tried: &[Endpoint]) -> Self {
+        let mut except = Arc::clone(&self.except);
+        if !tried.is_empty() {
+            Arc::make_mut(&mut except).extend(tried.iter().cloned());
+        }
+        Self { feed: Arc::clone(&self.feed), seen: 0, except }
+    }
+}
+
+impl Clone for Endpoints {
+    /// A handle that reads the same list from the start.
+    fn clone(&self) -> Self {
+        Self { feed: Arc::clone(&self.feed), seen: 0, except: Arc::clone(&self.except) }
+    }
+}
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints").field("known", &self.snapshot()).field("complete", &self.is_complete()).finish()
+    }
+}
+
+// === impl EndpointsFeed ===
+
+impl EndpointsFeed {
+    /// Adds the endpoints that aren't in the list yet, and wakes every reader. Returns how many were left out because
+    /// of the limit.
+    pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
+        let before = lock(&self.0).left_out;
+        self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
+        lock(&self.0).left_out - before
+    }
+
+    /// Whether the list takes no more IP addresses.
+    pub fn is_full(&self) -> bool {
+        let feed = lock(&self.0);
+        feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
+    }
+
+    /// Completes the list with an error.
+    pub fn fail(self, error: ConnectError) {
+        self.change(|feed| feed.error = Some(error));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Feed)) {
+        let readers = {
+            let mut feed = lock(&self.0);
+            change(&mut feed);
+            std::mem::take(&mut feed.readers)
+        };
+        readers.into_iter().for_each(Waker::wake);
+    }
+}
+
+// === impl Feed ===
+
+impl Feed {
+    fn add(&mut self, endpoint: Endpoint) {
+        let kind = match endpoint.inet() {
+            Some(SocketAddr::V4(_)) => 0,
+            Some(SocketAddr::V6(_)) => 1,
+            None => 2,
+        };
+        if self.list.contains(&endpoint) {
+            return;
+        }
+        if self.taken[kind] >= self.most {
+            self.left_out += 1;
+            return;
+        }
+        self.taken[kind] += 1;
+        self.list.push(endpoint);
+    }
+}
+
+impl Drop for EndpointsFeed {
+    fn drop(&mut self) {
+        self.change(|feed| feed.complete = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::Wake,
+    };
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn at(port: u16) -> Endpoint {
+        Endpoint::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn a_list_takes_so_many_of_each_family_and_counts_the_others() {
+        let (mut feed, list) = Endpoints::feed_up_to(2);
+        let six = |port| Endpoint::from(SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], port)));
+        assert_eq!(feed.extend([six(1), six(2), six(3), six(2)]), 1);
+        assert!(!feed.is_full());
+        assert_eq!(feed.extend([at(1), at(1), at(2), at(3), six(4)]), 2);
+        assert!(feed.is_full());
+        assert_eq!(list.snapshot(), [six(1), six(2), at(1), at(2)]);
+        assert_eq!(list.without(&[at(1)]).left_out(), 3);
+    }
+
+    #[test]
+    fn a_late_answer_wakes_every_reader_and_duplicates_are_ignored() {
+        let (mut feed, mut a) = Endpoints::feed();
+        let mut b = a.clone();
+        let (wa, wb) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let (ka, kb) = (Waker::from(wa.clone()), Waker::from(wb.clone()));
+        assert!(a.poll_more(&mut Context::from_waker(&ka)).is_pending());
+        assert!(b.poll_more(&mut Context::from_waker(&kb)).is_pending());
+        feed.extend([at(1), at(1), at(2)]);
+        assert_eq!((wa.0.load(Ordering::SeqCst), wb.0.load(Ordering::SeqCst)), (1, 1));
+        let read = |list: &mut Endpoints| list.poll_more(&mut Context::from_waker(&ka));
+        assert_eq!(read(&mut a), Poll::Ready(Some(at(1))));
+        assert_eq!(read(&mut a), Poll::Ready(Some(at(2))));
+        assert_eq!(read(&mut b), Poll::Ready(Some(at(1))));
+        drop(feed);
+        assert_eq!(read(&mut a), Poll::Ready(None));
+        assert_eq!(a.snapshot(), [at(1), at(2)]);
+    }
+
+    #[test]
+    fn what_was_tried_is_passed_over_also_when_it_comes_late() {
+        let (mut feed, all) = Endpoints::feed();
+        feed.extend([at(1)]);
+        let mut rest = all.without(&[at(1), at(2)]);
+        feed.extend([at(2), at(3)]);
+        drop(feed);
+        assert_eq!(rest.poll_more(&mut Context::from_waker(Waker::noop())), Poll::Ready(Some(at(3))));
+        assert_eq!(rest.snapshot(), [at(3)]);
+        assert!(!rest.contains(&at(1)) && all.contains(&at(1)));
+    }
+}

@@ -1,0 +1,62 @@
+use crate::{Ctx, Endpoint};
+use std::{sync::Arc, time::Duration};
+
+/// Which address families to ask for.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Families {
+    /// IPv6 and IPv4.
+    #[default]
+    Both,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// A question to a resolver: which addresses does a host have?
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Query {
+    /// The host name, without a trailing dot. Never an IP address.
+    pub host: Arc<str>,
+    /// The port that the endpoints get, unless an HTTPS record says otherwise.
+    pub port: u16,
+    /// The address families to ask for.
+    pub families: Families,
+    /// Whether to ask for the HTTPS record (RFC 9460) too.
+    pub https_record: bool,
+    /// The context: the runtime to use, and the observer.
+    pub ctx: Ctx,
+}
+
+impl Query {
+    /// A query for the addresses of both families, without the HTTPS record.
+    pub fn new(host: impl Into<Arc<str>>, port: u16, ctx: Ctx) -> Self {
+        Self { host: host.into(), port, families: Families::Both, https_record: false, ctx }
+    }
+}
+
+/// A part of what a resolver found. Several may follow each other: A records before AAAA records, cached ones before
+/// fresh ones.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The endpoints, in the order in which they should be tried.
+    pub endpoints: Vec<Endpoint>,
+    /// How long it may be cached; `None` when that isn't known, as with the system's resolver.
+    pub ttl: Option<Duration>,
+    /// The ECHConfigList of the HTTPS record (RFC 9849).
+    pub ech: Option<Arc<[u8]>>,
+    /// The ALPN ids of the HTTPS record.
+    pub alpn: Vec<Box<[u8]>>,
+    /// Whether this is the last answer of the stream.
+    pub last: bool,
+}
+
+impl Answer {
+    /// The only answer to a query.
+    pub fn only(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self { endpoints: endpoints.into_iter().collect(), last: true, ..Self::default() }
+    }
+}

@@ -1,0 +1,126 @@
+use crate::{Egress, Endpoint, Proxy};
+use std::{fmt, sync::Arc};
+
+/// Which version of HTTP a connection must speak.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum HttpVersions {
+    /// The version that the peer chooses by ALPN; HTTP/1.1 in cleartext.
+    #[default]
+    Any,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only; in cleartext with prior knowledge (RFC 9113, section 3.3).
+    Http2,
+}
+
+/// A name that separates connections: requests of different partitions (tenants, users, sessions) never share one.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Partition(Arc<str>);
+
+/// What is asked of a connection besides its origin. Compared by value: requests with equal options share connections.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// The version of HTTP to speak. Default: by ALPN.
+    pub http_versions: HttpVersions,
+    /// The partition. Default: none.
+    pub partition: Option<Partition>,
+    /// The proxies to go through; an empty list is a direct connection. Default: `None`, as the route layer decides.
+    pub proxies: Option<Arc<[Proxy]>>,
+    /// The endpoints to dial, instead of asking a resolver. Default: `None`.
+    pub dial: Option<Arc<[Endpoint]>>,
+    /// The name for SNI and the verification of the certificate. Default: `None`, the origin's host.
+    pub server_name: Option<Arc<str>>,
+    /// Which addresses the connection may go to. Default: any.
+    pub egress: Egress,
+}
+
+// === impl Partition ===
+
+impl Partition {
+    /// Partitions with the same name are the same.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The name may identify a session, so it must not be logged.
+        f.write_str("Partition(..)")
+    }
+}
+
+// === impl ConnectOptions ===
+
+impl ConnectOptions {
+    /// The defaults: the version of HTTP by ALPN, no partition, proxies and addresses as the layers decide, any egress.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The version of HTTP to speak; [`HttpVersions::Any`] by default.
+    #[must_use]
+    pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
+        self.http_versions = http_versions;
+        self
+    }
+
+    /// Shares connections only within this partition.
+    #[must_use]
+    pub fn partition(mut self, partition: Partition) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// Goes through these proxies, in this order; directly when the list is empty.
+    #[must_use]
+    pub fn proxies(mut self, proxies: impl Into<Arc<[Proxy]>>) -> Self {
+        self.proxies = Some(proxies.into());
+        self
+    }
+
+    /// Dials these endpoints and asks no resolver.
+    #[must_use]
+    pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
+        self.dial = Some(endpoints.into());
+        self
+    }
+
+    /// The name for SNI (RFC 6066, section 3) and for the verification of the certificate, in place of the origin's.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// Which addresses connections may go to; [`Egress::Any`] by default.
+    #[must_use]
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.egress = egress;
+        self
+    }
+
+    /// These options, and those of `base` where these are not set. `egress` is always that of `base`: no request may
+    /// widen it.
+    pub fn or(&self, base: &Self) -> Self {
+        Self {
+            http_versions: if self.http_versions == HttpVersions::Any {
+                base.http_versions
+            } else {
+                self.http_versions
+            },
+            partition: self.partition.clone().or_else(|| base.partition.clone()),
+            proxies: self.proxies.clone().or_else(|| base.proxies.clone()),
+            dial: self.dial.clone().or_else(|| base.dial.clone()),
+            server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
+            egress: base.egress,
+        }
+    }
+
+    /// Whether at least one proxy is asked for.
+    pub(crate) fn wants_proxies(&self) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| !proxies.is_empty())
+    }
+}

@@ -1,0 +1,66 @@
+use crate::route_history::RouteHistory;
+use skybridge_core::{AttemptId, AttemptReport, Ctx, Endpoint, Outcome, Phase};
+use std::sync::Arc;
+
+/// Records the failed attempts of one route in the route database. It does so when it is dropped, so that they are
+/// recorded however connecting ends. An attempt that was abandoned has not failed.
+pub(crate) struct AttemptRecorder {
+    ctx: Ctx,
+    history: Arc<RouteHistory>,
+    /// How many attempts the log had at the start.
+    logged_before: usize,
+    /// How many it had at the last call of [`take_failed`](Self::take_failed).
+    read: usize,
+    ignored: Option<AttemptId>,
+}
+
+impl AttemptRecorder {
+    pub(crate) fn new(ctx: Ctx, history: Arc<RouteHistory>) -> Self {
+        let logged_before = ctx.attempt_log().count();
+        Self { ctx, history, logged_before, read: logged_before, ignored: None }
+    }
+
+    /// Whether any attempt after the first `logged_before` opened a socket.
+    pub(crate) fn opened_socket(ctx: &Ctx, logged_before: usize) -> bool {
+        ctx.attempt_log().since(logged_before).iter().any(|report| report.phase > Phase::Tcp)
+    }
+
+    fn reports(&self) -> impl Iterator<Item = AttemptReport> {
+        self.ctx.attempt_log().since(self.logged_before).into_iter()
+    }
+
+    /// The endpoints that need not be tried again, of the attempts since the last call: those that failed, and those
+    /// that were connected and failed later, where no phase guard noticed it. An attempt that was abandoned because
+    /// another was faster may still work.
+    pub(crate) fn take_failed(&mut self) -> Vec<Endpoint> {
+        let latest = self.ctx.attempt_log().since(self.read);
+        self.read += latest.len();
+        let failed = |report: &AttemptReport| matches!(report.outcome, Outcome::Failed(_) | Outcome::Connected);
+        latest.into_iter().filter(failed).map(|report| report.endpoint).collect()
+    }
+
+    /// Doesn't record this failure: it is not the endpoint's fault.
+    pub(crate) fn ignore(&mut self, attempt: Option<AttemptId>) {
+        self.ignored = attempt;
+    }
+
+    /// Connecting succeeded: the endpoints that are still connected work.
+    pub(crate) fn succeeded(&self) {
+        let connected = self.reports().filter(|report| matches!(report.outcome, Outcome::Connected));
+        connected.for_each(|report| self.history.succeeded(&report.endpoint));
+    }
+}
+
+impl Drop for AttemptRecorder {
+    fn drop(&mut self) {
+        for report in self.reports() {
+            if report.phase > Phase::Tcp {
+                self.history.socket_opened(&report.endpoint);
+            }
+            let is_fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());
+            if is_fault && Some(report.id) != self.ignored {
+                self.history.failed(&report.endpoint, report.phase);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+use crate::{
+    error::NoAddresses,
+    resolve::{Lookup, Resolved, resolve},
+    route_database::RouteDatabase,
+    route_history::RouteHistory,
+    settings::{ProxyChains, Settings},
+};
+use skybridge_core::{
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
+};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+/// The routes that may reach one target, one for each chain of proxies. Each is decided when the one before has failed,
+/// so that no proxy is looked up that isn't needed.
+pub(crate) struct Candidates<R> {
+    resolver: R,
+    settings: Settings,
+    database: Arc<RouteDatabase>,
+    target: Target,
+    proxy_chains: ProxyChains,
+    /// The index of the next chain.
+    next: usize,
+    first_error: Option<ConnectError>,
+}
+
+/// A route whose first addresses are known.
+pub(crate) struct Candidate {
+    pub(crate) route: Route,
+    pub(crate) history: Arc<RouteHistory>,
+    /// The origin's addresses, where the last proxy must be given one. Each is tried in turn.
+    pub(crate) proxy_targets: Option<Endpoints>,
+    pub(crate) late_answers: LateAnswers,
+}
+
+/// Lookups that still run. While they are polled, they add to the endpoints of their [`Candidate`].
+#[derive(Default)]
+pub(crate) struct LateAnswers(Vec<BoxFuture<()>>);
+
+// === impl Candidates ===
+
+impl<R: Resolver> Candidates<R> {
+    pub(crate) fn new(
+        resolver: R,
+        settings: Settings,
+        database: Arc<RouteDatabase>,
+        proxy_chains: ProxyChains,
+        target: Target,
+    ) -> Self {
+        let proxy_chains = target.connect_options().proxies.clone().map_or(proxy_chains, |chain| [chain].into());
+        Self { resolver, settings, database, target, proxy_chains, next: 0, first_error: None }
+    }
+
+    /// How many attempts each candidate may make.
+    pub(crate) fn max_attempts(&self) -> usize {
+        self.settings.max_attempts
+    }
+
+    /// The next candidate whose names can be resolved.
+    pub(crate) async fn next(&mut self) -> Result<Candidate, ConnectError> {
+        while let Some(proxies) = self.proxy_chains.get(self.next).cloned() {
+            self.next += 1;
+            match self.decide(proxies).await {
+                Ok(candidate) => return Ok(candidate),
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => self.failed(error),
+            }
+        }
+        Err(self.first_error.take().unwrap_or_else(|| no_addresses(&self.target)))
+    }
+
+    /// A candidate failed. The final error is that of the first; the others are in the attempt log.
+    pub(crate) fn failed(&mut self, error: ConnectError) {
+        self.first_error.get_or_insert(error);
+    }
+
+    async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Candidate, ConnectError> {
+        let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
+        route.proxies = proxies;
+        let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &route));
+        route.feedback = Some(history.clone());
+        let mut candidate = Candidate { route, history, proxy_targets: None, late_answers: LateAnswers::default() };
+        let decided = match self.resolve_endpoints(&mut candidate).await {
+            Ok(()) => self.resolve_proxy_targets(&mut candidate).await,
+            error => error,
+        };
+        match decided {
+            Ok(()) => Ok(candidate),
+            Err(error) => Err(error.on_route(&candidate.route)),
+        }
+    }
+
+    /// Where the first proxy listens or, without proxies, the origin.
+    async fn resolve_endpoints(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+        let origin = self.target.origin();
+        let (ip, host, port) = match candidate.route.proxies.first() {
+            Some(proxy) => (proxy.ip(), proxy.name(), proxy.port),
+            None => {
+                if let Some(dial) = &self.target.connect_options().dial {
+                    candidate.route.endpoints = Endpoints::fixed(candidate.history.sort_failed_last(dial.to_vec()));
+                    return Ok(());
+                }
+                (origin.ip(), origin.name(), origin.port())
+            }
+        };
+        if let Some(ip) = ip {
+            candidate.route.endpoints = Endpoints::fixed([SocketAddr::new(ip, port).into()]);
+            return Ok(());
+        }
+        let lookup = Lookup { host: host.into(), port, families: self.settings.families };
+        let (endpoints, ech) = self.resolve(candidate, lookup).await?;
+        candidate.route.endpoints = endpoints;
+        candidate.route.ech = ech.filter(|_| candidate.route.proxies.is_empty());
+        Ok(())
+    }
+
+    /// Where the origin listens, if the last proxy must be given an address: a SOCKS proxy that doesn't resolve names,
+    /// or any proxy when the target names the endpoints to dial.
+    async fn resolve_proxy_targets(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+        let Some(last) = candidate.route.proxies.last() else { return Ok(()) };
+        let origin = self.target.origin();
+        if let Some(dial) = &self.target.connect_options().dial {
+            let inet: Vec<Endpoint> = dial.iter().filter(|endpoint| endpoint.inet().is_some()).cloned().collect();
+            if inet.is_empty() {
+                return Err(no_addresses(&self.target));
+            }
+            candidate.proxy_targets = Some(Endpoints::fixed(inet));
+        } else if last.kind.wants_address() && origin.ip().is_none() {
+            let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
+            let lookup = Lookup { host: origin.name().into(), port: origin.port(), families };
+            let (endpoints, _) = self.resolve(candidate, lookup).await?;
+            candidate.proxy_targets = Some(endpoints);
+        }
+        Ok(())
+    }
+
+    async fn resolve(
+        &self,
+        candidate: &mut Candidate,
+        lookup: Lookup,
+    ) -> Result<(Endpoints, Option<Arc<[u8]>>), ConnectError> {
+        let (route, history) = (&candidate.route, &candidate.history);
+        let resolved = resolve(self.resolver.clone(), self.settings, lookup, route, history).await?;
+        let Resolved { endpoints, span, ech, rest } = resolved;
+        let start = candidate.route.resolved.map_or(span.start, |earlier| earlier.start);
+        candidate.route.resolved = Some(Span { start, end: span.end });
+        candidate.late_answers.0.extend(rest);
+        Ok((endpoints, ech))
+    }
+}
+
+fn no_addresses(target: &Target) -> ConnectError {
+    ConnectError::new(Phase::Resolve, NoAddresses { host: target.origin().name().into() })
+}
+
+// === impl LateAnswers ===
+
+impl LateAnswers {
+    /// Runs a future, and the lookups beside it.
+    pub(crate) async fn poll_beside<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|cx| {
+            self.poll(cx);
+            future.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        self.0.retain_mut(|lookup| matches!(Pin::new(lookup).poll(cx), Poll::Pending));
+    }
+}

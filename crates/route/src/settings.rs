@@ -1,0 +1,14 @@
+use skybridge_core::{Families, Proxy};
+use std::{sync::Arc, time::Duration};
+
+/// Chains of proxies, in the order in which they are tried. An empty chain is a direct connection.
+pub(crate) type ProxyChains = Arc<[Arc<[Proxy]>]>;
+
+/// How names are looked up and how much is tried. [`RouteConfig`](crate::RouteConfig) documents each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) timeout: Duration,
+    pub(crate) families: Families,
+    pub(crate) max_addresses: usize,
+    pub(crate) max_attempts: usize,
+}

@@ -1,0 +1,98 @@
+use skybridge_core::{Endpoint, Route};
+use std::{
+    net::SocketAddr,
+    task::{Context, Poll},
+};
+
+/// The endpoints of one race that haven't been tried yet.
+#[derive(Debug)]
+pub(crate) struct EndpointQueue {
+    order: Order,
+    waiting: Vec<Endpoint>,
+    /// The family of the endpoint that was tried last.
+    last: Option<Family>,
+    /// The resolver has no more.
+    complete: bool,
+}
+
+/// In which order endpoints are tried. Those that failed recently always come after the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    /// In the order of the resolver.
+    Listed,
+    /// IPv6 first, then alternating address families (RFC 8305, section 4).
+    Interleaved,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Family {
+    V4,
+    V6,
+}
+
+// === impl EndpointQueue ===
+
+impl EndpointQueue {
+    pub(crate) fn new(order: Order) -> Self {
+        Self { order, waiting: Vec::new(), last: None, complete: false }
+    }
+
+    /// Takes the endpoints that have been resolved by now. Wakes the task when there are more.
+    pub(crate) fn poll_resolved(&mut self, route: &mut Route, cx: &mut Context<'_>) {
+        while !self.complete {
+            match route.endpoints.poll_more(cx) {
+                Poll::Ready(Some(endpoint)) => self.waiting.push(endpoint),
+                Poll::Ready(None) => self.complete = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// No endpoint is known that hasn't been tried. More may be resolved.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Every endpoint has been tried, and no more will be resolved.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.complete && self.waiting.is_empty()
+    }
+
+    /// The endpoint to try next, of those known by now.
+    pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
+        let failed_recently =
+            |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
+        let chosen = self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true))?;
+        let endpoint = self.waiting.remove(chosen);
+        self.last = family(&endpoint).or(self.last);
+        Some(endpoint)
+    }
+
+    /// The index of the first endpoint of the family whose turn it is, or else of the first. `may` is a lookup in a
+    /// database, so it is called for no more endpoints than necessary.
+    fn choose(&self, may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
+        let wanted = match (self.order, self.last) {
+            (Order::Listed, _) => None,
+            (Order::Interleaved, Some(Family::V6)) => Some(Family::V4),
+            (Order::Interleaved, _) => Some(Family::V6),
+        };
+        let mut first = None;
+        for (i, endpoint) in self.waiting.iter().enumerate() {
+            let in_turn = wanted.is_none() || family(endpoint) == wanted;
+            if (in_turn || first.is_none()) && may(endpoint) {
+                if in_turn {
+                    return Some(i);
+                }
+                first = Some(i);
+            }
+        }
+        first
+    }
+}
+
+fn family(endpoint: &Endpoint) -> Option<Family> {
+    endpoint.inet().map(|addr| match addr {
+        SocketAddr::V4(_) => Family::V4,
+        SocketAddr::V6(_) => Family::V6,
+    })
+}
