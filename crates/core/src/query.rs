@@ -27,20 +27,18 @@ pub enum Families {
 pub struct Query {
     /// The name, without a trailing dot, never an address.
     pub host: Arc<str>,
-    /// The port that the endpoints get, unless an HTTPS record says otherwise.
+    /// The port that the endpoints get.
     pub port: u16,
     /// Which families.
     pub families: Families,
-    /// Whether the HTTPS record (RFC 9460) is wanted too.
-    pub https_record: bool,
     /// For whom, and the runtime to wait on.
     pub ctx: Ctx,
 }
 
 impl Query {
-    /// Asks for the addresses of both families, and no HTTPS record.
+    /// Asks for the addresses of both families.
     pub fn new(host: impl Into<Arc<str>>, port: u16, ctx: Ctx) -> Self {
-        Self { host: host.into(), port, families: Families::Both, https_record: false, ctx }
+        Self { host: host.into(), port, families: Families::Both, ctx }
     }
 }
 
@@ -52,10 +50,6 @@ pub struct Answer {
     pub endpoints: Vec<Endpoint>,
     /// How long it may be remembered; unknown to the system's resolver.
     pub ttl: Option<Duration>,
-    /// The ECHConfigList of the HTTPS record (RFC 9849).
-    pub ech: Option<Arc<[u8]>>,
-    /// The ALPN ids of the HTTPS record.
-    pub alpn: Vec<Box<[u8]>>,
     /// No other follows.
     pub last: bool,
 }

@@ -16,8 +16,6 @@ pub struct Route {
     pub endpoints: Endpoints,
     /// Where the origin listens, when the last hop is to be told an address rather than the origin's name.
     pub proxy_target: Option<Endpoint>,
-    /// The origin's ECHConfigList, if it published one.
-    pub ech: Option<Arc<[u8]>>,
     /// Who wants to know how the first exchange went.
     pub feedback: Option<Arc<dyn RouteFeedback>>,
     /// When its endpoints were looked up, if they were.
@@ -66,16 +64,7 @@ impl Route {
     /// A direct route, by as many attempts as there are endpoints.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
         let max_attempts = usize::MAX;
-        Self {
-            target,
-            proxies: [].into(),
-            endpoints,
-            proxy_target: None,
-            ech: None,
-            feedback: None,
-            resolved: None,
-            max_attempts,
-        }
+        Self { target, proxies: [].into(), endpoints, proxy_target: None, feedback: None, resolved: None, max_attempts }
     }
 
     /// Who is asking.

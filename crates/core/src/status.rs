@@ -17,10 +17,6 @@ pub enum ConnectionStatus {
     Capacity(u32),
     /// No new exchanges; those that run may end.
     Draining(CloseReason),
-    /// It may be dead: a ping is out.
-    Suspect,
-    /// It is not.
-    Healthy,
     /// It is gone.
     Closed(CloseReason),
 }
@@ -47,22 +43,12 @@ pub enum CloseReason {
     UploadStalled,
     /// A layer asked for it.
     Poisoned,
-    /// A ping was not answered.
-    PingTimeout,
     /// The peer sent bytes nobody had asked for.
     Unsolicited,
     /// It became something else (101, or CONNECT).
     Upgraded,
     /// A user asked for it.
     Evicted,
-    /// Its address is no longer among its origin's.
-    AddressGone,
-    /// Trust or identity were replaced.
-    IdentityReplaced,
-    /// A certificate on its path expired.
-    CertExpired,
-    /// The machine slept.
-    Suspended,
     /// Room was needed for another.
     LimitReclaimed,
     /// The client was dropped or closed.
@@ -84,14 +70,9 @@ impl CloseReason {
             Self::Unread => "unread",
             Self::UploadStalled => "upload_stalled",
             Self::Poisoned => "poisoned",
-            Self::PingTimeout => "ping_timeout",
             Self::Unsolicited => "unsolicited",
             Self::Upgraded => "upgraded",
             Self::Evicted => "evicted",
-            Self::AddressGone => "address_gone",
-            Self::IdentityReplaced => "identity_replaced",
-            Self::CertExpired => "cert_expired",
-            Self::Suspended => "suspended",
             Self::LimitReclaimed => "limit_reclaimed",
             Self::Shutdown => "shutdown",
             Self::RuntimeShutdown => "runtime_shutdown",

@@ -17,7 +17,6 @@ pub(crate) struct Asked {
 pub(crate) struct Resolved {
     pub(crate) endpoints: Endpoints,
     pub(crate) span: Span,
-    pub(crate) ech: Option<Arc<[u8]>>,
     /// Feeds `endpoints` with later answers while it is polled.
     pub(crate) rest: Option<BoxFuture<()>>,
 }
@@ -49,7 +48,7 @@ pub(crate) async fn resolve<R: Resolver>(
         let rest: BoxFuture<()> = Box::pin(pour(answers, basin, left));
         rest
     });
-    Ok(Resolved { endpoints, span, ech: answer.ech, rest })
+    Ok(Resolved { endpoints, span, rest })
 }
 
 /// An answer with addresses, and the stream of the others unless it was the last.
@@ -60,12 +59,9 @@ async fn first<R: Resolver>(
     let host = Arc::clone(&query.host);
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
-    let mut ech = None;
     while let Some(answer) = next(&mut answers).await {
-        let mut answer = answer.map_err(Into::into)?;
-        ech = answer.ech.take().or(ech);
+        let answer = answer.map_err(Into::into)?;
         if !answer.endpoints.is_empty() {
-            answer.ech = ech;
             let answers = (!answer.last).then_some(answers);
             return Ok((answer, answers));
         }

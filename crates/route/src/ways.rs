@@ -109,9 +109,7 @@ impl<R: Resolver> Ways<R> {
             return Ok(());
         }
         let asked = Asked { host: host.into(), port, families: self.settings.families };
-        let (endpoints, ech) = self.look_up(way, asked).await?;
-        way.route.endpoints = endpoints;
-        way.route.ech = ech.filter(|_| way.route.proxies.is_empty());
+        way.route.endpoints = self.look_up(way, asked).await?;
         Ok(())
     }
 
@@ -128,19 +126,18 @@ impl<R: Resolver> Ways<R> {
         } else if last.kind.wants_address() && origin.ip().is_none() {
             let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
             let asked = Asked { host: origin.name().into(), port: origin.port(), families };
-            let (endpoints, _) = self.look_up(way, asked).await?;
-            way.proxy_target = Some(endpoints);
+            way.proxy_target = Some(self.look_up(way, asked).await?);
         }
         Ok(())
     }
 
-    async fn look_up(&self, way: &mut Way, asked: Asked) -> Result<(Endpoints, Option<Arc<[u8]>>), ConnectError> {
+    async fn look_up(&self, way: &mut Way, asked: Asked) -> Result<Endpoints, ConnectError> {
         let resolved = resolve(self.resolver.clone(), self.settings, asked, &way.route, &way.recall).await?;
-        let Resolved { endpoints, span, ech, rest } = resolved;
+        let Resolved { endpoints, span, rest } = resolved;
         let start = way.route.resolved.map_or(span.start, |earlier| earlier.start);
         way.route.resolved = Some(Span { start, end: span.end });
         way.late.0.extend(rest);
-        Ok((endpoints, ech))
+        Ok(endpoints)
     }
 }
 
