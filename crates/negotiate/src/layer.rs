@@ -15,12 +15,13 @@ pub struct NegotiateLayer<H1, H2> {
 }
 
 impl<H1, H2> NegotiateLayer<H1, H2> {
-    /// Chooses between these. Either may take 10 s.
+    /// Chooses between these.
     pub fn new(h1: H1, h2: H2) -> Self {
         Self { h1, h2, limit: LIMIT }
     }
 
-    /// How long a handshake may take. [`Timeouts::handshake`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take (default: 10 s). [`Timeouts::handshake`](skybridge_core::Timeouts) goes first;
+    /// `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

@@ -10,7 +10,7 @@ const MOST_ATTEMPTS: usize = 64;
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`proxies`](Self::proxies) | none: directly |
+/// | [`proxies`](Self::proxies) | directly |
 /// | [`timeout`](Self::timeout) | 5 s |
 /// | [`families`](Self::families) | both |
 /// | [`max_addresses`](Self::max_addresses) | 64 of each family |
