@@ -1,6 +1,6 @@
 //! One table says what the defaults are, `skybridge::defaults`. The code and the other documents say the same.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use skybridge::{AtConnectionLimit, AtStreamLimit, Phase, PoolConfig, Proxy, RaceLayer, RequestOptions};
 use skybridge_testkit::net::Conn;

@@ -1,6 +1,6 @@
 //! The documents: each package has its own, they stay short, and what they link to is there.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::{
     fs,
