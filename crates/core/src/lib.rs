@@ -22,37 +22,38 @@
 //!
 //! # Glossary
 //!
-//! | here | is | OkHttp | hyper, hyper-util |
+//! | here | is | in OkHttp | in hyper, hyper-util |
 //! |---|---|---|---|
-//! | [`Origin`] | scheme, host and port of a request | `HttpUrl` of an `Address` | `PoolKey` |
-//! | [`ConnectOptions`] | what a request asks of its connection besides the origin | the rest of `Address` | - |
-//! | [`Key`] | both: who may share a connection | `Address` | `PoolKey` |
-//! | [`Target`] | a key, on behalf of whom | `Address` and `Call` | `Uri` given to a connector |
-//! | [`Ctx`] | runtime, observer, call and time limits | `RealCall` | - |
-//! | [`RequestOptions`] | options of one request | a copy of the client with other settings | extensions |
-//! | [`Query`], [`Answer`], [`Resolver`] | a DNS lookup, its result, who does it | `Dns` | `Name`, `GaiResolver` |
-//! | [`Endpoint`], [`Endpoints`] | an address to connect to; a list that may grow | `InetSocketAddress` | `SocketAddr` |
-//! | [`Proxy`], [`ProxyAuth`] | a proxy, and its credentials | `Proxy`, `Authenticator` | `Tunnel`, `SocksV5` |
-//! | [`Route`] | one way to an origin: proxies and endpoints | `Route` | - |
-//! | [`RouteFeedback`] | which endpoints failed recently | `RouteDatabase` | - |
-//! | [`Attempt`], [`AttemptLog`] | one try to connect; all of them | `ConnectPlan` | - |
-//! | [`Plan`] | a connection that is decided and not opened | `RoutePlanner.Plan` | - |
-//! | [`Io`], [`Link`] | a byte stream; one with what is known of it | `Socket` | `Read` and `Write` |
-//! | [`ConnInfo`] | what is known of a connection | `Connection`, `Handshake` | `Connected` |
-//! | [`Dialer`], [`Connector`] | open a link to one endpoint; to a route | `SocketFactory` | `HttpConnector` |
-//! | [`Handshake`] | makes an HTTP connection of a link | `Http2Connection.Builder` | `http1::handshake` |
-//! | [`Connection`] | an HTTP connection as the pool sees it | `RealConnection` | `SendRequest` |
-//! | [`Capacity`] | how many exchanges it may carry at once | `allocationLimit` | - |
-//! | [`StatusListener`] | is notified when that changes, or it closes | `Http2Connection.Listener` | - |
-//! | [`can_coalesce`] | whether it may carry another origin | `isEligible` | - |
-//! | [`Phase`] | a step of a request, for time limits and events | names of `EventListener` | - |
-//! | [`Observe`], [`Event`] | who observes a client, and what happens | `EventListener` | - |
-//! | [`Timeouts`] | time limits | `connectTimeout`, `callTimeout`, ... | - |
-//! | [`Runtime`] | clock, timers and tasks | `TaskRunner` | `Executor`, `Timer` |
-//! | [`Error`], [`ConnectError`] | why there is no response; no connection | `IOException` | `Error` |
-//! | [`Delivery`] | whether the origin can have processed a request | - | `is_canceled` |
-//! | [`Failed`] | an error that may hold the request | - | `TrySendError` |
-//! | [`Replays`] | which requests can be sent again | `isOneShot` | - |
+//! | [`Origin`] | scheme, host and port of a URL (RFC 9110, 4.3.1) | part of `Address` | `Uri`'s scheme and authority |
+//! | [`ConnectOptions`] | what else makes a connection different | part of `Address` | the connector's settings |
+//! | [`Key`] | origin and connect options: what may share a connection | `Address` | `PoolKey` |
+//! | [`Target`] | a key, and for whom | `Address`, `RealCall` | `Uri` |
+//! | [`RequestOptions`] | what one request asks for, in its extensions | `Chain.withConnectTimeout`, tags | none |
+//! | [`Partition`] | keeps connections of equal origins apart | one `ConnectionPool` each | one `Client` each |
+//! | [`Proxy`] | one proxy on the way | `java.net.Proxy` | `proxy::Tunnel`, `proxy::SocksV5` |
+//! | [`Endpoint`] | where to connect: an address, or a Unix socket | `InetSocketAddress` | `SocketAddr` |
+//! | [`Query`], [`Answer`], [`Resolver`] | a look-up of a name | `Dns.lookup` | `dns::Resolve`, `dns::Name` |
+//! | [`Route`] | one decided way: proxies, and endpoints of the first hop | `Route` (of one address) | none |
+//! | [`RouteFeedback`] | what is remembered of failed routes | `RouteDatabase` | none |
+//! | [`Plan`], [`Planner`] | a decided connection that isn't open yet | `RoutePlanner.Plan`, `RoutePlanner` | none |
+//! | [`Attempt`] | one try at one endpoint of a route | `ConnectPlan` | none |
+//! | [`Dialer`] | opens a stream to one endpoint | `SocketFactory` | `HttpConnector` |
+//! | [`Connector`] | opens a stream by a route | `ConnectPlan.connectTcp`, `connectTls` | `Connect`, `Service<Uri>` |
+//! | [`Link`] | a byte stream, and what is known of it | `BufferedSocket` | `Connection`'s I/O |
+//! | [`ConnInfo`] | the facts of one connection | `Connection`, `Handshake` | `Connected`, `HttpInfo` |
+//! | [`Handshake`] | makes an HTTP connection of a link | `RealConnection.start` | `Builder::handshake` |
+//! | [`Connection`] | an HTTP connection as a pool sees it | `RealConnection` | `SendRequest` |
+//! | [`Capacity`] | how many exchanges it takes at once | `allocationLimit` | none |
+//! | [`ConnectionStatus`], [`StatusListener`] | what its driver reports | `Http2Connection.Listener` | none |
+//! | exchange | one request and its response on a connection | `Exchange` | the future of `send_request` |
+//! | lease | a connection on loan to an exchange | `connection.calls` | `Pooled` |
+//! | coalescing | a connection of one origin carries another's requests | coalesced connections | none |
+//! | [`Delivery`] | can the origin have processed a request? | `recover` of its retries | `Error::is_canceled` |
+//! | [`Failed`] | an error that may still hold the request | none | `TrySendError` |
+//! | [`Replays`], [`Replay`] | which requests are of use if they come back | `RequestBody.isOneShot` | none |
+//! | [`Phase`], [`Event`], [`Observe`] | steps of a request's trip, and who is told | `EventListener` | none |
+//! | [`Timeouts`] | time limits | `connectTimeout`, `callTimeout` and others | `set_connect_timeout` |
+//! | [`Ctx`], [`Runtime`] | clock, timers, tasks, observer | `RealCall`, `TaskRunner` | `rt::Executor`, `Timer` |
 //!
 //! # Rules that are here
 //!
@@ -100,3 +101,7 @@ pub use self::{
         Reference, Scheme, Target,
     },
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -25,8 +25,6 @@ pub struct Route {
     pub endpoints: Endpoints,
     /// The address of the origin, when the last proxy must be given an address rather than the origin's name.
     pub proxy_target: Option<Endpoint>,
-    /// The origin's ECHConfigList, if it published one.
-    pub ech: Option<Arc<[u8]>>,
     /// Is told how the first exchange ended.
     pub feedback: Option<Arc<dyn RouteFeedback>>,
     /// When its endpoints were looked up; `None` when they needed no lookup.
@@ -53,16 +51,7 @@ impl Route {
     /// A direct route without a limit of attempts.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
         let max_attempts = usize::MAX;
-        Self {
-            target,
-            proxies: [].into(),
-            endpoints,
-            proxy_target: None,
-            ech: None,
-            feedback: None,
-            resolved: None,
-            max_attempts,
-        }
+        Self { target, proxies: [].into(), endpoints, proxy_target: None, feedback: None, resolved: None, max_attempts }
     }
 
     /// The context of its target.

@@ -47,3 +47,7 @@ pub use self::{
     overrides::{Overrides, OverridesLayer},
     system::System,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -60,3 +60,7 @@ pub use self::{
     error::ExchangeError,
     handshake::{H1, Handshaking},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

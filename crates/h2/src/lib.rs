@@ -62,3 +62,7 @@ pub use self::{
     error::H2Error,
     handshake::{H2, Handshaking},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

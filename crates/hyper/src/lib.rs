@@ -59,3 +59,7 @@ pub use self::{
     layer::HyperLayer,
     service::Hyper,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -50,3 +50,7 @@ pub use self::{
     layer::NegotiateLayer,
     service::{Negotiate, Negotiating},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -317,7 +317,6 @@ impl<C: Held> Bucket<C> {
         let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
         stats.idle += unused;
         stats.active += state.open.saturating_sub(state.idle.len() + unused);
-        stats.suspect += shared.iter().filter(|seen| seen.suspect).count();
         stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
         stats.draining += state.draining();
     }

@@ -69,3 +69,7 @@ pub use self::{
     pooled_body::PooledBody,
     stats::PoolStats,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -468,8 +468,6 @@ impl<C: Held> StatusListener for RecordWatch<C> {
             ConnectionStatus::Capacity(capacity) => {
                 record.set_room(capacity.min(self.max_streams));
             }
-            ConnectionStatus::Suspect => record.slots.set_suspect(true),
-            ConnectionStatus::Healthy => record.slots.set_suspect(false),
             ConnectionStatus::Draining(reason) => record.drain(reason),
             ConnectionStatus::Closed(reason) => record.close(reason),
             _ => {}

@@ -4,7 +4,6 @@ const IN_USE: u64 = (1 << 28) - 1;
 const ROOM_SHIFT: u32 = 28;
 const ROOM: u64 = (1 << 31) - 1;
 const UNKNOWN: u64 = 1 << 60;
-const SUSPECT: u64 = 1 << 61;
 const DRAINING: u64 = 1 << 62;
 const CLOSED: u64 = 1 << 63;
 
@@ -12,7 +11,7 @@ const CLOSED: u64 = 1 << 63;
 /// slot and closing the connection exclude each other without a lock.
 ///
 /// ```text
-/// healthy <-> suspect -> draining -> closed     (each first transition is told once)
+/// open -> draining -> closed     (each transition is reported once)
 /// ```
 #[derive(Debug)]
 pub(crate) struct Slots(AtomicU64);
@@ -24,7 +23,6 @@ pub(crate) struct Seen {
     pub(crate) capacity: u32,
     /// The peer has not said how many it takes.
     pub(crate) unknown: bool,
-    pub(crate) suspect: bool,
     pub(crate) draining: bool,
     pub(crate) closed: bool,
 }
@@ -71,14 +69,6 @@ impl Slots {
         let _ = self.0.fetch_update(AcqRel, Acquire, set);
     }
 
-    pub(crate) fn set_suspect(&self, suspect: bool) {
-        if suspect {
-            self.0.fetch_or(SUSPECT, AcqRel)
-        } else {
-            self.0.fetch_and(!SUSPECT, AcqRel)
-        };
-    }
-
     /// No new exchanges. The first time, how many are in use.
     pub(crate) fn drain(&self) -> Option<u32> {
         let before = self.0.fetch_or(DRAINING, AcqRel);
@@ -96,7 +86,6 @@ impl Slots {
             in_use: (word & IN_USE) as u32,
             capacity: (word >> ROOM_SHIFT & ROOM) as u32,
             unknown: word & UNKNOWN != 0,
-            suspect: word & SUSPECT != 0,
             draining: word & DRAINING != 0,
             closed: word & CLOSED != 0,
         }

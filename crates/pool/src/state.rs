@@ -155,16 +155,17 @@ impl<C: Held> State<C> {
         self.idle.pop().map(|idle| Grant::Exclusive(idle.connection, idle.record))
     }
 
-    /// The healthy one with the fewest streams; a suspect one only when nothing else will do.
+    /// The one with the fewest streams.
     fn reserve_shared(&mut self) -> Option<Arc<Record<C>>> {
         if let [only] = &self.shared[..] {
             return only.reserve().then(|| Arc::clone(only));
         }
         loop {
-            let best = self.shared.iter().filter(|record| record.has_room()).min_by_key(|record| {
-                let seen = record.slots.seen();
-                (seen.suspect, seen.in_use)
-            })?;
+            let best = self
+                .shared
+                .iter()
+                .filter(|record| record.has_room())
+                .min_by_key(|record| record.slots.seen().in_use)?;
             if best.reserve() {
                 return Some(Arc::clone(best));
             }

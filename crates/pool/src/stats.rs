@@ -12,8 +12,6 @@ pub struct PoolStats {
     pub active: usize,
     /// Connections that carry what they carried already, and nothing new.
     pub draining: usize,
-    /// Shared connections that may be dead.
-    pub suspect: usize,
     /// Exchanges on shared connections.
     pub streams: usize,
     /// Requests in queues.

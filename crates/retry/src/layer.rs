@@ -55,7 +55,7 @@ impl<B> RetryLayer<B> {
         Self::new(Some(body))
     }
 
-    /// For how long after its first failure a request may be sent again, 10 seconds by default: signatures and patience expire.
+    /// For how long after its first failure a request may be sent again (default: 10 s): signatures and patience expire.
     ///
     /// Measured on the clock of its [`runtime`](Self::runtime), which isn't read unless something fails.
     pub fn max_age(mut self, age: Duration) -> Self {

@@ -48,3 +48,7 @@ mod request_service;
 mod service;
 
 pub use self::{budget::Budget, future::Retrying, head::Head, layer::RetryLayer, service::Retry};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

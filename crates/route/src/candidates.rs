@@ -113,9 +113,7 @@ impl<R: Resolver> Candidates<R> {
             return Ok(());
         }
         let lookup = Lookup { host: host.into(), port, families: self.settings.families };
-        let (endpoints, ech) = self.resolve(candidate, lookup).await?;
-        candidate.route.endpoints = endpoints;
-        candidate.route.ech = ech.filter(|_| candidate.route.proxies.is_empty());
+        candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
     }
 
@@ -133,24 +131,19 @@ impl<R: Resolver> Candidates<R> {
         } else if last.kind.wants_address() && origin.ip().is_none() {
             let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
             let lookup = Lookup { host: origin.name().into(), port: origin.port(), families };
-            let (endpoints, _) = self.resolve(candidate, lookup).await?;
-            candidate.proxy_targets = Some(endpoints);
+            candidate.proxy_targets = Some(self.resolve(candidate, lookup).await?);
         }
         Ok(())
     }
 
-    async fn resolve(
-        &self,
-        candidate: &mut Candidate,
-        lookup: Lookup,
-    ) -> Result<(Endpoints, Option<Arc<[u8]>>), ConnectError> {
+    async fn resolve(&self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {
         let (route, history) = (&candidate.route, &candidate.history);
         let resolved = resolve(self.resolver.clone(), self.settings, lookup, route, history).await?;
-        let Resolved { endpoints, span, ech, rest } = resolved;
+        let Resolved { endpoints, span, rest } = resolved;
         let start = candidate.route.resolved.map_or(span.start, |earlier| earlier.start);
         candidate.route.resolved = Some(Span { start, end: span.end });
         candidate.late_answers.0.extend(rest);
-        Ok((endpoints, ech))
+        Ok(endpoints)
     }
 }
 

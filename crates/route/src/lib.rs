@@ -51,3 +51,7 @@ pub use self::{
     config::RouteConfig, connecting::Connecting, connector::RouteConnector, error::NoAddresses, layer::RouteLayer,
     plan::RoutePlan, planner::RoutePlanner, planning::Planning,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

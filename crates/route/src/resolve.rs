@@ -17,7 +17,6 @@ pub(crate) struct Lookup {
 pub(crate) struct Resolved {
     pub(crate) endpoints: Endpoints,
     pub(crate) span: Span,
-    pub(crate) ech: Option<Arc<[u8]>>,
     /// Adds later answers to `endpoints` while it is polled; `None` when the lookup is complete.
     pub(crate) rest: Option<BoxFuture<()>>,
 }
@@ -50,7 +49,7 @@ pub(crate) async fn resolve<R: Resolver>(
         let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
         rest
     });
-    Ok(Resolved { endpoints, span, ech: answer.ech, rest })
+    Ok(Resolved { endpoints, span, rest })
 }
 
 /// The first answer that has addresses, and the stream of further answers unless it was the last.
@@ -61,12 +60,9 @@ async fn first<R: Resolver>(
     let host = Arc::clone(&query.host);
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
-    let mut ech = None;
     while let Some(answer) = next(&mut answers).await {
-        let mut answer = answer.map_err(Into::into)?;
-        ech = answer.ech.take().or(ech);
+        let answer = answer.map_err(Into::into)?;
         if !answer.endpoints.is_empty() {
-            answer.ech = ech;
             let answers = (!answer.last).then_some(answers);
             return Ok((answer, answers));
         }

@@ -20,3 +20,7 @@ mod sleep;
 mod tokio_runtime;
 
 pub use self::tokio_runtime::TokioRuntime;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -82,3 +82,7 @@ pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
 pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};
 pub use tower;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

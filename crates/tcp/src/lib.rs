@@ -48,3 +48,7 @@ pub use self::{
     tcp::{Dialing, Tcp},
 };
 pub use skybridge_core::NotPublic;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

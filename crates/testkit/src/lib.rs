@@ -56,3 +56,7 @@ pub mod origin;
 pub mod proxy;
 pub mod strict;
 pub mod walk;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -139,7 +139,6 @@ async fn news_reach_the_watch_and_the_handle() {
     peer.set_room(7);
     connection.subscribe(heard.clone());
     assert_eq!(connection.capacity(), Capacity::Streams(7));
-    peer.status(ConnectionStatus::Suspect);
     assert!(ready(&mut connection).is_ready());
     peer.drain(CloseReason::PeerGoAway);
     let Poll::Ready(Err(error)) = ready(&mut connection) else { panic!("still ready") };
@@ -148,7 +147,6 @@ async fn news_reach_the_watch_and_the_handle() {
     peer.close(CloseReason::Protocol);
     let expected = [
         ConnectionStatus::Capacity(7),
-        ConnectionStatus::Suspect,
         ConnectionStatus::Draining(CloseReason::PeerGoAway),
         ConnectionStatus::Closed(CloseReason::PeerFin),
     ];

@@ -27,7 +27,8 @@ impl TlsLayer {
         Self { config: Source::default(), limit: LIMIT }
     }
 
-    /// How long a handshake may take. [`Timeouts::tls`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) goes first;
+    /// `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

@@ -7,6 +7,25 @@
 //! than for what the peer presented, and one connection may carry another host that its certificate covers. Whichever
 //! [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
 //!
+//! # How it verifies
+//!
+//! One verifier and one identity serve all connections of a [`TlsConfig`], as rustls resumes a session only under
+//! the very same `Arc`s. Neither is told for which connection it is asked, so each leaves what it saw in a
+//! thread-local, which the future that makes the handshake empties within the same poll. Pins are compared on each
+//! path that is found, its anchor included, and a path without a pinned key is passed over for another.
+//!
+//! Sessions are kept apart by partition, name and port, and what was learned of the peer - path, pins, whether it
+//! asked for a certificate - is kept beside its tickets: a resumed connection has the same facts as a first one,
+//! and its pins are compared again. For that the configuration is cloned for each connection (a handful of `Arc`s).
+//!
+//! A bad certificate or pin is fatal: no other route is tried. An alert or a broken stream is not. The system's own
+//! verifier ([`Roots::Platform`]) tells no path, so pins are compared with the leaf alone, and its connections
+//! aren't coalesced.
+//!
+//! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
+//! name it. It is never shown the identity that is for origins, and origins that need not be verified don't make it
+//! trusted ([`TlsLayer::proxy_connector`]).
+//!
 //! ```
 //! use skybridge_core::{Connector, Protocol};
 //! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, nouns, origin::Origin};
@@ -59,3 +78,7 @@ pub use self::{
     tls_connector::{ProxyTlsConnecting, TlsConnector},
 };
 pub use rustls;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -43,3 +43,7 @@ pub use self::{
     recorder::Recorder,
     timeline::Timeline,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -41,7 +41,8 @@ impl<L> TunnelLayer<L> {
         TunnelLayer { tls_connect, limit: self.limit }
     }
 
-    /// How long each proxy may take to give its tunnel. [`Timeouts::tunnel`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
+    /// How long each proxy may take to give its tunnel (default: 10 s). [`Timeouts::tunnel`](skybridge_core::Timeouts) goes
+    /// first; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

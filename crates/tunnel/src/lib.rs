@@ -52,3 +52,7 @@ pub use self::{
 };
 /// User and password for a proxy.
 pub use skybridge_core::BasicAuth;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

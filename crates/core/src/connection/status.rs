@@ -17,10 +17,6 @@ pub enum ConnectionStatus {
     Capacity(u32),
     /// It takes no new exchanges; those on it continue.
     Draining(CloseReason),
-    /// It may be dead: a ping has not been answered yet.
-    Suspect,
-    /// It is alive: the ping was answered.
-    Healthy,
     /// It was closed.
     Closed(CloseReason),
 }
@@ -47,22 +43,12 @@ pub enum CloseReason {
     UploadStalled,
     /// A layer asked to close it.
     Poisoned,
-    /// A ping was not answered.
-    PingTimeout,
     /// The peer sent data without a request.
     Unsolicited,
     /// It was upgraded to another protocol (101 or CONNECT).
     Upgraded,
     /// The user of the client asked to close it.
     Evicted,
-    /// Its address is no longer one of its origin.
-    AddressGone,
-    /// The trusted roots or the client's certificate were replaced.
-    IdentityReplaced,
-    /// A certificate of its path has expired.
-    CertExpired,
-    /// The machine was suspended.
-    Suspended,
     /// A limit was reached, and another connection was needed.
     LimitReclaimed,
     /// The client was closed or dropped.
@@ -84,14 +70,9 @@ impl CloseReason {
             Self::Unread => "unread",
             Self::UploadStalled => "upload_stalled",
             Self::Poisoned => "poisoned",
-            Self::PingTimeout => "ping_timeout",
             Self::Unsolicited => "unsolicited",
             Self::Upgraded => "upgraded",
             Self::Evicted => "evicted",
-            Self::AddressGone => "address_gone",
-            Self::IdentityReplaced => "identity_replaced",
-            Self::CertExpired => "cert_expired",
-            Self::Suspended => "suspended",
             Self::LimitReclaimed => "limit_reclaimed",
             Self::Shutdown => "shutdown",
             Self::RuntimeShutdown => "runtime_shutdown",

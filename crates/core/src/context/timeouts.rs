@@ -10,16 +10,15 @@ use std::time::{Duration, Instant};
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
-/// | `pool_wait` (waiting for a connection, until it is ready) | none | pool | unsent |
-/// | `response_head` (from the request's end to the response's head) | none | pool | unknown |
-/// | `read_idle` (no byte of the response's body coming) | none | pool | unknown |
-/// | `call` (all of it, to the end of the response's body, however slowly or much of it is read) | none | facade | as far as it got |
+/// | `pool_wait` (waiting for a connection, until it is ready) | no limit | pool | unsent |
+/// | `response_head` (from the request's start to the response's head) | no limit | pool | unknown |
+/// | `read_idle` (between two pieces of the response's body) | no limit | pool | unknown |
+/// | `call` (all of it, to the end of the response's body, however much of it is read) | no limit | facade | as far as it got |
 ///
 /// ```
 /// # use skybridge_core::Timeouts;
 /// # use std::time::Duration;
-/// let mut timeouts = Timeouts::new();
-/// timeouts.call = Some(Duration::from_secs(30));
+/// let timeouts = Timeouts::new().connect(Duration::from_secs(10)).call(Duration::from_secs(30));
 /// ```
 ///
 /// Several requests may wait for the same connect. Each of its steps may then take as long as the most patient of them
@@ -96,7 +95,7 @@ impl Timeouts {
         self
     }
 
-    /// Sets the limit of waiting for the response's head, from the end of the request. `Duration::MAX`: no limit.
+    /// Sets the limit of waiting for the response's head, from the start of the request. `Duration::MAX`: no limit.
     #[must_use]
     pub fn response_head(mut self, limit: Duration) -> Self {
         self.response_head = Some(limit);

@@ -20,20 +20,18 @@ pub enum Families {
 pub struct Query {
     /// The host name, without a trailing dot. Never an IP address.
     pub host: Arc<str>,
-    /// The port that the endpoints get, unless an HTTPS record says otherwise.
+    /// The port that the endpoints get.
     pub port: u16,
     /// The address families to ask for.
     pub families: Families,
-    /// Whether to ask for the HTTPS record (RFC 9460) too.
-    pub https_record: bool,
     /// The context: the runtime to use, and the observer.
     pub ctx: Ctx,
 }
 
 impl Query {
-    /// A query for the addresses of both families, without the HTTPS record.
+    /// A query for the addresses of both families.
     pub fn new(host: impl Into<Arc<str>>, port: u16, ctx: Ctx) -> Self {
-        Self { host: host.into(), port, families: Families::Both, https_record: false, ctx }
+        Self { host: host.into(), port, families: Families::Both, ctx }
     }
 }
 
@@ -46,10 +44,6 @@ pub struct Answer {
     pub endpoints: Vec<Endpoint>,
     /// How long it may be cached; `None` when that isn't known, as with the system's resolver.
     pub ttl: Option<Duration>,
-    /// The ECHConfigList of the HTTPS record (RFC 9849).
-    pub ech: Option<Arc<[u8]>>,
-    /// The ALPN ids of the HTTPS record.
-    pub alpn: Vec<Box<[u8]>>,
     /// Whether this is the last answer of the stream.
     pub last: bool,
 }

@@ -362,13 +362,12 @@ impl History {
                 say!(self, "{id:?} is closed");
                 wire.end(ConnectionStatus::Closed(CloseReason::PeerFin));
             }
-            4..8 if !wire.exclusive => {
+            4.. if !wire.exclusive => {
                 let capacity = [0, 1, 2, 3, u32::MAX][self.rng.usize(..5)];
                 say!(self, "{id:?} has room for {capacity}");
                 wire.set_room(capacity);
             }
-            8 => wire.tell(ConnectionStatus::Suspect),
-            _ => wire.tell(ConnectionStatus::Healthy),
+            _ => {}
         }
     }
 

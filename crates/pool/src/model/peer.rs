@@ -286,10 +286,6 @@ impl Wire {
         self.desk.tell(ConnectionStatus::Capacity(capacity));
     }
 
-    pub(super) fn tell(&self, status: ConnectionStatus) {
-        self.desk.tell(status);
-    }
-
     pub(super) fn end(&self, status: ConnectionStatus) {
         let running = {
             let mut state = self.state();

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection for all, up to its live limit.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, ConnectionStatus};
+use skybridge_core::CloseReason;
 use skybridge_pool::{AtStreamLimit, PoolConfig};
 use skybridge_testkit::{
     executor::settle,
@@ -131,23 +131,6 @@ async fn room_for_more_than_anybody_can_use() {
     let _more = calls(&stage, 1);
     settle().await;
     assert_eq!((peer.in_flight(), stage.below.connects()), (7, 2), "our own limit holds too");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_suspect_is_used_only_when_nothing_else_will_do() {
-    let stage = Stage::new(PoolConfig::new());
-    let _calls = calls(&stage, 3);
-    let (first, second) = (stage.connected(Facts::h2(2)).await, stage.connected(Facts::h2(2)).await);
-    assert_eq!((first.in_flight(), second.in_flight()), (2, 1));
-    answer(&first);
-    settle().await;
-    first.status(ConnectionStatus::Suspect);
-    assert_eq!(stage.pool.stats().suspect, 1);
-    let _next = calls(&stage, 2);
-    settle().await;
-    assert_eq!((first.in_flight(), second.in_flight()), (1, 2));
-    first.status(ConnectionStatus::Healthy);
-    assert_eq!(stage.pool.stats().suspect, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,104 @@
+//! The documents: each package has its own, they stay short, and what they link to is there.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path.as_ref()).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
+/// The folders of the packages that are published.
+fn packages() -> Vec<PathBuf> {
+    let mut packages: Vec<_> =
+        fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    packages.retain(|path| path.join("Cargo.toml").exists());
+    packages.sort();
+    assert!(packages.len() > 10, "{packages:?}");
+    packages
+}
+
+/// The name in a manifest.
+fn name(manifest: &str) -> &str {
+    manifest.lines().find_map(|line| line.strip_prefix("name = ")).unwrap().trim_matches('"')
+}
+
+#[test]
+fn each_package_has_a_readme_licences_and_metadata() {
+    for package in packages() {
+        let manifest = read(package.join("Cargo.toml"));
+        let readme = read(package.join("README.md"));
+        let name = name(&manifest);
+        assert!(readme.starts_with(&format!("# {name}\n")), "{readme}");
+        assert!(manifest.contains("readme = \"README.md\""), "{name}");
+        assert!(manifest.contains("[package.metadata.docs.rs]\nall-features = true"), "{name}");
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            assert_eq!(read(package.join(licence)), read(root().join(licence)), "{name}");
+        }
+        // The example of a library is run by the tests of its documentation.
+        let lib = package.join("src/lib.rs");
+        if lib.exists() {
+            assert!(readme.contains("```rust\n"), "{name}: no example");
+            assert!(read(lib).contains("#[cfg(doctest)]\n#[doc = include_str!(\"../README.md\")]"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_is_short_and_names_every_package() {
+    let text = read(root().join("ARCHITECTURE.md"));
+    assert!(text.len() <= 8 * 1024, "{} bytes: what is more belongs to the crate that it is about", text.len());
+    for package in packages() {
+        let folder = package.file_name().unwrap().to_str().unwrap();
+        let row = format!("| [`{}`](crates/{folder}) |", name(&read(package.join("Cargo.toml"))));
+        assert!(text.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() {
+    let mut documents = vec![];
+    for folder in [root(), root().join("docs/adr")].into_iter().chain(packages()) {
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        documents.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    let mut links = 0;
+    for document in documents {
+        let text = read(&document);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            if link.starts_with("http") || link.starts_with('#') {
+                continue;
+            }
+            let path = link.split('#').next().unwrap();
+            assert!(document.parent().unwrap().join(path).exists(), "{}: {link}", document.display());
+            links += 1;
+        }
+    }
+    assert!(links > 40, "{links}");
+}
+
+#[test]
+fn each_decision_record_has_its_three_parts_and_is_listed() {
+    let folder = root().join("docs/adr");
+    let list = read(folder.join("README.md"));
+    for entry in fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if file == "README.md" {
+            continue;
+        }
+        let text = read(folder.join(&file));
+        let number: u32 = file[..4].parse().unwrap();
+        assert!(text.starts_with(&format!("# {number}. ")), "{file}");
+        assert!(list.contains(&format!("[{number}]({file})")), "{file} is not in the list");
+        for part in ["**Context.**", "**Decision.**", "**Consequences.**"] {
+            assert!(text.contains(part), "{file}: no {part}");
+        }
+    }
+}
