@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Request, Uri, header};
 use skybridge::{
     Cause, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RequestError, RetryLayer,
     RouteLayer,
-    core::OriginError,
+    types::OriginError,
     tower::{ServiceBuilder, ServiceExt},
 };
 use skybridge_tests::{World, h2, post};

@@ -5,7 +5,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use skybridge::{
     Error, H1, H2, NegotiateLayer, PoolConfig, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer,
-    core::CallId,
+    types::CallId,
     tower::{Service, ServiceBuilder, ServiceExt},
 };
 use skybridge_testkit::{

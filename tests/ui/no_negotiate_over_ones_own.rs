@@ -1,7 +1,7 @@
 //! Negotiate is missing, above a layer of one's own that names its service outright: by `stack`, as the method `service` doesn't say it.
 
 use skybridge::{
-    core::{BoxFuture, Connector, Io, Link, Route},
+    types::{BoxFuture, Connector, Io, Link, Route},
     tower::{Layer, Service, ServiceBuilder},
     *,
 };

@@ -14,7 +14,7 @@ use crate::{
     witness::Witness,
     write_out::Format,
 };
-use skybridge::{TokioRuntime, core::CallId};
+use skybridge::{TokioRuntime, types::CallId};
 use skybridge_trace::{JsonLines, Recorder, Timeline};
 use std::{
     fs::File,

@@ -14,7 +14,7 @@ use http::{Method, Request, Response, header::LOCATION};
 use http_body::Body as _;
 use skybridge::{
     Body, Cause, Delivery, Error, Phase, RequestBody, ResponseExt, Timeouts,
-    core::{CallId, TimedOut},
+    types::{CallId, TimedOut},
 };
 use std::{
     future::{Future, poll_fn},

@@ -5,7 +5,7 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use skybridge::core::Reference;
+use skybridge::types::Reference;
 use std::{error::Error, ffi::OsString, fmt};
 
 const TOUR: &str = "Starts origins and proxies of its own on loopback, walks through all that the stack can do, and draws what happened

@@ -3,8 +3,8 @@
 use crate::{report, verbose};
 use skybridge::{
     ConnInfo, Event, EventKind, Observe, Phase,
-    core::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
     tower::Service,
+    types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
 };
 use std::{
     collections::HashMap,

@@ -1,7 +1,7 @@
 use crate::chaos::{Chaos, Connect};
 use skybridge::{
     ConnectError, Phase,
-    core::{Attempt, BoxFuture, Link},
+    types::{Attempt, BoxFuture, Link},
 };
 use skybridge_testkit::net::{Conn, Network};
 use std::{
