@@ -1,96 +1,41 @@
-use crate::{Attempt, ConnectError, Link, Route};
-use std::{
-    future::Future,
-    task::{Context, Poll},
-};
+use crate::{Attempt, Link, Route, service_alias};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tower_service::Service;
 
 /// Bytes in, bytes out.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}
 
-/// Trait alias: a service that turns a [`Route`] into a [`Link`]. Implement `Service`, bound on this.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not connect a `Route`",
-    label = "this layer belongs directly above a connector",
-    note = "a connector is a `tower::Service<Route, Response = Link<impl Io>> + Clone`, such as `RaceLayer` makes of a dialer",
-    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
-)]
-pub trait Connector: Clone + Send + 'static {
-    /// The stream.
-    type Io: Io;
-    /// Why it could not.
-    type Error: Into<ConnectError> + Send;
-    /// Connects.
-    type Future: Future<Output = Result<Link<Self::Io>, Self::Error>> + Send + 'static;
-
-    /// As of `Service`.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
-    /// `Service::call`.
-    fn connect(&mut self, route: Route) -> Self::Future;
-}
-
-#[diagnostic::do_not_recommend]
-impl<S, I> Connector for S
-where
-    S: Service<Route, Response = Link<I>> + Clone + Send + 'static,
-    S::Error: Into<ConnectError> + Send,
-    S::Future: Send + 'static,
-    I: Io,
-{
-    type Io = I;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::poll_ready(self, cx)
-    }
-
-    fn connect(&mut self, route: Route) -> Self::Future {
-        self.call(route)
+service_alias! {
+    /// Trait alias: a service that turns a [`Route`] into a [`Link`]. Implement `Service`, bound on this.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not connect a `Route`",
+        label = "this layer belongs directly above a connector",
+        note = "a connector is a `tower::Service<Route, Response = Link<impl Io>> + Clone`, such as `RaceLayer` makes of a dialer",
+        note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
+    )]
+    pub trait Connector {
+        /// The stream.
+        type Io: crate::Io;
+        /// Connects.
+        type Future;
+        fn connect(route: Route) -> Link<Io>;
     }
 }
 
-/// Trait alias: a service that turns one [`Attempt`] into a [`Link`]. Implement `Service`, bound on this.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not dial a single `Attempt`",
-    label = "a race belongs directly above a dialer",
-    note = "a dialer is a `tower::Service<Attempt, Response = Link<impl Io>> + Clone`, such as `Tcp`",
-    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
-)]
-pub trait Dialer: Clone + Send + 'static {
-    /// The stream.
-    type Io: Io;
-    /// Why it could not.
-    type Error: Into<ConnectError> + Send;
-    /// Dials.
-    type Future: Future<Output = Result<Link<Self::Io>, Self::Error>> + Send + 'static;
-
-    /// As of `Service`.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
-    /// `Service::call`.
-    fn dial(&mut self, attempt: Attempt) -> Self::Future;
-}
-
-#[diagnostic::do_not_recommend]
-impl<S, I> Dialer for S
-where
-    S: Service<Attempt, Response = Link<I>> + Clone + Send + 'static,
-    S::Error: Into<ConnectError> + Send,
-    S::Future: Send + 'static,
-    I: Io,
-{
-    type Io = I;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::poll_ready(self, cx)
-    }
-
-    fn dial(&mut self, attempt: Attempt) -> Self::Future {
-        self.call(attempt)
+service_alias! {
+    /// Trait alias: a service that turns one [`Attempt`] into a [`Link`]. Implement `Service`, bound on this.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not dial a single `Attempt`",
+        label = "a race belongs directly above a dialer",
+        note = "a dialer is a `tower::Service<Attempt, Response = Link<impl Io>> + Clone`, such as `Tcp`",
+        note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
+    )]
+    pub trait Dialer {
+        /// The stream.
+        type Io: crate::Io;
+        /// Dials.
+        type Future;
+        fn dial(attempt: Attempt) -> Link<Io>;
     }
 }

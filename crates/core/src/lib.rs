@@ -20,6 +20,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod alias;
 mod attempt_log;
 mod basic;
 mod body_length;
@@ -54,6 +55,7 @@ mod request_options;
 mod route;
 mod runtime;
 mod status;
+pub mod sync;
 mod timeouts;
 mod write_failure;
 
