@@ -1,9 +1,9 @@
-use crate::{ConnectError, Endpoint};
+use crate::{ConnectError, Endpoint, sync::Mutex};
 use std::{
     collections::HashSet,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -35,11 +35,6 @@ struct Feed {
     readers: Vec<Waker>,
 }
 
-fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
-    // The list is whole after each statement, so a panic elsewhere can't have left it half written.
-    feed.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 // === impl Endpoints ===
 
 impl Endpoints {
@@ -66,33 +61,33 @@ impl Endpoints {
 
     /// How many have been left out by now, because the list takes no more.
     pub fn left_out(&self) -> usize {
-        lock(&self.feed).left_out
+        self.feed.lock().left_out
     }
 
     /// All that are known by now, in order.
     pub fn snapshot(&self) -> Vec<Endpoint> {
-        let feed = lock(&self.feed);
+        let feed = self.feed.lock();
         feed.list.iter().filter(|endpoint| !self.except.contains(endpoint)).cloned().collect()
     }
 
     /// Whether this one is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
-        !self.except.contains(endpoint) && lock(&self.feed).list.contains(endpoint)
+        !self.except.contains(endpoint) && self.feed.lock().list.contains(endpoint)
     }
 
     /// True when none will be added.
     pub fn is_complete(&self) -> bool {
-        lock(&self.feed).complete
+        self.feed.lock().complete
     }
 
     /// Why resolving ended, when it ended with an error. Those that came before it are still good.
     pub fn error(&self) -> Option<ConnectError> {
-        lock(&self.feed).error.clone()
+        self.feed.lock().error.clone()
     }
 
     /// The next one that this handle hasn't returned yet; `None` when the list is complete and read.
     pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Endpoint>> {
-        let mut feed = lock(&self.feed);
+        let mut feed = self.feed.lock();
         while let Some(endpoint) = feed.list.get(self.seen) {
             self.seen += 1;
             if !self.except.contains(endpoint) {
@@ -136,14 +131,14 @@ impl fmt::Debug for Endpoints {
 impl EndpointsFeed {
     /// Adds those that aren't in the list yet, and tells every reader. Returns how many were left out because the list is full.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
-        let before = lock(&self.0).left_out;
+        let before = self.0.lock().left_out;
         self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
-        lock(&self.0).left_out - before
+        self.0.lock().left_out - before
     }
 
     /// Whether no further Internet address will be taken.
     pub fn is_full(&self) -> bool {
-        let feed = lock(&self.0);
+        let feed = self.0.lock();
         feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
     }
 
@@ -154,7 +149,7 @@ impl EndpointsFeed {
 
     fn change(&self, change: impl FnOnce(&mut Feed)) {
         let readers = {
-            let mut feed = lock(&self.0);
+            let mut feed = self.0.lock();
             change(&mut feed);
             std::mem::take(&mut feed.readers)
         };

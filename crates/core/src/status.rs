@@ -1,6 +1,7 @@
+use crate::sync::Mutex;
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
 /// Who is told what happens to a connection: the pool's record of it.
@@ -132,7 +133,7 @@ impl StatusSender {
         }
         loop {
             let early = {
-                let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut desk = self.state.lock();
                 desk.subscribed = desk.early.is_empty();
                 std::mem::take(&mut desk.early)
             };
@@ -146,7 +147,7 @@ impl StatusSender {
     /// Tells, or keeps until somebody watches. After [`ConnectionStatus::Closed`] nothing is told any more.
     pub fn tell(&self, status: ConnectionStatus) {
         {
-            let mut desk = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut desk = self.state.lock();
             if desk.closed {
                 return;
             }

@@ -2,12 +2,12 @@ use crate::{
     ResolveError,
     job::{Found, Job},
 };
-use skybridge_core::{Endpoint, Overloaded, Query, Runtime};
+use skybridge_core::{Endpoint, Overloaded, Query, Runtime, sync::Mutex};
 use std::{
     collections::{HashMap, VecDeque},
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, MutexGuard, Weak},
 };
 
 /// What blocks.
@@ -58,7 +58,7 @@ impl Desk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Joins the look-up of this name that is open, or begins one, or waits in line with one.

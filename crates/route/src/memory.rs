@@ -1,8 +1,8 @@
-use skybridge_core::{Endpoint, Origin, Partition, Proxy};
+use skybridge_core::{Endpoint, Origin, Partition, Proxy, sync::Mutex};
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -36,7 +36,7 @@ impl Memory {
     }
 
     fn failed(&self) -> MutexGuard<'_, HashMap<Subject, Instant>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failed.lock()
     }
 
     pub(crate) fn has_failed(&self, subject: &Subject, now: Instant) -> bool {

@@ -1,4 +1,5 @@
 use crate::chaos::{Chaos, Connect};
+use skybridge::types::sync::Mutex;
 use skybridge::{
     ConnectError, Phase,
     types::{Attempt, BoxFuture, Link},
@@ -6,7 +7,7 @@ use skybridge::{
 use skybridge_testkit::net::{Conn, Network};
 use std::{
     io::ErrorKind,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -30,7 +31,7 @@ impl Dialer {
             }
             Connect::Hangs => std::future::pending().await,
         }
-        let mut dialer = self.net.lock().unwrap_or_else(PoisonError::into_inner).dialer();
+        let mut dialer = self.net.lock().dialer();
         dialer.call(attempt).await
     }
 }
