@@ -59,7 +59,8 @@ impl RouteConfig {
         self
     }
 
-    /// How long resolving may take until there are addresses (default: 5 s). Answers that come later than that are not waited for.
+    /// How long resolving may take until there are addresses (default: 5 s; `Duration::MAX` is no limit). Answers that come later
+    /// than that are not waited for.
     /// [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request goes before it.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
