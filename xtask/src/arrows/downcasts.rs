@@ -1,4 +1,4 @@
-//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's request body,
+//! No decision by downcast, but where something foreign enters: `core`'s errors, each protocol's classification, the facade's bodies,
 //! and where the command line makes an exit code of an error; and in `core`'s `Replays`, which leave a wish about one type of body with a thread.
 
 use std::fs;
@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::command::{Failure, Outcome};
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 7] = [
+const BORDERS: [&str; 8] = [
     "cli/src/fault",
     "core/src/error",
     "core/src/replays",
     "h1/src/classify",
     "h2/src/classify",
+    "skybridge/src/layered_body",
     "skybridge/src/request_body",
     "tls/src/classify",
 ];
