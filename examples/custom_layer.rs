@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use skybridge::{
     ConnectError, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer, System, Tcp,
     TokioRuntime,
-    core::{Connector, Deferred, Link, Route},
     tower::{Layer, Service, ServiceBuilder, ServiceExt},
+    types::{Connector, Deferred, Link, Route},
 };
 use skybridge_testkit::origin::Origin;
 use std::{

@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use skybridge::{
     ConnInfo, Proxy, RaceLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
-    core::{CallId, ProxyKind},
     tower::ServiceBuilder,
+    types::{CallId, ProxyKind},
 };
 use skybridge_hyper::HyperLayer;
 use skybridge_testkit::{origin::Origin, proxy::ProxyServer};

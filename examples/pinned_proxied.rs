@@ -56,6 +56,6 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 /// Credentials need not stand in a URL.
-fn alice() -> skybridge::core::BasicAuth {
-    skybridge::core::BasicAuth::new("alice", "wonderland")
+fn alice() -> skybridge::types::BasicAuth {
+    skybridge::types::BasicAuth::new("alice", "wonderland")
 }

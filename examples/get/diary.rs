@@ -1,7 +1,7 @@
 //! What happened to one request, as its observer was told.
 
 use crate::tell;
-use skybridge::{ConnInfo, Event, EventKind, Observe, core::Acquired};
+use skybridge::{ConnInfo, Event, EventKind, Observe, types::Acquired};
 use std::{
     fmt::Write,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,7 +1,7 @@
 //! Facts and errors in words.
 
 use http::HeaderMap;
-use skybridge::{ConnInfo, Error, Phase, Protocol, core::Acquired};
+use skybridge::{ConnInfo, Error, Phase, Protocol, types::Acquired};
 use std::{error::Error as StdError, fmt::Write, time::Duration};
 
 /// An error with all that caused it, every attempt to connect, and every earlier try.

@@ -3,7 +3,7 @@
 
 use crate::{Failure, diary::Diary, tell, watched};
 use http::Request;
-use skybridge::{Client, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, core::Acquired};
+use skybridge::{Client, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, types::Acquired};
 use skybridge_testkit::{h1::Script, origin::Origin};
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};

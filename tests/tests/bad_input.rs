@@ -6,8 +6,8 @@ use http::{HeaderName, HeaderValue, Request, Uri, header};
 use skybridge::{
     Cause, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RequestError, RetryLayer,
     RouteLayer,
-    core::OriginError,
     tower::{ServiceBuilder, ServiceExt},
+    types::OriginError,
 };
 use skybridge_tests::{World, h2, post};
 

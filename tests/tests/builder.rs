@@ -6,10 +6,11 @@
 
 use http::Request;
 use skybridge::{
-    Client, ClientBuilder, ConnectOptions, H1, H2, HttpVersions, OverridesLayer, PoolConfig, Proxy, RaceLayer,
-    RequestBody, RequestOptions, RetryLayer, RouteConfig, Timeouts, TlsConfig, TlsConnector, TlsLayer,
-    core::{Attempt, BoxError, Endpoint, Families},
+    Client, ClientBuilder, ConnectOptions, H1, H2, HttpVersions, NegotiateLayer, OverridesLayer, PoolConfig, Proxy,
+    RaceLayer, RequestBody, RequestOptions, RetryLayer, RouteConfig, Timeouts, TlsConfig, TlsConnector, TlsLayer,
+    TunnelLayer,
     tower::ServiceBuilder,
+    types::{Attempt, BoxError, Endpoint, Families},
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
@@ -39,6 +40,7 @@ const DIALLED: &str = "192.0.2.6:80";
 const H2_PEER: &str = "192.0.2.2:80";
 const PROXY: &str = "192.0.2.7:3128";
 const SEALED_PROXY: &str = "192.0.2.8:3129";
+const SILENT_PROXY: &str = "192.0.2.10:3128";
 
 /// Two authorities: one that has issued the certificate of all servers, and one that nobody knows.
 struct Authorities {
@@ -94,6 +96,10 @@ impl Stage {
             .into();
         let noted = log.clone();
         servers.push(net.listen(addr(H2_PEER)).serve(move |_, conn| listen(conn, noted.clone())));
+        servers.push(net.listen(addr(SILENT_PROXY)).serve(|_, conn| async move {
+            let _open = conn;
+            std::future::pending::<()>().await;
+        }));
         let cert = &authorities.cert;
         let origin = Origin::h1().tls(cert).serve_on(net.listen(SocketAddr::new(addr(V4).ip(), 443)));
         let proxies = [
@@ -117,6 +123,7 @@ impl Stage {
     /// Everything that can be observed of a client, as text.
     async fn behaviour(self, client: Client) -> String {
         let through = Proxy::parse(&format!("https://{SEALED_PROXY}")).unwrap();
+        let silent = Proxy::parse(SILENT_PROXY).unwrap();
         let requests = [
             ("first", get("http://a.test/first")),
             // The connection is closed on it where it carried something before.
@@ -126,6 +133,7 @@ impl Stage {
             ("h2", wishing(post("http://h2.test/"), RequestOptions::new().http_versions(HttpVersions::Http2))),
             ("https", get("https://a.test/")),
             ("through", wishing(get("http://a.test/through"), RequestOptions::new().proxies([through]))),
+            ("tunnel", wishing(get("https://a.test/"), RequestOptions::new().proxies([silent]))),
         ];
         for (name, request) in requests {
             let outcome = match client.request(request).await {
@@ -236,6 +244,9 @@ macro_rules! set {
     (proxies, $builder:expr, $stage:ident) => {
         $builder.proxies([vec![Proxy::parse(PROXY).unwrap()]])
     };
+    (negotiate, $builder:expr, $stage:ident) => {
+        $builder.negotiate(NegotiateLayer::new(H1::new(), H2::new().stream_window(80_000)))
+    };
     (h1, $builder:expr, $stage:ident) => {
         $builder.h1(H1::new().title_case())
     };
@@ -249,6 +260,9 @@ macro_rules! set {
         let connector: TlsConnector = $stage.known.tls_connector();
         $builder.proxy_tls(connector)
     }};
+    (tunnel, $builder:expr, $stage:ident) => {
+        $builder.tunnel(TunnelLayer::new().timeout(Duration::from_millis(500)))
+    };
     (race, $builder:expr, $stage:ident) => {
         $builder.race(RaceLayer::happy_eyeballs().delay(Duration::from_millis(10)))
     };
@@ -289,7 +303,8 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
     let plain = stage.builder().build();
     let plain = stage.behaviour(plain).await;
     let pairs: Vec<Pair> = pairs!(
-        runtime observer timeouts connect_options retry pool route resolver proxies h1 h2 tls proxy_tls race dialer
+        runtime observer timeouts connect_options retry pool route resolver proxies negotiate h1 h2 tls proxy_tls tunnel
+        race dialer
     );
     let mut behaviours = BTreeMap::new();
     for (first, second, make) in pairs {
@@ -297,7 +312,7 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
         let client = make(&stage);
         behaviours.insert((first, second), stage.behaviour(client).await);
     }
-    assert_eq!(behaviours.len(), 15 * 15);
+    assert_eq!(behaviours.len(), 17 * 17);
     for ((first, second), behaviour) in &behaviours {
         if first == second {
             // What doesn't show could not be missed.
@@ -306,6 +321,8 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
         let other = &behaviours[&(*second, *first)];
         assert_eq!(behaviour, other, "{first} before {second}, and {second} before {first}");
     }
+    // Of a protocol, what is said of it alone goes before what is said of both.
+    assert_eq!(behaviours[&("h2", "negotiate")], behaviours[&("h2", "h2")]);
     // Neither is lost, of the two of which one was.
     let proxied = &behaviours[&("proxies", "resolver")];
     assert!(proxied.contains("first: ") && !proxied.contains("[(0, 0), "), "nothing went through the proxy: {proxied}");

@@ -5,8 +5,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use skybridge::{
     Error, H1, H2, NegotiateLayer, PoolConfig, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer,
-    core::CallId,
     tower::{Service, ServiceBuilder, ServiceExt},
+    types::CallId,
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},

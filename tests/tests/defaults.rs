@@ -124,22 +124,24 @@ async fn each_time_limit_expires_when_the_table_says() {
 #[test]
 fn a_pools_configuration_is_what_the_table_says() {
     let pool = PoolConfig::default();
-    let limit = |limit: Option<usize>| limit.map_or("no limit".to_owned(), grouped);
-    let below_max = |number: usize| limit(Some(number).filter(|number| *number != usize::MAX));
+    let limit = |number: usize| if number == usize::MAX { "no limit".to_owned() } else { grouped(number) };
     let settings = [
         ("max_idle", grouped(pool.max_idle)),
-        ("max_idle_per_origin", below_max(pool.max_idle_per_origin)),
-        ("max_per_origin", below_max(pool.max_per_origin)),
+        ("max_idle_per_origin", limit(pool.max_idle_per_origin)),
+        ("max_per_origin", limit(pool.max_per_origin)),
         ("max_connecting_per_origin", grouped(pool.max_connecting_per_origin)),
         ("max_total", limit(pool.max_total)),
         ("max_overtaking", grouped(pool.max_overtaking)),
         ("max_waiting_per_origin", grouped(pool.max_waiting_per_origin)),
-        ("max_requests", limit(pool.max_requests.map(|number| number as usize))),
-        ("max_streams", limit(Some(pool.max_streams as usize).filter(|number| *number != u32::MAX as usize))),
+        ("max_requests", limit(usize::try_from(pool.max_requests).unwrap())),
+        (
+            "max_streams",
+            if pool.max_streams == u32::MAX { "no limit".to_owned() } else { grouped(pool.max_streams as usize) },
+        ),
         ("streams_before_settings", grouped(pool.streams_before_settings as usize)),
     ];
     settings.iter().for_each(|(name, value)| assert_eq!(table(name), value, "{name}"));
-    assert_eq!((pool.max_age, table("PoolConfig::max_age")), (None, "no limit"));
+    assert_eq!((pool.max_age, table("PoolConfig::max_age")), (Duration::MAX, "no limit"));
     assert_eq!(duration(table("idle_timeout")), pool.idle_timeout);
     assert_eq!(duration(table("connect_timeout")), pool.connect_timeout);
     assert_eq!(duration(table("upload_grace")), pool.upload_grace);
@@ -190,7 +192,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
 #[test]
 fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
-        (include_str!("../../crates/core/src/timeouts.rs"), "Timeouts::", 10),
+        (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 10),
         (include_str!("../../crates/route/src/config.rs"), "", 6),
         (include_str!("../../crates/pool/src/config.rs"), "", 17),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 4),
@@ -229,7 +231,7 @@ fn the_command_lines_help_says_what_the_table_says() {
 #[test]
 fn every_setting_of_the_table_is_a_method() {
     let sources = [
-        include_str!("../../crates/core/src/timeouts.rs"),
+        include_str!("../../crates/core/src/context/timeouts.rs"),
         include_str!("../../crates/core/src/proxy.rs"),
         include_str!("../../crates/h1/src/handshake.rs"),
         include_str!("../../crates/h2/src/handshake.rs"),

@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use skybridge::{
     Client, Error, H1, H2, HttpVersions, NegotiateLayer, OverridesLayer, PoolLayer, Proxy, RaceLayer, RequestBody,
     RequestOptions, RetryLayer, RouteLayer, System, Tcp, TlsLayer, TokioRuntime, TunnelLayer,
-    core::{BoxError, BoxFuture, Resolver},
     tower::{Service, ServiceBuilder, ServiceExt},
+    types::{BoxError, BoxFuture, Resolver},
 };
 use skybridge_testkit::{
     certs::Ca,

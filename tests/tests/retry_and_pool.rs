@@ -6,7 +6,7 @@
 use http::{Request, Response};
 use skybridge::{
     Cause, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer,
-    core::Failed,
+    types::Failed,
 };
 use skybridge_testkit::{h1::Script, origin::Origin};
 use skybridge_tests::{World, addr, get, post};

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use skybridge::{
     Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, H1, H2, HttpVersions, NegotiateLayer,
     Phase, PoolLayer, Proxy, RaceLayer, RequestBody, RequestOptions, RetryLayer, RouteLayer,
-    core::{Attempt, Egress, Key, Link, Lost, OriginRef, Route, Target, Unfit},
+    types::{Attempt, Egress, Key, Link, Lost, OriginRef, Route, Target, Unfit},
 };
 use skybridge_testkit::origin::{Origin, Seen};
 use skybridge_tests::{World, addr, all, get, post};

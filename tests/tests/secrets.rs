@@ -6,7 +6,7 @@ use http::{Request, Uri, header};
 use proptest::prelude::*;
 use skybridge::{
     Client, Error, Event, IntoUri, Observe, RequestBody,
-    core::{CallId, Failed, OriginRef},
+    types::{CallId, Failed, OriginRef},
 };
 use skybridge_testkit::net::Conn;
 use skybridge_tests::World;

@@ -6,7 +6,7 @@ use http::Request;
 use skybridge::{
     Client, ConnectError, Delivery, Error, H1, H2, HttpVersions, NegotiateLayer, Phase, PoolLayer, Proxy, RaceLayer,
     RequestBody, RequestOptions, RetryLayer, RouteLayer,
-    core::{Link, Route},
+    types::{Link, Route},
 };
 use skybridge_testkit::{h1::Script, h2::Peer, net::Conn};
 use skybridge_tests::{World, addr, get};

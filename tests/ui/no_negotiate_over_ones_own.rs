@@ -2,7 +2,7 @@
 //! method `service` would not say so.
 
 use skybridge::{
-    core::{BoxFuture, Connector, Io, Link, Route},
+    types::{BoxFuture, Connector, Io, Link, Route},
     tower::{Layer, Service, ServiceBuilder},
     *,
 };

@@ -1,7 +1,7 @@
 //! Pool and retry in each other's place, above a layer of one's own.
 
 use skybridge::{
-    core::{Deferred, BoxFuture, Connector, Io, Link, Route},
+    types::{Deferred, BoxFuture, Connector, Io, Link, Route},
     tower::{Layer, Service, ServiceBuilder},
     *,
 };

@@ -1,10 +1,12 @@
 //! `ci`: what a change must pass beside the tests. `.ci/run` runs those first, as the README says it.
 
 use crate::command::Outcome;
-use crate::{allocs, check, instr, interop};
+use crate::{allocs, check, instr, interop, package, public_api};
 
 pub(crate) fn run() -> Outcome {
     check::run()?; // with the arrows
+    public_api::run()?;
+    package::run(&package::PackageArgs::default())?;
     allocs::run()?;
     instr::run()?;
     interop::run()

@@ -1,12 +1,26 @@
-//! `features`: each package by itself, so that none lives on a feature that another one switched on.
+//! `features`: each package by itself, so that none lives on a feature that another one switched on; and each of its
+//! features alone, so that none lives on another. Without default features, no crate is built from AWS-LC, and a client
+//! without TLS needs no C compiler.
 
 use cargo_metadata::Package;
 
-use crate::command::{Outcome, cargo, run as execute};
+use crate::command::{Failure, Outcome, cargo, output, run as execute};
 use crate::workspace;
 
+/// What compiles C or assembly.
+const NATIVE: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "cc", "cmake", "ring"];
+
+/// Whose tree may have it: packages of the workspace's own tools and tests, and the test kit, which signs its
+/// certificates by it and is nobody's dependency but a test's.
+const MAY_HAVE_AWS_LC: [&str; 6] =
+    ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-testkit", "skybridge-tests", "xtask"];
+
 pub(crate) fn run() -> Outcome {
-    workspace::members()?.packages.iter().try_for_each(alone)
+    let members = workspace::members()?;
+    members.packages.iter().try_for_each(lean)?;
+    shipped("skybridge-cli")?;
+    members.packages.iter().try_for_each(alone)?;
+    execute(&mut cargo(["test", "-p", "skybridge", "--no-default-features", "--test", "no_tls"]))
 }
 
 fn alone(package: &Package) -> Outcome {
@@ -16,5 +30,53 @@ fn alone(package: &Package) -> Outcome {
         return Ok(());
     }
     execute(&mut cargo(["check", "-p", name, "--no-default-features"]))?;
+    for feature in package.features.keys().filter(|feature| *feature != "default") {
+        execute(&mut cargo(["check", "-p", name, "--no-default-features", "--features", feature]))?;
+    }
     execute(&mut cargo(["check", "-p", name, "--all-features"]))
+}
+
+/// What a package without default features is built from, on any platform.
+fn lean(package: &Package) -> Outcome {
+    let name = package.name.as_str();
+    if MAY_HAVE_AWS_LC.contains(&name) {
+        return Ok(());
+    }
+    let mut tree = cargo(["tree", "-p", name, "--no-default-features", "-e", "normal,build", "--target", "all"]);
+    let tree = output(tree.args(["--prefix", "none", "--format", "{p}"]))?;
+    let native = native(&tree);
+    if native.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{name} without default features is built from {}", native.join(", "))))
+}
+
+/// The program, as it is installed, has none of the test kit's servers in it.
+fn shipped(name: &str) -> Outcome {
+    let tree = output(&mut cargo(["tree", "-p", name, "-e", "normal", "--prefix", "none", "--format", "{p}"]))?;
+    if names(&tree).any(|name| name == "skybridge-testkit") {
+        return Err(Failure::new(format!("{name} with its default features is built from skybridge-testkit")));
+    }
+    Ok(())
+}
+
+/// Those in a tree, one package a line.
+fn native(tree: &str) -> Vec<&'static str> {
+    NATIVE.into_iter().filter(|native| names(tree).any(|name| name == *native)).collect()
+}
+
+fn names(tree: &str) -> impl Iterator<Item = &str> {
+    tree.lines().filter_map(|line| line.split_whitespace().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::native;
+
+    #[test]
+    fn what_compiles_c_is_found_in_a_tree() {
+        let tree = "skybridge v0.1.0 (/a)\nrustls v0.23.35\naws-lc-rs v1.15.1\naws-lc-sys v0.34.0\ncc v1.2.48\n";
+        assert_eq!(native(tree), ["aws-lc-rs", "aws-lc-sys", "cc"]);
+        assert!(native("skybridge v0.1.0\nrustls v0.23.35\n").is_empty());
+    }
 }

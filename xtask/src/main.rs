@@ -15,6 +15,8 @@ mod interop;
 mod model;
 mod msrv;
 mod nightly;
+mod package;
+mod public_api;
 mod soak;
 mod test;
 mod workspace;
@@ -41,21 +43,28 @@ enum Verb {
     Instr,
     /// The stack against a real nginx and nghttpd
     Interop,
-    /// Each package by itself, with no, its default and all features
+    /// Each package by itself: with no, its default, each and all features; and what it is built from
     Features,
+    /// Each published package, compiled from what is in it
+    Package(package::PackageArgs),
+    /// Print the crates below 1.0 that public signatures name, and fail on one without a reason
+    PublicApi,
     /// The workspace on the oldest supported Rust
     Msrv,
     /// The pool's model test with 100,000 histories, and its loom test
     Model,
     /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),
-    /// check, allocs, instr, interop: what a change must pass beside the tests
+    /// check, public-api, package, allocs, instr, interop: what a change must pass beside the tests
     Ci,
     /// features, msrv, model, soak: the slow ones
     Nightly,
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = public_api::as_rustdoc() {
+        return code;
+    }
     match run(&Verb::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -74,6 +83,8 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Instr => instr::run(),
         Verb::Interop => interop::run(),
         Verb::Features => features::run(),
+        Verb::Package(args) => package::run(args),
+        Verb::PublicApi => public_api::run(),
         Verb::Msrv => msrv::run(),
         Verb::Model => model::run(),
         Verb::Soak(soak) => soak::run(soak),

@@ -3,5 +3,7 @@
 use crate::command::{Outcome, cargo, run as execute};
 
 pub(crate) fn run() -> Outcome {
-    execute(&mut cargo(["test", "--workspace"]))
+    execute(&mut cargo(["test", "--workspace"]))?;
+    // Its servers are no part of the shipped program, so they are a feature, and off above.
+    execute(&mut cargo(["test", "-p", "skybridge-cli", "--features", "tour", "tour"]))
 }

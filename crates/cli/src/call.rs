@@ -17,8 +17,8 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::{
     ConnInfo, Error, Phase,
-    core::{CallId, Reference},
     tower::{ServiceBuilder, ServiceExt, service_fn},
+    types::{CallId, Reference},
 };
 use std::{
     io,

@@ -11,8 +11,8 @@ use crate::{
 use skybridge::{
     Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
     RetryLayer, RouteConfig, System, Tcp, Timeouts,
-    core::{Egress, Families},
     tower::ServiceBuilder,
+    types::{Egress, Families},
 };
 use std::{sync::Arc, time::Duration};
 

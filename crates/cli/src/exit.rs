@@ -10,6 +10,7 @@ pub(crate) struct Exit(pub(crate) u8);
 impl Exit {
     pub(crate) const OK: Self             = Self(0);
     /// Of the tour: not all was as expected.
+    #[cfg(feature = "tour")]
     pub(crate) const TOUR: Self           = Self(1);
     pub(crate) const USAGE: Self          = Self(2);
     pub(crate) const URL: Self            = Self(3);

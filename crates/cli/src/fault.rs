@@ -160,7 +160,7 @@ impl StdError for NotRead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use skybridge::core::TimedOut;
+    use skybridge::types::TimedOut;
     use std::time::Duration;
 
     fn connect(phase: Phase) -> ConnectError {

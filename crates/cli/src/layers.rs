@@ -4,7 +4,7 @@ use crate::{args::Args, call::Broken, secrets::is_credential};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
-use skybridge::{Error, RequestBody, core::OriginRef};
+use skybridge::{Error, RequestBody, types::OriginRef};
 use std::{
     pin::Pin,
     sync::{

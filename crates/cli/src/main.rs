@@ -21,6 +21,7 @@ mod shared;
 mod sink;
 mod stdin;
 mod tls;
+#[cfg(feature = "tour")]
 mod tour;
 mod trip;
 mod usage;
@@ -35,6 +36,7 @@ use std::{future::Future, io::Write, process::ExitCode};
 fn main() -> ExitCode {
     let exit = match usage::read(std::env::args_os().collect()) {
         Ok(Asked::Fetch(args)) => on_tokio(run::run(*args)),
+        #[cfg(feature = "tour")]
         Ok(Asked::Tour) => on_tokio(async { Ok(tour::tour().await) }),
         Ok(Asked::Text(text)) => {
             // Nobody is left to tell when stdout is closed.

@@ -4,8 +4,8 @@ use crate::{args::ConnectTo, proxies::Proxies, usage::Usage};
 use http::Uri;
 use skybridge::{
     Endpoint,
-    core::{OriginRef, Query, Resolver},
     tower::Service,
+    types::{OriginRef, Query, Resolver},
 };
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,7 +1,7 @@
 //! A bar on stderr, when somebody watches and it takes long.
 
 use http_body::Body;
-use skybridge::core::Runtime;
+use skybridge::types::Runtime;
 use std::{
     io::Write,
     time::{Duration, Instant},

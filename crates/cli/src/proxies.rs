@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Way};
 use http::Uri;
-use skybridge::core::{Proxy, ProxyError};
+use skybridge::types::{Proxy, ProxyError};
 use std::{error::Error, ffi::OsString, fmt, net::IpAddr, sync::Arc};
 
 type ProxyChain = Arc<[Proxy]>;

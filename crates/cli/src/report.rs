@@ -4,7 +4,7 @@ use crate::{call::Outcome, fault::Fault};
 use serde::Serialize;
 use skybridge::{
     ConnInfo, Phase, Protocol,
-    core::{Acquired, AttemptReport, Outcome as Ended, Proxy},
+    types::{Acquired, AttemptReport, Outcome as Ended, Proxy},
 };
 use std::time::Duration;
 

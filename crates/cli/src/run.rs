@@ -14,12 +14,13 @@ use crate::{
     witness::Witness,
     write_out::Format,
 };
-use skybridge::{TokioRuntime, core::CallId};
+use skybridge::types::sync::Mutex;
+use skybridge::{TokioRuntime, types::CallId};
 use skybridge_trace::{JsonLines, Recorder, Timeline};
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
@@ -134,7 +135,7 @@ impl Teller {
         if let Some(outcome) = outcomes.last()
             && outcome.exit != Exit::OK
         {
-            *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = outcome.exit;
+            *self.exit.lock() = outcome.exit;
         }
     }
 
@@ -171,7 +172,7 @@ impl Teller {
         if let Some(report) = &self.report
             && let Ok(line) = serde_json::to_string(&Report::of(outcome))
         {
-            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut report = report.lock();
             let _ = writeln!(report, "{line}").and_then(|()| report.flush());
         }
     }
@@ -189,7 +190,7 @@ impl Teller {
     }
 
     fn exit(&self) -> Exit {
-        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.exit.lock()
     }
 }
 

@@ -2,7 +2,7 @@
 //! prints none of these either.
 
 use http::{HeaderName, HeaderValue, Uri, header};
-use skybridge::core::Reference;
+use skybridge::types::Reference;
 
 const HIDDEN: &str = "[hidden]";
 

@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use skybridge::{Client, RequestBody, RequestOptions, core::CallId};
+use skybridge::{Client, RequestBody, RequestOptions, types::CallId};
 use std::{
     io::{self, IsTerminal},
     path::PathBuf,

@@ -12,16 +12,17 @@ use crate::{
 use bytes::Bytes;
 use http::{Method, Request, Response, header::LOCATION};
 use http_body::Body as _;
+use skybridge::types::sync::Mutex;
 use skybridge::{
     Body, Cause, Delivery, Error, Phase, RequestBody, ResponseExt, Timeouts,
-    core::{CallId, TimedOut},
+    types::{CallId, TimedOut},
 };
 use std::{
     future::{Future, poll_fn},
     io,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Poll, ready},
@@ -56,7 +57,7 @@ impl<'a> Trip<'a> {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Sends the next one.
@@ -183,7 +184,7 @@ impl<'a> Trip<'a> {
 
     /// All of them, in order, when nothing of the last one is held any more.
     pub(crate) fn end(self, broken: Option<Broken>) -> Vec<Outcome> {
-        let mut state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.into_inner();
         state.close(self.shared);
         let connects = state.past.iter().map(|past| past.seen.connects).sum();
         state.now.asked = Asked { connects, ..state.first().asked.clone() };

@@ -5,9 +5,10 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use skybridge::core::Reference;
+use skybridge::types::Reference;
 use std::{error::Error, ffi::OsString, fmt};
 
+#[cfg(feature = "tour")]
 const TOUR: &str = "Starts origins and proxies of its own on loopback, walks through all that the stack can do, and draws what happened
 
 Usage: skybridge tour
@@ -21,6 +22,7 @@ pub(crate) struct Usage(String);
 
 pub(crate) enum Asked {
     Fetch(Box<Args>),
+    #[cfg(feature = "tour")]
     Tour,
     /// Text to print: help, or the version.
     Text(String),
@@ -41,16 +43,7 @@ impl fmt::Display for Usage {
 
 pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
-        return match arguments.get(2) {
-            None => Ok(Asked::Tour),
-            Some(help) if help == "--help" || help == "-h" => Ok(Asked::Text(TOUR.to_owned())),
-            Some(more) => {
-                // It may be a URL.
-                let more = more.to_string_lossy();
-                let more = Reference::typed(&more);
-                Err(Usage(format!("tour takes nothing, and there is {more}; nearest: skybridge tour")))
-            }
-        };
+        return tour(arguments.get(2));
     }
     match Args::try_parse_from(&arguments) {
         Ok(args) => Ok(Asked::Fetch(Box::new(args))),
@@ -59,6 +52,29 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
             _ => Err(Usage(explain(&error, &arguments))),
         },
     }
+}
+
+#[cfg(feature = "tour")]
+fn tour(argument: Option<&OsString>) -> Result<Asked, Usage> {
+    match argument {
+        None => Ok(Asked::Tour),
+        Some(help) if help == "--help" || help == "-h" => Ok(Asked::Text(TOUR.to_owned())),
+        Some(more) => {
+            // It may be a URL.
+            let more = more.to_string_lossy();
+            let more = Reference::typed(&more);
+            Err(Usage(format!("tour takes nothing, and there is {more}; nearest: skybridge tour")))
+        }
+    }
+}
+
+/// Its servers are the test kit's, which is no part of the program otherwise.
+#[cfg(not(feature = "tour"))]
+fn tour(_: Option<&OsString>) -> Result<Asked, Usage> {
+    Err(Usage(
+        "this skybridge was built without the tour; nearest: cargo run -p skybridge-cli --features tour -- tour"
+            .to_owned(),
+    ))
 }
 
 fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
@@ -164,7 +180,13 @@ mod tests {
             ("--egress privat http://a.test/", "--egress \"privat\": nearest: public"),
             ("--reprot - http://a.test/", "--reprot is no flag; nearest: --report"),
             ("-s", "there is no URL; nearest: skybridge https://example.com/"),
+            #[cfg(feature = "tour")]
             ("tour now", "tour takes nothing, and there is now; nearest: skybridge tour"),
+            #[cfg(not(feature = "tour"))]
+            (
+                "tour",
+                "this skybridge was built without the tour; nearest: cargo run -p skybridge-cli --features tour -- tour",
+            ),
         ];
         for (line, told) in rows {
             assert_eq!(refused(line), told, "{line}");

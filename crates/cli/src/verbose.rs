@@ -2,7 +2,7 @@
 
 use crate::{fault::chain, secrets::Secrets};
 use http::{Request, Response, header};
-use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, core::Attempt};
+use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
 use std::{fmt::Display, io::Write};
 
 fn say(mark: char, text: impl Display) {

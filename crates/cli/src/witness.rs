@@ -1,14 +1,15 @@
 //! Sees everything that the stack tells, and keeps per call what the report, `-w` and `-v` say of it.
 
 use crate::{report, verbose};
+use skybridge::types::sync::Mutex;
 use skybridge::{
     ConnInfo, Event, EventKind, Observe, Phase,
-    core::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
     tower::Service,
+    types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     task::{Context, Poll},
     time::Instant,
 };
@@ -74,7 +75,7 @@ impl Witness {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Tells of this request each time that it has a connection to be sent on.

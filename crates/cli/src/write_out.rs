@@ -1,7 +1,7 @@
 //! `-w`: curl's variables.
 
 use crate::{call::Outcome, report::Report, usage::Usage};
-use skybridge::{Phase, core::Trust};
+use skybridge::{Phase, types::Trust};
 use std::{fs, net::SocketAddr, time::Duration};
 
 /// A format that has been read.

@@ -1,3 +1,4 @@
+mod alias;
 mod connection;
 mod connector;
 mod deferred;

@@ -72,6 +72,7 @@ mod observe;
 mod proxy;
 mod request;
 mod route;
+pub mod sync;
 mod target;
 
 pub use self::{

@@ -1,7 +1,7 @@
 use crate::ResolveError;
-use skybridge_core::Endpoint;
+use skybridge_core::{Endpoint, sync::Mutex};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -25,7 +25,7 @@ impl Job {
     }
 
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<LookupResult> {
-        match &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.state.lock() {
             State::Done(result) => Poll::Ready(result.clone()),
             State::Running(waiting) => {
                 if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -39,7 +39,7 @@ impl Job {
     /// Sets the result, unless there is one, and wakes everyone who waits.
     pub(crate) fn finish(&self, result: LookupResult) {
         let waiting = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock();
             let State::Running(waiting) = &mut *state else { return };
             let waiting = std::mem::take(waiting);
             *state = State::Done(result);

@@ -2,12 +2,12 @@ use crate::{
     ResolveError,
     job::{Job, LookupResult},
 };
-use skybridge_core::{Endpoint, Overloaded, Query, Runtime};
+use skybridge_core::{Endpoint, Overloaded, Query, Runtime, sync::Mutex};
 use std::{
     collections::{HashMap, VecDeque},
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, MutexGuard, Weak},
 };
 
 /// A function that looks up a name, and blocks meanwhile.
@@ -58,7 +58,7 @@ impl LookupQueue {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Joins the unfinished lookup of this name, starts one, or lets one wait.

@@ -1,12 +1,12 @@
 use crate::{ExchangeError, tie::Tie};
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
-use skybridge_core::{BodyLength, BoxError};
+use skybridge_core::{BodyLength, BoxError, sync::Mutex};
 use std::{
     fmt,
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker, ready},
@@ -75,7 +75,7 @@ impl<B> Shared<B> {
     }
 
     fn going(&self) -> MutexGuard<'_, Going<B>> {
-        self.going.lock().unwrap_or_else(PoisonError::into_inner)
+        self.going.lock()
     }
 }
 

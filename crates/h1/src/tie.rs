@@ -1,8 +1,8 @@
 use crate::{ExchangeError, classify};
-use skybridge_core::{CloseReason, ConnectionStatus, StatusSender};
+use skybridge_core::{CloseReason, ConnectionStatus, StatusSender, sync::Mutex};
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        OnceLock,
         atomic::{
             AtomicBool, AtomicU8,
             Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -84,14 +84,14 @@ impl Tie {
     #[cold]
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, SeqCst);
-        let waker = lock(&self.driver).take();
+        let waker = self.driver.lock().take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
     pub(crate) fn body_failure(&self) -> Option<ExchangeError> {
-        lock(&self.body).take()
+        self.body.lock().take()
     }
 
     pub(crate) fn is_upgraded(&self) -> bool {
@@ -135,7 +135,7 @@ impl Tie {
 
     /// The request's body failed: hyper ends the connection.
     pub(crate) fn body_failed(&self, error: ExchangeError) {
-        *lock(&self.body) = Some(error);
+        *self.body.lock() = Some(error);
     }
 
     /// All that hyper had to write has left. True when that was the rest of a request.
@@ -154,7 +154,7 @@ impl Tie {
 
     fn poll_waiting(&self, cx: &Context<'_>) -> Poll<()> {
         {
-            let mut driver = lock(&self.driver);
+            let mut driver = self.driver.lock();
             if !driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 *driver = Some(cx.waker().clone());
             }
@@ -168,8 +168,4 @@ impl Tie {
         self.cut.store(true, SeqCst);
         self.close(CloseReason::RuntimeShutdown);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,12 +3,12 @@ use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
 use http_body::Body;
-use skybridge_core::{ConnInfo, Runtime, StatusSender};
+use skybridge_core::{ConnInfo, Runtime, StatusSender, sync::Mutex};
 use std::{
     fmt::Write,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
@@ -89,7 +89,7 @@ impl<B: Body> Shared<B> {
     pub(crate) fn leave(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             let (handle, driver) = {
-                let mut probe = lock(&self.probe);
+                let mut probe = self.probe.lock();
                 (probe.handle.take(), probe.driver.take())
             };
             drop(handle);
@@ -101,20 +101,20 @@ impl<B: Body> Shared<B> {
 
     /// What the driver sees by it no future of the h2 crate tells: that the peer sent GOAWAY.
     pub(crate) fn probe(&self) -> MutexGuard<'_, Probe<B::Data>> {
-        lock(&self.probe)
+        self.probe.lock()
     }
 
     pub(crate) fn spare_upload(&self) -> Option<Pin<Box<Upload<B>>>> {
-        lock(&self.spares).uploads.pop()
+        self.spares.lock().uploads.pop()
     }
 
     pub(crate) fn spare_headers(&self) -> Headers {
-        lock(&self.spares).headers.pop().unwrap_or_default()
+        self.spares.lock().headers.pop().unwrap_or_default()
     }
 
     /// Takes back what an exchange no longer needs.
     pub(crate) fn recycle(&self, upload: Option<Pin<Box<Upload<B>>>>, headers: Headers) {
-        let mut spares = lock(&self.spares);
+        let mut spares = self.spares.lock();
         if let Some(upload) = upload.filter(|_| spares.uploads.len() < SPARES) {
             spares.uploads.push(upload);
         }
@@ -125,7 +125,7 @@ impl<B: Body> Shared<B> {
 
     /// A length as a header's value. Values share memory, and reuse it when all that were made of it are gone.
     pub(crate) fn length(&self, length: u64) -> HeaderValue {
-        let mut spares = lock(&self.spares);
+        let mut spares = self.spares.lock();
         let digits = &mut spares.digits;
         if digits.capacity() < 20 {
             digits.reserve(DIGITS);
@@ -135,8 +135,4 @@ impl<B: Body> Shared<B> {
         }
         HeaderValue::from_maybe_shared(digits.split().freeze()).unwrap_or_else(|_| HeaderValue::from(length))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

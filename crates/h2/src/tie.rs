@@ -1,6 +1,7 @@
 use crate::H2Error;
+use skybridge_core::sync::Mutex;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
@@ -48,7 +49,7 @@ pub(crate) struct Reading(Arc<Tie>);
 
 impl Tie {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(crate) fn hold(self: &Arc<Self>) -> Hold {

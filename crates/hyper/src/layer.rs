@@ -52,7 +52,7 @@ impl HyperLayer {
         self
     }
 
-    /// How long planning and connecting may take together (default: 30 s).
+    /// How long planning and connecting may take together (default: 30 s; `Duration::MAX` is no limit).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

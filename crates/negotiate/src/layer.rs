@@ -20,6 +20,18 @@ impl<H1, H2> NegotiateLayer<H1, H2> {
         Self { h1, h2, timeout: TIMEOUT }
     }
 
+    /// Speaks HTTP/1.1 by this handshake.
+    pub fn h1(mut self, h1: H1) -> Self {
+        self.h1 = h1;
+        self
+    }
+
+    /// Speaks HTTP/2 by this handshake.
+    pub fn h2(mut self, h2: H2) -> Self {
+        self.h2 = h2;
+        self
+    }
+
     /// How long a handshake may take (default: 10 s); `Duration::MAX` is no limit.
     /// [`Timeouts::handshake`](skybridge_core::Timeouts::handshake) of a request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {

@@ -36,8 +36,8 @@ pub enum AtConnectionLimit {
 /// | `max_total` (open, connecting and draining) | no limit | no limit |
 /// | `max_overtaking` (later requests served before an origin that waits for `max_total`) | 64 | 64 |
 /// | `max_waiting_per_origin` (requests in the queue) | 16,384 | 16,384 |
-/// | `max_age` (then drained; less up to 10 % of jitter) | none | none |
-/// | `max_requests` (then drained; 1 is a connection for each request) | none | none |
+/// | `max_age` (then drained; less up to 10 % of jitter) | no limit | no limit |
+/// | `max_requests` (then drained; 1 is a connection for each request) | no limit | no limit |
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
@@ -45,6 +45,9 @@ pub enum AtConnectionLimit {
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
+///
+/// No limit is the greatest value of a setting's type: `usize::MAX`, `u64::MAX`, `u32::MAX`, [`Duration::MAX`]. Zero is
+/// never that: it is none at all, or the least there can be.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above is their documentation")]
@@ -54,11 +57,11 @@ pub struct PoolConfig {
     pub idle_timeout: Duration,
     pub max_per_origin: usize,
     pub max_connecting_per_origin: usize,
-    pub max_total: Option<usize>,
+    pub max_total: usize,
     pub max_overtaking: usize,
     pub max_waiting_per_origin: usize,
-    pub max_age: Option<Duration>,
-    pub max_requests: Option<u64>,
+    pub max_age: Duration,
+    pub max_requests: u64,
     pub max_streams: u32,
     pub streams_before_settings: u32,
     pub connect_timeout: Duration,
@@ -76,11 +79,11 @@ impl Default for PoolConfig {
             idle_timeout: Duration::from_secs(50),
             max_per_origin: usize::MAX,
             max_connecting_per_origin: 64,
-            max_total: None,
+            max_total: usize::MAX,
             max_overtaking: 64,
             max_waiting_per_origin: 16_384,
-            max_age: None,
-            max_requests: None,
+            max_age: Duration::MAX,
+            max_requests: u64::MAX,
             max_streams: u32::MAX,
             streams_before_settings: 1,
             connect_timeout: Duration::from_secs(30),
@@ -138,7 +141,7 @@ impl PoolConfig {
 
     /// Sockets in total; at least 1.
     pub fn max_total(mut self, sockets: usize) -> Self {
-        self.max_total = Some(sockets.max(1));
+        self.max_total = sockets.max(1);
         self
     }
 
@@ -164,13 +167,13 @@ impl PoolConfig {
 
     /// How old a connection may become.
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = Some(age);
+        self.max_age = age;
         self
     }
 
     /// How many requests a connection may carry; at least 1. With 1, no connection is ever reused.
     pub fn max_requests(mut self, requests: u64) -> Self {
-        self.max_requests = Some(requests.max(1));
+        self.max_requests = requests.max(1);
         self
     }
 
@@ -196,10 +199,22 @@ impl PoolConfig {
 
     /// How long a request may still be sent once its response is over: what a peer has answered it need not take. After
     /// that the stream is reset (RFC 9113, section 8.1), or an HTTP/1.1 connection closed.
-    /// [`Pool::close`](crate::Pool::close) doesn't wait for it. `Duration::MAX` is for ever.
+    /// [`Pool::close`](crate::Pool::close) doesn't wait for it.
     pub fn upload_grace(mut self, time: Duration) -> Self {
         self.upload_grace = time;
         self
+    }
+
+    pub(crate) fn total_limit(&self) -> Option<usize> {
+        (self.max_total != usize::MAX).then_some(self.max_total)
+    }
+
+    pub(crate) fn age_limit(&self) -> Option<Duration> {
+        (self.max_age != Duration::MAX).then_some(self.max_age)
+    }
+
+    pub(crate) fn request_limit(&self) -> Option<u64> {
+        (self.max_requests != u64::MAX).then_some(self.max_requests)
     }
 
     /// What to do at the stream limit.

@@ -283,7 +283,7 @@ where
     #[inline]
     fn start(&mut self) {
         self.arm(Timing::head);
-        let max_requests = self.hub.config.max_requests;
+        let max_requests = self.hub.config.request_limit();
         self.step = Step::Waiting;
         let Some(lease) = &mut self.lease else { return };
         if let Some(told) = &mut lease.told {

@@ -71,7 +71,7 @@ impl<C: Held> Hub<C> {
         Arc::new_cyclic(|this| Self {
             attended,
             clock: Clock::new(runtime.now()),
-            budget: Budget::new(config.max_total, config.max_overtaking),
+            budget: Budget::new(config.total_limit(), config.max_overtaking),
             uploads: Arc::new(Uploads::new(config.upload_grace)),
             // What may be idle for no time is not kept at all.
             config: if config.idle_timeout.is_zero() { config.max_idle(0) } else { config },
@@ -130,10 +130,10 @@ impl<C: Held> Hub<C> {
     /// The times of a connection that is new now. A tenth of jitter keeps a burst from ending as one.
     pub(crate) fn times(&self) -> Times {
         let now = self.look();
-        let until = self.config.max_age.map(|age| now.plus(jittered(age)));
+        let until = self.config.age_limit().map(|age| now.plus(jittered(age)));
         // The reaper pauses between two looks, so connections may end that much late: compensated here.
         let keep = jittered(self.config.idle_timeout).saturating_sub(self.pause());
-        Times { until, keep, exchanges: self.config.max_requests, uploads: Arc::clone(&self.uploads) }
+        Times { until, keep, exchanges: self.config.request_limit(), uploads: Arc::clone(&self.uploads) }
     }
 
     #[inline]

@@ -1,8 +1,6 @@
+use skybridge_core::sync::Mutex;
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -53,7 +51,7 @@ impl Budget {
     /// Takes one retry, if there is one.
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
         // Plain counters: a panic elsewhere can't have left them half written.
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.window.lock();
         window.requests += self.requests.swap(0, Ordering::Relaxed);
         window.forget(now);
         let allowed = window.requests * self.percent / 100 + self.per_second * WINDOW.as_secs();

@@ -55,7 +55,8 @@ impl<B> RetryLayer<B> {
         Self::new(Some(body))
     }
 
-    /// For how long after its first failure a request may be sent again (default: 10 s): signatures and patience expire.
+    /// For how long after its first failure a request may be sent again, 10 seconds by default: signatures and patience
+    /// expire. `Duration::MAX` is no limit.
     ///
     /// Measured on the clock of its [`runtime`](Self::runtime), which isn't read unless something fails.
     pub fn max_age(mut self, age: Duration) -> Self {
@@ -63,7 +64,8 @@ impl<B> RetryLayer<B> {
         self
     }
 
-    /// How often a request may be sent at most, whatever the reason; 1 is never again. No limit by default: each reason has its own.
+    /// How often a request may be sent at most, whatever the reason; 1 is never again. `u32::MAX`, the default, is
+    /// no limit: each reason has its own.
     pub fn max_tries(mut self, tries: u32) -> Self {
         self.policy.tries = tries.max(1);
         self

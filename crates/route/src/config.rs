@@ -52,9 +52,9 @@ impl RouteConfig {
         self
     }
 
-    /// How long it may take until the first addresses of a name are known (default: 5 s). Addresses that arrive later
-    /// than that are not waited for. [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request takes
-    /// precedence.
+    /// How long it may take until the first addresses of a name are known (default: 5 s; `Duration::MAX` is no limit).
+    /// Addresses that arrive later than that are not waited for.
+    /// [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self

@@ -1,8 +1,8 @@
-use skybridge_core::{Endpoint, Origin, Partition, Proxy};
+use skybridge_core::{Endpoint, Origin, Partition, Proxy, sync::Mutex};
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -38,7 +38,7 @@ impl RouteDatabase {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<FailureKey, Instant>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failures.lock()
     }
 
     pub(crate) fn failed_recently(&self, key: &FailureKey, now: Instant) -> bool {

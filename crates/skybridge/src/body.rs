@@ -1,4 +1,4 @@
-use crate::{call_limit::CallLimit, collect::Collecting, http::LeasedBody, text::Text};
+use crate::{call_limit::CallLimit, collect::Collecting, layered_body::LayeredBody, stack::LeasedBody, text::Text};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
@@ -18,21 +18,41 @@ use std::{
 #[derive(Default)]
 pub struct Body {
     #[pin]
-    pooled_body: LeasedBody,
+    source: Source,
     limit: Option<Box<CallLimit>>,
+}
+
+#[pin_project(project = SourceProj)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
+enum Source {
+    Pooled(#[pin] LeasedBody),
+    /// A user's layer put its own body around the connection's.
+    Layered(LayeredBody),
 }
 
 impl Body {
     /// The most that [`bytes`](Self::bytes) and [`text`](Self::text) read: 2 MiB.
     pub const LIMIT: usize = 2 << 20;
 
-    pub(crate) fn new(pooled_body: LeasedBody, limit: Option<Box<CallLimit>>) -> Self {
-        Self { pooled_body, limit }
+    #[inline]
+    pub(crate) fn pooled(body: LeasedBody) -> Self {
+        Self { source: Source::Pooled(body), limit: None }
     }
 
-    /// The facts of the connection; `None` only for a default body, which came by none.
+    pub(crate) fn layered(body: LayeredBody) -> Self {
+        Self { source: Source::Layered(body), limit: None }
+    }
+
+    #[inline]
+    pub(crate) fn limited(self, limit: Option<Box<CallLimit>>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The facts of the connection; `None` only for a default body, which came by none, and where a layer
+    /// [above the pool](crate::ClientBuilder::above_pool) or [above retry](crate::ClientBuilder::above_retry) has put a
+    /// body of its own around the connection's.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
-        self.pooled_body.connection()
+        self.source.connection()
     }
 
     /// All of it, if it has no more than [`LIMIT`](Self::LIMIT) bytes. A body that comes in one piece is not copied.
@@ -75,42 +95,88 @@ impl http_body::Body for Body {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let mut this = self.project();
-        let Some(limit) = this.limit else { return this.pooled_body.poll_frame(cx) };
+        let Some(limit) = this.limit else { return this.source.poll_frame(cx) };
         // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
-        if limit.is_over() && !this.pooled_body.is_end_stream() {
+        if limit.is_over() && !this.source.is_end_stream() {
             let error = limit.error();
-            return Poll::Ready(Some(Err(cut(this.pooled_body, this.limit, error))));
+            return Poll::Ready(Some(Err(cut(this.source, this.limit, error))));
         }
-        let frame = this.pooled_body.as_mut().poll_frame(cx);
+        let frame = this.source.as_mut().poll_frame(cx);
         if frame.is_pending()
             && let Poll::Ready(error) = limit.poll(cx)
         {
-            return Poll::Ready(Some(Err(cut(this.pooled_body, this.limit, error))));
+            return Poll::Ready(Some(Err(cut(this.source, this.limit, error))));
         }
         frame
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.pooled_body.is_end_stream()
+        self.source.is_end_stream()
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
-        self.pooled_body.size_hint()
+        self.source.size_hint()
     }
 }
 
 /// Ends the exchange now, not when the body is dropped.
 #[cold]
-fn cut(mut pooled_body: Pin<&mut LeasedBody>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
+fn cut(mut source: Pin<&mut Source>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
     *limit = None;
-    let error = match pooled_body.connection() {
+    let error = match source.connection() {
         Some(connection) => error.on(connection),
         None => error,
     };
-    pooled_body.set(LeasedBody::default());
+    source.set(Source::default());
     error
+}
+
+// === impl Source ===
+
+impl Source {
+    fn connection(&self) -> Option<&Arc<ConnInfo>> {
+        match self {
+            Self::Pooled(body) => body.connection(),
+            Self::Layered(_) => None,
+        }
+    }
+}
+
+impl http_body::Body for Source {
+    type Data = Bytes;
+    type Error = Error;
+
+    #[inline]
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self.project() {
+            SourceProj::Pooled(body) => body.poll_frame(cx),
+            SourceProj::Layered(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Pooled(body) => body.is_end_stream(),
+            Self::Layered(body) => body.is_end_stream(),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Pooled(body) => body.size_hint(),
+            Self::Layered(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Pooled(LeasedBody::default())
+    }
 }
 
 impl fmt::Debug for Body {

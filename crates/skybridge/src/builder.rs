@@ -1,18 +1,28 @@
-use crate::{Client, RequestBody, call::Care};
-use skybridge_core::{ConnectOptions, Dialer, Ids, Observe, Proxy, Resolver, Runtime, Timeouts};
+use crate::{
+    Client, RequestBody,
+    call::Care,
+    seams::{AbovePool, AboveRetry, Seams},
+    stack::{Http, HttpPool},
+    tls::{ProxyTls, Sealed, TlsSettings},
+};
+use http::Request;
+use skybridge_core::{
+    ConnectOptions, Connector, Dialer, Failed, Ids, Observe, Plan, Planner, Proxy, Resolver, Runtime, Timeouts,
+};
 use skybridge_dns::System;
 use skybridge_h1::H1;
 use skybridge_h2::H2;
-use skybridge_negotiate::NegotiateLayer;
+use skybridge_negotiate::{Negotiate, NegotiateLayer};
 use skybridge_pool::{PoolConfig, PoolLayer};
-use skybridge_retry::RetryLayer;
-use skybridge_route::{RouteConfig, RouteLayer};
+use skybridge_retry::{Retry, RetryLayer};
+use skybridge_route::{RouteConfig, RouteConnector, RouteLayer, RoutePlanner};
 use skybridge_runtime::TokioRuntime;
-use skybridge_tcp::{RaceLayer, Tcp};
+use skybridge_tcp::{Race, RaceLayer, Tcp};
+#[cfg(feature = "tls")]
 use skybridge_tls::{TlsConnector, TlsLayer};
-use skybridge_tunnel::TunnelLayer;
+use skybridge_tunnel::{Tunnel, TunnelLayer};
 use std::{fmt, sync::Arc};
-use tower::ServiceBuilder;
+use tower::{Layer, Service, ServiceBuilder, layer::util::Stack};
 
 /// Makes a [`Client`]. It has no settings of its own: each method takes what the layer has that owns them, and [`build`](Self::build) stacks the
 /// layers. In which order the methods are called makes no difference; of one that is called twice the last call counts.
@@ -31,10 +41,11 @@ use tower::ServiceBuilder;
 /// # }
 /// ```
 #[must_use = "nothing is made until it is built"]
-pub struct ClientBuilder<R = System, D = Tcp> {
+pub struct ClientBuilder<R = System, D = Tcp, L = Seams> {
     settings: Settings,
     resolver: R,
     dialer: D,
+    seams: L,
 }
 
 /// All that changes no type. Each is kept as it was given: they meet in [`build`](ClientBuilder::build).
@@ -47,10 +58,11 @@ struct Settings {
     pool: PoolConfig,
     route: RouteConfig,
     proxies: Option<Vec<Arc<[Proxy]>>>,
-    h1: H1<RequestBody>,
-    h2: H2<RequestBody>,
-    tls: TlsLayer,
-    proxy_tls: Option<TlsConnector>,
+    negotiate: NegotiateLayer<H1<RequestBody>, H2<RequestBody>>,
+    h1: Option<H1<RequestBody>>,
+    h2: Option<H2<RequestBody>>,
+    tls: TlsSettings,
+    tunnel: TunnelLayer,
     race: RaceLayer,
 }
 
@@ -65,17 +77,18 @@ impl ClientBuilder {
             pool: PoolConfig::new(),
             route: RouteConfig::new(),
             proxies: None,
-            h1: H1::new(),
-            h2: H2::new(),
-            tls: TlsLayer::native(),
-            proxy_tls: None,
+            negotiate: NegotiateLayer::new(H1::new(), H2::new()),
+            h1: None,
+            h2: None,
+            tls: TlsSettings::new(),
+            tunnel: TunnelLayer::new(),
             race: RaceLayer::happy_eyeballs(),
         };
-        Self { settings, resolver: System::new(), dialer: Tcp::new() }
+        Self { settings, resolver: System::new(), dialer: Tcp::new(), seams: Seams::default() }
     }
 }
 
-impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
+impl<R, D, L> ClientBuilder<R, D, L> {
     /// The clock, timers and tasks of everything; without it, those of the tokio runtime that [`build`](Self::build) is called in.
     pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.settings.runtime = Some(runtime);
@@ -119,8 +132,8 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     }
 
     /// Who is asked for addresses.
-    pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D> {
-        ClientBuilder { settings: self.settings, resolver, dialer: self.dialer }
+    pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D, L> {
+        ClientBuilder { settings: self.settings, resolver, dialer: self.dialer, seams: self.seams }
     }
 
     /// The ways to go, in order, each a list of proxies, so that one proxy for everything is `[[proxy]]`. As [`RouteConfig::proxies`], before
@@ -141,28 +154,43 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         self
     }
 
+    /// How a protocol is chosen, and how long its handshake may take. What [`h1`](Self::h1) and [`h2`](Self::h2) say goes
+    /// before the protocols that it was made of.
+    pub fn negotiate(mut self, negotiate: NegotiateLayer<H1<RequestBody>, H2<RequestBody>>) -> Self {
+        self.settings.negotiate = negotiate;
+        self
+    }
+
     /// How HTTP/1.1 is spoken.
     pub fn h1(mut self, h1: H1<RequestBody>) -> Self {
-        self.settings.h1 = h1;
+        self.settings.h1 = Some(h1);
         self
     }
 
     /// How HTTP/2 is spoken.
     pub fn h2(mut self, h2: H2<RequestBody>) -> Self {
-        self.settings.h2 = h2;
+        self.settings.h2 = Some(h2);
         self
     }
 
     /// Whom to trust, what to pin, who to be. By default the system's roots, read when the first `https` URL is called for.
+    #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsLayer) -> Self {
-        self.settings.tls = tls;
+        self.settings.tls.layer = tls;
         self
     }
 
     /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by the roots of [`tls`](Self::tls),
     /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
+    #[cfg(feature = "tls")]
     pub fn proxy_tls(mut self, connector: TlsConnector) -> Self {
-        self.settings.proxy_tls = Some(connector);
+        self.settings.tls.proxies = Some(connector);
+        self
+    }
+
+    /// How long proxies may take to give a tunnel. How TLS is spoken to them is [`proxy_tls`](Self::proxy_tls)'s to say.
+    pub fn tunnel(mut self, tunnel: TunnelLayer) -> Self {
+        self.settings.tunnel = tunnel;
         self
     }
 
@@ -173,8 +201,91 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     }
 
     /// How one address is dialled: a [`Tcp`] with other options, a layer around it, a network in memory.
-    pub fn dialer<D2: Dialer>(self, dialer: D2) -> ClientBuilder<R, D2> {
-        ClientBuilder { settings: self.settings, resolver: self.resolver, dialer }
+    pub fn dialer<D2: Dialer>(self, dialer: D2) -> ClientBuilder<R, D2, L> {
+        ClientBuilder { settings: self.settings, resolver: self.resolver, dialer, seams: self.seams }
+    }
+}
+
+/// A method that puts a layer at one place, outside of which stands what was put there before.
+macro_rules! above {
+    ($(#[$doc:meta])* $method:ident: $place:ident of $($name:ident)* => $seams:ty) => {
+        $(#[$doc])*
+        pub fn $method<T>(self, layer: T) -> ClientBuilder<R, D, $seams> {
+            let Seams { $($name),* } = self.seams;
+            let $place = Stack::new(layer, $place);
+            let seams = Seams { $($name),* };
+            ClientBuilder { settings: self.settings, resolver: self.resolver, dialer: self.dialer, seams }
+        }
+    };
+}
+
+/// Layers of one's own, at any place of the stack. One that doesn't belong where it was put is refused by the compiler,
+/// at [`build`](Self::build). Of two at the same place the first is the outer one, as with a [`ServiceBuilder`].
+///
+/// Below the pool they run once for each connection, and change nothing about the type of the client; on a pooled
+/// connection they are not asked. Above it they run for each request, their types are part of the client's (no box), and
+/// they are always polled until they are ready before they are called, within the call.
+///
+/// ```
+/// # use skybridge_testkit::origin::Origin;
+/// use skybridge::{Client, tower::{limit::ConcurrencyLimitLayer, util::MapRequestLayer}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), skybridge::Error> {
+/// # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+/// # let url = origin.url("/");
+/// let signed = |mut request: http::Request<skybridge::RequestBody>| {
+///     request.headers_mut().insert("x-signature", http::HeaderValue::from_static("..."));
+///     request
+/// };
+/// let client = Client::builder().above_pool(MapRequestLayer::new(signed)).build();
+/// assert_eq!(client.get(&url).await?.into_body().text().await?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2, L3, L4, L5, L6, L7>> {
+    above! {
+        /// Puts a layer above retry: it sees each call once, as a `Request<RequestBody>`, and what came of it after all tries.
+        /// Its errors are `Error`, or `BoxError`.
+        above_retry: retry of retry pool route negotiate tls tunnel race dialer => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer between retry and the pool: it sees every try. Its errors are `Failed<Request<RequestBody>>`, or
+        /// `BoxError`; what it fails with by itself is final, as no request comes back in it.
+        above_pool: pool of retry pool route negotiate tls tunnel race dialer => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer between the pool and the route layer: it sees each search for a connection, as a `Target`, and the
+        /// plan that comes of it.
+        above_route: route of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection that
+        /// comes of it.
+        above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer above TLS: it sees each `Route`, and the `Link` that was sealed, if its origin is `https`.
+        above_tls: tls of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer above the tunnel through proxies: it sees each `Route`, and the `Link` to the origin before TLS.
+        above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7>
+    }
+
+    above! {
+        /// Puts a layer above happy eyeballs: it sees each `Route`, and the `Link` of the address that won.
+        above_race: race of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, L5, Stack<T, L6>, L7>
+    }
+
+    above! {
+        /// Puts a layer above the dialer: it sees each `Attempt`, and the `Link` of one socket.
+        above_dialer: dialer of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>>
     }
 
     /// Stacks the layers.
@@ -182,11 +293,24 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
     /// # Panics
     /// Without a [`runtime`](Self::runtime), when called outside of a tokio runtime.
     #[track_caller]
-    pub fn build(self) -> Client {
-        let Self { settings, resolver, dialer } = self;
-        let Settings { observer, timeouts, connect_options, h1, h2, tls, race, .. } = settings;
+    pub fn build(self) -> Client<<L0 as AboveRetry<Retry<L1::Service>>>::Service>
+    where
+        L0: AboveRetry<Retry<L1::Service>>,
+        L1: AbovePool<Service: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>> + Clone>,
+        L2: Layer<RoutePlanner<L3::Service, R>, Service: Planner<Plan: Plan<Connection = Http>>>,
+        L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
+        L4: Layer<Sealed<L5::Service>, Service: Connector>,
+        L5: Layer<Tunnel<L6::Service, ProxyTls>, Service: Connector>,
+        L6: Layer<Race<L7::Service>, Service: Connector>,
+        L7: Layer<D, Service: Dialer>,
+        R: Resolver,
+    {
+        let Self { settings, resolver, dialer, seams } = self;
+        let Settings { observer, timeouts, connect_options, race, .. } = settings;
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
-        let connector = settings.proxy_tls.unwrap_or_else(|| tls.proxy_connector());
+        let (tls, tunnel) = settings.tls.layers(settings.tunnel);
+        let negotiate = settings.h1.into_iter().fold(settings.negotiate, NegotiateLayer::h1);
+        let negotiate = settings.h2.into_iter().fold(negotiate, NegotiateLayer::h2);
         let route = match settings.proxies {
             Some(ways) => settings.route.proxies(ways),
             None => settings.route,
@@ -202,34 +326,43 @@ impl<R: Resolver, D: Dialer> ClientBuilder<R, D> {
         }
 
         #[rustfmt::skip]
-        let stack = ServiceBuilder::new()
-            .layer(retry)                                   // send again what may safely be sent again
+        let pool: HttpPool = ServiceBuilder::new()
             .layer(pool)                                    // on a pooled connection, or a new one
+            .layer(seams.route)
             .layer(RouteLayer::new(resolver).config(route)) // found by address, or through proxies
-            .layer(NegotiateLayer::new(h1, h2))             // that speaks HTTP/2 or HTTP/1.1
+            .layer(seams.negotiate)
+            .layer(negotiate)                               // that speaks HTTP/2 or HTTP/1.1
+            .layer(seams.tls)
             .layer(tls)                                     // sealed and verified
-            .layer(TunnelLayer::new().proxy_tls(connector))      // through HTTP and SOCKS proxies
+            .layer(seams.tunnel)
+            .layer(tunnel)                                  // through HTTP and SOCKS proxies
+            .layer(seams.race)
             .layer(race)                                    // over whichever address answers first
+            .layer(seams.dialer)
             .service(dialer); // by a socket
-
-        Client::of(stack, Care { runtime, observer, timeouts, ids: Ids::default() })
+        let care = Care { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone() };
+        // Send again what may safely be sent again.
+        Client::of(seams.retry.put(retry.layer(seams.pool.put(pool))), care)
     }
 }
 
-impl<R: fmt::Debug, D: fmt::Debug> fmt::Debug for ClientBuilder<R, D> {
+impl<R: fmt::Debug, D: fmt::Debug, L> fmt::Debug for ClientBuilder<R, D, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { timeouts, connect_options, retry, pool, route, proxies, h1, h2, tls, race, .. } = &self.settings;
+        let Settings { timeouts, connect_options, retry, pool, route, proxies, negotiate, .. } = &self.settings;
+        let Settings { h1, h2, tls, tunnel, race, .. } = &self.settings;
         f.debug_struct("ClientBuilder")
-            .field("limits", timeouts)
-            .field("terms", connect_options)
+            .field("timeouts", timeouts)
+            .field("connect_options", connect_options)
             .field("retry", retry)
             .field("pool", pool)
             .field("route", route)
             .field("proxies", proxies)
             .field("resolver", &self.resolver)
+            .field("negotiate", negotiate)
             .field("h1", h1)
             .field("h2", h2)
             .field("tls", tls)
+            .field("tunnel", tunnel)
             .field("race", race)
             .field("dialer", &self.dialer)
             .finish_non_exhaustive()

@@ -1,11 +1,13 @@
-use crate::{Body, RequestBody, call_limit::CallLimit, http::Stack};
+use crate::{
+    Body, RequestBody,
+    call_limit::CallLimit,
+    stack::{ClientStack, HttpPool, IntoBody, Sending, Stack, timed_out_error},
+};
 use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Cause, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts,
+    CallId, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts,
 };
-use skybridge_pool::Exchange;
-use skybridge_retry::Retrying;
 use std::{
     fmt,
     future::Future,
@@ -14,24 +16,21 @@ use std::{
     task::{Context, Poll, ready},
     time::Instant,
 };
-use tower::Service;
 
 /// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing is sent until it is polled, though its time limit, if it has
 /// one, runs from when it was made; dropped, it is cancelled.
 #[pin_project]
 #[must_use = "nothing is sent until it is polled"]
-pub struct Call {
+pub struct Call<S: ClientStack = Stack> {
     #[pin]
-    state: State,
+    state: State<S::Future>,
     extras: Option<Box<Extras>>,
 }
 
-type Sending = Retrying<skybridge_pool::Pool<crate::http::Http, RequestBody>, RequestBody>;
-
 #[pin_project(project = StateProj)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
-enum State {
-    Sending(#[pin] Sending),
+enum State<F> {
+    Sending(#[pin] F),
     /// There was nothing to send, or it is over.
     Over(Option<Error>),
 }
@@ -58,13 +57,15 @@ pub(crate) struct Care {
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) timeouts: Timeouts,
     pub(crate) ids: Ids,
+    /// For what a client says of its pool, whatever is above that.
+    pub(crate) pool: HttpPool,
 }
 
 // === impl Call ===
 
-impl Call {
+impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new(stack: &mut Stack, care: &Care, mut request: Request<RequestBody>) -> Self {
+    pub(crate) fn new(stack: &mut S, care: &Care, mut request: Request<RequestBody>) -> Self {
         let extras =
             if care.is_needed() || !request.extensions().is_empty() { care.extras(&mut request) } else { None };
         Self { state: State::Sending(stack.call(request)), extras }
@@ -75,7 +76,7 @@ impl Call {
     }
 }
 
-impl Future for Call {
+impl<S: ClientStack> Future for Call<S> {
     type Output = Result<Response<Body>, Error>;
 
     #[inline]
@@ -86,11 +87,11 @@ impl Future for Call {
             StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         };
         let Some(extras) = this.extras else {
-            return answered.map_ok(|response| response.map(|pooled_body| Body::new(pooled_body, None)));
+            return answered.map_ok(|response| response.map(IntoBody::into_body));
         };
         let answered = match answered {
             Poll::Ready(answered) => answered,
-            Poll::Pending => Err(this.state.as_mut().give_up(ready!(extras.poll_limit(cx)))),
+            Poll::Pending => Err(give_up(this.state.as_mut(), ready!(extras.poll_limit(cx)))),
         };
         if let Some(mut told) = extras.told.take() {
             told.end(answered.as_ref().err());
@@ -98,26 +99,20 @@ impl Future for Call {
         // Whatever is still under way ends with the call, not with its future.
         this.state.set(State::Over(None));
         let limit = extras.limit.take();
-        Poll::Ready(answered.map(|response| response.map(|pooled_body| Body::new(pooled_body, limit))))
+        Poll::Ready(answered.map(|response| response.map(|body| body.into_body().limited(limit))))
     }
 }
 
-impl State {
-    /// The error of a time limit: with what was tried before, and with how far the request has got.
-    #[cold]
-    fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
-        let error = |delivery| Error::of(delivery, Phase::Call, Cause::TimedOut(timed_out));
-        match self.project() {
-            StateProj::Sending(sending) => {
-                let delivery = sending.current().map_or(Delivery::Unsent, Exchange::delivery);
-                sending.give_up(error(delivery))
-            }
-            StateProj::Over(_) => error(Delivery::Unknown),
-        }
+/// The error of a time limit: with what was tried before, and with how far the request has got.
+#[cold]
+fn give_up<F: Sending>(state: Pin<&mut State<F>>, timed_out: TimedOut) -> Error {
+    match state.project() {
+        StateProj::Sending(sending) => sending.give_up(timed_out),
+        StateProj::Over(_) => timed_out_error(Delivery::Unknown, timed_out),
     }
 }
 
-impl fmt::Debug for Call {
+impl<S: ClientStack> fmt::Debug for Call<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Sending(_) => "Sending",

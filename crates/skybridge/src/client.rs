@@ -1,4 +1,8 @@
-use crate::{Call, ClientBuilder, IntoUri, RequestBody, call::Care, http::Stack};
+use crate::{
+    Call, ClientBuilder, IntoUri, RequestBody,
+    call::Care,
+    stack::{ClientStack, Stack},
+};
 use bytes::Buf;
 use http::{Request, Response};
 use http_body::Body;
@@ -31,9 +35,12 @@ use tower::Service;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// `S` is what is below: retry over the pool, and layers of one's own that were put [above](ClientBuilder::above_retry)
+/// and [between](ClientBuilder::above_pool) them. Without any, a client is plainly a `Client`.
 #[derive(Clone)]
-pub struct Client {
-    stack: Stack,
+pub struct Client<S = Stack> {
+    stack: S,
     care: Arc<Care>,
 }
 
@@ -55,16 +62,36 @@ impl Client {
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
+}
 
-    pub(crate) fn of(stack: Stack, care: Care) -> Self {
+impl<S> Client<S> {
+    pub(crate) fn of(stack: S, care: Care) -> Self {
         Self { stack, care: Arc::new(care) }
     }
 
+    /// What is in its pool right now.
+    pub fn stats(&self) -> PoolStats {
+        self.care.pool.stats()
+    }
+
+    /// Closes the connections that are idle, and keeps none of those in use.
+    pub fn evict_all(&self) {
+        self.care.pool.evict_all();
+    }
+
+    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
+    /// response. What is left of a request then is not sent any more.
+    pub fn close(&self) {
+        self.care.pool.close();
+    }
+}
+
+impl<S: ClientStack> Client<S> {
     /// Gets a URL.
     ///
     /// # Errors
     /// Besides all that can go wrong on the way, when the URL is none: [`Error::is_request`], and its cause says what is wrong.
-    pub fn get(&self, url: impl IntoUri) -> Call {
+    pub fn get(&self, url: impl IntoUri) -> Call<S> {
         match url.into_uri() {
             Ok(uri) => {
                 let mut request = Request::new(RequestBody::empty());
@@ -79,34 +106,19 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::delivery`] says whether the origin can have processed it.
-    pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call {
+    pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call<S> {
         Call::new(&mut self.stack.clone(), &self.care, request.map(Into::into))
-    }
-
-    /// What is in its pool right now.
-    pub fn stats(&self) -> PoolStats {
-        self.stack.get_ref().stats()
-    }
-
-    /// Closes the connections that are idle, and keeps none of those in use.
-    pub fn evict_all(&self) {
-        self.stack.get_ref().evict_all();
-    }
-
-    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
-    /// response. What is left of a request then is not sent any more.
-    pub fn close(&self) {
-        self.stack.get_ref().close();
     }
 }
 
-impl<B> Service<Request<B>> for Client
+impl<S, B> Service<Request<B>> for Client<S>
 where
+    S: ClientStack,
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
     type Response = Response<crate::Body>;
     type Error = Error;
-    type Future = Call;
+    type Future = Call<S>;
 
     /// Always ready: how many requests may run is decided per origin, and the origin isn't known yet.
     #[inline]
@@ -115,12 +127,12 @@ where
     }
 
     #[inline]
-    fn call(&mut self, request: Request<B>) -> Call {
+    fn call(&mut self, request: Request<B>) -> Call<S> {
         Call::new(&mut self.stack, &self.care, request.map(RequestBody::wrap))
     }
 }
 
-impl fmt::Debug for Client {
+impl<S> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
     }

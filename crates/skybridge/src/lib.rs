@@ -49,11 +49,16 @@ mod call_limit;
 mod client;
 mod collect;
 pub mod defaults;
-mod http;
 mod into_uri;
+mod layered;
+mod layered_body;
 mod request_body;
 mod response;
+pub mod seams;
+mod stack;
 mod text;
+mod tls;
+mod with_body;
 
 pub use self::{
     body::Body,
@@ -66,9 +71,11 @@ pub use self::{
     response::ResponseExt,
     text::Text,
 };
+/// The nouns and the contracts of the stack, for layers of one's own: all of `skybridge-core`.
+pub use skybridge_core as types;
 pub use skybridge_core::{
-    self as core, Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind,
-    HttpVersions, Observe, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, stack,
+    Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind, HttpVersions, Observe,
+    Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::H1;
@@ -79,6 +86,7 @@ pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
+#[cfg(feature = "tls")]
 pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};
 pub use tower;

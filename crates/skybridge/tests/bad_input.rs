@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use http::{Request, Uri};
-use skybridge::{Cause, Client, Delivery, Error, RequestBody, RequestError, core::OriginError};
+use skybridge::{Cause, Client, Delivery, Error, RequestBody, RequestError, types::OriginError};
 use skybridge_testkit::net::Network;
 use tokio::io::AsyncReadExt;
 

@@ -5,8 +5,8 @@
 use http::Request;
 use skybridge::{
     Endpoint, H1, H2, NegotiateLayer, PoolLayer, RaceLayer, RequestBody, RetryLayer, RouteLayer,
-    core::{Attempt, BoxError, Link, Route, Target},
     tower::{Service, ServiceBuilder, ServiceExt, service_fn},
+    types::{Attempt, BoxError, Link, Route, Target},
 };
 use skybridge_testkit::{executor::Executor, net::Network, origin::Origin};
 use std::sync::{Arc, Mutex};

@@ -71,8 +71,8 @@ impl RaceLayer {
         self
     }
 
-    /// How long one attempt may take (default: 10 s). [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a
-    /// request takes precedence.
+    /// How long one attempt may take (default: 10 s; `Duration::MAX` is no limit).
+    /// [`Timeouts::attempt`](skybridge_core::Timeouts::attempt) of a request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -13,12 +13,12 @@
 //! # }
 //! ```
 
-use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe};
+use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe, sync::Mutex};
 use std::{
     collections::BTreeSet,
     error::Error,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::Instant,
 };
 
@@ -89,7 +89,7 @@ impl Recorder {
     }
 
     fn events(&self) -> MutexGuard<'_, Vec<Recorded>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+        self.events.lock()
     }
 }
 

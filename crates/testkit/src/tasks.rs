@@ -1,5 +1,6 @@
 //! Tasks with an owner: counted, ended with it, and their panics raised in the test.
 
+use skybridge_core::sync::Mutex;
 use std::{
     any::Any,
     fmt,
@@ -7,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -56,7 +57,7 @@ impl Tasks {
         let handle = tokio.spawn(async move {
             alive.note(catch(task).await);
         });
-        let mut handles = lock(&self.shared.handles);
+        let mut handles = self.shared.handles.lock();
         if handles.over {
             handle.abort();
         }
@@ -91,7 +92,7 @@ impl Tasks {
     }
 
     pub(crate) fn raise(&self) {
-        let first = lock(&self.shared.panics).drain(..).next();
+        let first = self.shared.panics.lock().drain(..).next();
         if let Some(panic) = first {
             resume_unwind(panic);
         }
@@ -115,7 +116,7 @@ impl fmt::Debug for Tasks {
 impl Drop for Owner {
     fn drop(&mut self) {
         let handles = {
-            let mut handles = lock(&self.0.shared.handles);
+            let mut handles = self.0.shared.handles.lock();
             handles.over = true;
             std::mem::take(&mut handles.list)
         };
@@ -131,7 +132,7 @@ impl Drop for Owner {
 impl Alive {
     fn note(&self, ended: Result<(), Panic>) {
         if let Err(panic) = ended {
-            lock(&self.0.panics).push(panic);
+            self.0.panics.lock().push(panic);
         }
     }
 }
@@ -175,8 +176,4 @@ pub(crate) fn message(panic: &Panic) -> String {
         (_, Some(text)) => text.clone(),
         _ => "a panic without a message".to_owned(),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

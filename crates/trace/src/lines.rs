@@ -1,11 +1,6 @@
 use crate::Recorded;
-use skybridge_core::{Event, Observe};
-use std::{
-    fmt,
-    io::Write,
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use skybridge_core::{Event, Observe, sync::Mutex};
+use std::{fmt, io::Write, time::Instant};
 
 /// Writes every event as it happens, one JSON object a line. See [`Recorded::json`] for the form; times count from the first event.
 ///
@@ -27,7 +22,7 @@ impl<W: Write + Send + 'static> JsonLines<W> {
 impl<W: Write + Send + 'static> Observe for JsonLines<W> {
     fn observe(&self, event: &Event<'_>) {
         let event = Recorded::from(event);
-        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.0.lock();
         let began = *out.began.get_or_insert(event.at);
         let mut line = event.json(began);
         line.push('\n');

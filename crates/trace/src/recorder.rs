@@ -1,9 +1,9 @@
 use crate::{Facts, Recorded, Timeline, What};
-use skybridge_core::{CallId, ConnectionId, Event, Observe};
+use skybridge_core::{CallId, ConnectionId, Event, Observe, sync::Mutex};
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::Instant,
 };
 
@@ -81,7 +81,7 @@ impl Recorder {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Each change is whole before anything that could panic.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

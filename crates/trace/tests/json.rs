@@ -4,7 +4,7 @@
 use http::Request;
 use skybridge::{
     Client, RequestBody, RequestOptions,
-    core::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
+    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
 };
 use skybridge_testkit::{
     executor::{Executor, settle},
@@ -123,7 +123,7 @@ async fn the_facts_of_a_connection_are_in_its_line() {
     let _listener = net.listen(addr());
     let mut route = nouns::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
-    let mut link = skybridge::core::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
+    let mut link = skybridge::types::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
     let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.cipher, tls.sni) = (Some("1.3"), Some("TLS13_AES_128_GCM_SHA256"), Some("a.test".into()));
     link.info.tls = Some(tls);

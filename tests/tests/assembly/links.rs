@@ -6,7 +6,7 @@ use super::{
 };
 use skybridge::{
     ConnectError, RaceLayer, RouteLayer, TlsLayer, TunnelLayer,
-    core::{Attempt, BoxFuture, Io, Link, Route},
+    types::{Attempt, BoxFuture, Io, Link, Route},
 };
 use skybridge_hyper::{FromHyper, HyperLayer};
 use skybridge_testkit::net::Conn;

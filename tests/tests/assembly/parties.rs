@@ -7,7 +7,7 @@ use hyper_util::{
 };
 use skybridge::{
     Proxy, Roots, TlsConfig,
-    core::{Endpoints, Route, Target},
+    types::{Endpoints, Route, Target},
 };
 use skybridge_testkit::{
     certs::Ca,
@@ -98,7 +98,7 @@ impl Way {
     }
 }
 
-fn tls_as(name: &str, log: Log) -> impl Fn(Stream) -> skybridge::core::BoxFuture<io::Result<Stream>> + use<> {
+fn tls_as(name: &str, log: Log) -> impl Fn(Stream) -> skybridge::types::BoxFuture<io::Result<Stream>> + use<> {
     let acceptor = TlsAcceptor::from(Arc::new(AUTHORITY.leaf([name]).server(&["http/1.1"])));
     move |stream| {
         let (accepting, log) = (acceptor.accept(stream), log.clone());

@@ -12,7 +12,7 @@ use hyper_util::{client::legacy, rt::TokioExecutor};
 use skybridge::{
     Cause, Client, ConnInfo, ConnectError, Delivery, Error, H1, H2, NegotiateLayer, PoolLayer, RequestBody, RetryLayer,
     RouteLayer, TlsLayer,
-    core::{ConnectOptions, Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target},
+    types::{ConnectOptions, Connection, Connector, Handshake, Io, Key, Link, OriginRef, Plan, Planner, Target},
 };
 use skybridge_hyper::HyperLayer;
 use std::{error::Error as StdError, future::poll_fn, sync::Arc};

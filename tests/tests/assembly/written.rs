@@ -51,6 +51,8 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("tunnel_proxy_tls_with_a_layer", &["does not make TLS connections to a proxy", "`TlsLayer::proxy_connector`"]),
     ("a_rate_limit_over_route", &["does not plan how to reach a `Target`", "Response = impl Plan> + Clone`", ORDER]),
+    ("builder_with_a_layer_of_attempts_above_race", &["does not connect a `Route`", ORDER]),
+    ("builder_with_a_rate_limit_above_retry", &["does not belong above retry", "Response = Response<_>> + Clone`"]),
 ];
 
 const ORDER: &str = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer,";

@@ -4,7 +4,7 @@ use http::Request;
 use pin_project::pin_project;
 use skybridge::{
     ConnectError, Delivery, Error, Phase,
-    core::{BoxFuture, Connector, Failed, Link, Route},
+    types::{BoxFuture, Connector, Failed, Link, Route},
 };
 use std::{
     fmt,

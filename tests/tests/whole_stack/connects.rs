@@ -1,6 +1,6 @@
 //! Opening connections: several addresses, none, and what the error tells of them.
 
-use skybridge::{Delivery, Phase, core::Outcome};
+use skybridge::{Delivery, Phase, types::Outcome};
 use skybridge_testkit::origin::Origin;
 use skybridge_tests::{World, addr, get, read};
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};

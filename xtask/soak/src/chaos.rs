@@ -1,7 +1,8 @@
 use crate::{mode::Mode, pause::Pause};
 use fastrand::Rng;
+use skybridge::types::sync::Mutex;
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -66,7 +67,7 @@ impl Chaos {
 
     /// Dice of one's own.
     pub(crate) fn fork(&self) -> Rng {
-        self.0.rng.lock().unwrap_or_else(PoisonError::into_inner).fork()
+        self.0.rng.lock().fork()
     }
 
     pub(crate) fn pause(&self) -> Pause {

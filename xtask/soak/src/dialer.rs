@@ -1,12 +1,13 @@
 use crate::chaos::{Chaos, Connect};
+use skybridge::types::sync::Mutex;
 use skybridge::{
     ConnectError, Phase,
-    core::{Attempt, BoxFuture, Link},
+    types::{Attempt, BoxFuture, Link},
 };
 use skybridge_testkit::net::{Conn, Network};
 use std::{
     io::ErrorKind,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower_service::Service;
@@ -31,7 +32,7 @@ impl Dialer {
             }
             Connect::Hangs => std::future::pending().await,
         }
-        let mut dialer = self.net.lock().unwrap_or_else(PoisonError::into_inner).dialer();
+        let mut dialer = self.net.lock().dialer();
         dialer.call(attempt).await
     }
 }

@@ -1,9 +1,10 @@
+use skybridge::types::sync::Mutex;
 use skybridge::{Cause, Delivery, Error};
 use std::{
     fmt::{self, Display},
     ops::AddAssign,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -74,7 +75,7 @@ impl Ledger {
 
     /// Something that must not be.
     pub(crate) fn violated(&self, id: u64, what: impl Display) {
-        self.0.found.lock().unwrap_or_else(PoisonError::into_inner).push(format!("request {id}: {what}"));
+        self.0.found.lock().push(format!("request {id}: {what}"));
     }
 
     /// A peer has it. Whether it takes it, or refuses.
@@ -126,7 +127,7 @@ impl Ledger {
         for (id, entry) in (self.0.first..).zip(&self.0.entries) {
             entry.check().unwrap_or_else(|what| self.violated(id, what));
         }
-        let found = self.0.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.0.found.lock();
         match found.len() {
             0 => Ok(()),
             more => Err(format!("{more} times something went wrong: {}", found[..more.min(SHOWN)].join("; "))),

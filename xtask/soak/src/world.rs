@@ -7,6 +7,7 @@ use crate::{
     peer::{HOLD, Peer},
 };
 use http::Uri;
+use skybridge::types::sync::Mutex;
 use skybridge::{Client, PoolConfig};
 use skybridge_testkit::{
     executor::Executor,
@@ -14,7 +15,7 @@ use skybridge_testkit::{
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -93,13 +94,13 @@ impl World {
         };
         let serving = self.hosts.iter().map(serve).collect();
         let origins = Origins { hold, serving, net: net.clone() };
-        *self.net.lock().unwrap_or_else(PoisonError::into_inner) = net;
+        *self.net.lock() = net;
         origins
     }
 
     /// Forgets the network of a round.
     pub(crate) fn clear(&self, origins: Origins) {
-        *self.net.lock().unwrap_or_else(PoisonError::into_inner) = Network::new();
+        *self.net.lock() = Network::new();
         drop(origins);
     }
 }

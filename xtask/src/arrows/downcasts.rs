@@ -1,6 +1,6 @@
-//! No decision by downcast, except where foreign errors enter: in `core`'s errors, in each protocol's classification,
-//! in the facade's request body, and where the command line turns an error into an exit code. `core`'s `Replays` is the
-//! other exception: it passes a value of one type of body to a connection by way of the thread.
+//! No decision by downcast, except where something foreign enters: in `core`'s errors, in each protocol's classification,
+//! in the facade's bodies, and where the command line turns an error into an exit code. `core`'s `Replays` is the other
+//! exception: it passes a value of one type of body to a connection by way of the thread.
 
 use std::path::Path;
 
@@ -8,12 +8,13 @@ use crate::command::Outcome;
 use crate::files;
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 7] = [
+const BORDERS: [&str; 8] = [
     "cli/src/fault",
     "core/src/error",
     "core/src/request/replays",
     "h1/src/classify",
     "h2/src/classify",
+    "skybridge/src/layered_body",
     "skybridge/src/request_body",
     "tls/src/classify",
 ];

@@ -27,7 +27,7 @@ use clap::Parser;
     name = "skybridge",
     version,
     args_override_self = true,
-    after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge tour` starts an origin and proxies of its own and walks through everything."
+    after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge tour`, of a build with the feature `tour`, starts an origin and proxies of its own and walks through everything."
 )]
 pub(crate) struct Args {
     /// What to fetch, in order. Without a scheme it is http://

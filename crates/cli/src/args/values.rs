@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use skybridge::{
     Endpoint, Pins,
-    core::{BasicAuth, Proxy},
+    types::{BasicAuth, Proxy},
 };
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,7 +1,7 @@
 //! Cleartext.
 
 use super::{Told, scene::Scene};
-use skybridge::{Protocol, core::Acquired};
+use skybridge::{Protocol, types::Acquired};
 use skybridge_testkit::origin::Origin;
 
 pub(super) async fn cold(mut scene: Scene) -> Told {

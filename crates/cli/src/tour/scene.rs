@@ -6,8 +6,8 @@ use http_body_util::BodyExt;
 use skybridge::{
     Client, ClientBuilder, ConnInfo, Endpoint, Error, OverridesLayer, RequestBody, RequestOptions, ResponseExt, Roots,
     System, TlsConfig, TlsLayer,
-    core::{Acquired, CallId, Resolver},
     tower::Layer,
+    types::{Acquired, CallId, Resolver},
 };
 use skybridge_testkit::certs::Ca;
 use skybridge_trace::{Recorder, Timeline, What};
@@ -158,6 +158,6 @@ async fn fetch(client: &Client, url: &str, call: CallId, recorder: &Recorder) ->
     });
     match info {
         Some(info) => Ok(Fetched { body, info, how }),
-        None => Err(skybridge::Error::from(skybridge::core::BoxError::from("the response came by no connection"))),
+        None => Err(skybridge::Error::from(skybridge::types::BoxError::from("the response came by no connection"))),
     }
 }

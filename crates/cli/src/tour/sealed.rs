@@ -1,7 +1,7 @@
 //! TLS to the origin.
 
 use super::{Told, scene::Scene};
-use skybridge::{Client, Protocol, core::Acquired};
+use skybridge::{Client, Protocol, types::Acquired};
 use skybridge_testkit::origin::Origin;
 
 async fn origin(scene: &Scene) -> (Origin, u16) {

@@ -17,4 +17,5 @@ mod refusals;
 mod secrets;
 mod time;
 mod tls;
+#[cfg(feature = "tour")]
 mod tour;

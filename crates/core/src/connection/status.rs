@@ -1,6 +1,7 @@
+use crate::sync::Mutex;
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
 
 /// Is notified of changes of a connection's status. Implemented by a pool.
@@ -115,7 +116,7 @@ impl StatusSender {
         }
         loop {
             let early = {
-                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut state = self.state.lock();
                 state.subscribed = state.early.is_empty();
                 std::mem::take(&mut state.early)
             };
@@ -130,7 +131,7 @@ impl StatusSender {
     /// reported.
     pub fn tell(&self, status: ConnectionStatus) {
         {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock();
             if state.closed {
                 return;
             }
@@ -164,7 +165,7 @@ mod tests {
     struct Notes(Mutex<Vec<ConnectionStatus>>);
     impl StatusListener for Notes {
         fn notify(&self, status: ConnectionStatus) {
-            self.0.lock().unwrap().push(status);
+            self.0.lock().push(status);
         }
     }
 
@@ -176,9 +177,6 @@ mod tests {
         sender.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
         sender.tell(ConnectionStatus::Closed(CloseReason::Protocol));
         sender.tell(ConnectionStatus::Capacity(1));
-        assert_eq!(
-            *notes.0.lock().unwrap(),
-            [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]
-        );
+        assert_eq!(*notes.0.lock(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
     }
 }

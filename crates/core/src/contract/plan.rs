@@ -1,9 +1,5 @@
-use crate::{ConnectError, Route, Target};
-use std::{
-    future::Future,
-    task::{Context, Poll},
-};
-use tower_service::Service;
+use crate::{ConnectError, Route, Target, service_alias};
+use std::future::Future;
 
 /// A connection that is decided but not opened yet: its first endpoints are known, and no socket exists. To drop it
 /// costs nothing, so a pool can look for a connection to the same endpoints first (coalescing).
@@ -20,48 +16,23 @@ pub trait Plan: Send + 'static {
     fn connect(self) -> Self::Connecting;
 }
 
-/// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
-///
-/// Its future completes when the plan is decided; no socket exists by then. So a limit of time or concurrency around a
-/// planner limits planning alone. What limits connects belongs below the route layer, where each call opens one route.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not plan how to reach a `Target`",
-    label = "this layer belongs directly above a planner",
-    note = "a planner is a `tower::Service<Target, Response = impl Plan> + Clone`, such as `RouteLayer` makes",
-    note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp",
-    note = "under a foreign client: HyperLayer, RouteLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
-)]
-pub trait Planner: Clone + Send + 'static {
-    /// The plan.
-    type Plan: Plan;
-    /// Why there is no plan.
-    type Error: Into<ConnectError> + Send;
-    /// The future of [`plan`](Self::plan).
-    type Future: Future<Output = Result<Self::Plan, Self::Error>> + Send + 'static;
-
-    /// `Service::poll_ready`.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>>;
-    /// `Service::call`.
-    fn plan(&mut self, target: Target) -> Self::Future;
-}
-
-#[diagnostic::do_not_recommend]
-impl<S, P> Planner for S
-where
-    S: Service<Target, Response = P> + Clone + Send + 'static,
-    S::Error: Into<ConnectError> + Send,
-    S::Future: Send + 'static,
-    P: Plan,
-{
-    type Plan = P;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Service::poll_ready(self, cx)
-    }
-
-    fn plan(&mut self, target: Target) -> Self::Future {
-        self.call(target)
+service_alias! {
+    /// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
+    ///
+    /// Its future completes when the plan is decided; no socket exists by then. So a limit of time or concurrency around a
+    /// planner limits planning alone. What limits connects belongs below the route layer, where each call opens one route.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` does not plan how to reach a `Target`",
+        label = "this layer belongs directly above a planner",
+        note = "a planner is a `tower::Service<Target, Response = impl Plan> + Clone`, such as `RouteLayer` makes",
+        note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp",
+        note = "under a foreign client: HyperLayer, RouteLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
+    )]
+    pub trait Planner {
+        /// The plan.
+        type Plan: crate::Plan;
+        /// The future of [`plan`](Self::plan).
+        type Future;
+        fn plan(target: Target) -> Plan;
     }
 }

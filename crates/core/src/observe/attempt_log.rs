@@ -1,7 +1,7 @@
-use crate::{ConnectError, Endpoint, Phase};
+use crate::{ConnectError, Endpoint, Phase, sync::Mutex};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -52,7 +52,7 @@ pub struct AttemptLog(Arc<Mutex<Vec<AttemptReport>>>);
 
 impl AttemptLog {
     fn with<T>(&self, f: impl FnOnce(&mut Vec<AttemptReport>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.0.lock())
     }
 
     /// Adds an attempt, which begins now. Returns its number.

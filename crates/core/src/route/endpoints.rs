@@ -1,9 +1,9 @@
-use crate::{ConnectError, Endpoint};
+use crate::{ConnectError, Endpoint, sync::Mutex};
 use std::{
     collections::HashSet,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -35,11 +35,6 @@ struct Feed {
     readers: Vec<Waker>,
 }
 
-fn lock(feed: &Mutex<Feed>) -> MutexGuard<'_, Feed> {
-    // The list is consistent after each statement, so a panic elsewhere can't have left it half written.
-    feed.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 // === impl Endpoints ===
 
 impl Endpoints {
@@ -67,33 +62,33 @@ impl Endpoints {
 
     /// How many endpoints have been left out because of the limit.
     pub fn left_out(&self) -> usize {
-        lock(&self.feed).left_out
+        self.feed.lock().left_out
     }
 
     /// The endpoints known by now, in order.
     pub fn snapshot(&self) -> Vec<Endpoint> {
-        let feed = lock(&self.feed);
+        let feed = self.feed.lock();
         feed.list.iter().filter(|endpoint| !self.except.contains(endpoint)).cloned().collect()
     }
 
     /// Whether this endpoint is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
-        !self.except.contains(endpoint) && lock(&self.feed).list.contains(endpoint)
+        !self.except.contains(endpoint) && self.feed.lock().list.contains(endpoint)
     }
 
     /// Whether no more endpoints will be added.
     pub fn is_complete(&self) -> bool {
-        lock(&self.feed).complete
+        self.feed.lock().complete
     }
 
     /// The error that ended the lookup, if there was one. Endpoints from before are valid.
     pub fn error(&self) -> Option<ConnectError> {
-        lock(&self.feed).error.clone()
+        self.feed.lock().error.clone()
     }
 
     /// The next endpoint that this handle hasn't returned yet; `None` when the list is complete and read to its end.
     pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<Endpoint>> {
-        let mut feed = lock(&self.feed);
+        let mut feed = self.feed.lock();
         while let Some(endpoint) = feed.list.get(self.seen) {
             self.seen += 1;
             if !self.except.contains(endpoint) {
@@ -138,14 +133,14 @@ impl EndpointsFeed {
     /// Adds the endpoints that aren't in the list yet, and wakes every reader. Returns how many were left out because
     /// of the limit.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
-        let before = lock(&self.0).left_out;
+        let before = self.0.lock().left_out;
         self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
-        lock(&self.0).left_out - before
+        self.0.lock().left_out - before
     }
 
     /// Whether the list takes no more IP addresses.
     pub fn is_full(&self) -> bool {
-        let feed = lock(&self.0);
+        let feed = self.0.lock();
         feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
     }
 
@@ -156,7 +151,7 @@ impl EndpointsFeed {
 
     fn change(&self, change: impl FnOnce(&mut Feed)) {
         let readers = {
-            let mut feed = lock(&self.0);
+            let mut feed = self.0.lock();
             change(&mut feed);
             std::mem::take(&mut feed.readers)
         };

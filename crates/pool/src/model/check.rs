@@ -18,14 +18,14 @@ impl History {
         self.check_overtaking();
         let below = self.below.lock().unwrap();
         let sockets = below.wires.iter().filter(|wire| wire.is_open()).count();
-        if let Some(total) = self.config.max_total {
+        if let Some(total) = self.config.total_limit() {
             assert!(sockets <= total, "{sockets} sockets are open, of {total}");
         }
         drop(below);
         let Some(pool) = &self.pool else { return };
         let hub = pool.hub();
         let buckets = hub.buckets.all();
-        if let Some(total) = self.config.max_total {
+        if let Some(total) = self.config.total_limit() {
             let held: usize =
                 buckets.iter().map(|bucket| bucket.inspect(|state| state.sockets + state.flights.len())).sum();
             assert!(hub.permits() <= total);
@@ -58,7 +58,7 @@ impl History {
 
     /// Where there is but one connection, an origin without it is overtaken by so many and no more.
     fn check_overtaking(&mut self) {
-        let Some(pool) = self.pool.as_ref().filter(|_| self.config.max_total == Some(1)) else { return };
+        let Some(pool) = self.pool.as_ref().filter(|_| self.config.max_total == 1) else { return };
         let starves =
             |bucket: &Arc<Bucket<Handle>>| bucket.inspect(|state| state.queued == Queued::Starving && state.starves());
         let all = pool.hub().buckets.all();
@@ -125,7 +125,7 @@ impl History {
         }
         let hub = self.pool.as_ref().map(|pool| pool.hub());
         let permits = hub.map_or(0, |hub| hub.permits());
-        let total = self.config.max_total.unwrap_or(usize::MAX);
+        let total = self.config.max_total;
         assert!(permits >= total, "somebody waits for no search, and one may be made: {:?}", bucket.key.origin);
         assert!(state.queued != Queued::No, "somebody waits for a permit, and nobody knows");
         assert!(
@@ -149,7 +149,7 @@ impl History {
         assert_eq!(stats, crate::PoolStats::default());
         assert!(hub.buckets.all().is_empty() && hub.index.is_empty(), "memory is left");
         assert_eq!(hub.idle.load(std::sync::atomic::Ordering::Relaxed), 0, "idle connections are counted");
-        if self.config.max_total.is_some() {
+        if self.config.total_limit().is_some() {
             assert_eq!(hub.permits(), 0, "permits are left");
         }
     }

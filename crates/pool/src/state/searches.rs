@@ -118,7 +118,7 @@ impl<C: Held> State<C> {
             return None;
         } else if !permits.acquire() {
             effects.hungry = true;
-            Some(Overloaded { what: "the total connection limit", limit: config.max_total.unwrap_or(usize::MAX) })
+            Some(Overloaded { what: "the total connection limit", limit: config.max_total })
         } else {
             None
         };

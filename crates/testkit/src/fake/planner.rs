@@ -1,5 +1,5 @@
 use super::{Connect, Connection, Facts, Peer, Planning, queue::Queue};
-use skybridge_core::{BoxFuture, ConnectError, Endpoint, Endpoints, Phase, Plan, Route, Target};
+use skybridge_core::{BoxFuture, ConnectError, Endpoint, Endpoints, Phase, Plan, Route, Target, sync::Mutex};
 use std::{
     collections::HashMap,
     fmt,
@@ -7,7 +7,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -180,11 +180,11 @@ impl<B> World<B> {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn peers(&self) -> MutexGuard<'_, Vec<Peer<B>>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.peers.lock()
     }
 }
 

@@ -1,7 +1,5 @@
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use skybridge_core::sync::Mutex;
+use std::{collections::VecDeque, sync::MutexGuard};
 use tokio::sync::Notify;
 
 /// What has happened and the test has not looked at yet.
@@ -33,7 +31,7 @@ impl<T> Queue<T> {
     }
 
     fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+        self.items.lock()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The state of one fake connection, and of each handle to it.
 
 use super::{Exchange, queue::Queue};
-use skybridge_core::{Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, StatusSender};
+use skybridge_core::{
+    Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, StatusSender, sync::Mutex,
+};
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicU8, Ordering},
     },
     task::Waker,
@@ -77,7 +79,7 @@ impl<B> Shared<B> {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Changes the state and lets every handle look again.

@@ -4,11 +4,12 @@ use super::{
     place::Spot,
     wire::{Line, Side, Wire},
 };
+use skybridge_core::sync::Mutex;
 use std::{
     collections::HashMap,
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 const FIRST_CLIENT_PORT: usize = 49_152;
@@ -115,7 +116,7 @@ impl Network {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock()
     }
 }
 

@@ -2,13 +2,14 @@ use super::{
     Conn,
     flow::{Loss, WINDOW},
 };
+use skybridge_core::sync::Mutex;
 use std::{
     collections::VecDeque,
     fmt,
     io::{self, ErrorKind},
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, MutexGuard,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -139,7 +140,7 @@ impl Spot {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn live(&self) -> usize {

@@ -1,9 +1,10 @@
 use super::flow::{Flow, Found, Loss};
+use skybridge_core::sync::Mutex;
 use std::{
     fmt,
     io::{self, ErrorKind},
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Poll, Waker},
     time::Duration,
 };
@@ -223,7 +224,7 @@ impl Line {
     /// Wakes only after unlocking: a waker is somebody else's code.
     fn change<R>(&self, change: impl FnOnce(&mut State, &mut Vec<Waker>) -> R) -> R {
         let mut wakes = Vec::new();
-        let result = change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &mut wakes);
+        let result = change(&mut self.state.lock(), &mut wakes);
         wakes.into_iter().for_each(Waker::wake);
         result
     }

@@ -1,6 +1,7 @@
 use super::Handshake;
 use http::{HeaderMap, Method, Request, Uri, Version};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use skybridge_core::sync::Mutex;
+use std::sync::{Arc, MutexGuard};
 use tokio::sync::watch;
 
 /// The head of a request that an [`Origin`](super::Origin) got.
@@ -95,7 +96,7 @@ impl Record {
     }
 
     fn list(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        self.list.lock()
     }
 }
 

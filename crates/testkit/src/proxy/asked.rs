@@ -1,5 +1,6 @@
+use skybridge_core::sync::Mutex;
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, MutexGuard,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -58,7 +59,7 @@ impl Record {
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Asked>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked.lock()
     }
 }
 

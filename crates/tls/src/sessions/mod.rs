@@ -8,11 +8,11 @@ use rustls::{
     client::{Tls12ClientSessionValue, Tls13ClientSessionValue},
     pki_types::{ServerName, UnixTime},
 };
-use skybridge_core::Partition;
+use skybridge_core::{Partition, sync::Mutex};
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 /// For so many peers sessions are kept.
@@ -100,7 +100,7 @@ impl Sessions {
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

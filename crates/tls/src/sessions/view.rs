@@ -9,9 +9,10 @@ use rustls::{
     pki_types::ServerName,
     time_provider::TimeProvider,
 };
+use skybridge_core::sync::Mutex;
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
 /// How one connection sees the sessions.
@@ -92,7 +93,7 @@ impl View {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

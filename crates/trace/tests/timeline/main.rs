@@ -5,7 +5,7 @@
 mod odd;
 mod world;
 
-use skybridge::core::{Acquired, CallId, Connector, Ctx, EventKind, Phase, Protocol, Proxy, ProxyKind};
+use skybridge::types::{Acquired, CallId, Connector, Ctx, EventKind, Phase, Protocol, Proxy, ProxyKind};
 use skybridge_testkit::{executor::settle, h1::Script, net::Network, nouns, origin::Origin};
 use world::{World, addr, get, h2, ms, read, slow};
 

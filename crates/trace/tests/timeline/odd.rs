@@ -1,6 +1,6 @@
 //! Events that nobody should send, and terminals that nobody should have.
 
-use skybridge::core::{CallId, Event, EventKind, Observe, Phase};
+use skybridge::types::{CallId, Event, EventKind, Observe, Phase};
 use skybridge_testkit::executor::Executor;
 use skybridge_trace::Recorder;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 use http::{Request, Response};
-use skybridge::{Client, ClientBuilder, HttpVersions, RequestBody, RequestOptions, core::CallId};
+use skybridge::{Client, ClientBuilder, HttpVersions, RequestBody, RequestOptions, types::CallId};
 use skybridge_testkit::{
     executor::{Executor, settle},
     net::{Dialer, Names, Network},

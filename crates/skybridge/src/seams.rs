@@ -1,0 +1,117 @@
+//! Layers of one's own in the stack of a [`Client`](crate::Client): what [`ClientBuilder`](crate::ClientBuilder) puts where, and the types that
+//! come of it. Rarely named: a client with such layers is a [`Client<impl ClientStack>`](ClientStack).
+
+pub use crate::{layered::Layered, stack::ClientStack, with_body::WithBody};
+
+use crate::{
+    RequestBody,
+    stack::{HttpPool, IntoBody},
+};
+use bytes::Buf;
+use http::{Request, Response};
+use skybridge_core::{BoxError, Error, Failed};
+use tower::{
+    Layer, Service,
+    layer::util::{Identity, Stack},
+};
+
+/// The user's layers of a [`ClientBuilder`](crate::ClientBuilder), by their places: each parameter is named after the
+/// layer of the stack that it is directly above. [`Identity`] is none.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs, reason = "named after the layer that each is above")]
+#[allow(clippy::module_name_repetitions, reason = "public by its own name")]
+pub struct Seams<
+    Retry = Identity,
+    Pool = Identity,
+    Route = Identity,
+    Negotiate = Identity,
+    Tls = Identity,
+    Tunnel = Identity,
+    Race = Identity,
+    Dialer = Identity,
+> {
+    pub(crate) retry: Retry,
+    pub(crate) pool: Pool,
+    pub(crate) route: Route,
+    pub(crate) negotiate: Negotiate,
+    pub(crate) tls: Tls,
+    pub(crate) tunnel: Tunnel,
+    pub(crate) race: Race,
+    pub(crate) dialer: Dialer,
+}
+
+/// Layers above the pool of a client: none, or such that carry a `Request<RequestBody>`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not belong between retry and pool",
+    label = "a layer there makes a `tower::Service<Request<RequestBody>, Response = Response<_>> + Clone`",
+    note = "its error is `Failed<Request<RequestBody>>`, or `BoxError`, so that a request can come back in it"
+)]
+pub trait AbovePool {
+    /// The pool with them.
+    type Service;
+    /// Puts them on the pool.
+    fn put(&self, pool: HttpPool) -> Self::Service;
+}
+
+impl AbovePool for Identity {
+    type Service = HttpPool;
+
+    fn put(&self, pool: HttpPool) -> HttpPool {
+        pool
+    }
+}
+
+impl<L, M, B> AbovePool for Stack<L, M>
+where
+    Self: Layer<
+            WithBody<HttpPool>,
+            Service: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error: Into<Failed<Request<RequestBody>>>,
+            > + Clone,
+        >,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    type Service = Layered<<Self as Layer<WithBody<HttpPool>>>::Service, Failed<Request<RequestBody>>>;
+
+    fn put(&self, pool: HttpPool) -> Self::Service {
+        Layered::new(self.layer(WithBody::new(pool)))
+    }
+}
+
+/// Layers above the retry layer of a client: none, or such that carry a `Request<RequestBody>`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not belong above retry",
+    label = "a layer there makes a `tower::Service<Request<RequestBody>, Response = Response<_>> + Clone`",
+    note = "its error is `skybridge::Error`, or `BoxError`"
+)]
+pub trait AboveRetry<S> {
+    /// The stack with them.
+    type Service;
+    /// Puts them on top.
+    fn put(&self, stack: S) -> Self::Service;
+}
+
+impl<S> AboveRetry<S> for Identity {
+    type Service = S;
+
+    fn put(&self, stack: S) -> S {
+        stack
+    }
+}
+
+impl<S, L, M, B, C> AboveRetry<S> for Stack<L, M>
+where
+    S: Service<Request<RequestBody>, Response = Response<C>>,
+    C: IntoBody,
+    Self:
+        Layer<WithBody<S>, Service: Service<Request<RequestBody>, Response = Response<B>, Error: Into<Error>> + Clone>,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    type Service = Layered<<Self as Layer<WithBody<S>>>::Service, Error>;
+
+    fn put(&self, stack: S) -> Self::Service {
+        Layered::new(self.layer(WithBody::new(stack)))
+    }
+}

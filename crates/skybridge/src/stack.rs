@@ -1,0 +1,100 @@
+//! What a [`Client`](crate::Client) stands on: retry over a pool, and whatever layers were put between and above them.
+
+use crate::{Body, RequestBody};
+use http::{Request, Response};
+use skybridge_core::{Cause, Connection, Delivery, Error, Phase, TimedOut};
+use skybridge_h1::Http1;
+use skybridge_h2::Http2;
+use skybridge_negotiate::Negotiated;
+use skybridge_pool::{Exchange, Pool, PooledBody};
+use skybridge_retry::{Retry, Retrying};
+use std::{future::Future, pin::Pin};
+use tower::Service;
+
+/// The connections of a [`Client`](crate::Client).
+pub(crate) type Http = Negotiated<Http1<RequestBody>, Http2<RequestBody>>;
+
+/// The pool of a [`Client`](crate::Client).
+pub(crate) type HttpPool = Pool<Http, RequestBody>;
+
+/// The body of a connection, and the connection's lease in it.
+pub(crate) type LeasedBody = PooledBody<Http, RequestBody>;
+
+/// The requests' side of a [`Client`](crate::Client) without layers of its user's above retry or above the pool.
+pub(crate) type Stack = Retry<HttpPool>;
+
+const _: () = {
+    const fn is_a_connection<C: Connection<RequestBody>>() {}
+    is_a_connection::<Http>();
+};
+
+/// What a [`Client`](crate::Client) sends its requests by. Sealed: the builder makes it.
+pub trait ClientStack:
+    Service<Request<RequestBody>, Response = Response<Self::Body>, Error = Error, Future = Self::Sending> + Clone
+{
+    /// The body of its responses.
+    type Body: IntoBody;
+    /// A request under way.
+    type Sending: Sending + Future<Output = Result<Response<Self::Body>, Error>>;
+}
+
+impl<S, B, F> ClientStack for S
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Error, Future = F> + Clone,
+    F: Sending + Future<Output = Result<Response<B>, Error>>,
+    B: IntoBody,
+{
+    type Body = B;
+    type Sending = F;
+}
+
+/// A response's body that is a client's [`Body`], or becomes one without a box.
+pub trait IntoBody {
+    /// The client's body.
+    fn into_body(self) -> Body;
+}
+
+impl IntoBody for Body {
+    fn into_body(self) -> Body {
+        self
+    }
+}
+
+impl IntoBody for LeasedBody {
+    #[inline]
+    fn into_body(self) -> Body {
+        Body::pooled(self)
+    }
+}
+
+/// How far a request has got: asked when a time limit ends the call.
+pub trait Progress {
+    /// Whether the origin can have processed it.
+    fn delivery(&self) -> Delivery;
+}
+
+impl Progress for Exchange<Http, RequestBody> {
+    fn delivery(&self) -> Delivery {
+        self.delivery()
+    }
+}
+
+/// A request under way that a time limit may end.
+pub trait Sending {
+    /// The error of a call that ends now: with how far the request has got, and with what was tried before.
+    fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error;
+}
+
+impl<S> Sending for Retrying<S, RequestBody>
+where
+    S: Service<Request<RequestBody>, Error: Into<skybridge_core::Failed<Request<RequestBody>>>, Future: Progress>,
+{
+    fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
+        let delivery = self.current().map_or(Delivery::Unsent, Progress::delivery);
+        Retrying::give_up(self, timed_out_error(delivery, timed_out))
+    }
+}
+
+pub(crate) fn timed_out_error(delivery: Delivery, timed_out: TimedOut) -> Error {
+    Error::of(delivery, Phase::Call, Cause::TimedOut(timed_out))
+}

@@ -1,0 +1,62 @@
+//! What stands for TLS in the stack: the layer, or nothing where the feature `tls` is off.
+
+#[cfg(feature = "tls")]
+pub(crate) use on::{ProxyTls, Sealed, TlsSettings};
+
+#[cfg(not(feature = "tls"))]
+pub(crate) use off::{ProxyTls, Sealed, TlsSettings};
+
+#[cfg(feature = "tls")]
+mod on {
+    use skybridge_tls::{Tls, TlsConnector, TlsLayer};
+    use skybridge_tunnel::TunnelLayer;
+
+    /// A connector, and TLS above it.
+    pub(crate) type Sealed<S> = Tls<S>;
+
+    /// How TLS is spoken to proxies.
+    pub(crate) type ProxyTls = TlsConnector;
+
+    #[derive(Debug)]
+    pub(crate) struct TlsSettings {
+        pub(crate) layer: TlsLayer,
+        pub(crate) proxies: Option<TlsConnector>,
+    }
+
+    impl TlsSettings {
+        pub(crate) fn new() -> Self {
+            Self { layer: TlsLayer::native(), proxies: None }
+        }
+
+        /// TLS to origins, and a tunnel that speaks TLS to proxies.
+        pub(crate) fn layers(self, tunnel: TunnelLayer) -> (TlsLayer, TunnelLayer<TlsConnector>) {
+            let connector = self.proxies.unwrap_or_else(|| self.layer.proxy_connector());
+            (self.layer, tunnel.proxy_tls(connector))
+        }
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+mod off {
+    use skybridge_tunnel::{NoTls, TunnelLayer};
+    use tower::layer::util::Identity;
+
+    /// A connector. That nothing has sealed its links is noticed above: an `https` origin is refused.
+    pub(crate) type Sealed<S> = S;
+
+    /// How TLS is spoken to proxies: not at all.
+    pub(crate) type ProxyTls = NoTls;
+
+    #[derive(Debug)]
+    pub(crate) struct TlsSettings;
+
+    impl TlsSettings {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
+        pub(crate) fn layers(self, tunnel: TunnelLayer) -> (Identity, TunnelLayer) {
+            (Identity::new(), tunnel)
+        }
+    }
+}
