@@ -19,7 +19,7 @@
 //! and its pins are compared again. For that the configuration is cloned for each connection (a handful of `Arc`s).
 //!
 //! A bad certificate or pin is fatal: no other route is tried. An alert or a broken stream is not. The system's own
-//! verifier ([`Roots::Platform`]) tells no path, so pins are compared with the leaf alone, and its connections
+//! verifier (`Roots::Platform`) tells no path, so pins are compared with the leaf alone, and its connections
 //! aren't coalesced.
 //!
 //! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
