@@ -1,8 +1,8 @@
 //! Decides which endpoints can reach an origin, in what order, and what to try next.
 //!
 //! Belongs between the pool and whatever makes HTTP connections of routes. A [`Target`](skybridge_core::Target) becomes
-//! a [`RoutePlan`], in which addresses are known and no socket exists; to drop it costs nothing. To connect, it tries one
-//! endpoint after another, also when a phase after TCP has failed, until one works or all have failed.
+//! a [`RoutePlan`], in which addresses are known and no socket exists; to drop it costs nothing. To connect, it tries
+//! one endpoint after another, also when a phase after TCP has failed, until one works or all have failed.
 //!
 //! ```
 //! use skybridge_core::{ConnectError, Ctx, Endpoint, KeyRef, OriginRef, Plan, Route, Target, ConnectOptions};

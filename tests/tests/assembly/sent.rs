@@ -36,10 +36,10 @@ enum Outcome {
     Error(String),
 }
 
-const NO_TLS: Expected = Expected::Refusal("this stack has no TlsLayer below");
-const TWO_TLS: Expected = Expected::Refusal("this stack has a TlsLayer too many");
-const NO_TUNNEL: Expected = Expected::Refusal("this stack has no TunnelLayer below");
-const TWO_TUNNELS: Expected = Expected::Refusal("this stack has a TunnelLayer too many");
+const NO_TLS: Expected = Expected::Refusal("a TlsLayer is missing below");
+const TWO_TLS: Expected = Expected::Refusal("there is one TlsLayer too many");
+const NO_TUNNEL: Expected = Expected::Refusal("a TunnelLayer is missing below");
+const TWO_TUNNELS: Expected = Expected::Refusal("there is one TunnelLayer too many");
 const NO_WAY: Expected = Expected::Refusal("a foreign connector can't be sent through a proxy");
 
 #[tokio::test(start_paused = true)]
