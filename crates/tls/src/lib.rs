@@ -1,11 +1,12 @@
-//! Seals a link with TLS: verifies, pins, offers ALPN, resumes.
+//! TLS for a connection stack: certificate verification, pinning, ALPN and session resumption, over rustls.
 //!
-//! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A route to an `http` origin passes through, as the
-//! same type and without a box. [`TlsConnector`] does the same for the proxies on the way.
+//! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A link to an `http`
+//! origin passes through, as the same type and without a box. [`TlsConnector`] does the same for the proxies on the
+//! way.
 //!
-//! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor: [`Pins`] hold for the path rather
-//! than for what the peer presented, and one connection may carry another host that its certificate covers. Whichever
-//! [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
+//! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor:
+//! [`Pins`] hold for the path rather than for what the peer presented, and one connection may carry another host that
+//! its certificate covers. Whichever [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
 //!
 //! ```
 //! use skybridge_core::{Connector, Protocol};
@@ -29,14 +30,14 @@
 //! ```
 
 mod alpn;
+mod certificate_scope;
 mod classify;
 mod config;
-mod covers;
 mod error;
-mod facts;
-mod flaw;
 mod handshake;
+mod handshake_capture;
 mod identity;
+mod invalid_certificate;
 mod io;
 mod layer;
 mod path;
@@ -46,8 +47,8 @@ mod service;
 mod sessions;
 mod tls_connect;
 mod tls_connector;
+mod tls_info;
 mod verifier;
-mod witness;
 
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},
@@ -55,7 +56,7 @@ pub use self::{
     io::MaybeTls,
     layer::TlsLayer,
     pins::{Pin, PinError, PinMismatch, Pins},
-    service::{Sealing, Tls},
+    service::{Tls, TlsConnecting},
     tls_connector::{ProxyTlsConnecting, TlsConnector},
 };
 pub use rustls;

@@ -1,4 +1,4 @@
-//! What is learned of a connection, what it covers, and what passes through.
+//! The facts of a connection, which hosts it covers, and links that pass through.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -11,7 +11,7 @@ use support::{ADDR, World, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower::Layer;
 
-/// By ALPN, if the two come to terms.
+/// The protocol that ALPN selected, or none without ALPN; `Err` if the handshake failed.
 type Agreed = Result<Option<Protocol>, ()>;
 
 fn asking_for(http_versions: HttpVersions) -> ConnectOptions {
@@ -21,7 +21,7 @@ fn asking_for(http_versions: HttpVersions) -> ConnectOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_teaches() {
+async fn the_facts_of_a_handshake() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test"]);
     for (origin, version) in [(Origin::h2c().tls(&cert), "1.3"), (Origin::h2c().tls(&cert).tls12(), "1.2")] {
@@ -46,7 +46,7 @@ async fn a_handshake_teaches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_is_verified_and_not_sent() {
+async fn an_address_is_verified_and_not_sent_as_sni() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["192.0.2.1"]));
     let tls = world.exchange(&trusting(&root).build().unwrap(), "https://192.0.2.1").await;
@@ -89,7 +89,7 @@ async fn alpn() {
 
 /// A ServerHello of TLS 1.2 that chose `foo`.
 #[tokio::test(start_paused = true)]
-async fn a_protocol_that_was_not_offered_is_an_error_for_good() {
+async fn a_protocol_that_was_not_offered_is_a_fatal_error() {
     let mut extensions = vec![0, 16, 0, 6, 0, 4, 3];
     extensions.extend_from_slice(b"foo");
     extensions.extend_from_slice(&[0xff, 1, 0, 1, 0, 0, 23, 0, 0]);
@@ -116,7 +116,7 @@ async fn a_protocol_that_was_not_offered_is_an_error_for_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_covers_what_its_certificate_names_and_the_pins_allow() {
+async fn a_connection_covers_hosts_of_its_certificate_whose_pins_match() {
     let root = Ca::new("root");
     let intermediate = root.intermediate("intermediate");
     let names = ["a.test", "*.b.test", "pinned.test", "rightly.test", "192.0.2.1"];
@@ -162,13 +162,14 @@ async fn a_route_in_cleartext_passes_through() {
 }
 
 #[test]
-fn a_stream_that_may_be_sealed_is_hardly_larger_than_one_that_is_not() {
+fn a_maybe_tls_stream_is_hardly_larger_than_the_stream_below() {
     assert!(size_of::<MaybeTls<Conn>>() <= size_of::<Conn>() + size_of::<usize>());
 }
 
-/// hyper hands a head and a body over as two slices: they go out as one record, or as two, but never as one after a copy.
+/// hyper writes a head and a body as two slices: they are sent as one TLS record or two, but never copied into one
+/// buffer.
 #[tokio::test(start_paused = true)]
-async fn a_sealed_stream_takes_vectored_writes() {
+async fn a_tls_stream_forwards_vectored_writes() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["a.test"]));
     let mut link = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap();

@@ -1,4 +1,4 @@
-//! Handshakes that never end are ended, and those that are given up leave nothing.
+//! Handshakes that stall time out, and those that are dropped leave nothing behind.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -22,8 +22,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::Layer;
 
-/// A server of which only so many bytes arrive. Returns how many did when the client hangs up.
-async fn stingy(cert: Cert, conn: Conn, bytes: usize) -> usize {
+/// A server of which only the first `bytes` bytes arrive. Returns how many did when the client hangs up.
+async fn truncated(cert: Cert, conn: Conn, bytes: usize) -> usize {
     let (near, far) = duplex(1 << 16);
     let accepting = async {
         let accepted = TlsAcceptor::from(Arc::new(cert.server(&[]))).accept(far).await;
@@ -56,14 +56,14 @@ async fn stingy(cert: Cert, conn: Conn, bytes: usize) -> usize {
     sent
 }
 
-/// One handshake with a server of which only so many bytes arrive.
+/// One handshake with a server of which only the first `bytes` bytes arrive.
 async fn against(config: &TlsConfig, cert: &Cert, bytes: usize) -> Result<(), ConnectError> {
     let (executor, net) = (Executor::new(), Network::new());
     let cert = cert.clone();
     let _serving = net.listen(ADDR.parse().unwrap()).serve(move |_, conn| {
         let cert = cert.clone();
         async move {
-            stingy(cert, conn, bytes).await;
+            truncated(cert, conn, bytes).await;
         }
     });
     let mut connector = TlsLayer::new(config.clone()).layer(net.connector());
@@ -73,7 +73,7 @@ async fn against(config: &TlsConfig, cert: &Cert, bytes: usize) -> Result<(), Co
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_stalls_at_any_byte_is_ended_by_the_limit_of_tls() {
+async fn a_server_that_stalls_at_any_byte_hits_the_tls_timeout() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     let mut bytes = 0;
@@ -93,7 +93,7 @@ async fn a_server_that_stalls_at_any_byte_is_ended_by_the_limit_of_tls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_the_request_go_before_those_of_the_layer() {
+async fn the_timeouts_of_the_request_take_precedence() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     let world = World::h1(&cert);
@@ -116,7 +116,7 @@ async fn limits_of_the_request_go_before_those_of_the_layer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
+async fn a_server_that_hangs_up_at_any_byte_is_an_io_error() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     for bytes in [0, 1, 5, 100, 600] {
@@ -126,7 +126,7 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
             let cert = cert.clone();
             async move {
                 let wire = conn.wire();
-                let _ = tokio::time::timeout(Duration::from_secs(1), stingy(cert, conn, bytes)).await;
+                let _ = tokio::time::timeout(Duration::from_secs(1), truncated(cert, conn, bytes)).await;
                 wire.fin();
             }
         });
@@ -138,7 +138,7 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_can_be_given_up_at_any_moment() {
+async fn a_handshake_can_be_dropped_at_any_await() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     let walked = walk(
@@ -154,7 +154,7 @@ async fn a_handshake_can_be_given_up_at_any_moment() {
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert_eq!((world.net.live_sockets(), world.origin.open(), world.executor.tasks()), (0, 0, 0));
             assert!(world.origin.seen().is_empty());
-            // And the next one is as if nothing had been.
+            // And the next handshake is not affected.
             world.exchange(&config, "https://a.test").await;
         },
     )

@@ -1,25 +1,26 @@
 mod builder;
 mod error;
+mod lazy_config;
 mod provider;
 mod roots;
-mod source;
 
-pub(crate) use self::source::Source;
+pub(crate) use self::lazy_config::LazyConfig;
 pub use self::{builder::TlsConfigBuilder, error::TlsConfigError, roots::Roots};
 
 use crate::{
     Pins, TlsConnector, alpn,
     identity::Identity,
     peer::Peer,
-    sessions::{Sessions, View},
+    sessions::{ConnectionStore, Sessions},
 };
 use rustls::{ClientConfig, SupportedProtocolVersion, client::Resumption, time_provider::TimeProvider};
 use std::{fmt, sync::Arc};
 
-/// Whom to trust, what to pin, who to be. Cheap to clone; clones share their sessions.
+/// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
 ///
-/// Connections resume sessions of TLS 1.2 and 1.3, each kept beside the path that was verified when it was made: pins and
-/// [`CertificateScope`](skybridge_core::CertificateScope) work on them as on others. Sessions of one [`Partition`](skybridge_core::Partition) are not used by another.
+/// Sessions of TLS 1.2 and 1.3 are resumed. Each is kept with the path that was verified when it was made, so that pins
+/// and [`CertificateScope`](skybridge_core::CertificateScope) work on resumed connections too. Sessions of one
+/// [`Partition`](skybridge_core::Partition) are not used by another.
 #[derive(Clone)]
 pub struct TlsConfig(Arc<Inner>);
 
@@ -28,8 +29,8 @@ pub(crate) struct Inner {
     pub(crate) pins: Pins,
     pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
-    /// Of a configuration that trusts anybody: one that verifies.
-    pub(crate) verifying: Option<Source>,
+    /// Of an insecure configuration: the one that verifies proxies.
+    pub(crate) verifying: Option<LazyConfig>,
 }
 
 /// A version of TLS.
@@ -45,24 +46,26 @@ pub enum TlsVersion {
 // === impl TlsConfig ===
 
 impl TlsConfig {
-    /// The system's roots, TLS 1.2 and 1.3, no pins, nobody's identity.
+    /// Starts with the system's roots, TLS 1.2 and 1.3, no pins and no client certificate.
     pub fn builder() -> TlsConfigBuilder {
         TlsConfigBuilder::new()
     }
 
-    /// Seals links to proxies by this configuration: all of it, identity and [`insecure`](TlsConfigBuilder::insecure) too. For a configuration
-    /// that was made for proxies; for the one of origins, see [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
+    /// TLS to proxies by all of this configuration, client certificate and [`insecure`](TlsConfigBuilder::insecure)
+    /// included: for a configuration that was made for proxies. For the one of origins, see
+    /// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
     pub fn tls_connector(&self) -> TlsConnector {
         TlsConnector::of(self.clone().into())
     }
 
-    /// The same trust, pins, versions and provider, nobody's identity, and sessions of its own. It verifies, whether this one does or not.
-    pub(crate) fn for_proxies(&self) -> Source {
+    /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
+    /// verifies even if this one is insecure.
+    pub(crate) fn for_proxies(&self) -> LazyConfig {
         if let Some(verifying) = &self.0.verifying {
             return verifying.clone();
         }
         let mut client = self.0.client.clone();
-        client.client_auth_cert_resolver = Arc::new(Identity::nobody());
+        client.client_auth_cert_resolver = Arc::new(Identity::none());
         let (pins, knows_paths) = (self.0.pins.clone(), self.0.knows_paths);
         Self::new(Inner { client, pins, knows_paths, sessions: Arc::default(), verifying: None }).into()
     }
@@ -83,19 +86,19 @@ impl TlsConfig {
         &self.0.client.time_provider
     }
 
-    /// rustls' configuration of one connection: all is shared with the others but how it sees the sessions, and what it offers by ALPN.
-    pub(crate) fn of_connection(&self, peer: &Peer) -> (ClientConfig, Arc<View>) {
-        let view = View::new(Arc::clone(&self.0.sessions), peer.session.clone(), Arc::clone(self.clock()));
-        let view = Arc::new(view);
+    /// rustls' configuration for one connection: its session store and its ALPN offer are its own, all else is shared.
+    pub(crate) fn for_connection(&self, peer: &Peer) -> (ClientConfig, Arc<ConnectionStore>) {
+        let store = ConnectionStore::new(Arc::clone(&self.0.sessions), peer.session.clone(), Arc::clone(self.clock()));
+        let store = Arc::new(store);
         let mut client = self.0.client.clone();
-        client.resumption = Resumption::store(view.clone());
+        client.resumption = Resumption::store(store.clone());
         client.alpn_protocols = alpn::offer(peer.http_versions);
-        (client, view)
+        (client, store)
     }
 }
 
 impl fmt::Debug for TlsConfig {
-    /// Without keys.
+    /// Leaves out keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
             .field("pins", &self.0.pins)
@@ -110,7 +113,7 @@ impl fmt::Debug for TlsConfig {
 impl TlsVersion {
     pub(crate) const ALL: [Self; 2] = [Self::Tls13, Self::Tls12];
 
-    pub(crate) fn of_rustls(self) -> &'static SupportedProtocolVersion {
+    pub(crate) fn to_rustls(self) -> &'static SupportedProtocolVersion {
         match self {
             Self::Tls12 => &rustls::version::TLS12,
             Self::Tls13 => &rustls::version::TLS13,

@@ -4,13 +4,13 @@ use skybridge_core::{CertificateScope, Origin};
 use std::sync::Arc;
 use webpki::EndEntityCert;
 
-/// A verified path, to be judged for another name.
-pub(crate) struct Verified {
+/// The path that was verified for a connection, from which it is decided whether it may carry another host.
+pub(crate) struct VerifiedPeer {
     pub(crate) path: Arc<Path>,
     pub(crate) config: TlsConfig,
 }
 
-impl CertificateScope for Verified {
+impl CertificateScope for VerifiedPeer {
     fn covers(&self, origin: &Origin) -> bool {
         if !self.config.knows_paths() {
             return false;

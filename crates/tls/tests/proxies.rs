@@ -18,11 +18,11 @@ async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let sealed = tls_connector.tls_connect(link, "Proxy.test", &ctx).await.unwrap();
+    let link = tls_connector.tls_connect(link, "Proxy.test", &ctx).await.unwrap();
     settle().await;
     let handshake = &world.origin.handshakes()[0];
     assert_eq!((handshake.sni.as_deref(), handshake.alpn.as_deref()), (Some("proxy.test"), Some("http/1.1")));
-    assert!(sealed.info.tls.is_some());
+    assert!(link.info.tls.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -42,7 +42,7 @@ async fn a_wrong_proxy_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_that_says_nothing_has_so_long() {
+async fn a_proxy_that_does_not_answer_times_out() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["proxy.test"]));
     let addr = "192.0.2.2:443";
@@ -55,35 +55,35 @@ async fn a_proxy_that_says_nothing_has_so_long() {
     assert_eq!(error.timed_out().map(|out| (out.phase, out.limit)), Some((Phase::Tls, Duration::from_secs(2))));
 }
 
-/// Seals a link to `proxy.test`, whose certificate is of `root` and which asks for one of `clients`, by what a layer for origins has for proxies.
-async fn by_the_layer(config: TlsConfig, world: &World) -> Result<TlsInfo, ConnectError> {
+/// TLS to `proxy.test`, which requests a client certificate, by the proxy connector of a layer for origins.
+async fn by_proxy_connector(config: TlsConfig, world: &World) -> Result<TlsInfo, ConnectError> {
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    let mut sealed = TlsLayer::new(config).proxy_connector().tls_connect(link, "proxy.test", &ctx).await?;
-    // In TLS 1.3 a client is refused after its end of the handshake.
-    sealed.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
-    let read = sealed.io.read_to_end(&mut Vec::new()).await;
-    read.map(|_| sealed.info.tls.unwrap()).map_err(|error| ConnectError::new(Phase::Tls, error))
+    let mut link = TlsLayer::new(config).proxy_connector().tls_connect(link, "proxy.test", &ctx).await?;
+    // In TLS 1.3 a client certificate is rejected after the client's handshake is over.
+    link.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let read = link.io.read_to_end(&mut Vec::new()).await;
+    read.map(|_| link.info.tls.unwrap()).map_err(|error| ConnectError::new(Phase::Tls, error))
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_the_layer_of_origins_a_proxy_is_not_told_who_we_are() {
+async fn the_layers_proxy_connector_sends_no_client_certificate() {
     let (root, clients) = (Ca::new("root"), Ca::new("clients"));
     let me = clients.client("me");
     let identified =
         || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
     for tls12 in [true, false] {
-        // A proxy that asks everybody, and one that asks nobody.
+        // A proxy that requires a client certificate, and one that requests none.
         let asking = Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients);
         let asking = World::new(if tls12 { asking.tls12() } else { asking });
-        assert!(by_the_layer(identified(), &asking).await.is_err());
+        assert!(by_proxy_connector(identified(), &asking).await.is_err());
         settle().await;
         assert!(asking.origin.handshakes().is_empty(), "it was shown a certificate");
         let world = World::h1(&root.leaf(["proxy.test"]));
-        assert!(!by_the_layer(identified(), &world).await.unwrap().client_auth);
+        assert!(!by_proxy_connector(identified(), &world).await.unwrap().client_auth);
     }
-    // Asked to, it is told.
+    // A configuration for proxies sends its own.
     let asking = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients));
     let route = asking.route("https://a.test");
     let ctx = route.ctx().clone();
@@ -94,26 +94,26 @@ async fn by_the_layer_of_origins_a_proxy_is_not_told_who_we_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_an_insecure_layer_of_origins_a_proxy_is_verified_all_the_same() {
+async fn the_proxy_connector_of_an_insecure_layer_verifies() {
     let (root, others) = (Ca::new("root"), Ca::new("others"));
     let world = World::h1(&root.leaf(["proxy.test"]));
-    assert!(by_the_layer(trusting(&root).insecure().build().unwrap(), &world).await.is_ok());
-    let error = by_the_layer(trusting(&others).insecure().build().unwrap(), &world).await.unwrap_err();
+    assert!(by_proxy_connector(trusting(&root).insecure().build().unwrap(), &world).await.is_ok());
+    let error = by_proxy_connector(trusting(&others).insecure().build().unwrap(), &world).await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{error:?}");
-    // Nobody to trust is nobody, and not anybody.
-    let nobody = || TlsConfig::builder().roots(Roots::Given(Vec::new())).insecure().build().unwrap();
-    let error = by_the_layer(nobody(), &world).await.unwrap_err();
+    // No roots means that nobody is trusted.
+    let none = || TlsConfig::builder().roots(Roots::Given(Vec::new())).insecure().build().unwrap();
+    let error = by_proxy_connector(none(), &world).await.unwrap_err();
     assert!(error.is_fatal() && error.root_cause().to_string() == "there is no root certificate to trust", "{error:?}");
     assert_eq!(world.origin.handshakes().len(), 1);
-    // Asked to, it trusts anybody.
+    // An insecure configuration for proxies accepts anyone.
     let route = world.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
-    assert!(nobody().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
+    assert!(none().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_the_layer_of_origins_a_proxy_has_the_pins_of_its_name() {
+async fn the_proxy_connector_checks_the_pins_of_the_proxys_name() {
     let root = Ca::new("root");
     let leaf = root.leaf(["proxy.test"]);
     for insecure in [false, true] {
@@ -125,16 +125,16 @@ async fn by_the_layer_of_origins_a_proxy_has_the_pins_of_its_name() {
             let world = World::h1(&leaf);
             let config = trusting(&root).pin(pattern, &pin);
             let config = if insecure { config.insecure() } else { config };
-            let sealed = by_the_layer(config.build().unwrap(), &world).await;
-            assert_eq!(sealed.is_ok(), fits, "{pattern}");
-            assert!(sealed.err().is_none_or(|error| tls_error(&error).is_pin()));
+            let link = by_proxy_connector(config.build().unwrap(), &world).await;
+            assert_eq!(link.is_ok(), fits, "{pattern}");
+            assert!(link.err().is_none_or(|error| tls_error(&error).is_pin()));
         }
     }
 }
 
-/// A rule for everybody has no exception: whoever wants one for proxies gives them a configuration of their own.
+/// A rule for every host has no exception: proxies that need one get a configuration of their own.
 #[tokio::test(start_paused = true)]
-async fn by_the_layer_of_origins_a_pin_of_every_leaf_holds_for_a_proxy_too() {
+async fn the_proxy_connector_checks_the_pins_of_every_leaf() {
     let root = Ca::new("root");
     let cert = root.leaf(["proxy.test"]);
     for insecure in [false, true] {
@@ -143,8 +143,8 @@ async fn by_the_layer_of_origins_a_pin_of_every_leaf_holds_for_a_proxy_too() {
             let builder = if insecure { builder.insecure() } else { builder };
             builder.build().unwrap()
         };
-        assert!(by_the_layer(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
-        let error = by_the_layer(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
+        assert!(by_proxy_connector(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
+        let error = by_proxy_connector(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
         assert!(tls_error(&error).is_pin(), "{error:?}");
     }
 }

@@ -1,4 +1,6 @@
-use crate::{TlsConfig, TlsError, alpn, covers::Verified, path::Path, peer::Peer, sessions::Known};
+use crate::{
+    TlsConfig, TlsError, alpn, certificate_scope::VerifiedPeer, path::Path, peer::Peer, sessions::SessionFacts,
+};
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use skybridge_core::{Runtime, TlsInfo, Trust};
 use std::{
@@ -6,23 +8,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a handshake has taught.
-pub(crate) fn learn(
+/// Collects what is known of a connection once its handshake is over.
+pub(crate) fn collect(
     tls: &ClientConnection,
-    known: Known,
+    facts: SessionFacts,
     peer: &Peer,
     config: &TlsConfig,
     runtime: &dyn Runtime,
 ) -> Result<TlsInfo, TlsError> {
-    let Known { path, showed } = known;
-    let mut info = TlsInfo::new(Arc::new(Verified { path: Arc::clone(&path), config: config.clone() }));
+    let SessionFacts { path, client_auth } = facts;
+    let mut info = TlsInfo::new(Arc::new(VerifiedPeer { path: Arc::clone(&path), config: config.clone() }));
     info.version = tls.protocol_version().and_then(version);
     info.cipher = tls.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
     info.group = tls.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
-    info.alpn = alpn::agreed(peer.http_versions, tls.alpn_protocol())?;
+    info.alpn = alpn::selected(peer.http_versions, tls.alpn_protocol())?;
     info.sni = peer.sni();
     info.resumed = is_resumed(tls);
-    info.client_auth = showed;
+    info.client_auth = client_auth;
     info.valid_until = valid_until(&path, config, runtime);
     info.trust = if config.knows_paths() { Trust::Verified } else { Trust::Other };
     info.pins = path.pins.iter().map(|pin| pin.to_string().into()).collect();
@@ -41,7 +43,7 @@ fn version(version: ProtocolVersion) -> Option<&'static str> {
     }
 }
 
-/// Certificates are dated by the calendar, and connections age by the runtime's clock.
+/// The instant of the runtime's clock at which the certificate path expires by the calendar.
 fn valid_until(path: &Path, config: &TlsConfig, runtime: &dyn Runtime) -> Option<Instant> {
     let left = path.not_after?.as_secs().saturating_sub(config.clock().current_time()?.as_secs());
     runtime.now().checked_add(Duration::from_secs(left))
