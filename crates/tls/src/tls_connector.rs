@@ -1,5 +1,5 @@
 use crate::{
-    MaybeTls,
+    MaybeTls, TlsConfig,
     config::LazyConfig,
     peer::Peer,
     tls_connect::{LIMIT, tls_connect},
@@ -29,6 +29,15 @@ pub struct TlsConnector {
 pub struct ProxyTlsConnecting<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
 
 // === impl TlsConnector ===
+
+impl TlsConfig {
+    /// TLS to proxies by all of this configuration, client certificate and [`insecure`](TlsConfigBuilder::insecure)
+    /// included: for a configuration that was made for proxies. For the one of origins, see
+    /// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
+    pub fn tls_connector(&self) -> TlsConnector {
+        TlsConnector::of(self.clone().into())
+    }
+}
 
 impl TlsConnector {
     pub(crate) fn of(config: LazyConfig) -> Self {

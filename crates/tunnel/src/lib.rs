@@ -1,7 +1,7 @@
-//! Walks the proxies of a route: HTTP CONNECT, SOCKS4, SOCKS4a, SOCKS5 and SOCKS5h, in any order.
+//! Tunnels through the proxies of a route: HTTP CONNECT, SOCKS4, SOCKS4a, SOCKS5 and SOCKS5h, in any order.
 //!
-//! [`TunnelLayer`] stands above whatever connects to the first proxy and below TLS to the origin. A route without proxies passes through, as
-//! the same type and without a box.
+//! [`TunnelLayer`] stands above whatever connects to the first proxy and below TLS to the origin. A route without
+//! proxies passes through, as the same type and without a box.
 //!
 //! ```
 //! use skybridge_core::{Connector, Proxy};
@@ -32,6 +32,7 @@
 
 mod connect;
 mod error;
+mod establish;
 mod io;
 mod layer;
 mod no_tls;
@@ -40,7 +41,6 @@ mod service;
 mod socks4;
 mod socks5;
 mod socks_reply;
-mod walk;
 
 pub use self::{
     error::TunnelError,

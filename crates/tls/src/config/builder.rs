@@ -1,4 +1,7 @@
-use super::{Inner, LazyConfig, provider};
+use super::{
+    provider,
+    tls_config::{Inner, LazyConfig},
+};
 use crate::{
     Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     identity::Identity,
@@ -27,8 +30,22 @@ pub struct TlsConfigBuilder {
     error: Option<TlsConfigError>,
 }
 
+impl TlsConfig {
+    /// Starts with the system's roots, TLS 1.2 and 1.3, no pins and no client certificate.
+    pub fn builder() -> TlsConfigBuilder {
+        TlsConfigBuilder::new()
+    }
+}
+
+impl Default for LazyConfig {
+    /// The default configuration.
+    fn default() -> Self {
+        Self::new(|| TlsConfig::builder().build())
+    }
+}
+
 impl TlsConfigBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             roots: Roots::default(),
             more_roots: Vec::new(),
@@ -138,7 +155,10 @@ impl TlsConfigBuilder {
             .filter(|version| self.versions.contains(version))
             .map(TlsVersion::to_rustls)
             .collect();
-        let verifying = self.insecure.then(|| LazyConfig::new(self.verifying()));
+        let verifying = self.insecure.then(|| {
+            let builder = self.verifying();
+            LazyConfig::new(move || builder.verifying().build())
+        });
         let trust = self.trust(&provider)?;
         let knows_paths = trust.knows_paths();
         let verifier = Verifier::new(trust, &provider, self.pins.clone());
@@ -153,7 +173,7 @@ impl TlsConfigBuilder {
 
     /// A builder with the same roots, pins, versions and provider, but without a client certificate, and never
     /// insecure.
-    pub(crate) fn verifying(&self) -> Self {
+    fn verifying(&self) -> Self {
         Self {
             roots: self.roots.clone(),
             more_roots: self.more_roots.clone(),

@@ -1,122 +1,13 @@
 mod builder;
 mod error;
-mod lazy_config;
 mod provider;
 mod roots;
+mod tls_config;
 
-pub(crate) use self::lazy_config::LazyConfig;
-pub use self::{builder::TlsConfigBuilder, error::TlsConfigError, roots::Roots};
-
-use crate::{
-    Pins, TlsConnector, alpn,
-    identity::Identity,
-    peer::Peer,
-    sessions::{ConnectionStore, Sessions},
+pub(crate) use self::tls_config::LazyConfig;
+pub use self::{
+    builder::TlsConfigBuilder,
+    error::TlsConfigError,
+    roots::Roots,
+    tls_config::{TlsConfig, TlsVersion},
 };
-use rustls::{ClientConfig, SupportedProtocolVersion, client::Resumption, time_provider::TimeProvider};
-use std::{fmt, sync::Arc};
-
-/// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
-///
-/// Sessions of TLS 1.2 and 1.3 are resumed. Each is kept with the path that was verified when it was made, so that pins
-/// and [`CertificateScope`](skybridge_core::CertificateScope) work on resumed connections too. Sessions of one
-/// [`Partition`](skybridge_core::Partition) are not used by another.
-#[derive(Clone)]
-pub struct TlsConfig(Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) client: ClientConfig,
-    pub(crate) pins: Pins,
-    pub(crate) knows_paths: bool,
-    pub(crate) sessions: Arc<Sessions>,
-    /// Of an insecure configuration: the one that verifies proxies.
-    pub(crate) verifying: Option<LazyConfig>,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum TlsVersion {
-    /// TLS 1.2 (RFC 5246).
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    Tls13,
-}
-
-// === impl TlsConfig ===
-
-impl TlsConfig {
-    /// Starts with the system's roots, TLS 1.2 and 1.3, no pins and no client certificate.
-    pub fn builder() -> TlsConfigBuilder {
-        TlsConfigBuilder::new()
-    }
-
-    /// TLS to proxies by all of this configuration, client certificate and [`insecure`](TlsConfigBuilder::insecure)
-    /// included: for a configuration that was made for proxies. For the one of origins, see
-    /// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
-    pub fn tls_connector(&self) -> TlsConnector {
-        TlsConnector::of(self.clone().into())
-    }
-
-    /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
-    /// verifies even if this one is insecure.
-    pub(crate) fn for_proxies(&self) -> LazyConfig {
-        if let Some(verifying) = &self.0.verifying {
-            return verifying.clone();
-        }
-        let mut client = self.0.client.clone();
-        client.client_auth_cert_resolver = Arc::new(Identity::none());
-        let (pins, knows_paths) = (self.0.pins.clone(), self.0.knows_paths);
-        Self::new(Inner { client, pins, knows_paths, sessions: Arc::default(), verifying: None }).into()
-    }
-
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
-    }
-
-    pub(crate) fn pins(&self) -> &Pins {
-        &self.0.pins
-    }
-
-    pub(crate) fn knows_paths(&self) -> bool {
-        self.0.knows_paths
-    }
-
-    pub(crate) fn clock(&self) -> &Arc<dyn TimeProvider> {
-        &self.0.client.time_provider
-    }
-
-    /// rustls' configuration for one connection: its session store and its ALPN offer are its own, all else is shared.
-    pub(crate) fn for_connection(&self, peer: &Peer) -> (ClientConfig, Arc<ConnectionStore>) {
-        let store = ConnectionStore::new(Arc::clone(&self.0.sessions), peer.session.clone(), Arc::clone(self.clock()));
-        let store = Arc::new(store);
-        let mut client = self.0.client.clone();
-        client.resumption = Resumption::store(store.clone());
-        client.alpn_protocols = alpn::offer(peer.http_versions);
-        (client, store)
-    }
-}
-
-impl fmt::Debug for TlsConfig {
-    /// Leaves out keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsConfig")
-            .field("pins", &self.0.pins)
-            .field("identity", &self.0.client.client_auth_cert_resolver)
-            .field("sessions", &self.0.sessions)
-            .finish_non_exhaustive()
-    }
-}
-
-// === impl TlsVersion ===
-
-impl TlsVersion {
-    pub(crate) const ALL: [Self; 2] = [Self::Tls13, Self::Tls12];
-
-    pub(crate) fn to_rustls(self) -> &'static SupportedProtocolVersion {
-        match self {
-            Self::Tls12 => &rustls::version::TLS12,
-            Self::Tls13 => &rustls::version::TLS13,
-        }
-    }
-}

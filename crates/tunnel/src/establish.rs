@@ -1,10 +1,10 @@
-use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Refusal, proxy_target::Beyond, socks4, socks5};
+use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Refusal, proxy_target::ProxyTarget, socks4, socks5};
 use bytes::Bytes;
 use skybridge_core::{ConnectError, Ctx, Io, Link, Phase, Proxy, ProxyKind, Span, TlsConnect, phase_timeout};
 use std::{sync::Arc, time::Duration};
 
-/// A link to the first proxy in, a link through all of them out.
-pub(crate) async fn walk<I, L>(
+/// Turns a link to the first proxy into a link through all of them.
+pub(crate) async fn establish<I, L>(
     link: Link<I>,
     tls_connect: L,
     limit: Duration,
@@ -18,32 +18,32 @@ where
     }
     let route = &link.info.route;
     let (ctx, proxies, forwarded) = (route.ctx().clone(), Arc::clone(&route.proxies), route.is_forwarded());
-    let origin = Beyond::origin(route);
+    let origin = ProxyTarget::origin(route);
     let mut link = match proxies.first() {
         Some(proxy) if proxy.kind == ProxyKind::Https => {
-            sealed(tls_connect.clone(), link, proxy, &ctx).await?.map_io(TunnelIo::sealed)
+            tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?.map_io(TunnelIo::tls)
         }
-        _ => link.map_io(TunnelIo::bare),
+        _ => link.map_io(TunnelIo::plain),
     };
     for (i, proxy) in proxies.iter().enumerate() {
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
-            link = sealed(tls_connect.clone(), boxed, proxy, &ctx).await?.map_io(TunnelIo::boxed);
+            link = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?.map_io(TunnelIo::boxed);
         }
         let next = proxies.get(i + 1);
         if next.is_none() && forwarded {
             (link.info.forwarded, link.info.proxies_passed) = (true, proxies.len());
             break;
         }
-        let proxy_target = next.map_or_else(|| origin.clone(), Beyond::proxy);
-        link = through(link, proxy, &proxy_target, limit).await?;
+        let proxy_target = next.map_or_else(|| origin.clone(), ProxyTarget::proxy);
+        link = tunnel(link, proxy, &proxy_target, limit).await?;
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
     Ok(link)
 }
 
-/// TLS to a proxy. Its facts are not the origin's, so they are in none of the link's.
-async fn sealed<I: Io, L: TlsConnect<I>>(
+/// TLS to a proxy. The link's facts describe the origin, so they stay as they are.
+async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
     tls_connect: L,
     link: Link<I>,
     proxy: &Proxy,
@@ -59,38 +59,38 @@ async fn sealed<I: Io, L: TlsConnect<I>>(
     }
 }
 
-/// One tunnel through one proxy.
-async fn through<I: Io, T: Io>(
+/// Establishes the tunnel through one proxy.
+async fn tunnel<I: Io, T: Io>(
     link: Link<TunnelIo<I, T>>,
     proxy: &Proxy,
-    proxy_target: &Beyond,
+    proxy_target: &ProxyTarget,
     limit: Duration,
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
     let (ctx, several) = (info.route.ctx().clone(), info.route.proxies.len() > 1);
     let mut refusal = None;
-    let ended = phase_timeout(&ctx, Phase::Tunnel, limit, dialogue(io, proxy, proxy_target, &mut refusal)).await;
+    let ended = phase_timeout(&ctx, Phase::Tunnel, limit, handshake(io, proxy, proxy_target, &mut refusal)).await;
     match ended {
-        Ok(Ok((io, early))) => {
+        Ok(Ok((io, rewind))) => {
             let Span { start, end } = guard.done();
             let start = info.timings.get(Phase::Tunnel).map_or(start, |earlier| earlier.start);
             info.timings.set(Phase::Tunnel, Span { start, end });
-            Ok(Link::new(io.unread(early), info))
+            Ok(Link::new(io.rewind(rewind), info))
         }
-        Ok(Err(error)) => Err(guard.fail(error.told(several.then_some(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(several.then_some(proxy)))),
         Err(timed_out) => Err(guard.fail(match refusal {
-            // It has said no, and didn't come to an end with it.
-            Some(refusal) => refusal.told().told(several.then_some(proxy)),
+            // The proxy has refused, but its response didn't end in time.
+            Some(refusal) => refusal.into_error().into_connect_error(several.then_some(proxy)),
             None => timed_out.into(),
         })),
     }
 }
 
-async fn dialogue<I: Io>(
+async fn handshake<I: Io>(
     mut io: I,
     proxy: &Proxy,
-    proxy_target: &Beyond,
+    proxy_target: &ProxyTarget,
     refusal: &mut Option<Refusal>,
 ) -> Result<(I, Bytes), TunnelError> {
     match proxy.kind {
