@@ -1,4 +1,4 @@
-//! Somebody else's connector under our stack.
+//! Foreign connectors under our stack.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use bytes::Bytes;
@@ -35,7 +35,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-/// What a foreign connector connects to, and says of it.
+/// The stream of a foreign connector, and what it reports of it.
 struct Pipe {
     conn: Conn,
     h2: bool,
@@ -67,10 +67,10 @@ impl AsyncWrite for Pipe {
     }
 }
 
-/// The URIs that it was asked for.
+/// The URIs that the connector was called with.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A foreign connector that takes every URI to one address, and notes what it was asked for.
+/// A foreign connector that connects every URI to one address, and records the URIs.
 macro_rules! foreign {
     ($net:expr, $asked:expr, $h2:expr, $proxied:expr) => {{
         let (net, asked) = ($net.clone(), Arc::clone($asked));
@@ -90,7 +90,7 @@ async fn text<B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>>(response
 }
 
 #[tokio::test]
-async fn hyper_utils_own_connector_dials_for_our_race() {
+async fn hyper_utils_connector_dials_for_the_race() {
     let origin = Origin::h1().start().await;
     let stack = ServiceBuilder::new()
         .layer(PoolLayer::new(TokioRuntime::current()))
@@ -107,7 +107,7 @@ async fn hyper_utils_own_connector_dials_for_our_race() {
 }
 
 #[tokio::test]
-async fn the_addresses_are_those_of_its_socket() {
+async fn the_facts_have_the_addresses_of_its_socket() {
     let (origin, executor) = (Origin::h1().start().await, Executor::new());
     let route = nouns::route(&origin.url(""), ["192.0.2.9:9"], executor.ctx());
     let link = Connector::connect(&mut FromHyper::new(HttpConnector::new()), route).await.unwrap();
@@ -116,14 +116,14 @@ async fn the_addresses_are_those_of_its_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_a_dialer_it_is_asked_for_an_endpoint() {
+async fn as_a_dialer_it_is_called_with_an_endpoint() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
     let route = nouns::route("https://a.test", [], executor.ctx());
     let mut attempts = Vec::new();
     for endpoint in ["192.0.2.7:443", "[2001:db8::7]:443"] {
-        let link = from_hyper.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
+        let link = connector.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
         assert_eq!(link.info.remote, nouns::endpoint(endpoint));
         assert!(link.info.tls.is_none() && link.info.timings.get(Phase::Tcp).is_some());
         attempts.push(link);
@@ -131,42 +131,42 @@ async fn as_a_dialer_it_is_asked_for_an_endpoint() {
     assert_eq!(*asked.lock().unwrap(), ["http://192.0.2.7:443/", "http://[2001:db8::7]:443/"]);
 }
 
-/// Written down, `80` is `unix:80`, which reads as a host and a port.
+/// As text, the path `80` is `unix:80`, which could be taken for a host and a port.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn a_unix_socket_is_never_taken_for_a_host() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
     let route = nouns::route("http://a.test", [], executor.ctx());
     for path in ["80", "/run/a.socket", ""] {
         let attempt = route.attempt(std::path::PathBuf::from(path).into());
-        let error = from_hyper.dial(attempt).await.map(|link| link.info).unwrap_err();
+        let error = connector.dial(attempt).await.map(|link| link.info).unwrap_err();
         assert_eq!(error.phase(), Some(Phase::Tcp), "{error}");
     }
     assert!(asked.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_seals_is_asked_for_the_origin_and_nothing_it_verified_is_believed() {
+async fn with_tls_it_is_called_with_the_origin_and_its_connections_cover_nothing_else() {
     for (h2, proxied) in [(false, false), (true, false), (false, true)] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut from_hyper = FromHyper::with_tls(foreign!(net, &asked, h2, proxied));
+        let mut connector = FromHyper::with_tls(foreign!(net, &asked, h2, proxied));
         let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
         let origin = route.target.origin().clone();
-        let link = from_hyper.connect(route).await.unwrap();
+        let link = connector.connect(route).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["https://a.test:8443/"]);
-        assert_eq!((link.info.tunnelled, link.info.forwarded), (proxied, false), "sealed, a proxy can't forward it");
-        let tls = link.info.tls.expect("https is sealed, by whomever");
+        assert_eq!((link.info.tunnelled, link.info.forwarded), (proxied, false), "a proxy can't forward TLS");
+        let tls = link.info.tls.expect("https runs over TLS");
         assert_eq!((tls.alpn.is_some(), tls.trust), (h2, Trust::Other));
         assert!(!tls.covers.covers(&origin));
     }
 }
 
-/// Whatever it says of its stream, and whichever scheme it would like to be asked for.
+/// Whatever it reports of its stream, and whichever scheme it expects.
 #[tokio::test(start_paused = true)]
-async fn one_that_seals_nothing_is_asked_for_a_stream_and_https_needs_a_layer_that_seals() {
+async fn without_tls_it_is_called_with_http_and_https_needs_a_tls_layer() {
     let rows = [
         ("https://a.test", "http://a.test:443/"),
         ("https://[2001:db8::1]:8443", "http://[2001:db8::1]:8443/"),
@@ -176,8 +176,8 @@ async fn one_that_seals_nothing_is_asked_for_a_stream_and_https_needs_a_layer_th
     for ((url, uri), h2) in rows.into_iter().flat_map(|row| [(row, false), (row, true)]) {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut from_hyper = FromHyper::new(foreign!(net, &asked, h2, false));
-        let link = from_hyper.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let mut connector = FromHyper::new(foreign!(net, &asked, h2, false));
+        let link = connector.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), [uri]);
         assert!(link.info.tls.is_none());
         let fit = if url.starts_with("https") { Err(Unfit::TlsMissing) } else { Ok(()) };
@@ -186,18 +186,18 @@ async fn one_that_seals_nothing_is_asked_for_a_stream_and_https_needs_a_layer_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_foreign_proxy_would_forward_is_not_sealed_to_it() {
+async fn https_is_not_forwarded_by_a_foreign_proxy() {
     for (url, fit) in [("https://a.test", Err(Unfit::Forwarded)), ("http://a.test", Ok(()))] {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, true));
-        let link = from_hyper.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let mut connector = FromHyper::new(foreign!(net, &asked, false, true));
+        let link = connector.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!((link.info.forwarded, link.info.fit_for_tls()), (true, fit));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_agreed_on_by_alpn_is_spoken() {
+async fn the_protocol_that_it_negotiated_is_spoken() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let origin = Origin::h2c().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
     let stack = ServiceBuilder::new()
@@ -214,27 +214,27 @@ async fn what_it_agreed_on_by_alpn_is_spoken() {
 #[tokio::test(start_paused = true)]
 async fn its_error_is_the_source_of_ours() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
     let route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
-    let error: ConnectError = from_hyper.connect(route).await.unwrap_err();
+    let error: ConnectError = connector.connect(route).await.unwrap_err();
     assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint("192.0.2.7:80"))));
     assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_not_sent_through_a_proxy() {
+async fn a_route_with_proxies_is_refused() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
     let mut route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
-    let error = from_hyper.connect(route).await.unwrap_err();
+    let error = connector.connect(route).await.unwrap_err();
     assert!(error.is_fatal() && error.source_as::<ProxyUnsupported>().is_some());
     assert_eq!(asked.lock().unwrap().len(), 0);
 }
 
-/// It would go elsewhere than it should, to somebody else than it should, or where nobody may.
+/// Ignoring them, it would connect to the wrong address or verify the wrong name.
 #[tokio::test(start_paused = true)]
-async fn what_it_cannot_be_told_is_refused() {
+async fn options_that_it_would_ignore_are_refused() {
     type RequestOptions = fn(&mut ConnectOptions);
     let wishes: [(RequestOptions, OptionUnsupported); 3] = [
         (|connect_options| connect_options.egress = Egress::Public, OptionUnsupported::Egress),
@@ -244,28 +244,28 @@ async fn what_it_cannot_be_told_is_refused() {
         ),
         (|connect_options| connect_options.server_name = Some("b.test".into()), OptionUnsupported::ServerName),
     ];
-    for (options, unheard) in wishes {
+    for (options, unsupported) in wishes {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+        let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
         let mut route = nouns::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
         let mut connect_options = ConnectOptions::default();
         options(&mut connect_options);
         route.target.key = Arc::new(Key::new(route.target.origin().clone(), connect_options));
-        let error = from_hyper.connect(route).await.expect_err("it is refused");
+        let error = connector.connect(route).await.expect_err("it is refused");
         assert!(error.is_fatal());
-        assert_eq!(error.source_as::<OptionUnsupported>(), Some(&unheard));
+        assert_eq!(error.source_as::<OptionUnsupported>(), Some(&unsupported));
         assert_eq!(asked.lock().unwrap().len(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn why_there_is_no_endpoint_is_told() {
+async fn the_error_says_why_there_is_no_endpoint() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
-    let mut from_hyper = FromHyper::new(foreign!(net, &asked, false, false));
+    let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
     let mut route = nouns::route("http://a.test", [], executor.ctx());
     let (feed, endpoints) = Endpoints::feed();
     route.endpoints = endpoints;
     feed.fail(ConnectError::new(Phase::Resolve, "no such name"));
-    assert_eq!(from_hyper.connect(route).await.err().and_then(|error| error.phase()), Some(Phase::Resolve));
+    assert_eq!(connector.connect(route).await.err().and_then(|error| error.phase()), Some(Phase::Resolve));
 }

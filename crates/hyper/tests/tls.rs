@@ -1,4 +1,4 @@
-//! What a client above learns of sealed connections and of proxies, over real TLS.
+//! What the client above learns of TLS and of proxies, over real TLS.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use bytes::Bytes;
@@ -25,9 +25,9 @@ use tower::ServiceBuilder;
 
 const PROXY: &str = "192.0.2.9:3128";
 
-type Sealed = Hyper<RoutePlanner<Tls<Tunnel<net::Connector>>, Names>>;
+type TlsStack = Hyper<RoutePlanner<Tls<Tunnel<net::Connector>>, Names>>;
 
-/// `a.test` in memory, and what connects to it: directly, or by a proxy.
+/// `a.test` on the in-memory network, and a client for it: directly, or through a proxy.
 struct World {
     net: Network,
     executor: Executor,
@@ -49,7 +49,7 @@ impl World {
         ProxyServer::http().serve_on(self.net.listen(PROXY.parse().unwrap()), &self.net)
     }
 
-    fn client(&self, root: &Ca, proxied: bool) -> Client<Sealed, Empty<Bytes>> {
+    fn client(&self, root: &Ca, proxied: bool) -> Client<TlsStack, Empty<Bytes>> {
         let config = TlsConfig::builder().roots(Roots::Given(vec![root.der()])).build().unwrap();
         let routes = RouteLayer::new(self.net.resolver());
         let proxy = Proxy::parse(&format!("http://{PROXY}")).unwrap();
@@ -63,26 +63,26 @@ impl World {
     }
 }
 
-/// What a chain of errors holds of ours.
+/// The error of this type in a chain of sources.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
         .find_map(|error| error.downcast_ref())
 }
 
-/// The client's own view of its connection: is HTTP/2 agreed on, does a proxy forward.
+/// The client's own view of its connection: whether it is HTTP/2, and whether a proxy forwards.
 #[tokio::test(start_paused = true)]
-async fn the_client_is_told_of_http2_and_of_a_proxy_that_forwards() {
+async fn the_client_learns_of_http2_and_of_a_forwarding_proxy() {
     let rows = [
         // https, h2, by a proxy: is h2, is proxied
         (true, true, false, (true, false)),
         (true, false, false, (false, false)),
         (false, false, false, (false, false)),
-        // A tunnel is none of the client's business.
+        // A tunnel makes no difference to the client.
         (true, true, true, (true, false)),
         (true, false, true, (false, false)),
         (false, false, true, (false, true)),
     ];
-    for (https, h2, by_proxy, told) in rows {
+    for (https, h2, by_proxy, expected) in rows {
         let case = format!("https {https}, h2 {h2}, by a proxy {by_proxy}");
         let world = World::new();
         let origin = if h2 { Origin::h2c() } else { Origin::h1() };
@@ -96,7 +96,7 @@ async fn the_client_is_told_of_http2_and_of_a_proxy_that_forwards() {
             let captured = capture_connection(&mut request);
             let response = client.request(request).await.unwrap();
             let seen = captured.connection_metadata().as_ref().map(|it| (it.is_negotiated_h2(), it.is_proxied()));
-            assert_eq!(seen, Some(told), "{case}");
+            assert_eq!(seen, Some(expected), "{case}");
             assert_eq!(response.version(), if h2 { Version::HTTP_2 } else { Version::HTTP_11 }, "{case}");
             assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello", "{case}");
         }
@@ -110,7 +110,7 @@ async fn the_client_is_told_of_http2_and_of_a_proxy_that_forwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_root_that_is_not_trusted_is_told_at_once_and_names_tls() {
+async fn an_untrusted_root_is_reported_at_once_as_a_tls_error() {
     for by_proxy in [false, true] {
         let world = World::new();
         let origin = world.origin(Origin::h2c().tls(&world.ca.leaf(["a.test"])), 443);
