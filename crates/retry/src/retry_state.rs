@@ -1,4 +1,4 @@
-use crate::{Head, policy::Count, policy::Policy};
+use crate::{Head, policy::Counts, policy::Policy};
 use http::Request;
 use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, RequestOptions, Runtime, Sleep};
 use std::{
@@ -8,47 +8,47 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a request has been through. Made when it first fails, so that those that don't fail carry one empty pointer.
-pub(crate) struct Past<B> {
+/// The history of a request. Created when it first fails, so that others carry only an empty pointer.
+pub(crate) struct RetryState<B> {
     earlier: Vec<Error>,
-    count: Count,
+    counts: Counts,
     request: Option<Box<Request<B>>>,
     pause: Option<Pin<Box<dyn Sleep>>>,
     observer: Option<Arc<dyn Observe>>,
     call: Option<CallId>,
 }
 
-impl<B> Past<B> {
+impl<B> RetryState<B> {
     pub(crate) fn new() -> Self {
-        Self { earlier: Vec::new(), count: Count::default(), request: None, pause: None, observer: None, call: None }
+        Self { earlier: Vec::new(), counts: Counts::default(), request: None, pause: None, observer: None, call: None }
     }
 
-    /// Remembers who is to be told, before the request is given away.
+    /// Saves observer and call id before the request is passed on.
     #[cold]
-    pub(crate) fn wished(request: &Request<B>) -> Option<Box<Self>> {
+    pub(crate) fn from_options(request: &Request<B>) -> Option<Box<Self>> {
         let options = request.extensions().get::<RequestOptions>()?;
         let (observer, call) = (options.observer.clone(), options.call_id);
         (observer.is_some() || call.is_some()).then(|| Box::new(Self { observer, call, ..Self::new() }))
     }
 
-    /// Judges a failure: keeps the request for another try, or returns the last error.
+    /// Decides about a failure: keeps the request for another try, or returns the final error.
     pub(crate) fn fail(&mut self, policy: &Policy, failed: Failed<Request<B>>) -> Result<(), Error> {
         let (error, request) = failed.into_parts();
-        // Without a clock there is no age and no pause, so there is no other try.
-        let Some(runtime) = policy.runtime(&error) else { return Err(self.end(error)) };
+        // Without a clock there is neither age nor pause, so there is no other try.
+        let Some(runtime) = policy.runtime(&error) else { return Err(self.finish(error)) };
         let now = runtime.now();
         let head = request.as_deref().map(Head::of);
-        let feedback = policy.judge(&mut self.count, &self.earlier, &error, head, now);
-        self.tell(policy, now, feedback.is_some(), &error);
-        let Some(pause) = feedback else { return Err(self.end(error)) };
+        let decision = policy.decide(&mut self.counts, &self.earlier, &error, head, now);
+        self.notify_observer(policy, now, decision.is_some(), &error);
+        let Some(pause) = decision else { return Err(self.finish(error)) };
         self.earlier.push(error);
         self.request = request;
         self.pause = timer(pause, &*runtime, now);
         Ok(())
     }
 
-    /// The last error, with all that came before it.
-    pub(crate) fn end(&mut self, error: Error) -> Error {
+    /// The final error, with all earlier ones.
+    pub(crate) fn finish(&mut self, error: Error) -> Error {
         let earlier = std::mem::take(&mut self.earlier);
         if earlier.is_empty() { error } else { error.after(earlier) }
     }
@@ -61,13 +61,13 @@ impl<B> Past<B> {
         Poll::Ready(())
     }
 
-    /// The request that came back. Once per failure.
+    /// The request that came back, once per failure.
     pub(crate) fn request(&mut self) -> Option<Request<B>> {
         self.request.take().map(|request| *request)
     }
 
-    fn tell(&self, policy: &Policy, at: Instant, again: bool, error: &Error) {
-        // Where nothing was exchanged there was nothing to decide.
+    fn notify_observer(&self, policy: &Policy, at: Instant, again: bool, error: &Error) {
+        // Where no exchange failed there was nothing to decide.
         if error.connection().is_none() && !Policy::is_exchange(error) {
             return;
         }
