@@ -1,47 +1,47 @@
-use skybridge_core::Capacity as Streams;
+use skybridge_core::Capacity;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The limit on streams that is assumed until the peer's SETTINGS are here: one that no peer can announce.
+/// The stream limit until the peer's SETTINGS have arrived: a value that no peer can announce.
 pub(crate) const UNANNOUNCED: usize = usize::MAX - 1;
 const CLOSED: usize = usize::MAX - 2;
 
-/// How many streams the peer allows, as its driver saw it last.
+/// The peer's SETTINGS_MAX_CONCURRENT_STREAMS, as the driver saw it last.
 #[derive(Debug)]
-pub(crate) struct Capacity {
+pub(crate) struct StreamLimit {
     limit: AtomicUsize,
-    optimistic: Option<u32>,
+    initial_max_send_streams: Option<u32>,
 }
 
-impl Capacity {
-    pub(crate) fn new(optimistic: Option<u32>) -> Self {
-        Self { limit: AtomicUsize::new(UNANNOUNCED), optimistic }
+impl StreamLimit {
+    pub(crate) fn new(initial_max_send_streams: Option<u32>) -> Self {
+        Self { limit: AtomicUsize::new(UNANNOUNCED), initial_max_send_streams }
     }
 
-    pub(crate) fn get(&self) -> Streams {
+    pub(crate) fn get(&self) -> Capacity {
         match self.limit.load(Ordering::Acquire) {
-            CLOSED => Streams::None,
-            UNANNOUNCED => self.optimistic.map_or(Streams::Unknown, Streams::Streams),
-            limit => Streams::Streams(saturated(limit)),
+            CLOSED => Capacity::None,
+            UNANNOUNCED => self.initial_max_send_streams.map_or(Capacity::Unknown, Capacity::Streams),
+            limit => Capacity::Streams(saturating_u32(limit)),
         }
     }
 
-    /// Notes what the peer allows: the new limit, if it is one. Called by the driver alone.
+    /// Updates the limit, and returns it if it has changed. Called by the driver alone.
     #[inline]
-    pub(crate) fn sample(&self, limit: usize) -> Option<u32> {
+    pub(crate) fn update(&self, limit: usize) -> Option<u32> {
         let before = self.limit.load(Ordering::Relaxed);
         if limit == before || before == CLOSED {
             return None;
         }
         self.limit.store(limit, Ordering::Release);
-        Some(saturated(limit))
+        Some(saturating_u32(limit))
     }
 
-    /// No more streams, whatever the peer allows.
+    /// No more streams can be opened, whatever the peer allows.
     pub(crate) fn close(&self) {
         self.limit.store(CLOSED, Ordering::Release);
     }
 }
 
-fn saturated(limit: usize) -> u32 {
+fn saturating_u32(limit: usize) -> u32 {
     u32::try_from(limit).unwrap_or(u32::MAX)
 }

@@ -4,64 +4,64 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// What ties an upload that outlives its response's head to that response's body and to its handle.
+/// Connects an upload that outlives its response's head with that response's body and with its handle.
 #[derive(Debug, Default)]
-pub(crate) struct Tie(Mutex<State>);
+pub(crate) struct UploadControl(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    handle: bool,
+    has_handle: bool,
     reader: Reader,
     cancelled: bool,
-    over: bool,
+    finished: bool,
     failure: Failure,
     upload: Option<Waker>,
     waiting: Option<Waker>,
 }
 
-/// Whether somebody reads the response, and waits for more of it.
+/// Whether the response is being read, and who waits for more of it.
 #[derive(Debug, Default)]
 enum Reader {
     #[default]
     Gone,
-    There(Option<Waker>),
+    Reading(Option<Waker>),
 }
 
-/// Whether the request's body has failed, and how, until that was told.
+/// Whether the request's body has failed, and how, until that is reported.
 #[derive(Debug, Default)]
 enum Failure {
     #[default]
     None,
-    Untold(H2Error),
-    Told,
+    Pending(H2Error),
+    Reported,
 }
 
-/// The handle's interest in an upload.
+/// The connection handle's side of an upload.
 #[derive(Debug)]
-pub(crate) struct Hold(Arc<Tie>);
+pub(crate) struct UploadHandle(Arc<UploadControl>);
 
-/// The interest of whoever reads the response. When nobody has any, the upload is cancelled.
+/// The response body's side of an upload. When both this and the handle's are dropped, the upload is cancelled.
 #[derive(Debug)]
-pub(crate) struct Reading(Arc<Tie>);
+pub(crate) struct ResponseReader(Arc<UploadControl>);
 
 // === impl Tie ===
 
-impl Tie {
+impl UploadControl {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
-        self.lock().handle = true;
-        Hold(Arc::clone(self))
+    pub(crate) fn handle(self: &Arc<Self>) -> UploadHandle {
+        self.lock().has_handle = true;
+        UploadHandle(Arc::clone(self))
     }
 
-    pub(crate) fn read(self: &Arc<Self>) -> Reading {
-        self.lock().reader = Reader::There(None);
-        Reading(Arc::clone(self))
+    pub(crate) fn reader(self: &Arc<Self>) -> ResponseReader {
+        self.lock().reader = Reader::Reading(None);
+        ResponseReader(Arc::clone(self))
     }
 
-    /// Whether the upload is to stop; if not, it will be woken when it is.
+    /// Whether the upload is cancelled; if not, it is woken when it is.
     pub(crate) fn is_cancelled(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if !state.cancelled && !state.upload.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -70,14 +70,14 @@ impl Tie {
         state.cancelled
     }
 
-    /// The request's body failed. Its stream is reset when what there is of the response was read, or at once if nobody
-    /// reads that.
+    /// The request's body failed. Its stream is reset when the response was read as far as it has arrived, or at once
+    /// if it isn't being read.
     pub(crate) fn fail(&self, error: H2Error) {
         let reader = {
             let mut state = self.lock();
-            state.failure = Failure::Untold(error);
+            state.failure = Failure::Pending(error);
             match &mut state.reader {
-                Reader::There(waker) => waker.take(),
+                Reader::Reading(waker) => waker.take(),
                 Reader::Gone => {
                     state.cancelled = true;
                     None
@@ -91,15 +91,15 @@ impl Tie {
     pub(crate) fn end(&self) {
         let waiting = {
             let mut state = self.lock();
-            state.over = true;
+            state.finished = true;
             state.upload = None;
             state.waiting.take()
         };
         wake(waiting);
     }
 
-    /// Changes who is interested.
-    fn leave(&self, change: impl FnOnce(&mut State)) {
+    /// Changes the state, and wakes the upload if that cancels it.
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let upload = {
             let mut state = self.lock();
             change(&mut state);
@@ -117,11 +117,11 @@ fn wake(waker: Option<Waker>) {
 
 // === impl Hold ===
 
-impl Hold {
+impl UploadHandle {
     /// Ready when the upload is over.
     pub(crate) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.0.lock();
-        if state.over {
+        if state.finished {
             return Poll::Ready(());
         }
         state.waiting = Some(cx.waker().clone());
@@ -129,10 +129,10 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for UploadHandle {
     fn drop(&mut self) {
-        self.0.leave(|state| {
-            state.handle = false;
+        self.0.change(|state| {
+            state.has_handle = false;
             state.cancelled |= matches!(state.reader, Reader::Gone);
         });
     }
@@ -140,34 +140,34 @@ impl Drop for Hold {
 
 // === impl Reading ===
 
-impl Reading {
+impl ResponseReader {
     /// How the request's body failed, if it did.
     pub(crate) fn failure(&self) -> Option<H2Error> {
-        self.0.lock().failure.tell()
+        self.0.lock().failure.take()
     }
 
-    /// As [`failure`](Self::failure): nothing more of the response is here. Pending as long as the request's body has
-    /// not failed.
+    /// As [`failure`](Self::failure), for when nothing more of the response is available. Pending as long as the
+    /// request's body has not failed.
     pub(crate) fn poll_failure(&self, cx: &Context<'_>) -> Poll<H2Error> {
         let mut state = self.0.lock();
-        if let Some(error) = state.failure.tell() {
+        if let Some(error) = state.failure.take() {
             return Poll::Ready(error);
         }
-        state.reader = Reader::There(Some(cx.waker().clone()));
+        state.reader = Reader::Reading(Some(cx.waker().clone()));
         Poll::Pending
     }
 
-    /// The response is not wanted any more: neither is the upload.
+    /// Cancels the upload, as the response is no longer wanted.
     pub(crate) fn cancel(self) {
-        self.0.leave(|state| state.cancelled = true);
+        self.0.change(|state| state.cancelled = true);
     }
 }
 
-impl Drop for Reading {
+impl Drop for ResponseReader {
     fn drop(&mut self) {
-        self.0.leave(|state| {
+        self.0.change(|state| {
             state.reader = Reader::Gone;
-            state.cancelled |= !state.handle || !matches!(state.failure, Failure::None);
+            state.cancelled |= !state.has_handle || !matches!(state.failure, Failure::None);
         });
     }
 }
@@ -175,15 +175,15 @@ impl Drop for Reading {
 // === impl Failure ===
 
 impl Failure {
-    fn tell(&mut self) -> Option<H2Error> {
+    fn take(&mut self) -> Option<H2Error> {
         match std::mem::replace(self, Self::None) {
             Self::None => None,
-            Self::Untold(error) => {
-                *self = Self::Told;
+            Self::Pending(error) => {
+                *self = Self::Reported;
                 Some(error)
             }
-            Self::Told => {
-                *self = Self::Told;
+            Self::Reported => {
+                *self = Self::Reported;
                 None
             }
         }

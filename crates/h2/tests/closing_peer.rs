@@ -1,4 +1,4 @@
-//! A peer that hangs up: what it said before is read, though nothing can be written to it any more.
+//! A peer that closes the connection: what it sent before is read, although writing fails.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -21,25 +21,25 @@ use std::{
 use support::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Says SETTINGS, takes so many bytes, and then has said the rest and hung up.
+/// Sends SETTINGS, reads `takes` bytes, then has sent the rest and closed.
 #[derive(Clone)]
-struct Hasty(Arc<Mutex<State>>);
+struct ClosingPeer(Arc<Mutex<State>>);
 
 struct State {
     settings: Bytes,
     rest: Bytes,
     takes: usize,
-    /// Woken by nothing but what the test does.
+    /// Woken only by the test.
     reader: Option<Waker>,
 }
 
-fn hasty(rest: &[Frame], takes: usize) -> Hasty {
+fn closing_peer(rest: &[Frame], takes: usize) -> ClosingPeer {
     let encode = |frames: &[Frame]| frames.iter().flat_map(Frame::encode).collect::<Vec<_>>().into();
     let settings = encode(&[Frame::Settings { ack: false, values: Vec::new() }]);
-    Hasty(Arc::new(Mutex::new(State { settings, rest: encode(rest), takes, reader: None })))
+    ClosingPeer(Arc::new(Mutex::new(State { settings, rest: encode(rest), takes, reader: None })))
 }
 
-impl AsyncRead for Hasty {
+impl AsyncRead for ClosingPeer {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.lock().unwrap();
         let hung_up = state.takes == 0;
@@ -54,7 +54,7 @@ impl AsyncRead for Hasty {
     }
 }
 
-impl AsyncWrite for Hasty {
+impl AsyncWrite for ClosingPeer {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.0.lock().unwrap();
         if state.takes == 0 {
@@ -74,7 +74,7 @@ impl AsyncWrite for Hasty {
     }
 }
 
-async fn connection(executor: &Executor, io: Hasty) -> Result<Client, skybridge_core::ConnectError> {
+async fn connection(executor: &Executor, io: ClosingPeer) -> Result<Client, skybridge_core::ConnectError> {
     let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
     let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
     let http2 = H2::new().handshake(Link::new(io, info), &executor.ctx()).await?;
@@ -82,12 +82,12 @@ async fn connection(executor: &Executor, io: Hasty) -> Result<Client, skybridge_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_and_a_goaway_that_are_there_are_read_though_nothing_can_be_written() {
+async fn a_response_and_a_goaway_are_read_although_writing_fails() {
     let answer = Frame::Headers { stream: 1, fields: Fields::from(&[(":status", "403")][..]), end: true };
     let goaway = Frame::GoAway { last: 0, code: code::NO_ERROR, debug: Bytes::new() };
     for (rest, told) in [(vec![answer], "answer"), (vec![goaway], "goaway"), (vec![], "nothing")] {
         let executor = Executor::new();
-        let mut client = connection(&executor, hasty(&rest, 1000)).await.unwrap();
+        let mut client = connection(&executor, closing_peer(&rest, 1000)).await.unwrap();
         settle().await;
         let exchange = exchange(&mut client, post(full(vec![0; 40_000])));
         match tokio::time::timeout(Duration::from_secs(1), exchange).await.expect("it hangs") {
@@ -106,9 +106,9 @@ async fn an_answer_and_a_goaway_that_are_there_are_read_though_nothing_can_be_wr
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_can_not_be_written_fails_at_once() {
+async fn a_handshake_fails_at_once_when_writing_fails() {
     let executor = Executor::new();
-    let connecting = connection(&executor, hasty(&[], 10));
+    let connecting = connection(&executor, closing_peer(&[], 10));
     let failed = tokio::time::timeout(Duration::from_secs(1), connecting).await.expect("it hangs");
     assert!(failed.is_err());
 }

@@ -1,4 +1,4 @@
-//! Flow control, both ways.
+//! Flow control in both directions.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -47,7 +47,7 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
     let (mut sender, body) = streamed();
     let piece = Bytes::from_static(b"0123456789");
     let feed = async {
-        // As many as the channel holds, one in the pump's hand, one with the peer.
+        // The channel's capacity, one piece held by the upload, one with the peer.
         for _ in 0..10 {
             sender.send_data(piece.clone()).await.unwrap();
         }
@@ -74,7 +74,7 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_read_is_released_to_the_peer() {
+async fn reading_releases_the_window_to_the_peer() {
     let mut world = World::new(H2::new().stream_window(65_535).connection_window(65_535)).await;
     let mut peer = world.peer().await;
     let client = async {
@@ -103,7 +103,7 @@ async fn what_is_read_is_released_to_the_peer() {
     assert_eq!(read, MIB);
 }
 
-/// Scenario: a long body nobody reads, then dropped, must not use up the connection's window.
+/// A long body that is dropped unread must not use up the connection's window.
 #[tokio::test(start_paused = true)]
 async fn the_connections_window_comes_back_from_dropped_bodies() {
     let mut world = World::new(H2::new().stream_window(MIB as u32).connection_window(4 * MIB as u32)).await;
@@ -139,7 +139,7 @@ async fn the_connections_window_comes_back_from_dropped_bodies() {
     tokio::join!(client, server);
 }
 
-/// How many bytes the client has allowed on the connection so far.
+/// The connection window that the client has granted so far, in bytes.
 fn granted(received: &[Frame]) -> usize {
     let updates = received.iter().filter_map(|frame| match frame {
         Frame::WindowUpdate { stream: 0, increment } => Some(*increment as usize),
@@ -149,7 +149,7 @@ fn granted(received: &[Frame]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_left_unread_stops_itself_and_not_another() {
+async fn an_unread_body_does_not_block_another() {
     let mut world = World::new(H2::new().stream_window(65_535)).await;
     let mut peer = world.peer().await;
     let (mut first, mut second) = (world.handle(), world.handle());

@@ -40,8 +40,8 @@ async fn settings_without_a_limit_allow_any_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_optimist_assumes_a_limit_until_it_is_told() {
-    let mut world = World::new(H2::new().optimistic(3)).await;
+async fn initial_max_send_streams_is_assumed_until_settings_arrive() {
+    let mut world = World::new(H2::new().initial_max_send_streams(3)).await;
     assert_eq!(world.client.capacity(), Capacity::Streams(3));
     let _peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
     settle().await;
@@ -49,7 +49,7 @@ async fn an_optimist_assumes_a_limit_until_it_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
+async fn a_limit_of_zero_lets_a_stream_wait_until_it_is_raised() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 0)]).await;
     settle().await;
@@ -64,7 +64,7 @@ async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_configured_is_announced() {
+async fn the_configured_settings_are_announced() {
     let h2 =
         H2::new().stream_window(1 << 18).max_frame_size(1 << 15).max_header_list_size(9999).connection_window(1 << 20);
     let mut world = World::new(h2).await;
