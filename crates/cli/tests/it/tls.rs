@@ -125,7 +125,8 @@ async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
     assert_eq!(origin.seen().len(), served, "no request was sent");
 }
 
-/// Redirected there, typed without a scheme, by another name, by address, with a pattern that is met: no list of hosts knows them all.
+/// Redirected there, typed without a scheme, by another name, by address, with a pattern that is met: no list of hosts
+/// knows them all.
 #[tokio::test]
 async fn a_pinned_key_holds_for_every_host_that_a_command_leads_to() {
     let desk = Desk::new();

@@ -1,4 +1,4 @@
-//! `--connect-to`: other hosts and ports in place of those that are asked for.
+//! `--connect-to`: connects to other hosts and ports than those of the URL.
 
 use crate::{args::ConnectTo, proxies::Proxies, usage::Usage};
 use http::Uri;
@@ -13,17 +13,17 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Asks the resolver below for somebody else.
+/// Asks the resolver below for another host and port.
 #[derive(Clone)]
-pub(crate) struct Elsewhere<R> {
+pub(crate) struct ConnectToResolver<R> {
     inner: R,
     rules: Arc<[ConnectTo]>,
-    /// Hosts and ports of proxies: the rules are about hosts that URLs name, and a proxy that is somewhere else would
-    /// be given credentials that are for another one.
+    /// Hosts and ports of proxies, which the rules don't apply to: a proxy at another address would be sent credentials
+    /// that are meant for this one.
     proxies: Arc<[(Box<str>, u16)]>,
 }
 
-impl<R> Elsewhere<R> {
+impl<R> ConnectToResolver<R> {
     pub(crate) fn new(inner: R, rules: Vec<ConnectTo>, proxies: Arc<[(Box<str>, u16)]>) -> Self {
         Self { inner, rules: rules.into(), proxies }
     }
@@ -40,17 +40,18 @@ fn is_among(proxies: &[(Box<str>, u16)], host: &str, port: u16) -> bool {
     proxies.iter().any(|(proxy, at)| proxy.eq_ignore_ascii_case(host) && *at == port)
 }
 
-/// Where the rules lead a URL whose host no resolver of ours is asked for: an address, or any host behind a proxy.
+/// The endpoint for a URL whose host isn't resolved here: one with an address, or any behind a proxy.
 ///
 /// # Errors
-/// When that is a name: nobody would look it up. When the URL's host is a proxy too, which is connected to as ever.
+/// When the rule leads to a name, which would not be resolved; and when the URL's host is also a proxy, which rules
+/// don't apply to.
 pub(crate) fn dial(rules: &[ConnectTo], uri: &Uri, proxies: &Proxies) -> Result<Option<Endpoint>, Usage> {
-    // What names no origin is refused by the client.
+    // The client refuses URLs without an origin.
     let Ok(origin) = OriginRef::of(uri).and_then(OriginRef::to_owned) else { return Ok(None) };
     let (host, port) = (origin.name().trim_matches(['[', ']']), origin.port());
     let Some(rule) = rules.iter().find(|rule| rule.matches(host, port)) else { return Ok(None) };
     if origin.ip().is_none() && !proxies.are_for(uri) {
-        if is_among(&proxies.places(), host, port) {
+        if is_among(&proxies.hosts_and_ports(), host, port) {
             let why =
                 format_args!("it is also a proxy, which is reached where it is; nearest: -x http://ADDRESS:{port}");
             return Err(Usage::of("--connect-to", format_args!("{host}:{port}"), why));
@@ -69,7 +70,7 @@ pub(crate) fn dial(rules: &[ConnectTo], uri: &Uri, proxies: &Proxies) -> Result<
     }
 }
 
-impl<R: Resolver> Service<Query> for Elsewhere<R> {
+impl<R: Resolver> Service<Query> for ConnectToResolver<R> {
     type Response = R::Answers;
     type Error = R::Error;
     type Future = R::Future;

@@ -1,6 +1,6 @@
-//! What is sent again.
+//! Retries.
 
-use super::{Told, scene::Scene};
+use super::{Finished, scene::Scene};
 use skybridge::{ConnectOptions, HttpVersions};
 use skybridge_testkit::{
     h1::Script,
@@ -8,19 +8,19 @@ use skybridge_testkit::{
 };
 use tokio::net::TcpListener;
 
-/// A server that answers one request on each connection, and hangs up on the second without a word.
-pub(super) async fn stale(mut scene: Scene) -> Told {
+/// A server that answers one request on each connection, and closes it on the second.
+pub(super) async fn stale(mut scene: Scene) -> Finished {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let client = scene.client().build();
-    let walk = async {
+    let run = async {
         scene.get(&client, &url).await?;
         scene.get(&client, &url).await
     };
     let serve = async {
         loop {
             if let Ok((socket, _)) = listener.accept().await {
-                // Small answers are not held back for more.
+                // Small responses are sent at once.
                 let _ = socket.set_nodelay(true);
                 let mut peer = Script::new(socket);
                 if peer.next_request().await.is_some() {
@@ -31,7 +31,7 @@ pub(super) async fn stale(mut scene: Scene) -> Told {
         }
     };
     let second = tokio::select! {
-        fetched = walk => fetched?,
+        fetched = run => fetched?,
         () = serve => return Ok(scene),
     };
     scene.check("the second request was answered all the same", second.body == "hello");
@@ -41,7 +41,7 @@ pub(super) async fn stale(mut scene: Scene) -> Told {
 }
 
 /// A server that refuses the first stream, as one that is full.
-pub(super) async fn refused(mut scene: Scene) -> Told {
+pub(super) async fn refused(mut scene: Scene) -> Finished {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     let mut connect_options = ConnectOptions::default();

@@ -1,6 +1,6 @@
 //! TLS to the origin.
 
-use super::{Told, scene::Scene};
+use super::{Finished, scene::Scene};
 use skybridge::{Client, Protocol, core::Acquired};
 use skybridge_testkit::origin::Origin;
 
@@ -10,7 +10,7 @@ async fn origin(scene: &Scene) -> (Origin, u16) {
     (origin, port)
 }
 
-pub(super) async fn http2(mut scene: Scene) -> Told {
+pub(super) async fn http2(mut scene: Scene) -> Finished {
     let (_origin, port) = origin(&scene).await;
     let client: Client = scene.client().build();
     let fetched = scene.get(&client, &format!("https://a.test:{port}/")).await?;
@@ -21,19 +21,19 @@ pub(super) async fn http2(mut scene: Scene) -> Told {
         tls.is_some_and(|tls| tls.version == Some("1.3") && tls.sni.as_deref() == Some("a.test")),
     );
     scene.check(
-        "by a path whose end is the authority",
+        "by a path up to the tour's CA",
         tls.and_then(|tls| tls.pins.last()).is_some_and(|pin| **pin == scene.ca.pin()),
     );
     Ok(scene)
 }
 
-pub(super) async fn flood(mut scene: Scene) -> Told {
+pub(super) async fn flood(mut scene: Scene) -> Finished {
     let (origin, port) = origin(&scene).await;
     let client = scene.client().build();
     let all = scene.get_at_once(&client, &format!("https://a.test:{port}/"), 100).await?;
     let count = |how| all.iter().filter(|fetched| fetched.how == Some(how)).count();
     let (new, joined, reused) = (count(Acquired::New), count(Acquired::Joined), count(Acquired::Reused));
-    scene.say(format!("{new} opened a connection, {joined} waited for it, {reused} found it open"));
+    scene.print(format!("{new} opened a connection, {joined} waited for it, {reused} found it open"));
     scene.check("one opened a connection, and nobody else did", new == 1 && new + joined + reused == 100);
     scene.check(
         "the origin saw 100 requests on one connection",
@@ -42,7 +42,7 @@ pub(super) async fn flood(mut scene: Scene) -> Told {
     Ok(scene)
 }
 
-pub(super) async fn coalesced(mut scene: Scene) -> Told {
+pub(super) async fn coalesced(mut scene: Scene) -> Finished {
     let (origin, port) = origin(&scene).await;
     let client = scene.client().build();
     let first = scene.get(&client, &format!("https://a.test:{port}/")).await?;

@@ -1,8 +1,8 @@
-//! Sees everything that the stack tells, and keeps per call what the report, `-w` and `-v` say of it.
+//! Observes the client's events, and keeps for each call what the report, `-w` and `-v` print.
 
-use crate::{report, verbose};
+use crate::verbose;
 use skybridge::{
-    ConnInfo, Event, EventKind, Observe, Phase,
+    ConnInfo, Event, EventKind, Observe, Phase, Protocol,
     core::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
     tower::Service,
 };
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The observer of the client.
-pub(crate) struct Witness {
+pub(crate) struct CallObserver {
     pub(crate) runtime: Arc<dyn Runtime>,
     verbose: bool,
     others: Vec<Arc<dyn Observe>>,
@@ -23,10 +23,10 @@ pub(crate) struct Witness {
 
 #[derive(Default)]
 struct State {
-    calls: HashMap<CallId, Seen>,
+    calls: HashMap<CallId, CallRecord>,
     /// Those that are open.
     connections: HashMap<ConnectionId, Open>,
-    /// With `-v`: requests that are told when they are sent.
+    /// With `-v`: requests to be printed when they are sent.
     requests: HashMap<CallId, Vec<String>>,
 }
 
@@ -37,38 +37,38 @@ struct Open {
     version: &'static str,
 }
 
-/// What was seen of one call.
+/// What was observed of one call.
 #[derive(Clone, Default)]
-pub(crate) struct Seen {
+pub(crate) struct CallRecord {
     pub(crate) started: Option<Instant>,
     pub(crate) ended: Option<Instant>,
-    pub(crate) acquired: Option<Seized>,
+    pub(crate) acquired: Option<Acquisition>,
     /// The facts of the last connection that was made for it.
     pub(crate) made: Option<ConnInfo>,
     pub(crate) connects: u32,
     pub(crate) retries: u32,
-    /// Phases of its exchanges, and those of its connects that are under way.
+    /// The phases of its exchanges, and of its connects so far.
     spans: Vec<(Phase, Instant, Option<Instant>)>,
-    trails: Vec<AttemptLog>,
+    attempt_logs: Vec<AttemptLog>,
 }
 
-/// How a call came by a connection.
+/// How a call acquired its connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Seized {
+pub(crate) struct Acquisition {
     pub(crate) id: ConnectionId,
     pub(crate) how: Acquired,
     pub(crate) exchange: u64,
-    /// One of a closed list.
+    /// One of a fixed list of words.
     pub(crate) reason: &'static str,
 }
 
-impl Witness {
+impl CallObserver {
     pub(crate) fn new(runtime: Arc<dyn Runtime>, verbose: bool) -> Self {
         Self { runtime, verbose, others: Vec::new(), state: Mutex::default() }
     }
 
-    /// Tells these all the same.
-    pub(crate) fn and(mut self, others: impl IntoIterator<Item = Arc<dyn Observe>>) -> Self {
+    /// Passes every event on to these observers, too.
+    pub(crate) fn also_notify(mut self, others: impl IntoIterator<Item = Arc<dyn Observe>>) -> Self {
         self.others.extend(others);
         self
     }
@@ -77,33 +77,33 @@ impl Witness {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells of this request each time that it has a connection to be sent on.
-    pub(crate) fn expect(&self, call: CallId, request: Vec<String>) {
+    /// Prints this request each time that it is sent on a connection.
+    pub(crate) fn announce(&self, call: CallId, request: Vec<String>) {
         self.state().requests.insert(call, request);
     }
 
-    /// All of it; the call is over.
-    pub(crate) fn take(&self, call: CallId) -> Seen {
+    /// Returns what was observed of a call, which is over.
+    pub(crate) fn finish(&self, call: CallId) -> CallRecord {
         let mut state = self.state();
         state.requests.remove(&call);
-        let mut seen = state.calls.remove(&call).unwrap_or_default();
-        seen.ended = Some(self.runtime.now());
-        seen
+        let mut record = state.calls.remove(&call).unwrap_or_default();
+        record.ended = Some(self.runtime.now());
+        record
     }
 
     /// A socket is about to be opened.
-    fn dials(&self, attempt: &Attempt) {
+    fn note_dial(&self, attempt: &Attempt) {
         let Some(call) = attempt.route.ctx().call() else { return };
         if self.verbose {
-            verbose::dials(attempt);
+            verbose::dial(attempt);
         }
         if attempt.id.0 == 1 {
-            self.state().calls.entry(call).or_default().trails.push(attempt.route.ctx().attempt_log().clone());
+            self.state().calls.entry(call).or_default().attempt_logs.push(attempt.route.ctx().attempt_log().clone());
         }
     }
 }
 
-impl Observe for Witness {
+impl Observe for CallObserver {
     fn observe(&self, event: &Event<'_>) {
         if self.verbose {
             verbose::event(event);
@@ -119,12 +119,12 @@ impl Observe for Witness {
 }
 
 impl State {
-    /// What is now being sent, if somebody wants to know.
+    /// Notes an event. Returns the request that is sent now, if it is to be printed.
     fn note(&mut self, event: &Event<'_>) -> Option<(&'static str, Vec<String>)> {
         match (&event.kind, event.connection) {
             (EventKind::Created(info), Some(id)) => {
                 let origin = info.route.target.origin().to_string();
-                let version = info.protocol.map_or("", report::version);
+                let version = info.protocol.map_or("", version);
                 self.connections.insert(id, Open { exchanges: 0, origin, version });
             }
             (EventKind::Draining(_) | EventKind::Closed(_), Some(id)) => {
@@ -134,34 +134,34 @@ impl State {
         }
         let call = event.call?;
         if let (EventKind::Acquired(how), Some(id)) = (&event.kind, event.connection) {
-            self.seize(call, id, *how);
+            self.note_acquired(call, id, *how);
             return Some((self.connections.get(&id)?.version, self.requests.get(&call)?.clone()));
         }
         self.calls.entry(call).or_default().note(event);
         None
     }
 
-    fn seize(&mut self, call: CallId, id: ConnectionId, how: Acquired) {
+    fn note_acquired(&mut self, call: CallId, id: ConnectionId, how: Acquired) {
         let open = self.connections.entry(id).or_default();
         let exchange = open.exchanges;
         open.exchanges += 1;
         let origin = open.origin.clone();
         let others = self.connections.iter().any(|(other, open)| *other != id && open.origin == origin);
-        let seen = self.calls.entry(call).or_default();
+        let record = self.calls.entry(call).or_default();
         let reason = match how {
             Acquired::Reused if exchange > 0 => "was open",
             Acquired::Reused => "was free",
             Acquired::Coalesced => "same address and certificate",
             Acquired::Joined => "was being opened",
-            _ if seen.acquired.is_some() => "the one before was lost",
+            _ if record.acquired.is_some() => "the one before was lost",
             _ if others => "all others were busy",
             _ => "no connection",
         };
-        seen.acquired = Some(Seized { id, how, exchange, reason });
+        record.acquired = Some(Acquisition { id, how, exchange, reason });
     }
 }
 
-impl Seen {
+impl CallRecord {
     fn note(&mut self, event: &Event<'_>) {
         match &event.kind {
             EventKind::CallStarted => self.started = self.started.or(Some(event.at)),
@@ -181,38 +181,43 @@ impl Seen {
         }
     }
 
-    /// When a phase of the last exchange took place.
+    /// When the last occurrence of a phase began and ended.
     pub(crate) fn span(&self, phase: Phase) -> Option<Span> {
         let (_, start, end) = self.spans.iter().rev().find(|span| span.0 == phase)?;
         Some(Span { start: *start, end: end.or(self.ended)? })
     }
 
-    /// The phase that was entered last, whatever became of it.
-    pub(crate) fn deepest(&self) -> Option<Phase> {
+    /// The phase that was entered last.
+    pub(crate) fn last_phase(&self) -> Option<Phase> {
         let entered = self.spans.iter().filter(|span| span.0 != Phase::Acquire && span.0 != Phase::Call);
         entered.max_by_key(|span| span.1).map(|span| span.0).or_else(|| self.spans.last().map(|span| span.0))
     }
 
-    /// Every attempt to connect, of each search in turn.
+    /// All attempts to connect, in order.
     pub(crate) fn attempts(&self) -> Vec<AttemptReport> {
-        self.trails.iter().flat_map(AttemptLog::reports).collect()
+        self.attempt_logs.iter().flat_map(AttemptLog::reports).collect()
     }
 }
 
-/// A dialer that tells the witness of each attempt.
+/// The version of HTTP, as reports and `-w` print it.
+pub(crate) fn version(protocol: Protocol) -> &'static str {
+    if protocol == Protocol::Http2 { "2" } else { "1.1" }
+}
+
+/// A dialer that notes each attempt with the observer.
 #[derive(Clone)]
-pub(crate) struct Watched<D> {
+pub(crate) struct ObservedDialer<D> {
     dialer: D,
-    witness: Arc<Witness>,
+    observer: Arc<CallObserver>,
 }
 
-impl<D: Dialer> Watched<D> {
-    pub(crate) fn new(dialer: D, witness: Arc<Witness>) -> Self {
-        Self { dialer, witness }
+impl<D: Dialer> ObservedDialer<D> {
+    pub(crate) fn new(dialer: D, observer: Arc<CallObserver>) -> Self {
+        Self { dialer, observer }
     }
 }
 
-impl<D: Dialer> Service<Attempt> for Watched<D> {
+impl<D: Dialer> Service<Attempt> for ObservedDialer<D> {
     type Response = Link<D::Io>;
     type Error = D::Error;
     type Future = D::Future;
@@ -222,7 +227,7 @@ impl<D: Dialer> Service<Attempt> for Watched<D> {
     }
 
     fn call(&mut self, attempt: Attempt) -> D::Future {
-        self.witness.dials(&attempt);
+        self.observer.note_dial(&attempt);
         self.dialer.dial(attempt)
     }
 }
