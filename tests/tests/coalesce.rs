@@ -15,7 +15,7 @@ use skybridge_testkit::{
     origin::{Builder, Origin},
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsConfigBuilder, TlsLayer};
-use skybridge_trace::{Recorder, What};
+use skybridge_trace::{RecordedKind, Recorder};
 use std::{
     net::SocketAddr,
     sync::{
@@ -75,8 +75,8 @@ impl World {
 
     /// How each call came by its connection, and by which.
     fn acquired(&self) -> Vec<String> {
-        let how = |event: &skybridge_trace::Recorded| match event.what {
-            What::Acquired(how) => Some(format!("{how:?} {}", event.connection?)),
+        let how = |event: &skybridge_trace::Recorded| match event.kind {
+            RecordedKind::Acquired(how) => Some(format!("{how:?} {}", event.connection?)),
             _ => None,
         };
         self.recorder.events().iter().filter_map(how).collect()

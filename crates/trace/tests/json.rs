@@ -1,4 +1,4 @@
-//! Events as JSON lines, and what must never be in them.
+//! Events as JSON lines, without secrets.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::Request;
@@ -83,7 +83,7 @@ async fn each_event_is_a_line_as_it_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_say_why_and_nothing_breaks_the_line() {
+async fn failures_have_their_error_and_no_text_breaks_the_line() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().observer(Some(recorder.clone()));
     let error = io::Error::other("a \"quoted\\\" line\n\x1b[2Jand \u{9b}31m more");
@@ -96,7 +96,7 @@ async fn failures_say_why_and_nothing_breaks_the_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_many_addresses_were_left_out_is_told() {
+async fn the_number_of_addresses_left_out_is_reported() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
     ctx.emit(None, None, EventKind::LeftOut { addresses: 36, limit: 64 });
@@ -107,7 +107,7 @@ async fn how_many_addresses_were_left_out_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_words_move_no_cursor_in_a_timeline() {
+async fn a_peers_text_moves_no_cursor_in_a_timeline() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
     let error = io::Error::other("bad\n\x1b[2J");
@@ -171,7 +171,7 @@ async fn no_secret_is_in_anything_that_is_written() {
             .body(RequestBody::from("SECRET-body"))
             .unwrap()
     };
-    // One that succeeds, one whose URL is refused, one whose proxy is, one that breaks off.
+    // A request that succeeds, one with an invalid URL, one with an unreachable proxy, one that breaks off.
     client.request(request("http://a.test/SECRET-path?token=SECRET-query")).await.unwrap();
     client.request(request("http://user:SECRET-userinfo@a.test/")).await.unwrap_err();
     let mut proxied = request("http://a.test/SECRET-path");

@@ -108,7 +108,7 @@ call 1  GET http://a.test/  FAILED after 52.00 ms
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_that_takes_too_long() {
+async fn a_connect_that_times_out() {
     let world = World::new();
     world.net.host("a.test", [addr().ip(), "192.0.2.2".parse().unwrap()]);
     world.net.at(addr()).black_hole();
@@ -127,7 +127,7 @@ call 1  GET http://a.test/  FAILED after 10250.0 ms
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_sent_again() {
+async fn a_call_that_is_retried() {
     let world = World::new();
     world.net.host("a.test", [addr().ip()]);
     world.net.at(addr()).connect_latency(ms(8));
@@ -194,7 +194,7 @@ call 2  GET http://a.test/  122.0 ms on joined connection 1: h2, 192.0.2.1:80
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_given_up_while_it_waits() {
+async fn a_call_that_is_dropped_while_it_waits() {
     let (world, _origin) = World::usual();
     let client = world.client();
     tokio::time::timeout(ms(75), client.request(get())).await.unwrap_err();
@@ -215,7 +215,7 @@ call 1  GET http://a.test/  given up after 75.00 ms on new connection 1: h1, 192
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_under_way() {
+async fn a_call_that_is_running() {
     let (world, _origin) = World::usual();
     let client = world.client();
     let mut call = std::pin::pin!(client.request(get()));
@@ -267,14 +267,14 @@ call 1  GET http://a.test/  117.0 ms on new connection 1: h1, 192.0.2.1:80
 }
 
 #[tokio::test(start_paused = true)]
-async fn tunnel_and_tls_and_what_was_agreed_on() {
+async fn tunnel_and_tls_and_what_was_negotiated() {
     let (world, origin) = (World::new(), Origin::h1());
     let addr = "192.0.2.7:3128".parse().unwrap();
     world.net.at(addr).connect_latency(ms(5)).latency(ms(10));
     let _origin = origin.serve_on(world.net.listen(addr));
     let recorder = world.recorder.clone();
     let ctx = world.executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
-    secured(&world.net, ctx).await;
+    tunnel_and_tls(&world.net, ctx).await;
     assert_drawn(
         &recorder.timeline(CallId(1)).titled("GET https://a.test/").to_string(),
         "
@@ -316,8 +316,8 @@ call 1  FAILED after 52.00 ms
     assert!(plain.collect::<String>().contains("connection refused"));
 }
 
-/// Beside what a stack in cleartext tells, what tunnel and TLS do.
-async fn secured(net: &Network, ctx: Ctx) {
+/// The events of tunnel and TLS, besides those of a stack in cleartext.
+async fn tunnel_and_tls(net: &Network, ctx: Ctx) {
     let mut route = nouns::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     ctx.emit(None, None, EventKind::PhaseStarted(Phase::Acquire));
