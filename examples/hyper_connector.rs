@@ -1,4 +1,5 @@
-//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, seal, and tell what happened.
+//! hyper-util's client above, this stack below: the client pools and speaks HTTP, the stack resolves, races, tunnels,
+//! runs TLS, and reports what happened.
 //!
 //! ```sh
 //! cargo run --example hyper_connector [http://example.com/]
@@ -27,9 +28,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
     #[rustfmt::skip]
     let connector = ServiceBuilder::new()
-        .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // what hyper-util's client asks for a connection
-        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                      // found by its address, by way of a proxy
-        .layer(TlsLayer::native())                                                   // sealed, if it is https
+        .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // called by hyper-util's client
+        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                    // found by its address, by way of a proxy
+        .layer(TlsLayer::native())                                                   // over TLS, if it is https
         .layer(TunnelLayer::new())                                                   // through that proxy
         .layer(RaceLayer::happy_eyeballs())                                          // over whichever address answers first
         .service(Tcp::new()); // by a socket

@@ -9,7 +9,7 @@
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};
 //! use skybridge_h2::H2;
-//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, fixtures};
 //! use std::future::poll_fn;
 //!
 //! type Body = http_body_util::Full<bytes::Bytes>;
@@ -18,7 +18,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (net, executor) = (Network::new(), Executor::new());
 //! let listener = net.listen("192.0.2.1:80".parse()?);
-//! let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
+//! let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
 //! let link = net.connector().connect(route).await?;
 //!
 //! let mut connection = H2::new().handshake(link, &executor.ctx()).await?;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use skybridge_core::{Cause, ConnInfo, Delivery, Handshake, Link, Replays};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
+    fixtures,
     h2::{Fields, Frame, code},
-    nouns,
 };
 use std::{
     io,
@@ -75,7 +75,7 @@ impl AsyncWrite for ClosingPeer {
 }
 
 async fn connection(executor: &Executor, io: ClosingPeer) -> Result<Client, skybridge_core::ConnectError> {
-    let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
+    let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
     let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
     let http2 = H2::new().handshake(Link::new(io, info), &executor.ctx()).await?;
     Ok(Client::new(http2, Some(Replays::new(copy))))
@@ -88,7 +88,7 @@ async fn a_response_and_a_goaway_are_read_although_writing_fails() {
     for (rest, told) in [(vec![answer], "answer"), (vec![goaway], "goaway"), (vec![], "nothing")] {
         let executor = Executor::new();
         let mut client = connection(&executor, closing_peer(&rest, 1000)).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         let exchange = exchange(&mut client, post(full(vec![0; 40_000])));
         match tokio::time::timeout(Duration::from_secs(1), exchange).await.expect("it hangs") {
             Ok(response) => assert_eq!((response.status().as_u16(), told), (403, "answer")),

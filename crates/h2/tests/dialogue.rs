@@ -9,7 +9,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge_core::Connection;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, setting},
 };
 use support::*;
@@ -115,12 +115,12 @@ async fn the_size_hint_of_a_response_follows_its_content_length() {
                 2 => peer.headers(stream, &[(":status", "204")], true).await,
                 3 => {
                     peer.headers(stream, &[(":status", "200"), ("content-length", "3")], false).await;
-                    settle().await;
+                    run_until_idle().await;
                     peer.data(stream, "", true).await;
                 }
                 _ => {
                     peer.headers(stream, &[(":status", "200")], false).await;
-                    settle().await;
+                    run_until_idle().await;
                     peer.data(stream, "abcd", true).await;
                 }
             }
@@ -142,9 +142,9 @@ async fn informational_responses_are_skipped() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.headers(stream, &[(":status", "100")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.headers(stream, &[(":status", "103"), ("link", "</a>")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.respond(stream, 200, "done").await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
@@ -224,7 +224,7 @@ async fn a_response_that_contradicts_its_length_is_an_error() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.headers(stream, &[(":status", "200"), ("content-length", "3")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.data(stream, "abcd", true).await;
         let next = peer.request().await;
         peer.respond(next.stream, 200, "").await;

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, Replays};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{code, setting},
 };
 use std::error::Error as _;
@@ -96,7 +96,7 @@ async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
     let mut world = World::new(H2::new()).await;
     // No window: the head goes out, the body stays where it is.
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     sender.send_data("once".into()).await.unwrap();
     drop(sender);
@@ -109,7 +109,7 @@ async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
     };
     let server = async {
         let stream = peer.request().await.stream;
-        settle().await;
+        run_until_idle().await;
         peer.reset(stream, code::REFUSED_STREAM).await;
     };
     tokio::join!(client, server);
@@ -155,12 +155,12 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
             let second = peer.request().await.stream;
             peer.goaway(first, last_code, "bye").await;
             assert!(first < second);
-            settle().await;
+            run_until_idle().await;
             peer.respond(first, 200, "accepted").await;
             peer.expect_close().await;
         };
         tokio::join!(client, server);
-        settle().await;
+        run_until_idle().await;
         let goaway = CloseReason::PeerGoAway;
         assert_eq!(
             world.notes.all(),
@@ -206,9 +206,9 @@ async fn goaway_is_a_planned_end_only_after_a_response() {
 async fn goaway_while_idle_is_reported_without_the_handle_being_polled() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     peer.goaway(0, code::NO_ERROR, "").await;
-    settle().await;
+    run_until_idle().await;
     let goaway = CloseReason::PeerGoAway;
     assert_eq!(
         world.notes.all(),
@@ -224,7 +224,7 @@ async fn goaway_with_a_stream_open_is_reported_at_once() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.goaway(stream, code::NO_ERROR, "").await;
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Draining(CloseReason::PeerGoAway)));
         peer.respond(stream, 200, "").await;
     };
@@ -236,9 +236,9 @@ async fn goaway_with_a_stream_open_is_reported_at_once() {
 async fn a_fin_while_idle_is_reported() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     peer.fin().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         world.notes.all(),
         [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::PeerFin)]
@@ -252,7 +252,7 @@ async fn a_fin_while_idle_is_reported() {
 async fn a_request_that_meets_a_fin_before_it_is_written_is_unsent() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     sender.send_data("once".into()).await.unwrap();
     drop(sender);
@@ -298,7 +298,7 @@ async fn a_broken_socket_is_reported_as_such() {
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
     assert_eq!(failed.unwrap_err().error.delivery(), Delivery::Unknown);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Protocol)));
 }
 
@@ -335,7 +335,7 @@ async fn a_reset_after_the_whole_response_is_ignored() {
         peer.reset(stream, code::CANCEL).await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bytes(response.unwrap()).await, "all of it");
 }
 
@@ -350,7 +350,7 @@ async fn a_reset_within_the_response_is_an_error_after_what_arrived() {
         peer.reset(stream, code::INTERNAL_ERROR).await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    settle().await;
+    run_until_idle().await;
     let mut body = response.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     let error = body.frame().await.unwrap().unwrap_err();

@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, setting},
 };
 use support::*;
@@ -18,7 +18,7 @@ const PIECE: usize = 16_384;
 async fn a_closed_window_withholds_data_of_its_stream_only() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut blocked, mut free) = (world.handle(), world.handle());
     let client =
         async { tokio::join!(exchange(&mut blocked, post(full("withheld"))), exchange(&mut free, get("/free"))) };
@@ -26,7 +26,7 @@ async fn a_closed_window_withholds_data_of_its_stream_only() {
         let first = peer.request().await.stream;
         let second = peer.request().await.stream;
         peer.respond(second, 204, "").await;
-        settle().await;
+        run_until_idle().await;
         assert!(!peer.received().iter().any(|frame| matches!(frame, Frame::Data { .. })));
         peer.window_update(first, 3).await;
         let data = peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
@@ -43,7 +43,7 @@ async fn a_closed_window_withholds_data_of_its_stream_only() {
 async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 10)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     let piece = Bytes::from_static(b"0123456789");
     let feed = async {
@@ -51,7 +51,7 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
         for _ in 0..10 {
             sender.send_data(piece.clone()).await.unwrap();
         }
-        settle().await;
+        run_until_idle().await;
         assert!(
             sender.try_send(http_body::Frame::data(piece.clone())).is_err(),
             "the body was read ahead of the window"
@@ -61,8 +61,8 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
-        settle().await;
-        settle().await;
+        run_until_idle().await;
+        run_until_idle().await;
         peer.window_update(stream, 1000).await;
         assert_eq!(peer.body(stream).await.len(), 100);
         peer.respond(stream, 200, "").await;
@@ -111,9 +111,9 @@ async fn the_connections_window_comes_back_from_dropped_bodies() {
     let client = async {
         for _ in 0..16 {
             let response = exchange(&mut world.client, get("/long")).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             drop(response);
-            settle().await;
+            run_until_idle().await;
         }
         let response = exchange(&mut world.client, get("/last")).await.unwrap();
         assert_eq!(bytes(response).await.len(), MIB);

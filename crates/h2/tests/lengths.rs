@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Cause, Connection, Delivery, Error, Phase, RequestError};
 use skybridge_h2::{H2, H2Error};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, code},
 };
 use std::{future::poll_fn, task::Poll};
@@ -34,7 +34,7 @@ fn body(parts: &[Part]) -> (impl Future<Output = ()>, Out) {
                 Data(data) => sender.send(BodyFrame::data(Bytes::from(data))).await,
                 Trailers => sender.send(BodyFrame::trailers(HeaderMap::new())).await,
             };
-            settle().await;
+            run_until_idle().await;
         }
     };
     (feed, body)

@@ -5,9 +5,9 @@ mod support;
 
 use skybridge_core::{CloseReason, Connection, ConnectionStatus, Handshake};
 use skybridge_testkit::{
-    executor::settle,
+    drop_walk::{DropPoint, drop_walk},
+    executor::run_until_idle,
     h2::{Frame, Peer, code},
-    walk::{Moment, walk},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -29,10 +29,10 @@ async fn the_last_handle_closes_the_connection() {
         peer.expect_close().await;
     };
     let client = async {
-        settle().await;
+        run_until_idle().await;
         let response = exchange(&mut other, get("/")).await.unwrap();
         drop(other);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.executor.tasks(), 1, "a response is being read");
         assert_eq!(bytes(response).await, "still");
     };
@@ -50,7 +50,7 @@ async fn the_last_handle_closes_the_connection() {
 async fn an_unused_connection_closes_when_it_is_dropped() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     drop(world.client);
     peer.expect_close().await;
     world.executor.assert_idle().await;
@@ -63,7 +63,7 @@ async fn a_driver_that_ends_with_its_runtime_reports_it() {
     world.client.start(get("/"));
     peer.request().await;
     drop(world.executor);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         world.notes.all(),
         [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::RuntimeShutdown)]
@@ -80,7 +80,7 @@ async fn a_dropped_exchange_resets_its_stream_and_nothing_else() {
     let client = async {
         ready(&mut dropped).await.unwrap();
         dropped.start(get("/dropped"));
-        settle().await;
+        run_until_idle().await;
         drop(dropped);
         assert_eq!(exchange(&mut saved_request_, get("/kept")).await.unwrap().status(), 200);
     };
@@ -123,7 +123,7 @@ type Seen = Arc<Mutex<(Vec<Frame>, bool)>>;
 
 /// Runs an exchange, dropping it at every await, and checks that nothing is left.
 async fn walk_exchange(early: bool) {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let mut world = World::new(H2::new()).await;
             let mut handle = world.handle();
@@ -139,9 +139,9 @@ async fn walk_exchange(early: bool) {
             let scenario = async move {
                 let (mut sender, body) = streamed();
                 let send = async {
-                    settle().await;
+                    run_until_idle().await;
                     let _ = sender.send_data("first".into()).await;
-                    settle().await;
+                    run_until_idle().await;
                     let _ = sender.send_data("second".into()).await;
                     drop(sender);
                 };
@@ -167,7 +167,7 @@ async fn walk_exchange(early: bool) {
             let ended = seen.iter().any(|frame| frame.stream() == 1 && frame.ends_stream());
             let reset = seen.iter().any(|frame| matches!(frame, Frame::Reset { stream: 1, code: code::CANCEL }));
             match moment {
-                Moment::Completed(_) => assert!(ended && !reset),
+                DropPoint::Completed(_) => assert!(ended && !reset),
                 _ => assert!(!opened || reset || (ended && *answered), "a stream was left open: {seen:?}"),
             }
         },
@@ -192,9 +192,9 @@ async fn serve<I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(peer: &m
             if !early {
                 peer.headers(stream, &[(":status", "200")], false).await;
             }
-            settle().await;
+            run_until_idle().await;
             peer.data(stream, "ans", false).await;
-            settle().await;
+            run_until_idle().await;
             peer.data(stream, "wer", true).await;
             answered = true;
         }
@@ -214,12 +214,12 @@ async fn an_exchange_answered_early_and_dropped_anywhere_leaves_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_dropped_anywhere_leaves_nothing() {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let (net, executor) =
                 (skybridge_testkit::net::Network::new(), skybridge_testkit::executor::Executor::new());
             let listener = net.listen(ADDR.parse().unwrap());
-            let route = skybridge_testkit::nouns::route("http://a.test", [ADDR], executor.ctx());
+            let route = skybridge_testkit::fixtures::route("http://a.test", [ADDR], executor.ctx());
             let link = skybridge_core::Connector::connect(&mut net.connector(), route).await.unwrap();
             let future = H2::<Out>::new().handshake(link, &executor.ctx());
             ((net, executor, listener), async move { drop(future.await.unwrap()) })
@@ -252,7 +252,7 @@ async fn a_peer_that_stops_reading_does_not_keep_a_connection_without_handles() 
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(world.executor.tasks(), 2, "it is somebody's: the driver and the upload");
         drop(world.client);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.executor.tasks(), 1);
         tokio::time::sleep(Duration::from_secs(29)).await;
         if slowly {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use skybridge_core::{Connector, Handshake, Phase, Proxy, Unfit};
 use skybridge_h2::H2;
-use skybridge_testkit::{executor::Executor, net::Network, nouns};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network};
 
 #[tokio::test(start_paused = true)]
 async fn a_link_without_tls_to_an_https_origin_or_without_its_tunnel_is_refused() {
@@ -13,7 +13,7 @@ async fn a_link_without_tls_to_an_https_origin_or_without_its_tunnel_is_refused(
     for (url, proxies, unfit) in [("https://a.test", 0, Unfit::TlsMissing), ("http://a.test", 1, not_tunnelled)] {
         let (executor, net) = (Executor::new(), Network::new());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut route = nouns::route(url, ["192.0.2.1:80"], executor.ctx());
+        let mut route = fixtures::route(url, ["192.0.2.1:80"], executor.ctx());
         route.proxies = (0..proxies).map(|_| Proxy::parse("http://proxy.test:80").unwrap()).collect();
         let link = net.connector().connect(route).await.unwrap();
         let error = H2::<Empty<Bytes>>::new().handshake(link, &executor.ctx()).await.err().unwrap();

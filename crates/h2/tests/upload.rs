@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Connection, Delivery};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, code, setting},
 };
 use std::{error::Error as _, future::poll_fn, io, task::Poll, time::Duration};
@@ -32,7 +32,7 @@ async fn an_early_response_is_returned_while_the_upload_goes_on() {
         assert!(response.body_mut().frame().await.is_none());
         assert!(!is_ready(&mut world.client).await, "the request is still being sent");
         drop(response);
-        settle().await;
+        run_until_idle().await;
         assert!(!is_ready(&mut world.client).await, "the upload was lost with a response that was read to its end");
         sender.send_data("late".into()).await.unwrap();
         drop(sender);
@@ -68,17 +68,17 @@ async fn an_upload_ends_when_body_and_handle_are_dropped() {
         let client = async {
             let response = exchange(&mut world.client, post(body)).await.unwrap();
             sender.send_data("some".into()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             if ended {
                 assert_eq!(bytes(response).await, "");
-                settle().await;
+                run_until_idle().await;
                 drop(world.client);
             } else {
                 drop(response);
-                settle().await;
+                run_until_idle().await;
                 ready(&mut world.client).await.unwrap();
             }
-            settle().await;
+            run_until_idle().await;
             assert!(sender.send_data("more".into()).await.is_err(), "{case}: the body is still held");
         };
         let server = async {
@@ -97,7 +97,7 @@ async fn a_reset_with_no_error_after_the_response_ends_the_upload_silently() {
     let (sender, body) = streamed();
     let client = async {
         let response = exchange(&mut world.client, post(body)).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(bytes(response).await, "enough");
         ready(&mut world.client).await.unwrap();
         assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
@@ -121,7 +121,7 @@ async fn a_body_that_fails_resets_its_stream_and_is_the_source() {
     let client = async {
         let fail = async {
             sender.send_data("some".into()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
         };
         let (failed, ()) = tokio::join!(exchange(&mut world.client, post(body)), fail);
@@ -166,7 +166,7 @@ async fn pieces_waiting_for_the_window_keep_the_stream_after_an_early_response()
     for case in ["whole", "streamed", "with trailers"] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
-        settle().await;
+        run_until_idle().await;
         let (mut sender, mut body) = streamed();
         match case {
             "whole" => body = full("withheld"),
@@ -180,7 +180,7 @@ async fn pieces_waiting_for_the_window_keep_the_stream_after_an_early_response()
             let response = exchange(&mut world.client, post(body)).await.unwrap();
             assert_eq!(bytes(response).await, "early");
             for _ in 0..3 {
-                settle().await;
+                run_until_idle().await;
                 assert!(!is_ready(&mut world.client).await, "{case}: the stream is still open");
             }
             ready(&mut world.client).await.unwrap();
@@ -190,7 +190,7 @@ async fn pieces_waiting_for_the_window_keep_the_stream_after_an_early_response()
             let stream = peer.request().await.stream;
             peer.respond(stream, 200, "early").await;
             for _ in 0..9 {
-                settle().await;
+                run_until_idle().await;
             }
             peer.window_update(stream, 100).await;
             assert_eq!(peer.body(stream).await, "withheld", "{case}");
@@ -208,12 +208,12 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
     for by_peer in [false, true] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
-        settle().await;
+        run_until_idle().await;
         let mut other = world.handle();
         let client = async {
             let response = exchange(&mut world.client, post(full("withheld"))).await.unwrap();
             assert_eq!(bytes(response).await, "early");
-            settle().await;
+            run_until_idle().await;
             if by_peer {
                 ready(&mut world.client).await.unwrap();
             }
@@ -224,7 +224,7 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
             let stream = peer.request().await.stream;
             peer.respond(stream, 200, "early").await;
             if by_peer {
-                settle().await;
+                run_until_idle().await;
                 peer.reset(stream, code::NO_ERROR).await;
             } else {
                 assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
@@ -251,8 +251,8 @@ async fn a_response_takes_precedence_over_an_upload_that_fails_in_the_same_poll(
             world.client.start(post(body));
             sender.send_data("some".into()).await.unwrap();
             assert!(poll_fn(|cx| Poll::Ready(world.client.poll_response(cx).is_pending())).await);
-            settle().await;
-            settle().await;
+            run_until_idle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
             let response = response(&mut world.client).await.unwrap();
             assert_eq!(response.status(), 403);
@@ -292,9 +292,9 @@ async fn an_upload_that_fails_later_loses_nothing_of_the_response() {
         let (sender, body) = streamed();
         let client = async {
             let mut response = exchange(&mut world.client, post(body)).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
-            settle().await;
+            run_until_idle().await;
             let data = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
             assert_eq!(data, "early");
             match response.body_mut().frame().await {
@@ -330,7 +330,7 @@ async fn an_upload_that_fails_after_the_response_resets_at_once() {
                 sender.abort(io::Error::other("the disk is gone"));
             } else {
                 sender.abort(io::Error::other("the disk is gone"));
-                settle().await;
+                run_until_idle().await;
                 drop(response);
             }
             ready(&mut world.client).await.unwrap();
@@ -353,7 +353,7 @@ async fn without_a_window_empty_bodies_trailers_and_failures_are_seen() {
     for case in ["empty", "trailers", "fails", "data"] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-        settle().await;
+        run_until_idle().await;
         let (mut sender, body) = streamed();
         match case {
             "trailers" => {
@@ -371,7 +371,7 @@ async fn without_a_window_empty_bodies_trailers_and_failures_are_seen() {
             match case {
                 "fails" => assert_eq!(peer.expect_reset(stream).await, code::CANCEL),
                 "data" => {
-                    settle().await;
+                    run_until_idle().await;
                     peer.window_update(stream, 100).await;
                     peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
                     peer.respond(stream, 200, "").await;
@@ -401,7 +401,7 @@ async fn without_a_window_empty_bodies_trailers_and_failures_are_seen() {
 async fn a_body_is_not_polled_before_its_stream_is_open() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&NARROW).await;
-    settle().await;
+    run_until_idle().await;
     let mut other = world.handle();
     ready(&mut other).await.unwrap();
     other.start(get("/first"));

@@ -22,8 +22,8 @@ use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     net::{Conn, Network},
-    nouns,
     origin::Origin,
 };
 use std::{
@@ -109,7 +109,7 @@ async fn hyper_utils_connector_dials_for_the_race() {
 #[tokio::test]
 async fn the_facts_have_the_addresses_of_its_socket() {
     let (origin, executor) = (Origin::h1().start().await, Executor::new());
-    let route = nouns::route(&origin.url(""), ["192.0.2.9:9"], executor.ctx());
+    let route = fixtures::route(&origin.url(""), ["192.0.2.9:9"], executor.ctx());
     let link = Connector::connect(&mut FromHyper::new(HttpConnector::new()), route).await.unwrap();
     assert_eq!(link.info.remote.inet(), Some(origin.addr()));
     assert!(link.info.local_addr.is_some());
@@ -120,11 +120,11 @@ async fn as_a_dialer_it_is_called_with_an_endpoint() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
     let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-    let route = nouns::route("https://a.test", [], executor.ctx());
+    let route = fixtures::route("https://a.test", [], executor.ctx());
     let mut attempts = Vec::new();
     for endpoint in ["192.0.2.7:443", "[2001:db8::7]:443"] {
-        let link = connector.dial(route.attempt(nouns::endpoint(endpoint))).await.unwrap();
-        assert_eq!(link.info.remote, nouns::endpoint(endpoint));
+        let link = connector.dial(route.attempt(fixtures::endpoint(endpoint))).await.unwrap();
+        assert_eq!(link.info.remote, fixtures::endpoint(endpoint));
         assert!(link.info.tls.is_none() && link.info.timings.get(Phase::Tcp).is_some());
         attempts.push(link);
     }
@@ -138,7 +138,7 @@ async fn a_unix_socket_is_never_taken_for_a_host() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
     let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-    let route = nouns::route("http://a.test", [], executor.ctx());
+    let route = fixtures::route("http://a.test", [], executor.ctx());
     for path in ["80", "/run/a.socket", ""] {
         let attempt = route.attempt(std::path::PathBuf::from(path).into());
         let error = connector.dial(attempt).await.map(|link| link.info).unwrap_err();
@@ -153,7 +153,7 @@ async fn with_tls_it_is_called_with_the_origin_and_its_connections_cover_nothing
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
         let mut connector = FromHyper::with_tls(foreign!(net, &asked, h2, proxied));
-        let route = nouns::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
+        let route = fixtures::route("https://a.test:8443", ["192.0.2.7:8443"], executor.ctx());
         let origin = route.target.origin().clone();
         let link = connector.connect(route).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["https://a.test:8443/"]);
@@ -177,7 +177,7 @@ async fn without_tls_it_is_called_with_http_and_https_needs_a_tls_layer() {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
         let mut connector = FromHyper::new(foreign!(net, &asked, h2, false));
-        let link = connector.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let link = connector.connect(fixtures::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!(*asked.lock().unwrap(), [uri]);
         assert!(link.info.tls.is_none());
         let fit = if url.starts_with("https") { Err(Unfit::TlsMissing) } else { Ok(()) };
@@ -191,7 +191,7 @@ async fn https_is_not_forwarded_by_a_foreign_proxy() {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
         let mut connector = FromHyper::new(foreign!(net, &asked, false, true));
-        let link = connector.connect(nouns::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
+        let link = connector.connect(fixtures::route(url, ["192.0.2.7:1"], executor.ctx())).await.unwrap();
         assert_eq!((link.info.forwarded, link.info.fit_for_tls()), (true, fit));
     }
 }
@@ -202,7 +202,7 @@ async fn the_protocol_that_it_negotiated_is_spoken() {
     let origin = Origin::h2c().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
     let stack = ServiceBuilder::new()
         .layer(PoolLayer::shared(executor.runtime()))
-        .layer(RouteLayer::new(Fixed::new([nouns::endpoint("192.0.2.1:443")])))
+        .layer(RouteLayer::new(Fixed::new([fixtures::endpoint("192.0.2.1:443")])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
         .service(FromHyper::with_tls(foreign!(net, &asked, true, false)));
     let request = Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
@@ -215,9 +215,9 @@ async fn the_protocol_that_it_negotiated_is_spoken() {
 async fn its_error_is_the_source_of_ours() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-    let route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
+    let route = fixtures::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
     let error: ConnectError = connector.connect(route).await.unwrap_err();
-    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint("192.0.2.7:80"))));
+    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&fixtures::endpoint("192.0.2.7:80"))));
     assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
 }
 
@@ -225,7 +225,7 @@ async fn its_error_is_the_source_of_ours() {
 async fn a_route_with_proxies_is_refused() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-    let mut route = nouns::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
+    let mut route = fixtures::route("http://a.test", ["192.0.2.7:80"], executor.ctx());
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     let error = connector.connect(route).await.unwrap_err();
     assert!(error.is_fatal() && error.source_as::<ProxyUnsupported>().is_some());
@@ -239,7 +239,7 @@ async fn options_that_it_would_ignore_are_refused() {
     let wishes: [(RequestOptions, OptionUnsupported); 3] = [
         (|connect_options| connect_options.egress = Egress::Public, OptionUnsupported::Egress),
         (
-            |connect_options| connect_options.dial = Some([nouns::endpoint("192.0.2.7:443")].into()),
+            |connect_options| connect_options.dial = Some([fixtures::endpoint("192.0.2.7:443")].into()),
             OptionUnsupported::Dial,
         ),
         (|connect_options| connect_options.server_name = Some("b.test".into()), OptionUnsupported::ServerName),
@@ -248,7 +248,7 @@ async fn options_that_it_would_ignore_are_refused() {
         let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
         let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-        let mut route = nouns::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
+        let mut route = fixtures::route("https://a.test", ["192.0.2.7:443"], executor.ctx());
         let mut connect_options = ConnectOptions::default();
         options(&mut connect_options);
         route.target.key = Arc::new(Key::new(route.target.origin().clone(), connect_options));
@@ -263,7 +263,7 @@ async fn options_that_it_would_ignore_are_refused() {
 async fn the_error_says_why_there_is_no_endpoint() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let mut connector = FromHyper::new(foreign!(net, &asked, false, false));
-    let mut route = nouns::route("http://a.test", [], executor.ctx());
+    let mut route = fixtures::route("http://a.test", [], executor.ctx());
     let (feed, endpoints) = Endpoints::feed();
     route.endpoints = endpoints;
     feed.fail(ConnectError::new(Phase::Resolve, "no such name"));

@@ -19,13 +19,13 @@ use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{RaceLayer, Tcp};
 use skybridge_testkit::{
     certs::Ca,
-    executor::{Executor, settle},
+    drop_walk::drop_walk,
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::{self, Names, Network},
-    nouns,
     observe::Recorder,
     origin::Origin,
     proxy::ProxyServer,
-    walk::walk,
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsLayer};
 use skybridge_tunnel::TunnelLayer;
@@ -108,10 +108,10 @@ async fn names_are_resolved_and_two_connections_have_two_numbers() {
         let response = client.get("http://a.test/x?y".parse().unwrap()).await.unwrap();
         assert_eq!(facts(&response).id.map(|id| id.0), Some(id));
         assert_eq!(text(response).await, "hello");
-        settle().await;
+        run_until_idle().await;
     }
     assert_eq!(origin.exchanges(), ["c0e0", "c1e0"]);
-    assert_eq!(origin.seen()[0].line(), "GET /x?y HTTP/1.1");
+    assert_eq!(origin.requests()[0].line(), "GET /x?y HTTP/1.1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn h2_by_prior_knowledge_makes_the_client_speak_it() {
 #[tokio::test(start_paused = true)]
 async fn h2_by_alpn_makes_the_client_speak_it() {
     let with_alpn =
-        |alpn| move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
+        |alpn| move |net: net::Connector| net.amend(move |info| info.tls = Some(fixtures::tls(alpn, ["a.test"])));
     let (net, _executor, connector) = world(|layer| layer, with_alpn(Some(Protocol::Http2)));
     let addr = "192.0.2.1:443".parse().unwrap();
     let _origin = Origin::h2c().serve_on(net.listen(addr));
@@ -154,7 +154,7 @@ async fn a_peer_that_negotiates_another_version_is_refused() {
         (HttpVersions::Http1, Some(Protocol::Http2)),
     ];
     for (http_versions, alpn) in rows {
-        let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
+        let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(fixtures::tls(alpn, ["a.test"])));
         let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), amend);
         let _listener = net.listen("192.0.2.1:443".parse().unwrap());
         let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
@@ -180,7 +180,7 @@ async fn without_a_tls_layer_https_is_refused() {
         assert_eq!((ours.route(), ours.attempts().len()), (Some("a.test"), 1), "{error:?}");
         assert!(ours.root_cause().to_string().contains("this stack has no TlsLayer below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
-        assert_eq!(origin.seen().len(), 0);
+        assert_eq!(origin.requests().len(), 0);
     }
 }
 
@@ -213,7 +213,7 @@ async fn an_https_uri_is_not_given_a_link_to_an_http_origin() {
         net.host("b.test", [addr().ip()]);
         let origin = Origin::h1().serve_on(net.listen(addr()));
         let elsewhere = |target: Target| {
-            let origin = nouns::route("http://b.test", [], target.ctx.clone()).target.origin().clone();
+            let origin = fixtures::route("http://b.test", [], target.ctx.clone()).target.origin().clone();
             Target::new(Key::new(origin, target.connect_options().clone()), target.ctx)
         };
         let layer = HyperLayer::shared(executor.runtime());
@@ -225,7 +225,7 @@ async fn an_https_uri_is_not_given_a_link_to_an_http_origin() {
         let error = client(connector.clone()).get("https://a.test/secret".parse().unwrap()).await.unwrap_err();
         let ours: &ConnectError = cause(&error).expect("our error");
         assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::Less(Lost::Https)), true));
-        assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+        assert_eq!((origin.requests().len(), net.live_sockets()), (0, 0));
         client(connector).get("http://a.test/".parse().unwrap()).await.unwrap();
     }
 }
@@ -240,7 +240,7 @@ async fn with_tls_above_a_link_without_tls_is_handed_out_and_one_with_tls_refuse
         let io = connector.clone().oneshot(uri.parse().unwrap()).await.unwrap();
         assert!(io.info().tls.is_none() && !io.connected().is_negotiated_h2());
     }
-    let with_tls = |net: net::Connector| net.amend(|info| info.tls = Some(nouns::tls(None, ["a.test"])));
+    let with_tls = |net: net::Connector| net.amend(|info| info.tls = Some(fixtures::tls(None, ["a.test"])));
     let (net, _executor, connector) = world(HyperLayer::tls_above, with_tls);
     let _origin = Origin::h1().serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
     let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
@@ -256,7 +256,7 @@ async fn a_forwarded_request_is_written_in_absolute_form() {
         assert_eq!(io.connected().is_proxied(), forwarded);
         client(connector).get("http://a.test/x".parse().unwrap()).await.unwrap();
         let line = if forwarded { "GET http://a.test/x HTTP/1.1" } else { "GET /x HTTP/1.1" };
-        assert_eq!(origin.seen()[0].line(), line);
+        assert_eq!(origin.requests()[0].line(), line);
     }
 }
 
@@ -303,7 +303,7 @@ async fn a_uri_without_an_origin_opens_nothing_and_its_error_has_no_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connect_that_is_dropped_leaves_nothing() {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let (net, executor, connector) = world(|layer| layer, |net| net);
             net.name("a.test").latency(Duration::from_millis(5));
@@ -353,7 +353,7 @@ async fn an_observer_sees_the_beginning_and_the_end_of_a_connection() {
     let origin = Origin::h1().serve_on(net.listen(addr()));
     let client = client(connector);
     text(client.get("http://a.test/".parse().unwrap()).await.unwrap()).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         recorder.lines(),
         [
@@ -366,8 +366,8 @@ async fn an_observer_sees_the_beginning_and_the_end_of_a_connection() {
             "acquire_end"
         ]
     );
-    origin.hang_up();
-    settle().await;
+    origin.close_all();
+    run_until_idle().await;
     assert_eq!(recorder.lines().last().unwrap(), "connection_closed a1 c1 peer_fin");
     recorder.assert_balanced();
 }
@@ -395,7 +395,7 @@ async fn through_real_proxies() {
         }
         assert_eq!(proxy.connections(), 1);
     }
-    assert_eq!(origin.seen().len(), 4);
+    assert_eq!(origin.requests().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -425,6 +425,6 @@ async fn over_real_tls_alpn_decides_and_a_pin_mismatch_is_reported() {
         let wrong = client(pinned("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
         let error = wrong.get("https://a.test/".parse().unwrap()).await.unwrap_err();
         assert!(cause::<PinMismatch>(&error).is_some(), "{error:?}");
-        assert_eq!(origin.seen().len(), 2);
+        assert_eq!(origin.requests().len(), 2);
     }
 }

@@ -101,8 +101,8 @@ async fn the_client_learns_of_http2_and_of_a_forwarding_proxy() {
             assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello", "{case}");
         }
         let opened = proxy.as_ref().map_or_else(|| origin.connections(), ProxyServer::connections);
-        assert_eq!((opened, origin.seen().len()), (1, 2), "{case}");
-        let asked = proxy.map(|proxy| proxy.asked()[0].line.clone());
+        assert_eq!((opened, origin.requests().len()), (1, 2), "{case}");
+        let asked = proxy.map(|proxy| proxy.requests()[0].line.clone());
         let expected =
             by_proxy.then_some(if https { "CONNECT a.test:443 HTTP/1.1" } else { "GET http://a.test/x HTTP/1.1" });
         assert_eq!(asked.as_deref(), expected, "{case}");
@@ -124,6 +124,6 @@ async fn an_untrusted_root_is_reported_at_once_as_a_tls_error() {
         assert!(ours.to_string().contains("tls failed"), "{ours}");
         assert!(matches!(cause(&error), Some(TlsError::UnknownIssuer { name }) if &**name == "a.test"), "{error:?}");
         assert_eq!(began.elapsed(), Duration::ZERO, "it waited");
-        assert_eq!(origin.seen().len(), 0);
+        assert_eq!(origin.requests().len(), 0);
     }
 }

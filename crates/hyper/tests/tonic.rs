@@ -11,8 +11,8 @@ use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{
     certs::Ca,
     executor::Executor,
+    fixtures,
     net::{self, Names, Network},
-    nouns,
     origin::{self, Origin},
 };
 use skybridge_tls::{Roots, Tls, TlsConfig, TlsError, TlsLayer};
@@ -92,7 +92,7 @@ async fn unary_calls_share_one_connection() {
             .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
             .layer(RouteLayer::new(net.resolver()))
             .service(net.connector().amend(move |info| {
-                info.tls = world.then(|| nouns::tls(Some(Protocol::Http2), ["a.test"]));
+                info.tls = world.then(|| fixtures::tls(Some(Protocol::Http2), ["a.test"]));
             }));
         let channel = Channel::new(connector, Endpoint::from_static(url));
         for what in ["hello", "again"] {
@@ -127,7 +127,7 @@ async fn without_a_tls_layer_https_is_unavailable() {
         .service(net.connector());
     let status = unary(Channel::new(connector, Endpoint::from_static("https://a.test")), "hello").await.unwrap_err();
     assert_eq!((status.code(), cause::<Unfit>(&status)), (Code::Unavailable, Some(&Unfit::TlsMissing)), "{status:?}");
-    assert_eq!((net.wire(0).other_end().bytes_sent(), origin.seen().len()), (0, 0));
+    assert_eq!((net.wire(0).other_end().bytes_sent(), origin.requests().len()), (0, 0));
 }
 
 type TlsStack = Hyper<RoutePlanner<Tls<net::Connector>, Names>>;
@@ -185,7 +185,7 @@ async fn an_untrusted_root_is_reported_at_once_as_a_tls_error() {
     assert!(status.message().contains("tls failed"), "{status:?}");
 
     assert_eq!(began.elapsed(), Duration::ZERO, "it waited");
-    assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+    assert_eq!((origin.requests().len(), net.live_sockets()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,5 +194,5 @@ async fn a_peer_without_http2_is_an_error() {
     let (_net, _executor, origin, connector) = world(Origin::h1(), &ca, &ca);
     let error = Endpoint::from_static("https://a.test").connect_with_connector(connector).await.unwrap_err();
     assert!(cause::<TlsError>(&error).is_some() || cause::<AlpnMismatch>(&error).is_some(), "{error:?}");
-    assert_eq!(origin.seen().len(), 0);
+    assert_eq!(origin.requests().len(), 0);
 }

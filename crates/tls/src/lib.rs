@@ -10,7 +10,7 @@
 //!
 //! ```
 //! use skybridge_core::{Connector, Protocol};
-//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, nouns, origin::Origin};
+//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, fixtures, origin::Origin};
 //! use skybridge_tls::{Roots, TlsConfig, TlsLayer};
 //! use tower::Layer;
 //!
@@ -21,7 +21,7 @@
 //!
 //! let config = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).pin("**.a.test", &ca.pin()).build()?;
 //! let mut connector = TlsLayer::new(config).layer(net.connector());
-//! let link = connector.connect(nouns::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
+//! let link = connector.connect(fixtures::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
 //! let tls = link.info.tls.as_ref().expect("it is https");
 //! assert_eq!((tls.version, tls.alpn, tls.sni.as_deref()), (Some("1.3"), Some(Protocol::Http2), Some("a.test")));
 //! assert_eq!(&*tls.pins[1], ca.pin());

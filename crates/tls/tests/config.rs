@@ -100,7 +100,7 @@ async fn keys_and_tickets_are_in_no_debug() {
     let me = root.client("me");
     let builder = || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes());
     let config = builder().build().unwrap();
-    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root));
+    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&root));
     let tls = world.exchange(&config, "https://a.test").await;
     let layer = TlsLayer::new(config.clone());
     let shown =

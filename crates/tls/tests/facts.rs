@@ -4,7 +4,7 @@
 mod support;
 
 use skybridge_core::{ConnectOptions, Connector, HttpVersions, Phase, Protocol, Trust};
-use skybridge_testkit::{certs::Ca, executor::settle, net::Conn, origin::Origin};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, net::Conn, origin::Origin};
 use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
 use std::time::Duration;
 use support::{ADDR, World, tls_error, trusting};
@@ -41,7 +41,7 @@ async fn the_facts_of_a_handshake() {
         assert!(left > Duration::from_secs(1_900 * 365 * 86_400) && left < Duration::from_secs(2_100 * 366 * 86_400));
         let took = link.info.timings.get(Phase::Tls).unwrap().elapsed();
         assert_eq!(took, Duration::from_millis(if version == "1.3" { 20 } else { 40 }));
-        settle().await;
+        run_until_idle().await;
     }
 }
 
@@ -82,8 +82,8 @@ async fn alpn() {
             let error = agreed.unwrap_err();
             assert!(matches!(tls_error(&error), TlsError::NoHttp2) && error.is_fatal(), "{error:?}");
         }
-        settle().await;
-        assert!(world.origin.seen().is_empty());
+        run_until_idle().await;
+        assert!(world.origin.requests().is_empty());
     }
 }
 
@@ -110,7 +110,7 @@ async fn a_protocol_that_was_not_offered_is_a_fatal_error() {
             let _ = conn.read_to_end(&mut Vec::new()).await;
         }
     });
-    let route = skybridge_testkit::nouns::route("https://a.test", [addr], world.executor.ctx());
+    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
     let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::UnknownProtocol) && error.is_fatal(), "{error:?}");
 }
@@ -139,7 +139,7 @@ async fn a_connection_covers_hosts_of_its_certificate_whose_pins_match() {
         ("192.0.2.2", false),
     ];
     for (host, expected) in rows {
-        let origin = skybridge_testkit::nouns::key(&format!("https://{host}")).origin;
+        let origin = skybridge_testkit::fixtures::key(&format!("https://{host}")).origin;
         assert_eq!(covers.covers(&origin), expected, "{host}");
     }
     assert!(covers.is_current());

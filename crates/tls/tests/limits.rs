@@ -6,11 +6,11 @@ mod support;
 use skybridge_core::{ConnectError, Connector, Phase, Timeouts};
 use skybridge_testkit::{
     certs::{Ca, Cert},
+    drop_walk::drop_walk,
     executor::Executor,
+    fixtures,
     net::{Conn, Network},
-    nouns,
     origin::Origin,
-    walk::walk,
 };
 use skybridge_tls::{TlsConfig, TlsLayer};
 use std::{future::pending, sync::Arc, time::Duration};
@@ -67,7 +67,7 @@ async fn against(config: &TlsConfig, cert: &Cert, bytes: usize) -> Result<(), Co
         }
     });
     let mut connector = TlsLayer::new(config.clone()).layer(net.connector());
-    let result = connector.connect(nouns::route("https://a.test", [ADDR], executor.ctx())).await.map(drop);
+    let result = connector.connect(fixtures::route("https://a.test", [ADDR], executor.ctx())).await.map(drop);
     assert_eq!(net.live_sockets(), 0);
     result
 }
@@ -107,7 +107,7 @@ async fn the_timeouts_of_the_request_take_precedence() {
         if let Some(limit) = layer {
             tls = tls.timeout(Duration::from_secs(limit));
         }
-        let route = nouns::route("https://a.test", [addr], world.executor.ctx().with_limits(timeouts));
+        let route = fixtures::route("https://a.test", [addr], world.executor.ctx().with_limits(timeouts));
         let start = Instant::now();
         let error = tls.layer(world.net.connector()).connect(route).await.unwrap_err();
         assert_eq!(start.elapsed(), Duration::from_secs(expected));
@@ -130,7 +130,7 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_io_error() {
                 wire.fin();
             }
         });
-        let route = nouns::route("https://a.test", [addr], world.executor.ctx());
+        let route = fixtures::route("https://a.test", [addr], world.executor.ctx());
         let error = world.connect_by(&config, route).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), false), "{bytes}: {error:?}");
         assert!(matches!(support::tls_error(&error), skybridge_tls::TlsError::Io(_)), "{bytes}: {error:?}");
@@ -141,7 +141,7 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_io_error() {
 async fn a_handshake_can_be_dropped_at_any_await() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let world = World::new(Origin::h1().tls(&cert));
             world.net.at(ADDR.parse().unwrap()).latency(Duration::from_millis(5));
@@ -153,7 +153,7 @@ async fn a_handshake_can_be_dropped_at_any_await() {
             // The server may still read what was written before.
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert_eq!((world.net.live_sockets(), world.origin.open(), world.executor.tasks()), (0, 0, 0));
-            assert!(world.origin.seen().is_empty());
+            assert!(world.origin.requests().is_empty());
             // And the next handshake is not affected.
             world.exchange(&config, "https://a.test").await;
         },

@@ -4,7 +4,7 @@
 mod support;
 
 use skybridge_core::{ConnectOptions, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::settle};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle};
 use skybridge_tls::{Pins, Roots, TlsConfig, TlsError};
 use support::{World, message, tls_error, trusting};
 
@@ -142,10 +142,10 @@ async fn the_hosts_pins_are_checked_when_server_name_overrides_it_and_when_resum
 
     assert!(tls_error(&by_another_name().await.unwrap_err()).is_pin());
     world.exchange(&config, "https://b.test").await;
-    settle().await;
+    run_until_idle().await;
     let error = by_another_name().await.unwrap_err();
     assert!(tls_error(&error).is_pin() && error.is_fatal(), "{error:?}");
-    settle().await;
+    run_until_idle().await;
     let resumed: Vec<bool> = world.origin.handshakes().iter().map(|handshake| handshake.resumed).collect();
     assert_eq!(resumed, [false, false, true]);
     assert_eq!(world.origin.exchanges(), ["c1e0"]);

@@ -4,7 +4,7 @@
 mod support;
 
 use skybridge_core::{ConnectError, Connector, Phase, TlsConnect, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
 use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
 use std::time::Duration;
 use support::{World, tls_error, trusting};
@@ -19,7 +19,7 @@ async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
     let link = tls_connector.tls_connect(link, "Proxy.test", &ctx).await.unwrap();
-    settle().await;
+    run_until_idle().await;
     let handshake = &world.origin.handshakes()[0];
     assert_eq!((handshake.sni.as_deref(), handshake.alpn.as_deref()), (Some("proxy.test"), Some("http/1.1")));
     assert!(link.info.tls.is_some());
@@ -47,7 +47,7 @@ async fn a_proxy_that_does_not_answer_times_out() {
     let world = World::h1(&root.leaf(["proxy.test"]));
     let addr = "192.0.2.2:443";
     let _listener = world.net.listen(addr.parse().unwrap());
-    let route = skybridge_testkit::nouns::route("https://a.test", [addr], world.executor.ctx());
+    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
     let ctx = route.ctx().clone();
     let link = world.net.connector().connect(route).await.unwrap();
     let tls_connector = trusting(&root).build().unwrap().tls_connector().timeout(Duration::from_secs(2));
@@ -75,21 +75,21 @@ async fn the_layers_proxy_connector_sends_no_client_certificate() {
         || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
     for tls12 in [true, false] {
         // A proxy that requires a client certificate, and one that requests none.
-        let asking = Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients);
+        let asking = Origin::h1().tls(&root.leaf(["proxy.test"])).require_client_cert(&clients);
         let asking = World::new(if tls12 { asking.tls12() } else { asking });
         assert!(by_proxy_connector(identified(), &asking).await.is_err());
-        settle().await;
+        run_until_idle().await;
         assert!(asking.origin.handshakes().is_empty(), "it was shown a certificate");
         let world = World::h1(&root.leaf(["proxy.test"]));
         assert!(!by_proxy_connector(identified(), &world).await.unwrap().client_auth);
     }
     // A configuration for proxies sends its own.
-    let asking = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).clients_of(&clients));
+    let asking = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).require_client_cert(&clients));
     let route = asking.route("https://a.test");
     let ctx = route.ctx().clone();
     let link = asking.net.connector().connect(route).await.unwrap();
     assert!(identified().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
-    settle().await;
+    run_until_idle().await;
     assert_eq!(asking.origin.handshakes().len(), 1);
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use skybridge_core::{ConnectOptions, Partition, Trust};
-use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
 use support::{World, trusting};
 
 fn partition(name: &str) -> ConnectOptions {
@@ -87,7 +87,7 @@ async fn client_auth_is_known_on_a_resumed_connection() {
     let root = Ca::new("root");
     let me = root.client("me");
     for tls12 in [false, true] {
-        let origin = Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root);
+        let origin = Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&root);
         let world = World::new(if tls12 { origin.tls12() } else { origin });
         let config =
             trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
@@ -122,7 +122,7 @@ async fn the_number_of_peers_with_sessions_is_bounded() {
     for i in 0..257 {
         world.exchange(&config, &format!("https://n{i}.a.test")).await;
     }
-    settle().await;
+    run_until_idle().await;
     assert!(world.exchange(&config, "https://n256.a.test").await.resumed);
     assert!(!world.exchange(&config, "https://n0.a.test").await.resumed);
 }

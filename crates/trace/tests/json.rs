@@ -7,9 +7,9 @@ use skybridge::{
     core::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
 };
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::Network,
-    nouns,
     origin::Origin,
 };
 use skybridge_trace::{JsonLines, Observers, Recorder};
@@ -58,7 +58,7 @@ async fn each_event_is_a_line_as_it_happens() {
     let both = Observers::new().and(Arc::new(JsonLines::new(paper.clone()))).and(recorder.clone());
     let client = client(&net, &executor, Arc::new(both));
     client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap();
-    settle().await;
+    run_until_idle().await;
     let expected = r#"
 {"t_us":0,"call":1,"event":"call_start"}
 {"t_us":0,"call":1,"event":"acquire_start"}
@@ -121,10 +121,11 @@ async fn a_peers_text_moves_no_cursor_in_a_timeline() {
 async fn the_facts_of_a_connection_are_in_its_line() {
     let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
     let _listener = net.listen(addr());
-    let mut route = nouns::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let mut route =
+        fixtures::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     let mut link = skybridge::core::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
-    let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
+    let mut tls = fixtures::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.cipher, tls.sni) = (Some("1.3"), Some("TLS13_AES_128_GCM_SHA256"), Some("a.test".into()));
     link.info.tls = Some(tls);
     let info = link.info.freeze(Protocol::Http2);
@@ -178,8 +179,8 @@ async fn no_secret_is_in_anything_that_is_written() {
     let proxies = [Proxy::new(ProxyKind::Socks5h, "proxy.test", 1080).auth(Password)];
     proxied.extensions_mut().insert(RequestOptions::new().proxies(proxies));
     client.request(proxied).await.unwrap_err();
-    origin.hang_up();
-    settle().await;
+    origin.close_all();
+    run_until_idle().await;
     drop(origin);
     client.request(request("http://a.test/SECRET-path")).await.unwrap_err();
 

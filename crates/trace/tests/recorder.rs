@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use skybridge_core::{CallId, CloseReason, ConnectionId, Connector, EventKind, Phase, Protocol};
-use skybridge_testkit::{executor::Executor, net::Network, nouns};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network};
 use skybridge_trace::{RecordedKind, Recorder};
 use std::{sync::Arc, time::Duration};
 
@@ -26,13 +26,13 @@ async fn events_have_their_times_and_attempts_their_endpoints() {
     let addr = "192.0.2.1:80".parse().unwrap();
     net.at(addr).connect_latency(Duration::from_millis(7));
     let _listener = net.listen(addr);
-    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
     net.connector().connect(route).await.unwrap();
     let events = recorder.events();
     let [started, ended] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(ended.at - started.at, Duration::from_millis(7));
     assert!(matches!(ended.kind, RecordedKind::Ended(Phase::Tcp, took) if took == Duration::from_millis(7)));
-    assert_eq!(started.endpoint, Some(nouns::endpoint("192.0.2.1:80")));
+    assert_eq!(started.endpoint, Some(fixtures::endpoint("192.0.2.1:80")));
     assert_eq!(started.route.as_deref(), Some("a.test"));
 }
 
@@ -42,7 +42,7 @@ async fn it_keeps_no_client_alive_and_has_facts_of_connections_whose_events_were
     let (recorder, net, executor) = (Recorder::with_capacity(1), Network::new(), Executor::new());
     let _listener = net.listen("192.0.2.1:80".parse().unwrap());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
-    let link = net.connector().connect(nouns::route("http://a.test", ["192.0.2.1:80"], ctx.clone())).await.unwrap();
+    let link = net.connector().connect(fixtures::route("http://a.test", ["192.0.2.1:80"], ctx.clone())).await.unwrap();
     let info = link.info.freeze(Protocol::Http1);
     ctx.emit(Some(info.attempt), info.id, EventKind::Created(&info));
     ctx.emit(None, info.id, EventKind::Closed(CloseReason::Idle));

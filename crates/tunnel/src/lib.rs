@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use skybridge_core::{Connector, Proxy};
-//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, fixtures};
 //! use skybridge_tunnel::TunnelLayer;
 //! use tower::Layer;
 //!
@@ -15,7 +15,7 @@
 //! let listener = net.listen("192.0.2.1:3128".parse()?);
 //! let mut connector = TunnelLayer::new().layer(net.connector());
 //!
-//! let mut route = nouns::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
+//! let mut route = fixtures::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
 //! route.proxies = [Proxy::parse("http://alice:secret@proxy.test:3128")?].into();
 //! let proxy = async {
 //!     let mut proxy = Script::new(listener.accept().await.0);

@@ -7,7 +7,7 @@ use self::support::{World, all_of};
 use skybridge_core::{
     BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, TlsConnect, TlsInfo,
 };
-use skybridge_testkit::{h1::Script, net::Conn, nouns};
+use skybridge_testkit::{fixtures, h1::Script, net::Conn};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
     io,
@@ -51,7 +51,7 @@ impl<I: Io> TlsConnect<I> for Salute {
 }
 
 fn none() -> TlsInfo {
-    nouns::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
+    fixtures::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
 }
 
 impl<I: Io> AsyncRead for Loud<I> {

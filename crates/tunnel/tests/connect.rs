@@ -6,7 +6,7 @@ mod support;
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyKind};
-use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::ProxyServer};
+use skybridge_testkit::{fixtures, h1::Script, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{sync::Arc, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -124,7 +124,7 @@ async fn a_refusal_has_its_status_headers_and_body() {
         assert_eq!((message.as_u16(), headers["x-why"].to_str().unwrap(), body.len()), (status, "rules", length));
         assert!(length != 7 || body == b"no way!");
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
-        assert_eq!(error.endpoint(), Some(&nouns::endpoint(PROXY)));
+        assert_eq!(error.endpoint(), Some(&fixtures::endpoint(PROXY)));
         assert_eq!(world.recorder.names().last(), Some(&"tunnel_failed"));
         assert_eq!(world.net.live_sockets(), 0);
     }
@@ -248,12 +248,12 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
     // Tunnelled all the same: HTTP/2 by prior knowledge, an address that the request doesn't name, and by
     // configuration.
     let prior: fn(&mut skybridge_core::Route) = |route| {
-        let mut key = nouns::key("http://a.test");
+        let mut key = fixtures::key("http://a.test");
         key.connect_options.http_versions = HttpVersions::Http2;
         route.target.key = key.into();
     };
     let dialled: fn(&mut skybridge_core::Route) =
-        |route| route.proxy_target = Some(nouns::endpoint("[2001:db8::1]:81"));
+        |route| route.proxy_target = Some(fixtures::endpoint("[2001:db8::1]:81"));
     let message: fn(&mut skybridge_core::Route) = |route| {
         route.proxies = route.proxies.iter().cloned().map(skybridge_core::Proxy::tunnels_all).collect();
     };
@@ -322,7 +322,7 @@ async fn the_testkits_http_proxy_tunnels() {
     let builder = ProxyServer::http().user("alice", "secret").interim([103]).early("hello");
     let proxy = builder.serve_on(world.listener, &net);
     let connect = |proxy: &str| {
-        let mut route = nouns::route("https://a.test", [PROXY], executor.ctx());
+        let mut route = fixtures::route("https://a.test", [PROXY], executor.ctx());
         route.proxies = [Proxy::parse(proxy).unwrap()].into();
         TunnelLayer::new().layer(net.connector()).connect(route)
     };
@@ -334,8 +334,8 @@ async fn the_testkits_http_proxy_tunnels() {
     assert_eq!(&said, b"hello world");
     let error = connect("http://mallory:secret@proxy.test").await.unwrap_err();
     assert_eq!(refused(&error).0, 407);
-    assert_eq!((proxy.connections(), proxy.asked().len()), (2, 2));
-    assert_eq!(proxy.asked()[0].credentials.as_deref(), Some("Basic YWxpY2U6c2VjcmV0"));
+    assert_eq!((proxy.connections(), proxy.requests().len()), (2, 2));
+    assert_eq!(proxy.requests()[0].credentials.as_deref(), Some("Basic YWxpY2U6c2VjcmV0"));
     drop(link);
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!((proxy.open(), net.live_sockets()), (1, 1), "the origin's end is still open");

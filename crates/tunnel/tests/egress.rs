@@ -6,8 +6,8 @@ use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     net::{Conn, Network, Serving},
-    nouns,
     proxy::ProxyServer,
 };
 use skybridge_tunnel::{TunnelIo, TunnelLayer};
@@ -56,7 +56,7 @@ impl World {
         proxies: &[&str],
         connect_options: ConnectOptions,
     ) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
-        let target = Target::new(Key::new(nouns::key(url).origin, connect_options), self.executor.ctx());
+        let target = Target::new(Key::new(fixtures::key(url).origin, connect_options), self.executor.ctx());
         let list: Arc<[Proxy]> = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         let mut planner = ServiceBuilder::new()
             .layer(RouteLayer::new(self.net.resolver()).proxies([list]))
@@ -85,13 +85,13 @@ async fn no_proxy_is_asked_for_an_address_that_is_not_public() {
     ];
     for proxy in [HTTP].into_iter().chain(SOCKS) {
         for (url, message) in rows {
-            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, nouns::endpoint(message));
+            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, fixtures::endpoint(message));
         }
     }
     let chain = [HTTP, "http://10.0.0.1:3128"];
     assert_eq!(
         World::new(&[]).refused("https://a.test", &chain, public()).await.endpoint,
-        nouns::endpoint("10.0.0.1:3128")
+        fixtures::endpoint("10.0.0.1:3128")
     );
 }
 
@@ -100,11 +100,11 @@ async fn nor_for_one_that_was_resolved_or_dialled_instead() {
     let world = World::new(&["10.0.0.1", "fd00::1"]);
     assert_eq!(
         world.refused("https://a.test", &["socks5://p.test"], public()).await.endpoint,
-        nouns::endpoint("10.0.0.1:443")
+        fixtures::endpoint("10.0.0.1:443")
     );
     for proxy in [HTTP, SOCKS[1]] {
         let mut connect_options = public();
-        connect_options.dial = Some([nouns::endpoint("10.0.0.1:443")].into());
+        connect_options.dial = Some([fixtures::endpoint("10.0.0.1:443")].into());
         World::new(&[]).refused("https://a.test", &[proxy], connect_options).await;
     }
 }
@@ -113,7 +113,7 @@ async fn nor_for_one_that_was_resolved_or_dialled_instead() {
 async fn a_proxy_is_asked_for_the_public_ones_of_several_addresses() {
     let world = World::new(&["10.0.0.1", "9.9.9.9"]);
     world.reach("https://a.test", &["socks5://p.test"], public()).await.unwrap();
-    let asked = world.socks.asked();
+    let asked = world.socks.requests();
     assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), ["SOCKS5 9.9.9.9:443"]);
 }
 

@@ -8,8 +8,8 @@ use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     net::{Conn, Network},
-    nouns,
     observe::Recorder,
     proxy::{Builder, ProxyServer},
 };
@@ -56,7 +56,7 @@ impl World {
     }
 
     fn target(&self, url: &str, connect_options: ConnectOptions) -> Target {
-        let key = Key::new(nouns::key(url).origin, connect_options);
+        let key = Key::new(fixtures::key(url).origin, connect_options);
         Target::new(key, self.executor.ctx().observer(Some(self.recorder.clone())))
     }
 
@@ -89,7 +89,7 @@ async fn only_the_hosts_of_the_first_proxies_that_work_are_resolved() {
     let proxy = world.proxy("192.0.2.1:3128", ProxyServer::http());
     let link = world.https(&[&["http://p1.test:3128"], &["http://p2.test:3128"], &[]]).await.unwrap();
     assert_eq!(describe(&link.info.route), "a.test via http://p1.test:3128");
-    assert_eq!(proxy.asked()[0].line, "CONNECT a.test:443 HTTP/1.1");
+    assert_eq!(proxy.requests()[0].line, "CONNECT a.test:443 HTTP/1.1");
     // The proxy resolves the origin's name.
     assert_eq!(world.queries(), [0, 1, 0, 0]);
 }
@@ -192,7 +192,7 @@ async fn socks5_is_asked_for_each_of_the_origins_addresses_in_turn() {
         let builder = if scheme == "socks5" { ProxyServer::socks5() } else { ProxyServer::socks4() };
         let proxy = world.proxy("192.0.2.1:1080", builder);
         let link = world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
-        let asked = proxy.asked();
+        let asked = proxy.requests();
         assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), lines);
         assert_eq!(link.info.route.proxy_target, Some(Endpoint::from(addr(ORIGIN))));
         assert_eq!(world.queries(), [1, 1, 0, 0]);
@@ -209,7 +209,7 @@ async fn socks5h_is_asked_for_the_name_and_nothing_is_resolved_here() {
         let world = World::new();
         let proxy = world.proxy("192.0.2.1:1080", builder);
         world.https(&[&[&format!("{scheme}://p1.test")]]).await.unwrap();
-        assert_eq!((proxy.asked()[0].line.as_str(), world.queries()), (line, vec![0, 1, 0, 0]));
+        assert_eq!((proxy.requests()[0].line.as_str(), world.queries()), (line, vec![0, 1, 0, 0]));
     }
 }
 
@@ -220,7 +220,7 @@ async fn an_origin_that_the_proxy_cannot_reach_is_reported_for_its_first_address
     let proxy = world.proxy("192.0.2.1:1080", ProxyServer::socks5());
     let error = world.https(&[&["socks5://p1.test"]]).await.unwrap_err();
     assert!(matches!(error.source_as(), Some(TunnelError::Socks(SocksReply::ConnectionRefused))));
-    assert_eq!((proxy.asked().len(), error.attempts().len()), (2, 2));
+    assert_eq!((proxy.requests().len(), error.attempts().len()), (2, 2));
     // If the proxy itself can't be reached, the origin's other addresses make no difference.
     drop(proxy);
     let world = World::new();
@@ -239,9 +239,9 @@ async fn the_last_proxy_is_asked_for_the_dial_address() {
         let world = World::new();
         let proxy = world.proxy("192.0.2.1:1080", builder);
         let mut connect_options = ConnectOptions::default();
-        connect_options.dial = Some([nouns::endpoint("192.0.2.77:443"), nouns::endpoint(ORIGIN)].into());
+        connect_options.dial = Some([fixtures::endpoint("192.0.2.77:443"), fixtures::endpoint(ORIGIN)].into());
         let link = world.reach(&[&[url_of_last]], world.target(url, connect_options)).await.unwrap();
-        assert_eq!(proxy.asked().last().unwrap().line, line);
+        assert_eq!(proxy.requests().last().unwrap().line, line);
         assert!(link.info.tunnelled);
         assert_eq!(world.queries(), [0, 1, 0, 0]);
     }

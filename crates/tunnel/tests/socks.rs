@@ -5,7 +5,7 @@ mod support;
 
 use self::support::World;
 use skybridge_core::{Connector as _, Phase};
-use skybridge_testkit::{nouns, proxy::ProxyServer};
+use skybridge_testkit::{fixtures, proxy::ProxyServer};
 use skybridge_tunnel::{SocksReply, TunnelError, TunnelLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
@@ -29,7 +29,7 @@ async fn socks5_sends_names_or_addresses_and_keeps_early_bytes() {
         for bound in &bound {
             let world = World::new();
             let mut route = world.route(url, &[proxy]);
-            route.proxy_target = proxy_target.map(nouns::endpoint);
+            route.proxy_target = proxy_target.map(fixtures::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect([5, 1, 0]).await;
@@ -197,7 +197,7 @@ async fn socks4_sends_an_address_and_4a_a_name() {
         ] {
             let world = World::new();
             let mut route = world.route(url, &[proxy]);
-            route.proxy_target = proxy_target.map(nouns::endpoint);
+            route.proxy_target = proxy_target.map(fixtures::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect(request).await;
@@ -238,7 +238,7 @@ async fn the_testkits_socks_proxies_tunnel() {
         let mut said = [0; 11];
         link.io.read_exact(&mut said).await.unwrap();
         assert_eq!(&said, b"hello world");
-        let asked = proxy.asked();
+        let asked = proxy.requests();
         assert_eq!((&*asked[0].line, asked[0].credentials.as_deref()), (line, Some(credentials)));
     }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use self::support::World;
 use skybridge_core::{Outcome, Phase, TimedOut};
-use skybridge_testkit::{h1::Script, net::Conn, walk::walk};
+use skybridge_testkit::{drop_walk::drop_walk, h1::Script, net::Conn};
 use skybridge_tunnel::TunnelError;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -183,7 +183,7 @@ async fn a_proxy_that_closes_at_any_byte_is_reported_as_such() {
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_that_is_dropped_at_any_await_leaves_nothing_behind() {
     for (url, dialogue) in ALL {
-        let walked = walk(
+        let walked = drop_walk(
             async || {
                 let world = World::new();
                 world

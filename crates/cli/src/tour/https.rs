@@ -37,7 +37,7 @@ pub(super) async fn flood(mut scene: Scene) -> Finished {
     scene.check("one opened a connection, and nobody else did", new == 1 && new + joined + reused == 100);
     scene.check(
         "the origin saw 100 requests on one connection",
-        (origin.seen().len(), origin.connections()) == (100, 1),
+        (origin.requests().len(), origin.connections()) == (100, 1),
     );
     Ok(scene)
 }

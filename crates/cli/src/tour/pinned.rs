@@ -24,7 +24,7 @@ pub(super) async fn wrong(mut scene: Scene) -> Finished {
     let failed = scene.get(&client, &format!("https://a.test:{}/", origin.addr().port())).await.err();
     let exit = failed.as_ref().map(|error| crate::fault::Fault::of(error, None).exit);
     scene.check("the call failed by its pin, which is exit 90", exit == Some(crate::exit::Exit::PIN));
-    scene.check("the origin saw no request", origin.seen().is_empty());
+    scene.check("the origin saw no request", origin.requests().is_empty());
     Ok(scene)
 }
 

@@ -32,7 +32,7 @@ async fn run(mut scene: Scene, proxy: Builder, host: &str, asks: &str) -> Finish
     let second = scene.get(&client, &url).await?;
     scene.check("by HTTP/2 through a tunnel", first.info.tunnelled && first.info.protocol == Some(Protocol::Http2));
     scene.check("both on one connection", first.info.id == second.info.id && origin.connections() == 1);
-    let asked = proxy.asked();
+    let asked = proxy.requests();
     let line = asked.first().map_or("nothing", |asked| asked.line.as_str()).to_owned();
     scene.print(format!("the proxy was asked: {line}"));
     scene.check(

@@ -12,9 +12,9 @@ pub(crate) use skybridge_h2::H2;
 use skybridge_h2::{H2Body, Http2};
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     h2::Peer,
     net::{Conn, Network},
-    nouns,
 };
 use std::{
     future::poll_fn,
@@ -77,7 +77,7 @@ impl World {
     async fn over(net: Network, h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
         let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
-        let route = nouns::route("http://a.test", [ADDR], executor.ctx());
+        let route = fixtures::route("http://a.test", [ADDR], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
         let http2 = h2.handshake(link, &executor.ctx()).await.unwrap();
         let client = Client::new(http2, replays);

@@ -4,7 +4,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// What has happened and the test has not looked at yet.
+/// Events that the test has not taken yet.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     items: Mutex<VecDeque<T>>,

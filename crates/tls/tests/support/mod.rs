@@ -4,9 +4,9 @@
 use skybridge_core::{ConnectError, ConnectOptions, Connector, Key, Link, Phase, Route, TlsInfo};
 use skybridge_testkit::{
     certs::{Ca, Cert},
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::{Conn, Network},
-    nouns,
     origin::{Builder, Origin},
 };
 use skybridge_tls::{MaybeTls, Roots, TlsConfig, TlsConfigBuilder, TlsError, TlsLayer};
@@ -37,7 +37,7 @@ impl World {
     }
 
     pub(crate) fn route(&self, url: &str) -> Route {
-        nouns::route(url, [ADDR], self.executor.ctx())
+        fixtures::route(url, [ADDR], self.executor.ctx())
     }
 
     pub(crate) fn route_on(&self, url: &str, connect_options: ConnectOptions) -> Route {
@@ -58,8 +58,8 @@ impl World {
     pub(crate) async fn refused(&self, config: &TlsConfig, url: &str) -> ConnectError {
         let error = self.connect(config, url).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
-        settle().await;
-        assert_eq!((self.origin.handshakes().len(), self.origin.seen().len()), (0, 0));
+        run_until_idle().await;
+        assert_eq!((self.origin.handshakes().len(), self.origin.requests().len()), (0, 0));
         assert_eq!(self.net.live_sockets(), 0);
         error
     }

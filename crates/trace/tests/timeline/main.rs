@@ -6,7 +6,7 @@ mod odd;
 mod world;
 
 use skybridge::core::{Acquired, CallId, Connector, Ctx, EventKind, Phase, Protocol, Proxy, ProxyKind};
-use skybridge_testkit::{executor::settle, h1::Script, net::Network, nouns, origin::Origin};
+use skybridge_testkit::{executor::run_until_idle, fixtures, h1::Script, net::Network, origin::Origin};
 use world::{World, addr, get, h2, ms, read, slow};
 
 /// Prints the difference as it looks.
@@ -43,7 +43,7 @@ async fn a_warm_call_and_the_end_of_its_connection_after_it() {
     read(client.request(get())).await;
     read(client.request(get())).await;
     tokio::time::sleep(ms(4980)).await;
-    origin.hang_up();
+    origin.close_all();
     tokio::time::sleep(ms(100)).await;
     assert_drawn(
         &world.drawn(2),
@@ -198,7 +198,7 @@ async fn a_call_that_is_dropped_while_it_waits() {
     let (world, _origin) = World::usual();
     let client = world.client();
     tokio::time::timeout(ms(75), client.request(get())).await.unwrap_err();
-    settle().await;
+    run_until_idle().await;
     assert_drawn(
         &world.drawn(1),
         "
@@ -241,7 +241,7 @@ async fn a_body_that_is_not_read_to_its_end() {
         let response = client.request(get()).await.unwrap();
         tokio::time::sleep(ms(25)).await;
         drop(response);
-        settle().await;
+        run_until_idle().await;
     };
     let server = async {
         let mut peer = Script::new(listener.accept().await.0);
@@ -318,7 +318,7 @@ call 1  FAILED after 52.00 ms
 
 /// The events of tunnel and TLS, besides those of a stack in cleartext.
 async fn tunnel_and_tls(net: &Network, ctx: Ctx) {
-    let mut route = nouns::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
+    let mut route = fixtures::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     ctx.emit(None, None, EventKind::PhaseStarted(Phase::Acquire));
     let mut link = net.connector().connect(route).await.unwrap();
@@ -327,7 +327,7 @@ async fn tunnel_and_tls(net: &Network, ctx: Ctx) {
         tokio::time::sleep(ms(took)).await;
         guard.done();
     }
-    let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
+    let mut tls = fixtures::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.resumed) = (Some("1.3"), true);
     link.info.tls = Some(tls);
     let guard = link.phase(Phase::Handshake);

@@ -1,7 +1,7 @@
 use http::{Request, Response};
 use skybridge::{Client, ClientBuilder, HttpVersions, RequestBody, RequestOptions, core::CallId};
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     net::{Dialer, Names, Network},
     origin::{Builder, Origin},
 };
@@ -79,5 +79,5 @@ pub async fn read(call: impl Future<Output = Result<Response<skybridge::Body>, s
     if let Ok(response) = call.await {
         response.into_body().text().await.unwrap();
     }
-    settle().await;
+    run_until_idle().await;
 }

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 ///
 /// Without a listener an address refuses, as a host without a server does.
 #[derive(Clone)]
-pub struct Place {
+pub struct AddrBehavior {
     pub(super) spot: Arc<Spot>,
 }
 
@@ -55,9 +55,9 @@ pub(super) struct Socket {
     spot: Arc<Spot>,
 }
 
-// === impl Place ===
+// === impl AddrBehavior ===
 
-impl Place {
+impl AddrBehavior {
     /// Connects are refused (RST to the SYN), after the connect latency.
     pub fn refuse(&self) -> &Self {
         self.fail(ErrorKind::ConnectionRefused)
@@ -88,7 +88,7 @@ impl Place {
         self.set(|state| state.latency = latency)
     }
 
-    /// Every `every`th packet in each direction is lost once and arrives `retransmit` late, with all that is behind it.
+    /// Every `every`th packet in each direction is lost once and arrives `retransmit` later, with all that follow it.
     ///
     /// # Panics
     /// When `every` is 0.
@@ -97,7 +97,7 @@ impl Place {
         self.set(|state| state.loss = Some(Loss { every, retransmit }))
     }
 
-    /// How many bytes may be on their way in each direction before a writer waits (default: 64 KiB).
+    /// How many bytes may be in flight in each direction before a writer waits (default: 64 KiB).
     pub fn window(&self, bytes: usize) -> &Self {
         self.set(|state| state.window = bytes)
     }
@@ -114,7 +114,7 @@ impl Place {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for AddrBehavior {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Place").field("addr", &self.spot.addr).finish_non_exhaustive()
     }
@@ -152,7 +152,7 @@ impl Spot {
         Socket { spot: Arc::clone(self) }
     }
 
-    /// The SYN and what comes of it; on success there is room in the backlog of a listener.
+    /// The SYN and its answer; on success there is a place in the backlog of a listener.
     pub(super) async fn knock(&self) -> io::Result<()> {
         let (answer, latency) = {
             let state = self.state();

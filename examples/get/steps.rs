@@ -1,6 +1,7 @@
-//! The walk: cold, warm, parallel, shared, stale, retried, and a mistake. Each step says what it does, what happened, and whether that is right.
+//! The steps: cold, warm, parallel, shared, stale, retried, and a mistake. Each prints what it does, what happened, and
+//! whether that is right.
 
-use crate::{Failure, diary::Diary, tell, watched};
+use crate::{Failure, call_log::CallLog, describe, fetch};
 use http::Request;
 use skybridge::{Client, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, core::Acquired};
 use skybridge_testkit::{h1::Script, origin::Origin};
@@ -10,7 +11,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 pub(crate) async fn all() -> Result<(), Failure> {
     println!("Origins on loopback, one client.");
     let (origin, client) = (Origin::h1().start().await, Client::new());
-    let first = Arc::new(Diary::default());
+    let first = Arc::new(CallLog::default());
 
     ok(cold(&client, &origin, &first).await)?;
     ok(warm(&client, &origin, &first).await)?;
@@ -24,26 +25,26 @@ pub(crate) async fn all() -> Result<(), Failure> {
 }
 
 /// There is nothing to reuse.
-async fn cold(client: &Client, origin: &Origin, diary: &Arc<Diary>) -> Result<(), Failure> {
+async fn cold(client: &Client, origin: &Origin, call_log: &Arc<CallLog>) -> Result<(), Failure> {
     step("cold: the first request opens a connection");
-    get(client, &origin.url("/cold"), diary).await?;
-    check(diary.acquired() == Some(Acquired::New), "it should have opened one")
+    get(client, &origin.url("/cold"), call_log).await?;
+    check(call_log.acquired() == Some(Acquired::New), "it should have opened one")
 }
 
 /// There is one now.
-async fn warm(client: &Client, origin: &Origin, first: &Diary) -> Result<(), Failure> {
+async fn warm(client: &Client, origin: &Origin, first: &CallLog) -> Result<(), Failure> {
     step("warm: the second one finds it idle");
-    let diary = Arc::new(Diary::default());
-    get(client, &origin.url("/warm"), &diary).await?;
-    check(diary.acquired() == Some(Acquired::Reused), "it should have been reused")?;
-    check(diary.connection() == first.connection(), "it should have been the same one")
+    let call_log = Arc::new(CallLog::default());
+    get(client, &origin.url("/warm"), &call_log).await?;
+    check(call_log.acquired() == Some(Acquired::Reused), "it should have been reused")?;
+    check(call_log.connection() == first.connection(), "it should have been the same one")
 }
 
 /// HTTP/1.1 carries one request at a time.
 async fn parallel(client: &Client, origin: &Origin) -> Result<(), Failure> {
     step("parallel: four requests at once over HTTP/1.1");
     let url = origin.url("/parallel");
-    let connections = at_once(client, 4, || Request::get(&url).body(RequestBody::empty())).await?;
+    let connections = in_parallel(client, 4, || Request::get(&url).body(RequestBody::empty())).await?;
     println!("  on {} connections: {connections:?}", connections.len());
     println!("  pool: {} idle, {} in use", client.stats().idle, client.stats().active);
     check((1..=4).contains(&connections.len()), "there should have been at most one each")
@@ -55,26 +56,26 @@ async fn shared(client: &Client) -> Result<(), Failure> {
     let origin = Origin::h2c().start().await;
     let url = origin.url("/shared");
     let options = || RequestOptions::new().http_versions(HttpVersions::Http2);
-    at_once(client, 1, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
+    in_parallel(client, 1, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
     let connections =
-        at_once(client, 50, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
+        in_parallel(client, 50, || Request::get(&url).extension(options()).body(RequestBody::empty())).await?;
     println!("  on {} connection: {connections:?}", connections.len());
     check(connections.len() == 1 && origin.connections() == 1, "they should have shared one")
 }
 
-/// Its peer has hung up while it was idle.
+/// The peer has closed the connection while it was idle.
 async fn stale(client: &Client, origin: &Origin) -> Result<(), Failure> {
     step("stale: the origin hangs up on every idle connection, then comes the next request");
     let before = origin.connections();
-    origin.hang_up();
+    origin.close_all();
     origin.until_open(0).await;
-    let diary = Arc::new(Diary::default());
-    get(client, &origin.url("/stale"), &diary).await?;
-    check(diary.acquired() == Some(Acquired::New), "it should have opened a new connection")?;
+    let call_log = Arc::new(CallLog::default());
+    get(client, &origin.url("/stale"), &call_log).await?;
+    check(call_log.acquired() == Some(Acquired::New), "it should have opened a new connection")?;
     check(origin.connections() == before + 1, "it should have opened one, and no more")
 }
 
-/// The connection breaks under the request: it may have been processed, but a GET may be repeated.
+/// The connection breaks before the response: the request may have been processed, but a GET may be repeated.
 async fn retried(client: &Client) -> Result<(), Failure> {
     step("retried: the origin reads a GET on a warm connection, and hangs up instead of answering");
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -90,14 +91,14 @@ async fn retried(client: &Client) -> Result<(), Failure> {
         peer.respond(200, "at the second try").await;
         Ok::<_, Failure>(peer)
     };
-    let (warm, diary) = (Arc::new(Diary::default()), Arc::new(Diary::default()));
+    let (warm, call_log) = (Arc::new(CallLog::default()), Arc::new(CallLog::default()));
     let calls = async {
-        watched(client, &url, &warm).await?;
-        get(client, &url, &diary).await
+        fetch(client, &url, &warm).await?;
+        get(client, &url, &call_log).await
     };
     tokio::try_join!(origin, calls)?;
-    check(diary.retries() == 1, "it should have been sent again, once")?;
-    check(diary.connection() != warm.connection(), "it should have come by another connection")
+    check(call_log.retries() == 1, "it should have been sent again, once")?;
+    check(call_log.connection() != warm.connection(), "it should have come by another connection")
 }
 
 /// What can't be sent is refused before anything is opened.
@@ -106,21 +107,21 @@ async fn mistaken(client: &Client) -> Result<(), Failure> {
     match client.get("http://a b/").await {
         Ok(response) => check(false, &format!("it was answered: {}", response.status())),
         Err(error) => {
-            println!("  {}", tell::chain(&error));
+            println!("  {}", describe::chain(&error));
             check(error.is_request(), "it should have been refused as a request")
         }
     }
 }
 
-async fn get(client: &Client, url: &str, diary: &Arc<Diary>) -> Result<(), Failure> {
-    let (head, body) = watched(client, url, diary).await?;
+async fn get(client: &Client, url: &str, call_log: &Arc<CallLog>) -> Result<(), Failure> {
+    let (head, body) = fetch(client, url, call_log).await?;
     println!("  GET {url} -> {}, {} bytes", head.status, body.len());
-    print!("{}", diary.tell());
+    print!("{}", call_log.describe());
     check(head.status.is_success(), "it should have been a success")
 }
 
-/// So many requests at once: the numbers of their connections.
-async fn at_once(
+/// Sends `requests` requests at once. Returns the ids of their connections.
+async fn in_parallel(
     client: &Client,
     requests: usize,
     request: impl Fn() -> http::Result<Request<RequestBody>>,

@@ -1,10 +1,10 @@
-//! Facts and errors in words.
+//! Facts and errors as text.
 
 use http::HeaderMap;
 use skybridge::{ConnInfo, Error, Phase, Protocol, core::Acquired};
 use std::{error::Error as StdError, fmt::Write, time::Duration};
 
-/// An error with all that caused it, every attempt to connect, and every earlier try.
+/// An error with its sources, every attempt to connect, and every earlier try.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -3,20 +3,20 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// Something that a [`ProxyServer`](super::ProxyServer) was asked for.
+/// A request to a [`ProxyServer`](super::ProxyServer).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Asked {
+pub struct ProxyRequest {
     /// Its connection, from 0.
     pub connection: usize,
     /// `CONNECT a.test:443 HTTP/1.1`, `GET http://a.test/ HTTP/1.1`, `SOCKS5 a.test:443`, `SOCKS4 192.0.2.1:80`.
     pub line: String,
     /// The head's other lines, in lower case up to the colon; none of SOCKS.
     pub headers: Vec<(String, String)>,
-    /// Who asked, as it was said: the value of `proxy-authorization`, or `user:password`.
+    /// The credentials as they were sent: the value of `proxy-authorization`, or `user:password`.
     pub credentials: Option<String>,
 }
 
-impl Asked {
+impl ProxyRequest {
     /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
@@ -28,7 +28,7 @@ impl Asked {
 pub(super) struct Record {
     connections: AtomicUsize,
     open: AtomicUsize,
-    asked: Mutex<Vec<Asked>>,
+    requests: Mutex<Vec<ProxyRequest>>,
 }
 
 /// A connection that is open.
@@ -48,7 +48,7 @@ impl Record {
         self.open.load(Ordering::SeqCst)
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(super) fn requests(&self) -> Vec<ProxyRequest> {
         self.list().clone()
     }
 
@@ -57,8 +57,8 @@ impl Record {
         Open { index: self.connections.fetch_add(1, Ordering::SeqCst), record: Arc::clone(self) }
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Asked>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, Vec<ProxyRequest>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,8 +66,8 @@ impl Record {
 
 impl Open {
     pub(super) fn was_asked(&self, line: String, headers: Vec<(String, String)>, credentials: Option<String>) {
-        let asked = Asked { connection: self.index, line, headers, credentials };
-        self.record.list().push(asked);
+        let requests = ProxyRequest { connection: self.index, line, headers, credentials };
+        self.record.list().push(requests);
     }
 }
 

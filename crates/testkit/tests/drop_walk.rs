@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use skybridge_testkit::{
+    drop_walk::{DropPoint, drop_walk, try_drop_walk},
     executor::Executor,
     net::Network,
-    walk::{Moment, try_walk, walk},
 };
 use std::{
     future::Future,
@@ -33,14 +33,14 @@ async fn every_moment_is_visited_once() {
         };
         ((), scenario)
     };
-    let walked = walk(build, async |(), moment| moments.lock().unwrap().push(moment)).await;
+    let walked = drop_walk(build, async |(), moment| moments.lock().unwrap().push(moment)).await;
     let expected = [
-        Moment::Polled(0),
-        Moment::Polled(1),
-        Moment::Woken(1),
-        Moment::Polled(2),
-        Moment::Woken(2),
-        Moment::Completed(3),
+        DropPoint::Polled(0),
+        DropPoint::Polled(1),
+        DropPoint::Woken(1),
+        DropPoint::Polled(2),
+        DropPoint::Woken(2),
+        DropPoint::Completed(3),
     ];
     assert_eq!(*moments.lock().unwrap(), expected);
     assert_eq!((walked.polls, walked.drops), (3, 5));
@@ -62,9 +62,9 @@ async fn a_socket_that_stays_open_is_found_and_only_where_it_stays() {
         };
         ((net, listener), scenario)
     };
-    let lost = try_walk(build, async |(net, _listener), _| assert_eq!(net.live_sockets(), 0)).await.unwrap_err();
+    let lost = try_drop_walk(build, async |(net, _listener), _| assert_eq!(net.live_sockets(), 0)).await.unwrap_err();
     let moments: Vec<_> = lost.0.iter().map(|(moment, _)| *moment).collect();
-    assert_eq!(moments, [Moment::Polled(2), Moment::Woken(2)]);
+    assert_eq!(moments, [DropPoint::Polled(2), DropPoint::Woken(2)]);
     assert!(lost.to_string().contains("- dropped after poll 2: assertion"), "{lost}");
 }
 
@@ -105,20 +105,20 @@ async fn what_was_delivered_and_never_taken_is_found() {
         };
         ((executor, given, taken), scenario)
     };
-    let check = async |(executor, given, taken): (Executor, Arc<AtomicUsize>, Arc<AtomicUsize>), _: Moment| {
+    let check = async |(executor, given, taken): (Executor, Arc<AtomicUsize>, Arc<AtomicUsize>), _: DropPoint| {
         executor.idle().await;
         assert_eq!(given.load(Ordering::SeqCst), taken.load(Ordering::SeqCst));
     };
-    let lost = try_walk(build, check).await.unwrap_err();
+    let lost = try_drop_walk(build, check).await.unwrap_err();
     let moments: Vec<_> = lost.0.iter().map(|(moment, _)| *moment).collect();
-    assert_eq!(moments, [Moment::Woken(1)]);
+    assert_eq!(moments, [DropPoint::Woken(1)]);
 }
 
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "the scenario never goes on")]
 async fn a_scenario_that_hangs_is_told_of() {
     let build = async || ((), std::future::pending::<()>());
-    walk(build, async |(), _| {}).await;
+    drop_walk(build, async |(), _| {}).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,10 +132,10 @@ async fn a_panicking_task_is_told_of_with_its_moment() {
         (executor, scenario())
     };
     let check = async |executor: Executor, moment| {
-        if moment == Moment::Polled(1) {
+        if moment == DropPoint::Polled(1) {
             executor.runtime().spawn(Box::pin(async { panic!("a task broke") }));
         }
         executor.assert_idle().await;
     };
-    walk(build, check).await;
+    drop_walk(build, check).await;
 }

@@ -3,14 +3,14 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// The head of a request that an [`Origin`](super::Origin) got.
+/// The head of a request that an [`Origin`](super::Origin) received.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct OriginRequest {
     /// Its connection, from 0.
     pub connection: usize,
-    /// Its place on the connection, from 0.
+    /// Its index on the connection, from 0.
     pub exchange: usize,
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub method: Method,
     /// The request target.
     pub uri: Uri,
@@ -30,7 +30,7 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 struct List {
     connections: usize,
-    seen: Vec<Seen>,
+    requests: Vec<OriginRequest>,
     handshakes: Vec<Handshake>,
 }
 
@@ -40,9 +40,9 @@ pub(super) struct Open {
     record: Arc<Record>,
 }
 
-// === impl Seen ===
+// === impl OriginRequest ===
 
-impl Seen {
+impl OriginRequest {
     /// `c0e1`: the second exchange on the first connection.
     pub fn name(&self) -> String {
         format!("c{}e{}", self.connection, self.exchange)
@@ -76,8 +76,8 @@ impl Record {
         let _ = open.wait_for(|open| *open == connections).await;
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.list().seen.clone()
+    pub(super) fn requests(&self) -> Vec<OriginRequest> {
+        self.list().requests.clone()
     }
 
     pub(super) fn handshakes(&self) -> Vec<Handshake> {
@@ -110,8 +110,8 @@ impl Open {
     /// Records a request, and says which on this connection it is.
     pub(super) fn saw<B>(&self, request: &Request<B>) -> usize {
         let mut list = self.record.list();
-        let exchange = list.seen.iter().filter(|seen| seen.connection == self.index).count();
-        list.seen.push(Seen {
+        let exchange = list.requests.iter().filter(|requests| requests.connection == self.index).count();
+        list.requests.push(OriginRequest {
             connection: self.index,
             exchange,
             method: request.method().clone(),

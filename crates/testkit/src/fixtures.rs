@@ -1,14 +1,14 @@
-//! The nouns of the connect plane, made of text.
+//! Keys, targets, endpoints, routes and TLS facts for tests, made from text.
 //!
 //! ```
-//! use skybridge_testkit::{executor::Executor, nouns};
+//! use skybridge_testkit::{executor::Executor, fixtures};
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
 //! let executor = Executor::new();
-//! let route = nouns::route("http://a.test:8080", ["192.0.2.1:8080"], executor.ctx());
+//! let route = fixtures::route("http://a.test:8080", ["192.0.2.1:8080"], executor.ctx());
 //! assert_eq!(route.target.origin().authority(), "a.test:8080");
-//! assert_eq!(route.endpoints.snapshot(), [nouns::endpoint("192.0.2.1:8080")]);
+//! assert_eq!(route.endpoints.snapshot(), [fixtures::endpoint("192.0.2.1:8080")]);
 //! # }
 //! ```
 
@@ -18,20 +18,20 @@ use skybridge_core::{
 };
 use std::{net::SocketAddr, sync::Arc};
 
-/// The key of a URL, without any wish.
+/// The key of a URL, with default options.
 ///
 /// # Panics
-/// When it has no valid origin.
+/// When the URL has no valid origin.
 pub fn key(url: &str) -> Key {
     let uri = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
     let origin = OriginRef::of(&uri).and_then(OriginRef::to_owned);
     Key::new(origin.unwrap_or_else(|error| panic!("{url}: {error}")), ConnectOptions::default())
 }
 
-/// The target of a URL, without any wish.
+/// The target of a URL, with default options.
 ///
 /// # Panics
-/// When it has no valid origin.
+/// When the URL has no valid origin.
 pub fn target(url: &str, ctx: Ctx) -> Target {
     Target::new(key(url), ctx)
 }
@@ -39,7 +39,7 @@ pub fn target(url: &str, ctx: Ctx) -> Target {
 /// An Internet endpoint, such as `192.0.2.1:80`.
 ///
 /// # Panics
-/// When it is none.
+/// When the text is not a socket address.
 pub fn endpoint(addr: &str) -> Endpoint {
     let addr: SocketAddr = addr.parse().unwrap_or_else(|error| panic!("{addr}: {error}"));
     addr.into()
@@ -48,12 +48,12 @@ pub fn endpoint(addr: &str) -> Endpoint {
 /// A direct route to the origin of a URL, by these endpoints.
 ///
 /// # Panics
-/// When one of them is none.
+/// When the URL or an endpoint is invalid.
 pub fn route<'a>(url: &str, endpoints: impl IntoIterator<Item = &'a str>, ctx: Ctx) -> Route {
     Route::direct(target(url, ctx), Endpoints::fixed(endpoints.into_iter().map(endpoint)))
 }
 
-/// What TLS would have learned: verified, this ALPN, a certificate for these hosts.
+/// The facts of a verified TLS connection with this ALPN protocol and a certificate for these hosts.
 pub fn tls<'a>(alpn: Option<Protocol>, hosts: impl IntoIterator<Item = &'a str>) -> TlsInfo {
     let hosts = hosts.into_iter().map(str::to_owned).collect();
     let mut tls = TlsInfo::new(Arc::new(Named { hosts }));
