@@ -29,10 +29,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     #[rustfmt::skip]
     let connector = ServiceBuilder::new()
         .layer(HyperLayer::new(TokioRuntime::current()).observer(recorder.clone()))  // called by hyper-util's client
-        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                    // found by its address, by way of a proxy
+        .layer(RouteLayer::new(System::new()).proxies([[proxy]]))                    // resolved, through a proxy
         .layer(TlsLayer::native())                                                   // over TLS, if it is https
         .layer(TunnelLayer::new())                                                   // through that proxy
-        .layer(RaceLayer::happy_eyeballs())                                          // over whichever address answers first
+        .layer(RaceLayer::happy_eyeballs())                                          // over the first address
         .service(Tcp::new()); // by a socket
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
 

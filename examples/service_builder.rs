@@ -28,10 +28,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     #[rustfmt::skip]
     let mut client = ServiceBuilder::new()
         .layer(RetryLayer::unsent())                                                  // send again what was never sent
-        .layer(PoolLayer::new(TokioRuntime::current()).config(PoolConfig::okhttp()))  // on a pooled connection, or a new one
+        .layer(PoolLayer::new(TokioRuntime::current()).config(PoolConfig::okhttp()))  // on a pooled connection
         .layer(RouteLayer::new(resolver))                                             // found by its address
         .layer(NegotiateLayer::new(H1::new(), H2::new()))                             // that speaks HTTP/2 or HTTP/1.1
-        .layer(RaceLayer::happy_eyeballs().delay(Duration::from_millis(100)))         // over whichever address answers first
+        .layer(RaceLayer::happy_eyeballs().delay(Duration::from_millis(100)))         // over the first address
         .service(Tcp::new()); // by a socket
 
     for _ in 0..2 {

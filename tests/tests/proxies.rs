@@ -159,7 +159,7 @@ async fn a_request_is_given_up_at_every_point() {
             let call = stage.client.request(way.request());
             (stage, async move { assert_eq!(read(call).await.unwrap(), "hello") })
         };
-        let check = async |stage: Stage, moment: Moment| {
+        let check = async |stage: Stage, moment: DropPoint| {
             tokio::time::sleep(Duration::from_secs(2)).await;
             let stats = stage.client.stats();
             let busy = (stats.connecting, stats.active, stats.draining, stats.streams, stats.waiting);
