@@ -1,4 +1,4 @@
-//! A client in the state of an axum application: a handler fetches from an upstream and streams what it gets.
+//! A client in the state of an axum application: a handler fetches from an upstream and streams the response.
 //!
 //! ```sh
 //! cargo run --example axum_handler
@@ -49,13 +49,13 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let visitor = async {
         let response = app.client.get(&url).await?;
         println!("GET {url} -> {}: {}", response.status(), response.into_body().text().await?);
-        // What is idle would keep the server from ending.
+        // Idle connections would keep the server from shutting down.
         app.client.evict_all();
         drop(stop);
         Ok::<_, Box<dyn Error + Send + Sync>>(())
     };
     let (served, visited) = tokio::join!(server, visitor);
     visited?;
-    println!("the upstream saw: {:?}", upstream.seen().iter().map(|seen| seen.line()).collect::<Vec<_>>());
+    println!("the upstream saw: {:?}", upstream.requests().iter().map(|seen| seen.line()).collect::<Vec<_>>());
     Ok(served?)
 }

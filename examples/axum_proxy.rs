@@ -1,5 +1,5 @@
-//! A reverse proxy in axum: whatever comes goes to an upstream, bodies are streamed both ways, connections to the
-//! upstream are pooled.
+//! A reverse proxy in axum: forwards every request to an upstream, streams bodies in both directions, and pools the
+//! connections to the upstream.
 //!
 //! ```sh
 //! cargo run --example axum_proxy                                            # asks itself, and ends
@@ -19,7 +19,7 @@ struct ProxyServer {
     upstream: Uri,
 }
 
-/// What belongs to one connection, not to the message (RFC 9110, section 7.6.1).
+/// Headers of one connection, not of the message (RFC 9110, section 7.6.1).
 const OF_THE_CONNECTION: [HeaderName; 6] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -55,7 +55,7 @@ impl ProxyServer {
     }
 }
 
-/// Takes out what belongs to the connection, and what it says belongs to it.
+/// Removes the headers of the connection, and those that `connection` names.
 fn strip(headers: &mut HeaderMap) {
     let said: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -87,7 +87,7 @@ fn router(upstream: Uri) -> Router {
     Router::new().fallback(forward).with_state(ProxyServer { client: Client::new(), upstream })
 }
 
-/// An origin, the proxy before it, and a visitor.
+/// An origin, the proxy in front of it, and a client.
 async fn ask_ourselves() -> Result<(), Box<dyn Error + Send + Sync>> {
     let answer = |request: Request<_>| async move {
         let told = format!("{} {}", request.method(), request.uri());

@@ -1,5 +1,5 @@
-//! Two layers of one's own: one between race and negotiate that counts the bytes of every connection, and one above the
-//! pool that signs every try of a request anew.
+//! Two custom layers: one between race and negotiate that counts the bytes of every connection, and one above the pool
+//! that signs each try of a request.
 //!
 //! ```sh
 //! cargo run --example custom_layer
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         let response = client.ready().await?.call(request).await?;
         response.into_body().collect().await?;
     }
-    for seen in origin.seen() {
+    for seen in origin.requests() {
         println!("{} {} signature: {}", seen.name(), seen.line(), seen.header("signature").unwrap_or("none"));
     }
     println!("{} bytes out, {} bytes in", bytes.out.load(Relaxed), bytes.into.load(Relaxed));
@@ -83,8 +83,8 @@ struct Counted<I> {
     count: CountBytes,
 }
 
-/// Bound on the alias: in a wrong place, the compiler says what belongs below. And named as [`Deferred`], so that it
-/// says so of the layers above too.
+/// Bound on the alias, so that in a wrong place the compiler says what belongs below; and named as [`Deferred`], so
+/// that it says so of the layers above too.
 impl<S: Connector> Layer<S> for CountBytes {
     type Service = Deferred<S::Io, Counting<S>>;
 

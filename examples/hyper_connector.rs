@@ -1,5 +1,5 @@
-//! hyper-util's client above, this stack below: it pools and speaks HTTP, we find, race, tunnel, seal, and tell what
-//! happened.
+//! hyper-util's client above, this stack below: the client pools and speaks HTTP, the stack resolves, races, tunnels,
+//! runs TLS, and reports what happened.
 //!
 //! ```sh
 //! cargo run --example hyper_connector [http://example.com/]

@@ -1,5 +1,4 @@
-//! The five-minute client: through a proxy that is spoken to over TLS, to an origin whose key is pinned. Each decision
-//! is one line.
+//! The five-minute client: through a proxy over TLS, to an origin whose key is pinned. Each decision is one line.
 //!
 //! ```sh
 //! cargo run --example pinned_proxied
@@ -11,7 +10,7 @@ use std::error::Error;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    // What others would run: an authority, an origin, a proxy that wants a password and knows where the origin is.
+    // The environment: a CA, an origin, and a proxy that requires a password and resolves the origin's name.
     let ca = Ca::new("an authority");
     let cert = ca.leaf(["api.test"]);
     let origin = Origin::h2c().tls(&cert).start().await;
@@ -19,10 +18,10 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let proxy = proxy.host("api.test", origin.addr()).start().await;
 
     // The client.
-    let trust = Roots::Given(vec![ca.der()]); // the default is whom the system trusts
+    let trust = Roots::Given(vec![ca.der()]); // the default is the system's roots
     let tls = TlsConfig::builder().roots(trust.clone()).pin("**.api.test", &cert.pin()).build()?;
-    let way = [Proxy::parse(&format!("https://alice:wonderland@{}", proxy.addr()))?];
-    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([way]).build();
+    let proxies = [Proxy::parse(&format!("https://alice:wonderland@{}", proxy.addr()))?];
+    let client = Client::builder().tls(TlsLayer::new(tls)).proxies([proxies]).build();
 
     let url = format!("https://api.test:{}/", origin.addr().port());
     let response = client.get(&url).await?;
@@ -34,9 +33,9 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         }
     }
     println!("{}", response.into_body().text().await?);
-    println!("the proxy was asked: {}", proxy.asked()[0].line);
+    println!("the proxy was asked: {}", proxy.requests()[0].line);
 
-    // Another key than the one that is pinned: no request is sent.
+    // With another key than the pinned one no request is sent.
     let tls = TlsConfig::builder().roots(trust).pin("**.api.test", &Ca::new("somebody else").pin()).build()?;
     let client =
         Client::builder().tls(TlsLayer::new(tls)).proxies([[Proxy::parse(&proxy.url())?.auth(alice())]]).build();
@@ -51,11 +50,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
             }
         }
     }
-    println!("the origin has seen {} request", origin.seen().len());
+    println!("the origin has seen {} request", origin.requests().len());
     Ok(())
 }
 
-/// Credentials need not stand in a URL.
+/// Credentials need not be in the URL.
 fn alice() -> skybridge::types::BasicAuth {
     skybridge::types::BasicAuth::new("alice", "wonderland")
 }

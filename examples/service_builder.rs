@@ -1,5 +1,5 @@
-//! The stack by hand: what [`skybridge::Client`] is, with other decisions. Each line is a layer; leave one out, replace
-//! it, put one between.
+//! The stack by hand: what [`skybridge::Client`] is, with other settings. Each line is a layer; leave one out, replace
+//! it, or put one in between.
 //!
 //! ```sh
 //! cargo run --example service_builder [http://example.com/]

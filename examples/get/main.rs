@@ -1,16 +1,16 @@
-//! Gets a URL, and tells what happened to the connection. Without a URL it starts origins of its own and walks through
+//! Gets a URL, and prints what happened to its connection. Without a URL it starts origins in this process and shows
 //! what a pool does.
 //!
 //! ```sh
-//! cargo run --example get                        # the walk; exits with 1 if a step isn't as it should be
+//! cargo run --example get                        # the steps; exits with 1 if a step isn't as it should be
 //! cargo run --example get http://example.com/    # the body to stdout, the facts to stderr
 //! ```
 
-mod diary;
-mod tell;
-mod walk;
+mod call_log;
+mod describe;
+mod steps;
 
-use diary::Diary;
+use call_log::CallLog;
 use http::Request;
 use skybridge::{Client, IntoUri, RequestBody, RequestOptions};
 use std::{
@@ -23,12 +23,12 @@ use std::{
 async fn main() -> ExitCode {
     let done = match std::env::args().nth(1) {
         Some(url) => get(&url).await,
-        None => walk::all().await,
+        None => steps::all().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", tell::chain(&*error));
+            eprintln!("{}", describe::chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -39,34 +39,34 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn get(url: &str) -> Result<(), Failure> {
     let client = Client::new();
-    let diary = Arc::new(Diary::default());
-    let body = match watched(&client, url, &diary).await {
+    let call_log = Arc::new(CallLog::default());
+    let body = match fetch(&client, url, &call_log).await {
         Ok((head, body)) => {
-            eprintln!("{} {}", head.status, tell::headers(&head.headers));
+            eprintln!("{} {}", head.status, describe::headers(&head.headers));
             body
         }
         Err(error) => {
-            eprint!("{}", diary.tell());
+            eprint!("{}", call_log.describe());
             return Err(error);
         }
     };
-    eprint!("{}", diary.tell());
+    eprint!("{}", call_log.describe());
     Ok(io::stdout().write_all(&body)?)
 }
 
-/// One request, and in the diary all that became of it.
-async fn watched(
+/// Sends one request, and records it in the call log.
+async fn fetch(
     client: &Client,
     url: &str,
-    diary: &Arc<Diary>,
+    call_log: &Arc<CallLog>,
 ) -> Result<(http::response::Parts, bytes::Bytes), Failure> {
-    // Only so that a bad URL is refused by the client, in its words.
+    // So that an invalid URL is the client's error.
     let uri = url.into_uri().map_err(skybridge::Error::from)?;
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = uri;
-    request.extensions_mut().insert(RequestOptions::new().observer(diary.clone()));
+    request.extensions_mut().insert(RequestOptions::new().observer(call_log.clone()));
 
     let (head, body) = client.request(request).await?.into_parts();
-    diary.came_by(body.connection());
+    call_log.set_connection(body.connection());
     Ok((head, body.bytes().await?))
 }

@@ -14,7 +14,7 @@ use skybridge::{
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     net::{Conn, Names, Network, Serving},
     observe::Recorder,
     origin::Origin,
@@ -146,9 +146,9 @@ impl Stage {
             self.log.note(&format!("{name}: {outcome}"));
         }
         drop(client);
-        settle().await;
+        run_until_idle().await;
         let tasks = (self.own.spawned() > 0, self.other.spawned() > 0);
-        let asked: Vec<_> = self.proxies.iter().map(|proxy| (proxy.connections(), proxy.asked().len())).collect();
+        let asked: Vec<_> = self.proxies.iter().map(|proxy| (proxy.connections(), proxy.requests().len())).collect();
         let seen = (tasks, asked, self.origin.exchanges(), self.recorder.names());
         format!("{}{seen:?}", self.log.0.lock().unwrap())
     }
@@ -203,7 +203,7 @@ async fn serve(mut conn: Conn, at: &'static str, log: Log) {
 
 /// A peer that writes down how HTTP/2 begins, and hangs up.
 async fn listen(mut conn: Conn, log: Log) {
-    settle().await;
+    run_until_idle().await;
     let mut begun = [0; 64];
     if let Ok(read) = conn.read(&mut begun).await {
         log.note(&format!("h2 begins {:?}", begun[..read].escape_ascii().to_string()));

@@ -10,12 +10,12 @@ use skybridge::{
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     net::Network,
     origin::{Builder, Origin},
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsConfigBuilder, TlsLayer};
-use skybridge_trace::{Recorder, What};
+use skybridge_trace::{RecordedKind, Recorder};
 use std::{
     net::SocketAddr,
     sync::{
@@ -75,8 +75,8 @@ impl World {
 
     /// How each call came by its connection, and by which.
     fn acquired(&self) -> Vec<String> {
-        let how = |event: &skybridge_trace::Recorded| match event.what {
-            What::Acquired(how) => Some(format!("{how:?} {}", event.connection?)),
+        let how = |event: &skybridge_trace::Recorded| match event.kind {
+            RecordedKind::Acquired(how) => Some(format!("{how:?} {}", event.connection?)),
             _ => None,
         };
         self.recorder.events().iter().filter_map(how).collect()
@@ -91,7 +91,7 @@ macro_rules! get {
             Ok(response) => {
                 let status = response.status();
                 response.into_body().collect().await.unwrap();
-                settle().await;
+                run_until_idle().await;
                 Ok(status)
             }
             Err(error) => Err(error),
@@ -110,7 +110,7 @@ async fn the_second_name_comes_by_the_first_ones_connection() {
     }
     assert_eq!((origin.connections(), origin.handshakes().len()), (1, 1));
     assert_eq!(world.acquired(), ["New 1", "Coalesced 1", "Reused 1", "Coalesced 1"]);
-    let hosts: Vec<_> = origin.seen().iter().map(|seen| seen.uri.host().map(str::to_owned)).collect();
+    let hosts: Vec<_> = origin.requests().iter().map(|seen| seen.uri.host().map(str::to_owned)).collect();
     assert_eq!(hosts, ["a.test", "b.test", "a.test", "b.test"].map(|host| Some(host.to_owned())));
     let drawn = world.recorder.timeline(CallId(2)).to_string();
     assert!(drawn.contains("coalesced connection 1: h2, TLS 1.3, 192.0.2.1:443"), "{drawn}");
@@ -139,7 +139,7 @@ async fn not_when_a_pin_of_the_second_name_fails() {
     let skybridge::Cause::Connect(cause) = error.cause() else { panic!("{error:?}") };
     assert!(cause.is_fatal() && cause.source_as::<PinMismatch>().is_some(), "{cause:?}");
     assert_eq!(world.acquired(), ["New 1"]);
-    assert_eq!((origin.connections(), origin.seen().len()), (2, 1));
+    assert_eq!((origin.connections(), origin.requests().len()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +180,7 @@ async fn not_when_the_certificate_does_not_name_it() {
     get!(stack, "a.test").unwrap();
     let error = get!(stack, "b.test").unwrap_err();
     assert!(error.is_connect(), "{error:?}");
-    assert_eq!((world.acquired(), origin.seen().len()), (vec!["New 1".to_owned()], 1));
+    assert_eq!((world.acquired(), origin.requests().len()), (vec!["New 1".to_owned()], 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +204,7 @@ async fn not_at_another_address() {
     let stack = world.stack(PoolConfig::new(), |tls| tls);
     get!(stack, "a.test").unwrap();
     get!(stack, "b.test").unwrap();
-    assert_eq!((here.seen().len(), there.seen().len()), (1, 1));
+    assert_eq!((here.requests().len(), there.requests().len()), (1, 1));
 }
 
 /// RFC 9110, section 15.5.20: the peer has the certificate, and does not want to answer for it.

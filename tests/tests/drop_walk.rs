@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use skybridge::{AtStreamLimit, Body, Client, PoolConfig, PoolStats, RequestBody};
 use skybridge_testkit::{
+    drop_walk::{DropPoint, drop_walk},
     origin::Origin,
-    walk::{Moment, walk},
 };
 use skybridge_tests::{World, addr, get, h2, read};
 use std::{
@@ -105,14 +105,14 @@ impl Way {
         (Stage { world, origin, client, way: self, other }, scenario)
     }
 
-    async fn walk(self) {
-        let walked = walk(async || self.stage().await, async |stage, moment| stage.check(moment).await).await;
+    async fn drop_walk(self) {
+        let walked = drop_walk(async || self.stage().await, async |stage, moment| stage.check(moment).await).await;
         assert!(walked.drops > 4, "{self:?}: {walked:?}");
     }
 }
 
 impl Stage {
-    async fn check(mut self, moment: Moment) {
+    async fn check(mut self, moment: DropPoint) {
         // Whoever came along is served.
         while let Some(other) = self.other.join_next().await {
             other.unwrap();
@@ -128,7 +128,7 @@ impl Stage {
         // What the pool keeps is what is open, here and at the peer.
         assert_eq!(self.world.net.live_sockets(), stats.idle);
         assert_eq!(self.origin.open(), stats.idle);
-        if matches!(moment, Moment::Completed(_)) || self.way.over_h2 && self.way.warm {
+        if matches!(moment, DropPoint::Completed(_)) || self.way.over_h2 && self.way.warm {
             assert!(stats.idle > 0, "the connection was lost");
         }
         // A driver for each, and the one that ends what is idle for too long.
@@ -179,28 +179,28 @@ impl futures_core::Stream for Slowly {
 #[tokio::test(start_paused = true)]
 async fn cold() {
     for over_h2 in [false, true] {
-        Way::plain(over_h2).walk().await;
+        Way::plain(over_h2).drop_walk().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn warm() {
     for over_h2 in [false, true] {
-        Way { warm: true, ..Way::plain(over_h2) }.walk().await;
+        Way { warm: true, ..Way::plain(over_h2) }.drop_walk().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn joined_with_another_who_asked_first() {
     for over_h2 in [false, true] {
-        Way { company: Company::Beside, ..Way::plain(over_h2) }.walk().await;
+        Way { company: Company::Beside, ..Way::plain(over_h2) }.drop_walk().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_for_the_only_connection() {
     for over_h2 in [false, true] {
-        Way { company: Company::Before, ..Way::plain(over_h2) }.walk().await;
+        Way { company: Company::Before, ..Way::plain(over_h2) }.drop_walk().await;
     }
 }
 
@@ -208,7 +208,7 @@ async fn waiting_for_the_only_connection() {
 async fn half_of_the_request_sent() {
     for over_h2 in [false, true] {
         for warm in [false, true] {
-            Way { upload: true, warm, ..Way::plain(over_h2) }.walk().await;
+            Way { upload: true, warm, ..Way::plain(over_h2) }.drop_walk().await;
         }
     }
 }
@@ -218,7 +218,7 @@ async fn by_small_pieces() {
     for over_h2 in [false, true] {
         for warm in [false, true] {
             // Both sides of h2 write their preface before they read the other's, so that it must have room.
-            Way { upload: true, warm, window: if over_h2 { 128 } else { 16 }, ..Way::plain(over_h2) }.walk().await;
+            Way { upload: true, warm, window: if over_h2 { 128 } else { 16 }, ..Way::plain(over_h2) }.drop_walk().await;
         }
     }
 }

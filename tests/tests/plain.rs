@@ -54,7 +54,7 @@ async fn an_awkward_body_is_sent() {
     let request = Request::post("http://a.test/").body(Awkward(Cell::new(0), PhantomPinned)).unwrap();
     let response = world.client().call(request).await.unwrap();
     assert_eq!(response.into_body().text().await.unwrap(), "hello");
-    assert_eq!(origin.seen()[0].header("transfer-encoding"), Some("chunked"));
+    assert_eq!(origin.requests()[0].header("transfer-encoding"), Some("chunked"));
 }
 
 /// The state of an application, its handler, and a body that is handed on.

@@ -5,9 +5,9 @@
 use skybridge::{Cause, Client, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer};
 use skybridge_testkit::{
     certs::Ca,
+    drop_walk::{DropPoint, drop_walk},
     origin::Origin,
     proxy::{Builder, ProxyServer},
-    walk::{Moment, walk},
 };
 use skybridge_tests::{World, addr, all, get, h2, read, wishing};
 use std::{net::SocketAddr, time::Duration};
@@ -80,11 +80,11 @@ async fn one_connection_serves_one_request_after_the_other() {
             assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello");
         }
         assert_eq!((stage.proxy.connections(), stage.client.stats().idle), (1, 1), "{way:?}");
-        let asked = stage.proxy.asked();
+        let asked = stage.proxy.requests();
         assert_eq!(asked.len(), if way.forwarded { 3 } else { 1 });
         assert!(asked.iter().all(|asked| asked.line == way.line && asked.credentials.is_some()), "{asked:?}");
         // What is for the proxy is for nobody else.
-        let seen = stage.origin.seen();
+        let seen = stage.origin.requests();
         assert_eq!(seen.len(), 3);
         assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
         assert!(seen.iter().all(|seen| way.over_h2 || seen.header("host") == Some("a.test")));
@@ -129,10 +129,10 @@ async fn cleartext_has_a_tunnel_of_its_own_when_it_is_asked_for() {
             assert_eq!(read(stage.client.request(request)).await.unwrap(), "hello");
         }
     }
-    let asked: Vec<_> = stage.proxy.asked().into_iter().map(|asked| asked.line).collect();
+    let asked: Vec<_> = stage.proxy.requests().into_iter().map(|asked| asked.line).collect();
     assert_eq!(asked, [FORWARDED.line, "CONNECT a.test:80 HTTP/1.1", FORWARDED.line]);
     assert_eq!((stage.proxy.connections(), stage.client.stats().idle), (2, 2));
-    let seen = stage.origin.seen();
+    let seen = stage.origin.requests();
     assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
 }
 
@@ -159,14 +159,14 @@ async fn a_request_is_given_up_at_every_point() {
             let call = stage.client.request(way.request());
             (stage, async move { assert_eq!(read(call).await.unwrap(), "hello") })
         };
-        let check = async |stage: Stage, moment: Moment| {
+        let check = async |stage: Stage, moment: DropPoint| {
             tokio::time::sleep(Duration::from_secs(2)).await;
             let stats = stage.client.stats();
             let busy = (stats.connecting, stats.active, stats.draining, stats.streams, stats.waiting);
             assert_eq!(busy, (0, 0, 0, 0, 0), "{stats:?}");
             assert_eq!(stage.world.net.live_sockets_to(proxy_addr()), stats.idle);
             assert_eq!(stage.proxy.open(), stats.idle);
-            if matches!(moment, Moment::Completed(_)) {
+            if matches!(moment, DropPoint::Completed(_)) {
                 assert_eq!(stats.idle, 1, "the connection was lost");
             }
             assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello", "the next request");
@@ -176,7 +176,7 @@ async fn a_request_is_given_up_at_every_point() {
             drop(client);
             world.assert_nothing_left().await;
         };
-        let walked = walk(build, check).await;
+        let walked = drop_walk(build, check).await;
         assert!(walked.drops > 4, "{way:?}: {walked:?}");
     }
 }
@@ -246,16 +246,16 @@ async fn a_sealed_proxy_is_verified_though_origins_are_not_and_is_not_told_who_w
     let client = world.builder().tls(TlsLayer::new(config(&others))).proxies([way()]).build();
     let error = read(client.get("http://a.test/")).await.unwrap_err();
     assert!(matches!(tls_error(&error), Some(TlsError::UnknownIssuer { .. })), "{error:?}");
-    assert!(proxy.asked().is_empty());
+    assert!(proxy.requests().is_empty());
     let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([way()]).build();
     assert_eq!(read(client.get("http://a.test/")).await.unwrap(), "hello");
     let asked_to = world.builder().tls(TlsLayer::new(config(&others))).proxy_tls(config(&others).tls_connector());
     assert_eq!(read(asked_to.proxies([way()]).build().get("http://a.test/")).await.unwrap(), "hello");
-    assert_eq!(origin.seen().len(), 2);
+    assert_eq!(origin.requests().len(), 2);
 
     // One that wants to know who we are. It speaks TLS, and is no proxy.
     let listener = world.net.listen(SocketAddr::new(proxy_addr().ip(), 81));
-    let stranger = Origin::h1().tls(&of_proxy).clients_of(&clients).tls12().serve_on(listener);
+    let stranger = Origin::h1().tls(&of_proxy).require_client_cert(&clients).tls12().serve_on(listener);
     let client = world.builder().tls(TlsLayer::new(config(&ca))).proxies([curious()]).build();
     assert!(client.get("http://a.test/").await.unwrap_err().is_connect());
     assert!(stranger.handshakes().is_empty(), "{:?}", stranger.handshakes());

@@ -189,5 +189,5 @@ async fn nobody_is_believed_without_a_certificate() {
             assert!(said.starts_with("Unsent: ") && !said.contains("needs TLS"), "{said}");
         }
     }
-    assert_eq!((origin.seen().len(), proxy.asked().len()), (0, 0));
+    assert_eq!((origin.requests().len(), proxy.requests().len()), (0, 0));
 }

@@ -133,7 +133,7 @@ async fn a_shedder_of_load() {
     assert_eq!(first.unwrap(), "hello");
     let error = second.unwrap_err();
     assert!(innermost(&error).is::<Overloaded>() && !error.is_timeout(), "{error:?}");
-    assert_eq!(origin.seen().len(), 1, "what was shed is not tried again");
+    assert_eq!(origin.requests().len(), 1, "what was shed is not tried again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use skybridge::{
     Phase, PoolLayer, Proxy, RaceLayer, RequestBody, RequestOptions, RetryLayer, RouteLayer,
     types::{Attempt, Egress, Key, Link, Lost, OriginRef, Route, Target, Unfit},
 };
-use skybridge_testkit::origin::{Origin, Seen};
+use skybridge_testkit::origin::{Origin, OriginRequest};
 use skybridge_tests::{World, addr, all, get, post};
 use std::{
     error::Error as StdError,
@@ -103,7 +103,7 @@ async fn above_the_client() {
     assert_refused(&ask(&stack, get("/")).await.unwrap_err());
     let origin = Origin::h1().serve_on(world.listen());
     assert_eq!(ask(&stack, get("/")).await.unwrap(), "hello");
-    assert_eq!(origin.seen()[0].header("foreign"), Some("above"));
+    assert_eq!(origin.requests()[0].header("foreign"), Some("above"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +127,7 @@ async fn between_retry_and_pool_a_layer_sees_every_try() {
         .service(world.net.dialer());
     let calls: Vec<_> = (0..5).map(|_| stack.clone()).map(async |stack| ask(&stack, get("/")).await).collect();
     assert!(all(calls.into_iter().map(Box::pin)).await.into_iter().all(|answer| answer.unwrap() == "hello"));
-    assert!(origin.seen().iter().map(|seen| seen.header("try")).is_sorted());
+    assert!(origin.requests().iter().map(|seen| seen.header("try")).is_sorted());
     // One at a time, so one connection for all.
     assert_eq!(origin.connections(), 1);
 }
@@ -154,7 +154,7 @@ async fn between_pool_and_route_the_origin_to_connect_to_is_another() {
         .service(world.net.dialer());
     let request = Request::get("http://unknown.test/").body(RequestBody::empty()).unwrap();
     assert_eq!(ask(&stack, request).await.unwrap(), "hello");
-    assert_eq!(origin.seen()[0].header("host"), Some("unknown.test"));
+    assert_eq!(origin.requests()[0].header("host"), Some("unknown.test"));
 
     world.net.name("a.test").fail(ErrorKind::NotFound);
     world.net.host("a.test", []).fail(ErrorKind::NotFound);
@@ -209,7 +209,7 @@ async fn between_pool_and_route_no_less_is_connected_to_than_was_asked_for() {
                 assert!(error.is_connect() && error.phase() == Phase::Handshake, "{error:?}");
                 let Cause::Connect(error) = error.cause() else { panic!("{error:?}") };
                 assert_eq!(error.source_as(), Some(&Unfit::Less(lost)));
-                assert!(error.is_fatal() && origin.seen().is_empty());
+                assert!(error.is_fatal() && origin.requests().is_empty());
             }
             (answer, lost) => panic!("{url} {lost:?}: {answer:?}"),
         }
@@ -400,7 +400,7 @@ async fn at_the_bottom_a_connector_needs_no_race() {
         .service(world.net.connector());
     assert_eq!(ask(&stack, get("/")).await.unwrap(), "hello");
     assert_eq!(ask(&stack, get("/")).await.unwrap(), "hello");
-    assert_eq!(origin.seen().iter().map(Seen::name).collect::<Vec<_>>(), ["c0e0", "c0e1"]);
+    assert_eq!(origin.requests().iter().map(OriginRequest::name).collect::<Vec<_>>(), ["c0e0", "c0e1"]);
 }
 
 /// A layer of one's own with an error of its own, in the connect plane and in the request plane.

@@ -92,7 +92,7 @@ fn all_of(error: &(dyn StdError + 'static)) -> String {
     chain.map(|error| format!("{error} {error:?}\n")).collect()
 }
 
-async fn hang_up(mut conn: Conn) {
+async fn close_all(mut conn: Conn) {
     let _ = conn.read(&mut [0; 1024]).await;
 }
 
@@ -116,7 +116,7 @@ async fn shown(text: &str) -> String {
     let world = World::new();
     let [first, second] = [80, 81].map(|port| world.net.listen(([192, 0, 2, 1], port).into()));
     let _origin = skybridge_testkit::origin::Origin::h1().serve_on(first);
-    let _hanging = second.serve(|_, conn| hang_up(conn));
+    let _hanging = second.serve(|_, conn| close_all(conn));
     let (diary, recorder) = (Diary::default(), Recorder::new());
     let observers = All(vec![
         Arc::new(diary.clone()),

@@ -2,11 +2,11 @@
 
 use crate::{
     args::Args,
-    names::Elsewhere,
-    proxies::{Proxies, ways},
-    run::NotBegun,
+    connect_to::ConnectToResolver,
+    observer::{CallObserver, ObservedDialer},
+    proxies::{Proxies, proxy_lists},
+    start_error::StartError,
     tls,
-    witness::{Watched, Witness},
 };
 use skybridge::{
     Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
@@ -17,22 +17,22 @@ use skybridge::{
 use std::{sync::Arc, time::Duration};
 
 /// # Errors
-/// When what the flags of TLS name can't be used.
-pub(crate) fn build(args: &Args, proxies: &Proxies, witness: &Arc<Witness>) -> Result<Client, NotBegun> {
+/// When a file or value of a TLS flag can't be used.
+pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
-    let resolver = Elsewhere::new(resolver, args.route.connect_to.clone(), proxies.places());
+    let resolver = ConnectToResolver::new(resolver, args.route.connect_to.clone(), proxies.hosts_and_ports());
     let client = Client::builder()
-        .observer(Arc::clone(witness) as _)
+        .observer(Arc::clone(observer) as _)
         .timeouts(timeouts(args))
         .connect_options(connect_options(args))
         .retry(retry(args))
         .pool(pool(args))
         .resolver(resolver)
-        .route(RouteConfig::new().families(families(args)).proxies(ways(args)))
+        .route(RouteConfig::new().families(families(args)).proxies(proxy_lists(args)))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
         .race(race(args))
-        .dialer(Watched::new(tcp(args), Arc::clone(witness)));
+        .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())
 }
 
@@ -115,7 +115,7 @@ fn race(args: &Args) -> RaceLayer {
         return RaceLayer::sequential();
     }
     let race = RaceLayer::happy_eyeballs();
-    // Whoever lists addresses has put them in order.
+    // Addresses on the command line are in the order to be tried.
     let race = if args.route.resolve.is_empty() { race } else { race.as_listed() };
     match args.route.happy_eyeballs_timeout_ms {
         Some(delay) => race.delay(Duration::from_millis(delay)),

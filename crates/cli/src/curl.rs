@@ -1,17 +1,17 @@
-//! The flags of curl that are not here, so that each can be refused by name. One that curl doesn't know is a slip of the hand, which is
-//! told otherwise.
+//! The flags of curl that are not supported, so that each can be refused by name. A flag that curl doesn't know either
+//! is taken for a typo.
 
-/// A flag of curl's that is not here.
-pub(crate) struct Foreign {
+/// A flag of curl's that is not supported.
+pub(crate) struct CurlFlag {
     /// Without its dashes.
     pub(crate) long: &'static str,
     pub(crate) short: Option<char>,
     pub(crate) value: Value,
-    /// What does the same, or nearly.
+    /// What does the same, or nearly the same.
     pub(crate) nearest: Option<&'static str>,
 }
 
-/// What follows a flag.
+/// The kind of value that a flag takes.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Value {
     None,
@@ -22,22 +22,22 @@ pub(crate) enum Value {
 }
 
 /// The flag of this name, `--long` or `-s`.
-pub(crate) fn find(name: &str) -> Option<&'static Foreign> {
+pub(crate) fn find(name: &str) -> Option<&'static CurlFlag> {
     let long = name.strip_prefix("--");
     let short = name.strip_prefix('-').and_then(|rest| rest.chars().next());
-    let is_it = |flag: &&Foreign| match long {
+    let is_it = |flag: &&CurlFlag| match long {
         Some(long) => flag.long == long || long.strip_prefix("no-") == Some(flag.long),
         None => flag.short.is_some() && flag.short == short,
     };
     FLAGS.iter().find(is_it)
 }
 
-const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Option<&'static str>) -> Foreign {
-    Foreign { long, short, value, nearest }
+const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Option<&'static str>) -> CurlFlag {
+    CurlFlag { long, short, value, nearest }
 }
 
 #[rustfmt::skip]
-const FLAGS: [Foreign; 218] = [
+const FLAGS: [CurlFlag; 218] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),

@@ -2,14 +2,14 @@
 
 use std::{fmt, process::ExitCode};
 
-/// What the process says when it ends.
+/// An exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Exit(pub(crate) u8);
 
 #[rustfmt::skip]
 impl Exit {
     pub(crate) const OK: Self             = Self(0);
-    /// Of the tour: not all was as expected.
+    /// A check of the tour failed.
     #[cfg(feature = "tour")]
     pub(crate) const TOUR: Self           = Self(1);
     pub(crate) const USAGE: Self          = Self(2);

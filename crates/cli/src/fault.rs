@@ -1,11 +1,11 @@
-//! What an error means: its kind, the phase it came in, whether the origin can have acted, and the code to exit with.
+//! Classifies errors: the kind, the phase, whether the origin may have processed the request, and the exit code.
 
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{Cause, ConnectError, Delivery, Error, Phase, RequestError, TlsConfigError, TlsError};
 use std::{error::Error as StdError, fmt, io};
 
-/// An error as the report tells it.
+/// An error as the report prints it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Fault {
     pub(crate) kind: &'static str,
@@ -23,15 +23,15 @@ pub(crate) struct NotRead(pub(crate) io::Error);
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-type Judged = (&'static str, Exit);
+type Classification = (&'static str, Exit);
 
 impl Fault {
-    /// `deepest` is the phase that was under way when the call was cut off, which a limit of the whole call doesn't know.
-    pub(crate) fn of(error: &Error, deepest: Option<Phase>) -> Self {
-        let (kind, exit) = judge(error);
+    /// `last_phase` is the phase that was entered last, which a timeout of the whole call doesn't know.
+    pub(crate) fn of(error: &Error, last_phase: Option<Phase>) -> Self {
+        let (kind, exit) = classify(error);
         let phase = match error.phase() {
             _ if kind == "request" && error.is_request() => None,
-            Phase::Call | Phase::Acquire => deepest.or(Some(Phase::Acquire)),
+            Phase::Call | Phase::Acquire => last_phase.or(Some(Phase::Acquire)),
             phase => Some(phase),
         };
         let processed = match (error.delivery(), error.phase()) {
@@ -40,19 +40,19 @@ impl Fault {
             _ => "maybe",
         };
         let chain: Vec<_> = chain(error).map(ToString::to_string).collect();
-        // That there was no connection is what the next level says, too.
-        let message = told(&chain[usize::from(error.is_connect())..]);
+        // The next level also says that there was no connection.
+        let message = one_line(&chain[usize::from(error.is_connect())..]);
         Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit }
     }
 
-    /// One that is not the stack's.
+    /// An error of the command line tool itself.
     pub(crate) fn local(kind: &'static str, exit: Exit, message: String, processed: &'static str) -> Self {
         Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit }
     }
 }
 
-/// The chain as one sentence. What a level says again in other words is left out.
-fn told(chain: &[String]) -> String {
+/// The chain as one line, without levels that repeat another.
+fn one_line(chain: &[String]) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in chain {
         if !parts.iter().any(|known| known.contains(part.as_str())) {
@@ -62,12 +62,12 @@ fn told(chain: &[String]) -> String {
     parts.join(": ")
 }
 
-/// The stack's error that a layer above it passes on; or that layer's own.
+/// The stack's error that a layer above it passes on, or that layer's own.
 pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
     error.downcast().map(|error| *error)
 }
 
-fn judge(error: &Error) -> Judged {
+fn classify(error: &Error) -> Classification {
     match error.cause() {
         _ if error.is_timeout() => ("timeout", Exit::TIMEOUT),
         Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
@@ -79,7 +79,7 @@ fn judge(error: &Error) -> Judged {
     }
 }
 
-fn connect(error: &ConnectError) -> Judged {
+fn connect(error: &ConnectError) -> Classification {
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
@@ -102,15 +102,15 @@ fn connect(error: &ConnectError) -> Judged {
     }
 }
 
-fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Judged {
-    let broken = if phase == Phase::Send { ("protocol", Exit::SEND) } else { ("protocol", Exit::RECEIVE) };
+fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Classification {
+    let other = if phase == Phase::Send { ("protocol", Exit::SEND) } else { ("protocol", Exit::RECEIVE) };
     if find::<NotRead>(source).is_some() {
         return ("request", Exit::READ_FILE);
     }
     if let Some(error) = find::<h2::Error>(source) {
         return match error {
             error if error.is_reset() => ("stream", Exit::STREAM),
-            error if error.is_io() => broken,
+            error if error.is_io() => other,
             _ => ("protocol", Exit::HTTP2),
         };
     }
@@ -118,7 +118,7 @@ fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Judged {
     match find::<hyper::Error>(source) {
         Some(error) if cut(error) && phase == Phase::Body => ("body", Exit::PARTIAL),
         Some(error) if cut(error) && phase == Phase::Wait => ("protocol", Exit::EMPTY),
-        _ => broken,
+        _ => other,
     }
 }
 
@@ -126,7 +126,7 @@ fn is_eof(error: &hyper::Error) -> bool {
     find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
-/// The first of a chain that is of a type.
+/// The first error of a type in a chain.
 fn find<'a, E: StdError + 'static>(first: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     chain(first).find_map(<dyn StdError>::downcast_ref)
 }
@@ -167,7 +167,7 @@ mod tests {
         ConnectError::new(phase, io::Error::other("told"))
     }
 
-    /// The table of what is told by phase and cause; what needs a peer is in `tests/`.
+    /// Exit codes by phase and cause; those that need a peer are in `tests/`.
     #[test]
     fn exit_codes() {
         let slow = TimedOut { phase: Phase::Tls, limit: Duration::from_secs(1) };
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_try_may_have_done_is_not_undone_by_the_last() {
+    fn an_earlier_try_that_may_have_been_processed_counts() {
         let earlier = |delivery| vec![Error::new(delivery, Phase::Wait, io::Error::other("reset"))];
         for (first, processed) in [(Delivery::Unknown, "maybe"), (Delivery::Refused, "no"), (Delivery::Unsent, "no")] {
             let fault = Fault::of(&Error::from(connect(Phase::Tcp)).after(earlier(first)), None);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_the_whole_call_names_the_phase_it_cut() {
+    fn a_timeout_of_the_whole_call_names_the_last_phase() {
         let slow = TimedOut { phase: Phase::Call, limit: Duration::from_secs(1) };
         let error = Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(slow));
         assert_eq!(Fault::of(&error, Some(Phase::Tls)).phase, Some("tls"));

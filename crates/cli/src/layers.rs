@@ -1,6 +1,7 @@
-//! What is above the client: `-L` and `--compressed`, by tower-http's layers. Without these flags they pass everything.
+//! The layers above the client: `-L` and `--compressed`, by tower-http. Without these flags they pass everything
+//! through.
 
-use crate::{args::Args, call::Broken, secrets::is_credential};
+use crate::{args::Args, outcome::CallError, secrets::is_credential};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
@@ -21,32 +22,32 @@ use tower_http::{
     },
 };
 
-/// Which redirects are followed, and what goes along.
+/// Which redirects are followed, and with which headers.
 #[derive(Clone)]
 pub(crate) struct Redirects {
     follows: bool,
-    most: usize,
-    left: usize,
-    home: Uri,
-    is_away: bool,
-    /// Of `-X`: as with curl, it is said again wherever a redirect leads.
+    limit: usize,
+    remaining: usize,
+    origin: Uri,
+    is_cross_origin: bool,
+    /// The method of `-X`: as with curl, redirects keep it.
     method: Option<Method>,
 }
 
-/// Counts what arrives, before it is decoded.
-pub(crate) struct Counted {
+/// Counts the bytes of a body before it is decoded.
+pub(crate) struct CountedBody {
     body: skybridge::Body,
     received: Arc<AtomicU64>,
 }
 
-pub(crate) fn redirects(args: &Args, home: Uri) -> FollowRedirectLayer<Redirects> {
-    let most = args.request.max_redirs;
+pub(crate) fn redirects(args: &Args, origin: Uri) -> FollowRedirectLayer<Redirects> {
+    let limit = args.request.max_redirs;
     FollowRedirectLayer::with_policy(Redirects {
         follows: args.request.location,
-        most,
-        left: most,
-        home,
-        is_away: false,
+        limit,
+        remaining: limit,
+        origin,
+        is_cross_origin: false,
         method: args.request.request.clone(),
     })
 }
@@ -56,20 +57,20 @@ pub(crate) fn decompression(args: &Args) -> DecompressionLayer {
     if args.request.compressed { layer } else { layer.no_gzip().no_deflate() }
 }
 
-impl Policy<RequestBody, Broken> for Redirects {
-    fn redirect(&mut self, attempt: &Attempt<'_>) -> Result<Action, Broken> {
+impl Policy<RequestBody, CallError> for Redirects {
+    fn redirect(&mut self, attempt: &Attempt<'_>) -> Result<Action, CallError> {
         if !self.follows {
             return Ok(Action::Stop);
         }
-        self.left = self.left.checked_sub(1).ok_or(Broken::Redirects(self.most))?;
-        self.is_away = !is_same(&self.home, attempt.location());
+        self.remaining = self.remaining.checked_sub(1).ok_or(CallError::Redirects(self.limit))?;
+        self.is_cross_origin = !is_same(&self.origin, attempt.location());
         Ok(Action::Follow)
     }
 
-    /// Each has the headers of the first one, whatever was taken from those between.
+    /// Each request starts with the headers of the first, whatever was stripped for one in between.
     fn on_request(&mut self, request: &mut Request<RequestBody>) {
-        if self.is_away {
-            keep_at_home(request.headers_mut());
+        if self.is_cross_origin {
+            strip_private(request.headers_mut());
         }
         if let Some(method) = &self.method {
             method.clone_into(request.method_mut());
@@ -81,8 +82,8 @@ impl Policy<RequestBody, Broken> for Redirects {
     }
 }
 
-/// Takes out what was meant for the origin that the URL names, and for nobody else.
-fn keep_at_home(headers: &mut HeaderMap) {
+/// Removes headers that are meant for the first origin alone.
+fn strip_private(headers: &mut HeaderMap) {
     let is_private = |name: &&HeaderName| **name == header::HOST || is_credential(name);
     let private: Vec<_> = headers.keys().filter(is_private).cloned().collect();
     private.iter().for_each(|name| drop(headers.remove(name)));
@@ -92,13 +93,13 @@ fn is_same(one: &Uri, other: &Uri) -> bool {
     matches!((OriginRef::of(one), OriginRef::of(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-impl Counted {
+impl CountedBody {
     pub(crate) fn new(body: skybridge::Body, received: Arc<AtomicU64>) -> Self {
         Self { body, received }
     }
 }
 
-impl Body for Counted {
+impl Body for CountedBody {
     type Data = Bytes;
     type Error = Error;
 

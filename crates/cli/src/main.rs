@@ -1,17 +1,20 @@
-//! `skybridge`: fetches URLs through one client, and shows what happened to their connections.
-//!
-//! A thin shell over the public API: what it can do, a user of the library can do. Flags are in `args`, the client they describe in `client`,
-//! one URL in `call`, the requests it takes in `trip`, what is above the client in `layers`; what an error means is in `fault` and `exit`; what
-//! was seen is kept by `witness` and told by `report`, `write_out`, `events` and `verbose`.
+//! `skybridge`: fetches URLs through one client, and shows what happened to their connections. A thin shell over the
+//! public API: what it can do, a user of the library can do. Flags are in `args`, the client that they describe in
+//! `client`, one URL in `call`, its requests in `call_chain`, the layers above the client in `layers`. `outcome` is the
+//! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `report`, `write_out` and
+//! `verbose` print it.
 
 mod args;
 mod call;
+mod call_chain;
 mod client;
+mod connect_to;
 mod curl;
 mod exit;
 mod fault;
 mod layers;
-mod names;
+mod observer;
+mod outcome;
 mod progress;
 mod proxies;
 mod report;
@@ -19,47 +22,46 @@ mod run;
 mod secrets;
 mod shared;
 mod sink;
+mod start_error;
 mod stdin;
 mod tls;
 #[cfg(feature = "tour")]
 mod tour;
-mod trip;
 mod usage;
 mod verbose;
 mod watchdog;
-mod witness;
 mod write_out;
 
-use crate::{exit::Exit, run::NotBegun, usage::Asked};
+use crate::{exit::Exit, start_error::StartError, usage::Command};
 use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
     let exit = match usage::read(std::env::args_os().collect()) {
-        Ok(Asked::Fetch(args)) => on_tokio(run::run(*args)),
+        Ok(Command::Fetch(args)) => on_tokio(run::run(*args)),
         #[cfg(feature = "tour")]
-        Ok(Asked::Tour) => on_tokio(async { Ok(tour::tour().await) }),
-        Ok(Asked::Text(text)) => {
-            // Nobody is left to tell when stdout is closed.
+        Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),
+        Ok(Command::Text(text)) => {
+            // A closed stdout is ignored.
             let _ = write!(std::io::stdout().lock(), "{text}");
             Ok(Exit::OK)
         }
         Err(usage) => Err(usage.into()),
     };
-    exit.unwrap_or_else(|NotBegun(exit, why)| {
+    exit.unwrap_or_else(|StartError(exit, why)| {
         let _ = writeln!(std::io::stderr().lock(), "skybridge: {why}");
         exit
     })
     .into()
 }
 
-fn on_tokio(future: impl Future<Output = Result<Exit, NotBegun>>) -> Result<Exit, NotBegun> {
+fn on_tokio(future: impl Future<Output = Result<Exit, StartError>>) -> Result<Exit, StartError> {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(future);
-            // A look-up that hangs in the system, or stdin that nobody closes, keeps nobody waiting.
+            // Doesn't wait for a hanging system resolver or an open stdin.
             runtime.shutdown_background();
             exit
         }
-        Err(error) => Err(NotBegun(Exit::CONNECT, format!("no threads could be started: {error}"))),
+        Err(error) => Err(StartError(Exit::CONNECT, format!("could not start threads: {error}"))),
     }
 }

@@ -1,4 +1,4 @@
-//! A bar on stderr, when somebody watches and it takes long.
+//! A progress bar on stderr, for a terminal and a response that takes long.
 
 use http_body::Body;
 use skybridge::types::Runtime;
@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(1);
-const PACE: Duration = Duration::from_millis(100);
+const DELAY: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(100);
 const WIDTH: usize = 40;
 
 pub(crate) struct Progress {
     shown: bool,
     total: Option<u64>,
-    /// When it is drawn next; `None` until the first bytes are here.
+    /// When it is drawn next; `None` until the first bytes have arrived.
     next: Option<Instant>,
     drawn: bool,
 }
@@ -29,12 +29,12 @@ impl Progress {
             return;
         }
         let now = runtime.now();
-        if now < *self.next.get_or_insert(now + PATIENCE) {
+        if now < *self.next.get_or_insert(now + DELAY) {
             return;
         }
-        self.next = Some(now + PACE);
+        self.next = Some(now + INTERVAL);
         self.drawn = true;
-        // Nobody is left to tell when stderr is closed.
+        // A closed stderr is ignored.
         let _ = write!(std::io::stderr().lock(), "\r{}", line(bytes, self.total));
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_shows_how_much_of_what_is_known() {
+    fn a_bar_shows_the_share_of_a_known_length() {
         assert!(line(512 * 1024, Some(1 << 20)).starts_with("[####################--------------------]  50 %"));
         assert_eq!(line(2048, None), "2.0 KiB so far");
     }

@@ -1,4 +1,4 @@
-//! Which proxies a URL is fetched through: `-x` and `--preproxy`, or the environment's; and which hosts through none.
+//! The proxies of a URL: those of `-x` and `--preproxy`, or the environment's; and the hosts that are exempt.
 
 use crate::args::{Args, Way};
 use http::Uri;
@@ -8,40 +8,40 @@ use std::{error::Error, ffi::OsString, fmt, net::IpAddr, sync::Arc};
 type ProxyChain = Arc<[Proxy]>;
 
 pub(crate) struct Proxies {
-    /// `-x` or `--preproxy` was given: the client knows the ways.
+    /// `-x` or `--preproxy` was given: the client has the proxies.
     given: bool,
     /// Those of `-x` and `--preproxy`.
-    ways: Vec<ProxyChain>,
+    proxy_lists: Vec<ProxyChain>,
     http: Option<ProxyChain>,
     https: Option<ProxyChain>,
     except: Exceptions,
 }
 
-/// Why a variable of the environment names no proxy. It is not as if it weren't there: that would be to go directly.
+/// Why an environment variable names no proxy. It is not ignored: that would mean to connect directly.
 #[derive(Debug)]
 pub(crate) enum NotAProxy {
     NotText,
     Proxy(ProxyError),
 }
 
-/// Hosts that are reached directly.
+/// Hosts that are connected to directly.
 struct Exceptions(Vec<Box<str>>);
 
-/// The ways of `-x`, in order, each behind that of `--preproxy`.
-pub(crate) fn ways(args: &Args) -> Vec<ProxyChain> {
+/// The proxies of `-x` in order, each behind that of `--preproxy`.
+pub(crate) fn proxy_lists(args: &Args) -> Vec<ProxyChain> {
     let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
     if args.proxy.proxy.is_empty() {
-        // With nothing behind it, it is the proxy that -U is about.
-        return first.into_iter().map(|proxy| [as_told(proxy, args)].into()).collect();
+        // Without -x, -U is for this proxy.
+        return first.into_iter().map(|proxy| [with_credentials(proxy, args)].into()).collect();
     }
     let way = |way: &Way| {
-        let last = way.0.clone().map(|proxy| as_told(proxy, args));
+        let last = way.0.clone().map(|proxy| with_credentials(proxy, args));
         first.clone().into_iter().chain(last).collect()
     };
     args.proxy.proxy.iter().map(way).collect()
 }
 
-fn as_told(proxy: Proxy, args: &Args) -> Proxy {
+fn with_credentials(proxy: Proxy, args: &Args) -> Proxy {
     let proxy = if args.proxy.proxytunnel { proxy.tunnels_all() } else { proxy };
     match &args.proxy.proxy_user {
         Some(credentials) if proxy.auth.is_none() => proxy.auth(credentials.0.clone()),
@@ -51,28 +51,29 @@ fn as_told(proxy: Proxy, args: &Args) -> Proxy {
 
 impl Proxies {
     /// # Errors
-    /// When the environment names a proxy that is none: the variable, and why.
+    /// When the environment names an invalid proxy: the variable, and why.
     pub(crate) fn of(
         args: &Args,
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, (&'static str, NotAProxy)> {
-        // As with curl, --preproxy alone is enough for the environment not to be asked.
+        // As with curl, --preproxy alone overrides the environment.
         let given = !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some();
-        let proxy = |names: &[&'static str]| -> Result<Option<ProxyChain>, _> {
-            let set = names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
+        let proxy = |connect_to: &[&'static str]| -> Result<Option<ProxyChain>, _> {
+            let set =
+                connect_to.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)));
             let Some((name, value)) = set.filter(|_| !given) else { return Ok(None) };
             let value = value.to_str().ok_or((name, NotAProxy::NotText))?;
             let proxy = Proxy::parse(value).map_err(|error| (name, NotAProxy::Proxy(error)))?;
-            Ok(Some([as_told(proxy, args)].into()))
+            Ok(Some([with_credentials(proxy, args)].into()))
         };
         let environment = || ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).filter(|_| !given);
-        // An entry that isn't text is no host's name, and the others hold.
+        // An entry that isn't UTF-8 matches no host; the others apply.
         let environment = || environment().map(|list| list.to_string_lossy().into_owned());
         let except = args.proxy.noproxy.clone().or_else(environment).unwrap_or_default();
-        // HTTP_PROXY is not looked at: a web server sets it from a header of whoever asks.
+        // HTTP_PROXY is ignored: a CGI server sets it from a request's header.
         Ok(Self {
             given,
-            ways: ways(args),
+            proxy_lists: proxy_lists(args),
             http: proxy(&["http_proxy", "all_proxy", "ALL_PROXY"])?,
             https: proxy(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])?,
             except: Exceptions::parse(&except),
@@ -85,12 +86,12 @@ impl Proxies {
     }
 
     /// The hosts and ports of all of them.
-    pub(crate) fn places(&self) -> Arc<[(Box<str>, u16)]> {
-        let all = self.ways.iter().chain(&self.http).chain(&self.https);
+    pub(crate) fn hosts_and_ports(&self) -> Arc<[(Box<str>, u16)]> {
+        let all = self.proxy_lists.iter().chain(&self.http).chain(&self.https);
         all.flat_map(|proxies| proxies.iter()).map(|proxy| (proxy.name().into(), proxy.port)).collect()
     }
 
-    /// What a request to this URL must say of proxies; `None` leaves it to the client.
+    /// The proxies for a request to this URL; `None` leaves them to the client.
     pub(crate) fn proxies(&self, uri: &Uri) -> Option<ProxyChain> {
         if self.except.covers(uri.host().unwrap_or_default()) {
             return Some([].into());
@@ -132,14 +133,14 @@ impl Exceptions {
         let ip = host.parse::<IpAddr>().ok();
         self.0.iter().any(|entry| match ip {
             _ if &**entry == "*" => true,
-            Some(ip) => timeout(entry, ip),
+            Some(ip) => is_within(entry, ip),
             None => host.strip_suffix(&**entry).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
         })
     }
 }
 
 /// An address, or a network such as 10.0.0.0/8.
-fn timeout(entry: &str, ip: IpAddr) -> bool {
+fn is_within(entry: &str, ip: IpAddr) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, bits.parse::<u32>().ok()),
         None => (entry, Some(128)),
@@ -172,7 +173,7 @@ mod tests {
         Proxies::of(&args(line), variable).unwrap()
     }
 
-    fn told(proxies: &Proxies, url: &str) -> String {
+    fn chain_of(proxies: &Proxies, url: &str) -> String {
         match proxies.proxies(&url.parse().unwrap()) {
             None => "client".into(),
             Some(proxies) if proxies.is_empty() => "direct".into(),
@@ -184,25 +185,28 @@ mod tests {
     fn the_environment_is_asked_when_no_proxy_is_given() {
         let environment = [("http_proxy", "p.test:1"), ("HTTPS_PROXY", "socks5h://q.test"), ("no_proxy", "b.test")];
         let own = proxies("", &environment);
-        assert_eq!(told(&own, "http://a.test/"), "http://p.test:1");
-        assert_eq!(told(&own, "https://a.test/"), "socks5h://q.test:1080");
-        assert_eq!(told(&own, "http://x.b.test/"), "direct");
+        assert_eq!(chain_of(&own, "http://a.test/"), "http://p.test:1");
+        assert_eq!(chain_of(&own, "https://a.test/"), "socks5h://q.test:1080");
+        assert_eq!(chain_of(&own, "http://x.b.test/"), "direct");
         let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
-        assert_eq!(told(&given, "http://b.test/"), "client");
-        assert_eq!(told(&given, "http://c.test/"), "direct");
+        assert_eq!(chain_of(&given, "http://b.test/"), "client");
+        assert_eq!(chain_of(&given, "http://c.test/"), "direct");
         assert!(proxies("-p", &environment).proxies(&"http://a.test/".parse().unwrap()).unwrap()[0].tunnels_all);
-        assert_eq!(told(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
+        assert_eq!(chain_of(&proxies("", &[("HTTP_PROXY", "http://evil.test")]), "http://a.test/"), "client");
     }
 
-    /// Who is gone through, and as whom.
-    fn told_ways(line: &str) -> Vec<String> {
+    /// The proxies of each list, with their users.
+    fn chains(line: &str) -> Vec<String> {
         let user = |proxy: &Proxy| {
             let auth = proxy.auth.as_ref()?.0.user_password()?;
             Some(auth.0.to_owned())
         };
         let proxy =
             |proxy: &Proxy| format!("{} {}", proxy.name(), user(proxy).unwrap_or_default()).trim_end().to_owned();
-        ways(&args(line)).iter().map(|proxies| proxies.iter().map(proxy).collect::<Vec<_>>().join(", ")).collect()
+        proxy_lists(&args(line))
+            .iter()
+            .map(|proxies| proxies.iter().map(proxy).collect::<Vec<_>>().join(", "))
+            .collect()
     }
 
     #[test]
@@ -215,15 +219,15 @@ mod tests {
             ("--preproxy socks5h://you:pw@s.test -U me:pw", &["s.test you"]),
         ];
         for (line, expected) in rows {
-            assert_eq!(told_ways(line), expected, "{line}");
+            assert_eq!(chains(line), expected, "{line}");
         }
     }
 
     #[test]
     fn a_preproxy_alone_is_instead_of_the_environment_and_has_exceptions() {
         let alone = proxies("--preproxy socks5h://s.test --noproxy c.test", &[("http_proxy", "http://p.test")]);
-        assert_eq!(told(&alone, "http://a.test/"), "client");
-        assert_eq!(told(&alone, "http://c.test/"), "direct");
+        assert_eq!(chain_of(&alone, "http://a.test/"), "client");
+        assert_eq!(chain_of(&alone, "http://c.test/"), "direct");
         assert!(alone.are_for(&"http://a.test/".parse().unwrap()));
     }
 

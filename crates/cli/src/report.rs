@@ -1,6 +1,6 @@
 //! `--report`: a line of JSON for each call.
 
-use crate::{call::Outcome, fault::Fault};
+use crate::{fault::Fault, outcome::Outcome};
 use serde::Serialize;
 use skybridge::{
     ConnInfo, Phase, Protocol,
@@ -64,7 +64,7 @@ struct Decision {
     reason: &'static str,
 }
 
-/// How long each phase took; null where there was none.
+/// How long each phase took; null if there was none.
 #[derive(Serialize)]
 struct Timings {
     resolve: Option<u64>,
@@ -79,7 +79,7 @@ struct Timings {
 
 impl<'a> Report<'a> {
     pub(crate) fn of(outcome: &'a Outcome) -> Self {
-        let attempts = outcome.seen.attempts();
+        let attempts = outcome.record.attempts();
         Self {
             call: outcome.call.0,
             url: &outcome.url,
@@ -89,20 +89,16 @@ impl<'a> Report<'a> {
             body_bytes: outcome.body_bytes,
             connection: outcome.info.as_deref().map(|info| Connection::of(info, outcome)),
             attempts: attempts.iter().enumerate().map(|(at, report)| Attempt::of(at + 1, report)).collect(),
-            retries: outcome.seen.retries,
+            retries: outcome.record.retries,
             decision: outcome
-                .seen
+                .record
                 .acquired
                 .as_ref()
-                .map(|seized| Decision { kind: kind(seized.how), reason: seized.reason }),
+                .map(|acquisition| Decision { kind: kind(acquisition.how), reason: acquisition.reason }),
             timings_us: Timings::of(outcome),
             error: outcome.fault.as_ref(),
         }
     }
-}
-
-pub(crate) fn version(protocol: Protocol) -> &'static str {
-    if protocol == Protocol::Http2 { "2" } else { "1.1" }
 }
 
 fn kind(how: Acquired) -> &'static str {
@@ -120,19 +116,20 @@ fn micros(time: Duration) -> u64 {
 
 /// The proxies of a route, without credentials.
 pub(crate) fn proxies(proxies: &[Proxy]) -> Option<String> {
-    let names: Vec<_> = proxies.iter().map(ToString::to_string).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+    let connect_to: Vec<_> = proxies.iter().map(ToString::to_string).collect();
+    (!connect_to.is_empty()).then(|| connect_to.join(", "))
 }
 
 impl Connection {
     fn of(info: &ConnInfo, outcome: &Outcome) -> Self {
-        let seized = outcome.seen.acquired.as_ref().filter(|seized| Some(seized.id) == info.id);
+        let acquisition = outcome.record.acquired.as_ref().filter(|acquisition| Some(acquisition.id) == info.id);
         Self {
             id: info.id.map(|id| id.0),
-            // It was there when the call came, or another's exchange went before.
-            reused: seized.is_some_and(|seized| seized.exchange > 0 || seized.how == Acquired::Reused),
-            coalesced: seized.is_some_and(|seized| seized.how == Acquired::Coalesced),
-            exchange: seized.map_or(0, |seized| seized.exchange),
+            // It was open when the call started, or had carried another exchange.
+            reused: acquisition
+                .is_some_and(|acquisition| acquisition.exchange > 0 || acquisition.how == Acquired::Reused),
+            coalesced: acquisition.is_some_and(|acquisition| acquisition.how == Acquired::Coalesced),
+            exchange: acquisition.map_or(0, |acquisition| acquisition.exchange),
             remote_addr: info.remote.to_string(),
             local_addr: info.local_addr.map(|addr| addr.to_string()),
             proxy: proxies(&info.route.proxies),
@@ -170,13 +167,13 @@ impl Attempt {
 
 impl Timings {
     fn of(outcome: &Outcome) -> Self {
-        // What another call's connect took is no part of this one.
-        let made = outcome.seen.made.as_ref();
+        // The time of another call's connect doesn't count.
+        let made = outcome.record.made.as_ref();
         let connecting = |phase| match made {
             Some(info) => info.timings.get(phase).map(|span| micros(span.elapsed())),
-            None => outcome.seen.span(phase).map(|span| micros(span.elapsed())),
+            None => outcome.record.span(phase).map(|span| micros(span.elapsed())),
         };
-        let exchange = |phase| outcome.seen.span(phase).map(|span| micros(span.elapsed()));
+        let exchange = |phase| outcome.record.span(phase).map(|span| micros(span.elapsed()));
         Self {
             resolve: connecting(Phase::Resolve),
             tcp: connecting(Phase::Tcp),

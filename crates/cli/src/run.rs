@@ -1,17 +1,18 @@
-//! Fetches all URLs, in order or at once, and tells of each when it ends.
+//! Fetches all URLs, one after the other or in parallel, and reports on each when it ends.
 
 use crate::{
     args::{Args, Seconds},
-    call::{Job, Outcome, perform},
+    call::perform,
     client,
     exit::Exit,
+    observer::CallObserver,
+    outcome::Outcome,
     proxies::Proxies,
     report::Report,
-    shared::Shared,
+    shared::{Job, Shared},
     sink::blocking,
-    usage::Usage,
+    start_error::StartError,
     watchdog,
-    witness::Witness,
     write_out::Format,
 };
 use skybridge::types::sync::Mutex;
@@ -25,20 +26,12 @@ use std::{
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
-/// With `--max-time`, how long telling of a call may be held up by whoever reads what is told: that belongs to no call, and must end too.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// With `--max-time`, how long printing about a call may block on a slow reader: it belongs to no call, but must end
+/// too.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why nothing was fetched.
-pub(crate) struct NotBegun(pub(crate) Exit, pub(crate) String);
-
-impl From<Usage> for NotBegun {
-    fn from(usage: Usage) -> Self {
-        Self(Exit::USAGE, usage.to_string())
-    }
-}
-
-/// Where what is known of each call goes.
-struct Teller {
+/// Prints and writes what is known of each call.
+struct Reporter {
     silent: bool,
     format: Option<Format>,
     report: Option<Mutex<Box<dyn Write + Send>>>,
@@ -48,34 +41,34 @@ struct Teller {
     exit: Mutex<Exit>,
 }
 
-pub(crate) async fn run(args: Args) -> Result<Exit, NotBegun> {
-    let teller = Arc::new(Teller::new(&args)?);
+pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
+    let reporter = Arc::new(Reporter::new(&args)?);
     let runtime = Arc::new(TokioRuntime::current());
-    let events = args.seeing.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
-    let recorder = teller.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
-    let witness = Arc::new(Witness::new(runtime, args.request.verbose).and(events).and(recorder));
+    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
+    let recorder = reporter.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
+    let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
     let proxies = Proxies::of(&args, |name| std::env::var_os(name))
-        .map_err(|(name, error)| NotBegun(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
-    let client = client::build(&args, &proxies, &witness)?;
-    let shared = Shared::new(args, client, proxies, witness).map_err(|(exit, why)| NotBegun(exit, why))?;
+        .map_err(|(name, error)| StartError(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
+    let client = client::build(&args, &proxies, &observer)?;
+    let shared = Shared::new(args, client, proxies, observer).map_err(|(exit, why)| StartError(exit, why))?;
     let shared = Arc::new(shared);
     let jobs = jobs(&shared.args);
     if shared.args.request.parallel {
-        at_once(&shared, &teller, jobs).await;
+        in_parallel(&shared, &reporter, jobs).await;
     } else {
         for job in jobs {
-            fetch(&shared, &teller, job).await;
+            fetch(&shared, &reporter, job).await;
         }
     }
-    end(shared).await;
-    Ok(teller.exit())
+    close(shared).await;
+    Ok(reporter.exit())
 }
 
-/// Closes the connections. That is told, too, and may be held up as any telling.
-async fn end(shared: Arc<Shared>) {
-    let phase_timeout = shared.args.request.max_time.is_some();
+/// Closes the connections. That prints events, too, and may block like any output.
+async fn close(shared: Arc<Shared>) {
+    let is_limited = shared.args.request.max_time.is_some();
     let ended = blocking(move || drop(shared));
-    let _ = timeout(if phase_timeout { PATIENCE } else { Duration::MAX }, ended).await;
+    let _ = timeout(if is_limited { OUTPUT_TIMEOUT } else { Duration::MAX }, ended).await;
 }
 
 fn jobs(args: &Args) -> Vec<Job> {
@@ -84,54 +77,54 @@ fn jobs(args: &Args) -> Vec<Job> {
     all.zip(1..).map(|((place, url), call)| Job { call: CallId(call), url: Arc::clone(url), place }).collect()
 }
 
-async fn at_once(shared: &Arc<Shared>, teller: &Arc<Teller>, jobs: Vec<Job>) {
-    let room = Arc::new(Semaphore::new(shared.args.request.parallel_max.into()));
+async fn in_parallel(shared: &Arc<Shared>, reporter: &Arc<Reporter>, jobs: Vec<Job>) {
+    let permits = Arc::new(Semaphore::new(shared.args.request.parallel_max.into()));
     let mut calls = JoinSet::new();
     for job in jobs {
-        let (shared, teller, room) = (Arc::clone(shared), Arc::clone(teller), Arc::clone(&room));
+        let (shared, reporter, permits) = (Arc::clone(shared), Arc::clone(reporter), Arc::clone(&permits));
         calls.spawn(async move {
-            let _place = room.acquire().await;
-            fetch(&shared, &teller, job).await;
+            let _place = permits.acquire().await;
+            fetch(&shared, &reporter, job).await;
         });
     }
     while calls.join_next().await.is_some() {}
 }
 
-/// One URL, and what is to be told of it.
-async fn fetch(shared: &Shared, teller: &Arc<Teller>, job: Job) {
+/// Fetches one URL and reports on it.
+async fn fetch(shared: &Shared, reporter: &Arc<Reporter>, job: Job) {
     let limit = shared.args.request.max_time.map(Seconds::limit);
-    let _watched = limit.map(|limit| watchdog::watch(limit.saturating_add(2 * PATIENCE)));
+    let _watched = limit.map(|limit| watchdog::watch(limit.saturating_add(2 * OUTPUT_TIMEOUT)));
     let outcomes = perform(shared, job).await;
-    teller.note(&outcomes);
-    let teller = Arc::clone(teller);
-    let told = blocking(move || teller.tell(&outcomes));
-    // Nobody is left to tell when stdout or stderr is closed, and nobody listens when it is full.
-    let _ = timeout(limit.map_or(Duration::MAX, |_| PATIENCE), told).await;
+    reporter.note_exit(&outcomes);
+    let reporter = Arc::clone(reporter);
+    let printed = blocking(move || reporter.print_all(&outcomes));
+    // There is nothing to do about a closed or full stdout or stderr.
+    let _ = timeout(limit.map_or(Duration::MAX, |_| OUTPUT_TIMEOUT), printed).await;
 }
 
-impl Teller {
-    fn new(args: &Args) -> Result<Self, NotBegun> {
-        let report = match &args.seeing.report {
+impl Reporter {
+    fn new(args: &Args) -> Result<Self, StartError> {
+        let report = match &args.diagnostics.report {
             None => None,
             Some(path) if path.as_os_str() == "-" => Some(Box::new(io::stdout()) as Box<dyn Write + Send>),
             Some(path) => match File::create(path) {
                 Ok(file) => Some(Box::new(file) as _),
-                Err(error) => return Err(NotBegun(Exit::WRITE, format!("{}: {error}", path.display()))),
+                Err(error) => return Err(StartError(Exit::WRITE, format!("{}: {error}", path.display()))),
             },
         };
-        let format = args.seeing.write_out.as_deref().map(Format::read).transpose()?;
+        let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         Ok(Self {
             silent: args.request.silent,
             format,
             report: report.map(Mutex::new),
-            reports_to_stdout: args.seeing.reports_to_stdout(),
-            recorder: args.seeing.timeline.then(Recorder::new),
+            reports_to_stdout: args.diagnostics.reports_to_stdout(),
+            recorder: args.diagnostics.timeline.then(Recorder::new),
             exit: Mutex::new(Exit::OK),
         })
     }
 
     /// The exit code is that of the last URL that failed.
-    fn note(&self, outcomes: &[Outcome]) {
+    fn note_exit(&self, outcomes: &[Outcome]) {
         if let Some(outcome) = outcomes.last()
             && outcome.exit != Exit::OK
         {
@@ -139,20 +132,21 @@ impl Teller {
         }
     }
 
-    /// Of a URL: each call that it took, and in the end what came of it. A file comes first: it keeps nobody waiting who reads the rest.
-    fn tell(&self, outcomes: &[Outcome]) {
+    /// Reports on a URL: on each of its calls, and at last on its outcome. A report to a file comes first, as it
+    /// doesn't block on the reader of the rest.
+    fn print_all(&self, outcomes: &[Outcome]) {
         let Some((outcome, redirected)) = outcomes.split_last() else { return };
         if !self.reports_to_stdout {
             outcomes.iter().for_each(|outcome| self.report(outcome));
         }
         for outcome in redirected {
-            self.draw(outcome);
+            self.print_timeline(outcome);
         }
         if outcome.exit != Exit::OK {
-            self.complain(outcome);
+            self.print_error(outcome);
         }
-        self.draw(outcome);
-        // Nobody is left to tell when stdout or stderr is closed.
+        self.print_timeline(outcome);
+        // A closed stdout is ignored.
         if let Some(format) = &self.format {
             let mut stdout = io::stdout().lock();
             let _ = stdout.write_all(format.fill(outcome).as_bytes()).and_then(|()| stdout.flush());
@@ -162,7 +156,7 @@ impl Teller {
         }
     }
 
-    fn draw(&self, outcome: &Outcome) {
+    fn print_timeline(&self, outcome: &Outcome) {
         if let Some(recorder) = &self.recorder {
             let _ = write!(io::stderr().lock(), "{}", timeline(recorder, outcome));
         }
@@ -177,7 +171,7 @@ impl Teller {
         }
     }
 
-    fn complain(&self, outcome: &Outcome) {
+    fn print_error(&self, outcome: &Outcome) {
         if self.silent {
             return;
         }

@@ -1,16 +1,16 @@
-//! What is not printed unless it is asked for: queries, fragments, userinfo, cookies, credentials. URLs are taken apart by the library, which
-//! prints none of these either.
+//! What is not printed by default: queries, fragments, userinfo, cookies, credentials. URLs are parsed by the library,
+//! which prints none of these either.
 
 use http::{HeaderName, HeaderValue, Uri, header};
 use skybridge::types::Reference;
 
 const HIDDEN: &str = "[hidden]";
 
-/// Headers by which somebody proves who they are.
+/// Headers with credentials.
 const CREDENTIALS: [HeaderName; 4] =
     [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE, header::SET_COOKIE];
 
-/// What the name of a header has in it that isn't registered and carries credentials all the same: `x-api-key`, `private-token`.
+/// Parts of names of unregistered headers with credentials, such as `x-api-key` and `private-token`.
 const TELLTALES: [&str; 10] =
     ["api-key", "apikey", "auth-key", "credential", "passw", "secret", "session", "signature", "token", "x-auth"];
 
@@ -33,7 +33,7 @@ pub(crate) fn is_credential(name: &HeaderName) -> bool {
 }
 
 impl Secrets {
-    /// A URL as it was typed, or text that is none.
+    /// A URL as it was typed, or text that isn't one.
     pub(crate) fn url(self, text: &str) -> String {
         match self {
             Self::Shown => text.to_owned(),
@@ -41,7 +41,7 @@ impl Secrets {
         }
     }
 
-    /// A reference to another URL, as the value of a header has it.
+    /// A URL reference in a header's value.
     pub(crate) fn reference(self, value: &HeaderValue) -> String {
         let text = String::from_utf8_lossy(value.as_bytes());
         match self {
@@ -50,7 +50,7 @@ impl Secrets {
         }
     }
 
-    /// What stands in the first line of a request.
+    /// The request target.
     pub(crate) fn target(self, uri: &Uri) -> String {
         match (self, uri.query()) {
             (Self::Hidden, Some(_)) => format!("{}?{HIDDEN}", uri.path()),

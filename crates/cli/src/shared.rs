@@ -1,14 +1,14 @@
-//! What all calls have in common.
+//! What all calls share.
 
 use crate::{
     args::{Args, Data, Header},
+    connect_to::dial,
     exit::Exit,
-    names::dial,
+    observer::CallObserver,
     proxies::Proxies,
     secrets::Secrets,
-    sink::Place,
+    sink::Destination,
     usage::Usage,
-    witness::Witness,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
@@ -25,13 +25,21 @@ use std::{
 pub(crate) struct Shared {
     pub(crate) args: Args,
     pub(crate) client: Client,
-    pub(crate) witness: Arc<Witness>,
+    pub(crate) observer: Arc<CallObserver>,
     pub(crate) secrets: Secrets,
     proxies: Proxies,
-    /// What the next redirect is called.
+    /// The id of the next redirect's call.
     next: AtomicU64,
     headers: HeaderMap,
     body: Payload,
+}
+
+/// A URL to fetch.
+pub(crate) struct Job {
+    pub(crate) call: CallId,
+    pub(crate) url: Arc<str>,
+    /// Its index in the list of URLs.
+    pub(crate) place: usize,
 }
 
 /// The body of every request.
@@ -49,13 +57,13 @@ impl Shared {
         args: Args,
         client: Client,
         proxies: Proxies,
-        witness: Arc<Witness>,
+        observer: Arc<CallObserver>,
     ) -> Result<Self, (Exit, String)> {
-        let secrets = if args.seeing.show_secrets { Secrets::Shown } else { Secrets::Hidden };
+        let secrets = if args.diagnostics.show_secrets { Secrets::Shown } else { Secrets::Hidden };
         let body = payload(&args).map_err(|(path, error)| (Exit::READ_FILE, format!("{}: {error}", path.display())))?;
         let headers = headers(&args, !matches!(body, Payload::None));
         let listed = args.urls.len() as u64 * u64::from(args.request.repeat);
-        Ok(Self { args, client, witness, secrets, proxies, next: AtomicU64::new(listed + 1), headers, body })
+        Ok(Self { args, client, observer, secrets, proxies, next: AtomicU64::new(listed + 1), headers, body })
     }
 
     pub(crate) fn method(&self) -> Method {
@@ -67,19 +75,19 @@ impl Shared {
         }
     }
 
-    /// For a call that isn't on the list.
-    pub(crate) fn another_call(&self) -> CallId {
+    /// The id of a call that isn't on the command line.
+    pub(crate) fn next_call_id(&self) -> CallId {
         CallId(self.next.fetch_add(1, Relaxed))
     }
 
-    /// How a URL is to be reached.
+    /// The options for connecting to a URL.
     ///
     /// # Errors
-    /// When `--connect-to` or `--unix-socket` can't be obeyed for it.
+    /// When `--connect-to` or `--unix-socket` can't be applied to it.
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
         let mut options = RequestOptions::new();
         if let Some(path) = &self.args.route.unix_socket {
-            // The client dials it, whatever the rules for hosts say. No proxy would.
+            // The client dials it, whatever the rules for hosts say. A proxy can't.
             if self.proxies.are_for(uri) {
                 let why = "not reached through a proxy; nearest: --noproxy '*'";
                 return Err(Usage::of("--unix-socket", path.display(), why));
@@ -107,17 +115,17 @@ impl Shared {
         request
     }
 
-    /// Where the answers to the URL at this place in the list go.
-    pub(crate) fn place(&self, at: usize) -> Place {
+    /// Where the responses for the URL at this index are written.
+    pub(crate) fn place(&self, at: usize) -> Destination {
         match self.args.request.output.get(at) {
-            Some(path) if path.as_os_str() != "-" => Place::File(path.clone()),
-            _ if self.args.seeing.reports_to_stdout() => Place::Nowhere,
-            _ => Place::Stdout,
+            Some(path) if path.as_os_str() != "-" => Destination::File(path.clone()),
+            _ if self.args.diagnostics.reports_to_stdout() => Destination::Nowhere,
+            _ => Destination::Stdout,
         }
     }
 
-    pub(crate) fn shows_progress(&self, place: &Place) -> bool {
-        let quiet = self.args.request.silent || self.args.request.verbose || self.args.seeing.events;
+    pub(crate) fn shows_progress(&self, place: &Destination) -> bool {
+        let quiet = self.args.request.silent || self.args.request.verbose || self.args.diagnostics.events;
         !quiet && !self.args.request.parallel && io::stderr().is_terminal() && !place.is_terminal()
     }
 }
@@ -148,7 +156,7 @@ fn headers(args: &Args, has_body: bool) -> HeaderMap {
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     }
-    // Ours give way to the first of theirs.
+    // Default headers are replaced by those on the command line.
     for given in &args.request.header {
         let (Header::Set(name, _) | Header::Without(name)) = given;
         headers.remove(name);

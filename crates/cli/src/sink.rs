@@ -1,7 +1,6 @@
-//! Where a response is written.
-//!
-//! Any of these may keep its writer waiting for ever: a pipe that nobody reads, a FIFO that nobody has opened. So a sink is opened and written to
-//! by a thread that nobody needs ([`blocking`]), and whoever waits for that thread may stop waiting when its time is over.
+//! Where a response is written. Any of these may block its writer for ever: a pipe that is not read, a FIFO that is not
+//! opened. So a sink is opened and written to on a thread of its own ([`blocking`]), which can be abandoned on a
+//! timeout.
 
 use crate::secrets::Secrets;
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use std::{
 
 /// A sink that may not be open yet.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Destination {
     Stdout,
     File(PathBuf),
     Nowhere,
@@ -26,12 +25,12 @@ pub(crate) enum Sink {
     Nowhere,
 }
 
-/// Does on another thread what may block. Dropped, it leaves that thread to itself.
+/// Runs what may block on another thread. Dropping the future abandons that thread.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
-impl Place {
+impl Destination {
     pub(crate) fn is_terminal(&self) -> bool {
         matches!(self, Self::Stdout) && io::stdout().is_terminal()
     }
@@ -66,7 +65,7 @@ impl Sink {
     }
 }
 
-/// The head, as HTTP/1.1 would write it.
+/// The head as HTTP/1.1 writes it.
 pub(crate) fn head<B>(response: &Response<B>, version: &str, secrets: Secrets) -> Bytes {
     let status = response.status();
     let reason = match version {

@@ -1,4 +1,4 @@
-//! `--data-binary @-`: stdin, sent while it is read.
+//! `--data-binary @-`: sends stdin while it is read.
 
 use crate::fault::NotRead;
 use bytes::Bytes;

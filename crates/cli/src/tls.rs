@@ -1,10 +1,10 @@
-//! Whom to trust, what to pin, who to be: of origins and of proxies, which are told apart as with curl.
+//! Roots, pins and client certificates, of origins and of proxies, which are set separately as with curl.
 
 use crate::{
     args::{Args, Hashes},
     exit::Exit,
     fault::chain,
-    run::NotBegun,
+    start_error::StartError,
     usage::Usage,
 };
 use skybridge::{Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
@@ -14,28 +14,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is said to be missing of a PEM for `-E` and `--key`.
+/// What `TlsConfigError::Pem` calls the contents of `-E` and `--key`.
 const CERT: &str = "client certificate";
 const KEY: &str = "client's private key";
 
-/// What the two are described by.
-struct Wanted<'a> {
+/// The settings of one of the two.
+struct TlsSettings<'a> {
     cacert: Option<&'a Path>,
     capath: Option<&'a Path>,
     insecure: bool,
     cert: Option<(&'a Path, &'a Path)>,
-    /// Keys of which every host must have one itself: it is not known beforehand where redirects lead.
+    /// Pins for the leaf of every host, since redirects may lead anywhere.
     every_leaf: &'a [String],
-    /// Keys of its path.
+    /// Pins by pattern.
     pins: Vec<(&'a str, &'a str)>,
     versions: Option<RangeInclusive<TlsVersion>>,
 }
 
 /// # Errors
-/// When a file can't be read or used (77, 58), or a pin is none (2).
-pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
+/// When a file can't be read or used (77, 58), or a pin is malformed (2).
+pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
     let tls = &args.tls;
-    let wanted = Wanted {
+    let settings = TlsSettings {
         cacert: tls.cacert.as_deref(),
         capath: tls.capath.as_deref(),
         insecure: tls.insecure,
@@ -44,14 +44,14 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, NotBegun> {
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
     };
-    Ok(wanted.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
+    Ok(settings.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
 }
 
 /// # Errors
 /// As for [`origins`].
-pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, NotBegun> {
+pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
     let tls = &args.tls;
-    let wanted = Wanted {
+    let settings = TlsSettings {
         cacert: tls.proxy_cacert.as_deref(),
         capath: None,
         insecure: tls.proxy_insecure,
@@ -60,7 +60,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, NotBegun> {
         pins: Vec::new(),
         versions: None,
     };
-    Ok(wanted.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
+    Ok(settings.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
 }
 
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {
@@ -83,9 +83,9 @@ fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
     Ok(said.then_some(least..=most))
 }
 
-impl Wanted<'_> {
-    /// `None` when nothing was said: the system's roots will do, and are read when they are needed.
-    fn config(self) -> Result<Option<TlsConfig>, NotBegun> {
+impl TlsSettings<'_> {
+    /// `None` without any flag: the default configuration then reads the system's roots on first use.
+    fn config(self) -> Result<Option<TlsConfig>, StartError> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
         if !trusts && !pins && self.cert.is_none() && self.versions.is_none() {
@@ -118,7 +118,7 @@ impl Wanted<'_> {
             let file = match &error {
                 TlsConfigError::Pem { what: KEY, .. } => cert.map(|(_, key)| key),
                 TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => cert.map(|(cert, _)| cert),
-                // Of several files it isn't known which.
+                // With several files it isn't known which.
                 TlsConfigError::Pem { .. } | TlsConfigError::Root(_) => cacert.filter(|_| capath.is_none()),
                 _ => None,
             };
@@ -126,7 +126,7 @@ impl Wanted<'_> {
         })
     }
 
-    fn roots(&self) -> Result<Vec<Vec<u8>>, NotBegun> {
+    fn roots(&self) -> Result<Vec<Vec<u8>>, StartError> {
         let mut roots = Vec::new();
         if let Some(file) = self.cacert {
             roots.push(read(file, Exit::ROOTS)?);
@@ -138,7 +138,7 @@ impl Wanted<'_> {
     }
 }
 
-/// The files of a folder that have certificates; others may lie beside them.
+/// The files of a folder that contain certificates; others are skipped.
 fn folder_of_pems(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut pems = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -153,15 +153,15 @@ fn folder_of_pems(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     Ok(pems)
 }
 
-fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, NotBegun> {
+fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, StartError> {
     fs::read(path).map_err(|error| unreadable(path, &error, exit))
 }
 
-fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> NotBegun {
-    NotBegun(exit, format!("({exit}) {}: {error}", path.display()))
+fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {
+    StartError(exit, format!("({exit}) {}: {error}", path.display()))
 }
 
-fn refused(file: Option<&Path>, error: &TlsConfigError) -> NotBegun {
+fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
     let exit = match error {
         TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
         TlsConfigError::Pin(_) => Exit::USAGE,
@@ -170,5 +170,5 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> NotBegun {
     };
     let file = file.map(|file| file.display().to_string());
     let why: Vec<_> = file.into_iter().chain(chain(error).map(ToString::to_string)).collect();
-    NotBegun(exit, format!("({exit}) {}", why.join(": ")))
+    StartError(exit, format!("({exit}) {}", why.join(": ")))
 }

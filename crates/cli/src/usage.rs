@@ -1,4 +1,4 @@
-//! Reads the command line, and tells in one line what is wrong with it: the flag, its value, and the nearest form that would do.
+//! Parses the command line. An error is one line: the flag, its value, and the nearest valid form.
 
 use crate::{args::Args, curl, curl::Value};
 use clap::{
@@ -16,11 +16,11 @@ Usage: skybridge tour
 It needs no network. Exit 0 when every step went as it should, 1 when one didn't.
 ";
 
-/// The command line can't be obeyed.
+/// Why the command line is invalid.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Usage(String);
 
-pub(crate) enum Asked {
+pub(crate) enum Command {
     Fetch(Box<Args>),
     #[cfg(feature = "tour")]
     Tour,
@@ -29,7 +29,7 @@ pub(crate) enum Asked {
 }
 
 impl Usage {
-    /// A flag of ours with a value that it doesn't take.
+    /// A flag with an invalid value.
     pub(crate) fn of(flag: &str, value: impl fmt::Display, why: impl fmt::Display) -> Self {
         Self(format!("{flag} {value}: {why}"))
     }
@@ -41,24 +41,24 @@ impl fmt::Display for Usage {
     }
 }
 
-pub(crate) fn read(arguments: Vec<OsString>) -> Result<Asked, Usage> {
+pub(crate) fn read(arguments: Vec<OsString>) -> Result<Command, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
         return tour(arguments.get(2));
     }
     match Args::try_parse_from(&arguments) {
-        Ok(args) => Ok(Asked::Fetch(Box::new(args))),
+        Ok(args) => Ok(Command::Fetch(Box::new(args))),
         Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Asked::Text(error.to_string())),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Text(error.to_string())),
             _ => Err(Usage(explain(&error, &arguments))),
         },
     }
 }
 
 #[cfg(feature = "tour")]
-fn tour(argument: Option<&OsString>) -> Result<Asked, Usage> {
+fn tour(argument: Option<&OsString>) -> Result<Command, Usage> {
     match argument {
-        None => Ok(Asked::Tour),
-        Some(help) if help == "--help" || help == "-h" => Ok(Asked::Text(TOUR.to_owned())),
+        None => Ok(Command::Tour),
+        Some(help) if help == "--help" || help == "-h" => Ok(Command::Text(TOUR.to_owned())),
         Some(more) => {
             // It may be a URL.
             let more = more.to_string_lossy();
@@ -70,7 +70,7 @@ fn tour(argument: Option<&OsString>) -> Result<Asked, Usage> {
 
 /// Its servers are the test kit's, which is no part of the program otherwise.
 #[cfg(not(feature = "tour"))]
-fn tour(_: Option<&OsString>) -> Result<Asked, Usage> {
+fn tour(_: Option<&OsString>) -> Result<Command, Usage> {
     Err(Usage(
         "this skybridge was built without the tour; nearest: cargo run -p skybridge-cli --features tour -- tour"
             .to_owned(),
@@ -104,15 +104,15 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
 }
 
 fn unknown(name: &str, error: &clap::Error, arguments: &[OsString]) -> String {
-    if let Some(foreign) = curl::find(name) {
-        let value = match (foreign.value, value_of(name, arguments)) {
+    if let Some(curl_flag) = curl::find(name) {
+        let value = match (curl_flag.value, value_of(name, arguments)) {
             (Value::Plain, Some(value)) => format!(" {}", shown(&value)),
             (Value::Secret, Some(_)) => " (value not shown)".to_owned(),
             _ => String::new(),
         };
-        let dashed = if name.starts_with("--") { String::new() } else { format!(" (--{})", foreign.long) };
+        let dashed = if name.starts_with("--") { String::new() } else { format!(" (--{})", curl_flag.long) };
         let nearest =
-            foreign.nearest.map_or_else(|| "there is nothing like it".to_owned(), |near| format!("nearest: {near}"));
+            curl_flag.nearest.map_or_else(|| "there is nothing like it".to_owned(), |near| format!("nearest: {near}"));
         return format!("{name}{dashed}{value} is a flag of curl that is not here; {nearest}");
     }
     match context(error, ContextKind::SuggestedArg) {
@@ -121,7 +121,7 @@ fn unknown(name: &str, error: &clap::Error, arguments: &[OsString]) -> String {
     }
 }
 
-/// What stands after a flag.
+/// The argument after a flag.
 fn value_of(name: &str, arguments: &[OsString]) -> Option<String> {
     let text = |argument: &OsString| argument.to_string_lossy().into_owned();
     let at = arguments.iter().position(|argument| text(argument).split('=').next() == Some(name))?;
@@ -131,7 +131,7 @@ fn value_of(name: &str, arguments: &[OsString]) -> Option<String> {
     }
 }
 
-/// A value that was refused. It may be a URL, most often because the flag's own value was forgotten.
+/// A value that was refused. It may be a URL, if the flag's own value was forgotten.
 fn shown(value: &str) -> String {
     let may_be_url = value.contains("://") || value.contains(['@', '?', '#']);
     if may_be_url { Reference::typed(value).to_string() } else { value.to_owned() }
@@ -200,7 +200,7 @@ mod tests {
             "--cookie=a=hunter2 http://a.test/",
             "-H hunter2 http://a.test/",
             "tour http://me:hunter2@a.test/",
-            // What lacks its value takes the URL for it.
+            // A flag without its value takes the URL for it.
             "-m http://me:hunter2@a.test/",
             "-m https://a.test/?token=hunter2",
             "--egress http://me:hunter2@a.test/",
@@ -220,7 +220,7 @@ mod tests {
             let long = flag.get_long().map(|long| format!("--{long}"));
             let short = flag.get_short().map(|short| format!("-{short}"));
             for name in long.into_iter().chain(short) {
-                assert!(curl::find(&name).is_none_or(|foreign| name == format!("--no-{}", foreign.long)), "{name}");
+                assert!(curl::find(&name).is_none_or(|curl_flag| name == format!("--no-{}", curl_flag.long)), "{name}");
             }
         }
     }

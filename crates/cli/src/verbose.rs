@@ -5,33 +5,35 @@ use http::{Request, Response, header};
 use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
 use std::{fmt::Display, io::Write};
 
-fn say(mark: char, text: impl Display) {
-    // Nobody is left to tell when stderr is closed.
+fn print(mark: char, text: impl Display) {
+    // A closed stderr is ignored.
     let line = format!("{mark} {text}");
     let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
 }
 
-pub(crate) fn dials(attempt: &Attempt) {
-    say('*', format_args!("{}: trying {}", attempt.route, attempt.endpoint));
+pub(crate) fn dial(attempt: &Attempt) {
+    print('*', format_args!("{}: trying {}", attempt.route, attempt.endpoint));
 }
 
 pub(crate) fn event(event: &Event<'_>) {
     match &event.kind {
         EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
-            say('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
+            print('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
         }
         EventKind::LeftOut { addresses, limit } => {
-            say('*', format_args!("{addresses} addresses left out: they are beyond the limit of {limit}"));
+            print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }
         EventKind::Created(info) => created(info),
         EventKind::Acquired(how) => {
             let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));
-            say('*', format_args!("connection{id} acquired ({})", format!("{how:?}").to_lowercase()));
+            print('*', format_args!("connection{id} acquired ({})", format!("{how:?}").to_lowercase()));
         }
-        EventKind::Draining(reason) => say('*', format_args!("connection {} takes no more: {reason}", id(event))),
-        EventKind::Closed(reason) => say('*', format_args!("connection {} closed: {reason}", id(event))),
+        EventKind::Draining(reason) => {
+            print('*', format_args!("connection {} takes no more requests: {reason}", id(event)))
+        }
+        EventKind::Closed(reason) => print('*', format_args!("connection {} closed: {reason}", id(event))),
         EventKind::RetryDecided { again, error, .. } => {
-            say(
+            print(
                 '*',
                 format_args!("{}: {}", if *again { "sending again" } else { "not sent again" }, innermost(*error)),
             );
@@ -49,12 +51,12 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn created(info: &ConnInfo) {
-    say('*', format_args!("connected: {info}"));
+    print('*', format_args!("connected: {info}"));
     if let Some(local) = info.local_addr {
-        say('*', format_args!("  from {local}"));
+        print('*', format_args!("  from {local}"));
     }
     let Some(tls) = &info.tls else { return };
-    say(
+    print(
         '*',
         format_args!(
             "  TLS {}, {}{}{}",
@@ -65,7 +67,7 @@ fn created(info: &ConnInfo) {
         ),
     );
     for pin in &*tls.pins {
-        say('*', format_args!("  key {pin}"));
+        print('*', format_args!("  key {pin}"));
     }
 }
 
@@ -83,16 +85,16 @@ pub(crate) fn lines(request: &Request<RequestBody>, secrets: Secrets) -> Vec<Str
 
 pub(crate) fn request(version: &str, lines: &[String]) {
     let Some((first, headers)) = lines.split_first() else { return };
-    say('>', format_args!("{first} HTTP/{version}"));
-    headers.iter().for_each(|line| say('>', line));
-    say('>', "");
+    print('>', format_args!("{first} HTTP/{version}"));
+    headers.iter().for_each(|line| print('>', line));
+    print('>', "");
 }
 
 pub(crate) fn response(response: &Response<Body>, version: &str, secrets: Secrets) {
     let reason = response.status().canonical_reason().unwrap_or_default();
-    say('<', format_args!("HTTP/{version} {} {reason}", response.status().as_u16()));
+    print('<', format_args!("HTTP/{version} {} {reason}", response.status().as_u16()));
     for (name, value) in response.headers() {
-        say('<', format_args!("{name}: {}", secrets.header(name, value)));
+        print('<', format_args!("{name}: {}", secrets.header(name, value)));
     }
-    say('<', "");
+    print('<', "");
 }

@@ -1,5 +1,6 @@
-//! The last word on `--max-time`. What waits for the network or for a sink ends by itself; but whoever reads stderr may stop reading in the middle of
-//! a line of `-v`, and then nothing in this process goes on any more, except a thread that has nothing to say.
+//! The last resort for `--max-time`. Waiting for the network or for a sink times out by itself; but a reader of stderr
+//! may stop in the middle of a line of `-v`, and then everything in this process blocks, except a thread that prints
+//! nothing.
 
 use crate::exit::Exit;
 use std::{
@@ -8,17 +9,17 @@ use std::{
     time::Duration,
 };
 
-/// A call that is watched, until this is dropped.
-pub(crate) struct Watched(#[expect(dead_code, reason = "its end is what is told")] SyncSender<()>);
+/// A call that is being watched, until this is dropped.
+pub(crate) struct ObservedDialer(#[expect(dead_code, reason = "the thread waits for it to be dropped")] SyncSender<()>);
 
-/// Ends the process when that is still not dropped after so long.
-pub(crate) fn watch(limit: Duration) -> Watched {
+/// Exits the process if the returned guard isn't dropped within this time.
+pub(crate) fn watch(limit: Duration) -> ObservedDialer {
     let (sender, receiver) = sync_channel(0);
-    // Where no thread can be started, everything else still ends in time.
+    // Without the thread, everything else still times out.
     let _ = thread::Builder::new().name("watchdog".into()).spawn(move || {
         if let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(limit) {
             std::process::exit(Exit::TIMEOUT.0.into());
         }
     });
-    Watched(sender)
+    ObservedDialer(sender)
 }

@@ -1,10 +1,10 @@
 //! `-w`: curl's variables.
 
-use crate::{call::Outcome, report::Report, usage::Usage};
+use crate::{outcome::Outcome, report::Report, usage::Usage};
 use skybridge::{Phase, types::Trust};
 use std::{fs, net::SocketAddr, time::Duration};
 
-/// A format that has been read.
+/// A parsed format.
 pub(crate) struct Format(Vec<Piece>);
 
 enum Piece {
@@ -22,17 +22,17 @@ const VARIABLES: [(&str, Variable); 20] = [
     ("remote_port",        |call| remote(call).map_or(0, |addr| addr.port()).to_string()),
     ("local_ip",           |call| local(call).map_or_else(String::new, |addr| addr.ip().to_string())),
     ("local_port",         |call| local(call).map_or(0, |addr| addr.port()).to_string()),
-    ("num_connects",       |call| (call.asked.connects + call.seen.connects).to_string()),
+    ("num_connects",       |call| (call.first.connects + call.record.connects).to_string()),
     ("ssl_verify_result",  |call| verified(call).to_string()),
     ("time_namelookup",    |call| seconds(call.until(Phase::Resolve))),
     ("time_connect",       |call| seconds(call.until(Phase::Tcp))),
     ("time_appconnect",    |call| seconds(call.until(Phase::Tls))),
     ("time_pretransfer",   |call| seconds(call.until(Phase::Acquire))),
     ("time_starttransfer", |call| seconds(call.until(Phase::Wait))),
-    ("time_total",         |call| seconds(Some(call.took()))),
+    ("time_total",         |call| seconds(Some(call.time_total()))),
     ("size_download",      |call| call.body_bytes.to_string()),
     ("method",             |call| call.method.to_string()),
-    ("url",                |call| call.asked.url.clone()),
+    ("url",                |call| call.first.url.clone()),
     ("errormsg",           |call| call.fault.as_ref().map_or_else(String::new, |fault| fault.message.clone())),
     ("exitcode",           |call| call.exit.to_string()),
     ("json",               |call| serde_json::to_string(&Report::of(call)).unwrap_or_default()),
@@ -97,7 +97,7 @@ fn local(call: &Outcome) -> Option<SocketAddr> {
     call.info.as_ref()?.local_addr
 }
 
-/// 0 when all is well, as with curl; 1 when the peer's certificate was not accepted, or not looked at.
+/// As with curl, 0 for a verified peer; 1 if the certificate was rejected, or not verified.
 fn verified(call: &Outcome) -> u8 {
     let unverified =
         call.info.as_ref().and_then(|info| info.tls.as_ref()).is_some_and(|tls| tls.trust != Trust::Verified);

@@ -6,18 +6,18 @@ use skybridge_core::{
     CertificateScope, ConnInfo, ConnectOptions, Egress, HttpVersions, Key, NotCoalesced, Origin, Partition, Protocol,
     Proxy, ProxyKind, TlsInfo, Trust, can_coalesce, can_still_coalesce,
 };
-use skybridge_testkit::{executor::Executor, nouns};
+use skybridge_testkit::{executor::Executor, fixtures};
 use std::{sync::Arc, time::Duration};
 
 const ADDR: &str = "192.0.2.1:443";
 
 /// A connection to `a.test` whose certificate also names `b.test`.
 fn connection(executor: &Executor) -> ConnInfo {
-    let route = nouns::route("https://a.test", [ADDR], executor.ctx());
-    let attempt = route.attempt(nouns::endpoint(ADDR));
-    let mut info = ConnInfo::new(&attempt, None, nouns::endpoint(ADDR));
+    let route = fixtures::route("https://a.test", [ADDR], executor.ctx());
+    let attempt = route.attempt(fixtures::endpoint(ADDR));
+    let mut info = ConnInfo::new(&attempt, None, fixtures::endpoint(ADDR));
     info.protocol = Some(Protocol::Http2);
-    info.tls = Some(nouns::tls(Some(Protocol::Http2), ["a.test", "b.test"]));
+    info.tls = Some(fixtures::tls(Some(Protocol::Http2), ["a.test", "b.test"]));
     info
 }
 
@@ -34,7 +34,7 @@ impl CertificateScope for Replaced {
 fn own_key(info: &mut ConnInfo, change: impl FnOnce(&mut ConnectOptions)) {
     let mut connect_options = ConnectOptions::default();
     change(&mut connect_options);
-    info.route.target.key = Arc::new(Key::new(nouns::key("https://a.test").origin, connect_options));
+    info.route.target.key = Arc::new(Key::new(fixtures::key("https://a.test").origin, connect_options));
 }
 
 fn tls(info: &mut ConnInfo) -> &mut TlsInfo {
@@ -44,7 +44,7 @@ fn tls(info: &mut ConnInfo) -> &mut TlsInfo {
 fn options(url: &str, change: impl FnOnce(&mut ConnectOptions)) -> Key {
     let mut connect_options = ConnectOptions::default();
     change(&mut connect_options);
-    Key::new(nouns::key(url).origin, connect_options)
+    Key::new(fixtures::key(url).origin, connect_options)
 }
 
 /// Only the rules whose result can change are checked again.
@@ -106,7 +106,7 @@ async fn each_rule_forbids_it_and_is_named() {
         ),
         (
             as_it_is(),
-            options("https://b.test", |connect_options| connect_options.dial = Some([nouns::endpoint(ADDR)].into())),
+            options("https://b.test", |connect_options| connect_options.dial = Some([fixtures::endpoint(ADDR)].into())),
             Err(NotCoalesced::Override),
         ),
         (
@@ -124,14 +124,14 @@ async fn each_rule_forbids_it_and_is_named() {
         (Box::new(|info| tls(info).trust = Trust::Other), other(), Err(NotCoalesced::Trust)),
         (Box::new(move |info| tls(info).valid_until = Some(now)), other(), Err(NotCoalesced::Expired)),
         (Box::new(move |info| tls(info).valid_until = Some(now + Duration::from_secs(1))), other(), Ok(())),
-        (Box::new(|info| info.remote = nouns::endpoint("192.0.2.9:443")), other(), Err(NotCoalesced::Address)),
+        (Box::new(|info| info.remote = fixtures::endpoint("192.0.2.9:443")), other(), Err(NotCoalesced::Address)),
         (as_it_is(), options("https://c.test", |_| {}), Err(NotCoalesced::NotCovered)),
     ];
     for (i, (amend, key, expected)) in rows.into_iter().enumerate() {
         let mut info = connection(&executor);
         amend(&mut info);
-        assert_eq!(can_coalesce(&info, &key, true, &[nouns::endpoint(ADDR)], now), expected, "row {i}: {key:?}");
+        assert_eq!(can_coalesce(&info, &key, true, &[fixtures::endpoint(ADDR)], now), expected, "row {i}: {key:?}");
     }
-    let through_a_proxy = can_coalesce(&connection(&executor), &other(), false, &[nouns::endpoint(ADDR)], now);
+    let through_a_proxy = can_coalesce(&connection(&executor), &other(), false, &[fixtures::endpoint(ADDR)], now);
     assert_eq!(through_a_proxy, Err(NotCoalesced::Proxy));
 }

@@ -3,7 +3,7 @@
 use skybridge_core::{
     BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, timeout,
 };
-use skybridge_testkit::{executor::Executor, nouns, observe::Recorder};
+use skybridge_testkit::{executor::Executor, fixtures, observe::Recorder};
 use std::{error::Error as _, io, time::Duration};
 
 fn chain(error: &dyn std::error::Error) -> Vec<String> {
@@ -20,13 +20,13 @@ fn chain(error: &dyn std::error::Error) -> Vec<String> {
 async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_cause() {
     let executor = Executor::new();
     let recorder = Recorder::new();
-    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
-    let attempt = route.attempt(nouns::endpoint("192.0.2.1:80"));
+    let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let attempt = route.attempt(fixtures::endpoint("192.0.2.1:80"));
     let guard = attempt.phase(Phase::Tcp);
     tokio::time::advance(Duration::from_millis(3)).await;
     let error = guard.fail(io::Error::from(io::ErrorKind::ConnectionRefused)).on_route(&route);
     assert_eq!(error.phase(), Some(Phase::Tcp));
-    assert_eq!(error.endpoint(), Some(&nouns::endpoint("192.0.2.1:80")));
+    assert_eq!(error.endpoint(), Some(&fixtures::endpoint("192.0.2.1:80")));
     assert_eq!(error.source_as::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(
         chain(&Error::from(error)),
@@ -48,8 +48,8 @@ async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_ca
 async fn a_dropped_phase_is_reported_and_leaves_an_abandoned_attempt() {
     let executor = Executor::new();
     let recorder = Recorder::new();
-    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
-    let attempt = route.attempt(nouns::endpoint("192.0.2.1:80"));
+    let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let attempt = route.attempt(fixtures::endpoint("192.0.2.1:80"));
     drop(attempt.phase(Phase::Tls));
     assert_eq!(recorder.names(), ["tls_start", "tls_dropped"]);
     recorder.assert_balanced();

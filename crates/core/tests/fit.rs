@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use skybridge_core::{ConnInfo, ConnectError, Phase, Proxy, TlsInfo, Unfit};
-use skybridge_testkit::{executor::Executor, nouns};
+use skybridge_testkit::{executor::Executor, fixtures};
 use std::error::Error;
 
 /// The facts of a link: its origin, how many proxies its route has, and what layers have done.
 fn info(url: &str, proxies: usize, done: impl FnOnce(&mut ConnInfo)) -> ConnInfo {
-    let endpoint = nouns::endpoint("192.0.2.1:443");
-    let mut route = nouns::route(url, [], Executor::new().ctx());
+    let endpoint = fixtures::endpoint("192.0.2.1:443");
+    let mut route = fixtures::route(url, [], Executor::new().ctx());
     route.proxies = (0..proxies).map(|i| Proxy::parse(&format!("http://proxy{i}.test:3128")).unwrap()).collect();
     let mut info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
     done(&mut info);

@@ -11,14 +11,14 @@
 //! ```
 //! use skybridge_core::{Connection, Handshake};
 //! use skybridge_h1::H1;
-//! use skybridge_testkit::{executor::Executor, h1::Script, nouns};
+//! use skybridge_testkit::{executor::Executor, h1::Script, fixtures};
 //! use std::future::poll_fn;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let executor = Executor::new();
 //! let (ours, theirs) = tokio::io::duplex(1024);
-//! let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
+//! let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
 //! let info = skybridge_core::ConnInfo::new(&attempt, None, attempt.endpoint.clone());
 //! let link = skybridge_core::Link::new(ours, info);
 //!

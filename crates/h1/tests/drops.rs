@@ -9,10 +9,10 @@ use http_body_util::BodyExt;
 use skybridge_core::{Connector as _, Handshake};
 use skybridge_h1::H1;
 use skybridge_testkit::{
+    drop_walk::drop_walk,
     executor::Executor,
+    fixtures,
     net::{Conn, Network},
-    nouns,
-    walk::walk,
 };
 use std::{io, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,7 +39,7 @@ async fn serve(mut conn: Conn) -> io::Result<()> {
 #[tokio::test(start_paused = true)]
 async fn a_connection_given_up_at_any_step_leaves_nothing() {
     let addr = "192.0.2.1:80".parse().unwrap();
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let (executor, net) = (Executor::new(), Network::new());
             net.at(addr).latency(Duration::from_millis(1)).window(64);
@@ -48,7 +48,7 @@ async fn a_connection_given_up_at_any_step_leaves_nothing() {
             });
             let (ctx, mut connector) = (executor.ctx(), net.connector());
             let scenario = async move {
-                let route = nouns::route("http://a.test", ["192.0.2.1:80"], ctx.clone());
+                let route = fixtures::route("http://a.test", ["192.0.2.1:80"], ctx.clone());
                 let link = connector.connect(route).await.unwrap();
                 let mut conn = H1::new().handshake(link, &ctx).await.unwrap();
                 for _ in 0..2 {

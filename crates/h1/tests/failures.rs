@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
 use skybridge_core::{Capacity, Cause, CloseReason, Connection, Delivery, Error, Failed, Phase};
 use skybridge_h1::{ExchangeError, H1};
-use skybridge_testkit::executor::settle;
+use skybridge_testkit::executor::run_until_idle;
 use std::error::Error as _;
 
 fn exchange_error(error: &Error) -> &ExchangeError {
@@ -86,7 +86,7 @@ async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() 
 async fn what_was_started_on_a_dead_connection_comes_back_too() {
     let mut world = world(H1::new()).await;
     world.peer.fin().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.conn.capacity(), Capacity::None);
     let error = ready(&mut world.conn).await.unwrap_err();
     assert_eq!(error.delivery(), Delivery::Unsent);
@@ -106,7 +106,7 @@ async fn unsolicited_bytes_before_a_request_fail_it_unsent() {
     let failed = response(&mut world.conn).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
     assert!(failed.has_request());
-    settle().await;
+    run_until_idle().await;
     world.status.assert_closed(CloseReason::Unsolicited);
 }
 
@@ -124,7 +124,7 @@ async fn once_written_it_may_have_been_processed() {
     assert!(hyper_error(&failed.error).is_incomplete_message());
     assert!(failed.error.to_string().contains("connection 1"), "{}", failed.error);
     assert!(ready(&mut world.conn).await.is_err());
-    settle().await;
+    run_until_idle().await;
     world.status.assert_closed(CloseReason::PeerFin);
 }
 
@@ -140,7 +140,7 @@ async fn a_reset_keeps_its_io_error() {
     assert_eq!(error.delivery(), Delivery::Unknown);
     let io = hyper_error(&error).source().unwrap().downcast_ref::<std::io::Error>().unwrap();
     assert_eq!(io.kind(), std::io::ErrorKind::ConnectionReset);
-    settle().await;
+    run_until_idle().await;
     world.status.assert_closed(CloseReason::Protocol);
 }
 
@@ -156,7 +156,7 @@ async fn an_answer_that_is_not_http_closes_the_connection() {
         let error = result.unwrap_err().error;
         assert_eq!(error.delivery(), Delivery::Unknown, "{answer}");
         assert!(hyper_error(&error).is_parse(), "{answer}");
-        settle().await;
+        run_until_idle().await;
         world.status.assert_closed(CloseReason::Protocol);
         world.peer.expect_close().await;
     }
@@ -181,7 +181,7 @@ async fn a_head_of_more_than_256_kib_is_an_error_and_the_end() {
         } else {
             assert!(hyper_error(&result.unwrap_err().error).is_parse());
             assert!(ready(&mut world.conn).await.is_err());
-            settle().await;
+            run_until_idle().await;
             world.status.assert_closed(CloseReason::Protocol);
         }
     }
@@ -208,7 +208,7 @@ async fn a_request_body_that_fails_is_its_own_cause() {
     assert!(matches!(source, ExchangeError::RequestBody(_)));
     assert_eq!(source.source().unwrap().to_string(), "the disk is gone");
     assert!(!failed.has_request());
-    settle().await;
+    run_until_idle().await;
     world.status.assert_closed(CloseReason::Poisoned);
 }
 

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Phase, RequestError};
 use skybridge_h1::{ExchangeError, H1};
-use skybridge_testkit::executor::settle;
+use skybridge_testkit::executor::run_until_idle;
 use std::{
     collections::VecDeque,
     pin::Pin,
@@ -96,7 +96,7 @@ async fn a_body_of_another_length_than_declared_ends_its_connection_and_says_so(
         let failed = send(&mut world.conn, put("5", parts(body()))).await.unwrap_err();
         assert_eq!((failed.error.delivery(), mismatch(&failed.error)), (Delivery::Unknown, &told));
         assert!(ready(&mut world.conn).await.is_err());
-        settle().await;
+        run_until_idle().await;
         world.status.assert_closed(CloseReason::Poisoned);
         world.executor.assert_idle().await;
     }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use skybridge_core::{Capacity, CloseReason, Connection, Delivery};
 use skybridge_h1::H1;
-use skybridge_testkit::executor::settle;
+use skybridge_testkit::executor::run_until_idle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -29,7 +29,7 @@ async fn an_idle_connections_end_is_news_though_nobody_polls_the_handle() {
                 "bytes" => world.peer.send("HTTP/1.1 408 Request Timeout\r\n\r\n").await,
                 _ => world.peer.reset(),
             }
-            settle().await;
+            run_until_idle().await;
             world.status.assert_closed(reason);
             assert_eq!(world.conn.capacity(), Capacity::None, "{how}");
             world.executor.assert_idle().await;
@@ -113,7 +113,7 @@ async fn a_body_outlives_its_handle() {
     };
     let (answer, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), server);
     drop(world.conn);
-    settle().await;
+    run_until_idle().await;
     world.peer.send("lf").await;
     assert_eq!(answer.unwrap().into_body().collect().await.unwrap().to_bytes(), "half");
     world.peer.expect_close().await;

@@ -11,8 +11,8 @@ use http_body_util::{BodyExt, Channel, channel::Sender};
 use skybridge_core::{BoxError, Cause, CloseReason, ConnInfo, Connection, Delivery, Handshake, Link};
 use skybridge_h1::{ExchangeError, H1};
 use skybridge_testkit::{
-    executor::{Executor, settle},
-    nouns,
+    executor::{Executor, run_until_idle},
+    fixtures,
 };
 use std::{
     future::poll_fn,
@@ -54,7 +54,7 @@ async fn answered_early(world: &mut support::World<TestBody>, request: Request<T
     let answer = answer.unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "no");
-    settle().await;
+    run_until_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,10 +68,10 @@ async fn a_request_has_left_when_its_body_was_seen_to_end_and_all_of_it_was_take
     answered_early(&mut world, post(body)).await;
     assert!(!world.conn.is_sent() && !is_ready(&mut world.conn).await, "its body has not ended");
     sender.send_data("12345".into()).await.unwrap();
-    settle().await;
+    run_until_idle().await;
     assert!(!world.conn.is_sent(), "its body has not ended");
     drop(sender);
-    settle().await;
+    run_until_idle().await;
     assert!(world.conn.is_sent() && is_ready(&mut world.conn).await);
     world.peer.expect("5\r\n12345\r\n0\r\n\r\n").await;
     world.exchange(get("http://a.test/"), EARLY).await;
@@ -84,7 +84,7 @@ async fn what_the_peer_does_not_take_has_not_left() {
     answered_early(&mut world, post(full(LONG))).await;
     assert!(!world.conn.is_sent() && !is_ready(&mut world.conn).await);
     world.peer.expect(LONG).await;
-    settle().await;
+    run_until_idle().await;
     assert!(world.conn.is_sent());
     assert!(is_ready(&mut world.conn).await);
     world.exchange(get("http://a.test/"), EARLY).await;
@@ -105,10 +105,10 @@ async fn a_handle_dropped_while_the_request_is_being_sent_closes_at_once() {
             } else {
                 ready(&mut world.conn).await.unwrap();
                 world.conn.start(post(body));
-                settle().await;
+                run_until_idle().await;
             }
             drop(world.conn);
-            settle().await;
+            run_until_idle().await;
             assert_eq!(world.executor.tasks(), 0, "early {early}, {stalled}: the connection is still driven");
             assert!(world.net.wire(0).peer_dropped(), "early {early}, {stalled}: the socket is still open");
             assert!(sender.try_send(Frame::data("more".into())).is_err(), "the body is still held");
@@ -127,10 +127,10 @@ async fn a_connection_that_its_peer_wants_closed_ends_with_its_handle_though_the
     };
     let (answer, ()) = tokio::join!(send(&mut world.conn, post(full(LONG))), server);
     assert_eq!(answer.unwrap().status(), 413);
-    settle().await;
+    run_until_idle().await;
     assert!(!world.conn.is_sent());
     drop(world.conn);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.executor.tasks(), 0);
     assert!(world.net.wire(0).peer_dropped());
 }
@@ -178,7 +178,7 @@ impl AsyncWrite for Hasty {
 /// What comes of a long upload to it.
 async fn hasty(answer: &'static str) -> Result<(u16, Result<Bytes, hyper::Error>), skybridge_core::Error> {
     let executor = Executor::new();
-    let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
+    let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
     let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
     let link = Link::new(Hasty { answer: answer.as_bytes(), taken: 0 }, info);
     let mut conn = H1::new().handshake(link, &executor.ctx()).await.unwrap();
@@ -261,7 +261,7 @@ impl http_body::Body for Failing {
 async fn an_answer_that_is_there_is_given_though_the_body_fails() {
     for answer in [EARLY, ""] {
         let (executor, asked) = (Executor::new(), Arc::default());
-        let attempt = nouns::route("http://a.test", [], executor.ctx()).attempt(nouns::endpoint("192.0.2.1:80"));
+        let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
         let info = ConnInfo::new(&attempt, None, attempt.endpoint.clone());
         let link = Link::new(Prompt { answer: answer.as_bytes(), asked: Arc::clone(&asked) }, info);
         let mut conn = H1::new().handshake(link, &executor.ctx()).await.unwrap();

@@ -45,7 +45,7 @@ async fn a_port_that_is_not_the_schemes_own_is_in_the_host() {
     use skybridge_core::{Connector as _, Handshake as _};
     let (executor, net) = (skybridge_testkit::executor::Executor::new(), skybridge_testkit::net::Network::new());
     let listener = net.listen("192.0.2.1:8080".parse().unwrap());
-    let route = skybridge_testkit::nouns::route("http://[2001:DB8::1]:8080", ["192.0.2.1:8080"], executor.ctx());
+    let route = skybridge_testkit::fixtures::route("http://[2001:DB8::1]:8080", ["192.0.2.1:8080"], executor.ctx());
     let link = net.connector().connect(route).await.unwrap();
     let mut conn = H1::new().handshake(link, &executor.ctx()).await.unwrap();
     let mut peer = skybridge_testkit::h1::Script::new(listener.accept().await.0);

@@ -1,4 +1,4 @@
-use crate::{H2Error, tie::Reading};
+use crate::{H2Error, upload_control::ResponseReader};
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
@@ -8,22 +8,21 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// The body of a response. Empty by default.
-///
-/// What is read makes room for more of it. Dropped before its end, it resets its stream with CANCEL, both halves, and what was on its way
-/// is made room for on the connection.
+/// The body of a response. Empty by default. Reading releases flow-control capacity to the peer. Dropped before its
+/// end, the body resets its stream with CANCEL, in both directions, and the connection's window gets back what was
+/// unread.
 #[derive(Default)]
 pub struct H2Body {
     stream: Option<RecvStream>,
-    /// What `content-length` says is left.
-    left: Option<u64>,
+    /// The bytes left according to `content-length`.
+    remaining: Option<u64>,
     data_done: bool,
-    upload: Option<Reading>,
+    upload: Option<ResponseReader>,
 }
 
 impl H2Body {
-    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<Reading>) -> Self {
-        Self { stream: Some(stream), left: length, data_done: false, upload }
+    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<ResponseReader>) -> Self {
+        Self { stream: Some(stream), remaining: length, data_done: false, upload }
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
@@ -31,11 +30,11 @@ impl H2Body {
         while !self.data_done {
             match ready!(stream.poll_data(cx)).transpose()? {
                 None => self.data_done = true,
-                // Says nothing; the last one is seen as the end.
+                // An empty DATA frame; the end of the stream is seen by `None`.
                 Some(data) if data.is_empty() => {}
                 Some(data) => {
                     stream.flow_control().release_capacity(data.len())?;
-                    self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                    self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
             }
@@ -44,18 +43,18 @@ impl H2Body {
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
-    /// The response is over: what is left of the request is the handle's.
+    /// The response is over. An upload that is still running is left to the handle.
     fn end(&mut self) {
-        (self.stream, self.upload, self.left) = (None, None, Some(0));
+        (self.stream, self.upload, self.remaining) = (None, None, Some(0));
     }
 
     fn fail(&mut self, error: h2::Error) -> H2Error {
-        let failure = self.upload.as_ref().and_then(Reading::failure);
+        let failure = self.upload.as_ref().and_then(ResponseReader::failure);
         self.end();
         failure.unwrap_or(H2Error::Protocol(error))
     }
 
-    /// There is no more of the response by now, and there will not be if the request failed.
+    /// Nothing of the response is available: if the upload has failed, nothing more will be.
     #[cold]
     fn poll_upload(&mut self, cx: &Context<'_>) -> Poll<H2Error> {
         let Some(upload) = &self.upload else { return Poll::Pending };
@@ -85,9 +84,9 @@ impl Body for H2Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.stream, self.left) {
+        match (&self.stream, self.remaining) {
             (None, _) => SizeHint::with_exact(0),
-            (_, Some(left)) => SizeHint::with_exact(left),
+            (_, Some(remaining)) => SizeHint::with_exact(remaining),
             _ => SizeHint::default(),
         }
     }
@@ -106,7 +105,7 @@ impl fmt::Debug for H2Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("H2Body")
             .field("ended", &self.stream.is_none())
-            .field("left", &self.left)
+            .field("left", &self.remaining)
             .finish_non_exhaustive()
     }
 }

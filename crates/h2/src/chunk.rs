@@ -1,18 +1,19 @@
-use crate::unsent::Held;
+use crate::unsent::UnsentPiece;
 use bytes::Buf;
 use std::io::IoSlice;
 
-/// What the request half writes: a piece of the user's body, or nothing but the end of it. Unsent as long as the h2 crate has it.
+/// What an upload gives to the h2 crate: a piece of the body, or its end. It counts as unsent for as long as the h2
+/// crate holds it.
 #[derive(Debug)]
 pub(crate) struct Chunk<D> {
     data: Option<D>,
-    _held: Held,
+    _unsent: UnsentPiece,
 }
 
 impl<D> Chunk<D> {
     #[inline]
-    pub(crate) fn new(data: Option<D>, held: Held) -> Self {
-        Self { data, _held: held }
+    pub(crate) fn new(data: Option<D>, unsent: UnsentPiece) -> Self {
+        Self { data, _unsent: unsent }
     }
 }
 

@@ -1,15 +1,14 @@
-//! The one place that reads meaning into the errors of the h2 crate.
+//! Interprets the errors of the h2 crate, here and nowhere else.
 
 use h2::{Error, Reason};
 use skybridge_core::{CloseReason, Delivery};
 use std::io;
 
-/// Whether the origin can have processed a stream that failed before its response.
+/// Whether the origin may have processed a stream that failed before its response.
 ///
-/// REFUSED_STREAM says it didn't (RFC 9113, section 8.7). So does a GOAWAY of the peer, whatever its code: the h2 crate fails with it
-/// only streams above the last id that the peer will process (section 6.8).
-///
-/// And what failed before anything was written since it began has not left this side.
+/// REFUSED_STREAM says it didn't (RFC 9113, section 8.7). So does a GOAWAY of the peer, whatever its code: the h2 crate
+/// fails with it only streams above the last id that the peer will process (section 6.8). A stream that failed before
+/// anything was written since it was started has not left this side.
 pub(crate) fn delivery(error: &Error, nothing_written: bool) -> Delivery {
     let unprocessed = error.is_go_away() || (error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM));
     if error.is_remote() && unprocessed {
@@ -21,13 +20,13 @@ pub(crate) fn delivery(error: &Error, nothing_written: bool) -> Delivery {
     }
 }
 
-/// Whether the peer ends the connection as planned, and processes nothing of this stream.
+/// Whether the stream failed by a GOAWAY with NO_ERROR: the peer closes the connection as planned.
 pub(crate) fn is_planned(error: &Error) -> bool {
     is_going_away(error) && error.reason() == Some(Reason::NO_ERROR)
 }
 
-/// Why a connection that still runs takes no more streams: the peer asked for it, or their numbers are used up. `None` when it failed,
-/// which its end will tell.
+/// Why a connection takes no more streams while it still runs: GOAWAY, or its stream ids are used up. `None` if it
+/// failed, which its end will report.
 pub(crate) fn draining(error: &Error) -> Option<CloseReason> {
     match error {
         error if is_going_away(error) => Some(CloseReason::PeerGoAway),
@@ -40,13 +39,13 @@ fn is_going_away(error: &Error) -> bool {
     error.is_go_away() && error.is_remote()
 }
 
-/// Why a connection ended: by what it was draining for, what it returned, and whether any handle was left.
-pub(crate) fn close_reason(draining: Option<CloseReason>, ended: Result<(), &Error>, wanted: bool) -> CloseReason {
+/// Why a connection ended, by what it was draining for, what its driver returned, and whether any handle was left.
+pub(crate) fn close_reason(draining: Option<CloseReason>, ended: Result<(), &Error>, has_handles: bool) -> CloseReason {
     draining.unwrap_or(match ended {
         Err(error) if is_going_away(error) => CloseReason::PeerGoAway,
         Err(error) if is_eof(error) => CloseReason::PeerFin,
         Err(_) => CloseReason::Protocol,
-        Ok(()) if wanted => CloseReason::PeerFin,
+        Ok(()) if has_handles => CloseReason::PeerFin,
         Ok(()) => CloseReason::Shutdown,
     })
 }

@@ -2,10 +2,10 @@ use crate::{
     H2Body, H2Error,
     chunk::Chunk,
     classify, head,
-    kept::Kept,
+    saved_request::SavedRequest,
     shared::Shared,
-    tie::{Hold, Reading, Tie},
     upload::Upload,
+    upload_control::{ResponseReader, UploadControl, UploadHandle},
 };
 use h2::{
     RecvStream,
@@ -25,13 +25,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A handle to an HTTP/2 connection: carries one exchange at a time, beside those of other handles.
-///
-/// Until the head of the response is here the exchange is the handle's: dropping it resets the stream with CANCEL. From then on it is the
-/// body's. A request that is still being sent then goes on in a task of its own, as long as the response or the handle is held.
+/// A handle to an HTTP/2 connection. It carries one exchange at a time, concurrently with those of other handles. Until
+/// the response's head has arrived the handle owns the exchange: dropping it resets the stream with CANCEL. From then
+/// on the response's body owns it. If the request is still being sent then, that goes on in a task of its own, until
+/// both the response and the handle are dropped.
 pub struct Http2<B: Body> {
     exchange: Exchange<B>,
-    kept: Option<Kept<B>>,
+    saved: Option<SavedRequest<B>>,
     send: SendRequest<Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
 }
@@ -41,41 +41,41 @@ pub struct Http2<B: Body> {
 /// ```
 enum Exchange<B: Body> {
     Idle,
-    /// It could not be started.
+    /// The request could not be started.
     Failed(Failed<Request<B>>),
-    /// For the head of the response; the request may not be sent yet.
+    /// Waiting for the response's head; the request's body may still be being sent.
     Waiting {
         response: ResponseFuture,
         upload: Option<Pin<Box<Upload<B>>>>,
-        /// How the body failed, which the answer will tell if there is one.
+        /// How the request's body failed. A response that has arrived takes precedence.
         failed: Option<H2Error>,
         is_head: bool,
-        /// How often the driver had written when it began.
+        /// The driver's count of writes when the request was started.
         writes: usize,
     },
-    /// Answered before all of the request was sent.
-    Uploading(Hold),
+    /// The response's head arrived before all of the request was sent.
+    Uploading(UploadHandle),
 }
 
 impl<B: Body> Http2<B> {
     pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         shared.enter();
-        Self { exchange: Exchange::Idle, kept: None, send, shared }
+        Self { exchange: Exchange::Idle, saved: None, send, shared }
     }
 
     fn error(&self, delivery: Delivery, phase: Phase, error: H2Error) -> Error {
         Error::new(delivery, phase, error).on(&self.shared.info)
     }
 
-    /// The request as it came down, if it could be kept.
+    /// The request as it was given to `start`, if it could be saved.
     fn restore(&mut self, unpolled: Option<B>) -> Option<Request<B>> {
-        let (request, headers) = self.kept.take()?.restore(unpolled);
+        let (request, headers) = self.saved.take()?.restore(unpolled);
         self.shared.recycle(None, headers);
         request
     }
 
-    /// Nobody waits for the response any more: its stream is reset.
-    fn give_up(&mut self) {
+    /// Drops the exchange, which resets its stream if that isn't over.
+    fn cancel_exchange(&mut self) {
         let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
             Exchange::Waiting { upload, .. } => upload,
             _ => None,
@@ -83,11 +83,11 @@ impl<B: Body> Http2<B> {
         self.recycle(upload);
     }
 
-    /// Ends with what is known of the request.
+    /// The error, with the request if it may be sent again.
     fn failed(&mut self, error: Error, unpolled: Option<B>) -> Failed<Request<B>> {
         let again = match error.delivery() {
             Delivery::Unsent | Delivery::Refused => true,
-            _ => self.kept.as_ref().is_some_and(Kept::may_repeat),
+            _ => self.saved.as_ref().is_some_and(SavedRequest::may_repeat),
         };
         match self.restore(unpolled).filter(|_| again) {
             Some(request) => Failed::with(error, request),
@@ -95,16 +95,16 @@ impl<B: Body> Http2<B> {
         }
     }
 
-    /// Takes back the buffers of an exchange.
+    /// Returns the buffers of an exchange to the connection.
     fn recycle(&mut self, mut upload: Option<Pin<Box<Upload<B>>>>) {
-        let kept = self.kept.take();
-        if upload.is_none() && kept.is_none() {
+        let saved = self.saved.take();
+        if upload.is_none() && saved.is_none() {
             return;
         }
         if let Some(upload) = &mut upload {
             upload.as_mut().clear();
         }
-        self.shared.recycle(upload, kept.map(Kept::into_buffer).unwrap_or_default());
+        self.shared.recycle(upload, saved.map(SavedRequest::into_buffer).unwrap_or_default());
     }
 }
 
@@ -120,7 +120,7 @@ where
         if let Some(replays) = Replays::wanted() {
             let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
             let may_repeat = replays.may_repeat(&parts.method);
-            self.kept = Some(Kept::new(&mut parts, self.shared.spare_headers(), copy, may_repeat));
+            self.saved = Some(SavedRequest::new(&mut parts, self.shared.take_headers(), copy, may_repeat));
         }
         let length = match head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
             Ok(length) => length,
@@ -135,29 +135,29 @@ where
             }
         };
         let upload = body.filter(|_| !ended).map(|body| {
-            let mut upload = self.shared.spare_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
-            let patient = self.kept.as_ref().is_some_and(Kept::has_no_copy);
-            upload.as_mut().begin(body, length, stream, patient);
+            let mut upload = self.shared.take_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
+            let awaits_window = self.saved.as_ref().is_some_and(SavedRequest::has_no_copy);
+            upload.as_mut().start(body, length, stream, awaits_window);
             upload
         });
         Ok(Exchange::Waiting { response, upload, failed: None, is_head, writes })
     }
 
-    /// Polls both halves: the request's until it is over, the response's until its head is here. An answer that is
-    /// there is given, whatever has become of the request.
+    /// Polls both halves of the exchange: the request until it is sent, the response until its head has arrived. A
+    /// response takes precedence over a failure of the request.
     fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
         let Exchange::Waiting { response, upload, failed, .. } = &mut self.exchange else {
             return Poll::Ready(Err(Stop::NotStarted));
         };
         if let Some(sending) = upload {
             let mut sent = sending.as_mut().poll_send(cx);
-            if sent.is_pending() && sending.is_patient() && self.send.poll_ready(cx).is_ready() {
+            if sent.is_pending() && sending.is_awaiting_window() && self.send.poll_ready(cx).is_ready() {
                 sending.as_mut().opened(&*self.shared.runtime);
                 sent = sending.as_mut().poll_send(cx);
             }
             match sent {
                 Poll::Pending => {}
-                // One that ended before it began still has its body to give back.
+                // An upload that ended before its body was polled still holds the body, to be given back.
                 Poll::Ready(Ok(())) => {
                     if let Some(mut sent) = upload.take_if(|upload| !upload.is_unpolled()) {
                         sent.as_mut().clear();
@@ -169,17 +169,18 @@ where
         }
         match Pin::new(response).poll(cx) {
             Poll::Pending => failed.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Stop::Body(error)))),
-            polled => polled.map_err(|error| failed.take().map_or(Stop::Stream(error), Stop::Body)),
+            response => response.map_err(|error| failed.take().map_or(Stop::Stream(error), Stop::Body)),
         }
     }
 
-    /// A connection that was opened for another origin says that it is the wrong one, and the request is here to be sent elsewhere.
+    /// A 421 (RFC 9110, section 15.5.20) on a connection that was opened for another origin: the request goes back, to
+    /// be sent on another connection.
     fn misdirected(&mut self, response: &Response<RecvStream>) -> Option<Failed<Request<B>>> {
         if response.status() != StatusCode::MISDIRECTED_REQUEST {
             return None;
         }
         let own = self.shared.info.route.target.origin().as_ref();
-        if self.kept.as_ref()?.origin().is_none_or(|origin| origin == own) {
+        if self.saved.as_ref()?.origin().is_none_or(|origin| origin == own) {
             return None;
         }
         let unpolled = match &mut self.exchange {
@@ -191,7 +192,7 @@ where
         Some(Failed::with(error, request))
     }
 
-    fn answered(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
+    fn into_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
         self.shared.answered();
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let Exchange::Waiting { upload, failed, is_head, .. } = exchange else {
@@ -199,26 +200,32 @@ where
         };
         self.recycle(None);
         let is_over = response.body().is_end_stream();
-        let upload = upload.and_then(|upload| self.untether(upload, failed, is_over));
+        let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
         let length = if is_head { None } else { content_length(&response) };
         response.map(|stream| if is_over { H2Body::default() } else { H2Body::new(stream, length, upload) })
     }
 
-    /// Answered early: the rest of the request goes on by itself, or ends with the response if it has failed.
-    fn untether(&mut self, mut upload: Pin<Box<Upload<B>>>, failed: Option<H2Error>, is_over: bool) -> Option<Reading> {
-        let tie = Arc::new(Tie::default());
-        self.exchange = Exchange::Uploading(tie.hold());
-        // Before it runs: a failure is told to who reads, and waits for nobody else.
-        let reading = (!is_over).then(|| tie.read());
-        upload.as_mut().untether(&tie);
+    /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
+    /// failed.
+    fn detach(
+        &mut self,
+        mut upload: Pin<Box<Upload<B>>>,
+        failed: Option<H2Error>,
+        is_over: bool,
+    ) -> Option<ResponseReader> {
+        let control = Arc::new(UploadControl::default());
+        self.exchange = Exchange::Uploading(control.handle());
+        // Registered before the upload runs, so that a failure of it is reported to the reader.
+        let reader = (!is_over).then(|| control.reader());
+        upload.as_mut().detach(&control);
         if let Some(error) = failed {
             upload.as_mut().fail(error);
         }
         self.shared.runtime.spawn(upload);
-        reading
+        reader
     }
 
-    fn stopped(&mut self, stop: Stop) -> Failed<Request<B>> {
+    fn into_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let (mut upload, writes) = match exchange {
             Exchange::Waiting { upload, writes, .. } => (upload, writes),
@@ -229,7 +236,7 @@ where
             Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
                 let delivery = classify::delivery(&error, writes == self.shared.writes.count());
-                // A peer that ends what has carried nothing wants no connection, and would want no other either.
+                // A GOAWAY before the first response is no planned end: another connection would be treated alike.
                 let planned = classify::is_planned(&error) && self.shared.has_answered();
                 let error = H2Error::from(error).into();
                 let cause = if planned { Cause::GoingAway(error) } else { Cause::Exchange(error) };
@@ -278,7 +285,7 @@ where
     }
 
     fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
-        self.shared.desk.subscribe(subscribe);
+        self.shared.status.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -298,19 +305,19 @@ where
         Poll::Ready(match ready!(self.poll_halves(cx)) {
             Ok(response) => match self.misdirected(&response) {
                 Some(failed) => {
-                    self.give_up();
+                    self.cancel_exchange();
                     Err(failed)
                 }
-                None => Ok(self.answered(response)),
+                None => Ok(self.into_response(response)),
             },
-            Err(stop) => Err(self.stopped(stop)),
+            Err(stop) => Err(self.into_failed(stop)),
         })
     }
 }
 
 impl<B: Body> Drop for Http2<B> {
     fn drop(&mut self) {
-        self.give_up();
+        self.cancel_exchange();
         self.shared.leave();
     }
 }
@@ -326,7 +333,7 @@ impl<B: Body> fmt::Debug for Http2<B> {
         };
         f.debug_struct("Http2")
             .field("connection", &self.shared.info.id)
-            .field("room", &self.shared.capacity.get())
+            .field("capacity", &self.shared.capacity.get())
             .field("exchange", &exchange)
             .finish_non_exhaustive()
     }

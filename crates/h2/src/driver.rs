@@ -1,4 +1,4 @@
-use crate::{capacity::UNANNOUNCED, chunk::Chunk, classify, opening::Opening, shared::Shared};
+use crate::{chunk::Chunk, classify, preface_io::PrefaceIo, shared::Shared, stream_limit::UNANNOUNCED};
 use h2::client::Connection;
 use http_body::Body;
 use pin_project::{pin_project, pinned_drop};
@@ -11,44 +11,44 @@ use std::{
     time::Duration,
 };
 
-/// For how long what is left to say is kept for a peer that takes nothing, once no handle is left.
-const PARTING: Duration = Duration::from_secs(30);
+/// How long the driver tries to send its last frames to a peer that reads nothing, once no handle is left.
+const LINGER: Duration = Duration::from_secs(30);
 
-/// Reads and writes the connection's frames, and tells what it sees. The one task of a connection; it ends with it.
+/// The task of a connection: reads and writes its frames, and reports its status.
 #[pin_project(PinnedDrop)]
 pub(crate) struct Driver<I: Io, B: Body> {
-    connection: Connection<Opening<I>, Chunk<B::Data>>,
+    connection: Connection<PrefaceIo<I>, Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
     draining: Option<CloseReason>,
-    parting: Option<Parting>,
+    linger: Option<Linger>,
 }
 
-/// No handle is left, and what is left to say waits for the peer.
-struct Parting {
+/// No handle is left, and the last frames wait for the peer to read.
+struct Linger {
     timer: Pin<Box<dyn Sleep>>,
-    /// How often the peer had taken something.
-    taken: usize,
+    /// The count of writes with progress when the timer was started.
+    progress: usize,
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
-    pub(crate) fn new(connection: Connection<Opening<I>, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
-        Self { connection, shared, draining: None, parting: None }
+    pub(crate) fn new(connection: Connection<PrefaceIo<I>, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
+        Self { connection, shared, draining: None, linger: None }
     }
 
-    fn sample_room(&self) {
+    fn update_capacity(&self) {
         let limit = self.connection.max_concurrent_send_streams();
         if limit != UNANNOUNCED
-            && let Some(streams) = self.shared.capacity.sample(limit)
+            && let Some(streams) = self.shared.capacity.update(limit)
         {
-            self.shared.desk.tell(ConnectionStatus::Capacity(streams));
+            self.shared.status.tell(ConnectionStatus::Capacity(streams));
         }
     }
 
-    /// Whether any handle is left; and notices when no more streams can be opened.
-    fn look(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Returns whether any handle is left, and notices when no more streams can be opened.
+    fn probe_handles(&mut self, cx: &mut Context<'_>) -> bool {
         let open = {
             let mut probe = self.shared.probe();
-            if self.shared.writes.stuck().is_some() {
+            if self.shared.writes.blocked().is_some() {
                 probe.driver = Some(cx.waker().clone());
             }
             match &mut probe.handle {
@@ -62,7 +62,7 @@ impl<I: Io, B: Body> Driver<I, B> {
             self.shared.capacity.close();
             self.draining = classify::draining(&error);
             if let Some(reason) = self.draining {
-                self.shared.desk.tell(ConnectionStatus::Draining(reason));
+                self.shared.status.tell(ConnectionStatus::Draining(reason));
             }
         }
         true
@@ -70,18 +70,18 @@ impl<I: Io, B: Body> Driver<I, B> {
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
-    /// Ready when the peer has taken nothing for too long. As long as there are handles, that is for their users to
-    /// judge.
-    fn poll_parting(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
-        let Some(taken) = self.shared.writes.stuck().filter(|_| !wanted) else {
-            self.parting = None;
+    /// Ready when the peer has read nothing for too long. As long as there are handles, that is for their users'
+    /// timeouts.
+    fn poll_parting(&mut self, cx: &mut Context<'_>, has_handles: bool) -> Poll<()> {
+        let Some(progress) = self.shared.writes.blocked().filter(|_| !has_handles) else {
+            self.linger = None;
             return Poll::Pending;
         };
-        if self.parting.as_ref().is_none_or(|parting| parting.taken != taken) {
+        if self.linger.as_ref().is_none_or(|linger| linger.progress != progress) {
             let runtime = &self.shared.runtime;
-            self.parting = Some(Parting { timer: runtime.sleep_until(runtime.now() + PARTING), taken });
+            self.linger = Some(Linger { timer: runtime.sleep_until(runtime.now() + LINGER), progress });
         }
-        self.parting.as_mut().map_or(Poll::Pending, |parting| parting.timer.as_mut().poll(cx))
+        self.linger.as_mut().map_or(Poll::Pending, |linger| linger.timer.as_mut().poll(cx))
     }
 }
 
@@ -89,29 +89,29 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.writes.next_turn();
+        self.shared.writes.next_poll();
         let ended = Pin::new(&mut self.connection).poll(cx);
-        self.sample_room();
-        let wanted = self.look(cx);
+        self.update_capacity();
+        let has_handles = self.probe_handles(cx);
         let ended = match ended {
             Poll::Ready(ended) => ended,
             Poll::Pending => {
-                ready!(self.poll_parting(cx, wanted));
+                ready!(self.poll_parting(cx, has_handles));
                 Ok(())
             }
         };
         self.shared.capacity.close();
-        let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), wanted);
-        self.shared.desk.tell(ConnectionStatus::Closed(reason));
+        let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), has_handles);
+        self.shared.status.tell(ConnectionStatus::Closed(reason));
         Poll::Ready(())
     }
 }
 
 #[pinned_drop]
 impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
-    /// Says so when the runtime ended first.
+    /// Reports a driver that is dropped before its connection ends.
     fn drop(self: Pin<&mut Self>) {
         self.shared.capacity.close();
-        self.shared.desk.tell(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
+        self.shared.status.tell(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
     }
 }

@@ -1,7 +1,7 @@
 use skybridge_core::{BoxError, RequestError};
 use std::{error::Error as StdError, fmt};
 
-/// What went wrong on an HTTP/2 connection or one of its streams.
+/// An error of an HTTP/2 connection or one of its streams.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum H2Error {
@@ -9,15 +9,15 @@ pub enum H2Error {
     Protocol(h2::Error),
     /// The body of the request failed; its stream was reset with CANCEL.
     RequestBody(BoxError),
-    /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL. No more was sent
-    /// of it than was declared.
+    /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL, and never got
+    /// more bytes than declared.
     BodySize(RequestError),
-    /// Asked for a response to nothing.
+    /// A response was polled without a request.
     NotStarted,
 }
 
 impl H2Error {
-    /// The error code that the peer sent, or that it was sent.
+    /// The error code (RFC 9113, section 7) that the peer sent, or that was sent to it.
     pub fn reason(&self) -> Option<h2::Reason> {
         match self {
             Self::Protocol(error) => error.reason(),
@@ -47,9 +47,9 @@ impl fmt::Display for H2Error {
             Self::Protocol(error) if error.is_go_away() && error.is_remote() => "the peer sent GOAWAY",
             Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
             Self::Protocol(_) => "the HTTP/2 connection failed",
-            Self::RequestBody(_) => "the request's body failed",
-            Self::BodySize(_) => "the request's body has another length than was declared",
-            Self::NotStarted => "no exchange was started",
+            Self::RequestBody(_) => "the request body failed",
+            Self::BodySize(_) => "the request body's length differs from what was declared",
+            Self::NotStarted => "no request was started",
         })
     }
 }
@@ -57,7 +57,7 @@ impl fmt::Display for H2Error {
 impl StdError for H2Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // The h2 crate's own error says the same again, and not what kind it was.
+            // The h2 crate's own error would repeat this level, without the kind of the I/O error.
             Self::Protocol(error) => match error.get_io() {
                 Some(io) => Some(io),
                 None => Some(error),

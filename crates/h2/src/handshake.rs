@@ -1,10 +1,10 @@
 use crate::{
     H2Error, Http2,
-    capacity::Capacity,
     driver::Driver,
-    opening::{Opening, Writes},
+    preface_io::{PrefaceIo, WriteCounter},
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::Shared,
+    stream_limit::StreamLimit,
 };
 use http_body::Body;
 use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol};
@@ -17,7 +17,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Speaks HTTP/2 on a link, by prior knowledge or because ALPN said so.
+/// The HTTP/2 handshake on a link, for ALPN `h2` and for prior knowledge (RFC 9113, section 3.3).
 ///
 /// | setting | default |
 /// |---|---|
@@ -26,7 +26,7 @@ use std::{
 /// | [`max_frame_size`](Self::max_frame_size) | 16 KiB |
 /// | [`max_header_list_size`](Self::max_header_list_size) | 256 KiB |
 /// | [`send_buffer`](Self::send_buffer) | 1 MiB |
-/// | [`optimistic`](Self::optimistic) | off |
+/// | [`initial_max_send_streams`](Self::initial_max_send_streams) | off |
 ///
 /// Server push is switched off (RFC 9113, section 8.4).
 pub struct H2<B> {
@@ -45,13 +45,14 @@ impl<B> H2<B> {
         Self { settings: Settings::default(), _request: PhantomData }
     }
 
-    /// How many bytes of one response's body the peer may send ahead of its reader. At most 2^31 - 1.
+    /// The initial window of each stream, in bytes: how much of a response's body the peer may send ahead of its
+    /// reader. At most 2^31 - 1.
     pub fn stream_window(mut self, bytes: u32) -> Self {
         self.settings.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// How many bytes of all bodies together the peer may send ahead of their readers. From 64 KiB to 2^31 - 1.
+    /// The connection's window, in bytes, for all bodies together. From 64 KiB to 2^31 - 1.
     pub fn connection_window(mut self, bytes: u32) -> Self {
         self.settings.connection_window = bytes.clamp(u16::MAX.into(), MAX_WINDOW);
         self
@@ -63,23 +64,23 @@ impl<B> H2<B> {
         self
     }
 
-    /// The most that a response's head or trailers may have, in bytes as RFC 9113, section 6.5.2 counts them. What has more resets its
-    /// stream, and costs no other stream anything.
+    /// The largest head or trailers of a response, in bytes as RFC 9113, section 6.5.2 counts them. A larger one resets
+    /// its stream, and affects no other.
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
         self.settings.max_header_list_size = bytes;
         self
     }
 
-    /// How many bytes of one request's body may wait for the socket.
+    /// How many bytes of each request's body may be buffered for the socket.
     pub fn send_buffer(mut self, bytes: u32) -> Self {
         self.settings.send_buffer = bytes;
         self
     }
 
-    /// Assumes room for so many streams until the peer's SETTINGS are here, rather than that nothing is known. What the peer then refuses
-    /// comes back as such.
-    pub fn optimistic(mut self, streams: u32) -> Self {
-        self.settings.optimistic = Some(streams);
+    /// How many streams to assume until the peer's SETTINGS have arrived. By default the capacity is unknown until
+    /// then. Streams that the peer then refuses come back as refused.
+    pub fn initial_max_send_streams(mut self, streams: u32) -> Self {
+        self.settings.initial_max_send_streams = Some(streams);
         self
     }
 }
@@ -111,11 +112,11 @@ where
     type Future = Handshaking<B>;
 
     fn handshake(&self, link: Link<I>, ctx: &Ctx) -> Handshaking<B> {
-        Handshaking(Box::pin(shake(self.clone(), link, ctx.clone())))
+        Handshaking(Box::pin(handshake(self.clone(), link, ctx.clone())))
     }
 }
 
-async fn shake<I, B>(h2: H2<B>, link: Link<I>, ctx: Ctx) -> Result<Http2<B>, ConnectError>
+async fn handshake<I, B>(h2: H2<B>, link: Link<I>, ctx: Ctx) -> Result<Http2<B>, ConnectError>
 where
     I: Io,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
@@ -125,14 +126,14 @@ where
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;
-    let writes = Writes::default();
-    let (send, connection) = match h2.settings.builder().handshake(Opening::new(link.io, writes.clone())).await {
+    let writes = WriteCounter::default();
+    let (send, connection) = match h2.settings.builder().handshake(PrefaceIo::new(link.io, writes.clone())).await {
         Ok(opened) => opened,
         Err(error) => return Err(phase.fail(ConnectError::new(Phase::Handshake, H2Error::from(error)))),
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
-    let capacity = Capacity::new(h2.settings.optimistic);
+    let capacity = StreamLimit::new(h2.settings.initial_max_send_streams);
     let shared = Arc::new(Shared::new(info, runtime, capacity, writes, send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))

@@ -1,4 +1,4 @@
-//! What HTTP/2 wants of a request's head.
+//! Turns a request's head into one of HTTP/2.
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri, Version, header,
@@ -8,32 +8,31 @@ use http::{
 use http_body::SizeHint;
 use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_hop, strip_hop_by_hop};
 
-/// Makes the head one of HTTP/2: what its body is to be measured by, if that is declared.
-///
-/// Fields that are for the next hop alone are removed (RFC 9113, section 8.2.2): `connection: close` means nothing to a
-/// connection that is shared. A `host` becomes `:authority` (section 8.3.1), as it would have gone before the URI's on
-/// HTTP/1.1. An exact size becomes `content-length`, unless nothing was to be expected.
+/// Turns the head into one of HTTP/2, and returns the length that its body must have, if it is declared.
+/// Connection-specific fields are removed (RFC 9113, section 8.2.2): `connection: close` means nothing on a shared
+/// connection. A `host` becomes `:authority` (section 8.3.1): it takes precedence over the URI's, as on HTTP/1.1. An
+/// exact size becomes `content-length`, unless it is 0 and the method expects no content.
 ///
 /// # Errors
-/// When `host` or `content-length` can't be sent, or there are so many fields that ours has no place.
+/// When `host` or `content-length` is invalid, or there are too many fields to add one.
 pub(crate) fn prepare(
     parts: &mut Parts,
     size: &SizeHint,
     length: impl FnOnce(u64) -> HeaderValue,
 ) -> Result<Option<BodyLength>, RequestError> {
-    let found = Found::look(&parts.headers);
+    let found = HeaderScan::of(&parts.headers);
     let declared = BodyLength::declared(if found.content_length { Some(&parts.headers) } else { None }, size)?;
-    if found.foreign {
+    if found.connection_specific {
         if let Some(host) = host_field(&parts.headers)? {
-            parts.uri = readdressed(std::mem::take(&mut parts.uri), host)?;
+            parts.uri = with_authority(std::mem::take(&mut parts.uri), host)?;
         }
         if strip(&mut parts.headers).trailers {
-            // There was a place for it before.
+            // There is room for it, since it was in the map before.
             let _ = parts.headers.try_insert(header::TE, HeaderValue::from_static("trailers"));
         }
     }
     if parts.uri.path_and_query().is_some_and(|path| path.as_str().starts_with('?')) {
-        parts.uri = rooted(std::mem::take(&mut parts.uri))?;
+        parts.uri = with_root_path(std::mem::take(&mut parts.uri))?;
     }
     if let Some(exact) = size.exact()
         && !found.content_length
@@ -46,32 +45,32 @@ pub(crate) fn prepare(
     Ok(declared)
 }
 
-/// What stands in a header section, found in one walk over its names.
+/// What a header section contains, found in one pass over its names.
 #[derive(Clone, Copy, Default)]
-struct Found {
-    /// It has no place in HTTP/2.
-    foreign: bool,
+struct HeaderScan {
+    /// A field that HTTP/2 doesn't allow.
+    connection_specific: bool,
     content_length: bool,
 }
 
-impl Found {
+impl HeaderScan {
     #[inline]
-    fn look(headers: &HeaderMap) -> Self {
+    fn of(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for name in headers.keys() {
             if *name == header::CONTENT_LENGTH {
                 found.content_length = true;
             } else if *name == header::HOST || is_hop_by_hop(name) {
-                found.foreign = true;
+                found.connection_specific = true;
             }
         }
         found
     }
 }
 
-/// Removes from trailers what a header section may not have either.
+/// Removes connection-specific fields from trailers.
 pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
-    if Found::look(trailers).foreign {
+    if HeaderScan::of(trailers).connection_specific {
         strip(trailers);
     }
 }
@@ -81,8 +80,8 @@ fn expects_content(method: &Method) -> bool {
 }
 
 #[cold]
-fn readdressed(uri: Uri, host: &str) -> Result<Uri, RequestError> {
-    let refused = || RequestError::Header("host".into(), "it is not an authority");
+fn with_authority(uri: Uri, host: &str) -> Result<Uri, RequestError> {
+    let refused = || RequestError::Header("host".into(), "not an authority");
     let mut parts = uri.into_parts();
     let authority = Authority::try_from(host).map_err(|_| refused())?;
     parts.authority = Some(authority);
@@ -90,13 +89,13 @@ fn readdressed(uri: Uri, host: &str) -> Result<Uri, RequestError> {
     Uri::from_parts(parts).map_err(|_| refused())
 }
 
-/// `http://a.test?x` asks for `/?x`, but the h2 crate takes the path as it stands, and one that doesn't begin with `/` is malformed
-/// (RFC 9113, section 8.3.1).
+/// `http://a.test?x` asks for `/?x`, but the h2 crate takes the path as it is, and one that doesn't begin with `/` is
+/// malformed (RFC 9113, section 8.3.1).
 #[cold]
-fn rooted(uri: Uri) -> Result<Uri, RequestError> {
+fn with_root_path(uri: Uri) -> Result<Uri, RequestError> {
     let mut parts = uri.into_parts();
     let path = parts.path_and_query.take().map(|path| format!("/{path}", path = path.as_str()));
-    let refused = || RequestError::Uri("its query is none".into());
+    let refused = || RequestError::Uri("invalid query".into());
     parts.path_and_query = path.map(PathAndQuery::try_from).transpose().map_err(|_| refused())?;
     Uri::from_parts(parts).map_err(|_| refused())
 }
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_an_http1_connection_is_removed() {
+    fn connection_specific_fields_are_removed() {
         let parts = prepared(
             Request::get("http://a.test/x")
                 .header("connection", "close, X-Hop")
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn te_without_trailers_goes() {
+    fn te_without_trailers_is_removed() {
         assert!(prepared(Request::get("http://a.test/").header("te", "gzip"), 0).headers.is_empty());
     }
 
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_none_is_refused() {
+    fn an_invalid_host_is_refused() {
         for host in ["a b", "user:secret@a.test", "a/b", "", "a, b", "a/../admin", "a:b"] {
             let mut parts = Request::get("http://a.test/").header("host", host).body(()).unwrap().into_parts().0;
             let error = prepare(&mut parts, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
@@ -162,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_a_path_is_one_of_the_root() {
+    fn a_query_without_a_path_gets_the_root_path() {
         assert_eq!(prepared(Request::get("http://a.test?x=y"), 0).uri.path_and_query().unwrap().as_str(), "/?x=y");
         let elsewhere = prepared(Request::get("http://a.test?x=y").header("host", "b.test"), 0);
         assert_eq!(elsewhere.uri.path_and_query().unwrap().as_str(), "/?x=y");
     }
 
     #[test]
-    fn headers_that_leave_no_place_for_ours_are_refused() {
+    fn too_many_headers_to_add_one_are_refused() {
         let mut parts = Request::post("http://a.test/").body(()).unwrap().into_parts().0;
         let name = |n: usize| HeaderName::try_from(format!("x{n}")).unwrap();
         (0..).map(name).find(|name| parts.headers.try_insert(name.clone(), HeaderValue::from_static("")).is_err());

@@ -1,16 +1,15 @@
-//! An HTTP/2 connection on a link (RFC 9113): the handshake, the streams, and what the peer says of them.
-//!
-//! It stands beside h1 under the layer that chooses between the two, and gives the pool a [`Connection`](skybridge_core::Connection):
-//! cheap handles, live stream limits, GOAWAY and a closed socket as news, and requests that come back when they weren't processed.
-//!
-//! They come back if a retry layer above [asks for them](skybridge_core::Replays): then the head of each request is kept until it is answered, and
-//! a copy of its body where there can be one. An empty body, and any body that was not polled yet, comes back without a copy; a body of which
-//! there is none is first polled when the peer has room for its data, as until then a refusal costs nothing.
+//! An HTTP/2 connection on a link (RFC 9113): handshake, streams, flow control and connection status. It stands beside
+//! h1 under the layer that chooses between the two, and gives the pool a [`Connection`](skybridge_core::Connection):
+//! cheap handles, live stream limits, status updates for GOAWAY and a closed socket, and requests that come back when
+//! they weren't processed. They come back if a retry layer above [asks for them](skybridge_core::Replays): then the
+//! head of each request is saved until it is answered, and a copy of its body if there can be one. An empty body, and
+//! any body that was not polled yet, comes back without a copy. A body that can't be copied is first polled when the
+//! peer's window allows data, as until then a refusal costs nothing.
 //!
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};
 //! use skybridge_h2::H2;
-//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, fixtures};
 //! use std::future::poll_fn;
 //!
 //! type Body = http_body_util::Full<bytes::Bytes>;
@@ -19,7 +18,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (net, executor) = (Network::new(), Executor::new());
 //! let listener = net.listen("192.0.2.1:80".parse()?);
-//! let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
+//! let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
 //! let link = net.connector().connect(route).await?;
 //!
 //! let mut connection = H2::new().handshake(link, &executor.ctx()).await?;
@@ -40,7 +39,6 @@
 //! ```
 
 mod body;
-mod capacity;
 mod chunk;
 mod classify;
 mod connection;
@@ -48,13 +46,14 @@ mod driver;
 mod error;
 mod handshake;
 mod head;
-mod kept;
-mod opening;
+mod preface_io;
+mod saved_request;
 mod settings;
 mod shared;
-mod tie;
+mod stream_limit;
 mod unsent;
 mod upload;
+mod upload_control;
 
 pub use self::{
     body::H2Body,

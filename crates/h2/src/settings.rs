@@ -1,14 +1,16 @@
-use crate::capacity::UNANNOUNCED;
+use crate::stream_limit::UNANNOUNCED;
 use h2::client::Builder;
 
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
-/// How many streams that we reset are remembered for a second, so that what the peer had already sent for them is nothing new.
+/// How many streams that we reset are remembered, for a second, so that frames the peer had already sent for them are
+/// ignored.
 const REMEMBERED_RESETS: usize = 4096;
-/// How many faults of single streams a connection survives in its life. What comes for a reset stream that was forgotten is one.
+/// How many stream errors a connection survives in its lifetime. A frame for a reset stream that was forgotten counts
+/// as one.
 const SURVIVED_FAULTS: usize = 1 << 16;
 pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
 
-/// What a connection announces of itself, and how much it buffers.
+/// The SETTINGS that a connection announces, and how much it buffers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) stream_window: u32,
@@ -16,7 +18,7 @@ pub(crate) struct Settings {
     pub(crate) max_frame_size: u32,
     pub(crate) max_header_list_size: u32,
     pub(crate) send_buffer: u32,
-    pub(crate) optimistic: Option<u32>,
+    pub(crate) initial_max_send_streams: Option<u32>,
 }
 
 impl Default for Settings {
@@ -27,7 +29,7 @@ impl Default for Settings {
             max_frame_size: FRAME_SIZES.0,
             max_header_list_size: 256 << 10,
             send_buffer: 1 << 20,
-            optimistic: None,
+            initial_max_send_streams: None,
         }
     }
 }

@@ -1,4 +1,6 @@
-use crate::{capacity::Capacity, chunk::Chunk, kept::Headers, opening::Writes, upload::Upload};
+use crate::{
+    chunk::Chunk, preface_io::WriteCounter, saved_request::Headers, stream_limit::StreamLimit, upload::Upload,
+};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
@@ -15,32 +17,32 @@ use std::{
 };
 
 /// How many idle buffers of each kind a connection keeps for its next exchanges.
-const SPARES: usize = 128;
-/// How many bytes of `content-length` values are written before a new piece of memory is needed.
+const MAX_POOLED: usize = 128;
+/// The size of each allocation for `content-length` values, in bytes.
 const DIGITS: usize = 1024;
 
-/// What all handles of a connection and its driver share.
+/// What the driver and all handles of a connection share.
 pub(crate) struct Shared<B: Body> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) capacity: Capacity,
-    pub(crate) writes: Writes,
-    pub(crate) desk: StatusSender,
+    pub(crate) capacity: StreamLimit,
+    pub(crate) writes: WriteCounter,
+    pub(crate) status: StatusSender,
     handles: AtomicUsize,
     answered: AtomicBool,
     probe: Mutex<Probe<B::Data>>,
-    spares: Mutex<Spares<B>>,
+    pool: Mutex<BufferPool<B>>,
 }
 
-/// The driver's own handle, while there are others.
+/// The driver's own handle, as long as there are others.
 pub(crate) struct Probe<D: Buf> {
     pub(crate) handle: Option<SendRequest<Chunk<D>>>,
-    /// The driver, while it is stuck: the h2 crate wakes it for nothing then.
+    /// The driver, while its writes are blocked: the h2 crate doesn't wake it then.
     pub(crate) driver: Option<Waker>,
 }
 
-/// Buffers of ended exchanges, waiting for the next.
-struct Spares<B: Body> {
+/// Buffers of past exchanges, for the next ones.
+struct BufferPool<B: Body> {
     uploads: Vec<Pin<Box<Upload<B>>>>,
     headers: Vec<Headers>,
     digits: BytesMut,
@@ -50,8 +52,8 @@ impl<B: Body> Shared<B> {
     pub(crate) fn new(
         info: Arc<ConnInfo>,
         runtime: Arc<dyn Runtime>,
-        capacity: Capacity,
-        writes: Writes,
+        capacity: StreamLimit,
+        writes: WriteCounter,
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
         Self {
@@ -59,18 +61,18 @@ impl<B: Body> Shared<B> {
             runtime,
             capacity,
             writes,
-            desk: StatusSender::new(),
+            status: StatusSender::new(),
             handles: AtomicUsize::new(0),
             answered: AtomicBool::new(false),
             probe: Mutex::new(Probe { handle: Some(probe), driver: None }),
-            spares: Mutex::new(Spares { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
+            pool: Mutex::new(BufferPool { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
         }
     }
 
-    /// A response came by it.
+    /// Notes that the connection has carried a response.
     #[inline]
     pub(crate) fn answered(&self) {
-        // Looked at first: written once, the line stays shared.
+        // Loaded first, so that the cache line stays shared once it is written.
         if !self.answered.load(Ordering::Relaxed) {
             self.answered.store(true, Ordering::Relaxed);
         }
@@ -80,12 +82,13 @@ impl<B: Body> Shared<B> {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// One more handle.
+    /// Counts a new handle.
     pub(crate) fn enter(&self) {
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One handle less. With the last one goes the driver's probe: the connection closes when its streams have ended.
+    /// Counts a dropped handle. With the last one the driver's probe is dropped, and the connection closes when its
+    /// streams have ended.
     pub(crate) fn leave(&self) {
         if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
             let (handle, driver) = {
@@ -99,34 +102,34 @@ impl<B: Body> Shared<B> {
         }
     }
 
-    /// What the driver sees by it no future of the h2 crate tells: that the peer sent GOAWAY.
+    /// By its probe the driver notices a GOAWAY, which no future of the h2 crate reports.
     pub(crate) fn probe(&self) -> MutexGuard<'_, Probe<B::Data>> {
         self.probe.lock()
     }
 
-    pub(crate) fn spare_upload(&self) -> Option<Pin<Box<Upload<B>>>> {
-        self.spares.lock().uploads.pop()
+    pub(crate) fn take_upload(&self) -> Option<Pin<Box<Upload<B>>>> {
+        self.pool.lock().uploads.pop()
     }
 
-    pub(crate) fn spare_headers(&self) -> Headers {
-        self.spares.lock().headers.pop().unwrap_or_default()
+    pub(crate) fn take_headers(&self) -> Headers {
+        self.pool.lock().headers.pop().unwrap_or_default()
     }
 
-    /// Takes back what an exchange no longer needs.
+    /// Returns the buffers of an exchange to the pool.
     pub(crate) fn recycle(&self, upload: Option<Pin<Box<Upload<B>>>>, headers: Headers) {
-        let mut spares = self.spares.lock();
-        if let Some(upload) = upload.filter(|_| spares.uploads.len() < SPARES) {
-            spares.uploads.push(upload);
+        let mut pool = self.pool.lock();
+        if let Some(upload) = upload.filter(|_| pool.uploads.len() < MAX_POOLED) {
+            pool.uploads.push(upload);
         }
-        if headers.capacity() > 0 && spares.headers.len() < SPARES {
-            spares.headers.push(headers);
+        if headers.capacity() > 0 && pool.headers.len() < MAX_POOLED {
+            pool.headers.push(headers);
         }
     }
 
-    /// A length as a header's value. Values share memory, and reuse it when all that were made of it are gone.
+    /// A length as a header value. Values share an allocation, which is reused when all of them are dropped.
     pub(crate) fn length(&self, length: u64) -> HeaderValue {
-        let mut spares = self.spares.lock();
-        let digits = &mut spares.digits;
+        let mut pool = self.pool.lock();
+        let digits = &mut pool.digits;
         if digits.capacity() < 20 {
             digits.reserve(DIGITS);
         }

@@ -7,37 +7,38 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Counts the pieces of one upload that the h2 crate has and hasn't sent: until the last has left, or was thrown away, their stream is open and
-/// counts against the peer's limit. That crate doesn't tell, but it drops what it no longer needs.
+/// Counts the pieces of one upload that the h2 crate has not sent yet: until the last was sent or dropped, the stream
+/// is open and counts against the peer's limit. The h2 crate doesn't report that, but it drops what it no longer needs.
 #[derive(Debug, Default)]
-pub(crate) struct Unsent {
+pub(crate) struct UnsentPieces {
     pieces: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
 }
 
-/// Held by each piece.
+/// One unsent piece. Counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(Arc<Unsent>);
+pub(crate) struct UnsentPiece(Arc<UnsentPieces>);
 
 // === impl Unsent ===
 
-impl Unsent {
+impl UnsentPieces {
     #[inline]
-    pub(crate) fn hold(self: &Arc<Self>) -> Held {
+    pub(crate) fn add(self: &Arc<Self>) -> UnsentPiece {
         self.pieces.fetch_add(1, Ordering::Relaxed);
-        Held(Arc::clone(self))
+        UnsentPiece(Arc::clone(self))
     }
 
     #[inline]
-    pub(crate) fn is_none(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.pieces.load(Ordering::Acquire) == 0
     }
 
-    /// Ready when nothing is unsent.
-    pub(crate) fn poll_none(&self, cx: &Context<'_>) -> Poll<()> {
-        // The last piece is counted out before it looks for a waker: either it finds this one, or its end is seen here.
+    /// Ready when no piece is unsent.
+    pub(crate) fn poll_empty(&self, cx: &Context<'_>) -> Poll<()> {
+        // The last piece is subtracted before the waker is looked for: either it finds this one, or its end is seen
+        // here.
         let mut waiting = self.waiting();
-        if self.is_none() {
+        if self.is_empty() {
             return Poll::Ready(());
         }
         *waiting = Some(cx.waker().clone());
@@ -51,7 +52,7 @@ impl Unsent {
 
 // === impl Held ===
 
-impl Drop for Held {
+impl Drop for UnsentPiece {
     #[inline]
     fn drop(&mut self) {
         if self.0.pieces.fetch_sub(1, Ordering::AcqRel) == 1 {

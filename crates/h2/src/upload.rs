@@ -1,4 +1,4 @@
-use crate::{H2Error, chunk::Chunk, head::strip_trailers, tie::Tie, unsent::Unsent};
+use crate::{H2Error, chunk::Chunk, head::strip_trailers, unsent::UnsentPieces, upload_control::UploadControl};
 use h2::{Reason, SendStream};
 use http::HeaderMap;
 use http_body::{Body, Frame};
@@ -12,46 +12,45 @@ use std::{
     time::Duration,
 };
 
-/// For how long a body of which there is no copy waits for room on a stream that is open. A peer that refuses the
-/// stream does so in about the time that its answer takes to get here; and a body that has no data, or fails, needs no
-/// room to say so.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a body that can't be copied waits for the window of an open stream. A peer that refuses the stream does so
+/// within about a round trip; and a body without data, or one that fails, needs no window.
+const WINDOW_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The request half of an exchange: pumps a body into its stream.
+/// The request half of an exchange: sends a body on its stream.
 ///
 /// ```text
 /// Waiting for capacity, body unpolled -> Polling the body <-> Waiting for capacity, one piece in hand
 ///                                    Polling the body  -> Handed over, not all of it sent -> Over
 ///                                    Polling the body  -> Failed, the response being read -> Over
 /// ```
-///
-/// It is polled by the exchange until that is answered, and then, if it isn't over, runs on as a task of its own. Its box is used again.
+/// The exchange polls it until the response's head arrives; if it isn't finished then, it goes on as a task of its own.
+/// Its box is reused.
 #[pin_project(PinnedDrop)]
 pub(crate) struct Upload<B: Body> {
     #[pin]
     body: Option<B>,
-    /// The body until it is first polled: movable, so that it can be given back.
+    /// The body until it is first polled: not pinned yet, so that it can be given back.
     unpolled: Option<B>,
-    /// Whether it stays unpolled until the peer has room for its data,
-    patient: bool,
-    /// or until this is over.
-    patience: Option<Pin<Box<dyn Sleep>>>,
-    /// How long the body must be.
+    /// Whether the body stays unpolled until the window allows data,
+    awaits_window: bool,
+    /// or until this timer fires.
+    window_timeout: Option<Pin<Box<dyn Sleep>>>,
+    /// The length that the body must have.
     length: Option<BodyLength>,
     stream: Option<SendStream<Chunk<B::Data>>>,
     piece: Option<B::Data>,
-    /// What the h2 crate still has of it.
-    unsent: Arc<Unsent>,
+    /// The pieces that the h2 crate has not sent yet.
+    unsent: Arc<UnsentPieces>,
     /// The body failed, and the stream is still open.
     failed: bool,
-    tie: Option<Arc<Tie>>,
+    control: Option<Arc<UploadControl>>,
 }
 
-/// How a step of an upload went wrong.
+/// Why an upload stopped.
 enum Stop {
-    /// The stream is over for the peer's reasons: those are told by the response.
+    /// The peer ended the stream: the response says why.
     Stream,
-    /// For ours.
+    /// The body failed.
     Body(H2Error),
 }
 
@@ -60,41 +59,41 @@ impl<B: Body> Upload<B> {
         Self {
             body: None,
             unpolled: None,
-            patient: false,
-            patience: None,
+            awaits_window: false,
+            window_timeout: None,
             length: None,
             stream: None,
             piece: None,
             unsent: Arc::default(),
             failed: false,
-            tie: None,
+            control: None,
         }
     }
 
-    /// Takes up a body. `patient`: there is no copy of it.
-    pub(crate) fn begin(
+    /// Starts with a body. `awaits_window`: it can't be copied, and stays unpolled until the window allows data.
+    pub(crate) fn start(
         self: Pin<&mut Self>,
         body: B,
         length: Option<BodyLength>,
         stream: SendStream<Chunk<B::Data>>,
-        patient: bool,
+        awaits_window: bool,
     ) {
         let this = self.project();
         *this.unpolled = Some(body);
         *this.length = length;
-        *this.patient = patient;
+        *this.awaits_window = awaits_window;
         *this.stream = Some(stream);
     }
 
-    /// Whether it waits for room, without end so far.
-    pub(crate) fn is_patient(&self) -> bool {
-        self.patient && self.unpolled.is_some() && self.patience.is_none()
+    /// Whether it waits for the window, without a timer so far.
+    pub(crate) fn is_awaiting_window(&self) -> bool {
+        self.awaits_window && self.unpolled.is_some() && self.window_timeout.is_none()
     }
 
-    /// The stream is open: there may never be room on it.
+    /// The stream is open: starts the timer, as its window may stay closed.
     #[cold]
     pub(crate) fn opened(self: Pin<&mut Self>, runtime: &dyn Runtime) {
-        *self.project().patience = Some(runtime.sleep_until(runtime.now() + PATIENCE));
+        *self.project().window_timeout = Some(runtime.sleep_until(runtime.now() + WINDOW_TIMEOUT));
     }
 
     pub(crate) fn is_unpolled(&self) -> bool {
@@ -106,39 +105,39 @@ impl<B: Body> Upload<B> {
         self.project().unpolled.take()
     }
 
-    /// Forgets the exchange. A stream that isn't over is reset by this.
+    /// Clears the upload for reuse. A stream that isn't over is reset by this.
     pub(crate) fn clear(self: Pin<&mut Self>) {
         let mut this = self.project();
         this.body.set(None);
         *this.unpolled = None;
-        *this.patience = None;
+        *this.window_timeout = None;
         *this.failed = false;
         *this.stream = None;
         *this.piece = None;
-        if !this.unsent.is_none() {
-            // Of a stream that was reset: the next exchange need not wait for it.
+        if !this.unsent.is_empty() {
+            // The stream was reset: the next exchange need not wait for its pieces.
             *this.unsent = Arc::default();
         }
     }
 
-    /// Runs on alone, as long as somebody holds the tie.
-    pub(crate) fn untether(self: Pin<&mut Self>, tie: &Arc<Tie>) {
+    /// Lets the upload run as a task, until it is finished or cancelled.
+    pub(crate) fn detach(self: Pin<&mut Self>, control: &Arc<UploadControl>) {
         let this = self.project();
-        *this.tie = Some(Arc::clone(tie));
-        // Answered, it can't be refused any more.
-        *this.patient = false;
+        *this.control = Some(Arc::clone(control));
+        // Once answered, the stream can't be refused any more.
+        *this.awaits_window = false;
     }
 
-    /// The body failed: its stream is reset when what is here of the response was read.
+    /// The body failed: its stream is reset when the response was read as far as it has arrived.
     pub(crate) fn fail(self: Pin<&mut Self>, error: H2Error) {
         let this = self.project();
         *this.failed = true;
-        if let Some(tie) = this.tie {
-            tie.fail(error);
+        if let Some(control) = this.control {
+            control.fail(error);
         }
     }
 
-    /// Ends the stream: what the h2 crate still has of the body is thrown away.
+    /// Resets the stream: the h2 crate drops what it has not sent.
     pub(crate) fn reset(self: Pin<&mut Self>) {
         if let Some(stream) = self.project().stream {
             stream.send_reset(Reason::CANCEL);
@@ -150,10 +149,9 @@ impl<B> Upload<B>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    /// Sends what there is to send. Ready when this half of the exchange is over, with an error only if that is the
-    /// body's: then the stream is still open, and to be [reset](Self::reset).
-    ///
-    /// As long as it isn't untethered it wakes nobody when the last of it has left: that matters only once the response is here.
+    /// Sends as much as possible. Ready when this half of the exchange is over, with an error only if that is the
+    /// body's: then the stream is still open, and to be [reset](Self::reset). Until it is detached it isn't woken when
+    /// the last piece has left: that matters only once the response has arrived.
     pub(crate) fn poll_send(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), H2Error>> {
         loop {
             match ready!(self.as_mut().poll_step(cx)) {
@@ -171,21 +169,21 @@ where
         }
     }
 
-    /// Ready when what was handed over has left.
+    /// Ready when all pieces have left.
     fn poll_sent(&self, cx: &Context<'_>) -> Poll<()> {
-        match &self.tie {
-            _ if self.unsent.is_none() => Poll::Ready(()),
-            Some(_) => self.unsent.poll_none(cx),
+        match &self.control {
+            _ if self.unsent.is_empty() => Poll::Ready(()),
+            Some(_) => self.unsent.poll_empty(cx),
             None => Poll::Pending,
         }
     }
 
-    /// One piece further. True when all is handed over.
+    /// Sends one piece. True when all is given to the h2 crate.
     fn poll_step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<bool, Stop>> {
         if self.piece.is_some() {
-            ready!(self.as_mut().poll_room(cx))?;
+            ready!(self.as_mut().poll_capacity(cx))?;
             let this = self.project();
-            let piece = Chunk::new(this.piece.take(), this.unsent.hold());
+            let piece = Chunk::new(this.piece.take(), this.unsent.add());
             return Poll::Ready(send(this.stream, cx, |stream| stream.send_data(piece, false)).map(|()| false));
         }
         if self.unpolled.is_some() {
@@ -195,7 +193,7 @@ where
         let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(Ok(true)) };
         let frame = match body.poll_frame(cx) {
             Poll::Ready(frame) => frame,
-            Poll::Pending => return poll_gone(this.stream, cx),
+            Poll::Pending => return poll_reset(this.stream, cx),
         };
         let frame = frame.transpose().map_err(|error| Stop::Body(H2Error::RequestBody(error.into())))?;
         if let Some(length) = this.length {
@@ -203,7 +201,7 @@ where
         }
         match frame {
             None => {
-                let end = Chunk::new(None, this.unsent.hold());
+                let end = Chunk::new(None, this.unsent.add());
                 Poll::Ready(send(this.stream, cx, |stream| stream.send_data(end, true)).map(|()| true))
             }
             Some(frame) => Poll::Ready(match frame.into_data() {
@@ -216,14 +214,14 @@ where
         }
     }
 
-    /// The last piece goes at once: the h2 crate holds it back as well as we would, and it can share a write with the head. Others
-    /// wait here for room, and the body with them.
+    /// The last piece goes at once: the h2 crate holds it back as well as we would, and it can share a write with the
+    /// head. Others wait here for room, and the body with them.
     fn piece(self: Pin<&mut Self>, data: B::Data, cx: &mut Context<'_>) -> Result<bool, Stop> {
         let this = self.project();
         let last = this.body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream());
         if last {
             this.length.map_or(Ok(()), |length| length.end()).map_err(|error| Stop::Body(error.into()))?;
-            let data = Chunk::new(Some(data), this.unsent.hold());
+            let data = Chunk::new(Some(data), this.unsent.add());
             return send(this.stream, cx, |stream| stream.send_data(data, true)).map(|()| true);
         }
         if bytes::Buf::has_remaining(&data) {
@@ -243,14 +241,14 @@ where
 
     /// From here on the body is polled, and can't be given back.
     fn poll_begin(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
-        if self.patient {
+        if self.awaits_window {
             if let Some(stream) = self.as_mut().project().stream {
                 stream.reserve_capacity(1);
             }
-            match self.as_mut().poll_room(cx) {
+            match self.as_mut().poll_capacity(cx) {
                 Poll::Ready(capacity) => capacity?,
-                Poll::Pending => match self.as_mut().project().patience {
-                    Some(patience) => ready!(patience.as_mut().poll(cx)),
+                Poll::Pending => match self.as_mut().project().window_timeout {
+                    Some(window_timeout) => ready!(window_timeout.as_mut().poll(cx)),
                     None => return Poll::Pending,
                 },
             }
@@ -259,13 +257,13 @@ where
             }
         }
         let mut this = self.project();
-        *this.patience = None;
+        *this.window_timeout = None;
         let body = this.unpolled.take();
         this.body.set(body);
         Poll::Ready(Ok(()))
     }
 
-    fn poll_room(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+    fn poll_capacity(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
         let Some(stream) = self.project().stream else { return Poll::Ready(Err(Stop::Stream)) };
         while stream.capacity() == 0 {
             match ready!(stream.poll_capacity(cx)) {
@@ -277,7 +275,7 @@ where
     }
 }
 
-/// Measures what comes of a body. Trailers are its end too.
+/// Counts the bytes of a body. Trailers end it too.
 fn count<D: bytes::Buf>(length: &mut BodyLength, frame: Option<&Frame<D>>) -> Result<(), H2Error> {
     match frame.and_then(Frame::data_ref) {
         Some(data) => length.add(data.remaining()),
@@ -286,8 +284,8 @@ fn count<D: bytes::Buf>(length: &mut BodyLength, frame: Option<&Frame<D>>) -> Re
     .map_err(H2Error::from)
 }
 
-/// Pending as long as the peer has not reset the stream.
-fn poll_gone<D: bytes::Buf>(
+/// Ready when the peer has reset the stream.
+fn poll_reset<D: bytes::Buf>(
     stream: &mut Option<SendStream<Chunk<D>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, Stop>> {
@@ -297,7 +295,7 @@ fn poll_gone<D: bytes::Buf>(
     }
 }
 
-/// Sends, and tells apart a stream that is gone from something that it can't send.
+/// Sends, and distinguishes a stream that is gone from something that can't be sent.
 fn send<D: bytes::Buf>(
     stream: &mut Option<SendStream<Chunk<D>>>,
     cx: &mut Context<'_>,
@@ -318,9 +316,9 @@ where
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(tie) = self.tie.clone() else { return Poll::Ready(()) };
+        let Some(control) = self.control.clone() else { return Poll::Ready(()) };
         loop {
-            if tie.is_cancelled(cx) {
+            if control.is_cancelled(cx) {
                 self.as_mut().reset();
                 break;
             }
@@ -333,8 +331,8 @@ where
             }
         }
         self.as_mut().clear();
-        *self.as_mut().project().tie = None;
-        tie.end();
+        *self.as_mut().project().control = None;
+        control.end();
         Poll::Ready(())
     }
 }
@@ -343,9 +341,9 @@ where
 impl<B: Body> PinnedDrop for Upload<B> {
     fn drop(self: Pin<&mut Self>) {
         let this = self.project();
-        if let Some(tie) = this.tie.take() {
+        if let Some(control) = this.control.take() {
             *this.stream = None;
-            tie.end();
+            control.end();
         }
     }
 }

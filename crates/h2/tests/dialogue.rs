@@ -1,4 +1,4 @@
-//! What goes over the wire when all is well.
+//! Requests and responses on the wire, without failures.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -9,7 +9,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge_core::Connection;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, setting},
 };
 use support::*;
@@ -83,7 +83,7 @@ async fn a_body_goes_up_with_its_length_and_trailers_go_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_size_of_a_response_is_known_where_it_can_be() {
+async fn the_size_hint_of_a_response_follows_its_content_length() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
@@ -115,12 +115,12 @@ async fn the_size_of_a_response_is_known_where_it_can_be() {
                 2 => peer.headers(stream, &[(":status", "204")], true).await,
                 3 => {
                     peer.headers(stream, &[(":status", "200"), ("content-length", "3")], false).await;
-                    settle().await;
+                    run_until_idle().await;
                     peer.data(stream, "", true).await;
                 }
                 _ => {
                     peer.headers(stream, &[(":status", "200")], false).await;
-                    settle().await;
+                    run_until_idle().await;
                     peer.data(stream, "abcd", true).await;
                 }
             }
@@ -136,15 +136,15 @@ async fn the_size_of_a_response_is_known_where_it_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn informational_responses_are_passed_over() {
+async fn informational_responses_are_skipped() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
         peer.headers(stream, &[(":status", "100")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.headers(stream, &[(":status", "103"), ("link", "</a>")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.respond(stream, 200, "done").await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
@@ -199,7 +199,7 @@ async fn unknown_frames_are_ignored_and_pings_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_header_goes_as_the_authority() {
+async fn a_host_header_becomes_the_authority() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -224,7 +224,7 @@ async fn a_response_that_contradicts_its_length_is_an_error() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.headers(stream, &[(":status", "200"), ("content-length", "3")], false).await;
-        settle().await;
+        run_until_idle().await;
         peer.data(stream, "abcd", true).await;
         let next = peer.request().await;
         peer.respond(next.stream, 200, "").await;
@@ -238,9 +238,9 @@ async fn a_response_that_contradicts_its_length_is_an_error() {
     tokio::join!(client, server);
 }
 
-/// No body has to be `Unpin`, `Sync` or `Clone`.
+/// A request's body need not be `Unpin`, `Sync` or `Clone`.
 #[test]
-fn any_body_will_do() {
+fn bodies_need_no_further_bounds() {
     struct Pinned {
         _pinned: std::marker::PhantomPinned,
         _cell: std::cell::Cell<u8>,

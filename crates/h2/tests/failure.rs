@@ -1,4 +1,4 @@
-//! Refusals, GOAWAY, resets and dead sockets: what is known of the request, and what of it comes back.
+//! Refusals, GOAWAY, resets and dead sockets: what is known of the request, and whether it comes back.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -8,13 +8,13 @@ use http_body_util::BodyExt;
 use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, Replays};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{code, setting},
 };
 use std::error::Error as _;
 use support::*;
 
-fn rich(body: Out) -> Request<Out> {
+fn full_request(body: Out) -> Request<Out> {
     let mut request = Request::post("http://a.test:8080/path?query")
         .version(Version::HTTP_11)
         .header("x-one", "1")
@@ -27,10 +27,10 @@ fn rich(body: Out) -> Request<Out> {
     request
 }
 
-fn assert_rich(request: &Request<Out>) {
+fn assert_full_request(request: &Request<Out>) {
     assert_eq!((request.method(), request.version()), (&Method::POST, Version::HTTP_11));
     assert_eq!(request.uri(), "http://a.test:8080/path?query");
-    assert_eq!(request.headers(), rich(empty()).headers());
+    assert_eq!(request.headers(), full_request(empty()).headers());
     assert_eq!(request.extensions().get(), Some(&"extension"));
 }
 
@@ -55,12 +55,12 @@ async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
-        let failed = exchange(&mut world.client, rich(full("body"))).await.unwrap_err();
+        let failed = exchange(&mut world.client, full_request(full("body"))).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Refused);
         let info = world.client.info().clone();
         assert_eq!(failed.error.connection().unwrap().id, info.id);
         let request = *failed.into_request().unwrap();
-        assert_rich(&request);
+        assert_full_request(&request);
         let response = exchange(&mut world.client, request).await.unwrap();
         assert_eq!(bytes(response).await, "body");
     };
@@ -78,7 +78,7 @@ async fn a_refused_request_comes_back_whole_and_the_connection_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_replay_the_refusal_is_told_and_nothing_comes_back() {
+async fn without_replay_the_refusal_is_reported_and_nothing_comes_back() {
     let mut world = World::asking(H2::new(), None).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -96,20 +96,20 @@ async fn a_one_shot_body_that_was_not_polled_comes_back_itself() {
     let mut world = World::new(H2::new()).await;
     // No window: the head goes out, the body stays where it is.
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     sender.send_data("once".into()).await.unwrap();
     drop(sender);
     let client = async {
-        let failed = exchange(&mut world.client, rich(body)).await.unwrap_err();
+        let failed = exchange(&mut world.client, full_request(body)).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Refused);
         let request = *failed.into_request().unwrap();
-        assert_rich(&request);
+        assert_full_request(&request);
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "once");
     };
     let server = async {
         let stream = peer.request().await.stream;
-        settle().await;
+        run_until_idle().await;
         peer.reset(stream, code::REFUSED_STREAM).await;
     };
     tokio::join!(client, server);
@@ -140,12 +140,12 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
         let (mut below, mut above, mut late) = (world.handle(), world.handle(), world.handle());
         let client = async {
             let below = exchange(&mut below, get("/below"));
-            let above = exchange(&mut above, rich(full("above")));
+            let above = exchange(&mut above, full_request(full("above")));
             let (below, above) = tokio::join!(below, above);
             assert_eq!(bytes(below.unwrap()).await, "accepted");
             let failed = above.unwrap_err();
             assert_eq!(failed.error.delivery(), Delivery::Refused);
-            assert_rich(&failed.into_request().unwrap());
+            assert_full_request(&failed.into_request().unwrap());
             let error = ready(&mut late).await.unwrap_err();
             assert_eq!(error.delivery(), Delivery::Unsent);
             assert_eq!(late.capacity(), Capacity::None);
@@ -155,12 +155,12 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
             let second = peer.request().await.stream;
             peer.goaway(first, last_code, "bye").await;
             assert!(first < second);
-            settle().await;
+            run_until_idle().await;
             peer.respond(first, 200, "accepted").await;
             peer.expect_close().await;
         };
         tokio::join!(client, server);
-        settle().await;
+        run_until_idle().await;
         let goaway = CloseReason::PeerGoAway;
         assert_eq!(
             world.notes.all(),
@@ -174,9 +174,9 @@ async fn goaway_refuses_what_is_above_its_last_id_and_lets_the_rest_end() {
     }
 }
 
-/// The end of a connection that has served is its age; of one that hasn't, it is the peer's answer.
+/// A GOAWAY after a response is a planned end; one before any response is the peer's answer.
 #[tokio::test(start_paused = true)]
-async fn only_what_has_carried_something_is_ended_as_planned() {
+async fn goaway_is_a_planned_end_only_after_a_response() {
     for (served, code, planned) in
         [(true, code::NO_ERROR, true), (false, code::NO_ERROR, false), (true, code::ENHANCE_YOUR_CALM, false)]
     {
@@ -203,12 +203,12 @@ async fn only_what_has_carried_something_is_ended_as_planned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
+async fn goaway_while_idle_is_reported_without_the_handle_being_polled() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     peer.goaway(0, code::NO_ERROR, "").await;
-    settle().await;
+    run_until_idle().await;
     let goaway = CloseReason::PeerGoAway;
     assert_eq!(
         world.notes.all(),
@@ -218,13 +218,13 @@ async fn goaway_while_idle_is_news_though_nobody_touches_the_handle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn goaway_with_a_stream_open_is_news_at_once() {
+async fn goaway_with_a_stream_open_is_reported_at_once() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
         let stream = peer.request().await.stream;
         peer.goaway(stream, code::NO_ERROR, "").await;
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Draining(CloseReason::PeerGoAway)));
         peer.respond(stream, 200, "").await;
     };
@@ -233,12 +233,12 @@ async fn goaway_with_a_stream_open_is_news_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fin_while_idle_is_news() {
+async fn a_fin_while_idle_is_reported() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     peer.fin().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         world.notes.all(),
         [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::PeerFin)]
@@ -247,12 +247,12 @@ async fn a_fin_while_idle_is_news() {
     assert_eq!(error.delivery(), Delivery::Unsent);
 }
 
-/// The socket was dead already, and nobody had looked: whatever the method, it can go again.
+/// The socket was dead before the request: whatever the method, it can be sent again.
 #[tokio::test(start_paused = true)]
-async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
+async fn a_request_that_meets_a_fin_before_it_is_written_is_unsent() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     sender.send_data("once".into()).await.unwrap();
     drop(sender);
@@ -260,13 +260,13 @@ async fn what_meets_a_fin_before_it_is_written_was_not_sent() {
     ready(&mut one).await.unwrap();
     ready(&mut two).await.unwrap();
     peer.fin().await;
-    one.start(rich(full("body")));
-    two.start(rich(body));
+    one.start(full_request(full("body")));
+    two.start(full_request(body));
     for (handle, body) in [(&mut one, "body"), (&mut two, "once")] {
         let failed = response(handle).await.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Unsent);
         let request = *failed.into_request().unwrap();
-        assert_rich(&request);
+        assert_full_request(&request);
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
     }
 }
@@ -289,7 +289,7 @@ async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_socket_is_told_as_such() {
+async fn a_broken_socket_is_reported_as_such() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -298,12 +298,12 @@ async fn a_broken_socket_is_told_as_such() {
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
     assert_eq!(failed.unwrap_err().error.delivery(), Delivery::Unknown);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Protocol)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_other_reset_costs_its_stream_only() {
+async fn any_other_reset_fails_its_stream_only() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
@@ -326,7 +326,7 @@ async fn any_other_reset_costs_its_stream_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_after_the_whole_response_takes_nothing_away() {
+async fn a_reset_after_the_whole_response_is_ignored() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -335,12 +335,12 @@ async fn a_reset_after_the_whole_response_takes_nothing_away() {
         peer.reset(stream, code::CANCEL).await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(bytes(response.unwrap()).await, "all of it");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_amid_the_response_is_an_error_after_what_came() {
+async fn a_reset_within_the_response_is_an_error_after_what_arrived() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -350,7 +350,7 @@ async fn a_reset_amid_the_response_is_an_error_after_what_came() {
         peer.reset(stream, code::INTERNAL_ERROR).await;
     };
     let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    settle().await;
+    run_until_idle().await;
     let mut body = response.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     let error = body.frame().await.unwrap().unwrap_err();
@@ -359,7 +359,7 @@ async fn a_reset_amid_the_response_is_an_error_after_what_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_beyond_the_limit_costs_its_stream_only() {
+async fn a_head_beyond_the_limit_fails_its_stream_only() {
     let mut world = World::new(H2::new().max_header_list_size(200)).await;
     let mut peer = world.peer().await;
     let client = async {
@@ -402,7 +402,7 @@ async fn a_421_to_another_origin_is_a_refusal_and_the_request_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_421_without_replay_is_the_users() {
+async fn a_421_without_replay_is_returned_to_the_caller() {
     let mut world = World::asking(H2::new(), None).await;
     let mut peer = world.peer().await;
     let server = async {
@@ -415,7 +415,7 @@ async fn a_421_without_replay_is_the_users() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_method_comes_back_when_that_was_asked_for() {
+async fn any_method_comes_back_when_asked_for() {
     for any in [false, true] {
         let replays = if any { Replays::new(copy).any_method() } else { Replays::new(copy) };
         let mut world = World::asking(H2::new(), Some(replays)).await;
@@ -425,7 +425,7 @@ async fn any_method_comes_back_when_that_was_asked_for() {
             peer.body(stream).await;
             peer.reset(stream, code::INTERNAL_ERROR).await;
         };
-        let (failed, ()) = tokio::join!(exchange(&mut world.client, rich(full("body"))), server);
+        let (failed, ()) = tokio::join!(exchange(&mut world.client, full_request(full("body"))), server);
         let failed = failed.unwrap_err();
         assert_eq!((failed.error.delivery(), failed.has_request()), (Delivery::Unknown, any));
     }

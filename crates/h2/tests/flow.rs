@@ -1,4 +1,4 @@
-//! Flow control, both ways.
+//! Flow control in both directions.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, setting},
 };
 use support::*;
@@ -18,7 +18,7 @@ const PIECE: usize = 16_384;
 async fn a_closed_window_withholds_data_of_its_stream_only() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut blocked, mut free) = (world.handle(), world.handle());
     let client =
         async { tokio::join!(exchange(&mut blocked, post(full("withheld"))), exchange(&mut free, get("/free"))) };
@@ -26,7 +26,7 @@ async fn a_closed_window_withholds_data_of_its_stream_only() {
         let first = peer.request().await.stream;
         let second = peer.request().await.stream;
         peer.respond(second, 204, "").await;
-        settle().await;
+        run_until_idle().await;
         assert!(!peer.received().iter().any(|frame| matches!(frame, Frame::Data { .. })));
         peer.window_update(first, 3).await;
         let data = peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
@@ -43,15 +43,15 @@ async fn a_closed_window_withholds_data_of_its_stream_only() {
 async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 10)]).await;
-    settle().await;
+    run_until_idle().await;
     let (mut sender, body) = streamed();
     let piece = Bytes::from_static(b"0123456789");
     let feed = async {
-        // As many as the channel holds, one in the pump's hand, one with the peer.
+        // The channel's capacity, one piece held by the upload, one with the peer.
         for _ in 0..10 {
             sender.send_data(piece.clone()).await.unwrap();
         }
-        settle().await;
+        run_until_idle().await;
         assert!(
             sender.try_send(http_body::Frame::data(piece.clone())).is_err(),
             "the body was read ahead of the window"
@@ -61,8 +61,8 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
-        settle().await;
-        settle().await;
+        run_until_idle().await;
+        run_until_idle().await;
         peer.window_update(stream, 1000).await;
         assert_eq!(peer.body(stream).await.len(), 100);
         peer.respond(stream, 200, "").await;
@@ -74,7 +74,7 @@ async fn a_streamed_body_is_read_no_faster_than_the_peer_takes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_read_is_released_to_the_peer() {
+async fn reading_releases_the_window_to_the_peer() {
     let mut world = World::new(H2::new().stream_window(65_535).connection_window(65_535)).await;
     let mut peer = world.peer().await;
     let client = async {
@@ -103,7 +103,7 @@ async fn what_is_read_is_released_to_the_peer() {
     assert_eq!(read, MIB);
 }
 
-/// Scenario: a long body nobody reads, then dropped, must not use up the connection's window.
+/// A long body that is dropped unread must not use up the connection's window.
 #[tokio::test(start_paused = true)]
 async fn the_connections_window_comes_back_from_dropped_bodies() {
     let mut world = World::new(H2::new().stream_window(MIB as u32).connection_window(4 * MIB as u32)).await;
@@ -111,9 +111,9 @@ async fn the_connections_window_comes_back_from_dropped_bodies() {
     let client = async {
         for _ in 0..16 {
             let response = exchange(&mut world.client, get("/long")).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             drop(response);
-            settle().await;
+            run_until_idle().await;
         }
         let response = exchange(&mut world.client, get("/last")).await.unwrap();
         assert_eq!(bytes(response).await.len(), MIB);
@@ -139,7 +139,7 @@ async fn the_connections_window_comes_back_from_dropped_bodies() {
     tokio::join!(client, server);
 }
 
-/// How many bytes the client has allowed on the connection so far.
+/// The connection window that the client has granted so far, in bytes.
 fn granted(received: &[Frame]) -> usize {
     let updates = received.iter().filter_map(|frame| match frame {
         Frame::WindowUpdate { stream: 0, increment } => Some(*increment as usize),
@@ -149,7 +149,7 @@ fn granted(received: &[Frame]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_left_unread_stops_itself_and_not_another() {
+async fn an_unread_body_does_not_block_another() {
     let mut world = World::new(H2::new().stream_window(65_535)).await;
     let mut peer = world.peer().await;
     let (mut first, mut second) = (world.handle(), world.handle());

@@ -1,4 +1,4 @@
-//! A request's body that is longer or shorter than was declared.
+//! Request bodies that are longer or shorter than declared.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod support;
@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Cause, Connection, Delivery, Error, Phase, RequestError};
 use skybridge_h2::{H2, H2Error};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, code},
 };
 use std::{future::poll_fn, task::Poll};
@@ -23,18 +23,18 @@ enum Part {
 }
 use Part::*;
 
-/// Each part comes when the one before was taken.
+/// A body whose parts become available one after the other.
 fn body(parts: &[Part]) -> (impl Future<Output = ()>, Out) {
     let (mut sender, body) = streamed();
     let parts = parts.to_vec();
     let feed = async move {
         for part in parts {
-            // Nobody takes what follows a mismatch.
+            // After a mismatch the rest isn't read.
             let _ = match part {
                 Data(data) => sender.send(BodyFrame::data(Bytes::from(data))).await,
                 Trailers => sender.send(BodyFrame::trailers(HeaderMap::new())).await,
             };
-            settle().await;
+            run_until_idle().await;
         }
     };
     (feed, body)
@@ -53,7 +53,7 @@ fn mismatch(error: &Error) -> &RequestError {
     }
 }
 
-/// All that the peer got of its DATA, and whether that was the end.
+/// All DATA of a stream that the peer received, and whether it ended the stream.
 fn data(received: &[Frame], stream: u32) -> (String, bool) {
     let mut whole = (String::new(), false);
     for frame in received.iter().filter(|frame| frame.stream() == stream) {
@@ -70,7 +70,7 @@ fn data(received: &[Frame], stream: u32) -> (String, bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_of_another_length_than_declared_resets_its_stream_and_says_so() {
+async fn a_body_of_another_length_than_declared_resets_its_stream() {
     let longer = |at_least| RequestError::BodySize { declared: 5, at_least, at_most: None };
     let shorter = |size| RequestError::BodySize { declared: 5, at_least: size, at_most: Some(size) };
     let rows: [(&[Part], RequestError, &str); 7] = [
@@ -108,7 +108,7 @@ async fn a_body_of_another_length_than_declared_resets_its_stream_and_says_so() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_as_long_as_declared_goes_as_it_is() {
+async fn a_body_as_long_as_declared_is_sent() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let rows: [&[Part]; 4] = [
@@ -133,7 +133,7 @@ async fn a_body_as_long_as_declared_goes_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_declared_to_be_none() {
+async fn a_body_declared_as_empty() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     for (parts, none) in [(&[Data("1")][..], false), (&[Data(""), Data("1")], false), (&[Data("")], true), (&[], true)]
@@ -160,7 +160,7 @@ async fn a_body_that_is_declared_to_be_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_not_be_right_is_refused_before_it_is_sent() {
+async fn a_length_that_contradicts_the_size_hint_is_refused_before_it_is_sent() {
     let mut world = World::new(H2::new()).await;
     for (length, body) in [("5", empty()), ("4", full("12345")), ("6", full("12345")), ("five", full("12345"))] {
         let failed = exchange(&mut world.client, put(length, body)).await.unwrap_err();
@@ -176,9 +176,9 @@ async fn what_can_not_be_right_is_refused_before_it_is_sent() {
     tokio::join!(exchange(&mut world.client, get("/")), server).0.unwrap();
 }
 
-/// The answer is here and is given, and the mismatch is its body's end.
+/// The response is returned, and its body ends with the mismatch.
 #[tokio::test(start_paused = true)]
-async fn a_mismatch_after_the_head_is_told_by_the_response() {
+async fn a_mismatch_after_the_head_is_reported_by_the_body() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();

@@ -1,13 +1,13 @@
-//! What is left when something is dropped: nothing.
+//! Dropping handles, exchanges, bodies and handshakes leaves nothing behind.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
 use skybridge_core::{CloseReason, Connection, ConnectionStatus, Handshake};
 use skybridge_testkit::{
-    executor::settle,
+    drop_walk::{DropPoint, drop_walk},
+    executor::run_until_idle,
     h2::{Frame, Peer, code},
-    walk::{Moment, walk},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -29,10 +29,10 @@ async fn the_last_handle_closes_the_connection() {
         peer.expect_close().await;
     };
     let client = async {
-        settle().await;
+        run_until_idle().await;
         let response = exchange(&mut other, get("/")).await.unwrap();
         drop(other);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.executor.tasks(), 1, "a response is being read");
         assert_eq!(bytes(response).await, "still");
     };
@@ -50,20 +50,20 @@ async fn the_last_handle_closes_the_connection() {
 async fn an_unused_connection_closes_when_it_is_dropped() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     drop(world.client);
     peer.expect_close().await;
     world.executor.assert_idle().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_that_ends_with_its_runtime_says_so() {
+async fn a_driver_that_ends_with_its_runtime_reports_it() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     world.client.start(get("/"));
     peer.request().await;
     drop(world.executor);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         world.notes.all(),
         [ConnectionStatus::Capacity(u32::MAX), ConnectionStatus::Closed(CloseReason::RuntimeShutdown)]
@@ -76,13 +76,13 @@ async fn a_driver_that_ends_with_its_runtime_says_so() {
 async fn a_dropped_exchange_resets_its_stream_and_nothing_else() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    let (mut dropped, mut kept) = (world.handle(), world.handle());
+    let (mut dropped, mut saved_request_) = (world.handle(), world.handle());
     let client = async {
         ready(&mut dropped).await.unwrap();
         dropped.start(get("/dropped"));
-        settle().await;
+        run_until_idle().await;
         drop(dropped);
-        assert_eq!(exchange(&mut kept, get("/kept")).await.unwrap().status(), 200);
+        assert_eq!(exchange(&mut saved_request_, get("/kept")).await.unwrap().status(), 200);
     };
     let server = async {
         let first = peer.request().await.stream;
@@ -93,7 +93,7 @@ async fn a_dropped_exchange_resets_its_stream_and_nothing_else() {
     tokio::join!(client, server);
 }
 
-/// However many: what the peer still sends for cancelled streams costs the connection nothing.
+/// Frames that the peer still sends for cancelled streams don't affect the connection, however many there are.
 #[tokio::test(start_paused = true)]
 async fn any_number_of_cancelled_calls_leaves_the_connection_usable() {
     let mut world = World::new(H2::new()).await;
@@ -118,12 +118,12 @@ async fn any_number_of_cancelled_calls_leaves_the_connection_usable() {
     tokio::join!(client, server);
 }
 
-/// What the peer got, and whether it has answered.
+/// What the peer received, and whether it has answered.
 type Seen = Arc<Mutex<(Vec<Frame>, bool)>>;
 
-/// Runs a whole exchange in its own world, gives it up everywhere, and looks at what is left.
+/// Runs an exchange, dropping it at every await, and checks that nothing is left.
 async fn walk_exchange(early: bool) {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let mut world = World::new(H2::new()).await;
             let mut handle = world.handle();
@@ -139,9 +139,9 @@ async fn walk_exchange(early: bool) {
             let scenario = async move {
                 let (mut sender, body) = streamed();
                 let send = async {
-                    settle().await;
+                    run_until_idle().await;
                     let _ = sender.send_data("first".into()).await;
-                    settle().await;
+                    run_until_idle().await;
                     let _ = sender.send_data("second".into()).await;
                     drop(sender);
                 };
@@ -155,7 +155,7 @@ async fn walk_exchange(early: bool) {
             ((world, peer, seen), scenario)
         },
         async |(mut world, mut peer, seen), moment| {
-            // The connection is there for the next, and no task but its driver is left.
+            // The connection is usable, and no task but its driver is left.
             assert_eq!(world.executor.tasks(), 1);
             assert_eq!(exchange(&mut world.client, get("/next")).await.unwrap().status(), 204);
             drop(world.client);
@@ -167,7 +167,7 @@ async fn walk_exchange(early: bool) {
             let ended = seen.iter().any(|frame| frame.stream() == 1 && frame.ends_stream());
             let reset = seen.iter().any(|frame| matches!(frame, Frame::Reset { stream: 1, code: code::CANCEL }));
             match moment {
-                Moment::Completed(_) => assert!(ended && !reset),
+                DropPoint::Completed(_) => assert!(ended && !reset),
                 _ => assert!(!opened || reset || (ended && *answered), "a stream was left open: {seen:?}"),
             }
         },
@@ -192,9 +192,9 @@ async fn serve<I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(peer: &m
             if !early {
                 peer.headers(stream, &[(":status", "200")], false).await;
             }
-            settle().await;
+            run_until_idle().await;
             peer.data(stream, "ans", false).await;
-            settle().await;
+            run_until_idle().await;
             peer.data(stream, "wer", true).await;
             answered = true;
         }
@@ -203,23 +203,23 @@ async fn serve<I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(peer: &m
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_given_up_anywhere_leaves_nothing() {
+async fn an_exchange_dropped_anywhere_leaves_nothing() {
     walk_exchange(false).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_answered_early_and_given_up_anywhere_leaves_nothing() {
+async fn an_exchange_answered_early_and_dropped_anywhere_leaves_nothing() {
     walk_exchange(true).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_given_up_leaves_nothing() {
-    let walked = walk(
+async fn a_handshake_dropped_anywhere_leaves_nothing() {
+    let walked = drop_walk(
         async || {
             let (net, executor) =
                 (skybridge_testkit::net::Network::new(), skybridge_testkit::executor::Executor::new());
             let listener = net.listen(ADDR.parse().unwrap());
-            let route = skybridge_testkit::nouns::route("http://a.test", [ADDR], executor.ctx());
+            let route = skybridge_testkit::fixtures::route("http://a.test", [ADDR], executor.ctx());
             let link = skybridge_core::Connector::connect(&mut net.connector(), route).await.unwrap();
             let future = H2::<Out>::new().handshake(link, &executor.ctx());
             ((net, executor, listener), async move { drop(future.await.unwrap()) })
@@ -234,11 +234,11 @@ async fn a_handshake_given_up_leaves_nothing() {
     assert!(walked.drops > 0);
 }
 
-/// What is left to say can't be said: a reset, and GOAWAY. That holds neither the task nor the socket for ever.
+/// The last frames, a reset and GOAWAY, can't be sent. They must not keep the task and the socket for ever.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_nothing_more_does_not_hold_a_connection_that_nobody_has() {
+async fn a_peer_that_stops_reading_does_not_keep_a_connection_without_handles() {
     for slowly in [false, true] {
-        let mut world = World::narrow(H2::new(), 4096).await;
+        let mut world = World::with_capacity(H2::new(), 4096).await;
         let mut peer = world.peer().await;
         let client = async {
             let response = exchange(&mut world.client, post(full(vec![0; 60_000]))).await.unwrap();
@@ -252,11 +252,11 @@ async fn a_peer_that_takes_nothing_more_does_not_hold_a_connection_that_nobody_h
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(world.executor.tasks(), 2, "it is somebody's: the driver and the upload");
         drop(world.client);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.executor.tasks(), 1);
         tokio::time::sleep(Duration::from_secs(29)).await;
         if slowly {
-            // Something is taken: it has as long again.
+            // The peer reads something: the timer starts again.
             peer.recv().await;
             tokio::time::sleep(Duration::from_secs(29)).await;
             assert_eq!(world.net.live_sockets(), 1);

@@ -5,7 +5,7 @@ mod support;
 
 use skybridge_core::{Capacity, CloseReason, Connection, ConnectionStatus};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, Peer, setting},
 };
 use support::*;
@@ -13,15 +13,15 @@ use support::*;
 #[tokio::test(start_paused = true)]
 async fn limits_are_unknown_then_follow_the_peers_settings() {
     let mut world = World::new(H2::new()).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.client.capacity(), Capacity::Unknown);
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 100)]).await;
     let mut expected = vec![ConnectionStatus::Capacity(100)];
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.client.capacity(), Capacity::Streams(100));
     for limit in [0, 0, 7, u32::MAX] {
         peer.settings(&[(setting::MAX_CONCURRENT_STREAMS, limit)]).await;
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.client.capacity(), Capacity::Streams(limit));
         expected.push(ConnectionStatus::Capacity(limit));
     }
@@ -34,27 +34,27 @@ async fn limits_are_unknown_then_follow_the_peers_settings() {
 async fn settings_without_a_limit_allow_any_number() {
     let mut world = World::new(H2::new()).await;
     let _peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.client.capacity(), Capacity::Streams(u32::MAX));
     assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_optimist_assumes_a_limit_until_it_is_told() {
-    let mut world = World::new(H2::new().optimistic(3)).await;
+async fn initial_max_send_streams_is_assumed_until_settings_arrive() {
+    let mut world = World::new(H2::new().initial_max_send_streams(3)).await;
     assert_eq!(world.client.capacity(), Capacity::Streams(3));
     let _peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.client.capacity(), Capacity::Streams(1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
+async fn a_limit_of_zero_lets_a_stream_wait_until_it_is_raised() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 0)]).await;
-    settle().await;
+    run_until_idle().await;
     let server = async {
-        settle().await;
+        run_until_idle().await;
         peer.settings(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
         let stream = peer.request().await.stream;
         peer.respond(stream, 200, "").await;
@@ -64,12 +64,12 @@ async fn a_limit_of_none_lets_a_stream_wait_until_it_is_raised() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_configured_is_announced() {
+async fn the_configured_settings_are_announced() {
     let h2 =
         H2::new().stream_window(1 << 18).max_frame_size(1 << 15).max_header_list_size(9999).connection_window(1 << 20);
     let mut world = World::new(h2).await;
     let mut peer = world.peer().await;
-    settle().await;
+    run_until_idle().await;
     let Frame::Settings { values, .. } = peer.recv().await else { panic!("SETTINGS come first") };
     for value in [
         (setting::ENABLE_PUSH, 0),

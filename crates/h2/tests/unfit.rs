@@ -1,19 +1,19 @@
-//! Links on which HTTP/2 is not spoken.
+//! Links that are not fit for HTTP/2.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use bytes::Bytes;
 use http_body_util::Empty;
 use skybridge_core::{Connector, Handshake, Phase, Proxy, Unfit};
 use skybridge_h2::H2;
-use skybridge_testkit::{executor::Executor, net::Network, nouns};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network};
 
 #[tokio::test(start_paused = true)]
-async fn in_cleartext_to_an_https_origin_and_to_a_proxy_as_if_it_were_the_origin() {
+async fn a_link_without_tls_to_an_https_origin_or_without_its_tunnel_is_refused() {
     let not_tunnelled = Unfit::NotTunnelled { passed: 0, proxies: 1 };
     for (url, proxies, unfit) in [("https://a.test", 0, Unfit::TlsMissing), ("http://a.test", 1, not_tunnelled)] {
         let (executor, net) = (Executor::new(), Network::new());
         let _listener = net.listen("192.0.2.1:80".parse().unwrap());
-        let mut route = nouns::route(url, ["192.0.2.1:80"], executor.ctx());
+        let mut route = fixtures::route(url, ["192.0.2.1:80"], executor.ctx());
         route.proxies = (0..proxies).map(|_| Proxy::parse("http://proxy.test:80").unwrap()).collect();
         let link = net.connector().connect(route).await.unwrap();
         let error = H2::<Empty<Bytes>>::new().handshake(link, &executor.ctx()).await.err().unwrap();

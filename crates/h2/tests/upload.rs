@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Connection, Delivery};
 use skybridge_h2::H2Error;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Frame, code, setting},
 };
 use std::{error::Error as _, future::poll_fn, io, task::Poll, time::Duration};
@@ -18,7 +18,7 @@ async fn is_ready(client: &mut Client) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_early_answer_goes_up_while_the_upload_goes_on() {
+async fn an_early_response_is_returned_while_the_upload_goes_on() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
@@ -32,7 +32,7 @@ async fn an_early_answer_goes_up_while_the_upload_goes_on() {
         assert!(response.body_mut().frame().await.is_none());
         assert!(!is_ready(&mut world.client).await, "the request is still being sent");
         drop(response);
-        settle().await;
+        run_until_idle().await;
         assert!(!is_ready(&mut world.client).await, "the upload was lost with a response that was read to its end");
         sender.send_data("late".into()).await.unwrap();
         drop(sender);
@@ -59,7 +59,7 @@ async fn an_early_answer_goes_up_while_the_upload_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_ends_with_what_is_held_of_its_exchange() {
+async fn an_upload_ends_when_body_and_handle_are_dropped() {
     for case in ["the response is dropped", "everything is dropped after the response's end"] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
@@ -68,17 +68,17 @@ async fn an_upload_ends_with_what_is_held_of_its_exchange() {
         let client = async {
             let response = exchange(&mut world.client, post(body)).await.unwrap();
             sender.send_data("some".into()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             if ended {
                 assert_eq!(bytes(response).await, "");
-                settle().await;
+                run_until_idle().await;
                 drop(world.client);
             } else {
                 drop(response);
-                settle().await;
+                run_until_idle().await;
                 ready(&mut world.client).await.unwrap();
             }
-            settle().await;
+            run_until_idle().await;
             assert!(sender.send_data("more".into()).await.is_err(), "{case}: the body is still held");
         };
         let server = async {
@@ -91,13 +91,13 @@ async fn an_upload_ends_with_what_is_held_of_its_exchange() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_response_then_no_error_ends_the_upload_silently() {
+async fn a_reset_with_no_error_after_the_response_ends_the_upload_silently() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (sender, body) = streamed();
     let client = async {
         let response = exchange(&mut world.client, post(body)).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(bytes(response).await, "enough");
         ready(&mut world.client).await.unwrap();
         assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 204);
@@ -114,14 +114,14 @@ async fn a_full_response_then_no_error_ends_the_upload_silently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_fails_resets_its_stream_and_says_why() {
+async fn a_body_that_fails_resets_its_stream_and_is_the_source() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (mut sender, body) = streamed();
     let client = async {
         let fail = async {
             sender.send_data("some".into()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
         };
         let (failed, ()) = tokio::join!(exchange(&mut world.client, post(body)), fail);
@@ -139,7 +139,7 @@ async fn a_body_that_fails_resets_its_stream_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_fails_after_the_head_is_told_by_the_response() {
+async fn a_body_that_fails_after_the_head_is_reported_by_the_response() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let (sender, body) = streamed();
@@ -158,15 +158,15 @@ async fn a_body_that_fails_after_the_head_is_told_by_the_response() {
     tokio::join!(client, server);
 }
 
-/// One stream at a time, three bytes of window: the body is longer, and is answered before the window opens.
+/// One stream at a time, and a window of three bytes: the body is longer, and is answered before the window opens.
 const NARROW: [(u16, u32); 2] = [(setting::MAX_CONCURRENT_STREAMS, 1), (setting::INITIAL_WINDOW_SIZE, 3)];
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
+async fn pieces_waiting_for_the_window_keep_the_stream_after_an_early_response() {
     for case in ["whole", "streamed", "with trailers"] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
-        settle().await;
+        run_until_idle().await;
         let (mut sender, mut body) = streamed();
         match case {
             "whole" => body = full("withheld"),
@@ -180,7 +180,7 @@ async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
             let response = exchange(&mut world.client, post(body)).await.unwrap();
             assert_eq!(bytes(response).await, "early");
             for _ in 0..3 {
-                settle().await;
+                run_until_idle().await;
                 assert!(!is_ready(&mut world.client).await, "{case}: the stream is still open");
             }
             ready(&mut world.client).await.unwrap();
@@ -190,7 +190,7 @@ async fn what_waits_for_the_window_holds_the_stream_of_an_early_answer() {
             let stream = peer.request().await.stream;
             peer.respond(stream, 200, "early").await;
             for _ in 0..9 {
-                settle().await;
+                run_until_idle().await;
             }
             peer.window_update(stream, 100).await;
             assert_eq!(peer.body(stream).await, "withheld", "{case}");
@@ -208,12 +208,12 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
     for by_peer in [false, true] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&NARROW).await;
-        settle().await;
+        run_until_idle().await;
         let mut other = world.handle();
         let client = async {
             let response = exchange(&mut world.client, post(full("withheld"))).await.unwrap();
             assert_eq!(bytes(response).await, "early");
-            settle().await;
+            run_until_idle().await;
             if by_peer {
                 ready(&mut world.client).await.unwrap();
             }
@@ -224,7 +224,7 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
             let stream = peer.request().await.stream;
             peer.respond(stream, 200, "early").await;
             if by_peer {
-                settle().await;
+                run_until_idle().await;
                 peer.reset(stream, code::NO_ERROR).await;
             } else {
                 assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
@@ -239,9 +239,9 @@ async fn a_stream_that_waits_for_the_window_ends_with_its_handle_or_by_the_peer(
     }
 }
 
-/// The answer came before the upload broke, and both are seen at once.
+/// The response arrived before the upload failed, and both are seen in the same poll.
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_poll() {
+async fn a_response_takes_precedence_over_an_upload_that_fails_in_the_same_poll() {
     for (answer, whole) in [("no such thing", true), ("", true), ("in part", false)] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
@@ -251,8 +251,8 @@ async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_p
             world.client.start(post(body));
             sender.send_data("some".into()).await.unwrap();
             assert!(poll_fn(|cx| Poll::Ready(world.client.poll_response(cx).is_pending())).await);
-            settle().await;
-            settle().await;
+            run_until_idle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
             let response = response(&mut world.client).await.unwrap();
             assert_eq!(response.status(), 403);
@@ -283,18 +283,18 @@ async fn an_answer_that_is_there_is_given_though_the_upload_breaks_in_the_same_p
     }
 }
 
-/// What is here of the response is read first, and to its end if that is here.
+/// What has arrived of the response is read first, to its end if that has arrived.
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_breaks_later_takes_nothing_of_the_response_away() {
+async fn an_upload_that_fails_later_loses_nothing_of_the_response() {
     for whole in [true, false] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
         let (sender, body) = streamed();
         let client = async {
             let mut response = exchange(&mut world.client, post(body)).await.unwrap();
-            settle().await;
+            run_until_idle().await;
             sender.abort(io::Error::other("the disk is gone"));
-            settle().await;
+            run_until_idle().await;
             let data = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
             assert_eq!(data, "early");
             match response.body_mut().frame().await {
@@ -316,9 +316,9 @@ async fn an_upload_that_breaks_later_takes_nothing_of_the_response_away() {
     }
 }
 
-/// Nobody reads the response: there is nothing to wait for.
+/// The response isn't being read: there is nothing to wait for.
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_breaks_after_the_response_resets_at_once() {
+async fn an_upload_that_fails_after_the_response_resets_at_once() {
     for read in [true, false] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer().await;
@@ -330,7 +330,7 @@ async fn an_upload_that_breaks_after_the_response_resets_at_once() {
                 sender.abort(io::Error::other("the disk is gone"));
             } else {
                 sender.abort(io::Error::other("the disk is gone"));
-                settle().await;
+                run_until_idle().await;
                 drop(response);
             }
             ready(&mut world.client).await.unwrap();
@@ -347,13 +347,13 @@ async fn an_upload_that_breaks_after_the_response_resets_at_once() {
     }
 }
 
-/// A body of which there is no copy waits for room, but not for ever: some need none.
+/// A body that can't be copied waits for the window, but not for ever: some need none.
 #[tokio::test(start_paused = true)]
-async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_fail() {
+async fn without_a_window_empty_bodies_trailers_and_failures_are_seen() {
     for case in ["empty", "trailers", "fails", "data"] {
         let mut world = World::new(H2::new()).await;
         let mut peer = world.peer_with(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
-        settle().await;
+        run_until_idle().await;
         let (mut sender, body) = streamed();
         match case {
             "trailers" => {
@@ -371,7 +371,7 @@ async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_f
             match case {
                 "fails" => assert_eq!(peer.expect_reset(stream).await, code::CANCEL),
                 "data" => {
-                    settle().await;
+                    run_until_idle().await;
                     peer.window_update(stream, 100).await;
                     peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
                     peer.respond(stream, 200, "").await;
@@ -396,13 +396,12 @@ async fn without_a_window_a_body_is_seen_to_be_empty_or_to_have_trailers_or_to_f
     }
 }
 
-/// A stream that waits for its turn is not open: its body is not polled, however long that takes, and comes back when
-/// it is refused.
+/// The body of a stream that isn't open yet is not polled, however long that takes, and comes back when it is refused.
 #[tokio::test(start_paused = true)]
-async fn a_body_waits_with_its_stream() {
+async fn a_body_is_not_polled_before_its_stream_is_open() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer_with(&NARROW).await;
-    settle().await;
+    run_until_idle().await;
     let mut other = world.handle();
     ready(&mut other).await.unwrap();
     other.start(get("/first"));

@@ -1,37 +1,37 @@
 use skybridge_core::{ConnectOptions, Egress, HttpVersions, Protocol};
 use std::fmt;
 
-/// The peer speaks another version of HTTP than the client above wants.
+/// The peer negotiated another version of HTTP than the client requires.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AlpnMismatch {
-    /// What connections are for.
+    /// The version that the client requires.
     pub http_versions: HttpVersions,
-    /// What TLS agreed on; HTTP/1.1 when it agreed on nothing.
-    pub agreed: Protocol,
+    /// What ALPN selected; HTTP/1.1 if it selected nothing.
+    pub negotiated: Protocol,
 }
 
-/// A foreign connector opens the whole way by itself: it can't be sent through our proxies.
+/// A foreign connector connects by itself, and can't be sent through the proxies of a route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyUnsupported;
 
-/// A foreign connector is told an origin and nothing else: what its route wishes besides would be passed over.
+/// A foreign connector is called with an origin and nothing else, and would ignore this option of the route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OptionUnsupported {
-    /// To go to public addresses only: it looks addresses up by itself.
+    /// Public addresses only: the connector resolves names by itself.
     Egress,
-    /// To dial these endpoints.
+    /// Endpoints to dial instead.
     Dial,
-    /// Another name to verify.
+    /// Another name to send and to verify by TLS.
     ServerName,
-    /// To dial a unix socket: it is asked for URIs, and none leads there.
+    /// A unix socket, for which there is no URI.
     UnixSocket,
 }
 
 impl OptionUnsupported {
-    /// What a foreign connector would not hear.
+    /// The first option that a foreign connector would ignore.
     pub(crate) fn of(connect_options: &ConnectOptions) -> Option<Self> {
         match connect_options {
             connect_options if connect_options.egress != Egress::Any => Some(Self::Egress),
@@ -44,9 +44,9 @@ impl OptionUnsupported {
 
 impl fmt::Display for AlpnMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let agreed = if self.agreed == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
+        let negotiated = if self.negotiated == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
         let http_versions = if self.http_versions == HttpVersions::Http2 { "HTTP/2" } else { "HTTP/1.1" };
-        write!(f, "the peer agreed on {agreed}, and connections are for {http_versions}")
+        write!(f, "the peer negotiated {negotiated}, and the client requires {http_versions}")
     }
 }
 
@@ -63,10 +63,10 @@ impl std::error::Error for ProxyUnsupported {}
 impl fmt::Display for OptionUnsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Egress => "a foreign connector can't be kept from addresses that are not public",
-            Self::Dial => "a foreign connector can't be told what to dial",
-            Self::UnixSocket => "a foreign connector can't be told to dial a unix socket",
-            Self::ServerName => "a foreign connector can't be told another name to verify",
+            Self::Egress => "a foreign connector can't be limited to public addresses",
+            Self::Dial => "a foreign connector can't be given endpoints to dial",
+            Self::UnixSocket => "a foreign connector can't dial a unix socket",
+            Self::ServerName => "a foreign connector can't be given another server name",
         })
     }
 }

@@ -15,35 +15,33 @@ use std::{
 };
 use tower_service::Service;
 
-/// Any connector that was written for hyper-util's client, as one of ours.
-///
-/// It is both. As a *dialer*, below a `RaceLayer`, it is asked for `http://` and the address of one endpoint, and opens a socket. As a
-/// *connector*, in place of tunnel and race, it is asked for the origin: then finding and opening are its own business, and the endpoints of the
-/// route are not used. Refused is what it would not hear: a route with proxies, and the wishes for public addresses only, for endpoints to dial,
-/// and for another name to verify.
-///
-/// A connector doesn't say whether it seals `https`, so whoever uses it does, by [`new`](Self::new) or [`with_tls`](Self::with_tls).
+/// Adapts a connector written for hyper-util's client to this stack. As a *dialer*, below a `RaceLayer`, it is called
+/// with `http://` and the address of one endpoint, and opens a socket. As a *connector*, in place of tunnel and race,
+/// it is called with the origin: it resolves and connects by itself, and the endpoints of the route are not used. A
+/// route whose options such a connector can't honour is refused: proxies, public addresses only, endpoints to dial, and
+/// another server name. A connector doesn't say whether it runs TLS for `https`, so its user does, by
+/// [`new`](Self::new) or [`with_tls`](Self::with_tls).
 #[derive(Clone, Debug)]
 pub struct FromHyper<C> {
     connector: C,
-    seals: bool,
+    does_tls: bool,
 }
 
 impl<C> FromHyper<C> {
-    /// It opens streams, and seals none, such as hyper-util's `HttpConnector`: for an `https` origin it is asked for `http://` and the origin's
-    /// port, and a `TlsLayer` above seals what it opens. Without one, `https` is refused ([`Unfit::TlsMissing`](skybridge_core::Unfit)).
-    ///
-    /// What speaks HTTP/2 in cleartext is a [wish](skybridge_core::Want::Http2); that a connector calls it negotiated is of no effect here.
+    /// Adapts a connector without TLS, such as hyper-util's `HttpConnector`: for an `https` origin it is called with
+    /// `http://` and the origin's port, and a `TlsLayer` above runs TLS on its stream. Without one, `https` is refused
+    /// ([`Unfit::TlsMissing`](skybridge_core::Unfit)). HTTP/2 in cleartext is an [option of the
+    /// request](skybridge_core::HttpVersions::Http2): a connector that reports it as negotiated has no effect.
     pub fn new(connector: C) -> Self {
-        Self { connector, seals: false }
+        Self { connector, does_tls: false }
     }
 
-    /// It seals `https` by itself, such as hyper-rustls' `HttpsConnector`, in place of TLS, tunnel and race: it is asked for `https://`, and its
-    /// word is taken. **If it doesn't seal, requests for `https` leave in cleartext.** A `TlsLayer` above is one too many.
-    ///
-    /// Whom it verified it doesn't say, so its connections never carry another host.
+    /// Adapts a connector that runs TLS for `https` by itself, such as hyper-rustls' `HttpsConnector`, in place of TLS,
+    /// tunnel and race: it is called with `https://`, and trusted to do so. **If it doesn't, requests for `https` leave
+    /// in cleartext.** A `TlsLayer` above it is refused. It doesn't say what its certificates cover, so its connections
+    /// are never coalesced.
     pub fn with_tls(connector: C) -> Self {
-        Self { connector, seals: true }
+        Self { connector, does_tls: true }
     }
 }
 
@@ -53,9 +51,9 @@ where
     C::Error: Into<BoxError>,
     T: Connection,
 {
-    /// By a URI whose scheme says whether it is to seal.
+    /// Connects to a URI, whose scheme says whether the connector runs TLS.
     async fn open(mut self, uri: Uri, attempt: &Attempt) -> Result<Link<FromHyperIo<T>>, ConnectError> {
-        let seals = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let does_tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let phase = attempt.phase(Phase::Tcp);
         let opened = async {
             poll_fn(|cx| self.connector.poll_ready(cx)).await?;
@@ -69,9 +67,9 @@ where
         let (local, remote) = addresses(&connected);
         let remote = remote.unwrap_or_else(|| attempt.endpoint.clone());
         let mut info = ConnInfo::new(attempt, local, remote);
-        // hyper's client does the same: what is sealed was sent through a tunnel, the rest is forwarded.
-        (info.tunnelled, info.forwarded) = (connected.is_proxied() && seals, connected.is_proxied() && !seals);
-        if seals {
+        // As hyper's client takes it: a proxy tunnels TLS, and forwards the rest.
+        (info.tunnelled, info.forwarded) = (connected.is_proxied() && does_tls, connected.is_proxied() && !does_tls);
+        if does_tls {
             let mut tls = TlsInfo::unknown();
             tls.alpn = connected.is_negotiated_h2().then_some(Protocol::Http2);
             info.tls = Some(tls);
@@ -81,7 +79,7 @@ where
     }
 }
 
-/// What hyper-util's own connector tells of its socket; others may tell nothing.
+/// The addresses of the socket, which hyper-util's own connector reports; others may not.
 fn addresses(connected: &Connected) -> (Option<std::net::SocketAddr>, Option<Endpoint>) {
     let mut extras = http::Extensions::new();
     connected.get_extras(&mut extras);
@@ -106,19 +104,19 @@ where
     type Future = BoxFuture<Result<Self::Response, ConnectError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // The guest's readiness belongs to each connect: see `open`.
+        // The connector's readiness is polled by each connect: see `open`.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, attempt: Attempt) -> Self::Future {
-        let from_hyper = self.clone();
+        let this = self.clone();
         Box::pin(async move {
-            // Written down, the path of a unix socket may read as a host and a port.
+            // As text, the path of a unix socket could be taken for a host and a port.
             let Some(address) = attempt.endpoint.inet() else {
                 return Err(attempt.failed(ConnectError::new(Phase::Tcp, OptionUnsupported::UnixSocket)));
             };
-            let uri = uri(Scheme::Http, &address.to_string()).map_err(|error| attempt.failed(unnamed(error)))?;
-            from_hyper.open(uri, &attempt).await
+            let uri = uri(Scheme::Http, &address.to_string()).map_err(|error| attempt.failed(invalid_uri(error)))?;
+            this.open(uri, &attempt).await
         })
     }
 }
@@ -153,28 +151,28 @@ where
         if !route.proxies.is_empty() {
             return Err(ConnectError::new(Phase::Tunnel, ProxyUnsupported).fatal());
         }
-        if let Some(unheard) = OptionUnsupported::of(route.target.connect_options()) {
-            return Err(ConnectError::new(Phase::Tcp, unheard).fatal());
+        if let Some(unsupported) = OptionUnsupported::of(route.target.connect_options()) {
+            return Err(ConnectError::new(Phase::Tcp, unsupported).fatal());
         }
-        // Told of as an attempt at the first endpoint: which one the guest takes is known when it says so.
+        // Reported as an attempt at the first endpoint: which one the connector takes is known only afterwards.
         let first = poll_fn(|cx| route.endpoints.poll_more(cx)).await;
         let none = || ConnectError::new(Phase::Tcp, "the route has no endpoint");
         let endpoint = first.ok_or_else(|| route.endpoints.error().unwrap_or_else(none))?;
         let attempt = route.attempt(endpoint);
-        let uri = self.place(attempt.route.target.origin()).map_err(|error| attempt.failed(unnamed(error)))?;
+        let uri = self.uri_of(attempt.route.target.origin()).map_err(|error| attempt.failed(invalid_uri(error)))?;
         self.open(uri, &attempt).await
     }
 
-    /// Where it is to connect to. The port is named: to `http://` it would be another one.
-    fn place(&self, origin: &Origin) -> Result<Uri, http::Error> {
+    /// The URI to call the connector with. It names the port, as the default of `http://` may not be the origin's.
+    fn uri_of(&self, origin: &Origin) -> Result<Uri, http::Error> {
         match origin.scheme() {
-            Scheme::Https if !self.seals => uri(Scheme::Http, &format!("{}:{}", origin.host(), origin.port())),
+            Scheme::Https if !self.does_tls => uri(Scheme::Http, &format!("{}:{}", origin.host(), origin.port())),
             scheme => uri(scheme, &origin.authority()),
         }
     }
 }
 
-/// An IPv6 address with a zone has no URI.
-fn unnamed(error: http::Error) -> ConnectError {
+/// The address can't be written as a URI, as an IPv6 address with a zone can't.
+fn invalid_uri(error: http::Error) -> ConnectError {
     ConnectError::new(Phase::Tcp, error)
 }

@@ -8,7 +8,7 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that was made for hyper, as tokio's.
+/// A stream of a connector for hyper, with tokio's I/O traits.
 pub struct FromHyperIo<T>(TokioIo<T>);
 
 impl<T> FromHyperIo<T> {
@@ -16,7 +16,7 @@ impl<T> FromHyperIo<T> {
         Self(TokioIo::new(io))
     }
 
-    /// The stream.
+    /// The connector's stream.
     pub fn get_ref(&self) -> &T {
         self.0.inner()
     }
@@ -56,6 +56,6 @@ impl<T: Write + Unpin> AsyncWrite for FromHyperIo<T> {
 
 impl<T> fmt::Debug for FromHyperIo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuestIo").finish_non_exhaustive()
+        f.debug_struct("FromHyperIo").finish_non_exhaustive()
     }
 }

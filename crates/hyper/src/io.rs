@@ -12,24 +12,24 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connected stream for hyper: reads and writes as hyper's io, and as tokio's, and tells what is known of it.
-///
-/// [`connected`](Connection::connected) says whether the peer speaks HTTP/2 and whether a proxy forwards requests (hyper then writes them in
-/// absolute form), and puts the facts, an `Arc<ConnInfo>`, into the extensions of every response.
+/// A connected stream for hyper's clients: implements both hyper's and tokio's I/O traits, and carries the facts of the
+/// connection. [`connected`](Connection::connected) reports whether the peer speaks HTTP/2 and whether a proxy forwards
+/// requests (hyper then writes them in absolute form), and puts the facts, an `Arc<ConnInfo>`, into the extensions of
+/// every response.
 #[derive(Debug)]
-pub struct HyperIo<I>(TokioIo<Watched<I>>);
+pub struct HyperIo<I>(TokioIo<ObservedIo<I>>);
 
-/// Notices how the stream ends, for those who watch.
+/// Notes how the stream ends, for the observer.
 #[derive(Debug)]
-struct Watched<I> {
+struct ObservedIo<I> {
     io: I,
-    /// After the stream: when its end is told it is gone.
-    end: End,
+    /// Declared after the stream, so that the stream is closed when its end is reported.
+    close: CloseGuard,
 }
 
-/// Tells the end of a connection.
+/// Reports the end of a connection when dropped.
 #[derive(Debug)]
-struct End {
+struct CloseGuard {
     info: Arc<ConnInfo>,
     reason: CloseReason,
 }
@@ -39,14 +39,14 @@ struct End {
 impl<I> HyperIo<I> {
     pub(crate) fn new(link: Link<I>, protocol: Protocol) -> Self {
         let info = link.info.freeze(protocol);
-        let end = End { info, reason: CloseReason::Shutdown };
-        end.emit(EventKind::Created(&end.info));
-        Self(TokioIo::new(Watched { io: link.io, end }))
+        let close = CloseGuard { info, reason: CloseReason::Shutdown };
+        close.emit(EventKind::Created(&close.info));
+        Self(TokioIo::new(ObservedIo { io: link.io, close }))
     }
 
-    /// The facts.
+    /// The facts of the connection.
     pub fn info(&self) -> &Arc<ConnInfo> {
-        &self.0.inner().end.info
+        &self.0.inner().close.info
     }
 }
 
@@ -124,27 +124,27 @@ impl<I: Io> AsyncWrite for HyperIo<I> {
 
 // === impl Watched ===
 
-impl<I> Watched<I> {
+impl<I> ObservedIo<I> {
     fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        if result.is_err() && self.end.reason == CloseReason::Shutdown {
-            self.end.reason = CloseReason::Protocol;
+        if result.is_err() && self.close.reason == CloseReason::Shutdown {
+            self.close.reason = CloseReason::Protocol;
         }
         result
     }
 }
 
-impl<I: Io> AsyncRead for Watched<I> {
+impl<I: Io> AsyncRead for ObservedIo<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let (before, room) = (buf.filled().len(), buf.remaining());
         let read = ready!(Pin::new(&mut self.io).poll_read(cx, buf));
-        if read.is_ok() && room > 0 && buf.filled().len() == before && self.end.reason == CloseReason::Shutdown {
-            self.end.reason = CloseReason::PeerFin;
+        if read.is_ok() && room > 0 && buf.filled().len() == before && self.close.reason == CloseReason::Shutdown {
+            self.close.reason = CloseReason::PeerFin;
         }
         Poll::Ready(self.note(read))
     }
 }
 
-impl<I: Io> AsyncWrite for Watched<I> {
+impl<I: Io> AsyncWrite for ObservedIo<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf));
         Poll::Ready(self.note(written))
@@ -175,13 +175,13 @@ impl<I: Io> AsyncWrite for Watched<I> {
 
 // === impl End ===
 
-impl End {
+impl CloseGuard {
     fn emit(&self, kind: EventKind<'_>) {
         self.info.route.ctx().emit(Some(self.info.attempt), self.info.id, kind);
     }
 }
 
-impl Drop for End {
+impl Drop for CloseGuard {
     fn drop(&mut self) {
         self.emit(EventKind::Closed(self.reason));
     }

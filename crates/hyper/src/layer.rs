@@ -1,89 +1,74 @@
-use crate::{link_plan::LinkPlan, service::Hyper};
-use skybridge_core::{ConnectOptions, Ctx, Deferred, HttpVersions, Ids, Observe, Planner, Runtime, Timeouts};
-use std::{fmt, sync::Arc, time::Duration};
+use crate::{link_plan::LinkPlan, service::Hyper, settings::Settings};
+use skybridge_core::{ConnectOptions, Deferred, HttpVersions, Observe, Planner, Runtime, Timeouts};
+use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Makes a `Service<Uri>` of a planner whose plans become links: what hyper-util's client and tonic's channel connect with.
-///
-/// Belongs directly above a `RouteLayer` that is directly above a connector. A client like hyper-util's tells its connector the scheme and the
-/// authority of a request, and nothing else: what would be a request's wish is a setting here, the same for every connection.
-///
-/// It gives no link on which the client would send what must not be sent: one to an `https` origin that nothing has sealed (no `TlsLayer` below), or
-/// one that ends at a proxy of its route (no `TunnelLayer` below). Connecting fails then, with an [`Unfit`](skybridge_core::Unfit).
-///
-/// Under tonic, give the service to `Channel::new` with [`http_versions(HttpVersions::Http2)`](Self::http_versions), and name its errors in tonic's words, so that a
-/// failed connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))` above this layer.
-///
-/// A proxy that forwards requests of `http://` origins gets what the client writes: the value of `proxy-authorization` is for the client to set.
-#[derive(Clone)]
+/// Makes a planner whose plans become links a `Service<Uri>`: what hyper-util's client and tonic's channel connect
+/// with. Belongs directly above a `RouteLayer` that is directly above a connector. A client like hyper-util's passes
+/// its connector the scheme and the authority of a request, and nothing else: what would be options of a request are
+/// settings here, the same for every connection. It hands out no link on which the client must not send: one to an
+/// `https` origin without TLS (no `TlsLayer` below), or one that ends at a proxy of its route (no `TunnelLayer` below).
+/// Connecting fails then, with an [`Unfit`](skybridge_core::Unfit). Under tonic, give the service to `Channel::new`
+/// with [`http_versions(HttpVersions::Http2)`](Self::http_versions), and map its errors to tonic's, so that a failed
+/// connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))`
+/// above this layer. A proxy that forwards requests of `http://` origins gets what the client writes:
+/// `proxy-authorization` is for the client to set.
+#[derive(Clone, Debug)]
 pub struct HyperLayer {
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) ids: Arc<Ids>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) connect_options: ConnectOptions,
-    pub(crate) timeout: Duration,
-    pub(crate) tls_above: bool,
+    settings: Settings,
 }
 
 impl HyperLayer {
-    /// Times and tasks of connecting are this runtime's.
+    /// With the clock, timers and tasks of this runtime.
     pub fn new(runtime: impl Runtime) -> Self {
         Self::shared(Arc::new(runtime))
     }
 
-    /// As [`new`](Self::new), with a runtime that others have too.
+    /// As [`new`](Self::new), with a shared runtime.
     pub fn shared(runtime: Arc<dyn Runtime>) -> Self {
-        let (ids, timeouts, connect_options) = (Arc::default(), Timeouts::new(), ConnectOptions::default());
-        Self { runtime, observer: None, ids, timeouts, connect_options, timeout: TIMEOUT, tls_above: false }
+        Self { settings: Settings::new(runtime) }
     }
 
-    /// Who is told how connections are made, and when they are closed. Each connect counts as a call.
+    /// Receives the events of connecting, and of connections that are closed. Each connect counts as a call.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
-        self.observer = Some(observer);
+        self.settings.observer = Some(observer);
         self
     }
 
-    /// Time limits that go before the layers' own. [`Timeouts::connect`], all of one connect, goes before [`timeout`](Self::timeout).
+    /// Timeouts that take precedence over those of the layers. [`Timeouts::connect`], for all of one connect, replaces
+    /// [`timeout`](Self::timeout).
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
+        self.settings.timeouts = timeouts;
         self
     }
 
     /// How long planning and connecting may take together (default: 30 s; `Duration::MAX` is no limit).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.settings.timeout = timeout;
         self
     }
 
-    /// What every connection must be: the proxies, the server's name, where it may go.
+    /// The options of every connection: proxies, server name, egress and so on.
     pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
-        self.connect_options = connect_options;
+        self.settings.connect_options = connect_options;
         self
     }
 
-    /// Which version of HTTP connections are for (default: [`HttpVersions::Any`]). A client that speaks HTTP/2 only, as tonic does, needs
-    /// [`HttpVersions::Http2`]: a peer that agrees on anything else over TLS is then an error, and in cleartext nothing is asked.
+    /// The HTTP versions of connections (default: [`HttpVersions::Any`]). A client that speaks HTTP/2 only, as tonic
+    /// does, needs [`HttpVersions::Http2`]: a peer that negotiates anything else over TLS is then an error, and in
+    /// cleartext nothing is negotiated.
     pub fn http_versions(mut self, http_versions: HttpVersions) -> Self {
-        self.connect_options.http_versions = http_versions;
+        self.settings.connect_options.http_versions = http_versions;
         self
     }
 
-    /// The client above seals: it wraps what this makes in a TLS connector of its own, as hyper-rustls' `HttpsConnector` does. Links to `https`
-    /// origins are then given to it unsealed, which are otherwise refused ([`Unfit::TlsMissing`](skybridge_core::Unfit)): **if nobody seals above,
-    /// requests for `https` leave in cleartext.**
-    ///
-    /// Such a stack has no `TlsLayer`: what is sealed here already is refused.
+    /// The client above runs TLS itself: it wraps this service in a TLS connector of its own, as hyper-rustls'
+    /// `HttpsConnector` does. It is then given links to `https` origins without TLS, which are otherwise refused
+    /// ([`Unfit::TlsMissing`](skybridge_core::Unfit)): **if nothing above runs TLS, requests for `https` leave in
+    /// cleartext.** Such a stack has no `TlsLayer`: a link that has TLS already is refused.
     pub fn tls_above(mut self) -> Self {
-        self.tls_above = true;
+        self.settings.tls_above = true;
         self
-    }
-
-    pub(crate) fn ctx(&self) -> Ctx {
-        let ctx = Ctx::new(Arc::clone(&self.runtime)).with_ids(Arc::clone(&self.ids));
-        ctx.with_call(self.ids.next_call()).with_limits(self.timeouts.clone()).observer(self.observer.clone())
     }
 }
 
@@ -95,18 +80,6 @@ where
     type Service = Deferred<P::Plan, Hyper<P>>;
 
     fn layer(&self, inner: P) -> Hyper<P> {
-        Hyper { inner, settings: self.clone() }
-    }
-}
-
-impl fmt::Debug for HyperLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HyperLayer")
-            .field("observed", &self.observer.is_some())
-            .field("limits", &self.timeouts)
-            .field("terms", &self.connect_options)
-            .field("timeout", &self.timeout)
-            .field("sealed_above", &self.tls_above)
-            .finish_non_exhaustive()
+        Hyper { inner, settings: self.settings.clone() }
     }
 }

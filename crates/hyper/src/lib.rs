@@ -1,12 +1,11 @@
-//! Our connectors under other people's clients, and other people's connectors under ours.
-//!
-//! A leaf, not a layer of the stack. [`HyperLayer`] on a planner whose plans become links (a `RouteLayer` directly above TLS, tunnel and race)
-//! makes it the `Service<Uri>` that hyper-util's [legacy client](hyper_util::client::legacy) and tonic's `Channel::new` connect with: they
-//! pool, we plan, race, tunnel and seal. [`FromHyper`] is the other direction: any such `Service<Uri>` as a dialer or a connector.
-//!
-//! A client that believes what it connected to is fit for `https` writes requests on it. A stack without a `TlsLayer`, or with proxies and
-//! without a `TunnelLayer`, therefore gives it no connection but an [`Unfit`](skybridge_core::Unfit); whoever seals above says so
-//! ([`HyperLayer::tls_above`]).
+//! Our connectors under other people's clients, and other people's connectors under ours. A leaf, not a layer of the
+//! stack. [`HyperLayer`] on a planner whose plans become links (a `RouteLayer` directly above TLS, tunnel and race)
+//! makes it the `Service<Uri>` that hyper-util's [legacy client](hyper_util::client::legacy) and tonic's `Channel::new`
+//! connect with: they pool, this stack plans, races, tunnels and runs TLS. [`FromHyper`] is the other direction: any
+//! such `Service<Uri>` as a dialer or a connector. Such a client writes requests for `https` on whatever its connector
+//! returns. A stack without a `TlsLayer`, or with proxies and without a `TunnelLayer`, therefore returns an
+//! [`Unfit`](skybridge_core::Unfit) error and no connection; a client that runs TLS itself says so by
+//! [`HyperLayer::tls_above`].
 //!
 //! ```
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -49,6 +48,7 @@ mod io;
 mod layer;
 mod link_plan;
 mod service;
+mod settings;
 
 pub use self::{
     connect::Connecting,

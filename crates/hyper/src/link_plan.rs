@@ -1,13 +1,13 @@
 use skybridge_core::{Io, Link, Plan};
 
-/// Trait alias: a plan that becomes a link, on which the client above speaks HTTP.
+/// Trait alias: a plan that becomes a link. The client above speaks HTTP on it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not become a `Link`",
     label = "the client above speaks HTTP itself: `RouteLayer` belongs directly above a connector here",
     note = "under a foreign client: HyperLayer, RouteLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait LinkPlan: Plan<Connection = Link<Self::Io>> {
-    /// The stream.
+    /// The link's stream.
     type Io: Io;
 }
 

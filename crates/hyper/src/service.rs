@@ -1,17 +1,17 @@
 use crate::{
     connect::{Connecting, connect},
-    layer::HyperLayer,
+    settings::Settings,
 };
 use http::Uri;
 use skybridge_core::{ConnectError, Io, Link, Plan, Planner};
 use std::task::{Context, Poll};
 use tower_service::Service;
 
-/// See [`HyperLayer`].
+/// The service of [`HyperLayer`](crate::HyperLayer): connects to the origin of a URI.
 #[derive(Clone, Debug)]
 pub struct Hyper<P> {
     pub(crate) inner: P,
-    pub(crate) settings: HyperLayer,
+    pub(crate) settings: Settings,
 }
 
 impl<P, I> Service<Uri> for Hyper<P>
@@ -24,7 +24,8 @@ where
     type Future = Connecting<I>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // The planner's readiness is asked for on a clone, in the connect: its failure is that connect's, not the client's end.
+        // The planner's readiness is polled on a clone, within the connect: if it fails, that connect fails, not the
+        // client.
         Poll::Ready(Ok(()))
     }
 

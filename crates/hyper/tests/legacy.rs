@@ -1,4 +1,4 @@
-//! Under hyper-util's client: pooled by it, connected by us.
+//! Our connector under hyper-util's client.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use bytes::Bytes;
@@ -19,13 +19,13 @@ use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{RaceLayer, Tcp};
 use skybridge_testkit::{
     certs::Ca,
-    executor::{Executor, settle},
+    drop_walk::drop_walk,
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::{self, Names, Network},
-    nouns,
     observe::Recorder,
     origin::Origin,
     proxy::ProxyServer,
-    walk::walk,
 };
 use skybridge_tls::{PinMismatch, Roots, TlsConfig, TlsLayer};
 use skybridge_tunnel::TunnelLayer;
@@ -44,7 +44,7 @@ fn addr() -> SocketAddr {
     "192.0.2.1:80".parse().unwrap()
 }
 
-/// `a.test` in memory, and what connects to it.
+/// `a.test` on the in-memory network, and a connector to it.
 fn world(
     layer: impl FnOnce(HyperLayer) -> HyperLayer,
     connector: impl FnOnce(net::Connector) -> net::Connector,
@@ -73,7 +73,7 @@ fn facts<B>(response: &Response<B>) -> Arc<ConnInfo> {
     Arc::clone(response.extensions().get::<Arc<ConnInfo>>().expect("every response has the facts"))
 }
 
-/// What a chain of errors holds of ours.
+/// The error of this type in a chain of sources.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
         .find_map(|error| error.downcast_ref())
@@ -108,10 +108,10 @@ async fn names_are_resolved_and_two_connections_have_two_numbers() {
         let response = client.get("http://a.test/x?y".parse().unwrap()).await.unwrap();
         assert_eq!(facts(&response).id.map(|id| id.0), Some(id));
         assert_eq!(text(response).await, "hello");
-        settle().await;
+        run_until_idle().await;
     }
     assert_eq!(origin.exchanges(), ["c0e0", "c1e0"]);
-    assert_eq!(origin.seen()[0].line(), "GET /x?y HTTP/1.1");
+    assert_eq!(origin.requests()[0].line(), "GET /x?y HTTP/1.1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,15 +130,16 @@ async fn h2_by_prior_knowledge_makes_the_client_speak_it() {
 
 #[tokio::test(start_paused = true)]
 async fn h2_by_alpn_makes_the_client_speak_it() {
-    let sealed = |alpn| move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
-    let (net, _executor, connector) = world(|layer| layer, sealed(Some(Protocol::Http2)));
+    let with_alpn =
+        |alpn| move |net: net::Connector| net.amend(move |info| info.tls = Some(fixtures::tls(alpn, ["a.test"])));
+    let (net, _executor, connector) = world(|layer| layer, with_alpn(Some(Protocol::Http2)));
     let addr = "192.0.2.1:443".parse().unwrap();
     let _origin = Origin::h2c().serve_on(net.listen(addr));
     let response = client(connector).get("https://a.test/".parse().unwrap()).await.unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
 
     for alpn in [None, Some(Protocol::Http1)] {
-        let (net, _executor, connector) = world(|layer| layer, sealed(alpn));
+        let (net, _executor, connector) = world(|layer| layer, with_alpn(alpn));
         let _origin = Origin::h1().serve_on(net.listen(addr));
         let response = client(connector).get("https://a.test/".parse().unwrap()).await.unwrap();
         assert_eq!((response.version(), facts(&response).protocol), (Version::HTTP_11, Some(Protocol::Http1)));
@@ -146,14 +147,14 @@ async fn h2_by_alpn_makes_the_client_speak_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_agrees_on_another_version_is_refused() {
+async fn a_peer_that_negotiates_another_version_is_refused() {
     let rows = [
         (HttpVersions::Http2, None),
         (HttpVersions::Http2, Some(Protocol::Http1)),
         (HttpVersions::Http1, Some(Protocol::Http2)),
     ];
     for (http_versions, alpn) in rows {
-        let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(nouns::tls(alpn, ["a.test"])));
+        let amend = move |net: net::Connector| net.amend(move |info| info.tls = Some(fixtures::tls(alpn, ["a.test"])));
         let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), amend);
         let _listener = net.listen("192.0.2.1:443".parse().unwrap());
         let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
@@ -164,9 +165,9 @@ async fn a_peer_that_agrees_on_another_version_is_refused() {
     }
 }
 
-/// The client would write the request on whatever it is given.
+/// The client would write its request on any stream that it is given.
 #[tokio::test(start_paused = true)]
-async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
+async fn without_a_tls_layer_https_is_refused() {
     for http_versions in [HttpVersions::Any, HttpVersions::Http1, HttpVersions::Http2] {
         let (net, _executor, connector) = world(|layer| layer.http_versions(http_versions), |net| net);
         let addr = "192.0.2.1:443".parse().unwrap();
@@ -179,12 +180,12 @@ async fn without_a_layer_that_seals_there_is_no_connection_for_https() {
         assert_eq!((ours.route(), ours.attempts().len()), (Some("a.test"), 1), "{error:?}");
         assert!(ours.root_cause().to_string().contains("a TlsLayer is missing below"), "{error:?}");
         assert_eq!((net.wire(0).other_end().bytes_sent(), net.live_sockets()), (0, 0));
-        assert_eq!(origin.seen().len(), 0);
+        assert_eq!(origin.requests().len(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_origin() {
+async fn without_a_tunnel_layer_a_proxied_origin_is_refused() {
     for (proxy, url) in ["http://192.0.2.9:3128", "socks5h://192.0.2.9:3128", "socks4a://192.0.2.9:3128"]
         .into_iter()
         .flat_map(|proxy| ["http://a.test/", "https://a.test/"].map(|url| (proxy, url)))
@@ -204,15 +205,15 @@ async fn without_a_tunnel_there_is_no_connection_to_a_proxy_as_if_it_were_the_or
     }
 }
 
-/// A layer between that changes who is connected to may forget that the request is for `https`.
+/// A layer in between that rewrites the target may forget that the request is for `https`.
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_for_by_https_is_not_given_a_link_of_an_http_origin() {
+async fn an_https_uri_is_not_given_a_link_to_an_http_origin() {
     for tls_above in [false, true] {
         let (net, executor) = (Network::new(), Executor::new());
         net.host("b.test", [addr().ip()]);
         let origin = Origin::h1().serve_on(net.listen(addr()));
         let elsewhere = |target: Target| {
-            let origin = nouns::route("http://b.test", [], target.ctx.clone()).target.origin().clone();
+            let origin = fixtures::route("http://b.test", [], target.ctx.clone()).target.origin().clone();
             Target::new(Key::new(origin, target.connect_options().clone()), target.ctx)
         };
         let layer = HyperLayer::shared(executor.runtime());
@@ -224,14 +225,14 @@ async fn what_is_asked_for_by_https_is_not_given_a_link_of_an_http_origin() {
         let error = client(connector.clone()).get("https://a.test/secret".parse().unwrap()).await.unwrap_err();
         let ours: &ConnectError = cause(&error).expect("our error");
         assert_eq!((ours.source_as(), ours.is_fatal()), (Some(&Unfit::Less(Lost::Https)), true));
-        assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+        assert_eq!((origin.requests().len(), net.live_sockets()), (0, 0));
         client(connector).get("http://a.test/".parse().unwrap()).await.unwrap();
     }
 }
 
-/// As for hyper-rustls, which wraps what we make.
+/// As for hyper-rustls, which wraps our connector.
 #[tokio::test(start_paused = true)]
-async fn whoever_seals_above_gets_a_link_to_seal_and_not_one_that_is_sealed() {
+async fn with_tls_above_a_link_without_tls_is_handed_out_and_one_with_tls_refused() {
     let (net, _executor, connector) = world(HyperLayer::tls_above, |net| net);
     for port in [80, 443] {
         let _origin = Origin::h1().serve_on(net.listen(SocketAddr::new(addr().ip(), port)));
@@ -239,15 +240,15 @@ async fn whoever_seals_above_gets_a_link_to_seal_and_not_one_that_is_sealed() {
         let io = connector.clone().oneshot(uri.parse().unwrap()).await.unwrap();
         assert!(io.info().tls.is_none() && !io.connected().is_negotiated_h2());
     }
-    let sealed = |net: net::Connector| net.amend(|info| info.tls = Some(nouns::tls(None, ["a.test"])));
-    let (net, _executor, connector) = world(HyperLayer::tls_above, sealed);
+    let with_tls = |net: net::Connector| net.amend(|info| info.tls = Some(fixtures::tls(None, ["a.test"])));
+    let (net, _executor, connector) = world(HyperLayer::tls_above, with_tls);
     let _origin = Origin::h1().serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
     let error = connector.oneshot("https://a.test".parse().unwrap()).await.unwrap_err();
     assert_eq!(error.source_as(), Some(&Unfit::SealedTwice));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_proxy_forwards_is_written_in_absolute_form() {
+async fn a_forwarded_request_is_written_in_absolute_form() {
     for forwarded in [false, true] {
         let (net, _executor, connector) = world(|layer| layer, |net| net.amend(move |info| info.forwarded = forwarded));
         let origin = Origin::h1().serve_on(net.listen(addr()));
@@ -255,7 +256,7 @@ async fn what_a_proxy_forwards_is_written_in_absolute_form() {
         assert_eq!(io.connected().is_proxied(), forwarded);
         client(connector).get("http://a.test/x".parse().unwrap()).await.unwrap();
         let line = if forwarded { "GET http://a.test/x HTTP/1.1" } else { "GET /x HTTP/1.1" };
-        assert_eq!(origin.seen()[0].line(), line);
+        assert_eq!(origin.requests()[0].line(), line);
     }
 }
 
@@ -272,7 +273,7 @@ async fn the_clients_error_has_ours_as_its_source() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_that_takes_too_long_is_ended_and_tells_what_it_tried() {
+async fn a_connect_that_times_out_lists_its_attempts() {
     let short = |layer: HyperLayer| {
         let mut timeouts = Timeouts::new();
         timeouts.connect = Some(Duration::from_secs(3));
@@ -291,7 +292,7 @@ async fn a_connect_that_takes_too_long_is_ended_and_tells_what_it_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_names_no_origin_opens_nothing_and_repeats_no_secret() {
+async fn a_uri_without_an_origin_opens_nothing_and_its_error_has_no_secret() {
     for uri in ["/path", "ftp://a.test/", "http://user:hunter2@a.test/"] {
         let (net, _executor, connector) = world(|layer| layer, |net| net);
         let error = connector.oneshot(uri.parse().unwrap()).await.unwrap_err();
@@ -301,8 +302,8 @@ async fn what_names_no_origin_opens_nothing_and_repeats_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_that_is_given_up_leaves_nothing() {
-    let walked = walk(
+async fn a_connect_that_is_dropped_leaves_nothing() {
+    let walked = drop_walk(
         async || {
             let (net, executor, connector) = world(|layer| layer, |net| net);
             net.name("a.test").latency(Duration::from_millis(5));
@@ -320,7 +321,7 @@ async fn a_connect_that_is_given_up_leaves_nothing() {
     assert!(walked.await.polls >= 3);
 }
 
-/// Counts sockets when a connection is told to be gone.
+/// Counts sockets when a connection is reported as closed.
 #[derive(Default)]
 struct Left {
     net: OnceLock<Network>,
@@ -336,7 +337,7 @@ impl Observe for Left {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_told_to_be_gone_has_no_socket_any_more() {
+async fn the_socket_is_closed_when_the_connection_is_reported_as_closed() {
     let left = Arc::new(Left::default());
     let (net, _executor, connector) = world(|layer| layer.observer(left.clone()), |net| net);
     let _ = left.net.set(net.clone());
@@ -346,13 +347,13 @@ async fn a_connection_that_is_told_to_be_gone_has_no_socket_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_is_told_of_the_beginning_and_the_end_of_a_connection() {
+async fn an_observer_sees_the_beginning_and_the_end_of_a_connection() {
     let recorder = Recorder::new();
     let (net, _executor, connector) = world(|layer| layer.observer(recorder.clone()), |net| net);
     let origin = Origin::h1().serve_on(net.listen(addr()));
     let client = client(connector);
     text(client.get("http://a.test/".parse().unwrap()).await.unwrap()).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         recorder.lines(),
         [
@@ -365,8 +366,8 @@ async fn an_observer_is_told_of_the_beginning_and_the_end_of_a_connection() {
             "acquire_end"
         ]
     );
-    origin.hang_up();
-    settle().await;
+    origin.close_all();
+    run_until_idle().await;
     assert_eq!(recorder.lines().last().unwrap(), "connection_closed a1 c1 peer_fin");
     recorder.assert_balanced();
 }
@@ -394,11 +395,11 @@ async fn through_real_proxies() {
         }
         assert_eq!(proxy.connections(), 1);
     }
-    assert_eq!(origin.seen().len(), 4);
+    assert_eq!(origin.requests().len(), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_real_tls_alpn_decides_and_a_failed_pin_is_told() {
+async fn over_real_tls_alpn_decides_and_a_pin_mismatch_is_reported() {
     let ca = Ca::new("a root");
     for (origin, version) in [(Origin::h1(), Version::HTTP_11), (Origin::h2c(), Version::HTTP_2)] {
         let (net, executor) = (Network::new(), Executor::new());
@@ -424,6 +425,6 @@ async fn over_real_tls_alpn_decides_and_a_failed_pin_is_told() {
         let wrong = client(pinned("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="));
         let error = wrong.get("https://a.test/".parse().unwrap()).await.unwrap_err();
         assert!(cause::<PinMismatch>(&error).is_some(), "{error:?}");
-        assert_eq!(origin.seen().len(), 2);
+        assert_eq!(origin.requests().len(), 2);
     }
 }

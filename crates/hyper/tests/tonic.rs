@@ -11,8 +11,8 @@ use skybridge_route::{RouteLayer, RoutePlanner};
 use skybridge_testkit::{
     certs::Ca,
     executor::Executor,
+    fixtures,
     net::{self, Names, Network},
-    nouns,
     origin::{self, Origin},
 };
 use skybridge_tls::{Roots, Tls, TlsConfig, TlsError, TlsLayer};
@@ -25,7 +25,7 @@ use tonic::{
 };
 use tower::ServiceBuilder;
 
-/// Messages that are text.
+/// A codec for messages of text.
 #[derive(Default)]
 struct Text;
 
@@ -60,7 +60,7 @@ impl Decoder for Text {
     }
 }
 
-/// Answers a unary call with its own message, five bytes of prefix included.
+/// Answers a unary call with its own message, including the prefix of five bytes.
 async fn echo(
     request: Request<Incoming>,
 ) -> Response<http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::Infallible>> {
@@ -72,8 +72,8 @@ async fn echo(
     Response::builder().header("content-type", "application/grpc").body(body).unwrap()
 }
 
-/// `Channel::new` skips tonic's own TLS step: ours is below, so that `https` goes through too.
-async fn say(channel: Channel, what: &str) -> Result<String, Status> {
+/// `Channel::new` skips tonic's own TLS: ours is below, so that `https` works too.
+async fn unary(channel: Channel, what: &str) -> Result<String, Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
     let path = http::uri::PathAndQuery::from_static("/a.Test/Say");
@@ -87,23 +87,23 @@ async fn unary_calls_share_one_connection() {
         let addr: SocketAddr = if url.starts_with("https") { "192.0.2.1:443" } else { "192.0.2.1:80" }.parse().unwrap();
         net.host("a.test", [addr.ip()]);
         let origin = Origin::h2c().handle(echo).serve_on(net.listen(addr));
-        let sealed = url.starts_with("https");
+        let world = url.starts_with("https");
         let connector = ServiceBuilder::new()
             .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
             .layer(RouteLayer::new(net.resolver()))
             .service(net.connector().amend(move |info| {
-                info.tls = sealed.then(|| nouns::tls(Some(Protocol::Http2), ["a.test"]));
+                info.tls = world.then(|| fixtures::tls(Some(Protocol::Http2), ["a.test"]));
             }));
         let channel = Channel::new(connector, Endpoint::from_static(url));
         for what in ["hello", "again"] {
-            assert_eq!(say(channel.clone(), what).await.unwrap(), what);
+            assert_eq!(unary(channel.clone(), what).await.unwrap(), what);
         }
         assert_eq!((origin.connections(), origin.exchanges().len()), (1, 2));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_connect_is_unavailable_once_it_is_named_in_tonics_words() {
+async fn a_failed_connect_is_unavailable_once_mapped_to_tonics_error() {
     let (net, executor) = (Network::new(), Executor::new());
     net.host("a.test", ["192.0.2.1".parse().unwrap()]);
     let connector = ServiceBuilder::new()
@@ -111,12 +111,12 @@ async fn a_failed_connect_is_unavailable_once_it_is_named_in_tonics_words() {
         .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
         .layer(RouteLayer::new(net.resolver()))
         .service(net.connector());
-    let status = say(Channel::new(connector, Endpoint::from_static("http://a.test")), "hello").await.unwrap_err();
+    let status = unary(Channel::new(connector, Endpoint::from_static("http://a.test")), "hello").await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_layer_that_seals_https_is_unavailable() {
+async fn without_a_tls_layer_https_is_unavailable() {
     let (net, executor) = (Network::new(), Executor::new());
     net.host("a.test", ["192.0.2.1".parse().unwrap()]);
     let origin = Origin::h2c().handle(echo).serve_on(net.listen("192.0.2.1:443".parse().unwrap()));
@@ -125,15 +125,15 @@ async fn without_a_layer_that_seals_https_is_unavailable() {
         .layer(HyperLayer::shared(executor.runtime()).http_versions(HttpVersions::Http2))
         .layer(RouteLayer::new(net.resolver()))
         .service(net.connector());
-    let status = say(Channel::new(connector, Endpoint::from_static("https://a.test")), "hello").await.unwrap_err();
+    let status = unary(Channel::new(connector, Endpoint::from_static("https://a.test")), "hello").await.unwrap_err();
     assert_eq!((status.code(), cause::<Unfit>(&status)), (Code::Unavailable, Some(&Unfit::TlsMissing)), "{status:?}");
-    assert_eq!((net.wire(0).other_end().bytes_sent(), origin.seen().len()), (0, 0));
+    assert_eq!((net.wire(0).other_end().bytes_sent(), origin.requests().len()), (0, 0));
 }
 
-type Sealed = Hyper<RoutePlanner<Tls<net::Connector>, Names>>;
+type TlsStack = Hyper<RoutePlanner<Tls<net::Connector>, Names>>;
 
-/// `https://a.test` in memory with a certificate of `ca`, and what connects to it and trusts `root`.
-fn sealed(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Origin, Sealed) {
+/// `https://a.test` in memory with a certificate of `ca`, and a connector to it that trusts `root`.
+fn world(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Origin, TlsStack) {
     let (net, executor) = (Network::new(), Executor::new());
     let addr: SocketAddr = "192.0.2.1:443".parse().unwrap();
     net.host("a.test", [addr.ip()]);
@@ -147,7 +147,7 @@ fn sealed(origin: origin::Builder, ca: &Ca, root: &Ca) -> (Network, Executor, Or
     (net, executor, origin, connector)
 }
 
-/// What a chain of errors holds of ours.
+/// The error of this type in a chain of sources.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
         .find_map(|error| error.downcast_ref())
@@ -156,11 +156,11 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 #[tokio::test(start_paused = true)]
 async fn over_real_tls_an_endpoint_connects_with_our_connector() {
     let ca = Ca::new("a root");
-    let (_net, _executor, origin, connector) = sealed(Origin::h2c().handle(echo), &ca, &ca);
+    let (_net, _executor, origin, connector) = world(Origin::h2c().handle(echo), &ca, &ca);
     let endpoint = Endpoint::from_static("https://a.test");
     let channel = endpoint.connect_with_connector(connector).await.unwrap();
     for what in ["hello", "again"] {
-        assert_eq!(say(channel.clone(), what).await.unwrap(), what);
+        assert_eq!(unary(channel.clone(), what).await.unwrap(), what);
     }
     assert_eq!((origin.connections(), origin.exchanges().len()), (1, 2));
     let shake = &origin.handshakes()[0];
@@ -168,9 +168,9 @@ async fn over_real_tls_an_endpoint_connects_with_our_connector() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_root_that_is_not_trusted_is_told_at_once_and_names_tls() {
+async fn an_untrusted_root_is_reported_at_once_as_a_tls_error() {
     let (ours, theirs) = (Ca::new("ours"), Ca::new("theirs"));
-    let (net, _executor, origin, connector) = sealed(Origin::h2c().handle(echo), &theirs, &ours);
+    let (net, _executor, origin, connector) = world(Origin::h2c().handle(echo), &theirs, &ours);
     let began = tokio::time::Instant::now();
     let endpoint = Endpoint::from_static("https://a.test");
     let error = endpoint.connect_with_connector(connector.clone()).await.unwrap_err();
@@ -178,21 +178,21 @@ async fn a_root_that_is_not_trusted_is_told_at_once_and_names_tls() {
     assert_eq!((connect.phase(), connect.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
     assert!(matches!(cause(&error), Some(TlsError::UnknownIssuer { name }) if &**name == "a.test"), "{error:?}");
 
-    // By a channel that connects when it is first asked, the call is told.
-    let status = say(endpoint.connect_with_connector_lazy(connector), "hello").await.unwrap_err();
+    // With a lazily connecting channel, the call fails.
+    let status = unary(endpoint.connect_with_connector_lazy(connector), "hello").await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(matches!(cause(&status), Some(TlsError::UnknownIssuer { .. })), "{status:?}");
     assert!(status.message().contains("tls failed"), "{status:?}");
 
     assert_eq!(began.elapsed(), Duration::ZERO, "it waited");
-    assert_eq!((origin.seen().len(), net.live_sockets()), (0, 0));
+    assert_eq!((origin.requests().len(), net.live_sockets()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_without_http2_is_told_too() {
+async fn a_peer_without_http2_is_an_error() {
     let ca = Ca::new("a root");
-    let (_net, _executor, origin, connector) = sealed(Origin::h1(), &ca, &ca);
+    let (_net, _executor, origin, connector) = world(Origin::h1(), &ca, &ca);
     let error = Endpoint::from_static("https://a.test").connect_with_connector(connector).await.unwrap_err();
     assert!(cause::<TlsError>(&error).is_some() || cause::<AlpnMismatch>(&error).is_some(), "{error:?}");
-    assert_eq!(origin.seen().len(), 0);
+    assert_eq!(origin.requests().len(), 0);
 }

@@ -9,7 +9,7 @@
 //! ```
 //! use skybridge_core::{Connection, ConnectError, Ctx, Handshake, Link, Protocol};
 //! use skybridge_negotiate::{Negotiated, NegotiateLayer};
-//! use skybridge_testkit::{executor::Executor, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, net::Network, fixtures};
 //! use std::future::{Ready, ready};
 //! use tower::{Layer, ServiceExt};
 //!
@@ -31,7 +31,7 @@
 //! let connector = net.connector();
 //! let service = NegotiateLayer::new(Says("h1"), Says("h2")).layer(connector);
 //!
-//! let connection = service.oneshot(nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx())).await?;
+//! let connection = service.oneshot(fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx())).await?;
 //! assert!(matches!(connection, Negotiated::Http1("h1")));
 //! # Ok(())
 //! # }

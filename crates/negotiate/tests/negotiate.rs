@@ -11,7 +11,7 @@ use skybridge_core::{
 };
 use skybridge_h1::H1;
 use skybridge_negotiate::{AlpnMismatch, NegotiateLayer, Negotiated, NegotiatedBody};
-use skybridge_testkit::{executor::Executor, h1::Script, net, net::Network, nouns, walk::walk};
+use skybridge_testkit::{drop_walk::drop_walk, executor::Executor, fixtures, h1::Script, net, net::Network};
 use std::{
     future::{Future, pending, poll_fn},
     pin::{Pin, pin},
@@ -119,9 +119,9 @@ impl World {
 }
 
 fn route(ctx: Ctx, http_versions: HttpVersions) -> Route {
-    let mut key = nouns::key("http://a.test");
+    let mut key = fixtures::key("http://a.test");
     key.connect_options.http_versions = http_versions;
-    let endpoints = skybridge_core::Endpoints::fixed([nouns::endpoint(ADDR)]);
+    let endpoints = skybridge_core::Endpoints::fixed([fixtures::endpoint(ADDR)]);
     Route::direct(Target::new(key, ctx), endpoints)
 }
 
@@ -165,7 +165,7 @@ async fn an_alpn_mismatch_is_fatal_and_closes_the_socket() {
         assert_eq!(error.phase(), Some(Phase::Handshake));
         assert_eq!(error.source_as::<AlpnMismatch>(), Some(&AlpnMismatch { http_versions, agreed }));
         assert_eq!(error.root_cause().to_string(), text);
-        assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
+        assert_eq!(error.endpoint(), Some(&fixtures::endpoint(ADDR)));
         assert!(matches!(ctx.attempt_log().reports()[0].outcome, Outcome::Failed(_)));
         assert!(world.net.wire(0).peer_closed());
     }
@@ -176,7 +176,7 @@ async fn https_is_not_spoken_in_cleartext() {
     for http_versions in [HttpVersions::Any, HttpVersions::Http1, HttpVersions::Http2] {
         let open = async |world: &World, tls| {
             let mut route = world.route(http_versions);
-            let mut key = nouns::key("https://a.test");
+            let mut key = fixtures::key("https://a.test");
             key.connect_options.http_versions = http_versions;
             route.target = Target::new(key, route.ctx().clone());
             NegotiateLayer::new(Fake::Quick, Fake::Quick).layer(world.connector(tls)).oneshot(route).await
@@ -200,7 +200,7 @@ async fn a_proxy_is_not_spoken_to_as_if_it_were_the_origin() {
         let error = service.oneshot(route).await.err().unwrap();
         assert_eq!(error.source_as(), Some(&Unfit::NotTunnelled { passed: 0, proxies: 1 }));
         assert!(error.is_fatal());
-        assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Handshake), Some(&nouns::endpoint(ADDR))));
+        assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Handshake), Some(&fixtures::endpoint(ADDR))));
         assert!(world.net.wire(0).peer_closed());
     }
 }
@@ -227,7 +227,7 @@ async fn an_endless_handshake_ends_at_its_limit() {
             negotiate.layer(world.connector(None)).oneshot(route(ctx.clone(), HttpVersions::Any)).await.err().unwrap();
         assert_eq!(start.elapsed(), limit);
         assert_eq!(error.timed_out(), Some(TimedOut { phase: Phase::Handshake, limit }));
-        assert_eq!(error.endpoint(), Some(&nouns::endpoint(ADDR)));
+        assert_eq!(error.endpoint(), Some(&fixtures::endpoint(ADDR)));
         assert!(!error.is_fatal(), "another route may do better");
         // In the attempt log it has failed, too, rather than been abandoned.
         assert!(matches!(ctx.attempt_log().reports()[0].outcome, Outcome::Failed(_)));
@@ -378,7 +378,7 @@ async fn an_errors_source_survives_the_body_and_an_empty_one_is_at_hand() {
 #[tokio::test(start_paused = true)]
 async fn given_up_at_any_step_it_leaves_nothing() {
     for http_versions in [HttpVersions::Any, HttpVersions::Http2] {
-        walk(
+        drop_walk(
             async || {
                 let world = World::new();
                 world.net.at(ADDR.parse().unwrap()).connect_latency(Duration::from_millis(5));

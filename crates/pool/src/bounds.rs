@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     fake::{Connection, Facts, Planner},
 };
 use std::{cell::Cell, time::Duration};
@@ -36,7 +36,7 @@ impl Stage {
     async fn get(&self, url: &str) -> usize {
         let before = LOOKS.get();
         let call = tokio::spawn(self.pool.clone().call(request(url)));
-        settle().await;
+        run_until_idle().await;
         self.below.peers().iter().for_each(|peer| peer.answer_all());
         self.below.peers().iter().filter_map(|peer| peer.try_exchange()).for_each(|exchange| exchange.respond(200, ""));
         call.await.unwrap().unwrap().into_body().collect().await.unwrap();
@@ -78,7 +78,7 @@ async fn a_request_costs_the_same_however_many_names_its_connection_carries() {
 async fn the_queue_for_the_total_limit_does_not_grow_by_those_who_left() {
     let stage = Stage::new(PoolConfig::new().max_total(1));
     let _stuck = tokio::spawn(stage.pool.clone().call(request("http://a.test/")));
-    settle().await;
+    run_until_idle().await;
     for i in 0..5_000 {
         let mut call = Box::pin(stage.pool.clone().call(request(&format!("http://{}/", host(i)))));
         assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending())).await);

@@ -4,17 +4,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How much of the traffic may be retries, so that an origin in trouble gets less of it and not more. Shared by all clones of a layer.
-///
-/// The default is 20 % of the requests and 10 a second besides. Counted over ten seconds and halved for each ten that pass; a request costs
-/// one relaxed addition, the clock is read and the lock taken only by a retry. It does not bound what was found unsent on a dead connection.
+/// Limits the share of retries in the traffic, so that an origin in trouble gets less of it, not more. All clones of a
+/// layer share it. OkHttp has none; it is the retry budget of tower and Finagle. The default allows 20 % of the
+/// requests, plus 10 retries per second. Both are counted over ten seconds, and halved for each ten that pass. A
+/// request costs one relaxed addition; only a retry reads the clock and takes the lock. Requests that are unsent
+/// because their connection was dead are not counted.
 #[derive(Debug)]
 pub struct Budget {
     percent: u64,
     per_second: u64,
-    /// Requests since somebody last looked.
+    /// Requests since the last retry.
     requests: AtomicU64,
-    /// Taken for a moment, and only after a failure.
+    /// Locked briefly, and only after a failure.
     window: Mutex<Window>,
 }
 
@@ -28,7 +29,7 @@ struct Window {
 const WINDOW: Duration = Duration::from_secs(10);
 
 impl Budget {
-    /// So many retries per hundred requests, and so many per second besides.
+    /// Allows `percent` retries per hundred requests, plus `per_second` retries per second.
     pub fn new(percent: u32, per_second: u32) -> Self {
         Self {
             percent: percent.into(),
@@ -38,7 +39,7 @@ impl Budget {
         }
     }
 
-    /// Only the number of tries of each request and its age are bounded.
+    /// No limit on the share: only the tries of each request and its age are limited.
     pub fn unlimited() -> Self {
         Self::new(0, u32::MAX)
     }
@@ -48,12 +49,12 @@ impl Budget {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes one retry, if there is one.
+    /// Takes one retry, if the budget allows it.
     pub(crate) fn withdraw(&self, now: Instant) -> bool {
-        // Plain counters: a panic elsewhere can't have left them half written.
+        // Plain counters: a panic can't have left them inconsistent.
         let mut window = self.window.lock();
         window.requests += self.requests.swap(0, Ordering::Relaxed);
-        window.forget(now);
+        window.decay(now);
         let allowed = window.requests * self.percent / 100 + self.per_second * WINDOW.as_secs();
         let granted = window.retries < allowed;
         window.retries += u64::from(granted);
@@ -68,7 +69,7 @@ impl Default for Budget {
 }
 
 impl Window {
-    fn forget(&mut self, now: Instant) {
+    fn decay(&mut self, now: Instant) {
         let since = *self.since.get_or_insert(now);
         let windows = now.saturating_duration_since(since).as_secs() / WINDOW.as_secs();
         if windows > 0 {
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_client_has_the_reserve_and_a_busy_one_its_share() {
+    fn an_idle_client_has_the_reserve_and_a_busy_one_its_share() {
         let (budget, now) = (Budget::default(), start());
         assert_eq!(drain(&budget, now), 100);
         (0..1_000).for_each(|_| budget.deposit());
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spent_is_forgotten_by_halves() {
+    fn spent_retries_decay_by_halves() {
         let (budget, now) = (Budget::default(), start());
         assert_eq!(drain(&budget, now), 100);
         assert_eq!(drain(&budget, now + WINDOW), 50);

@@ -1,4 +1,4 @@
-use crate::{past::Past, policy::Policy};
+use crate::{policy::Policy, retry_state::RetryState};
 use http::Request;
 use pin_project::pin_project;
 use skybridge_core::{Error, Failed};
@@ -11,20 +11,20 @@ use std::{
 };
 use tower_service::Service;
 
-/// A request on its way, perhaps for the second time.
+/// The future of [`Retry`](crate::Retry): a request, perhaps on its second try.
 ///
 /// ```text
 /// Calling ─ok──▶ the response
-///    ▲ └──failed─▶ judged ─▶ the error, with all earlier ones
-///    │               └─again─▶ Between
+///    ▲ └──failed─▶ decide ─▶ the error, with all earlier ones
+///    │               └─again─▶ Waiting
 ///    └─────── paused and ready ───┘
 /// ```
 #[pin_project]
 pub struct Retrying<S: Service<Request<B>>, B> {
-    /// The one that was ready; its clone stayed behind.
+    /// The service that was ready. A clone of it has replaced it in [`Retry`](crate::Retry).
     service: S,
     policy: Arc<Policy>,
-    past: Option<Box<Past<B>>>,
+    retry_state: Option<Box<RetryState<B>>>,
     #[pin]
     state: State<S::Future>,
 }
@@ -32,35 +32,35 @@ pub struct Retrying<S: Service<Request<B>>, B> {
 #[pin_project(project = StateProj)]
 enum State<F> {
     Calling(#[pin] F),
-    Between,
+    Waiting,
 }
 
 impl<S, B> Retrying<S, B>
 where
     S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
-    /// The try that is under way; `None` between two.
+    /// The future of the current try; `None` between two tries.
     pub fn current(&self) -> Option<&S::Future> {
         match &self.state {
             State::Calling(future) => Some(future),
-            State::Between => None,
+            State::Waiting => None,
         }
     }
 
-    /// The error of somebody else who ends this request, such as a time limit above, with all that was tried before it.
+    /// Adds the errors of earlier tries to an error from above that ends the request, such as a timeout.
     pub fn give_up(self: Pin<&mut Self>, error: Error) -> Error {
-        match self.project().past {
-            Some(past) => past.end(error),
+        match self.project().retry_state {
+            Some(retry_state) => retry_state.finish(error),
             None => error,
         }
     }
 
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
-        let past = if request.extensions().is_empty() { None } else { Past::wished(&request) };
+        let retry_state = if request.extensions().is_empty() { None } else { RetryState::from_options(&request) };
         let _asked = policy.ask();
         let future = ready.call(request);
-        Self { service: ready, policy, past, state: State::Calling(future) }
+        Self { service: ready, policy, retry_state, state: State::Calling(future) }
     }
 }
 
@@ -78,48 +78,53 @@ where
             match this.state.as_mut().project() {
                 StateProj::Calling(future) => match ready!(future.poll(cx)) {
                     Ok(response) => return Poll::Ready(Ok(response)),
-                    Err(failed) => fail(this.past, this.policy, failed.into())?,
+                    Err(failed) => fail(this.retry_state, this.policy, failed.into())?,
                 },
-                StateProj::Between => {
-                    let request = ready!(poll_again(this.past, this.service, cx))?;
+                StateProj::Waiting => {
+                    let request = ready!(poll_again(this.retry_state, this.service, cx))?;
                     this.state.set(State::Calling(this.service.call(request)));
                     continue;
                 }
             }
-            // Drops the failed call, and with it what it held, before the pause and not after it.
-            this.state.set(State::Between);
+            // Drops the failed call and what it holds before the pause.
+            this.state.set(State::Waiting);
         }
     }
 }
 
 #[cold]
-fn fail<B>(past: &mut Option<Box<Past<B>>>, policy: &Policy, failed: Failed<Request<B>>) -> Result<(), Error> {
-    past.get_or_insert_with(|| Box::new(Past::new())).fail(policy, failed)
+fn fail<B>(
+    retry_state: &mut Option<Box<RetryState<B>>>,
+    policy: &Policy,
+    failed: Failed<Request<B>>,
+) -> Result<(), Error> {
+    retry_state.get_or_insert_with(|| Box::new(RetryState::new())).fail(policy, failed)
 }
 
 #[cold]
 #[expect(clippy::expect_used, reason = "an invariant of the two states")]
 fn poll_again<S, B>(
-    past: &mut Option<Box<Past<B>>>,
+    retry_state: &mut Option<Box<RetryState<B>>>,
     service: &mut S,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Request<B>, Error>>
 where
     S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
 {
-    let past = past.as_mut().expect("invariant: `Between` is entered through `fail`, which makes a past");
-    ready!(past.poll_pause(cx));
+    let retry_state =
+        retry_state.as_mut().expect("invariant: `Waiting` is entered through `fail`, which creates the state");
+    ready!(retry_state.poll_pause(cx));
     if let Err(failed) = ready!(service.poll_ready(cx)) {
-        return Poll::Ready(Err(past.end(failed.into().error)));
+        return Poll::Ready(Err(retry_state.finish(failed.into().error)));
     }
-    Poll::Ready(Ok(past.request().expect("invariant: `fail` keeps the request of each call that is made again")))
+    Poll::Ready(Ok(retry_state.request().expect("invariant: `fail` keeps the request of each call that is made again")))
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for Retrying<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = matches!(self.state, State::Between);
+        let waiting = matches!(self.state, State::Waiting);
         f.debug_struct("Retrying")
-            .field("failed_before", &self.past.is_some())
+            .field("failed_before", &self.retry_state.is_some())
             .field("between_tries", &waiting)
             .finish_non_exhaustive()
     }

@@ -8,11 +8,11 @@ use std::fmt;
 pub struct Head<'a> {
     /// The method.
     pub method: &'a Method,
-    /// Where to.
+    /// The URI.
     pub uri: &'a Uri,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// What its sender attached to it.
+    /// The extensions, [`RequestOptions`](skybridge_core::RequestOptions) among them.
     pub extensions: &'a Extensions,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Head<'a> {
 }
 
 impl fmt::Debug for Head<'_> {
-    /// Without what may be a secret: the query, and the values of headers.
+    /// Leaves out what may be secret: the query, and the values of headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = self.uri.to_string();
         let names: Vec<_> = self.headers.keys().collect();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_shows_no_secret() {
+    fn debug_shows_no_secret() {
         let request = Request::get("http://a.test/p?hunter2").header("authorization", "hunter2").body(()).unwrap();
         let shown = format!("{:?}", Head::of(&request));
         assert_eq!(shown, r#"Head { method: GET, uri: http://a.test/p?[hidden], headers: ["authorization"], .. }"#);

@@ -3,15 +3,13 @@ use skybridge_core::{Deferred, Observe, Replay, Replays, Runtime};
 use std::{fmt, sync::Arc, time::Duration};
 use tower_layer::Layer;
 
-/// Sends again what may safely be sent again. See the [crate's page](crate) for the rules.
-///
-/// What can be sent again must come back from a connection that has written it. That connections keep copies, and of what, is decided here and
-/// nowhere else: the layer asks those below it for what it has use for, and for nothing more.
-///
-/// `B` is the body of the requests: a stack has one, and the compiler finds it.
+/// Retries requests where that is safe. See the [crate's page](crate) for the rules. To be sent again, a request must
+/// come back from the connection that has written it. Whether connections keep copies, and of what, is decided here and
+/// nowhere else: the layer asks those below it for what it will use. `B` is the body of the requests, which the
+/// compiler infers.
 pub struct RetryLayer<B> {
     policy: Policy,
-    /// How a body is had once more; `None` when nothing is sent again that was written.
+    /// Copies a body; `None` if nothing is sent again that was written.
     body: Option<fn(&B) -> Option<B>>,
 }
 
@@ -30,13 +28,14 @@ impl<B> RetryLayer<B> {
         Self { policy, body }
     }
 
-    /// Only what was never given to a connection, or came back untouched from one that turned out to be dead. Connections copy nothing.
+    /// Retries only what was not sent: requests that came back untouched from a connection that turned out to be dead.
+    /// Connections copy nothing.
     pub fn unsent() -> Self {
         Self::new(None)
     }
 
-    /// Besides, what the peer promised not to have processed, and idempotent requests that may have been, as far as their bodies can be had once
-    /// more, or were not polled yet.
+    /// Also retries what the peer says it has not processed, and idempotent requests that it may have processed, if
+    /// their bodies can be copied or were not polled yet.
     pub fn safe() -> Self
     where
         B: Replay,
@@ -44,7 +43,7 @@ impl<B> RetryLayer<B> {
         Self::replaying(B::replay)
     }
 
-    /// As [`safe`](Self::safe), for a body that doesn't say by itself how it is had once more; `None` where it can't be.
+    /// As [`safe`](Self::safe), for a body that isn't [`Replay`]: `body` copies it, or returns `None`.
     ///
     /// ```
     /// # use skybridge_retry::RetryLayer;
@@ -55,24 +54,23 @@ impl<B> RetryLayer<B> {
         Self::new(Some(body))
     }
 
-    /// For how long after its first failure a request may be sent again, 10 seconds by default: signatures and patience
-    /// expire. `Duration::MAX` is no limit.
-    ///
-    /// Measured on the clock of its [`runtime`](Self::runtime), which isn't read unless something fails.
+    /// For how long after its first failure a request may be sent again (default: 10 s), as signatures may expire.
+    /// `Duration::MAX` is no limit. Measured by the clock of the [`runtime`](Self::runtime), which is read only after a
+    /// failure.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.policy.age = age;
         self
     }
 
-    /// How often a request may be sent at most, whatever the reason; 1 is never again. `u32::MAX`, the default, is
-    /// no limit: each reason has its own.
+    /// How often a request may be sent in all; 1 means no retries, and 0 counts as 1. `u32::MAX`, the default, is no
+    /// limit besides that of each reason.
     pub fn max_tries(mut self, tries: u32) -> Self {
         self.policy.tries = tries.max(1);
         self
     }
 
-    /// Also sends again, when it may have been processed, what is not idempotent by its method but by what this knows of it:
-    /// an `idempotency-key`, say. Means nothing to [`unsent`](Self::unsent).
+    /// Also retries requests that may have been processed and whose method is not idempotent, if this function says so:
+    /// by an `idempotency-key`, say. Has no effect on [`unsent`](Self::unsent).
     ///
     /// ```
     /// # use skybridge_retry::RetryLayer;
@@ -83,20 +81,22 @@ impl<B> RetryLayer<B> {
         self
     }
 
-    /// Also sends again what may have been processed whatever its method, as OkHttp does: an order may be placed twice.
+    /// Also retries requests that may have been processed, whatever their method, as OkHttp does: an order may be
+    /// placed twice.
     pub fn any_method(self) -> Self {
         self.unknown_if(|_| true)
     }
 
-    /// How much of the traffic may be retries.
+    /// Limits the share of retries in the traffic (default: [`Budget::default`]).
     pub fn budget(mut self, budget: impl Into<Arc<Budget>>) -> Self {
         self.policy.budget = budget.into();
         self
     }
 
-    /// The clock and the timers for pauses and for [`max_age`](Self::max_age). Without it they are those of the connection that a request failed
-    /// on, which the errors of a pool name. An error that names none is final then: without a clock nothing is sent again, rather than without
-    /// a pause and at any age. So over a service of one's own, or over layers that fail with errors of their own, a runtime is to be given.
+    /// The clock and timers for pauses and for [`max_age`](Self::max_age). The default are those of the connection that
+    /// a request failed on, which a pool's errors name. An error that names no connection is final then: without a
+    /// clock nothing is retried. So over a service of your own, or layers that fail with errors of their own, set a
+    /// runtime.
     ///
     /// ```
     /// # use skybridge_retry::RetryLayer;
@@ -112,8 +112,8 @@ impl<B> RetryLayer<B> {
         self
     }
 
-    /// Tells this observer of each decision about an exchange that failed, by the [`runtime`](Self::runtime)'s clock. A request's own observer
-    /// goes before it.
+    /// Reports each decision about a failed exchange to this observer, timed by the [`runtime`](Self::runtime)'s clock.
+    /// A request's own observer takes precedence.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.policy.observer = Some(observer);
         self
@@ -127,7 +127,7 @@ impl<S: RequestService<B>, B: 'static> Layer<S> for RetryLayer<B> {
         let mut policy = self.policy.clone();
         policy.asking = self.body.filter(|_| policy.tries > 1).map(|body| {
             let replays = Replays::new(body);
-            // Which ones it is about is known when they have failed.
+            // Which requests qualify is known only when they have failed.
             if policy.unknown_if.is_some() { replays.any_method().ask() } else { replays.ask() }
         });
         Retry::new(inner, policy)
@@ -152,9 +152,9 @@ impl fmt::Debug for Policy {
             .field("replays", &self.replays)
             .field("max_tries", &self.tries)
             .field("max_age", &self.age)
-            .field("widened", &self.unknown_if.is_some())
+            .field("has_unknown_if", &self.unknown_if.is_some())
             .field("budget", &self.budget)
-            .field("observed", &self.observer.is_some())
+            .field("has_observer", &self.observer.is_some())
             .field("has_runtime", &self.runtime.is_some())
             .finish()
     }

@@ -5,36 +5,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a request may find its connection dead. Each is another connection, so only a pool full of dead ones gets near.
-const DEAD: u8 = 16;
+/// How often a request may find its connection dead. Each time it is another connection, so only a pool full of dead
+/// ones gets near.
+const MAX_DEAD: u8 = 16;
 /// How often a request may be refused and sent again.
-const REFUSED: u8 = 3;
+const MAX_REFUSED: u8 = 3;
 /// How often it may be sent again when it may have been processed.
-const UNKNOWN: u8 = 2;
+const MAX_UNKNOWN: u8 = 2;
 /// The pause before the second counted try; doubled for each one after it.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) type UnknownIf = Arc<dyn Fn(&Head<'_>) -> bool + Send + Sync>;
 
-/// What a layer was told.
+/// The settings of a layer.
 #[derive(Clone)]
 pub(crate) struct Policy {
-    /// More than what was never sent.
+    /// Whether more is retried than what was not sent.
     pub(crate) replays: bool,
-    /// How often one request may be sent, whatever the reason.
+    /// How often one request may be sent, for all reasons together.
     pub(crate) tries: u32,
     pub(crate) age: Duration,
     pub(crate) unknown_if: Option<UnknownIf>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
-    /// What connections are asked to give back.
+    /// What connections are asked to keep and return.
     pub(crate) asking: Option<Asking>,
 }
 
 /// How often one request has been sent again, and why.
 #[derive(Debug, Default)]
-pub(crate) struct Count {
+pub(crate) struct Counts {
     dead: u8,
     refused: u8,
     unknown: u8,
@@ -43,22 +44,22 @@ pub(crate) struct Count {
 }
 
 impl Policy {
-    /// Asks for what is of use should what is below fail: to be held while that is called or polled.
+    /// Asks the connections for replays: the result is held while the service below is called or polled.
     #[inline]
     pub(crate) fn ask(&self) -> Option<Asked> {
         self.asking.as_ref().map(Asking::enter)
     }
 
-    /// The clock and the timers: the layer's own, or those of the connection that a request failed on.
+    /// Clock and timers: the layer's own, or those of the connection that a request failed on.
     pub(crate) fn runtime(&self, error: &Error) -> Option<Arc<dyn Runtime>> {
         let of_connection = || error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));
         self.runtime.clone().or_else(of_connection)
     }
 
     /// Whether what failed with `error` and came back as `head` is sent again, and after which pause.
-    pub(crate) fn judge(
+    pub(crate) fn decide(
         &self,
-        count: &mut Count,
+        counts: &mut Counts,
         earlier: &[Error],
         error: &Error,
         head: Option<Head<'_>>,
@@ -66,16 +67,18 @@ impl Policy {
     ) -> Option<Duration> {
         let head = head?;
         let tried_out = earlier.len() + 1 >= self.tries as usize;
-        if tried_out || !Self::is_exchange(error) || count.is_too_old(self.age, now) {
+        if tried_out || !Self::is_exchange(error) || counts.is_too_old(self.age, now) {
             return None;
         }
         match error.delivery() {
-            Delivery::Unsent => found_dead(count, earlier, error),
+            Delivery::Unsent => retry_on_another_connection(counts, earlier, error),
             _ if !self.replays => None,
-            Delivery::Refused if matches!(error.cause(), Cause::GoingAway(_)) => found_dead(count, earlier, error),
-            Delivery::Refused => self.counted(count, now, |count| take(&mut count.refused, REFUSED)),
+            Delivery::Refused if matches!(error.cause(), Cause::GoingAway(_)) => {
+                retry_on_another_connection(counts, earlier, error)
+            }
+            Delivery::Refused => self.budgeted(counts, now, |counts| use_up(&mut counts.refused, MAX_REFUSED)),
             Delivery::Unknown if self.may_be_repeated(&head) => {
-                self.counted(count, now, |count| take(&mut count.unknown, UNKNOWN))
+                self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, MAX_UNKNOWN))
             }
             _ => None,
         }
@@ -90,36 +93,41 @@ impl Policy {
         head.method.is_idempotent() || self.unknown_if.as_ref().is_some_and(|may| may(head))
     }
 
-    fn counted(&self, count: &mut Count, now: Instant, take: impl FnOnce(&mut Count) -> bool) -> Option<Duration> {
-        let pause = pause(count.refused + count.unknown);
-        let late = count.is_too_old(self.age, now + pause);
-        (!late && take(count) && self.budget.withdraw(now)).then_some(pause)
+    fn budgeted(
+        &self,
+        counts: &mut Counts,
+        now: Instant,
+        use_up: impl FnOnce(&mut Counts) -> bool,
+    ) -> Option<Duration> {
+        let pause = pause(counts.refused + counts.unknown);
+        let late = counts.is_too_old(self.age, now + pause);
+        (!late && use_up(counts) && self.budget.withdraw(now)).then_some(pause)
     }
 }
 
-impl Count {
+impl Counts {
     fn is_too_old(&mut self, age: Duration, now: Instant) -> bool {
         now.saturating_duration_since(*self.first.get_or_insert(now)) > age
     }
 }
 
-/// It was the connection's time to go, and another one will do: at once, but never for the same connection twice.
-fn found_dead(count: &mut Count, earlier: &[Error], error: &Error) -> Option<Duration> {
+/// The connection was closed or closing: retried at once on another one, but never twice for the same connection.
+fn retry_on_another_connection(counts: &mut Counts, earlier: &[Error], error: &Error) -> Option<Duration> {
     let dead = error.connection()?;
     let before = |error: &Error| {
         (error.delivery() == Delivery::Unsent || matches!(error.cause(), Cause::GoingAway(_)))
             && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
     };
-    (!earlier.iter().any(before) && take(&mut count.dead, DEAD)).then_some(Duration::ZERO)
+    (!earlier.iter().any(before) && use_up(&mut counts.dead, MAX_DEAD)).then_some(Duration::ZERO)
 }
 
-fn take(counter: &mut u8, most: u8) -> bool {
+fn use_up(counter: &mut u8, most: u8) -> bool {
     let left = *counter < most;
     *counter += u8::from(left);
     left
 }
 
-/// None before the first; then between half and all of an interval that doubles.
+/// No pause before the first retry; then between half and all of an interval that doubles.
 fn pause(tries: u8) -> Duration {
     match tries.checked_sub(1) {
         None => Duration::ZERO,

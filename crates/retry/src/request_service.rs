@@ -2,7 +2,7 @@ use http::Request;
 use skybridge_core::Failed;
 use tower_service::Service;
 
-/// Trait alias: a service that carries requests, and fails with what may still hold them. Implement `Service`, bound on this.
+/// Trait alias: a service that carries requests, and whose errors may return them. Implement `Service`, bound on this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not carry a `Request<{B}>`",
     label = "a retry layer belongs directly above what carries requests",
@@ -11,11 +11,11 @@ use tower_service::Service;
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait RequestService<B>: Clone {
-    /// What it answers with.
+    /// Its response.
     type Response;
 }
 
-/// An error in which a request can come back: [`Failed`], or what a foreign layer made of it.
+/// An error that may return the request: [`Failed`], or what a foreign layer made of it.
 pub trait ReturnsRequest<B>: Into<Failed<Request<B>>> {}
 
 #[diagnostic::do_not_recommend]

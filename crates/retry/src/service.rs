@@ -8,7 +8,7 @@ use std::{
 };
 use tower_service::Service;
 
-/// Sends again what may safely be sent again. Made by [`RetryLayer`](crate::RetryLayer).
+/// The service of [`RetryLayer`](crate::RetryLayer): retries requests where that is safe.
 #[derive(Clone)]
 pub struct Retry<S> {
     inner: S,
@@ -54,7 +54,7 @@ where
         if self.policy.replays {
             self.policy.budget.deposit();
         }
-        // The one that is ready goes with the request; a clone need not be ready.
+        // The service that is ready takes the request; its clone need not be ready.
         let clone = self.inner.clone();
         Retrying::new(mem::replace(&mut self.inner, clone), Arc::clone(&self.policy), request)
     }

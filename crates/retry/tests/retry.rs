@@ -1,4 +1,4 @@
-//! What is sent again, how often, and what the caller is told when it doesn't help.
+//! What is retried, how often, and the final error.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -20,7 +20,7 @@ use std::{
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt};
 
-/// Fails as scripted, then answers. Counts its calls; panics when it is called unready, and no clone of it is born ready.
+/// Fails as scripted, then answers. Counts its calls; panics when it is called unready. A clone starts unready.
 struct Script {
     shared: Arc<Shared>,
     ready: bool,
@@ -30,7 +30,7 @@ struct Script {
 struct Shared {
     failures: Mutex<VecDeque<Failure>>,
     calls: Mutex<Vec<Instant>>,
-    /// At each call: what is to come back, and whether what can't be repeated by its method is.
+    /// What each call was asked to return: whether anything, and whether for any method.
     wanted: Mutex<Vec<Option<bool>>>,
 }
 
@@ -96,7 +96,7 @@ fn back(error: Error) -> Failure {
     Box::new(|request| Failed::with(error, request))
 }
 
-/// Came back, each from another connection.
+/// A failure that returned the request, each from another connection.
 fn dead(delivery: Delivery) -> Failure {
     back(error(delivery).on(&connection()))
 }
@@ -128,7 +128,7 @@ fn many(failure: impl Fn() -> Failure) -> Vec<Failure> {
 async fn tries_by_delivery_method_and_what_came_back() {
     use Delivery::{Refused, Unknown, Unsent};
     let (unsent, safe) = (RetryLayer::unsent(), RetryLayer::safe());
-    // (delivery, method, came back, tries with unsent, with safe), when it never gets better.
+    // (delivery, method, request returned, tries with unsent, with safe), if every try fails.
     let rows = [
         (Unsent, Method::POST, true, 17, 17),
         (Unsent, Method::POST, false, 1, 1),
@@ -158,7 +158,7 @@ async fn tries_by_delivery_method_and_what_came_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connects_queues_limits_and_bad_requests_are_never_tried_again() {
+async fn connects_queues_timeouts_and_bad_requests_are_never_retried() {
     let limit = TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
     let causes: [fn() -> Cause; 5] = [
         || Cause::Connect(ConnectError::new(Phase::Tcp, "refused")),
@@ -178,14 +178,14 @@ async fn connects_queues_limits_and_bad_requests_are_never_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_connection_for_another_origin_refused_is_sent_again() {
+async fn a_421_on_a_coalesced_connection_is_retried() {
     let misdirected = || back(Error::of(Delivery::Refused, Phase::Wait, Cause::Misdirected).on(&connection()));
     assert_eq!(tries(&RetryLayer::safe(), [misdirected()], post()).await, 2);
     assert_eq!(tries(&RetryLayer::safe(), many(misdirected), get()).await, 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_connection_that_is_ended_refused_is_sent_again_at_once_and_once_for_each() {
+async fn a_refusal_by_a_closing_connection_is_retried_at_once_and_once_for_each() {
     let going =
         |on: &Arc<ConnInfo>| back(Error::of(Delivery::Refused, Phase::Wait, Cause::GoingAway("GOAWAY".into())).on(on));
     let start = Instant::now();
@@ -205,7 +205,7 @@ async fn unsent_without_a_connection_is_final_and_one_connection_counts_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_predicate_widens_what_may_have_been_processed() {
+async fn unknown_if_allows_retries_of_what_may_have_been_processed() {
     let keyed = RetryLayer::safe().unknown_if(|head| head.headers.contains_key("idempotency-key"));
     let mut request = post();
     assert_eq!(tries(&keyed, [dead(Delivery::Unknown)], post()).await, 1);
@@ -216,7 +216,7 @@ async fn a_predicate_widens_what_may_have_been_processed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_retry_is_at_once_and_the_others_pause_longer_and_longer() {
+async fn the_first_retry_is_at_once_and_the_pauses_before_others_double() {
     let script = Script::new(many(|| dead(Delivery::Refused)));
     let start = Instant::now();
     send(&RetryLayer::safe(), &script, get()).await.unwrap_err();
@@ -228,7 +228,7 @@ async fn the_first_retry_is_at_once_and_the_others_pause_longer_and_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_pool_is_walked_without_a_pause_or_a_budget() {
+async fn dead_connections_are_passed_without_pause_or_budget() {
     let layer = RetryLayer::safe().budget(Budget::new(0, 0));
     let script = Script::new((0..16).map(|_| dead(Delivery::Unsent)));
     let start = Instant::now();
@@ -236,7 +236,7 @@ async fn a_dead_pool_is_walked_without_a_pause_or_a_budget() {
     assert_eq!(start, Instant::now());
 }
 
-/// A service that takes its time to fail.
+/// A service that fails after a delay.
 fn slow(
     took: Duration,
     failures: Vec<Failure>,
@@ -254,7 +254,7 @@ fn slow(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_first_failed_too_long_ago_is_not_sent_again() {
+async fn a_request_beyond_its_max_age_is_not_retried() {
     for (delivery, age, expected) in [
         (Delivery::Unsent, Duration::from_secs(10), 4),
         (Delivery::Refused, Duration::from_secs(10), 4),
@@ -267,9 +267,9 @@ async fn what_first_failed_too_long_ago_is_not_sent_again() {
     }
 }
 
-/// A service of one's own has no connection to name, and so no clock to lend.
+/// The errors of a service of one's own name no connection, and so give no clock.
 #[tokio::test(start_paused = true)]
-async fn over_a_service_of_ones_own_the_layer_has_a_clock_of_its_own() {
+async fn over_a_foreign_service_the_layers_own_runtime_is_used() {
     let layer = || RetryLayer::safe().runtime(runtime());
     let script = Script::new(many(|| back(error(Delivery::Refused))));
     send(&layer(), &script, get()).await.unwrap_err();
@@ -290,7 +290,7 @@ async fn over_a_service_of_ones_own_the_layer_has_a_clock_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_clock_nothing_is_sent_again() {
+async fn without_any_clock_nothing_is_retried() {
     for delivery in [Delivery::Unsent, Delivery::Refused, Delivery::Unknown] {
         assert_eq!(tries(&RetryLayer::safe(), [back(error(delivery))], get()).await, 1, "{delivery:?}");
     }
@@ -310,7 +310,7 @@ async fn clones_of_a_layer_share_one_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_error_tells_of_all_tries_in_order() {
+async fn the_final_error_lists_all_tries_in_order() {
     let numbered = |delivery, n: &'static str| back(Error::new(delivery, Phase::Send, n).on(&connection()));
     let script = Script::new([
         numbered(Delivery::Unsent, "first"),
@@ -323,9 +323,9 @@ async fn the_last_error_tells_of_all_tries_in_order() {
     assert_eq!((text(&error), error.delivery()), ("third".into(), Delivery::Unknown));
 }
 
-/// The second try could not connect: true of that try, and of the request it is not.
+/// The second try could not connect: it is unsent, but the request is not.
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_processed_once_stays_so_whatever_fails_last() {
+async fn a_request_that_may_have_been_processed_stays_so_whatever_fails_last() {
     let last = || ConnectError::new(Phase::Tcp, "refused");
     let rows: [(Delivery, fn() -> Error); 3] = [
         (Delivery::Unknown, || ConnectError::new(Phase::Tcp, "refused").into()),
@@ -339,7 +339,7 @@ async fn what_may_have_been_processed_once_stays_so_whatever_fails_last() {
         assert_eq!((error.delivery(), error.earlier().len()), (first, 1), "{error}");
         assert!(!error.to_string().contains("not sent") && !error.is_connect(), "{error}");
     }
-    // By an observer, too.
+    // The same with an observer.
     let observer = Arc::new(Decisions::default());
     let layer = RetryLayer::safe().observer(observer.clone());
     let script =
@@ -353,7 +353,7 @@ async fn what_may_have_been_processed_once_stays_so_whatever_fails_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_ends_it_from_above_is_told_what_was_tried() {
+async fn give_up_adds_the_earlier_errors() {
     let (_, service) = slow(Duration::from_secs(1), vec![dead(Delivery::Unknown)]);
     let mut retrying = std::pin::pin!(RetryLayer::safe().layer(service).ready().await.unwrap().call(get()));
     let limit = || Error::of(Delivery::Unsent, Phase::Call, Cause::Closed);
@@ -376,7 +376,7 @@ impl Observe for Decisions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_decision_is_told_to_the_requests_own_observer_or_the_layers() {
+async fn each_decision_is_reported_to_the_requests_observer_or_the_layers() {
     let (general, own) = (Arc::new(Decisions::default()), Arc::new(Decisions::default()));
     let layer = RetryLayer::safe().observer(general.clone());
     let failures = || [dead(Delivery::Unsent), dead(Delivery::Unknown)];
@@ -393,7 +393,7 @@ async fn each_decision_is_told_to_the_requests_own_observer_or_the_layers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_to_become_ready_again_ends_with_the_earlier_errors() {
+async fn a_service_that_fails_to_become_ready_ends_with_the_earlier_errors() {
     #[derive(Clone)]
     struct Once(Option<Script>);
     impl Service<Request<()>> for Once {
@@ -417,7 +417,7 @@ async fn what_fails_to_become_ready_again_ends_with_the_earlier_errors() {
 }
 
 #[test]
-fn a_request_that_succeeds_carries_little_more_than_what_is_below() {
+fn the_future_is_hardly_larger_than_the_one_below() {
     type Below = Ready<Result<Response<()>, Failed<Request<()>>>>;
     let words = size_of::<skybridge_retry::Retrying<Script, ()>>() - size_of::<Below>() - size_of::<Script>();
     assert!(words <= 3 * size_of::<usize>(), "{words} bytes");
@@ -429,9 +429,10 @@ fn it_is_send() {
     assert_send::<skybridge_retry::Retrying<Script, ()>>();
 }
 
-/// Nobody but this layer says whether connections keep copies: what it has use for is what it asks for, at each try, and through what is between.
+/// This layer alone decides whether connections keep copies: it asks for what it will use, at each try, and through
+/// layers in between.
 #[tokio::test(start_paused = true)]
-async fn it_asks_for_what_it_has_use_for() {
+async fn it_asks_for_what_it_will_retry() {
     let key = |head: &skybridge_retry::Head<'_>| head.headers.contains_key("idempotency-key");
     let rows = [
         (RetryLayer::unsent(), None),
@@ -453,7 +454,7 @@ async fn it_asks_for_what_it_has_use_for() {
     assert!(Replays::<()>::wanted().is_none());
 }
 
-/// Most of what is below begins when it is polled.
+/// Most services below start working when they are polled.
 #[tokio::test(start_paused = true)]
 async fn it_asks_while_it_polls() {
     let seen = Arc::new(Mutex::new(Vec::new()));

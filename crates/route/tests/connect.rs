@@ -11,7 +11,7 @@ use skybridge_core::{
 };
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
-use skybridge_testkit::{net::Conn, nouns};
+use skybridge_testkit::{fixtures, net::Conn};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -403,7 +403,7 @@ async fn a_foreign_layer_above_may_rewrite_the_target() {
         .layer(world.layer())
         .service(world.connector());
     let link = reach(&planner, world.target("http://a.test")).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint("192.0.2.5:80"));
+    assert_eq!(link.info.remote, fixtures::endpoint("192.0.2.5:80"));
 }
 
 /// That many addresses, all of which accept connections.

@@ -8,7 +8,7 @@ use self::support::{World, addr, at, ip, ms, plan, reach, tried};
 use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Phase, Plan, Proxy, ProxyKind};
 use skybridge_dns::Fixed;
 use skybridge_route::{NoAddresses, RouteLayer};
-use skybridge_testkit::{nouns, walk::walk};
+use skybridge_testkit::{drop_walk::drop_walk, fixtures};
 use std::io::ErrorKind;
 use tower::Layer;
 
@@ -21,7 +21,7 @@ async fn an_address_is_never_asked_for() {
         ("https://[2001:db8::1]", "[2001:db8::1]:443"),
     ] {
         let plan = plan(&world.planner(), world.target(url)).await.unwrap();
-        assert_eq!(plan.route().endpoints.snapshot(), [nouns::endpoint(endpoint)]);
+        assert_eq!(plan.route().endpoints.snapshot(), [fixtures::endpoint(endpoint)]);
         assert!(plan.route().endpoints.is_complete());
     }
     assert_eq!(world.recorder.names(), Vec::<&str>::new(), "no phase was begun");
@@ -64,14 +64,14 @@ async fn behind_proxies_the_first_one_is_looked_up() {
     let proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128), Proxy::new(ProxyKind::Http, "second.test", 8080)];
     let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some(proxies.into()));
     let plan_a = plan(&world.planner(), target).await.unwrap();
-    assert_eq!(plan_a.route().endpoints.snapshot(), [nouns::endpoint("192.0.2.9:3128")]);
+    assert_eq!(plan_a.route().endpoints.snapshot(), [fixtures::endpoint("192.0.2.9:3128")]);
     assert_eq!(plan_a.route().proxies.len(), 2);
     assert_eq!(world.net.name("a.test").queries(), 0);
 
     let literal = [Proxy::new(ProxyKind::Http, "[::1]", 3128)];
     let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some(literal.into()));
     let plan_b = plan(&world.planner(), target).await.unwrap();
-    assert_eq!(plan_b.route().endpoints.snapshot(), [nouns::endpoint("[::1]:3128")]);
+    assert_eq!(plan_b.route().endpoints.snapshot(), [fixtures::endpoint("[::1]:3128")]);
 
     world.host("a.test", [1]);
     let target = world.target_with("http://a.test", |connect_options| connect_options.proxies = Some([].into()));
@@ -180,14 +180,14 @@ async fn egress_reaches_the_race() {
 async fn a_resolver_may_answer_with_unix_sockets_and_ports() {
     let world = World::new();
     let unix = Endpoint::from(std::path::PathBuf::from("/run/a"));
-    let planner = RouteLayer::new(Fixed::new([unix.clone(), nouns::endpoint(&ip(1))])).layer(world.connector());
+    let planner = RouteLayer::new(Fixed::new([unix.clone(), fixtures::endpoint(&ip(1))])).layer(world.connector());
     let plan = plan(&planner, world.target("http://a.test:8080")).await.unwrap();
     assert_eq!(plan.route().endpoints.snapshot(), [unix, at(1)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropped_at_any_point_nothing_is_left() {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let world = World::new();
             world.net.at(addr(1)).black_hole();

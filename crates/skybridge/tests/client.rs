@@ -152,10 +152,10 @@ async fn a_stale_connection_costs_no_request() {
         let post = Request::post(origin.url("/")).body("once").unwrap();
         client.request(post).await.unwrap().into_body().bytes().await.unwrap();
         assert_eq!(origin.connections(), round);
-        origin.hang_up();
+        origin.close_all();
         origin.until_open(0).await;
     }
-    assert_eq!(origin.seen().len(), 20);
+    assert_eq!(origin.requests().len(), 20);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use skybridge::{Client, ConnectOptions, Error, HttpVersions, RequestBody, RequestError};
-use skybridge_testkit::{executor::settle, h1::Script, net::Network, origin::Origin};
+use skybridge_testkit::{executor::run_until_idle, h1::Script, net::Network, origin::Origin};
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -113,7 +113,7 @@ async fn a_body_that_is_longer_or_shorter_than_declared_is_told_and_its_connecti
             let world = world(h2);
             let error = world.client.request(put("5", parts(body()))).await.unwrap_err();
             assert_eq!(mismatch(&error), Some(told), "h2 {h2}: {error:?}");
-            settle().await;
+            run_until_idle().await;
             assert!(world.whole.lock().unwrap().is_empty(), "the request was taken for a whole one");
             world.client.get("http://a.test/").await.unwrap();
             // A stream is reset alone.
@@ -133,7 +133,7 @@ async fn a_body_that_fails_is_no_reason_to_go_elsewhere() {
     let client = Client::builder().resolver(net.resolver()).dialer(net.dialer()).build();
     let error = client.request(put("5", parts([Part::Data("123456")]))).await.unwrap_err();
     assert!(mismatch(&error).is_some(), "{error:?}");
-    settle().await;
+    run_until_idle().await;
     client.get("http://a.test/").await.unwrap();
     assert_eq!((first.connections(), second.connections()), (2, 0));
 }
@@ -171,8 +171,8 @@ async fn a_body_that_is_as_long_as_declared_goes_as_it_is() {
         let world = world(h2);
         for (sent, body) in rows.iter().enumerate() {
             world.client.request(put("5", parts(body()))).await.unwrap();
-            settle().await;
-            assert_eq!(world.origin.seen()[sent].header("content-length"), Some("5"));
+            run_until_idle().await;
+            assert_eq!(world.origin.requests()[sent].header("content-length"), Some("5"));
             assert_eq!(world.whole.lock().unwrap()[sent], "12345");
         }
         assert_eq!(world.origin.connections(), 1);
@@ -186,14 +186,14 @@ async fn a_stream_of_known_size_declares_it() {
     for h2 in [false, true] {
         let world = world(h2);
         world.client.request(Request::put("http://a.test/").body(five()).unwrap()).await.unwrap();
-        let seen = &world.origin.seen()[0];
+        let seen = &world.origin.requests()[0];
         assert_eq!((seen.header("content-length"), seen.header("transfer-encoding")), (Some("5"), None), "h2 {h2}");
         world.client.request(put("5", five())).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(*world.whole.lock().unwrap(), ["12345", "12345"]);
         let error = world.client.request(put("6", five())).await.unwrap_err();
         assert!(error.is_request(), "{error:?}");
-        assert_eq!(world.origin.seen().len(), 2);
+        assert_eq!(world.origin.requests().len(), 2);
     }
 }
 
@@ -208,7 +208,7 @@ async fn a_stream_that_comes_later_than_its_answer_keeps_its_connection() {
     let calls = async {
         let early = client.request(Request::put("http://a.test/").body(stalled).unwrap()).await.unwrap();
         early.into_body().bytes().await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(client.get("http://a.test/").await.unwrap().status(), 204);
     };
     let server = async {

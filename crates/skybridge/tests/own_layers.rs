@@ -10,7 +10,7 @@ use skybridge::{
     types::{Attempt, Delivery, Failed, Route, Target},
 };
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     net::{Names, Network},
     observe::Recorder,
     origin::Origin,
@@ -351,7 +351,7 @@ async fn what_a_layer_changes_on_the_way_down_is_obeyed() {
     let client =
         stage.builder().above_dialer(MapRequestLayer::new(elsewhere)).above_pool(MapRequestLayer::new(signed)).build();
     assert_eq!(client.get("http://192.0.2.77/").await.unwrap().status(), 200);
-    assert_eq!(stage.origin.seen()[0].header("x-signed"), Some("yes"));
+    assert_eq!(stage.origin.requests()[0].header("x-signed"), Some("yes"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -370,6 +370,6 @@ async fn it_stays_a_service_that_can_be_cloned_and_closed() {
     let error = clone.get(URL).await.unwrap_err();
     assert!(matches!(error.cause(), skybridge::Cause::Closed), "{error:?}");
     drop((client, clone));
-    settle().await;
+    run_until_idle().await;
     stage.executor.assert_idle().await;
 }

@@ -5,7 +5,7 @@
 use http::Request;
 use skybridge::{Client, ConnectOptions, HttpVersions, RequestBody};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h2::{Peer, setting},
     net::Network,
 };
@@ -27,10 +27,10 @@ async fn a_request_answered_early_takes_its_stream_until_all_of_it_is_sent() {
     let calls = async {
         let first = client.request(Request::post("http://a.test/").body(body).unwrap()).await.unwrap();
         assert_eq!(first.into_body().text().await.unwrap(), "early");
-        settle().await;
+        run_until_idle().await;
         assert_eq!(client.stats().active, 1, "the connection is still in use");
         assert_eq!(client.get("http://a.test/").await.unwrap().status(), 204);
-        settle().await;
+        run_until_idle().await;
         assert_eq!((client.stats().active, client.stats().idle), (0, 2));
     };
     let server = async {

@@ -5,7 +5,7 @@ mod support;
 use self::support::{World, addr, kind, ms, tried, v4, v6};
 use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback};
 use skybridge_tcp::{NoEndpoint, RaceLayer};
-use skybridge_testkit::{net::Conn, nouns, walk::walk};
+use skybridge_testkit::{drop_walk::drop_walk, fixtures, net::Conn};
 use std::{io::ErrorKind, sync::Arc, time::Duration};
 use tower::{Layer, ServiceExt};
 
@@ -19,7 +19,7 @@ async fn a_first_attempt_that_answers_in_time_is_alone() {
     let world = World::new();
     world.up(&v4(1), 240).up(&v4(2), 0);
     let link = race(&world, &[v4(1), v4(2)]).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(1)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
     assert_eq!(world.trace(), ["t0 connect_start a1", "t240 connect_end a1"]);
     assert_eq!(world.net.connects_to(addr(&v4(2))), 0);
 }
@@ -48,7 +48,7 @@ async fn no_more_attempts_than_the_route_allows() {
     let mut route = world.route([&*v4(1), &*v4(2), &*v4(3)]);
     route.max_attempts = 2;
     let link = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(2)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(2)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn a_delay_may_be_longer_than_time() {
     world.up(&v4(1), 9_000).up(&v4(2), 0);
     let race = RaceLayer::happy_eyeballs().delay(Duration::MAX).layer(world.net.dialer());
     let link = race.oneshot(world.route([&*v4(1), &*v4(2)])).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(1)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,7 +65,7 @@ async fn the_first_wins_although_a_second_has_started() {
     let world = World::new();
     world.up(&v4(1), 260).up(&v4(2), 20);
     let link = race(&world, &[v4(1), v4(2)]).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(1)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
     let trace = ["t0 connect_start a1", "t250 connect_start a2", "t260 connect_end a1", "t260 connect_dropped a2"];
     assert_eq!(world.trace(), trace);
 }
@@ -75,7 +75,7 @@ async fn the_second_wins_when_it_is_faster() {
     let world = World::new();
     world.up(&v4(1), 270).up(&v4(2), 9);
     let link = race(&world, &[v4(1), v4(2)]).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(2)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(2)));
     let trace = ["t0 connect_start a1", "t250 connect_start a2", "t259 connect_end a2", "t259 connect_dropped a1"];
     assert_eq!(world.trace(), trace);
     assert_eq!(world.net.live_sockets(), 1, "the loser's socket is closed");
@@ -90,7 +90,7 @@ async fn of_two_that_connect_at_once_the_older_wins() {
     let world = World::new();
     world.up(&v4(1), 260).up(&v4(2), 10);
     let link = race(&world, &[v4(1), v4(2)]).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(1)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn starts_are_250_ms_apart() {
     let world = World::new();
     world.up(&v4(1), 520).up(&v4(2), 270).up(&v4(3), 0);
     let link = race(&world, &[v4(1), v4(2), v4(3)]).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&v4(3)));
+    assert_eq!(link.info.remote, fixtures::endpoint(&v4(3)));
     let starts = ["t0 connect_start a1", "t250 connect_start a2", "t500 connect_start a3", "t500 connect_end a3"];
     assert_eq!(world.trace()[..4], starts);
     assert_eq!(world.net.live_sockets(), 1);
@@ -129,7 +129,7 @@ async fn the_next_starts_at_once_also_while_another_is_running() {
     let world = World::new();
     world.silent(&v4(1)).refuses(&v4(2), 10).up(&v4(3), 5).silent(&v4(4));
     let link = race(&world, &[v4(1), v4(2), v4(3), v4(4)]).await.unwrap();
-    assert_eq!((world.elapsed(), link.info.remote), (265, nouns::endpoint(&v4(3))));
+    assert_eq!((world.elapsed(), link.info.remote), (265, fixtures::endpoint(&v4(3))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +137,7 @@ async fn a_black_hole_costs_one_delay() {
     let world = World::new();
     world.silent(&v6(1)).up(&v4(1), 0);
     let link = race(&world, &[v4(1), v6(1)]).await.unwrap();
-    assert_eq!((world.elapsed(), link.info.remote), (250, nouns::endpoint(&v4(1))));
+    assert_eq!((world.elapsed(), link.info.remote), (250, fixtures::endpoint(&v4(1))));
     assert_eq!(world.trace().len(), 4);
 }
 
@@ -147,7 +147,7 @@ async fn the_only_failure_is_the_error() {
     world.refuses(&v4(1), 3);
     let error = race(&world, &[v4(1)]).await.unwrap_err();
     assert_eq!((kind(&error), error.phase()), (ErrorKind::ConnectionRefused, Some(Phase::Tcp)));
-    assert_eq!(error.endpoint(), Some(&nouns::endpoint(&v4(1))));
+    assert_eq!(error.endpoint(), Some(&fixtures::endpoint(&v4(1))));
     assert!(!error.is_fatal() && !error.is_timeout());
     assert_eq!(world.elapsed(), 3);
 }
@@ -199,8 +199,8 @@ async fn an_attempt_ends_after_10_s_and_has_failed() {
     let error = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route.clone()).await.unwrap_err();
     let timed_out = error.timed_out().unwrap();
     assert_eq!((timed_out.phase, timed_out.limit, world.elapsed()), (Phase::Tcp, ms(10_000), 10_000));
-    assert_eq!(error.endpoint(), Some(&nouns::endpoint(&v4(1))));
-    assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&v4(1))], "so that nobody tries it again");
+    assert_eq!(error.endpoint(), Some(&fixtures::endpoint(&v4(1))));
+    assert_eq!(route.ctx().attempt_log().failed(), [fixtures::endpoint(&v4(1))], "so that nobody tries it again");
     assert_eq!(world.net.live_sockets(), 0);
     world.recorder.assert_balanced();
 }
@@ -228,14 +228,14 @@ async fn late_endpoints_join() {
         let world = World::new();
         world.silent(&v4(1)).up(&v4(2), 5);
         let (mut feed, endpoints) = Endpoints::feed();
-        feed.extend([nouns::endpoint(&v4(1))]);
+        feed.extend([fixtures::endpoint(&v4(1))]);
         let race = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(world.route_by(endpoints));
         let late = async {
             tokio::time::sleep(ms(arrives)).await;
-            feed.extend([nouns::endpoint(&v4(2))]);
+            feed.extend([fixtures::endpoint(&v4(2))]);
         };
         let (link, ()) = tokio::join!(race, late);
-        assert_eq!(link.unwrap().info.remote, nouns::endpoint(&v4(2)));
+        assert_eq!(link.unwrap().info.remote, fixtures::endpoint(&v4(2)));
         assert_eq!(world.trace()[1], format!("t{starts} connect_start a2"));
         assert_eq!(world.elapsed(), starts + 5);
     }
@@ -248,12 +248,12 @@ async fn a_late_endpoint_takes_its_familys_turn() {
         world.silent(&silent);
     }
     let (mut feed, endpoints) = Endpoints::feed();
-    feed.extend([nouns::endpoint(&v6(1)), nouns::endpoint(&v6(2))]);
+    feed.extend([fixtures::endpoint(&v6(1)), fixtures::endpoint(&v6(2))]);
     let route = world.route_by(endpoints);
     let race = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route.clone());
     let late = async {
         tokio::time::sleep(ms(100)).await;
-        feed.extend([nouns::endpoint(&v4(1))]);
+        feed.extend([fixtures::endpoint(&v4(1))]);
         drop(feed);
     };
     let _ = tokio::join!(race, late);
@@ -265,14 +265,14 @@ async fn while_more_may_come_a_failure_of_all_is_not_the_end() {
     let world = World::new();
     world.refuses(&v4(1), 0).up(&v4(2), 0);
     let (mut feed, endpoints) = Endpoints::feed();
-    feed.extend([nouns::endpoint(&v4(1))]);
+    feed.extend([fixtures::endpoint(&v4(1))]);
     let race = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(world.route_by(endpoints));
     let late = async {
         tokio::time::sleep(ms(3000)).await;
-        feed.extend([nouns::endpoint(&v4(2))]);
+        feed.extend([fixtures::endpoint(&v4(2))]);
     };
     let (link, ()) = tokio::join!(race, late);
-    assert_eq!((link.unwrap().info.remote, world.elapsed()), (nouns::endpoint(&v4(2)), 3000));
+    assert_eq!((link.unwrap().info.remote, world.elapsed()), (fixtures::endpoint(&v4(2)), 3000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,7 +301,7 @@ async fn what_failed_recently_starts_last_whatever_its_family() {
     for layer in [RaceLayer::happy_eyeballs(), RaceLayer::sequential()] {
         let world = World::new();
         let mut route = world.route([&*v6(1), &*v4(1), &*v4(2)]);
-        route.feedback = Some(Arc::new(Postponed(nouns::endpoint(&v6(1)))));
+        route.feedback = Some(Arc::new(Postponed(fixtures::endpoint(&v6(1)))));
         layer.layer(world.net.dialer()).oneshot(route.clone()).await.unwrap_err();
         assert_eq!(tried(&route), [v4(1), v4(2), v6(1)]);
     }
@@ -309,7 +309,7 @@ async fn what_failed_recently_starts_last_whatever_its_family() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_at_any_point_it_leaves_no_socket() {
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let world = World::new();
             world.silent(&v6(1)).refuses(&v4(1), 10).up(&v6(2), 400).up(&v4(2), 60);
@@ -341,8 +341,8 @@ mod foreign_layers {
             .layer(ConcurrencyLimitLayer::new(1))
             .service(world.net.dialer());
         let link = race.oneshot(world.route([&*v4(1), &*v4(2)])).await.unwrap();
-        // The second waits from 250 ms on until the first has failed, as only one may run at once.
-        assert_eq!((world.elapsed(), link.info.remote), (1005, nouns::endpoint(&v4(2))));
+        // The second may not start beside the first: it waits from 250 ms until the first is over.
+        assert_eq!((world.elapsed(), link.info.remote), (1005, fixtures::endpoint(&v4(2))));
         assert_eq!(world.trace()[2], "t1000 connect_start a2");
     }
 
@@ -353,12 +353,12 @@ mod foreign_layers {
         let race = ServiceBuilder::new()
             .layer(RaceLayer::happy_eyeballs())
             .layer(MapRequestLayer::new(|mut attempt: skybridge_core::Attempt| {
-                attempt.endpoint = nouns::endpoint(&v4(9));
+                attempt.endpoint = fixtures::endpoint(&v4(9));
                 attempt
             }))
             .service(world.net.dialer());
         let link = race.oneshot(world.route([&*v4(1)])).await.unwrap();
-        assert_eq!(link.info.remote, nouns::endpoint(&v4(9)));
+        assert_eq!(link.info.remote, fixtures::endpoint(&v4(9)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -370,7 +370,7 @@ mod foreign_layers {
         let route = world.route([&*v4(1)]);
         let error = RaceLayer::happy_eyeballs().layer(dialer).oneshot(route.clone()).await.unwrap_err();
         assert_eq!(error.root_cause().to_string(), "boom");
-        assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&v4(1))]);
+        assert_eq!(route.ctx().attempt_log().failed(), [fixtures::endpoint(&v4(1))]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -381,7 +381,7 @@ mod foreign_layers {
         let dialer = service_fn(move |attempt: skybridge_core::Attempt| {
             let net = net.clone();
             async move {
-                if attempt.endpoint == nouns::endpoint(&v4(2)) {
+                if attempt.endpoint == fixtures::endpoint(&v4(2)) {
                     return Err(ConnectError::from(std::io::Error::other("forbidden")).fatal());
                 }
                 net.dialer().oneshot(attempt).await

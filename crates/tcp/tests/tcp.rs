@@ -5,7 +5,7 @@
 use skybridge_core::{Ctx, Endpoint, Phase, Route};
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, Tcp, TcpIo};
-use skybridge_testkit::nouns;
+use skybridge_testkit::fixtures;
 use socket2::SockRef;
 use std::{
     io::{ErrorKind, IoSlice},
@@ -34,7 +34,7 @@ fn refusing() -> (TcpSocket, String) {
 }
 
 fn route<'a>(endpoints: impl IntoIterator<Item = &'a str>) -> Route {
-    nouns::route("http://a.test", endpoints, Ctx::new(Arc::new(TokioRuntime::current())))
+    fixtures::route("http://a.test", endpoints, Ctx::new(Arc::new(TokioRuntime::current())))
 }
 
 fn stream(io: &TcpIo) -> &TcpStream {
@@ -48,7 +48,7 @@ fn stream(io: &TcpIo) -> &TcpStream {
 async fn a_link_carries_bytes_and_the_facts() {
     let (listener, addr) = listener().await;
     let route = route([&*addr]);
-    let attempt = route.attempt(nouns::endpoint(&addr));
+    let attempt = route.attempt(fixtures::endpoint(&addr));
     let mut link = Tcp::new().oneshot(attempt).await.unwrap();
     let (mut server, peer) = listener.accept().await.unwrap();
 
@@ -65,14 +65,14 @@ async fn a_link_carries_bytes_and_the_facts() {
     assert_eq!(server.read(&mut ping).await.unwrap(), 0);
 
     assert_eq!(link.info.local_addr, Some(peer));
-    assert_eq!(link.info.remote, nouns::endpoint(&addr));
+    assert_eq!(link.info.remote, fixtures::endpoint(&addr));
     assert!(link.info.timings.get(Phase::Tcp).is_some());
 }
 
 #[tokio::test]
 async fn what_is_set_is_set_on_the_socket() {
     let (_listener, addr) = listener().await;
-    let dial = async |tcp: Tcp| tcp.oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap().io;
+    let dial = async |tcp: Tcp| tcp.oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap().io;
 
     let io = dial(Tcp::new()).await;
     let socket = SockRef::from(stream(&io));
@@ -104,7 +104,7 @@ async fn what_is_set_is_set_on_the_socket() {
 async fn sockets_are_bound_to_the_local_address() {
     let (listener, addr) = listener().await;
     let local = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9));
-    let link = Tcp::new().local_address(local).oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap();
+    let link = Tcp::new().local_address(local).oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap();
     assert_eq!(link.info.local_addr.unwrap().ip(), local);
     assert_eq!(listener.accept().await.unwrap().1.ip(), local);
 }
@@ -113,7 +113,7 @@ async fn sockets_are_bound_to_the_local_address() {
 async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
     let (_listener, addr) = listener().await;
     let tcp = Tcp::new().local_address(Ipv6Addr::LOCALHOST.into());
-    let error = tcp.oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap_err();
+    let error = tcp.oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap_err();
     assert!(error.root_cause().is::<NoLocalAddress>(), "{error:?}");
 }
 
@@ -121,16 +121,16 @@ async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
 async fn a_refusal_names_its_endpoint() {
     let (_bound, addr) = refusing();
     let route = route([&*addr]);
-    let error = Tcp::new().oneshot(route.attempt(nouns::endpoint(&addr))).await.unwrap_err();
+    let error = Tcp::new().oneshot(route.attempt(fixtures::endpoint(&addr))).await.unwrap_err();
     assert_eq!(error.source_as::<std::io::Error>().unwrap().kind(), ErrorKind::ConnectionRefused);
-    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&nouns::endpoint(&addr))));
-    assert_eq!(route.ctx().attempt_log().failed(), [nouns::endpoint(&addr)]);
+    assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&fixtures::endpoint(&addr))));
+    assert_eq!(route.ctx().attempt_log().failed(), [fixtures::endpoint(&addr)]);
 }
 
 #[tokio::test]
 async fn a_dropped_link_closes_its_socket() {
     let (listener, addr) = listener().await;
-    let link = Tcp::new().oneshot(route([]).attempt(nouns::endpoint(&addr))).await.unwrap();
+    let link = Tcp::new().oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap();
     let (mut server, _) = listener.accept().await.unwrap();
     drop(link);
     assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
@@ -169,7 +169,7 @@ async fn a_race_goes_on_after_a_refusal() {
     let (_bound, down) = refusing();
     let route = route([&*down, &*up]);
     let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
-    assert_eq!(link.info.remote, nouns::endpoint(&up));
+    assert_eq!(link.info.remote, fixtures::endpoint(&up));
     assert_eq!(route.ctx().attempt_log().reports().len(), 2);
 }
 
@@ -181,7 +181,7 @@ async fn ipv6_goes_first_in_a_race() {
     for listed in [[&*v4, &*v6], [&*v6, &*v4]] {
         let route = route(listed);
         let link = RaceLayer::happy_eyeballs().layer(Tcp::new()).oneshot(route.clone()).await.unwrap();
-        assert_eq!(link.info.remote, nouns::endpoint(&v6));
+        assert_eq!(link.info.remote, fixtures::endpoint(&v6));
         assert_eq!(route.ctx().attempt_log().reports().len(), 1);
     }
 }

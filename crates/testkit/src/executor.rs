@@ -31,14 +31,14 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// Owns the tasks of a test. Dropped, it ends those left and raises the first panic.
+/// Owns the tasks of a test. Dropping it aborts those left and raises the first panic.
 #[derive(Debug)]
 pub struct Executor {
     owner: Owner,
     runtime: Arc<Counting>,
 }
 
-/// What layers see of it. It outlives its executor only to spawn nothing any more.
+/// The runtime that layers are given. Once the executor is dropped it spawns nothing.
 #[derive(Debug)]
 struct Counting {
     tokio: Handle,
@@ -49,10 +49,10 @@ struct Counting {
 // === impl Executor ===
 
 impl Executor {
-    /// Over tokio's current runtime.
+    /// An executor on tokio's current runtime.
     ///
     /// # Panics
-    /// Outside of one.
+    /// Outside of a tokio runtime.
     pub fn new() -> Self {
         let owner = Owner::default();
         let runtime = Counting { tokio: Handle::current(), clock: TokioRuntime::current(), tasks: owner.0.clone() };
@@ -64,7 +64,7 @@ impl Executor {
         self.runtime.clone()
     }
 
-    /// A luggage over this runtime: nobody watches, no limits, numbers from 1.
+    /// A context of this runtime: without observer or timeouts, ids from 1.
     pub fn ctx(&self) -> Ctx {
         Ctx::new(self.runtime())
     }
@@ -84,10 +84,10 @@ impl Executor {
         self.owner.0.idle().await;
     }
 
-    /// Lets everything that can go on go on, then asserts that no task is left. For a paused clock, which it moves by
-    /// 1 ms.
+    /// Runs all tasks until they are idle, then asserts that none is left. Needs a paused clock, which it advances by 1
+    /// ms.
     pub async fn assert_idle(&self) {
-        settle().await;
+        run_until_idle().await;
         self.owner.0.raise();
         assert_eq!(self.tasks(), 0, "tasks are left");
     }
@@ -119,7 +119,7 @@ impl Runtime for Counting {
     }
 }
 
-/// Lets every task run until all of them wait. For a paused clock, which moves only then: by 1 ms.
-pub async fn settle() {
+/// Runs all tasks until every one is waiting. Needs a paused clock, which it advances by 1 ms.
+pub async fn run_until_idle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }

@@ -27,12 +27,12 @@ impl Gate {
         Self { open: Arc::new(watch::Sender::new(false)) }
     }
 
-    /// Lets everybody pass, those who wait and those who come later.
+    /// Opens the gate for all who wait now or later.
     pub fn open(&self) {
         self.open.send_replace(true);
     }
 
-    /// Has it been opened?
+    /// Whether it is open.
     pub fn is_open(&self) -> bool {
         *self.open.borrow()
     }

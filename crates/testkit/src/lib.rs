@@ -1,6 +1,6 @@
-//! Scripted peers, fake dialers and an in-memory network on virtual time, for testing connection layers and clients.
-//!
-//! It stands beside the stack, not in it: it sees `core` and `runtime` only, so that every layer can be tested with it, yours too.
+//! Scripted peers, fake dialers and an in-memory network on virtual time, for testing connection layers and clients. It
+//! stands beside the stack, not in it: it depends on `core` and `runtime` only, so that every layer can be tested with
+//! it, yours too.
 //!
 //! | to test | take |
 //! |---|---|
@@ -8,17 +8,17 @@
 //! | what a client writes to an HTTP/1.1 server, and how it takes misbehaviour | [`h1`] |
 //! | the same, frame by frame, for HTTP/2 | [`h2`] |
 //! | how requests are spread over connections | [`origin`] |
-//! | what a client asks proxies for | [`proxy`] |
+//! | what a client requests of proxies | [`proxy`] |
 //! | a pool, without any bytes | [`fake`] |
 //! | TLS: chains of certificates, good and bad | [`certs`] |
-//! | that nothing is lost when a future is dropped | [`walk`] |
+//! | that nothing is lost when a future is dropped | [`drop_walk`] |
 //! | that no task is left and no panic swallowed | [`executor`] |
-//! | what observers are told | [`observe`] |
+//! | which events observers receive | [`observe`] |
 //! | that a layer never calls what is not ready | [`strict`] |
 //!
 //! ```
 //! use skybridge_core::Connector;
-//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, fixtures};
 //! use std::time::Duration;
 //! use tokio::io::AsyncWriteExt;
 //!
@@ -29,7 +29,7 @@
 //! net.at(addr).latency(Duration::from_millis(40));
 //! let listener = net.listen(addr);
 //!
-//! let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
+//! let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
 //! let mut link = net.connector().connect(route).await.unwrap(); // your layer goes around this
 //! link.io.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.unwrap();
 //!
@@ -44,18 +44,18 @@
 mod tasks;
 
 pub mod certs;
+pub mod drop_walk;
 pub mod executor;
 pub mod fake;
+pub mod fixtures;
 pub mod gate;
 pub mod h1;
 pub mod h2;
 pub mod net;
-pub mod nouns;
 pub mod observe;
 pub mod origin;
 pub mod proxy;
 pub mod strict;
-pub mod walk;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

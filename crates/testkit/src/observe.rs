@@ -1,4 +1,4 @@
-//! An observer that keeps what it was told, in order.
+//! An observer that records events in order.
 //!
 //! ```
 //! use skybridge_core::{EventKind, Phase};
@@ -28,7 +28,7 @@ pub struct Recorder {
     events: Mutex<Vec<Recorded>>,
 }
 
-/// An event that was told.
+/// A recorded event.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// On the runtime's clock.
@@ -41,14 +41,14 @@ pub struct Recorded {
     pub connection: Option<ConnectionId>,
     /// [`EventKind::name`].
     pub name: &'static str,
-    /// What else it says: a reason, how a connection was acquired, an error.
+    /// Its detail: a reason, how a connection was acquired, an error.
     pub detail: Option<String>,
 }
 
 // === impl Recorder ===
 
 impl Recorder {
-    /// Empty.
+    /// An empty recorder.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -73,7 +73,7 @@ impl Recorder {
         self.events().iter().filter(|event| event.name == name).count()
     }
 
-    /// Forgets all.
+    /// Removes all events.
     pub fn clear(&self) {
         self.events().clear();
     }
@@ -120,7 +120,7 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
     })
 }
 
-/// What the innermost source says.
+/// The message of the innermost source.
 fn root(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,16 +1,15 @@
-//! A service that insists on `poll_ready`.
-//!
-//! Tower's rule is easily forgotten: a service is called only after it said that it is ready, and a clone of a ready service
-//! is not ready. Put [`Strict`] under a layer, and the layer that breaks the rule panics.
+//! A service that insists on `poll_ready`. Tower's rule is easily forgotten: a service may be called only after
+//! `poll_ready` returned ready, and a clone of a ready service is not ready. With [`Strict`] under a layer, a layer
+//! that breaks the rule panics.
 //!
 //! ```should_panic
-//! use skybridge_testkit::{executor::Executor, net::Network, nouns, strict::Strict};
+//! use skybridge_testkit::{executor::Executor, net::Network, fixtures, strict::Strict};
 //! use tower_service::Service;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let mut connector = Strict::new(Network::new().connector());
-//! connector.call(nouns::route("http://a.test", ["192.0.2.1:80"], Executor::new().ctx())); // panics
+//! connector.call(fixtures::route("http://a.test", ["192.0.2.1:80"], Executor::new().ctx())); // panics
 //! # }
 //! ```
 
@@ -27,7 +26,7 @@ pub struct Strict<S> {
 // === impl Strict ===
 
 impl<S> Strict<S> {
-    /// Insists on readiness.
+    /// Wraps a service.
     pub fn new(service: S) -> Self {
         Self { service, ready: false }
     }

@@ -1,4 +1,4 @@
-//! Tasks with an owner: counted, ended with it, and their panics raised in the test.
+//! Tasks with an owner: counted, aborted with it, and their panics raised in the test.
 
 use skybridge_core::sync::Mutex;
 use std::{
@@ -23,7 +23,7 @@ pub(crate) struct Tasks {
     shared: Arc<Shared>,
 }
 
-/// Dropped, it ends the tasks, then raises the first panic.
+/// Dropping it aborts the tasks, then raises the first panic.
 #[derive(Debug, Default)]
 pub(crate) struct Owner(pub(crate) Tasks);
 
@@ -169,7 +169,7 @@ impl<F: Future> Future for Catch<F> {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn message(panic: &Panic) -> String {
     match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),

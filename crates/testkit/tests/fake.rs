@@ -12,7 +12,7 @@ use skybridge_core::{
 use skybridge_testkit::{
     executor::Executor,
     fake::{Connection, Facts, Peer, Planner},
-    nouns,
+    fixtures,
 };
 use std::{
     future::{Future, poll_fn},
@@ -26,7 +26,7 @@ type Conn = Connection<&'static str>;
 async fn connect(facts: Facts) -> (Planner<&'static str>, Conn, Peer<&'static str>) {
     let executor = Executor::new();
     let mut below = Planner::new();
-    let plan = below.plan(nouns::target("https://a.test", executor.ctx())).await.unwrap();
+    let plan = below.plan(fixtures::target("https://a.test", executor.ctx())).await.unwrap();
     let (connection, peer) = tokio::join!(plan.connect(), async { below.connecting().await.succeed(facts) });
     (below, connection.unwrap(), peer)
 }
@@ -70,7 +70,7 @@ async fn an_exclusive_connection_carries_one_exchange_after_the_other() {
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "done");
         assert!(ready(&mut connection).is_ready());
     }
-    assert_eq!((peer.started(), peer.most_in_flight(), below.open()), (2, 1, 1));
+    assert_eq!((peer.started(), peer.max_in_flight(), below.open()), (2, 1, 1));
     drop(connection);
     peer.dropped().await;
     assert_eq!((below.open(), below.connects(), below.plans()), (0, 1, 1));
@@ -106,14 +106,14 @@ async fn a_dropped_handle_cancels_its_exchange_only() {
     assert!(cancelled.is_cancelled());
     peer.exchange().await.respond(204, "");
     assert!(answer(&mut second).await.unwrap().body().is_end_stream());
-    assert_eq!((peer.in_flight(), peer.most_in_flight(), peer.handles()), (0, 2, 1));
+    assert_eq!((peer.in_flight(), peer.max_in_flight(), peer.handles()), (0, 2, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_say_what_the_test_says() {
     let (_below, mut connection, peer) = connect(Facts::h2(9)).await;
     start(&mut connection, "refused").await;
-    peer.exchange().await.give_back(Delivery::Refused);
+    peer.exchange().await.return_request(Delivery::Refused);
     let failed = answer(&mut connection).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Refused);
     assert_eq!(*failed.into_request().unwrap().body(), "refused");
@@ -133,10 +133,10 @@ async fn failures_say_what_the_test_says() {
 
 #[tokio::test(start_paused = true)]
 async fn news_reach_the_watch_and_the_handle() {
-    let (_below, mut connection, peer) = connect(Facts::h2_unsettled()).await;
+    let (_below, mut connection, peer) = connect(Facts::h2_before_settings()).await;
     assert_eq!(connection.capacity(), Capacity::Unknown);
     let heard = Arc::new(Heard::default());
-    peer.set_room(7);
+    peer.set_capacity(7);
     connection.subscribe(heard.clone());
     assert_eq!(connection.capacity(), Capacity::Streams(7));
     assert!(ready(&mut connection).is_ready());
@@ -185,7 +185,7 @@ async fn plans_and_connects_can_be_held_failed_and_cancelled() {
     let executor = Executor::new();
     let below = Planner::<&'static str>::new();
     below.hold_plans();
-    let target = || nouns::target("http://a.test", executor.ctx());
+    let target = || fixtures::target("http://a.test", executor.ctx());
     let plan = || {
         let mut below = below.clone();
         async move { below.plan(target()).await }
@@ -195,8 +195,8 @@ async fn plans_and_connects_can_be_held_failed_and_cancelled() {
     assert_eq!(failed.unwrap_err().phase(), Some(Phase::Resolve));
     let (plan, mut feed) = tokio::join!(plan(), async { below.planning().await.answer_live() });
     let plan = plan.unwrap();
-    feed.extend([nouns::endpoint("192.0.2.9:80")]);
-    assert_eq!(plan.route().endpoints.snapshot(), [nouns::endpoint("192.0.2.9:80")]);
+    feed.extend([fixtures::endpoint("192.0.2.9:80")]);
+    assert_eq!(plan.route().endpoints.snapshot(), [fixtures::endpoint("192.0.2.9:80")]);
     let connecting = plan.connect();
     let mut connect = below.connecting().await;
     assert_eq!(connect.target().origin().host(), "a.test");
@@ -211,25 +211,26 @@ async fn plans_and_connects_can_be_held_failed_and_cancelled() {
 async fn everything_can_be_automatic() {
     let executor = Executor::new();
     let mut below = Planner::<&'static str>::new();
-    below.connect_all(|_| Facts::h2(1)).endpoints("a.test", [nouns::endpoint("192.0.2.7:443")]);
-    let plan = below.plan(nouns::target("https://a.test", executor.ctx())).await.unwrap();
+    below.connect_all(|_| Facts::h2(1)).endpoints("a.test", [fixtures::endpoint("192.0.2.7:443")]);
+    let plan = below.plan(fixtures::target("https://a.test", executor.ctx())).await.unwrap();
     let mut connection = plan.connect().await.unwrap();
     below.peers()[0].answer_all();
     start(&mut connection, "").await;
     assert_eq!(answer(&mut connection).await.unwrap().collect().await.unwrap().to_bytes(), Bytes::new());
-    assert_eq!(connection.info().remote, nouns::endpoint("192.0.2.7:443"));
+    assert_eq!(connection.info().remote, fixtures::endpoint("192.0.2.7:443"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn facts_decide_what_it_may_carry() {
     let (_below, connection, _peer) = connect(Facts::h2(1).covers(["a.test", "b.test"])).await;
     let now = Executor::new().runtime().now();
-    let ask =
-        |url: &str| can_coalesce(connection.info(), &nouns::key(url), true, &[connection.info().remote.clone()], now);
+    let ask = |url: &str| {
+        can_coalesce(connection.info(), &fixtures::key(url), true, &[connection.info().remote.clone()], now)
+    };
     assert_eq!(ask("https://b.test"), Ok(()));
     assert_eq!(ask("https://c.test"), Err(NotCoalesced::NotCovered));
     let (_below, connection, _peer) =
         connect(Facts::h2(1).covers(["b.test"]).amend(|info| info.tls.as_mut().unwrap().client_auth = true)).await;
-    let refused = can_coalesce(connection.info(), &nouns::key("https://b.test"), true, &[], now);
+    let refused = can_coalesce(connection.info(), &fixtures::key("https://b.test"), true, &[], now);
     assert_eq!(refused, Err(NotCoalesced::ClientAuth));
 }

@@ -265,8 +265,8 @@ async fn vectored_writes_are_one_write() {
     let (mut client, server) = pair(&net).await;
     assert!(tokio::io::AsyncWrite::is_write_vectored(&client));
     let n = client.write_vectored(&[IoSlice::new(b"head"), IoSlice::new(b"body")]).await.unwrap();
-    let seen = server.wire().other_end();
-    assert_eq!((n, seen.writes(), seen.bytes_sent()), (8, 1, 8));
+    let requests = server.wire().other_end();
+    assert_eq!((n, requests.writes(), requests.bytes_sent()), (8, 1, 8));
 }
 
 #[tokio::test(start_paused = true)]

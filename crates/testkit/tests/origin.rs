@@ -50,8 +50,8 @@ async fn exchanges_are_named_by_connection_and_place() {
     names.sort();
     assert!(names == ["c0e0", "c0e1", "c1e0"] || names == ["c0e0", "c1e0", "c1e1"], "{names:?}");
     assert_eq!((origin.connections(), origin.open()), (2, 2));
-    let seen = &origin.seen()[0];
-    assert_eq!((seen.line().as_str(), seen.header("host")), ("GET /a HTTP/1.1", Some("a.test")));
+    let requests = &origin.requests()[0];
+    assert_eq!((requests.line().as_str(), requests.header("host")), ("GET /a HTTP/1.1", Some("a.test")));
     drop((first, second));
     origin.until_open(0).await;
 }
@@ -85,7 +85,7 @@ async fn h2c_shares_one_connection() {
     let (a, b, ()) = tokio::join!(ask("http://a.test/1"), ask("http://a.test/2"), open);
     assert_eq!((a, b), (Bytes::from("/1"), Bytes::from("/2")));
     assert_eq!(origin.exchanges(), ["c0e0", "c0e1"]);
-    assert_eq!(origin.seen()[0].line(), "GET http://a.test/1 HTTP/2.0");
+    assert_eq!(origin.requests()[0].line(), "GET http://a.test/1 HTTP/2.0");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn idle_connections_can_be_drained_and_hung_up() {
     origin.until_open(0).await;
     let mut send = h1(tcp(&origin).await).await;
     send.send_request(get("/")).await.unwrap().into_body().collect().await.unwrap();
-    origin.hang_up();
+    origin.close_all();
     origin.until_open(0).await;
     while !send.is_closed() {
         tokio::task::yield_now().await;

@@ -3,7 +3,7 @@
 
 use futures_core::Stream;
 use skybridge_core::{Answer, ConnectError, Dialer, Endpoint, Families, Phase, Protocol, Query, Resolver};
-use skybridge_testkit::{executor::Executor, net::Network, nouns, observe::Recorder};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network, observe::Recorder};
 use std::{future::poll_fn, io::ErrorKind, net::IpAddr, pin::pin, time::Duration};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ fn endpoint(last: u8) -> Endpoint {
 #[tokio::test(start_paused = true)]
 async fn a_dial_tells_its_phase_and_knows_its_facts() {
     let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
-    let route = nouns::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
     let addr = endpoint(1).inet().unwrap();
     let refused = net.dialer().dial(route.attempt(endpoint(1))).await.unwrap_err();
     assert_eq!((refused.phase(), refused.endpoint()), (Some(Phase::Tcp), Some(&endpoint(1))));
@@ -32,14 +32,14 @@ async fn a_dial_tells_its_phase_and_knows_its_facts() {
 #[tokio::test(start_paused = true)]
 async fn a_connector_tries_the_endpoints_in_order() {
     let (net, executor) = (Network::new(), Executor::new());
-    let route = nouns::route("http://a.test", ["192.0.2.1:80", "192.0.2.2:80"], executor.ctx());
+    let route = fixtures::route("http://a.test", ["192.0.2.1:80", "192.0.2.2:80"], executor.ctx());
     let connect = || skybridge_core::Connector::connect(&mut net.connector(), route.clone());
     let error = connect().await.unwrap_err();
     assert_eq!(error.endpoint(), Some(&endpoint(2)));
     let _listener = net.listen(endpoint(2).inet().unwrap());
     assert_eq!(connect().await.unwrap().info.remote, endpoint(2));
     assert_eq!(net.connects_to(endpoint(1).inet().unwrap()), 2);
-    let mut sealed = net.connector().amend(|info| info.tls = Some(nouns::tls(Some(Protocol::Http2), ["a.test"])));
+    let mut sealed = net.connector().amend(|info| info.tls = Some(fixtures::tls(Some(Protocol::Http2), ["a.test"])));
     let link = skybridge_core::Connector::connect(&mut sealed, route.clone()).await.unwrap();
     assert_eq!(link.info.tls.unwrap().alpn, Some(Protocol::Http2));
 }

@@ -57,7 +57,8 @@ async fn an_origin_tells_its_handshakes() {
 async fn an_origin_serves_only_the_clients_it_should() {
     let (net, root, clients) = (Network::new(), Ca::new("root"), Ca::new("clients"));
     let addr = "192.0.2.1:443".parse().unwrap();
-    let origin = Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&clients).tls12().serve_on(net.listen(addr));
+    let origin =
+        Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&clients).tls12().serve_on(net.listen(addr));
     let me = clients.client("me");
     assert!(exchange(&net, addr, &client(&root, &[], None)).await.is_err());
     assert!(exchange(&net, addr, &client(&root, &[], Some(&root.client("other")))).await.is_err());
@@ -81,7 +82,7 @@ async fn bad_certificates_are_bad() {
         let (net, addr) = (Network::new(), "192.0.2.1:443".parse().unwrap());
         let origin = Origin::h1().tls(&cert).serve_on(net.listen(addr));
         assert!(exchange(&net, addr, &client(&root, &[], None)).await.is_err(), "{cert:?}");
-        assert!(origin.handshakes().is_empty() && origin.seen().is_empty());
+        assert!(origin.handshakes().is_empty() && origin.requests().is_empty());
     }
 }
 

@@ -4,7 +4,7 @@ use skybridge_core::{HttpVersions, Protocol};
 const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// What is offered (RFC 7301), what is liked best first.
+/// The protocols to offer (RFC 7301), in order of preference.
 pub(crate) fn offer(http_versions: HttpVersions) -> Vec<Vec<u8>> {
     let names: &[&[u8]] = match http_versions {
         HttpVersions::Http1 => &[HTTP_1_1],
@@ -14,8 +14,9 @@ pub(crate) fn offer(http_versions: HttpVersions) -> Vec<Vec<u8>> {
     names.iter().map(|name| name.to_vec()).collect()
 }
 
-/// What the peer chose of it. HTTP/2 over TLS is by ALPN only (RFC 9113, section 3.2): a peer that chose nothing speaks HTTP/1.1.
-pub(crate) fn agreed(http_versions: HttpVersions, answer: Option<&[u8]>) -> Result<Option<Protocol>, TlsError> {
+/// What the peer chose. HTTP/2 over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing
+/// speaks HTTP/1.1.
+pub(crate) fn selected(http_versions: HttpVersions, answer: Option<&[u8]>) -> Result<Option<Protocol>, TlsError> {
     match answer {
         Some(H2) => Ok(Some(Protocol::Http2)),
         Some(HTTP_1_1) => Ok(Some(Protocol::Http1)),

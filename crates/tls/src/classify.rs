@@ -1,11 +1,11 @@
-//! Where the errors of rustls, webpki and the stream become ours.
+//! Turns the errors of rustls, webpki and the stream into this crate's.
 
-use crate::{Pin, TlsError, flaw::Flaw};
+use crate::{Pin, TlsError, invalid_certificate::InvalidCertificate};
 use rustls::{CertificateError, PeerMisbehaved};
 use std::{io, time::Duration};
 use webpki::EndEntityCert;
 
-/// What ended a handshake, when the verifier had nothing against it.
+/// A handshake that failed although the verifier accepted the peer.
 pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
     match error.downcast::<rustls::Error>() {
         Ok(rustls::Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)) => {
@@ -19,7 +19,7 @@ pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
     }
 }
 
-/// What webpki has against a certificate.
+/// A certificate that webpki rejected.
 pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
     let name = name.into();
     match error {
@@ -31,23 +31,23 @@ pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
             let ahead = Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs()));
             TlsError::NotYetValid { name, ahead }
         }
-        error => TlsError::Certificate { name, source: Flaw(error).into() },
+        error => TlsError::Certificate { name, source: InvalidCertificate(error).into() },
     }
 }
 
-/// What webpki has against a certificate for this name.
+/// A certificate that webpki rejected for this name.
 pub(crate) fn name(error: webpki::Error, leaf: &EndEntityCert<'_>, name: &str) -> TlsError {
     match error {
         webpki::Error::CertNotValidForName(context) => TlsError::NotValidForName {
             name: name.into(),
-            presented: context.presented.iter().map(|name| bare(name).into()).collect(),
+            presented: context.presented.iter().map(|name| strip_kind(name).into()).collect(),
             leaf: Pin::of_key(&[leaf.subject_public_key_info().as_ref()]),
         },
         error => certificate(error, name),
     }
 }
 
-/// What the system's verifier has against a certificate.
+/// A certificate that the system's verifier rejected.
 #[cfg(feature = "platform-verifier")]
 pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::CertificateDer<'_>, name: &str) -> TlsError {
     let rustls::Error::InvalidCertificate(reason) = error else { return TlsError::Handshake(error) };
@@ -75,14 +75,14 @@ fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>, reaso
     let key = EndEntityCert::try_from(leaf).map(|leaf| leaf.subject_public_key_info());
     TlsError::NotValidForName {
         name: name.into(),
-        presented: presented.iter().map(|name| bare(name).into()).collect(),
+        presented: presented.iter().map(|name| strip_kind(name).into()).collect(),
         leaf: Pin::of_key(&[key.as_ref().map_or(&[], |key| key.as_ref())]),
     }
 }
 
-/// What the peer is told by an alert.
+/// The error from which rustls chooses the alert for the peer.
 pub(crate) fn alert(error: &TlsError) -> rustls::Error {
-    let told = match error {
+    let alert = match error {
         TlsError::UnknownIssuer { .. } => CertificateError::UnknownIssuer,
         TlsError::NotValidForName { .. } => CertificateError::NotValidForName,
         TlsError::Expired { .. } => CertificateError::Expired,
@@ -90,11 +90,11 @@ pub(crate) fn alert(error: &TlsError) -> rustls::Error {
         TlsError::PinMismatch(_) => CertificateError::ApplicationVerificationFailure,
         _ => CertificateError::BadEncoding,
     };
-    told.into()
+    alert.into()
 }
 
-/// webpki tells names as `DnsName("a.test")` and `IpAddress(192.0.2.1)`.
-fn bare(name: &str) -> &str {
+/// Strips webpki's `DnsName("a.test")` and `IpAddress(192.0.2.1)` to the name.
+fn strip_kind(name: &str) -> &str {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inner.trim_matches('"')
 }

@@ -2,61 +2,62 @@ use crate::{Pin, PinMismatch};
 use skybridge_core::BoxError;
 use std::{error::Error as StdError, fmt, io, time::Duration};
 
-/// Why a link could not be sealed. No request was sent.
+/// Why a TLS handshake failed. No request was sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificate is issued by nobody who is trusted.
+    /// The certificate's issuer is not trusted.
     UnknownIssuer {
-        /// Whose certificate.
+        /// The name that was to be verified.
         name: Box<str>,
     },
-    /// The certificate is somebody else's.
+    /// The certificate is for other names.
     NotValidForName {
-        /// Whose it should be.
+        /// The name that was to be verified.
         name: Box<str>,
-        /// Whose it is.
+        /// The names that the certificate is for.
         presented: Box<[Box<str>]>,
-        /// Its key.
+        /// The pin of its key.
         leaf: Pin,
     },
-    /// A certificate on the path is too old.
+    /// A certificate on the path has expired, or the clock is wrong.
     Expired {
-        /// Whose certificate.
+        /// The name that was to be verified.
         name: Box<str>,
-        /// How long it is over.
+        /// For how long it has been expired.
         ago: Duration,
     },
-    /// A certificate on the path is too new, or the clock is wrong.
+    /// A certificate on the path is not valid yet, or the clock is wrong.
     NotYetValid {
-        /// Whose certificate.
+        /// The name that was to be verified.
         name: Box<str>,
-        /// How long it takes until it is valid.
+        /// How long until it becomes valid.
         ahead: Duration,
     },
-    /// The certificate is no good otherwise: malformed, badly signed, for another purpose.
+    /// The certificate is invalid otherwise: malformed, badly signed, for another purpose.
     Certificate {
-        /// Whose certificate.
+        /// The name that was to be verified.
         name: Box<str>,
         /// What is wrong.
         source: BoxError,
     },
-    /// No key on the verified path is pinned.
+    /// No key on the verified path matches a pin of the host.
     PinMismatch(PinMismatch),
     /// The peer chose a protocol by ALPN that it was not offered.
     UnknownProtocol,
-    /// HTTP/2 is wanted, and the peer chose nothing by ALPN.
+    /// HTTP/2 is required, and the peer chose nothing by ALPN (RFC 9113, section 3.2).
     NoHttp2,
-    /// What is to be verified is neither a name nor an address.
+    /// The name to verify is neither a DNS name nor an IP address.
     NotAName(Box<str>),
-    /// The two ends did not agree: an alert, a version, a cipher, a client's certificate, or not TLS at all.
+    /// The handshake failed: an alert, no common version or cipher suite, a client certificate that the peer rejects,
+    /// or a peer that doesn't speak TLS.
     Handshake(rustls::Error),
-    /// The stream broke.
+    /// The stream below failed.
     Io(io::Error),
 }
 
 impl TlsError {
-    /// True when the peer is not who it should be, by its certificate.
+    /// Whether the peer's certificate was rejected.
     pub fn is_certificate(&self) -> bool {
         matches!(
             self,
@@ -68,12 +69,12 @@ impl TlsError {
         )
     }
 
-    /// True when the peer is not who it should be, by its pins.
+    /// Whether the peer's pins were rejected.
     pub fn is_pin(&self) -> bool {
         matches!(self, Self::PinMismatch(_))
     }
 
-    /// Whether no other route would help: whoever else answers for this name must not be asked either.
+    /// Whether no other route may be tried: it would only find somebody else who can't prove to be this peer.
     pub(crate) fn is_fatal(&self) -> bool {
         !matches!(self, Self::Handshake(_) | Self::Io(_))
     }
@@ -82,7 +83,7 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownIssuer { name } => write!(f, "nobody who is trusted has issued the certificate of {name}"),
+            Self::UnknownIssuer { name } => write!(f, "the issuer of the certificate of {name} is not trusted"),
             Self::NotValidForName { name, presented, leaf } => {
                 write!(f, "the certificate is not valid for {name}, but for ")?;
                 for (i, name) in presented.iter().enumerate() {
@@ -92,18 +93,18 @@ impl fmt::Display for TlsError {
             }
             Self::Expired { name, ago } => write!(f, "the certificate of {name} expired {} ago", Age(*ago)),
             Self::NotYetValid { name, ahead } => {
-                write!(f, "the certificate of {name} will be valid only in {}", Age(*ahead))
+                write!(f, "the certificate of {name} is not valid for another {}", Age(*ahead))
             }
-            Self::Certificate { name, .. } => write!(f, "the certificate of {name} is no good"),
-            Self::PinMismatch(_) => f.write_str("the peer has none of the keys it should have"),
+            Self::Certificate { name, .. } => write!(f, "the certificate of {name} is invalid"),
+            Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
             Self::UnknownProtocol => f.write_str("the peer chose a protocol by ALPN that it was not offered"),
-            Self::NoHttp2 => f.write_str("HTTP/2 is wanted, and the peer did not choose it by ALPN"),
-            Self::NotAName(name) => write!(f, "`{name}` is no name that a certificate could have"),
+            Self::NoHttp2 => f.write_str("HTTP/2 is required, and the peer did not choose it by ALPN"),
+            Self::NotAName(name) => write!(f, "`{name}` is not a name that a certificate can be issued for"),
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
                 f.write_str("the peer does not speak TLS")
             }
-            Self::Handshake(_) => f.write_str("the two ends did not agree"),
-            Self::Io(_) => f.write_str("the stream broke during the handshake"),
+            Self::Handshake(_) => f.write_str("the TLS handshake failed"),
+            Self::Io(_) => f.write_str("the connection failed during the TLS handshake"),
         }
     }
 }
@@ -120,7 +121,7 @@ impl StdError for TlsError {
     }
 }
 
-/// In the largest unit of which there is one.
+/// A duration in its largest whole unit.
 struct Age(Duration);
 
 impl fmt::Display for Age {

@@ -1,4 +1,4 @@
-use crate::{MaybeTls, TlsConfig, TlsError, classify, facts, peer::Peer, witness};
+use crate::{MaybeTls, TlsConfig, TlsError, classify, handshake_capture, peer::Peer, tls_info};
 use skybridge_core::{Io, Runtime, TlsInfo};
 use std::{
     future::{Future, poll_fn},
@@ -7,30 +7,31 @@ use std::{
 };
 use tokio_rustls::TlsConnector;
 
-/// One handshake. Dropped, it closes the stream.
+/// Runs one TLS handshake. Dropping the future closes the stream.
 pub(crate) async fn handshake<I: Io>(
     io: I,
     peer: Peer,
     config: &TlsConfig,
     runtime: &dyn Runtime,
 ) -> Result<(MaybeTls<I>, TlsInfo), TlsError> {
-    let (client, view) = config.of_connection(&peer);
+    let (client, store) = config.for_connection(&peer);
     let mut connecting = pin!(TlsConnector::from(Arc::new(client)).connect(peer.name.clone(), io));
     let connected = poll_fn(|cx| {
-        let (poll, seen) = witness::during(|| connecting.as_mut().poll(cx));
-        view.add(seen);
+        let (poll, captured) = handshake_capture::capture(|| connecting.as_mut().poll(cx));
+        store.add(captured);
         poll
     });
     let stream = match connected.await {
         Ok(stream) => stream,
-        Err(error) => return Err(view.refused().unwrap_or_else(|| classify::handshake(error, &peer.text))),
+        Err(error) => return Err(store.refused().unwrap_or_else(|| classify::handshake(error, &peer.text))),
     };
-    let resumed = facts::is_resumed(stream.get_ref().1);
-    let known = view.settle(resumed).ok_or(TlsError::Handshake(rustls::Error::NoCertificatesPresented))?;
-    // The verifier isn't asked when a session is resumed, and never for a host whose server has another name.
+    let resumed = tls_info::is_resumed(stream.get_ref().1);
+    let facts = store.finish(resumed).ok_or(TlsError::Handshake(rustls::Error::NoCertificatesPresented))?;
+    // rustls doesn't call the verifier for a resumed session, and never passes it the host when `server_name`
+    // overrides the name to verify: so the pins of both are checked here.
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
-        config.pins().check(host, &known.path.pins).map_err(TlsError::PinMismatch)?;
+        config.pins().check(host, &facts.path.pins).map_err(TlsError::PinMismatch)?;
     }
-    let info = facts::learn(stream.get_ref().1, known, &peer, config, runtime)?;
-    Ok((MaybeTls::sealed(stream), info))
+    let info = tls_info::collect(stream.get_ref().1, facts, &peer, config, runtime)?;
+    Ok((MaybeTls::tls(stream), info))
 }

@@ -1,4 +1,4 @@
-use crate::witness;
+use crate::handshake_capture;
 use rustls::{
     SignatureScheme,
     client::ResolvesClientCert,
@@ -8,15 +8,16 @@ use rustls::{
 };
 use std::{fmt, sync::Arc};
 
-/// Who we are, when a peer asks. One for all connections of a configuration: see [`witness`].
+/// The client certificate, for peers that request one. All connections of a configuration share it: see
+/// [`handshake_capture`].
 pub(crate) struct Identity(Option<Arc<CertifiedKey>>);
 
 impl Identity {
-    pub(crate) fn nobody() -> Self {
+    pub(crate) fn none() -> Self {
         Self(None)
     }
 
-    /// Reads the key with the provider, and makes sure that it is the certificate's.
+    /// Loads the key with the provider, and checks that it belongs to the certificate.
     pub(crate) fn new(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -30,7 +31,7 @@ impl ResolvesClientCert for Identity {
     fn resolve(&self, _issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         let identity = self.0.as_ref()?;
         identity.key.choose_scheme(schemes)?;
-        witness::saw(|seen| seen.showed = true);
+        handshake_capture::record(|captured| captured.client_auth = true);
         Some(Arc::clone(identity))
     }
 
@@ -41,6 +42,6 @@ impl ResolvesClientCert for Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Identity(..)" } else { "Identity(nobody)" })
+        f.write_str(if self.0.is_some() { "Identity(..)" } else { "Identity(none)" })
     }
 }

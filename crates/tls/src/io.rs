@@ -8,28 +8,28 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-/// A stream that is sealed, if its origin asks for it.
+/// A stream that runs over TLS if its origin's scheme is `https`, and is passed through otherwise.
 pub struct MaybeTls<I>(Stream<I>);
 
 enum Stream<I> {
     Plain(I),
-    /// Boxed, so that a plain one isn't as large.
+    /// Boxed, so that the plain variant isn't as large.
     Tls(Box<TlsStream<I>>),
 }
 
-/// The same call on whichever stream it is. The way through TLS is a call of its own, so that what passes is small enough to be inlined into its
-/// caller: an HTTP/1.1 connection reads five times for one exchange.
+/// Makes the same call on either stream. The TLS branch is kept out of line, so that the plain one is small enough to
+/// be inlined into its caller: an HTTP/1.1 connection reads five times for one exchange.
 macro_rules! on {
     ($self:expr, $io:ident => $call:expr) => {
         match &mut $self.get_mut().0 {
             Stream::Plain($io) => $call,
-            Stream::Tls($io) => apart(move || $call),
+            Stream::Tls($io) => out_of_line(move || $call),
         }
     };
 }
 
 #[inline(never)]
-fn apart<T>(call: impl FnOnce() -> T) -> T {
+fn out_of_line<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
@@ -40,11 +40,11 @@ impl<I> MaybeTls<I> {
         Self(Stream::Plain(io))
     }
 
-    pub(crate) fn sealed(io: TlsStream<I>) -> Self {
+    pub(crate) fn tls(io: TlsStream<I>) -> Self {
         Self(Stream::Tls(Box::new(io)))
     }
 
-    /// The stream below. What is written to it goes around TLS.
+    /// The stream below. Bytes written to it bypass TLS.
     pub fn get_ref(&self) -> &I {
         match &self.0 {
             Stream::Plain(io) => io,

@@ -1,11 +1,12 @@
-//! Seals a link with TLS: verifies, pins, offers ALPN, resumes.
+//! TLS for a connection stack: certificate verification, pinning, ALPN and session resumption, over rustls.
 //!
-//! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A route to an `http` origin passes through, as the
-//! same type and without a box. [`TlsConnector`] does the same for the proxies on the way.
+//! [`TlsLayer`] stands above whatever connects, usually a tunnel, and below what speaks HTTP. A link to an `http`
+//! origin passes through, as the same type and without a box. [`TlsConnector`] does the same for the proxies on the
+//! way.
 //!
-//! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor: [`Pins`] hold for the path rather
-//! than for what the peer presented, and one connection may carry another host that its certificate covers. Whichever
-//! [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
+//! Certificates are verified by this crate's own verifier, so that the path it found is known up to its anchor:
+//! [`Pins`] hold for the path rather than for what the peer presented, and one connection may carry another host that
+//! its certificate covers. Whichever [provider](TlsConfigBuilder::provider) of cryptography there is does the rest.
 //!
 //! # How it verifies
 //!
@@ -28,7 +29,7 @@
 //!
 //! ```
 //! use skybridge_core::{Connector, Protocol};
-//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, nouns, origin::Origin};
+//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, fixtures, origin::Origin};
 //! use skybridge_tls::{Roots, TlsConfig, TlsLayer};
 //! use tower::Layer;
 //!
@@ -39,7 +40,7 @@
 //!
 //! let config = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).pin("**.a.test", &ca.pin()).build()?;
 //! let mut connector = TlsLayer::new(config).layer(net.connector());
-//! let link = connector.connect(nouns::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
+//! let link = connector.connect(fixtures::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
 //! let tls = link.info.tls.as_ref().expect("it is https");
 //! assert_eq!((tls.version, tls.alpn, tls.sni.as_deref()), (Some("1.3"), Some(Protocol::Http2), Some("a.test")));
 //! assert_eq!(&*tls.pins[1], ca.pin());
@@ -48,14 +49,14 @@
 //! ```
 
 mod alpn;
+mod certificate_scope;
 mod classify;
 mod config;
-mod covers;
 mod error;
-mod facts;
-mod flaw;
 mod handshake;
+mod handshake_capture;
 mod identity;
+mod invalid_certificate;
 mod io;
 mod layer;
 mod path;
@@ -65,8 +66,8 @@ mod service;
 mod sessions;
 mod tls_connect;
 mod tls_connector;
+mod tls_info;
 mod verifier;
-mod witness;
 
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},
@@ -74,7 +75,7 @@ pub use self::{
     io::MaybeTls,
     layer::TlsLayer,
     pins::{Pin, PinError, PinMismatch, Pins},
-    service::{Sealing, Tls},
+    service::{Tls, TlsConnecting},
     tls_connector::{ProxyTlsConnecting, TlsConnector},
 };
 pub use rustls;

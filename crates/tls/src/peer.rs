@@ -3,22 +3,22 @@ use rustls::pki_types::ServerName;
 use skybridge_core::{ConnInfo, HttpVersions};
 use std::{net::IpAddr, sync::Arc};
 
-/// Who is to be at the other end, and how that is made sure.
+/// The peer of a handshake: how it is verified, and what it is offered.
 pub(crate) struct Peer {
-    /// What its certificate must name.
+    /// The name that its certificate must be valid for.
     pub(crate) name: ServerName<'static>,
-    /// The same as text.
+    /// `name` as text.
     pub(crate) text: Arc<str>,
-    /// The host that was asked for, when its certificate names another: its pins hold too.
+    /// The origin's host, when `server_name` overrides it: its pins apply too.
     pub(crate) host: Option<Box<str>>,
-    /// What it is to speak.
+    /// The protocols to offer by ALPN.
     pub(crate) http_versions: HttpVersions,
-    /// Under what its sessions are kept.
+    /// The key of its sessions.
     pub(crate) session: SessionKey,
 }
 
 impl Peer {
-    /// The origin of a route.
+    /// The origin of the route.
     pub(crate) fn origin(info: &ConnInfo) -> Result<Self, TlsError> {
         let (origin, connect_options) = (info.route.target.origin(), info.route.target.connect_options());
         let host = parse(origin.name())?.1;
@@ -29,7 +29,7 @@ impl Peer {
         Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
     }
 
-    /// A proxy: spoken to in HTTP/1.1.
+    /// A proxy, which is spoken to in HTTP/1.1.
     pub(crate) fn proxy(name: &str, info: &ConnInfo) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
@@ -37,19 +37,19 @@ impl Peer {
         Ok(Self { name, text, host: None, http_versions: HttpVersions::Http1, session })
     }
 
-    /// What is sent as SNI: never an address (RFC 6066, section 3).
+    /// The name to send as SNI: never an address (RFC 6066, section 3).
     pub(crate) fn sni(&self) -> Option<Arc<str>> {
         matches!(self.name, ServerName::DnsName(_)).then(|| Arc::clone(&self.text))
     }
 }
 
-/// One spelling for each host, because pins and sessions are found by it.
+/// Normalizes a host, because pins and sessions are looked up by it.
 fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
     let bare = text.strip_suffix('.').unwrap_or(text);
     let bare = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(bare);
     let name = match ServerName::try_from(bare.to_ascii_lowercase()) {
         Ok(ServerName::IpAddress(address)) => IpAddr::from(address).to_canonical().into(),
-        // To webpki a name with a dot behind it is the same as without.
+        // webpki takes a name with a trailing dot for the same as without.
         Ok(name) if !bare.ends_with('.') => name,
         _ => return Err(TlsError::NotAName(text.into())),
     };
@@ -57,7 +57,7 @@ fn parse(text: &str) -> Result<(ServerName<'static>, Arc<str>), TlsError> {
     Ok((name, text))
 }
 
-/// As hosts are spelled in pins.
+/// A host as it is written in pins.
 pub(crate) fn as_text(name: &ServerName<'_>) -> Arc<str> {
     match name {
         ServerName::IpAddress(address) => IpAddr::from(*address).to_string().into(),

@@ -1,4 +1,4 @@
-use crate::{MaybeTls, config::Source, peer::Peer, tls_connect::tls_connect};
+use crate::{MaybeTls, config::LazyConfig, peer::Peer, tls_connect::tls_connect};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme};
 use std::{
@@ -10,22 +10,22 @@ use std::{
 };
 use tower_service::Service;
 
-/// Made by [`TlsLayer`](crate::TlsLayer): a route in, a link out that is sealed if its origin is `https`.
+/// The service of [`TlsLayer`](crate::TlsLayer): connects a route, and runs TLS on the link if its origin is `https`.
 #[derive(Clone, Debug)]
 pub struct Tls<S> {
     inner: S,
-    config: Source,
+    config: LazyConfig,
     limit: Duration,
 }
 
-/// A link in the making. Dropped, it closes its stream.
+/// The future of [`Tls`]. Dropping it closes the stream.
 #[pin_project]
 #[must_use = "futures do nothing unless polled"]
-pub struct Sealing<F, I>(#[pin] Way<F, I>);
+pub struct TlsConnecting<F, I>(#[pin] State<F, I>);
 
-#[pin_project(project = Project)]
-enum Way<F, I> {
-    /// No TLS: nothing is added.
+#[pin_project(project = StateProj)]
+enum State<F, I> {
+    /// An `http` origin: the link passes through.
     Plain(#[pin] F),
     TlsConnect(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>),
 }
@@ -33,7 +33,7 @@ enum Way<F, I> {
 // === impl Tls ===
 
 impl<S> Tls<S> {
-    pub(crate) fn new(inner: S, config: Source, limit: Duration) -> Self {
+    pub(crate) fn new(inner: S, config: LazyConfig, limit: Duration) -> Self {
         Self { inner, config, limit }
     }
 }
@@ -41,7 +41,7 @@ impl<S> Tls<S> {
 impl<S: Connector> Service<Route> for Tls<S> {
     type Response = Link<MaybeTls<S::Io>>;
     type Error = ConnectError;
-    type Future = Sealing<S::Future, S::Io>;
+    type Future = TlsConnecting<S::Future, S::Io>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -51,10 +51,10 @@ impl<S: Connector> Service<Route> for Tls<S> {
         let plain = route.target.origin().scheme() == Scheme::Http;
         let connecting = self.inner.connect(route);
         if plain {
-            return Sealing(Way::Plain(connecting));
+            return TlsConnecting(State::Plain(connecting));
         }
         let (config, limit) = (self.config.clone(), self.limit);
-        Sealing(Way::TlsConnect(Box::pin(async move {
+        TlsConnecting(State::TlsConnect(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
@@ -66,7 +66,7 @@ impl<S: Connector> Service<Route> for Tls<S> {
 
 // === impl Sealing ===
 
-impl<F, I, E> Future for Sealing<F, I>
+impl<F, I, E> Future for TlsConnecting<F, I>
 where
     F: Future<Output = Result<Link<I>, E>>,
     E: Into<ConnectError>,
@@ -75,16 +75,16 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().0.project() {
-            Project::Plain(connecting) => {
+            StateProj::Plain(connecting) => {
                 connecting.poll(cx).map_ok(|link| link.map_io(MaybeTls::plain)).map_err(Into::into)
             }
-            Project::TlsConnect(sealing) => sealing.as_mut().poll(cx),
+            StateProj::TlsConnect(connecting) => connecting.as_mut().poll(cx),
         }
     }
 }
 
-impl<F, I> fmt::Debug for Sealing<F, I> {
+impl<F, I> fmt::Debug for TlsConnecting<F, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealing").field("plain", &matches!(self.0, Way::Plain(_))).finish_non_exhaustive()
+        f.debug_struct("Sealing").field("plain", &matches!(self.0, State::Plain(_))).finish_non_exhaustive()
     }
 }

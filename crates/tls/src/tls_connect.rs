@@ -1,22 +1,22 @@
-use crate::{MaybeTls, TlsError, config::Source, handshake::handshake, peer::Peer};
+use crate::{MaybeTls, TlsError, config::LazyConfig, handshake::handshake, peer::Peer};
 use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
 use std::time::Duration;
 
-/// How long a handshake may take, unless the client or the request says otherwise.
+/// How long a handshake may take by default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// A link in, a sealed one out.
+/// Runs TLS on a link, and notes in its facts what was negotiated.
 pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
     peer: impl FnOnce(&ConnInfo) -> Result<Peer, TlsError>,
-    config: &Source,
+    config: &LazyConfig,
     limit: Duration,
 ) -> Result<Link<MaybeTls<I>>, ConnectError> {
     let guard = link.phase(Phase::Tls);
     let Link { io, mut info, .. } = link;
     let peer = match peer(&info) {
         Ok(peer) => peer,
-        Err(error) => return Err(guard.fail(told(error))),
+        Err(error) => return Err(guard.fail(connect_error(error))),
     };
     let config = match config.get() {
         Ok(config) => config,
@@ -29,12 +29,12 @@ pub(crate) async fn tls_connect<I: Io>(
             info.timings.set(Phase::Tls, guard.done());
             Ok(Link::new(io, info))
         }
-        Ok(Err(error)) => Err(guard.fail(told(error))),
+        Ok(Err(error)) => Err(guard.fail(connect_error(error))),
         Err(timed_out) => Err(guard.fail(timed_out)),
     }
 }
 
-fn told(error: TlsError) -> ConnectError {
+fn connect_error(error: TlsError) -> ConnectError {
     let fatal = error.is_fatal();
     let error = ConnectError::new(Phase::Tls, error);
     if fatal { error.fatal() } else { error }

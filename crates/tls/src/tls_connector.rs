@@ -1,6 +1,6 @@
 use crate::{
-    MaybeTls,
-    config::Source,
+    MaybeTls, TlsConfig,
+    config::LazyConfig,
     peer::Peer,
     tls_connect::{LIMIT, tls_connect},
 };
@@ -13,28 +13,39 @@ use std::{
     time::Duration,
 };
 
-/// Seals links to proxies, for a tunnel to use. Made by [`TlsConfig::tls_connector`](crate::TlsConfig::tls_connector) of a configuration for proxies, or by
-/// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector) of what trusts whom the layer for origins trusts.
+/// TLS to proxies, for a tunnel to use. Made by [`TlsConfig::tls_connector`](crate::TlsConfig::tls_connector) from a
+/// configuration for proxies, or by [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector) with the roots and
+/// pins of the layer for origins.
 ///
-/// A proxy is offered HTTP/1.1 alone. Pins hold for proxies as for origins, by their names.
+/// ALPN offers HTTP/1.1 alone. Pins apply to proxies as to origins, by their names.
 #[derive(Clone, Debug)]
 pub struct TlsConnector {
-    config: Source,
+    config: LazyConfig,
     limit: Duration,
 }
 
-/// A sealed link to a proxy in the making. Dropped, it closes its stream.
+/// The future of a TLS connection to a proxy. Dropping it closes the stream.
 #[must_use = "futures do nothing unless polled"]
 pub struct ProxyTlsConnecting<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectError>>);
 
 // === impl TlsConnector ===
 
+impl TlsConfig {
+    /// TLS to proxies by all of this configuration, client certificate and [`insecure`](TlsConfigBuilder::insecure)
+    /// included: for a configuration that was made for proxies. For the one of origins, see
+    /// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
+    pub fn tls_connector(&self) -> TlsConnector {
+        TlsConnector::of(self.clone().into())
+    }
+}
+
 impl TlsConnector {
-    pub(crate) fn of(config: Source) -> Self {
+    pub(crate) fn of(config: LazyConfig) -> Self {
         Self { config, limit: LIMIT }
     }
 
-    /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) goes first; `Duration::MAX` is no limit.
+    /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) takes precedence;
+    /// `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -65,6 +76,6 @@ impl<I> Future for ProxyTlsConnecting<I> {
 
 impl<I> fmt::Debug for ProxyTlsConnecting<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealingHop").finish_non_exhaustive()
+        f.debug_struct("ProxyTlsConnecting").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-use crate::{Pins, TlsError, classify, path, path::Path, peer, witness};
+use crate::{Pins, TlsError, classify, handshake_capture, path, path::Path, peer};
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -8,59 +8,62 @@ use rustls::{
 use std::{cell::RefCell, fmt, sync::Arc};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
-/// Judges certificates. One for all connections of a configuration: see [`witness`].
+/// Verifies peers. All connections of a configuration share it: see [`handshake_capture`].
 pub(crate) struct Verifier {
-    trust: TrustIn,
+    trust: TrustStore,
     algorithms: WebPkiSupportedAlgorithms,
     pins: Pins,
 }
 
 /// Who may vouch for a peer.
-pub(crate) enum TrustIn {
-    /// These, by a path that we build.
+pub(crate) enum TrustStore {
+    /// These trust anchors, by a path that webpki builds.
     Anchors(Vec<TrustAnchor<'static>>),
-    /// Whoever the system's own verifier says; it doesn't tell by which path.
+    /// Whoever the system's own verifier trusts; it doesn't say by which path.
     #[cfg(feature = "platform-verifier")]
     Platform(rustls_platform_verifier::Verifier),
-    /// Anybody.
-    Anybody,
+    /// Anyone: nothing is verified but pins.
+    Anyone,
 }
 
 // === impl Verifier ===
 
 impl Verifier {
-    pub(crate) fn new(trust: TrustIn, provider: &CryptoProvider, pins: Pins) -> Self {
+    pub(crate) fn new(trust: TrustStore, provider: &CryptoProvider, pins: Pins) -> Self {
         Self { trust, algorithms: provider.signature_verification_algorithms, pins }
     }
 
-    fn judge(
+    fn verify_peer(
         &self,
         leaf: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         server: &ServerName<'_>,
         now: UnixTime,
-        #[cfg_attr(not(feature = "platform-verifier"), expect(unused_variables, reason = "what it alone looks at"))]
+        #[cfg_attr(
+            not(feature = "platform-verifier"),
+            expect(unused_variables, reason = "only the platform's verifier reads it")
+        )]
         ocsp: &[u8],
     ) -> Result<Path, TlsError> {
         let name = peer::as_text(server);
         match &self.trust {
-            TrustIn::Anchors(anchors) => self.verify(anchors, leaf, others, server, &name, now),
+            TrustStore::Anchors(anchors) => self.verify(anchors, leaf, others, server, &name, now),
             #[cfg(feature = "platform-verifier")]
-            TrustIn::Platform(platform) => {
-                let feedback = platform.verify_server_cert(leaf, others, server, ocsp, now);
-                feedback.map_err(|error| classify::platform(error, leaf, &name))?;
-                self.pinned(Path::presented(leaf), &name)
+            TrustStore::Platform(platform) => {
+                let result = platform.verify_server_cert(leaf, others, server, ocsp, now);
+                result.map_err(|error| classify::platform(error, leaf, &name))?;
+                self.check_pins(Path::presented(leaf), &name)
             }
-            TrustIn::Anybody => self.pinned(Path::presented(leaf), &name),
+            TrustStore::Anyone => self.check_pins(Path::presented(leaf), &name),
         }
     }
 
-    fn pinned(&self, path: Path, name: &str) -> Result<Path, TlsError> {
+    fn check_pins(&self, path: Path, name: &str) -> Result<Path, TlsError> {
         self.pins.check(name, &path.pins).map_err(TlsError::PinMismatch)?;
         Ok(path)
     }
 
-    /// Builds a path to an anchor on which there is a pinned key, if one must be.
+    /// Builds a path to an anchor, through a pinned key if the host has pins.
     fn verify(
         &self,
         anchors: &[TrustAnchor<'_>],
@@ -72,8 +75,8 @@ impl Verifier {
     ) -> Result<Path, TlsError> {
         let certificate = EndEntityCert::try_from(leaf).map_err(|error| classify::certificate(error, name))?;
         let mismatch = RefCell::new(None);
-        // Refused paths are passed over: there may be another one, by a cross-signed certificate.
-        let pinned = |path: &VerifiedPath<'_>| match self.pins.check(name, &path::pins(path)) {
+        // webpki goes on to the next path when one is rejected: a cross-signed certificate may lead to a pinned key.
+        let check_pins = |path: &VerifiedPath<'_>| match self.pins.check(name, &path::pins(path)) {
             Ok(()) => Ok(()),
             Err(error) => {
                 mismatch.borrow_mut().get_or_insert(error);
@@ -82,7 +85,7 @@ impl Verifier {
         };
         let usage = KeyUsage::server_auth();
         let verified =
-            certificate.verify_for_usage(self.algorithms.all, anchors, others, now, usage, None, Some(&pinned));
+            certificate.verify_for_usage(self.algorithms.all, anchors, others, now, usage, None, Some(&check_pins));
         let path = match (verified, mismatch.take()) {
             (Ok(path), _) => Ok(Path::verified(&path)),
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
@@ -94,9 +97,10 @@ impl Verifier {
         path
     }
 
-    /// Nothing is known of a certificate that can't be read, and only those who trust anybody come here with one.
+    /// Without verification even a certificate that can't be parsed is accepted, and there is no key to check its
+    /// signature with.
     fn is_unreadable(&self, certificate: &CertificateDer<'_>) -> bool {
-        matches!(self.trust, TrustIn::Anybody) && EndEntityCert::try_from(certificate).is_err()
+        matches!(self.trust, TrustStore::Anyone) && EndEntityCert::try_from(certificate).is_err()
     }
 }
 
@@ -109,14 +113,14 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.judge(leaf, others, server, now, ocsp) {
+        match self.verify_peer(leaf, others, server, now, ocsp) {
             Ok(path) => {
-                witness::saw(|seen| seen.path = Some(Arc::new(path)));
+                handshake_capture::record(|captured| captured.path = Some(Arc::new(path)));
                 Ok(ServerCertVerified::assertion())
             }
             Err(error) => {
                 let alert = classify::alert(&error);
-                witness::saw(|seen| seen.refused = Some(error));
+                handshake_capture::record(|captured| captured.refused = Some(error));
                 Err(alert)
             }
         }
@@ -159,20 +163,20 @@ impl fmt::Debug for Verifier {
 
 // === impl TrustIn ===
 
-impl TrustIn {
-    /// Whether a path up to an anchor is known, so that it may be judged for another name.
+impl TrustStore {
+    /// Whether the path up to an anchor is known, which coalescing needs.
     pub(crate) fn knows_paths(&self) -> bool {
         matches!(self, Self::Anchors(_))
     }
 }
 
-impl fmt::Debug for TrustIn {
+impl fmt::Debug for TrustStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anchors(anchors) => write!(f, "{} anchors", anchors.len()),
             #[cfg(feature = "platform-verifier")]
             Self::Platform(_) => f.write_str("the platform"),
-            Self::Anybody => f.write_str("anybody"),
+            Self::Anyone => f.write_str("anyone"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What can't be configured, and that secrets are in no `Debug`.
+//! Invalid configurations, and that no secret is in `Debug` output.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 use support::{World, trusting};
 
 #[test]
-fn nobody_to_trust() {
+fn no_roots_at_all() {
     let built = TlsConfig::builder().roots(Roots::Given(Vec::new())).build();
     assert!(matches!(built, Err(TlsConfigError::NoRoots)), "{built:?}");
 }
 
 #[test]
-fn what_is_no_root() {
+fn malformed_roots_are_rejected() {
     let built = TlsConfig::builder().roots(Roots::Given(vec![b"nonsense".to_vec().into()])).build();
     assert!(matches!(built, Err(TlsConfigError::Root(_))), "{built:?}");
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
@@ -25,7 +25,7 @@ fn what_is_no_root() {
 }
 
 #[test]
-fn what_is_no_identity() {
+fn malformed_client_certificates_are_rejected() {
     let root = Ca::new("root");
     let (me, you) = (root.client("me"), root.client("you"));
     let build = |chain: &str, key: &str| trusting(&root).client_auth_pem(chain.as_bytes(), key.as_bytes()).build();
@@ -38,7 +38,7 @@ fn what_is_no_identity() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_told() {
+fn the_first_invalid_setting_is_reported() {
     let built = trusting(&Ca::new("root")).pin("*", "sha256/").pin("a.test", "md5/").build();
     assert!(matches!(built, Err(TlsConfigError::Pin(PinError::Pattern(_)))), "{built:?}");
 }
@@ -54,9 +54,9 @@ async fn versions() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test"]);
     let only = |version| trusting(&root).versions(version..=version).build().unwrap();
-    for (version, told) in [(TlsVersion::Tls12, "1.2"), (TlsVersion::Tls13, "1.3")] {
+    for (version, message) in [(TlsVersion::Tls12, "1.2"), (TlsVersion::Tls13, "1.3")] {
         let tls = World::h1(&cert).exchange(&only(version), "https://a.test").await;
-        assert_eq!(tls.version, Some(told));
+        assert_eq!(tls.version, Some(message));
     }
     let world = World::new(Origin::h1().tls(&cert).tls12());
     let error = world.connect(&only(TlsVersion::Tls13), "https://a.test").await.unwrap_err();
@@ -64,7 +64,7 @@ async fn versions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_given_provider_does_the_work() {
+async fn the_given_provider_is_used() {
     use rustls::crypto::aws_lc_rs;
     let root = Ca::new("root");
     let suite = aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
@@ -74,7 +74,7 @@ async fn the_given_provider_does_the_work() {
     assert_eq!(tls.cipher, Some("TLS13_CHACHA20_POLY1305_SHA256"));
 }
 
-/// Preferred by our configuration, and by nobody else's in the same binary.
+/// Preferred by our configuration, and by no other one in the same binary.
 #[tokio::test(start_paused = true)]
 async fn a_post_quantum_key_exchange_is_preferred_here_alone() {
     use rustls::{NamedGroup::X25519MLKEM768, crypto::aws_lc_rs};
@@ -87,7 +87,7 @@ async fn a_post_quantum_key_exchange_is_preferred_here_alone() {
 }
 
 #[test]
-fn a_provider_without_any_cipher_is_an_error() {
+fn a_provider_without_cipher_suites_is_an_error() {
     let provider =
         rustls::crypto::CryptoProvider { cipher_suites: Vec::new(), ..rustls::crypto::aws_lc_rs::default_provider() };
     let built = trusting(&Ca::new("root")).provider(Arc::new(provider)).build();
@@ -100,7 +100,7 @@ async fn keys_and_tickets_are_in_no_debug() {
     let me = root.client("me");
     let builder = || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes());
     let config = builder().build().unwrap();
-    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root));
+    let world = World::new(Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&root));
     let tls = world.exchange(&config, "https://a.test").await;
     let layer = TlsLayer::new(config.clone());
     let shown =
@@ -114,16 +114,16 @@ async fn keys_and_tickets_are_in_no_debug() {
 }
 
 #[test]
-fn every_error_reads_as_a_sentence_and_tells_its_source() {
+fn every_error_has_a_message_and_its_source() {
     let built = trusting(&Ca::new("root")).pin("a.test", "sha256/").build();
     let error = built.unwrap_err();
-    assert_eq!(error.to_string(), "a pin can't be used");
+    assert_eq!(error.to_string(), "invalid pin");
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.to_string(), "pin `sha256/` is not `sha256/` and the base64 of 32 bytes");
 }
 
 #[test]
-fn a_pin_as_curl_writes_it_is_told_what_to_change() {
+fn a_pin_in_curls_spelling_is_explained() {
     let pin = Ca::new("root").pin().replace("sha256/", "sha256//");
     let error = pin.parse::<Pin>().unwrap_err();
     assert!(error.to_string().contains("has two slashes, as curl writes pins"), "{error}");

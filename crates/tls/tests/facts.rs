@@ -1,17 +1,17 @@
-//! What is learned of a connection, what it covers, and what passes through.
+//! The facts of a connection, which hosts it covers, and links that pass through.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use skybridge_core::{ConnectOptions, Connector, HttpVersions, Phase, Protocol, Trust};
-use skybridge_testkit::{certs::Ca, executor::settle, net::Conn, origin::Origin};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, net::Conn, origin::Origin};
 use skybridge_tls::{MaybeTls, TlsError, TlsLayer};
 use std::time::Duration;
 use support::{ADDR, World, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tower::Layer;
 
-/// By ALPN, if the two come to terms.
+/// The protocol that ALPN selected, or none without ALPN; `Err` if the handshake failed.
 type Agreed = Result<Option<Protocol>, ()>;
 
 fn asking_for(http_versions: HttpVersions) -> ConnectOptions {
@@ -21,7 +21,7 @@ fn asking_for(http_versions: HttpVersions) -> ConnectOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_teaches() {
+async fn the_facts_of_a_handshake() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test"]);
     for (origin, version) in [(Origin::h2c().tls(&cert), "1.3"), (Origin::h2c().tls(&cert).tls12(), "1.2")] {
@@ -41,12 +41,12 @@ async fn a_handshake_teaches() {
         assert!(left > Duration::from_secs(1_900 * 365 * 86_400) && left < Duration::from_secs(2_100 * 366 * 86_400));
         let took = link.info.timings.get(Phase::Tls).unwrap().elapsed();
         assert_eq!(took, Duration::from_millis(if version == "1.3" { 20 } else { 40 }));
-        settle().await;
+        run_until_idle().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_is_verified_and_not_sent() {
+async fn an_address_is_verified_and_not_sent_as_sni() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["192.0.2.1"]));
     let tls = world.exchange(&trusting(&root).build().unwrap(), "https://192.0.2.1").await;
@@ -82,14 +82,14 @@ async fn alpn() {
             let error = agreed.unwrap_err();
             assert!(matches!(tls_error(&error), TlsError::NoHttp2) && error.is_fatal(), "{error:?}");
         }
-        settle().await;
-        assert!(world.origin.seen().is_empty());
+        run_until_idle().await;
+        assert!(world.origin.requests().is_empty());
     }
 }
 
 /// A ServerHello of TLS 1.2 that chose `foo`.
 #[tokio::test(start_paused = true)]
-async fn a_protocol_that_was_not_offered_is_an_error_for_good() {
+async fn a_protocol_that_was_not_offered_is_a_fatal_error() {
     let mut extensions = vec![0, 16, 0, 6, 0, 4, 3];
     extensions.extend_from_slice(b"foo");
     extensions.extend_from_slice(&[0xff, 1, 0, 1, 0, 0, 23, 0, 0]);
@@ -110,13 +110,13 @@ async fn a_protocol_that_was_not_offered_is_an_error_for_good() {
             let _ = conn.read_to_end(&mut Vec::new()).await;
         }
     });
-    let route = skybridge_testkit::nouns::route("https://a.test", [addr], world.executor.ctx());
+    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
     let error = world.connect_by(&trusting(&root).build().unwrap(), route).await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::UnknownProtocol) && error.is_fatal(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_covers_what_its_certificate_names_and_the_pins_allow() {
+async fn a_connection_covers_hosts_of_its_certificate_whose_pins_match() {
     let root = Ca::new("root");
     let intermediate = root.intermediate("intermediate");
     let names = ["a.test", "*.b.test", "pinned.test", "rightly.test", "192.0.2.1"];
@@ -139,7 +139,7 @@ async fn a_connection_covers_what_its_certificate_names_and_the_pins_allow() {
         ("192.0.2.2", false),
     ];
     for (host, expected) in rows {
-        let origin = skybridge_testkit::nouns::key(&format!("https://{host}")).origin;
+        let origin = skybridge_testkit::fixtures::key(&format!("https://{host}")).origin;
         assert_eq!(covers.covers(&origin), expected, "{host}");
     }
     assert!(covers.is_current());
@@ -162,13 +162,14 @@ async fn a_route_in_cleartext_passes_through() {
 }
 
 #[test]
-fn a_stream_that_may_be_sealed_is_hardly_larger_than_one_that_is_not() {
+fn a_maybe_tls_stream_is_hardly_larger_than_the_stream_below() {
     assert!(size_of::<MaybeTls<Conn>>() <= size_of::<Conn>() + size_of::<usize>());
 }
 
-/// hyper hands a head and a body over as two slices: they go out as one record, or as two, but never as one after a copy.
+/// hyper writes a head and a body as two slices: they are sent as one TLS record or two, but never copied into one
+/// buffer.
 #[tokio::test(start_paused = true)]
-async fn a_sealed_stream_takes_vectored_writes() {
+async fn a_tls_stream_forwards_vectored_writes() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["a.test"]));
     let mut link = world.connect(&trusting(&root).build().unwrap(), "https://a.test").await.unwrap();

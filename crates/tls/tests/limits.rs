@@ -1,4 +1,4 @@
-//! Handshakes that never end are ended, and those that are given up leave nothing.
+//! Handshakes that stall time out, and those that are dropped leave nothing behind.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -6,11 +6,11 @@ mod support;
 use skybridge_core::{ConnectError, Connector, Phase, Timeouts};
 use skybridge_testkit::{
     certs::{Ca, Cert},
+    drop_walk::drop_walk,
     executor::Executor,
+    fixtures,
     net::{Conn, Network},
-    nouns,
     origin::Origin,
-    walk::walk,
 };
 use skybridge_tls::{TlsConfig, TlsLayer};
 use std::{future::pending, sync::Arc, time::Duration};
@@ -22,8 +22,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tower::Layer;
 
-/// A server of which only so many bytes arrive. Returns how many did when the client hangs up.
-async fn stingy(cert: Cert, conn: Conn, bytes: usize) -> usize {
+/// A server of which only the first `bytes` bytes arrive. Returns how many did when the client hangs up.
+async fn truncated(cert: Cert, conn: Conn, bytes: usize) -> usize {
     let (near, far) = duplex(1 << 16);
     let accepting = async {
         let accepted = TlsAcceptor::from(Arc::new(cert.server(&[]))).accept(far).await;
@@ -56,24 +56,24 @@ async fn stingy(cert: Cert, conn: Conn, bytes: usize) -> usize {
     sent
 }
 
-/// One handshake with a server of which only so many bytes arrive.
+/// One handshake with a server of which only the first `bytes` bytes arrive.
 async fn against(config: &TlsConfig, cert: &Cert, bytes: usize) -> Result<(), ConnectError> {
     let (executor, net) = (Executor::new(), Network::new());
     let cert = cert.clone();
     let _serving = net.listen(ADDR.parse().unwrap()).serve(move |_, conn| {
         let cert = cert.clone();
         async move {
-            stingy(cert, conn, bytes).await;
+            truncated(cert, conn, bytes).await;
         }
     });
     let mut connector = TlsLayer::new(config.clone()).layer(net.connector());
-    let result = connector.connect(nouns::route("https://a.test", [ADDR], executor.ctx())).await.map(drop);
+    let result = connector.connect(fixtures::route("https://a.test", [ADDR], executor.ctx())).await.map(drop);
     assert_eq!(net.live_sockets(), 0);
     result
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_stalls_at_any_byte_is_ended_by_the_limit_of_tls() {
+async fn a_server_that_stalls_at_any_byte_hits_the_tls_timeout() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     let mut bytes = 0;
@@ -93,7 +93,7 @@ async fn a_server_that_stalls_at_any_byte_is_ended_by_the_limit_of_tls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_of_the_request_go_before_those_of_the_layer() {
+async fn the_timeouts_of_the_request_take_precedence() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     let world = World::h1(&cert);
@@ -107,7 +107,7 @@ async fn limits_of_the_request_go_before_those_of_the_layer() {
         if let Some(limit) = layer {
             tls = tls.timeout(Duration::from_secs(limit));
         }
-        let route = nouns::route("https://a.test", [addr], world.executor.ctx().with_limits(timeouts));
+        let route = fixtures::route("https://a.test", [addr], world.executor.ctx().with_limits(timeouts));
         let start = Instant::now();
         let error = tls.layer(world.net.connector()).connect(route).await.unwrap_err();
         assert_eq!(start.elapsed(), Duration::from_secs(expected));
@@ -116,7 +116,7 @@ async fn limits_of_the_request_go_before_those_of_the_layer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
+async fn a_server_that_hangs_up_at_any_byte_is_an_io_error() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
     for bytes in [0, 1, 5, 100, 600] {
@@ -126,11 +126,11 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
             let cert = cert.clone();
             async move {
                 let wire = conn.wire();
-                let _ = tokio::time::timeout(Duration::from_secs(1), stingy(cert, conn, bytes)).await;
+                let _ = tokio::time::timeout(Duration::from_secs(1), truncated(cert, conn, bytes)).await;
                 wire.fin();
             }
         });
-        let route = nouns::route("https://a.test", [addr], world.executor.ctx());
+        let route = fixtures::route("https://a.test", [addr], world.executor.ctx());
         let error = world.connect_by(&config, route).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), false), "{bytes}: {error:?}");
         assert!(matches!(support::tls_error(&error), skybridge_tls::TlsError::Io(_)), "{bytes}: {error:?}");
@@ -138,10 +138,10 @@ async fn a_server_that_hangs_up_at_any_byte_is_an_error_of_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_can_be_given_up_at_any_moment() {
+async fn a_handshake_can_be_dropped_at_any_await() {
     let root = Ca::new("root");
     let (config, cert) = (trusting(&root).build().unwrap(), root.leaf(["a.test"]));
-    let walked = walk(
+    let walked = drop_walk(
         async || {
             let world = World::new(Origin::h1().tls(&cert));
             world.net.at(ADDR.parse().unwrap()).latency(Duration::from_millis(5));
@@ -153,8 +153,8 @@ async fn a_handshake_can_be_given_up_at_any_moment() {
             // The server may still read what was written before.
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert_eq!((world.net.live_sockets(), world.origin.open(), world.executor.tasks()), (0, 0, 0));
-            assert!(world.origin.seen().is_empty());
-            // And the next one is as if nothing had been.
+            assert!(world.origin.requests().is_empty());
+            // And the next handshake is not affected.
             world.exchange(&config, "https://a.test").await;
         },
     )

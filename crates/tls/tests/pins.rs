@@ -1,12 +1,12 @@
-//! Pins hold for the verified path, on first connections and on resumed ones.
+//! Pins are checked against the verified path, on first connections and on resumed ones.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use skybridge_core::{ConnectOptions, TlsInfo};
-use skybridge_testkit::{certs::Ca, executor::settle};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle};
 use skybridge_tls::{Pins, Roots, TlsConfig, TlsError};
-use support::{World, tls_error, told, trusting};
+use support::{World, message, tls_error, trusting};
 
 const WRONG: &str = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -15,7 +15,7 @@ fn texts(tls: &TlsInfo) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_leafs_the_intermediates_and_the_roots_pass_first_and_resumed() {
+async fn pins_of_leaf_intermediate_and_root_match_on_first_and_resumed_connections() {
     let root = Ca::new("root");
     let intermediate = root.intermediate("intermediate");
     let cert = intermediate.leaf(["a.test"]);
@@ -31,7 +31,7 @@ async fn the_leafs_the_intermediates_and_the_roots_pass_first_and_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_one_fails_and_tells_both_sides() {
+async fn a_mismatch_reports_the_pins_of_path_and_host() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test"]);
     let config = trusting(&root).pin("**.a.test", WRONG).pin("b.test", &root.pin()).build().unwrap();
@@ -41,15 +41,15 @@ async fn a_wrong_one_fails_and_tells_both_sides() {
     assert_eq!(mismatch.path.iter().map(ToString::to_string).collect::<Vec<_>>(), [cert.pin(), root.pin()]);
     assert_eq!(mismatch.pinned.iter().map(ToString::to_string).collect::<Vec<_>>(), [WRONG]);
     assert!(tls_error(&error).is_pin() && !tls_error(&error).is_certificate());
-    let message = told(&error);
+    let message = message(&error);
     for pin in [&cert.pin(), &root.pin(), WRONG] {
         assert!(message.contains(pin), "{message}");
     }
 }
 
-/// As a list of hosts would not: for names and addresses, first and resumed, and where one verifier trusts anybody.
+/// For names and addresses, on first and resumed connections, and with an insecure configuration.
 #[tokio::test(start_paused = true)]
-async fn every_leaf_is_pinned_whoever_it_is() {
+async fn a_pin_of_every_leaf_applies_to_all_hosts() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test", "b.test", "192.0.2.1"]);
     for insecure in [false, true] {
@@ -64,7 +64,7 @@ async fn every_leaf_is_pinned_whoever_it_is() {
     }
 }
 
-/// Whichever was set first: a pin is lost by no order.
+/// Whichever was set first: no order of the setters loses a pin.
 #[tokio::test(start_paused = true)]
 async fn pins_are_added_to_pins() {
     let root = Ca::new("root");
@@ -80,7 +80,7 @@ async fn pins_are_added_to_pins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_without_pins_needs_none_and_two_patterns_have_the_pins_of_both() {
+async fn a_host_without_pins_is_not_restricted_and_two_patterns_add_up() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test", "b.a.test", "c.test"]);
     let world = World::h1(&cert);
@@ -91,7 +91,7 @@ async fn a_host_without_pins_needs_none_and_two_patterns_have_the_pins_of_both()
 }
 
 #[tokio::test(start_paused = true)]
-async fn presenting_a_pinned_certificate_is_not_being_issued_by_it() {
+async fn presenting_a_pinned_certificate_that_is_not_on_the_path_does_not_match() {
     let (root, pinned) = (Ca::new("root"), Ca::new("pinned"));
     let config = |ca: &Ca| {
         TlsConfig::builder()
@@ -108,7 +108,7 @@ async fn presenting_a_pinned_certificate_is_not_being_issued_by_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_path_by_a_cross_signed_certificate_is_found() {
+async fn a_path_through_a_cross_signed_certificate_is_found() {
     let (old, new) = (Ca::new("old"), Ca::new("new"));
     let intermediate = old.intermediate("intermediate");
     let cert = intermediate.leaf(["a.test"]).also(new.cross_sign(&intermediate));
@@ -121,7 +121,7 @@ async fn a_path_by_a_cross_signed_certificate_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_certificate_is_told_before_a_wrong_pin() {
+async fn an_invalid_certificate_is_reported_before_a_pin_mismatch() {
     let (root, other) = (Ca::new("root"), Ca::new("other"));
     let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
     for cert in [other.leaf(["a.test"]), root.expired(["a.test"]), root.leaf(["b.test"])] {
@@ -130,9 +130,9 @@ async fn a_wrong_certificate_is_told_before_a_wrong_pin() {
     }
 }
 
-/// The verifier knows the server's other name alone, and on a resumed connection nothing at all.
+/// The verifier is told the overriding name alone, and isn't called for a resumed session.
 #[tokio::test(start_paused = true)]
-async fn the_pins_of_the_host_hold_when_its_server_has_another_name_resumed_too() {
+async fn the_hosts_pins_are_checked_when_server_name_overrides_it_and_when_resumed() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["b.test"]));
     let config = trusting(&root).pin("a.test", WRONG).build().unwrap();
@@ -142,17 +142,17 @@ async fn the_pins_of_the_host_hold_when_its_server_has_another_name_resumed_too(
 
     assert!(tls_error(&by_another_name().await.unwrap_err()).is_pin());
     world.exchange(&config, "https://b.test").await;
-    settle().await;
+    run_until_idle().await;
     let error = by_another_name().await.unwrap_err();
     assert!(tls_error(&error).is_pin() && error.is_fatal(), "{error:?}");
-    settle().await;
+    run_until_idle().await;
     let resumed: Vec<bool> = world.origin.handshakes().iter().map(|handshake| handshake.resumed).collect();
     assert_eq!(resumed, [false, false, true]);
     assert_eq!(world.origin.exchanges(), ["c1e0"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn addresses_are_pinned_as_names_are() {
+async fn addresses_can_be_pinned() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["2001:db8::1"]));
     let config = trusting(&root).pin("2001:DB8::1", WRONG).build().unwrap();
@@ -160,9 +160,9 @@ async fn addresses_are_pinned_as_names_are() {
     assert!(tls_error(&error).is_pin(), "{error:?}");
 }
 
-/// One host must not have a second spelling that no pattern knows, and that its certificate covers all the same.
+/// A host must not have a second spelling that no pattern matches, but that its certificate covers all the same.
 #[tokio::test(start_paused = true)]
-async fn no_other_spelling_goes_around_them() {
+async fn no_other_spelling_of_a_host_evades_its_pins() {
     let root = Ca::new("root");
     let config = trusting(&root).pin("a.test", WRONG).pin("192.0.2.1", WRONG).build().unwrap();
 
@@ -188,7 +188,7 @@ async fn no_other_spelling_goes_around_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pins_may_be_made_apart() {
+async fn a_set_of_pins_can_be_built_separately() {
     let root = Ca::new("root");
     let pins = Pins::new().pin("a.test", WRONG).unwrap();
     let config = trusting(&root).pins(pins).build().unwrap();

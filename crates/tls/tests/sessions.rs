@@ -1,10 +1,10 @@
-//! Sessions are resumed, and a resumed connection knows as much as a first one.
+//! Sessions are resumed, and a resumed connection has the same facts as a first one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
 
 use skybridge_core::{ConnectOptions, Partition, Trust};
-use skybridge_testkit::{certs::Ca, executor::settle, origin::Origin};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
 use support::{World, trusting};
 
 fn partition(name: &str) -> ConnectOptions {
@@ -14,7 +14,7 @@ fn partition(name: &str) -> ConnectOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_connection_is_resumed_and_both_sides_say_so() {
+async fn the_second_connection_is_resumed_on_both_sides() {
     let root = Ca::new("root");
     let cert = root.leaf(["a.test", "b.test"]);
     for (origin, version) in [(Origin::h1().tls(&cert), "1.3"), (Origin::h1().tls(&cert).tls12(), "1.2")] {
@@ -47,7 +47,7 @@ async fn clones_of_a_configuration_share_sessions_and_others_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_not_told_across_partitions_names_or_ports() {
+async fn a_session_is_not_offered_across_partitions_names_or_ports() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["a.test", "b.test"]));
     let config = trusting(&root).build().unwrap();
@@ -67,7 +67,7 @@ async fn a_session_is_not_told_across_partitions_names_or_ports() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_is_resumed_when_another_protocol_is_wanted() {
+async fn a_session_is_resumed_for_another_alpn_protocol() {
     let root = Ca::new("root");
     let world = World::new(Origin::h2c().tls(&root.leaf(["a.test"])));
     let config = trusting(&root).build().unwrap();
@@ -83,11 +83,11 @@ async fn a_session_is_resumed_when_another_protocol_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_shown_to_the_peer_is_known_on_a_resumed_connection() {
+async fn client_auth_is_known_on_a_resumed_connection() {
     let root = Ca::new("root");
     let me = root.client("me");
     for tls12 in [false, true] {
-        let origin = Origin::h1().tls(&root.leaf(["a.test"])).clients_of(&root);
+        let origin = Origin::h1().tls(&root.leaf(["a.test"])).require_client_cert(&root);
         let world = World::new(if tls12 { origin.tls12() } else { origin });
         let config =
             trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
@@ -115,14 +115,14 @@ async fn a_server_that_does_not_resume_is_verified_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_kept_for_so_many_peers() {
+async fn the_number_of_peers_with_sessions_is_bounded() {
     let root = Ca::new("root");
     let world = World::h1(&root.leaf(["*.a.test"]));
     let config = trusting(&root).build().unwrap();
     for i in 0..257 {
         world.exchange(&config, &format!("https://n{i}.a.test")).await;
     }
-    settle().await;
+    run_until_idle().await;
     assert!(world.exchange(&config, "https://n256.a.test").await.resumed);
     assert!(!world.exchange(&config, "https://n0.a.test").await.resumed);
 }

@@ -1,4 +1,4 @@
-//! Links that are not sealed for their origin: those that are sealed already, or end at a proxy.
+//! Links that must not get TLS to their origin: those that have it already, or end at a proxy.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod support;
@@ -9,11 +9,11 @@ use skybridge_tls::TlsLayer;
 use support::{World, trusting};
 use tower::Layer;
 
-/// Makes facts of what was done.
+/// Changes the facts of a link.
 type Done = fn(&mut ConnInfo);
 
 #[tokio::test(start_paused = true)]
-async fn no_hello_is_sent_on_a_link_that_is_sealed_already_or_ends_at_a_proxy() {
+async fn no_client_hello_is_sent_on_a_link_with_tls_or_to_a_proxy() {
     let root = Ca::new("root");
     let layer = TlsLayer::new(trusting(&root).build().unwrap());
     let rows: [(Done, Unfit); 3] = [
@@ -32,14 +32,14 @@ async fn no_hello_is_sent_on_a_link_that_is_sealed_already_or_ends_at_a_proxy() 
         assert_eq!((error.source_as(), error.phase()), (Some(&unfit), Some(Phase::Tls)));
         assert!(error.is_fatal());
         assert_eq!((world.net.wire(0).other_end().bytes_sent(), world.net.live_sockets()), (0, 0));
-        // What isn't to be sealed passes.
+        // Links to `http` origins pass through.
         assert!(connect("http://a.test").await.is_ok());
     }
 }
 
-/// By two layers, as people stack them by mistake.
+/// Two TLS layers, stacked by mistake.
 #[tokio::test(start_paused = true)]
-async fn what_is_sealed_is_not_sealed_again() {
+async fn a_second_tls_layer_is_refused() {
     let root = Ca::new("root");
     let layer = TlsLayer::new(trusting(&root).build().unwrap());
     let world = World::h1(&root.leaf(["a.test"]));

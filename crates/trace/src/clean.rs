@@ -1,8 +1,8 @@
-//! Text that came from elsewhere, made safe for a terminal.
+//! Makes text from peers safe for a terminal.
 
 use std::borrow::Cow;
 
-/// Control characters as escapes: what a peer wrote must not move the cursor.
+/// Escapes control characters: a peer's text must not move the cursor.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return text.into();

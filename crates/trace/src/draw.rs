@@ -1,4 +1,4 @@
-//! Rows, drawn.
+//! Draws the rows of a timeline.
 
 use crate::{
     clean::clean,
@@ -12,7 +12,7 @@ const LABEL: usize = 13;
 const WIDEST_NOTE: usize = 28;
 const NARROWEST_BAR: usize = 16;
 
-/// What bars are made of.
+/// The characters of bars.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Glyphs {
     around: char,
@@ -26,7 +26,7 @@ pub(crate) struct Glyphs {
     below: char,
 }
 
-/// Where everything goes.
+/// The layout: columns, widths and scale.
 pub(crate) struct Canvas {
     glyphs: Glyphs,
     colored: bool,
@@ -83,7 +83,7 @@ impl Canvas {
         Self { glyphs, colored, total, end, decimals, about, number, bar, width, numbered }
     }
 
-    /// The rest of the first line, and what went wrong.
+    /// The rest of the first line, and the error if there is one.
     pub(crate) fn head(&self, f: &mut fmt::Formatter<'_>, on: Option<&str>) -> fmt::Result {
         let total = millis(self.total, self.decimals);
         let on = on.map(|on| format!(" {on}")).unwrap_or_default();
@@ -109,7 +109,7 @@ impl Canvas {
     pub(crate) fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
         let label = format!("{}{}", if is_connecting(row) { "    " } else { "  " }, row.label);
         let (about, number) = (self.about, self.number + 2);
-        let what = about_of(row, self.numbered);
+        let kind = about_of(row, self.numbered);
         let at = if row.start > self.total { String::new() } else { millis(row.start, self.decimals) };
         let took = match row.end {
             _ if row.how == How::Mark => String::new(),
@@ -122,9 +122,9 @@ impl Canvas {
         let (cells, letters) = (bar.chars().count(), note.chars().count());
         let lead = bar.len() - bar.trim_start().len();
         let painted = self.paint(bar.trim_start(), color(row));
-        let line = format!("{label:LABEL$} {what:about$}{at:>number$}{took:>number$}  {:lead$}{painted}", "");
+        let line = format!("{label:LABEL$} {kind:about$}{at:>number$}{took:>number$}  {:lead$}{painted}", "");
         let right = self.width.saturating_sub(self.before_bars());
-        // Beside the other notes, or else right after the bar, or else below.
+        // In the column of notes if it fits, otherwise right after the bar, otherwise below.
         if letters == 0 {
             writeln!(f, "{}", line.trim_end())
         } else if self.bar.max(cells) + 2 + letters <= right && cells > 0 {
@@ -148,7 +148,7 @@ impl Canvas {
         }
     }
 
-    /// Spaces up to its beginning, and the bar.
+    /// The bar, with spaces before it.
     fn bar_of(&self, row: &Row) -> String {
         if row.start > self.total {
             return String::new();
@@ -176,7 +176,7 @@ impl Canvas {
         bar
     }
 
-    /// Less than half a cell.
+    /// Whether it is shorter than half a cell.
     fn is_short(&self, time: Duration) -> bool {
         time * 2 * u32::try_from(self.bar).unwrap_or(u32::MAX) < self.total || time.is_zero()
     }
@@ -225,7 +225,7 @@ fn about_of(row: &Row, numbered: bool) -> String {
     }
 }
 
-/// So many that the shortest phases of such a call can still be told apart.
+/// Enough decimals to distinguish the shortest phases of a call of this length.
 fn decimals(total: Duration) -> usize {
     match total.as_micros() {
         0..10_000 => 3,
@@ -238,7 +238,7 @@ fn millis(time: Duration, decimals: usize) -> String {
     format!("{:.decimals$}", time.as_secs_f64() * 1e3)
 }
 
-/// On no scale.
+/// A duration in a readable unit.
 fn human(time: Duration) -> String {
     let time = time.as_secs_f64();
     if time < 1.0 { format!("{:.1} ms", time * 1e3) } else { format!("{time:.1} s") }

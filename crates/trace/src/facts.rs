@@ -1,11 +1,12 @@
 use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, TlsInfo};
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-/// What is told of a connection. Unlike its [`ConnInfo`] it holds nothing of the client, so that a recorder can keep it.
+/// The facts of a connection. Unlike its [`ConnInfo`] they hold nothing of the client, so that a recorder can keep
+/// them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Facts {
-    /// Its number.
+    /// Its id.
     pub id: Option<ConnectionId>,
     /// The host and port it was opened for.
     pub origin: Box<str>,
@@ -17,11 +18,11 @@ pub struct Facts {
     pub proxies: Vec<Box<str>>,
     /// The version of HTTP.
     pub protocol: Option<Protocol>,
-    /// What TLS learned.
+    /// The facts of its TLS.
     pub tls: Option<TlsFacts>,
 }
 
-/// What is told of TLS.
+/// The facts of a connection's TLS.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TlsFacts {
@@ -31,7 +32,7 @@ pub struct TlsFacts {
     pub cipher: Option<&'static str>,
     /// The name that was sent.
     pub sni: Option<Arc<str>>,
-    /// A session was resumed.
+    /// Whether a session was resumed.
     pub resumed: bool,
 }
 
@@ -65,7 +66,7 @@ impl TlsFacts {
 }
 
 impl fmt::Display for Facts {
-    /// For people: `h2, TLS 1.3 resumed, 192.0.2.1:443 via http://proxy.test:3128`.
+    /// For people, such as `h2, TLS 1.3 resumed, 192.0.2.1:443 via http://proxy.test:3128`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(protocol) = self.protocol() {
             write!(f, "{protocol}, ")?;

@@ -1,4 +1,4 @@
-use crate::{Facts, Recorded, What};
+use crate::{Facts, Recorded, RecordedKind};
 use skybridge_core::{Acquired, Delivery};
 use std::{
     fmt::{Display, Write},
@@ -6,15 +6,16 @@ use std::{
 };
 
 impl Recorded {
-    /// As one JSON object, without a line break. Times are microseconds, `t_us` from `began`. What there is nothing to say of is left out:
+    /// The event as one JSON object, without a line break. Times are microseconds; `t_us` counts from `began`. Absent
+    /// values are left out:
     ///
     /// ```json
-    /// {"t_us":812,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:443","route":"a.test via http://proxy.test:3128"}
-    /// {"t_us":905,"call":1,"attempt":1,"event":"connect_failed","endpoint":"192.0.2.1:443","route":"a.test","elapsed_us":93,"error":"..."}
+    /// {"t_us":812,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:443","route":"a.test"}
+    /// {"t_us":905,"call":1,"attempt":1,"event":"connect_failed","elapsed_us":93,"error":"..."}
     /// ```
-    ///
-    /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and `connection_draining` a `reason`,
-    /// `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has `addresses` and `limit`, and `connection_created` the facts.
+    /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
+    /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
+    /// `addresses` and `limit`, and `connection_created` the facts.
     pub fn json(&self, began: Instant) -> String {
         let mut object = Object::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
@@ -28,27 +29,27 @@ impl Recorded {
         if let Some(route) = &self.route {
             object.text("route", route);
         }
-        details(&mut object, &self.what);
+        details(&mut object, &self.kind);
         object.end()
     }
 }
 
-fn details(object: &mut Object, what: &What) {
-    match what {
-        What::CallEnded(Some(failure)) => object.text("error", &failure.message),
-        What::Ended(_, elapsed) | What::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),
-        What::Failed(_, elapsed, failure) => {
+fn details(object: &mut Object, kind: &RecordedKind) {
+    match kind {
+        RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),
+        RecordedKind::Ended(_, elapsed) | RecordedKind::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),
+        RecordedKind::Failed(_, elapsed, failure) => {
             object.micros("elapsed_us", *elapsed);
             object.text("error", &failure.message);
         }
-        What::LeftOut { addresses, limit } => {
+        RecordedKind::LeftOut { addresses, limit } => {
             object.raw("addresses", addresses);
             object.raw("limit", limit);
         }
-        What::Created(of) => facts(object, of),
-        What::Acquired(how) => object.text("acquired", acquired(*how)),
-        What::Draining(reason) | What::Closed(reason) => object.text("reason", reason.as_str()),
-        What::Retry { again, delivery, failure } => {
+        RecordedKind::Created(of) => facts(object, of),
+        RecordedKind::Acquired(how) => object.text("acquired", acquired(*how)),
+        RecordedKind::Draining(reason) | RecordedKind::Closed(reason) => object.text("reason", reason.as_str()),
+        RecordedKind::Retry { again, delivery, failure } => {
             object.raw("again", again);
             object.text("delivery", word(*delivery));
             object.text("error", &failure.message);
@@ -80,7 +81,7 @@ fn facts(object: &mut Object, facts: &Facts) {
     }
 }
 
-/// A word for how a connection was come by.
+/// How a connection was acquired, in one word.
 pub(crate) fn acquired(how: Acquired) -> &'static str {
     match how {
         Acquired::New => "new",
@@ -99,7 +100,7 @@ fn word(delivery: Delivery) -> &'static str {
     }
 }
 
-/// An object that is being written. Names need no escape.
+/// A JSON object that is being written. Names need no escaping.
 struct Object(String);
 
 impl Object {
@@ -136,7 +137,7 @@ impl Object {
         self.raw_text(value);
     }
 
-    /// RFC 8259, section 7; and the C1 controls, which a terminal would obey.
+    /// Escapes as RFC 8259, section 7 says, and C1 controls too, which a terminal would interpret.
     fn raw_text(&mut self, text: &str) {
         self.0.push('"');
         for c in text.chars() {

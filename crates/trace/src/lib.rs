@@ -1,9 +1,8 @@
-//! What happened, recorded and told: as JSON lines, and as a waterfall in the terminal.
-//!
-//! It stands beside the stack: each type here is an observer ([`Observe`](skybridge_core::Observe)) that a client, or one request's
-//! [`RequestOptions`](skybridge_core::RequestOptions), is given. [`Recorder`] keeps the latest events, and draws the [`Timeline`] of a call from them;
-//! [`JsonLines`] writes each event as it happens; [`Observers`] is several at once. Events carry no header, no body, and of a URL only the
-//! host and the port: so does all that is written here.
+//! Observers that record what happened, and show it as JSON lines or as a waterfall in the terminal. Beside the stack:
+//! each type here is an observer ([`Observe`](skybridge_core::Observe)), to be given to a client or to one request's
+//! [`RequestOptions`](skybridge_core::RequestOptions). [`Recorder`] keeps the latest events, and draws the [`Timeline`]
+//! of a call from them; [`JsonLines`] writes each event as it happens; [`Observers`] combines several. Events contain
+//! no header, no body, and only host and port of a URL: so does all that is written here.
 //!
 //! ```
 //! use skybridge_core::{CallId, EventKind, Phase};
@@ -39,7 +38,7 @@ pub use self::{
     facts::{Facts, TlsFacts},
     lines::JsonLines,
     observers::Observers,
-    recorded::{Failure, Recorded, What},
+    recorded::{Failure, Recorded, RecordedKind},
     recorder::Recorder,
     timeline::Timeline,
 };

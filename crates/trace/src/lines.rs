@@ -2,9 +2,9 @@ use crate::Recorded;
 use skybridge_core::{Event, Observe, sync::Mutex};
 use std::{fmt, io::Write, time::Instant};
 
-/// Writes every event as it happens, one JSON object a line. See [`Recorded::json`] for the form; times count from the first event.
-///
-/// It writes where the event happens, so the writer should not block for long: a file or a terminal will do. What can't be written is lost.
+/// Writes every event as it happens, one JSON object per line: see [`Recorded::json`]. Times count from the first
+/// event. It writes on the thread of the event, so the writer should not block for long. A file or a terminal will do.
+/// Write errors are ignored.
 pub struct JsonLines<W>(Mutex<Out<W>>);
 
 struct Out<W> {
@@ -13,7 +13,7 @@ struct Out<W> {
 }
 
 impl<W: Write + Send + 'static> JsonLines<W> {
-    /// Writes there.
+    /// Writes to this writer.
     pub fn new(writer: W) -> Self {
         Self(Mutex::new(Out { writer, began: None }))
     }
@@ -26,7 +26,7 @@ impl<W: Write + Send + 'static> Observe for JsonLines<W> {
         let began = *out.began.get_or_insert(event.at);
         let mut line = event.json(began);
         line.push('\n');
-        // Whoever observes can't fail, and must not fail what is observed.
+        // An observer can't fail, and must not make fail what it observes.
         let _ = out.writer.write_all(line.as_bytes());
     }
 }

@@ -1,23 +1,23 @@
 use skybridge_core::{Event, Observe};
 use std::{fmt, sync::Arc};
 
-/// Several observers as one: each is told, in order.
+/// Several observers as one: each receives every event, in order.
 #[derive(Clone, Default)]
 pub struct Observers(Vec<Arc<dyn Observe>>);
 
 impl Observers {
-    /// Nobody yet.
+    /// No observers yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// And this one.
+    /// Adds an observer.
     pub fn and(mut self, observer: Arc<dyn Observe>) -> Self {
         self.0.push(observer);
         self
     }
 
-    /// True when there is nobody: then a client is better off without an observer.
+    /// Whether there are none. A client without an observer makes no events, which costs less.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

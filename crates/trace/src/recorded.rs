@@ -13,7 +13,7 @@ use std::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Recorded {
-    /// On the runtime's clock.
+    /// When it happened, by the runtime's clock.
     pub at: Instant,
     /// The call it was for.
     pub call: Option<CallId>,
@@ -21,20 +21,20 @@ pub struct Recorded {
     pub attempt: Option<AttemptId>,
     /// The connection it is about.
     pub connection: Option<ConnectionId>,
-    /// Where its attempt goes.
+    /// The endpoint of its attempt.
     pub endpoint: Option<Endpoint>,
-    /// The way its attempt takes, as text: `a.test:443 via http://proxy.test:3128`.
+    /// The route of its attempt, as text: `a.test:443 via http://proxy.test:3128`.
     pub route: Option<Arc<str>>,
-    /// The word for it: [`EventKind::name`].
+    /// Its name: [`EventKind::name`].
     pub name: &'static str,
     /// What happened.
-    pub what: What,
+    pub kind: RecordedKind,
 }
 
 /// An [`EventKind`], owned.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum What {
+pub enum RecordedKind {
     /// A call began.
     CallStarted,
     /// A call has its response's head, or failed.
@@ -45,35 +45,35 @@ pub enum What {
     Ended(Phase, Duration),
     /// A phase failed.
     Failed(Phase, Duration, Failure),
-    /// A phase was given up.
+    /// A phase was dropped.
     Dropped(Phase, Duration),
-    /// Addresses won't be tried.
+    /// Resolved addresses exceed the limit, and won't be tried.
     LeftOut {
         /// How many.
         addresses: usize,
-        /// The limit that they were beyond.
+        /// The limit.
         limit: usize,
     },
-    /// A connection is complete.
+    /// A connection is established.
     Created(Arc<Facts>),
-    /// A request has its connection.
+    /// A request has acquired its connection.
     Acquired(Acquired),
     /// An exchange is over.
     Released,
     /// A connection takes no more requests.
     Draining(CloseReason),
-    /// A connection is gone.
+    /// A connection is closed.
     Closed(CloseReason),
-    /// A failed request was judged.
+    /// It was decided about a failed request.
     Retry {
-        /// Whether it is sent again.
+        /// Whether it is retried.
         again: bool,
-        /// Whether it can have been processed by now, in this try or an earlier one.
+        /// Whether it may have been processed, by this try or an earlier one.
         delivery: Delivery,
         /// How this try failed.
         failure: Failure,
     },
-    /// Something that this version has no words for but its name.
+    /// A kind of event that this version doesn't know.
     Other,
 }
 
@@ -81,9 +81,9 @@ pub enum What {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The error with all its causes, the outermost first.
+    /// The messages of the error and its sources, the outermost first.
     pub message: Box<str>,
-    /// The innermost cause alone.
+    /// The message of the innermost source.
     pub cause: Box<str>,
 }
 
@@ -103,12 +103,12 @@ impl From<&Event<'_>> for Recorded {
             endpoint: event.report.map(|report| report.endpoint.clone()),
             route: event.report.map(|report| Arc::clone(&report.route)),
             name: event.kind.name(),
-            what: What::from(&event.kind),
+            kind: RecordedKind::from(&event.kind),
         }
     }
 }
 
-impl From<&EventKind<'_>> for What {
+impl From<&EventKind<'_>> for RecordedKind {
     fn from(kind: &EventKind<'_>) -> Self {
         match *kind {
             EventKind::CallStarted => Self::CallStarted,

@@ -1,4 +1,4 @@
-use crate::{Facts, Recorded, Timeline, What};
+use crate::{Facts, Recorded, RecordedKind, Timeline};
 use skybridge_core::{CallId, ConnectionId, Event, Observe, sync::Mutex};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,105 +8,107 @@ use std::{
 };
 
 const EVENTS: usize = 16 * 1024;
-/// The facts of so many connections outlive the events that told of them.
+/// The most connections whose facts are kept after their events were dropped.
 const CONNECTIONS: usize = 1024;
 
-/// Keeps the latest events.
-///
-/// It never grows beyond its bound: when it is full, the oldest event goes. An event costs one short lock and, unless it tells of a new
-/// connection or of an error, no allocation.
+/// Keeps the latest events. Its capacity is bounded: when it is full, the oldest event is dropped. An event costs one
+/// short lock and, except for new connections and errors, no allocation.
 pub struct Recorder {
     most: usize,
-    kept: Mutex<Kept>,
+    store: Mutex<Store>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Store {
     events: VecDeque<Recorded>,
     connections: BTreeMap<ConnectionId, Arc<Facts>>,
     began: Option<Instant>,
-    lost: u64,
+    dropped: u64,
 }
 
 // === impl Recorder ===
 
 impl Recorder {
-    /// Keeps the latest 16 384 events.
+    /// Keeps the latest 16,384 events.
     pub fn new() -> Arc<Self> {
-        Self::of(EVENTS)
+        Self::with_capacity(EVENTS)
     }
 
-    /// Keeps the latest so many events.
-    pub fn of(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, kept: Mutex::default() })
+    /// Keeps at most this many events.
+    pub fn with_capacity(events: usize) -> Arc<Self> {
+        Arc::new(Self { most: events, store: Mutex::default() })
     }
 
     /// The events, the oldest first.
     pub fn events(&self) -> Vec<Recorded> {
-        self.kept().events.iter().cloned().collect()
+        self.store().events.iter().cloned().collect()
     }
 
     /// The events of one call, the oldest first. What happened to a connection belongs to the call that opened it.
-    pub fn of_call(&self, call: CallId) -> Vec<Recorded> {
-        self.kept().events.iter().filter(|event| event.call == Some(call)).cloned().collect()
+    pub fn call_events(&self, call: CallId) -> Vec<Recorded> {
+        self.store().events.iter().filter(|event| event.call == Some(call)).cloned().collect()
     }
 
-    /// The events as JSON, one object a line, the oldest first: see [`Recorded::json`]. Times count from the first event there ever was.
+    /// The events as JSON, one object per line, the oldest first: see [`Recorded::json`]. Times count from the first
+    /// event ever recorded.
     pub fn json_lines(&self) -> String {
-        let kept = self.kept();
+        let store = self.store();
         let line = |began| move |event: &Recorded| event.json(began) + "\n";
-        kept.began.map(|began| kept.events.iter().map(line(began)).collect()).unwrap_or_default()
+        store.began.map(|began| store.events.iter().map(line(began)).collect()).unwrap_or_default()
     }
 
-    /// What is known of a connection.
+    /// The facts of a connection.
     pub fn connection(&self, id: ConnectionId) -> Option<Arc<Facts>> {
-        self.kept().connections.get(&id).cloned()
+        self.store().connections.get(&id).cloned()
     }
 
-    /// How many events went because there was no more room.
-    pub fn lost(&self) -> u64 {
-        self.kept().lost
+    /// How many events were dropped because the recorder was full.
+    pub fn dropped(&self) -> u64 {
+        self.store().dropped
     }
 
-    /// What became of a call, by now.
+    /// The timeline of a call, as far as it has been recorded.
     pub fn timeline(&self, call: CallId) -> Timeline {
-        let kept = self.kept();
-        Timeline::new(call, kept.events.iter(), |id| kept.connections.get(&id).cloned())
+        let store = self.store();
+        Timeline::new(call, store.events.iter(), |id| store.connections.get(&id).cloned())
     }
 
-    /// Forgets all events.
+    /// Removes all events.
     pub fn clear(&self) {
-        self.kept().events.clear();
+        self.store().events.clear();
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // Each change is whole before anything that could panic.
-        self.kept.lock()
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // A panic can't have left it inconsistent.
+        self.store.lock()
     }
 }
 
 impl Observe for Recorder {
     fn observe(&self, event: &Event<'_>) {
         let event = Recorded::from(event);
-        let mut kept = self.kept();
-        kept.began.get_or_insert(event.at);
-        if let (Some(id), What::Created(facts)) = (event.connection, &event.what) {
-            kept.connections.insert(id, Arc::clone(facts));
-            if kept.connections.len() > CONNECTIONS {
-                kept.connections.pop_first();
+        let mut store = self.store();
+        store.began.get_or_insert(event.at);
+        if let (Some(id), RecordedKind::Created(facts)) = (event.connection, &event.kind) {
+            store.connections.insert(id, Arc::clone(facts));
+            if store.connections.len() > CONNECTIONS {
+                store.connections.pop_first();
             }
         }
-        while kept.events.len() >= self.most.max(1) {
-            kept.events.pop_front();
-            kept.lost += 1;
+        while store.events.len() >= self.most.max(1) {
+            store.events.pop_front();
+            store.dropped += 1;
         }
-        kept.events.push_back(event);
+        store.events.push_back(event);
     }
 }
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = self.kept();
-        f.debug_struct("Recorder").field("events", &kept.events.len()).field("lost", &kept.lost).finish_non_exhaustive()
+        let store = self.store();
+        f.debug_struct("Recorder")
+            .field("events", &store.events.len())
+            .field("lost", &store.dropped)
+            .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,13 @@
 //! The events of one call as rows of a waterfall.
 
-use crate::{Facts, Failure, Recorded, What, clean::clean, json::acquired};
+use crate::{Facts, Failure, Recorded, RecordedKind, clean::clean, json::acquired};
 use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
-/// All that is known of a connection before somebody has it.
+/// What the label says of a connection that is not acquired yet.
 const OPENED: &str = "opened";
 
 const GIVEN_UP: &str = "given up";
@@ -16,13 +16,13 @@ const GIVEN_UP: &str = "given up";
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) label: &'static str,
-    /// The part of the call that it belongs to; `None`: something that takes no time.
+    /// The phase; `None` for an event without a duration.
     pub(crate) phase: Option<Phase>,
     pub(crate) attempt: Option<AttemptId>,
     pub(crate) about: String,
-    /// From the beginning of the call.
+    /// The start, counted from that of the call.
     pub(crate) start: Duration,
-    /// `None`: it isn't over.
+    /// `None` while it is running.
     pub(crate) end: Option<Duration>,
     pub(crate) how: How,
     pub(crate) note: String,
@@ -35,14 +35,14 @@ pub(crate) enum How {
     Done,
     Failed,
     Dropped,
-    /// It takes no time.
+    /// An event without a duration.
     Mark,
 }
 
 /// How the call ended.
 #[derive(Clone, Debug)]
 pub(crate) enum End {
-    /// Nobody tells of calls, only of connects.
+    /// There are no events of calls, only of connects.
     Unknown,
     Running,
     ResponseResult,
@@ -50,12 +50,12 @@ pub(crate) enum End {
     GivenUp,
 }
 
-/// What a call came to.
+/// The rows of a call, and its result.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     pub(crate) list: Vec<Row>,
     pub(crate) end: End,
-    /// How it came by its latest connection.
+    /// How it acquired its latest connection.
     pub(crate) on: Option<(&'static str, ConnectionId)>,
     pub(crate) attempts: u32,
     call: CallId,
@@ -75,39 +75,40 @@ impl Rows {
                 rows.add(event);
             }
         }
-        rows.judge_given_up();
+        rows.mark_timeout();
         rows
     }
 
-    /// What becomes of a connection is told to the call that opened it, and concerns all that used it.
+    /// Events of a connection are reported for the call that opened it, and concern all that used it.
     fn concerns(&self, event: &Recorded) -> bool {
         let used = || event.connection.is_some_and(|id| self.used.contains(&id));
-        event.call == Some(self.call) || (matches!(event.what, What::Draining(_) | What::Closed(_)) && used())
+        event.call == Some(self.call)
+            || (matches!(event.kind, RecordedKind::Draining(_) | RecordedKind::Closed(_)) && used())
     }
 
     fn add(&mut self, event: &Recorded) {
         let began = *self.began.get_or_insert(event.at);
         let at = event.at.saturating_duration_since(began);
-        match &event.what {
-            What::CallStarted => self.end = End::Running,
-            What::CallEnded(None) => self.end = End::ResponseResult,
-            What::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
-            What::Dropped(Phase::Call, _) => self.end = End::GivenUp,
-            What::Started(phase) => self.open(event, *phase, at),
-            What::Ended(phase, _) => self.close(event, *phase, at, How::Done, ""),
-            What::Failed(phase, _, failure) => self.close(event, *phase, at, How::Failed, &failure.cause),
-            What::Dropped(phase, _) => self.close(event, *phase, at, How::Dropped, self.why_dropped(*phase)),
-            What::Created(facts) => self.created(event, facts),
-            What::Acquired(how) => self.acquired(event, *how),
-            What::Retry { again, delivery, failure } => {
+        match &event.kind {
+            RecordedKind::CallStarted => self.end = End::Running,
+            RecordedKind::CallEnded(None) => self.end = End::ResponseResult,
+            RecordedKind::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
+            RecordedKind::Dropped(Phase::Call, _) => self.end = End::GivenUp,
+            RecordedKind::Started(phase) => self.open(event, *phase, at),
+            RecordedKind::Ended(phase, _) => self.close(event, *phase, at, How::Done, ""),
+            RecordedKind::Failed(phase, _, failure) => self.close(event, *phase, at, How::Failed, &failure.cause),
+            RecordedKind::Dropped(phase, _) => self.close(event, *phase, at, How::Dropped, self.why_dropped(*phase)),
+            RecordedKind::Created(facts) => self.created(event, facts),
+            RecordedKind::Acquired(how) => self.acquired(event, *how),
+            RecordedKind::Retry { again, delivery, failure } => {
                 let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
                 self.mark("retry", String::new(), at, note);
             }
-            What::LeftOut { addresses, limit } => {
+            RecordedKind::LeftOut { addresses, limit } => {
                 self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
             }
-            What::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
-            What::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
+            RecordedKind::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
+            RecordedKind::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
             _ => {}
         }
     }
@@ -134,10 +135,10 @@ impl Rows {
     fn close(&mut self, event: &Recorded, phase: Phase, at: Duration, how: How, note: &str) {
         let same = |row: &&mut Row| row.end.is_none() && row.phase == Some(phase) && row.attempt == event.attempt;
         let note = clean(note);
-        let told = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
+        let repeated = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
         if let Some(row) = self.list.iter_mut().rfind(same) {
             (row.end, row.how) = (Some(at), how);
-            row.note = if told { "no connection".into() } else { note.into_owned() };
+            row.note = if repeated { "no connection".into() } else { note.into_owned() };
         }
     }
 
@@ -150,8 +151,9 @@ impl Rows {
         }
     }
 
-    /// An attempt without a rival that went on, in a search that went on, was ended by its time limit: no event says so.
-    fn judge_given_up(&mut self) {
+    /// An attempt that was dropped while the search went on without another attempt was ended by its timeout, of which
+    /// there is no event.
+    fn mark_timeout(&mut self) {
         let went_on = |row: &Row| match row.phase {
             Some(Phase::Tcp) => row.how == How::Done,
             Some(Phase::Acquire) => row.how == How::Failed,
@@ -188,12 +190,12 @@ impl Rows {
         self.list.push(Row { label, phase, attempt, about, start: at, end: Some(at), how, note });
     }
 
-    /// How long the call took: what goes on without it, or after it, doesn't count.
+    /// How long the call took. What goes on after it doesn't count.
     pub(crate) fn total(&self) -> Duration {
         let own = |row: &&Row| row.phase.is_some_and(|phase| phase >= Phase::Acquire) || row.label == "retry";
         let last = |row: &Row| row.end.unwrap_or(row.start);
         let latest = self.list.iter().map(last).max();
-        // Of a call that isn't over, all that has happened by now is its own.
+        // While a call is running, all events so far count.
         let running = self.list.iter().filter(own).any(|row| row.end.is_none());
         let ended = self.list.iter().filter(own).map(last).max();
         (if running { latest } else { ended.or(latest) }).unwrap_or_default()
@@ -216,7 +218,7 @@ fn may(delivery: Delivery) -> &'static str {
     }
 }
 
-/// What the header says of the connection.
+/// The description of the connection in the header.
 pub(crate) fn on(rows: &Rows, facts: Option<Arc<Facts>>) -> Option<String> {
     let (how, id) = rows.on?;
     let facts = facts.map(|facts| format!(": {}", clean(&facts.to_string()))).unwrap_or_default();

@@ -11,10 +11,9 @@ const WIDTH: usize = 100;
 const NARROWEST: usize = 60;
 const WIDEST: usize = 1000;
 
-/// What became of one call, drawn: a row a phase, each attempt its own, the losers of a race too.
-///
-/// Bars are on one scale, from the beginning of the call to the end of its body; times are in milliseconds. What follows the call, such as the
-/// connection's end, is a row without a place on the scale. [`Display`](fmt::Display) draws it, ending in a line break.
+/// One call, drawn as a waterfall: a row for each phase, and for each attempt of a race. Bars share one scale, from the
+/// start of the call to the end of its body; times are in milliseconds. What follows the call, such as the connection's
+/// end, is a row without a bar. [`Display`](fmt::Display) draws it, with a line break at the end.
 ///
 /// ```text
 /// call 1  GET https://a.test/  69.00 ms on new connection 1: h2, TLS 1.3 resumed, a.test via http://proxy.test:3128
@@ -48,13 +47,14 @@ impl Timeline {
         Self { call, title: None, rows, on, width: WIDTH, glyphs: Glyphs::UNICODE, colored: false }
     }
 
-    /// Says what was called for: events know neither method nor path. It is printed as it is, so it should hold no secret.
+    /// A title for the first line, such as method and URL, which events don't contain. It is printed as it is, so it
+    /// should contain no secret.
     pub fn titled(mut self, title: impl Into<Box<str>>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// How many columns it may take (default: 100; from 60 to 1000).
+    /// The width in columns (default: 100; from 60 to 1000).
     pub fn width(mut self, columns: usize) -> Self {
         self.width = columns.clamp(NARROWEST, WIDEST);
         self

@@ -1,4 +1,4 @@
-//! Events as JSON lines, and what must never be in them.
+//! Events as JSON lines, without secrets.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::Request;
@@ -7,9 +7,9 @@ use skybridge::{
     types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
 };
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::Network,
-    nouns,
     origin::Origin,
 };
 use skybridge_trace::{JsonLines, Observers, Recorder};
@@ -58,7 +58,7 @@ async fn each_event_is_a_line_as_it_happens() {
     let both = Observers::new().and(Arc::new(JsonLines::new(paper.clone()))).and(recorder.clone());
     let client = client(&net, &executor, Arc::new(both));
     client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap();
-    settle().await;
+    run_until_idle().await;
     let expected = r#"
 {"t_us":0,"call":1,"event":"call_start"}
 {"t_us":0,"call":1,"event":"acquire_start"}
@@ -83,7 +83,7 @@ async fn each_event_is_a_line_as_it_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_say_why_and_nothing_breaks_the_line() {
+async fn failures_have_their_error_and_no_text_breaks_the_line() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().observer(Some(recorder.clone()));
     let error = io::Error::other("a \"quoted\\\" line\n\x1b[2Jand \u{9b}31m more");
@@ -96,7 +96,7 @@ async fn failures_say_why_and_nothing_breaks_the_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_many_addresses_were_left_out_is_told() {
+async fn the_number_of_addresses_left_out_is_reported() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
     ctx.emit(None, None, EventKind::LeftOut { addresses: 36, limit: 64 });
@@ -107,7 +107,7 @@ async fn how_many_addresses_were_left_out_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peers_words_move_no_cursor_in_a_timeline() {
+async fn a_peers_text_moves_no_cursor_in_a_timeline() {
     let (recorder, executor) = (Recorder::new(), Executor::new());
     let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
     let error = io::Error::other("bad\n\x1b[2J");
@@ -121,10 +121,11 @@ async fn a_peers_words_move_no_cursor_in_a_timeline() {
 async fn the_facts_of_a_connection_are_in_its_line() {
     let (net, executor, recorder) = (Network::new(), Executor::new(), Recorder::new());
     let _listener = net.listen(addr());
-    let mut route = nouns::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
+    let mut route =
+        fixtures::route("https://a.test", ["192.0.2.1:80"], executor.ctx().observer(Some(recorder.clone())));
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     let mut link = skybridge::types::Connector::connect(&mut net.connector(), route.clone()).await.unwrap();
-    let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
+    let mut tls = fixtures::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.cipher, tls.sni) = (Some("1.3"), Some("TLS13_AES_128_GCM_SHA256"), Some("a.test".into()));
     link.info.tls = Some(tls);
     let info = link.info.freeze(Protocol::Http2);
@@ -171,15 +172,15 @@ async fn no_secret_is_in_anything_that_is_written() {
             .body(RequestBody::from("SECRET-body"))
             .unwrap()
     };
-    // One that succeeds, one whose URL is refused, one whose proxy is, one that breaks off.
+    // A request that succeeds, one with an invalid URL, one with an unreachable proxy, one that breaks off.
     client.request(request("http://a.test/SECRET-path?token=SECRET-query")).await.unwrap();
     client.request(request("http://user:SECRET-userinfo@a.test/")).await.unwrap_err();
     let mut proxied = request("http://a.test/SECRET-path");
     let proxies = [Proxy::new(ProxyKind::Socks5h, "proxy.test", 1080).auth(Password)];
     proxied.extensions_mut().insert(RequestOptions::new().proxies(proxies));
     client.request(proxied).await.unwrap_err();
-    origin.hang_up();
-    settle().await;
+    origin.close_all();
+    run_until_idle().await;
     drop(origin);
     client.request(request("http://a.test/SECRET-path")).await.unwrap_err();
 

@@ -1,4 +1,4 @@
-use crate::{TunnelError, proxy_target::Beyond};
+use crate::{TunnelError, proxy_target::ProxyTarget};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
@@ -14,23 +14,23 @@ use std::{
     task::Poll,
 };
 
-/// The most that the head of a proxy's answer may have, in bytes.
+/// The largest head of a proxy's response, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// The most that is kept of a refusal's body.
+/// The most of a refusal's body that is kept, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
-/// The most requests on one connection, each answering the challenge of the one before.
-const MOST_REQUESTS: usize = 4;
+/// The most CONNECT requests on one connection: each after the first answers a challenge.
+const MAX_REQUESTS: usize = 4;
 
 type Body = Empty<Bytes>;
 
-/// One connection to a proxy, driven by whoever waits for something of it.
-struct Dialogue<I: Io> {
+/// An HTTP/1.1 connection to a proxy. It has no task: whoever waits for a response drives it.
+struct ConnectClient<I: Io> {
     sender: SendRequest<Body>,
     connection: http1::Connection<TokioIo<I>, Body>,
-    over: bool,
+    closed: bool,
 }
 
-/// A refusal as far as it came.
+/// A refusal, with as much of its body as has arrived.
 pub(crate) struct Refusal {
     status: StatusCode,
     headers: Box<HeaderMap>,
@@ -38,37 +38,37 @@ pub(crate) struct Refusal {
     authorized: bool,
 }
 
-/// CONNECT (RFC 9110, section 9.3.6) over HTTP/1.1: the stream, and what came behind the head of the answer.
-///
-/// A refusal is in `refusal` while its body is read: whoever gives up waiting for the rest knows why there is no tunnel.
+/// CONNECT (RFC 9110, section 9.3.6) over HTTP/1.1. Returns the stream, and the bytes that arrived after the response's
+/// head. While the body of a refusal is read, the refusal is in `refusal`: if reading it times out, the caller still
+/// knows why there is no tunnel.
 pub(crate) async fn connect<I: Io>(
     io: I,
     proxy: &Proxy,
-    proxy_target: &Beyond,
+    proxy_target: &ProxyTarget,
     refusal: &mut Option<Refusal>,
 ) -> Result<(I, Bytes), TunnelError> {
-    let mut dialogue = Dialogue::begin(io).await?;
+    let mut client = ConnectClient::handshake(io).await?;
     let mut credentials = authorize(proxy, None);
     let mut last = TunnelError::Closed;
-    for _ in 0..MOST_REQUESTS {
+    for _ in 0..MAX_REQUESTS {
         let authorized = credentials.is_some();
-        let response = match dialogue.ask(request(proxy_target, credentials)?).await {
+        let response = match client.send(request(proxy_target, credentials)?).await {
             Ok(response) => response,
-            // A proxy that challenges and hangs up has said why before.
+            // A proxy that closes the connection after its challenge: the challenge is the reason.
             Err(TunnelError::Closed) => return Err(last),
             Err(error) => return Err(error),
         };
         if response.status().is_success() {
             drop(response);
-            return dialogue.end().await;
+            return client.into_stream().await;
         }
         let (head, body) = response.into_parts();
         let headers = Box::new(head.headers);
-        let said = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
-        let whole = dialogue.read(body, &mut said.body).await;
-        let challenged = said.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
-        credentials = if challenged { authorize(proxy, Some(&said.headers)) } else { None };
-        last = refusal.take().map_or(TunnelError::Closed, Refusal::told);
+        let refused = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
+        let whole = client.read(body, &mut refused.body).await;
+        let challenged = refused.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
+        credentials = if challenged { authorize(proxy, Some(&refused.headers)) } else { None };
+        last = refusal.take().map_or(TunnelError::Closed, Refusal::into_error);
         if credentials.is_none() {
             break;
         }
@@ -82,8 +82,8 @@ fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue
     Some(value)
 }
 
-/// Of the origin's request no header is in it: those are for the origin alone.
-fn request(proxy_target: &Beyond, credentials: Option<HeaderValue>) -> Result<Request<Body>, TunnelError> {
+/// The request contains none of the headers of the origin's request: those are for the origin alone.
+fn request(proxy_target: &ProxyTarget, credentials: Option<HeaderValue>) -> Result<Request<Body>, TunnelError> {
     let authority = proxy_target.to_string();
     let request = Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
     let mut request = request.body(Empty::new()).map_err(|error| TunnelError::NotHttp(error.into()))?;
@@ -96,7 +96,7 @@ fn request(proxy_target: &Beyond, credentials: Option<HeaderValue>) -> Result<Re
 // === impl Refusal ===
 
 impl Refusal {
-    pub(crate) fn told(self) -> TunnelError {
+    pub(crate) fn into_error(self) -> TunnelError {
         let Self { status, headers, body, authorized } = self;
         TunnelError::Refused { status, headers, body: body.freeze(), authorized }
     }
@@ -104,30 +104,30 @@ impl Refusal {
 
 // === impl Dialogue ===
 
-impl<I: Io> Dialogue<I> {
-    async fn begin(io: I) -> Result<Self, TunnelError> {
+impl<I: Io> ConnectClient<I> {
+    async fn handshake(io: I) -> Result<Self, TunnelError> {
         let mut builder = http1::Builder::new();
-        // The buffer too: heads are parsed as long as it has any, before anybody looks at the clock.
+        // The buffer is limited too: hyper parses all that is in it before the timeout gets its turn.
         builder.max_header_size(HEAD_LIMIT).max_buf_size(HEAD_LIMIT);
         let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
-        Ok(Self { sender, connection, over: false })
+        Ok(Self { sender, connection, closed: false })
     }
 
-    /// Interim answers (1xx) are skipped.
-    async fn ask(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TunnelError> {
+    /// Sends a request and waits for its final response: interim ones (1xx) are skipped.
+    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TunnelError> {
         let ready = poll_fn(|cx| self.sender.poll_ready(cx));
-        beside(&mut self.connection, &mut self.over, ready).await.ok_or(TunnelError::Closed)??;
+        drive_until(&mut self.connection, &mut self.closed, ready).await.ok_or(TunnelError::Closed)??;
         let answer = self.sender.send_request(request);
-        Ok(beside(&mut self.connection, &mut self.over, answer).await.ok_or(TunnelError::Closed)??)
+        Ok(drive_until(&mut self.connection, &mut self.closed, answer).await.ok_or(TunnelError::Closed)??)
     }
 
-    /// As much of a body as is kept; whether that is all of it. One that breaks off is kept too.
-    async fn read(&mut self, mut body: Incoming, kept: &mut BytesMut) -> bool {
-        while kept.len() < BODY_LIMIT {
-            match beside(&mut self.connection, &mut self.over, body.frame()).await {
+    /// Reads a body up to `BODY_LIMIT`, also one that breaks off. Returns whether it is complete.
+    async fn read(&mut self, mut body: Incoming, buffer: &mut BytesMut) -> bool {
+        while buffer.len() < BODY_LIMIT {
+            match drive_until(&mut self.connection, &mut self.closed, body.frame()).await {
                 Some(Some(Ok(frame))) => {
                     let data = frame.data_ref().map_or(&[][..], |data| data);
-                    kept.extend_from_slice(&data[..data.len().min(BODY_LIMIT - kept.len())]);
+                    buffer.extend_from_slice(&data[..data.len().min(BODY_LIMIT - buffer.len())]);
                 }
                 Some(None) => return true,
                 Some(Some(Err(_))) | None => return false,
@@ -136,9 +136,9 @@ impl<I: Io> Dialogue<I> {
         false
     }
 
-    /// Takes the stream back.
-    async fn end(mut self) -> Result<(I, Bytes), TunnelError> {
-        if !self.over {
+    /// Returns the stream, and what was read too far.
+    async fn into_stream(mut self) -> Result<(I, Bytes), TunnelError> {
+        if !self.closed {
             poll_fn(|cx| self.connection.poll_without_shutdown(cx)).await?;
         }
         let parts = self.connection.into_parts();
@@ -146,10 +146,10 @@ impl<I: Io> Dialogue<I> {
     }
 }
 
-/// Drives a connection until a future that waits for something of it is ready; `None` when the connection ends and the future isn't.
-async fn beside<I: Io, T>(
+/// Drives a connection until a future that waits for it is ready; `None` if the connection ends before.
+async fn drive_until<I: Io, T>(
     connection: &mut http1::Connection<TokioIo<I>, Body>,
-    over: &mut bool,
+    closed: &mut bool,
     future: impl Future<Output = T>,
 ) -> Option<T> {
     let mut future = pin!(future);
@@ -157,11 +157,11 @@ async fn beside<I: Io, T>(
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
-        // How it ended is told to whoever waits.
-        *over = *over || connection.poll_without_shutdown(cx).is_ready();
+        // How it ended is reported through the future.
+        *closed = *closed || connection.poll_without_shutdown(cx).is_ready();
         match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if *over => Poll::Ready(None),
+            Poll::Pending if *closed => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     })

@@ -4,46 +4,47 @@ use http::{HeaderMap, StatusCode};
 use skybridge_core::{BoxError, ConnectError, Phase, Proxy};
 use std::{error::Error, fmt, io};
 
-/// Why a proxy gave no tunnel.
+/// Why a tunnel through a proxy could not be established.
 #[non_exhaustive]
 pub enum TunnelError {
-    /// An HTTP proxy's answer to CONNECT was none of 2xx. Neither headers nor body are shown by `Debug` or `Display`.
+    /// An HTTP proxy answered CONNECT with a status other than 2xx. `Debug` and `Display` show neither headers nor
+    /// body.
     Refused {
-        /// Its status; 407 when it wants (other) credentials.
+        /// Its status; 407 if credentials are missing or wrong.
         status: StatusCode,
         /// Its headers.
         headers: Box<HeaderMap>,
-        /// The first 16 KiB of its body, or as much as came.
+        /// Its body, up to 16 KiB, or as much as arrived.
         body: Bytes,
-        /// Credentials were sent.
+        /// Whether credentials were sent.
         authorized: bool,
     },
-    /// A SOCKS proxy's answer.
+    /// A SOCKS proxy refused with this reply.
     Socks(SocksReply),
-    /// A SOCKS5 proxy takes none of the ways to prove who we are, or refused user and password (RFC 1929).
+    /// A SOCKS5 proxy accepts none of the offered authentication methods, or refused user and password (RFC 1929).
     CredentialsRefused,
-    /// A SOCKS5 proxy wants credentials, and there are none.
-    CredentialsWanted,
-    /// User or password can't be said to a SOCKS proxy: empty, with a zero byte (SOCKS4), or longer than 255 bytes.
-    CredentialsUnfit,
-    /// The next host can't be said to a SOCKS proxy: a name of more than 255 bytes, or for SOCKS4 an IPv6 address, one of
-    /// 0.0.0.0/24, or without 4a any name.
-    HostUnfit,
-    /// An HTTP proxy's answer is none.
+    /// A SOCKS5 proxy requires credentials, and none are configured.
+    CredentialsRequired,
+    /// SOCKS can't encode the user or password: empty, with a zero byte (SOCKS4), or longer than 255 bytes.
+    CredentialsUnsupported,
+    /// SOCKS can't encode the host to connect to: a name of more than 255 bytes, or for SOCKS4 an IPv6 address, one of
+    /// 0.0.0.0/24, or (without 4a) any name.
+    HostUnsupported,
+    /// An HTTP proxy's response is not HTTP/1.1.
     NotHttp(BoxError),
-    /// A SOCKS proxy's answer begins with this byte, which is none of its version.
+    /// A SOCKS proxy's answer begins with this byte, which is not its protocol's version.
     NotSocks(u8),
-    /// The proxy hung up before its answer was complete.
+    /// The proxy closed the connection before its answer was complete.
     Closed,
     /// The stream to the proxy failed.
     Io(BoxError),
-    /// The proxy is spoken to over TLS, and the layer was given nothing that [seals](crate::TunnelLayer::proxy_tls).
+    /// The proxy requires TLS, and the layer has no [TLS connector](crate::TunnelLayer::proxy_tls).
     NoTls,
 }
 
-/// Which of several proxies it was.
+/// Says at which of several proxies an error occurred.
 #[derive(Debug)]
-pub(crate) struct AtHop {
+pub(crate) struct AtProxy {
     proxy: Box<str>,
     error: TunnelError,
 }
@@ -51,22 +52,23 @@ pub(crate) struct AtHop {
 // === impl TunnelError ===
 
 impl TunnelError {
-    /// No other way would help before the configuration is changed: credentials that are refused aren't shown around.
+    /// Whether only a change of the configuration would help. Refused credentials count: they are not shown to other
+    /// proxies.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Refused { status, authorized, .. } => {
                 *authorized && *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             }
-            Self::CredentialsRefused | Self::CredentialsUnfit | Self::NoTls => true,
+            Self::CredentialsRefused | Self::CredentialsUnsupported | Self::NoTls => true,
             _ => false,
         }
     }
 
-    /// As the stack tells it; the proxy is named when there are several.
-    pub(crate) fn told(self, several: Option<&Proxy>) -> ConnectError {
+    /// The error of the connecting stack, which names the proxy if there are several.
+    pub(crate) fn into_connect_error(self, several: Option<&Proxy>) -> ConnectError {
         let fatal = self.is_fatal();
         let error = match several {
-            Some(proxy) => ConnectError::new(Phase::Tunnel, AtHop { proxy: proxy.to_string().into(), error: self }),
+            Some(proxy) => ConnectError::new(Phase::Tunnel, AtProxy { proxy: proxy.to_string().into(), error: self }),
             None => ConnectError::new(Phase::Tunnel, self),
         };
         if fatal { error.fatal() } else { error }
@@ -94,14 +96,16 @@ impl fmt::Display for TunnelError {
             Self::Refused { status, .. } => write!(f, "the proxy refused the tunnel with {status}"),
             Self::Socks(reply) => write!(f, "the proxy refused the tunnel: {reply}"),
             Self::CredentialsRefused => f.write_str("the proxy refused the credentials"),
-            Self::CredentialsWanted => f.write_str("the proxy wants credentials"),
-            Self::CredentialsUnfit => f.write_str("the user or password can't be told to a SOCKS proxy"),
-            Self::HostUnfit => f.write_str("the host can't be told to a SOCKS proxy"),
+            Self::CredentialsRequired => f.write_str("the proxy requires credentials"),
+            Self::CredentialsUnsupported => f.write_str("SOCKS can't encode the user or password"),
+            Self::HostUnsupported => f.write_str("SOCKS can't encode the host"),
             Self::NotHttp(_) => f.write_str("the proxy does not speak HTTP/1.1"),
             Self::NotSocks(byte) => write!(f, "the proxy does not speak SOCKS: its answer begins with {byte:#04x}"),
-            Self::Closed => f.write_str("the proxy hung up before it answered"),
+            Self::Closed => f.write_str("the proxy closed the connection before it answered"),
             Self::Io(_) => f.write_str("the connection to the proxy failed"),
-            Self::NoTls => f.write_str("the proxy is spoken to over TLS, and this stack's TunnelLayer was given no sealer (`TunnelLayer::proxy_tls`)"),
+            Self::NoTls => f.write_str(
+                "the proxy requires TLS, and the TunnelLayer has no TLS connector (`TunnelLayer::proxy_tls`)",
+            ),
         }
     }
 }
@@ -116,14 +120,14 @@ impl fmt::Debug for TunnelError {
             }
             Self::Socks(reply) => f.debug_tuple("Socks").field(reply).finish(),
             Self::CredentialsRefused => f.write_str("CredentialsRefused"),
-            Self::CredentialsWanted => f.write_str("CredentialsWanted"),
-            Self::CredentialsUnfit => f.write_str("CredentialsUnfit"),
-            Self::HostUnfit => f.write_str("HostUnfit"),
+            Self::CredentialsRequired => f.write_str("CredentialsRequired"),
+            Self::CredentialsUnsupported => f.write_str("CredentialsUnsupported"),
+            Self::HostUnsupported => f.write_str("HostUnsupported"),
             Self::NotHttp(error) => f.debug_tuple("NotHttp").field(error).finish(),
             Self::NotSocks(byte) => f.debug_tuple("NotSocks").field(byte).finish(),
             Self::Closed => f.write_str("Closed"),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
-            Self::NoTls => f.write_str("NoSeal"),
+            Self::NoTls => f.write_str("NoTls"),
         }
     }
 }
@@ -139,13 +143,13 @@ impl Error for TunnelError {
 
 // === impl AtHop ===
 
-impl fmt::Display for AtHop {
+impl fmt::Display for AtProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no tunnel through {}", self.proxy)
     }
 }
 
-impl Error for AtHop {
+impl Error for AtProxy {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.error)
     }

@@ -8,78 +8,77 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream whose type isn't told: what is sealed more than once, or beyond the first proxy.
+/// A type-erased stream: of TLS within TLS, or of TLS to a proxy after the first.
 pub type BoxedIo = Box<dyn Io>;
 
-/// A stream to the origin, through as many proxies as there are: of type `I` below, `T` once the first proxy is sealed.
-///
-/// What a proxy sent behind the head of its answer is the origin's already, and is read first.
+/// A stream to the origin, through any number of proxies: of type `I` below, `T` if the first proxy is spoken to over
+/// TLS. Bytes that arrived after the head of a proxy's response belong to the origin already, and are read first.
 pub struct TunnelIo<I, T = I>(Stream<I, T>);
 
 enum Stream<I, T> {
-    Bare(I),
-    Sealed(T),
+    Plain(I),
+    Tls(T),
     Boxed(BoxedIo),
-    /// Apart, so that who passes has nothing to look at but which stream it is.
-    Early(Box<Early<I, T>>),
+    /// Bytes to be read first. Boxed, so that the other variants stay small.
+    Rewind(Box<Rewind<I, T>>),
 }
 
-struct Early<I, T> {
+struct Rewind<I, T> {
     bytes: Bytes,
     io: TunnelIo<I, T>,
 }
 
-/// The same call on whichever stream it is. All that is not bare is a call of its own, so that what passes is small enough to be inlined into its
-/// caller: an HTTP/1.1 connection reads five times for one exchange.
+/// Makes the same call on any stream. All but the plain one is kept out of line, so that the plain one is small enough
+/// to be inlined into its caller: an HTTP/1.1 connection reads five times for one exchange.
 macro_rules! on {
     ($self:expr, $io:ident => $call:expr) => {
         match &mut $self.get_mut().0 {
-            Stream::Bare($io) => $call,
-            other => apart(move || match other {
-                Stream::Bare($io) => $call,
-                Stream::Sealed($io) => $call,
+            Stream::Plain($io) => $call,
+            other => out_of_line(move || match other {
+                Stream::Plain($io) => $call,
+                Stream::Tls($io) => $call,
                 Stream::Boxed($io) => $call,
-                Stream::Early($io) => $call,
+                Stream::Rewind($io) => $call,
             }),
         }
     };
 }
 
 #[inline(never)]
-fn apart<T>(call: impl FnOnce() -> T) -> T {
+fn out_of_line<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
 // === impl TunnelIo ===
 
 impl<I, T> TunnelIo<I, T> {
-    pub(crate) fn bare(io: I) -> Self {
-        Self(Stream::Bare(io))
+    pub(crate) fn plain(io: I) -> Self {
+        Self(Stream::Plain(io))
     }
 
-    pub(crate) fn sealed(io: T) -> Self {
-        Self(Stream::Sealed(io))
+    pub(crate) fn tls(io: T) -> Self {
+        Self(Stream::Tls(io))
     }
 
     pub(crate) fn boxed(io: impl Io) -> Self {
         Self(Stream::Boxed(Box::new(io)))
     }
 
-    /// Puts back what was read too far.
-    pub(crate) fn unread(self, bytes: Bytes) -> Self {
+    /// Puts bytes back that were read too far.
+    pub(crate) fn rewind(self, bytes: Bytes) -> Self {
         if bytes.is_empty() {
             return self;
         }
         let (bytes, io) = match self.0 {
-            Stream::Early(early) if early.bytes.is_empty() => (bytes, early.io),
-            Stream::Early(early) => {
+            Stream::Rewind(rewind) if rewind.bytes.is_empty() => (bytes, rewind.io),
+            Stream::Rewind(rewind) => {
                 let mut both = BytesMut::from(&*bytes);
-                both.extend_from_slice(&early.bytes);
-                (both.freeze(), early.io)
+                both.extend_from_slice(&rewind.bytes);
+                (both.freeze(), rewind.io)
             }
             _ => (bytes, self),
         };
-        Self(Stream::Early(Box::new(Early { bytes, io })))
+        Self(Stream::Rewind(Box::new(Rewind { bytes, io })))
     }
 }
 
@@ -107,10 +106,10 @@ impl<I: Io, T: Io> AsyncWrite for TunnelIo<I, T> {
 
     fn is_write_vectored(&self) -> bool {
         match &self.0 {
-            Stream::Bare(io) => io.is_write_vectored(),
-            Stream::Sealed(io) => io.is_write_vectored(),
+            Stream::Plain(io) => io.is_write_vectored(),
+            Stream::Tls(io) => io.is_write_vectored(),
             Stream::Boxed(io) => io.is_write_vectored(),
-            Stream::Early(early) => early.io.is_write_vectored(),
+            Stream::Rewind(rewind) => rewind.io.is_write_vectored(),
         }
     }
 
@@ -127,11 +126,11 @@ impl<I: Io, T: Io> AsyncWrite for TunnelIo<I, T> {
 impl<I, T> fmt::Debug for TunnelIo<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Stream::Bare(_) => f.write_str("TunnelIo(bare)"),
-            Stream::Sealed(_) => f.write_str("TunnelIo(sealed)"),
+            Stream::Plain(_) => f.write_str("TunnelIo(plain)"),
+            Stream::Tls(_) => f.write_str("TunnelIo(tls)"),
             Stream::Boxed(_) => f.write_str("TunnelIo(boxed)"),
-            Stream::Early(early) => {
-                f.debug_struct("TunnelIo").field("early", &early.bytes.len()).field("io", &early.io).finish()
+            Stream::Rewind(rewind) => {
+                f.debug_struct("TunnelIo").field("rewind", &rewind.bytes.len()).field("io", &rewind.io).finish()
             }
         }
     }
@@ -139,7 +138,7 @@ impl<I, T> fmt::Debug for TunnelIo<I, T> {
 
 // === impl Early ===
 
-impl<I: Io, T: Io> AsyncRead for Early<I, T> {
+impl<I: Io, T: Io> AsyncRead for Rewind<I, T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.bytes.is_empty() || buf.remaining() == 0 {
             return Pin::new(&mut self.io).poll_read(cx, buf);
@@ -151,7 +150,7 @@ impl<I: Io, T: Io> AsyncRead for Early<I, T> {
     }
 }
 
-impl<I: Io, T: Io> AsyncWrite for Early<I, T> {
+impl<I: Io, T: Io> AsyncWrite for Rewind<I, T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }

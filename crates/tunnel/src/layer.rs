@@ -3,17 +3,14 @@ use skybridge_core::{Connector, Deferred, TlsConnect};
 use std::time::Duration;
 use tower_layer::Layer;
 
-/// How long one proxy may take, unless the client or the request says otherwise.
+/// How long one proxy may take by default.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Above a connector: goes through the proxies of a route, in order. A route without proxies passes.
-///
-/// An HTTP proxy gives a tunnel (CONNECT) to what is sealed or speaks HTTP/2; requests in cleartext it is left to forward, unless its hop
-/// [says otherwise](skybridge_core::Proxy::tunnels_all). SOCKS proxies always
-/// give tunnels.
-///
-/// Where the target allows [public](skybridge_core::Egress::Public) addresses only, no proxy is told another one. Names are told: what a proxy
-/// finds behind them, only the proxy can guard.
+/// Establishes tunnels through the proxies of a route, in order, over any [`Connector`]. Routes without proxies pass
+/// through. An HTTP proxy is asked for a tunnel (CONNECT) for `https` and for HTTP/2; requests in cleartext are left
+/// for it to forward, unless [`Proxy::tunnels_all`](skybridge_core::Proxy::tunnels_all) is set. SOCKS proxies always
+/// tunnel. If the target's egress policy allows [public](skybridge_core::Egress::Public) addresses only, no proxy is
+/// asked for another address. Names are passed on: only the proxy can check what they resolve to.
 #[derive(Clone, Copy, Debug)]
 pub struct TunnelLayer<L = NoTls> {
     tls_connect: L,
@@ -21,7 +18,7 @@ pub struct TunnelLayer<L = NoTls> {
 }
 
 impl TunnelLayer {
-    /// Speaks to proxies in cleartext. Each may take 10 s.
+    /// Speaks to proxies in cleartext. Each may take 10 s: see [`timeout`](Self::timeout).
     pub fn new() -> Self {
         Self { tls_connect: NoTls, limit: LIMIT }
     }
@@ -34,15 +31,15 @@ impl Default for TunnelLayer {
 }
 
 impl<L> TunnelLayer<L> {
-    /// Speaks TLS to the proxies that are spoken to over it (`https://`): `TlsLayer::proxy_connector` gives one that trusts whom
-    /// the origins' layer trusts, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a proxy
-    /// fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
+    /// Speaks TLS to `https://` proxies. `TlsLayer::proxy_connector` gives a connector with the roots of the layer for
+    /// origins, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a
+    /// proxy fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
     pub fn proxy_tls<T: TlsConnect<BoxedIo>>(self, tls_connect: T) -> TunnelLayer<T> {
         TunnelLayer { tls_connect, limit: self.limit }
     }
 
-    /// How long each proxy may take to give its tunnel (default: 10 s). [`Timeouts::tunnel`](skybridge_core::Timeouts) goes
-    /// first; `Duration::MAX` is no limit.
+    /// How long each proxy may take to establish its tunnel (default: 10 s).
+    /// [`Timeouts::tunnel`](skybridge_core::Timeouts) takes precedence; `Duration::MAX` is no limit.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

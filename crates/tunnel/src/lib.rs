@@ -1,11 +1,11 @@
-//! Walks the proxies of a route: HTTP CONNECT, SOCKS4, SOCKS4a, SOCKS5 and SOCKS5h, in any order.
+//! Tunnels through the proxies of a route: HTTP CONNECT, SOCKS4, SOCKS4a, SOCKS5 and SOCKS5h, in any order.
 //!
-//! [`TunnelLayer`] stands above whatever connects to the first proxy and below TLS to the origin. A route without proxies passes through, as
-//! the same type and without a box.
+//! [`TunnelLayer`] stands above whatever connects to the first proxy and below TLS to the origin. A route without
+//! proxies passes through, as the same type and without a box.
 //!
 //! ```
 //! use skybridge_core::{Connector, Proxy};
-//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, nouns};
+//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, fixtures};
 //! use skybridge_tunnel::TunnelLayer;
 //! use tower::Layer;
 //!
@@ -15,7 +15,7 @@
 //! let listener = net.listen("192.0.2.1:3128".parse()?);
 //! let mut connector = TunnelLayer::new().layer(net.connector());
 //!
-//! let mut route = nouns::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
+//! let mut route = fixtures::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
 //! route.proxies = [Proxy::parse("http://alice:secret@proxy.test:3128")?].into();
 //! let proxy = async {
 //!     let mut proxy = Script::new(listener.accept().await.0);
@@ -32,6 +32,7 @@
 
 mod connect;
 mod error;
+mod establish;
 mod io;
 mod layer;
 mod no_tls;
@@ -40,7 +41,6 @@ mod service;
 mod socks4;
 mod socks5;
 mod socks_reply;
-mod walk;
 
 pub use self::{
     error::TunnelError,

@@ -4,9 +4,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// Where a proxy is asked to connect to: the next proxy, or the origin.
+/// What a proxy is asked to connect to: the next proxy, or the origin.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Beyond {
+pub(crate) struct ProxyTarget {
     pub(crate) host: Host,
     pub(crate) port: u16,
 }
@@ -17,12 +17,12 @@ pub(crate) enum Host {
     Name(Box<str>),
 }
 
-impl Beyond {
+impl ProxyTarget {
     pub(crate) fn proxy(proxy: &Proxy) -> Self {
         Self { host: Host::of(proxy.ip(), proxy.name()), port: proxy.port }
     }
 
-    /// The address that was decided, or what the origin is called.
+    /// The address that the route chose, otherwise the origin's name.
     pub(crate) fn origin(route: &Route) -> Self {
         let origin = route.target.origin();
         match route.proxy_target.as_ref().and_then(Endpoint::inet) {
@@ -32,10 +32,11 @@ impl Beyond {
     }
 }
 
-/// Whether the proxies of a route may be told all that they would be told. What is behind a name, they alone find out.
-pub(crate) fn check(route: &Route) -> Result<(), NotPublic> {
+/// Checks the egress policy for every address that a proxy would be asked for. What a name resolves to, only the proxy
+/// knows.
+pub(crate) fn check_egress(route: &Route) -> Result<(), NotPublic> {
     let egress = route.target.connect_options().egress;
-    let all = route.proxies.iter().skip(1).map(Beyond::proxy).chain([Beyond::origin(route)]);
+    let all = route.proxies.iter().skip(1).map(ProxyTarget::proxy).chain([ProxyTarget::origin(route)]);
     for proxy_target in all {
         if let Host::Ip(ip) = proxy_target.host {
             egress.check(&SocketAddr::new(ip, proxy_target.port).into())?;
@@ -50,7 +51,7 @@ impl Host {
     }
 }
 
-impl fmt::Display for Beyond {
+impl fmt::Display for ProxyTarget {
     /// The authority form (RFC 9112, section 3.2.3): always with a port, IPv6 in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let port = self.port;

@@ -1,4 +1,4 @@
-use crate::{BoxedIo, NoTls, TunnelIo, proxy_target, walk::walk};
+use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, proxy_target};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, TlsConnect};
 use std::{
@@ -10,7 +10,7 @@ use std::{
 };
 use tower_service::Service;
 
-/// Made by [`TunnelLayer`](crate::TunnelLayer): a route in, a link to its origin out, through all of its proxies.
+/// The service of [`TunnelLayer`](crate::TunnelLayer): connects a route, and tunnels through all of its proxies.
 #[derive(Clone, Debug)]
 pub struct Tunnel<S, L = NoTls> {
     inner: S,
@@ -18,16 +18,16 @@ pub struct Tunnel<S, L = NoTls> {
     limit: Duration,
 }
 
-/// A link in the making. Dropped, it closes its socket.
+/// The future of [`Tunnel`]. Dropping it closes the socket.
 #[pin_project]
 #[must_use = "futures do nothing unless polled"]
-pub struct Tunnelling<F, I, T>(#[pin] Way<F, I, T>);
+pub struct Tunnelling<F, I, T>(#[pin] State<F, I, T>);
 
-#[pin_project(project = Project)]
-enum Way<F, I, T> {
-    /// No proxy: nothing is added.
+#[pin_project(project = StateProj)]
+enum State<F, I, T> {
+    /// No proxies: the link passes through.
     Direct(#[pin] F),
-    Walk(BoxFuture<Result<Link<TunnelIo<I, T>>, ConnectError>>),
+    Tunnel(BoxFuture<Result<Link<TunnelIo<I, T>>, ConnectError>>),
 }
 
 // === impl Tunnel ===
@@ -53,17 +53,17 @@ where
 
     fn call(&mut self, route: Route) -> Self::Future {
         if route.proxies.is_empty() {
-            return Tunnelling(Way::Direct(self.inner.connect(route)));
+            return Tunnelling(State::Direct(self.inner.connect(route)));
         }
-        if let Err(refused) = proxy_target::check(&route) {
+        if let Err(refused) = proxy_target::check_egress(&route) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
-            return Tunnelling(Way::Walk(Box::pin(ready(Err(error)))));
+            return Tunnelling(State::Tunnel(Box::pin(ready(Err(error)))));
         }
         let connecting = self.inner.connect(route);
         let (tls_connect, limit) = (self.tls_connect.clone(), self.limit);
-        Tunnelling(Way::Walk(Box::pin(
-            async move { walk(connecting.await.map_err(Into::into)?, tls_connect, limit).await },
-        )))
+        Tunnelling(State::Tunnel(Box::pin(async move {
+            establish(connecting.await.map_err(Into::into)?, tls_connect, limit).await
+        })))
     }
 }
 
@@ -78,16 +78,16 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().0.project() {
-            Project::Direct(connecting) => {
-                connecting.poll(cx).map_ok(|link| link.map_io(TunnelIo::bare)).map_err(Into::into)
+            StateProj::Direct(connecting) => {
+                connecting.poll(cx).map_ok(|link| link.map_io(TunnelIo::plain)).map_err(Into::into)
             }
-            Project::Walk(walking) => walking.as_mut().poll(cx),
+            StateProj::Tunnel(tunnelling) => tunnelling.as_mut().poll(cx),
         }
     }
 }
 
 impl<F, I, T> fmt::Debug for Tunnelling<F, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tunnelling").field("direct", &matches!(self.0, Way::Direct(_))).finish_non_exhaustive()
+        f.debug_struct("Tunnelling").field("direct", &matches!(self.0, State::Direct(_))).finish_non_exhaustive()
     }
 }

@@ -1,21 +1,21 @@
 use crate::{
     SocksReply, TunnelError,
-    proxy_target::{Beyond, Host},
+    proxy_target::{Host, ProxyTarget},
 };
 use skybridge_core::{Io, Proxy, ProxyKind};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// In place of an address: a name follows (SOCKS4a).
+/// The address that says that a name follows (SOCKS4a).
 const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
 
-/// SOCKS4, and 4a when there is a name. Reads no byte beyond its own.
-pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Beyond) -> Result<(), TunnelError> {
+/// SOCKS4, or 4a for a name. Reads no byte after the proxy's answer.
+pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
     let user = proxy.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
     io.write_all(&request(proxy.kind, proxy_target, user)?).await?;
     io.flush().await?;
     let version = io.read_u8().await?;
-    // Its own version is 0 here; some proxies repeat ours.
+    // The version of replies is 0; some proxies repeat the request's.
     if !matches!(version, 0 | 4) {
         return Err(TunnelError::NotSocks(version));
     }
@@ -27,14 +27,14 @@ pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Bey
     }
 }
 
-fn request(kind: ProxyKind, proxy_target: &Beyond, user: &str) -> Result<Vec<u8>, TunnelError> {
+fn request(kind: ProxyKind, proxy_target: &ProxyTarget, user: &str) -> Result<Vec<u8>, TunnelError> {
     if user.contains('\0') {
-        return Err(TunnelError::CredentialsUnfit);
+        return Err(TunnelError::CredentialsUnsupported);
     }
     let (ip, name) = match &proxy_target.host {
         Host::Ip(IpAddr::V4(ip)) if !ip.octets().starts_with(&[0; 3]) => (*ip, None),
-        Host::Ip(_) => return Err(TunnelError::HostUnfit),
-        Host::Name(name) if kind == ProxyKind::Socks4 || name.len() > 255 => return Err(TunnelError::HostUnfit),
+        Host::Ip(_) => return Err(TunnelError::HostUnsupported),
+        Host::Name(name) if kind == ProxyKind::Socks4 || name.len() > 255 => return Err(TunnelError::HostUnsupported),
         Host::Name(name) => (NAMED, Some(name)),
     };
     let mut request = vec![4, 1];

@@ -1,6 +1,6 @@
 use crate::{
     SocksReply, TunnelError,
-    proxy_target::{Beyond, Host},
+    proxy_target::{Host, ProxyTarget},
 };
 use skybridge_core::{Io, Proxy};
 use std::net::IpAddr;
@@ -10,35 +10,35 @@ const VERSION: u8 = 5;
 const NO_CREDENTIALS: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 
-/// RFC 1928, and RFC 1929 when there are credentials. Reads no byte beyond its own.
-pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Beyond) -> Result<(), TunnelError> {
+/// SOCKS5 (RFC 1928), with user and password (RFC 1929) if there are any. Reads no byte after the proxy's answer.
+pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
     let credentials = proxy.auth.as_ref().and_then(|auth| auth.0.user_password());
     let request = request(proxy_target)?;
-    let said = credentials.map(|(user, password)| subnegotiation(user, password)).transpose()?;
-    let greeting: &[u8] = match said {
+    let auth_request = credentials.map(|(user, password)| subnegotiation(user, password)).transpose()?;
+    let greeting: &[u8] = match auth_request {
         Some(_) => &[VERSION, 2, NO_CREDENTIALS, USER_AND_PASSWORD],
         None => &[VERSION, 1, NO_CREDENTIALS],
     };
-    say(io, greeting).await?;
+    send(io, greeting).await?;
     let mut method = [0; 2];
-    hear(io, &mut method).await?;
-    match (method[1], said) {
+    receive(io, &mut method).await?;
+    match (method[1], auth_request) {
         (NO_CREDENTIALS, _) => {}
-        (USER_AND_PASSWORD, Some(said)) => authenticate(io, &said).await?,
-        (_, None) => return Err(TunnelError::CredentialsWanted),
+        (USER_AND_PASSWORD, Some(auth_request)) => authenticate(io, &auth_request).await?,
+        (_, None) => return Err(TunnelError::CredentialsRequired),
         _ => return Err(TunnelError::CredentialsRefused),
     }
-    say(io, &request).await?;
+    send(io, &request).await?;
     reply(io).await
 }
 
-async fn say<I: Io>(io: &mut I, bytes: &[u8]) -> Result<(), TunnelError> {
+async fn send<I: Io>(io: &mut I, bytes: &[u8]) -> Result<(), TunnelError> {
     io.write_all(bytes).await?;
     Ok(io.flush().await?)
 }
 
-/// Of the version first: what speaks something else may never send as much.
-async fn hear<I: Io>(io: &mut I, bytes: &mut [u8]) -> Result<(), TunnelError> {
+/// Reads the version first: a peer that speaks another protocol may never send as many bytes.
+async fn receive<I: Io>(io: &mut I, bytes: &mut [u8]) -> Result<(), TunnelError> {
     let (version, rest) = bytes.split_at_mut(1);
     io.read_exact(version).await?;
     if version != [VERSION] {
@@ -48,21 +48,21 @@ async fn hear<I: Io>(io: &mut I, bytes: &mut [u8]) -> Result<(), TunnelError> {
     Ok(())
 }
 
-async fn authenticate<I: Io>(io: &mut I, said: &[u8]) -> Result<(), TunnelError> {
-    say(io, said).await?;
+async fn authenticate<I: Io>(io: &mut I, auth_request: &[u8]) -> Result<(), TunnelError> {
+    send(io, auth_request).await?;
     let mut answer = [0; 2];
     io.read_exact(&mut answer).await?;
-    // The version isn't looked at: some proxies answer with 5.
+    // The version isn't checked: some proxies answer with 5 instead of 1.
     if answer[1] == 0 { Ok(()) } else { Err(TunnelError::CredentialsRefused) }
 }
 
 async fn reply<I: Io>(io: &mut I) -> Result<(), TunnelError> {
     let mut head = [0; 3];
-    hear(io, &mut head).await?;
+    receive(io, &mut head).await?;
     if let Some(refusal) = SocksReply::of_socks5(head[1]) {
         return Err(TunnelError::Socks(refusal));
     }
-    // The address it is bound to tells us nothing, but what follows it is the origin's.
+    // The bound address isn't needed, but must be skipped: what follows it is the origin's.
     let length = match io.read_u8().await? {
         1 => 4,
         3 => io.read_u8().await?.into(),
@@ -75,15 +75,15 @@ async fn reply<I: Io>(io: &mut I) -> Result<(), TunnelError> {
 }
 
 fn subnegotiation(user: &str, password: &str) -> Result<Vec<u8>, TunnelError> {
-    let mut said = vec![1];
+    let mut auth_request = vec![1];
     for part in [user, password] {
-        said.push(length(part).filter(|_| !user.is_empty()).ok_or(TunnelError::CredentialsUnfit)?);
-        said.extend_from_slice(part.as_bytes());
+        auth_request.push(length(part).filter(|_| !user.is_empty()).ok_or(TunnelError::CredentialsUnsupported)?);
+        auth_request.extend_from_slice(part.as_bytes());
     }
-    Ok(said)
+    Ok(auth_request)
 }
 
-fn request(proxy_target: &Beyond) -> Result<Vec<u8>, TunnelError> {
+fn request(proxy_target: &ProxyTarget) -> Result<Vec<u8>, TunnelError> {
     let mut request = vec![VERSION, 1, 0];
     match &proxy_target.host {
         Host::Ip(IpAddr::V4(ip)) => {
@@ -95,7 +95,7 @@ fn request(proxy_target: &Beyond) -> Result<Vec<u8>, TunnelError> {
             request.extend_from_slice(&ip.octets());
         }
         Host::Name(name) => {
-            request.extend([3, length(name).ok_or(TunnelError::HostUnfit)?]);
+            request.extend([3, length(name).ok_or(TunnelError::HostUnsupported)?]);
             request.extend_from_slice(name.as_bytes());
         }
     }

@@ -1,28 +1,28 @@
 use std::fmt;
 
-/// How a SOCKS proxy says no.
+/// Why a SOCKS proxy refused.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum SocksReply {
     /// SOCKS5, 1: a general failure. SOCKS4, 91: rejected or failed.
     Failed,
-    /// SOCKS5, 2: not allowed by its rules.
+    /// SOCKS5, 2: the proxy's rules don't allow the connection.
     NotAllowed,
-    /// SOCKS5, 3: the network can't be reached.
+    /// SOCKS5, 3: network unreachable.
     NetworkUnreachable,
-    /// SOCKS5, 4: the host can't be reached.
+    /// SOCKS5, 4: host unreachable.
     HostUnreachable,
-    /// SOCKS5, 5: the host refused.
+    /// SOCKS5, 5: the host refused the connection.
     ConnectionRefused,
     /// SOCKS5, 6: the time to live has expired.
     TtlExpired,
-    /// SOCKS5, 7: it doesn't know the command.
+    /// SOCKS5, 7: command not supported.
     CommandNotSupported,
-    /// SOCKS5, 8: it doesn't know this kind of address.
+    /// SOCKS5, 8: address type not supported.
     AddressNotSupported,
-    /// SOCKS4, 92 or 93: it could not confirm the user by identd.
+    /// SOCKS4, 92 or 93: the proxy could not confirm the user by identd.
     NotIdentified,
-    /// A number that no RFC has.
+    /// A reply code that isn't assigned.
     Other(u8),
 }
 
@@ -56,16 +56,16 @@ impl SocksReply {
 impl fmt::Display for SocksReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Failed => "it failed",
-            Self::NotAllowed => "its rules forbid it",
-            Self::NetworkUnreachable => "the network can't be reached",
-            Self::HostUnreachable => "the host can't be reached",
+            Self::Failed => "general failure",
+            Self::NotAllowed => "not allowed by its rules",
+            Self::NetworkUnreachable => "network unreachable",
+            Self::HostUnreachable => "host unreachable",
             Self::ConnectionRefused => "the host refused the connection",
             Self::TtlExpired => "the time to live has expired",
-            Self::CommandNotSupported => "it doesn't know the command",
-            Self::AddressNotSupported => "it doesn't know this kind of address",
-            Self::NotIdentified => "it could not confirm the user",
-            Self::Other(reply) => return write!(f, "reply {reply}"),
+            Self::CommandNotSupported => "command not supported",
+            Self::AddressNotSupported => "address type not supported",
+            Self::NotIdentified => "the user could not be confirmed by identd",
+            Self::Other(reply) => return write!(f, "reply code {reply}"),
         })
     }
 }

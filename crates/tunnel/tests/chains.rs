@@ -1,4 +1,4 @@
-//! Several proxies, and proxies spoken to over something that seals.
+//! Chains of proxies, and proxies that are spoken to over TLS.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -7,7 +7,7 @@ use self::support::{World, all_of};
 use skybridge_core::{
     BoxFuture, ConnectError, Connector as _, Ctx, Io, Link, Phase, PhaseGuard, Route, TlsConnect, TlsInfo,
 };
-use skybridge_testkit::{h1::Script, net::Conn, nouns};
+use skybridge_testkit::{fixtures, h1::Script, net::Conn};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
     io,
@@ -19,11 +19,11 @@ use tower::Layer;
 
 const OK: &str = "HTTP/1.1 200 OK\r\n\r\n";
 
-/// Stands in for TLS: says the name, and waits for one byte.
+/// Stands in for TLS: sends the name, and waits for one byte.
 #[derive(Clone)]
 struct Salute;
 
-/// Makes upper case of what it writes, to be told from what it stands on.
+/// Writes in upper case, so that it can be told from the stream below.
 struct Loud<I>(I);
 
 impl<I: Io> TlsConnect<I> for Salute {
@@ -51,7 +51,7 @@ impl<I: Io> TlsConnect<I> for Salute {
 }
 
 fn none() -> TlsInfo {
-    nouns::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
+    fixtures::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
 }
 
 impl<I: Io> AsyncRead for Loud<I> {
@@ -133,7 +133,7 @@ async fn cleartext_is_forwarded_by_the_last_of_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn which_of_several_refused_is_told() {
+async fn the_error_names_the_proxy_that_refused() {
     let world = World::new();
     let proxies = ["http://one.test:1", "http://u:secret@two.test:2"];
     let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
@@ -149,7 +149,7 @@ async fn which_of_several_refused_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sealed_proxy_is_hailed_by_its_name_and_its_facts_are_not_the_origins() {
+async fn tls_to_a_proxy_uses_its_name_and_leaves_the_origins_facts_alone() {
     for (url, line) in [("https://a.test", Some("CONNECT A.TEST:443 HTTP/1.1")), ("http://a.test", None)] {
         let world = World::new();
         let (linked, ()) = play(&world, url, &["https://proxy.test.:8443"], async |proxy| {
@@ -168,14 +168,14 @@ async fn a_sealed_proxy_is_hailed_by_its_name_and_its_facts_are_not_the_origins(
 }
 
 #[tokio::test(start_paused = true)]
-async fn further_seals_stand_on_the_ones_before() {
+async fn tls_runs_within_the_tunnel_of_the_proxy_before() {
     let world = World::new();
     let proxies = ["https://one.test:1", "https://two.test:2", "socks5h://three.test:3"];
     let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
         proxy.expect("hail one.test;").await;
         proxy.send("y").await;
         assert_eq!(proxy.head().await.line(), "CONNECT TWO.TEST:2 HTTP/1.1");
-        // The second seal's first byte comes along with the tunnel.
+        // The first byte of the second handshake arrives with the tunnel's response.
         proxy.send(format!("{OK}y")).await;
         proxy.expect("HAIL TWO.TEST;").await;
         assert_eq!(proxy.head().await.line(), "CONNECT THREE.TEST:3 HTTP/1.1");
@@ -193,7 +193,7 @@ async fn further_seals_stand_on_the_ones_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seal_that_fails_is_told_of_in_its_phase() {
+async fn tls_to_a_proxy_that_fails_is_an_error_of_the_tls_phase() {
     let world = World::new();
     let (linked, ()) = play(&world, "https://a.test", &["https://proxy.test"], async |proxy| {
         proxy.expect("hail proxy.test;").await;

@@ -6,7 +6,7 @@ mod support;
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyKind};
-use skybridge_testkit::{h1::Script, net::Conn, nouns, proxy::ProxyServer};
+use skybridge_testkit::{fixtures, h1::Script, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{sync::Arc, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,7 @@ fn refused(error: &skybridge_core::ConnectError) -> (StatusCode, &HeaderMap, &[u
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_request_is_this_and_nothing_else() {
+async fn the_connect_request_byte_by_byte() {
     let rows = [
         ("https://a.test", HTTP, "a.test:443", ""),
         ("https://a.test:8443/path?query", HTTP, "a.test:8443", ""),
@@ -54,20 +54,20 @@ async fn the_request_is_this_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_success_will_do_and_interim_answers_are_skipped() {
+async fn any_2xx_is_a_success_and_interim_responses_are_skipped() {
     let answers = [
         "HTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.0 200 Connection established\r\n\r\n",
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 299 Fine\r\nx: y\r\n\r\n",
-        // Of no meaning in a success (RFC 9110, section 9.3.6).
+        // Ignored in a 2xx response to CONNECT (RFC 9110, section 9.3.6).
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     ];
     for answer in answers {
-        // What the origin says early comes along in the same packet, or one by one.
+        // The origin's first bytes arrive in the same packet, or one by one.
         for early in ["", "hello"] {
             let world = World::new();
             let part = async |proxy: &mut Script<Conn>| {
@@ -92,7 +92,7 @@ async fn any_success_will_do_and_interim_answers_are_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_tells_its_status_head_and_body() {
+async fn a_refusal_has_its_status_headers_and_body() {
     let long = "x".repeat(40_000);
     let rows: [(String, u16, usize); 6] = [
         ("HTTP/1.1 403 Forbidden\r\nx-why: rules\r\ncontent-length: 7\r\n\r\nno way!".into(), 403, 7),
@@ -120,18 +120,18 @@ async fn a_refusal_tells_its_status_head_and_body() {
             })
             .await;
         let error = linked.unwrap_err();
-        let (told, headers, body) = refused(&error);
-        assert_eq!((told.as_u16(), headers["x-why"].to_str().unwrap(), body.len()), (status, "rules", length));
+        let (message, headers, body) = refused(&error);
+        assert_eq!((message.as_u16(), headers["x-why"].to_str().unwrap(), body.len()), (status, "rules", length));
         assert!(length != 7 || body == b"no way!");
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
-        assert_eq!(error.endpoint(), Some(&nouns::endpoint(PROXY)));
+        assert_eq!(error.endpoint(), Some(&fixtures::endpoint(PROXY)));
         assert_eq!(world.recorder.names().last(), Some(&"tunnel_failed"));
         assert_eq!(world.net.live_sockets(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_told_as_far_as_it_came() {
+async fn a_body_that_breaks_off_is_kept_as_far_as_it_arrived() {
     let world = World::new();
     let (linked, ()) = world
         .play("https://a.test", &[HTTP], async |proxy| {
@@ -143,7 +143,7 @@ async fn a_body_that_breaks_off_is_told_as_far_as_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
+async fn refused_credentials_are_fatal_and_missing_ones_are_not() {
     for (proxy, fatal) in [(HTTP, false), (ALICE, true)] {
         let world = World::new();
         let (linked, ()) = world
@@ -162,7 +162,7 @@ async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
     }
 }
 
-/// Says nothing at first, then an answer to each challenge.
+/// Sends no credentials at first, then answers each challenge.
 struct Digest;
 
 impl ProxyAuth for Digest {
@@ -177,7 +177,7 @@ impl ProxyAuth for Digest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_challenge_is_answered_on_the_same_connection_but_not_for_ever() {
+async fn a_challenge_is_answered_on_the_same_connection_up_to_a_limit() {
     for succeeds in [true, false] {
         let world = World::new();
         let mut route = world.route("https://a.test", &[]);
@@ -226,7 +226,7 @@ async fn a_challenge_whose_connection_closes_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_http_is_told_as_such() {
+async fn a_response_that_is_not_http_is_reported_as_such() {
     let world = World::new();
     let (linked, ()) = world
         .play("https://a.test", &[HTTP], async |proxy| {
@@ -245,21 +245,22 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 
-    // By prior knowledge HTTP/2 needs a tunnel, and so does an address that the request doesn't name. And somebody may want one.
+    // Tunnelled all the same: HTTP/2 by prior knowledge, an address that the request doesn't name, and by
+    // configuration.
     let prior: fn(&mut skybridge_core::Route) = |route| {
-        let mut key = nouns::key("http://a.test");
+        let mut key = fixtures::key("http://a.test");
         key.connect_options.http_versions = HttpVersions::Http2;
         route.target.key = key.into();
     };
     let dialled: fn(&mut skybridge_core::Route) =
-        |route| route.proxy_target = Some(nouns::endpoint("[2001:db8::1]:81"));
-    let told: fn(&mut skybridge_core::Route) = |route| {
+        |route| route.proxy_target = Some(fixtures::endpoint("[2001:db8::1]:81"));
+    let message: fn(&mut skybridge_core::Route) = |route| {
         route.proxies = route.proxies.iter().cloned().map(skybridge_core::Proxy::tunnels_all).collect();
     };
     let rows = [
         (prior, "CONNECT a.test:80 HTTP/1.1"),
         (dialled, "CONNECT [2001:db8::1]:81 HTTP/1.1"),
-        (told, "CONNECT a.test:80 HTTP/1.1"),
+        (message, "CONNECT a.test:80 HTTP/1.1"),
     ];
     for (change, line) in rows {
         let world = World::new();
@@ -278,7 +279,7 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_direct_route_passes() {
+async fn a_direct_route_passes_through() {
     let world = World::new();
     let mut link = world.connect(world.route("http://a.test", &[])).await.unwrap();
     assert!(!link.info.tunnelled && !link.info.forwarded && link.info.proxies_passed == 0);
@@ -288,8 +289,8 @@ async fn a_direct_route_passes() {
 }
 
 #[test]
-fn what_passes_is_in_no_box() {
-    /// As large as its future shall be.
+fn a_direct_route_is_not_boxed() {
+    /// Its future is as large as the array.
     async fn large(_: skybridge_core::Route) -> Result<skybridge_core::Link<Conn>, skybridge_core::ConnectError> {
         let room = [0_u8; 4096];
         std::future::pending::<()>().await;
@@ -304,7 +305,7 @@ fn what_passes_is_in_no_box() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_seal_a_proxy_that_needs_one_is_told_nothing() {
+async fn without_a_tls_connector_nothing_is_sent_to_an_https_proxy() {
     let world = World::new();
     let error = world.connect(world.route("https://a.test", &["https://alice:secret@proxy.test"])).await.unwrap_err();
     assert!(matches!(error.source_as(), Some(TunnelError::NoTls)) && error.is_fatal());
@@ -313,7 +314,7 @@ async fn without_a_seal_a_proxy_that_needs_one_is_told_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_testkits_proxy_gives_tunnels_to_whom_it_knows() {
+async fn the_testkits_http_proxy_tunnels() {
     let world = World::new();
     let (net, executor) = (world.net.clone(), Arc::new(world.executor));
     let origin = net.listen("192.0.2.9:443".parse().unwrap());
@@ -321,7 +322,7 @@ async fn the_testkits_proxy_gives_tunnels_to_whom_it_knows() {
     let builder = ProxyServer::http().user("alice", "secret").interim([103]).early("hello");
     let proxy = builder.serve_on(world.listener, &net);
     let connect = |proxy: &str| {
-        let mut route = nouns::route("https://a.test", [PROXY], executor.ctx());
+        let mut route = fixtures::route("https://a.test", [PROXY], executor.ctx());
         route.proxies = [Proxy::parse(proxy).unwrap()].into();
         TunnelLayer::new().layer(net.connector()).connect(route)
     };
@@ -333,8 +334,8 @@ async fn the_testkits_proxy_gives_tunnels_to_whom_it_knows() {
     assert_eq!(&said, b"hello world");
     let error = connect("http://mallory:secret@proxy.test").await.unwrap_err();
     assert_eq!(refused(&error).0, 407);
-    assert_eq!((proxy.connections(), proxy.asked().len()), (2, 2));
-    assert_eq!(proxy.asked()[0].credentials.as_deref(), Some("Basic YWxpY2U6c2VjcmV0"));
+    assert_eq!((proxy.connections(), proxy.requests().len()), (2, 2));
+    assert_eq!(proxy.requests()[0].credentials.as_deref(), Some("Basic YWxpY2U6c2VjcmV0"));
     drop(link);
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!((proxy.open(), net.live_sockets()), (1, 1), "the origin's end is still open");

@@ -1,4 +1,4 @@
-//! A target that allows public addresses only, and proxies: no address that is known here and isn't public is told to one.
+//! Egress to public addresses only: no proxy is asked for another address, as far as addresses are known here.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use skybridge_core::{ConnectError, ConnectOptions, Egress, Key, Link, NotPublic, Plan, Planner, Proxy, Target};
@@ -6,8 +6,8 @@ use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     net::{Conn, Network, Serving},
-    nouns,
     proxy::ProxyServer,
 };
 use skybridge_tunnel::{TunnelIo, TunnelLayer};
@@ -42,7 +42,7 @@ impl World {
         net.host("p.test", [addr("1.1.1.1:1").ip()]);
         net.host("a.test", ips.iter().map(|ip| ip.parse().unwrap()));
         let origin = net.listen(addr("9.9.9.9:443")).serve(|_, mut conn| async move {
-            // A connection that is closed or cut is no matter.
+            // A connection that is closed or cut doesn't matter.
             let _ = tokio::io::AsyncReadExt::read(&mut conn, &mut [0]).await;
         });
         let http = ProxyServer::http().serve_on(net.listen(addr("1.1.1.1:3128")), &net);
@@ -56,17 +56,17 @@ impl World {
         proxies: &[&str],
         connect_options: ConnectOptions,
     ) -> Result<Link<TunnelIo<Conn>>, ConnectError> {
-        let target = Target::new(Key::new(nouns::key(url).origin, connect_options), self.executor.ctx());
-        let way: Arc<[Proxy]> = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
+        let target = Target::new(Key::new(fixtures::key(url).origin, connect_options), self.executor.ctx());
+        let list: Arc<[Proxy]> = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         let mut planner = ServiceBuilder::new()
-            .layer(RouteLayer::new(self.net.resolver()).proxies([way]))
+            .layer(RouteLayer::new(self.net.resolver()).proxies([list]))
             .layer(TunnelLayer::new())
             .layer(RaceLayer::happy_eyeballs())
             .service(self.net.dialer());
         Planner::plan(&mut planner, target).await?.connect().await
     }
 
-    /// Fails for good, and no proxy heard of it.
+    /// Fails with a fatal error, and no proxy received a request.
     async fn refused(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> NotPublic {
         let error = self.reach(url, proxies, connect_options).await.unwrap_err();
         assert!(error.is_fatal(), "{error:?}");
@@ -76,7 +76,7 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_address_that_is_not_public_is_told_to_no_proxy() {
+async fn no_proxy_is_asked_for_an_address_that_is_not_public() {
     let rows = [
         ("https://10.0.0.1", "10.0.0.1:443"),
         ("http://169.254.169.254", "169.254.169.254:80"),
@@ -84,42 +84,42 @@ async fn an_address_that_is_not_public_is_told_to_no_proxy() {
         ("https://[::ffff:127.0.0.1]", "127.0.0.1:443"),
     ];
     for proxy in [HTTP].into_iter().chain(SOCKS) {
-        for (url, told) in rows {
-            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, nouns::endpoint(told));
+        for (url, message) in rows {
+            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, fixtures::endpoint(message));
         }
     }
     let chain = [HTTP, "http://10.0.0.1:3128"];
     assert_eq!(
         World::new(&[]).refused("https://a.test", &chain, public()).await.endpoint,
-        nouns::endpoint("10.0.0.1:3128")
+        fixtures::endpoint("10.0.0.1:3128")
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_one_that_was_looked_up_or_given_for_it() {
+async fn nor_for_one_that_was_resolved_or_dialled_instead() {
     let world = World::new(&["10.0.0.1", "fd00::1"]);
     assert_eq!(
         world.refused("https://a.test", &["socks5://p.test"], public()).await.endpoint,
-        nouns::endpoint("10.0.0.1:443")
+        fixtures::endpoint("10.0.0.1:443")
     );
     for proxy in [HTTP, SOCKS[1]] {
         let mut connect_options = public();
-        connect_options.dial = Some([nouns::endpoint("10.0.0.1:443")].into());
+        connect_options.dial = Some([fixtures::endpoint("10.0.0.1:443")].into());
         World::new(&[]).refused("https://a.test", &[proxy], connect_options).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn public_addresses_beside_it_are_told() {
+async fn a_proxy_is_asked_for_the_public_ones_of_several_addresses() {
     let world = World::new(&["10.0.0.1", "9.9.9.9"]);
     world.reach("https://a.test", &["socks5://p.test"], public()).await.unwrap();
-    let asked = world.socks.asked();
+    let asked = world.socks.requests();
     assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), ["SOCKS5 9.9.9.9:443"]);
 }
 
-/// What a proxy finds behind a name, only the proxy can guard.
+/// What a name resolves to, only the proxy can check.
 #[tokio::test(start_paused = true)]
-async fn names_are_told() {
+async fn names_are_passed_to_the_proxy() {
     for proxy in [HTTP, SOCKS[1]] {
         World::new(&["9.9.9.9"]).reach("https://a.test", &[proxy], public()).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What only a proxy may know is in nothing that anybody prints.
+//! Secrets for a proxy are in no output.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use self::support::{World, all_of};
 use skybridge_core::{Proxy, RequestOptions};
 
-/// `alice:hidden`, as it is said to an HTTP proxy.
+/// `alice:hidden`, as it is sent to an HTTP proxy.
 const ENCODED: &str = "YWxpY2U6aGlkZGVu";
 
 #[tokio::test(start_paused = true)]
@@ -31,18 +31,18 @@ async fn secrets_are_in_no_debug_error_or_event() {
             })
             .await;
         let route = world.route("https://a.test", &[proxy]);
-        let mut told =
+        let mut message =
             format!("{route:?} {route} {:?} {:?}", RequestOptions::new().proxies(route.proxies.clone()), route.ctx());
         match &linked {
-            Ok(link) => told += &format!("{link:?} {:?} {}", link.info, link.info),
-            Err(error) => told += &all_of(error),
+            Ok(link) => message += &format!("{link:?} {:?} {}", link.info, link.info),
+            Err(error) => message += &all_of(error),
         }
         let reports = linked.as_ref().err().map(|error| error.attempts().to_vec());
-        told += &format!("{:?} {reports:?}", world.recorder.lines());
+        message += &format!("{:?} {reports:?}", world.recorder.lines());
         let proxy = Proxy::parse(proxy).unwrap();
-        told += &format!("{proxy:?} {proxy} {:?}", proxy.auth);
+        message += &format!("{proxy:?} {proxy} {:?}", proxy.auth);
         for secret in ["alice", "hidden", ENCODED] {
-            assert!(!told.contains(secret), "`{secret}` in {told}");
+            assert!(!message.contains(secret), "`{secret}` in {message}");
         }
     }
 }

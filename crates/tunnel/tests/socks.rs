@@ -5,7 +5,7 @@ mod support;
 
 use self::support::World;
 use skybridge_core::{Connector as _, Phase};
-use skybridge_testkit::{nouns, proxy::ProxyServer};
+use skybridge_testkit::{fixtures, proxy::ProxyServer};
 use skybridge_tunnel::{SocksReply, TunnelError, TunnelLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::Layer;
@@ -14,7 +14,7 @@ const SOCKS5H: &str = "socks5h://proxy.test";
 const GRANTED: [u8; 10] = [5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 
 #[tokio::test(start_paused = true)]
-async fn socks5_says_names_or_addresses_and_keeps_what_comes_early() {
+async fn socks5_sends_names_or_addresses_and_keeps_early_bytes() {
     let rows: [(&str, &str, Option<&str>, Vec<u8>); 6] = [
         ("https://a.test", SOCKS5H, None, [&[3, 6][..], b"a.test", &[1, 187]].concat()),
         ("http://a.test:81", SOCKS5H, None, [&[3, 6][..], b"a.test", &[0, 81]].concat()),
@@ -23,13 +23,13 @@ async fn socks5_says_names_or_addresses_and_keeps_what_comes_early() {
         ("https://a.test", "socks5://proxy.test", Some("192.0.2.9:443"), vec![1, 192, 0, 2, 9, 1, 187]),
         ("https://a.test", "socks5://proxy.test", Some("[::1]:443"), [&[4][..], &[0; 15], &[1, 1, 187]].concat()),
     ];
-    // What it is bound to: an address of each kind, which says nothing.
+    // The bound address, of each type, is ignored.
     let bound = [vec![1, 9, 9, 9, 9, 0, 9], [&[4][..], &[9; 18]].concat(), [&[3, 4][..], b"host", &[0, 9]].concat()];
     for (url, proxy, proxy_target, request) in rows {
         for bound in &bound {
             let world = World::new();
             let mut route = world.route(url, &[proxy]);
-            route.proxy_target = proxy_target.map(nouns::endpoint);
+            route.proxy_target = proxy_target.map(fixtures::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect([5, 1, 0]).await;
@@ -53,7 +53,7 @@ async fn socks5_says_names_or_addresses_and_keeps_what_comes_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn socks5_proves_who_we_are_when_it_is_asked_to() {
+async fn socks5_authenticates_when_the_proxy_selects_it() {
     for asks in [false, true] {
         let world = World::new();
         let (linked, ()) = world
@@ -75,7 +75,7 @@ async fn socks5_proves_who_we_are_when_it_is_asked_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
+async fn refused_credentials_are_fatal_and_missing_ones_are_not() {
     let alice = "socks5h://alice:secret@proxy.test";
     for (proxy, answers) in
         [(SOCKS5H, vec![[5, 0xff]]), (SOCKS5H, vec![[5, 2]]), (alice, vec![[5, 0xff]]), (alice, vec![[5, 2], [1, 1]])]
@@ -93,14 +93,14 @@ async fn credentials_that_are_refused_are_the_end_and_missing_ones_are_not() {
         let error = linked.unwrap_err();
         match error.source_as() {
             Some(TunnelError::CredentialsRefused) => assert!(proxy == alice && error.is_fatal()),
-            Some(TunnelError::CredentialsWanted) => assert!(proxy == SOCKS5H && !error.is_fatal()),
+            Some(TunnelError::CredentialsRequired) => assert!(proxy == SOCKS5H && !error.is_fatal()),
             other => panic!("{other:?}"),
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
+async fn what_socks_cannot_encode_is_an_error_before_anything_is_sent() {
     let long = "x".repeat(256);
     let (user, password) = (format!("socks5h://{long}:p@proxy.test"), format!("socks5h://u:{long}@proxy.test"));
     let name = format!("https://{}x.test", "x.".repeat(130));
@@ -111,7 +111,7 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
         ("https://a.test", "socks4a://u%00@proxy.test", true),
         (&name, SOCKS5H, false),
         ("https://[::1]", "socks4a://proxy.test", false),
-        // To those who know SOCKS4a it says that a name follows.
+        // In SOCKS4a this address means that a name follows.
         ("https://0.0.0.7", "socks4://proxy.test", false),
         ("https://a.test", "socks4://proxy.test", false),
     ];
@@ -119,8 +119,8 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
         let world = World::new();
         let error = world.connect(world.route(url, &[proxy])).await.unwrap_err();
         match error.source_as() {
-            Some(TunnelError::CredentialsUnfit) => assert!(credentials && error.is_fatal()),
-            Some(TunnelError::HostUnfit) => assert!(!credentials && !error.is_fatal()),
+            Some(TunnelError::CredentialsUnsupported) => assert!(credentials && error.is_fatal()),
+            Some(TunnelError::HostUnsupported) => assert!(!credentials && !error.is_fatal()),
             other => panic!("{other:?}"),
         }
         assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
@@ -128,7 +128,7 @@ async fn what_has_no_place_in_socks_is_told_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_reply_of_socks5_has_its_type() {
+async fn each_reply_code_of_socks5_has_its_variant() {
     let expected = |reply| match reply {
         1 => SocksReply::Failed,
         2 => SocksReply::NotAllowed,
@@ -147,13 +147,13 @@ async fn each_reply_of_socks5_has_its_type() {
                 proxy.take(3).await;
                 proxy.send([5, 0]).await;
                 proxy.take(13).await;
-                // Some proxies hang up before the rest of it.
+                // Some proxies close the connection before the rest.
                 proxy.send([5, reply, 0]).await;
             })
             .await;
         let error = linked.unwrap_err();
         match error.source_as() {
-            Some(TunnelError::Socks(told)) => assert_eq!(*told, expected(reply)),
+            Some(TunnelError::Socks(message)) => assert_eq!(*message, expected(reply)),
             other => panic!("{other:?}"),
         }
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tunnel), false));
@@ -161,7 +161,7 @@ async fn each_reply_of_socks5_has_its_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_socks_is_told_as_such() {
+async fn an_answer_that_is_not_socks_is_reported_as_such() {
     for proxy in [SOCKS5H, "socks4a://proxy.test"] {
         let world = World::new();
         let (linked, ()) = world
@@ -175,7 +175,7 @@ async fn what_is_no_socks_is_told_as_such() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn socks4_says_an_address_and_4a_a_name() {
+async fn socks4_sends_an_address_and_4a_a_name() {
     let rows: [(&str, &str, Option<&str>, &[u8]); 4] = [
         ("https://a.test", "socks4://proxy.test", Some("192.0.2.9:443"), b"\x04\x01\x01\xbb\xc0\x00\x02\x09\x00"),
         (
@@ -197,7 +197,7 @@ async fn socks4_says_an_address_and_4a_a_name() {
         ] {
             let world = World::new();
             let mut route = world.route(url, &[proxy]);
-            route.proxy_target = proxy_target.map(nouns::endpoint);
+            route.proxy_target = proxy_target.map(fixtures::endpoint);
             let proxy = async {
                 let mut proxy = world.accept().await;
                 proxy.expect(request).await;
@@ -212,7 +212,7 @@ async fn socks4_says_an_address_and_4a_a_name() {
                     assert_eq!(&said, b"hello");
                 }
                 (Err(error), Some(refusal)) => {
-                    assert!(matches!(error.source_as(), Some(TunnelError::Socks(told)) if *told == refusal));
+                    assert!(matches!(error.source_as(), Some(TunnelError::Socks(message)) if *message == refusal));
                 }
                 (linked, refusal) => panic!("{linked:?} {refusal:?}"),
             }
@@ -221,7 +221,7 @@ async fn socks4_says_an_address_and_4a_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_testkits_proxies_agree() {
+async fn the_testkits_socks_proxies_tunnel() {
     for (builder, proxy, line, credentials) in [
         (ProxyServer::socks5(), "socks5h://alice:secret@proxy.test", "SOCKS5 a.test:443", "alice:secret"),
         (ProxyServer::socks4(), "socks4a://alice@proxy.test", "SOCKS4 a.test:443", "alice"),
@@ -238,7 +238,7 @@ async fn the_testkits_proxies_agree() {
         let mut said = [0; 11];
         link.io.read_exact(&mut said).await.unwrap();
         assert_eq!(&said, b"hello world");
-        let asked = proxy.asked();
+        let asked = proxy.requests();
         assert_eq!((&*asked[0].line, asked[0].credentials.as_deref()), (line, Some(credentials)));
     }
 }

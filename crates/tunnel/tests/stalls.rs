@@ -1,18 +1,18 @@
-//! A proxy that stalls or hangs up at each byte of what it has to say, and callers that leave at each point.
+//! A proxy that stalls or closes the connection after each byte, and callers that leave at each await.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
 
 use self::support::World;
 use skybridge_core::{Outcome, Phase, TimedOut};
-use skybridge_testkit::{h1::Script, net::Conn, walk::walk};
+use skybridge_testkit::{drop_walk::drop_walk, h1::Script, net::Conn};
 use skybridge_tunnel::TunnelError;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A dialogue: so many bytes are waited for, then these are said.
+/// A dialogue: after this many bytes are received, these are sent.
 type Dialogue = &'static [(usize, &'static [u8])];
 
 const CONNECT: Dialogue =
@@ -28,7 +28,7 @@ const ALL: [(&str, Dialogue); 4] = [
     ("socks4a://proxy.test", SOCKS4),
 ];
 
-/// Says the first `most` bytes; false when that was less than all.
+/// Sends the first `most` bytes of the dialogue; false if that was less than all.
 async fn say(proxy: &mut Script<Conn>, dialogue: Dialogue, mut most: usize) -> bool {
     for (wait, bytes) in dialogue {
         proxy.take(*wait).await;
@@ -49,7 +49,7 @@ fn length(dialogue: Dialogue) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
+async fn a_proxy_that_stalls_at_any_byte_times_out() {
     for (url, dialogue) in ALL {
         for most in 0..length(dialogue) {
             for own in [None, Some(Duration::from_secs(3))] {
@@ -64,7 +64,7 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
                 let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[url])), proxy);
                 let (error, limit) = (linked.unwrap_err(), own.unwrap_or(LIMIT));
                 match error.source_as() {
-                    // Its head was there.
+                    // Its head had arrived.
                     Some(TunnelError::Refused { status, body, .. }) => {
                         assert_eq!((dialogue, status.as_u16(), body.len()), (REFUSAL, 403, most - 45));
                     }
@@ -82,9 +82,9 @@ async fn a_proxy_that_stalls_at_any_byte_is_ended_by_the_limit() {
     }
 }
 
-/// Whoever refuses credentials, and then says no more, has refused them all the same: they are shown to nobody else.
+/// Credentials are refused even if the response doesn't end: they are shown to no other proxy.
 #[tokio::test(start_paused = true)]
-async fn credentials_are_refused_too_by_an_answer_that_does_not_end() {
+async fn a_407_without_end_still_refuses_the_credentials() {
     for length in ["content-length: 9", "transfer-encoding: chunked", "connection: close"] {
         let world = World::new();
         let proxy = async {
@@ -103,7 +103,7 @@ async fn credentials_are_refused_too_by_an_answer_that_does_not_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_without_end_is_ended_by_its_size() {
+async fn a_head_without_end_hits_its_size_limit() {
     let world = World::new();
     let proxy = async {
         let mut proxy = world.accept().await;
@@ -116,9 +116,9 @@ async fn a_head_without_end_is_ended_by_its_size() {
     assert!(matches!(error.source_as(), Some(TunnelError::NotHttp(_))), "{error:?}");
 }
 
-/// The challenge was answered: what stalls is another answer.
+/// The challenge was answered: it is the next response that stalls.
 #[tokio::test(start_paused = true)]
-async fn an_answer_to_credentials_that_does_not_come_is_waited_for_in_vain() {
+async fn a_missing_response_to_credentials_times_out() {
     struct Late;
     impl skybridge_core::ProxyAuth for Late {
         fn identity(&self) -> &[u8] {
@@ -144,7 +144,7 @@ async fn an_answer_to_credentials_that_does_not_come_is_waited_for_in_vain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
+async fn a_proxy_that_closes_at_any_byte_is_reported_as_such() {
     for (url, dialogue) in ALL {
         for most in 0..length(dialogue) {
             for resets in [false, true] {
@@ -164,7 +164,7 @@ async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
                 match error.source_as() {
                     Some(TunnelError::Closed) => assert!(!resets),
                     Some(TunnelError::Io(_)) => assert!(resets),
-                    // Its head was there.
+                    // Its head had arrived.
                     Some(TunnelError::Refused { status, body, .. }) => {
                         assert_eq!((status.as_u16(), body.len()), (403, most - 45));
                     }
@@ -181,9 +181,9 @@ async fn a_proxy_that_hangs_up_at_any_byte_is_told_of_as_such() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
+async fn a_tunnel_that_is_dropped_at_any_await_leaves_nothing_behind() {
     for (url, dialogue) in ALL {
-        let walked = walk(
+        let walked = drop_walk(
             async || {
                 let world = World::new();
                 world
@@ -195,7 +195,7 @@ async fn whoever_leaves_at_any_point_leaves_nothing_behind() {
                 let World { net, executor, recorder, listener, .. } = world;
                 let serving = listener.serve(move |_, mut conn| async move {
                     for (wait, bytes) in dialogue {
-                        // The client may be gone.
+                        // The client may have gone.
                         if conn.read_exact(&mut vec![0; *wait]).await.is_err() || conn.write_all(bytes).await.is_err() {
                             return;
                         }

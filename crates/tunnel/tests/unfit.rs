@@ -1,4 +1,4 @@
-//! Links that are not sent through proxies: those that were sealed or sent through them before.
+//! Links that must not be tunnelled: those that have TLS or a tunnel already.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support;
@@ -10,11 +10,11 @@ use tower::Layer;
 
 const HOPS: [&[&str]; 3] = [&["http://proxy.test:3128"], &["socks5h://proxy.test:3128"], &["https://proxy.test:3128"]];
 
-/// Makes facts of what was done.
+/// Changes the facts of a link.
 type Done = fn(&mut ConnInfo);
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_is_told_nothing_on_a_link_that_is_sealed_or_in_a_tunnel_already() {
+async fn nothing_is_sent_on_a_link_that_has_tls_or_a_tunnel_already() {
     let rows: [(Done, Unfit); 3] = [
         (|info| info.tls = Some(TlsInfo::unknown()), Unfit::SealedTooSoon),
         (|info| (info.tunnelled, info.proxies_passed) = (true, 1), Unfit::TunnelledTwice),
@@ -33,9 +33,9 @@ async fn a_proxy_is_told_nothing_on_a_link_that_is_sealed_or_in_a_tunnel_already
     }
 }
 
-/// By two layers, as people stack them by mistake.
+/// Two tunnel layers, stacked by mistake.
 #[tokio::test(start_paused = true)]
-async fn a_second_tunnel_is_refused_once_the_first_has_one_and_without_proxies_there_is_none() {
+async fn a_second_tunnel_layer_is_refused_unless_the_route_has_no_proxies() {
     let world = World::new();
     let mut twice = TunnelLayer::new().layer(TunnelLayer::new().layer(world.net.connector()));
     let route = world.route("https://a.test", HOPS[0]);

@@ -128,11 +128,11 @@ fn lower_half(stack: &Stack) -> &[Layer] {
 fn judge(parties: &Parties, https: bool, expected: Expected, outcome: &Outcome) -> Result<(), &'static str> {
     let [plain, sealed] = &parties.origins;
     let (own, other) = if https { (sealed, plain) } else { (plain, sealed) };
-    let seen = own.seen();
+    let seen = own.requests();
     let rule = |holds: bool, what| if holds { Ok(()) } else { Err(what) };
     rule(!https || !parties.wire.has(SECRET), "a request for https is on the wire in cleartext")?;
     rule(!https || !parties.proxies.has(SECRET), "a proxy has read a request for https")?;
-    rule(other.seen().is_empty(), "somebody else got the request")?;
+    rule(other.requests().is_empty(), "somebody else got the request")?;
     match (expected, outcome) {
         (Expected::Answer, Outcome::Answer(text, is_sealed)) => {
             rule(text == "hello" && seen.len() == 1, "not the origin's answer")?;

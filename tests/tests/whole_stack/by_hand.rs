@@ -39,7 +39,7 @@ async fn cold_warm_stale_and_parallel() {
     }
     assert_eq!(origin.exchanges(), ["c0e0", "c0e1", "c0e2"]);
 
-    origin.hang_up();
+    origin.close_all();
     origin.until_open(0).await;
     assert_eq!(read!(stack, post("x")), "hello");
     assert_eq!(origin.connections(), 2);
@@ -59,7 +59,7 @@ async fn fifty_at_once_on_one_connection() {
     let stack = stack!(world);
     let calls = (0..50).map(|_| stack.clone()).map(|stack| async move { read!(stack, h2(get("/"))) });
     assert!(all(calls).await.iter().all(|answer| answer == "hello"));
-    assert_eq!((origin.connections(), origin.seen().len()), (1, 50));
+    assert_eq!((origin.connections(), origin.requests().len()), (1, 50));
     drop(stack);
     world.assert_nothing_left().await;
 }

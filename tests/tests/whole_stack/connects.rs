@@ -28,7 +28,7 @@ async fn a_black_hole_costs_a_quarter_of_a_second_and_only_once() {
     assert_eq!(world.net.live_sockets_to(addr()), 0);
 
     // What failed is tried last, so the next connection waits for nothing.
-    origin.hang_up();
+    origin.close_all();
     origin.until_open(0).await;
     let start = Instant::now();
     assert_eq!(read(client.request(get("/"))).await.unwrap(), "hello");

@@ -1,6 +1,6 @@
 //! The events that an observer sees of a call, in order.
 
-use skybridge_testkit::{executor::settle, origin::Origin};
+use skybridge_testkit::{executor::run_until_idle, origin::Origin};
 use skybridge_tests::{World, get, h2, read};
 
 #[tokio::test(start_paused = true)]
@@ -12,7 +12,7 @@ async fn a_cold_call_and_a_warm_one() {
         let request = || if over_h2 { h2(get("/")) } else { get("/") };
 
         read(client.request(request())).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(
             world.recorder.lines(),
             [
@@ -40,7 +40,7 @@ async fn a_cold_call_and_a_warm_one() {
 
         world.recorder.clear();
         read(client.request(request())).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(
             world.recorder.lines(),
             [
@@ -61,7 +61,7 @@ async fn a_cold_call_and_a_warm_one() {
 
         world.recorder.clear();
         drop(origin);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.recorder.names().last(), Some(&"connection_closed"), "{:?}", world.recorder.lines());
     }
 }

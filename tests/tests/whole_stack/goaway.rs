@@ -26,7 +26,7 @@ async fn a_server_that_says_goodbye_after_every_few_requests_fails_none_of_200()
         });
         all(callers).await;
         // None was processed twice.
-        assert_eq!(origin.seen().len(), 200);
+        assert_eq!(origin.requests().len(), 200);
         assert!(origin.connections() > 1);
         drop(client);
         world.assert_nothing_left().await;

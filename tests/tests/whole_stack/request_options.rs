@@ -26,7 +26,7 @@ async fn what_is_dialled_is_not_who_is_asked() {
     let response = client.request(request).await.unwrap();
     assert_eq!(response.connection().unwrap().remote.inet(), Some(elsewhere));
     response.into_body().bytes().await.unwrap();
-    assert_eq!(origin.seen()[0].header("host"), Some("a.test"));
+    assert_eq!(origin.requests()[0].header("host"), Some("a.test"));
     assert_eq!(world.net.name("a.test").queries(), 0);
     // Others are not sent there.
     assert!(read(client.request(get("/"))).await.unwrap_err().is_connect());

@@ -2,7 +2,7 @@
 
 use http::{Response, header::CONNECTION};
 use skybridge::{Delivery, Phase, Protocol, RetryLayer};
-use skybridge_testkit::{executor::settle, h1::Script, origin::Origin};
+use skybridge_testkit::{executor::run_until_idle, h1::Script, origin::Origin};
 use skybridge_tests::{World, addr, all, get, post, read};
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +13,7 @@ async fn a_connection_that_was_closed_while_idle_costs_no_request_of_any_method(
     let client = world.client();
     let calls = async {
         read(client.request(get("/1"))).await.unwrap();
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.recorder.count("connection_closed"), 1);
         read(client.request(post("2"))).await.unwrap()
     };
@@ -39,7 +39,7 @@ async fn so_does_a_reset() {
     read(client.request(get("/"))).await.unwrap();
     world.net.wire(0).reset();
     read(client.request(post("x"))).await.unwrap();
-    assert_eq!((origin.connections(), origin.seen().len()), (2, 2));
+    assert_eq!((origin.connections(), origin.requests().len()), (2, 2));
 }
 
 /// The FIN and the request pass each other on the wire.
@@ -154,9 +154,9 @@ async fn a_server_that_keeps_connections_for_two_requests_fails_none_of_500() {
             }
         });
         all(callers).await;
-        assert_eq!(origin.seen().len(), 500);
+        assert_eq!(origin.requests().len(), 500);
         let mut carried: HashMap<usize, usize> = HashMap::new();
-        origin.seen().iter().for_each(|seen| *carried.entry(seen.connection).or_default() += 1);
+        origin.requests().iter().for_each(|seen| *carried.entry(seen.connection).or_default() += 1);
         assert!(carried.values().all(|requests| *requests <= 2), "{carried:?}");
         assert!(carried.len() < 350, "{} connections for 500 requests", carried.len());
         drop(client);

@@ -5,7 +5,7 @@ use http::Response;
 use http_body_util::{BodyExt, Full};
 use skybridge::{Body, PoolConfig, Protocol, ResponseExt};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h1::Script,
     h2::{Frame, Peer, code},
     origin::Origin,
@@ -35,7 +35,7 @@ async fn at_once_each_has_a_connection_and_all_come_back() {
         let answers = all((0..10).map(|_| read(client.request(get("/"))))).await;
         assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == "hello"));
     }
-    assert_eq!((origin.connections(), origin.seen().len()), (10, 20));
+    assert_eq!((origin.connections(), origin.requests().len()), (10, 20));
     assert_eq!((client.stats().idle, client.stats().active), (10, 0));
 }
 
@@ -51,7 +51,7 @@ async fn fifty_at_once_over_h2_share_one_connection_cold_or_warm() {
             assert_eq!(response.connection().unwrap().protocol, Some(Protocol::Http2));
             assert_eq!(response.into_body().text().await.unwrap(), "hello");
         }
-        assert_eq!((origin.connections(), origin.seen().len()), (1, round * 50));
+        assert_eq!((origin.connections(), origin.requests().len()), (1, round * 50));
     }
     drop(client);
     world.assert_nothing_left().await;
@@ -61,7 +61,7 @@ async fn fifty_at_once_over_h2_share_one_connection_cold_or_warm() {
 async fn beyond_the_peers_limit_of_streams_there_is_another_connection() {
     let world = World::new();
     let slow = async |_| {
-        settle().await;
+        run_until_idle().await;
         Response::new(Full::new(Bytes::from("slow")))
     };
     let origin = Origin::h2c().max_concurrent_streams(10).handle(slow).serve_on(world.listen());
@@ -102,7 +102,7 @@ async fn a_body_dropped_early_costs_an_h1_connection_and_no_more() {
         let mut body: Body = response.into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
         drop(body);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(world.net.live_sockets(), 0);
         read(client.request(get("/"))).await.unwrap()
     };

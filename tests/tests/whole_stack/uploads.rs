@@ -5,7 +5,7 @@ use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use skybridge::{Client, PoolConfig, RequestBody};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     h1::Script,
     h2::{Frame as H2Frame, Peer, code, setting},
     net::Conn,
@@ -67,7 +67,7 @@ async fn stuck(connections: usize, config: PoolConfig) -> (World, Client, Vec<Sc
         peers
     };
     let (_, peers) = tokio::join!(all(calls), server);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((client.stats().active, client.stats().idle), (connections, 0));
     drop(listener);
     (world, client, peers)
@@ -83,7 +83,7 @@ async fn a_body_that_never_comes_is_no_trap() {
         for _ in 0..3 {
             assert_eq!(read(client.request(stalled())).await.unwrap(), "too much");
         }
-        settle().await;
+        run_until_idle().await;
         assert_eq!(read(client.request(get("/"))).await.unwrap(), "hello");
     };
     let server = async {
@@ -129,7 +129,7 @@ async fn close_ends_them_at_once_and_the_last_handle_in_time() {
 
     let (world, client, peers) = stuck(5, PoolConfig::new()).await;
     drop(client);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.net.live_sockets(), 5);
     tokio::time::sleep(6 * SECOND).await;
     world.assert_nothing_left().await;
@@ -167,7 +167,7 @@ async fn a_request_given_up_while_it_is_stuck_leaves_nothing() {
         peer
     });
     assert!(given_up.is_err());
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.net.live_sockets(), 0);
     drop(client);
     world.assert_nothing_left().await;
@@ -207,7 +207,7 @@ async fn streams_without_a_window_are_reset() {
             streams
         };
         let (_, streams) = tokio::join!(all(calls), server);
-        settle().await;
+        run_until_idle().await;
         assert_eq!(client.stats().streams, 300);
         if closed {
             client.close();
@@ -217,7 +217,7 @@ async fn streams_without_a_window_are_reset() {
         for stream in streams {
             assert_eq!(peer.expect_reset(stream).await, code::CANCEL);
         }
-        settle().await;
+        run_until_idle().await;
         assert_eq!(client.stats().streams, 0);
         if closed {
             peer.until(|frame| matches!(frame, H2Frame::GoAway { .. })).await;

@@ -8,7 +8,7 @@ use std::{
 #[derive(Clone)]
 pub(crate) struct Data {
     from: From,
-    /// Line breaks are left out of what a file has.
+    /// Line breaks of files are removed.
     is_text: bool,
 }
 
@@ -28,7 +28,7 @@ impl Data {
         Ok(Self { from: From::read(value), is_text: false })
     }
 
-    /// Stdin as it is: it can be sent while it is read.
+    /// Whether it is stdin as it is, which can be sent while it is read.
     pub(crate) fn is_stream(&self) -> bool {
         !self.is_text && matches!(self.from, From::Stdin)
     }

@@ -1,21 +1,21 @@
 //! The command line: curl's names and meanings wherever curl has one.
 
 mod data;
+mod diagnostics;
 mod protocol;
 mod proxy;
 mod request;
 mod route;
-mod seeing;
 mod tls;
 mod values;
 
 pub(crate) use self::{
     data::Data,
+    diagnostics::SeeingArgs,
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
     request::RequestArgs,
     route::RouteArgs,
-    seeing::SeeingArgs,
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, PinRule, Preproxy, Resolve, Seconds, Way},
 };
@@ -44,5 +44,5 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) protocol: ProtocolArgs,
     #[command(flatten)]
-    pub(crate) seeing: SeeingArgs,
+    pub(crate) diagnostics: SeeingArgs,
 }

@@ -4,22 +4,24 @@ use clap::{ArgAction, Args};
 #[derive(Args)]
 #[command(next_help_heading = "Proxy")]
 pub(crate) struct ProxyArgs {
-    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://; several are tried in order
+    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://;
+    /// several are tried in order
     #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
     pub(crate) proxy: Vec<Way>,
-    /// Go through this proxy first, then through those of -x, if any, and not of the environment: [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
+    /// Go through this proxy first, then through those of -x, if any, and not of the environment:
+    /// [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
     #[arg(long, value_name = "URL")]
     pub(crate) preproxy: Option<Preproxy>,
-    /// A tunnel through HTTP proxies for http:// URLs too, rather than requests that they forward
+    /// Tunnel through HTTP proxies for http:// URLs too, instead of letting them forward requests
     #[arg(short = 'p', long)]
     pub(crate) proxytunnel: bool,
-    /// Credentials for proxies whose URL has none, sent at once
+    /// Credentials for proxies whose URL has none, sent with the first request
     #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
     pub(crate) proxy_user: Option<Credentials>,
-    /// By the Basic scheme, which is the default
+    /// Use the Basic scheme, which is the default
     #[arg(long)]
     pub(crate) proxy_basic: bool,
-    /// Hosts that are reached directly: names with all below them, addresses, networks, `*`
+    /// Hosts that are connected to directly: names with their subdomains, addresses, networks, `*`
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,
 }

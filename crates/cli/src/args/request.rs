@@ -9,7 +9,7 @@ pub(crate) struct RequestArgs {
     /// The method
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub(crate) request: Option<Method>,
-    /// Ask for the head only, and print it
+    /// Send HEAD, and print the response's head
     #[arg(short = 'I', long)]
     pub(crate) head: bool,
     /// A header, 'Name: value'; 'Name:' leaves out one of ours, 'Name;' sends an empty one
@@ -33,7 +33,7 @@ pub(crate) struct RequestArgs {
     /// Print neither errors nor progress
     #[arg(short = 's', long)]
     pub(crate) silent: bool,
-    /// Tell on stderr what happens
+    /// Print on stderr what happens
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
     /// A status of 400 or more is an error (exit 22), and its body isn't written
@@ -42,31 +42,32 @@ pub(crate) struct RequestArgs {
     /// A status of 400 or more is an error (exit 22), and its body is written
     #[arg(long)]
     pub(crate) fail_with_body: bool,
-    /// Go where redirects lead; a POST goes on as a GET after 301, 302 and 303 unless -X says otherwise, and headers of -H that are credentials by their name stay at their origin
+    /// Follow redirects; a POST becomes a GET after 301, 302 and 303 unless -X is given, and headers of -H that are
+    /// credentials by their name are not sent to other origins
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
-    /// With --location, so many times at most (exit 47); -1 is without end
+    /// With --location, follow at most this many redirects (exit 47); -1 is no limit
     #[arg(long, value_name = "N", default_value = "50", value_parser = redirects, allow_negative_numbers = true)]
     pub(crate) max_redirs: usize,
-    /// Ask for gzip and deflate, and write what was in them
+    /// Ask for gzip and deflate, and decode the response
     #[arg(long)]
     pub(crate) compressed: bool,
-    /// Fetch the list of URLs so many times, through the same client
+    /// Fetch the list of URLs this many times, through the same client
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
-    /// Fetch all at once
+    /// Fetch all URLs in parallel
     #[arg(short = 'Z', long)]
     pub(crate) parallel: bool,
-    /// With --parallel, at most so many at once
+    /// With --parallel, at most this many at once
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) parallel_max: u16,
-    /// How long a call may take, all in all
+    /// How long a call may take in all
     #[arg(short = 'm', long, value_name = "SECONDS")]
     pub(crate) max_time: Option<Seconds>,
     /// How long connecting may take, from DNS to handshake
     #[arg(long, value_name = "SECONDS")]
     pub(crate) connect_timeout: Option<Seconds>,
-    /// How long the peer may be silent while it is read from
+    /// How long to wait for the response, and between two reads of it
     #[arg(long, value_name = "SECONDS")]
     pub(crate) read_timeout: Option<Seconds>,
 }

@@ -5,10 +5,10 @@ use std::{net::IpAddr, path::PathBuf};
 #[derive(Args)]
 #[command(next_help_heading = "Route")]
 pub(crate) struct RouteArgs {
-    /// Addresses for a host and port, in the order in which they are to be tried
+    /// Addresses for a host and port, in the order to try them
     #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR...]", action = ArgAction::Append)]
     pub(crate) resolve: Vec<Resolve>,
-    /// Connect to H2:P2 for what is at H1:P1; an empty part means any, or the same
+    /// Connect to H2:P2 instead of H1:P1; an empty part means any, or the same
     #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]
     pub(crate) connect_to: Vec<ConnectTo>,
     /// IPv4 only
@@ -29,13 +29,13 @@ pub(crate) struct RouteArgs {
     /// Connect to this socket, whatever the URL says
     #[arg(long, value_name = "PATH")]
     pub(crate) unix_socket: Option<PathBuf>,
-    /// Try one address after the other
+    /// Try one address after the other, without overlap
     #[arg(long)]
     pub(crate) no_fast_fallback: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum EgressArg {
-    // To public addresses only.
+    // Public addresses only.
     Public,
 }

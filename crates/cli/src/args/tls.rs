@@ -21,7 +21,8 @@ pub(crate) struct TlsArgs {
     /// Its key (PEM); in the certificate's file unless given
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// The keys of which every https server, redirects' too, must have one itself, as curl writes them: sha256//BASE64;sha256//BASE64
+    /// The keys of which every https server, redirects' too, must have one itself, as curl writes them:
+    /// sha256//BASE64;sha256//BASE64
     #[arg(long, value_name = "HASHES")]
     pub(crate) pinnedpubkey: Option<Hashes>,
     /// Keys of which one must be on the verified path of hosts: a.test, *.a.test or **.a.test; besides --pinnedpubkey

@@ -1,10 +1,10 @@
 //! Cleartext.
 
-use super::{Told, scene::Scene};
+use super::{Finished, scene::Scene};
 use skybridge::{Protocol, types::Acquired};
 use skybridge_testkit::origin::Origin;
 
-pub(super) async fn cold(mut scene: Scene) -> Told {
+pub(super) async fn cold(mut scene: Scene) -> Finished {
     let origin = Origin::h1().start().await;
     let fetched = scene.get(&scene.client().build(), &origin.url("/")).await?;
     scene.check("the answer is here", fetched.body == "hello");
@@ -16,7 +16,7 @@ pub(super) async fn cold(mut scene: Scene) -> Told {
     Ok(scene)
 }
 
-pub(super) async fn warm(mut scene: Scene) -> Told {
+pub(super) async fn warm(mut scene: Scene) -> Finished {
     let origin = Origin::h1().start().await;
     let client = scene.client().build();
     let mut hows = Vec::new();

@@ -23,45 +23,45 @@ impl Narrator {
 
     pub(super) fn step(&mut self, title: &str) {
         self.step += 1;
-        say(format_args!("{}/{}  {title}", self.step, self.of));
+        print(format_args!("{}/{}  {title}", self.step, self.of));
     }
 
     pub(super) fn tell(&mut self, scene: &Scene) {
-        scene.lines().iter().for_each(|line| say(format_args!("      {line}")));
+        scene.lines().iter().for_each(|line| print(format_args!("      {line}")));
         scene.drawn().iter().for_each(|timeline| self.draw(timeline));
         for (what, is_so) in scene.checked() {
-            say(format_args!("  {}  {what}", if *is_so { "ok  " } else { "WRONG" }));
+            print(format_args!("  {}  {what}", if *is_so { "ok  " } else { "WRONG" }));
             self.wrong += usize::from(!is_so);
         }
-        say("");
+        print("");
     }
 
     fn draw(&self, timeline: &Timeline) {
         let timeline = if self.colored { timeline.clone().colored() } else { timeline.clone() };
-        timeline.to_string().lines().for_each(|line| say(format_args!("      {line}")));
+        timeline.to_string().lines().for_each(|line| print(format_args!("      {line}")));
     }
 
-    pub(super) fn broken(&mut self, error: &(dyn Error + Send + Sync + 'static)) {
+    pub(super) fn error(&mut self, error: &(dyn Error + Send + Sync + 'static)) {
         self.wrong += 1;
         let why: Vec<_> = chain(error).map(ToString::to_string).collect();
-        say(format_args!("  WRONG  {}\n", why.join(": ")));
+        print(format_args!("  WRONG  {}\n", why.join(": ")));
     }
 
     pub(super) fn end(self) -> Exit {
         match self.wrong {
             0 => {
-                say(format_args!("All {} steps went as they should.", self.of));
+                print(format_args!("All {} steps went as they should.", self.of));
                 Exit::OK
             }
             wrong => {
-                say(format_args!("{wrong} of what was expected isn't so."));
+                print(format_args!("{wrong} of what was expected isn't so."));
                 Exit::TOUR
             }
         }
     }
 }
 
-fn say(line: impl Display) {
-    // Nobody is left to tell when stdout is closed.
+fn print(line: impl Display) {
+    // A closed stdout is ignored.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -1,10 +1,10 @@
 //! Pins.
 
-use super::{Told, scene::Scene};
+use super::{Finished, scene::Scene};
 use skybridge::{Roots, TlsConfig};
 use skybridge_testkit::{certs::Ca, origin::Origin};
 
-pub(super) async fn right(mut scene: Scene) -> Told {
+pub(super) async fn right(mut scene: Scene) -> Finished {
     let between = scene.ca.intermediate("an intermediate");
     let cert = between.leaf(["a.test"]);
     let origin = Origin::h2c().tls(&cert).start().await;
@@ -17,14 +17,14 @@ pub(super) async fn right(mut scene: Scene) -> Told {
     Ok(scene)
 }
 
-pub(super) async fn wrong(mut scene: Scene) -> Told {
+pub(super) async fn wrong(mut scene: Scene) -> Finished {
     let origin = Origin::h2c().tls(&scene.ca.leaf(["a.test"])).start().await;
     let pin = Ca::new("somebody else").pin();
     let client = scene.client_with(pinned(&scene.ca, &pin)).build();
     let failed = scene.get(&client, &format!("https://a.test:{}/", origin.addr().port())).await.err();
     let exit = failed.as_ref().map(|error| crate::fault::Fault::of(error, None).exit);
     scene.check("the call failed by its pin, which is exit 90", exit == Some(crate::exit::Exit::PIN));
-    scene.check("the origin saw no request", origin.seen().is_empty());
+    scene.check("the origin saw no request", origin.requests().is_empty());
     Ok(scene)
 }
 

@@ -1,4 +1,4 @@
-//! What a step plays with: a client whose names lead to this machine, an authority that it trusts, and a notebook.
+//! The world of a step: a client whose names resolve to this machine, a CA that it trusts, and the notes to print.
 
 use bytes::Bytes;
 use http::Request;
@@ -10,7 +10,7 @@ use skybridge::{
     types::{Acquired, CallId, Resolver},
 };
 use skybridge_testkit::certs::Ca;
-use skybridge_trace::{Recorder, Timeline, What};
+use skybridge_trace::{RecordedKind, Recorder, Timeline};
 use std::{net::Ipv4Addr, sync::Arc};
 
 pub(super) struct Scene {
@@ -22,7 +22,7 @@ pub(super) struct Scene {
     checked: Vec<(String, bool)>,
 }
 
-/// What came of a request.
+/// The result of a request.
 pub(super) struct Fetched {
     pub(super) body: Bytes,
     pub(super) info: Arc<ConnInfo>,
@@ -32,7 +32,7 @@ pub(super) struct Fetched {
 impl Scene {
     pub(super) fn new() -> Self {
         Self {
-            ca: Ca::new("the tour's authority"),
+            ca: Ca::new("the tour's CA"),
             recorder: Recorder::new(),
             calls: 0,
             lines: Vec::new(),
@@ -41,7 +41,7 @@ impl Scene {
         }
     }
 
-    /// A client for which every name of the tour is this machine, and that trusts the tour's authority alone.
+    /// A client that resolves the tour's names to this machine, and trusts the tour's CA alone.
     pub(super) fn client(&self) -> ClientBuilder<impl Resolver> {
         self.client_with(self.tls())
     }
@@ -52,11 +52,11 @@ impl Scene {
         tls: Result<TlsConfig, skybridge::TlsConfigError>,
     ) -> ClientBuilder<impl Resolver> {
         let here = Endpoint::from((Ipv4Addr::LOCALHOST.octets(), 0));
-        let names = OverridesLayer::new().host("a.test", [here.clone()]).host("b.test", [here]);
-        let client = Client::builder().resolver(names.layer(System::new())).observer(self.recorder.clone());
+        let overrides = OverridesLayer::new().host("a.test", [here.clone()]).host("b.test", [here]);
+        let client = Client::builder().resolver(overrides.layer(System::new())).observer(self.recorder.clone());
         match tls {
             Ok(config) => client.tls(TlsLayer::new(config)),
-            // Every step with TLS then says that nobody is trusted.
+            // Every step with TLS then reports that no root is trusted.
             Err(_) => client,
         }
     }
@@ -65,21 +65,21 @@ impl Scene {
         TlsConfig::builder().roots(Roots::Given(vec![self.ca.der()])).build()
     }
 
-    /// Fetches a URL, tells of it and draws it.
+    /// Fetches a URL, and notes the result and the timeline.
     pub(super) async fn get(&mut self, client: &Client, url: &str) -> Result<Fetched, Error> {
         let call = self.number();
         let fetched = self.fetch(client, url, call).await;
         self.draw(call, url);
         match &fetched {
             Ok(fetched) => {
-                self.say(format!("GET {url}: {:?} on {}", String::from_utf8_lossy(&fetched.body), fetched.info))
+                self.print(format!("GET {url}: {:?} on {}", String::from_utf8_lossy(&fetched.body), fetched.info))
             }
-            Err(error) => self.say(format!("GET {url}: {}", crate::fault::Fault::of(error, None))),
+            Err(error) => self.print(format!("GET {url}: {}", crate::fault::Fault::of(error, None))),
         }
         fetched
     }
 
-    /// Fetches a URL so many times at once, tells of it and draws the first two.
+    /// Fetches a URL `times` times at once, and notes the first two timelines.
     pub(super) async fn get_at_once(
         &mut self,
         client: &Client,
@@ -96,7 +96,7 @@ impl Scene {
         for call in calls.iter().take(2) {
             self.draw(*call, url);
         }
-        self.say(format!("{} times GET {url} at once", all.len()));
+        self.print(format!("{} times GET {url} at once", all.len()));
         Ok(all)
     }
 
@@ -113,11 +113,11 @@ impl Scene {
         self.drawn.push(self.recorder.timeline(call).titled(format!("GET {url}")).width(110));
     }
 
-    pub(super) fn say(&mut self, line: impl Into<String>) {
+    pub(super) fn print(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 
-    /// This is expected.
+    /// Notes whether an expectation holds.
     pub(super) fn check(&mut self, what: impl Into<String>, is_so: bool) {
         self.checked.push((what.into(), is_so));
     }
@@ -138,10 +138,10 @@ impl Scene {
         &self.recorder
     }
 
-    /// How often a request of the last call was sent again.
+    /// How often the last call's request was retried.
     pub(super) fn retries(&self) -> usize {
-        let events = self.recorder.of_call(CallId(self.calls));
-        events.iter().filter(|event| matches!(event.what, What::Retry { again: true, .. })).count()
+        let events = self.recorder.call_events(CallId(self.calls));
+        events.iter().filter(|event| matches!(event.kind, RecordedKind::Retry { again: true, .. })).count()
     }
 }
 
@@ -152,8 +152,8 @@ async fn fetch(client: &Client, url: &str, call: CallId, recorder: &Recorder) ->
     let response = client.request(request).await?;
     let info = response.connection().cloned();
     let body = response.into_body().collect().await?.to_bytes();
-    let how = recorder.of_call(call).iter().rev().find_map(|event| match event.what {
-        What::Acquired(how) => Some(how),
+    let how = recorder.call_events(call).iter().rev().find_map(|event| match event.kind {
+        RecordedKind::Acquired(how) => Some(how),
         _ => None,
     });
     match info {

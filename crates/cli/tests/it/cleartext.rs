@@ -82,7 +82,7 @@ async fn fifty_at_once_share_one_connection_of_http2() {
     let url = origin.url("/");
     let ran = skybridge(["--http2-prior-knowledge", "-Z", "--repeat", "50", "--report", "-", &url]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
-    assert_eq!((origin.connections(), origin.seen().len()), (1, 50));
+    assert_eq!((origin.connections(), origin.requests().len()), (1, 50));
     let reports = reports(&ran);
     let kinds = |kind: &str| reports.iter().filter(|report| report["decision"]["kind"] == kind).count();
     assert_eq!((kinds("new"), kinds("new") + kinds("joined") + kinds("reused")), (1, 50));
@@ -221,7 +221,7 @@ async fn bodies_come_from_arguments_files_and_stdin() {
     assert_eq!(skybridge(["-d", "a=1", "-d", &at, &url]).await.out, "a=1&xy");
     assert_eq!(skybridge(["--data-binary", &at, &url]).await.out, "x\ny\n");
     assert_eq!(fed(["--data-binary", "@-", "-X", "PUT", &url], "streamed").await.out, "streamed");
-    let seen = origin.seen();
+    let seen = origin.requests();
     assert_eq!(seen.iter().map(|seen| seen.method.as_str()).collect::<Vec<_>>(), ["POST", "POST", "PUT"]);
     assert_eq!(seen[0].header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!((seen[0].header("content-length"), seen[2].header("transfer-encoding")), (Some("6"), Some("chunked")));
@@ -232,7 +232,7 @@ async fn headers_are_added_replaced_and_left_out() {
     let origin = Origin::h1().start().await;
     skybridge(["-H", "x: 1", "-H", "x: 2", "-H", "accept:", "-A", "me", &origin.url("/")]).await;
     skybridge([&origin.url("/")]).await;
-    let seen = origin.seen();
+    let seen = origin.requests();
     assert_eq!(seen[0].headers.get_all("x").iter().count(), 2);
     assert_eq!((seen[0].header("accept"), seen[0].header("user-agent")), (None, Some("me")));
     assert_eq!(seen[1].header("user-agent"), Some(concat!("skybridge/", env!("CARGO_PKG_VERSION"))));
@@ -272,7 +272,7 @@ async fn names_lead_where_resolve_and_connect_to_say() {
     assert_eq!(ran.out, "hello", "{}", ran.err);
     let ran = skybridge(["--connect-to", &format!("{address}:localhost:{port}"), &format!("http://{address}/")]).await;
     assert_eq!((ran.exit, ran.err.lines().count()), (2, 1), "{}", ran.err);
-    assert_eq!(origin.seen()[1].header("host"), Some(&*format!("b.test:{}", closed.port())));
+    assert_eq!(origin.requests()[1].header("host"), Some(&*format!("b.test:{}", closed.port())));
 }
 
 #[tokio::test]

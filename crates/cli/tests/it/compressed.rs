@@ -23,7 +23,7 @@ async fn what_was_asked_for_is_decoded_and_what_arrived_is_counted() {
         let origin = says(encoding, body).await;
         let ran = skybridge(["--compressed", "-w", " %{size_download}", &origin.url("/")]).await;
         assert_eq!((ran.exit, ran.out), (0, format!("{TEXT} {}", body.len())), "{encoding}: {}", ran.err);
-        assert_eq!(origin.seen()[0].header("accept-encoding"), Some("gzip,deflate"));
+        assert_eq!(origin.requests()[0].header("accept-encoding"), Some("gzip,deflate"));
         // The head is as it came.
         let ran = skybridge(["--compressed", "-I", &origin.url("/")]).await;
         assert!(ran.exit == 0 && ran.out.contains(&format!("content-encoding: {encoding}\r\n")), "{}", ran.err);
@@ -31,7 +31,8 @@ async fn what_was_asked_for_is_decoded_and_what_arrived_is_counted() {
     let origin = says("gzip", GZIP).await;
     skybridge(["--compressed", "-H", "accept-encoding: gzip", &origin.url("/")]).await;
     skybridge([&origin.url("/"), "-o", "/dev/null"]).await;
-    let asked: Vec<_> = origin.seen().iter().map(|seen| seen.header("accept-encoding").map(str::to_owned)).collect();
+    let asked: Vec<_> =
+        origin.requests().iter().map(|seen| seen.header("accept-encoding").map(str::to_owned)).collect();
     assert_eq!(asked, [Some("gzip".to_owned()), None]);
 }
 

@@ -72,14 +72,14 @@ async fn a_preproxy_leads_to_the_proxy_and_alone_to_the_origin() {
     ])
     .await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
-    assert_eq!(first.asked()[0].line, format!("SOCKS5 {}", second.addr()));
-    assert_eq!(second.asked()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));
+    assert_eq!(first.requests()[0].line, format!("SOCKS5 {}", second.addr()));
+    assert_eq!(second.requests()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));
     assert_eq!(reports(&ran)[0]["connection"]["proxy"], format!("{}, {}", first.url(), second.url()));
     assert!(!ran.err.contains("hunter") && !ran.out.contains("hunter"), "a password is told: {}", ran.err);
 
     let ran = skybridge(["--preproxy", &preproxy, &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
-    assert_eq!(first.asked()[1].line, format!("SOCKS5 {}", origin.addr()));
+    assert_eq!(first.requests()[1].line, format!("SOCKS5 {}", origin.addr()));
     let ran = skybridge(["--preproxy", &preproxy, "--noproxy", "*", &origin.url("/")]).await;
     assert_eq!((ran.exit, first.connections()), (0, 2), "{}", ran.err);
 }
@@ -90,9 +90,11 @@ async fn plain_http_goes_through_a_tunnel_when_it_is_asked_for() {
     let proxy = ProxyServer::http().user("me", "hunter2").start().await;
     let ran = skybridge(["-p", "-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
-    let asked: Vec<_> = proxy.asked().into_iter().map(|asked| asked.line).collect();
+    let asked: Vec<_> = proxy.requests().into_iter().map(|asked| asked.line).collect();
     assert_eq!(asked, [format!("CONNECT {} HTTP/1.1", origin.addr())]);
-    assert!(origin.seen().iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
+    assert!(
+        origin.requests().iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/")
+    );
 }
 
 /// The rule is about hosts that URLs name: a proxy that it matches too is still the one that was given, and its
@@ -109,16 +111,16 @@ async fn what_is_connected_to_elsewhere_is_not_the_proxy() {
     for rules in [&[any.as_str()][..], &[its_own.as_str(), any.as_str()]] {
         let mut arguments = vec!["--resolve", &address, "-x", &through, "http://a.test/"];
         arguments.extend(rules.iter().flat_map(|rule| ["--connect-to", rule]));
-        let asked = proxy.asked().len();
+        let asked = proxy.requests().len();
         let ran = skybridge(&arguments).await;
         assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
         let line = format!("CONNECT {} HTTP/1.1", origin.addr());
-        assert_eq!(proxy.asked().last().map(|asked| asked.line.clone()), Some(line));
+        assert_eq!(proxy.requests().last().map(|asked| asked.line.clone()), Some(line));
 
         let arguments = arguments[..2].iter().chain(&arguments[4..]);
         let ran = fed_in(&[("http_proxy", through.as_str())], arguments, "").await;
         assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
-        assert_eq!(proxy.asked().len(), asked + 2, "the environment's proxy is the one that is asked too");
+        assert_eq!(proxy.requests().len(), asked + 2, "the environment's proxy is the one that is asked too");
     }
 }
 

@@ -23,7 +23,7 @@ async fn a_redirect_is_followed_when_asked_and_is_a_call_of_its_own() {
     let origin = guide().await;
     let url = origin.url("/go/302/go/301/end?token=hunter2");
     let ran = skybridge([&url]).await;
-    assert_eq!((ran.exit, ran.out.as_str(), origin.seen().len()), (0, "", 1), "{}", ran.err);
+    assert_eq!((ran.exit, ran.out.as_str(), origin.requests().len()), (0, "", 1), "{}", ran.err);
 
     let ran = skybridge(["-L", "--timeline", "--report", "-", &url, &url]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
@@ -69,11 +69,11 @@ async fn method_and_body_go_along_as_the_status_says() {
         let url = origin.url(&format!("/go/{code}/end"));
         let ran = skybridge([flags, &["-L", &url]].concat()).await;
         assert_eq!((ran.exit, ran.out.as_str()), (0, said), "{flags:?} {code}: {}", ran.err);
-        let has_type = origin.seen().last().unwrap().header("content-type").is_some();
+        let has_type = origin.requests().last().unwrap().header("content-type").is_some();
         assert_eq!(has_type, said.ends_with("a=b"), "{flags:?} {code}");
     }
     let ran = skybridge(["-L", "-I", &origin.url("/go/303/end")]).await;
-    assert_eq!((ran.exit, origin.seen().last().unwrap().method.as_str()), (0, "HEAD"), "{}", ran.err);
+    assert_eq!((ran.exit, origin.requests().last().unwrap().method.as_str()), (0, "HEAD"), "{}", ran.err);
 }
 
 #[tokio::test]
@@ -108,17 +108,17 @@ async fn what_is_meant_for_one_origin_goes_to_no_other() {
     let ran = skybridge([&secrets[..], &["-L", "-H", "x: y", &url]].concat()).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "GET "), "{}", ran.err);
     let named = |header: &str| -> (Vec<bool>, Vec<bool>) {
-        let of = |origin: &Origin| origin.seen().iter().map(|seen| seen.header(header).is_some()).collect();
+        let of = |origin: &Origin| origin.requests().iter().map(|seen| seen.header(header).is_some()).collect();
         (of(&home), of(&away))
     };
     for header in ["authorization", "cookie", "x-api-key", "private-token"] {
         assert_eq!(named(header), (vec![true; 2], vec![false; 2]), "{header}");
     }
     assert_eq!(named("x"), (vec![true; 2], vec![true; 2]));
-    assert_eq!(home.seen()[1].header("host"), Some("h.test"));
+    assert_eq!(home.requests()[1].header("host"), Some("h.test"));
     let own = away.addr().to_string();
     assert!(
-        away.seen()
+        away.requests()
             .iter()
             .all(|seen| seen.header("host") == Some(&own) && seen.header("proxy-authorization").is_none())
     );
@@ -140,7 +140,7 @@ async fn redirects_have_a_limit_of_number_and_of_time() {
     let round = |_| async { Response::builder().status(302).header("location", "/").body(String::new()).unwrap() };
     let origin = Origin::h1().handle(round).start().await;
     let ran = skybridge(["-L", &origin.url("/")]).await;
-    assert_eq!((ran.exit, origin.seen().len()), (47, 51), "{}", ran.err);
+    assert_eq!((ran.exit, origin.requests().len()), (47, 51), "{}", ran.err);
     let ran = skybridge(["-L", "--max-redirs", "20000", "--max-time", "0.3", &origin.url("/")]).await;
     assert_eq!(ran.exit, 28, "{}", ran.err);
 }
@@ -153,7 +153,7 @@ async fn each_is_reached_in_its_own_way() {
     let url = format!("http://a.test:{}/go/302/{direct}", origin.addr().port());
     let ran = skybridge(["-L", "-x", &proxy.url(), "--noproxy", "127.0.0.1", "--report", "-", &url]).await;
     let told = reports(&ran);
-    assert_eq!((ran.exit, proxy.asked().len(), origin.seen().len()), (0, 1, 2), "{}", ran.err);
+    assert_eq!((ran.exit, proxy.requests().len(), origin.requests().len()), (0, 1, 2), "{}", ran.err);
     assert_eq!((&told[0]["connection"]["proxy"], &told[1]["connection"]["proxy"]), (&proxy.url().into(), &().into()));
 }
 

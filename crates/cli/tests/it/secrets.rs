@@ -43,11 +43,11 @@ async fn a_scheme_further_on_in_a_url_ends_nothing() {
         (format!("http:/alice:hunter2@{at}/"), false),
     ];
     for (url, is_fetched) in rows {
-        let before = origin.seen().len();
+        let before = origin.requests().len();
         let ran = skybridge(TELLING.iter().chain(&["--max-redirs", "2", url.as_str()])).await;
         assert_silent(&ran, &url);
         assert_eq!(ran.exit, if is_fetched { 47 } else { 3 }, "{url}: {}", ran.err);
-        assert_eq!(origin.seen().len() - before, if is_fetched { 3 } else { 0 }, "{url}");
+        assert_eq!(origin.requests().len() - before, if is_fetched { 3 } else { 0 }, "{url}");
     }
     let shown = skybridge(TELLING.iter().chain(&["--show-secrets", &origin.url("/?hunter2")])).await;
     assert!(

@@ -69,7 +69,7 @@ async fn fifty_at_once_from_a_cold_start_share_one_connection() {
     let origin = h2(&desk.ca.leaf(["a.test"])).start().await;
     let ran = desk.run(&origin, "a.test", &["--parallel", "--repeat", "50"]).await;
     assert_eq!((ran.exit, reports(&ran).len()), (0, 50), "{}", ran.err);
-    assert_eq!((origin.connections(), origin.seen().len()), (1, 50));
+    assert_eq!((origin.connections(), origin.requests().len()), (1, 50));
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn another_host_is_coalesced_unless_forbidden_or_pinned_otherwise() {
     let ran = desk.run(&origin, "a.test", &["--pin", &pin, &second(&origin)]).await;
     let told = reports(&ran);
     assert_eq!((ran.exit, told[1]["error"]["kind"].as_str(), &told[0]["status"]), (90, Some("pin"), &200.into()));
-    assert_eq!(origin.seen().len(), 1, "no request went where the pin doesn't match");
+    assert_eq!(origin.requests().len(), 1, "no request went where the pin doesn't match");
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
     // Curl's form is of the leaf alone.
     let ran = desk.run(&origin, "a.test", &["--pinnedpubkey", &curls(&cert.pin())]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
-    let served = origin.seen().len();
+    let served = origin.requests().len();
     let several = format!("{};{}", curls(&desk.ca.pin()), curls(&between.pin()));
     for wrong in [["--pin", &format!("a.test={}", Ca::new("other").pin())], ["--pinnedpubkey", &several]] {
         let ran = desk.run(&origin, "a.test", &wrong).await;
@@ -122,10 +122,11 @@ async fn pins_of_leaf_intermediate_and_root_each_pass_and_others_are_exit_90() {
         assert_eq!((ran.exit, &error["kind"], &error["phase"]), (90, &"pin".into(), &"tls".into()), "{}", ran.err);
         assert_eq!(error["processed"], "no");
     }
-    assert_eq!(origin.seen().len(), served, "no request was sent");
+    assert_eq!(origin.requests().len(), served, "no request was sent");
 }
 
-/// Redirected there, typed without a scheme, by another name, by address, with a pattern that is met: no list of hosts knows them all.
+/// Redirected there, typed without a scheme, by another name, by address, with a pattern that is met: no list of hosts
+/// knows them all.
 #[tokio::test]
 async fn a_pinned_key_holds_for_every_host_that_a_command_leads_to() {
     let desk = Desk::new();
@@ -161,7 +162,7 @@ async fn a_pinned_key_holds_for_every_host_that_a_command_leads_to() {
             assert_eq!((ran.exit, ran.out.contains("hello")), (exit, exit == 0), "{url} {}: {}", ran.out, ran.err);
         }
     }
-    assert_eq!(origin.seen().len(), urls.len(), "no request was sent to a host without the key");
+    assert_eq!(origin.requests().len(), urls.len(), "no request was sent to a host without the key");
 }
 
 #[tokio::test]
@@ -183,7 +184,7 @@ async fn a_wrong_authority_name_or_date_is_exit_60_unless_told_to_be_insecure() 
             "{}",
             ran.err
         );
-        assert!(origin.seen().is_empty());
+        assert!(origin.requests().is_empty());
         let ran = desk.run(&origin, "a.test", &["-k", "-w", "%{ssl_verify_result}"]).await;
         assert!(ran.exit == 0 && ran.out.starts_with('1'), "{} {}", ran.out, ran.err);
     }
@@ -228,7 +229,7 @@ async fn the_version_of_http_is_as_asked() {
 #[tokio::test]
 async fn a_client_shows_its_certificate() {
     let desk = Desk::new();
-    let origin = h2(&desk.ca.leaf(["a.test"])).clients_of(&desk.ca).start().await;
+    let origin = h2(&desk.ca.leaf(["a.test"])).require_client_cert(&desk.ca).start().await;
     let me = desk.ca.client("me");
     let (cert, key) = (desk.file("me.pem", &me.chain_pem()), desk.file("me.key", &me.key_pem()));
     let both = desk.file("both.pem", &(me.chain_pem() + &me.key_pem()));
@@ -287,7 +288,7 @@ async fn each_kind_of_proxy_leads_to_the_origin_on_one_connection() {
         assert_eq!(ran.exit, 0, "{}: {}", proxy.url(), ran.err);
         let told = reports(&ran);
         assert!(told.iter().all(|report| report["connection"]["proxy"] == proxy.url()), "{}", ran.out);
-        assert_eq!((origin.connections(), origin.seen().len(), proxy.asked().len()), (1, 50, 1));
+        assert_eq!((origin.connections(), origin.requests().len(), proxy.requests().len()), (1, 50, 1));
         let new = told.iter().find(|report| report["decision"]["kind"] == "new").unwrap_or(&told[0]);
         assert!(new["timings_us"]["tunnel"].is_u64() || new["decision"]["kind"] != "new");
         assert!(!ran.err.contains("hunter2") && !ran.out.contains("hunter2"), "the password is told");
@@ -335,7 +336,7 @@ async fn plain_http_is_forwarded_with_the_password_and_without_it_refused() {
     let proxy = ProxyServer::http().user("me", "hunter2").start().await;
     let ran = skybridge(["-x", &proxy.url(), "-U", "me:hunter2", "--repeat", "2", &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohello"), "{}", ran.err);
-    assert_eq!(proxy.asked()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));
+    assert_eq!(proxy.requests()[0].line, format!("GET {} HTTP/1.1", origin.url("/")));
     let ran = skybridge(["-x", &proxy.url(), "-U", "me:wrong", "https://a.test/"]).await;
     assert_eq!(ran.exit, 97, "{}", ran.err);
 }

@@ -53,14 +53,14 @@ impl ConnInfo {
     ///
     /// ```
     /// # use skybridge_core::{ConnInfo, Unfit};
-    /// # use skybridge_testkit::{executor::Executor, nouns};
+    /// # use skybridge_testkit::{executor::Executor, fixtures};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// let (executor, endpoint) = (Executor::new(), nouns::endpoint("192.0.2.1:443"));
-    /// let attempt = nouns::route("https://a.test", [], executor.ctx()).attempt(endpoint.clone());
+    /// let (executor, endpoint) = (Executor::new(), fixtures::endpoint("192.0.2.1:443"));
+    /// let attempt = fixtures::route("https://a.test", [], executor.ctx()).attempt(endpoint.clone());
     /// let mut info = ConnInfo::new(&attempt, None, endpoint);
     /// assert_eq!(info.fit_for_http(), Err(Unfit::TlsMissing));
-    /// info.tls = Some(nouns::tls(None, ["a.test"]));
+    /// info.tls = Some(fixtures::tls(None, ["a.test"]));
     /// assert_eq!(info.fit_for_http(), Ok(()));
     /// # }
     /// ```

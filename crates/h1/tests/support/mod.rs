@@ -12,9 +12,9 @@ use skybridge_core::{
 use skybridge_h1::{H1, H1Body, Http1};
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     h1::Script,
     net::{Conn, Network},
-    nouns,
 };
 use std::{
     fmt::Debug,
@@ -63,7 +63,7 @@ where
 {
     let executor = Executor::new();
     let listener = net.listen(ADDR.parse().unwrap());
-    let route = nouns::route("http://a.test", [ADDR], executor.ctx());
+    let route = fixtures::route("http://a.test", [ADDR], executor.ctx());
     let link = net.connector().amend(amend).connect(route).await.unwrap();
     let conn = h1.handshake(link, &executor.ctx()).await.unwrap();
     let peer = Script::new(listener.accept().await.0);

@@ -12,9 +12,9 @@ pub(crate) use skybridge_h2::H2;
 use skybridge_h2::{H2Body, Http2};
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     h2::Peer,
     net::{Conn, Network},
-    nouns,
 };
 use std::{
     future::poll_fn,
@@ -25,7 +25,7 @@ use std::{
 
 pub(crate) type Out = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
-/// A connection, and what a retry layer above it asks for.
+/// A connection, and the replays that a retry layer above it asks for.
 pub(crate) struct Client {
     http2: Http2<Out>,
     asking: Option<Asking>,
@@ -33,7 +33,7 @@ pub(crate) struct Client {
 
 pub(crate) const ADDR: &str = "192.0.2.1:80";
 
-/// One connection: the client's end, the peer's end, and who owns the tasks between them.
+/// One connection: the client's end, the peer's end, and the executor of its tasks.
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) conn: Option<Conn>,
@@ -58,7 +58,7 @@ impl Notes {
 }
 
 impl World {
-    /// Whoever is above wants back what may be sent again.
+    /// A retry layer above asks for what may be sent again.
     pub(crate) async fn new(h2: H2<Out>) -> Self {
         Self::over(Network::new(), h2, Some(Replays::new(copy))).await
     }
@@ -67,8 +67,8 @@ impl World {
         Self::over(Network::new(), h2, replays).await
     }
 
-    /// No more than so many bytes are on their way at once.
-    pub(crate) async fn narrow(h2: H2<Out>, bytes: usize) -> Self {
+    /// At most this many bytes are in flight at once.
+    pub(crate) async fn with_capacity(h2: H2<Out>, bytes: usize) -> Self {
         let net = Network::new();
         net.at(ADDR.parse().unwrap()).window(bytes);
         Self::over(net, h2, Some(Replays::new(copy))).await
@@ -77,7 +77,7 @@ impl World {
     async fn over(net: Network, h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
         let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
-        let route = nouns::route("http://a.test", [ADDR], executor.ctx());
+        let route = fixtures::route("http://a.test", [ADDR], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
         let http2 = h2.handshake(link, &executor.ctx()).await.unwrap();
         let client = Client::new(http2, replays);
@@ -87,7 +87,7 @@ impl World {
         Self { client, conn, executor, net, notes }
     }
 
-    /// The peer, after a usual start.
+    /// The peer, after the usual handshake.
     pub(crate) async fn peer(&mut self) -> Peer<Conn> {
         self.peer_with(&[]).await
     }

@@ -365,7 +365,7 @@ impl History {
             4.. if !wire.exclusive => {
                 let capacity = [0, 1, 2, 3, u32::MAX][self.rng.usize(..5)];
                 say!(self, "{id:?} has room for {capacity}");
-                wire.set_room(capacity);
+                wire.set_capacity(capacity);
             }
             _ => {}
         }

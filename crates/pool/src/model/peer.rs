@@ -9,7 +9,7 @@ use skybridge_core::{
     Endpoint, Endpoints, Error, Failed, Phase, PhaseGuard, Plan, Protocol, ResponseResult, Route, StatusListener,
     StatusSender, Target,
 };
-use skybridge_testkit::nouns;
+use skybridge_testkit::fixtures;
 use std::{
     future::{Future, poll_fn},
     pin::Pin,
@@ -90,7 +90,7 @@ impl Service<Target> for Plans {
                 if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
-            let at = nouns::endpoint(&format!("192.0.2.1:{}", target.origin().port()));
+            let at = fixtures::endpoint(&format!("192.0.2.1:{}", target.origin().port()));
             Ok(RoutePlan(Route::direct(target, Endpoints::fixed([at])), plans))
         })
     }
@@ -245,7 +245,7 @@ impl Wire {
         let at = endpoint(route);
         let mut info = ConnInfo::new(&route.attempt(at.clone()), None, at);
         if route.target.origin().scheme() == skybridge_core::Scheme::Https {
-            info.tls = Some(nouns::tls(Some(protocol), ["c.test", "d.test"]));
+            info.tls = Some(fixtures::tls(Some(protocol), ["c.test", "d.test"]));
         }
         let state = WireState {
             capacity,
@@ -277,7 +277,7 @@ impl Wire {
         state.handles > 0 && !state.closed
     }
 
-    pub(super) fn set_room(&self, capacity: u32) {
+    pub(super) fn set_capacity(&self, capacity: u32) {
         {
             let mut state = self.state();
             state.granted = state.granted.max(state.room_now());

@@ -2,7 +2,7 @@
 
 use super::*;
 use skybridge_core::{Connector as _, Protocol};
-use skybridge_testkit::{executor::Executor, net::Network, nouns};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network};
 use std::{thread, time::Duration};
 
 /// One thread takes connections out of the pool, the other gives back what it had of them, as soon as it can see that.
@@ -11,9 +11,9 @@ async fn who_sees_that_it_drains_sees_why() {
     type End = fn(&Arc<Record<()>>);
     let (net, endpoint) = (Network::new(), "192.0.2.1:80");
     let _listener = net.listen(endpoint.parse().unwrap());
-    let route = nouns::route("http://a.test", [endpoint], Executor::new().ctx());
+    let route = fixtures::route("http://a.test", [endpoint], Executor::new().ctx());
     let info = net.connector().connect(route).await.unwrap().info.freeze(Protocol::Http2);
-    let home = Arc::new(Bucket::<()>::new(nouns::key("http://a.test"), 0, Weak::new()));
+    let home = Arc::new(Bucket::<()>::new(fixtures::key("http://a.test"), 0, Weak::new()));
     let ends: [End; 2] =
         [|record| record.drain(CloseReason::PeerGoAway), |record| record.close(CloseReason::PeerGoAway)];
     for end in ends {

@@ -3,7 +3,7 @@
 use crate::stage::*;
 use http_body_util::BodyExt;
 use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 
 fn closed(stage: &Stage) -> Vec<String> {
     stage.recorder.lines().into_iter().filter(|line| line.contains("closed")).collect()
@@ -22,10 +22,10 @@ async fn an_early_answer_does_not_make_a_connection_free() {
         if read_it {
             read(answer).await;
         }
-        settle().await;
+        run_until_idle().await;
         assert_eq!((stage.pool.stats().idle, stage.pool.stats().active), (0, 1), "the request is not over");
         peer.release();
-        settle().await;
+        run_until_idle().await;
         assert_eq!((stage.pool.stats().idle, closed(&stage).len()), (1, 0));
         assert_eq!(stage.get(A).await, 1);
     }
@@ -41,10 +41,10 @@ async fn a_driver_that_lags_behind_does_not_make_the_next_request_connect() {
     exchange.respond(200, "all of it");
     read(done(call).await).await;
     let next = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.below.connects(), peer.started()), (1, 1), "it waits for the driver");
     peer.release();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.below.connects(), peer.started()), (1, 2));
     drop(next);
 }
@@ -56,17 +56,17 @@ async fn a_slot_is_free_only_when_request_and_response_have_ended() {
     let peer = stage.connected(Facts::h2(1)).await;
     let sender = peer.exchange().await.begin(200);
     let answer = done(first).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(peer.started(), 1, "the response has not ended");
     sender.data("all");
     sender.end();
     peer.hold();
     read(answer).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!((peer.started(), stage.pool.stats().streams), (1, 1), "the request has not ended");
     peer.release();
-    settle().await;
-    assert_eq!((peer.started(), peer.most_in_flight()), (2, 1));
+    run_until_idle().await;
+    assert_eq!((peer.started(), peer.max_in_flight()), (2, 1));
     drop(second);
 }
 
@@ -80,7 +80,7 @@ async fn a_body_read_in_part_and_dropped_closes_http1() {
     let mut answer = done(call).await;
     assert_eq!(answer.body_mut().frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     drop(answer);
-    settle().await;
+    run_until_idle().await;
     assert!(peer.is_dropped());
     assert_eq!((closed(&stage), stage.pool.stats().origins), (vec!["connection_closed a1 c1 unread".to_owned()], 0));
 }
@@ -161,7 +161,7 @@ async fn a_request_dropped_while_it_waits_for_its_answer_cancels_it() {
         let mut exchange = peer.exchange().await;
         call.abort();
         exchange.cancelled().await;
-        settle().await;
+        run_until_idle().await;
         assert_eq!((stage.pool.stats().idle, stage.below.open(), peer.in_flight()), (open, open, 0));
     }
 }
@@ -179,7 +179,7 @@ async fn an_upgraded_connection_leaves_the_pool() {
     read(done(other).await).await;
     assert!(!peer.is_dropped(), "it is its user's, and the pool has no limit for it");
     drop((answer, sender));
-    settle().await;
+    run_until_idle().await;
     assert!(peer.is_dropped());
     assert_eq!(closed(&stage), ["connection_closed a1 c1 upgraded"]);
 }
@@ -189,7 +189,7 @@ async fn a_default_body_is_empty_and_of_no_connection() {
     let call = {
         let stage = Stage::easy(PoolConfig::new(), Facts::h1);
         let call = stage.call(A);
-        settle().await;
+        run_until_idle().await;
         stage.below.peers()[0].exchange().await.begin(200).data("x");
         done(call).await
     };

@@ -7,9 +7,9 @@ use skybridge_core::{
 };
 use skybridge_pool::{AtStreamLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     fake::Facts,
-    nouns,
+    fixtures,
 };
 use std::{
     future::Future,
@@ -97,7 +97,7 @@ async fn every_rule_can_forbid_it() {
         stage.below.endpoints("one.test", [at(1)]).endpoints("two.test", [at(1)]);
         let peer = stage.warm(ONE, facts()).await;
         let call = stage.options(url, options());
-        settle().await;
+        run_until_idle().await;
         let connect = stage.below.try_connecting().unwrap_or_else(|| panic!("{rule:?} does not forbid it"));
         let route = connect.route();
         let now = stage.executor.runtime().now();
@@ -116,11 +116,11 @@ async fn a_late_answer_may_be_the_address_of_one_that_is_there() {
     let call = stage.call(TWO);
     let mut feed = stage.below.planning().await.answer_live();
     feed.extend([at(8)]);
-    settle().await;
+    run_until_idle().await;
     let mut connect = stage.below.connecting().await;
     feed.extend([at(9), at(1)]);
     connect.cancelled().await;
-    settle().await;
+    run_until_idle().await;
     stage.below.peers()[0].exchange().await.respond(200, "");
     assert_eq!(read(done(call).await).await, 1);
 }
@@ -155,7 +155,7 @@ async fn a_misdirected_request_is_never_sent_there_again() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(ONE, both()).await;
     let call = stage.call(TWO);
-    settle().await;
+    run_until_idle().await;
     peer.exchange().await.respond(421, "");
     assert_eq!(done(call).await.status(), 421);
     let call = stage.call(TWO);
@@ -174,7 +174,7 @@ async fn one_that_is_wrong_for_many_is_tried_for_no_more() {
     let mut misdirected = 0;
     for host in &hosts {
         let call = stage.call(&format!("https://{host}/"));
-        settle().await;
+        run_until_idle().await;
         if let Some(exchange) = wrong.try_exchange() {
             exchange.respond(421, "");
             misdirected += 1;
@@ -191,7 +191,7 @@ async fn a_421_on_its_own_connection_is_an_answer_like_others() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(ONE, both()).await;
     let call = stage.call(ONE);
-    settle().await;
+    run_until_idle().await;
     peer.exchange().await.respond(421, "");
     read(done(call).await).await;
     assert_eq!(stage.get(ONE).await, 1);
@@ -202,16 +202,16 @@ async fn streams_are_counted_for_all_origins_together() {
     let stage = Stage::new(PoolConfig::new().max_per_origin(1));
     let peer = stage.warm(ONE, Facts::h2(1).covers(["one.test", "two.test"])).await;
     let first = stage.call(TWO);
-    settle().await;
+    run_until_idle().await;
     let second = stage.call(ONE);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.pool.stats().waiting, stage.below.connects()), (1, 1, 1));
     // The guest's stream ends, and the host's request goes on.
     peer.exchange().await.respond(200, "");
     read(done(first).await).await;
     peer.exchange().await.respond(200, "");
     assert_eq!(read(done(second).await).await, 1);
-    assert_eq!(peer.most_in_flight(), 1);
+    assert_eq!(peer.max_in_flight(), 1);
 }
 
 /// Idle connections are those of the origin they were opened for, whoever used them last.
@@ -222,14 +222,14 @@ async fn what_a_guest_leaves_idle_counts_for_its_host() {
     let peer = stage.connected(both()).await;
     let first = peer.exchange().await;
     let guest = stage.call(TWO);
-    settle().await;
+    run_until_idle().await;
     let second = peer.exchange().await;
     first.respond(200, "");
     read(done(host).await).await;
     assert!(!peer.is_dropped(), "its guest is still there");
     second.respond(200, "");
     read(done(guest).await).await;
-    settle().await;
+    run_until_idle().await;
     assert!(peer.is_dropped(), "nothing may be idle");
 }
 
@@ -239,14 +239,14 @@ async fn a_guest_does_not_go_because_its_origin_has_too_many_of_its_own() {
     let lent = stage.warm(ONE, both()).await;
     stage.get(TWO).await;
     after(SECOND).await;
-    lent.set_room(0);
+    lent.set_capacity(0);
     let calls = [stage.call(TWO), stage.call(TWO)];
     let own = [stage.connected(Facts::h2(1)).await, stage.connected(Facts::h2(1)).await];
     for (call, peer) in calls.into_iter().zip(&own) {
         peer.exchange().await.respond(200, "");
         read(done(call).await).await;
     }
-    settle().await;
+    run_until_idle().await;
     let dropped = own.iter().filter(|peer| peer.is_dropped()).count();
     assert_eq!((lent.is_dropped(), dropped), (false, 1));
 }
@@ -261,7 +261,7 @@ async fn the_index_finds_by_address_and_not_by_looking_at_all() {
     }
     stage.below.endpoints("two.test", [at(99), at(13)]);
     assert_eq!(stage.get(TWO).await, 13);
-    assert_eq!(nouns::endpoint("192.0.2.13:443"), stage.below.peers()[12].info().remote);
+    assert_eq!(fixtures::endpoint("192.0.2.13:443"), stage.below.peers()[12].info().remote);
 }
 
 /// One connection that everybody's certificate and address leads to.
@@ -299,7 +299,7 @@ async fn a_name_that_let_go_during_its_response_gets_it_whole() {
     let stage = Stage::new(PoolConfig::new().idle_timeout(50 * SECOND));
     let peer = stage.warm(ONE, both()).await;
     let call = stage.call(TWO);
-    settle().await;
+    run_until_idle().await;
     let body = peer.exchange().await.begin(200);
     let answer = done(call).await;
     peer.answer_all();
@@ -361,8 +361,8 @@ async fn who_waits_for_a_connection_whose_certificate_runs_out_gets_another() {
         let _other = stage.warm(B, Facts::h1()).await;
         let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
         let short = stage.call(TWO);
-        settle().await;
-        peer.set_room(1);
+        run_until_idle().await;
+        peer.set_capacity(1);
         let waits = stage.call(TWO);
         after(9 * SECOND).await;
         assert_eq!((stage.below.connects(), stage.pool.stats().waiting), (2, 1));
@@ -380,8 +380,8 @@ async fn what_was_promised_before_the_certificate_ran_out_is_not_used_after_it()
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(ONE, valid_for(10 * SECOND)).await;
     let call = stage.call(TWO);
-    settle().await;
-    peer.set_room(1);
+    run_until_idle().await;
+    peer.set_capacity(1);
     let mut late = Box::pin(stage.pool.clone().call(get(TWO)));
     let mut cx = Context::from_waker(Waker::noop());
     assert!(late.as_mut().poll(&mut cx).is_pending());
@@ -390,7 +390,7 @@ async fn what_was_promised_before_the_certificate_ran_out_is_not_used_after_it()
     read(done(call).await).await;
     after(11 * SECOND).await;
     assert!(late.as_mut().poll(&mut cx).is_pending());
-    settle().await;
+    run_until_idle().await;
     assert_eq!(peer.started(), 2);
     assert!(stage.below.try_connecting().is_some());
 }
@@ -433,7 +433,7 @@ async fn names_that_wait_for_one_connection_take_turns() {
     // They know of the connection.
     for url in [TWO, THREE] {
         let call = stage.call(url);
-        settle().await;
+        run_until_idle().await;
         peer.exchange().await.respond(200, "");
         read(done(call).await).await;
     }
@@ -441,13 +441,13 @@ async fn names_that_wait_for_one_connection_take_turns() {
         let calls: Vec<_> = (0..many).map(|_| stage.call(url)).collect();
         calls
     });
-    settle().await;
+    run_until_idle().await;
     let mut served = Vec::new();
     for _ in 0..155 {
         let exchange = peer.exchange().await;
         served.push(exchange.request().uri().host().unwrap().to_owned());
         exchange.respond(200, "");
-        settle().await;
+        run_until_idle().await;
     }
     for name in ["one.test", "two.test", "three.test"] {
         let first: Vec<_> = served.iter().take(16).filter(|host| *host == name).collect();
@@ -513,7 +513,7 @@ async fn who_is_served_first_finds_the_connection_for_another_origin() {
     let waker = Waker::from(Arc::new(Eager(woken)));
     assert!(Pin::new(&mut *first.lock().unwrap()).poll(&mut Context::from_waker(&waker)).is_pending());
     below.connecting().await.succeed(both());
-    settle().await;
+    run_until_idle().await;
     assert!(over.lock().unwrap().is_some());
     assert!(below.try_connecting().is_none(), "a second connection is opened");
     assert_eq!(below.connects(), 1);

@@ -4,7 +4,7 @@ use crate::stage::*;
 use http_body_util::BodyExt;
 use skybridge_core::{CloseReason, ConnectError, Delivery, Phase};
 use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_and_a_warm_request() {
@@ -83,9 +83,9 @@ async fn phases_and_holds_are_balanced_however_a_request_ends() {
                 Ended::Body(call) => drop(done(call).await.into_body().collect().await),
                 Ended::Gone => {}
             }
-            settle().await;
+            run_until_idle().await;
             drop(stage.pool);
-            settle().await;
+            run_until_idle().await;
             stage.recorder.assert_balanced();
             let count = |name| stage.recorder.count(name);
             let [acquired, released] = ["connection_acquired", "connection_released"].map(count);
@@ -105,11 +105,11 @@ enum Ended {
 async fn who_waits_in_vain_is_told_of_too() {
     let stage = Stage::new(PoolConfig::new());
     let (failing, leaving) = (stage.call(A), stage.call(B));
-    settle().await;
+    run_until_idle().await;
     stage.below.connecting().await.fail(ConnectError::new(Phase::Tcp, "refused"));
     failed(failing).await;
     leaving.abort();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.recorder.lines(), ["acquire_start", "acquire_start", "acquire_failed refused", "acquire_dropped"]);
 }
 
@@ -120,7 +120,7 @@ async fn a_dead_connection_is_released_before_another_is_acquired() {
     stage.recorder.clear();
     peer.lag();
     let call = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     peer.close(CloseReason::PeerFin);
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     read(done(call).await).await;

@@ -4,16 +4,16 @@ use crate::stage::*;
 use skybridge_core::{Cause, ConnectError, Error, Phase, PhaseGuard};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Connect, Facts},
-    nouns,
+    fixtures,
 };
 use std::error::Error as _;
 
 /// It has got as far as a socket.
 fn socket(connect: &Connect<Sent>) {
     let ctx = connect.route().ctx();
-    let attempt = connect.route().attempt(nouns::endpoint("192.0.2.1:80")).id;
+    let attempt = connect.route().attempt(fixtures::endpoint("192.0.2.1:80")).id;
     let _ = PhaseGuard::begin(ctx, Phase::Tcp, Some(attempt)).done();
 }
 
@@ -21,7 +21,7 @@ fn socket(connect: &Connect<Sent>) {
 async fn http1_connects_for_each() {
     let stage = Stage::new(PoolConfig::new());
     let calls: Vec<_> = (0..5).map(|_| stage.call(A)).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.below.connects(), stage.pool.stats().connecting), (5, 5));
     for _ in &calls {
         stage.connected(Facts::h1()).await;
@@ -35,7 +35,7 @@ async fn http1_connects_for_each() {
     }
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
-    assert!(stage.below.peers().iter().all(|peer| peer.most_in_flight() <= 1));
+    assert!(stage.below.peers().iter().all(|peer| peer.max_in_flight() <= 1));
     assert_eq!(stage.pool.stats().connecting, 0);
 }
 
@@ -43,7 +43,7 @@ async fn http1_connects_for_each() {
 async fn so_many_connects_at_once_and_no_more() {
     let stage = Stage::new(PoolConfig::new().max_connecting_per_origin(2));
     let calls: Vec<_> = (0..4).map(|_| stage.call(A)).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.connects(), 2);
     for i in 0..calls.len() {
         stage.connected(Facts::h1()).await;
@@ -55,7 +55,7 @@ async fn so_many_connects_at_once_and_no_more() {
 async fn an_unknown_protocol_is_asked_for_once_and_http1_fans_out_then() {
     let stage = Stage::new(PoolConfig::new());
     let calls: Vec<_> = (0..4).map(|_| stage.call(SECURE)).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.connects(), 1);
     let first = stage.connected(Facts::h1()).await;
     assert_eq!((stage.below.connects(), first.in_flight()), (4, 1));
@@ -69,7 +69,7 @@ async fn an_unknown_protocol_is_asked_for_once_and_http1_fans_out_then() {
         read(done(call).await).await;
     }
     let again: Vec<_> = (0..5).map(|_| stage.call(SECURE)).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.connects(), 5, "what it spoke last time is remembered");
     drop(again);
 }
@@ -85,7 +85,7 @@ fn text(error: &Error) -> String {
 async fn a_failed_search_fails_all_who_had_joined_with_one_error_and_nobody_else() {
     let stage = Stage::new(PoolConfig::new());
     let calls: Vec<_> = (0..10).map(|_| stage.call(SECURE)).collect();
-    settle().await;
+    run_until_idle().await;
     stage.below.connecting().await.fail(ConnectError::new(Phase::Tls, "a bad certificate"));
     let mut sources = Vec::new();
     for call in calls {
@@ -106,9 +106,9 @@ async fn a_failed_search_fails_all_who_had_joined_with_one_error_and_nobody_else
 async fn who_fails_alone_takes_nobody_along() {
     let stage = Stage::new(PoolConfig::new());
     let mut calls = vec![stage.call(A), stage.call(A), stage.call(A)];
-    settle().await;
+    run_until_idle().await;
     stage.below.connecting().await.fail(ConnectError::new(Phase::Tcp, "refused"));
-    settle().await;
+    run_until_idle().await;
     came_back(calls.remove(0)).await;
     assert!(calls.iter().all(|call| !call.is_finished()));
 }
@@ -120,7 +120,7 @@ async fn first_come_first_served() {
         let mut calls = Vec::new();
         for i in 0..6 {
             calls.push(stage.call(&format!("{url}{i}")));
-            settle().await;
+            run_until_idle().await;
         }
         let peer = stage.connected(facts()).await;
         // Those in the middle and at the end leave.
@@ -143,14 +143,14 @@ async fn an_idle_connection_that_comes_first_serves_who_waited_longest() {
     let peer = stage.connected(Facts::h1()).await;
     let exchange = peer.exchange().await;
     let second = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     assert!(!connect.is_cancelled());
     exchange.respond(200, "");
     read(done(first).await).await;
     peer.exchange().await.respond(200, "");
     assert_eq!(read(done(second).await).await, 1);
-    settle().await;
+    run_until_idle().await;
     assert!(connect.is_cancelled(), "nobody waits for the other connection any more, and it had no socket");
     assert_eq!((stage.pool.stats().connecting, stage.pool.stats().idle), (0, 1));
 }
@@ -161,12 +161,12 @@ async fn a_search_goes_on_for_those_who_have_none() {
     let first = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let (second, third) = (stage.call(A), stage.call(A));
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     // The first connection comes back and serves the second call: the third takes over its search.
     peer.exchange().await.respond(200, "");
     read(done(first).await).await;
-    settle().await;
+    run_until_idle().await;
     assert!(!connect.is_cancelled());
     connect.succeed(Facts::h1()).exchange().await.respond(200, "");
     assert_eq!(read(done(third).await).await, 2);
@@ -177,9 +177,9 @@ async fn a_search_goes_on_for_those_who_have_none() {
 async fn who_waits_is_not_stranded_when_the_search_of_another_is_given_up() {
     let stage = Stage::new(PoolConfig::new().max_per_origin(1));
     let (first, second) = (stage.call(A), stage.call(A));
-    settle().await;
+    run_until_idle().await;
     first.abort();
-    settle().await;
+    run_until_idle().await;
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     done(second).await;
     assert_eq!(stage.below.peers().len(), 1);
@@ -189,13 +189,13 @@ async fn who_waits_is_not_stranded_when_the_search_of_another_is_given_up() {
 async fn a_search_without_a_socket_is_given_up_with_its_last_ticket() {
     let stage = Stage::new(PoolConfig::new());
     let (first, second) = (stage.call(SECURE), stage.call(SECURE));
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     first.abort();
-    settle().await;
+    run_until_idle().await;
     assert!(!connect.is_cancelled(), "one ticket is left");
     second.abort();
-    settle().await;
+    run_until_idle().await;
     assert!(connect.is_cancelled());
     assert_eq!((stage.executor.tasks(), stage.pool.stats()), (0, Default::default()));
 }
@@ -204,14 +204,14 @@ async fn a_search_without_a_socket_is_given_up_with_its_last_ticket() {
 async fn a_search_with_a_socket_is_finished_and_pooled() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(SECURE);
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     socket(&connect);
     call.abort();
-    settle().await;
+    run_until_idle().await;
     assert!(!connect.is_cancelled());
     connect.succeed(Facts::h2(5));
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.pool.stats().idle, 1);
     assert_eq!((stage.get(SECURE).await, stage.below.connects()), (1, 1));
 }
@@ -223,7 +223,7 @@ async fn a_plan_that_nobody_waits_for_is_given_up() {
     let call = stage.call(SECURE);
     let planning = stage.below.planning().await;
     call.abort();
-    settle().await;
+    run_until_idle().await;
     assert!(planning.is_cancelled());
     let call = stage.call(SECURE);
     stage.below.planning().await.fail(ConnectError::new(Phase::Resolve, "no such host"));
@@ -237,7 +237,7 @@ async fn what_was_delivered_to_a_dropped_request_goes_to_the_next() {
         let mut first = Box::pin(tower_service::Service::call(&mut stage.pool.clone(), get(url)));
         assert!(futures_poll(first.as_mut()).is_pending());
         let second = stage.call(url);
-        settle().await;
+        run_until_idle().await;
         let peer = stage.connected(facts()).await;
         assert_eq!(peer.started(), 0, "it is the first one's, which has not looked");
         drop(first);
@@ -255,10 +255,10 @@ fn futures_poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> std::task:
 async fn a_connection_that_is_dead_on_arrival_fails_its_search() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(SECURE);
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     connect.succeed(Facts::h2(5)).close(skybridge_core::CloseReason::PeerFin);
-    settle().await;
+    run_until_idle().await;
     let failed = call.await.unwrap();
     assert!(failed.is_err() || stage.below.connects() > 1);
     assert_eq!((stage.pool.stats().idle, stage.below.open()), (0, 0));
@@ -268,11 +268,11 @@ async fn a_connection_that_is_dead_on_arrival_fails_its_search() {
 async fn a_thousand_at_once_need_no_time_for_each_other() {
     let stage = Stage::new(PoolConfig::new().max_per_origin(1));
     let calls: Vec<_> = (0..5000).map(|_| stage.call(SECURE)).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.below.connects(), stage.pool.stats().waiting), (1, 5000));
     stage.connected(Facts::h2(10_000)).await.answer_all();
     stage.below.peers()[0].answer_all();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.peers()[0].started(), 5000);
     drop(calls);
 }

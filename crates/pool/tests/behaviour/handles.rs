@@ -4,7 +4,7 @@ use crate::stage::*;
 use http_body_util::BodyExt;
 use skybridge_core::{Cause, Delivery};
 use skybridge_pool::{PoolConfig, PoolLayer};
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -23,7 +23,7 @@ async fn the_last_handle_ends_all_but_bodies_under_way() {
         drop(cold);
         let Stage { executor, pool, recorder, .. } = stage;
         drop(pool);
-        settle().await;
+        run_until_idle().await;
         assert!(idle.is_dropped());
         connect.cancelled().await;
         assert_eq!((busy.is_dropped(), executor.tasks()), (false, 0));
@@ -41,13 +41,13 @@ async fn the_last_handle_ends_all_but_bodies_under_way() {
 async fn a_request_under_way_is_a_handle_too() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     let Stage { executor, below, pool, .. } = stage;
     drop(pool);
     let peer = below.connecting().await.succeed(Facts::h1());
     peer.exchange().await.respond(200, "");
     read(done(call).await).await;
-    settle().await;
+    run_until_idle().await;
     assert!(peer.is_dropped());
     executor.assert_idle().await;
 }
@@ -74,7 +74,7 @@ async fn a_bucket_is_removed_only_with_nothing_in_it() {
     let stage = Stage::new(PoolConfig::new());
     let origins = || stage.pool.stats().origins;
     let call = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(origins(), 1, "a waiter and a search");
     let peer = stage.connected(Facts::h1()).await;
     let sender = peer.exchange().await.begin(200);
@@ -86,9 +86,9 @@ async fn a_bucket_is_removed_only_with_nothing_in_it() {
     peer.close(skybridge_core::CloseReason::PeerFin);
     assert_eq!(origins(), 0);
     let call = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     call.abort();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((origins(), stage.executor.tasks()), (0, 1), "only the reaper waits for its time");
 }
 
@@ -98,17 +98,17 @@ async fn a_closed_pool_tells_all_who_wait_and_all_who_come() {
     let call = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let (queued, cold) = (stage.call(A), stage.call(SECURE));
-    settle().await;
+    run_until_idle().await;
     let connect = stage.below.connecting().await;
     stage.pool.close();
     for call in [queued, cold, stage.call(A)] {
         assert!(matches!(came_back(call).await.cause(), Cause::Closed));
     }
-    settle().await;
+    run_until_idle().await;
     assert!(connect.is_cancelled());
     peer.exchange().await.respond(200, "to the end");
     read(done(call).await).await;
-    settle().await;
+    run_until_idle().await;
     assert!(peer.is_dropped());
     stage.executor.assert_idle().await;
     assert_eq!(stage.pool.stats(), Default::default());
@@ -123,7 +123,7 @@ async fn each_layer_call_is_a_pool_of_its_own_and_clones_share_one() {
     let layer = PoolLayer::<Sent>::shared(stage.executor.runtime());
     let (one, other) = (layer.layer(stage.below.clone()), layer.clone().layer(stage.below.clone()));
     let _call = tokio::spawn(one.clone().call(get(A)));
-    settle().await;
+    run_until_idle().await;
     assert_eq!((one.stats().active, other.stats().active), (1, 0));
     assert!(format!("{one:?}{layer:?}").contains("PoolStats"));
 }
@@ -132,7 +132,7 @@ async fn each_layer_call_is_a_pool_of_its_own_and_clones_share_one() {
 async fn nobody_hangs_when_the_runtime_is_gone() {
     let stage = Stage::new(PoolConfig::new());
     let calls = [stage.call(A), stage.call(SECURE), stage.call(SECURE)];
-    settle().await;
+    run_until_idle().await;
     let Stage { executor, pool, below, .. } = stage;
     drop(executor);
     for call in calls {
@@ -149,7 +149,7 @@ async fn the_pool_is_always_ready_and_does_nothing_before_the_first_poll() {
     let mut stage = Stage::new(PoolConfig::new().max_per_origin(1).max_waiting_per_origin(0));
     std::future::poll_fn(|cx| stage.pool.poll_ready(cx)).await.unwrap();
     let exchange = stage.pool.call(get(A));
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.pool.stats().origins, stage.below.plans(), stage.executor.spawned()), (0, 0, 0));
     drop(exchange);
 }

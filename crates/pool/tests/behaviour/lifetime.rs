@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::CloseReason;
 use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use std::time::Duration;
 
 fn ends(stage: &Stage) -> Vec<String> {
@@ -82,7 +82,7 @@ async fn with_no_idle_connections_a_finished_one_still_goes_to_who_waits() {
         assert_eq!((peer.started(), peer.is_dropped()), (2, false));
         peer.exchange().await.respond(200, "");
         assert_eq!(read(done(second).await).await, 1);
-        settle().await;
+        run_until_idle().await;
         assert!(peer.is_dropped());
     }
 }
@@ -96,7 +96,7 @@ async fn with_one_request_per_connection_none_is_used_again() {
             let calls: Vec<_> = (0..50).map(|_| stage.call(url)).collect();
             let mut numbers = Vec::new();
             for call in calls {
-                settle().await;
+                run_until_idle().await;
                 stage.below.peers().iter().for_each(|peer| {
                     peer.answer_all();
                     peer.try_exchange().into_iter().for_each(|exchange| exchange.respond(200, ""));
@@ -116,7 +116,7 @@ async fn nobody_is_promised_a_connection_that_will_have_carried_its_last() {
     for most in [1, 2, 3] {
         let stage = Stage::easy(PoolConfig::new().max_requests(most), || Facts::h2(100));
         let calls: Vec<_> = (0..60).map(|_| stage.call(SECURE)).collect();
-        settle().await;
+        run_until_idle().await;
         stage.below.peers().iter().for_each(|peer| {
             std::iter::from_fn(|| peer.try_exchange()).for_each(|exchange| exchange.respond(200, ""));
         });
@@ -236,7 +236,7 @@ async fn a_drained_idle_http1_connection_closes_and_tells_why() {
     peer.drain(CloseReason::PeerFin);
     peer.exchange().await.respond(200, "");
     done(call).await;
-    settle().await;
+    run_until_idle().await;
     assert_eq!(
         ends(&stage)[2..],
         ["draining a1 c2 peer_fin", "closed a1 c2 peer_fin"],
@@ -268,7 +268,7 @@ async fn evicting_all_closes_what_is_idle_and_keeps_nothing_of_what_is_in_use() 
         peer.exchange().await.respond(200, "late");
         read(done(call).await).await;
     }
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
     assert!(ends(&stage).iter().all(|line| line.ends_with("evicted")), "{:?}", ends(&stage));
     stage.warm(A, Facts::h1()).await;

@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::{Cause, CloseReason};
 use skybridge_pool::{AtConnectionLimit, PoolConfig};
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 
 const C: &str = "http://c.test/";
 
@@ -60,14 +60,14 @@ async fn what_is_idle_elsewhere_goes_before_anybody_is_refused() {
 async fn a_total_is_for_all_origins_and_the_queue_is_in_order() {
     let stage = Stage::new(PoolConfig::new().max_total(1));
     let (a, b, c) = (stage.call(A), stage.call(B), stage.call(C));
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.below.connects(), stage.pool.stats().waiting), (1, 3));
     for (call, host) in [(a, "a.test"), (b, "b.test"), (c, "c.test")] {
         let connect = stage.below.connecting().await;
         assert_eq!(connect.target().origin().host(), host);
         connect.succeed(Facts::h1()).exchange().await.respond(200, "");
         read(done(call).await).await;
-        settle().await;
+        run_until_idle().await;
         assert!(stage.below.open() <= 1);
     }
     let reclaimed = stage.recorder.lines().iter().filter(|line| line.ends_with("limit_reclaimed")).count();
@@ -95,20 +95,20 @@ async fn a_permit_has_exactly_one_owner_at_each_step() {
     // Waiting, searching, found dead, connected, idle, gone: after each, exactly the others may connect.
     let stage = Stage::new(PoolConfig::new().max_total(1));
     let (a, b) = (stage.call(A), stage.call(B));
-    settle().await;
+    run_until_idle().await;
     stage.below.connecting().await.fail(skybridge_core::ConnectError::new(skybridge_core::Phase::Tcp, "refused"));
     came_back(a).await;
     let connect = stage.below.connecting().await;
     b.abort();
-    settle().await;
+    run_until_idle().await;
     assert!(connect.is_cancelled());
     let peer = stage.warm(A, Facts::h1()).await;
     peer.close(CloseReason::PeerFin);
     let peer = stage.warm(B, Facts::h2(1)).await;
     let call = stage.call(B);
-    settle().await;
+    run_until_idle().await;
     let other = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.try_connecting().map(drop), None);
     drop(peer.exchange().await);
     failed(call).await;
@@ -122,10 +122,10 @@ async fn no_permit_is_free_while_somebody_waits() {
     let first = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let (second, third) = (stage.call(B), stage.call(B));
-    settle().await;
+    run_until_idle().await;
     // Who stood first in the queue has left: it is the other's turn.
     second.abort();
-    settle().await;
+    run_until_idle().await;
     peer.exchange().await.fail(skybridge_core::Delivery::Unknown);
     failed(first).await;
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
@@ -142,10 +142,10 @@ async fn draining_counts_for_the_total_and_not_for_the_origin() {
     let new = stage.connected(Facts::h2(5)).await;
     assert_eq!((new.in_flight(), stage.pool.stats().draining, stage.pool.stats().active), (1, 1, 1));
     let other = stage.call(B);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.connects(), 2, "two sockets are open");
     old.exchange().await.respond(200, "");
-    settle().await;
+    run_until_idle().await;
     drop(_first.await);
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     done(other).await;
@@ -155,12 +155,12 @@ async fn draining_counts_for_the_total_and_not_for_the_origin() {
 async fn a_full_queue_is_told() {
     let stage = Stage::new(PoolConfig::new().max_waiting_per_origin(2));
     let calls = [stage.call(A), stage.call(A)];
-    settle().await;
+    run_until_idle().await;
     assert_eq!(overloaded(&came_back(stage.call(A)).await), 2);
     calls[0].abort();
-    settle().await;
+    run_until_idle().await;
     let third = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     assert!(!third.is_finished(), "who has left takes no place");
     assert!(!stage.call(B).is_finished());
 }
@@ -174,7 +174,7 @@ async fn who_is_refused_leaves_nothing_behind() {
     assert_eq!(stage.pool.stats(), Default::default());
     let stage = Stage::new(PoolConfig::new().max_total(1).at_connection_limit(AtConnectionLimit::Refuse));
     let _busy = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     for i in 0..100 {
         assert_eq!(overloaded(&came_back(stage.call(&format!("http://h{i}.test/"))).await), 1);
     }

@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::{CertificateScope, CloseReason, Event, EventKind, HttpVersions, Observe, Origin, RequestOptions};
 use skybridge_pool::{PoolConfig, PoolStats};
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use std::{
     future::Future,
     pin::Pin,
@@ -62,10 +62,10 @@ async fn a_connection_whose_end_overtakes_its_draining_is_counted_out_once() {
         *stats.lock().unwrap() = pool.stats();
     });
     stage.pool.evict_all();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((seen.lock().unwrap().draining, stage.pool.stats().draining), (0, 0));
     drop(call);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.pool.stats(), PoolStats::default());
 }
 
@@ -79,7 +79,7 @@ async fn who_finds_a_connection_as_it_is_misdirected_does_not_get_it() {
     let peer = stage.warm("https://one.test/", facts).await;
     let mut first = stage.pool.clone().call(get("https://two.test/"));
     assert!(poll(&mut first).is_pending());
-    settle().await;
+    run_until_idle().await;
     assert!(poll(&mut first).is_pending());
     let exchange = peer.exchange().await;
     let told = Arc::new(Mutex::new(false));
@@ -89,7 +89,7 @@ async fn who_finds_a_connection_as_it_is_misdirected_does_not_get_it() {
         *seen.lock().unwrap() = matches!(poll(&mut first), Poll::Ready(Ok(answer)) if answer.status() == 421);
     });
     let second = stage.options("https://two.test/", RequestOptions::new().http_versions(HttpVersions::Http2));
-    settle().await;
+    run_until_idle().await;
     assert!(*told.lock().unwrap());
     let own = stage.below.try_connecting().expect("a connection of its own");
     own.succeed(Facts::h2(5)).exchange().await.respond(200, "");

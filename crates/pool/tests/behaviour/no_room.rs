@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::{CloseReason, ConnectionStatus, Delivery, Phase, RequestOptions, Timeouts};
 use skybridge_pool::{AtStreamLimit, PoolConfig};
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use std::error::Error as _;
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ const TWO: &str = "https://two.test/";
 /// Lets so many connects succeed as are asked for, within reason; each allows no streams.
 async fn connect_in_vain(stage: &Stage) {
     for _ in 0..200 {
-        settle().await;
+        run_until_idle().await;
         if let Some(connect) = stage.below.try_connecting() {
             connect.succeed(Facts::h2(0));
         }
@@ -40,7 +40,7 @@ async fn a_connection_without_room_justifies_no_other() {
             let peer = &stage.below.peers()[0];
             assert_eq!(peer.started(), 0);
             peer.answer_all();
-            peer.set_room(100);
+            peer.set_capacity(100);
             for call in calls {
                 assert_eq!(read(done(call).await).await, 1);
             }
@@ -62,7 +62,7 @@ async fn who_waits_for_its_room_does_so_for_as_long_as_connecting_may_take() {
         assert!(told(&error).contains("allows no streams"), "{}", told(&error));
     }
     assert_eq!((start.elapsed(), stage.below.connects()), (30 * SECOND, 1));
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
     let ends: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains("connection_")).collect();
     assert_eq!(ends, ["connection_created a1 c1", "connection_closed a1 c1 protocol"], "{ends:?}");
@@ -82,7 +82,7 @@ async fn its_own_limit_ends_its_own_wait() {
     connect_in_vain(&stage).await;
     assert!(came_back(hasty).await.is_timeout());
     assert_eq!(start.elapsed(), 2 * SECOND);
-    stage.below.peers()[0].set_room(1);
+    stage.below.peers()[0].set_capacity(1);
     stage.below.peers()[0].exchange().await.respond(200, "");
     assert_eq!(read(done(patient).await).await, 1);
 }
@@ -91,13 +91,13 @@ async fn its_own_limit_ends_its_own_wait() {
 async fn who_waits_for_less_long_does_not_make_the_next_dial_again() {
     let stage = Stage::new(PoolConfig::new());
     let first = stage.call(SECURE);
-    let peer = stage.connected(Facts::h2_unsettled()).await;
-    peer.set_room(0);
+    let peer = stage.connected(Facts::h2_before_settings()).await;
+    peer.set_capacity(0);
     let mut timeouts = Timeouts::new();
     timeouts.pool_wait = Some(SECOND);
     for _ in 0..10 {
         let call = stage.options(SECURE, RequestOptions::new().timeouts(timeouts.clone()));
-        settle().await;
+        run_until_idle().await;
         assert!(came_back(call).await.is_timeout());
     }
     assert_eq!((stage.below.connects(), stage.pool.stats().connecting), (1, 0));
@@ -142,9 +142,9 @@ async fn one_that_says_so_after_its_first_stream_justifies_no_other_either() {
     for policy in [AtStreamLimit::Open, AtStreamLimit::Wait] {
         let stage = Stage::new(PoolConfig::new().at_stream_limit(policy));
         let mut calls: Vec<_> = (0..20).map(|_| stage.call(SECURE)).collect();
-        let peer = stage.connected(Facts::h2_unsettled()).await;
+        let peer = stage.connected(Facts::h2_before_settings()).await;
         assert_eq!((peer.started(), stage.pool.stats().waiting), (1, 19));
-        peer.set_room(0);
+        peer.set_capacity(0);
         peer.exchange().await.respond(200, "");
         read(done(calls.remove(0)).await).await;
         let start = Instant::now();
@@ -157,7 +157,7 @@ async fn one_that_says_so_after_its_first_stream_justifies_no_other_either() {
         }
         assert!(came_back(last).await.is_timeout());
         assert!(start.elapsed() <= 30 * SECOND);
-        settle().await;
+        run_until_idle().await;
         assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
     }
 }
@@ -166,11 +166,11 @@ async fn one_that_says_so_after_its_first_stream_justifies_no_other_either() {
 async fn one_that_says_so_and_thinks_better_of_it_is_used() {
     let stage = Stage::new(PoolConfig::new());
     let calls: Vec<_> = (0..20).map(|_| stage.call(SECURE)).collect();
-    let peer = stage.connected(Facts::h2_unsettled()).await;
-    peer.set_room(0);
+    let peer = stage.connected(Facts::h2_before_settings()).await;
+    peer.set_capacity(0);
     connect_in_vain(&stage).await;
     peer.answer_all();
-    peer.set_room(3);
+    peer.set_capacity(3);
     peer.exchange().await.respond(200, "");
     for call in calls {
         assert_eq!(read(done(call).await).await, 1);
@@ -182,7 +182,7 @@ async fn one_that_says_so_and_thinks_better_of_it_is_used() {
 async fn one_that_had_room_before_is_at_its_limit_and_no_more() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(SECURE, Facts::h2(5)).await;
-    peer.set_room(0);
+    peer.set_capacity(0);
     let (first, second) = (stage.call(SECURE), stage.call(SECURE));
     let other = stage.connected(Facts::h2(5)).await;
     other.answer_all();
@@ -190,12 +190,12 @@ async fn one_that_had_room_before_is_at_its_limit_and_no_more() {
     other.exchange().await.respond(200, "");
     assert_eq!((read(done(first).await).await, read(done(second).await).await), (2, 2));
     // And if they have none either, that is the end of it.
-    other.set_room(0);
+    other.set_capacity(0);
     let call = stage.call(SECURE);
     connect_in_vain(&stage).await;
     assert_eq!(stage.below.connects(), 3);
     peer.answer_all();
-    peer.set_room(1);
+    peer.set_capacity(1);
     assert_eq!(read(done(call).await).await, 1);
 }
 
@@ -208,7 +208,7 @@ async fn what_was_promised_before_it_was_taken_back_is_not_used() {
     let mut poll = || call.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     assert!(poll().is_pending());
     let peer = stage.connected(Facts::h2(5)).await;
-    peer.set_room(0);
+    peer.set_capacity(0);
     assert!(poll().is_pending());
     assert_eq!((peer.started(), peer.in_flight()), (0, 0));
     let other = stage.connected(Facts::h2(5)).await;
@@ -222,8 +222,8 @@ async fn other_names_do_not_wait_for_it() {
     let stage = Stage::new(PoolConfig::new());
     let both = |capacity| Facts::h2(capacity).covers(["a.test", "two.test"]);
     let calls: Vec<_> = (0..2).map(|_| stage.call(SECURE)).collect();
-    let peer = stage.connected(Facts::h2_unsettled().covers(["a.test", "two.test"])).await;
-    peer.set_room(0);
+    let peer = stage.connected(Facts::h2_before_settings().covers(["a.test", "two.test"])).await;
+    peer.set_capacity(0);
     let other = stage.call(TWO);
     stage.connected(both(5)).await.exchange().await.respond(200, "");
     assert_eq!(read(done(other).await).await, 2);
@@ -234,8 +234,8 @@ async fn other_names_do_not_wait_for_it() {
 async fn what_it_takes_to_be_refused_is_not_a_dial_each() {
     let stage = Stage::new(PoolConfig::new());
     let first = stage.call(SECURE);
-    let peer = stage.connected(Facts::h2_unsettled()).await;
-    peer.set_room(0);
+    let peer = stage.connected(Facts::h2_before_settings()).await;
+    peer.set_capacity(0);
     peer.exchange().await.fail(Delivery::Refused);
     assert_eq!(failed(first).await.error.delivery(), Delivery::Refused);
     // Sent again, as a retry layer would.

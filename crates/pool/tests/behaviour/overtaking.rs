@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Exchange, Facts},
 };
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ impl Busy {
 
     /// Everything that can go on does: which hosts' requests have reached their connections since.
     async fn arrived(&mut self) -> Vec<String> {
-        settle().await;
+        run_until_idle().await;
         let new: Vec<_> = self.stage.below.peers().iter().filter_map(|peer| peer.try_exchange()).collect();
         let hosts = new.iter().map(host).collect();
         self.held.extend(new);
@@ -154,7 +154,7 @@ async fn nobody_makes_room_for_one_that_has_left() {
         let mut busy = Busy::new(PoolConfig::new().max_total(1), make, &[url], 100);
         while !busy.arrived().await.is_empty() {}
         let call = busy.stage.call(B);
-        settle().await;
+        run_until_idle().await;
         call.abort();
         for _ in 0..1_000 {
             busy.arrived().await;
@@ -172,9 +172,9 @@ async fn what_makes_room_ends_as_it_would() {
     let peer = stage.connected(Facts::h2(10)).await;
     let body = peer.exchange().await.begin(200);
     let other = stage.call(B);
-    settle().await;
+    run_until_idle().await;
     let (overtaking, late) = (stage.call(SECURE), stage.call(SECURE));
-    settle().await;
+    run_until_idle().await;
     assert_eq!((peer.started(), stage.pool.stats().draining, stage.pool.stats().waiting), (2, 1, 2));
     peer.exchange().await.respond(200, "");
     read(done(overtaking).await).await;

@@ -6,7 +6,7 @@ use skybridge_core::{
 };
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Facts, RoutePlan},
 };
 use std::{
@@ -116,7 +116,7 @@ impl World {
 
     async fn at(&self, seconds: u64) {
         tokio::time::sleep_until(self.start + Duration::from_secs(seconds)).await;
-        settle().await;
+        run_until_idle().await;
     }
 
     /// The step under way ends well.
@@ -158,7 +158,7 @@ async fn the_shorter_limit_of_one_ends_its_own_wait_alone() {
                 (hasty, world.plain())
             } else {
                 let patient = world.plain();
-                settle().await;
+                run_until_idle().await;
                 (world.lets(phase, 2), patient)
             };
             assert_eq!(world.over(hasty, phase).await, 2);
@@ -305,9 +305,9 @@ async fn no_limit_is_one_too() {
 async fn what_the_last_one_left_is_finished_within_the_clients_limits() {
     let world = World::new(Phase::Tls, 1);
     let hasty = world.lets(Phase::Acquire, 2);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(world.over(hasty, Phase::Acquire).await, 2);
-    settle().await;
+    run_until_idle().await;
     // No socket was open: there is nothing to finish.
     assert_eq!((world.stage.pool.stats(), world.stage.executor.tasks()), (Default::default(), 0));
 }

@@ -5,9 +5,9 @@ use http::Request;
 use skybridge_core::{ConnectError, ConnectOptions, HttpVersions, Partition, Phase, RequestOptions, Target};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Facts, RoutePlan},
-    nouns,
+    fixtures,
     observe::Recorder,
 };
 use std::task::{Context, Poll, Waker};
@@ -16,7 +16,7 @@ use tower_service::Service;
 
 async fn by(stage: &Stage, options: RequestOptions) -> u64 {
     let call = stage.options(SECURE, options);
-    settle().await;
+    run_until_idle().await;
     stage.below.peers().iter().for_each(|peer| {
         if let Some(exchange) = peer.try_exchange() {
             exchange.respond(200, "");
@@ -34,7 +34,7 @@ async fn each_wish_has_connections_of_its_own_and_equal_wishes_share() {
         || RequestOptions::new().partition(Partition::new("b")),
         || RequestOptions::new().http_versions(HttpVersions::Http1),
         || RequestOptions::new().http_versions(HttpVersions::Http2),
-        || RequestOptions::new().dial([nouns::endpoint("192.0.2.9:443")]),
+        || RequestOptions::new().dial([fixtures::endpoint("192.0.2.9:443")]),
         || RequestOptions::new().server_name("other.test"),
     ];
     for _ in 0..2 {

@@ -3,7 +3,7 @@
 use crate::stage::*;
 use skybridge_core::CloseReason;
 use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 
 #[tokio::test(start_paused = true)]
 async fn sequential_requests_are_on_one_connection() {
@@ -28,11 +28,11 @@ async fn the_most_recently_used_goes_first() {
     for (call, i) in calls.into_iter().zip([1, 2, 0]) {
         // Which call has which connection doesn't matter here, only in which order they come back.
         peers[i].exchange().await.respond(200, "");
-        settle().await;
+        run_until_idle().await;
         drop(call);
     }
     peers.iter().for_each(|peer| peer.answer_all());
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.pool.stats().idle, 3);
     assert_eq!(stage.get(A).await, peers[0].info().id.unwrap().0);
 }
@@ -51,7 +51,7 @@ async fn a_connection_found_dead_at_hand_out_costs_nothing_but_another_look() {
     // The last probe is the only one to notice: nothing was told.
     peer.lag();
     let call = stage.call(A);
-    settle().await;
+    run_until_idle().await;
     assert_eq!(peer.started(), 1);
     peer.close(CloseReason::PeerFin);
     let peer = stage.connected(Facts::h1()).await;
@@ -64,11 +64,11 @@ async fn a_peer_that_closes_every_connection_is_not_asked_for_ever() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(A);
     for _ in 0..20 {
-        settle().await;
+        run_until_idle().await;
         let Some(connect) = stage.below.try_connecting() else { break };
         let peer = connect.succeed(Facts::h1());
         peer.lag();
-        settle().await;
+        run_until_idle().await;
         peer.close(CloseReason::PeerFin);
     }
     assert!(call.is_finished());

@@ -4,7 +4,7 @@ use crate::stage::*;
 use skybridge_core::CloseReason;
 use skybridge_pool::{AtStreamLimit, PoolConfig};
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Facts, Peer},
 };
 
@@ -24,10 +24,10 @@ fn answer(peer: &Peer<Sent>) -> usize {
 async fn fifty_at_once_on_a_cold_client_are_one_connect() {
     let stage = Stage::new(PoolConfig::new());
     let calls = calls(&stage, 50);
-    let peer = stage.connected(Facts::h2_unsettled()).await;
+    let peer = stage.connected(Facts::h2_before_settings()).await;
     assert_eq!((peer.started(), stage.pool.stats().waiting), (1, 49), "only the first stream until SETTINGS are here");
-    peer.set_room(100);
-    settle().await;
+    peer.set_capacity(100);
+    run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.pool.stats().streams, stage.below.connects()), (50, 50, 1));
     assert_eq!(answer(&peer), 50);
     for call in calls {
@@ -40,7 +40,7 @@ async fn with_prior_knowledge_too() {
     let stage = Stage::new(PoolConfig::new());
     let options = || skybridge_core::RequestOptions::new().http_versions(skybridge_core::HttpVersions::Http2);
     let _calls: Vec<_> = (0..50).map(|_| stage.options(A, options())).collect();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.below.connects(), 1);
 }
 
@@ -48,19 +48,19 @@ async fn with_prior_knowledge_too() {
 async fn settings_that_never_come_delay_and_do_not_stop() {
     let stage = Stage::new(PoolConfig::new());
     let calls = calls(&stage, 3);
-    let peer = stage.connected(Facts::h2_unsettled()).await;
+    let peer = stage.connected(Facts::h2_before_settings()).await;
     for call in calls {
         peer.exchange().await.respond(200, "");
         read(done(call).await).await;
     }
-    assert_eq!((peer.most_in_flight(), stage.below.connects()), (1, 1));
+    assert_eq!((peer.max_in_flight(), stage.below.connects()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn more_streams_before_settings_by_policy() {
     let stage = Stage::new(PoolConfig::new().streams_before_settings(10));
     let _calls = calls(&stage, 50);
-    let peer = stage.connected(Facts::h2_unsettled()).await;
+    let peer = stage.connected(Facts::h2_before_settings()).await;
     assert_eq!(peer.in_flight(), 10);
 }
 
@@ -83,9 +83,9 @@ async fn beyond_the_limit_wait() {
     for left in [3, 1, 0] {
         assert_eq!((stage.pool.stats().waiting, stage.below.connects()), (left, 1));
         answer(&peer);
-        settle().await;
+        run_until_idle().await;
     }
-    assert_eq!((unfinished(&calls), peer.most_in_flight()), (5 - 5, 2));
+    assert_eq!((unfinished(&calls), peer.max_in_flight()), (5 - 5, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,15 +106,15 @@ async fn a_limit_lowered_to_nothing_and_raised_again() {
     let stage = Stage::new(PoolConfig::new().at_stream_limit(AtStreamLimit::Wait));
     let first = calls(&stage, 2);
     let peer = stage.connected(Facts::h2(2)).await;
-    peer.set_room(0);
+    peer.set_capacity(0);
     let second = calls(&stage, 2);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.pool.stats().waiting), (2, 2), "what runs goes on");
     answer(&peer);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((unfinished(&first), unfinished(&second), peer.started()), (0, 2, 2));
-    peer.set_room(u32::MAX);
-    settle().await;
+    peer.set_capacity(u32::MAX);
+    run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.pool.stats().waiting), (2, 0));
 }
 
@@ -127,9 +127,9 @@ async fn room_for_more_than_anybody_can_use() {
     let stage = Stage::new(PoolConfig::new().max_streams(7));
     let _calls = calls(&stage, 7);
     let peer = stage.connected(Facts::h2(u32::MAX)).await;
-    peer.set_room(u32::MAX);
+    peer.set_capacity(u32::MAX);
     let _more = calls(&stage, 1);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.below.connects()), (7, 2), "our own limit holds too");
 }
 
@@ -146,7 +146,7 @@ async fn a_goaway_moves_those_who_wait_and_those_who_come() {
     assert_eq!(read(done(first.remove(0)).await).await, 1, "what runs ends as it will");
     assert!(old.is_dropped());
     answer(&new);
-    settle().await;
+    run_until_idle().await;
     assert_eq!((unfinished(&first) + unfinished(&more), stage.pool.stats().draining), (0, 0));
     let told: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains("_closed")).collect();
     assert_eq!(told, ["connection_closed a1 c1 peer_goaway"]);

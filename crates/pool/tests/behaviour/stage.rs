@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use skybridge_core::{Delivery, Failed, RequestOptions};
 use skybridge_pool::{PoolConfig, PoolLayer, PooledBody};
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     fake::{self, Facts, Peer},
     observe::Recorder,
 };
@@ -70,7 +70,7 @@ impl Stage {
     /// Calls, and the answer read to its end: by which connection.
     pub(crate) async fn get(&self, url: &str) -> u64 {
         let call = self.call(url);
-        settle().await;
+        run_until_idle().await;
         for peer in self.below.peers() {
             peer.answer_all();
             while let Some(exchange) = peer.try_exchange() {
@@ -83,7 +83,7 @@ impl Stage {
     /// The next connect succeeds.
     pub(crate) async fn connected(&self, facts: Facts) -> Peer<Sent> {
         let peer = self.below.connecting().await.succeed(facts);
-        settle().await;
+        run_until_idle().await;
         peer
     }
 
@@ -93,7 +93,7 @@ impl Stage {
         let peer = self.connected(facts).await;
         peer.exchange().await.respond(200, "");
         read(call.await.unwrap().unwrap()).await;
-        settle().await;
+        run_until_idle().await;
         peer
     }
 }
@@ -136,5 +136,5 @@ pub(crate) async fn came_back(call: Call) -> skybridge_core::Error {
 
 pub(crate) async fn after(time: Duration) {
     tokio::time::sleep(time).await;
-    settle().await;
+    run_until_idle().await;
 }

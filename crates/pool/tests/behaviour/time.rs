@@ -4,7 +4,7 @@ use crate::stage::*;
 use http_body_util::BodyExt;
 use skybridge_core::{Cause, Delivery, Error, Phase, RequestOptions, Timeouts};
 use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::settle, fake::Facts};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use tokio::time::Instant;
 
 fn timeouts(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
@@ -83,7 +83,7 @@ async fn plan_and_connect_together() {
     let start = Instant::now();
     let planning = stage.below.planning().await;
     after(4 * SECOND).await;
-    planning.answer([skybridge_testkit::nouns::endpoint("192.0.2.1:443")]);
+    planning.answer([skybridge_testkit::fixtures::endpoint("192.0.2.1:443")]);
     let mut connect = stage.below.connecting().await;
     for call in calls {
         let error = came_back(call).await;
@@ -120,5 +120,5 @@ async fn a_limit_of_its_own_goes_before_the_pools() {
     after(30 * SECOND).await;
     exchange.respond(200, "");
     done(call).await;
-    settle().await;
+    run_until_idle().await;
 }

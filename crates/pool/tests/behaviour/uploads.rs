@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use skybridge_core::{Cause, CloseReason, Delivery, Phase, RequestOptions, TimedOut, Timeouts};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
-    executor::settle,
+    executor::run_until_idle,
     fake::{Facts, Peer},
 };
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn answered_early(stage: &Stage, url: &str, facts: Facts) -> Peer<Sent> {
     peer.hold();
     exchange.respond(413, "no");
     read(done(call).await).await;
-    settle().await;
+    run_until_idle().await;
     peer
 }
 
@@ -45,7 +45,7 @@ async fn a_connection_whose_request_is_not_over_is_not_idle_however_small_that_i
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     assert_eq!(read(done(next).await).await, 2);
     first.release();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.pool.stats().idle, first.started()), (2, 1));
 }
 
@@ -102,7 +102,7 @@ async fn the_time_may_be_without_end() {
     after(3600 * SECOND).await;
     assert!(!peer.is_dropped());
     peer.release();
-    settle().await;
+    run_until_idle().await;
     assert_eq!(stage.pool.stats().idle, 1);
 }
 
@@ -112,7 +112,7 @@ async fn close_ends_what_is_left_of_a_request_at_once() {
         let stage = Stage::new(PoolConfig::new());
         let peer = answered_early(&stage, url, facts()).await;
         stage.pool.close();
-        settle().await;
+        run_until_idle().await;
         assert!(peer.is_dropped());
         assert_eq!(closed(&stage), ["connection_closed a1 c1 shutdown"]);
         stage.executor.assert_idle().await;
@@ -152,7 +152,7 @@ async fn with_the_last_handle_gone_a_request_still_has_its_time_and_leaves_nothi
             assert_eq!((peer.is_dropped(), executor.tasks()), (false, 1));
             if over {
                 peer.release();
-                settle().await;
+                run_until_idle().await;
             } else {
                 after(SECOND).await;
             }
@@ -171,7 +171,7 @@ async fn many_uploads_that_nobody_takes_leave_nothing_behind() {
     let peer = stage.warm(SECURE, Facts::h2(1000)).await;
     let before = stage.executor.tasks();
     let calls: Vec<_> = (0..300).map(|_| stage.send(small(SECURE))).collect();
-    settle().await;
+    run_until_idle().await;
     peer.hold();
     for call in calls {
         peer.exchange().await.respond(413, "");
@@ -200,7 +200,7 @@ async fn when_a_connection_is_not_ready_another_is_taken() {
     assert_eq!(read(done(next).await).await, 1, "it waits for a connection that is not ready");
     assert_eq!((stage.below.connects(), stage.pool.stats().idle, stage.pool.stats().active), (2, 1, 1));
     bad.release();
-    settle().await;
+    run_until_idle().await;
     assert_eq!((stage.pool.stats().idle, bad.started(), closed(&stage).len()), (2, 1, 0));
     stage.recorder.assert_balanced();
 }
@@ -237,7 +237,7 @@ async fn the_limit_of_the_wait_holds_until_the_connection_is_ready() {
                 after(SECOND / 2).await;
                 let peer = stage.below.connecting().await.succeed(Facts::h1());
                 peer.lag();
-                settle().await;
+                run_until_idle().await;
                 peer
             }
         };
@@ -277,7 +277,7 @@ async fn the_limit_of_a_connect_is_not_that_of_the_wait_after_it() {
     timeouts.connect = Some(SECOND);
     let stage = Stage::new(PoolConfig::new());
     let call = stage.options(A, RequestOptions::new().timeouts(timeouts));
-    settle().await;
+    run_until_idle().await;
     let peer = stage.below.connecting().await.succeed(Facts::h1());
     peer.lag();
     after(10 * SECOND).await;

@@ -4,9 +4,9 @@ use crate::stage::*;
 use http_body_util::BodyExt;
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{
-    executor::settle,
+    drop_walk::{DropPoint, drop_walk},
+    executor::run_until_idle,
     fake::{Facts, Peer},
-    walk::{Moment, walk},
 };
 use tower_service::Service;
 
@@ -50,7 +50,7 @@ async fn trip(mut pool: Pool, url: &'static str) {
 }
 
 /// Everything works as before, and then nothing is left.
-async fn check(stage: Stage, url: &'static str, moment: Moment) {
+async fn check(stage: Stage, url: &'static str, moment: DropPoint) {
     trip(stage.pool.clone(), url).await;
     after(30 * SECOND).await;
     let stats = stage.pool.stats();
@@ -75,7 +75,7 @@ async fn a_cold_request() {
             let pool = stage.pool.clone();
             (stage, trip(pool, url))
         };
-        let walked = walk(build, async |stage, moment| check(stage, url, moment).await).await;
+        let walked = drop_walk(build, async |stage, moment| check(stage, url, moment).await).await;
         assert!(walked.drops >= 8, "{walked:?}");
     }
 }
@@ -89,7 +89,7 @@ async fn a_warm_request() {
             let pool = stage.pool.clone();
             (stage, trip(pool, url))
         };
-        walk(build, async |stage, moment| check(stage, url, moment).await).await;
+        drop_walk(build, async |stage, moment| check(stage, url, moment).await).await;
     }
 }
 
@@ -100,11 +100,11 @@ async fn a_request_that_joins_or_waits_at_a_limit() {
             let build = async || {
                 let stage = world(config.clone(), facts);
                 let first = tokio::spawn(trip(stage.pool.clone(), url));
-                settle().await;
+                run_until_idle().await;
                 let pool = stage.pool.clone();
                 ((stage, first), trip(pool, url))
             };
-            walk(build, async |(stage, first), moment| {
+            drop_walk(build, async |(stage, first), moment| {
                 first.await.unwrap();
                 check(stage, url, moment).await;
             })
@@ -130,12 +130,12 @@ async fn a_request_that_others_wait_behind() {
                 first.await;
             };
             let behind = async move {
-                settle().await;
+                run_until_idle().await;
                 trip(behind, url).await;
             };
             ((stage, tokio::spawn(behind)), scenario)
         };
-        walk(build, async |(stage, behind), moment| {
+        drop_walk(build, async |(stage, behind), moment| {
             behind.await.unwrap();
             check(stage, url, moment).await;
         })
@@ -150,7 +150,7 @@ async fn a_pool_that_goes_with_its_last_request() {
             let Stage { executor, below, pool, recorder } = world(PoolConfig::new(), facts);
             ((executor, below, recorder), trip(pool, url))
         };
-        walk(build, async |(executor, below, recorder), moment| {
+        drop_walk(build, async |(executor, below, recorder), moment| {
             after(10 * SECOND).await;
             executor.assert_idle().await;
             assert_eq!(below.open(), 0, "{moment}");

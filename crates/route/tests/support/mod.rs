@@ -8,8 +8,8 @@ use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     net::{Conn, Names, Network},
-    nouns,
     observe::Recorder,
 };
 use std::{
@@ -30,7 +30,7 @@ pub fn ip(n: usize) -> String {
 }
 
 pub fn at(n: usize) -> Endpoint {
-    nouns::endpoint(&ip(n))
+    fixtures::endpoint(&ip(n))
 }
 
 pub fn addr(n: usize) -> SocketAddr {
@@ -80,11 +80,11 @@ impl World {
     }
 
     pub fn target(&self, url: &str) -> Target {
-        nouns::target(url, self.ctx())
+        fixtures::target(url, self.ctx())
     }
 
     pub fn target_with(&self, url: &str, connect_options: impl FnOnce(&mut ConnectOptions)) -> Target {
-        let mut key = nouns::key(url);
+        let mut key = fixtures::key(url);
         connect_options(&mut key.connect_options);
         Target::new(key, self.ctx())
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use skybridge_core::{ConnectError, Endpoints, Route, Timeouts};
-use skybridge_testkit::{executor::Executor, net::Network, nouns, observe::Recorder};
+use skybridge_testkit::{executor::Executor, fixtures, net::Network, observe::Recorder};
 use std::{
     net::SocketAddr,
     sync::Arc,
@@ -64,11 +64,11 @@ impl World {
 
     pub fn route_by(&self, endpoints: Endpoints) -> Route {
         let ctx = self.executor.ctx().observer(Some(self.recorder.clone())).with_limits(self.timeouts.clone());
-        Route::direct(nouns::target("http://a.test", ctx), endpoints)
+        Route::direct(fixtures::target("http://a.test", ctx), endpoints)
     }
 
     pub fn route<'a>(&self, endpoints: impl IntoIterator<Item = &'a str>) -> Route {
-        self.route_by(Endpoints::fixed(endpoints.into_iter().map(nouns::endpoint)))
+        self.route_by(Endpoints::fixed(endpoints.into_iter().map(fixtures::endpoint)))
     }
 
     pub fn elapsed(&self) -> u128 {

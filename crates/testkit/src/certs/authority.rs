@@ -6,25 +6,25 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use std::fmt;
 
-/// An authority: a root, or an intermediate.
+/// A certificate authority: a root or an intermediate.
 pub struct Ca {
     params: CertificateParams,
     key: KeyPair,
     certificate: CertificateDer<'static>,
     pem: String,
-    /// What those who trust the root must be shown: this and what is above, without the root.
+    /// The chain that a peer must present: this and what is above it, without the root.
     chain: Vec<CertificateDer<'static>>,
 }
 
 impl Ca {
-    /// A root.
+    /// A new root.
     pub fn new(name: &str) -> Self {
         let (params, key) = (authority(name), new_key());
         let made = params.self_signed(&key).unwrap_or_else(|error| panic!("no root: {error}"));
         Self { params, certificate: made.der().clone(), pem: made.pem(), chain: Vec::new(), key }
     }
 
-    /// An authority below this one.
+    /// A new intermediate below this CA.
     pub fn intermediate(&self, name: &str) -> Self {
         let (params, key) = (authority(name), new_key());
         let made = params.signed_by(&key, &self.issuer()).unwrap_or_else(|error| panic!("no intermediate: {error}"));
@@ -33,7 +33,7 @@ impl Ca {
         Self { params, certificate: made.der().clone(), pem: made.pem(), chain, key }
     }
 
-    /// A certificate of this authority for another's key and name, which so gets a second way to be trusted.
+    /// A certificate by this CA for another CA's key and name: a second path to trust.
     pub fn cross_sign(&self, other: &Self) -> CertificateDer<'static> {
         let made = other.params.signed_by(&other.key, &self.issuer());
         made.unwrap_or_else(|error| panic!("no cross-signed certificate: {error}")).der().clone()
@@ -44,21 +44,21 @@ impl Ca {
         self.issue(Leaf::server(names))
     }
 
-    /// One whose time is over.
+    /// A server's certificate that has expired.
     pub fn expired<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
         let mut leaf = Leaf::server(names);
         leaf.params.not_after = date_time_ymd(2001, 2, 3);
         self.issue(leaf)
     }
 
-    /// One whose time is to come.
+    /// A server's certificate that is not valid yet.
     pub fn not_yet_valid<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
         let mut leaf = Leaf::server(names);
         leaf.params.not_before = date_time_ymd(4000, 1, 1);
         self.issue(leaf)
     }
 
-    /// A client's.
+    /// A client's certificate.
     pub fn client(&self, name: &str) -> Cert {
         let mut leaf = Leaf::server([]);
         leaf.params.distinguished_name = named(name);

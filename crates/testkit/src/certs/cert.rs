@@ -11,7 +11,7 @@ use rustls::{
 };
 use std::{fmt, sync::Arc};
 
-/// A certificate that is no authority's, the ones between it and its root, and its key.
+/// A leaf certificate with its chain and its key.
 #[derive(Clone)]
 pub struct Cert {
     chain: Vec<CertificateDer<'static>>,
@@ -20,7 +20,7 @@ pub struct Cert {
     pin: String,
 }
 
-/// One to be issued.
+/// The parameters of a certificate to be issued.
 pub(super) struct Leaf {
     pub(super) params: CertificateParams,
     key: KeyPair,
@@ -29,7 +29,7 @@ pub(super) struct Leaf {
 // === impl Cert ===
 
 impl Cert {
-    /// Itself first, its root left out.
+    /// The chain, the leaf first, without the root.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         self.chain.clone()
     }
@@ -55,14 +55,14 @@ impl Cert {
         self.pin.clone()
     }
 
-    /// Shows one more certificate, needed or not.
+    /// Presents one more certificate.
     pub fn also(mut self, certificate: CertificateDer<'static>) -> Self {
         self.chain_pem += &pem(&certificate);
         self.chain.push(certificate);
         self
     }
 
-    /// Shows the chain with the certificate at `index` left out.
+    /// Presents the chain without the certificate at `index`.
     ///
     /// # Panics
     /// When there is none.
@@ -72,12 +72,12 @@ impl Cert {
         self
     }
 
-    /// A server with this certificate: TLS 1.2 and 1.3, these protocols by ALPN, no client certificates asked for.
+    /// A server's configuration with this certificate: TLS 1.2 and 1.3, these ALPN protocols, no client authentication.
     pub fn server(&self, alpn: &[&str]) -> ServerConfig {
         self.server_for(None, rustls::ALL_VERSIONS, alpn)
     }
 
-    /// The same, of certain versions; with roots, only for clients with a certificate of theirs.
+    /// The same for certain versions; with roots, client certificates are required.
     pub(crate) fn server_for(
         &self,
         clients: Option<Arc<rustls::RootCertStore>>,
@@ -103,7 +103,7 @@ impl Cert {
 }
 
 impl fmt::Debug for Cert {
-    /// Without the key.
+    /// Leaves out the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cert").field("pin", &self.pin).field("chain", &self.chain.len()).finish_non_exhaustive()
     }

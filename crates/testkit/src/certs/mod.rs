@@ -1,4 +1,4 @@
-//! Certificates made on the spot: roots, intermediates, leaves, for names or clients, valid or not.
+//! Certificates generated on the fly: roots, intermediates and leaves, for servers or clients, valid or not.
 //!
 //! ```
 //! use skybridge_testkit::certs::Ca;

@@ -13,15 +13,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Part = Result<Frame<Bytes>, BoxError>;
 
-/// The body of a fake response. Dropped before its end, it closes an exclusive connection and frees the stream of a shared one.
+/// The body of a fake response. Dropping it early closes an exclusive connection, and frees the stream of a shared one.
 pub struct Body {
     parts: UnboundedReceiver<Part>,
-    /// What was said to be all, in bytes.
+    /// The announced length, in bytes.
     length: Option<u64>,
     exchange: Option<Box<dyn Running>>,
 }
 
-/// The other end of a [`Body`]. Dropped, it ends the body.
+/// The sending end of a [`Body`]. Dropping it ends the body.
 #[derive(Debug)]
 pub struct Sender {
     parts: UnboundedSender<Part>,
@@ -125,7 +125,7 @@ impl Sender {
         self.parts.send(Ok(Frame::trailers(trailers))).is_ok()
     }
 
-    /// Ends the body well.
+    /// Ends the body without an error.
     pub fn end(self) {}
 
     /// Ends the body with an error, which ends an exclusive connection too.
@@ -134,7 +134,7 @@ impl Sender {
         let _ = self.parts.send(Err(error.into()));
     }
 
-    /// Was the body dropped?
+    /// Whether the body was dropped.
     pub fn is_dropped(&self) -> bool {
         self.parts.is_closed()
     }

@@ -15,9 +15,8 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// A handle to a fake connection, as the pool holds it. What it does is said by its [`Peer`](super::Peer).
-///
-/// It panics when it is used against the contract: started without having been ready.
+/// A handle to a fake connection, as the pool holds it, controlled by its [`Peer`](super::Peer).
+/// It panics when it is started without having been ready.
 pub struct Connection<B> {
     shared: Arc<Shared<B>>,
     slot: Arc<Slot>,
@@ -84,7 +83,7 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
             (state.over.is_some(), state.answers_all)
         };
         if over {
-            exchange.give_back(Delivery::Unsent);
+            exchange.return_request(Delivery::Unsent);
         } else if answers_all {
             exchange.respond(200, "");
         } else {

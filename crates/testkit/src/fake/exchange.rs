@@ -21,34 +21,34 @@ pub struct Exchange<B> {
 // === impl Exchange ===
 
 impl<B: Send + 'static> Exchange<B> {
-    /// The request as the connection was given it.
+    /// The request, as it was given to the connection.
     pub fn request(&self) -> &Request<B> {
         &self.request
     }
 
-    /// Has its caller gone?
+    /// Whether its caller has dropped it.
     pub fn is_cancelled(&self) -> bool {
         self.answer.is_closed()
     }
 
-    /// Waits until its caller has gone.
+    /// Waits until its caller drops it.
     pub async fn cancelled(&mut self) {
         self.answer.closed().await;
     }
 
-    /// Answers with a whole response, and the request is gone.
+    /// Answers with a whole response.
     ///
     /// # Panics
-    /// When the status is none.
+    /// When the status is invalid.
     pub fn respond(self, status: u16, body: impl Into<Bytes>) {
         let body = Body::full(&self.shared, &self.slot, body.into());
         self.answer_with(response(status), body);
     }
 
-    /// Answers with a response's head; its body is the sender's.
+    /// Answers with a response's head, whose body is sent by the sender.
     ///
     /// # Panics
-    /// When the status is none.
+    /// When the status is invalid.
     pub fn begin(self, status: u16) -> Sender {
         self.begin_with(response(status))
     }
@@ -60,7 +60,7 @@ impl<B: Send + 'static> Exchange<B> {
         sender
     }
 
-    /// Fails, and the request is lost. An exclusive connection is left open: [`Peer::close`](super::Peer::close) says so.
+    /// Fails, and the request is lost. An exclusive connection stays open until [`Peer::close`](super::Peer::close).
     pub fn fail(self, delivery: Delivery) {
         self.slot.finish(&self.shared);
         let error = self.shared.error(delivery, Phase::Wait, "the test failed this exchange");
@@ -68,8 +68,8 @@ impl<B: Send + 'static> Exchange<B> {
         let _ = self.answer.send(Err(Failed::lost(error)));
     }
 
-    /// Fails, and the request comes back.
-    pub fn give_back(self, delivery: Delivery) {
+    /// Fails, and returns the request.
+    pub fn return_request(self, delivery: Delivery) {
         self.slot.finish(&self.shared);
         let error = self.shared.error(delivery, Phase::Send, "the test gave this request back");
         // A caller that has gone needs no answer.

@@ -1,10 +1,10 @@
-use crate::nouns;
+use crate::fixtures;
 use skybridge_core::{Capacity, ConnInfo, Endpoint, Protocol, Route};
 use std::{fmt, sync::Arc};
 
 type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
 
-/// What a fake connection is: its protocol, its room, and any fact of its [`ConnInfo`].
+/// The facts of a fake connection: its protocol, its capacity, and any other of its [`ConnInfo`].
 pub struct Facts {
     pub(super) protocol: Protocol,
     pub(super) capacity: Capacity,
@@ -20,13 +20,13 @@ impl Facts {
         Self::new(Protocol::Http1, Capacity::Streams(1))
     }
 
-    /// A shared connection with room for so many streams.
+    /// A shared connection with a capacity of this many streams.
     pub fn h2(streams: u32) -> Self {
         Self::new(Protocol::Http2, Capacity::Streams(streams))
     }
 
-    /// A shared connection whose SETTINGS are not here yet.
-    pub fn h2_unsettled() -> Self {
+    /// A shared connection whose SETTINGS have not arrived yet.
+    pub fn h2_before_settings() -> Self {
         Self::new(Protocol::Http2, Capacity::Unknown)
     }
 
@@ -36,13 +36,13 @@ impl Facts {
         self
     }
 
-    /// Sealed by TLS, verified, with a certificate for these hosts.
+    /// Over TLS, verified, with a certificate for these hosts.
     pub fn covers<'a>(self, hosts: impl IntoIterator<Item = &'a str>) -> Self {
-        let tls = nouns::tls(Some(self.protocol), hosts);
+        let tls = fixtures::tls(Some(self.protocol), hosts);
         self.amend(|info| info.tls = Some(tls))
     }
 
-    /// Any other fact, set after those above.
+    /// Changes any other fact, after those above.
     pub fn amend(mut self, amend: impl FnOnce(&mut ConnInfo) + Send + 'static) -> Self {
         self.amend.push(Box::new(amend));
         self

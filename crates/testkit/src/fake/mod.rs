@@ -1,13 +1,11 @@
-//! Fake connections, for tests of what stands above them: the pool.
-//!
-//! A [`Planner`] stands in for everything below a pool. It is the service the pool is given, and it is how the test answers:
-//! each connect the pool starts comes to the test as a [`Connect`], each connection has a [`Peer`], each request on it
-//! is an [`Exchange`]. Nothing happens that the test doesn't say, unless it asks for
-//! [`connect_all`](Planner::connect_all) or [`answer_all`](Peer::answer_all).
+//! Fake connections, for tests of what stands above them: the pool. A [`Planner`] stands in for everything below a
+//! pool. It is the service that the pool is given, and the test's means to answer: each connect that the pool starts
+//! arrives as a [`Connect`], each connection has a [`Peer`], each request on it is an [`Exchange`]. Nothing happens by
+//! itself, unless the test calls [`connect_all`](Planner::connect_all) or [`answer_all`](Peer::answer_all).
 //!
 //! ```
 //! use skybridge_core::{Connection, Plan, Planner as _};
-//! use skybridge_testkit::{executor::Executor, fake::{Facts, Planner}, nouns};
+//! use skybridge_testkit::{executor::Executor, fake::{Facts, Planner}, fixtures};
 //! use std::future::poll_fn;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -16,7 +14,7 @@
 //! let mut below = Planner::<String>::new();
 //!
 //! // The pool's side:
-//! let target = nouns::target("https://a.test", executor.ctx());
+//! let target = fixtures::target("https://a.test", executor.ctx());
 //! let plan = below.plan(target).await.unwrap();
 //! let pool = async {
 //!     let mut connection = plan.connect().await.unwrap();

@@ -18,18 +18,18 @@ impl<B> Peer<B> {
         self.shared.exchanges.next().await
     }
 
-    /// A request that has come already.
+    /// A request that has arrived already.
     pub fn try_exchange(&self) -> Option<Exchange<B>> {
         self.shared.exchanges.try_next()
     }
 
-    /// From now on every request is answered at once, with 200 and no body.
+    /// Answers every request from now on with 200 and no body.
     pub fn answer_all(&self) {
         self.shared.state().answers_all = true;
     }
 
-    /// SETTINGS came: so many streams at once.
-    pub fn set_room(&self, streams: u32) {
+    /// Changes the limit of concurrent streams, as SETTINGS do.
+    pub fn set_capacity(&self, streams: u32) {
         self.shared.change(|state| state.capacity = Capacity::Streams(streams));
         self.shared.desk.tell(ConnectionStatus::Capacity(streams));
     }
@@ -39,22 +39,22 @@ impl<B> Peer<B> {
         self.shared.end(ConnectionStatus::Draining(reason));
     }
 
-    /// The connection is gone. Exchanges that run are the test's to fail.
+    /// Closes the connection. The test must fail its running exchanges.
     pub fn close(&self, reason: CloseReason) {
         self.shared.end(ConnectionStatus::Closed(reason));
     }
 
-    /// Tells the pool anything, without changing what the connection does.
+    /// Sends the pool any status, without changing what the connection does.
     pub fn status(&self, status: ConnectionStatus) {
         self.shared.desk.tell(status);
     }
 
-    /// Handles are not ready until [`release`](Self::release): a request half that isn't over.
+    /// Handles are not ready until [`release`](Self::release), as if the request were still being sent.
     pub fn hold(&self) {
         self.shared.state().held = Some(Held::Request);
     }
 
-    /// Handles are not ready until [`release`](Self::release): all was sent, but the driver has not run since.
+    /// Handles are not ready until [`release`](Self::release), as if all was sent, but the driver has not run since.
     pub fn lag(&self) {
         self.shared.state().held = Some(Held::Driver);
     }
@@ -64,27 +64,27 @@ impl<B> Peer<B> {
         self.shared.change(|state| state.held = None);
     }
 
-    /// Exchanges that run now.
+    /// The exchanges running now.
     pub fn in_flight(&self) -> usize {
         self.shared.state().in_flight
     }
 
     /// The most exchanges that ever ran at once.
-    pub fn most_in_flight(&self) -> usize {
-        self.shared.state().most_in_flight
+    pub fn max_in_flight(&self) -> usize {
+        self.shared.state().max_in_flight
     }
 
-    /// Exchanges ever started.
+    /// The exchanges ever started.
     pub fn started(&self) -> usize {
         self.shared.state().started
     }
 
-    /// Handles that are held.
+    /// The handles that exist.
     pub fn handles(&self) -> usize {
         self.shared.state().handles
     }
 
-    /// No handle is left: the pool has closed it.
+    /// Whether no handle is left: the pool has closed it.
     pub fn is_dropped(&self) -> bool {
         self.handles() == 0
     }

@@ -66,13 +66,13 @@ impl<B: Send + 'static> Planner<B> {
         Self { world: Arc::new(world) }
     }
 
-    /// Where a host's plans lead to (default: `192.0.2.1` and the origin's port, whatever the host).
+    /// The endpoints of a host's plans (default: `192.0.2.1` and the origin's port, whatever the host).
     pub fn endpoints(&self, host: &str, endpoints: impl IntoIterator<Item = Endpoint>) -> &Self {
         self.world.state().endpoints.insert(host.to_owned(), endpoints.into_iter().collect());
         self
     }
 
-    /// Plans too wait for the test, see [`planning`](Self::planning).
+    /// Plans wait for the test, too: see [`planning`](Self::planning).
     pub fn hold_plans(&self) -> &Self {
         self.world.state().holds = true;
         self
@@ -104,7 +104,7 @@ impl<B: Send + 'static> Planner<B> {
         self.world.peers().clone()
     }
 
-    /// Connections of which the pool holds a handle.
+    /// The number of connections of which the pool holds a handle.
     pub fn open(&self) -> usize {
         self.world.peers().iter().filter(|peer| !peer.is_dropped()).count()
     }

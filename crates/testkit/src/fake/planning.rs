@@ -1,4 +1,4 @@
-//! What the test answers to: a plan that is asked for, a connect that was started.
+//! Requests for plans and connects, to be answered by the test.
 
 use super::{Connection, Facts, Peer, planner::World, slot::Shared};
 use skybridge_core::{ConnectError, Endpoint, Endpoints, EndpointsFeed, Protocol, Route, Target};
@@ -22,18 +22,18 @@ pub struct Connect<B> {
 // === impl Planning ===
 
 impl Planning {
-    /// What is to be reached.
+    /// The target.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Directly, at these endpoints.
+    /// Answers with a direct route to these endpoints.
     pub fn answer(self, endpoints: impl IntoIterator<Item = Endpoint>) {
         let route = Route::direct(self.target.clone(), Endpoints::fixed(endpoints));
         self.answer_with(Ok(route));
     }
 
-    /// Directly, at endpoints that come later.
+    /// Answers with a direct route to endpoints that arrive later.
     pub fn answer_live(self) -> EndpointsFeed {
         let (feed, endpoints) = Endpoints::feed();
         let route = Route::direct(self.target.clone(), endpoints);
@@ -41,19 +41,19 @@ impl Planning {
         feed
     }
 
-    /// By any route: change the direct one that is given.
+    /// Answers with a direct route that `change` may alter.
     pub fn answer_route(self, change: impl FnOnce(&mut Route)) {
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
         change(&mut route);
         self.answer_with(Ok(route));
     }
 
-    /// Not at all.
+    /// Fails the plan.
     pub fn fail(self, error: impl Into<ConnectError>) {
         self.answer_with(Err(error.into()));
     }
 
-    /// Has the asker gone?
+    /// Whether the plan is no longer awaited.
     pub fn is_cancelled(&self) -> bool {
         self.answer.is_closed()
     }
@@ -67,17 +67,17 @@ impl Planning {
 // === impl Connect ===
 
 impl<B: Send + 'static> Connect<B> {
-    /// What is to be reached.
+    /// The target.
     pub fn target(&self) -> &Target {
         &self.route.target
     }
 
-    /// The route it takes.
+    /// The route.
     pub fn route(&self) -> &Route {
         &self.route
     }
 
-    /// The connection is there: these are its facts.
+    /// Succeeds with a connection of these facts.
     pub fn succeed(self, facts: Facts) -> Peer<B> {
         let (exclusive, capacity) = (facts.protocol == Protocol::Http1, facts.capacity);
         let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, capacity));
@@ -88,18 +88,18 @@ impl<B: Send + 'static> Connect<B> {
         peer
     }
 
-    /// There is no connection.
+    /// Fails the connect.
     pub fn fail(self, error: impl Into<ConnectError>) {
         // An asker that has gone needs no answer.
         let _ = self.answer.send(Err(error.into()));
     }
 
-    /// Was the connect given up?
+    /// Whether the connect was dropped.
     pub fn is_cancelled(&self) -> bool {
         self.answer.is_closed()
     }
 
-    /// Waits until the connect is given up.
+    /// Waits until the connect is dropped.
     pub async fn cancelled(&mut self) {
         self.answer.closed().await;
     }

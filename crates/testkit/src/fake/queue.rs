@@ -2,7 +2,7 @@ use skybridge_core::sync::Mutex;
 use std::{collections::VecDeque, sync::MutexGuard};
 use tokio::sync::Notify;
 
-/// What has happened and the test has not looked at yet.
+/// Events that the test has not taken yet.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
     items: Mutex<VecDeque<T>>,

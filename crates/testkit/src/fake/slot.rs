@@ -26,17 +26,17 @@ pub(super) struct State {
     pub(super) capacity: Capacity,
     /// Draining or closed.
     pub(super) over: Option<ConnectionStatus>,
-    /// Why `poll_ready` waits until the test lets it.
+    /// Why `poll_ready` is pending until the test releases it.
     pub(super) held: Option<Held>,
     pub(super) answers_all: bool,
     pub(super) handles: usize,
     pub(super) in_flight: usize,
-    pub(super) most_in_flight: usize,
+    pub(super) max_in_flight: usize,
     pub(super) started: usize,
     wakers: Vec<Waker>,
 }
 
-/// What keeps a handle from being ready.
+/// Why a handle isn't ready.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Held {
     /// The request half of its last exchange.
@@ -45,7 +45,7 @@ pub(super) enum Held {
     Driver,
 }
 
-/// The exchange of one handle; whoever ends it first, ends it.
+/// The exchange of one handle, which either end may finish.
 #[derive(Debug, Default)]
 pub(super) struct Slot(AtomicU8);
 
@@ -64,7 +64,7 @@ impl<B> Shared<B> {
             answers_all: false,
             handles: 0,
             in_flight: 0,
-            most_in_flight: 0,
+            max_in_flight: 0,
             started: 0,
             wakers: Vec::new(),
         };
@@ -82,7 +82,7 @@ impl<B> Shared<B> {
         self.state.lock()
     }
 
-    /// Changes the state and lets every handle look again.
+    /// Changes the state and wakes every handle.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let (result, wakers) = {
             let mut state = self.state();
@@ -92,7 +92,7 @@ impl<B> Shared<B> {
         result
     }
 
-    /// Takes no more exchanges, and says why.
+    /// Accepts no more exchanges, and reports why.
     pub(super) fn end(&self, status: ConnectionStatus) {
         self.change(|state| {
             if !matches!(state.over, Some(ConnectionStatus::Closed(_))) {
@@ -141,7 +141,7 @@ impl Slot {
         shared.change(|state| {
             state.started += 1;
             state.in_flight += 1;
-            state.most_in_flight = state.most_in_flight.max(state.in_flight);
+            state.max_in_flight = state.max_in_flight.max(state.in_flight);
         });
     }
 
@@ -150,7 +150,7 @@ impl Slot {
         self.leave(shared, IDLE)
     }
 
-    /// The exchange is given up; false when it was over already.
+    /// The exchange is dropped; false if it was over already.
     pub(super) fn cancel<B>(&self, shared: &Shared<B>) -> bool {
         self.leave(shared, CANCELLED)
     }

@@ -1,7 +1,6 @@
-//! A byte-scripted HTTP/1.1 peer: a test of a client reads as a dialogue.
-//!
-//! The peer does what it is told, byte by byte, also what no server should do. It understands just enough of HTTP to read
-//! a whole request. What isn't as the script says is a panic that shows the dialogue so far.
+//! A byte-scripted HTTP/1.1 peer: a test of a client reads as a dialogue. The peer sends exactly the script's bytes,
+//! also those that no server should send. It understands just enough of HTTP to read a whole request. A client that
+//! deviates from the script makes it panic with the dialogue so far.
 //!
 //! ```
 //! use skybridge_testkit::{h1::Script, net::Network};

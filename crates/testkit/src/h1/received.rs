@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-/// A request as it came over the wire.
+/// A request as it arrived on the wire.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Received {
     head: String,
@@ -8,7 +8,7 @@ pub struct Received {
     pub(super) trailers: Vec<(String, String)>,
 }
 
-/// How the end of a body is told.
+/// The framing of a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Framing {
     Length(usize),
@@ -32,7 +32,7 @@ impl Received {
         self.head.split("\r\n").next().unwrap_or_default()
     }
 
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub fn method(&self) -> &str {
         self.part(0)
     }
@@ -42,7 +42,7 @@ impl Received {
         self.part(1)
     }
 
-    /// Such as `HTTP/1.1`.
+    /// The version, such as `HTTP/1.1`.
     pub fn version(&self) -> &str {
         self.part(2)
     }
@@ -58,7 +58,7 @@ impl Received {
         self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// How often a header is there.
+    /// How often a header occurs.
     pub fn count(&self, name: &str) -> usize {
         self.headers().filter(|(other, _)| other.eq_ignore_ascii_case(name)).count()
     }
@@ -68,7 +68,7 @@ impl Received {
         &self.body
     }
 
-    /// What followed the last chunk.
+    /// The trailers of a chunked body.
     pub fn trailers(&self) -> &[(String, String)] {
         &self.trailers
     }

@@ -8,9 +8,8 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The server's side of an HTTP/1.1 connection, spoken by the test.
-///
-/// Every method panics with the dialogue so far when the client does something else than the script says.
+/// The server's side of an HTTP/1.1 connection, scripted by the test.
+/// Every method panics with the dialogue so far if the client deviates from the script.
 #[derive(Debug)]
 pub struct Script<I> {
     io: I,
@@ -22,7 +21,7 @@ pub struct Script<I> {
 // === impl Script ===
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Script<I> {
-    /// A peer that has said nothing yet.
+    /// A peer that has sent nothing yet.
     pub fn new(io: I) -> Self {
         Self { io, buffer: BytesMut::new(), requests: Vec::new(), dialogue: String::new() }
     }
@@ -68,7 +67,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Script<I> {
         self.buffer.advance(bytes.len());
     }
 
-    /// Reads exactly so many bytes.
+    /// Reads exactly this many bytes.
     pub async fn take(&mut self, length: usize) -> Bytes {
         while self.buffer.len() < length {
             if !self.fill().await {
@@ -139,7 +138,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Script<I> {
         &self.requests
     }
 
-    /// What was said so far: `>` by the client, `<` by this peer.
+    /// The dialogue so far: `>` by the client, `<` by this peer.
     pub fn dialogue(&self) -> &str {
         &self.dialogue
     }
@@ -149,7 +148,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Script<I> {
         &self.io
     }
 
-    /// The connection, and what was read of it but not yet taken.
+    /// The connection, and bytes that were read but not consumed.
     pub fn into_parts(self) -> (I, Bytes) {
         (self.io, self.buffer.freeze())
     }
@@ -232,7 +231,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Script<I> {
 }
 
 impl Script<net::Conn> {
-    /// RST.
+    /// Resets the connection (RST).
     pub fn reset(&mut self) {
         self.note('<', b"RST");
         self.io.reset();
@@ -252,7 +251,7 @@ impl Script<net::Conn> {
 }
 
 impl Script<tokio::net::TcpStream> {
-    /// RST: closes the socket and throws away what is on its way.
+    /// RST: closes the socket and drops data in flight.
     ///
     /// # Errors
     /// When the socket is closed already.

@@ -1,10 +1,10 @@
 //! Error codes, RFC 9113 section 7.
 
-/// The end, without a fault.
+/// A graceful end, without an error.
 pub const NO_ERROR: u32 = 0x0;
-/// An unspecific violation of the protocol.
+/// An unspecific protocol error.
 pub const PROTOCOL_ERROR: u32 = 0x1;
-/// A fault of the one who says it.
+/// An internal error of the sender.
 pub const INTERNAL_ERROR: u32 = 0x2;
 /// More data than the window allowed.
 pub const FLOW_CONTROL_ERROR: u32 = 0x3;
@@ -14,15 +14,15 @@ pub const SETTINGS_TIMEOUT: u32 = 0x4;
 pub const STREAM_CLOSED: u32 = 0x5;
 /// A frame of a wrong size.
 pub const FRAME_SIZE_ERROR: u32 = 0x6;
-/// Not processed in any way: safe to send again.
+/// The stream was not processed: safe to retry.
 pub const REFUSED_STREAM: u32 = 0x7;
-/// No longer wanted.
+/// The stream is no longer needed.
 pub const CANCEL: u32 = 0x8;
 /// The state of header compression is lost.
 pub const COMPRESSION_ERROR: u32 = 0x9;
 /// The connection of a CONNECT was reset.
 pub const CONNECT_ERROR: u32 = 0xa;
-/// Too much load.
+/// The peer causes excessive load.
 pub const ENHANCE_YOUR_CALM: u32 = 0xb;
 /// The transport is not secure enough.
 pub const INADEQUATE_SECURITY: u32 = 0xc;

@@ -1,17 +1,17 @@
 use std::ops::Deref;
 
-/// Header fields in their order, pseudo-fields first.
+/// Header fields in order, pseudo-fields first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Fields(pub Vec<(String, String)>);
 
 /// HEADERS that opened a stream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
-    /// The stream it came on.
+    /// Its stream.
     pub stream: u32,
     /// Pseudo-fields and headers.
     pub fields: Fields,
-    /// No body follows.
+    /// Whether it has END_STREAM: no body follows.
     pub end: bool,
 }
 

@@ -21,7 +21,7 @@ const PRIORITIZED: u8 = 0x20;
 
 const LARGEST: usize = 16_384;
 
-/// A frame, RFC 9113 section 6. What can't be said with these is [`Unknown`](Self::Unknown) or
+/// A frame (RFC 9113, section 6). Others can be sent as [`Unknown`](Self::Unknown) or by
 /// [`Peer::send_raw`](super::Peer::send_raw).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Frame {
@@ -70,7 +70,7 @@ pub enum Frame {
         last: u32,
         /// See [`code`](super::code).
         code: u32,
-        /// For people.
+        /// Debug data.
         debug: Bytes,
     },
     /// WINDOW_UPDATE.
@@ -88,7 +88,7 @@ pub enum Frame {
         flags: u8,
         /// Its stream.
         stream: u32,
-        /// As it is.
+        /// Its payload.
         payload: Bytes,
     },
 }
@@ -117,7 +117,7 @@ impl Frame {
         }
     }
 
-    /// Does it end its sender's half of the stream?
+    /// Whether it ends its sender's half of the stream.
     pub fn ends_stream(&self) -> bool {
         matches!(self, Self::Data { end: true, .. } | Self::Headers { end: true, .. } | Self::Reset { .. })
     }

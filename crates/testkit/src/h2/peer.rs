@@ -9,11 +9,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// The server's side of an HTTP/2 connection, spoken by the test frame by frame.
+/// The server's side of an HTTP/2 connection, scripted by the test frame by frame.
 ///
-/// While it reads it acknowledges SETTINGS and PING, unless [`manual`](Self::manual); it does nothing else on its own, and
-/// nothing while it isn't reading. Methods panic with all frames so far when the client does something else than the
-/// script says.
+/// While it reads it acknowledges SETTINGS and PING, unless [`manual`](Self::manual); it does nothing else on its own,
+/// and nothing while it isn't reading. Methods panic with all frames so far when the client does something else than
+/// the script says.
 #[derive(Debug)]
 pub struct Peer<I> {
     pub(super) io: I,
@@ -28,7 +28,7 @@ pub struct Peer<I> {
 // === impl Peer ===
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
-    /// A peer that has neither read nor said anything: the preface and SETTINGS are the script's.
+    /// A peer that has neither read nor sent anything: preface and SETTINGS are left to the script.
     pub fn new(io: I) -> Self {
         Self {
             io,
@@ -41,7 +41,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
         }
     }
 
-    /// A usual start: reads the client's preface, sends empty SETTINGS.
+    /// The usual start: reads the client's preface, sends empty SETTINGS.
     pub async fn accept(io: I) -> Self {
         Self::accept_with(io, &[]).await
     }
@@ -102,14 +102,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
 
     /// The first frame that matches of those received already, else of those to come.
     pub async fn find(&mut self, matches: impl Fn(&Frame) -> bool) -> Frame {
-        let seen = self.received.iter().find(|frame| matches(frame)).cloned();
-        match seen {
+        let requests = self.received.iter().find(|frame| matches(frame)).cloned();
+        match requests {
             Some(frame) => frame,
             None => self.until(matches).await,
         }
     }
 
-    /// The next request: the first that this hasn't returned yet, also when its HEADERS were passed over by another wait.
+    /// The next request: the first that this hasn't returned yet, also when its HEADERS were passed over by another
+    /// wait.
     pub async fn request(&mut self) -> Request {
         loop {
             if let Some(request) = self.requests.pop_front() {

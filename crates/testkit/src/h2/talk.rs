@@ -1,4 +1,4 @@
-//! What a [`Peer`] says.
+//! What a [`Peer`] sends.
 
 use super::{Fields, Frame, Peer};
 use crate::{gate::Gate, net};
@@ -34,7 +34,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
         self.send(Frame::Headers { stream, fields: Fields::from(fields), end }).await;
     }
 
-    /// DATA, in one frame; windows are not looked at.
+    /// DATA, in one frame, regardless of windows.
     pub async fn data(&mut self, stream: u32, data: impl AsRef<[u8]>, end: bool) {
         self.send(Frame::Data { stream, data: Bytes::copy_from_slice(data.as_ref()), end }).await;
     }

@@ -1,6 +1,6 @@
 use super::{
+    addr_behavior::Socket,
     flow::Found,
-    place::Socket,
     wire::{Line, Side, Wire},
 };
 use std::{
@@ -17,16 +17,15 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// One end of an in-memory connection.
-///
-/// Reads and writes as a TCP socket would: a window of 64 KiB, end of stream after FIN, `ConnectionReset` after RST. Dropped,
-/// it says FIN, or RST when it leaves data unread. Data written to an end that has gone is lost, and answered with RST.
+/// One end of an in-memory connection. Reads and writes as a TCP socket does: a window of 64 KiB, end of stream after
+/// FIN, `ConnectionReset` after RST. Dropping it sends FIN, or RST if data is left unread. Data written to an end that
+/// is closed is lost, and answered with RST.
 pub struct Conn {
     line: Arc<Line>,
     side: Side,
-    /// Made by the first packet that is still on its way.
+    /// A timer, created for the first packet in flight.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Counts the client's end as live.
+    /// Counts the client's end as a live socket.
     _socket: Option<Socket>,
 }
 

@@ -10,8 +10,7 @@ use std::{
 use tower_service::Service;
 
 /// The bottom of a stack: dials one endpoint on the network. Made by [`Network::dialer`].
-///
-/// It tells the phases and facts that a TCP dialer tells. A unix endpoint is an unsupported one.
+/// It emits the phases and facts of a TCP dialer. Unix endpoints are not supported.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     net: Network,
@@ -27,12 +26,12 @@ pub struct Connector {
 type Amend = Arc<dyn Fn(&mut ConnInfo) + Send + Sync>;
 
 impl Network {
-    /// A dialer: what stands in for `Tcp` at the bottom of a stack.
+    /// A dialer, in place of `Tcp` at the bottom of a stack.
     pub fn dialer(&self) -> Dialer {
         Dialer { net: self.clone() }
     }
 
-    /// A connector: what stands in for everything below `negotiate`, `tls` or `tunnel`.
+    /// A connector, in place of everything below `negotiate`, `tls` or `tunnel`.
     pub fn connector(&self) -> Connector {
         Connector { dialer: self.dialer(), amend: None }
     }
@@ -74,7 +73,7 @@ impl Service<Attempt> for Dialer {
 // === impl Connector ===
 
 impl Connector {
-    /// Adds facts to each link, as a layer between would: what TLS learned, a tunnel.
+    /// Changes the facts of each link, as a layer in between would.
     pub fn amend(mut self, amend: impl Fn(&mut ConnInfo) + Send + Sync + 'static) -> Self {
         self.amend = Some(Arc::new(amend));
         self

@@ -1,4 +1,4 @@
-//! One direction of a connection: packets on their way, and who waits for them.
+//! One direction of a connection: packets in flight, and the reader and writer that wait for them.
 
 use std::{
     collections::VecDeque,
@@ -44,7 +44,7 @@ pub(super) struct Loss {
     pub(super) retransmit: Duration,
 }
 
-/// What a read found.
+/// The result of a read.
 pub(super) enum Found {
     Ready(io::Result<()>),
     Arrives(Instant),
@@ -76,7 +76,7 @@ impl Flow {
         self.window.saturating_sub(self.buffered)
     }
 
-    /// Takes as much as the window has room for; `None` when it has none.
+    /// Accepts as many bytes as the window allows; `None` if it is full.
     pub(super) fn push(&mut self, slices: &[io::IoSlice<'_>]) -> Option<usize> {
         let wanted: usize = slices.iter().map(|slice| slice.len()).sum();
         let taken = wanted.min(self.room());
@@ -101,7 +101,7 @@ impl Flow {
         self.end(Packet::Rst);
     }
 
-    /// Throws away what is on its way: the reader sees a reset, now, even if a FIN was on its way.
+    /// Drops data in flight: the reader sees a reset now, even if a FIN was in flight.
     pub(super) fn cut(&mut self) {
         self.discard();
         self.stalled = false;
@@ -109,7 +109,7 @@ impl Flow {
         self.queue.push_back((None, Packet::Rst));
     }
 
-    /// The reader has gone; says whether data was left unread.
+    /// The reader is dropped. Returns whether data was left unread.
     pub(super) fn discard(&mut self) -> bool {
         let unread = self.buffered > 0;
         self.queue.clear();

@@ -1,13 +1,15 @@
-use super::{Conn, place::Spot};
+use super::{Conn, addr_behavior::Spot};
 use crate::tasks::Owner;
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 
-/// Accepts the connections to one address. Dropped, it resets those still in its backlog, and the address refuses.
+/// Accepts the connections to one address. Dropping it resets those in its backlog, and the address refuses from then
+/// on.
 pub struct Listener {
     spot: Arc<Spot>,
 }
 
-/// A listener that is served by tasks. Dropped, it stops listening and ends them; a panic of one of them is raised then.
+/// A listener that is served by tasks. Dropping it stops listening, aborts the tasks, and raises the first of their
+/// panics.
 #[derive(Debug)]
 pub struct Serving {
     addr: SocketAddr,

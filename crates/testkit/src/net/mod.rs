@@ -1,8 +1,8 @@
 //! An in-memory network on virtual time: names, ports, latency, loss, black holes, FIN and RST.
 //!
-//! Nothing here touches a socket. Every wait is tokio's timer, so `#[tokio::test(start_paused = true)]` owns time: thirty
-//! seconds of a connect that never answers pass at once, and exactly. Without latency no timer is used at all, and a reader
-//! is woken by the write it waits for.
+//! Nothing here touches a socket. Every wait is tokio's timer, so `#[tokio::test(start_paused = true)]` owns time:
+//! thirty seconds of a connect that never answers pass at once, and exactly. Without latency no timer is used at all,
+//! and a reader is woken by the write it waits for.
 //!
 //! ```
 //! use skybridge_testkit::net::Network;
@@ -34,21 +34,21 @@
 //! Under a stack, [`Network::dialer`] stands in for TCP, [`Network::connector`] for everything below TLS, and
 //! [`Network::resolver`] for DNS.
 
+mod addr_behavior;
 mod conn;
 mod dialer;
 mod flow;
 mod listener;
 mod names;
 mod network;
-mod place;
 mod wire;
 
 pub use self::{
+    addr_behavior::AddrBehavior,
     conn::Conn,
     dialer::{Connector, Dialer},
     listener::{Listener, Serving},
     names::{Answers, Name, Names},
     network::Network,
-    place::Place,
     wire::{Side, Wire},
 };

@@ -61,7 +61,7 @@ pub struct Answers {
 }
 
 impl Network {
-    /// Gives a name its addresses, in this order; a second call replaces them.
+    /// Sets the addresses of a name, in this order.
     pub fn host(&self, name: &str, addrs: impl IntoIterator<Item = IpAddr>) -> Name {
         let handle = self.name(name);
         let batch = Batch { after: Duration::ZERO, addrs: addrs.into_iter().collect() };
@@ -69,7 +69,7 @@ impl Network {
         handle
     }
 
-    /// How a name resolves, to be set.
+    /// The behaviour of a name.
     pub fn name(&self, name: &str) -> Name {
         Name { net: self.clone(), name: name.to_ascii_lowercase() }
     }
@@ -80,7 +80,7 @@ impl Network {
         Some(record.batches.into_iter().flat_map(|batch| batch.addrs).collect())
     }
 
-    /// A resolver over these names: what stands in for the system's.
+    /// A resolver over these names, in place of the system's.
     pub fn resolver(&self) -> Names {
         Names { net: self.clone() }
     }
@@ -89,7 +89,7 @@ impl Network {
 // === impl Name ===
 
 impl Name {
-    /// The first answer takes this long.
+    /// Delays the first answer by this long.
     pub fn latency(&self, latency: Duration) -> &Self {
         self.set(|record| match record.batches.first_mut() {
             Some(batch) => batch.after = latency,
@@ -97,7 +97,7 @@ impl Name {
         })
     }
 
-    /// These come in an answer of their own, this long after the one before.
+    /// Adds an answer with these addresses, this long after the one before.
     pub fn then(&self, after: Duration, addrs: impl IntoIterator<Item = IpAddr>) -> &Self {
         let batch = Batch { after, addrs: addrs.into_iter().collect() };
         self.set(|record| record.batches.push(batch))
@@ -113,7 +113,7 @@ impl Name {
         self.set(|record| record.end = End::Never)
     }
 
-    /// How often it was asked for.
+    /// How often it was queried.
     pub fn queries(&self) -> usize {
         self.net.record(&self.name).map_or(0, |record| record.queries)
     }

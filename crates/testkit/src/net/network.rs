@@ -1,7 +1,7 @@
 use super::{
-    Conn, Listener, Place,
+    AddrBehavior, Conn, Listener,
+    addr_behavior::Spot,
     names::Record,
-    place::Spot,
     wire::{Line, Side, Wire},
 };
 use skybridge_core::sync::Mutex;
@@ -14,7 +14,7 @@ use std::{
 
 const FIRST_CLIENT_PORT: usize = 49_152;
 
-/// Hosts, listeners and the wires between them; a cheap clone is the same network.
+/// Hosts, listeners and the connections between them. Clones are the same network.
 #[derive(Clone, Default)]
 pub struct Network {
     shared: Arc<Mutex<Shared>>,
@@ -43,15 +43,15 @@ impl Network {
         Listener::new(self.spot(addr))
     }
 
-    /// The behaviour of an address, to be set.
-    pub fn at(&self, addr: SocketAddr) -> Place {
-        Place { spot: self.spot(addr) }
+    /// The behaviour of an address.
+    pub fn at(&self, addr: SocketAddr) -> AddrBehavior {
+        AddrBehavior { spot: self.spot(addr) }
     }
 
     /// Opens a connection. Dropping the future before it is done leaves nothing behind.
     ///
     /// # Errors
-    /// `ConnectionRefused` where nobody listens, or what [`Place::fail`] says.
+    /// `ConnectionRefused` without a listener, or the error of [`AddrBehavior::fail`].
     pub async fn connect(&self, addr: SocketAddr) -> io::Result<Conn> {
         let spot = self.spot(addr);
         let socket = spot.socket();
@@ -73,7 +73,7 @@ impl Network {
         self.spot(addr).live()
     }
 
-    /// Connects to an address that were started, whatever came of them.
+    /// The connects to an address that were started, whatever their outcome.
     pub fn connects_to(&self, addr: SocketAddr) -> usize {
         self.spot(addr).state().connects
     }

@@ -19,10 +19,10 @@ pub enum Side {
     Server,
 }
 
-/// A handle on one end of a connection: what a test does to it while somebody else reads and writes.
+/// Controls one end of a connection, while somebody else reads and writes.
 ///
-/// Of a [`Conn`](super::Conn) by [`Conn::wire`](super::Conn::wire); of every connection in the order of their opening by
-/// [`Network::wire`](super::Network::wire) (its server's end). Holding it does not keep the connection open.
+/// Of a [`Conn`](super::Conn) by [`Conn::wire`](super::Conn::wire); of every connection in the order of their opening
+/// by [`Network::wire`](super::Network::wire) (its server's end). Holding it does not keep the connection open.
 #[derive(Clone)]
 pub struct Wire {
     pub(super) line: Arc<Line>,
@@ -59,7 +59,7 @@ impl Side {
 // === impl Wire ===
 
 impl Wire {
-    /// RST: what is on its way is lost; reads and writes of both ends fail with `ConnectionReset` from now on.
+    /// RST: data in flight is lost; reads and writes of both ends fail with `ConnectionReset` from now on.
     pub fn reset(&self) {
         self.line.change(|state, wakes| state.reset(wakes));
     }
@@ -70,7 +70,7 @@ impl Wire {
         self.line.fin(self.side);
     }
 
-    /// The cable is pulled: nothing arrives any more, in either direction, until [`resume`](Self::resume).
+    /// Drops the link: nothing arrives any more, in either direction, until [`resume`](Self::resume).
     pub fn stall(&self) {
         self.line.change(|state, _| {
             state.up.stalled = true;
@@ -98,14 +98,14 @@ impl Wire {
         self.line.change(|state, _| state.outgoing(self.side).latency = latency);
     }
 
-    /// Has the other end been dropped, or said FIN, or been reset?
+    /// Whether the other end was dropped, has sent FIN, or was reset.
     pub fn peer_closed(&self) -> bool {
         self.line.change(|state, _| {
             state.broken || state.gone[self.side.other() as usize] || state.outgoing(self.side.other()).ended
         })
     }
 
-    /// Has the other end been dropped?
+    /// Whether the other end was dropped.
     pub fn peer_dropped(&self) -> bool {
         self.line.change(|state, _| state.gone[self.side.other() as usize])
     }

@@ -1,7 +1,7 @@
 use super::{
     Origin,
     connection::{Order, Served},
-    seen::Record,
+    requests::Record,
     tls::{ONLY_1_2, Sealed},
 };
 use crate::{
@@ -55,7 +55,7 @@ impl Builder {
         self
     }
 
-    /// Drains a connection after so many requests (default: never), as nginx's `keepalive_requests`.
+    /// Drains a connection after this many requests (default: never), as nginx's `keepalive_requests` does.
     pub fn requests_per_connection(mut self, requests: usize) -> Self {
         self.requests = requests;
         self
@@ -67,21 +67,22 @@ impl Builder {
         self
     }
 
-    /// Over TLS 1.2 and 1.3, with this certificate. By ALPN an h1 origin has HTTP/1.1, an h2 origin HTTP/2 and HTTP/1.1, in this order.
+    /// Serves over TLS 1.2 and 1.3, with this certificate. The ALPN protocols are HTTP/1.1 for an h1 origin, and HTTP/2
+    /// and HTTP/1.1, in this order, for an h2 origin.
     pub fn tls(mut self, cert: &Cert) -> Self {
         self.tls = Some(Sealed::new(cert, self.http2));
         self
     }
 
-    /// Serves only clients with a certificate of this authority. Of TLS.
+    /// Requires client certificates of this CA.
     ///
     /// # Panics
     /// Before [`tls`](Self::tls).
-    pub fn clients_of(self, ca: &Ca) -> Self {
+    pub fn require_client_cert(self, ca: &Ca) -> Self {
         self.sealed(|tls| tls.require_client(ca))
     }
 
-    /// Has these protocols by ALPN, and no others; none means that it doesn't answer. What isn't `h2` is served in HTTP/1.1. Of TLS.
+    /// Selects from these ALPN protocols alone; with none it doesn't answer ALPN. Any but `h2` is served in HTTP/1.1.
     ///
     /// # Panics
     /// Before [`tls`](Self::tls).
@@ -89,7 +90,7 @@ impl Builder {
         self.sealed(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
     }
 
-    /// Speaks TLS 1.2 alone.
+    /// Supports TLS 1.2 alone.
     ///
     /// # Panics
     /// Before [`tls`](Self::tls).

@@ -2,7 +2,7 @@
 
 use super::{
     builder::{Builder, Handle, ResponseBody},
-    seen::{Open, Record},
+    requests::{Open, Record},
     tls::Handshake,
 };
 use crate::tasks::Tasks;
@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// What an origin tells the connections it has.
+/// Orders of an origin to its connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     Serve,
@@ -29,7 +29,7 @@ pub(super) enum Order {
     HangUp,
 }
 
-/// What accepting needs.
+/// What accepting a connection needs.
 #[derive(Clone)]
 pub(super) struct Served {
     pub(super) builder: Arc<Builder>,

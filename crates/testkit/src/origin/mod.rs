@@ -1,7 +1,8 @@
-//! Origins on hyper's server, h1 and h2, in cleartext or over TLS, on loopback or over the in-memory network. They record every exchange.
+//! Origins on hyper's server, h1 and h2, in cleartext or over TLS, on loopback or on the in-memory network. They record
+//! every exchange.
 //!
-//! Exchanges are named by connection and place on it: `c0e1` is the second exchange on the first connection. A test that
-//! asserts these names asserts how connections were used.
+//! Exchanges are named by connection and place on it: `c0e1` is the second exchange on the first connection. A test
+//! that asserts these names asserts how connections were used.
 //!
 //! ```
 //! use skybridge_testkit::origin::Origin;
@@ -19,27 +20,27 @@
 //! conn.read_to_string(&mut answer).await?;
 //! assert!(answer.ends_with("you asked for /cat"));
 //! assert_eq!(origin.exchanges(), ["c0e0"]);
-//! assert_eq!(origin.seen()[0].line(), "GET /cat HTTP/1.1");
+//! assert_eq!(origin.requests()[0].line(), "GET /cat HTTP/1.1");
 //! # Ok(())
 //! # }
 //! ```
 
 mod builder;
 mod connection;
-mod seen;
+mod requests;
 mod tls;
 
 pub use self::{
     builder::{Builder, ResponseBody},
-    seen::Seen,
+    requests::OriginRequest,
     tls::Handshake,
 };
-use self::{connection::Order, seen::Record};
+use self::{connection::Order, requests::Record};
 use crate::tasks::Owner;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::watch;
 
-/// A server. Dropped, it stops listening, closes its connections and ends its tasks; a panic of its handler is raised then.
+/// A server. Dropping it stops listening, closes its connections, aborts its tasks, and raises a panic of its handler.
 #[derive(Debug)]
 pub struct Origin {
     addr: SocketAddr,
@@ -62,7 +63,7 @@ impl Origin {
         Builder::new(true)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -82,33 +83,33 @@ impl Origin {
         self.record.open()
     }
 
-    /// Returns when so many connections are open.
+    /// Waits until this many connections are open.
     pub async fn until_open(&self, connections: usize) {
         self.record.until_open(connections).await;
     }
 
-    /// The names of the exchanges, in the order of their beginning.
+    /// The names of the exchanges, in the order in which they started.
     pub fn exchanges(&self) -> Vec<String> {
-        self.seen().iter().map(Seen::name).collect()
+        self.requests().iter().map(OriginRequest::name).collect()
     }
 
-    /// The heads of the requests, in the order of their coming.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.record.seen()
+    /// The heads of the requests, in order of arrival.
+    pub fn requests(&self) -> Vec<OriginRequest> {
+        self.record.requests()
     }
 
-    /// The handshakes that were completed, in that order.
+    /// The completed TLS handshakes, in order.
     pub fn handshakes(&self) -> Vec<Handshake> {
         self.record.handshakes()
     }
 
-    /// Tells every connection to end when its exchanges have: `connection: close`, GOAWAY.
+    /// Drains every connection: by `connection: close` or GOAWAY.
     pub fn drain(&self) {
         self.orders.send_modify(|order| *order = Order::Drain);
     }
 
-    /// Closes every connection now, whatever is on it.
-    pub fn hang_up(&self) {
+    /// Closes every connection at once.
+    pub fn close_all(&self) {
         self.orders.send_modify(|order| *order = Order::HangUp);
     }
 }

@@ -14,17 +14,17 @@ pub struct Handshake {
     pub connection: usize,
     /// The name that the client sent.
     pub sni: Option<String>,
-    /// What was agreed on by ALPN.
+    /// The ALPN protocol.
     pub alpn: Option<String>,
     /// `1.2`, `1.3`.
     pub version: &'static str,
-    /// A session was resumed.
+    /// Whether a session was resumed.
     pub resumed: bool,
     /// The client's certificates, its own first.
     pub client: Vec<CertificateDer<'static>>,
 }
 
-/// How an origin is sealed.
+/// The TLS settings of an origin.
 #[derive(Clone)]
 pub(super) struct Sealed {
     cert: Cert,

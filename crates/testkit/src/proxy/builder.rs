@@ -1,8 +1,7 @@
 use super::{
-    ProxyServer,
-    asked::{Open, Record},
-    http,
+    ProxyServer, http,
     reach::Reach,
+    requests::{Open, Record},
     socks,
 };
 use crate::{
@@ -16,7 +15,7 @@ use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What is done with each connection that was accepted.
+/// What is done with each accepted connection before it is served.
 type Serve = Box<dyn Fn(Stream) + Send + Sync>;
 
 /// A stream of any type.
@@ -44,7 +43,7 @@ pub struct Builder {
     seal: Option<TlsConnect>,
 }
 
-/// One connection, and what serving it needs.
+/// A connection, and what serving it needs.
 pub(super) struct Served {
     pub(super) builder: Arc<Builder>,
     pub(super) tasks: Tasks,
@@ -59,43 +58,44 @@ impl Builder {
         Self { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early, seal: None }
     }
 
-    /// Serves nobody else: Basic (RFC 7617) or RFC 1929; of SOCKS4 the user alone. Others get a 407, or are refused.
+    /// Requires these credentials: Basic (RFC 7617) or RFC 1929; for SOCKS4 the user alone. Others get a 407, or are
+    /// refused.
     pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.user = Some((user.into(), password.into()));
         self
     }
 
-    /// This host is there, whatever port is asked for. Over the in-memory network hosts need not be told: its names are known.
+    /// Resolves this host to this address, whatever the port. On the in-memory network, the network's names are known.
     pub fn host(mut self, name: impl Into<String>, addr: SocketAddr) -> Self {
         self.reach.hosts.insert(name.into(), addr);
         self
     }
 
-    /// Of HTTP: answers CONNECT with this status and body, and gives no tunnel unless it is 2xx, which has no body.
+    /// For HTTP: answers CONNECT with this status and body. There is a tunnel only for 2xx, which has no body.
     pub fn status(mut self, status: u16, body: impl Into<Bytes>) -> Self {
         self.status = Some((status, body.into()));
         self
     }
 
-    /// Of HTTP: answers CONNECT with these interim statuses first.
+    /// For HTTP: answers CONNECT with these interim statuses first.
     pub fn interim(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         self.interim = statuses.into_iter().collect();
         self
     }
 
-    /// Of SOCKS: gives this reply, and no tunnel.
+    /// For SOCKS: refuses with this reply.
     pub fn reply(mut self, reply: u8) -> Self {
         self.reply = Some(reply);
         self
     }
 
-    /// Sends these bytes with the answer that gives a tunnel, as if the host behind it had said them already.
+    /// Sends these bytes together with the answer to a tunnel, as if the host behind it had sent them already.
     pub fn early(mut self, bytes: impl Into<Bytes>) -> Self {
         self.early = bytes.into();
         self
     }
 
-    /// Does this with each connection before it is served: TLS. What fails is closed.
+    /// Wraps each connection before it is served, in TLS for example. It is closed if that fails.
     pub fn sealed<F, Fut>(mut self, seal: F) -> Self
     where
         F: Fn(Stream) -> Fut + Send + Sync + 'static,
@@ -105,7 +105,7 @@ impl Builder {
         self
     }
 
-    /// Speaks TLS, with this certificate; by ALPN, HTTP/1.1.
+    /// Serves over TLS with this certificate and the ALPN protocol HTTP/1.1.
     pub fn tls(self, cert: &Cert) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["http/1.1"])));
         self.sealed(move |stream| {
@@ -133,7 +133,7 @@ impl Builder {
         })
     }
 
-    /// Serves a listener of the in-memory network, and reaches what is in it.
+    /// Serves a listener of the in-memory network, and connects to its hosts.
     pub fn serve_on(mut self, listener: net::Listener, net: &Network) -> ProxyServer {
         self.reach.net = Some(net.clone());
         self.serve(listener.local_addr(), async move |serve| {
@@ -173,7 +173,7 @@ impl fmt::Debug for Builder {
 // === impl Served ===
 
 impl Served {
-    /// How a connection ends is the client's business.
+    /// Errors are ignored: the client sees how its connection ends.
     async fn serve(self, stream: Stream) {
         let stream = match &self.builder.seal {
             Some(seal) => seal(stream).await,

@@ -2,7 +2,7 @@
 
 use super::{
     builder::{Builder, Served, Stream},
-    reach::Place,
+    reach::HostPort,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// Serves what was read already, and what comes.
+/// Serves the requests of a connection, starting with what was read already.
 pub(super) async fn serve(served: Served, read: Bytes, stream: Stream) -> io::Result<()> {
     let (reading, writing) = tokio::io::split(stream);
     let io = TokioIo::new(tokio::io::join(Cursor::new(read).chain(reading), writing));
@@ -54,7 +54,7 @@ async fn answer(served: &Served, mut request: Request<Incoming>) -> Response<Bod
 
 async fn forward(served: &Served, mut request: Request<Incoming>) -> Result<Response<Incoming>, BoxError> {
     let authority = request.uri().authority().ok_or("not in absolute form")?;
-    let place = Place::parse(authority.as_str(), Some(80)).ok_or("no host")?;
+    let place = HostPort::parse(authority.as_str(), Some(80)).ok_or("no host")?;
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse::<Uri>()?;
     let far = served.builder.reach.connect(&place).await?;

@@ -1,9 +1,9 @@
-//! CONNECT, spoken by hand: what follows a head must be told apart from it.
+//! CONNECT without a library, because bytes after the head belong to the tunnel.
 
 use super::{
     builder::{Served, Stream},
     forward,
-    reach::Place,
+    reach::HostPort,
 };
 use bytes::BytesMut;
 use std::io;
@@ -43,7 +43,7 @@ async fn head_end(stream: &mut Stream, read: &mut BytesMut) -> io::Result<Option
     }
 }
 
-/// What is said instead of giving a tunnel. The connection goes on.
+/// A response that refuses the tunnel. The connection stays open.
 fn refusal(served: &Served, head: &Head) -> Option<Vec<u8>> {
     let credentials = head.header("proxy-authorization");
     served.open.was_asked(head.line.clone(), head.headers.clone(), credentials.map(str::to_owned));
@@ -63,7 +63,7 @@ fn answer(status: u16, more: &str, body: &[u8]) -> Vec<u8> {
 
 async fn connect(served: &Served, head: &Head, read: BytesMut, mut near: Stream) -> io::Result<()> {
     let target = head.line.split(' ').nth(1).unwrap_or_default();
-    let far = match Place::parse(target, None) {
+    let far = match HostPort::parse(target, None) {
         Some(place) => served.builder.reach.connect(&place).await,
         None => Err(io::ErrorKind::InvalidInput.into()),
     };

@@ -1,4 +1,5 @@
-//! Proxies: HTTP (CONNECT and forwarding) and SOCKS (4, 4a, 5), on loopback or over the in-memory network. They record whom they were asked for.
+//! Proxies: HTTP (CONNECT and forwarding) and SOCKS (4, 4a, 5), on loopback or on the in-memory network. They record
+//! their requests.
 //!
 //! ```
 //! use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
@@ -17,27 +18,27 @@
 //! conn.read_to_string(&mut answer).await?;
 //! assert!(answer.ends_with("hello"));
 //! assert_eq!((proxy.connections(), origin.connections()), (1, 1));
-//! assert_eq!(proxy.asked()[0].line, "CONNECT a.test:80 HTTP/1.1");
+//! assert_eq!(proxy.requests()[0].line, "CONNECT a.test:80 HTTP/1.1");
 //! # Ok(())
 //! # }
 //! ```
 
-mod asked;
 mod builder;
 mod forward;
 mod http;
 mod reach;
+mod requests;
 mod socks;
 
+use self::{builder::Kind, requests::Record};
 pub use self::{
-    asked::Asked,
     builder::{Builder, Stream},
+    requests::ProxyRequest,
 };
-use self::{asked::Record, builder::Kind};
 use crate::tasks::Owner;
 use std::{net::SocketAddr, sync::Arc};
 
-/// A proxy. Dropped, it stops listening, closes its connections and ends its tasks.
+/// A proxy. Dropping it stops listening, closes its connections and aborts its tasks.
 #[derive(Debug)]
 pub struct ProxyServer {
     addr: SocketAddr,
@@ -49,27 +50,27 @@ pub struct ProxyServer {
 // === impl Proxy ===
 
 impl ProxyServer {
-    /// Speaks HTTP/1.1: gives tunnels to whoever says CONNECT, and forwards requests in absolute form.
+    /// An HTTP/1.1 proxy: tunnels CONNECT, and forwards requests in absolute form.
     pub fn http() -> Builder {
         Builder::new(Kind::Http)
     }
 
-    /// Speaks SOCKS5.
+    /// A SOCKS5 proxy.
     pub fn socks5() -> Builder {
         Builder::new(Kind::Socks5)
     }
 
-    /// Speaks SOCKS4 and 4a.
+    /// A SOCKS4 and 4a proxy.
     pub fn socks4() -> Builder {
         Builder::new(Kind::Socks4)
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// `http://127.0.0.1:3128`, without credentials; `https` when it is sealed, `socks5h`, `socks4a`.
+    /// Its URL without credentials, such as `http://127.0.0.1:3128`: `https` with TLS, `socks5h`, `socks4a`.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.addr)
     }
@@ -84,8 +85,8 @@ impl ProxyServer {
         self.record.open()
     }
 
-    /// What it was asked for, in order: tunnels, and requests to be forwarded. What was refused too.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.record.asked()
+    /// The requests in order, for tunnels and to be forwarded, refused ones too.
+    pub fn requests(&self) -> Vec<ProxyRequest> {
+        self.record.requests()
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-/// How a proxy reaches the hosts beyond it.
+/// How a proxy connects to the hosts behind it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reach {
     pub(super) hosts: HashMap<String, SocketAddr>,
@@ -16,7 +16,7 @@ pub(super) struct Reach {
 
 /// A host and a port, as a proxy is asked for them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Place {
+pub(super) struct HostPort {
     pub(super) host: String,
     pub(super) port: u16,
 }
@@ -24,7 +24,7 @@ pub(super) struct Place {
 // === impl Reach ===
 
 impl Reach {
-    pub(super) async fn connect(&self, place: &Place) -> io::Result<Stream> {
+    pub(super) async fn connect(&self, place: &HostPort) -> io::Result<Stream> {
         let addr = self.resolve(place)?;
         Ok(match &self.net {
             Some(net) => Box::new(net.connect(addr).await?),
@@ -36,7 +36,7 @@ impl Reach {
         })
     }
 
-    fn resolve(&self, place: &Place) -> io::Result<SocketAddr> {
+    fn resolve(&self, place: &HostPort) -> io::Result<SocketAddr> {
         if let Some(addr) = self.hosts.get(&place.host) {
             return Ok(*addr);
         }
@@ -49,10 +49,10 @@ impl Reach {
     }
 }
 
-// === impl Place ===
+// === impl HostPort ===
 
-impl Place {
-    /// `host:port`; the port may be left out where there is one by default.
+impl HostPort {
+    /// Parses `host:port`; the port may be omitted if there is a default.
     pub(super) fn parse(authority: &str, port: Option<u16>) -> Option<Self> {
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
@@ -62,7 +62,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }

@@ -1,6 +1,6 @@
 use super::{
     builder::{Served, Stream},
-    reach::Place,
+    reach::HostPort,
 };
 use std::{
     io,
@@ -34,7 +34,7 @@ pub(super) async fn serve5(served: Served, mut near: Stream) -> io::Result<()> {
         4 => Ipv6Addr::from(take::<16>(&mut near).await?).to_string(),
         _ => short(&mut near).await?,
     };
-    let place = Place { host, port: near.read_u16().await? };
+    let place = HostPort { host, port: near.read_u16().await? };
     served.open.was_asked(format!("SOCKS5 {place}"), Vec::new(), credentials);
     let far = reach(&served, &place).await;
     let reply = match &far {
@@ -54,7 +54,7 @@ pub(super) async fn serve4(served: Served, mut near: Stream) -> io::Result<()> {
     let user = terminated(&mut near).await?;
     let named = ip.octets().starts_with(&[0, 0, 0]) && !ip.is_unspecified();
     let host = if named { terminated(&mut near).await? } else { ip.to_string() };
-    let place = Place { host, port };
+    let place = HostPort { host, port };
     let welcome = served.builder.user.as_ref().is_none_or(|(own, _)| *own == user);
     served.open.was_asked(format!("SOCKS4 {place}"), Vec::new(), (!user.is_empty()).then_some(user));
     let far = if welcome { reach(&served, &place).await } else { Err(93) };
@@ -79,7 +79,7 @@ async fn end(served: &Served, mut near: Stream, far: Option<Stream>, mut answer:
     }
 }
 
-async fn reach(served: &Served, place: &Place) -> Result<Stream, u8> {
+async fn reach(served: &Served, place: &HostPort) -> Result<Stream, u8> {
     if let Some(reply) = served.builder.reply {
         return Err(reply);
     }

@@ -1,8 +1,11 @@
-use super::{Inner, Source, provider};
+use super::{
+    provider,
+    tls_config::{Inner, LazyConfig},
+};
 use crate::{
     Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
     identity::Identity,
-    verifier::{TrustIn, Verifier},
+    verifier::{TrustStore, Verifier},
 };
 use rustls::{
     ClientConfig,
@@ -14,7 +17,7 @@ use rustls::{
 };
 use std::{fmt, ops::RangeInclusive, sync::Arc};
 
-/// Makes a [`TlsConfig`]. What is wrong with a setting, [`build`](Self::build) says.
+/// Builds a [`TlsConfig`]. An invalid setting is reported by [`build`](Self::build).
 #[must_use = "nothing is made until it is built"]
 pub struct TlsConfigBuilder {
     roots: Roots,
@@ -24,11 +27,25 @@ pub struct TlsConfigBuilder {
     versions: RangeInclusive<TlsVersion>,
     insecure: bool,
     provider: Option<Arc<CryptoProvider>>,
-    wrong: Option<TlsConfigError>,
+    error: Option<TlsConfigError>,
+}
+
+impl TlsConfig {
+    /// Starts with the system's roots, TLS 1.2 and 1.3, no pins and no client certificate.
+    pub fn builder() -> TlsConfigBuilder {
+        TlsConfigBuilder::new()
+    }
+}
+
+impl Default for LazyConfig {
+    /// The default configuration.
+    fn default() -> Self {
+        Self::new(|| TlsConfig::builder().build())
+    }
 }
 
 impl TlsConfigBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             roots: Roots::default(),
             more_roots: Vec::new(),
@@ -37,105 +54,111 @@ impl TlsConfigBuilder {
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
             insecure: false,
             provider: None,
-            wrong: None,
+            error: None,
         }
     }
 
-    /// Whom to trust (default: those whom the system trusts).
+    /// The trusted roots (default: the system's, or none without the feature `native-roots`).
     pub fn roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
         self
     }
 
-    /// Trusts the certificates of a PEM too. `.roots(Roots::Given(vec![]))` before it trusts them alone.
+    /// Trusts the certificates of a PEM file too. To trust them alone, set `.roots(Roots::Given(vec![]))` as well.
     pub fn add_root_pem(mut self, pem: &[u8]) -> Self {
         match certificates("root certificate", pem) {
             Ok(roots) => self.more_roots.extend(roots),
-            Err(wrong) => self.reject(wrong),
+            Err(error) => self.reject(error),
         }
         self
     }
 
-    /// Who we are, to peers that ask: a chain of certificates, our own first, and its private key (PKCS#8, PKCS#1 or SEC1), both as PEM.
+    /// The client certificate, for peers that request one: a chain of certificates, our own first, and its private key
+    /// (PKCS#8, PKCS#1 or SEC1), both as PEM. By default none is sent.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("client's private key", source));
         match certificates("client certificate", chain).and_then(|chain| Ok((chain, key?))) {
             Ok(identity) => self.identity = Some(identity),
-            Err(wrong) => self.reject(wrong),
+            Err(error) => self.reject(error),
         }
         self
     }
 
-    /// Adds a pin: see [`Pins`].
+    /// Adds a pin for the hosts that match a pattern: see [`Pins`].
     pub fn pin(mut self, pattern: &str, pin: &str) -> Self {
-        if let Err(wrong) = self.pins.add(pattern, pin, false) {
-            self.reject(TlsConfigError::Pin(wrong));
+        if let Err(error) = self.pins.add(pattern, pin, false) {
+            self.reject(TlsConfigError::Pin(error));
         }
         self
     }
 
     /// Adds a pin of the host's own certificate: see [`Pins::pin_leaf`].
     pub fn pin_leaf(mut self, pattern: &str, pin: &str) -> Self {
-        if let Err(wrong) = self.pins.add(pattern, pin, true) {
-            self.reject(TlsConfigError::Pin(wrong));
+        if let Err(error) = self.pins.add(pattern, pin, true) {
+            self.reject(TlsConfigError::Pin(error));
         }
         self
     }
 
     /// Adds a pin that every host's own certificate must have: see [`Pins::pin_every_leaf`].
     pub fn pin_every_leaf(mut self, pin: &str) -> Self {
-        if let Err(wrong) = self.pins.add_every_leaf(pin) {
-            self.reject(TlsConfigError::Pin(wrong));
+        if let Err(error) = self.pins.add_every_leaf(pin) {
+            self.reject(TlsConfigError::Pin(error));
         }
         self
     }
 
-    /// Adds all of these pins.
+    /// Adds all pins of a set.
     pub fn pins(mut self, pins: Pins) -> Self {
         self.pins.extend(pins);
         self
     }
 
-    /// The versions of TLS (default: 1.2 to 1.3).
+    /// The TLS versions to offer (default: 1.2 and 1.3).
     pub fn versions(mut self, versions: RangeInclusive<TlsVersion>) -> Self {
         self.versions = versions;
         self
     }
 
-    /// Accepts any certificate, of anybody: whoever is on the way can read and change everything. Pins still hold, for the leaf. Such a
-    /// connection never carries another host.
+    /// Accepts any certificate: an attacker on the path can read and change everything. Pins are still checked, for the
+    /// leaf. Such a connection is never coalesced.
     ///
-    /// Proxies are verified all the same, by the roots that are set here, unless their [sealer](TlsConfig::tls_connector) is made insecure too.
+    /// Proxies are verified all the same, by the roots that are set here, unless the configuration of their
+    /// [connector](TlsConfig::tls_connector) is insecure too.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self
     }
 
-    /// Who does the cryptography (default: the process' default, otherwise aws-lc-rs or ring, as this crate was built).
+    /// The cryptography provider (default: the process's default if one is installed, otherwise aws-lc-rs or ring, as
+    /// this crate was built).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Makes it. Reads the system's roots, unless they aren't asked for.
+    /// Builds the configuration. Reads the system's roots, if they are to be trusted.
     ///
     /// # Errors
-    /// The first setting that was wrong; otherwise what is missing.
+    /// The first invalid setting; otherwise what is missing or doesn't fit together.
     pub fn build(mut self) -> Result<TlsConfig, TlsConfigError> {
-        if let Some(wrong) = self.wrong.take() {
-            return Err(wrong);
+        if let Some(error) = self.error.take() {
+            return Err(error);
         }
         let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
         let identity = match self.identity.take() {
             Some((chain, key)) => Identity::new(chain, key, &provider).map_err(TlsConfigError::Identity)?,
-            None => Identity::nobody(),
+            None => Identity::none(),
         };
         let versions: Vec<_> = TlsVersion::ALL
             .into_iter()
             .filter(|version| self.versions.contains(version))
-            .map(TlsVersion::of_rustls)
+            .map(TlsVersion::to_rustls)
             .collect();
-        let verifying = self.insecure.then(|| Source::later(self.verifying()));
+        let verifying = self.insecure.then(|| {
+            let builder = self.verifying();
+            LazyConfig::new(move || builder.verifying().build())
+        });
         let trust = self.trust(&provider)?;
         let knows_paths = trust.knows_paths();
         let verifier = Verifier::new(trust, &provider, self.pins.clone());
@@ -148,8 +171,9 @@ impl TlsConfigBuilder {
         Ok(TlsConfig::new(Inner { client, pins: self.pins, knows_paths, sessions: Arc::default(), verifying }))
     }
 
-    /// The same again, as far as whom to trust and what to pin goes: nobody's identity, and not insecure.
-    pub(crate) fn verifying(&self) -> Self {
+    /// A builder with the same roots, pins, versions and provider, but without a client certificate, and never
+    /// insecure.
+    fn verifying(&self) -> Self {
         Self {
             roots: self.roots.clone(),
             more_roots: self.more_roots.clone(),
@@ -158,32 +182,35 @@ impl TlsConfigBuilder {
             versions: self.versions.clone(),
             insecure: false,
             provider: self.provider.clone(),
-            wrong: None,
+            error: None,
         }
     }
 
     fn trust(
         &mut self,
-        #[cfg_attr(not(feature = "platform-verifier"), expect(unused_variables, reason = "for the platform's alone"))]
+        #[cfg_attr(
+            not(feature = "platform-verifier"),
+            expect(unused_variables, reason = "only the platform's verifier needs it")
+        )]
         provider: &Arc<CryptoProvider>,
-    ) -> Result<TrustIn, TlsConfigError> {
+    ) -> Result<TrustStore, TlsConfigError> {
         if self.insecure {
-            return Ok(TrustIn::Anybody);
+            return Ok(TrustStore::Anyone);
         }
         match std::mem::take(&mut self.roots) {
             #[cfg(feature = "platform-verifier")]
             Roots::Platform => {
                 let more = self.more_roots.iter().cloned();
                 rustls_platform_verifier::Verifier::new_with_extra_roots(more, Arc::clone(provider))
-                    .map(TrustIn::Platform)
+                    .map(TrustStore::Platform)
                     .map_err(TlsConfigError::Platform)
             }
-            roots => roots.anchors(&self.more_roots).map(TrustIn::Anchors),
+            roots => roots.anchors(&self.more_roots).map(TrustStore::Anchors),
         }
     }
 
-    fn reject(&mut self, wrong: TlsConfigError) {
-        self.wrong.get_or_insert(wrong);
+    fn reject(&mut self, error: TlsConfigError) {
+        self.error.get_or_insert(error);
     }
 }
 
@@ -200,7 +227,7 @@ fn not_pem(what: &'static str, source: pem::Error) -> TlsConfigError {
 }
 
 impl fmt::Debug for TlsConfigBuilder {
-    /// Without keys.
+    /// Leaves out keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfigBuilder")
             .field("pins", &self.pins)

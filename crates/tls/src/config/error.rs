@@ -2,30 +2,30 @@ use crate::PinError;
 use rustls::pki_types::pem;
 use std::{error::Error as StdError, fmt};
 
-/// Why a configuration can't be. Nothing was connected.
+/// Why a [`TlsConfig`](crate::TlsConfig) can't be built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// No provider of cryptography was given, the process has no default, and this crate was built without one.
+    /// No cryptography provider was given, the process has no default, and this crate was built without one.
     NoProvider,
-    /// There is nobody to trust.
+    /// There is no root certificate to trust.
     NoRoots,
-    /// What should be a root can't be read.
+    /// A root certificate can't be parsed.
     Root(webpki::Error),
-    /// What should be PEM isn't.
+    /// A PEM file can't be parsed, or doesn't contain what it should.
     Pem {
-        /// What it should be: a `root certificate`, a `client certificate` or a `client's private key`.
+        /// What it should contain: a `root certificate`, a `client certificate` or a `client's private key`.
         what: &'static str,
-        /// What is wrong.
+        /// Why it can't be parsed.
         source: pem::Error,
     },
     /// The client's certificate and key don't belong together, or the provider can't use them.
     Identity(rustls::Error),
-    /// A pin is none.
+    /// A pin is malformed.
     Pin(PinError),
-    /// The provider has no cipher suite for the versions.
+    /// The provider has no cipher suite for the TLS versions.
     Versions(rustls::Error),
-    /// The system's verifier can't be used.
+    /// The system's verifier isn't available.
     Platform(rustls::Error),
 }
 
@@ -33,15 +33,15 @@ impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProvider => f.write_str(
-                "no provider of cryptography: give one, install a default one, or build with feature `aws-lc-rs` or `ring`",
+                "no cryptography provider: set one, install a process default, or enable feature `aws-lc-rs` or `ring`",
             ),
             Self::NoRoots => f.write_str("there is no root certificate to trust"),
-            Self::Root(_) => f.write_str("a root certificate can't be read"),
+            Self::Root(_) => f.write_str("a root certificate can't be parsed"),
             Self::Pem { what, .. } => write!(f, "there is no {what} in the PEM"),
             Self::Identity(_) => f.write_str("the client's certificate and key can't be used"),
-            Self::Pin(_) => f.write_str("a pin can't be used"),
-            Self::Versions(_) => f.write_str("the provider can't speak these versions of TLS"),
-            Self::Platform(_) => f.write_str("the system's verifier can't be used"),
+            Self::Pin(_) => f.write_str("invalid pin"),
+            Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
+            Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
     }
 }

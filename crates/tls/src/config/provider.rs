@@ -1,13 +1,13 @@
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;
 
-/// The one that was given; or the process' default; or the one this crate was built with.
+/// The provider that was set, or the process's default, or the one this crate was built with.
 pub(crate) fn choose(given: Option<Arc<CryptoProvider>>) -> Option<Arc<CryptoProvider>> {
     given.or_else(|| CryptoProvider::get_default().cloned()).or_else(built_in)
 }
 
-/// The hybrid of X25519 and ML-KEM comes first, so that its key share is sent at once. It is put there for this configuration alone: rustls'
-/// feature `prefer-post-quantum` would do it for every user of rustls in the same binary.
+/// The hybrid of X25519 and ML-KEM comes first, so that its key share is sent at once. That affects our configurations
+/// alone: rustls' feature `prefer-post-quantum` would do it for every user of rustls in the same binary.
 #[cfg(feature = "aws-lc-rs")]
 fn built_in() -> Option<Arc<CryptoProvider>> {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();

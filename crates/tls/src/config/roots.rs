@@ -1,21 +1,21 @@
 use crate::TlsConfigError;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-/// Whom to trust.
+/// The trusted root certificates.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Roots {
-    /// Those whom the system trusts, read when the configuration is built; `SSL_CERT_FILE` and `SSL_CERT_DIR` go before.
+    /// The system's, read when the configuration is built; `SSL_CERT_FILE` and `SSL_CERT_DIR` take precedence.
     #[cfg(feature = "native-roots")]
     Native,
-    /// Those whom Mozilla trusted when this was built.
+    /// Mozilla's, as of when this was built.
     #[cfg(feature = "webpki-roots")]
     WebPki,
-    /// Those whom the system's own verifier trusts, by rules of its own. It doesn't tell by which path: pins hold for the leaf alone, and no
-    /// connection carries another host than its own.
+    /// The system's own verifier decides, by rules of its own. It doesn't say by which path: pins apply to the leaf
+    /// alone, and no connection is coalesced.
     #[cfg(feature = "platform-verifier")]
     Platform,
-    /// These.
+    /// These certificates.
     Given(Vec<CertificateDer<'static>>),
 }
 
@@ -32,7 +32,8 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// The anchors of these and some more. A certificate of the system's that can't be read is left out; a given one is an error.
+    /// The trust anchors of these and some more roots. A system root that can't be parsed is skipped; a given one is an
+    /// error.
     pub(crate) fn anchors(self, more: &[CertificateDer<'static>]) -> Result<Vec<TrustAnchor<'static>>, TlsConfigError> {
         let mut anchors = match self {
             #[cfg(feature = "native-roots")]

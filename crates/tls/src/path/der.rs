@@ -1,4 +1,4 @@
-//! The one field of a certificate that webpki checks but doesn't tell.
+//! Reads `notAfter`, the one field of a certificate that webpki checks but doesn't expose.
 
 use rustls::pki_types::UnixTime;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
     time(tag, text)
 }
 
-/// The beginning of a SEQUENCE of so many bytes.
+/// The DER header of a SEQUENCE with content of this many bytes.
 pub(crate) fn sequence_header(length: usize) -> Vec<u8> {
     let mut header = vec![SEQUENCE];
     let bytes = length.to_be_bytes();
@@ -39,7 +39,7 @@ pub(crate) fn sequence_header(length: usize) -> Vec<u8> {
     header
 }
 
-/// Reads one element after another.
+/// Reads DER elements, one after another.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -86,7 +86,8 @@ fn time(tag: u8, text: &[u8]) -> Option<UnixTime> {
     Some(UnixTime::since_unix_epoch(Duration::from_secs(days * 86_400 + part(2) * 3_600 + part(3) * 60 + part(4))))
 }
 
-/// From 1970-01-01 to a day of the Gregorian calendar; `None` before it. Years are counted from March, so that the leap day ends them.
+/// From 1970-01-01 to a day of the Gregorian calendar; `None` before it. Years are counted from March, so that the leap
+/// day ends them.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970 {
         return None;

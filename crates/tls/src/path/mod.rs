@@ -4,18 +4,18 @@ use crate::Pin;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, VerifiedPath};
 
-/// What is kept of a peer's certificates.
+/// What is remembered of a peer's certificate path.
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) leaf: CertificateDer<'static>,
-    /// The keys, leaf first, anchor last.
+    /// The pins of its keys, leaf first, anchor last.
     pub(crate) pins: Box<[Pin]>,
-    /// When the first of them expires. Anchors don't.
+    /// When the first of the certificates expires. A trust anchor's expiry doesn't count.
     pub(crate) not_after: Option<UnixTime>,
 }
 
 impl Path {
-    /// Up to an anchor.
+    /// A path that webpki verified, up to its trust anchor.
     pub(crate) fn verified(path: &VerifiedPath<'_>) -> Self {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| der::not_after(&certificate.der()));
@@ -23,7 +23,7 @@ impl Path {
         Self { leaf: leaf.into_owned(), pins: pins(path), not_after }
     }
 
-    /// The leaf alone: all that is certain when nobody of ours has built a path.
+    /// The leaf alone: all that is certain when this crate's verifier has built no path.
     pub(crate) fn presented(leaf: &CertificateDer<'_>) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
@@ -35,7 +35,7 @@ impl Path {
     }
 }
 
-/// The pins of a path. An anchor's key comes without the header of its SEQUENCE, and is hashed with it.
+/// The pins of a path. webpki holds an anchor's key without its SEQUENCE header, which belongs to what is hashed.
 pub(crate) fn pins(path: &VerifiedPath<'_>) -> Box<[Pin]> {
     let leaf = path.end_entity().subject_public_key_info();
     let intermediates = path.intermediate_certificates().map(|certificate| certificate.subject_public_key_info());

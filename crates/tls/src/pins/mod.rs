@@ -4,11 +4,12 @@ pub use self::pin::{Pin, PinError};
 
 use std::{fmt, net::IpAddr};
 
-/// Which public keys hosts must have on their verified path: at the leaf, at an intermediate or at the root.
+/// Public keys that must occur on a host's verified certificate path: at the leaf, an intermediate or the root.
 ///
-/// The grammar is OkHttp's: `a.test` is that host, `*.a.test` is any with one label more, `**.a.test` any with any number more, itself too.
-/// A host that several patterns match has the pins of all, and needs one of them. A host that none matches needs none, but one of those that
-/// are pinned for [every leaf](Self::pin_every_leaf), if there are any: those hold besides, whatever the patterns say.
+/// The patterns are those of OkHttp's `CertificatePinner`: `a.test` matches that host, `*.a.test` any host with exactly
+/// one more label, `**.a.test` that host and any with more labels. A host that several patterns match must have one of
+/// the pins of all of them; a host that none matches is not restricted. The pins for
+/// [every leaf](Self::pin_every_leaf), if there are any, apply in addition, to every host.
 ///
 /// ```
 /// use skybridge_tls::Pins;
@@ -21,7 +22,7 @@ use std::{fmt, net::IpAddr};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Pins {
     rules: Vec<Rule>,
-    /// One of these must be every host's own; none is no condition.
+    /// Every host's own key must be one of these; if empty, no host is restricted.
     every_leaf: Vec<Pin>,
 }
 
@@ -29,7 +30,7 @@ pub struct Pins {
 struct Rule {
     pattern: Pattern,
     pin: Pin,
-    /// Only the peer's own certificate counts.
+    /// Only the leaf's key is compared.
     leaf: bool,
 }
 
@@ -40,7 +41,7 @@ enum Pattern {
     AnyLabels(Box<str>),
 }
 
-/// None of the keys on a host's path is pinned for it.
+/// None of the keys on a host's verified path is pinned for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PinMismatch {
@@ -55,34 +56,34 @@ pub struct PinMismatch {
 // === impl Pins ===
 
 impl Pins {
-    /// None.
+    /// No pins: no host is restricted.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds a pin for the hosts that match a pattern.
     ///
     /// # Errors
-    /// When the pattern or the pin is none.
+    /// When the pattern or the pin is malformed.
     pub fn pin(mut self, pattern: &str, pin: &str) -> Result<Self, PinError> {
         self.add(pattern, pin, false)?;
         Ok(self)
     }
 
-    /// Adds one that the host's own certificate must have, not one of those above it.
+    /// Adds a pin that only the host's own certificate may match, not one of its issuers.
     ///
     /// # Errors
-    /// When the pattern or the pin is none.
+    /// When the pattern or the pin is malformed.
     pub fn pin_leaf(mut self, pattern: &str, pin: &str) -> Result<Self, PinError> {
         self.add(pattern, pin, true)?;
         Ok(self)
     }
 
-    /// Adds one of those that every host's own certificate must have, whoever the host is, name or address: a rule that no redirect leads around.
-    /// A proxy over TLS that has no configuration of its own is such a host too.
+    /// Adds a pin for the own certificate of every host, be it a name or an address, so that no redirect leads around
+    /// it. A proxy over TLS that has no configuration of its own counts as such a host.
     ///
     /// # Errors
-    /// When the pin is none.
+    /// When the pin is malformed.
     pub fn pin_every_leaf(mut self, pin: &str) -> Result<Self, PinError> {
         self.add_every_leaf(pin)?;
         Ok(self)
@@ -98,13 +99,13 @@ impl Pins {
         Ok(())
     }
 
-    /// Adds all of these.
+    /// Adds all pins of another set.
     pub(crate) fn extend(&mut self, more: Self) {
         self.rules.extend(more.rules);
         self.every_leaf.extend(more.every_leaf);
     }
 
-    /// Whether a host with this path is what it should be.
+    /// Checks the pins of a host's path, leaf first.
     pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), PinMismatch> {
         let mismatch = |pinned| Err(PinMismatch { host: host.into(), path: path.into(), pinned });
         if !self.every_leaf.is_empty() && !path.first().is_some_and(|own| self.every_leaf.contains(own)) {
@@ -148,12 +149,12 @@ impl Pattern {
     }
 }
 
-/// What stands before `.name`.
+/// The part of `host` before `.name`.
 fn label_before<'a>(host: &'a str, name: &str) -> Option<&'a str> {
     host.strip_suffix(name)?.strip_suffix('.')
 }
 
-/// As hosts are spelled when they are compared: in lower case, without a trailing dot, addresses without brackets.
+/// Normalizes a host for comparison: lower case, no trailing dot, addresses without brackets.
 fn canonical(host: &str, may_be_address: bool) -> Option<Box<str>> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_spelled_as_hosts_are() {
+    fn patterns_are_normalized_as_hosts_are() {
         assert!(matches("A.Example.COM.", "a.example.com"));
         assert!(matches("*.EXAMPLE.com", "a.example.com"));
         assert!(matches("127.0.0.1", "127.0.0.1"));
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn malformed_patterns_are_rejected() {
         for pattern in
             ["", "*", "**", "*.", "**.", "*.*.x", "a.*.x", "***.x", "x.*", "a*.x", "a..x", ".x", "a b", "*.1.2.3.4"]
         {
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pin() {
+    fn malformed_pins_are_rejected() {
         for pin in ["md5/AAAA", "sha1/AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "AAAA", "SHA256/AAAA"] {
             assert_eq!(Pins::new().pin("a.test", pin), Err(PinError::Hash(pin.into())));
         }
@@ -247,12 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_reads_as_it_is_written() {
+    fn a_pin_is_printed_as_it_is_parsed() {
         assert_eq!(PIN.parse::<Pin>().unwrap().to_string(), PIN);
     }
 
     #[test]
-    fn a_leaf_is_pinned_by_its_own_key_alone() {
+    fn a_leaf_pin_is_compared_with_the_leafs_key_alone() {
         let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
         let pins = Pins::new().pin_leaf("a.test", &root.to_string()).unwrap();
         assert!(pins.check("a.test", &[own, root]).is_err());
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_of_every_leaf_holds_for_every_host_and_besides_its_patterns() {
+    fn a_pin_of_every_leaf_applies_to_every_host_in_addition_to_patterns() {
         let [own, root] = [b"own", b"top"].map(|key| Pin::of_key(&[key]));
         let wrong = Pins::new().pin_every_leaf(&root.to_string()).unwrap();
         for host in ["a.test", "127.0.0.1", "::1", "xn--bcher-kva.test", ""] {
@@ -269,17 +270,17 @@ mod tests {
             assert_eq!((&*mismatch.host, &*mismatch.pinned), (host, &[root][..]));
             assert!(wrong.check(host, &[]).is_err());
         }
-        // A pattern that is met doesn't do instead.
+        // A matching pattern doesn't replace it.
         assert!(wrong.clone().pin("a.test", &own.to_string()).unwrap().check("a.test", &[own, root]).is_err());
         let right = wrong.pin_every_leaf(&own.to_string()).unwrap();
         assert_eq!(right.check("a.test", &[own, root]), Ok(()));
-        // Nor does it do instead of a pattern.
+        // Nor does it replace a pattern.
         let other = Pin::of_key(&[b"other"]).to_string();
         assert!(right.pin("a.test", &other).unwrap().check("a.test", &[own, root]).is_err());
     }
 
     #[test]
-    fn the_pins_of_all_patterns_that_match_count() {
+    fn the_pins_of_all_matching_patterns_are_accepted() {
         let [right, wrong] = [b"right", b"wrong"].map(|key| Pin::of_key(&[key]));
         let pins = Pins::new().pin("a.test", &wrong.to_string()).unwrap();
         assert_eq!(pins.check("b.test", &[]), Ok(()));

@@ -4,29 +4,29 @@ use std::{fmt, str::FromStr};
 
 const PREFIX: &str = "sha256/";
 
-/// The SHA-256 of a public key (its DER SubjectPublicKeyInfo), written `sha256/` and base64: what a certificate keeps when it is renewed with
-/// the same key.
+/// The SHA-256 of a public key (its DER SubjectPublicKeyInfo), written as `sha256/` and base64. It stays the same when
+/// a certificate is renewed with the same key.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Pin([u8; 32]);
 
-/// Why something is no pin.
+/// Why a pin or its pattern is malformed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PinError {
-    /// Neither a host, nor `*.` or `**.` and a host.
+    /// The pattern is neither a host, nor `*.` or `**.` followed by a host.
     Pattern(Box<str>),
-    /// A pattern with a name that is not ASCII: convert it with IDNA first.
+    /// The pattern's name is not ASCII: convert it with IDNA first.
     NotAscii(Box<str>),
-    /// Of another hash than SHA-256, or of none. SHA-1 isn't enough.
+    /// The pin doesn't begin with `sha256/`. Other hashes, SHA-1 among them, aren't supported.
     Hash(Box<str>),
-    /// Not the base64 of 32 bytes.
+    /// The pin's hash is not the base64 of 32 bytes.
     Base64(Box<str>),
 }
 
 // === impl Pin ===
 
 impl Pin {
-    /// The pin of a public key, in several parts.
+    /// The pin of a public key, given in several parts.
     pub(crate) fn of_key(parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         parts.iter().for_each(|part| hash.update(part));
@@ -62,14 +62,17 @@ impl fmt::Display for PinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pattern(pattern) => {
-                write!(f, "`{pattern}` is neither a host, nor `*.` (one more label) or `**.` (any) and a host")
+                write!(
+                    f,
+                    "pattern `{pattern}` is neither a host, nor `*.` (one more label) or `**.` (any number) and a host"
+                )
             }
             Self::NotAscii(pattern) => write!(f, "pattern `{pattern}` is not ASCII: convert it with IDNA first"),
             Self::Hash(pin) => write!(f, "pin `{pin}` doesn't begin with `{PREFIX}`"),
-            Self::Base64(pin) if is_curls(pin) => {
+            Self::Base64(pin) if has_curl_prefix(pin) => {
                 write!(
                     f,
-                    "pin `{pin}` has two slashes, as curl writes pins: here it is `{PREFIX}` and the base64 of 32 bytes"
+                    "pin `{pin}` has two slashes, as curl writes pins: write `{PREFIX}` and the base64 of 32 bytes"
                 )
             }
             Self::Base64(pin) => write!(f, "pin `{pin}` is not `{PREFIX}` and the base64 of 32 bytes"),
@@ -79,8 +82,8 @@ impl fmt::Display for PinError {
 
 impl std::error::Error for PinError {}
 
-/// A pin in all but the second slash of `sha256//`.
-fn is_curls(pin: &str) -> bool {
+/// Whether it would be a pin without the second slash of curl's `sha256//`.
+fn has_curl_prefix(pin: &str) -> bool {
     let base64 = pin.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('/'));
     base64.is_some_and(|base64| format!("{PREFIX}{base64}").parse::<Pin>().is_ok())
 }

@@ -1,6 +1,6 @@
-mod view;
+mod connection_store;
 
-pub(crate) use self::view::View;
+pub(crate) use self::connection_store::ConnectionStore;
 
 use crate::path::Path;
 use rustls::{
@@ -15,13 +15,13 @@ use std::{
     sync::{Arc, MutexGuard},
 };
 
-/// For so many peers sessions are kept.
+/// The most peers whose sessions are kept.
 const PEERS: usize = 256;
-/// So many TLS 1.3 tickets of each: a ticket is used once.
+/// The most TLS 1.3 tickets that are kept for each peer: a ticket is used once.
 const TICKETS: usize = 8;
 
-/// Whose session it is. One partition's are never shown on behalf of another: a ticket is as good as a cookie to a peer that wants to know who
-/// comes again.
+/// Whose session it is. A session of one partition is never offered on behalf of another: to a peer that tracks its
+/// clients a ticket is as good as a cookie.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub(crate) struct SessionKey {
     pub(crate) partition: Option<Partition>,
@@ -29,91 +29,96 @@ pub(crate) struct SessionKey {
     pub(crate) port: Option<u16>,
 }
 
-/// What a resumed connection inherits: no certificate is sent on it, and the verifier isn't asked.
+/// What a resumed connection inherits, since no certificate is sent on it and the verifier isn't called.
 #[derive(Clone)]
-pub(crate) struct Known {
+pub(crate) struct SessionFacts {
     pub(crate) path: Arc<Path>,
-    /// We showed a certificate.
-    pub(crate) showed: bool,
+    /// A client certificate was sent.
+    pub(crate) client_auth: bool,
 }
 
-/// The sessions of a configuration, each beside what was known when it was made. Bounded: the peer that came first goes first.
+/// The sessions of a configuration, each with the facts of the connection that it comes from. Bounded: the oldest peer
+/// is evicted first.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<Shelf>);
+pub(crate) struct Sessions(Mutex<PeerCache>);
 
 #[derive(Default)]
-struct Shelf {
-    peers: HashMap<SessionKey, Kept>,
+struct PeerCache {
+    peers: HashMap<SessionKey, PeerSessions>,
     order: VecDeque<SessionKey>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct PeerSessions {
     group: Option<NamedGroup>,
-    tls12: Option<(Tls12ClientSessionValue, Known)>,
-    tls13: VecDeque<(Tls13ClientSessionValue, Known)>,
+    tls12: Option<(Tls12ClientSessionValue, SessionFacts)>,
+    tls13: VecDeque<(Tls13ClientSessionValue, SessionFacts)>,
 }
 
 // === impl Sessions ===
 
 impl Sessions {
     pub(crate) fn group(&self, key: &SessionKey) -> Option<NamedGroup> {
-        self.shelf().peers.get(key)?.group
+        self.cache().peers.get(key)?.group
     }
 
     pub(crate) fn set_group(&self, key: &SessionKey, group: NamedGroup) {
-        self.shelf().kept(key).group = Some(group);
+        self.cache().entry(key).group = Some(group);
     }
 
-    pub(crate) fn tls12(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls12ClientSessionValue, Known)> {
-        let (session, known) = self.shelf().peers.get(key)?.tls12.clone()?;
-        known.path.is_valid_at(now).then_some((session, known))
+    pub(crate) fn tls12(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls12ClientSessionValue, SessionFacts)> {
+        let (session, facts) = self.cache().peers.get(key)?.tls12.clone()?;
+        facts.path.is_valid_at(now).then_some((session, facts))
     }
 
-    pub(crate) fn set_tls12(&self, key: &SessionKey, session: Option<(Tls12ClientSessionValue, Known)>) {
-        let mut shelf = self.shelf();
+    pub(crate) fn set_tls12(&self, key: &SessionKey, session: Option<(Tls12ClientSessionValue, SessionFacts)>) {
+        let mut cache = self.cache();
         match session {
-            Some(session) => shelf.kept(key).tls12 = Some(session),
+            Some(session) => cache.entry(key).tls12 = Some(session),
             None => {
-                if let Some(kept) = shelf.peers.get_mut(key) {
-                    kept.tls12 = None;
+                if let Some(entry) = cache.peers.get_mut(key) {
+                    entry.tls12 = None;
                 }
             }
         }
     }
 
-    /// The newest ticket, and never again. What was made with a certificate that has expired since is not resumed.
-    pub(crate) fn take_tls13(&self, key: &SessionKey, now: UnixTime) -> Option<(Tls13ClientSessionValue, Known)> {
-        let mut shelf = self.shelf();
-        let tickets = &mut shelf.peers.get_mut(key)?.tls13;
-        tickets.retain(|(_, known)| known.path.is_valid_at(now));
+    /// Takes the newest ticket. Tickets of connections whose certificate has expired since are dropped.
+    pub(crate) fn take_tls13(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+    ) -> Option<(Tls13ClientSessionValue, SessionFacts)> {
+        let mut cache = self.cache();
+        let tickets = &mut cache.peers.get_mut(key)?.tls13;
+        tickets.retain(|(_, facts)| facts.path.is_valid_at(now));
         tickets.pop_back()
     }
 
-    pub(crate) fn add_tls13(&self, key: &SessionKey, ticket: Tls13ClientSessionValue, known: Known) {
-        let mut shelf = self.shelf();
-        let tickets = &mut shelf.kept(key).tls13;
+    pub(crate) fn add_tls13(&self, key: &SessionKey, ticket: Tls13ClientSessionValue, facts: SessionFacts) {
+        let mut cache = self.cache();
+        let tickets = &mut cache.entry(key).tls13;
         if tickets.len() == TICKETS {
             tickets.pop_front();
         }
-        tickets.push_back((ticket, known));
+        tickets.push_back((ticket, facts));
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn cache(&self) -> MutexGuard<'_, PeerCache> {
         self.0.lock()
     }
 }
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("peers", &self.shelf().peers.len()).finish_non_exhaustive()
+        f.debug_struct("Sessions").field("peers", &self.cache().peers.len()).finish_non_exhaustive()
     }
 }
 
 // === impl Shelf ===
 
-impl Shelf {
-    fn kept(&mut self, key: &SessionKey) -> &mut Kept {
+impl PeerCache {
+    fn entry(&mut self, key: &SessionKey) -> &mut PeerSessions {
         if !self.peers.contains_key(key) {
             if self.order.len() == PEERS {
                 self.order.pop_front().map(|first| self.peers.remove(&first));

@@ -1,12 +1,12 @@
-//! A world with one TLS origin in it.
+//! A network with one TLS origin.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use skybridge_core::{ConnectError, ConnectOptions, Connector, Key, Link, Phase, Route, TlsInfo};
 use skybridge_testkit::{
     certs::{Ca, Cert},
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
+    fixtures,
     net::{Conn, Network},
-    nouns,
     origin::{Builder, Origin},
 };
 use skybridge_tls::{MaybeTls, Roots, TlsConfig, TlsConfigBuilder, TlsError, TlsLayer};
@@ -31,13 +31,13 @@ impl World {
         Self { net, executor: Executor::new(), origin }
     }
 
-    /// Of an HTTP/1.1 origin with this certificate.
+    /// With an HTTP/1.1 origin that has this certificate.
     pub(crate) fn h1(cert: &Cert) -> Self {
         Self::new(Origin::h1().tls(cert))
     }
 
     pub(crate) fn route(&self, url: &str) -> Route {
-        nouns::route(url, [ADDR], self.executor.ctx())
+        fixtures::route(url, [ADDR], self.executor.ctx())
     }
 
     pub(crate) fn route_on(&self, url: &str, connect_options: ConnectOptions) -> Route {
@@ -54,17 +54,17 @@ impl World {
         TlsLayer::new(config.clone()).layer(self.net.connector()).connect(route).await
     }
 
-    /// Fails to connect, for good, in TLS, before the server saw the end of a handshake.
+    /// Expects a fatal TLS error before the server saw the handshake complete.
     pub(crate) async fn refused(&self, config: &TlsConfig, url: &str) -> ConnectError {
         let error = self.connect(config, url).await.unwrap_err();
         assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
-        settle().await;
-        assert_eq!((self.origin.handshakes().len(), self.origin.seen().len()), (0, 0));
+        run_until_idle().await;
+        assert_eq!((self.origin.handshakes().len(), self.origin.requests().len()), (0, 0));
         assert_eq!(self.net.live_sockets(), 0);
         error
     }
 
-    /// Connects, exchanges one request, and tells what was known of the connection. Reads to the end, so that tickets are taken.
+    /// Connects, exchanges one request, and returns the TLS facts. Reads to the end, so that tickets are processed.
     pub(crate) async fn exchange(&self, config: &TlsConfig, url: &str) -> TlsInfo {
         self.exchange_by(config, self.route(url)).await
     }
@@ -89,8 +89,8 @@ pub(crate) fn tls_error(error: &ConnectError) -> &TlsError {
     error.source_as().unwrap()
 }
 
-/// All levels of an error, as a user sees them.
-pub(crate) fn told(error: &ConnectError) -> String {
+/// The messages of an error and its sources, as a user sees them.
+pub(crate) fn message(error: &ConnectError) -> String {
     let first: &(dyn std::error::Error + 'static) = error;
     let all: Vec<String> =
         std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect();

@@ -6,7 +6,7 @@ mod odd;
 mod world;
 
 use skybridge::types::{Acquired, CallId, Connector, Ctx, EventKind, Phase, Protocol, Proxy, ProxyKind};
-use skybridge_testkit::{executor::settle, h1::Script, net::Network, nouns, origin::Origin};
+use skybridge_testkit::{executor::run_until_idle, fixtures, h1::Script, net::Network, origin::Origin};
 use world::{World, addr, get, h2, ms, read, slow};
 
 /// Prints the difference as it looks.
@@ -43,7 +43,7 @@ async fn a_warm_call_and_the_end_of_its_connection_after_it() {
     read(client.request(get())).await;
     read(client.request(get())).await;
     tokio::time::sleep(ms(4980)).await;
-    origin.hang_up();
+    origin.close_all();
     tokio::time::sleep(ms(100)).await;
     assert_drawn(
         &world.drawn(2),
@@ -108,7 +108,7 @@ call 1  GET http://a.test/  FAILED after 52.00 ms
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_that_takes_too_long() {
+async fn a_connect_that_times_out() {
     let world = World::new();
     world.net.host("a.test", [addr().ip(), "192.0.2.2".parse().unwrap()]);
     world.net.at(addr()).black_hole();
@@ -127,7 +127,7 @@ call 1  GET http://a.test/  FAILED after 10250.0 ms
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_sent_again() {
+async fn a_call_that_is_retried() {
     let world = World::new();
     world.net.host("a.test", [addr().ip()]);
     world.net.at(addr()).connect_latency(ms(8));
@@ -194,11 +194,11 @@ call 2  GET http://a.test/  122.0 ms on joined connection 1: h2, 192.0.2.1:80
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_given_up_while_it_waits() {
+async fn a_call_that_is_dropped_while_it_waits() {
     let (world, _origin) = World::usual();
     let client = world.client();
     tokio::time::timeout(ms(75), client.request(get())).await.unwrap_err();
-    settle().await;
+    run_until_idle().await;
     assert_drawn(
         &world.drawn(1),
         "
@@ -215,7 +215,7 @@ call 1  GET http://a.test/  given up after 75.00 ms on new connection 1: h1, 192
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_under_way() {
+async fn a_call_that_is_running() {
     let (world, _origin) = World::usual();
     let client = world.client();
     let mut call = std::pin::pin!(client.request(get()));
@@ -241,7 +241,7 @@ async fn a_body_that_is_not_read_to_its_end() {
         let response = client.request(get()).await.unwrap();
         tokio::time::sleep(ms(25)).await;
         drop(response);
-        settle().await;
+        run_until_idle().await;
     };
     let server = async {
         let mut peer = Script::new(listener.accept().await.0);
@@ -267,14 +267,14 @@ call 1  GET http://a.test/  117.0 ms on new connection 1: h1, 192.0.2.1:80
 }
 
 #[tokio::test(start_paused = true)]
-async fn tunnel_and_tls_and_what_was_agreed_on() {
+async fn tunnel_and_tls_and_what_was_negotiated() {
     let (world, origin) = (World::new(), Origin::h1());
     let addr = "192.0.2.7:3128".parse().unwrap();
     world.net.at(addr).connect_latency(ms(5)).latency(ms(10));
     let _origin = origin.serve_on(world.net.listen(addr));
     let recorder = world.recorder.clone();
     let ctx = world.executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
-    secured(&world.net, ctx).await;
+    tunnel_and_tls(&world.net, ctx).await;
     assert_drawn(
         &recorder.timeline(CallId(1)).titled("GET https://a.test/").to_string(),
         "
@@ -316,9 +316,9 @@ call 1  FAILED after 52.00 ms
     assert!(plain.collect::<String>().contains("connection refused"));
 }
 
-/// Beside what a stack in cleartext tells, what tunnel and TLS do.
-async fn secured(net: &Network, ctx: Ctx) {
-    let mut route = nouns::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
+/// The events of tunnel and TLS, besides those of a stack in cleartext.
+async fn tunnel_and_tls(net: &Network, ctx: Ctx) {
+    let mut route = fixtures::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
     route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128)].into();
     ctx.emit(None, None, EventKind::PhaseStarted(Phase::Acquire));
     let mut link = net.connector().connect(route).await.unwrap();
@@ -327,7 +327,7 @@ async fn secured(net: &Network, ctx: Ctx) {
         tokio::time::sleep(ms(took)).await;
         guard.done();
     }
-    let mut tls = nouns::tls(Some(Protocol::Http2), ["a.test"]);
+    let mut tls = fixtures::tls(Some(Protocol::Http2), ["a.test"]);
     (tls.version, tls.resumed) = (Some("1.3"), true);
     link.info.tls = Some(tls);
     let guard = link.phase(Phase::Handshake);

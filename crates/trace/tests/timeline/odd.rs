@@ -1,4 +1,4 @@
-//! Events that nobody should send, and terminals that nobody should have.
+//! Events in an odd order, and terminals of odd widths.
 
 use skybridge::types::{CallId, Event, EventKind, Observe, Phase};
 use skybridge_testkit::executor::Executor;
@@ -9,9 +9,9 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Two threads that look at the clock may be told of in the other order.
+/// Events of two threads may arrive in the other order than that of their times.
 #[tokio::test(start_paused = true)]
-async fn an_end_before_its_beginning_takes_no_time() {
+async fn an_end_before_its_start_takes_no_time() {
     let (recorder, start) = (Recorder::new(), Executor::new().runtime().now());
     let tell = |at, kind| recorder.observe(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
     tell(0, EventKind::CallStarted);

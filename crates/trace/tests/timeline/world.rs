@@ -1,14 +1,14 @@
 use http::{Request, Response};
 use skybridge::{Client, ClientBuilder, HttpVersions, RequestBody, RequestOptions, types::CallId};
 use skybridge_testkit::{
-    executor::{Executor, settle},
+    executor::{Executor, run_until_idle},
     net::{Dialer, Names, Network},
     origin::{Builder, Origin},
 };
 use skybridge_trace::Recorder;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-/// A network in memory on virtual time, and a client that is recorded.
+/// An in-memory network on virtual time, and a client with a recorder.
 pub struct World {
     pub net: Network,
     pub executor: Executor,
@@ -20,7 +20,7 @@ impl World {
         Self { net: Network::new(), executor: Executor::new(), recorder: Recorder::new() }
     }
 
-    /// `a.test`, found after 12 ms, 20 ms away.
+    /// `a.test`, resolved after 12 ms, with a latency of 20 ms.
     pub fn far() -> Self {
         let world = Self::new();
         world.net.host("a.test", [addr().ip()]).latency(ms(12));
@@ -28,7 +28,7 @@ impl World {
         world
     }
 
-    /// There an origin that thinks for 30 ms.
+    /// The same, with an origin that answers after 30 ms.
     pub fn usual() -> (Self, Origin) {
         let world = Self::far();
         let origin = slow(Origin::h1()).serve_on(world.net.listen(addr()));
@@ -74,10 +74,10 @@ pub fn h2(mut request: Request<RequestBody>) -> Request<RequestBody> {
     request
 }
 
-/// Sends, reads the whole answer, and lets the world come to rest.
+/// Sends a request, reads the whole response, and runs all tasks until they are idle.
 pub async fn read(call: impl Future<Output = Result<Response<skybridge::Body>, skybridge::Error>>) {
     if let Ok(response) = call.await {
         response.into_body().text().await.unwrap();
     }
-    settle().await;
+    run_until_idle().await;
 }

@@ -4,9 +4,9 @@
 use skybridge_core::{ConnectError, Connector, Ctx, Link, Proxy, Route, Timeouts};
 use skybridge_testkit::{
     executor::Executor,
+    fixtures,
     h1::Script,
     net::{Conn, Listener, Network},
-    nouns,
     observe::Recorder,
 };
 use skybridge_tunnel::{TunnelIo, TunnelLayer};
@@ -39,7 +39,7 @@ impl World {
 
     /// A route to the origin of a URL by these proxies; the first is at `PROXY`, whatever its name.
     pub fn route(&self, url: &str, proxies: &[&str]) -> Route {
-        let mut route = nouns::route(url, [PROXY], self.ctx());
+        let mut route = fixtures::route(url, [PROXY], self.ctx());
         route.proxies = proxies.iter().map(|proxy| Proxy::parse(proxy).unwrap()).collect();
         route
     }

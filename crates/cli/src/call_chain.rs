@@ -1,0 +1,226 @@
+//! The requests for one URL: the first, and one for each redirect. Each is a separate call of the client, so that its
+//! events, its timeline and its line of the report describe it alone.
+
+use crate::{
+    args::Seconds,
+    layers::CountedBody,
+    outcome::{CallError, Outcome, UrlTotals, is_failure},
+    shared::{Job, Shared},
+    sink::{self, Destination, Sink, blocking},
+    verbose,
+};
+use bytes::Bytes;
+use http::{Method, Request, Response, header::LOCATION};
+use http_body::Body as _;
+use skybridge::types::sync::Mutex;
+use skybridge::{
+    Body, Cause, Delivery, Error, Phase, RequestBody, ResponseExt, Timeouts,
+    types::{CallId, TimedOut},
+};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::pin,
+    sync::{
+        Arc, MutexGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Poll, ready},
+    time::Duration,
+};
+
+pub(crate) struct CallChain<'a> {
+    shared: &'a Shared,
+    place: Destination,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Calls that are finished.
+    finished: Vec<Outcome>,
+    current: Outcome,
+    is_sent: bool,
+    /// The request's body can be sent only once.
+    is_one_shot: bool,
+    received: Arc<AtomicU64>,
+    /// Opened for the first byte; taken out while it is written to.
+    sink: Option<Sink>,
+}
+
+impl<'a> CallChain<'a> {
+    pub(crate) fn new(shared: &'a Shared, job: &Job) -> Self {
+        let url = shared.secrets.url(&job.url);
+        let current = Outcome::new(job.call, url, shared.method(), shared.observer.runtime.now());
+        let state = State {
+            finished: Vec::new(),
+            current,
+            is_sent: false,
+            is_one_shot: false,
+            received: Arc::default(),
+            sink: None,
+        };
+        Self { shared, place: shared.place(job.place), state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Sends the next request.
+    pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<CountedBody>, CallError> {
+        let call = self.begin(&request);
+        let options =
+            self.shared.options(request.uri()).map_err(CallError::Usage)?.call(call).timeouts(self.timeouts());
+        request.extensions_mut().insert(options);
+        if self.shared.args.request.verbose {
+            self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
+        }
+        let response = self.shared.client.request(request).await.map_err(CallError::Stack)?;
+        if let Some(head) = self.response_head(&response) {
+            self.write(head).await?;
+        }
+        let received = Arc::clone(&self.state().received);
+        Ok(response.map(|body| CountedBody::new(body, received)))
+    }
+
+    fn begin(&self, request: &Request<RequestBody>) -> CallId {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.is_sent, true) {
+            let shared = self.shared;
+            let url = shared.secrets.url(&request.uri().to_string());
+            let next =
+                Outcome::new(shared.next_call_id(), url, request.method().clone(), shared.observer.runtime.now());
+            state.next_call(shared, next);
+        }
+        state.is_one_shot = !request.body().is_end_stream() && request.body().replay().is_none();
+        state.current.call
+    }
+
+    /// `--max-time` limits all calls together.
+    fn timeouts(&self) -> Timeouts {
+        let mut timeouts = Timeouts::new();
+        if let Some(most) = self.shared.args.request.max_time {
+            let started = self.state().first().started;
+            let spent = self.shared.observer.runtime.now().saturating_duration_since(started);
+            timeouts.call = Some(most.limit().saturating_sub(spent));
+        }
+        timeouts
+    }
+
+    /// Notes the response. Returns its head if it is to be written.
+    fn response_head(&self, response: &Response<Body>) -> Option<Bytes> {
+        let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
+        let version = {
+            let mut state = self.state();
+            state.current.status = Some(response.status());
+            state.current.info = response.connection().cloned();
+            state.current.http_version().unwrap_or_default()
+        };
+        if request.verbose {
+            verbose::response(response, version, secrets);
+        }
+        let is_shown = request.include || request.head;
+        let is_shown = is_shown && !(request.fail && is_failure(response.status()));
+        is_shown.then(|| sink::head(response, version, secrets))
+    }
+
+    /// # Errors
+    /// When the last response is a redirect that could not be followed.
+    pub(crate) fn check_redirect<B>(&self, response: &Response<B>) -> Result<(), CallError> {
+        let Some(location) = response.headers().get(LOCATION) else { return Ok(()) };
+        let state = self.state();
+        match response.status().as_u16() {
+            301 | 302 if state.is_one_shot && state.current.method != Method::POST => Err(CallError::Rewind),
+            307 | 308 if state.is_one_shot => Err(CallError::Rewind),
+            301..=303 | 307 | 308 => Err(CallError::Location(self.shared.secrets.reference(location))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the responses for this URL are written.
+    pub(crate) fn place(&self) -> &Destination {
+        &self.place
+    }
+
+    /// Writes to this URL's destination.
+    pub(crate) async fn write(&self, bytes: Bytes) -> Result<(), CallError> {
+        self.with_sink(move |sink| sink.write(&bytes)).await
+    }
+
+    /// Opens the sink if necessary, and flushes it.
+    pub(crate) async fn flush(&self) -> Result<(), CallError> {
+        self.with_sink(Sink::flush).await
+    }
+
+    async fn with_sink(
+        &self,
+        work: impl FnOnce(&mut Sink) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), CallError> {
+        if let Destination::Nowhere = self.place {
+            return Ok(());
+        }
+        let (place, open) = (self.place.clone(), self.state().sink.take());
+        let worked = blocking(move || {
+            let mut sink = open.map_or_else(|| place.open(), Ok)?;
+            work(&mut sink)?;
+            Ok(sink)
+        });
+        let sink = worked.await.and_then(|worked| worked).map_err(CallError::Write)?;
+        self.state().sink = Some(sink);
+        Ok(())
+    }
+
+    /// Applies `--max-time` to anything that is waited for. The client's own timeout, whose error says more, fires
+    /// first.
+    pub(crate) async fn timeout<T>(&self, future: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+        let (started, runtime) = (self.state().first().started, &self.shared.observer.runtime);
+        let limit = self.shared.args.request.max_time.map_or(Duration::MAX, Seconds::limit);
+        let mut timer = started.checked_add(limit).map(|deadline| runtime.sleep_until(deadline));
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(over) = future.as_mut().poll(cx) {
+                return Poll::Ready(over);
+            }
+            let Some(timer) = &mut timer else { return Poll::Pending };
+            ready!(timer.as_mut().poll(cx));
+            let timed_out = TimedOut { phase: Phase::Call, limit };
+            Poll::Ready(Err(CallError::Stack(Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(timed_out)))))
+        })
+        .await
+    }
+
+    /// How many bytes of the current body have arrived.
+    pub(crate) fn received(&self) -> u64 {
+        self.state().received.load(Relaxed)
+    }
+
+    /// Ends the chain. Returns the outcomes of all calls in order.
+    pub(crate) fn end(self, error: Option<CallError>) -> Vec<Outcome> {
+        let mut state = self.state.into_inner();
+        state.close(self.shared);
+        let connects = state.finished.iter().map(|finished| finished.record.connects).sum();
+        state.current.first = UrlTotals { connects, ..state.first().first.clone() };
+        if let Some(error) = error {
+            state.current.fail(error);
+        }
+        state.finished.push(state.current);
+        state.finished
+    }
+}
+
+impl State {
+    fn first(&self) -> &Outcome {
+        self.finished.first().unwrap_or(&self.current)
+    }
+
+    fn close(&mut self, shared: &Shared) {
+        self.current.body_bytes = self.received.load(Relaxed);
+        self.current.record = shared.observer.finish(self.current.call);
+    }
+
+    fn next_call(&mut self, shared: &Shared, next: Outcome) {
+        self.close(shared);
+        self.received = Arc::default();
+        self.finished.push(std::mem::replace(&mut self.current, next));
+    }
+}

@@ -1,0 +1,234 @@
+//! Observes the client's events, and keeps for each call what the report, `-w` and `-v` print.
+
+use crate::verbose;
+use skybridge::types::sync::Mutex;
+use skybridge::{
+    ConnInfo, Event, EventKind, Observe, Phase, Protocol,
+    tower::Service,
+    types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, MutexGuard},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+/// The observer of the client.
+pub(crate) struct CallObserver {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    verbose: bool,
+    others: Vec<Arc<dyn Observe>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: HashMap<CallId, CallRecord>,
+    /// Those that are open.
+    connections: HashMap<ConnectionId, Open>,
+    /// With `-v`: requests to be printed when they are sent.
+    requests: HashMap<CallId, Vec<String>>,
+}
+
+#[derive(Default)]
+struct Open {
+    exchanges: u64,
+    origin: String,
+    version: &'static str,
+}
+
+/// What was observed of one call.
+#[derive(Clone, Default)]
+pub(crate) struct CallRecord {
+    pub(crate) started: Option<Instant>,
+    pub(crate) ended: Option<Instant>,
+    pub(crate) acquired: Option<Acquisition>,
+    /// The facts of the last connection that was made for it.
+    pub(crate) made: Option<ConnInfo>,
+    pub(crate) connects: u32,
+    pub(crate) retries: u32,
+    /// The phases of its exchanges, and of its connects so far.
+    spans: Vec<(Phase, Instant, Option<Instant>)>,
+    attempt_logs: Vec<AttemptLog>,
+}
+
+/// How a call acquired its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Acquisition {
+    pub(crate) id: ConnectionId,
+    pub(crate) how: Acquired,
+    pub(crate) exchange: u64,
+    /// One of a fixed list of words.
+    pub(crate) reason: &'static str,
+}
+
+impl CallObserver {
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, verbose: bool) -> Self {
+        Self { runtime, verbose, others: Vec::new(), state: Mutex::default() }
+    }
+
+    /// Passes every event on to these observers, too.
+    pub(crate) fn also_notify(mut self, others: impl IntoIterator<Item = Arc<dyn Observe>>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Prints this request each time that it is sent on a connection.
+    pub(crate) fn announce(&self, call: CallId, request: Vec<String>) {
+        self.state().requests.insert(call, request);
+    }
+
+    /// Returns what was observed of a call, which is over.
+    pub(crate) fn finish(&self, call: CallId) -> CallRecord {
+        let mut state = self.state();
+        state.requests.remove(&call);
+        let mut record = state.calls.remove(&call).unwrap_or_default();
+        record.ended = Some(self.runtime.now());
+        record
+    }
+
+    /// A socket is about to be opened.
+    fn note_dial(&self, attempt: &Attempt) {
+        let Some(call) = attempt.route.ctx().call() else { return };
+        if self.verbose {
+            verbose::dial(attempt);
+        }
+        if attempt.id.0 == 1 {
+            self.state().calls.entry(call).or_default().attempt_logs.push(attempt.route.ctx().attempt_log().clone());
+        }
+    }
+}
+
+impl Observe for CallObserver {
+    fn observe(&self, event: &Event<'_>) {
+        if self.verbose {
+            verbose::event(event);
+        }
+        let request = self.state().note(event);
+        if let Some((version, request)) = request {
+            verbose::request(version, &request);
+        }
+        for other in &self.others {
+            other.observe(event);
+        }
+    }
+}
+
+impl State {
+    /// Notes an event. Returns the request that is sent now, if it is to be printed.
+    fn note(&mut self, event: &Event<'_>) -> Option<(&'static str, Vec<String>)> {
+        match (&event.kind, event.connection) {
+            (EventKind::Created(info), Some(id)) => {
+                let origin = info.route.target.origin().to_string();
+                let version = info.protocol.map_or("", version);
+                self.connections.insert(id, Open { exchanges: 0, origin, version });
+            }
+            (EventKind::Draining(_) | EventKind::Closed(_), Some(id)) => {
+                self.connections.remove(&id);
+            }
+            _ => {}
+        }
+        let call = event.call?;
+        if let (EventKind::Acquired(how), Some(id)) = (&event.kind, event.connection) {
+            self.note_acquired(call, id, *how);
+            return Some((self.connections.get(&id)?.version, self.requests.get(&call)?.clone()));
+        }
+        self.calls.entry(call).or_default().note(event);
+        None
+    }
+
+    fn note_acquired(&mut self, call: CallId, id: ConnectionId, how: Acquired) {
+        let open = self.connections.entry(id).or_default();
+        let exchange = open.exchanges;
+        open.exchanges += 1;
+        let origin = open.origin.clone();
+        let others = self.connections.iter().any(|(other, open)| *other != id && open.origin == origin);
+        let record = self.calls.entry(call).or_default();
+        let reason = match how {
+            Acquired::Reused if exchange > 0 => "was open",
+            Acquired::Reused => "was free",
+            Acquired::Coalesced => "same address and certificate",
+            Acquired::Joined => "was being opened",
+            _ if record.acquired.is_some() => "the one before was lost",
+            _ if others => "all others were busy",
+            _ => "no connection",
+        };
+        record.acquired = Some(Acquisition { id, how, exchange, reason });
+    }
+}
+
+impl CallRecord {
+    fn note(&mut self, event: &Event<'_>) {
+        match &event.kind {
+            EventKind::CallStarted => self.started = self.started.or(Some(event.at)),
+            EventKind::PhaseStarted(phase) => self.spans.push((*phase, event.at, None)),
+            EventKind::PhaseEnded(phase, _) | EventKind::PhaseFailed(phase, ..) | EventKind::PhaseDropped(phase, _) => {
+                let open = |span: &&mut (Phase, Instant, Option<Instant>)| span.0 == *phase && span.2.is_none();
+                if let Some(span) = self.spans.iter_mut().rev().find(open) {
+                    span.2 = Some(event.at);
+                }
+            }
+            EventKind::Created(info) => {
+                self.connects += 1;
+                self.made = Some((*info).clone());
+            }
+            EventKind::RetryDecided { again: true, .. } => self.retries += 1,
+            _ => {}
+        }
+    }
+
+    /// When the last occurrence of a phase began and ended.
+    pub(crate) fn span(&self, phase: Phase) -> Option<Span> {
+        let (_, start, end) = self.spans.iter().rev().find(|span| span.0 == phase)?;
+        Some(Span { start: *start, end: end.or(self.ended)? })
+    }
+
+    /// The phase that was entered last.
+    pub(crate) fn last_phase(&self) -> Option<Phase> {
+        let entered = self.spans.iter().filter(|span| span.0 != Phase::Acquire && span.0 != Phase::Call);
+        entered.max_by_key(|span| span.1).map(|span| span.0).or_else(|| self.spans.last().map(|span| span.0))
+    }
+
+    /// All attempts to connect, in order.
+    pub(crate) fn attempts(&self) -> Vec<AttemptReport> {
+        self.attempt_logs.iter().flat_map(AttemptLog::reports).collect()
+    }
+}
+
+/// The version of HTTP, as reports and `-w` print it.
+pub(crate) fn version(protocol: Protocol) -> &'static str {
+    if protocol == Protocol::Http2 { "2" } else { "1.1" }
+}
+
+/// A dialer that notes each attempt with the observer.
+#[derive(Clone)]
+pub(crate) struct ObservedDialer<D> {
+    dialer: D,
+    observer: Arc<CallObserver>,
+}
+
+impl<D: Dialer> ObservedDialer<D> {
+    pub(crate) fn new(dialer: D, observer: Arc<CallObserver>) -> Self {
+        Self { dialer, observer }
+    }
+}
+
+impl<D: Dialer> Service<Attempt> for ObservedDialer<D> {
+    type Response = Link<D::Io>;
+    type Error = D::Error;
+    type Future = D::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), D::Error>> {
+        self.dialer.poll_ready(cx)
+    }
+
+    fn call(&mut self, attempt: Attempt) -> D::Future {
+        self.observer.note_dial(&attempt);
+        self.dialer.dial(attempt)
+    }
+}

@@ -1,0 +1,129 @@
+//! What became of a call, and why it ended early.
+
+use crate::{
+    exit::Exit,
+    fault::{BoxError, Fault},
+    observer::{CallRecord, version},
+    usage::Usage,
+};
+use http::{Method, StatusCode};
+use skybridge::{ConnInfo, Error, Phase, types::CallId};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The outcome of a call.
+pub(crate) struct Outcome {
+    pub(crate) call: CallId,
+    /// As it may be printed.
+    pub(crate) url: String,
+    pub(crate) method: Method,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) info: Option<Arc<ConnInfo>>,
+    pub(crate) body_bytes: u64,
+    pub(crate) record: CallRecord,
+    pub(crate) started: Instant,
+    pub(crate) first: UrlTotals,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) exit: Exit,
+}
+
+/// The URL from the command line, and the totals of the calls before the last redirect.
+#[derive(Clone)]
+pub(crate) struct UrlTotals {
+    pub(crate) url: String,
+    pub(crate) started: Instant,
+    pub(crate) connects: u32,
+}
+
+impl Outcome {
+    pub(crate) fn new(call: CallId, url: String, method: Method, started: Instant) -> Self {
+        Self {
+            call,
+            url: url.clone(),
+            method,
+            status: None,
+            info: None,
+            body_bytes: 0,
+            record: CallRecord::default(),
+            started,
+            first: UrlTotals { url, started, connects: 0 },
+            fault: None,
+            exit: Exit::OK,
+        }
+    }
+
+    pub(crate) fn http_version(&self) -> Option<&'static str> {
+        self.info.as_ref()?.protocol.map(version)
+    }
+
+    pub(crate) fn total(&self) -> Duration {
+        self.record.ended.map_or(Duration::ZERO, |ended| ended.saturating_duration_since(self.started))
+    }
+
+    /// The time from the first call's start to the end of a phase.
+    pub(crate) fn until(&self, phase: Phase) -> Option<Duration> {
+        let made = self.record.made.as_ref().and_then(|info| info.timings.get(phase));
+        let span = made.or_else(|| self.record.span(phase))?;
+        Some(span.end.saturating_duration_since(self.first.started))
+    }
+
+    /// The time from the first call's start to this one's end.
+    pub(crate) fn time_total(&self) -> Duration {
+        self.started.saturating_duration_since(self.first.started) + self.total()
+    }
+
+    pub(crate) fn fail(&mut self, error: CallError) {
+        let (exit, kind, message) = match error {
+            CallError::Stack(error) => {
+                let fault = Fault::of(&error, self.record.last_phase());
+                self.exit = fault.exit;
+                self.info = self.info.take().or_else(|| error.connection().cloned());
+                self.fault = Some(fault);
+                return;
+            }
+            // The exchange itself succeeded.
+            CallError::Status => {
+                self.exit = Exit::STATUS;
+                return;
+            }
+            CallError::Usage(usage) => (Exit::USAGE, "request", usage.to_string()),
+            CallError::Write(error) => (Exit::WRITE, "body", format!("the body could not be written: {error}")),
+            CallError::Decode(error) => (Exit::ENCODING, "body", format!("the body could not be decoded: {error}")),
+            CallError::Encoding(name) => (Exit::ENCODING, "body", format!("unknown content encoding: {name}")),
+            CallError::Redirects(most) => {
+                (Exit::REDIRECTS, "protocol", format!("more than {most} redirects (--max-redirs)"))
+            }
+            CallError::Rewind => {
+                (Exit::REWIND, "request", "a redirect needs the body again, and stdin can be read only once".to_owned())
+            }
+            CallError::Location(text) => (Exit::URL, "protocol", format!("a redirect to an invalid URL: {text}")),
+        };
+        let processed = if exit == Exit::USAGE { "no" } else { "yes" };
+        self.exit = exit;
+        self.fault = Some(Fault::local(kind, exit, message, processed));
+    }
+}
+
+/// Why a call failed.
+pub(crate) enum CallError {
+    Usage(Usage),
+    Stack(Error),
+    Status,
+    Write(io::Error),
+    Decode(BoxError),
+    /// A content encoding that isn't supported.
+    Encoding(String),
+    /// More than this many redirects.
+    Redirects(usize),
+    /// A redirect needs the body again, which can't be sent twice.
+    Rewind,
+    /// The target of a redirect, as it may be printed.
+    Location(String),
+}
+
+pub(crate) fn is_failure(status: StatusCode) -> bool {
+    status.as_u16() >= 400
+}

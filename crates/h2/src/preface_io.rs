@@ -1,0 +1,196 @@
+use pin_project::pin_project;
+use skybridge_core::WriteFailure;
+use std::{
+    io::{Error, ErrorKind, IoSlice, Result},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+const SETTINGS: u8 = 0x4;
+const GOAWAY: u8 = 0x7;
+const ACK: u8 = 0x1;
+/// Where type and flags of a frame stand in its header, after the length (RFC 9113, section 4.1).
+const TYPE: usize = 3;
+const FLAGS: usize = 4;
+
+/// The stream below the h2 crate: checks what that crate doesn't, and counts writes. When writing fails, what can still
+/// be read is read first: a response, or a GOAWAY, which says more than a broken pipe. The peer's first frame must be
+/// SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it carries the reason.
+#[derive(Debug)]
+#[pin_project]
+pub(crate) struct PrefaceIo<I> {
+    #[pin]
+    io: I,
+    /// How many bytes of the first frame have been checked; `None` when it is done.
+    seen: Option<usize>,
+    failure: WriteFailure,
+    writes: WriteCounter,
+}
+
+/// Counts write attempts. The h2 crate writes as soon as it has encoded something: as long as there was no attempt,
+/// nothing that it was given meanwhile has left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WriteCounter(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    attempts: AtomicUsize,
+    /// Those that wrote something.
+    progress: AtomicUsize,
+    /// The last one is waiting for the peer to read.
+    blocked: AtomicBool,
+    /// How often the driver was polled: the h2 crate reads first each time. 0 until there is a driver.
+    polls: AtomicU32,
+}
+
+// === impl Writes ===
+
+impl WriteCounter {
+    /// The attempts so far. They are visible once their effect on a stream is: both happen under the h2 crate's lock.
+    pub(crate) fn count(&self) -> usize {
+        self.0.attempts.load(Ordering::Relaxed)
+    }
+
+    /// The number of attempts that wrote something, if the rest waits for the peer.
+    pub(crate) fn blocked(&self) -> Option<usize> {
+        self.0.blocked.load(Ordering::Relaxed).then(|| self.0.progress.load(Ordering::Relaxed))
+    }
+
+    /// Called when the driver is polled.
+    #[inline]
+    pub(crate) fn next_poll(&self) {
+        self.0.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn polls(&self) -> u32 {
+        self.0.polls.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn count_attempt(&self) {
+        self.0.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn record(&self, progress: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        self.0.blocked.store(progress.is_pending(), Ordering::Relaxed);
+        if progress.is_ready() {
+            self.0.progress.fetch_add(1, Ordering::Relaxed);
+        }
+        progress
+    }
+}
+
+// === impl Opening ===
+
+impl<I> PrefaceIo<I> {
+    pub(crate) fn new(io: I, writes: WriteCounter) -> Self {
+        Self { io, seen: Some(0), failure: WriteFailure::default(), writes }
+    }
+}
+
+impl<I: AsyncWrite> PrefaceIo<I> {
+    #[inline]
+    fn poll_bytes(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<usize>>,
+    ) -> Poll<Result<usize>> {
+        let this = self.project();
+        let (io, writes) = (this.io, this.writes);
+        if writes.polls() == 0 {
+            // The handshake only writes.
+            writes.count_attempt();
+            return poll(io, cx);
+        }
+        this.failure.poll_write(cx, writes.polls(), |cx| {
+            writes.count_attempt();
+            writes.record(poll(io, cx))
+        })
+    }
+}
+
+/// Checks more bytes of the first frame: its type, and for SETTINGS that it is no ACK.
+fn check_first_frame(seen: usize, read: &[u8]) -> Result<Option<usize>> {
+    let right = (seen..).zip(read).all(|(at, &byte)| match at {
+        TYPE => matches!(byte, SETTINGS | GOAWAY),
+        FLAGS => byte & ACK == 0,
+        _ => true,
+    });
+    if !right {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            "the peer does not speak HTTP/2: its first frame is not SETTINGS",
+        ));
+    }
+    let seen = seen + read.len();
+    Ok((seen <= FLAGS).then_some(seen))
+}
+
+impl<I: AsyncRead> AsyncRead for PrefaceIo<I> {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = self.project();
+        let filled = buf.filled().len();
+        let read = this.io.poll_read(cx, buf);
+        let something = buf.filled().len() > filled;
+        ready!(this.failure.poll_read(cx, this.writes.polls(), read, something))?;
+        if let Some(seen) = *this.seen {
+            *this.seen = check_first_frame(seen, &buf.filled()[filled..])?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite> AsyncWrite for PrefaceIo<I> {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        self.poll_bytes(cx, |io, cx| io.poll_write(cx, buf))
+    }
+
+    #[inline]
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+        self.poll_bytes(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+    }
+
+    #[inline]
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    #[inline]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.project();
+        let (io, polls) = (this.io, this.writes.polls());
+        if polls == 0 {
+            return io.poll_flush(cx);
+        }
+        this.failure.poll_write(cx, polls, |cx| io.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.project().io.poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_frame_is_checked_however_its_bytes_arrive() {
+        let settings = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
+        assert_eq!(check_first_frame(0, &settings).unwrap(), None);
+        let bytes = settings.iter().take(5).try_fold(Some(0), |seen, &byte| check_first_frame(seen.unwrap(), &[byte]));
+        assert_eq!(bytes.unwrap(), None);
+        assert!(check_first_frame(0, b"HTTP/1.1 400").is_err());
+        assert!(check_first_frame(3, b"\x01").is_err());
+        assert!(check_first_frame(4, &[ACK]).is_err());
+    }
+}

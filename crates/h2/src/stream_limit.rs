@@ -1,0 +1,47 @@
+use skybridge_core::Capacity;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The stream limit until the peer's SETTINGS have arrived: a value that no peer can announce.
+pub(crate) const UNANNOUNCED: usize = usize::MAX - 1;
+const CLOSED: usize = usize::MAX - 2;
+
+/// The peer's SETTINGS_MAX_CONCURRENT_STREAMS, as the driver saw it last.
+#[derive(Debug)]
+pub(crate) struct StreamLimit {
+    limit: AtomicUsize,
+    initial_max_send_streams: Option<u32>,
+}
+
+impl StreamLimit {
+    pub(crate) fn new(initial_max_send_streams: Option<u32>) -> Self {
+        Self { limit: AtomicUsize::new(UNANNOUNCED), initial_max_send_streams }
+    }
+
+    pub(crate) fn get(&self) -> Capacity {
+        match self.limit.load(Ordering::Acquire) {
+            CLOSED => Capacity::None,
+            UNANNOUNCED => self.initial_max_send_streams.map_or(Capacity::Unknown, Capacity::Streams),
+            limit => Capacity::Streams(saturating_u32(limit)),
+        }
+    }
+
+    /// Updates the limit, and returns it if it has changed. Called by the driver alone.
+    #[inline]
+    pub(crate) fn update(&self, limit: usize) -> Option<u32> {
+        let before = self.limit.load(Ordering::Relaxed);
+        if limit == before || before == CLOSED {
+            return None;
+        }
+        self.limit.store(limit, Ordering::Release);
+        Some(saturating_u32(limit))
+    }
+
+    /// No more streams can be opened, whatever the peer allows.
+    pub(crate) fn close(&self) {
+        self.limit.store(CLOSED, Ordering::Release);
+    }
+}
+
+fn saturating_u32(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,24 @@
+use crate::{TlsConfig, path::Path};
+use rustls::pki_types::ServerName;
+use skybridge_core::{CertificateScope, Origin};
+use std::sync::Arc;
+use webpki::EndEntityCert;
+
+/// The path that was verified for a connection, from which it is decided whether it may carry another host.
+pub(crate) struct VerifiedPeer {
+    pub(crate) path: Arc<Path>,
+    pub(crate) config: TlsConfig,
+}
+
+impl CertificateScope for VerifiedPeer {
+    fn covers(&self, origin: &Origin) -> bool {
+        if !self.config.knows_paths() {
+            return false;
+        }
+        let host = origin.ip().map_or_else(|| origin.name().to_owned(), |address| address.to_canonical().to_string());
+        let (Ok(leaf), Ok(name)) = (EndEntityCert::try_from(&self.path.leaf), ServerName::try_from(&*host)) else {
+            return false;
+        };
+        leaf.verify_is_valid_for_subject_name(&name).is_ok() && self.config.pins().check(&host, &self.path.pins).is_ok()
+    }
+}

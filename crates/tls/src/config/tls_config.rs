@@ -1,0 +1,182 @@
+use crate::{
+    Pins, TlsConfigError, alpn,
+    identity::Identity,
+    peer::Peer,
+    sessions::{ConnectionStore, Sessions},
+};
+use rustls::{ClientConfig, SupportedProtocolVersion, client::Resumption, time_provider::TimeProvider};
+use skybridge_core::{ConnectError, Phase};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+/// Roots, pins, client certificate and TLS versions. Cheap to clone; clones share their sessions.
+///
+/// Sessions of TLS 1.2 and 1.3 are resumed. Each is kept with the path that was verified when it was made, so that pins
+/// and [`CertificateScope`](skybridge_core::CertificateScope) work on resumed connections too. Sessions of one
+/// [`Partition`](skybridge_core::Partition) are not used by another.
+#[derive(Clone)]
+pub struct TlsConfig(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) client: ClientConfig,
+    pub(crate) pins: Pins,
+    pub(crate) knows_paths: bool,
+    pub(crate) sessions: Arc<Sessions>,
+    /// Of an insecure configuration: the one that verifies proxies.
+    pub(crate) verifying: Option<LazyConfig>,
+}
+
+/// A configuration that is built on first use. Clones share it.
+#[derive(Clone)]
+pub(crate) struct LazyConfig(Arc<Lazy>);
+
+enum Lazy {
+    Built(TlsConfig),
+    OnFirstUse { result: OnceLock<Result<TlsConfig, Arc<TlsConfigError>>>, build: Box<Build> },
+}
+
+type Build = dyn Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync;
+
+/// The configuration can't be built.
+#[derive(Debug)]
+struct NoConfig(Arc<TlsConfigError>);
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    Tls12,
+    /// TLS 1.3 (RFC 8446).
+    Tls13,
+}
+
+// === impl TlsConfig ===
+
+impl TlsConfig {
+    /// The same roots, pins, versions and provider, without a client certificate, and with sessions of its own. It
+    /// verifies even if this one is insecure.
+    pub(crate) fn for_proxies(&self) -> LazyConfig {
+        if let Some(verifying) = &self.0.verifying {
+            return verifying.clone();
+        }
+        let mut client = self.0.client.clone();
+        client.client_auth_cert_resolver = Arc::new(Identity::none());
+        let (pins, knows_paths) = (self.0.pins.clone(), self.0.knows_paths);
+        Self::new(Inner { client, pins, knows_paths, sessions: Arc::default(), verifying: None }).into()
+    }
+
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.0.pins
+    }
+
+    pub(crate) fn knows_paths(&self) -> bool {
+        self.0.knows_paths
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn TimeProvider> {
+        &self.0.client.time_provider
+    }
+
+    /// rustls' configuration for one connection: its session store and its ALPN offer are its own, all else is shared.
+    pub(crate) fn for_connection(&self, peer: &Peer) -> (ClientConfig, Arc<ConnectionStore>) {
+        let store = ConnectionStore::new(Arc::clone(&self.0.sessions), peer.session.clone(), Arc::clone(self.clock()));
+        let store = Arc::new(store);
+        let mut client = self.0.client.clone();
+        client.resumption = Resumption::store(store.clone());
+        client.alpn_protocols = alpn::offer(peer.http_versions);
+        (client, store)
+    }
+}
+
+impl fmt::Debug for TlsConfig {
+    /// Leaves out keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfig")
+            .field("pins", &self.0.pins)
+            .field("identity", &self.0.client.client_auth_cert_resolver)
+            .field("sessions", &self.0.sessions)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl LazyConfig ===
+
+impl LazyConfig {
+    /// To be built by this function on first use.
+    pub(crate) fn new(build: impl Fn() -> Result<TlsConfig, TlsConfigError> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Lazy::OnFirstUse { result: OnceLock::new(), build: Box::new(build) }))
+    }
+
+    /// Builds it on first use, which may read the system's roots.
+    pub(crate) fn get(&self) -> Result<&TlsConfig, ConnectError> {
+        match &*self.0 {
+            Lazy::Built(config) => Ok(config),
+            Lazy::OnFirstUse { result, build } => {
+                let result = result.get_or_init(|| build().map_err(Arc::new));
+                result.as_ref().map_err(|error| ConnectError::new(Phase::Tls, NoConfig(Arc::clone(error))).fatal())
+            }
+        }
+    }
+
+    /// The configuration for proxies: see [`TlsConfig::for_proxies`]. One that isn't built yet serves both.
+    pub(crate) fn for_proxies(&self) -> Self {
+        match &*self.0 {
+            Lazy::Built(config) => config.for_proxies(),
+            Lazy::OnFirstUse { result, .. } => match result.get() {
+                Some(Ok(config)) => config.for_proxies(),
+                _ => self.clone(),
+            },
+        }
+    }
+}
+
+impl From<TlsConfig> for LazyConfig {
+    fn from(config: TlsConfig) -> Self {
+        Self(Arc::new(Lazy::Built(config)))
+    }
+}
+
+impl fmt::Debug for LazyConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Lazy::Built(config) => config.fmt(f),
+            Lazy::OnFirstUse { result, .. } => match result.get() {
+                Some(Ok(config)) => config.fmt(f),
+                Some(Err(error)) => error.fmt(f),
+                None => f.write_str("not built yet"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for NoConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("invalid TLS configuration")
+    }
+}
+
+impl std::error::Error for NoConfig {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+// === impl TlsVersion ===
+
+impl TlsVersion {
+    pub(crate) const ALL: [Self; 2] = [Self::Tls13, Self::Tls12];
+
+    pub(crate) fn to_rustls(self) -> &'static SupportedProtocolVersion {
+        match self {
+            Self::Tls12 => &rustls::version::TLS12,
+            Self::Tls13 => &rustls::version::TLS13,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use std::{error::Error, fmt};
+use webpki::Error as WebpkiError;
+
+/// Why webpki rejected a certificate, in words: webpki's own `Display` prints the names of its variants.
+#[derive(Debug)]
+pub(crate) struct InvalidCertificate(pub(crate) WebpkiError);
+
+impl fmt::Display for InvalidCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            WebpkiError::BadDer | WebpkiError::BadDerTime | WebpkiError::TrailingData(_) => {
+                "the certificate is malformed"
+            }
+            WebpkiError::CaUsedAsEndEntity => "a CA certificate is used as the server's",
+            WebpkiError::EndEntityUsedAsCa => "the issuer is not a CA",
+            WebpkiError::InvalidCertValidity => "its validity ends before it begins",
+            WebpkiError::InvalidSignatureForPublicKey => "its signature doesn't match the issuer's key",
+            WebpkiError::MaximumPathDepthExceeded => "the chain to a trusted root is too long",
+            WebpkiError::NameConstraintViolation => "a name constraint of the issuer excludes this name",
+            WebpkiError::PathLenConstraintViolated => {
+                "the chain exceeds the path length that one of its issuers allows"
+            }
+            WebpkiError::RequiredEkuNotFoundContext(_) => {
+                "its extended key usage, or an issuer's, doesn't allow server authentication"
+            }
+            WebpkiError::UnsupportedCertVersion => "its X.509 version is not 3",
+            WebpkiError::UnsupportedCriticalExtension => "it has an unknown critical extension",
+            other => return fmt::Display::fmt(other, f),
+        })
+    }
+}
+
+impl Error for InvalidCertificate {}

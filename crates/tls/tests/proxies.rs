@@ -1,0 +1,150 @@
+//! TLS to proxies.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{ConnectError, Connector, Phase, TlsConnect, TlsInfo};
+use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
+use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
+use std::time::Duration;
+use support::{World, tls_error, trusting};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
+    let root = Ca::new("root");
+    let world = World::new(Origin::h2c().tls(&root.leaf(["proxy.test"])));
+    let tls_connector = trusting(&root).pin("proxy.test", &root.pin()).build().unwrap().tls_connector();
+    let route = world.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    let link = tls_connector.tls_connect(link, "Proxy.test", &ctx).await.unwrap();
+    run_until_idle().await;
+    let handshake = &world.origin.handshakes()[0];
+    assert_eq!((handshake.sni.as_deref(), handshake.alpn.as_deref()), (Some("proxy.test"), Some("http/1.1")));
+    assert!(link.info.tls.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_proxy_is_refused() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["proxy.test"]));
+    let wrong = "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let tls_connector = trusting(&root).pin("proxy.test", wrong).build().unwrap().tls_connector();
+    for (name, pin) in [("other.test", false), ("proxy.test", true)] {
+        let route = world.route("https://a.test");
+        let ctx = route.ctx().clone();
+        let link = world.net.connector().connect(route).await.unwrap();
+        let error = tls_connector.tls_connect(link, name, &ctx).await.unwrap_err();
+        assert_eq!((error.phase(), error.is_fatal(), tls_error(&error).is_pin()), (Some(Phase::Tls), true, pin));
+    }
+    assert!(world.origin.handshakes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_does_not_answer_times_out() {
+    let root = Ca::new("root");
+    let world = World::h1(&root.leaf(["proxy.test"]));
+    let addr = "192.0.2.2:443";
+    let _listener = world.net.listen(addr.parse().unwrap());
+    let route = skybridge_testkit::fixtures::route("https://a.test", [addr], world.executor.ctx());
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    let tls_connector = trusting(&root).build().unwrap().tls_connector().timeout(Duration::from_secs(2));
+    let error = tls_connector.tls_connect(link, "proxy.test", &ctx).await.unwrap_err();
+    assert_eq!(error.timed_out().map(|out| (out.phase, out.limit)), Some((Phase::Tls, Duration::from_secs(2))));
+}
+
+/// TLS to `proxy.test`, which requests a client certificate, by the proxy connector of a layer for origins.
+async fn by_proxy_connector(config: TlsConfig, world: &World) -> Result<TlsInfo, ConnectError> {
+    let route = world.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    let mut link = TlsLayer::new(config).proxy_connector().tls_connect(link, "proxy.test", &ctx).await?;
+    // In TLS 1.3 a client certificate is rejected after the client's handshake is over.
+    link.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let read = link.io.read_to_end(&mut Vec::new()).await;
+    read.map(|_| link.info.tls.unwrap()).map_err(|error| ConnectError::new(Phase::Tls, error))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_layers_proxy_connector_sends_no_client_certificate() {
+    let (root, clients) = (Ca::new("root"), Ca::new("clients"));
+    let me = clients.client("me");
+    let identified =
+        || trusting(&root).client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes()).build().unwrap();
+    for tls12 in [true, false] {
+        // A proxy that requires a client certificate, and one that requests none.
+        let asking = Origin::h1().tls(&root.leaf(["proxy.test"])).require_client_cert(&clients);
+        let asking = World::new(if tls12 { asking.tls12() } else { asking });
+        assert!(by_proxy_connector(identified(), &asking).await.is_err());
+        run_until_idle().await;
+        assert!(asking.origin.handshakes().is_empty(), "it was shown a certificate");
+        let world = World::h1(&root.leaf(["proxy.test"]));
+        assert!(!by_proxy_connector(identified(), &world).await.unwrap().client_auth);
+    }
+    // A configuration for proxies sends its own.
+    let asking = World::new(Origin::h1().tls(&root.leaf(["proxy.test"])).require_client_cert(&clients));
+    let route = asking.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = asking.net.connector().connect(route).await.unwrap();
+    assert!(identified().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
+    run_until_idle().await;
+    assert_eq!(asking.origin.handshakes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_proxy_connector_of_an_insecure_layer_verifies() {
+    let (root, others) = (Ca::new("root"), Ca::new("others"));
+    let world = World::h1(&root.leaf(["proxy.test"]));
+    assert!(by_proxy_connector(trusting(&root).insecure().build().unwrap(), &world).await.is_ok());
+    let error = by_proxy_connector(trusting(&others).insecure().build().unwrap(), &world).await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{error:?}");
+    // No roots means that nobody is trusted.
+    let none = || TlsConfig::builder().roots(Roots::Given(Vec::new())).insecure().build().unwrap();
+    let error = by_proxy_connector(none(), &world).await.unwrap_err();
+    assert!(error.is_fatal() && error.root_cause().to_string() == "there is no root certificate to trust", "{error:?}");
+    assert_eq!(world.origin.handshakes().len(), 1);
+    // An insecure configuration for proxies accepts anyone.
+    let route = world.route("https://a.test");
+    let ctx = route.ctx().clone();
+    let link = world.net.connector().connect(route).await.unwrap();
+    assert!(none().tls_connector().tls_connect(link, "proxy.test", &ctx).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_proxy_connector_checks_the_pins_of_the_proxys_name() {
+    let root = Ca::new("root");
+    let leaf = root.leaf(["proxy.test"]);
+    for insecure in [false, true] {
+        for (pattern, pin, fits) in [
+            ("proxy.test", leaf.pin(), true),
+            ("proxy.test", Ca::new("another").pin(), false),
+            ("a.test", Ca::new("another").pin(), true),
+        ] {
+            let world = World::h1(&leaf);
+            let config = trusting(&root).pin(pattern, &pin);
+            let config = if insecure { config.insecure() } else { config };
+            let link = by_proxy_connector(config.build().unwrap(), &world).await;
+            assert_eq!(link.is_ok(), fits, "{pattern}");
+            assert!(link.err().is_none_or(|error| tls_error(&error).is_pin()));
+        }
+    }
+}
+
+/// A rule for every host has no exception: proxies that need one get a configuration of their own.
+#[tokio::test(start_paused = true)]
+async fn the_proxy_connector_checks_the_pins_of_every_leaf() {
+    let root = Ca::new("root");
+    let cert = root.leaf(["proxy.test"]);
+    for insecure in [false, true] {
+        let pinned = |pin: String| {
+            let builder = trusting(&root).pin_every_leaf(&pin);
+            let builder = if insecure { builder.insecure() } else { builder };
+            builder.build().unwrap()
+        };
+        assert!(by_proxy_connector(pinned(cert.pin()), &World::h1(&cert)).await.is_ok());
+        let error = by_proxy_connector(pinned(root.pin()), &World::h1(&cert)).await.unwrap_err();
+        assert!(tls_error(&error).is_pin(), "{error:?}");
+    }
+}
