@@ -89,7 +89,7 @@ async fn stdin_is_not_sent_twice() {
             "{}",
             ran.err
         );
-        assert!(ran.err.contains("stdin can be read once"), "{}", ran.err);
+        assert!(ran.err.contains("stdin can be read only once"), "{}", ran.err);
     }
     let ran = fed(["-L", "--data-binary", "@-", &origin.url("/go/303/end")], "streamed").await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, "GET "), "{}", ran.err);
