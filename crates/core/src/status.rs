@@ -181,7 +181,7 @@ mod tests {
     struct Notes(Mutex<Vec<ConnectionStatus>>);
     impl StatusListener for Notes {
         fn notify(&self, status: ConnectionStatus) {
-            self.0.lock().unwrap().push(status);
+            self.0.lock().push(status);
         }
     }
 
@@ -193,9 +193,6 @@ mod tests {
         desk.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
         desk.tell(ConnectionStatus::Closed(CloseReason::Protocol));
         desk.tell(ConnectionStatus::Capacity(1));
-        assert_eq!(
-            *notes.0.lock().unwrap(),
-            [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]
-        );
+        assert_eq!(*notes.0.lock(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
     }
 }
