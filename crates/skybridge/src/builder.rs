@@ -341,8 +341,11 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(seams.dialer)
             .service(dialer); // by a socket
         let care = Care { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone() };
-        // Send again what may safely be sent again.
-        Client::of(seams.retry.put(retry.layer(seams.pool.put(pool))), care)
+        #[rustfmt::skip]
+        let stack = ServiceBuilder::new()
+            .layer(retry)                                   // send again what may safely be sent again
+            .service(seams.pool.put(pool));
+        Client::of(seams.retry.put(stack), care)
     }
 }
 
