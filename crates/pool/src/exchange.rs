@@ -1,20 +1,26 @@
-mod ends;
-mod queued;
+pub(crate) mod body;
+pub(crate) mod events;
+mod failure;
+pub(crate) mod late_upload;
+pub(crate) mod lease;
+mod queue_entry;
+mod read_timeout;
+pub(crate) mod timeouts;
 
 use self::{
-    ends::{fail, not_connected},
-    queued::Queued,
+    failure::{fail, not_connected},
+    queue_entry::Queued,
 };
 use crate::{
-    bucket::{Bucket, Refused},
-    held::Held,
-    hub::Hub,
-    lease::{Lease, redeem},
-    pooled_body::PooledBody,
-    settle::Settling,
-    ticket::{Luggage, Ticket},
-    timing::Timing,
-    told::Told,
+    exchange::body::PooledBody,
+    exchange::events::Told,
+    exchange::late_upload::Settling,
+    exchange::lease::{Lease, redeem},
+    exchange::timeouts::Timing,
+    origin::waiter::{Luggage, Ticket},
+    origin::{Bucket, Refused},
+    registry::Hub,
+    shared::held::Held,
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{

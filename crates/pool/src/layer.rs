@@ -1,8 +1,8 @@
 use crate::{
     config::PoolConfig,
-    hub::{Hub, Parts},
+    connect::Launcher,
     pool::Pool,
-    search::Launcher,
+    registry::{Hub, Parts},
 };
 use skybridge_core::{ConnectOptions, Connection, Deferred, Observe, Plan, Planner, Runtime, Timeouts};
 use std::{fmt, marker::PhantomData, sync::Arc};

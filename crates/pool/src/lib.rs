@@ -21,51 +21,28 @@
 //! # }
 //! ```
 
-mod arrival;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod bounds;
-mod bucket;
-mod buckets;
-mod budget;
-mod clock;
 mod config;
+mod connect;
+mod connection;
 mod exchange;
-mod flight;
-mod guests;
-mod held;
-mod hub;
-mod idle_limit;
-mod index;
 mod layer;
-mod lease;
+mod machine;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
+mod origin;
 mod pool;
-mod pooled_body;
-mod quota;
-mod reaper;
-mod record;
-mod search;
-mod search_limits;
-mod settle;
-mod signal;
-mod slots;
-mod spellings;
-mod state;
+mod registry;
+mod shared;
 mod stats;
-mod sync;
-mod ticket;
-mod timing;
-mod told;
-mod uploads;
 
 pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
-    exchange::Exchange,
+    exchange::{Exchange, body::PooledBody},
     layer::PoolLayer,
     pool::Pool,
-    pooled_body::PooledBody,
     stats::PoolStats,
 };

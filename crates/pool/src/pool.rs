@@ -1,4 +1,4 @@
-use crate::{exchange::Exchange, hub::Hub, pooled_body::PooledBody, stats::PoolStats};
+use crate::{exchange::Exchange, exchange::body::PooledBody, registry::Hub, stats::PoolStats};
 use http::{Request, Response};
 use skybridge_core::{CloseReason, Connection, Failed};
 use std::{

@@ -5,9 +5,9 @@ use super::{
     peer::Handle,
 };
 use crate::{
-    bucket::Bucket,
     config::AtStreamLimit,
-    state::{Queued, State},
+    machine::{Queued, State},
+    origin::Bucket,
 };
 use skybridge_core::{Key, Protocol};
 use std::sync::Arc;

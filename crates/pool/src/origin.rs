@@ -1,14 +1,17 @@
+pub(crate) mod connect_timeouts;
+mod connects;
 mod ends;
-mod searches;
+pub(crate) mod pending_connect;
+pub(crate) mod waiter;
 
 use crate::{
-    held::Held,
-    hub::Hub,
-    record::Record,
-    spellings::Spelling,
-    state::{Effects, Grant, Idle, Queued, State},
+    connection::Record,
+    machine::{Effects, Grant, Idle, Queued, State},
+    origin::waiter::Ticket,
+    registry::Hub,
+    registry::by_uri::Spelling,
+    shared::held::Held,
     stats::PoolStats,
-    ticket::Ticket,
 };
 use skybridge_core::{CloseReason, Error, HttpVersions, Key, Protocol, Scheme, can_still_coalesce};
 use std::{

@@ -1,4 +1,6 @@
-use crate::{bucket::Bucket, held::Held, hub::Hub, record::Record, state::Grant, told::Told};
+use crate::{
+    connection::Record, exchange::events::Told, machine::Grant, origin::Bucket, registry::Hub, shared::held::Held,
+};
 use skybridge_core::{CloseReason, ConnInfo};
 use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
 

@@ -3,10 +3,10 @@
 use super::{Effects, Permits, State, leave_flight};
 use crate::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
-    flight::Flight,
-    held::Held,
-    record::Record,
-    ticket::Ticket,
+    connection::Record,
+    origin::pending_connect::Flight,
+    origin::waiter::Ticket,
+    shared::held::Held,
 };
 use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol, TimedOut};
 use std::{sync::Arc, time::Instant};

@@ -1,10 +1,10 @@
 use crate::{
-    bucket::Bucket,
-    flight::Flight,
-    held::Held,
-    hub::Hub,
-    record::{Record, RecordWatch},
-    slots::Slots,
+    connection::slots::Slots,
+    connection::{Record, RecordWatch},
+    origin::Bucket,
+    origin::pending_connect::Flight,
+    registry::Hub,
+    shared::held::Held,
 };
 use skybridge_core::{Capacity, CloseReason, Connection, EventKind};
 use std::{fmt, sync::Arc};

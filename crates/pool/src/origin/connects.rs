@@ -2,13 +2,13 @@
 
 use super::Bucket;
 use crate::{
-    clock::Stamp,
-    flight::Flight,
-    held::Held,
-    hub::Hub,
-    record::Record,
-    state::{Effects, Idle},
-    ticket::Ticket,
+    connection::Record,
+    machine::{Effects, Idle},
+    origin::pending_connect::Flight,
+    origin::waiter::Ticket,
+    registry::Hub,
+    shared::clock::Stamp,
+    shared::held::Held,
 };
 use skybridge_core::{ConnectError, Ctx, Error};
 use std::{sync::Arc, time::Instant};

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, held::Held, hub::Hub, ticket::Ticket};
+use crate::{origin::Bucket, origin::waiter::Ticket, registry::Hub, shared::held::Held};
 use std::sync::Arc;
 
 /// A place in a queue. Dropped, it is left.

@@ -1,5 +1,5 @@
-use crate::held::Held;
-use crate::record::Record;
+use crate::connection::Record;
+use crate::shared::held::Held;
 use skybridge_core::Endpoint;
 use std::{
     collections::HashMap,

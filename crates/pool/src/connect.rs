@@ -1,4 +1,9 @@
-use crate::{arrival::Arrival, bucket::Bucket, flight::Flight, held::Held, hub::Hub, record::Record, ticket::Luggage};
+pub(crate) mod new_connection;
+
+use crate::{
+    connect::new_connection::Arrival, connection::Record, origin::Bucket, origin::pending_connect::Flight,
+    origin::waiter::Luggage, registry::Hub, shared::held::Held,
+};
 use skybridge_core::{
     CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, phase_timeout,
 };

@@ -1,8 +1,8 @@
 use crate::{
-    flight::Flight,
-    held::Held,
-    state::Grant,
-    sync::{
+    machine::Grant,
+    origin::pending_connect::Flight,
+    shared::held::Held,
+    shared::sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },

@@ -1,4 +1,4 @@
-use crate::lease::Lease;
+use crate::exchange::lease::Lease;
 use skybridge_core::{CloseReason, Connection, Runtime, Sleep};
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, held::Held, hub::Hub};
+use crate::{origin::Bucket, registry::Hub, shared::held::Held};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use skybridge_core::{Key, KeyRef, OriginError};
 use std::{

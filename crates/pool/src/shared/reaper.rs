@@ -1,4 +1,4 @@
-use crate::{clock::Stamp, held::Held, hub::Hub, signal::Signal};
+use crate::{registry::Hub, shared::clock::Stamp, shared::held::Held, shared::notify::Signal};
 use skybridge_core::Sleep;
 use std::{
     future::poll_fn,

@@ -1,4 +1,4 @@
-use crate::{idle_limit::IdleLimit, lease::Lease, settle::Settling};
+use crate::{exchange::late_upload::Settling, exchange::lease::Lease, exchange::read_timeout::IdleLimit};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
@@ -137,7 +137,7 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
 }
 
 /// The body broke, and with it an exclusive connection.
-fn told<C: crate::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
+fn told<C: crate::shared::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
     let error = match info {
         Some(info) => error.on(info),
         None => error,

@@ -1,6 +1,6 @@
 //! How exchanges fail.
 
-use crate::lease::Lease;
+use crate::exchange::lease::Lease;
 use http::Request;
 use skybridge_core::{Cause, CloseReason, ConnectError, Connection, Delivery, Error, Failed, FirstExchange, Phase};
 

@@ -1,11 +1,11 @@
 //! The pool's machine for one key: who waits, what is there, what is on the way. No futures, no clock, no wakers: it is told what happened and
 //! answers with what to do, which its owner does after unlocking.
 
-mod searches;
+mod connects;
 
 use crate::{
-    bucket::Bucket, clock::Stamp, config::PoolConfig, flight::Flight, held::Held, record::Record,
-    search_limits::SearchLimits, ticket::Ticket,
+    config::PoolConfig, connection::Record, origin::Bucket, origin::connect_timeouts::SearchLimits,
+    origin::pending_connect::Flight, origin::waiter::Ticket, shared::clock::Stamp, shared::held::Held,
 };
 use skybridge_core::{CloseReason, Error, Overloaded, Protocol};
 use std::{collections::VecDeque, sync::Arc};

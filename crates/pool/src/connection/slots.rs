@@ -1,4 +1,4 @@
-use crate::sync::atomic::{AtomicU64, Ordering::*};
+use crate::shared::sync::atomic::{AtomicU64, Ordering::*};
 
 const IN_USE: u64 = (1 << 28) - 1;
 const ROOM_SHIFT: u32 = 28;

@@ -1,4 +1,4 @@
-use crate::{held::Held, hub::Hub};
+use crate::{registry::Hub, shared::held::Held};
 use skybridge_core::{RequestOptions, Runtime, Sleep, Timeouts};
 use std::{
     pin::Pin,

@@ -2,11 +2,11 @@
 
 use super::Bucket;
 use crate::{
-    clock::{Stamp, nanos},
-    held::Held,
-    hub::Hub,
-    record::Record,
-    state::{Idle, State},
+    connection::Record,
+    machine::{Idle, State},
+    registry::Hub,
+    shared::clock::{Stamp, nanos},
+    shared::held::Held,
 };
 use skybridge_core::{CloseReason, Error};
 use std::sync::Arc;

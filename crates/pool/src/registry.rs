@@ -1,21 +1,25 @@
+pub(crate) mod by_address;
+pub(crate) mod by_key;
+pub(crate) mod by_uri;
+
 use crate::{
-    bucket::Bucket,
-    buckets::Buckets,
-    budget::Budget,
-    clock::{Clock, Stamp, nanos},
     config::{AtConnectionLimit, PoolConfig},
-    flight::Flight,
-    held::Held,
-    index::Index,
-    reaper::Reaper,
-    record::{Record, Times},
-    search::Launch,
-    search_limits::SearchLimits,
-    spellings::Spellings,
-    state::Permits,
+    connect::Launch,
+    connection::{Record, Times},
+    machine::Permits,
+    origin::Bucket,
+    origin::connect_timeouts::SearchLimits,
+    origin::pending_connect::Flight,
+    origin::waiter::Luggage,
+    registry::by_address::Index,
+    registry::by_key::Buckets,
+    registry::by_uri::Spellings,
+    shared::clock::{Clock, Stamp, nanos},
+    shared::held::Held,
+    shared::late_uploads::Uploads,
+    shared::permits::Budget,
+    shared::reaper::Reaper,
     stats::PoolStats,
-    ticket::Luggage,
-    uploads::Uploads,
 };
 use http::Uri;
 use skybridge_core::{

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, held::Held};
+use crate::{origin::Bucket, shared::held::Held};
 use std::{
     collections::VecDeque,
     fmt,

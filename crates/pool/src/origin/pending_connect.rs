@@ -1,7 +1,7 @@
 use crate::{
-    search_limits::SearchLimits,
-    signal::Signal,
-    sync::{
+    origin::connect_timeouts::SearchLimits,
+    shared::notify::Signal,
+    shared::sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },

@@ -1,4 +1,4 @@
-use crate::{bucket::Bucket, held::Held};
+use crate::{origin::Bucket, shared::held::Held};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use http::{Uri, uri::Scheme};
 use std::{

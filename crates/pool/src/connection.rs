@@ -1,5 +1,10 @@
+pub(crate) mod names;
+pub(crate) mod quota;
+pub(crate) mod slots;
+
 use crate::{
-    bucket::Bucket, clock::Stamp, guests::Guests, held::Held, hub::Hub, quota::Quota, slots::Slots, uploads::Uploads,
+    connection::names::Guests, connection::quota::Quota, connection::slots::Slots, origin::Bucket, registry::Hub,
+    shared::clock::Stamp, shared::held::Held, shared::late_uploads::Uploads,
 };
 use skybridge_core::{CloseReason, ConnInfo, ConnectionStatus, Ctx, EventKind, Origin, StatusListener};
 use std::{

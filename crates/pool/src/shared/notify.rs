@@ -1,4 +1,4 @@
-use crate::sync::{
+use crate::shared::sync::{
     Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };

@@ -1,5 +1,5 @@
-use crate::bucket::Bucket;
-use crate::held::Held;
+use crate::origin::Bucket;
+use crate::shared::held::Held;
 use std::{
     collections::VecDeque,
     sync::{
