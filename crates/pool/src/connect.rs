@@ -1,8 +1,13 @@
+//! The task of a miss: plans, looks for a connection of another name that will do, connects, gives the connection to
+//! its origin.
+
 pub(crate) mod new_connection;
 
 use crate::{
-    connect::new_connection::Arrival, connection::Record, origin::Bucket, origin::pending_connect::Flight,
-    origin::waiter::Luggage, registry::Hub, shared::held::Held,
+    connect::new_connection::NewConnection,
+    connection::PooledConnection,
+    origin::{OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
+    registry::{Connect, Registry},
 };
 use skybridge_core::{
     CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, phase_timeout,
@@ -20,64 +25,65 @@ use std::{
     time::Instant,
 };
 
-/// Begins searches. It hides the planner, so that nothing else in the pool has its type.
-pub(crate) trait Launch<C: Held>: Send + Sync {
-    fn launch(&self, hub: &Arc<Hub<C>>, bucket: Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage);
-}
-
-/// Gives each search a clone of the planner, and the search makes that one ready: a pool hit never sees it.
-pub(crate) struct Launcher<P, B> {
+/// Gives each connect a clone of the planner, and the connect makes that one ready: a pool hit never sees it.
+pub(crate) struct Connector<P, B> {
     planner: Mutex<P>,
     _body: PhantomData<fn(B)>,
 }
 
-impl<P, B> Launcher<P, B> {
+impl<P, B> Connector<P, B> {
     pub(crate) fn new(planner: P) -> Self {
         Self { planner: Mutex::new(planner), _body: PhantomData }
     }
 }
 
-impl<P, C, B> Launch<C> for Launcher<P, B>
+impl<P, C, B> Connect<C> for Connector<P, B>
 where
     P: Planner<Plan: Plan<Connection = C>>,
     C: Connection<B>,
     B: 'static,
 {
-    fn launch(&self, hub: &Arc<Hub<C>>, bucket: Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
+    fn begin(
+        &self,
+        pool: &Arc<Registry<C>>,
+        origin: &Arc<OriginPool<C>>,
+        connect: Arc<PendingConnect>,
+        context: &RequestContext,
+    ) {
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let ctx = hub.ctx(luggage).with_shared_timeouts(flight.timeouts.clone());
-        let target = Target::new(Arc::clone(&bucket.key), ctx);
+        let ctx = pool.ctx(context).with_shared_timeouts(connect.timeouts.clone());
+        let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
-        let ticket = Ended { hub: Arc::downgrade(hub), bucket, flight, ctx, over: false, timer: None };
-        hub.runtime.spawn(Box::pin(search::<P, C, B>(ticket, planner, target)));
+        let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
+        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, timer: None };
+        pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
     }
 }
 
-/// Sees to it that a search ends, for those who wait for it, however its task does.
-struct Ended<C: Held> {
-    hub: Weak<Hub<C>>,
-    bucket: Arc<Bucket<C>>,
-    flight: Arc<Flight>,
+/// Sees to it that a connect ends, for those who wait for it, however its task does.
+struct ConnectTask<C: Send + 'static> {
+    pool: Weak<Registry<C>>,
+    origin: Arc<OriginPool<C>>,
+    connect: Arc<PendingConnect>,
     ctx: Ctx,
     over: bool,
     /// For the next request whose own limits end its wait.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
 
-impl<C: Held> Ended<C> {
+impl<C: Send + 'static> ConnectTask<C> {
     fn failed(&mut self, error: ConnectError) {
         self.over = true;
-        if let Some(hub) = self.hub.upgrade() {
-            let error =
-                if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
-            self.bucket.failed(&hub, &self.flight, &error);
-        }
+        let error =
+            if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
+        self.origin.failed(&self.connect, &error);
     }
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.flight.look.poll(cx).is_ready() {
-            if (self.bucket.is_closed() || !self.ctx.attempt_log().has_socket()) && self.bucket.abandon(&self.flight) {
+        while self.connect.changed.poll(cx).is_ready() {
+            let no_socket = self.origin.is_closed() || !self.ctx.attempt_log().has_socket();
+            if no_socket && self.origin.abandon(&self.connect) {
                 self.over = true;
                 return Poll::Ready(());
             }
@@ -86,14 +92,14 @@ impl<C: Held> Ended<C> {
     }
 
     /// Fails the requests whose own limits are over.
-    fn poll_impatient(&mut self, cx: &mut Context<'_>) {
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>) {
         loop {
-            let Some(hub) = self.hub.upgrade() else { return };
-            let Some(next) = self.bucket.impatient(&hub, &self.flight, &self.ctx) else {
+            let Some(next) = self.origin.time_out(&self.connect, &self.ctx) else {
                 self.timer = None;
                 return;
             };
-            let (set, timer) = self.timer.get_or_insert_with(|| (next, hub.runtime.sleep_until(next)));
+            let runtime = self.ctx.runtime();
+            let (set, timer) = self.timer.get_or_insert_with(|| (next, runtime.sleep_until(next)));
             if *set != next {
                 *set = next;
                 timer.as_mut().reset(next);
@@ -103,9 +109,26 @@ impl<C: Held> Ended<C> {
             }
         }
     }
+
+    /// Gives what was found to its origin.
+    fn finish(mut self, found: Found<C>) {
+        match found {
+            Found::Known(connection) => {
+                self.over = true;
+                self.origin.found(&self.connect, &connection);
+            }
+            Found::New(new) => {
+                if new.publish(&self.origin, &self.connect) {
+                    self.over = true;
+                } else {
+                    self.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce));
+                }
+            }
+        }
+    }
 }
 
-impl<C: Held> Drop for Ended<C> {
+impl<C: Send + 'static> Drop for ConnectTask<C> {
     fn drop(&mut self) {
         if !self.over {
             self.failed(ConnectError::new(Phase::Acquire, Dropped));
@@ -113,7 +136,7 @@ impl<C: Held> Drop for Ended<C> {
     }
 }
 
-/// The task of a search was dropped by its runtime, or it panicked.
+/// The task of a connect was dropped by its runtime, or it panicked.
 #[derive(Debug)]
 struct Dropped;
 
@@ -153,57 +176,56 @@ impl std::error::Error for NoStreams {
     }
 }
 
-/// Plans, looks for a connection of another origin that will do, connects, publishes.
-async fn search<P, C, B>(mut ended: Ended<C>, planner: P, target: Target)
+async fn run<P, C, B>(mut task: ConnectTask<C>, planner: P, target: Target)
 where
     P: Planner<Plan: Plan<Connection = C>>,
     C: Connection<B>,
     B: 'static,
 {
+    if task.pool.strong_count() == 0 {
+        return;
+    }
     let ctx = target.ctx.clone();
-    // The search waits for a peer to allow streams.
+    // It waits for a peer to allow streams.
     let no_streams = AtomicBool::new(false);
     let outcome = {
-        let limit = match ended.hub.upgrade() {
-            Some(hub) => hub.config.connect_timeout,
-            None => return,
-        };
-        let (hub, bucket) = (ended.hub.clone(), Arc::clone(&ended.bucket));
-        let find = find::<P, C, B>(hub, bucket, planner, target, &no_streams);
+        let limit = task.origin.shared.config.connect_timeout;
+        let (pool, origin) = (task.pool.clone(), Arc::clone(&task.origin));
+        let find = find::<P, C, B>(pool, origin, planner, target, &no_streams);
         let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
         poll_fn(|cx| match find.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             Poll::Pending => {
-                ended.poll_impatient(cx);
-                ended.poll_abandon(cx).map(|()| None)
+                task.poll_timeouts(cx);
+                task.poll_abandon(cx).map(|()| None)
             }
         })
         .await
     };
     match outcome {
         None => {}
-        Some(Ok(Ok(found))) => land(ended, found),
-        Some(Ok(Err(error))) => ended.failed(error),
+        Some(Ok(Ok(found))) => task.finish(found),
+        Some(Ok(Err(error))) => task.failed(error),
         Some(Err(timed_out)) if no_streams.load(Relaxed) => {
-            // The next search opens another one, which may lead to another server.
-            if let Some(record) = ended.bucket.takes_none() {
-                record.drain(CloseReason::Protocol);
+            // The next connect opens another one, which may lead to another server.
+            if let Some(connection) = task.origin.without_streams() {
+                connection.drain(CloseReason::Protocol);
             }
-            ended.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)));
+            task.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)));
         }
-        Some(Err(timed_out)) => ended.failed(timed_out.into()),
+        Some(Err(timed_out)) => task.failed(timed_out.into()),
     }
 }
 
-enum Found<C: Held> {
-    New(Arrival<C>),
-    /// One of another origin, or one of its own whose peer allows streams by now.
-    Known(Arc<Record<C>>),
+enum Found<C: Send + 'static> {
+    New(NewConnection<C>),
+    /// One of another name, or one of its own whose peer allows streams by now.
+    Known(Arc<PooledConnection<C>>),
 }
 
 async fn find<P, C, B>(
-    hub: Weak<Hub<C>>,
-    bucket: Arc<Bucket<C>>,
+    pool: Weak<Registry<C>>,
+    origin: Arc<OriginPool<C>>,
     mut planner: P,
     target: Target,
     no_streams: &AtomicBool,
@@ -214,17 +236,17 @@ where
     B: 'static,
 {
     // A peer that allows no streams would most likely allow none on another connection either.
-    while let Some(record) = bucket.takes_none() {
-        capacity(&record, no_streams).await;
-        if record.has_room() {
-            return Ok(Found::Known(record));
+    while let Some(connection) = origin.without_streams() {
+        wait_for_streams(&connection, no_streams).await;
+        if connection.has_capacity() {
+            return Ok(Found::Known(connection));
         }
     }
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = plan.route().clone();
-    if let Some(record) = look(&hub, &bucket, &route) {
-        return Ok(Found::Known(record));
+    if let Some(connection) = coalesce(&pool, &origin, &route) {
+        return Ok(Found::Known(connection));
     }
     let mut endpoints = route.endpoints.clone();
     let mut connecting = pin!(plan.connect());
@@ -234,57 +256,43 @@ where
         }
         // Each late answer may be the address of a connection that is there.
         while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
-            if let Some(record) = look(&hub, &bucket, &route) {
-                return Poll::Ready(Ok(Ok(record)));
+            if let Some(connection) = coalesce(&pool, &origin, &route) {
+                return Poll::Ready(Ok(Ok(connection)));
             }
         }
         Poll::Pending
     });
-    let connection = match found.await? {
-        Ok(record) => return Ok(Found::Known(record)),
-        Err(connection) => connection,
+    let handle = match found.await? {
+        Ok(connection) => return Ok(Found::Known(connection)),
+        Err(handle) => handle,
     };
     // A layer between may have planned for another target.
-    if let Err(unfit) = connection.info().fit_for_key(&bucket.key) {
-        return Err(connection.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));
+    if let Err(unfit) = handle.info().fit_for_key(&origin.key) {
+        return Err(handle.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));
     }
-    let Some(arrival) = hub.upgrade().map(|hub| Arrival::new(&hub, &bucket, connection)) else {
+    if pool.strong_count() == 0 {
         return Err(ConnectError::new(Phase::Acquire, Dropped));
-    };
-    let record = Arc::clone(arrival.record());
-    capacity(&record, no_streams).await;
-    Ok(Found::New(arrival))
+    }
+    let new = NewConnection::new(&origin, handle);
+    let connection = Arc::clone(new.connection());
+    wait_for_streams(&connection, no_streams).await;
+    Ok(Found::New(new))
 }
 
 /// Waits until a connection takes exchanges, or is over.
-async fn capacity<C: Held>(record: &Record<C>, waits: &AtomicBool) {
-    if record.takes_none() {
+async fn wait_for_streams<C: Send + 'static>(connection: &PooledConnection<C>, waits: &AtomicBool) {
+    if connection.allows_no_streams() {
         waits.store(true, Relaxed);
-        poll_fn(|cx| record.poll_room(cx)).await;
+        poll_fn(|cx| connection.poll_capacity(cx)).await;
         waits.store(false, Relaxed);
     }
 }
 
-fn look<C: Held>(hub: &Weak<Hub<C>>, bucket: &Arc<Bucket<C>>, route: &Route) -> Option<Arc<Record<C>>> {
-    hub.upgrade()?.coalesce(bucket, route, &route.endpoints.snapshot())
-}
-
-fn land<C: Held>(mut ended: Ended<C>, found: Found<C>) {
-    let Some(hub) = ended.hub.upgrade() else {
-        ended.over = true;
-        return;
-    };
-    match found {
-        Found::Known(record) => {
-            ended.over = true;
-            ended.bucket.found(&hub, &ended.flight, &record);
-        }
-        Found::New(arrival) => {
-            if arrival.publish(&hub, &ended.bucket, &ended.flight) {
-                ended.over = true;
-            } else {
-                ended.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce));
-            }
-        }
-    }
+/// A connection of another name that leads to one of the addresses that are known by now.
+fn coalesce<C: Send + 'static>(
+    pool: &Weak<Registry<C>>,
+    origin: &Arc<OriginPool<C>>,
+    route: &Route,
+) -> Option<Arc<PooledConnection<C>>> {
+    pool.upgrade()?.coalesce(origin, route, &route.endpoints.snapshot())
 }

@@ -1,344 +1,600 @@
+//! The connections and the queue of one origin: a [`Machine`](crate::machine::Machine) that decides, behind a lock, and
+//! the hands that do what it says once the lock is free.
+//!
+//! [`OriginPool::step`] is the only place in this crate where something is decided under a lock and done after it.
+
 pub(crate) mod connect_timeouts;
-mod connects;
-mod ends;
+mod connecting;
+mod ending;
 pub(crate) mod pending_connect;
+mod table;
+pub(crate) mod uri_key;
 pub(crate) mod waiter;
 
-use crate::{
-    connection::Record,
-    machine::{Effects, Grant, Idle, Queued, State},
-    origin::waiter::Ticket,
-    registry::Hub,
-    registry::by_uri::Spelling,
-    shared::held::Held,
-    stats::PoolStats,
+use self::{
+    pending_connect::PendingConnect,
+    table::Table,
+    uri_key::UriKey,
+    waiter::{Delivered, Granted, RequestContext, Waiter},
 };
-use skybridge_core::{CloseReason, Error, HttpVersions, Key, Protocol, Scheme, can_still_coalesce};
+use crate::{
+    connection::{ConnectionUser, PooledConnection, Released},
+    machine::{
+        Machine,
+        action::{Action, Actions, Grant},
+        connections::{ConnectionKey, Facts, Member},
+        connects::Connecting,
+        environment::{Environment, Load},
+        queue::{WaiterKey, Waiting},
+    },
+    shared::{
+        Shared,
+        permits::PermitWaiter,
+        sync::{Mutex, MutexGuard, lock},
+        time::Timestamp,
+    },
+};
+use skybridge_core::{
+    Cause, CloseReason, Delivery, Error, HttpVersions, Key, Overloaded, Phase, Protocol, Scheme, can_still_coalesce,
+};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, OnceLock, Weak},
 };
 
-/// The machine of one key behind its lock, and the hands that do what it says once the lock is free.
-pub(crate) struct Bucket<C: Held> {
-    pub(crate) key: Arc<Key>,
-    pub(crate) hash: u64,
-    /// The spelling of its origin by which it is found without parsing.
-    pub(crate) spelling: OnceLock<Spelling>,
-    hub: Weak<Hub<C>>,
-    state: Mutex<State<C>>,
+/// What an origin asks of its pool. None of this but [`add_address`](Self::add_address) is called under a lock.
+pub(crate) trait Host<C: Send + 'static>: Send + Sync {
+    /// Begins to connect, on behalf of a request.
+    fn connect(self: Arc<Self>, origin: &Arc<OriginPool<C>>, connect: Arc<PendingConnect>, context: &RequestContext);
+
+    /// A connection is found by its address from now on.
+    fn add_address(&self, connection: &Arc<PooledConnection<C>>);
+
+    /// Closes an idle connection of any origin, so that another origin may open one.
+    fn reclaim(&self);
+
+    /// More connections are idle than may be: closes the one that has been so longest.
+    fn evict_oldest(&self, own: &Arc<OriginPool<C>>);
+
+    /// Something is idle, and nobody sees to its end.
+    fn start_reaper(self: Arc<Self>);
+
+    /// Forgets an origin that holds nothing.
+    fn remove_vacant(&self, origin: &Arc<OriginPool<C>>);
 }
 
-/// Why a ticket has no place in the queue.
+/// The part of a pool that belongs to one key.
+pub(crate) struct OriginPool<C: Send + 'static> {
+    pub(crate) key: Arc<Key>,
+    pub(crate) hash: u64,
+    /// The spelling by which it is found without parsing.
+    pub(crate) uri_key: OnceLock<UriKey>,
+    pub(crate) shared: Arc<Shared>,
+    host: Weak<dyn Host<C>>,
+    locked: Mutex<Locked<C>>,
+}
+
+struct Locked<C: Send + 'static> {
+    machine: Machine,
+    tables: Tables<C>,
+}
+
+/// What the machine's keys stand for.
+struct Tables<C: Send + 'static> {
+    waiters: Table<Waiting, Arc<Waiter<Granted<C>>>>,
+    connects: Table<Connecting, Arc<PendingConnect>>,
+    connections: Table<Member, Entry<C>>,
+}
+
+struct Entry<C: Send + 'static> {
+    connection: Arc<PooledConnection<C>>,
+    /// That of an exclusive connection while it is idle.
+    handle: Option<C>,
+}
+
+/// An [`Action`] with what its keys stood for.
+enum Effect<C: Send + 'static> {
+    Deliver(Arc<Waiter<Granted<C>>>, Delivered<Granted<C>>),
+    Fail(Arc<Waiter<Granted<C>>>, Error),
+    Connect(Arc<PendingConnect>, Arc<Waiter<Granted<C>>>),
+    Notify(Arc<PendingConnect>),
+    Close(C, Arc<PooledConnection<C>>, CloseReason),
+    Drain(Arc<PooledConnection<C>>, CloseReason),
+    DrainUnused(Arc<PooledConnection<C>>, CloseReason),
+    LeaveCoalesced(Arc<PooledConnection<C>>),
+    WantPermit,
+}
+
+/// Why a request has no place in the queue.
 pub(crate) enum Refused {
-    /// The bucket is no longer in the pool: look up again.
+    /// The origin is no longer in the pool: look up again.
     Stale,
     Full(Error),
 }
 
-impl<C: Held> Bucket<C> {
-    pub(crate) fn new(key: Key, hash: u64, hub: Weak<Hub<C>>) -> Self {
-        let memory = match (key.connect_options.http_versions, key.origin.scheme()) {
+impl<C: Send + 'static> OriginPool<C> {
+    pub(crate) fn new(key: Key, hash: u64, shared: Arc<Shared>, host: Weak<dyn Host<C>>) -> Self {
+        let protocol = match (key.connect_options.http_versions, key.origin.scheme()) {
             (HttpVersions::Http2, _) => Some(Protocol::Http2),
             (HttpVersions::Http1, _) | (HttpVersions::Any, Scheme::Http) => Some(Protocol::Http1),
             _ => None,
         };
-        Self { key: Arc::new(key), hash, spelling: OnceLock::new(), hub, state: Mutex::new(State::new(memory)) }
+        let tables = Tables { waiters: Table::new(), connects: Table::new(), connections: Table::new() };
+        let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables });
+        Self { key: Arc::new(key), hash, uri_key: OnceLock::new(), shared, host, locked }
     }
 
     #[inline]
-    fn state(&self) -> MutexGuard<'_, State<C>> {
-        #[cfg(test)]
+    fn lock(&self) -> MutexGuard<'_, Locked<C>> {
+        #[cfg(all(test, not(loom)))]
         crate::bounds::LOOKS.set(crate::bounds::LOOKS.get() + 1);
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.locked)
+    }
+
+    /// Locks, lets the machine decide, unlocks, does what it has decided.
+    #[inline]
+    fn step<R>(self: &Arc<Self>, decide: impl FnOnce(&mut Machine, &mut Tables<C>) -> (R, Actions)) -> R {
+        let (result, effects) = {
+            let mut locked = self.lock();
+            let Locked { machine, tables } = &mut *locked;
+            let idle_before = machine.idle();
+            let (result, actions) = decide(machine, tables);
+            self.shared.idle.changed(idle_before, machine.idle());
+            if actions.is_empty() {
+                return result;
+            }
+            (result, tables.resolve(actions, &self.shared))
+        };
+        effects.into_iter().for_each(|effect| self.apply(effect));
+        result
+    }
+
+    /// A question to the machine, which changes nothing.
+    fn ask<R>(&self, question: impl FnOnce(&Machine, &Tables<C>) -> R) -> R {
+        let locked = self.lock();
+        question(&locked.machine, &locked.tables)
+    }
+
+    fn apply(self: &Arc<Self>, effect: Effect<C>) {
+        match effect {
+            Effect::Deliver(waiter, delivered) => {
+                // Its request was dropped meanwhile: the next in the queue has it.
+                if let Some(Ok(delivered)) = waiter.deliver(Ok(delivered)) {
+                    self.give_back(delivered.granted);
+                }
+            }
+            Effect::Fail(waiter, error) => drop(waiter.deliver(Err(error))),
+            Effect::Connect(connect, waiter) => {
+                if let Some(host) = self.host.upgrade() {
+                    host.connect(self, connect, &waiter.context);
+                }
+            }
+            Effect::Notify(connect) => connect.changed.notify(),
+            Effect::Close(handle, connection, reason) => connection.close_with(handle, reason),
+            Effect::Drain(connection, reason) => connection.drain(reason),
+            Effect::DrainUnused(connection, reason) => _ = connection.drain_unused(reason),
+            Effect::LeaveCoalesced(connection) => self.leave_coalesced(&connection),
+            Effect::WantPermit => {
+                // One may have come free before this origin stood in the queue.
+                self.shared.permits.offer();
+                if let Some(host) = self.host.upgrade() {
+                    host.reclaim();
+                }
+            }
+        }
+    }
+
+    fn environment<'a>(self: &'a Arc<Self>, tables: &'a Tables<C>) -> Surroundings<'a, C> {
+        Surroundings { origin: self, tables }
     }
 
     /// A usable connection, at once or not at all.
     #[inline]
-    pub(crate) fn take(&self, hub: &Hub<C>) -> Option<Grant<C>> {
-        let grant = self.state().take();
-        if let Some(Grant::Exclusive(..)) = grant {
-            hub.idle_shrunk(1);
-        }
-        grant
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Granted<C>> {
+        self.step(|machine, tables| {
+            let grant = machine.take(&self.environment(tables));
+            (grant.and_then(|grant| tables.redeem(grant)), Actions::none())
+        })
     }
 
-    /// Takes a place in the queue, and begins a search if one is missing.
-    pub(crate) fn wait(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Arc<Ticket<C>>) -> Result<(), Refused> {
-        if hub.must_make_room() && self.state().flights.is_empty() {
-            hub.reclaim();
+    /// Takes a place in the queue, and begins a connect if one is missing.
+    pub(crate) fn wait(self: &Arc<Self>, waiter: &Arc<Waiter<Granted<C>>>) -> Result<WaiterKey, Refused> {
+        if self.shared.must_make_room()
+            && !self.ask(|machine, _| machine.is_connecting())
+            && let Some(host) = self.host.upgrade()
+        {
+            host.reclaim();
         }
-        let effects = {
-            let mut state = self.state();
-            if state.closed || hub.is_closed() {
-                return Err(Refused::Stale);
+        let config = &self.shared.config;
+        let place = self.step(|machine, tables| {
+            if machine.is_closed() || self.shared.is_closed() {
+                return (Err(None), Actions::none());
             }
-            match state.wait(Arc::clone(ticket), &hub.config) {
-                Ok(()) => self.serve(hub, &mut state),
-                Err(full) => {
-                    drop(state);
-                    // The bucket may have been made for this request alone.
-                    hub.tidy(self);
-                    return Err(Refused::Full(hub.overloaded(full)));
+            match machine.enqueue(config) {
+                Ok(key) => {
+                    tables.waiters.set(key, Arc::clone(waiter));
+                    (Ok(key), machine.serve(config, &self.environment(tables)))
                 }
+                Err(full) => (Err(Some(full)), Actions::none()),
             }
-        };
-        self.apply(hub, effects);
-        Ok(())
+        });
+        place.map_err(|full| match full {
+            None => Refused::Stale,
+            Some(full) => {
+                // The origin may have been made for this request alone.
+                self.remove_if_vacant();
+                Refused::Full(overloaded(full))
+            }
+        })
     }
 
-    /// The request behind a ticket was dropped.
-    pub(crate) fn cancelled(self: &Arc<Self>, hub: &Arc<Hub<C>>, ticket: &Ticket<C>) {
-        let unused = ticket.leave();
-        let left = self.state().cancelled(ticket);
-        // Others may go on with what was searched for this one.
-        self.settle_with(hub);
-        if let Some(flight) = left {
-            flight.look.set();
-        }
+    /// The request behind a waiter was dropped.
+    pub(crate) fn cancel(self: &Arc<Self>, key: WaiterKey, waiter: &Waiter<Granted<C>>) {
+        let unused = waiter.leave();
+        self.step(|machine, tables| {
+            let left = machine.cancel(key);
+            ((), left.and(self.serve_with(machine, tables)))
+        });
         match unused {
-            Some(grant) => self.give_back(hub, grant),
-            None => hub.tidy(self),
+            Some(granted) => self.give_back(granted),
+            None => self.remove_if_vacant(),
         }
     }
 
-    /// A grant that carried nothing.
+    /// Serves whoever waits.
     #[inline]
-    pub(crate) fn give_back(self: &Arc<Self>, hub: &Arc<Hub<C>>, grant: Grant<C>) {
-        match grant {
-            Grant::Exclusive(connection, record) => self.put_idle(hub, connection, record),
-            Grant::Slot(record) => {
-                record.not_begun();
-                self.slot_free(hub, &record);
+    fn serve_with(self: &Arc<Self>, machine: &mut Machine, tables: &Tables<C>) -> Actions {
+        if machine.has_waiters() {
+            machine.serve(&self.shared.config, &self.environment(tables))
+        } else {
+            Actions::none()
+        }
+    }
+
+    /// Something has changed: whoever waits may be served now.
+    #[inline]
+    pub(crate) fn serve(self: &Arc<Self>) {
+        self.step(|machine, tables| ((), self.serve_with(machine, tables)));
+    }
+
+    /// A connection that carried nothing.
+    pub(crate) fn give_back(self: &Arc<Self>, granted: Granted<C>) {
+        match granted {
+            Granted::Exclusive(handle, connection) => self.put_back(&connection, handle),
+            Granted::Stream(connection) => {
+                connection.not_begun();
+                self.release(&connection);
             }
         }
     }
 
-    /// An exclusive connection whose exchange is complete, or never began.
+    /// An exclusive connection whose exchange is complete, or never began: it goes to whoever waits, or is idle, or is
+    /// closed when it may not be kept.
     #[inline]
-    pub(crate) fn put_idle(self: &Arc<Self>, hub: &Arc<Hub<C>>, connection: C, record: Arc<Record<C>>) {
-        let until = record.idle_from(hub.clock.get());
-        let old = record.until.is_some_and(|until| until <= hub.look());
-        let makes_room = hub.is_contended() && Self::another_is_due(hub);
-        let effects = {
-            let mut state = self.state();
-            let open = record.slots.is_open();
-            if old || makes_room || !open || state.closed || record.epoch() != state.epoch {
-                let closed = state.closed;
-                drop(state);
-                let reason = match () {
-                    () if !open => record.drain_reason(),
-                    () if closed => CloseReason::Shutdown,
-                    () if old => CloseReason::MaxAge,
-                    () if makes_room => CloseReason::LimitReclaimed,
-                    () => CloseReason::Evicted,
-                };
-                record.because(reason);
-                drop(connection);
-                return record.close(reason);
-            }
-            hub.idle_counted();
-            state.idle.push(Idle { connection, record, until });
-            if state.waiters.is_empty() { None } else { Some(self.serve(hub, &mut state)) }
+    pub(crate) fn put_back(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: C) {
+        let shared = &self.shared;
+        let until = connection.idle_until_from(shared.clock.get());
+        let refuse = match connection.expires_at {
+            Some(expires_at) if expires_at <= shared.now() => Some(CloseReason::MaxAge),
+            _ if shared.permits.is_contended() && shared.permits.is_due() => Some(CloseReason::LimitReclaimed),
+            _ => None,
         };
-        if let Some(effects) = effects {
-            self.apply(hub, effects);
+        // Out of the closure: what is left of it is dropped here, without the lock.
+        let mut handle = Some(handle);
+        let refused = self.step(|machine, tables| {
+            let Some(key) = connection.key().filter(|_| connection.is_open()) else {
+                return (Err(connection.close_reason()), Actions::none());
+            };
+            let kept = machine.put_back(key, until, refuse);
+            if kept.is_err() {
+                return (kept, Actions::none());
+            }
+            if let Some(entry) = tables.connections.get_mut(key) {
+                entry.handle = handle.take();
+            }
+            (Ok(()), self.serve_with(machine, tables))
+        });
+        match (refused, handle) {
+            (Err(reason), Some(handle)) => connection.close_with(handle, reason),
+            _ => self.keep_limits(),
         }
-        hub.idle_settled(self);
     }
 
-    /// A shared connection has a free slot.
-    pub(crate) fn slot_free(self: &Arc<Self>, hub: &Arc<Hub<C>>, record: &Arc<Record<C>>) {
-        let unused = record.release();
-        if unused {
-            record.set_idle_until(record.idle_from(hub.clock.get()));
-        } else if record.is_spent() {
-            return record.close(record.drain_reason());
+    /// A stream of a shared connection is free.
+    #[inline]
+    pub(crate) fn release(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        let released = connection.release();
+        if released == Released::Drained {
+            return connection.close(connection.close_reason());
         }
-        record.slot_came_free(self, hub);
-        if unused {
+        if connection.is_coalesced() {
+            connection.serve_line()
+        } else {
+            self.serve()
+        }
+        if released == Released::Idle {
             // It counts for the origin that it was opened for.
-            let host = if self.is_home_of(record) { None } else { record.home.upgrade() };
-            hub.idle_settled(host.as_ref().unwrap_or(self));
+            let home = if self.is_home_of(connection) { None } else { connection.home() };
+            match home {
+                Some(home) => home.became_idle(),
+                None => self.keep_limits(),
+            }
         }
     }
 
-    /// A connection takes no more exchanges. True when it was idle here, and is dropped.
-    pub(crate) fn forget(self: &Arc<Self>, record: &Arc<Record<C>>) -> bool {
-        let idle = self.state().forget(record, self.is_home_of(record));
-        let was_idle = idle.is_some();
-        drop(idle);
-        if let Some(hub) = self.hub.upgrade() {
-            hub.idle_shrunk(usize::from(was_idle));
-            self.settle_with(&hub);
-            hub.tidy(self);
+    /// Something is idle: keeps the numbers within their limits, and sees to it that it ends in time.
+    #[inline]
+    fn keep_limits(self: &Arc<Self>) {
+        let Shared { config, idle, permits, reaper, .. } = &*self.shared;
+        if config.max_idle_per_origin != usize::MAX && self.idle_count() > config.max_idle_per_origin {
+            self.evict_oldest(CloseReason::Evicted);
         }
+        let (too_many, wanted) = (idle.get() > config.max_idle, permits.is_wanted());
+        if (too_many || wanted || !reaper.is_running())
+            && let Some(host) = self.host.upgrade()
+        {
+            if too_many {
+                host.evict_oldest(self);
+            }
+            if wanted {
+                host.reclaim();
+            }
+            host.start_reaper();
+        }
+    }
+
+    pub(crate) fn remove_if_vacant(self: &Arc<Self>) {
+        if self.is_vacant()
+            && let Some(host) = self.host.upgrade()
+        {
+            host.remove_vacant(self);
+        }
+    }
+
+    /// Never again for this key on that connection: it has answered 421.
+    pub(crate) fn misdirected(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        connection.misdirect(&self.key.origin);
+        self.leave_coalesced(connection);
+    }
+
+    /// Stops using a connection of another name.
+    pub(crate) fn leave_coalesced(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        connection.remove_name(&self.as_user());
+        Arc::clone(self).remove(connection);
+    }
+
+    /// Whether a connection may still carry this key: one of another name may stop being able to.
+    #[inline]
+    pub(crate) fn may_use(&self, connection: &PooledConnection<C>) -> bool {
+        self.is_home_of(connection) || can_still_coalesce(&connection.info, || self.shared.runtime.now()).is_ok()
+    }
+
+    /// Whether a connection was opened for this origin.
+    #[inline]
+    pub(crate) fn is_home_of(&self, connection: &PooledConnection<C>) -> bool {
+        connection.is_home(self)
+    }
+
+    pub(crate) fn as_user(self: &Arc<Self>) -> Arc<dyn ConnectionUser<C>> {
+        Arc::clone(self) as _
+    }
+
+    fn as_permit_waiter(self: &Arc<Self>) -> Arc<dyn PermitWaiter> {
+        Arc::clone(self) as _
+    }
+
+    fn facts(&self, connection: &PooledConnection<C>) -> Facts {
+        let valid_until = connection.info.tls.as_ref().and_then(|tls| tls.valid_until);
+        Facts {
+            own: self.is_home_of(connection),
+            exclusive: connection.exclusive,
+            expires_at: connection.expires_at,
+            idle_timeout: connection.idle_timeout,
+            valid_until: valid_until.map(|until| self.shared.clock.timestamp(until)),
+        }
+    }
+
+    /// The key of a connection in this origin's machine.
+    fn key_of(&self, connection: &PooledConnection<C>, machine: &Machine, tables: &Tables<C>) -> Option<ConnectionKey> {
+        if self.is_home_of(connection) {
+            return connection.key();
+        }
+        let is = |key: &&ConnectionKey| {
+            tables.connections.get(**key).is_some_and(|entry| std::ptr::eq(&*entry.connection, connection))
+        };
+        machine.shared().iter().find(is).copied()
+    }
+}
+
+pub(crate) fn overloaded(full: Overloaded) -> Error {
+    Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
+}
+
+impl<C: Send + 'static> Tables<C> {
+    /// The connection of a grant.
+    #[inline]
+    fn redeem(&mut self, grant: Grant) -> Option<Granted<C>> {
+        let entry = self.connections.get_mut(grant.connection())?;
+        let connection = Arc::clone(&entry.connection);
+        Some(match grant {
+            Grant::Exclusive(_) => Granted::Exclusive(entry.handle.take()?, connection),
+            Grant::Stream(_) => Granted::Stream(connection),
+        })
+    }
+
+    /// Puts in place of each key what it stands for. How long the steps of a connect may take is noted here, under the
+    /// lock, so that the requests that join and leave it are counted in that order.
+    fn resolve(&mut self, actions: Actions, shared: &Shared) -> Vec<Effect<C>> {
+        actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
+    }
+
+    fn resolve_one(&mut self, action: Action, shared: &Shared) -> Option<Effect<C>> {
+        Some(match action {
+            Action::Deliver { waiter, grant, initiator, joined } => {
+                let granted = self.redeem(grant)?;
+                Effect::Deliver(self.waiters.take(waiter)?, Delivered { granted, initiator, joined })
+            }
+            Action::Fail(waiter, error) => Effect::Fail(self.waiters.take(waiter)?, error),
+            Action::Connect(key, waiter) => {
+                let connect = PendingConnect::new(key, shared.timeouts.clone());
+                self.connects.set(key, Arc::clone(&connect));
+                Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
+            }
+            Action::Join(waiter, connect) => {
+                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
+                if !connect.timeouts.join(&waiter.context.timeouts) {
+                    return None;
+                }
+                Effect::Notify(Arc::clone(connect))
+            }
+            Action::Leave { waiter, connect, last } => {
+                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
+                let changed = connect.timeouts.leave(&waiter.context.timeouts);
+                if !last && !changed {
+                    return None;
+                }
+                Effect::Notify(Arc::clone(connect))
+            }
+            Action::Forget(waiter) => {
+                // Not the last: its request has it in hand.
+                self.waiters.take(waiter);
+                return None;
+            }
+            Action::Notify(connect) => Effect::Notify(Arc::clone(self.connects.get(connect)?)),
+            Action::Close(key, reason) => {
+                let entry = self.connections.get_mut(key)?;
+                Effect::Close(entry.handle.take()?, Arc::clone(&entry.connection), reason)
+            }
+            Action::Drain(key, reason) => Effect::Drain(self.connection(key)?, reason),
+            Action::DrainUnused(key, reason) => Effect::DrainUnused(self.connection(key)?, reason),
+            Action::LeaveCoalesced(key) => Effect::LeaveCoalesced(self.connection(key)?),
+            Action::WantPermit => Effect::WantPermit,
+        })
+    }
+
+    fn connection(&self, key: ConnectionKey) -> Option<Arc<PooledConnection<C>>> {
+        self.connections.get(key).map(|entry| Arc::clone(&entry.connection))
+    }
+}
+
+/// What an origin's machine asks: of its connections, and of its pool.
+struct Surroundings<'a, C: Send + 'static> {
+    origin: &'a Arc<OriginPool<C>>,
+    tables: &'a Tables<C>,
+}
+
+impl<C: Send + 'static> Environment for Surroundings<'_, C> {
+    fn load(&self, connection: ConnectionKey) -> Load {
+        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return Load::default() };
+        let slots = connection.slots();
+        Load {
+            in_use: slots.in_use,
+            capacity: slots.capacity,
+            known_capacity: connection.known_capacity(),
+            has_capacity: connection.has_capacity(),
+            suspect: slots.suspect,
+            draining: slots.draining,
+            used_up: connection.is_used_up(),
+            allows_none: connection.allows_no_streams(),
+            idle_until: connection.idle_until(),
+        }
+    }
+
+    #[inline]
+    fn reserve(&self, connection: ConnectionKey) -> bool {
+        self.tables.connections.get(connection).is_some_and(|entry| entry.connection.reserve())
+    }
+
+    fn line_up(&self, connection: ConnectionKey) -> bool {
+        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return false };
+        connection.is_coalesced() && connection.line_up(&self.origin.as_user())
+    }
+
+    fn acquire_permit(&self) -> bool {
+        self.origin.shared.permits.acquire()
+    }
+
+    fn queue_for_permit(&self, starves: bool) {
+        self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves);
+    }
+
+    fn leave_permit_queue(&self) {
+        self.origin.shared.permits.dequeue(&self.origin.as_permit_waiter());
+    }
+
+    fn now(&self) -> Timestamp {
+        self.origin.shared.now()
+    }
+}
+
+impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
+    fn remove(self: Arc<Self>, connection: &PooledConnection<C>) -> bool {
+        // Dropped once the lock is free, as the handle is of an exclusive connection that was idle.
+        let (was_idle, _handle, _entry) = self.step(|machine, tables| {
+            let Some(key) = self.key_of(connection, machine, tables) else {
+                return ((false, None, None), self.serve_with(machine, tables));
+            };
+            let known = machine.contains(key);
+            let was_idle = machine.remove(key);
+            let entry = tables.connections.get_mut(key).filter(|_| was_idle);
+            let handle = entry.and_then(|entry| entry.handle.take());
+            let gone = known && !machine.contains(key);
+            let entry = if gone { tables.connections.take(key) } else { None };
+            ((was_idle, handle, entry), self.serve_with(machine, tables))
+        });
+        self.remove_if_vacant();
         was_idle
     }
 
-    /// The socket of one of its connections is gone.
-    pub(crate) fn socket_gone(self: &Arc<Self>, record: &Record<C>) {
-        if !self.state().socket_gone(record) {
-            return;
-        }
-        if let Some(hub) = self.hub.upgrade() {
-            hub.permit_free();
-            hub.tidy(self);
-        }
-    }
-
-    /// Something changed: whoever waits may be served now.
-    pub(crate) fn settle(self: &Arc<Self>) {
-        if let Some(hub) = self.hub.upgrade() {
-            self.settle_with(&hub);
+    fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>) {
+        let (closed, _entry) = self.step(|machine, tables| {
+            let Some(key) = connection.key() else { return ((false, None), Actions::none()) };
+            let closed = machine.socket_closed(key);
+            let gone = closed && !machine.contains(key);
+            ((closed, if gone { tables.connections.take(key) } else { None }), Actions::none())
+        });
+        if closed {
+            self.shared.permits.release();
+            self.remove_if_vacant();
         }
     }
 
-    pub(crate) fn settle_with(self: &Arc<Self>, hub: &Arc<Hub<C>>) {
-        let effects = {
-            let mut state = self.state();
-            if state.waiters.is_empty() {
-                return;
-            }
-            self.serve(hub, &mut state)
-        };
-        self.apply(hub, effects);
+    fn serve_waiters(self: Arc<Self>) {
+        self.serve();
     }
 
-    /// Never again for this key on that connection.
-    pub(crate) fn misdirected(self: &Arc<Self>, record: &Arc<Record<C>>) {
-        record.misdirect(&self.key.origin);
-        self.let_go(record);
-    }
-
-    /// Stops using a connection of another key.
-    pub(crate) fn let_go(self: &Arc<Self>, record: &Arc<Record<C>>) {
-        record.guests.remove(self);
-        self.forget(record);
-    }
-
-    /// A connection of its own whose peer has never allowed a stream.
-    pub(crate) fn takes_none(&self) -> Option<Arc<Record<C>>> {
-        let state = self.state();
-        let mut own = state.shared.iter().filter(|record| self.is_home_of(record));
-        own.find(|record| record.takes_none()).cloned()
-    }
-
-    pub(crate) fn shares(&self, record: &Arc<Record<C>>) -> bool {
-        self.state().shared.iter().any(|other| Arc::ptr_eq(other, record))
-    }
-
-    /// Whether a connection may still carry this key: a connection of another key may stop being able to.
-    #[inline]
-    pub(crate) fn may_use(&self, hub: &Hub<C>, record: &Record<C>) -> bool {
-        self.is_home_of(record) || can_still_coalesce(&record.info, || hub.runtime.now()).is_ok()
-    }
-
-    #[inline]
-    fn is_home_of(&self, record: &Record<C>) -> bool {
-        std::ptr::eq(record.home.as_ptr(), self)
-    }
-
-    fn serve(self: &Arc<Self>, hub: &Hub<C>, state: &mut State<C>) -> Effects<C> {
-        let before = state.idle.len();
-        let mut effects = state.serve(&hub.config, hub);
-        while state.line_up(self) {
-            effects.extend(state.serve(&hub.config, hub));
-        }
-        hub.idle_shrunk(before - state.idle.len());
-        if effects.hungry {
-            let place = if state.starves() { Queued::Starving } else { Queued::ForMore };
-            if state.queued == Queued::No || state.queued == Queued::ForMore && place == Queued::Starving {
-                state.queued = place;
-                hub.queue(self, place == Queued::Starving);
-            }
-        }
-        effects
-    }
-
-    fn apply(self: &Arc<Self>, hub: &Arc<Hub<C>>, effects: Effects<C>) {
-        let Effects { deliver, fail, connect, look, hungry } = effects;
-        for (ticket, grant) in deliver {
-            if let Some(Ok(grant)) = ticket.deliver(Ok(grant)) {
-                self.give_back(hub, grant);
-            }
-        }
-        for (ticket, error) in fail {
-            ticket.deliver(Err(error));
-        }
-        for (flight, ticket) in connect {
-            hub.launch(self, flight, &ticket.luggage);
-        }
-        for flight in look {
-            flight.look.set();
-        }
-        if hungry {
-            // A permit may have come free before we stood in the queue.
-            hub.serve_queue();
-            hub.reclaim();
-        }
-    }
-
-    /// It no longer stands in the queue for the total limit.
-    pub(crate) fn dequeued(self: &Arc<Self>) {
-        self.state().queued = Queued::No;
-        self.settle();
-    }
-
-    /// Whether it still waits without a connection. If not, it leaves the queue.
-    fn still_starves(self: &Arc<Self>, hub: &Hub<C>) -> bool {
-        let mut state = self.state();
-        let starves = state.starves();
-        if !starves {
-            if state.queued == Queued::Starving {
-                state.queued = Queued::No;
-            }
-            hub.leave_queue(self);
-        }
-        starves
-    }
-
-    /// Whether a connection should make room for another origin that has none and was overtaken by as many requests as
-    /// may be.
-    #[cold]
-    pub(crate) fn another_is_due(hub: &Hub<C>) -> bool {
-        while let Some(first) = hub.due() {
-            if first.still_starves(hub) {
-                return true;
-            }
-        }
-        false
-    }
-
-    pub(crate) fn count(&self, stats: &mut PoolStats) {
-        let state = self.state();
-        stats.connecting += state.flights.len();
-        stats.waiting += state.waiters.iter().filter(|ticket| ticket.is_waiting()).count();
-        stats.idle += state.idle.len();
-        let own = |record: &&Arc<Record<C>>| self.is_home_of(record);
-        let shared: Vec<_> = state.shared.iter().filter(own).map(|record| record.slots.seen()).collect();
-        let unused = shared.iter().filter(|seen| seen.in_use == 0).count();
-        stats.idle += unused;
-        stats.active += state.open.saturating_sub(state.idle.len() + unused);
-        stats.suspect += shared.iter().filter(|seen| seen.suspect).count();
-        stats.streams += shared.iter().map(|seen| seen.in_use as usize).sum::<usize>();
-        stats.draining += state.draining();
+    fn became_idle(self: Arc<Self>) {
+        self.keep_limits();
     }
 }
 
-impl<C: Held> fmt::Debug for Bucket<C> {
+impl<C: Send + 'static> PermitWaiter for OriginPool<C> {
+    fn permit_freed(self: Arc<Self>) {
+        self.step(|machine, tables| {
+            machine.permit_freed();
+            ((), self.serve_with(machine, tables))
+        });
+    }
+
+    fn still_starves(self: Arc<Self>) -> bool {
+        self.step(|machine, tables| (machine.still_starves(&self.environment(tables)), Actions::none()))
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for OriginPool<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bucket").field("origin", &self.key.origin).finish_non_exhaustive()
+        f.debug_struct("OriginPool").field("origin", &self.key.origin).finish_non_exhaustive()
     }
 }
 
-#[cfg(test)]
-impl<C: Held> Bucket<C> {
-    pub(crate) fn inspect<R>(&self, look: impl FnOnce(&State<C>) -> R) -> R {
-        look(&self.state())
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> OriginPool<C> {
+    /// Looks into the machine.
+    pub(crate) fn inspect<R>(self: &Arc<Self>, look: impl FnOnce(&Machine, &dyn Fn(ConnectionKey) -> Load) -> R) -> R {
+        self.ask(|machine, tables| look(machine, &|key| self.environment(tables).load(key)))
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        self.state.try_lock().is_err()
+        crate::shared::sync::is_locked(&self.locked)
     }
 }

@@ -1,405 +1,180 @@
+//! All origins of a pool: found by key, by URI, by address; and what is done to all of them.
+
 pub(crate) mod by_address;
 pub(crate) mod by_key;
 pub(crate) mod by_uri;
+mod ending;
 
+use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
 use crate::{
-    config::{AtConnectionLimit, PoolConfig},
-    connect::Launch,
-    connection::{Record, Times},
-    machine::Permits,
-    origin::Bucket,
-    origin::connect_timeouts::SearchLimits,
-    origin::pending_connect::Flight,
-    origin::waiter::Luggage,
-    registry::by_address::Index,
-    registry::by_key::Buckets,
-    registry::by_uri::Spellings,
-    shared::clock::{Clock, Stamp, nanos},
-    shared::held::Held,
-    shared::late_uploads::Uploads,
-    shared::permits::Budget,
-    shared::reaper::Reaper,
-    stats::PoolStats,
+    connection::PooledConnection,
+    origin::{Host, OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
+    shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{
-    Cause, CloseReason, ConnectOptions, Ctx, Delivery, Endpoint, Error, Ids, KeyRef, Observe, OriginError, Overloaded,
-    Phase, Route, Runtime, Scheme, Timeouts, can_coalesce,
-};
+use skybridge_core::{Ctx, Endpoint, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce};
 use std::{
     fmt,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Weak},
 };
 
-/// What all buckets of a pool have in common. Handles and running requests keep it; tasks and bodies hold it weakly, so that the pool
-/// closes when the last handle is dropped.
-pub(crate) struct Hub<C: Held> {
-    pub(crate) config: PoolConfig,
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) clock: Clock,
-    pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) timeouts: Timeouts,
-    attended: bool,
-    pub(crate) connect_options: ConnectOptions,
-    pub(crate) ids: Arc<Ids>,
-    pub(crate) buckets: Buckets<C>,
-    spellings: Spellings<C>,
-    pub(crate) index: Index<C>,
-    budget: Budget<C>,
-    /// Idle connections, of all buckets.
-    pub(crate) idle: Arc<AtomicUsize>,
-    reaper: Arc<Reaper>,
-    uploads: Arc<Uploads>,
-    launcher: Box<dyn Launch<C>>,
-    closed: AtomicBool,
+/// Begins to connect. It hides the planner, so that nothing else in the pool has its type.
+pub(crate) trait Connect<C: Send + 'static>: Send + Sync {
+    fn begin(
+        &self,
+        pool: &Arc<Registry<C>>,
+        origin: &Arc<OriginPool<C>>,
+        connect: Arc<PendingConnect>,
+        context: &RequestContext,
+    );
+}
+
+/// All origins of a pool. Handles and running requests keep it; tasks hold it weakly, and so do origins, so that the
+/// pool closes when the last handle is dropped.
+pub(crate) struct Registry<C: Send + 'static> {
+    pub(crate) shared: Arc<Shared>,
+    by_key: ByKey<C>,
+    by_uri: UriCache<C>,
+    by_address: ByAddress<C>,
+    connect: Box<dyn Connect<C>>,
     this: Weak<Self>,
 }
 
-/// What a pool is made of.
-pub(crate) struct Parts {
-    pub(crate) config: PoolConfig,
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) observer: Option<Arc<dyn Observe>>,
-    pub(crate) timeouts: Timeouts,
-    pub(crate) connect_options: ConnectOptions,
-}
-
-impl<C: Held> Hub<C> {
-    pub(crate) fn new(parts: Parts, launcher: Box<dyn Launch<C>>) -> Arc<Self> {
-        let Parts { config, runtime, observer, timeouts, connect_options } = parts;
-        let attended = observer.is_some() || timeouts != Timeouts::default();
+impl<C: Send + 'static> Registry<C> {
+    pub(crate) fn new(settings: Settings, connect: Box<dyn Connect<C>>) -> Arc<Self> {
+        let shared = Shared::new(settings);
         Arc::new_cyclic(|this| Self {
-            attended,
-            clock: Clock::new(runtime.now()),
-            budget: Budget::new(config.max_total, config.max_overtaking),
-            uploads: Arc::new(Uploads::new(config.upload_grace)),
-            // What may be idle for no time is not kept at all.
-            config: if config.idle_timeout.is_zero() { config.max_idle(0) } else { config },
-            runtime,
-            observer,
-            timeouts,
-            connect_options,
-            ids: Arc::default(),
-            buckets: Buckets::new(),
-            spellings: Spellings::new(),
-            index: Index::default(),
-            idle: Arc::default(),
-            reaper: Arc::new(Reaper::new()),
-            launcher,
-            closed: AtomicBool::new(false),
+            shared,
+            by_key: ByKey::new(),
+            by_uri: UriCache::new(),
+            by_address: ByAddress::new(),
+            connect,
             this: this.clone(),
         })
     }
 
-    /// The bucket of a key; made when it isn't there, for which the key must be valid.
+    /// The origin of a key; made when it isn't there, for which the key must be valid.
     #[inline]
-    pub(crate) fn bucket(&self, key: KeyRef<'_>) -> Result<Arc<Bucket<C>>, OriginError> {
-        self.buckets.find_or_insert(key, &self.this)
+    pub(crate) fn by_key(&self, key: KeyRef<'_>) -> Result<Arc<OriginPool<C>>, OriginError> {
+        self.by_key.find_or_insert(key, |key, hash| {
+            let host: Weak<dyn Host<C>> = self.this.clone();
+            OriginPool::new(key, hash, Arc::clone(&self.shared), host)
+        })
     }
 
-    /// The bucket of a request that wishes nothing, when its origin was spelled like that before.
+    /// The origin of a request without options, when it was spelled like that before.
     #[inline]
-    pub(crate) fn spelled(&self, uri: &Uri) -> Option<Arc<Bucket<C>>> {
-        self.spellings.find(uri)
+    pub(crate) fn by_uri(&self, uri: &Uri) -> Option<Arc<OriginPool<C>>> {
+        self.by_uri.find(uri)
     }
 
-    pub(crate) fn learn(&self, uri: &Uri, bucket: &Arc<Bucket<C>>) {
-        self.spellings.learn(uri, bucket);
+    /// From now on the origin is found by this spelling.
+    pub(crate) fn cache_uri(&self, uri: &Uri, origin: &Arc<OriginPool<C>>) {
+        self.by_uri.insert(uri, origin);
     }
 
-    /// For whom a search is made.
-    pub(crate) fn ctx(&self, luggage: &Luggage) -> Ctx {
-        let ctx = Ctx::new(Arc::clone(&self.runtime))
-            .with_ids(Arc::clone(&self.ids))
-            .observer(luggage.observer.as_ref().or(self.observer.as_ref()).cloned())
-            .with_limits(luggage.timeouts.or(&self.timeouts));
-        match luggage.call {
+    /// The context of a connect that is made for this request.
+    pub(crate) fn ctx(&self, request: &RequestContext) -> Ctx {
+        let shared = &self.shared;
+        let ctx = Ctx::new(Arc::clone(&shared.runtime))
+            .with_ids(Arc::clone(&shared.ids))
+            .observer(request.observer.as_ref().or(shared.observer.as_ref()).cloned())
+            .with_limits(request.timeouts.or(&shared.timeouts));
+        match request.call {
             Some(call) => ctx.with_call(call),
             None => ctx,
         }
     }
 
-    pub(crate) fn overloaded(&self, full: Overloaded) -> Error {
-        Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
-    }
-
-    pub(crate) fn launch(self: &Arc<Self>, bucket: &Arc<Bucket<C>>, flight: Arc<Flight>, luggage: &Luggage) {
-        self.launcher.launch(self, Arc::clone(bucket), flight, luggage);
-    }
-
-    /// The times of a connection that is new now. A tenth of jitter keeps a burst from ending as one.
-    pub(crate) fn times(&self) -> Times {
-        let now = self.look();
-        let until = self.config.max_age.map(|age| now.plus(jittered(age)));
-        // The reaper pauses between two looks, so connections may end that much late: compensated here.
-        let keep = jittered(self.config.idle_timeout).saturating_sub(self.pause());
-        Times { until, keep, exchanges: self.config.max_requests, uploads: Arc::clone(&self.uploads) }
-    }
-
-    #[inline]
-    pub(crate) fn idle_shrunk(&self, by: usize) {
-        if by > 0 {
-            self.idle.fetch_sub(by, Ordering::Relaxed);
-        }
-    }
-
-    /// One more connection is idle, under its bucket's lock; `idle_settled` follows once that is free.
-    #[inline]
-    pub(crate) fn idle_counted(&self) {
-        self.idle.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Something is idle: keeps the total within its limit, and sees to its end.
-    #[inline]
-    pub(crate) fn idle_settled(self: &Arc<Self>, bucket: &Arc<Bucket<C>>) {
-        if self.config.max_idle_per_origin != usize::MAX && bucket.idle_count() > self.config.max_idle_per_origin {
-            bucket.evict_oldest(self, CloseReason::Evicted);
-        }
-        if self.idle.load(Ordering::Relaxed) > self.config.max_idle {
-            self.evict_oldest(bucket, CloseReason::Evicted);
-        }
-        if self.budget.is_wanted() {
-            self.reclaim();
-        }
-        self.reaper.ensure(self);
-    }
-
-    /// Closes the connection that has been idle longest: of all buckets when there are few, of a sample when there are many.
-    fn evict_oldest(&self, own: &Arc<Bucket<C>>, reason: CloseReason) {
-        let sample = self.buckets.sample();
-        let oldest = sample.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
-        let bucket = oldest.min_by_key(|(since, _)| *since).map_or(own, |(_, bucket)| bucket);
-        bucket.evict_oldest(self, reason);
-    }
-
-    /// Closes an idle connection of any origin, so that another origin may open one: the oldest of a sample, or of all
-    /// when the sample has none.
-    pub(crate) fn reclaim(&self) {
-        if self.idle.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        for buckets in [Buckets::sample, Buckets::all] {
-            let buckets = buckets(&self.buckets);
-            let oldest = buckets.iter().filter_map(|bucket| bucket.oldest_idle().map(|since| (since, bucket)));
-            if let Some((_, bucket)) = oldest.min_by_key(|(since, _)| *since)
-                && bucket.evict_oldest(self, CloseReason::LimitReclaimed)
-            {
-                return;
-            }
-        }
-    }
-
-    /// Nobody may stand in the queue for the total limit, and it is reached: what is idle elsewhere goes before anybody is refused.
-    pub(crate) fn must_make_room(&self) -> bool {
-        self.config.at_connection_limit == AtConnectionLimit::Refuse && self.budget.is_full()
-    }
-
-    /// Stands in the queue for the total limit.
-    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>, starving: bool) {
-        self.budget.queue(bucket, starving);
-    }
-
-    /// Takes a bucket out of that queue.
-    pub(crate) fn leave_queue(&self, bucket: &Arc<Bucket<C>>) {
-        self.budget.leave(bucket);
-    }
-
-    /// Whether an origin without any connection is in that queue.
-    #[inline]
-    pub(crate) fn is_contended(&self) -> bool {
-        self.budget.is_contended()
-    }
-
-    /// An origin for which others must make room.
-    pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
-        self.budget.due()
-    }
-
-    /// A request was served on this connection while an origin without one waits.
-    #[cold]
-    pub(crate) fn overtakes(&self, record: &Arc<Record<C>>) {
-        if self.budget.overtakes() && !record.exclusive && Bucket::another_is_due(self) && self.budget.makes_room() {
-            record.drain(CloseReason::LimitReclaimed);
-        }
-    }
-
-    /// A socket is gone, or a search was over without one: whoever stands in the queue may try.
-    pub(crate) fn permit_free(&self) {
-        self.budget.free();
-        self.serve_queue();
-    }
-
-    /// As long as there are permits, those who stand in the queue may try.
-    pub(crate) fn serve_queue(&self) {
-        while let Some(next) = self.budget.next() {
-            next.dequeued();
-        }
-    }
-
-    /// Forgets a bucket that holds nothing.
-    pub(crate) fn tidy(&self, bucket: &Arc<Bucket<C>>) {
-        if bucket.is_vacant() {
-            self.buckets.remove(bucket);
-            if bucket.is_closed() {
-                self.spellings.forget(bucket);
-            }
-        }
-    }
-
-    /// A shared connection that may carry this key to one of these endpoints, and will.
+    /// A shared connection of another name that may carry this origin to one of these endpoints, and will.
     pub(crate) fn coalesce(
         &self,
-        bucket: &Arc<Bucket<C>>,
+        origin: &Arc<OriginPool<C>>,
         route: &Route,
         endpoints: &[Endpoint],
-    ) -> Option<Arc<Record<C>>> {
-        if !self.config.coalesce || bucket.key.origin.scheme() != Scheme::Https {
+    ) -> Option<Arc<PooledConnection<C>>> {
+        if !self.shared.config.coalesce || origin.key.origin.scheme() != Scheme::Https {
             return None;
         }
-        let now = self.runtime.now();
+        let now = self.shared.runtime.now();
         let direct = route.proxies.is_empty();
-        endpoints.iter().flat_map(|endpoint| self.index.at(endpoint)).find(|record| {
-            record.slots.is_open()
-                && !record.takes_none()
-                && !record.is_misdirected(&bucket.key.origin)
-                && can_coalesce(&record.info, &bucket.key, direct, endpoints, now).is_ok()
-                && !bucket.shares(record)
-                && record.add_guest(bucket)
+        endpoints.iter().flat_map(|endpoint| self.by_address.at(endpoint)).find(|connection| {
+            connection.is_open()
+                && !connection.allows_no_streams()
+                && !connection.is_misdirected(&origin.key.origin)
+                && can_coalesce(&connection.info, &origin.key, direct, endpoints, now).is_ok()
+                && !origin.uses(connection)
+                && connection.add_name(&origin.as_user())
         })
     }
+}
 
-    /// Closes and drains what is overdue; when to look again, which is never once nothing is left.
-    ///
-    /// What is in use now may be idle at any time, but then for as long as the idle limit.
-    pub(crate) fn expire(&self) -> Option<Stamp> {
-        let now = self.look();
-        let buckets = self.buckets.all();
-        let next = buckets.iter().filter_map(|bucket| bucket.expire(self, now)).min();
-        buckets.iter().for_each(|bucket| self.tidy(bucket));
-        self.index.tidy();
-        let any = buckets.iter().any(|bucket| !bucket.is_vacant());
-        let look_again = any.then(|| now.plus(self.tick()));
-        let next = next.into_iter().chain(look_again).min()?;
-        Some(next.max(now.plus(self.pause())))
+impl<C: Send + 'static> Host<C> for Registry<C> {
+    fn connect(self: Arc<Self>, origin: &Arc<OriginPool<C>>, connect: Arc<PendingConnect>, context: &RequestContext) {
+        self.connect.begin(&self, origin, connect, context);
     }
 
-    /// Until when a connection may carry other names than its own.
-    pub(crate) fn valid_until(&self, record: &Record<C>) -> Option<Stamp> {
-        record.info.tls.as_ref()?.valid_until.map(|until| self.clock.stamp(until))
+    fn add_address(&self, connection: &Arc<PooledConnection<C>>) {
+        self.by_address.insert(connection);
     }
 
-    /// Makes the reaper look no later than at that time.
-    pub(crate) fn look_by(&self, time: Option<Stamp>) {
-        if let Some(time) = time {
-            self.reaper.look_by(time);
-        }
+    fn reclaim(&self) {
+        self.reclaim_idle();
     }
 
-    /// How often somebody looks at the clock while anything is open.
-    fn tick(&self) -> u64 {
-        // At each instant would be too often when nothing may be idle at all.
-        (nanos(self.config.idle_timeout.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+    fn evict_oldest(&self, own: &Arc<OriginPool<C>>) {
+        self.evict_one(own);
     }
 
-    /// The reaper's pause after each look, since a look visits every bucket: what ends during it is handled together.
-    fn pause(&self) -> u64 {
-        self.tick() / 64
+    fn start_reaper(self: Arc<Self>) {
+        self.shared.reaper.start(&self);
     }
 
-    /// Looks at the real clock.
-    pub(crate) fn look(&self) -> Stamp {
-        self.clock.set(self.runtime.now())
-    }
-
-    pub(crate) fn stats(&self) -> PoolStats {
-        let mut stats = PoolStats::default();
-        for bucket in self.buckets.all() {
-            stats.origins += 1;
-            bucket.count(&mut stats);
-        }
-        stats
-    }
-
-    /// Requests are watched, or have time limits.
-    #[inline]
-    pub(crate) fn is_attended(&self) -> bool {
-        self.attended
-    }
-
-    #[inline]
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// No more requests. Idle connections close, searches end, those who wait are told; bodies under way run to their
-    /// end, but nothing of a request whose response is over.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.end();
-        self.uploads.cut();
-    }
-
-    fn end(&self) {
-        self.reaper.stop();
-        for bucket in self.buckets.clear() {
-            self.spellings.forget(&bucket);
-            bucket.close(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
+    fn remove_vacant(&self, origin: &Arc<OriginPool<C>>) {
+        self.by_key.remove(origin);
+        if origin.is_closed() {
+            self.by_uri.remove(origin);
         }
     }
 }
 
-/// As good as never, and still an instant.
-const FAR: Duration = Duration::from_secs(1 << 30);
-
-/// Up to a tenth less, in nanoseconds.
-fn jittered(time: Duration) -> u64 {
-    let time = nanos(time.min(FAR));
-    time - time / 10_240 * u64::from(fastrand::u32(0..1024))
-}
-
-impl<C: Held> Permits for Hub<C> {
-    fn acquire(&self) -> bool {
-        self.budget.acquire()
+impl<C: Send + 'static> Expire for Registry<C> {
+    fn expire(&self) -> Option<Timestamp> {
+        self.expire_all()
     }
 
-    fn now(&self) -> Stamp {
-        self.look()
+    fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
-    fn search_limits(&self) -> SearchLimits {
-        SearchLimits::new(self.timeouts.clone())
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
     }
 }
 
-impl<C: Held> Drop for Hub<C> {
+impl<C: Send + 'static> Drop for Registry<C> {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-impl<C: Held> fmt::Debug for Hub<C> {
+impl<C: Send + 'static> fmt::Debug for Registry<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Registry").field("config", &self.shared.config).finish_non_exhaustive()
     }
 }
 
-#[cfg(test)]
-impl<C: Held> Hub<C> {
-    /// Permits that are out.
-    pub(crate) fn permits(&self) -> usize {
-        self.budget.open()
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> Registry<C> {
+    pub(crate) fn origins(&self) -> Vec<Arc<OriginPool<C>>> {
+        self.by_key.all()
     }
 
-    /// How many stand in the queue for the total limit.
-    pub(crate) fn queued(&self) -> usize {
-        self.budget.queued()
+    pub(crate) fn has_addresses(&self) -> bool {
+        !self.by_address.is_empty()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        self.buckets.is_locked() || self.index.is_locked() || self.budget.is_locked()
+        self.by_key.is_locked() || self.by_address.is_locked() || self.shared.permits.is_locked()
     }
 }

@@ -1,79 +1,75 @@
 use crate::{
-    connection::slots::Slots,
-    connection::{Record, RecordWatch},
-    origin::Bucket,
-    origin::pending_connect::Flight,
-    registry::Hub,
-    shared::held::Held,
+    connection::{PooledConnection, listener::Listener, slots::StreamSlots},
+    origin::{OriginPool, pending_connect::PendingConnect},
 };
 use skybridge_core::{Capacity, CloseReason, Connection, EventKind};
 use std::{fmt, sync::Arc};
 
-/// A connection that a search has opened and that is in no bucket yet. Observers know of it, and its driver already
-/// reports to its record. Dropping it closes the connection.
-pub(crate) struct Arrival<C: Held> {
-    /// `None` once it is in its bucket.
-    connection: Option<C>,
-    record: Arc<Record<C>>,
+/// A connection that was opened and that no origin has yet. Observers know of it, and its driver already reports to it.
+/// Dropping it closes the connection.
+pub(crate) struct NewConnection<C: Send + 'static> {
+    /// `None` once its origin has it.
+    handle: Option<C>,
+    connection: Arc<PooledConnection<C>>,
 }
 
-impl<C: Held> Arrival<C> {
-    pub(crate) fn new<B>(hub: &Arc<Hub<C>>, home: &Arc<Bucket<C>>, connection: C) -> Self
+impl<C: Send + 'static> NewConnection<C> {
+    pub(crate) fn new<B>(home: &Arc<OriginPool<C>>, handle: C) -> Self
     where
         C: Connection<B>,
     {
-        let most = hub.config.max_streams;
-        let exclusive = connection.share().is_none();
-        let slots = match connection.capacity() {
-            Capacity::Streams(capacity) => Slots::new(capacity.min(most), false),
-            Capacity::Unknown => Slots::new(hub.config.streams_before_settings.min(most), true),
-            _ => Slots::new(0, false),
+        let shared = &home.shared;
+        let max = shared.config.max_streams;
+        let exclusive = handle.share().is_none();
+        let idle = || Arc::clone(&shared.idle);
+        // A slot of a shared one is in use until its origin has it, so that it doesn't count as idle before.
+        let slots = match handle.capacity() {
+            _ if exclusive => StreamSlots::exclusive(),
+            Capacity::Streams(capacity) => StreamSlots::shared(capacity.min(max), false, idle()),
+            Capacity::Unknown => StreamSlots::shared(shared.config.streams_before_settings.min(max), true, idle()),
+            _ => StreamSlots::shared(0, false, idle()),
         };
-        // The search occupies a slot until the connection is in its bucket, so that it doesn't count as idle before.
-        let slots = if exclusive { slots } else { slots.held() };
-        let info = Arc::clone(connection.info());
-        let record = Record::new(info, slots, exclusive, home, Arc::clone(&hub.idle), hub.times());
-        record.emit(EventKind::Created(&record.info));
-        connection.subscribe(RecordWatch::new(&record, most));
-        Self { connection: Some(connection), record }
+        let user = Arc::downgrade(&home.as_user());
+        let info = Arc::clone(handle.info());
+        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared));
+        connection.emit(EventKind::Created(&connection.info));
+        handle.subscribe(Listener::new(&connection, max));
+        Self { handle: Some(handle), connection }
     }
 
-    pub(crate) fn record(&self) -> &Arc<Record<C>> {
-        &self.record
+    pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
+        &self.connection
     }
 
-    /// Puts it in its bucket. False when the connection has ended before that.
-    pub(crate) fn publish(mut self, hub: &Arc<Hub<C>>, bucket: &Arc<Bucket<C>>, flight: &Arc<Flight>) -> bool {
-        let Some(connection) = self.connection.take() else { return false };
-        let record = &self.record;
-        let connection = if record.exclusive {
-            Some(connection)
+    /// Gives it to its origin. False when the connection has ended before that.
+    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> bool {
+        let Some(handle) = self.handle.take() else { return false };
+        let connection = &self.connection;
+        let handle = if connection.exclusive {
+            Some(handle)
         } else {
-            record.keep(connection);
-            record.starts(hub.clock.get());
+            connection.start_sharing(handle);
             None
         };
-        let published = bucket.connected(hub, flight, record, connection);
+        let published = home.connected(connect, connection, handle);
         if !published {
-            record.close(record.drain_reason());
+            connection.close(connection.close_reason());
         }
         published
     }
 }
 
-impl<C: Held> Drop for Arrival<C> {
+impl<C: Send + 'static> Drop for NewConnection<C> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            let takes_none = self.record.takes_none();
-            let reason = self.record.because(if takes_none { CloseReason::Protocol } else { CloseReason::Shutdown });
-            drop(connection);
-            self.record.close(reason);
+        if let Some(handle) = self.handle.take() {
+            let no_streams = self.connection.allows_no_streams();
+            self.connection.close_with(handle, if no_streams { CloseReason::Protocol } else { CloseReason::Shutdown });
         }
     }
 }
 
-impl<C: Held> fmt::Debug for Arrival<C> {
+impl<C: Send + 'static> fmt::Debug for NewConnection<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arrival").field("record", &self.record).finish_non_exhaustive()
+        f.debug_struct("NewConnection").field("connection", &self.connection).finish_non_exhaustive()
     }
 }

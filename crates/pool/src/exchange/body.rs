@@ -1,4 +1,4 @@
-use crate::{exchange::late_upload::Settling, exchange::lease::Lease, exchange::read_timeout::IdleLimit};
+use crate::exchange::{late_upload::LateUpload, lease::Lease, read_timeout::ReadTimeout};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
@@ -26,7 +26,7 @@ pub struct PooledBody<C: Connection<B>, B: 'static> {
     body: C::Body,
     lease: Option<Lease<C>>,
     info: Option<Arc<ConnInfo>>,
-    idle: Option<Box<IdleLimit>>,
+    read_timeout: Option<Box<ReadTimeout>>,
     _request: PhantomData<fn(B)>,
 }
 
@@ -41,21 +41,21 @@ impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
     ) -> Self {
         let info = Some(Arc::clone(lease.info()));
         // HTTP/2 has no such status (RFC 9113, section 8.6).
-        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.record.exclusive;
-        let idle = read_idle.map(|limit| Box::new(IdleLimit::new(limit, lease.info().route.ctx())));
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.is_exclusive();
+        let read_timeout = read_idle.map(|limit| Box::new(ReadTimeout::new(limit, lease.info().route.ctx())));
         let mut lease = Some(lease);
         if let Some(lease) = lease.as_mut().filter(|_| upgraded) {
             lease.upgrade();
         }
         if let Some(lease) = &mut lease
-            && let Some(told) = &mut lease.told
+            && let Some(events) = &mut lease.events
         {
-            told.enter(Phase::Body);
+            events.enter(Phase::Body);
         }
         if body.is_end_stream() && !upgraded {
             finish::<C, B>(cx, &mut lease);
         }
-        Self { body, lease, info, idle, _request: PhantomData }
+        Self { body, lease, info, read_timeout, _request: PhantomData }
     }
 
     /// The facts of the connection that it came by; `None` only for a default, empty body.
@@ -68,22 +68,22 @@ impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
 #[inline]
 fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option<Lease<C>>) {
     let Some(mut lease) = lease.take() else { return };
-    if let Some(told) = &mut lease.told {
-        told.leave();
+    if let Some(events) = &mut lease.events {
+        events.leave();
     }
     if lease.is_upgraded() {
-        return lease.close(CloseReason::Upgraded);
+        return;
     }
-    let Some(connection) = lease.connection() else { return };
-    let ready = connection.poll_ready(cx);
-    let is_sent = ready.is_ready() || connection.is_sent();
+    let Some(handle) = lease.handle() else { return };
+    let ready = handle.poll_ready(cx);
+    let is_sent = ready.is_ready() || handle.is_sent();
     match ready {
         Poll::Ready(Ok(())) => lease.complete(),
-        Poll::Ready(Err(_)) if lease.record.exclusive => lease.close(CloseReason::PeerFin),
+        Poll::Ready(Err(_)) if lease.is_exclusive() => lease.abort(CloseReason::PeerFin),
         Poll::Ready(Err(_)) => lease.complete(),
         // Only its driver is behind: whoever has it next waits for that, and for nothing else.
         Poll::Pending if is_sent => lease.complete(),
-        Poll::Pending => Settling::<C, B>::begin(lease),
+        Poll::Pending => LateUpload::<C, B>::begin(lease),
     }
 }
 
@@ -99,14 +99,14 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
             return Poll::Ready(None);
         }
         let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
-            let Some(idle) = this.idle else { return Poll::Pending };
-            let timed_out = ready!(idle.poll(cx));
+            let Some(read_timeout) = this.read_timeout else { return Poll::Pending };
+            let timed_out = ready!(read_timeout.poll(cx));
             let lease = this.lease.take();
             let error = Error::of(Delivery::Unknown, Phase::Body, skybridge_core::Cause::TimedOut(timed_out));
-            return Poll::Ready(Some(Err(told(error, this.info, lease))));
+            return Poll::Ready(Some(Err(broken(error, this.info, lease))));
         };
-        if let Some(idle) = this.idle {
-            idle.moved();
+        if let Some(read_timeout) = this.read_timeout {
+            read_timeout.received();
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
@@ -117,7 +117,7 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
             }
             Some(Err(error)) => {
                 let lease = this.lease.take();
-                Some(Err(told(Error::new(Delivery::Unknown, Phase::Body, error), this.info, lease)))
+                Some(Err(broken(Error::new(Delivery::Unknown, Phase::Body, error), this.info, lease)))
             }
             None => {
                 finish::<C, B>(cx, this.lease);
@@ -137,18 +137,16 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
 }
 
 /// The body broke, and with it an exclusive connection.
-fn told<C: crate::shared::held::Held>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
+fn broken<C: Send + 'static>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
     let error = match info {
         Some(info) => error.on(info),
         None => error,
     };
     if let Some(mut lease) = lease {
-        if let Some(told) = &mut lease.told {
-            told.fail(&error);
+        if let Some(events) = &mut lease.events {
+            events.fail(&error);
         }
-        if lease.record.exclusive {
-            lease.close(CloseReason::Protocol);
-        }
+        lease.abort(CloseReason::Protocol);
     }
     error
 }
@@ -158,7 +156,7 @@ impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
     #[inline]
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
-        let may_keep = |lease: &Lease<C>| lease.record.exclusive && !lease.is_upgraded();
+        let may_keep = |lease: &Lease<C>| lease.is_exclusive() && !lease.is_upgraded();
         if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() {
             return;
         }
@@ -189,12 +187,12 @@ impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
 impl<C: Connection<B, Body: Default>, B: 'static> Default for PooledBody<C, B> {
     /// An empty body, of no connection.
     fn default() -> Self {
-        Self { body: C::Body::default(), lease: None, info: None, idle: None, _request: PhantomData }
+        Self { body: C::Body::default(), lease: None, info: None, read_timeout: None, _request: PhantomData }
     }
 }
 
 impl<C: Connection<B>, B: 'static> fmt::Debug for PooledBody<C, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leased").field("held", &self.lease.is_some()).finish_non_exhaustive()
+        f.debug_struct("PooledBody").field("has_connection", &self.lease.is_some()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime};
 use std::{sync::Arc, time::Instant};
 
-/// The observer of one request. Only requests that somebody watches have one.
-pub(crate) struct Told {
+/// The events of one request, and its phase. Only requests with an observer have one.
+pub(crate) struct CallEvents {
     observer: Arc<dyn Observe>,
     runtime: Arc<dyn Runtime>,
     call: CallId,
@@ -10,7 +10,7 @@ pub(crate) struct Told {
     phase: Option<(Phase, Instant)>,
 }
 
-impl Told {
+impl CallEvents {
     pub(crate) fn new(observer: Arc<dyn Observe>, runtime: Arc<dyn Runtime>, call: CallId) -> Self {
         Self { observer, runtime, call, connection: None, phase: None }
     }
@@ -42,12 +42,12 @@ impl Told {
         }
     }
 
-    pub(crate) fn on(&mut self, connection: Option<ConnectionId>) {
+    pub(crate) fn set_connection(&mut self, connection: Option<ConnectionId>) {
         self.connection = connection;
     }
 
     /// The connection was dead: the request looks for another.
-    pub(crate) fn again(mut self: Box<Self>) -> Box<Self> {
+    pub(crate) fn start_over(mut self: Box<Self>) -> Box<Self> {
         self.released(self.connection);
         self.connection = None;
         self.enter(Phase::Acquire);
@@ -66,7 +66,7 @@ impl Told {
     }
 }
 
-impl Drop for Told {
+impl Drop for CallEvents {
     fn drop(&mut self) {
         self.give_up();
     }

@@ -8,8 +8,8 @@ use skybridge_core::{Cause, CloseReason, ConnectError, Connection, Delivery, Err
 pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: Lease<C>) -> Failed<Request<B>> {
     let (error, request) = failed.into_parts();
     let error = error.on(lease.info());
-    if let Some(told) = &mut lease.told {
-        told.fail(&error);
+    if let Some(events) = &mut lease.events {
+        events.fail(&error);
     }
     if matches!(error.cause(), Cause::Misdirected) {
         lease.misdirected();
@@ -20,9 +20,7 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
     {
         feedback.report(&lease.info().remote, FirstExchange::Failed(&error));
     }
-    if lease.record.exclusive {
-        lease.close(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
-    }
+    lease.abort(if error.delivery() == Delivery::Unsent { CloseReason::PeerFin } else { CloseReason::Protocol });
     Failed::new(error, request)
 }
 
@@ -35,7 +33,7 @@ fn is_of_connection(error: &Error) -> bool {
     }
 }
 
-/// Its peer takes connections, and nothing on them: that is told as a failed connect, which nobody tries again.
+/// Its peer takes connections, and nothing on them: that is events as a failed connect, which nobody tries again.
 #[cold]
 pub(crate) fn not_connected(error: Error) -> Error {
     let info = error.connection().cloned();

@@ -14,33 +14,38 @@ use std::{
 /// A peer that has answered need not take the rest, nor need the rest ever come. What is not over when the time is, or
 /// when the pool is closed, is given up: the stream is reset, or an exclusive connection closed. When the last handle
 /// is dropped it still has its time, as other exchanges do.
-pub(crate) struct Settling<C: Connection<B>, B> {
+pub(crate) struct LateUpload<C: Connection<B>, B> {
     lease: Option<Lease<C>>,
     runtime: Arc<dyn Runtime>,
     /// Where it waits for the pool to be closed.
-    place: Option<u64>,
+    number: Option<u64>,
     timer: Option<Pin<Box<dyn Sleep>>>,
     _request: PhantomData<fn(B)>,
 }
 
-impl<C: Connection<B>, B: 'static> Settling<C, B> {
+impl<C: Connection<B>, B: 'static> LateUpload<C, B> {
     /// Sees to the end of a lease's exchange.
     #[cold]
     pub(crate) fn begin(lease: Lease<C>) {
-        if lease.record.uploads.is_cut() {
+        if lease.connection().shared.late_uploads.is_ended() {
             return lease.abort(CloseReason::Shutdown);
         }
         let runtime = Arc::clone(lease.info().route.ctx().runtime());
-        let task =
-            Self { lease: Some(lease), runtime: Arc::clone(&runtime), place: None, timer: None, _request: PhantomData };
+        let task = Self {
+            lease: Some(lease),
+            runtime: Arc::clone(&runtime),
+            number: None,
+            timer: None,
+            _request: PhantomData,
+        };
         runtime.spawn(Box::pin(task));
     }
 
     /// Ready when it is to be given up, and why.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let Some(lease) = &self.lease else { return Poll::Pending };
-        let uploads = &lease.record.uploads;
-        if uploads.poll_cut(&mut self.place, cx).is_ready() {
+        let uploads = &lease.connection().shared.late_uploads;
+        if uploads.poll_end(&mut self.number, cx).is_ready() {
             return Poll::Ready(CloseReason::Shutdown);
         }
         if self.timer.is_none() {
@@ -54,26 +59,26 @@ impl<C: Connection<B>, B: 'static> Settling<C, B> {
     }
 }
 
-impl<C: Connection<B>, B> Unpin for Settling<C, B> {}
+impl<C: Connection<B>, B> Unpin for LateUpload<C, B> {}
 
-impl<C: Connection<B>, B: 'static> Future for Settling<C, B> {
+impl<C: Connection<B>, B: 'static> Future for LateUpload<C, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(()) };
-        let Some(connection) = lease.connection() else { return Poll::Ready(()) };
+        let Some(connection) = lease.handle() else { return Poll::Ready(()) };
         let ready = match connection.poll_ready(cx) {
             Poll::Ready(ready) => Ok(ready),
             Poll::Pending => Err(ready!(self.poll_end(cx))),
         };
-        if let Some(place) = self.place.take()
+        if let Some(number) = self.number.take()
             && let Some(lease) = &self.lease
         {
-            lease.record.uploads.leave(place);
+            lease.connection().shared.late_uploads.leave(number);
         }
         if let Some(lease) = self.lease.take() {
             match ready {
-                Ok(Err(_)) if lease.record.exclusive => lease.close(CloseReason::PeerFin),
+                Ok(Err(_)) if lease.is_exclusive() => lease.abort(CloseReason::PeerFin),
                 Ok(_) => lease.complete(),
                 Err(reason) => lease.abort(reason),
             }
@@ -82,12 +87,12 @@ impl<C: Connection<B>, B: 'static> Future for Settling<C, B> {
     }
 }
 
-impl<C: Connection<B>, B> Drop for Settling<C, B> {
+impl<C: Connection<B>, B> Drop for LateUpload<C, B> {
     fn drop(&mut self) {
-        if let Some(place) = self.place
+        if let Some(number) = self.number
             && let Some(lease) = &self.lease
         {
-            lease.record.uploads.leave(place);
+            lease.connection().shared.late_uploads.leave(number);
         }
     }
 }

@@ -1,70 +1,107 @@
 use crate::{
-    connection::Record, exchange::events::Told, machine::Grant, origin::Bucket, registry::Hub, shared::held::Held,
+    connection::PooledConnection,
+    exchange::events::CallEvents,
+    origin::{OriginPool, waiter::Granted},
 };
 use skybridge_core::{CloseReason, ConnInfo};
-use std::sync::{Arc, Weak, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
-/// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the exchange is cancelled: an
-/// exclusive connection closes, a shared one only loses the stream.
-pub(crate) struct Lease<C: Held> {
+/// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
+/// exchange is cancelled: an exclusive connection closes, a shared one only loses the stream.
+pub(crate) struct Lease<C: Send + 'static> {
     /// `None` once it was given back.
-    connection: Option<C>,
-    pub(crate) record: Arc<Record<C>>,
-    bucket: Arc<Bucket<C>>,
-    hub: Weak<Hub<C>>,
-    begun: bool,
-    /// No exchange has begun with it.
-    unused: bool,
+    handle: Option<C>,
+    connection: Arc<PooledConnection<C>>,
+    origin: Arc<OriginPool<C>>,
+    stage: Stage,
     /// Nothing else was carried before.
     first: bool,
     /// It must not carry another.
     last: bool,
-    /// It became something else (101), and is its user's alone.
-    upgraded: bool,
-    pub(crate) told: Option<Box<Told>>,
+    pub(crate) events: Option<Box<CallEvents>>,
 }
 
-impl<C: Held> Lease<C> {
+/// How far the exchange has got, which decides what becomes of the connection when the lease is dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// Nothing was sent.
+    Unused,
+    Begun,
+    /// Both directions are over: the connection may carry another.
+    Complete,
+    /// The connection became something else (101), and is its user's alone.
+    Upgraded,
+    /// The connection is of no more use.
+    Closed(CloseReason),
+}
+
+impl<C: Send + 'static> Lease<C> {
     #[inline]
-    pub(crate) fn new(connection: C, record: Arc<Record<C>>, bucket: Arc<Bucket<C>>, hub: &Arc<Hub<C>>) -> Self {
-        let hub = Arc::downgrade(hub);
-        Self {
-            connection: Some(connection),
-            record,
-            bucket,
-            hub,
-            begun: false,
-            unused: true,
-            first: false,
-            last: false,
-            upgraded: false,
-            told: None,
+    fn new(handle: C, connection: Arc<PooledConnection<C>>, origin: Arc<OriginPool<C>>) -> Self {
+        let handle = Some(handle);
+        Self { handle, connection, origin, stage: Stage::Unused, first: false, last: false, events: None }
+    }
+
+    /// The connection of a grant; a stream of a connection that has closed meanwhile is given back.
+    #[inline]
+    pub(crate) fn redeem(
+        granted: Granted<C>,
+        origin: &Arc<OriginPool<C>>,
+        share: impl FnOnce(&C) -> Option<C>,
+    ) -> Option<Self> {
+        let connection = match granted {
+            Granted::Exclusive(handle, connection) => return Some(Self::new(handle, connection, Arc::clone(origin))),
+            Granted::Stream(connection) => connection,
+        };
+        if !origin.may_use(&connection) {
+            origin.leave_coalesced(&connection);
+        } else if connection.slots().capacity == 0 {
+            // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer
+            // likes.
+        } else if let Some(handle) = connection.share(share) {
+            return Some(Self::new(handle, connection, Arc::clone(origin)));
+        } else {
+            // Also when it says itself that it takes no more: it must not be found again.
+            connection.drain(CloseReason::PeerGoAway);
         }
+        origin.give_back(Granted::Stream(connection));
+        None
     }
 
     #[inline]
     pub(crate) fn info(&self) -> &Arc<ConnInfo> {
-        &self.record.info
+        &self.connection.info
     }
 
     #[inline]
-    pub(crate) fn connection(&mut self) -> Option<&mut C> {
-        self.connection.as_mut()
+    pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
+        &self.connection
+    }
+
+    #[inline]
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.connection.exclusive
+    }
+
+    #[inline]
+    pub(crate) fn handle(&mut self) -> Option<&mut C> {
+        self.handle.as_mut()
     }
 
     /// It was opened for another origin.
     #[inline]
     pub(crate) fn is_coalesced(&self) -> bool {
-        !std::ptr::eq(self.record.home.as_ptr(), Arc::as_ptr(&self.bucket))
+        !self.origin.is_home_of(&self.connection)
     }
 
+    /// The connection has answered 421 for this origin.
     pub(crate) fn misdirected(&self) {
-        self.bucket.misdirected(&self.record);
+        self.origin.misdirected(&self.connection);
     }
 
-    /// It has carried nothing yet.
-    pub(crate) fn is_unused(&self) -> bool {
-        self.record.exclusive && self.record.exchanges.load(Relaxed) == 0
+    /// An exclusive connection that has carried nothing yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.connection.exclusive && self.connection.is_fresh()
     }
 
     #[inline]
@@ -75,143 +112,74 @@ impl<C: Held> Lease<C> {
     /// The exchange begins: from here on a drop cancels it.
     #[inline]
     pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
-        let before = self.record.exchanges.fetch_add(1, Relaxed);
-        self.begun = true;
-        self.unused = false;
+        let before = self.connection.begin_exchange();
+        self.stage = Stage::Begun;
         self.first = before == 0;
-        if max_requests.is_some_and(|most| before + 1 >= most) {
+        if max_requests.is_some_and(|max| before + 1 >= max) {
             self.last = true;
-            if !self.record.exclusive {
-                self.record.drain(CloseReason::MaxRequests);
+            if !self.connection.exclusive {
+                self.connection.drain(CloseReason::MaxRequests);
             }
         }
     }
 
     /// From here on it speaks something else: it is no connection of the pool any more.
     pub(crate) fn upgrade(&mut self) {
-        self.upgraded = true;
-        self.record.drain(CloseReason::Upgraded);
+        self.stage = Stage::Upgraded;
+        self.connection.drain(CloseReason::Upgraded);
     }
 
     pub(crate) fn is_upgraded(&self) -> bool {
-        self.upgraded
+        self.stage == Stage::Upgraded
     }
 
     /// The exchange is complete, in both directions: the connection may carry another.
     #[inline]
     pub(crate) fn complete(mut self) {
-        self.begun = false;
-        if self.last && self.record.exclusive {
-            self.end(CloseReason::MaxRequests);
-        }
+        self.stage = Stage::Complete;
     }
 
-    /// The connection is of no more use.
-    pub(crate) fn close(mut self, reason: CloseReason) {
-        self.end(reason);
-    }
-
-    /// The exchange is given up: an exclusive connection closes, a shared one loses the stream.
+    /// The exchange is over and was not complete: an exclusive connection closes, a shared one loses the stream.
     pub(crate) fn abort(mut self, reason: CloseReason) {
-        if self.record.exclusive {
-            self.end(reason);
-        }
+        self.stage = Stage::Closed(reason);
     }
 
-    fn end(&mut self, reason: CloseReason) {
-        self.tell();
-        self.record.because(reason);
-        drop(self.connection.take());
-        self.record.close(reason);
-        self.settle();
-    }
-
-    fn tell(&mut self) {
-        if let Some(mut told) = self.told.take() {
-            told.released(self.record.info.id);
-        }
-    }
-
-    /// The slot of a shared connection is free, also when it closed: who is told, is told once.
+    /// Why an exclusive connection is not kept.
     #[inline]
-    fn settle(&self) {
-        if self.record.exclusive {
-            return;
-        }
-        match self.hub.upgrade() {
-            Some(hub) => self.bucket.slot_free(&hub, &self.record),
-            None => {
-                self.record.release();
-                if self.record.is_spent() {
-                    self.record.close(self.record.drain_reason());
-                }
-            }
+    fn close_reason(&self) -> Option<CloseReason> {
+        match self.stage {
+            Stage::Complete if self.last => Some(CloseReason::MaxRequests),
+            Stage::Unused | Stage::Complete => None,
+            Stage::Begun => Some(CloseReason::Unread),
+            Stage::Upgraded => Some(CloseReason::Upgraded),
+            Stage::Closed(reason) => Some(reason),
         }
     }
 }
 
-impl<C: Held> Drop for Lease<C> {
+impl<C: Send + 'static> Drop for Lease<C> {
     #[inline]
     fn drop(&mut self) {
-        self.tell();
-        let Some(connection) = self.connection.take() else { return };
-        if !self.record.exclusive {
+        if let Some(mut events) = self.events.take() {
+            events.released(self.connection.info.id);
+        }
+        let Some(handle) = self.handle.take() else { return };
+        let Self { connection, origin, .. } = self;
+        if connection.exclusive {
+            return match self.close_reason() {
+                None => self.origin.put_back(&self.connection, handle),
+                Some(reason) => self.connection.close_with(handle, reason),
+            };
+        }
+        match self.stage {
+            Stage::Unused => {
+                connection.not_begun();
+                connection.reuse(handle);
+            }
+            Stage::Complete => connection.reuse(handle),
             // A stream that is under way is reset by dropping its handle.
-            if self.begun {
-                drop(connection)
-            } else {
-                self.record.reuse(connection)
-            }
-            if self.unused {
-                self.record.not_begun();
-            }
-            return self.settle();
+            _ => drop(handle),
         }
-        match self.hub.upgrade() {
-            Some(hub) if !self.begun => self.bucket.put_idle(&hub, connection, Arc::clone(&self.record)),
-            _ => {
-                let reason = match () {
-                    () if self.upgraded => CloseReason::Upgraded,
-                    () if self.begun => CloseReason::Unread,
-                    () => CloseReason::Shutdown,
-                };
-                self.record.because(reason);
-                drop(connection);
-                self.record.close(reason);
-            }
-        }
+        origin.release(connection);
     }
-}
-
-/// The connection of a grant; the slot of a connection that has closed meanwhile is given back.
-#[inline]
-pub(crate) fn redeem<C: Held>(
-    grant: Grant<C>,
-    bucket: &Arc<Bucket<C>>,
-    hub: &Arc<Hub<C>>,
-    share: impl FnOnce(&C) -> Option<C>,
-) -> Option<Lease<C>> {
-    let (connection, record) = match grant {
-        Grant::Exclusive(connection, record) => (connection, record),
-        Grant::Slot(record) if !bucket.may_use(hub, &record) => {
-            bucket.let_go(&record);
-            bucket.give_back(hub, Grant::Slot(record));
-            return None;
-        }
-        // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer likes.
-        Grant::Slot(record) if record.slots.seen().capacity == 0 => {
-            bucket.give_back(hub, Grant::Slot(record));
-            return None;
-        }
-        Grant::Slot(record) => match record.share(share) {
-            Some(connection) => (connection, record),
-            None => {
-                // Also when it says itself that it takes no more: it must not be found again.
-                record.drain(CloseReason::PeerGoAway);
-                bucket.give_back(hub, Grant::Slot(record));
-                return None;
-            }
-        },
-    };
-    Some(Lease::new(connection, record, Arc::clone(bucket), hub))
 }

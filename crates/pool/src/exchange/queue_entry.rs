@@ -1,15 +1,21 @@
-use crate::{origin::Bucket, origin::waiter::Ticket, registry::Hub, shared::held::Held};
+use crate::{
+    machine::queue::WaiterKey,
+    origin::{
+        OriginPool,
+        waiter::{Granted, Waiter},
+    },
+};
 use std::sync::Arc;
 
 /// A place in a queue. Dropped, it is left.
-pub(crate) struct Queued<C: Held> {
-    pub(crate) hub: Arc<Hub<C>>,
-    pub(crate) bucket: Arc<Bucket<C>>,
-    pub(crate) ticket: Arc<Ticket<C>>,
+pub(crate) struct QueueEntry<C: Send + 'static> {
+    pub(crate) origin: Arc<OriginPool<C>>,
+    pub(crate) waiter: Arc<Waiter<Granted<C>>>,
+    pub(crate) key: WaiterKey,
 }
 
-impl<C: Held> Drop for Queued<C> {
+impl<C: Send + 'static> Drop for QueueEntry<C> {
     fn drop(&mut self) {
-        self.bucket.cancelled(&self.hub, &self.ticket);
+        self.origin.cancel(self.key, &self.waiter);
     }
 }

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest silence while a body is read. One timer, set anew only when it fires too early.
-pub(crate) struct IdleLimit {
+/// How long a reader waits for more of a body. One timer, set anew only when it fires too early.
+pub(crate) struct ReadTimeout {
     limit: Duration,
     runtime: Arc<dyn Runtime>,
     /// Since when the reader has waited; `None` while it has what it asked for.
@@ -15,13 +15,13 @@ pub(crate) struct IdleLimit {
     timer: Option<Pin<Box<dyn Sleep>>>,
 }
 
-impl IdleLimit {
+impl ReadTimeout {
     pub(crate) fn new(limit: Duration, ctx: &Ctx) -> Self {
         Self { limit, runtime: Arc::clone(ctx.runtime()), since: None, timer: None }
     }
 
     /// Something came.
-    pub(crate) fn moved(&mut self) {
+    pub(crate) fn received(&mut self) {
         self.since = None;
     }
 

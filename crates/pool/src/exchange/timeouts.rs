@@ -1,4 +1,4 @@
-use crate::{registry::Hub, shared::held::Held};
+use crate::shared::Shared;
 use skybridge_core::{RequestOptions, Runtime, Sleep, Timeouts};
 use std::{
     pin::Pin,
@@ -6,36 +6,36 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The limits of one exchange that a pool looks after, and the timer of the one that runs.
-pub(crate) struct Timing {
+/// The time limits of one exchange that a pool keeps, and the timer of the one that runs.
+pub(crate) struct ExchangeTimeouts {
     timeouts: Timeouts,
     /// Since when a connection is waited for.
     waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
 }
 
-impl Timing {
+impl ExchangeTimeouts {
     /// `None` when there are no such limits.
     #[cold]
-    pub(crate) fn of<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Self>> {
+    pub(crate) fn of(shared: &Shared, options: Option<&RequestOptions>) -> Option<Box<Self>> {
         let any = |timeouts: &Timeouts| {
             timeouts.pool_wait.is_some() || timeouts.response_head.is_some() || timeouts.read_idle.is_some()
         };
         let own = options.map(|options| &options.timeouts);
-        if !any(&hub.timeouts) && !own.is_some_and(any) {
+        if !any(&shared.timeouts) && !own.is_some_and(any) {
             return None;
         }
-        let timeouts = own.map_or_else(|| hub.timeouts.clone(), |own| own.or(&hub.timeouts));
+        let timeouts = own.map_or_else(|| shared.timeouts.clone(), |own| own.or(&shared.timeouts));
         Some(Box::new(Self { timeouts, waiting: None, timer: None }))
     }
 
-    /// How long to wait for a connection. The limit on opening one is the search's business.
-    pub(crate) fn acquire(&self) -> Option<Duration> {
+    /// How long to wait for a connection. The limit on opening one is the connect's business.
+    pub(crate) fn pool_wait(&self) -> Option<Duration> {
         self.timeouts.pool_wait
     }
 
     /// To wait for the response's head.
-    pub(crate) fn head(&self) -> Option<Duration> {
+    pub(crate) fn response_head(&self) -> Option<Duration> {
         self.timeouts.response_head
     }
 

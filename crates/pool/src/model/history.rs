@@ -127,12 +127,12 @@ impl History {
         let told = Arc::new(Told { world: world.clone(), connections: Mutex::default(), acquired: Mutex::default() });
         let layer = PoolLayer::shared(Arc::new(world.clone())).config(config.clone()).observer(told.clone());
         let pool = layer.layer(Plans { below: below.clone() });
-        let hub = Arc::downgrade(pool.hub());
+        let registry = Arc::downgrade(pool.registry());
         world.probe(move || {
-            if let Some(hub) = hub.upgrade() {
-                assert!(!hub.is_locked(), "called under a lock");
+            if let Some(registry) = registry.upgrade() {
+                assert!(!registry.is_locked(), "called under a lock");
                 // Must not be the last: that would end the pool here.
-                drop(hub);
+                drop(registry);
             }
         });
         Self {
@@ -207,7 +207,7 @@ impl History {
                     call.held = Held::Nothing;
                     drop(failed);
                 }
-                Poll::Pending if exchange.place().is_some() => {
+                Poll::Pending if exchange.waiter().is_some() => {
                     if !waited && call.is_waiting() {
                         self.places += 1;
                         call.place = self.places;

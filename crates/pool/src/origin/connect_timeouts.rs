@@ -4,13 +4,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The time limits of one search, for which several requests with limits of their own may wait.
+/// The time limits of one connect, for which several requests with limits of their own may wait.
 ///
 /// A step may take as long as the longest limit among them, so that no request's limit ends what others wait for. Nor
 /// does a long limit make the others wait: a request with a shorter one gets a timeout when that is over
-/// ([`View::deadline`]), while the search goes on for the rest.
+/// ([`Steps::deadline`]), while the connect goes on for the rest.
 #[derive(Debug)]
-pub(crate) struct SearchLimits {
+pub(crate) struct ConnectTimeouts {
     /// The client's limits, which hold for requests that set none.
     client: Timeouts,
     inside: Mutex<Inside>,
@@ -40,12 +40,12 @@ struct Step {
 
 /// The steps under way, to compare with the limits of each waiting request.
 #[derive(Debug)]
-pub(crate) struct View<'a> {
+pub(crate) struct Steps<'a> {
     client: &'a Timeouts,
     steps: Vec<Step>,
 }
 
-impl SearchLimits {
+impl ConnectTimeouts {
     pub(crate) fn new(client: Timeouts) -> Self {
         Self { client, inside: Mutex::default() }
     }
@@ -94,15 +94,15 @@ impl SearchLimits {
         }
     }
 
-    /// `None` when all waiting requests have the client's limits, which then are the search's.
-    pub(crate) fn view(&self) -> Option<View<'_>> {
+    /// `None` when all waiting requests have the client's limits, which then are the connect's.
+    pub(crate) fn steps(&self) -> Option<Steps<'_>> {
         let inside = self.inside();
         if inside.own.is_empty() {
             return None;
         }
         let mut steps = inside.steps.clone();
         steps.iter_mut().for_each(|step| step.most = self.most(&inside, step.phase, step.layer));
-        Some(View { client: &self.client, steps })
+        Some(Steps { client: &self.client, steps })
     }
 
     fn most(&self, inside: &Inside, phase: Phase, layer: Duration) -> Duration {
@@ -121,7 +121,7 @@ impl SearchLimits {
 /// The phases that have limits: `Acquire` stands for connecting in total.
 const PHASES: [Phase; 6] = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake, Phase::Acquire];
 
-impl SharedTimeouts for SearchLimits {
+impl SharedTimeouts for ConnectTimeouts {
     fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64 {
         let mut inside = self.inside();
         inside.next += 1;
@@ -139,8 +139,8 @@ impl SharedTimeouts for SearchLimits {
     }
 }
 
-impl View<'_> {
-    /// When a request's own limits end its wait before the search ends, and which limit that is: when every step under
+impl Steps<'_> {
+    /// When a request's own limits end its wait before the connect ends, and which limit that is: when every step under
     /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count.
     pub(crate) fn deadline(&self, options: &Timeouts, joined: Instant) -> Option<(Instant, TimedOut)> {
         let own = options.or(self.client);
@@ -189,58 +189,59 @@ mod tests {
             (&[timeouts(|timeouts| timeouts.response_head = Some(secs(1)))], tls(5), 5),
         ];
         for (i, (waiting, client, most)) in rows.into_iter().enumerate() {
-            let search = SearchLimits::new(client);
-            waiting.iter().for_each(|options| _ = search.join(options));
-            assert_eq!(search.limit(Phase::Tls, secs(10)), secs(most), "row {i}");
-            waiting.iter().for_each(|options| _ = search.leave(options));
-            assert!(search.view().is_none(), "row {i}");
+            let connect = ConnectTimeouts::new(client);
+            waiting.iter().for_each(|options| _ = connect.join(options));
+            assert_eq!(connect.limit(Phase::Tls, secs(10)), secs(most), "row {i}");
+            waiting.iter().for_each(|options| _ = connect.leave(options));
+            assert!(connect.steps().is_none(), "row {i}");
         }
     }
 
     /// Connecting as a whole goes on as the client says when its last request has left.
     #[test]
     fn the_whole_is_never_less_than_the_clients() {
-        let search = SearchLimits::new(Timeouts::new());
-        let connect = |seconds| timeouts(|timeouts| timeouts.connect = Some(secs(seconds)));
-        search.join(&connect(1));
-        assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(30));
-        search.join(&connect(90));
-        assert_eq!(search.limit(Phase::Acquire, secs(30)), secs(90));
+        let connect = ConnectTimeouts::new(Timeouts::new());
+        let within = |seconds| timeouts(|timeouts| timeouts.connect = Some(secs(seconds)));
+        connect.join(&within(1));
+        assert_eq!(connect.limit(Phase::Acquire, secs(30)), secs(30));
+        connect.join(&within(90));
+        assert_eq!(connect.limit(Phase::Acquire, secs(30)), secs(90));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
-        let search = SearchLimits::new(Timeouts::new());
+        let connect = ConnectTimeouts::new(Timeouts::new());
         let (plain, hasty, patient) = (Timeouts::new(), tls(1), tls(60));
-        [&plain, &hasty, &patient].iter().for_each(|options| _ = search.join(options));
+        [&plain, &hasty, &patient].iter().for_each(|options| _ = connect.join(options));
         let start = skybridge_testkit::executor::Executor::new().runtime().now();
         let deadline = |options: &Timeouts, joined: u64| {
-            let view = search.view().unwrap();
-            view.deadline(options, start + secs(joined))
+            let steps = connect.steps().unwrap();
+            steps
+                .deadline(options, start + secs(joined))
                 .map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
         };
         assert_eq!(deadline(&hasty, 0), None, "nothing is under way");
-        let one = search.begin(Phase::Tls, secs(10), start + secs(5));
+        let one = connect.begin(Phase::Tls, secs(10), start + secs(5));
         assert_eq!(
             [deadline(&hasty, 0), deadline(&plain, 0), deadline(&patient, 0)],
             [Some((6, 1)), Some((15, 10)), None]
         );
         assert_eq!(deadline(&hasty, 8), Some((9, 1)), "from when he came");
-        let two = search.begin(Phase::Tls, secs(10), start + secs(7));
+        let two = connect.begin(Phase::Tls, secs(10), start + secs(7));
         assert_eq!(deadline(&hasty, 0), Some((8, 1)), "the other may still do it");
-        search.end(one);
-        let tcp = search.begin(Phase::Tcp, secs(10), start + secs(7));
+        connect.end(one);
+        let tcp = connect.begin(Phase::Tcp, secs(10), start + secs(7));
         assert_eq!(deadline(&hasty, 0), None, "all wait as long for that");
-        search.end(two);
-        search.end(tcp);
-        let whole = search.begin(Phase::Acquire, secs(30), start);
-        search.begin(Phase::Tls, secs(10), start + secs(29));
-        search.join(&timeouts(|timeouts| timeouts.connect = Some(secs(99))));
+        connect.end(two);
+        connect.end(tcp);
+        let whole = connect.begin(Phase::Acquire, secs(30), start);
+        connect.begin(Phase::Tls, secs(10), start + secs(29));
+        connect.join(&timeouts(|timeouts| timeouts.connect = Some(secs(99))));
         assert_eq!(deadline(&plain, 0), Some((30, 30)));
-        let tcp = search.begin(Phase::Tcp, secs(10), start + secs(29));
+        let tcp = connect.begin(Phase::Tcp, secs(10), start + secs(29));
         assert_eq!(deadline(&plain, 0), Some((30, 30)), "whatever is under way");
-        search.end(tcp);
-        search.end(whole);
+        connect.end(tcp);
+        connect.end(whole);
         assert_eq!(deadline(&plain, 0), Some((39, 10)));
     }
 }

@@ -1,99 +1,63 @@
 use crate::{
-    machine::Grant,
-    origin::pending_connect::Flight,
-    shared::held::Held,
-    shared::sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    connection::PooledConnection,
+    shared::sync::{Mutex, MutexGuard, lock},
 };
-use skybridge_core::{CallId, ConnectionId, Error, Observe, Timeouts};
+use skybridge_core::{CallId, Error, Observe, Timeouts};
 use std::{
     fmt,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-/// Who waits, and for whom the search is made.
+/// Whose request it is that waits, and that a connect is made for.
 #[derive(Clone, Default)]
-pub(crate) struct Luggage {
-    pub(crate) observer: Option<std::sync::Arc<dyn Observe>>,
+pub(crate) struct RequestContext {
+    pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) call: Option<CallId>,
     pub(crate) timeouts: Timeouts,
 }
 
-/// One request's place in the queue of its bucket.
-pub(crate) struct Ticket<C: Held> {
-    slot: Mutex<Slot<C>>,
-    /// The search this ticket has joined. Written under the bucket's lock.
-    flight: Mutex<Option<Arc<Flight>>>,
-    /// It was this ticket that began a search.
-    initiator: AtomicBool,
-    /// When it joined its search, on the hub's clock.
-    joined: AtomicU64,
-    /// The connection that the search it had joined ended with; 0 is none.
-    landed: AtomicU64,
-    pub(crate) luggage: Luggage,
+/// A connection handed to a request: an exclusive one itself, or a reserved stream of a shared one.
+#[derive(Debug)]
+pub(crate) enum Granted<C: Send + 'static> {
+    Exclusive(C, Arc<PooledConnection<C>>),
+    Stream(Arc<PooledConnection<C>>),
 }
 
-enum Slot<C: Held> {
+/// What a request has waited for.
+#[derive(Debug)]
+pub(crate) struct Delivered<G> {
+    pub(crate) granted: G,
+    /// It was for this request that a connect began.
+    pub(crate) initiator: bool,
+    /// The connect that the request had joined ended with this connection.
+    pub(crate) joined: bool,
+}
+
+/// Where a request that waits gets its connection, `G`, or an error.
+pub(crate) struct Waiter<G> {
+    slot: Mutex<Slot<G>>,
+    pub(crate) context: RequestContext,
+}
+
+enum Slot<G> {
     Waiting(Option<Waker>),
-    Ready(Result<Grant<C>, Error>),
+    Ready(Result<Delivered<G>, Error>),
     /// Taken, or its request was dropped.
     Gone,
 }
 
-impl<C: Held> Ticket<C> {
-    pub(crate) fn new(luggage: Luggage) -> Arc<Self> {
-        Arc::new(Self {
-            slot: Mutex::new(Slot::Waiting(None)),
-            flight: Mutex::new(None),
-            initiator: AtomicBool::new(false),
-            joined: AtomicU64::new(0),
-            landed: AtomicU64::new(0),
-            luggage,
-        })
+impl<G> Waiter<G> {
+    pub(crate) fn new(context: RequestContext) -> Arc<Self> {
+        Arc::new(Self { slot: Mutex::new(Slot::Waiting(None)), context })
     }
 
-    fn slot(&self) -> MutexGuard<'_, Slot<C>> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn flight(&self) -> MutexGuard<'_, Option<Arc<Flight>>> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It joins a search now.
-    pub(crate) fn joins(&self, now: u64) {
-        self.joined.store(now, Relaxed);
-    }
-
-    pub(crate) fn joined(&self) -> u64 {
-        self.joined.load(Relaxed)
-    }
-
-    pub(crate) fn initiates(&self) {
-        self.initiator.store(true, Relaxed);
-    }
-
-    pub(crate) fn is_initiator(&self) -> bool {
-        self.initiator.load(Relaxed)
-    }
-
-    pub(crate) fn landed(&self, connection: Option<ConnectionId>) {
-        self.landed.store(connection.map_or(0, |id| id.0), Relaxed);
-    }
-
-    /// True when the search it had joined ended with this connection.
-    pub(crate) fn has_landed(&self, connection: Option<ConnectionId>) -> bool {
-        connection.is_some_and(|id| id.0 == self.landed.load(Relaxed))
-    }
-
-    pub(crate) fn is_waiting(&self) -> bool {
-        matches!(*self.slot(), Slot::Waiting(_))
+    fn slot(&self) -> MutexGuard<'_, Slot<G>> {
+        lock(&self.slot)
     }
 
     /// Hands over what was waited for; given back when nobody waits any more.
-    pub(crate) fn deliver(&self, result: Result<Grant<C>, Error>) -> Option<Result<Grant<C>, Error>> {
+    pub(crate) fn deliver(&self, result: Result<Delivered<G>, Error>) -> Option<Result<Delivered<G>, Error>> {
         let waker = {
             let mut slot = self.slot();
             match &mut *slot {
@@ -111,7 +75,7 @@ impl<C: Held> Ticket<C> {
         None
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Grant<C>, Error>> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Delivered<G>, Error>> {
         let mut slot = self.slot();
         match &mut *slot {
             Slot::Waiting(waker) => {
@@ -129,18 +93,23 @@ impl<C: Held> Ticket<C> {
     }
 
     /// The request was dropped: what was delivered and not taken comes back.
-    pub(crate) fn leave(&self) -> Option<Grant<C>> {
+    pub(crate) fn leave(&self) -> Option<G> {
         let left = std::mem::replace(&mut *self.slot(), Slot::Gone);
         // What is not returned is dropped here, outside the lock.
         match left {
-            Slot::Ready(Ok(grant)) => Some(grant),
+            Slot::Ready(Ok(delivered)) => Some(delivered.granted),
             _ => None,
         }
     }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(*self.slot(), Slot::Waiting(_))
+    }
 }
 
-impl<C: Held> fmt::Debug for Ticket<C> {
+impl<G> fmt::Debug for Waiter<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("waiting", &self.is_waiting()).finish_non_exhaustive()
+        f.debug_struct("Waiter").finish_non_exhaustive()
     }
 }

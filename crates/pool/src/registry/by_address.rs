@@ -1,5 +1,4 @@
-use crate::connection::Record;
-use crate::shared::held::Held;
+use crate::connection::PooledConnection;
 use skybridge_core::Endpoint;
 use std::{
     collections::HashMap,
@@ -7,51 +6,57 @@ use std::{
 };
 
 /// How many connections to one address are considered for coalescing: the most recent ones.
-const MOST_SEEN: usize = 64;
+const MAX_CONSIDERED: usize = 64;
 
 /// Which shared connections lead to an address: how one of another origin is found without looking at all.
-pub(crate) struct Index<C: Held>(Mutex<HashMap<Endpoint, Vec<Weak<Record<C>>>>>);
+pub(crate) struct ByAddress<C>(Mutex<HashMap<Endpoint, Vec<Weak<PooledConnection<C>>>>>);
 
-impl<C: Held> Default for Index<C> {
-    fn default() -> Self {
+impl<C: Send + 'static> ByAddress<C> {
+    pub(crate) fn new() -> Self {
         Self(Mutex::default())
     }
-}
 
-impl<C: Held> Index<C> {
     /// One that can never carry another origin is left out.
-    pub(crate) fn insert(&self, record: &Arc<Record<C>>) {
-        if record.exclusive || record.info.tls.is_none() {
+    pub(crate) fn insert(&self, connection: &Arc<PooledConnection<C>>) {
+        if connection.exclusive || connection.info.tls.is_none() {
             return;
         }
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = map.entry(record.info.remote.clone()).or_default();
+        let list = map.entry(connection.info.remote.clone()).or_default();
         if list.len() == list.capacity() {
             list.retain(|other| other.strong_count() > 0);
         }
-        list.push(Arc::downgrade(record));
+        list.push(Arc::downgrade(connection));
     }
 
-    pub(crate) fn at(&self, endpoint: &Endpoint) -> Vec<Arc<Record<C>>> {
+    pub(crate) fn at(&self, endpoint: &Endpoint) -> Vec<Arc<PooledConnection<C>>> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MOST_SEEN).collect()
+        map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MAX_CONSIDERED).collect()
     }
 
     /// Forgets those that are gone.
-    pub(crate) fn tidy(&self) {
+    pub(crate) fn remove_closed(&self) {
+        // Whoever holds the last of a connection drops it outside the lock.
+        let mut upgraded = Vec::new();
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.retain(|_, list| {
-            list.retain(|record| record.upgrade().is_some_and(|record| record.slots.is_open()));
+            list.retain(|connection| {
+                let connection = connection.upgrade();
+                let open = connection.as_ref().is_some_and(|connection| connection.is_open());
+                upgraded.extend(connection);
+                open
+            });
             !list.is_empty()
         });
         if map.is_empty() {
             map.shrink_to_fit();
         }
+        drop(map);
     }
 }
 
-#[cfg(test)]
-impl<C: Held> Index<C> {
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> ByAddress<C> {
     pub(crate) fn is_locked(&self) -> bool {
         self.0.try_lock().is_err()
     }

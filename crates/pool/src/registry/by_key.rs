@@ -1,47 +1,49 @@
-use crate::{origin::Bucket, registry::Hub, shared::held::Held};
+use crate::origin::OriginPool;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use skybridge_core::{Key, KeyRef, OriginError};
 use std::{
     hash::BuildHasher,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 const SHARDS: usize = 16;
-/// How many buckets are looked at to find one that has been idle for long.
+/// How many origins are looked at to find a connection that has been idle for long.
 const SAMPLE: usize = 64;
 
-/// The buckets by key, in shards that are only read-locked by a hit. A key is hashed once.
-pub(crate) struct Buckets<C: Held> {
+type Table<C> = HashTable<Arc<OriginPool<C>>>;
+
+/// The origins by key, in shards that are only read-locked by a hit. A key is hashed once.
+pub(crate) struct ByKey<C: Send + 'static> {
     hasher: DefaultHashBuilder,
-    shards: [RwLock<HashTable<Arc<Bucket<C>>>>; SHARDS],
+    shards: [RwLock<Table<C>>; SHARDS],
     /// Where the last sample ended.
     hand: AtomicUsize,
 }
 
-impl<C: Held> Buckets<C> {
+impl<C: Send + 'static> ByKey<C> {
     pub(crate) fn new() -> Self {
         Self { hasher: DefaultHashBuilder::default(), shards: Default::default(), hand: AtomicUsize::new(0) }
     }
 
-    fn shard(&self, hash: u64) -> &RwLock<HashTable<Arc<Bucket<C>>>> {
+    fn shard(&self, hash: u64) -> &RwLock<Table<C>> {
         // The table itself uses the low bits and the top seven.
         &self.shards[(hash >> 48) as usize % SHARDS]
     }
 
     /// Takes out all.
-    pub(crate) fn clear(&self) -> Vec<Arc<Bucket<C>>> {
+    pub(crate) fn clear(&self) -> Vec<Arc<OriginPool<C>>> {
         self.shards.iter().flat_map(|shard| write(shard).drain().collect::<Vec<_>>()).collect()
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Bucket<C>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<OriginPool<C>>> {
         self.shards.iter().flat_map(|shard| read(shard).iter().cloned().collect::<Vec<_>>()).collect()
     }
 
     /// All when there are few; otherwise a few, others each time.
-    pub(crate) fn sample(&self) -> Vec<Arc<Bucket<C>>> {
+    pub(crate) fn sample(&self) -> Vec<Arc<OriginPool<C>>> {
         let mut sample = Vec::new();
         let hand = self.hand.fetch_add(1, Ordering::Relaxed);
         for i in 0..SHARDS {
@@ -53,45 +55,51 @@ impl<C: Held> Buckets<C> {
         }
         sample
     }
-}
 
-impl<C: Held> Buckets<C> {
+    /// The origin of a key; `make` is given the owned key and its hash when there is none yet.
+    ///
+    /// # Errors
+    /// When the key of a new origin is invalid.
     #[inline]
-    pub(crate) fn find_or_insert(&self, key: KeyRef<'_>, hub: &Weak<Hub<C>>) -> Result<Arc<Bucket<C>>, OriginError> {
+    pub(crate) fn find_or_insert(
+        &self,
+        key: KeyRef<'_>,
+        make: impl FnOnce(Key, u64) -> OriginPool<C>,
+    ) -> Result<Arc<OriginPool<C>>, OriginError> {
         let hash = self.hasher.hash_one(key);
         let shard = self.shard(hash);
-        if let Some(bucket) = read(shard).find(hash, |bucket| Key::as_ref(&bucket.key) == key) {
-            return Ok(Arc::clone(bucket));
+        if let Some(origin) = read(shard).find(hash, |origin| Key::as_ref(&origin.key) == key) {
+            return Ok(Arc::clone(origin));
         }
-        Self::insert(shard, hash, key, hub)
+        Self::insert(shard, hash, key, make)
     }
 
     #[cold]
     fn insert(
-        shard: &RwLock<HashTable<Arc<Bucket<C>>>>,
+        shard: &RwLock<Table<C>>,
         hash: u64,
         key: KeyRef<'_>,
-        hub: &Weak<Hub<C>>,
-    ) -> Result<Arc<Bucket<C>>, OriginError> {
+        make: impl FnOnce(Key, u64) -> OriginPool<C>,
+    ) -> Result<Arc<OriginPool<C>>, OriginError> {
         let owned = key.to_owned()?;
         let mut table = write(shard);
-        if let Some(bucket) = table.find(hash, |bucket| Key::as_ref(&bucket.key) == key) {
-            return Ok(Arc::clone(bucket));
+        if let Some(origin) = table.find(hash, |origin| Key::as_ref(&origin.key) == key) {
+            return Ok(Arc::clone(origin));
         }
-        let bucket = Arc::new(Bucket::new(owned, hash, hub.clone()));
-        table.insert_unique(hash, Arc::clone(&bucket), |bucket| bucket.hash);
-        Ok(bucket)
+        let origin = Arc::new(make(owned, hash));
+        table.insert_unique(hash, Arc::clone(&origin), |origin| origin.hash);
+        Ok(origin)
     }
 
-    /// Takes out a bucket that holds nothing; whoever has it in hand will find it closed.
-    pub(crate) fn remove(&self, bucket: &Arc<Bucket<C>>) {
-        let mut table = write(self.shard(bucket.hash));
-        if let Ok(entry) = table.find_entry(bucket.hash, |other| Arc::ptr_eq(other, bucket))
-            && bucket.retire()
+    /// Takes out an origin that holds nothing; whoever has it in hand will find it closed.
+    pub(crate) fn remove(&self, origin: &Arc<OriginPool<C>>) {
+        let mut table = write(self.shard(origin.hash));
+        if let Ok(entry) = table.find_entry(origin.hash, |other| Arc::ptr_eq(other, origin))
+            && origin.retire()
         {
             entry.remove();
             if table.is_empty() {
-                table.shrink_to_fit(|bucket| bucket.hash);
+                table.shrink_to_fit(|origin| origin.hash);
             }
         }
     }
@@ -105,12 +113,12 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
-impl<C: Held> Buckets<C> {
-    /// Whether a shard, or any bucket, is locked.
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> ByKey<C> {
+    /// Whether a shard, or any origin, is locked.
     pub(crate) fn is_locked(&self) -> bool {
         self.shards.iter().any(|shard| match shard.try_write() {
-            Ok(table) => table.iter().any(|bucket| bucket.is_locked()),
+            Ok(table) => table.iter().any(|origin| origin.is_locked()),
             Err(_) => true,
         })
     }

@@ -8,20 +8,20 @@ use std::{
 /// The requests that are still being sent though their responses are over: for how long they may be, and how all of
 /// them are ended at once.
 #[derive(Debug)]
-pub(crate) struct Uploads {
+pub(crate) struct LateUploads {
     grace: Duration,
     inside: Mutex<Inside>,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
-    cut: bool,
+    ended: bool,
     next: u64,
-    /// Those there are; each leaves with its task.
-    waiting: HashMap<u64, Waker>,
+    /// By number; each leaves with its task.
+    wakers: HashMap<u64, Waker>,
 }
 
-impl Uploads {
+impl LateUploads {
     pub(crate) fn new(grace: Duration) -> Self {
         Self { grace, inside: Mutex::default() }
     }
@@ -32,36 +32,38 @@ impl Uploads {
     }
 
     /// Ends those there are, and allows no more.
-    pub(crate) fn cut(&self) {
-        let waiting = {
+    pub(crate) fn end(&self) {
+        let wakers = {
             let mut inside = self.inside();
-            inside.cut = true;
-            std::mem::take(&mut inside.waiting)
+            inside.ended = true;
+            std::mem::take(&mut inside.wakers)
         };
-        waiting.into_values().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 
-    pub(crate) fn is_cut(&self) -> bool {
-        self.inside().cut
+    pub(crate) fn is_ended(&self) -> bool {
+        self.inside().ended
     }
 
-    /// Ready when it is to end. `place` is where it waits, and left with [`leave`](Self::leave).
-    pub(crate) fn poll_cut(&self, place: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+    /// Ready when it is to end. `number` is what it is known by until it [leaves](Self::leave).
+    pub(crate) fn poll_end(&self, number: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
         let mut inside = self.inside();
-        if inside.cut {
+        if inside.ended {
             return Poll::Ready(());
         }
-        let place = *place.get_or_insert_with(|| {
+        let number = *number.get_or_insert_with(|| {
             inside.next += 1;
             inside.next
         });
-        inside.waiting.insert(place, cx.waker().clone());
+        // A waker is somebody else's code, and so is its drop.
+        let old = inside.wakers.insert(number, cx.waker().clone());
+        drop(inside);
+        drop(old);
         Poll::Pending
     }
 
-    pub(crate) fn leave(&self, place: u64) {
-        let left = self.inside().waiting.remove(&place);
-        // A waker is somebody else's code, and so is its drop.
+    pub(crate) fn leave(&self, number: u64) {
+        let left = self.inside().wakers.remove(&number);
         drop(left);
     }
 

@@ -1,32 +1,33 @@
 use crate::shared::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    Mutex,
+    atomic::{AtomicBool, Ordering::AcqRel},
+    lock,
 };
 use std::task::{Context, Poll, Waker};
 
-/// A flag that one task waits for. It may be set again after it was seen.
+/// A notification for one task. Several before the task looks are one; after that it may be notified again.
 #[derive(Debug, Default)]
-pub(crate) struct Signal {
-    set: AtomicBool,
+pub(crate) struct Notify {
+    notified: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Signal {
-    pub(crate) fn set(&self) {
-        self.set.swap(true, Ordering::AcqRel);
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+impl Notify {
+    pub(crate) fn notify(&self) {
+        self.notified.swap(true, AcqRel);
+        let waker = lock(&self.waker).take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// Ready when it is set, which clears it.
+    /// Ready when it was notified, which is thereby taken.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.set.swap(false, Ordering::AcqRel) {
+        if self.notified.swap(false, AcqRel) {
             return Poll::Ready(());
         }
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        // Set between the look and the registration: nobody would wake us.
-        if self.set.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        *lock(&self.waker) = Some(cx.waker().clone());
+        // A notification between the look and the registration would wake nobody.
+        if self.notified.swap(false, AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

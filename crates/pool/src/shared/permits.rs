@@ -1,5 +1,3 @@
-use crate::origin::Bucket;
-use crate::shared::held::Held;
 use std::{
     collections::VecDeque,
     sync::{
@@ -8,44 +6,57 @@ use std::{
     },
 };
 
-/// The limit on the sockets of a pool, and the queue of buckets that want to open one. Does nothing when there is no
-/// limit.
-///
-/// Buckets without any connection (starving) come first. After such a bucket has been overtaken by a number of
-/// requests of others, connections in use make room for it.
-pub(crate) struct Budget<C: Held> {
-    limit: Option<usize>,
-    most_overtaking: usize,
-    /// A starving bucket is in the queue. Changed under the lock.
-    contended: AtomicBool,
-    inside: Mutex<Inside<C>>,
+/// Who waits for a permit to open a socket: the connections of one origin.
+pub(crate) trait PermitWaiter: Send + Sync {
+    /// A permit is free, and it no longer stands in the queue.
+    fn permit_freed(self: Arc<Self>);
+
+    /// Whether it still has no connection and needs one. If not, it leaves the queue.
+    fn still_starves(self: Arc<Self>) -> bool;
 }
 
-struct Inside<C: Held> {
+/// The limit on the sockets of a pool, and the queue of the origins that want to open one. Does nothing when there is
+/// no limit.
+///
+/// Origins without any connection ("starving") come first. After such an origin has been overtaken by a number of
+/// requests of others, connections in use make room for it.
+pub(crate) struct SocketPermits {
+    limit: Option<usize>,
+    max_overtaking: usize,
+    /// A starving origin is in the queue. Changed under the lock.
+    contended: AtomicBool,
+    inside: Mutex<Inside>,
+}
+
+struct Inside {
     open: usize,
-    /// Buckets without a connection.
-    starving: VecDeque<Starving<C>>,
-    /// Buckets that want one more.
-    queue: VecDeque<Weak<Bucket<C>>>,
-    /// How many requests were served while a bucket was starving.
+    /// Origins without a connection.
+    starving: VecDeque<Starving>,
+    /// Origins that want one more.
+    queue: VecDeque<Weak<dyn PermitWaiter>>,
+    /// How many requests were served while an origin was starving.
     served: u64,
     /// How many shared connections take no more requests in order to make room, and still carry some.
     making_room: usize,
 }
 
-struct Starving<C: Held> {
-    bucket: Weak<Bucket<C>>,
+struct Starving {
+    origin: Weak<dyn PermitWaiter>,
     /// `served` when it came.
     since: u64,
 }
 
-impl<C: Held> Budget<C> {
-    pub(crate) fn new(limit: Option<usize>, most_overtaking: usize) -> Self {
+fn same(one: &Weak<dyn PermitWaiter>, other: &Arc<dyn PermitWaiter>) -> bool {
+    std::ptr::addr_eq(one.as_ptr(), Arc::as_ptr(other))
+}
+
+impl SocketPermits {
+    pub(crate) fn new(limit: Option<usize>, max_overtaking: usize) -> Self {
         let inside = Inside { open: 0, starving: VecDeque::new(), queue: VecDeque::new(), served: 0, making_room: 0 };
-        Self { limit, most_overtaking, contended: AtomicBool::new(false), inside: Mutex::new(inside) }
+        Self { limit, max_overtaking, contended: AtomicBool::new(false), inside: Mutex::new(inside) }
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside<C>> {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,16 +73,27 @@ impl<C: Held> Budget<C> {
         self.limit.is_some_and(|limit| self.inside().open >= limit)
     }
 
-    /// Gives a permit back.
-    pub(crate) fn free(&self) {
-        if self.limit.is_some() {
+    /// Gives a permit back, and offers it to the queue.
+    pub(crate) fn release(&self) {
+        if self.limit.is_none() {
+            return;
+        }
+        {
             let mut inside = self.inside();
             inside.open -= 1;
             inside.making_room = inside.making_room.saturating_sub(1);
         }
+        self.offer();
     }
 
-    /// Whether somebody stands in the queue.
+    /// As long as permits are free, the origins in the queue may try.
+    pub(crate) fn offer(&self) {
+        while let Some(next) = self.next() {
+            next.permit_freed();
+        }
+    }
+
+    /// Whether an origin stands in the queue.
     #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
         self.limit.is_some() && {
@@ -80,19 +102,19 @@ impl<C: Held> Budget<C> {
         }
     }
 
-    /// Whether a starving bucket is in the queue.
+    /// Whether a starving origin is in the queue.
     #[inline]
     pub(crate) fn is_contended(&self) -> bool {
         self.limit.is_some() && self.contended.load(Relaxed)
     }
 
-    /// Whoever is next, when there is a permit that nobody took.
-    pub(crate) fn next(&self) -> Option<Arc<Bucket<C>>> {
+    /// Who is next, while a permit is free.
+    fn next(&self) -> Option<Arc<dyn PermitWaiter>> {
         let limit = self.limit?;
         let mut inside = self.inside();
         while inside.open < limit {
             let next = match inside.starving.pop_front() {
-                Some(starving) => starving.bucket,
+                Some(starving) => starving.origin,
                 None => inside.queue.pop_front()?,
             };
             self.contended.store(!inside.starving.is_empty(), Relaxed);
@@ -103,38 +125,68 @@ impl<C: Held> Budget<C> {
         None
     }
 
-    /// Puts a bucket into the queue. One that is in it for one more connection and starves by now is moved.
-    pub(crate) fn queue(&self, bucket: &Arc<Bucket<C>>, starving: bool) {
+    /// Puts an origin into the queue. One that is in it for one more connection and starves by now is moved.
+    pub(crate) fn enqueue(&self, origin: Arc<dyn PermitWaiter>, starves: bool) {
         let mut inside = self.inside();
-        let Inside { starving: without, queue, served, .. } = &mut *inside;
-        if starving {
-            queue.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(bucket)));
-            if without.len() == without.capacity() {
-                // Buckets that are gone are removed when the queue would grow.
-                without.retain(|other| other.bucket.strong_count() > 0);
+        let Inside { starving, queue, served, .. } = &mut *inside;
+        if starves {
+            queue.retain(|other| !same(other, &origin));
+            if starving.len() == starving.capacity() {
+                // Origins that are gone are removed when the queue would grow.
+                starving.retain(|other| other.origin.strong_count() > 0);
             }
-            without.push_back(Starving { bucket: Arc::downgrade(bucket), since: *served });
+            starving.push_back(Starving { origin: Arc::downgrade(&origin), since: *served });
             self.contended.store(true, Relaxed);
         } else {
             if queue.len() == queue.capacity() {
                 queue.retain(|other| other.strong_count() > 0);
             }
-            queue.push_back(Arc::downgrade(bucket));
+            queue.push_back(Arc::downgrade(&origin));
         }
     }
 
-    /// A request was served while a bucket starves. True when no more may be.
-    pub(crate) fn overtakes(&self) -> bool {
+    /// Takes a starving origin out of the queue: it has a connection by now, or needs none.
+    pub(crate) fn dequeue(&self, origin: &Arc<dyn PermitWaiter>) {
         let mut inside = self.inside();
-        inside.served += 1;
-        self.is_due(&inside, 0)
+        inside.starving.retain(|other| !same(&other.origin, origin));
+        self.contended.store(!inside.starving.is_empty(), Relaxed);
     }
 
-    /// A starving bucket that has been overtaken by as many requests as may be.
-    pub(crate) fn due(&self) -> Option<Arc<Bucket<C>>> {
+    /// A request was served on a shared connection while an origin starves. True when that connection should make
+    /// room: one for each origin that was overtaken by as many requests as may be.
+    #[cold]
+    pub(crate) fn overtaken_by_shared(&self) -> bool {
+        self.overtaken() && self.is_due() && {
+            let mut inside = self.inside();
+            let makes_room = self.is_due_at(&inside, inside.making_room);
+            inside.making_room += usize::from(makes_room);
+            makes_room
+        }
+    }
+
+    /// A request was served while an origin starves. True when no more may be.
+    pub(crate) fn overtaken(&self) -> bool {
         let mut inside = self.inside();
-        while self.is_due(&inside, 0) {
-            match inside.starving.front().and_then(|first| first.bucket.upgrade()) {
+        inside.served += 1;
+        self.is_due_at(&inside, 0)
+    }
+
+    /// Whether a connection should make room for an origin that has none and was overtaken by as many requests as may
+    /// be. To be called without a lock of the pool: it asks that origin.
+    #[cold]
+    pub(crate) fn is_due(&self) -> bool {
+        while let Some(first) = self.due() {
+            if first.still_starves() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn due(&self) -> Option<Arc<dyn PermitWaiter>> {
+        let mut inside = self.inside();
+        while self.is_due_at(&inside, 0) {
+            match inside.starving.front().and_then(|first| first.origin.upgrade()) {
                 Some(first) => return Some(first),
                 None => drop(inside.starving.pop_front()),
             }
@@ -143,29 +195,14 @@ impl<C: Held> Budget<C> {
         None
     }
 
-    /// Whether one more shared connection should make room: one for each bucket that is due.
-    pub(crate) fn makes_room(&self) -> bool {
-        let mut inside = self.inside();
-        let may = self.is_due(&inside, inside.making_room);
-        inside.making_room += usize::from(may);
-        may
-    }
-
-    /// Takes a bucket out of the queue that has a connection by now, or needs none.
-    pub(crate) fn leave(&self, bucket: &Arc<Bucket<C>>) {
-        let mut inside = self.inside();
-        inside.starving.retain(|other| !std::ptr::eq(other.bucket.as_ptr(), Arc::as_ptr(bucket)));
-        self.contended.store(!inside.starving.is_empty(), Relaxed);
-    }
-
-    fn is_due(&self, inside: &Inside<C>, at: usize) -> bool {
-        let most = u64::try_from(self.most_overtaking).unwrap_or(u64::MAX);
-        inside.starving.get(at).is_some_and(|starving| inside.served - starving.since >= most)
+    fn is_due_at(&self, inside: &Inside, place: usize) -> bool {
+        let most = u64::try_from(self.max_overtaking).unwrap_or(u64::MAX);
+        inside.starving.get(place).is_some_and(|starving| inside.served - starving.since >= most)
     }
 }
 
-#[cfg(test)]
-impl<C: Held> Budget<C> {
+#[cfg(all(test, not(loom)))]
+impl SocketPermits {
     pub(crate) fn open(&self) -> usize {
         self.inside().open
     }

@@ -1,5 +1,5 @@
-use crate::{registry::Hub, shared::clock::Stamp, shared::held::Held, shared::notify::Signal};
-use skybridge_core::Sleep;
+use crate::shared::{clock::Clock, notify::Notify, time::Timestamp};
+use skybridge_core::{Runtime, Sleep};
 use std::{
     future::poll_fn,
     pin::Pin,
@@ -10,41 +10,54 @@ use std::{
     task::Poll,
 };
 
+/// What the reaper calls: the pool.
+pub(crate) trait Expire: Send + Sync + 'static {
+    /// Ends what is overdue. When to look again; never, once nothing is left.
+    fn expire(&self) -> Option<Timestamp>;
+    fn clock(&self) -> &Clock;
+    fn runtime(&self) -> &Arc<dyn Runtime>;
+}
+
 /// Ends what has been idle for too long: one task and one timer per pool, and none when nothing is idle.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     running: AtomicBool,
     stopped: AtomicBool,
-    /// When it looks next, in nanoseconds; [`Stamp::NEVER`] while it looks or doesn't run.
+    /// When it looks next, in nanoseconds; [`Timestamp::NEVER`] while it looks or doesn't run.
     next: AtomicU64,
-    wake: Signal,
+    wake: Notify,
 }
 
 impl Reaper {
     pub(crate) fn new() -> Self {
-        let next = AtomicU64::new(Stamp::NEVER.0);
-        Self { running: AtomicBool::new(false), stopped: AtomicBool::new(false), next, wake: Signal::default() }
+        let next = AtomicU64::new(Timestamp::NEVER.0);
+        Self { running: AtomicBool::new(false), stopped: AtomicBool::new(false), next, wake: Notify::default() }
     }
 
-    /// Makes it look no later than at that time. To be called after whatever it is to see is in place.
-    pub(crate) fn look_by(&self, time: Stamp) {
+    /// Makes it look no later than at that time. To be called after what it is to see is in place.
+    pub(crate) fn look_by(&self, time: Timestamp) {
         if time.0 < self.next.load(Ordering::SeqCst) {
-            self.wake.set();
+            self.wake.notify();
         }
     }
 
-    /// Sees to it that somebody looks.
     #[inline]
-    pub(crate) fn ensure<C: Held>(self: &Arc<Self>, hub: &Arc<Hub<C>>) {
-        if !self.running.load(Ordering::Acquire) && !self.running.swap(true, Ordering::AcqRel) {
-            let task = reap(Running(Some(Arc::clone(self))), Arc::clone(self), Arc::downgrade(hub));
-            hub.runtime.spawn(Box::pin(task));
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Starts its task, unless it runs.
+    #[cold]
+    pub(crate) fn start<E: Expire>(self: &Arc<Self>, pool: &Arc<E>) {
+        if !self.running.swap(true, Ordering::AcqRel) {
+            let task = reap(Running(Some(Arc::clone(self))), Arc::clone(self), Arc::downgrade(pool));
+            pool.runtime().spawn(Box::pin(task));
         }
     }
 
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.wake.set();
+        self.wake.notify();
     }
 }
 
@@ -59,18 +72,18 @@ impl Drop for Running {
     }
 }
 
-async fn reap<C: Held>(mut running: Running, reaper: Arc<Reaper>, hub: Weak<Hub<C>>) {
+async fn reap<E: Expire>(mut running: Running, reaper: Arc<Reaper>, pool: Weak<E>) {
     let mut timer: Option<Pin<Box<dyn Sleep>>> = None;
     loop {
         {
-            let Some(hub) = hub.upgrade() else { return };
-            reaper.next.store(Stamp::NEVER.0, Ordering::SeqCst);
-            let next = match hub.expire() {
+            let Some(pool) = pool.upgrade() else { return };
+            reaper.next.store(Timestamp::NEVER.0, Ordering::SeqCst);
+            let next = match pool.expire() {
                 Some(next) => next,
                 None => {
                     reaper.running.store(false, Ordering::Release);
                     // What became idle while we looked was told that somebody was looking.
-                    match hub.expire() {
+                    match pool.expire() {
                         Some(next) if !reaper.running.swap(true, Ordering::AcqRel) => next,
                         _ => {
                             running.0 = None;
@@ -80,10 +93,10 @@ async fn reap<C: Held>(mut running: Running, reaper: Arc<Reaper>, hub: Weak<Hub<
                 }
             };
             reaper.next.store(next.0, Ordering::SeqCst);
-            let next = hub.clock.instant(next);
+            let next = pool.clock().instant(next);
             match &mut timer {
                 Some(timer) => timer.as_mut().reset(next),
-                None => timer = Some(hub.runtime.sleep_until(next)),
+                None => timer = Some(pool.runtime().sleep_until(next)),
             }
         }
         let Some(timer) = &mut timer else { return };
