@@ -259,3 +259,7 @@ impl Machine {
         self.connections.contains(connection)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;

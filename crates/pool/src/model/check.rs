@@ -1,7 +1,7 @@
 //! The obligations.
 
 use super::{
-    history::{Call, Held, History, KEYS},
+    history::{Call, History, KEYS, Stage},
     peer::Handle,
 };
 use crate::origin::OriginPool;
@@ -22,10 +22,10 @@ impl History {
         let registry = pool.registry();
         let origins = registry.origins();
         if let Some(total) = self.config.max_total {
-            let held: usize = origins.iter().map(|origin| origin.inspect(|machine, _| machine.permits_held())).sum();
+            let stage: usize = origins.iter().map(|origin| origin.inspect(|machine, _| machine.permits_held())).sum();
             let permits = registry.shared.permits.open();
             assert!(permits <= total);
-            assert_eq!(held, permits, "each socket and each connect has a permit");
+            assert_eq!(stage, permits, "each socket and each connect has a permit");
         }
         let mut idle = 0;
         for origin in &origins {
@@ -119,15 +119,15 @@ impl Call {
     }
 
     fn has_key(&self, key: &Key) -> bool {
-        match &self.held {
-            Held::Exchange(exchange) => exchange.key().is_some_and(|own| *own == *key),
+        match &self.stage {
+            Stage::Exchange(exchange) => exchange.key().is_some_and(|own| *own == *key),
             _ => false,
         }
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        match &self.held {
-            Held::Exchange(exchange) => exchange.waiter().is_some_and(|waiter| waiter.is_waiting()),
+        match &self.stage {
+            Stage::Exchange(exchange) => exchange.waiter().is_some_and(|waiter| waiter.is_waiting()),
             _ => false,
         }
     }

@@ -177,7 +177,7 @@ mod tests {
 
     /// What a step of TLS may take, with each of these who wait; its layer's own limit is 10 s.
     #[test]
-    fn the_most_patient_decides() {
+    fn the_longest_decides() {
         let rows: [(&[Timeouts], Timeouts, u64); 8] = [
             (&[], Timeouts::new(), 10),
             (&[Timeouts::new()], tls(4), 4),
@@ -209,10 +209,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_less_patient_is_told_when_all_that_is_under_way_has_taken_too_long() {
+    async fn a_shorter_limit_ends_a_wait_when_all_that_is_under_way_has_taken_too_long() {
         let connect = ConnectTimeouts::new(Timeouts::new());
-        let (plain, hasty, patient) = (Timeouts::new(), tls(1), tls(60));
-        [&plain, &hasty, &patient].iter().for_each(|options| _ = connect.join(options));
+        let (plain, short, long) = (Timeouts::new(), tls(1), tls(60));
+        [&plain, &short, &long].iter().for_each(|options| _ = connect.join(options));
         let start = skybridge_testkit::executor::Executor::new().runtime().now();
         let deadline = |options: &Timeouts, joined: u64| {
             let steps = connect.steps().unwrap();
@@ -220,18 +220,18 @@ mod tests {
                 .deadline(options, start + secs(joined))
                 .map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
         };
-        assert_eq!(deadline(&hasty, 0), None, "nothing is under way");
+        assert_eq!(deadline(&short, 0), None, "nothing is under way");
         let one = connect.begin(Phase::Tls, secs(10), start + secs(5));
         assert_eq!(
-            [deadline(&hasty, 0), deadline(&plain, 0), deadline(&patient, 0)],
+            [deadline(&short, 0), deadline(&plain, 0), deadline(&long, 0)],
             [Some((6, 1)), Some((15, 10)), None]
         );
-        assert_eq!(deadline(&hasty, 8), Some((9, 1)), "from when he came");
+        assert_eq!(deadline(&short, 8), Some((9, 1)), "from when it joined");
         let two = connect.begin(Phase::Tls, secs(10), start + secs(7));
-        assert_eq!(deadline(&hasty, 0), Some((8, 1)), "the other may still do it");
+        assert_eq!(deadline(&short, 0), Some((8, 1)), "the other may still do it");
         connect.end(one);
         let tcp = connect.begin(Phase::Tcp, secs(10), start + secs(7));
-        assert_eq!(deadline(&hasty, 0), None, "all wait as long for that");
+        assert_eq!(deadline(&short, 0), None, "all wait as long for that");
         connect.end(two);
         connect.end(tcp);
         let whole = connect.begin(Phase::Acquire, secs(30), start);

@@ -2,7 +2,7 @@ use crate::origin::{OriginPool, uri_key::UriKey};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use http::Uri;
 use std::{
-    hash::{BuildHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -25,9 +25,7 @@ impl<C: Send + 'static> UriCache<C> {
 
     #[inline]
     fn hash(&self, https: bool, authority: &str) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        authority.hash(&mut hasher);
-        hasher.finish() ^ u64::from(https)
+        self.hasher.hash_one(authority) ^ u64::from(https)
     }
 
     #[inline]

@@ -82,7 +82,7 @@ async fn reap<E: Expire>(mut running: Running, reaper: Arc<Reaper>, pool: Weak<E
                 Some(next) => next,
                 None => {
                     reaper.running.store(false, Ordering::Release);
-                    // What became idle while we looked was told that somebody was looking.
+                    // Whoever made something idle while this looked has found it running, and started none.
                     match pool.expire() {
                         Some(next) if !reaper.running.swap(true, Ordering::AcqRel) => next,
                         _ => {

@@ -1,4 +1,4 @@
-//! The search for a connection: shared, failed together, given up, first come first served.
+//! Connects: shared, failed together, given up, first come first served.
 
 use crate::stage::*;
 use skybridge_core::{Cause, ConnectError, Error, Phase, PhaseGuard};
@@ -156,14 +156,14 @@ async fn an_idle_connection_that_comes_first_serves_who_waited_longest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_goes_on_for_those_who_have_none() {
+async fn a_connect_goes_on_for_those_who_have_none() {
     let stage = Stage::new(PoolConfig::new().max_per_origin(2));
     let first = stage.call(A);
     let peer = stage.connected(Facts::h1()).await;
     let (second, third) = (stage.call(A), stage.call(A));
     settle().await;
     let connect = stage.below.connecting().await;
-    // The first connection comes back and serves the second call: the third takes over its search.
+    // The first connection comes back and serves the second call: the third takes over its connect.
     peer.exchange().await.respond(200, "");
     read(done(first).await).await;
     settle().await;
@@ -174,7 +174,7 @@ async fn a_search_goes_on_for_those_who_have_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_is_not_stranded_when_the_search_of_another_is_given_up() {
+async fn who_waits_is_not_stranded_when_the_connect_of_another_is_given_up() {
     let stage = Stage::new(PoolConfig::new().max_per_origin(1));
     let (first, second) = (stage.call(A), stage.call(A));
     settle().await;
@@ -186,14 +186,14 @@ async fn who_waits_is_not_stranded_when_the_search_of_another_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_without_a_socket_is_given_up_with_its_last_ticket() {
+async fn a_connect_without_a_socket_is_given_up_with_its_last_ticket() {
     let stage = Stage::new(PoolConfig::new());
     let (first, second) = (stage.call(SECURE), stage.call(SECURE));
     settle().await;
     let connect = stage.below.connecting().await;
     first.abort();
     settle().await;
-    assert!(!connect.is_cancelled(), "one ticket is left");
+    assert!(!connect.is_cancelled(), "one request is left");
     second.abort();
     settle().await;
     assert!(connect.is_cancelled());
@@ -201,7 +201,7 @@ async fn a_search_without_a_socket_is_given_up_with_its_last_ticket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_search_with_a_socket_is_finished_and_pooled() {
+async fn a_connect_with_a_socket_is_finished_and_pooled() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(SECURE);
     settle().await;
@@ -252,7 +252,7 @@ fn futures_poll<F: Future + ?Sized>(future: std::pin::Pin<&mut F>) -> std::task:
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_dead_on_arrival_fails_its_search() {
+async fn a_connection_that_is_dead_on_arrival_fails_its_connect() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(SECURE);
     settle().await;

@@ -19,7 +19,7 @@ async fn connect_in_vain(stage: &Stage) {
     }
 }
 
-fn told(error: &skybridge_core::Error) -> String {
+fn message(error: &skybridge_core::Error) -> String {
     let mut text = String::new();
     let mut next = error.source();
     while let Some(error) = next {
@@ -59,7 +59,7 @@ async fn who_waits_for_its_room_does_so_for_as_long_as_connecting_may_take() {
         let error = came_back(call).await;
         assert!(error.is_timeout() && error.is_connect(), "{error:?}");
         assert_eq!(error.phase(), Phase::Handshake);
-        assert!(told(&error).contains("allows no streams"), "{}", told(&error));
+        assert!(message(&error).contains("allows no streams"), "{}", message(&error));
     }
     assert_eq!((start.elapsed(), stage.below.connects()), (30 * SECOND, 1));
     settle().await;
@@ -78,13 +78,13 @@ async fn its_own_limit_ends_its_own_wait() {
     let mut timeouts = Timeouts::new();
     timeouts.connect = Some(2 * SECOND);
     let start = Instant::now();
-    let (hasty, patient) = (stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), stage.call(SECURE));
+    let (short, long) = (stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), stage.call(SECURE));
     connect_in_vain(&stage).await;
-    assert!(came_back(hasty).await.is_timeout());
+    assert!(came_back(short).await.is_timeout());
     assert_eq!(start.elapsed(), 2 * SECOND);
     stage.below.peers()[0].set_room(1);
     stage.below.peers()[0].exchange().await.respond(200, "");
-    assert_eq!(read(done(patient).await).await, 1);
+    assert_eq!(read(done(long).await).await, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn when_all_have_left_the_connection_closes_sooner_or_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_ends_meanwhile_fails_its_search() {
+async fn one_that_ends_meanwhile_fails_its_connect() {
     for status in [ConnectionStatus::Closed(CloseReason::PeerFin), ConnectionStatus::Draining(CloseReason::PeerGoAway)]
     {
         let stage = Stage::new(PoolConfig::new());
@@ -153,7 +153,7 @@ async fn one_that_says_so_after_its_first_stream_justifies_no_other_either() {
         let last = calls.pop().unwrap();
         for call in calls {
             let error = came_back(call).await;
-            assert!(error.is_timeout() && told(&error).contains("allows no streams"), "{error:?}");
+            assert!(error.is_timeout() && message(&error).contains("allows no streams"), "{error:?}");
         }
         assert!(came_back(last).await.is_timeout());
         assert!(start.elapsed() <= 30 * SECOND);

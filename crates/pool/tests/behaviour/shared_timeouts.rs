@@ -153,18 +153,18 @@ async fn the_shorter_limit_of_one_ends_its_own_wait_alone() {
     for phase in PHASES {
         for first in [true, false] {
             let world = World::new(phase, 1);
-            let (hasty, patient) = if first {
-                let hasty = world.lets(phase, 2);
-                (hasty, world.plain())
+            let (short, long) = if first {
+                let short = world.lets(phase, 2);
+                (short, world.plain())
             } else {
-                let patient = world.plain();
+                let long = world.plain();
                 settle().await;
-                (world.lets(phase, 2), patient)
+                (world.lets(phase, 2), long)
             };
-            assert_eq!(world.over(hasty, phase).await, 2);
+            assert_eq!(world.over(short, phase).await, 2);
             world.at(8).await;
             world.goes_on().await;
-            assert_eq!((read(done(patient).await).await, world.begun()), (1, 1));
+            assert_eq!((read(done(long).await).await, world.begun()), (1, 1));
         }
     }
 }
@@ -174,9 +174,9 @@ async fn the_longer_limit_of_one_makes_nobody_wait_for_longer() {
     for phase in PHASES {
         for first in [true, false] {
             let world = World::new(phase, 1);
-            let (patient, other) = if first {
-                let patient = world.lets(phase, 25);
-                (patient, world.plain())
+            let (long, other) = if first {
+                let long = world.lets(phase, 25);
+                (long, world.plain())
             } else {
                 let other = world.plain();
                 (world.lets(phase, 25), other)
@@ -184,7 +184,7 @@ async fn the_longer_limit_of_one_makes_nobody_wait_for_longer() {
             assert_eq!(world.over(other, phase).await, 10, "the layer's own");
             world.at(20).await;
             world.goes_on().await;
-            assert_eq!((read(done(patient).await).await, world.begun()), (1, 1));
+            assert_eq!((read(done(long).await).await, world.begun()), (1, 1));
         }
     }
 }
@@ -192,11 +192,11 @@ async fn the_longer_limit_of_one_makes_nobody_wait_for_longer() {
 #[tokio::test(start_paused = true)]
 async fn alone_its_limit_is_that_of_each_route() {
     let world = World::new(Phase::Tls, 4);
-    let hasty = world.lets(Phase::Tls, 2);
+    let short = world.lets(Phase::Tls, 2);
     world.at(5).await;
     assert_eq!(world.begun(), 3);
     world.goes_on().await;
-    assert_eq!(read(done(hasty).await).await, 1);
+    assert_eq!(read(done(short).await).await, 1);
     // Two who are of one mind are no other case.
     let world = World::new(Phase::Tls, 4);
     let calls = [world.lets(Phase::Tls, 2), world.lets(Phase::Tls, 2)];
@@ -211,24 +211,24 @@ async fn alone_its_limit_is_that_of_each_route() {
 #[tokio::test(start_paused = true)]
 async fn the_clients_limit_is_for_those_who_say_nothing() {
     let world = World::with(Phase::Tls, 2, PoolConfig::new(), lets(Phase::Tls, 4));
-    let (plain, patient) = (world.plain(), world.lets(Phase::Tls, 10));
+    let (plain, long) = (world.plain(), world.lets(Phase::Tls, 10));
     assert_eq!(world.over(plain, Phase::Tls).await, 4);
     world.at(9).await;
     assert_eq!(world.begun(), 1);
     world.at(11).await;
-    assert_eq!(world.begun(), 2, "the patient one's next route");
+    assert_eq!(world.begun(), 2, "the long one's next route");
     world.goes_on().await;
-    read(done(patient).await).await;
+    read(done(long).await).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn whose_patience_it_was_leaves_and_takes_it_along() {
     let world = World::new(Phase::Tls, 2);
-    let patient = world.lets(Phase::Tls, 25);
+    let long = world.lets(Phase::Tls, 25);
     world.at(1).await;
     let late = world.plain();
     world.at(3).await;
-    patient.abort();
+    long.abort();
     world.at(9).await;
     assert_eq!(world.begun(), 1);
     world.at(10).await;
@@ -240,14 +240,14 @@ async fn whose_patience_it_was_leaves_and_takes_it_along() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_late_has_his_own_time() {
     let world = World::new(Phase::Tls, 1);
-    let patient = world.lets(Phase::Tls, 28);
+    let long = world.lets(Phase::Tls, 28);
     world.at(12).await;
-    let (plain, hasty) = (world.plain(), world.lets(Phase::Tls, 3));
-    assert_eq!(world.over(hasty, Phase::Tls).await, 15);
+    let (plain, short) = (world.plain(), world.lets(Phase::Tls, 3));
+    assert_eq!(world.over(short, Phase::Tls).await, 15);
     assert_eq!(world.over(plain, Phase::Tls).await, 22);
     world.at(27).await;
     world.goes_on().await;
-    read(done(patient).await).await;
+    read(done(long).await).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,18 +256,18 @@ async fn connecting_as_a_whole_is_each_ones_own_too() {
         // The steps take no limit of theirs.
         let world = World::with(Phase::Tls, 1, PoolConfig::new(), lets(Phase::Tls, 1_000));
         let make = |seconds| world.lets(Phase::Acquire, seconds);
-        let (hasty, plain, patient) = if first {
-            let hasty = make(2);
-            (hasty, world.plain(), make(90))
+        let (short, plain, long) = if first {
+            let short = make(2);
+            (short, world.plain(), make(90))
         } else {
-            let patient = make(90);
-            (make(2), world.plain(), patient)
+            let long = make(90);
+            (make(2), world.plain(), long)
         };
-        assert_eq!(world.over(hasty, Phase::Acquire).await, 2);
+        assert_eq!(world.over(short, Phase::Acquire).await, 2);
         assert_eq!(world.over(plain, Phase::Acquire).await, 30, "the pool's own");
         world.at(80).await;
         world.goes_on().await;
-        assert_eq!((read(done(patient).await).await, world.begun()), (1, 1));
+        assert_eq!((read(done(long).await).await, world.begun()), (1, 1));
     }
 }
 
@@ -292,21 +292,21 @@ async fn no_limit_is_one_too() {
     let world = World::new(Phase::Tls, 1);
     let mut timeouts = Timeouts::new();
     (timeouts.tls, timeouts.connect) = (Some(Duration::MAX), Some(Duration::MAX));
-    let (patient, plain) = (world.stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), world.plain());
+    let (long, plain) = (world.stage.options(SECURE, RequestOptions::new().timeouts(timeouts)), world.plain());
     assert_eq!(world.over(plain, Phase::Tls).await, 10);
     world.at(100_000).await;
-    assert!(!patient.is_finished());
+    assert!(!long.is_finished());
     world.goes_on().await;
-    read(done(patient).await).await;
+    read(done(long).await).await;
 }
 
 /// What came of it is nobody's in particular.
 #[tokio::test(start_paused = true)]
 async fn what_the_last_one_left_is_finished_within_the_clients_limits() {
     let world = World::new(Phase::Tls, 1);
-    let hasty = world.lets(Phase::Acquire, 2);
+    let short = world.lets(Phase::Acquire, 2);
     settle().await;
-    assert_eq!(world.over(hasty, Phase::Acquire).await, 2);
+    assert_eq!(world.over(short, Phase::Acquire).await, 2);
     settle().await;
     // No socket was open: there is nothing to finish.
     assert_eq!((world.stage.pool.stats(), world.stage.executor.tasks()), (Default::default(), 0));
