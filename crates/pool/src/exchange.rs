@@ -141,7 +141,7 @@ where
         if options.is_none()
             && let Some(origin) = self.pool.by_uri(request.uri())
             && let Some(granted) = origin.take()
-            && let Some(lease) = Lease::redeem(granted, &origin, C::share)
+            && let Some(lease) = Lease::redeem(granted, origin, C::share)
         {
             self.acquired(lease, None);
             return Ok(());
@@ -160,7 +160,7 @@ where
             }
             let origin = find(&self.pool, request.uri(), options)?;
             if let Some(granted) = origin.take() {
-                match Lease::redeem(granted, &origin, C::share) {
+                match Lease::redeem(granted, origin, C::share) {
                     Some(lease) => {
                         self.acquired(lease, None);
                         return Ok(());
@@ -235,7 +235,7 @@ where
         let Delivered { granted, initiator, joined } = result?;
         // To connect takes no longer, but until the connection is ready it is waited for.
         self.wait();
-        match Lease::redeem(granted, &origin, C::share) {
+        match Lease::redeem(granted, origin, C::share) {
             Some(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
             // It closed between the grant and this poll.
             None => self.found_dead(None, false)?,

@@ -210,7 +210,7 @@ fn a_connection_that_closes_while_it_comes_back_is_not_kept() {
         let (Stage { origin, connection, host: _host }, handle) = exclusive_in_use();
         let (dropped, their_connection) = (Arc::clone(&handle.0), Arc::clone(&connection));
         let driver = thread::spawn(move || their_connection.close(CloseReason::PeerFin));
-        origin.put_back(&connection, handle);
+        origin.put_back(&connection, &mut Some(handle));
         driver.join().unwrap();
         assert_eq!((dropped.load(SeqCst), origin.shared.idle.get()), (1, 0), "it is closed, and not idle");
         assert!(origin.take().is_none() && origin.is_vacant());

@@ -145,8 +145,13 @@ impl<C: Send + 'static> OriginPool<C> {
             }
             (result, tables.resolve(actions, &self.shared))
         };
-        effects.into_iter().for_each(|effect| self.apply(effect));
+        self.apply_all(effects);
         result
+    }
+
+    #[cold]
+    fn apply_all(self: &Arc<Self>, effects: Vec<Effect<C>>) {
+        effects.into_iter().for_each(|effect| self.apply(effect));
     }
 
     /// A question to the machine, which changes nothing.
@@ -191,10 +196,15 @@ impl<C: Send + 'static> OriginPool<C> {
     /// A usable connection, at once or not at all.
     #[inline]
     pub(crate) fn take(self: &Arc<Self>) -> Option<Granted<C>> {
+        // Not the closure's result, as a handle may be large and each name it is given is a copy.
+        let mut granted = None;
         self.step(|machine, tables| {
-            let grant = machine.take(&self.environment(tables));
-            (grant.and_then(|grant| tables.redeem(grant)), Actions::none())
-        })
+            if let Some(grant) = machine.take(&self.environment(tables)) {
+                granted = tables.redeem(grant);
+            }
+            ((), Actions::none())
+        });
+        granted
     }
 
     /// Takes a place in the queue, and begins a connect if one is missing.
@@ -260,7 +270,7 @@ impl<C: Send + 'static> OriginPool<C> {
     /// A connection that carried nothing.
     pub(crate) fn give_back(self: &Arc<Self>, granted: Granted<C>) {
         match granted {
-            Granted::Exclusive(handle, connection) => self.put_back(&connection, handle),
+            Granted::Exclusive(handle, connection) => self.put_back(&connection, &mut Some(handle)),
             Granted::Stream(connection) => {
                 connection.not_begun();
                 self.release(&connection);
@@ -269,9 +279,9 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// An exclusive connection whose exchange is complete, or never began: it goes to whoever waits, or is idle, or is
-    /// closed when it may not be kept.
+    /// closed when it may not be kept. Takes the handle out of where it is.
     #[inline]
-    pub(crate) fn put_back(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: C) {
+    pub(crate) fn put_back(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: &mut Option<C>) {
         let shared = &self.shared;
         let until = connection.idle_until_from(shared.clock.get());
         let refuse = match connection.expires_at {
@@ -279,9 +289,7 @@ impl<C: Send + 'static> OriginPool<C> {
             _ if shared.permits.is_contended() && shared.permits.is_due() => Some(CloseReason::LimitReclaimed),
             _ => None,
         };
-        // Out of the closure: what is left of it is dropped here, without the lock.
-        let mut handle = Some(handle);
-        let refused = self.step(|machine, tables| {
+        let kept = self.step(|machine, tables| {
             let Some(key) = connection.key().filter(|_| connection.is_open()) else {
                 return (Err(connection.close_reason()), Actions::none());
             };
@@ -294,9 +302,14 @@ impl<C: Send + 'static> OriginPool<C> {
             }
             (Ok(()), self.serve_with(machine, tables))
         });
-        match (refused, handle) {
-            (Err(reason), Some(handle)) => connection.close_with(handle, reason),
-            _ => self.keep_limits(),
+        match kept {
+            Ok(()) => self.keep_limits(),
+            // Here, without the lock.
+            Err(reason) => {
+                if let Some(handle) = handle.take() {
+                    connection.close_with(handle, reason);
+                }
+            }
         }
     }
 
@@ -424,6 +437,7 @@ impl<C: Send + 'static> Tables<C> {
 
     /// Puts in place of each key what it stands for. How long the steps of a connect may take is noted here, under the
     /// lock, so that the requests that join and leave it are counted in that order.
+    #[cold]
     fn resolve(&mut self, actions: Actions, shared: &Shared) -> Vec<Effect<C>> {
         actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
     }

@@ -67,24 +67,25 @@ impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
 /// The response is here to its end: the connection goes back now, or as soon as the request is over too.
 #[inline]
 fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option<Lease<C>>) {
-    let Some(mut lease) = lease.take() else { return };
-    if let Some(events) = &mut lease.events {
+    // In place: a lease is large, and each name it is given is a copy.
+    let Some(current) = lease else { return };
+    if let Some(events) = &mut current.events {
         events.leave();
     }
-    if lease.is_upgraded() {
-        return;
+    if !current.is_upgraded()
+        && let Some(handle) = current.handle()
+    {
+        let ready = handle.poll_ready(cx);
+        let is_sent = ready.is_ready() || handle.is_sent();
+        match ready {
+            Poll::Ready(Err(_)) if current.is_exclusive() => current.set_closed(CloseReason::PeerFin),
+            Poll::Ready(_) => current.set_complete(),
+            // Only its driver is behind: whoever has it next waits for that, and for nothing else.
+            Poll::Pending if is_sent => current.set_complete(),
+            Poll::Pending => return lease.take().map_or((), LateUpload::<C, B>::begin),
+        }
     }
-    let Some(handle) = lease.handle() else { return };
-    let ready = handle.poll_ready(cx);
-    let is_sent = ready.is_ready() || handle.is_sent();
-    match ready {
-        Poll::Ready(Ok(())) => lease.complete(),
-        Poll::Ready(Err(_)) if lease.is_exclusive() => lease.abort(CloseReason::PeerFin),
-        Poll::Ready(Err(_)) => lease.complete(),
-        // Only its driver is behind: whoever has it next waits for that, and for nothing else.
-        Poll::Pending if is_sent => lease.complete(),
-        Poll::Pending => LateUpload::<C, B>::begin(lease),
-    }
+    *lease = None;
 }
 
 impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {

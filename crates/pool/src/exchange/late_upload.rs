@@ -76,10 +76,10 @@ impl<C: Connection<B>, B: 'static> Future for LateUpload<C, B> {
         {
             lease.connection().shared.late_uploads.leave(number);
         }
-        if let Some(lease) = self.lease.take() {
+        if let Some(mut lease) = self.lease.take() {
             match ready {
                 Ok(Err(_)) if lease.is_exclusive() => lease.abort(CloseReason::PeerFin),
-                Ok(_) => lease.complete(),
+                Ok(_) => lease.set_complete(),
                 Err(reason) => lease.abort(reason),
             }
         }

@@ -46,11 +46,11 @@ impl<C: Send + 'static> Lease<C> {
     #[inline]
     pub(crate) fn redeem(
         granted: Granted<C>,
-        origin: &Arc<OriginPool<C>>,
+        origin: Arc<OriginPool<C>>,
         share: impl FnOnce(&C) -> Option<C>,
     ) -> Option<Self> {
         let connection = match granted {
-            Granted::Exclusive(handle, connection) => return Some(Self::new(handle, connection, Arc::clone(origin))),
+            Granted::Exclusive(handle, connection) => return Some(Self::new(handle, connection, origin)),
             Granted::Stream(connection) => connection,
         };
         if !origin.may_use(&connection) {
@@ -59,7 +59,7 @@ impl<C: Send + 'static> Lease<C> {
             // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer
             // likes.
         } else if let Some(handle) = connection.share(share) {
-            return Some(Self::new(handle, connection, Arc::clone(origin)));
+            return Some(Self::new(handle, connection, origin));
         } else {
             // Also when it says itself that it takes no more: it must not be found again.
             connection.drain(CloseReason::PeerGoAway);
@@ -133,14 +133,19 @@ impl<C: Send + 'static> Lease<C> {
         self.stage == Stage::Upgraded
     }
 
-    /// The exchange is complete, in both directions: the connection may carry another.
+    /// The exchange is complete, in both directions: dropped from here on, the connection may carry another.
     #[inline]
-    pub(crate) fn complete(mut self) {
+    pub(crate) fn set_complete(&mut self) {
         self.stage = Stage::Complete;
     }
 
     /// The exchange is over and was not complete: an exclusive connection closes, a shared one loses the stream.
     pub(crate) fn abort(mut self, reason: CloseReason) {
+        self.set_closed(reason);
+    }
+
+    /// As [`abort`](Self::abort), once it is dropped.
+    pub(crate) fn set_closed(&mut self, reason: CloseReason) {
         self.stage = Stage::Closed(reason);
     }
 
@@ -163,13 +168,14 @@ impl<C: Send + 'static> Drop for Lease<C> {
         if let Some(mut events) = self.events.take() {
             events.released(self.connection.info.id);
         }
-        let Some(handle) = self.handle.take() else { return };
-        let Self { connection, origin, .. } = self;
-        if connection.exclusive {
-            return match self.close_reason() {
-                None => self.origin.put_back(&self.connection, handle),
-                Some(reason) => self.connection.close_with(handle, reason),
-            };
+        let close_reason = self.close_reason();
+        let Self { connection, origin, handle, .. } = self;
+        if connection.exclusive && close_reason.is_none() {
+            return origin.put_back(connection, handle);
+        }
+        let Some(handle) = handle.take() else { return };
+        if let Some(reason) = close_reason.filter(|_| connection.exclusive) {
+            return connection.close_with(handle, reason);
         }
         match self.stage {
             Stage::Unused => {

@@ -178,6 +178,16 @@ impl Connections {
         Some(idle.until.minus(self.members.get(idle.connection).map_or(0, |member| member.facts.idle_timeout)))
     }
 
+    /// The numbers are those of the members.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn check(&self) {
+        let count = |is: fn(&Member) -> bool| self.members.iter().filter(|(_, member)| is(member)).count();
+        assert_eq!((self.open, self.sockets), (count(|member| member.counted), count(|member| member.socket)));
+        let usable = count(|member| member.usable && !member.facts.exclusive);
+        assert_eq!(self.shared.len(), usable, "shared connections are listed");
+        assert!(!self.members.iter().any(|(_, member)| member.facts.own && member.counted && !member.usable));
+    }
+
     /// When the first of the exclusive ones that are idle will have been so, or alive, for too long.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         let ends = |idle: &Idle| {

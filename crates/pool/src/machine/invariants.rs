@@ -13,7 +13,7 @@ impl Machine {
         assert!(open <= config.max_per_origin, "{open} connections of one origin");
         assert!(self.connects.len() <= config.max_connecting_per_origin);
         assert!(self.queue.len() <= config.max_waiting_per_origin);
-        assert!(self.connections.open() <= self.connections.sockets());
+        self.connections.check();
         for (waiter, waiting) in self.queue.iter() {
             if let Some((connect, _)) = waiting.connect {
                 assert!(self.connects.keys().any(|key| key == connect), "{waiter:?} waits for a connect that is over");
