@@ -40,16 +40,17 @@ use std::{
     time::Duration,
 };
 
-/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a guard
-/// against a peer that closes every connection as soon as it is made.
-const MOST_DEAD: u8 = 8;
-/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours, and the next connection
-/// would be no better.
-const MOST_STILLBORN: u8 = 1;
+/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a
+/// guard against a peer that closes every connection as soon as it is made.
+const MAX_DEAD: u8 = 8;
+/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours,
+/// and the next connection would be no better.
+const MAX_DEAD_NEW: u8 = 1;
 
 /// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
 ///
-/// Nothing happens before the first poll. Dropped while it waits, it leaves the queue; dropped later, it cancels the exchange.
+/// Nothing happens before the first poll. Dropped while it waits, it leaves the queue; dropped later, it cancels the
+/// exchange.
 pub struct Exchange<C: Connection<B>, B> {
     pool: Arc<Registry<C>>,
     request: Option<Request<B>>,
@@ -61,7 +62,7 @@ pub struct Exchange<C: Connection<B>, B> {
     /// How many connections it found dead.
     dead: u8,
     /// And how many of these were new.
-    stillborn: u8,
+    dead_new: u8,
     events: Option<Box<CallEvents>>,
     /// Only when it has limits that a pool looks after.
     timeouts: Option<Box<ExchangeTimeouts>>,
@@ -111,7 +112,7 @@ where
             lease: None,
             looked: false,
             dead: 0,
-            stillborn: 0,
+            dead_new: 0,
             events: None,
             timeouts: None,
         }
@@ -247,11 +248,11 @@ where
     /// Nothing was sent: look again, as long as that makes sense.
     fn found_dead(&mut self, error: Option<Error>, new: bool) -> Result<(), Error> {
         self.dead += 1;
-        self.stillborn += u8::from(new);
+        self.dead_new += u8::from(new);
         match error {
-            Some(error) if self.stillborn > MOST_STILLBORN => return Err(not_connected(error)),
-            Some(error) if self.dead > MOST_DEAD => return Err(error),
-            None if self.dead > MOST_DEAD => {
+            Some(error) if self.dead_new > MAX_DEAD_NEW => return Err(not_connected(error)),
+            Some(error) if self.dead > MAX_DEAD => return Err(error),
+            None if self.dead > MAX_DEAD => {
                 return Err(
                     ConnectError::new(Phase::Acquire, "every connection was closed before it could be used").into()
                 );
@@ -435,7 +436,8 @@ where
                 Step::Looking => this.look(),
                 Step::Queued => ready!(this.poll_queue(cx)),
                 Step::Readying => ready!(this.poll_ready(cx)),
-                // Handed up as it is: a response is a quarter of a kilobyte, and each name it is given on the way is a copy.
+                // Handed up as it is: a response is a quarter of a kilobyte, and each name it is given on the way is a
+                // copy.
                 Step::Waiting => return this.poll_response(cx),
                 Step::Done => return Poll::Pending,
             };

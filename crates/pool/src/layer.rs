@@ -37,19 +37,22 @@ impl<B> PoolLayer<B> {
         self
     }
 
-    /// Who is told of everything, unless a request's [`RequestOptions`](skybridge_core::RequestOptions) names somebody else.
+    /// The observer of every request, unless the request's [`RequestOptions`](skybridge_core::RequestOptions) have one
+    /// of their own.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Time limits of every request, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent. Those of phases below go down with the target.
+    /// Time limits of every request, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent. Those of
+    /// phases below go down with the target.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// What every request asks of its connection, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent.
+    /// What every request asks of its connection, where its [`RequestOptions`](skybridge_core::RequestOptions) is
+    /// silent.
     pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
         self.connect_options = connect_options;
         self

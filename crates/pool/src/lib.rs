@@ -2,9 +2,9 @@
 //! connections.
 //!
 //! It stands between `retry` and `route`: requests come from above and go out on a connection that is there, or on one
-//! that a [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it back.
-//! It sees `core` alone, and opens no socket: the same pool is over a fake here and over TCP in a client. Its limits are
-//! a [`PoolConfig`].
+//! that a [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it
+//! back. It sees `core` alone, and opens no socket: the same pool is over a fake here and over TCP in a client. Its
+//! limits are a [`PoolConfig`].
 //!
 //! ```
 //! use skybridge_pool::PoolLayer;
@@ -14,9 +14,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! let (executor, below) = (Executor::new(), Planner::<http_body_util::Empty<_>>::new());
+//! let (executor, below) = (Executor::new(), Planner::<http_body_util::Empty<bytes::Bytes>>::new());
 //! let mut pool = PoolLayer::shared(executor.runtime()).layer(below.clone());
-//! let call = pool.call(http::Request::get("https://a.test/").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap());
+//! let call = pool.call(http::Request::get("https://a.test/").body(Default::default()).unwrap());
 //! let server = async { below.connecting().await.succeed(Facts::h2(100)).exchange().await.respond(204, "") };
 //! let (response, ()) = tokio::join!(call, server);
 //! assert_eq!((response.unwrap().status(), pool.stats().idle), (http::StatusCode::NO_CONTENT, 1));
@@ -41,8 +41,8 @@
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
 //!    times.
 //! 7. **Exchange.** The response goes up with the connection in its body.
-//! 8. **Give it back.** A body that is read to its end, or dropped, ends its lease, which goes straight to the origin: an
-//!    exclusive connection to the first in the queue, or among the idle ones, or it is closed; a shared one loses a
+//! 8. **Give it back.** A body that is read to its end, or dropped, ends its lease, which goes straight to the origin:
+//!    an exclusive connection to the first in the queue, or among the idle ones, or it is closed; a shared one loses a
 //!    stream, which the first who waits for it gets. If the request is still being sent, a task waits for that first.
 //!
 //! # The rooms
@@ -90,8 +90,8 @@
 //! 4. `ByAddress`;
 //! 5. `SocketPermits`, or a connect's `ConnectTimeouts`.
 //!
-//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `LateUploads`, the planner. A hit takes 1, 2 and, for a stream,
-//! the `Handles`.
+//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `LateUploads`, the planner. A hit takes 1, 2 and, for a
+//! stream, the `Handles`.
 //!
 //! Tasks and origins hold the pool weakly, so it ends with its last handle: `Registry` closes every origin then, and a
 //! lease that ends later finds its origin closed.

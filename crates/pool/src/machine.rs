@@ -1,7 +1,7 @@
 //! Decides, for one origin: who is served next and by which connection, which connects are missing, what ends.
 //!
 //! A machine without I/O: no future, lock, waker or clock is in here, and nothing of what it decides about, only keys.
-//! It is told what happened and answers with [`Actions`](action::Actions), which the
+//! Its methods say what happened and answer with [`Actions`](action::Actions), which the
 //! [`OriginPool`](crate::origin::OriginPool) that owns it does once its lock is free. What others change without asking
 //! it - streams in use, permits for sockets - it asks of an [`Environment`]. So it is tested as a table, and by random
 //! histories, without a runtime.

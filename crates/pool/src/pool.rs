@@ -13,9 +13,9 @@ use std::{
 };
 use tower_service::Service;
 
-/// Sends requests on connections that it keeps. A handle: clones share one pool, which closes when the last of them, and the last request
-/// under way, is dropped. Bodies under way run to their end; requests that outlive their responses for as long as
-/// [`upload_grace`](crate::PoolConfig::upload_grace) allows.
+/// Sends requests on connections that it keeps. A handle: clones share one pool, which closes when the last of them,
+/// and the last request under way, is dropped. Bodies under way run to their end; requests that outlive their responses
+/// for as long as [`upload_grace`](crate::PoolConfig::upload_grace) allows.
 pub struct Pool<C: Connection<B>, B> {
     registry: Arc<Registry<C>>,
     _request: PhantomData<fn(B)>,

@@ -98,7 +98,8 @@ impl Shared {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Nobody may stand in the queue for permits, and none is free: what is idle elsewhere goes before anybody is refused.
+    /// Nobody may stand in the queue for permits, and none is free: what is idle elsewhere goes before anybody is
+    /// refused.
     pub(crate) fn must_make_room(&self) -> bool {
         self.config.at_connection_limit == AtConnectionLimit::Refuse && self.permits.is_full()
     }

@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// How much of a body that is dropped unread is taken from what is here already, to save its connection: bytes, and frames.
+/// How much of a body that is dropped unread is taken from what is here already, to save its connection: bytes, and
+/// frames.
 const DRAIN: (usize, usize) = (64 * 1024, 16);
 
 /// A response body that holds its connection.

@@ -24,7 +24,8 @@ pub(crate) fn fail<C: Connection<B>, B>(failed: Failed<Request<B>>, mut lease: L
     Failed::new(error, request)
 }
 
-/// Not a refusal, which is an answer, nor the failure of the request's own body: that alone fails in the sending of something that may be there.
+/// Not a refusal, which is an answer, nor the failure of the request's own body: that alone fails in the sending of
+/// something that may be there.
 fn is_of_connection(error: &Error) -> bool {
     match error.delivery() {
         Delivery::Refused => false,

@@ -17,14 +17,14 @@ use std::{
 pub(crate) struct LateUpload<C: Connection<B>, B> {
     lease: Option<Lease<C>>,
     runtime: Arc<dyn Runtime>,
-    /// Where it waits for the pool to be closed.
+    /// Its number among the late uploads, which end when the pool is closed.
     number: Option<u64>,
     timer: Option<Pin<Box<dyn Sleep>>>,
     _request: PhantomData<fn(B)>,
 }
 
 impl<C: Connection<B>, B: 'static> LateUpload<C, B> {
-    /// Sees to the end of a lease's exchange.
+    /// Waits for the end of a lease's request.
     #[cold]
     pub(crate) fn begin(lease: Lease<C>) {
         if lease.connection().shared.late_uploads.is_ended() {
@@ -66,8 +66,8 @@ impl<C: Connection<B>, B: 'static> Future for LateUpload<C, B> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(()) };
-        let Some(connection) = lease.handle() else { return Poll::Ready(()) };
-        let ready = match connection.poll_ready(cx) {
+        let Some(handle) = lease.handle() else { return Poll::Ready(()) };
+        let ready = match handle.poll_ready(cx) {
             Poll::Ready(ready) => Ok(ready),
             Poll::Pending => Err(ready!(self.poll_end(cx))),
         };

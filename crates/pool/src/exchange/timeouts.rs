@@ -44,8 +44,8 @@ impl ExchangeTimeouts {
         self.timeouts.read_idle
     }
 
-    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was found dead or not ready
-    /// since.
+    /// Sets the timer of the wait for a connection. How long that may be counts from when it first began, whatever was
+    /// found dead or not ready since.
     pub(crate) fn wait(&mut self, runtime: &dyn Runtime) {
         let since = *self.waiting.get_or_insert_with(|| runtime.now());
         let deadline = self.timeouts.pool_wait.and_then(|limit| since.checked_add(limit));

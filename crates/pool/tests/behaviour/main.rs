@@ -1,7 +1,7 @@
 //! What a user of the pool observes, by topic, against connections that do what the test says.
 //!
-//! The obligations of ARCHITECTURE.md section 8, and where they are tested (those marked * also in random histories, `src/model.rs`, and
-//! those marked + with threads, `tests/loom.rs`):
+//! The obligations of ARCHITECTURE.md section 8, and where they are tested (those marked * also in random histories,
+//! `src/model.rs`, and those marked + with threads, `src/interleavings.rs`):
 //!
 //! | obligation | test |
 //! |---|---|
