@@ -1,4 +1,4 @@
-//! What a user would only notice as time and memory, counted: how many buckets are visited, and how much is kept.
+//! What a user would only notice as time and memory, counted: how many origins are visited, and how much is kept.
 
 use crate::{Pool, PoolConfig, PoolLayer};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 thread_local! {
-    /// How often a bucket was looked into, on this thread.
+    /// How often an origin was looked into, on this thread.
     pub(crate) static LOOKS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -32,7 +32,7 @@ impl Stage {
         Self { _executor: executor, below, pool }
     }
 
-    /// A request, answered and read to its end: how many buckets were looked into for it.
+    /// A request, answered and read to its end: how many origins were looked into for it.
     async fn get(&self, url: &str) -> usize {
         let before = LOOKS.get();
         let call = tokio::spawn(self.pool.clone().call(request(url)));
@@ -83,7 +83,7 @@ async fn the_queue_for_the_total_limit_does_not_grow_by_those_who_left() {
         let mut call = Box::pin(stage.pool.clone().call(request(&format!("http://{}/", host(i)))));
         assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx).is_pending())).await);
     }
-    let (queued, origins) = (stage.pool.hub().queued(), stage.pool.stats().origins);
+    let (queued, origins) = (stage.pool.registry().shared.permits.queued(), stage.pool.stats().origins);
     assert!(queued <= 64, "{queued} stand in the queue, for {origins} origins");
 }
 

@@ -96,7 +96,8 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    /// The defaults for servers: 1,024 idle connections, for up to 50 s, which is below the idle limit of common servers and proxies.
+    /// The defaults for servers: 1,024 idle connections, for up to 50 s, which is below the idle limit of common
+    /// servers and proxies.
     pub fn new() -> Self {
         Self::default()
     }
@@ -189,8 +190,8 @@ impl PoolConfig {
         self
     }
 
-    /// How long finding and opening a connection may take, unless [`Timeouts::connect`](skybridge_core::Timeouts) of the
-    /// client or of the request says otherwise. It includes waiting for an HTTP/2 peer that announces a limit of 0
+    /// How long finding and opening a connection may take, unless [`Timeouts::connect`](skybridge_core::Timeouts) of
+    /// the client or of the request says otherwise. It includes waiting for an HTTP/2 peer that announces a limit of 0
     /// streams to allow some.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;

@@ -1,20 +1,30 @@
-mod ends;
-mod queued;
+//! One request: finds its connection or waits for one, sends, hands up the response with the connection in its body,
+//! from where that goes back.
+
+pub(crate) mod body;
+pub(crate) mod events;
+mod failure;
+pub(crate) mod late_upload;
+pub(crate) mod lease;
+mod queue_entry;
+mod read_timeout;
+pub(crate) mod timeouts;
 
 use self::{
-    ends::{fail, not_connected},
-    queued::Queued,
+    body::PooledBody,
+    events::CallEvents,
+    failure::{fail, not_connected},
+    late_upload::LateUpload,
+    lease::Lease,
+    queue_entry::QueueEntry,
+    timeouts::ExchangeTimeouts,
 };
 use crate::{
-    bucket::{Bucket, Refused},
-    held::Held,
-    hub::Hub,
-    lease::{Lease, redeem},
-    pooled_body::PooledBody,
-    settle::Settling,
-    ticket::{Luggage, Ticket},
-    timing::Timing,
-    told::Told,
+    origin::{
+        OriginPool, Refused,
+        waiter::{Delivered, RequestContext, Waiter},
+    },
+    registry::Registry,
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
@@ -25,36 +35,37 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a guard
-/// against a peer that closes every connection as soon as it is made.
-const MOST_DEAD: u8 = 8;
-/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours, and the next connection
-/// would be no better.
-const MOST_STILLBORN: u8 = 1;
+/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a
+/// guard against a peer that closes every connection as soon as it is made.
+const MAX_DEAD: u8 = 8;
+/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours,
+/// and the next connection would be no better.
+const MAX_DEAD_NEW: u8 = 1;
 
 /// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
 ///
-/// Nothing happens before the first poll. Dropped while it waits, it leaves the queue; dropped later, it cancels the exchange.
+/// Nothing happens before the first poll. Dropped while it waits, it leaves the queue; dropped later, it cancels the
+/// exchange.
 pub struct Exchange<C: Connection<B>, B> {
-    hub: Arc<Hub<C>>,
+    pool: Arc<Registry<C>>,
     request: Option<Request<B>>,
     step: Step,
-    queued: Option<Box<Queued<C>>>,
+    queued: Option<Box<QueueEntry<C>>>,
     lease: Option<Lease<C>>,
     /// It has looked for a connection before.
     looked: bool,
     /// How many connections it found dead.
     dead: u8,
     /// And how many of these were new.
-    stillborn: u8,
-    told: Option<Box<Told>>,
+    dead_new: u8,
+    events: Option<Box<CallEvents>>,
     /// Only when it has limits that a pool looks after.
-    timing: Option<Box<Timing>>,
+    timeouts: Option<Box<ExchangeTimeouts>>,
 }
 
 /// ```text
@@ -71,6 +82,13 @@ enum Step {
     Done,
 }
 
+/// How a connection was waited for, for the event that says so.
+#[derive(Clone, Copy)]
+struct Waited {
+    initiator: bool,
+    joined: bool,
+}
+
 /// What a response is made of: the body holds the lease.
 type Received<C, B> = Response<PooledBody<C, B>>;
 
@@ -84,19 +102,19 @@ where
     B: http_body::Body + 'static,
 {
     #[inline]
-    pub(crate) fn new(hub: Arc<Hub<C>>, request: Request<B>) -> Self {
+    pub(crate) fn new(pool: Arc<Registry<C>>, request: Request<B>) -> Self {
         let (step, request) = (Step::Looking, Some(request));
         Self {
-            hub,
+            pool,
             request,
             step,
             queued: None,
             lease: None,
             looked: false,
             dead: 0,
-            stillborn: 0,
-            told: None,
-            timing: None,
+            dead_new: 0,
+            events: None,
+            timeouts: None,
         }
     }
 
@@ -116,15 +134,15 @@ where
         let options = request.extensions().get::<RequestOptions>();
         if !std::mem::replace(&mut self.looked, true) {
             check(request)?;
-            if options.is_some() || self.hub.is_attended() {
-                self.told = tell(&self.hub, options);
-                self.timing = Timing::of(&self.hub, options);
+            if options.is_some() || self.pool.shared.attends_requests() {
+                self.events = events(&self.pool, options);
+                self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options);
             }
         }
         if options.is_none()
-            && let Some(bucket) = self.hub.spelled(request.uri())
-            && let Some(grant) = bucket.take(&self.hub)
-            && let Some(lease) = redeem(grant, &bucket, &self.hub, C::share)
+            && let Some(origin) = self.pool.by_uri(request.uri())
+            && let Some(granted) = origin.take()
+            && let Some(lease) = Lease::redeem(granted, origin, C::share)
         {
             self.acquired(lease, None);
             return Ok(());
@@ -138,12 +156,12 @@ where
         let Some(request) = &self.request else { return Ok(()) };
         let options = request.extensions().get::<RequestOptions>();
         loop {
-            if self.hub.is_closed() {
+            if self.pool.shared.is_closed() {
                 return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
             }
-            let bucket = parse(&self.hub, request.uri(), options)?;
-            if let Some(grant) = bucket.take(&self.hub) {
-                match redeem(grant, &bucket, &self.hub, C::share) {
+            let origin = find(&self.pool, request.uri(), options)?;
+            if let Some(granted) = origin.take() {
+                match Lease::redeem(granted, origin, C::share) {
                     Some(lease) => {
                         self.acquired(lease, None);
                         return Ok(());
@@ -151,11 +169,10 @@ where
                     None => continue,
                 }
             }
-            let ticket = Ticket::new(self.luggage(options));
-            match bucket.wait(&self.hub, &ticket) {
-                Ok(()) => {
-                    let hub = Arc::clone(&self.hub);
-                    self.queued = Some(Box::new(Queued { hub, bucket, ticket }));
+            let waiter = Waiter::new(self.context(options));
+            match origin.wait(&waiter) {
+                Ok(key) => {
+                    self.queued = Some(Box::new(QueueEntry { origin, waiter, key }));
                     self.wait();
                     self.step = Step::Queued;
                     return Ok(());
@@ -166,48 +183,61 @@ where
         }
     }
 
-    fn luggage(&self, options: Option<&RequestOptions>) -> Luggage {
-        let call = self.told.as_ref().map(|told| told.call());
+    fn context(&self, options: Option<&RequestOptions>) -> RequestContext {
+        let call = self.events.as_ref().map(|events| events.call());
         match options {
-            Some(options) => Luggage { observer: options.observer.clone(), call, timeouts: options.timeouts.clone() },
-            None => Luggage { call, ..Luggage::default() },
+            Some(options) => {
+                RequestContext { observer: options.observer.clone(), call, timeouts: options.timeouts.clone() }
+            }
+            None => RequestContext { call, ..RequestContext::default() },
         }
     }
 
     #[inline]
-    fn acquired(&mut self, mut lease: Lease<C>, ticket: Option<&Ticket<C>>) {
-        if let Some(mut told) = self.told.take() {
+    fn acquired(&mut self, mut lease: Lease<C>, waited: Option<Waited>) {
+        if let Some(mut events) = self.events.take() {
             let id = lease.info().id;
-            let landed = ticket.filter(|ticket| ticket.has_landed(id) || lease.is_unused());
-            let how = match landed {
+            let how = match waited.filter(|waited| waited.joined || lease.is_fresh()) {
                 _ if lease.is_coalesced() => Acquired::Coalesced,
-                Some(ticket) if ticket.is_initiator() => Acquired::New,
+                Some(Waited { initiator: true, .. }) => Acquired::New,
                 Some(_) => Acquired::Joined,
                 None => Acquired::Reused,
             };
-            told.on(id);
-            told.leave();
-            told.emit(id, EventKind::Acquired(how));
-            lease.told = Some(told);
+            events.set_connection(id);
+            events.leave();
+            events.emit(id, EventKind::Acquired(how));
+            lease.events = Some(events);
         }
-        if self.hub.is_contended() {
-            self.hub.overtakes(&lease.record);
+        if self.pool.shared.permits.is_contended() {
+            self.overtakes(&lease);
         }
         self.lease = Some(lease);
         self.step = Step::Readying;
     }
 
+    /// It was served while an origin without any connection waits.
+    #[cold]
+    fn overtakes(&self, lease: &Lease<C>) {
+        let permits = &self.pool.shared.permits;
+        if lease.is_exclusive() {
+            // That one makes room when it comes back.
+            permits.overtaken();
+        } else if permits.overtaken_by_shared() {
+            lease.connection().drain(CloseReason::LimitReclaimed);
+        }
+    }
+
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(queued) = &self.queued else { return Poll::Ready(Ok(())) };
-        let (bucket, ticket) = (Arc::clone(&queued.bucket), Arc::clone(&queued.ticket));
-        let Poll::Ready(result) = ticket.poll(cx) else {
+        let origin = Arc::clone(&queued.origin);
+        let Poll::Ready(result) = queued.waiter.poll(cx) else {
             return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
         };
-        let grant = result?;
+        let Delivered { granted, initiator, joined } = result?;
         // To connect takes no longer, but until the connection is ready it is waited for.
         self.wait();
-        match redeem(grant, &bucket, &self.hub, C::share) {
-            Some(lease) => self.acquired(lease, Some(&ticket)),
+        match Lease::redeem(granted, origin, C::share) {
+            Some(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
             // It closed between the grant and this poll.
             None => self.found_dead(None, false)?,
         }
@@ -218,11 +248,11 @@ where
     /// Nothing was sent: look again, as long as that makes sense.
     fn found_dead(&mut self, error: Option<Error>, new: bool) -> Result<(), Error> {
         self.dead += 1;
-        self.stillborn += u8::from(new);
+        self.dead_new += u8::from(new);
         match error {
-            Some(error) if self.stillborn > MOST_STILLBORN => return Err(not_connected(error)),
-            Some(error) if self.dead > MOST_DEAD => return Err(error),
-            None if self.dead > MOST_DEAD => {
+            Some(error) if self.dead_new > MAX_DEAD_NEW => return Err(not_connected(error)),
+            Some(error) if self.dead > MAX_DEAD => return Err(error),
+            None if self.dead > MAX_DEAD => {
                 return Err(
                     ConnectError::new(Phase::Acquire, "every connection was closed before it could be used").into()
                 );
@@ -236,8 +266,8 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
-        let Some(connection) = lease.connection() else { return Poll::Ready(Ok(())) };
-        match connection.poll_ready(cx) {
+        let Some(handle) = lease.handle() else { return Poll::Ready(Ok(())) };
+        match handle.poll_ready(cx) {
             Poll::Ready(Ok(())) => self.start(),
             Poll::Ready(Err(error)) => self.dead(error)?,
             Poll::Pending => return self.poll_unready(cx),
@@ -249,12 +279,12 @@ where
     fn dead(&mut self, error: Error) -> Result<(), Error> {
         let mut new = false;
         if let Some(mut lease) = self.lease.take() {
-            new = lease.record.exchanges.load(Relaxed) == 0;
-            self.told = lease.told.take().map(|told| told.again());
-            if lease.record.exclusive {
-                lease.close(CloseReason::PeerFin);
+            new = lease.connection().is_fresh();
+            self.events = lease.events.take().map(|events| events.start_over());
+            if lease.is_exclusive() {
+                lease.abort(CloseReason::PeerFin);
             } else {
-                lease.record.drain(CloseReason::PeerGoAway);
+                lease.connection().drain(CloseReason::PeerGoAway);
             }
         }
         self.found_dead(Some(error), new)
@@ -265,16 +295,16 @@ where
     #[cold]
     fn poll_unready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
-        let is_sent = lease.connection().is_none_or(|connection| connection.is_sent());
-        if is_sent || !lease.record.exclusive || lease.is_unused() {
-            if self.timing.as_ref().is_some_and(|timing| !timing.is_armed()) {
+        let is_sent = lease.handle().is_none_or(|handle| handle.is_sent());
+        if is_sent || !lease.is_exclusive() || lease.is_fresh() {
+            if self.timeouts.as_ref().is_some_and(|timeouts| !timeouts.is_armed()) {
                 self.wait();
             }
             return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
         }
-        self.told = lease.told.take().map(|told| told.again());
+        self.events = lease.events.take().map(|events| events.start_over());
         if let Some(lease) = self.lease.take() {
-            Settling::<C, B>::begin(lease);
+            LateUpload::<C, B>::begin(lease);
         }
         self.step = Step::Looking;
         Poll::Ready(Ok(()))
@@ -282,26 +312,26 @@ where
 
     #[inline]
     fn start(&mut self) {
-        self.arm(Timing::head);
-        let max_requests = self.hub.config.request_limit();
+        self.arm(ExchangeTimeouts::response_head);
+        let max_requests = self.pool.shared.config.request_limit();
         self.step = Step::Waiting;
         let Some(lease) = &mut self.lease else { return };
-        if let Some(told) = &mut lease.told {
-            told.enter(Phase::Wait);
+        if let Some(events) = &mut lease.events {
+            events.enter(Phase::Wait);
         }
         lease.begin(max_requests);
-        if let Some(connection) = lease.connection()
+        if let Some(handle) = lease.handle()
             && let Some(request) = self.request.take()
         {
-            connection.start(request);
+            handle.start(request);
         }
     }
 
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<C, B>> {
         let Some(lease) = &mut self.lease else { return Poll::Pending };
-        let Some(connection) = lease.connection() else { return Poll::Pending };
-        match connection.poll_response(cx) {
+        let Some(handle) = lease.handle() else { return Poll::Pending };
+        match handle.poll_response(cx) {
             Poll::Ready(Ok(response)) => match self.lease.take() {
                 Some(lease) => Poll::Ready(Ok(self.received(cx, response, lease))),
                 None => Poll::Pending,
@@ -331,7 +361,7 @@ where
         if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
             lease.misdirected();
         }
-        let read_idle = self.timing.as_ref().and_then(|timing| timing.read_idle());
+        let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
         let (head, body) = response.into_parts();
         Response::from_parts(head, PooledBody::new(cx, body, lease, status, read_idle))
     }
@@ -344,35 +374,35 @@ where
     }
 
     #[inline]
-    fn arm(&mut self, limit: impl FnOnce(&Timing) -> Option<Duration>) {
-        if let Some(timing) = &mut self.timing {
-            let limit = limit(timing);
-            timing.arm(&*self.hub.runtime, limit);
+    fn arm(&mut self, limit: impl FnOnce(&ExchangeTimeouts) -> Option<Duration>) {
+        if let Some(timeouts) = &mut self.timeouts {
+            let limit = limit(timeouts);
+            timeouts.arm(&*self.pool.shared.runtime, limit);
         }
     }
 
     /// Waits for a connection from now on, or goes on waiting.
     #[inline]
     fn wait(&mut self) {
-        if let Some(timing) = &mut self.timing {
-            timing.wait(&*self.hub.runtime);
+        if let Some(timeouts) = &mut self.timeouts {
+            timeouts.wait(&*self.pool.shared.runtime);
         }
     }
 
     #[inline]
     fn disarm(&mut self) {
-        if let Some(timing) = &mut self.timing {
-            timing.disarm();
+        if let Some(timeouts) = &mut self.timeouts {
+            timeouts.disarm();
         }
     }
 
     #[inline]
     fn poll_timer(&mut self, cx: &mut Context<'_>, phase: Phase, delivery: Delivery) -> Poll<Error> {
-        let Some(timing) = &mut self.timing else { return Poll::Pending };
-        ready!(timing.poll(cx));
+        let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
+        ready!(timeouts.poll(cx));
         let limit = match phase {
-            Phase::Acquire => timing.acquire(),
-            _ => timing.head(),
+            Phase::Acquire => timeouts.pool_wait(),
+            _ => timeouts.response_head(),
         };
         let limit = limit.unwrap_or_default();
         Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
@@ -381,12 +411,12 @@ where
     fn end<T>(&mut self, failed: Failed<Request<B>>) -> Poll<Result<T, Failed<Request<B>>>> {
         self.step = Step::Done;
         self.queued = None;
-        let told = self.lease.as_mut().and_then(|lease| lease.told.as_mut()).or(self.told.as_mut());
-        if let Some(told) = told {
-            told.fail(&failed.error);
+        let events = self.lease.as_mut().and_then(|lease| lease.events.as_mut()).or(self.events.as_mut());
+        if let Some(events) = events {
+            events.fail(&failed.error);
         }
         self.lease = None;
-        self.told = None;
+        self.events = None;
         Poll::Ready(Err(failed))
     }
 }
@@ -406,7 +436,8 @@ where
                 Step::Looking => this.look(),
                 Step::Queued => ready!(this.poll_queue(cx)),
                 Step::Readying => ready!(this.poll_ready(cx)),
-                // Handed up as it is: a response is a quarter of a kilobyte, and each name it is given on the way is a copy.
+                // Handed up as it is: a response is a quarter of a kilobyte, and each name it is given on the way is a
+                // copy.
                 Step::Waiting => return this.poll_response(cx),
                 Step::Done => return Poll::Pending,
             };
@@ -418,27 +449,32 @@ where
     }
 }
 
-/// The longer way to a bucket: by key.
+/// The longer way to an origin: by key.
 #[cold]
-fn parse<C: Held>(hub: &Hub<C>, uri: &Uri, options: Option<&RequestOptions>) -> Result<Arc<Bucket<C>>, Error> {
-    let origin = OriginRef::of(uri)?;
+fn find<C: Send + 'static>(
+    pool: &Registry<C>,
+    uri: &Uri,
+    options: Option<&RequestOptions>,
+) -> Result<Arc<OriginPool<C>>, Error> {
+    let (origin, default) = (OriginRef::of(uri)?, &pool.shared.connect_options);
     match options {
-        Some(options) => Ok(hub.bucket(KeyRef::of(origin, &options.connect_options.or(&hub.connect_options)))?),
+        Some(options) => Ok(pool.by_key(KeyRef::of(origin, &options.connect_options.or(default)))?),
         None => {
-            let bucket = hub.bucket(KeyRef::of(origin, &hub.connect_options))?;
-            hub.learn(uri, &bucket);
-            Ok(bucket)
+            let origin = pool.by_key(KeyRef::of(origin, default))?;
+            pool.cache_uri(uri, &origin);
+            Ok(origin)
         }
     }
 }
 
 #[cold]
-fn tell<C: Held>(hub: &Hub<C>, options: Option<&RequestOptions>) -> Option<Box<Told>> {
-    let observer = options.and_then(|options| options.observer.as_ref()).or(hub.observer.as_ref())?;
-    let call = options.and_then(|options| options.call_id).unwrap_or_else(|| hub.ids.next_call());
-    let mut told = Box::new(Told::new(Arc::clone(observer), Arc::clone(&hub.runtime), call));
-    told.enter(Phase::Acquire);
-    Some(told)
+fn events<C: Send + 'static>(pool: &Registry<C>, options: Option<&RequestOptions>) -> Option<Box<CallEvents>> {
+    let shared = &pool.shared;
+    let observer = options.and_then(|options| options.observer.as_ref()).or(shared.observer.as_ref())?;
+    let call = options.and_then(|options| options.call_id).unwrap_or_else(|| shared.ids.next_call());
+    let mut events = Box::new(CallEvents::new(Arc::clone(observer), Arc::clone(&shared.runtime), call));
+    events.enter(Phase::Acquire);
+    Some(events)
 }
 
 impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {
@@ -447,15 +483,15 @@ impl<C: Connection<B>, B> fmt::Debug for Exchange<C, B> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 impl<C: Connection<B>, B> Exchange<C, B> {
     /// Where it waits.
-    pub(crate) fn place(&self) -> Option<&Ticket<C>> {
-        self.queued.as_ref().map(|queued| &*queued.ticket)
+    pub(crate) fn waiter(&self) -> Option<&Waiter<crate::origin::waiter::Granted<C>>> {
+        self.queued.as_ref().map(|queued| &*queued.waiter)
     }
 
     /// For what.
     pub(crate) fn key(&self) -> Option<&skybridge_core::Key> {
-        self.queued.as_ref().map(|queued| &*queued.bucket.key)
+        self.queued.as_ref().map(|queued| &*queued.origin.key)
     }
 }

@@ -1,9 +1,4 @@
-use crate::{
-    config::PoolConfig,
-    hub::{Hub, Parts},
-    pool::Pool,
-    search::Launcher,
-};
+use crate::{config::PoolConfig, connect::Connector, pool::Pool, registry::Registry, shared::Settings};
 use skybridge_core::{ConnectOptions, Connection, Deferred, Observe, Plan, Planner, Runtime, Timeouts};
 use std::{fmt, marker::PhantomData, sync::Arc};
 use tower_layer::Layer;
@@ -12,7 +7,7 @@ use tower_layer::Layer;
 ///
 /// Each `layer` call makes a pool of its own.
 ///
-/// A layer between the pool and its planner sees searches, not connects: a limit there is one of planning alone (see
+/// A layer between the pool and its planner sees plans, not connects: a limit there is one of planning alone (see
 /// [`Planner`]). How many connects there are at once is the pool's own
 /// [`max_connecting_per_origin`](PoolConfig::max_connecting_per_origin), or a limit below the route layer.
 pub struct PoolLayer<B> {
@@ -42,19 +37,22 @@ impl<B> PoolLayer<B> {
         self
     }
 
-    /// Who is told of everything, unless a request's [`RequestOptions`](skybridge_core::RequestOptions) names somebody else.
+    /// The observer of every request, unless the request's [`RequestOptions`](skybridge_core::RequestOptions) have one
+    /// of their own.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Time limits of every request, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent. Those of phases below go down with the target.
+    /// Time limits of every request, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent. Those of
+    /// phases below go down with the target.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// What every request asks of its connection, where its [`RequestOptions`](skybridge_core::RequestOptions) is silent.
+    /// What every request asks of its connection, where its [`RequestOptions`](skybridge_core::RequestOptions) is
+    /// silent.
     pub fn connect_options(mut self, connect_options: ConnectOptions) -> Self {
         self.connect_options = connect_options;
         self
@@ -71,14 +69,14 @@ where
         Deferred<<<P::Plan as Plan>::Connection as Connection<B>>::Body, Pool<<P::Plan as Plan>::Connection, B>>;
 
     fn layer(&self, planner: P) -> Self::Service {
-        let parts = Parts {
+        let settings = Settings {
             config: self.config.clone(),
             runtime: Arc::clone(&self.runtime),
             observer: self.observer.clone(),
             timeouts: self.timeouts.clone(),
             connect_options: self.connect_options.clone(),
         };
-        Pool::new(Hub::new(parts, Box::new(Launcher::<P, B>::new(planner))))
+        Pool::new(Registry::new(settings, Box::new(Connector::<P, B>::new(planner))))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Reuses, shares and coalesces HTTP connections: [`PoolLayer`] makes a service for requests of a service that plans connections.
+//! Reuses, shares and coalesces HTTP connections: [`PoolLayer`] makes a service for requests of a service that plans
+//! connections.
 //!
-//! It stands between `retry` and `route`: requests come from above and go out on a connection that is there, or on one that a
-//! [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it back. It sees `core` alone, and
-//! opens no socket: the same pool is over a fake here and over TCP in a client. Its limits are a [`PoolConfig`].
+//! It stands between `retry` and `route`: requests come from above and go out on a connection that is there, or on one
+//! that a [`Plan`](skybridge_core::Plan) of the layer below becomes. The response's body, [`PooledBody`], gives it
+//! back. It sees `core` alone, and opens no socket: the same pool is over a fake here and over TCP in a client. Its
+//! limits are a [`PoolConfig`].
 //!
 //! ```
 //! use skybridge_pool::PoolLayer;
@@ -12,61 +14,114 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! let (executor, below) = (Executor::new(), Planner::<http_body_util::Empty<_>>::new());
+//! let (executor, below) = (Executor::new(), Planner::<http_body_util::Empty<bytes::Bytes>>::new());
 //! let mut pool = PoolLayer::shared(executor.runtime()).layer(below.clone());
-//! let call = pool.call(http::Request::get("https://a.test/").body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap());
+//! let call = pool.call(http::Request::get("https://a.test/").body(Default::default()).unwrap());
 //! let server = async { below.connecting().await.succeed(Facts::h2(100)).exchange().await.respond(204, "") };
 //! let (response, ()) = tokio::join!(call, server);
 //! assert_eq!((response.unwrap().status(), pool.stats().idle), (http::StatusCode::NO_CONTENT, 1));
 //! # }
 //! ```
+//!
+//! # How a request gets its connection
+//!
+//! 1. **Find the origin.** By the spelling of its URI, without parsing; else by its key: origin and connect options.
+//! 2. **Take what is free.** Of the shared connections the healthy one with the fewest streams, else the exclusive one
+//!    that was used last. That is a hit: it allocates nothing. What is free while others wait is theirs.
+//! 3. **Wait in the queue**, first come first served, unless it is full ([`PoolConfig::max_waiting_per_origin`]).
+//! 4. **Connect, or join a connect.** HTTP/1.1 begins one for each request that waits; HTTP/2, and an origin that isn't
+//!    known yet, one that all join. The limits per origin and of the whole pool decide whether one may begin now; a
+//!    connect is a task of the pool's own, so that it outlives the request that began it. It
+//!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
+//!    - plans;
+//!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one;
+//!    - connects.
+//! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
+//!    free. A connect that fails fails those who had joined it, with one shared error.
+//! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
+//!    times.
+//! 7. **Exchange.** The response goes up with the connection in its body.
+//! 8. **Give it back.** A body that is read to its end, or dropped, ends its lease, which goes straight to the origin:
+//!    an exclusive connection to the first in the queue, or among the idle ones, or it is closed; a shared one loses a
+//!    stream, which the first who waits for it gets. If the request is still being sent, a task waits for that first.
+//!
+//! # The rooms
+//!
+//! Whoever stands above knows those below, and not the other way round; where one below has to call one above, it
+//! calls a trait of its own.
+//!
+//! | room | has | calls above by |
+//! |---|---|---|
+//! | `pool`, `layer` | the face | |
+//! | `exchange` | one request: its steps, its lease, its body, its time limits, its events | |
+//! | `connect` | one connect: the task of a miss | |
+//! | `registry` | all origins, by key, by URI, by address; eviction, expiry, the end | `Connect` |
+//! | `origin` | one origin: the machine behind its lock, and the hands that do what it says; the waiters | `Host` |
+//! | `connection` | one connection: its streams in one atomic word, its handles, the names that use it | `ConnectionUser` |
+//! | `machine` | **decides**, for one origin, who is served next and what ends: pure, by keys | `Environment` |
+//! | `shared` | settings, clock, permits for sockets, the idle count, the reaper | `PermitWaiter`, `Expire` |
+//!
+//! Only `machine` decides, and only `OriginPool::step` lets it: it locks, asks, unlocks, and does what was answered.
+//!
+//! # Who is served
+//!
+//! ```text
+//!                    enqueue                 connects are missing
+//!   request ──────────────────────> waiting ──────────────────────> joined a connect ──> failed
+//!      │ take                          │ ^                              │
+//!      v            serve              │ └──────────────────────────────┤ it ended otherwise
+//!   granted <──────────────────────────┴────────────────────────────────┘
+//!      │                                                  (dropped at any time: cancel, then serve)
+//!      v
+//!   exchange ──> complete ──> put back / stream released ──> serve
+//!
+//!   connection:  connecting ──> idle <──> in use ──> draining ──> closed
+//!                                 └──────────────────────^   (each begins once, with the first reason given)
+//! ```
+//!
+//! # Locks
+//!
+//! Taken in this order, never two of a kind, never across an await, and nothing of others - wakers, drivers, observers,
+//! drops of connections - runs under one:
+//!
+//! 1. a shard of `ByKey` or of `UriCache` (read-locked by a hit);
+//! 2. the machine of one `OriginPool`;
+//! 3. what belongs to one connection: its `Handles`, its `CoalescedNames`, its `Misdirected`;
+//! 4. `ByAddress`;
+//! 5. `SocketPermits`, or a connect's `ConnectTimeouts`.
+//!
+//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `LateUploads`, the planner. A hit takes 1, 2 and, for a
+//! stream, the `Handles`.
+//!
+//! Tasks and origins hold the pool weakly, so it ends with its last handle: `Registry` closes every origin then, and a
+//! lease that ends later finds its origin closed.
 
-mod arrival;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod bounds;
-mod bucket;
-mod buckets;
-mod budget;
-mod clock;
 mod config;
+mod connect;
+mod connection;
 mod exchange;
-mod flight;
-mod guests;
-mod held;
-mod hub;
-mod idle_limit;
-mod index;
+#[cfg(all(test, loom))]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+mod interleavings;
 mod layer;
-mod lease;
+mod machine;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod model;
+mod origin;
 mod pool;
-mod pooled_body;
-mod quota;
-mod reaper;
-mod record;
-mod search;
-mod search_limits;
-mod settle;
-mod signal;
-mod slots;
-mod spellings;
-mod state;
+mod registry;
+mod shared;
 mod stats;
-mod sync;
-mod ticket;
-mod timing;
-mod told;
-mod uploads;
 
 pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
-    exchange::Exchange,
+    exchange::{Exchange, body::PooledBody},
     layer::PoolLayer,
     pool::Pool,
-    pooled_body::PooledBody,
     stats::PoolStats,
 };
 

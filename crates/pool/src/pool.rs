@@ -1,6 +1,10 @@
-use crate::{exchange::Exchange, hub::Hub, pooled_body::PooledBody, stats::PoolStats};
+use crate::{
+    exchange::{Exchange, body::PooledBody},
+    registry::Registry,
+    stats::PoolStats,
+};
 use http::{Request, Response};
-use skybridge_core::{CloseReason, Connection, Failed};
+use skybridge_core::{Connection, Failed};
 use std::{
     fmt,
     marker::PhantomData,
@@ -9,37 +13,35 @@ use std::{
 };
 use tower_service::Service;
 
-/// Sends requests on connections that it keeps. A handle: clones share one pool, which closes when the last of them, and the last request
-/// under way, is dropped. Bodies under way run to their end; requests that outlive their responses for as long as
-/// [`upload_grace`](crate::PoolConfig::upload_grace) allows.
+/// Sends requests on connections that it keeps. A handle: clones share one pool, which closes when the last of them,
+/// and the last request under way, is dropped. Bodies under way run to their end; requests that outlive their responses
+/// for as long as [`upload_grace`](crate::PoolConfig::upload_grace) allows.
 pub struct Pool<C: Connection<B>, B> {
-    hub: Arc<Hub<C>>,
+    registry: Arc<Registry<C>>,
     _request: PhantomData<fn(B)>,
 }
 
 impl<C: Connection<B>, B> Pool<C, B> {
     #[inline]
-    pub(crate) fn new(hub: Arc<Hub<C>>) -> Self {
-        Self { hub, _request: PhantomData }
+    pub(crate) fn new(registry: Arc<Registry<C>>) -> Self {
+        Self { registry, _request: PhantomData }
     }
 
     /// What is in it right now.
     pub fn stats(&self) -> PoolStats {
-        self.hub.stats()
+        self.registry.stats()
     }
 
     /// Closes what is idle, and keeps nothing of what is in use. New requests open new connections.
     pub fn evict_all(&self) {
-        for bucket in self.hub.buckets.all() {
-            bucket.shut(&self.hub, CloseReason::Evicted);
-        }
+        self.registry.evict_all();
     }
 
-    /// Ends it for all handles: idle connections close, searches end, requests that wait and those that come fail with
+    /// Ends it for all handles: idle connections close, connects end, requests that wait and those that come fail with
     /// [`Cause::Closed`](skybridge_core::Cause::Closed), unsent. Exchanges under way run to the end of their responses;
     /// what is left of their requests then is not sent any more.
     pub fn close(&self) {
-        self.hub.close();
+        self.registry.close();
     }
 }
 
@@ -60,14 +62,14 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        Exchange::new(Arc::clone(&self.hub), request)
+        Exchange::new(Arc::clone(&self.registry), request)
     }
 }
 
 impl<C: Connection<B>, B> Clone for Pool<C, B> {
     #[inline]
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.hub))
+        Self::new(Arc::clone(&self.registry))
     }
 }
 
@@ -77,9 +79,9 @@ impl<C: Connection<B>, B> fmt::Debug for Pool<C, B> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 impl<C: Connection<B>, B> Pool<C, B> {
-    pub(crate) fn hub(&self) -> &Arc<Hub<C>> {
-        &self.hub
+    pub(crate) fn registry(&self) -> &Arc<Registry<C>> {
+        &self.registry
     }
 }

@@ -4,7 +4,7 @@
 pub struct PoolStats {
     /// Keys that the pool knows.
     pub origins: usize,
-    /// Searches for a connection under way.
+    /// Connects under way: planning included.
     pub connecting: usize,
     /// Connections that nobody uses.
     pub idle: usize,
@@ -16,4 +16,18 @@ pub struct PoolStats {
     pub streams: usize,
     /// Requests in queues.
     pub waiting: usize,
+}
+
+impl PoolStats {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            origins: self.origins + other.origins,
+            connecting: self.connecting + other.connecting,
+            idle: self.idle + other.idle,
+            active: self.active + other.active,
+            draining: self.draining + other.draining,
+            streams: self.streams + other.streams,
+            waiting: self.waiting + other.waiting,
+        }
+    }
 }

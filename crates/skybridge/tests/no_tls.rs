@@ -31,5 +31,5 @@ async fn https_is_refused_and_nothing_is_sent_in_its_place() {
     request.extensions_mut().insert(RequestOptions::new().proxies([through]));
     let error = client.request(request).await.unwrap_err();
     assert!(error.is_connect(), "{}", causes(&error));
-    assert_eq!((plain.exchanges().len(), sealed.exchanges().len(), proxy.asked().len()), (1, 0, 0));
+    assert_eq!((plain.exchanges().len(), sealed.exchanges().len(), proxy.requests().len()), (1, 0, 0));
 }

@@ -38,13 +38,13 @@ pub(super) const KEYS: [(&str, HttpVersions); 6] = [
 
 pub(super) struct History {
     rng: Rng,
-    tell: bool,
+    verbose: bool,
     pub(super) world: World,
     pub(super) below: Arc<Mutex<Below>>,
     pub(super) config: PoolConfig,
     pub(super) pool: Option<Pool<Handle, Nothing>>,
     pub(super) calls: Vec<Call>,
-    told: Arc<Told>,
+    watcher: Arc<Watcher>,
     places: usize,
     /// The places of those who were served, in that order.
     pub(super) served: Vec<usize>,
@@ -56,26 +56,26 @@ pub(super) struct Call {
     pub(super) id: usize,
     waker: Waker,
     pub(super) key: usize,
-    pub(super) held: Held,
+    pub(super) stage: Stage,
     /// When it took its place in the queue.
     pub(super) place: usize,
     pub(super) was_served: bool,
 }
 
-pub(super) enum Held {
+pub(super) enum Stage {
     Exchange(Pin<Box<Exchange<Handle, Nothing>>>),
     Body(Pin<Box<PooledBody<Handle, Nothing>>>),
     Nothing,
 }
 
-/// Checks what is told: nothing under a lock, the end of a connection once, and nothing of one that nobody was told of.
-struct Told {
+/// Checks the events: nothing under a lock, the end of a connection once, and nothing of one that was not created.
+struct Watcher {
     world: World,
     connections: Mutex<HashMap<u64, (u32, u32)>>,
     acquired: Mutex<i64>,
 }
 
-impl Observe for Told {
+impl Observe for Watcher {
     fn observe(&self, event: &Event<'_>) {
         if std::thread::panicking() {
             return;
@@ -94,17 +94,17 @@ impl Observe for Told {
             EventKind::Released => *self.acquired.lock().unwrap() -= 1,
             _ => {}
         }
-        assert!(connections.values().all(|(draining, closed)| *draining <= 1 && *closed <= 1), "told twice");
+        assert!(connections.values().all(|(draining, closed)| *draining <= 1 && *closed <= 1), "reported twice");
     }
 }
 
 macro_rules! say {
-    ($history:expr, $($text:tt)*) => { if $history.tell { eprintln!("  {}", format!($($text)*)); } };
+    ($history:expr, $($text:tt)*) => { if $history.verbose { eprintln!("  {}", format!($($text)*)); } };
 }
 
-pub(super) fn run(seed: u64, steps: usize, tell: bool) {
+pub(super) fn run(seed: u64, steps: usize, verbose: bool) {
     // What fails is not taken apart: its destructors would only fail again.
-    let mut history = ManuallyDrop::new(History::new(seed, tell));
+    let mut history = ManuallyDrop::new(History::new(seed, verbose));
     let length = history.rng.usize(20..LONGEST);
     for step in 0..length.min(steps) {
         history.step(step);
@@ -115,35 +115,36 @@ pub(super) fn run(seed: u64, steps: usize, tell: bool) {
 }
 
 impl History {
-    fn new(seed: u64, tell: bool) -> Self {
+    fn new(seed: u64, verbose: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         fastrand::seed(seed);
         let world = World::new();
         let below = Arc::<Mutex<Below>>::default();
         let config = config(&mut rng);
-        if tell {
+        if verbose {
             eprintln!("  {config:?}");
         }
-        let told = Arc::new(Told { world: world.clone(), connections: Mutex::default(), acquired: Mutex::default() });
-        let layer = PoolLayer::shared(Arc::new(world.clone())).config(config.clone()).observer(told.clone());
+        let watcher =
+            Arc::new(Watcher { world: world.clone(), connections: Mutex::default(), acquired: Mutex::default() });
+        let layer = PoolLayer::shared(Arc::new(world.clone())).config(config.clone()).observer(watcher.clone());
         let pool = layer.layer(Plans { below: below.clone() });
-        let hub = Arc::downgrade(pool.hub());
+        let registry = Arc::downgrade(pool.registry());
         world.probe(move || {
-            if let Some(hub) = hub.upgrade() {
-                assert!(!hub.is_locked(), "called under a lock");
+            if let Some(registry) = registry.upgrade() {
+                assert!(!registry.is_locked(), "called under a lock");
                 // Must not be the last: that would end the pool here.
-                drop(hub);
+                drop(registry);
             }
         });
         Self {
             rng,
-            tell,
+            verbose,
             world,
             below,
             config,
             pool: Some(pool),
             calls: Vec::new(),
-            told,
+            watcher,
             places: 0,
             served: Vec::new(),
             starving: HashMap::new(),
@@ -183,9 +184,9 @@ impl History {
             request.extensions_mut().insert(RequestOptions::new().timeouts(timeouts));
         }
         let (id, waker) = self.world.waker();
-        let held = Held::Exchange(Box::pin(pool.call(request)));
+        let stage = Stage::Exchange(Box::pin(pool.call(request)));
         say!(self, "call {id} to {url} {http_versions:?}");
-        self.calls.push(Call { id, waker, key, held, place: usize::MAX, was_served: false });
+        self.calls.push(Call { id, waker, key, stage, place: usize::MAX, was_served: false });
         self.poll_call(id);
     }
 
@@ -194,20 +195,20 @@ impl History {
         let call = &mut self.calls[at];
         let mut cx = Context::from_waker(&call.waker);
         let waited = call.is_waiting();
-        match &mut call.held {
-            Held::Exchange(exchange) => match exchange.as_mut().poll(&mut cx) {
+        match &mut call.stage {
+            Stage::Exchange(exchange) => match exchange.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(response)) => {
                     say!(self, "call {id} has its response");
                     call.is_served(&mut self.places, &mut self.served);
-                    call.held = Held::Body(Box::pin(response.into_body()));
+                    call.stage = Stage::Body(Box::pin(response.into_body()));
                     self.world.wake(id);
                 }
                 Poll::Ready(Err(failed)) => {
                     say!(self, "call {id} failed: {:?} {}", failed.error.delivery(), failed.error);
-                    call.held = Held::Nothing;
+                    call.stage = Stage::Nothing;
                     drop(failed);
                 }
-                Poll::Pending if exchange.place().is_some() => {
+                Poll::Pending if exchange.waiter().is_some() => {
                     if !waited && call.is_waiting() {
                         self.places += 1;
                         call.place = self.places;
@@ -219,19 +220,19 @@ impl History {
                     call.is_served(&mut self.places, &mut self.served);
                 }
             },
-            Held::Body(body) => loop {
+            Stage::Body(body) => loop {
                 match body.as_mut().poll_frame(&mut cx) {
                     Poll::Ready(Some(Ok(_))) => {}
                     Poll::Ready(_) => {
                         say!(self, "call {id} has read all");
-                        break call.held = Held::Nothing;
+                        break call.stage = Stage::Nothing;
                     }
                     Poll::Pending => break,
                 }
             },
-            Held::Nothing => {}
+            Stage::Nothing => {}
         }
-        self.calls.retain(|call| !matches!(call.held, Held::Nothing));
+        self.calls.retain(|call| !matches!(call.stage, Stage::Nothing));
     }
 
     fn run_one(&mut self) -> bool {
@@ -345,11 +346,11 @@ impl History {
     }
 
     fn status(&mut self) {
-        if let Some(wire) = self.wire(|wire| wire.state().untold.is_some())
+        if let Some(wire) = self.wire(|wire| wire.state().unreported.is_some())
             && self.rng.bool()
         {
-            say!(self, "{:?} tells its end", wire.info.id);
-            return wire.tell_late();
+            say!(self, "{:?} reports its end", wire.info.id);
+            return wire.report_late();
         }
         let Some(wire) = self.wire(|wire| !wire.state().over) else { return };
         let id = wire.info.id;
@@ -418,15 +419,15 @@ impl History {
         for _ in 0..5 {
             self.world.advance(Duration::from_secs(60));
             self.quiesce();
-            while let Some(wire) = self.wire(|wire| wire.state().untold.is_some()) {
-                wire.tell_late();
+            while let Some(wire) = self.wire(|wire| wire.state().unreported.is_some()) {
+                wire.report_late();
             }
             self.quiesce();
         }
         self.check_nothing_left();
-        assert_eq!(*self.told.acquired.lock().unwrap(), 0, "who acquires releases");
-        for (id, (_, closed)) in &*self.told.connections.lock().unwrap() {
-            assert_eq!(*closed, 1, "the end of connection {id} is told once");
+        assert_eq!(*self.watcher.acquired.lock().unwrap(), 0, "who acquires releases");
+        for (id, (_, closed)) in &*self.watcher.connections.lock().unwrap() {
+            assert_eq!(*closed, 1, "the end of connection {id} is reported once");
         }
         self.pool = None;
         self.quiesce();

@@ -167,9 +167,9 @@ pub(super) struct Wire {
     pub(super) world: World,
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
-    /// Its driver tells its end later, not while its last handle is dropped.
+    /// Its driver reports its end later, not while its last handle is dropped.
     late: bool,
-    desk: StatusSender,
+    status: StatusSender,
     state: Mutex<WireState>,
 }
 
@@ -181,7 +181,7 @@ pub(super) struct WireState {
     pub(super) over: bool,
     pub(super) closed: bool,
     pub(super) handles: usize,
-    pub(super) untold: Option<ConnectionStatus>,
+    pub(super) unreported: Option<ConnectionStatus>,
     pub(super) running: Vec<Arc<Mutex<Run>>>,
 }
 
@@ -254,7 +254,7 @@ impl Wire {
             over: false,
             closed: false,
             handles: 1,
-            untold: None,
+            unreported: None,
             running: Vec::new(),
         };
         let wire = Arc::new(Self {
@@ -262,7 +262,7 @@ impl Wire {
             info: info.freeze(protocol),
             exclusive: protocol == Protocol::Http1,
             late,
-            desk: StatusSender::new(),
+            status: StatusSender::new(),
             state: Mutex::new(state),
         });
         (Arc::clone(&wire), Handle { wire, run: None })
@@ -283,7 +283,7 @@ impl Wire {
             state.granted = state.granted.max(state.room_now());
             state.capacity = Capacity::Streams(capacity);
         }
-        self.desk.tell(ConnectionStatus::Capacity(capacity));
+        self.status.tell(ConnectionStatus::Capacity(capacity));
     }
 
     pub(super) fn end(&self, status: ConnectionStatus) {
@@ -294,7 +294,7 @@ impl Wire {
             state.capacity = Capacity::None;
             state.running.clone()
         };
-        self.desk.tell(status);
+        self.status.tell(status);
         if matches!(status, ConnectionStatus::Closed(_)) {
             for run in running {
                 Run::change(&run, |run| {
@@ -306,18 +306,18 @@ impl Wire {
         }
     }
 
-    pub(super) fn tell_late(&self) {
-        let untold = self.state().untold.take();
-        untold.into_iter().for_each(|status| self.desk.tell(status));
+    pub(super) fn report_late(&self) {
+        let unreported = self.state().unreported.take();
+        unreported.into_iter().for_each(|status| self.status.tell(status));
     }
 
     fn closes(&self, reason: CloseReason) {
         self.state().over = true;
         let status = ConnectionStatus::Closed(reason);
         if self.late {
-            self.state().untold.get_or_insert(status);
+            self.state().unreported.get_or_insert(status);
         } else {
-            self.desk.tell(status);
+            self.status.tell(status);
         }
     }
 
@@ -358,7 +358,7 @@ impl Connection<Nothing> for Handle {
 
     fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
         self.wire.world.unlocked();
-        self.wire.desk.subscribe(subscribe);
+        self.wire.status.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -1,4 +1,4 @@
-//! A runtime for one thread: a clock that is told, timers and tasks in lists.
+//! A runtime for one thread: a clock that is set, timers and tasks in lists.
 
 use skybridge_core::{BoxFuture, Runtime, Sleep};
 use std::{

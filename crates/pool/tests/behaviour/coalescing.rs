@@ -138,7 +138,7 @@ async fn a_draining_connection_carries_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_goes_away_is_gone_for_its_guests_too() {
+async fn a_connection_that_goes_away_is_gone_for_its_other_names_too() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(ONE, both()).await;
     stage.get(TWO).await;
@@ -206,7 +206,7 @@ async fn streams_are_counted_for_all_origins_together() {
     let second = stage.call(ONE);
     run_until_idle().await;
     assert_eq!((peer.in_flight(), stage.pool.stats().waiting, stage.below.connects()), (1, 1, 1));
-    // The guest's stream ends, and the host's request goes on.
+    // The other name's stream ends, and the own one's request goes on.
     peer.exchange().await.respond(200, "");
     read(done(first).await).await;
     peer.exchange().await.respond(200, "");
@@ -216,25 +216,25 @@ async fn streams_are_counted_for_all_origins_together() {
 
 /// Idle connections are those of the origin they were opened for, whoever used them last.
 #[tokio::test(start_paused = true)]
-async fn what_a_guest_leaves_idle_counts_for_its_host() {
+async fn what_another_name_leaves_idle_counts_for_its_own() {
     let stage = Stage::new(PoolConfig::new().max_idle_per_origin(0));
     let host = stage.call(ONE);
     let peer = stage.connected(both()).await;
     let first = peer.exchange().await;
-    let guest = stage.call(TWO);
+    let other = stage.call(TWO);
     run_until_idle().await;
     let second = peer.exchange().await;
     first.respond(200, "");
     read(done(host).await).await;
-    assert!(!peer.is_dropped(), "its guest is still there");
+    assert!(!peer.is_dropped(), "its other name is still there");
     second.respond(200, "");
-    read(done(guest).await).await;
+    read(done(other).await).await;
     run_until_idle().await;
     assert!(peer.is_dropped(), "nothing may be idle");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guest_does_not_go_because_its_origin_has_too_many_of_its_own() {
+async fn another_name_does_not_go_because_its_origin_has_too_many_of_its_own() {
     let stage = Stage::new(PoolConfig::new().max_idle_per_origin(1));
     let lent = stage.warm(ONE, both()).await;
     stage.get(TWO).await;
@@ -490,7 +490,7 @@ impl<F: Fn() + Send + Sync> Wake for Eager<F> {
     }
 }
 
-/// On another thread a request can be over before the search that made its connection has ended.
+/// On another thread a request can be over before the connect that made its connection has ended.
 #[tokio::test(start_paused = true)]
 async fn who_is_served_first_finds_the_connection_for_another_origin() {
     let (executor, below) = (Executor::new(), Planner::new());

@@ -1,4 +1,4 @@
-//! What observers are told, in which order.
+//! What observers see, in which order.
 
 use crate::stage::*;
 use http_body_util::BodyExt;
@@ -125,9 +125,9 @@ async fn a_dead_connection_is_released_before_another_is_acquired() {
     stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
     read(done(call).await).await;
     stage.recorder.assert_balanced();
-    let told: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.starts_with("connection")).collect();
+    let reported: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.starts_with("connection")).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "connection_acquired c1 reused",
             "connection_closed a1 c1 peer_fin",

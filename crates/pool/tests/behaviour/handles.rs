@@ -70,12 +70,12 @@ async fn memory_is_back_after_the_last_idle_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_is_removed_only_with_nothing_in_it() {
+async fn an_origin_is_removed_only_with_nothing_in_it() {
     let stage = Stage::new(PoolConfig::new());
     let origins = || stage.pool.stats().origins;
     let call = stage.call(A);
     run_until_idle().await;
-    assert_eq!(origins(), 1, "a waiter and a search");
+    assert_eq!(origins(), 1, "a waiter and a connect");
     let peer = stage.connected(Facts::h1()).await;
     let sender = peer.exchange().await.begin(200);
     let answer = done(call).await;

@@ -211,7 +211,7 @@ async fn the_last_request_on_a_shared_connection_does_not_cut_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_reason_wins_and_is_told_once() {
+async fn the_first_reason_wins_and_is_reported_once() {
     let stage = Stage::new(PoolConfig::new());
     let call = stage.call(SECURE);
     let peer = stage.connected(Facts::h2(5)).await;

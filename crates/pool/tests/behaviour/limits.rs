@@ -152,7 +152,7 @@ async fn draining_counts_for_the_total_and_not_for_the_origin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_is_told() {
+async fn a_full_queue_refuses() {
     let stage = Stage::new(PoolConfig::new().max_waiting_per_origin(2));
     let calls = [stage.call(A), stage.call(A)];
     run_until_idle().await;

@@ -1,4 +1,5 @@
-//! What another thread does in the middle of something. It is done by whoever is called there: an observer, or what judges certificates.
+//! What another thread does in the middle of something. It is done by whoever is called there: an observer, or what
+//! judges certificates.
 
 use crate::stage::*;
 use skybridge_core::{CertificateScope, CloseReason, Event, EventKind, HttpVersions, Observe, Origin, RequestOptions};

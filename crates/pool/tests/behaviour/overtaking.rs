@@ -15,7 +15,7 @@ struct Busy {
     stage: Stage,
     urls: Vec<String>,
     calls: VecDeque<Call>,
-    held: VecDeque<Exchange<Sent>>,
+    running: VecDeque<Exchange<Sent>>,
 }
 
 impl Busy {
@@ -26,7 +26,7 @@ impl Busy {
             stage,
             urls: urls.iter().map(|url| (*url).to_owned()).collect(),
             calls: VecDeque::new(),
-            held: VecDeque::new(),
+            running: VecDeque::new(),
         };
         for _ in 0..each {
             for i in 0..busy.urls.len() {
@@ -41,13 +41,13 @@ impl Busy {
         run_until_idle().await;
         let new: Vec<_> = self.stage.below.peers().iter().filter_map(|peer| peer.try_exchange()).collect();
         let hosts = new.iter().map(host).collect();
-        self.held.extend(new);
+        self.running.extend(new);
         hosts
     }
 
     /// The request that has been there longest is answered, and another one made in its place.
     fn answer(&mut self) {
-        let exchange = self.held.pop_front().expect("somebody is served");
+        let exchange = self.running.pop_front().expect("somebody is served");
         let url = self.urls.iter().find(|url| url.contains(&host(&exchange))).cloned();
         exchange.respond(200, "");
         if let Some(url) = url {

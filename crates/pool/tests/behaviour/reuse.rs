@@ -48,7 +48,7 @@ async fn each_origin_has_its_own() {
 async fn a_connection_found_dead_at_hand_out_costs_nothing_but_another_look() {
     let stage = Stage::new(PoolConfig::new());
     let peer = stage.warm(A, Facts::h1()).await;
-    // The last probe is the only one to notice: nothing was told.
+    // The last probe is the only one to notice: nothing was reported.
     peer.lag();
     let call = stage.call(A);
     run_until_idle().await;

@@ -148,6 +148,6 @@ async fn a_goaway_moves_those_who_wait_and_those_who_come() {
     answer(&new);
     run_until_idle().await;
     assert_eq!((unfinished(&first) + unfinished(&more), stage.pool.stats().draining), (0, 0));
-    let told: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains("_closed")).collect();
-    assert_eq!(told, ["connection_closed a1 c1 peer_goaway"]);
+    let reported: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains("_closed")).collect();
+    assert_eq!(reported, ["connection_closed a1 c1 peer_goaway"]);
 }

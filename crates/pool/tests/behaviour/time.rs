@@ -96,18 +96,18 @@ async fn plan_and_connect_together() {
 #[tokio::test(start_paused = true)]
 async fn one_callers_limit_does_not_end_what_others_wait_for() {
     let stage = Stage::new(PoolConfig::new());
-    let hasty = |change: fn(&mut Timeouts)| stage.options(SECURE, RequestOptions::new().timeouts(timeouts(change)));
-    // The hasty one begins the search; the other one joins it.
+    let short = |change: fn(&mut Timeouts)| stage.options(SECURE, RequestOptions::new().timeouts(timeouts(change)));
+    // The short one begins the connect; the other one joins it.
     let (first, second) =
-        (hasty(|timeouts| timeouts.connect = Some(SECOND)), hasty(|timeouts| timeouts.pool_wait = Some(SECOND)));
-    let patient = stage.call(SECURE);
+        (short(|timeouts| timeouts.connect = Some(SECOND)), short(|timeouts| timeouts.pool_wait = Some(SECOND)));
+    let long = stage.call(SECURE);
     let start = Instant::now();
     timed_out(&came_back(first).await, Phase::Acquire, Delivery::Unsent);
     timed_out(&came_back(second).await, Phase::Acquire, Delivery::Unsent);
     assert_eq!(start.elapsed(), SECOND);
     after(5 * SECOND).await;
     stage.connected(Facts::h2(5)).await.exchange().await.respond(200, "");
-    assert_eq!((read(done(patient).await).await, stage.below.connects()), (1, 1));
+    assert_eq!((read(done(long).await).await, stage.below.connects()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]

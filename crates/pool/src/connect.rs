@@ -1,0 +1,298 @@
+//! The task of a miss: plans, looks for a connection of another name that will do, connects, gives the connection to
+//! its origin.
+
+pub(crate) mod new_connection;
+
+use crate::{
+    connect::new_connection::NewConnection,
+    connection::PooledConnection,
+    origin::{OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
+    registry::{Connect, Registry},
+};
+use skybridge_core::{
+    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, phase_timeout,
+};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Instant,
+};
+
+/// Gives each connect a clone of the planner, and the connect makes that one ready: a pool hit never sees it.
+pub(crate) struct Connector<P, B> {
+    planner: Mutex<P>,
+    _body: PhantomData<fn(B)>,
+}
+
+impl<P, B> Connector<P, B> {
+    pub(crate) fn new(planner: P) -> Self {
+        Self { planner: Mutex::new(planner), _body: PhantomData }
+    }
+}
+
+impl<P, C, B> Connect<C> for Connector<P, B>
+where
+    P: Planner<Plan: Plan<Connection = C>>,
+    C: Connection<B>,
+    B: 'static,
+{
+    fn begin(
+        &self,
+        pool: &Arc<Registry<C>>,
+        origin: &Arc<OriginPool<C>>,
+        connect: Arc<PendingConnect>,
+        context: &RequestContext,
+    ) {
+        let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ctx = pool.ctx(context).with_shared_timeouts(connect.timeouts.clone());
+        let target = Target::new(Arc::clone(&origin.key), ctx);
+        let ctx = target.ctx.clone();
+        let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
+        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, timer: None };
+        pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
+    }
+}
+
+/// Sees to it that a connect ends, for those who wait for it, however its task does.
+struct ConnectTask<C: Send + 'static> {
+    pool: Weak<Registry<C>>,
+    origin: Arc<OriginPool<C>>,
+    connect: Arc<PendingConnect>,
+    ctx: Ctx,
+    over: bool,
+    /// For the next request whose own limits end its wait.
+    timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+}
+
+impl<C: Send + 'static> ConnectTask<C> {
+    fn failed(&mut self, error: ConnectError) {
+        self.over = true;
+        let error =
+            if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
+        self.origin.failed(&self.connect, &error);
+    }
+
+    /// Nobody waits for it: it is given up, unless it has got as far as a socket.
+    fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.connect.changed.poll(cx).is_ready() {
+            let no_socket = self.origin.is_closed() || !self.ctx.attempt_log().has_socket();
+            if no_socket && self.origin.abandon(&self.connect) {
+                self.over = true;
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Fails the requests whose own limits are over.
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Some(next) = self.origin.time_out(&self.connect, &self.ctx) else {
+                self.timer = None;
+                return;
+            };
+            let runtime = self.ctx.runtime();
+            let (set, timer) = self.timer.get_or_insert_with(|| (next, runtime.sleep_until(next)));
+            if *set != next {
+                *set = next;
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+        }
+    }
+
+    /// Gives what was found to its origin.
+    fn finish(mut self, found: Found<C>) {
+        match found {
+            Found::Known(connection) => {
+                self.over = true;
+                self.origin.found(&self.connect, &connection);
+            }
+            Found::New(new) => {
+                if new.publish(&self.origin, &self.connect) {
+                    self.over = true;
+                } else {
+                    self.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce));
+                }
+            }
+        }
+    }
+}
+
+impl<C: Send + 'static> Drop for ConnectTask<C> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.failed(ConnectError::new(Phase::Acquire, Dropped));
+        }
+    }
+}
+
+/// The task of a connect was dropped by its runtime, or it panicked.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runtime that made the connection has ended")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+/// The connection was closed by its peer before anybody could use it.
+#[derive(Debug)]
+struct ClosedAtOnce;
+
+impl fmt::Display for ClosedAtOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection was closed before it could be used")
+    }
+}
+
+impl std::error::Error for ClosedAtOnce {}
+
+/// The peer has allowed no streams for as long as connecting may take.
+#[derive(Debug)]
+struct NoStreams(TimedOut);
+
+impl fmt::Display for NoStreams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the peer allows no streams: it has announced a limit of 0")
+    }
+}
+
+impl std::error::Error for NoStreams {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+async fn run<P, C, B>(mut task: ConnectTask<C>, planner: P, target: Target)
+where
+    P: Planner<Plan: Plan<Connection = C>>,
+    C: Connection<B>,
+    B: 'static,
+{
+    if task.pool.strong_count() == 0 {
+        return;
+    }
+    let ctx = target.ctx.clone();
+    // It waits for a peer to allow streams.
+    let no_streams = AtomicBool::new(false);
+    let outcome = {
+        let limit = task.origin.shared.config.connect_timeout;
+        let (pool, origin) = (task.pool.clone(), Arc::clone(&task.origin));
+        let find = find::<P, C, B>(pool, origin, planner, target, &no_streams);
+        let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
+        poll_fn(|cx| match find.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => {
+                task.poll_timeouts(cx);
+                task.poll_abandon(cx).map(|()| None)
+            }
+        })
+        .await
+    };
+    match outcome {
+        None => {}
+        Some(Ok(Ok(found))) => task.finish(found),
+        Some(Ok(Err(error))) => task.failed(error),
+        Some(Err(timed_out)) if no_streams.load(Relaxed) => {
+            // The next connect opens another one, which may lead to another server.
+            if let Some(connection) = task.origin.without_streams() {
+                connection.drain(CloseReason::Protocol);
+            }
+            task.failed(ConnectError::new(Phase::Handshake, NoStreams(timed_out)));
+        }
+        Some(Err(timed_out)) => task.failed(timed_out.into()),
+    }
+}
+
+enum Found<C: Send + 'static> {
+    New(NewConnection<C>),
+    /// One of another name, or one of its own whose peer allows streams by now.
+    Known(Arc<PooledConnection<C>>),
+}
+
+async fn find<P, C, B>(
+    pool: Weak<Registry<C>>,
+    origin: Arc<OriginPool<C>>,
+    mut planner: P,
+    target: Target,
+    no_streams: &AtomicBool,
+) -> Result<Found<C>, ConnectError>
+where
+    P: Planner<Plan: Plan<Connection = C>>,
+    C: Connection<B>,
+    B: 'static,
+{
+    // A peer that allows no streams would most likely allow none on another connection either.
+    while let Some(connection) = origin.without_streams() {
+        wait_for_streams(&connection, no_streams).await;
+        if connection.has_capacity() {
+            return Ok(Found::Known(connection));
+        }
+    }
+    poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
+    let plan = planner.plan(target).await.map_err(Into::into)?;
+    let route = plan.route().clone();
+    if let Some(connection) = coalesce(&pool, &origin, &route) {
+        return Ok(Found::Known(connection));
+    }
+    let mut endpoints = route.endpoints.clone();
+    let mut connecting = pin!(plan.connect());
+    let found = poll_fn(|cx| {
+        if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
+            return Poll::Ready(connected.map(Err));
+        }
+        // Each late answer may be the address of a connection that is there.
+        while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
+            if let Some(connection) = coalesce(&pool, &origin, &route) {
+                return Poll::Ready(Ok(Ok(connection)));
+            }
+        }
+        Poll::Pending
+    });
+    let handle = match found.await? {
+        Ok(connection) => return Ok(Found::Known(connection)),
+        Err(handle) => handle,
+    };
+    // A layer between may have planned for another target.
+    if let Err(unfit) = handle.info().fit_for_key(&origin.key) {
+        return Err(handle.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));
+    }
+    if pool.strong_count() == 0 {
+        return Err(ConnectError::new(Phase::Acquire, Dropped));
+    }
+    let new = NewConnection::new(&origin, handle);
+    let connection = Arc::clone(new.connection());
+    wait_for_streams(&connection, no_streams).await;
+    Ok(Found::New(new))
+}
+
+/// Waits until a connection takes exchanges, or is over.
+async fn wait_for_streams<C: Send + 'static>(connection: &PooledConnection<C>, waits: &AtomicBool) {
+    if connection.allows_no_streams() {
+        waits.store(true, Relaxed);
+        poll_fn(|cx| connection.poll_capacity(cx)).await;
+        waits.store(false, Relaxed);
+    }
+}
+
+/// A connection of another name that leads to one of the addresses that are known by now.
+fn coalesce<C: Send + 'static>(
+    pool: &Weak<Registry<C>>,
+    origin: &Arc<OriginPool<C>>,
+    route: &Route,
+) -> Option<Arc<PooledConnection<C>>> {
+    pool.upgrade()?.coalesce(origin, route, &route.endpoints.snapshot())
+}

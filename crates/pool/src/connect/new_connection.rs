@@ -1,0 +1,75 @@
+use crate::{
+    connection::{PooledConnection, listener::Listener, slots::StreamSlots},
+    origin::{OriginPool, pending_connect::PendingConnect},
+};
+use skybridge_core::{Capacity, CloseReason, Connection, EventKind};
+use std::{fmt, sync::Arc};
+
+/// A connection that was opened and that no origin has yet. Observers know of it, and its driver already reports to it.
+/// Dropping it closes the connection.
+pub(crate) struct NewConnection<C: Send + 'static> {
+    /// `None` once its origin has it.
+    handle: Option<C>,
+    connection: Arc<PooledConnection<C>>,
+}
+
+impl<C: Send + 'static> NewConnection<C> {
+    pub(crate) fn new<B>(home: &Arc<OriginPool<C>>, handle: C) -> Self
+    where
+        C: Connection<B>,
+    {
+        let shared = &home.shared;
+        let max = shared.config.max_streams;
+        let exclusive = handle.share().is_none();
+        let idle = || Arc::clone(&shared.idle);
+        // A slot of a shared one is in use until its origin has it, so that it doesn't count as idle before.
+        let slots = match handle.capacity() {
+            _ if exclusive => StreamSlots::exclusive(),
+            Capacity::Streams(capacity) => StreamSlots::shared(capacity.min(max), false, idle()),
+            Capacity::Unknown => StreamSlots::shared(shared.config.streams_before_settings.min(max), true, idle()),
+            _ => StreamSlots::shared(0, false, idle()),
+        };
+        let user = Arc::downgrade(&home.as_user());
+        let info = Arc::clone(handle.info());
+        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared));
+        connection.emit(EventKind::Created(&connection.info));
+        handle.subscribe(Listener::new(&connection, max));
+        Self { handle: Some(handle), connection }
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
+        &self.connection
+    }
+
+    /// Gives it to its origin. False when the connection has ended before that.
+    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> bool {
+        let Some(handle) = self.handle.take() else { return false };
+        let connection = &self.connection;
+        let handle = if connection.exclusive {
+            Some(handle)
+        } else {
+            connection.start_sharing(handle);
+            None
+        };
+        let published = home.connected(connect, connection, handle);
+        if !published {
+            connection.close(connection.close_reason());
+        }
+        published
+    }
+}
+
+impl<C: Send + 'static> Drop for NewConnection<C> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            let no_streams = self.connection.allows_no_streams();
+            self.connection.close_with(handle, if no_streams { CloseReason::Protocol } else { CloseReason::Shutdown });
+        }
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for NewConnection<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewConnection").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}

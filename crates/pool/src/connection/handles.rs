@@ -1,0 +1,72 @@
+use crate::shared::sync::{Mutex, lock};
+use std::task::{Context, Waker};
+
+/// How many handles of a shared connection are kept for the next exchanges.
+const MAX_REUSABLE: usize = 128;
+
+/// The handles of one shared connection, and the tasks that wait for its peer to allow streams.
+#[derive(Debug)]
+pub(crate) struct Handles<C>(Mutex<Inside<C>>);
+
+#[derive(Debug)]
+struct Inside<C> {
+    /// The handle that others are made of; `None` when the connection is exclusive or takes no more exchanges.
+    master: Option<C>,
+    /// Handles whose exchange is complete. A large handle is made only once for each exchange that runs at the same
+    /// time.
+    reusable: Vec<C>,
+    wakers: Vec<Waker>,
+}
+
+impl<C> Handles<C> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Inside { master: None, reusable: Vec::new(), wakers: Vec::new() }))
+    }
+
+    /// Keeps the handle that others are made of.
+    pub(crate) fn set_master(&self, master: C) {
+        lock(&self.0).master = Some(master);
+    }
+
+    /// A handle for one exchange; `None` when the connection takes no more.
+    #[inline]
+    pub(crate) fn share(&self, share: impl FnOnce(&C) -> Option<C>) -> Option<C> {
+        let mut inside = lock(&self.0);
+        inside.reusable.pop().or_else(|| inside.master.as_ref().and_then(share))
+    }
+
+    /// Takes back a handle whose exchange is complete.
+    #[inline]
+    pub(crate) fn give_back(&self, handle: C) {
+        let mut inside = lock(&self.0);
+        if inside.master.is_some() && inside.reusable.len() < MAX_REUSABLE {
+            inside.reusable.push(handle);
+        } else {
+            // The last handle of a connection closes it, of which its driver tells the pool.
+            drop(inside);
+            drop(handle);
+        }
+    }
+
+    /// Drops all handles, outside the lock: the last one of a connection closes it.
+    pub(crate) fn drop_all(&self) {
+        let handles = {
+            let mut inside = lock(&self.0);
+            (inside.master.take(), std::mem::take(&mut inside.reusable))
+        };
+        drop(handles);
+    }
+
+    /// The task is woken by [`wake`](Self::wake).
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut inside = lock(&self.0);
+        if !inside.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            inside.wakers.push(cx.waker().clone());
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        let wakers = std::mem::take(&mut lock(&self.0).wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,27 @@
+use crate::connection::PooledConnection;
+use skybridge_core::{ConnectionStatus, StatusListener};
+use std::sync::{Arc, Weak};
+
+/// What a connection's driver reports to. It must not keep the connection, whose master handle keeps the driver.
+pub(crate) struct Listener<C: Send + 'static> {
+    connection: Weak<PooledConnection<C>>,
+    max_streams: u32,
+}
+
+impl<C: Send + 'static> Listener<C> {
+    pub(crate) fn new(connection: &Arc<PooledConnection<C>>, max_streams: u32) -> Arc<Self> {
+        Arc::new(Self { connection: Arc::downgrade(connection), max_streams })
+    }
+}
+
+impl<C: Send + 'static> StatusListener for Listener<C> {
+    fn notify(&self, status: ConnectionStatus) {
+        let Some(connection) = self.connection.upgrade() else { return };
+        match status {
+            ConnectionStatus::Capacity(capacity) => connection.set_capacity(capacity.min(self.max_streams)),
+            ConnectionStatus::Draining(reason) => connection.drain(reason),
+            ConnectionStatus::Closed(reason) => connection.close(reason),
+            _ => {}
+        }
+    }
+}

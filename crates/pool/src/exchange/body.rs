@@ -1,0 +1,200 @@
+use crate::exchange::{late_upload::LateUpload, lease::Lease, read_timeout::ReadTimeout};
+use http::StatusCode;
+use http_body::{Body, Frame, SizeHint};
+use pin_project::{pin_project, pinned_drop};
+use skybridge_core::{CloseReason, ConnInfo, Connection, Delivery, Error, Phase};
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+/// How much of a body that is dropped unread is taken from what is here already, to save its connection: bytes, and
+/// frames.
+const DRAIN: (usize, usize) = (64 * 1024, 16);
+
+/// A response body that holds its connection.
+///
+/// Read to its end, it gives the connection back as soon as the request is over too, for which that has
+/// [a limited time](crate::PoolConfig::upload_grace). Dropped before, it cancels the exchange: an HTTP/1.1
+/// connection closes, unless what was missing had arrived already; an HTTP/2 stream is reset.
+#[pin_project(PinnedDrop)]
+pub struct PooledBody<C: Connection<B>, B: 'static> {
+    #[pin]
+    body: C::Body,
+    lease: Option<Lease<C>>,
+    info: Option<Arc<ConnInfo>>,
+    read_timeout: Option<Box<ReadTimeout>>,
+    _request: PhantomData<fn(B)>,
+}
+
+impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
+    #[inline]
+    pub(crate) fn new(
+        cx: &mut Context<'_>,
+        body: C::Body,
+        lease: Lease<C>,
+        status: StatusCode,
+        read_idle: Option<Duration>,
+    ) -> Self {
+        let info = Some(Arc::clone(lease.info()));
+        // HTTP/2 has no such status (RFC 9113, section 8.6).
+        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.is_exclusive();
+        let read_timeout = read_idle.map(|limit| Box::new(ReadTimeout::new(limit, lease.info().route.ctx())));
+        let mut lease = Some(lease);
+        if let Some(lease) = lease.as_mut().filter(|_| upgraded) {
+            lease.upgrade();
+        }
+        if let Some(lease) = &mut lease
+            && let Some(events) = &mut lease.events
+        {
+            events.enter(Phase::Body);
+        }
+        if body.is_end_stream() && !upgraded {
+            finish::<C, B>(cx, &mut lease);
+        }
+        Self { body, lease, info, read_timeout, _request: PhantomData }
+    }
+
+    /// The facts of the connection that it came by; `None` only for a default, empty body.
+    pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
+        self.info.as_ref()
+    }
+}
+
+/// The response is here to its end: the connection goes back now, or as soon as the request is over too.
+#[inline]
+fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option<Lease<C>>) {
+    // In place: a lease is large, and each name it is given is a copy.
+    let Some(current) = lease else { return };
+    if let Some(events) = &mut current.events {
+        events.leave();
+    }
+    if !current.is_upgraded()
+        && let Some(handle) = current.handle()
+    {
+        let ready = handle.poll_ready(cx);
+        let is_sent = ready.is_ready() || handle.is_sent();
+        match ready {
+            Poll::Ready(Err(_)) if current.is_exclusive() => current.set_closed(CloseReason::PeerFin),
+            Poll::Ready(_) => current.set_complete(),
+            // Only its driver is behind: whoever has it next waits for that, and for nothing else.
+            Poll::Pending if is_sent => current.set_complete(),
+            Poll::Pending => return lease.take().map_or((), LateUpload::<C, B>::begin),
+        }
+    }
+    *lease = None;
+}
+
+impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
+    type Data = bytes::Bytes;
+    type Error = Error;
+
+    #[inline]
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
+        let mut this = self.project();
+        // Whoever reads to the end asks once more. What is below need not be asked: most often it is a channel.
+        if this.lease.is_none() && this.body.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
+            let Some(read_timeout) = this.read_timeout else { return Poll::Pending };
+            let timed_out = ready!(read_timeout.poll(cx));
+            let lease = this.lease.take();
+            let error = Error::of(Delivery::Unknown, Phase::Body, skybridge_core::Cause::TimedOut(timed_out));
+            return Poll::Ready(Some(Err(broken(error, this.info, lease))));
+        };
+        if let Some(read_timeout) = this.read_timeout {
+            read_timeout.received();
+        }
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                if this.body.is_end_stream() {
+                    finish::<C, B>(cx, this.lease);
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                let lease = this.lease.take();
+                Some(Err(broken(Error::new(Delivery::Unknown, Phase::Body, error), this.info, lease)))
+            }
+            None => {
+                finish::<C, B>(cx, this.lease);
+                None
+            }
+        })
+    }
+
+    #[inline]
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body broke, and with it an exclusive connection.
+fn broken<C: Send + 'static>(error: Error, info: &Option<Arc<ConnInfo>>, lease: Option<Lease<C>>) -> Error {
+    let error = match info {
+        Some(info) => error.on(info),
+        None => error,
+    };
+    if let Some(mut lease) = lease {
+        if let Some(events) = &mut lease.events {
+            events.fail(&error);
+        }
+        lease.abort(CloseReason::Protocol);
+    }
+    error
+}
+
+#[pinned_drop]
+impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
+    #[inline]
+    fn drop(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let may_keep = |lease: &Lease<C>| lease.is_exclusive() && !lease.is_upgraded();
+        if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() {
+            return;
+        }
+        // What has arrived already is cheaper to throw away than a connection.
+        let (mut bytes, mut frames) = DRAIN;
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = this.body.as_mut().poll_frame(&mut cx) {
+            match frame {
+                Some(Ok(frame)) if frames > 0 => {
+                    let taken = frame.data_ref().map_or(0, |data| data.len());
+                    frames -= 1;
+                    match bytes.checked_sub(taken) {
+                        Some(left) => bytes = left,
+                        None => return,
+                    }
+                    if !this.body.is_end_stream() {
+                        continue;
+                    }
+                }
+                None => {}
+                _ => return,
+            }
+            return finish::<C, B>(&mut cx, this.lease);
+        }
+    }
+}
+
+impl<C: Connection<B, Body: Default>, B: 'static> Default for PooledBody<C, B> {
+    /// An empty body, of no connection.
+    fn default() -> Self {
+        Self { body: C::Body::default(), lease: None, info: None, read_timeout: None, _request: PhantomData }
+    }
+}
+
+impl<C: Connection<B>, B: 'static> fmt::Debug for PooledBody<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PooledBody").field("has_connection", &self.lease.is_some()).finish_non_exhaustive()
+    }
+}

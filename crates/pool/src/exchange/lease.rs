@@ -1,0 +1,191 @@
+use crate::{
+    connection::PooledConnection,
+    exchange::events::CallEvents,
+    origin::{OriginPool, waiter::Granted},
+};
+use skybridge_core::{CloseReason, ConnInfo};
+use std::sync::Arc;
+
+/// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
+/// exchange is cancelled: an exclusive connection closes, a shared one only loses the stream.
+pub(crate) struct Lease<C: Send + 'static> {
+    /// `None` once it was given back.
+    handle: Option<C>,
+    connection: Arc<PooledConnection<C>>,
+    origin: Arc<OriginPool<C>>,
+    stage: Stage,
+    /// Nothing else was carried before.
+    first: bool,
+    /// It must not carry another.
+    last: bool,
+    pub(crate) events: Option<Box<CallEvents>>,
+}
+
+/// How far the exchange has got, which decides what becomes of the connection when the lease is dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// Nothing was sent.
+    Unused,
+    Begun,
+    /// Both directions are over: the connection may carry another.
+    Complete,
+    /// The connection became something else (101), and is its user's alone.
+    Upgraded,
+    /// The connection is of no more use.
+    Closed(CloseReason),
+}
+
+impl<C: Send + 'static> Lease<C> {
+    #[inline]
+    fn new(handle: C, connection: Arc<PooledConnection<C>>, origin: Arc<OriginPool<C>>) -> Self {
+        let handle = Some(handle);
+        Self { handle, connection, origin, stage: Stage::Unused, first: false, last: false, events: None }
+    }
+
+    /// The connection of a grant; a stream of a connection that has closed meanwhile is given back.
+    #[inline]
+    pub(crate) fn redeem(
+        granted: Granted<C>,
+        origin: Arc<OriginPool<C>>,
+        share: impl FnOnce(&C) -> Option<C>,
+    ) -> Option<Self> {
+        let connection = match granted {
+            Granted::Exclusive(handle, connection) => return Some(Self::new(handle, connection, origin)),
+            Granted::Stream(connection) => connection,
+        };
+        if !origin.may_use(&connection) {
+            origin.leave_coalesced(&connection);
+        } else if connection.slots().capacity == 0 {
+            // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer
+            // likes.
+        } else if let Some(handle) = connection.share(share) {
+            return Some(Self::new(handle, connection, origin));
+        } else {
+            // Also when it says itself that it takes no more: it must not be found again.
+            connection.drain(CloseReason::PeerGoAway);
+        }
+        origin.give_back(Granted::Stream(connection));
+        None
+    }
+
+    #[inline]
+    pub(crate) fn info(&self) -> &Arc<ConnInfo> {
+        &self.connection.info
+    }
+
+    #[inline]
+    pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
+        &self.connection
+    }
+
+    #[inline]
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.connection.exclusive
+    }
+
+    #[inline]
+    pub(crate) fn handle(&mut self) -> Option<&mut C> {
+        self.handle.as_mut()
+    }
+
+    /// It was opened for another origin.
+    #[inline]
+    pub(crate) fn is_coalesced(&self) -> bool {
+        !self.origin.is_home_of(&self.connection)
+    }
+
+    /// The connection has answered 421 for this origin.
+    pub(crate) fn misdirected(&self) {
+        self.origin.misdirected(&self.connection);
+    }
+
+    /// An exclusive connection that has carried nothing yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.connection.exclusive && self.connection.is_fresh()
+    }
+
+    #[inline]
+    pub(crate) fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// The exchange begins: from here on a drop cancels it.
+    #[inline]
+    pub(crate) fn begin(&mut self, max_requests: Option<u64>) {
+        let before = self.connection.begin_exchange();
+        self.stage = Stage::Begun;
+        self.first = before == 0;
+        if max_requests.is_some_and(|max| before + 1 >= max) {
+            self.last = true;
+            if !self.connection.exclusive {
+                self.connection.drain(CloseReason::MaxRequests);
+            }
+        }
+    }
+
+    /// From here on it speaks something else: it is no connection of the pool any more.
+    pub(crate) fn upgrade(&mut self) {
+        self.stage = Stage::Upgraded;
+        self.connection.drain(CloseReason::Upgraded);
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.stage == Stage::Upgraded
+    }
+
+    /// The exchange is complete, in both directions: dropped from here on, the connection may carry another.
+    #[inline]
+    pub(crate) fn set_complete(&mut self) {
+        self.stage = Stage::Complete;
+    }
+
+    /// The exchange is over and was not complete: an exclusive connection closes, a shared one loses the stream.
+    pub(crate) fn abort(mut self, reason: CloseReason) {
+        self.set_closed(reason);
+    }
+
+    /// As [`abort`](Self::abort), once it is dropped.
+    pub(crate) fn set_closed(&mut self, reason: CloseReason) {
+        self.stage = Stage::Closed(reason);
+    }
+
+    /// Why an exclusive connection is not kept.
+    #[inline]
+    fn close_reason(&self) -> Option<CloseReason> {
+        match self.stage {
+            Stage::Complete if self.last => Some(CloseReason::MaxRequests),
+            Stage::Unused | Stage::Complete => None,
+            Stage::Begun => Some(CloseReason::Unread),
+            Stage::Upgraded => Some(CloseReason::Upgraded),
+            Stage::Closed(reason) => Some(reason),
+        }
+    }
+}
+
+impl<C: Send + 'static> Drop for Lease<C> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(mut events) = self.events.take() {
+            events.released(self.connection.info.id);
+        }
+        let close_reason = self.close_reason();
+        let Self { connection, origin, handle, .. } = self;
+        if connection.exclusive && close_reason.is_none() {
+            return origin.put_back(connection, handle);
+        }
+        let Some(handle) = handle.take() else { return };
+        if let Some(reason) = close_reason.filter(|_| connection.exclusive) {
+            return connection.close_with(handle, reason);
+        }
+        match self.stage {
+            Stage::Unused => {
+                connection.not_begun();
+                connection.reuse(handle);
+            }
+            Stage::Complete => connection.reuse(handle),
+            // A stream that is under way is reset by dropping its handle.
+            _ => drop(handle),
+        }
+        origin.release(connection);
+    }
+}

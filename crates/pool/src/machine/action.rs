@@ -1,0 +1,96 @@
+use crate::machine::{connections::ConnectionKey, connects::ConnectKey, queue::WaiterKey};
+use skybridge_core::{CloseReason, Error};
+
+/// A connection for one exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Grant {
+    /// An exclusive connection.
+    Exclusive(ConnectionKey),
+    /// A stream of a shared one, which is reserved.
+    Stream(ConnectionKey),
+}
+
+impl Grant {
+    #[inline]
+    pub(crate) fn connection(self) -> ConnectionKey {
+        match self {
+            Self::Exclusive(connection) | Self::Stream(connection) => connection,
+        }
+    }
+}
+
+/// What is to be done once the machine's lock is free.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Hand a connection to a request, which is not in the queue any more.
+    Deliver {
+        waiter: WaiterKey,
+        grant: Grant,
+        /// It was for this request that a connect began.
+        initiator: bool,
+        /// The connect that the request had joined ended with this connection.
+        joined: bool,
+    },
+    /// Fail a request, which is not in the queue any more.
+    Fail(WaiterKey, Error),
+    /// Begin to connect, on behalf of a request.
+    Connect(ConnectKey, WaiterKey),
+    /// A request has left the queue.
+    Forget(WaiterKey),
+    /// A request waits for a connect, whose steps may take as long as the request's limits say.
+    Join(WaiterKey, ConnectKey),
+    /// A request waits for a connect no longer. `last`: nobody does, so its task asks whether to go on.
+    Leave { waiter: WaiterKey, connect: ConnectKey, last: bool },
+    /// The task of a connect is to ask whether to go on.
+    Notify(ConnectKey),
+    /// Close an exclusive connection that was idle.
+    Close(ConnectionKey, CloseReason),
+    /// A shared connection takes no more exchanges.
+    Drain(ConnectionKey, CloseReason),
+    /// The same, unless somebody uses it by now.
+    DrainUnused(ConnectionKey, CloseReason),
+    /// Use a connection of another name no longer.
+    LeaveCoalesced(ConnectionKey),
+    /// A permit for a socket was refused: idle connections of others are to make room.
+    WantPermit,
+}
+
+/// What is to be done once the machine's lock is free, in this order.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Actions(Vec<Action>);
+
+impl Actions {
+    #[inline]
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn push(&mut self, action: Action) {
+        self.0.push(action);
+    }
+
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Action>) {
+        self.0.extend(more);
+    }
+
+    /// With what is to be done later.
+    pub(crate) fn and(mut self, more: Self) -> Self {
+        self.0.extend(more.0);
+        self
+    }
+}
+
+impl IntoIterator for Actions {
+    type Item = Action;
+    type IntoIter = std::vec::IntoIter<Action>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

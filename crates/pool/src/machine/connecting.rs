@@ -1,0 +1,288 @@
+//! The connects of one origin: which are missing, who has joined them, and what comes of them.
+
+use crate::{
+    config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
+    machine::{
+        Machine,
+        action::{Action, Actions},
+        connections::{ConnectionKey, Facts},
+        connects::ConnectKey,
+        environment::Environment,
+        queue::WaiterKey,
+    },
+    shared::time::Timestamp,
+};
+use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Protocol, TimedOut};
+use std::time::Instant;
+
+/// What becomes of a connect that is wanted.
+enum Begun {
+    Yes(ConnectKey),
+    /// A limit is reached: a connect or a connection that ends begins the next.
+    AtLimit,
+    /// The limit of the whole pool is reached.
+    PermitRefused,
+}
+
+impl Machine {
+    /// Begins the connects that those who wait need. True when a permit for one was refused.
+    pub(super) fn begin_missing(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
+        let shared = self.connections.shared();
+        let known = shared.iter().filter_map(|connection| env.load(*connection).known_capacity).max();
+        self.stream_capacity = known.unwrap_or(self.stream_capacity);
+        // A connection whose exchanges are all taken won't serve those who wait. One whose peer allows no streams is
+        // waited for by a connect, which has a time limit.
+        let waits = config.at_stream_limit != AtStreamLimit::Refuse;
+        let loads = || self.connections.shared().iter().map(|connection| env.load(*connection));
+        if loads().any(|load| !(load.used_up || waits && load.allows_none)) {
+            match config.at_stream_limit {
+                // Its SETTINGS will say whether it carries those who wait.
+                _ if loads().any(|load| load.known_capacity.is_none() && !load.draining) => return false,
+                AtStreamLimit::Open => {}
+                AtStreamLimit::Wait => return false,
+                AtStreamLimit::Refuse => {
+                    let limit = loads().map(|load| load.capacity as usize).sum();
+                    self.refuse(Overloaded { what: "every connection's stream limit", limit }, actions);
+                    return false;
+                }
+            }
+        }
+        if self.protocol == Some(Protocol::Http1) {
+            self.adopt(env, actions);
+            self.one_for_each(config, env, actions)
+        } else {
+            self.one_for_all(config, env, actions)
+        }
+    }
+
+    /// Connects whose requests were served by something else go on for those who have none.
+    fn adopt(&mut self, env: &impl Environment, actions: &mut Actions) {
+        let free: Vec<_> = self.connects.keys().filter(|connect| self.connects.joined(*connect) == 0).collect();
+        let mut free = free.into_iter().peekable();
+        for place in 0..self.queue.places() {
+            if free.peek().is_none() {
+                return;
+            }
+            if let Some(waiter) = self.unjoined(place)
+                && let Some(connect) = free.next()
+            {
+                self.join(waiter, connect, env, actions);
+            }
+        }
+    }
+
+    /// HTTP/1.1: a connect for each.
+    fn one_for_each(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
+        for place in 0..self.queue.places() {
+            let Some(waiter) = self.unjoined(place) else { continue };
+            match self.begin(waiter, config, env, actions) {
+                Begun::Yes(connect) => self.join(waiter, connect, env, actions),
+                Begun::AtLimit => return false,
+                Begun::PermitRefused => return true,
+            }
+        }
+        false
+    }
+
+    /// HTTP/2, or not known yet: all join one connect, or as many as will carry them.
+    fn one_for_all(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
+        let mut permit_refused = false;
+        while self.wants_another() {
+            let Some((first, _)) = self.queue.iter().find(|(_, waiting)| waiting.connect.is_none()) else { break };
+            match self.begin(first, config, env, actions) {
+                Begun::Yes(_) => {}
+                Begun::AtLimit => break,
+                Begun::PermitRefused => {
+                    permit_refused = true;
+                    break;
+                }
+            }
+        }
+        let connects: Vec<_> = self.connects.keys().collect();
+        if connects.is_empty() {
+            return permit_refused;
+        }
+        // Those who came last are at the end; others are without a connect only after one of several has ended.
+        let unjoined_in_middle = std::mem::take(&mut self.unjoined_in_middle);
+        for place in (0..self.queue.places()).rev() {
+            match self.queue.at(place) {
+                Some((waiter, waiting)) if waiting.connect.is_none() => {
+                    self.join(waiter, connects[place % connects.len()], env, actions);
+                }
+                Some(_) if !unjoined_in_middle => break,
+                _ => {}
+            }
+        }
+        permit_refused
+    }
+
+    /// More wait than the connects under way will carry, as far as that is known.
+    fn wants_another(&self) -> bool {
+        let connects = self.connects.len();
+        if connects == 0 || self.protocol.is_none() || self.stream_capacity == 0 {
+            return connects == 0;
+        }
+        self.queue.len() > connects.saturating_mul(self.stream_capacity as usize)
+    }
+
+    fn unjoined(&mut self, place: usize) -> Option<WaiterKey> {
+        self.queue.at(place).filter(|(_, waiting)| waiting.connect.is_none()).map(|(waiter, _)| waiter)
+    }
+
+    fn begin(
+        &mut self,
+        waiter: WaiterKey,
+        config: &PoolConfig,
+        env: &impl Environment,
+        actions: &mut Actions,
+    ) -> Begun {
+        let full = if self.connections.open() + self.connects.len() >= config.max_per_origin {
+            (Begun::AtLimit, "the origin's connection limit", config.max_per_origin)
+        } else if self.connects.len() >= config.max_connecting_per_origin {
+            return Begun::AtLimit;
+        } else if !env.acquire_permit() {
+            let limit = config.max_total;
+            (Begun::PermitRefused, "the total connection limit", limit)
+        } else {
+            if let Some(waiting) = self.queue.get_mut(waiter) {
+                waiting.initiator = true;
+            }
+            let connect = self.connects.begin();
+            actions.push(Action::Connect(connect, waiter));
+            return Begun::Yes(connect);
+        };
+        let (begun, what, limit) = full;
+        if config.at_connection_limit == AtConnectionLimit::Refuse {
+            self.refuse(Overloaded { what, limit }, actions);
+            return Begun::AtLimit;
+        }
+        begun
+    }
+
+    /// Fails those for whom nothing is under way.
+    fn refuse(&mut self, full: Overloaded, actions: &mut Actions) {
+        self.queue.retain(|waiter, waiting| {
+            let refused = waiting.connect.is_none();
+            if refused {
+                let error = Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full));
+                actions.push(Action::Fail(waiter, error));
+            }
+            !refused
+        });
+    }
+
+    fn join(&mut self, waiter: WaiterKey, connect: ConnectKey, env: &impl Environment, actions: &mut Actions) {
+        let Some(waiting) = self.queue.get_mut(waiter) else { return };
+        waiting.connect = Some((connect, env.now()));
+        self.connects.join(connect);
+        actions.push(Action::Join(waiter, connect));
+    }
+
+    pub(super) fn leave_connect(&mut self, waiter: WaiterKey, actions: &mut Actions) {
+        let Some((connect, _)) = self.queue.get_mut(waiter).and_then(|waiting| waiting.connect.take()) else { return };
+        actions.push(Action::Leave { waiter, connect, last: self.connects.leave(connect) });
+    }
+
+    /// A connect has ended with a new connection; an exclusive one will have been idle for too long at `idle_until`.
+    /// [`serve`](Self::serve) follows. `None` when the origin is closed.
+    pub(crate) fn connected(
+        &mut self,
+        connect: ConnectKey,
+        facts: Facts,
+        protocol: Option<Protocol>,
+        idle_until: Timestamp,
+    ) -> Option<ConnectionKey> {
+        if self.closed {
+            return None;
+        }
+        let connection = self.connections.add(facts);
+        if facts.exclusive {
+            self.connections.push_idle(connection, idle_until);
+        }
+        self.end(connect, Some(connection));
+        self.protocol = protocol;
+        Some(connection)
+    }
+
+    /// A connect has found a shared connection of another name.
+    pub(crate) fn coalesced(&mut self, connect: ConnectKey, facts: Facts) -> ConnectionKey {
+        let connection = self.connections.add(facts);
+        self.found(connect, Some(connection));
+        connection
+    }
+
+    /// A connect has ended with a shared connection that is there already, or was there a moment ago: those who had
+    /// joined it look again.
+    pub(crate) fn found(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
+        self.end(connect, connection);
+        self.protocol = Some(Protocol::Http2);
+    }
+
+    /// A connect failed: so do those who had joined it, with one shared error.
+    pub(crate) fn failed(&mut self, connect: ConnectKey, error: &ConnectError) -> Actions {
+        let mut actions = Actions::none();
+        self.queue.retain(|waiter, waiting| {
+            let joined = waiting.has_joined(connect);
+            if joined {
+                actions.push(Action::Fail(waiter, error.clone().into()));
+            }
+            !joined
+        });
+        self.end(connect, None);
+        actions
+    }
+
+    /// Fails the requests whose own limits end their wait for a connect that goes on. `deadline` says when that is, of
+    /// a request that joined at some time, and `error` makes the error of it. Returns the next deadline too.
+    pub(crate) fn time_out(
+        &mut self,
+        connect: ConnectKey,
+        now: Instant,
+        deadline: impl Fn(WaiterKey, Timestamp) -> Option<(Instant, TimedOut)>,
+        error: impl Fn(TimedOut) -> Error,
+    ) -> (Option<Instant>, Actions) {
+        let mut actions = Actions::none();
+        let mut next: Option<Instant> = None;
+        let Self { queue, connects, .. } = self;
+        queue.retain(|waiter, waiting| {
+            let joined = waiting.connect.filter(|(joined, _)| *joined == connect);
+            let Some((at, timed_out)) = joined.and_then(|(_, since)| deadline(waiter, since)) else { return true };
+            if at <= now {
+                actions.push(Action::Leave { waiter, connect, last: connects.leave(connect) });
+                actions.push(Action::Fail(waiter, error(timed_out)));
+                return false;
+            }
+            next = Some(next.map_or(at, |next| next.min(at)));
+            true
+        });
+        (next, actions)
+    }
+
+    /// A connect has no socket yet. True when nobody waits for it, or the origin is closed: then it is over.
+    pub(crate) fn abandon(&mut self, connect: ConnectKey) -> bool {
+        let over = self.connects.joined(connect) == 0 || self.closed;
+        if over {
+            self.end(connect, None);
+        }
+        over
+    }
+
+    /// A connect is over: those who had joined it are without one.
+    fn end(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
+        self.unjoined_in_middle = true;
+        self.connects.end(connect);
+        for place in 0..self.queue.places() {
+            if let Some((_, waiting)) = self.queue.at(place)
+                && waiting.has_joined(connect)
+            {
+                waiting.connect = None;
+                waiting.connected = connection;
+            }
+        }
+    }
+
+    /// A shared connection of its own whose peer has never allowed a stream.
+    pub(crate) fn without_streams(&self, env: &impl Environment) -> Option<ConnectionKey> {
+        self.connections.own_shared().map(|(key, _)| key).find(|connection| env.load(*connection).allows_none)
+    }
+}

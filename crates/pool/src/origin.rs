@@ -1,0 +1,613 @@
+//! The connections and the queue of one origin: a [`Machine`](crate::machine::Machine) that decides, behind a lock, and
+//! the hands that do what it says once the lock is free.
+//!
+//! [`OriginPool::step`] is the only place in this crate where something is decided under a lock and done after it.
+
+pub(crate) mod connect_timeouts;
+mod connecting;
+mod ending;
+pub(crate) mod pending_connect;
+mod table;
+pub(crate) mod uri_key;
+pub(crate) mod waiter;
+
+use self::{
+    pending_connect::PendingConnect,
+    table::Table,
+    uri_key::UriKey,
+    waiter::{Delivered, Granted, RequestContext, Waiter},
+};
+use crate::{
+    connection::{ConnectionUser, PooledConnection, Released},
+    machine::{
+        Machine,
+        action::{Action, Actions, Grant},
+        connections::{ConnectionKey, Facts, Member},
+        connects::Connecting,
+        environment::{Environment, Load},
+        queue::{WaiterKey, Waiting},
+    },
+    shared::{
+        Shared,
+        permits::PermitWaiter,
+        sync::{Mutex, MutexGuard, lock},
+        time::Timestamp,
+    },
+};
+use skybridge_core::{
+    Cause, CloseReason, Delivery, Error, HttpVersions, Key, Overloaded, Phase, Protocol, Scheme, can_still_coalesce,
+};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+};
+
+/// What an origin asks of its pool. None of this but [`add_address`](Self::add_address) is called under a lock.
+pub(crate) trait Host<C: Send + 'static>: Send + Sync {
+    /// Begins to connect, on behalf of a request.
+    fn connect(self: Arc<Self>, origin: &Arc<OriginPool<C>>, connect: Arc<PendingConnect>, context: &RequestContext);
+
+    /// A connection is found by its address from now on.
+    fn add_address(&self, connection: &Arc<PooledConnection<C>>);
+
+    /// Closes an idle connection of any origin, so that another origin may open one.
+    fn reclaim(&self);
+
+    /// More connections are idle than may be: closes the one that has been so longest.
+    fn evict_oldest(&self, own: &Arc<OriginPool<C>>);
+
+    /// Something is idle, and nobody sees to its end.
+    fn start_reaper(self: Arc<Self>);
+
+    /// Forgets an origin that holds nothing.
+    fn remove_vacant(&self, origin: &Arc<OriginPool<C>>);
+}
+
+/// The part of a pool that belongs to one key.
+pub(crate) struct OriginPool<C: Send + 'static> {
+    pub(crate) key: Arc<Key>,
+    pub(crate) hash: u64,
+    /// The spelling by which it is found without parsing.
+    pub(crate) uri_key: OnceLock<UriKey>,
+    pub(crate) shared: Arc<Shared>,
+    host: Weak<dyn Host<C>>,
+    locked: Mutex<Locked<C>>,
+}
+
+struct Locked<C: Send + 'static> {
+    machine: Machine,
+    tables: Tables<C>,
+}
+
+/// What the machine's keys stand for.
+struct Tables<C: Send + 'static> {
+    waiters: Table<Waiting, Arc<Waiter<Granted<C>>>>,
+    connects: Table<Connecting, Arc<PendingConnect>>,
+    connections: Table<Member, Entry<C>>,
+}
+
+struct Entry<C: Send + 'static> {
+    connection: Arc<PooledConnection<C>>,
+    /// That of an exclusive connection while it is idle.
+    handle: Option<C>,
+}
+
+/// An [`Action`] with what its keys stood for.
+enum Effect<C: Send + 'static> {
+    Deliver(Arc<Waiter<Granted<C>>>, Delivered<Granted<C>>),
+    Fail(Arc<Waiter<Granted<C>>>, Error),
+    Connect(Arc<PendingConnect>, Arc<Waiter<Granted<C>>>),
+    Notify(Arc<PendingConnect>),
+    Close(C, Arc<PooledConnection<C>>, CloseReason),
+    Drain(Arc<PooledConnection<C>>, CloseReason),
+    DrainUnused(Arc<PooledConnection<C>>, CloseReason),
+    LeaveCoalesced(Arc<PooledConnection<C>>),
+    WantPermit,
+}
+
+/// Why a request has no place in the queue.
+pub(crate) enum Refused {
+    /// The origin is no longer in the pool: look up again.
+    Stale,
+    Full(Error),
+}
+
+impl<C: Send + 'static> OriginPool<C> {
+    pub(crate) fn new(key: Key, hash: u64, shared: Arc<Shared>, host: Weak<dyn Host<C>>) -> Self {
+        let protocol = match (key.connect_options.http_versions, key.origin.scheme()) {
+            (HttpVersions::Http2, _) => Some(Protocol::Http2),
+            (HttpVersions::Http1, _) | (HttpVersions::Any, Scheme::Http) => Some(Protocol::Http1),
+            _ => None,
+        };
+        let tables = Tables { waiters: Table::new(), connects: Table::new(), connections: Table::new() };
+        let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables });
+        Self { key: Arc::new(key), hash, uri_key: OnceLock::new(), shared, host, locked }
+    }
+
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Locked<C>> {
+        #[cfg(all(test, not(loom)))]
+        crate::bounds::LOOKS.set(crate::bounds::LOOKS.get() + 1);
+        lock(&self.locked)
+    }
+
+    /// Locks, lets the machine decide, unlocks, does what it has decided.
+    #[inline]
+    fn step<R>(self: &Arc<Self>, decide: impl FnOnce(&mut Machine, &mut Tables<C>) -> (R, Actions)) -> R {
+        let (result, effects) = {
+            let mut locked = self.lock();
+            let Locked { machine, tables } = &mut *locked;
+            let idle_before = machine.idle();
+            let (result, actions) = decide(machine, tables);
+            self.shared.idle.changed(idle_before, machine.idle());
+            if actions.is_empty() {
+                return result;
+            }
+            (result, tables.resolve(actions, &self.shared))
+        };
+        self.apply_all(effects);
+        result
+    }
+
+    #[cold]
+    fn apply_all(self: &Arc<Self>, effects: Vec<Effect<C>>) {
+        effects.into_iter().for_each(|effect| self.apply(effect));
+    }
+
+    /// A question to the machine, which changes nothing.
+    fn ask<R>(&self, question: impl FnOnce(&Machine, &Tables<C>) -> R) -> R {
+        let locked = self.lock();
+        question(&locked.machine, &locked.tables)
+    }
+
+    fn apply(self: &Arc<Self>, effect: Effect<C>) {
+        match effect {
+            Effect::Deliver(waiter, delivered) => {
+                // Its request was dropped meanwhile: the next in the queue has it.
+                if let Some(Ok(delivered)) = waiter.deliver(Ok(delivered)) {
+                    self.give_back(delivered.granted);
+                }
+            }
+            Effect::Fail(waiter, error) => drop(waiter.deliver(Err(error))),
+            Effect::Connect(connect, waiter) => {
+                if let Some(host) = self.host.upgrade() {
+                    host.connect(self, connect, &waiter.context);
+                }
+            }
+            Effect::Notify(connect) => connect.changed.notify(),
+            Effect::Close(handle, connection, reason) => connection.close_with(handle, reason),
+            Effect::Drain(connection, reason) => connection.drain(reason),
+            Effect::DrainUnused(connection, reason) => _ = connection.drain_unused(reason),
+            Effect::LeaveCoalesced(connection) => self.leave_coalesced(&connection),
+            Effect::WantPermit => {
+                // One may have come free before this origin stood in the queue.
+                self.shared.permits.offer();
+                if let Some(host) = self.host.upgrade() {
+                    host.reclaim();
+                }
+            }
+        }
+    }
+
+    fn environment<'a>(self: &'a Arc<Self>, tables: &'a Tables<C>) -> Surroundings<'a, C> {
+        Surroundings { origin: self, tables }
+    }
+
+    /// A usable connection, at once or not at all.
+    #[inline]
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Granted<C>> {
+        // Not the closure's result, as a handle may be large and each name it is given is a copy.
+        let mut granted = None;
+        self.step(|machine, tables| {
+            if let Some(grant) = machine.take(&self.environment(tables)) {
+                granted = tables.redeem(grant);
+            }
+            ((), Actions::none())
+        });
+        granted
+    }
+
+    /// Takes a place in the queue, and begins a connect if one is missing.
+    pub(crate) fn wait(self: &Arc<Self>, waiter: &Arc<Waiter<Granted<C>>>) -> Result<WaiterKey, Refused> {
+        if self.shared.must_make_room()
+            && !self.ask(|machine, _| machine.is_connecting())
+            && let Some(host) = self.host.upgrade()
+        {
+            host.reclaim();
+        }
+        let config = &self.shared.config;
+        let place = self.step(|machine, tables| {
+            if machine.is_closed() || self.shared.is_closed() {
+                return (Err(None), Actions::none());
+            }
+            match machine.enqueue(config) {
+                Ok(key) => {
+                    tables.waiters.set(key, Arc::clone(waiter));
+                    (Ok(key), machine.serve(config, &self.environment(tables)))
+                }
+                Err(full) => (Err(Some(full)), Actions::none()),
+            }
+        });
+        place.map_err(|full| match full {
+            None => Refused::Stale,
+            Some(full) => {
+                // The origin may have been made for this request alone.
+                self.remove_if_vacant();
+                Refused::Full(overloaded(full))
+            }
+        })
+    }
+
+    /// The request behind a waiter was dropped.
+    pub(crate) fn cancel(self: &Arc<Self>, key: WaiterKey, waiter: &Waiter<Granted<C>>) {
+        let unused = waiter.leave();
+        self.step(|machine, tables| {
+            let left = machine.cancel(key);
+            ((), left.and(self.serve_with(machine, tables)))
+        });
+        match unused {
+            Some(granted) => self.give_back(granted),
+            None => self.remove_if_vacant(),
+        }
+    }
+
+    /// Serves whoever waits.
+    #[inline]
+    fn serve_with(self: &Arc<Self>, machine: &mut Machine, tables: &Tables<C>) -> Actions {
+        if machine.has_waiters() {
+            machine.serve(&self.shared.config, &self.environment(tables))
+        } else {
+            Actions::none()
+        }
+    }
+
+    /// Something has changed: whoever waits may be served now.
+    #[inline]
+    pub(crate) fn serve(self: &Arc<Self>) {
+        self.step(|machine, tables| ((), self.serve_with(machine, tables)));
+    }
+
+    /// A connection that carried nothing.
+    pub(crate) fn give_back(self: &Arc<Self>, granted: Granted<C>) {
+        match granted {
+            Granted::Exclusive(handle, connection) => self.put_back(&connection, &mut Some(handle)),
+            Granted::Stream(connection) => {
+                connection.not_begun();
+                self.release(&connection);
+            }
+        }
+    }
+
+    /// An exclusive connection whose exchange is complete, or never began: it goes to whoever waits, or is idle, or is
+    /// closed when it may not be kept. Takes the handle out of where it is.
+    #[inline]
+    pub(crate) fn put_back(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: &mut Option<C>) {
+        let shared = &self.shared;
+        let until = connection.idle_until_from(shared.clock.get());
+        let refuse = match connection.expires_at {
+            Some(expires_at) if expires_at <= shared.now() => Some(CloseReason::MaxAge),
+            _ if shared.permits.is_contended() && shared.permits.is_due() => Some(CloseReason::LimitReclaimed),
+            _ => None,
+        };
+        let kept = self.step(|machine, tables| {
+            let Some(key) = connection.key().filter(|_| connection.is_open()) else {
+                return (Err(connection.close_reason()), Actions::none());
+            };
+            let kept = machine.put_back(key, until, refuse);
+            if kept.is_err() {
+                return (kept, Actions::none());
+            }
+            if let Some(entry) = tables.connections.get_mut(key) {
+                entry.handle = handle.take();
+            }
+            (Ok(()), self.serve_with(machine, tables))
+        });
+        match kept {
+            Ok(()) => self.keep_limits(),
+            // Here, without the lock.
+            Err(reason) => {
+                if let Some(handle) = handle.take() {
+                    connection.close_with(handle, reason);
+                }
+            }
+        }
+    }
+
+    /// A stream of a shared connection is free.
+    #[inline]
+    pub(crate) fn release(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        let released = connection.release();
+        if released == Released::Drained {
+            return connection.close(connection.close_reason());
+        }
+        if connection.is_coalesced() {
+            connection.serve_line()
+        } else {
+            self.serve()
+        }
+        if released == Released::Idle {
+            // It counts for the origin that it was opened for.
+            let home = if self.is_home_of(connection) { None } else { connection.home() };
+            match home {
+                Some(home) => home.became_idle(),
+                None => self.keep_limits(),
+            }
+        }
+    }
+
+    /// Something is idle: keeps the numbers within their limits, and sees to it that it ends in time.
+    #[inline]
+    fn keep_limits(self: &Arc<Self>) {
+        let Shared { config, idle, permits, reaper, .. } = &*self.shared;
+        if config.max_idle_per_origin != usize::MAX && self.idle_count() > config.max_idle_per_origin {
+            self.evict_oldest(CloseReason::Evicted);
+        }
+        let (too_many, wanted) = (idle.get() > config.max_idle, permits.is_wanted());
+        if (too_many || wanted || !reaper.is_running())
+            && let Some(host) = self.host.upgrade()
+        {
+            if too_many {
+                host.evict_oldest(self);
+            }
+            if wanted {
+                host.reclaim();
+            }
+            host.start_reaper();
+        }
+    }
+
+    pub(crate) fn remove_if_vacant(self: &Arc<Self>) {
+        if self.is_vacant()
+            && let Some(host) = self.host.upgrade()
+        {
+            host.remove_vacant(self);
+        }
+    }
+
+    /// Never again for this key on that connection: it has answered 421.
+    pub(crate) fn misdirected(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        connection.misdirect(&self.key.origin);
+        self.leave_coalesced(connection);
+    }
+
+    /// Stops using a connection of another name.
+    pub(crate) fn leave_coalesced(self: &Arc<Self>, connection: &Arc<PooledConnection<C>>) {
+        connection.remove_name(&self.as_user());
+        Arc::clone(self).remove(connection);
+    }
+
+    /// Whether a connection may still carry this key: one of another name may stop being able to.
+    #[inline]
+    pub(crate) fn may_use(&self, connection: &PooledConnection<C>) -> bool {
+        self.is_home_of(connection) || can_still_coalesce(&connection.info, || self.shared.runtime.now()).is_ok()
+    }
+
+    /// Whether a connection was opened for this origin.
+    #[inline]
+    pub(crate) fn is_home_of(&self, connection: &PooledConnection<C>) -> bool {
+        connection.is_home(self)
+    }
+
+    pub(crate) fn as_user(self: &Arc<Self>) -> Arc<dyn ConnectionUser<C>> {
+        Arc::clone(self) as _
+    }
+
+    fn as_permit_waiter(self: &Arc<Self>) -> Arc<dyn PermitWaiter> {
+        Arc::clone(self) as _
+    }
+
+    fn facts(&self, connection: &PooledConnection<C>) -> Facts {
+        let valid_until = connection.info.tls.as_ref().and_then(|tls| tls.valid_until);
+        Facts {
+            own: self.is_home_of(connection),
+            exclusive: connection.exclusive,
+            expires_at: connection.expires_at,
+            idle_timeout: connection.idle_timeout,
+            valid_until: valid_until.map(|until| self.shared.clock.timestamp(until)),
+        }
+    }
+
+    /// The key of a connection in this origin's machine.
+    fn key_of(&self, connection: &PooledConnection<C>, machine: &Machine, tables: &Tables<C>) -> Option<ConnectionKey> {
+        if self.is_home_of(connection) {
+            return connection.key();
+        }
+        let is = |key: &&ConnectionKey| {
+            tables.connections.get(**key).is_some_and(|entry| std::ptr::eq(&*entry.connection, connection))
+        };
+        machine.shared().iter().find(is).copied()
+    }
+}
+
+pub(crate) fn overloaded(full: Overloaded) -> Error {
+    Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
+}
+
+impl<C: Send + 'static> Tables<C> {
+    /// The connection of a grant.
+    #[inline]
+    fn redeem(&mut self, grant: Grant) -> Option<Granted<C>> {
+        let entry = self.connections.get_mut(grant.connection())?;
+        let connection = Arc::clone(&entry.connection);
+        Some(match grant {
+            Grant::Exclusive(_) => Granted::Exclusive(entry.handle.take()?, connection),
+            Grant::Stream(_) => Granted::Stream(connection),
+        })
+    }
+
+    /// Puts in place of each key what it stands for. How long the steps of a connect may take is noted here, under the
+    /// lock, so that the requests that join and leave it are counted in that order.
+    #[cold]
+    fn resolve(&mut self, actions: Actions, shared: &Shared) -> Vec<Effect<C>> {
+        actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
+    }
+
+    fn resolve_one(&mut self, action: Action, shared: &Shared) -> Option<Effect<C>> {
+        Some(match action {
+            Action::Deliver { waiter, grant, initiator, joined } => {
+                let granted = self.redeem(grant)?;
+                Effect::Deliver(self.waiters.take(waiter)?, Delivered { granted, initiator, joined })
+            }
+            Action::Fail(waiter, error) => Effect::Fail(self.waiters.take(waiter)?, error),
+            Action::Connect(key, waiter) => {
+                let connect = PendingConnect::new(key, shared.timeouts.clone());
+                self.connects.set(key, Arc::clone(&connect));
+                Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
+            }
+            Action::Join(waiter, connect) => {
+                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
+                if !connect.timeouts.join(&waiter.context.timeouts) {
+                    return None;
+                }
+                Effect::Notify(Arc::clone(connect))
+            }
+            Action::Leave { waiter, connect, last } => {
+                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
+                let changed = connect.timeouts.leave(&waiter.context.timeouts);
+                if !last && !changed {
+                    return None;
+                }
+                Effect::Notify(Arc::clone(connect))
+            }
+            Action::Forget(waiter) => {
+                // Not the last: its request has it in hand.
+                self.waiters.take(waiter);
+                return None;
+            }
+            Action::Notify(connect) => Effect::Notify(Arc::clone(self.connects.get(connect)?)),
+            Action::Close(key, reason) => {
+                let entry = self.connections.get_mut(key)?;
+                Effect::Close(entry.handle.take()?, Arc::clone(&entry.connection), reason)
+            }
+            Action::Drain(key, reason) => Effect::Drain(self.connection(key)?, reason),
+            Action::DrainUnused(key, reason) => Effect::DrainUnused(self.connection(key)?, reason),
+            Action::LeaveCoalesced(key) => Effect::LeaveCoalesced(self.connection(key)?),
+            Action::WantPermit => Effect::WantPermit,
+        })
+    }
+
+    fn connection(&self, key: ConnectionKey) -> Option<Arc<PooledConnection<C>>> {
+        self.connections.get(key).map(|entry| Arc::clone(&entry.connection))
+    }
+}
+
+/// What an origin's machine asks: of its connections, and of its pool.
+struct Surroundings<'a, C: Send + 'static> {
+    origin: &'a Arc<OriginPool<C>>,
+    tables: &'a Tables<C>,
+}
+
+impl<C: Send + 'static> Environment for Surroundings<'_, C> {
+    fn load(&self, connection: ConnectionKey) -> Load {
+        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return Load::default() };
+        let slots = connection.slots();
+        Load {
+            in_use: slots.in_use,
+            capacity: slots.capacity,
+            known_capacity: connection.known_capacity(),
+            has_capacity: connection.has_capacity(),
+            draining: slots.draining,
+            used_up: connection.is_used_up(),
+            allows_none: connection.allows_no_streams(),
+            idle_until: connection.idle_until(),
+        }
+    }
+
+    #[inline]
+    fn reserve(&self, connection: ConnectionKey) -> bool {
+        self.tables.connections.get(connection).is_some_and(|entry| entry.connection.reserve())
+    }
+
+    fn line_up(&self, connection: ConnectionKey) -> bool {
+        let Some(Entry { connection, .. }) = self.tables.connections.get(connection) else { return false };
+        connection.is_coalesced() && connection.line_up(&self.origin.as_user())
+    }
+
+    fn acquire_permit(&self) -> bool {
+        self.origin.shared.permits.acquire()
+    }
+
+    fn queue_for_permit(&self, starves: bool) {
+        self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves);
+    }
+
+    fn leave_permit_queue(&self) {
+        self.origin.shared.permits.dequeue(&self.origin.as_permit_waiter());
+    }
+
+    fn now(&self) -> Timestamp {
+        self.origin.shared.now()
+    }
+}
+
+impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
+    fn remove(self: Arc<Self>, connection: &PooledConnection<C>) -> bool {
+        // Dropped once the lock is free, as the handle is of an exclusive connection that was idle.
+        let (was_idle, _handle, _entry) = self.step(|machine, tables| {
+            let Some(key) = self.key_of(connection, machine, tables) else {
+                return ((false, None, None), self.serve_with(machine, tables));
+            };
+            let known = machine.contains(key);
+            let was_idle = machine.remove(key);
+            let entry = tables.connections.get_mut(key).filter(|_| was_idle);
+            let handle = entry.and_then(|entry| entry.handle.take());
+            let gone = known && !machine.contains(key);
+            let entry = if gone { tables.connections.take(key) } else { None };
+            ((was_idle, handle, entry), self.serve_with(machine, tables))
+        });
+        self.remove_if_vacant();
+        was_idle
+    }
+
+    fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>) {
+        let (closed, _entry) = self.step(|machine, tables| {
+            let Some(key) = connection.key() else { return ((false, None), Actions::none()) };
+            let closed = machine.socket_closed(key);
+            let gone = closed && !machine.contains(key);
+            ((closed, if gone { tables.connections.take(key) } else { None }), Actions::none())
+        });
+        if closed {
+            self.shared.permits.release();
+            self.remove_if_vacant();
+        }
+    }
+
+    fn serve_waiters(self: Arc<Self>) {
+        self.serve();
+    }
+
+    fn became_idle(self: Arc<Self>) {
+        self.keep_limits();
+    }
+}
+
+impl<C: Send + 'static> PermitWaiter for OriginPool<C> {
+    fn permit_freed(self: Arc<Self>) {
+        self.step(|machine, tables| {
+            machine.permit_freed();
+            ((), self.serve_with(machine, tables))
+        });
+    }
+
+    fn still_starves(self: Arc<Self>) -> bool {
+        self.step(|machine, tables| (machine.still_starves(&self.environment(tables)), Actions::none()))
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for OriginPool<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginPool").field("origin", &self.key.origin).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> OriginPool<C> {
+    /// Looks into the machine.
+    pub(crate) fn inspect<R>(self: &Arc<Self>, look: impl FnOnce(&Machine, &dyn Fn(ConnectionKey) -> Load) -> R) -> R {
+        self.ask(|machine, tables| look(machine, &|key| self.environment(tables).load(key)))
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        crate::shared::sync::is_locked(&self.locked)
+    }
+}

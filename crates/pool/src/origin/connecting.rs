@@ -1,0 +1,131 @@
+//! How connects end.
+
+use crate::{
+    connection::PooledConnection,
+    machine::{action::Actions, queue::WaiterKey},
+    origin::{Entry, OriginPool, pending_connect::PendingConnect},
+    shared::time::Timestamp,
+};
+use skybridge_core::{ConnectError, Ctx, Error};
+use std::{sync::Arc, time::Instant};
+
+impl<C: Send + 'static> OriginPool<C> {
+    /// A connect ended with a new connection; `handle` is the connection itself unless it is shared. False when that
+    /// has ended before it came here, or the origin is closed.
+    pub(crate) fn connected(
+        self: &Arc<Self>,
+        connect: &PendingConnect,
+        connection: &Arc<PooledConnection<C>>,
+        mut handle: Option<C>,
+    ) -> bool {
+        let Some(host) = self.host.upgrade() else { return false };
+        let until = connection.idle_until_from(self.shared.clock.get());
+        let published = self.step(|machine, tables| {
+            // Whoever ends it later comes here for it; whoever ended it before has found nothing here to remove.
+            if !connection.is_open() {
+                return (false, Actions::none());
+            }
+            let (facts, protocol) = (self.facts(connection), connection.info.protocol);
+            let Some(key) = machine.connected(connect.key, facts, protocol, until) else {
+                return (false, Actions::none());
+            };
+            tables.connects.take(connect.key);
+            tables.connections.set(key, Entry { connection: Arc::clone(connection), handle: handle.take() });
+            connection.set_key(key);
+            // Before anybody is served: whoever has had an answer on it must find it for another origin.
+            host.add_address(connection);
+            (true, self.serve_with(machine, tables))
+        });
+        if published {
+            self.keep_limits();
+        }
+        published
+    }
+
+    /// A connect found a connection that is there: of another name, or one of its own that has streams by now.
+    pub(crate) fn found(self: &Arc<Self>, connect: &PendingConnect, connection: &Arc<PooledConnection<C>>) {
+        let own = self.is_home_of(connection);
+        self.step(|machine, tables| {
+            // Since it was found it may have ended, or have said that it is the wrong one.
+            let usable = connection.is_open() && (own || !connection.is_misdirected(&self.key.origin));
+            match self.key_of(connection, machine, tables) {
+                None if usable && !own => {
+                    let key = machine.coalesced(connect.key, self.facts(connection));
+                    tables.connections.set(key, Entry { connection: Arc::clone(connection), handle: None });
+                }
+                key => machine.found(connect.key, key),
+            }
+            tables.connects.take(connect.key);
+            if !own && !usable {
+                connection.remove_name(&self.as_user());
+            }
+            ((), Actions::none())
+        });
+        self.connect_over();
+        if !own && let Some(until) = self.facts(connection).valid_until {
+            self.shared.reaper.look_by(until);
+        }
+    }
+
+    /// A connect ended without a connection.
+    pub(crate) fn failed(self: &Arc<Self>, connect: &PendingConnect, error: &ConnectError) {
+        self.step(|machine, tables| {
+            let actions = machine.failed(connect.key, error);
+            tables.connects.take(connect.key);
+            ((), actions)
+        });
+        self.connect_over();
+        self.remove_if_vacant();
+    }
+
+    /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's
+    /// are.
+    pub(crate) fn time_out(self: &Arc<Self>, connect: &PendingConnect, ctx: &Ctx) -> Option<Instant> {
+        let steps = connect.timeouts.steps()?;
+        let error = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()));
+        let now = self.shared.runtime.now();
+        self.step(|machine, tables| {
+            let deadline = |waiter: WaiterKey, joined: Timestamp| {
+                let waiter = tables.waiters.get(waiter)?;
+                steps.deadline(&waiter.context.timeouts, self.shared.clock.instant(joined))
+            };
+            machine.time_out(connect.key, now, deadline, error)
+        })
+    }
+
+    /// A connect has no socket. True when it is over, as nobody waits for it or the pool is closed.
+    pub(crate) fn abandon(self: &Arc<Self>, connect: &PendingConnect) -> bool {
+        let over = self.step(|machine, tables| {
+            let over = machine.abandon(connect.key);
+            if over {
+                tables.connects.take(connect.key);
+            }
+            (over, Actions::none())
+        });
+        if over {
+            self.connect_over();
+            self.remove_if_vacant();
+        }
+        over
+    }
+
+    /// A connect has ended without a socket of its own: there is room for another one.
+    fn connect_over(self: &Arc<Self>) {
+        self.shared.permits.release();
+        self.serve();
+    }
+
+    /// A connection of its own whose peer has never allowed a stream.
+    pub(crate) fn without_streams(self: &Arc<Self>) -> Option<Arc<PooledConnection<C>>> {
+        self.ask(|machine, tables| {
+            machine.without_streams(&self.environment(tables)).and_then(|key| tables.connection(key))
+        })
+    }
+
+    /// Whether it uses a connection of another name.
+    pub(crate) fn uses(&self, connection: &PooledConnection<C>) -> bool {
+        self.ask(|machine, tables| {
+            self.key_of(connection, machine, tables).is_some_and(|key| machine.shared().contains(&key))
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! What is taken out of an origin: what is too old, what is one too many, and in the end everything.
+
+use crate::{
+    machine::{action::Actions, connections::ConnectionKey, ending::Oldest},
+    origin::OriginPool,
+    shared::time::{Timestamp, nanos},
+    stats::PoolStats,
+};
+use skybridge_core::{CloseReason, Error};
+use std::sync::Arc;
+
+impl<C: Send + 'static> OriginPool<C> {
+    /// Ends what has been idle or alive for too long; when the next will have been.
+    pub(crate) fn expire(self: &Arc<Self>, now: Timestamp) -> Option<Timestamp> {
+        let idle_timeout = nanos(self.shared.config.idle_timeout);
+        self.step(|machine, tables| {
+            let may_use =
+                |key: ConnectionKey| tables.connections.get(key).is_some_and(|entry| self.may_use(&entry.connection));
+            ((), machine.expire(now, idle_timeout, &self.environment(tables), may_use))
+        });
+        self.ask(|machine, tables| machine.next_expiry(&self.environment(tables)))
+    }
+
+    /// Since when the one of its own has been idle that has been so longest.
+    pub(crate) fn oldest_idle(self: &Arc<Self>) -> Option<Timestamp> {
+        self.ask(|machine, tables| machine.oldest_idle(&self.environment(tables)))
+    }
+
+    /// How many of its own connections nobody uses.
+    pub(super) fn idle_count(self: &Arc<Self>) -> usize {
+        self.ask(|machine, tables| machine.idle_count(&self.environment(tables)))
+    }
+
+    /// Closes the one of its own that has been idle longest. False when there is none.
+    pub(crate) fn evict_oldest(self: &Arc<Self>, reason: CloseReason) -> bool {
+        let oldest = self.step(|machine, tables| {
+            let (oldest, actions) = machine.evict_oldest(&self.environment(tables), reason);
+            let shared = match oldest {
+                Some(Oldest::Shared(key)) => tables.connection(key),
+                _ => None,
+            };
+            (oldest.map(|_| shared), actions)
+        });
+        match oldest {
+            Some(Some(shared)) => shared.drain_unused(reason),
+            Some(None) => true,
+            None => false,
+        }
+    }
+
+    /// Closes what is idle; what is in use goes on, and is not kept.
+    pub(crate) fn evict_all(self: &Arc<Self>, reason: CloseReason) {
+        self.step(|machine, _| ((), machine.evict_all(reason)));
+    }
+
+    /// Out of the pool for good: connects end, whoever waits gets an error.
+    pub(crate) fn close(self: &Arc<Self>, error: impl Fn() -> Error) {
+        self.step(|machine, _| ((), machine.close(error)));
+    }
+
+    /// Out of the pool, if it holds nothing. True when it is out.
+    pub(crate) fn retire(self: &Arc<Self>) -> bool {
+        self.step(|machine, _| (machine.retire(), Actions::none()))
+    }
+
+    /// Out of the pool.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.ask(|machine, _| machine.is_closed())
+    }
+
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.ask(|machine, _| machine.is_vacant())
+    }
+
+    pub(crate) fn stats(self: &Arc<Self>) -> PoolStats {
+        self.ask(|machine, tables| machine.stats(&self.environment(tables)))
+    }
+}

@@ -1,0 +1,180 @@
+//! All origins of a pool: found by key, by URI, by address; and what is done to all of them.
+
+pub(crate) mod by_address;
+pub(crate) mod by_key;
+pub(crate) mod by_uri;
+mod ending;
+
+use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
+use crate::{
+    connection::PooledConnection,
+    origin::{Host, OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
+    shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
+};
+use http::Uri;
+use skybridge_core::{Ctx, Endpoint, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+/// Begins to connect. It hides the planner, so that nothing else in the pool has its type.
+pub(crate) trait Connect<C: Send + 'static>: Send + Sync {
+    fn begin(
+        &self,
+        pool: &Arc<Registry<C>>,
+        origin: &Arc<OriginPool<C>>,
+        connect: Arc<PendingConnect>,
+        context: &RequestContext,
+    );
+}
+
+/// All origins of a pool. Handles and running requests keep it; tasks hold it weakly, and so do origins, so that the
+/// pool closes when the last handle is dropped.
+pub(crate) struct Registry<C: Send + 'static> {
+    pub(crate) shared: Arc<Shared>,
+    by_key: ByKey<C>,
+    by_uri: UriCache<C>,
+    by_address: ByAddress<C>,
+    connect: Box<dyn Connect<C>>,
+    this: Weak<Self>,
+}
+
+impl<C: Send + 'static> Registry<C> {
+    pub(crate) fn new(settings: Settings, connect: Box<dyn Connect<C>>) -> Arc<Self> {
+        let shared = Shared::new(settings);
+        Arc::new_cyclic(|this| Self {
+            shared,
+            by_key: ByKey::new(),
+            by_uri: UriCache::new(),
+            by_address: ByAddress::new(),
+            connect,
+            this: this.clone(),
+        })
+    }
+
+    /// The origin of a key; made when it isn't there, for which the key must be valid.
+    #[inline]
+    pub(crate) fn by_key(&self, key: KeyRef<'_>) -> Result<Arc<OriginPool<C>>, OriginError> {
+        self.by_key.find_or_insert(key, |key, hash| {
+            let host: Weak<dyn Host<C>> = self.this.clone();
+            OriginPool::new(key, hash, Arc::clone(&self.shared), host)
+        })
+    }
+
+    /// The origin of a request without options, when it was spelled like that before.
+    #[inline]
+    pub(crate) fn by_uri(&self, uri: &Uri) -> Option<Arc<OriginPool<C>>> {
+        self.by_uri.find(uri)
+    }
+
+    /// From now on the origin is found by this spelling.
+    pub(crate) fn cache_uri(&self, uri: &Uri, origin: &Arc<OriginPool<C>>) {
+        self.by_uri.insert(uri, origin);
+    }
+
+    /// The context of a connect that is made for this request.
+    pub(crate) fn ctx(&self, request: &RequestContext) -> Ctx {
+        let shared = &self.shared;
+        let ctx = Ctx::new(Arc::clone(&shared.runtime))
+            .with_ids(Arc::clone(&shared.ids))
+            .observer(request.observer.as_ref().or(shared.observer.as_ref()).cloned())
+            .with_limits(request.timeouts.or(&shared.timeouts));
+        match request.call {
+            Some(call) => ctx.with_call(call),
+            None => ctx,
+        }
+    }
+
+    /// A shared connection of another name that may carry this origin to one of these endpoints, and will.
+    pub(crate) fn coalesce(
+        &self,
+        origin: &Arc<OriginPool<C>>,
+        route: &Route,
+        endpoints: &[Endpoint],
+    ) -> Option<Arc<PooledConnection<C>>> {
+        if !self.shared.config.coalesce || origin.key.origin.scheme() != Scheme::Https {
+            return None;
+        }
+        let now = self.shared.runtime.now();
+        let direct = route.proxies.is_empty();
+        endpoints.iter().flat_map(|endpoint| self.by_address.at(endpoint)).find(|connection| {
+            connection.is_open()
+                && !connection.allows_no_streams()
+                && !connection.is_misdirected(&origin.key.origin)
+                && can_coalesce(&connection.info, &origin.key, direct, endpoints, now).is_ok()
+                && !origin.uses(connection)
+                && connection.add_name(&origin.as_user())
+        })
+    }
+}
+
+impl<C: Send + 'static> Host<C> for Registry<C> {
+    fn connect(self: Arc<Self>, origin: &Arc<OriginPool<C>>, connect: Arc<PendingConnect>, context: &RequestContext) {
+        self.connect.begin(&self, origin, connect, context);
+    }
+
+    fn add_address(&self, connection: &Arc<PooledConnection<C>>) {
+        self.by_address.insert(connection);
+    }
+
+    fn reclaim(&self) {
+        self.reclaim_idle();
+    }
+
+    fn evict_oldest(&self, own: &Arc<OriginPool<C>>) {
+        self.evict_one(own);
+    }
+
+    fn start_reaper(self: Arc<Self>) {
+        self.shared.reaper.start(&self);
+    }
+
+    fn remove_vacant(&self, origin: &Arc<OriginPool<C>>) {
+        self.by_key.remove(origin);
+        if origin.is_closed() {
+            self.by_uri.remove(origin);
+        }
+    }
+}
+
+impl<C: Send + 'static> Expire for Registry<C> {
+    fn expire(&self) -> Option<Timestamp> {
+        self.expire_all()
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
+    }
+}
+
+impl<C: Send + 'static> Drop for Registry<C> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl<C: Send + 'static> fmt::Debug for Registry<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> Registry<C> {
+    pub(crate) fn origins(&self) -> Vec<Arc<OriginPool<C>>> {
+        self.by_key.all()
+    }
+
+    pub(crate) fn has_addresses(&self) -> bool {
+        !self.by_address.is_empty()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.by_key.is_locked() || self.by_address.is_locked() || self.shared.permits.is_locked()
+    }
+}

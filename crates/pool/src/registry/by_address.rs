@@ -1,0 +1,67 @@
+use crate::connection::PooledConnection;
+use skybridge_core::Endpoint;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+/// How many connections to one address are considered for coalescing: the most recent ones.
+const MAX_CONSIDERED: usize = 64;
+
+/// Which shared connections lead to an address: how one of another origin is found without looking at all.
+pub(crate) struct ByAddress<C>(Mutex<HashMap<Endpoint, Vec<Weak<PooledConnection<C>>>>>);
+
+impl<C: Send + 'static> ByAddress<C> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// One that can never carry another origin is left out.
+    pub(crate) fn insert(&self, connection: &Arc<PooledConnection<C>>) {
+        if connection.exclusive || connection.info.tls.is_none() {
+            return;
+        }
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = map.entry(connection.info.remote.clone()).or_default();
+        if list.len() == list.capacity() {
+            list.retain(|other| other.strong_count() > 0);
+        }
+        list.push(Arc::downgrade(connection));
+    }
+
+    pub(crate) fn at(&self, endpoint: &Endpoint) -> Vec<Arc<PooledConnection<C>>> {
+        let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MAX_CONSIDERED).collect()
+    }
+
+    /// Forgets those that are gone.
+    pub(crate) fn remove_closed(&self) {
+        // Whoever holds the last of a connection drops it outside the lock.
+        let mut upgraded = Vec::new();
+        let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        map.retain(|_, list| {
+            list.retain(|connection| {
+                let connection = connection.upgrade();
+                let open = connection.as_ref().is_some_and(|connection| connection.is_open());
+                upgraded.extend(connection);
+                open
+            });
+            !list.is_empty()
+        });
+        if map.is_empty() {
+            map.shrink_to_fit();
+        }
+        drop(map);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl<C: Send + 'static> ByAddress<C> {
+    pub(crate) fn is_locked(&self) -> bool {
+        self.0.try_lock().is_err()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
