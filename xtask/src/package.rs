@@ -1,8 +1,8 @@
 //! `package`: every crate that is published can be: its package is made, and compiled from what is in it.
 //!
 //! A package names its dependencies by version alone. So what a published crate is built from is published too, and has
-//! a version; and what its tests are built from here has a path alone, which is left out of the package. A version there
-//! would be a cycle that can't be published: the test kit is tested with what it tests.
+//! a version; and what its tests are built from here has a path alone, which is left out of the package. A version
+//! there would be a cycle that can't be published: the test kit is tested with what it tests.
 
 use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 

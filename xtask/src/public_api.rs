@@ -1,8 +1,9 @@
-//! `public-api`: which foreign crates the public signatures name. Those below 1.0 break whoever names them whenever they
-//! make a new version, so each stands in a table here, with the reason.
+//! `public-api`: which foreign crates the public signatures name. Those below 1.0 break whoever names them whenever
+//! they make a new version, so each stands in a table here, with the reason.
 //!
-//! Read from rustdoc's JSON. On a stable Rust rustdoc writes that only when told that it may (`RUSTC_BOOTSTRAP`). Told to
-//! cargo, that would compile everything again; so cargo is given this program as its rustdoc, which tells rustdoc alone.
+//! Read from rustdoc's JSON. On a stable Rust rustdoc writes that only when told that it may (`RUSTC_BOOTSTRAP`). Told
+//! to cargo, that would compile everything again; so cargo is given this program as its rustdoc, which tells rustdoc
+//! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -9,7 +9,8 @@ use skybridge_core::{
 };
 use std::mem;
 
-/// What a request loses on its way to the wire, laid aside so that one that comes back is as it came down. Moved, never cloned.
+/// What a request loses on its way to the wire, laid aside so that one that comes back is as it came down. Moved, never
+/// cloned.
 #[derive(Debug, Default)]
 pub(crate) struct Aside {
     scheme: Option<Scheme>,
@@ -46,8 +47,8 @@ pub(crate) struct Prepared {
 }
 
 impl Aside {
-    /// Makes a request fit for the wire: request target (RFC 9112, section 3.2), `host`, framing, no fields of other hops, and for the proxy that
-    /// forwards it `credentials`.
+    /// Makes a request fit for the wire: request target (RFC 9112, section 3.2), `host`, framing, no fields of other
+    /// hops, and for the proxy that forwards it `credentials`.
     ///
     /// # Errors
     /// When its `host` or its `content-length` can't be sent, or it has so many headers that ours have no place. It is
@@ -234,8 +235,8 @@ fn host_of(uri: &Uri, own: &HeaderValue, info: &ConnInfo) -> HeaderValue {
     }
 }
 
-/// One forwarding connection carries requests for many origins (RFC 9112, section 3.2.2: `host` repeats the target's authority), and a layer
-/// above may have connected to another origin than the request's.
+/// One forwarding connection carries requests for many origins (RFC 9112, section 3.2.2: `host` repeats the target's
+/// authority), and a layer above may have connected to another origin than the request's.
 #[cold]
 fn another_host(uri: &Uri, authority: &Authority, own: &HeaderValue, info: &ConnInfo) -> HeaderValue {
     let host = if info.forwarded {

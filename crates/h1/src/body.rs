@@ -8,7 +8,8 @@ use std::{
 
 /// The body of a response over HTTP/1.1. The default one is empty.
 ///
-/// Dropped before its end together with its connection's handle, it closes the connection, unless the rest is here already.
+/// Dropped before its end together with its connection's handle, it closes the connection, unless the rest is here
+/// already.
 #[derive(Debug, Default)]
 pub struct H1Body(Option<Incoming>);
 

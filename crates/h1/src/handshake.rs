@@ -47,7 +47,8 @@ impl<B> H1<B> {
         Self { settings, _request: PhantomData }
     }
 
-    /// The most that a response's head (or trailers) may have, in bytes; beyond, the exchange fails and the connection closes.
+    /// The most that a response's head (or trailers) may have, in bytes; beyond, the exchange fails and the connection
+    /// closes.
     pub fn head_limit(mut self, bytes: usize) -> Self {
         self.settings.max_header_size(bytes);
         self
@@ -59,7 +60,8 @@ impl<B> H1<B> {
         self
     }
 
-    /// Writes header names as `Content-Type`, for servers that don't know that case means nothing (RFC 9110, section 5.1).
+    /// Writes header names as `Content-Type`, for servers that don't know that case means nothing (RFC 9110, section
+    /// 5.1).
     pub fn title_case(mut self) -> Self {
         self.settings.title_case_headers(true);
         self

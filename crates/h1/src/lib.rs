@@ -1,12 +1,13 @@
 //! An HTTP/1.1 connection on a link.
 //!
-//! [`H1`] makes a [`Link`](skybridge_core::Link) into an [`Http1`], on hyper's `client::conn::http1`. It stands beside its HTTP/2
-//! sibling below the layer that chooses between them, and knows neither. The connection has two halves: the *handle*, which its
-//! owner polls, and the *driver*, a task that owns the socket and so notices at once when the peer hangs up.
+//! [`H1`] makes a [`Link`](skybridge_core::Link) into an [`Http1`], on hyper's `client::conn::http1`. It stands beside
+//! its HTTP/2 sibling below the layer that chooses between them, and knows neither. The connection has two halves: the
+//! *handle*, which its owner polls, and the *driver*, a task that owns the socket and so notices at once when the peer
+//! hangs up.
 //!
-//! A request that was written comes back if a retry layer above [asks for it](skybridge_core::Replays), and if it may have failed for the age of
-//! its connection: one that was used before keeps a copy of each request that may be repeated and whose body can be had once more, until there
-//! is a response.
+//! A request that was written comes back if a retry layer above [asks for it](skybridge_core::Replays), and if it may
+//! have failed for the age of its connection: one that was used before keeps a copy of each request that may be
+//! repeated and whose body can be had once more, until there is a response.
 //!
 //! ```
 //! use skybridge_core::{Connection, Handshake};

@@ -19,8 +19,8 @@ pub(crate) type Sent<B> = Result<Response<Incoming>, Box<Unsent<B>>>;
 /// What failed. Behind a box, as it may hold a request, and what is given for each request would be as large.
 pub(crate) type Unsent<B> = TrySendError<Request<Sending<B>>>;
 
-/// Where a request's future lives. hyper's has no name, so it is behind a box: one for all requests of a connection, each made in its place
-/// rather than moved there.
+/// Where a request's future lives. hyper's has no name, so it is behind a box: one for all requests of a connection,
+/// each made in its place rather than moved there.
 pub(crate) struct Slot<B>(Pin<Box<dyn Place<B>>>);
 
 trait Place<B>: Send {

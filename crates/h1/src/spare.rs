@@ -1,7 +1,8 @@
 use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri};
 use skybridge_core::Replays;
 
-/// A second copy of a request that a dying connection may swallow. hyper takes the head by value and doesn't give it back once written.
+/// A second copy of a request that a dying connection may swallow. hyper takes the head by value and doesn't give it
+/// back once written.
 pub(crate) struct Spare<B> {
     kept: Option<Kept<B>>,
     /// A list, as a map would be hashed for each request; its room is used again.
@@ -16,7 +17,8 @@ struct Kept<B> {
 }
 
 impl<B: 'static> Spare<B> {
-    /// Copies a request that may be sent again: somebody above asks for it, its method may be repeated, and its body can be had once more.
+    /// Copies a request that may be sent again: somebody above asks for it, its method may be repeated, and its body
+    /// can be had once more.
     #[inline]
     pub(crate) fn keep(&mut self, request: &Request<B>) {
         let Some(replays) = Replays::wanted().filter(|replays| replays.may_repeat(request.method())) else { return };

@@ -13,9 +13,10 @@ use std::{
 
 /// What ties the handle and the driver of one connection together: who says how it ended, and why.
 ///
-/// hyper gives an error to whoever waits for a response, and then its driver ends as if all were well. So a driver that ends well while the
-/// handle waits leaves the telling to the handle. Neither may miss the other: the handle clears `waiting` and then looks whether the driver is
-/// gone; the driver is gone first and then reads `waiting`. Both orders are sequentially consistent, and the desk tells only the first end.
+/// hyper gives an error to whoever waits for a response, and then its driver ends as if all were well. So a driver that
+/// ends well while the handle waits leaves the telling to the handle. Neither may miss the other: the handle clears
+/// `waiting` and then looks whether the driver is gone; the driver is gone first and then reads `waiting`. Both orders
+/// are sequentially consistent, and the desk tells only the first end.
 #[derive(Debug, Default)]
 pub(crate) struct Tie {
     pub(crate) desk: StatusSender,

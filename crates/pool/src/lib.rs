@@ -26,7 +26,7 @@
 //! # How a request gets its connection
 //!
 //! 1. **Find the origin.** By the spelling of its URI, without parsing; else by its key: origin and connect options.
-//! 2. **Take what is free.** Of the shared connections the healthy one with the fewest streams, else the exclusive one
+//! 2. **Take what is free.** Of the shared connections the one with the fewest streams, else the exclusive one
 //!    that was used last. That is a hit: it allocates nothing. What is free while others wait is theirs.
 //! 3. **Wait in the queue**, first come first served, unless it is full ([`PoolConfig::max_waiting_per_origin`]).
 //! 4. **Connect, or join a connect.** HTTP/1.1 begins one for each request that waits; HTTP/2, and an origin that isn't

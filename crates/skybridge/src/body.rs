@@ -74,7 +74,8 @@ impl Body {
     /// All of it as UTF-8, if it has no more than [`LIMIT`](Self::LIMIT) bytes.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes), and when it is not UTF-8. What a `content-type` says of other encodings is not looked at.
+    /// As [`bytes`](Self::bytes), and when it is not UTF-8. What a `content-type` says of other encodings is not looked
+    /// at.
     pub fn text(self) -> Text {
         self.text_up_to(Self::LIMIT)
     }

@@ -24,8 +24,9 @@ use skybridge_tunnel::{Tunnel, TunnelLayer};
 use std::{fmt, sync::Arc};
 use tower::{Layer, Service, ServiceBuilder, layer::util::Stack};
 
-/// Makes a [`Client`]. It has no settings of its own: each method takes what the layer has that owns them, and [`build`](Self::build) stacks the
-/// layers. In which order the methods are called makes no difference; of one that is called twice the last call counts.
+/// Makes a [`Client`]. It has no settings of its own: each method takes what the layer has that owns them, and
+/// [`build`](Self::build) stacks the layers. In which order the methods are called makes no difference; of one that is
+/// called twice the last call counts.
 ///
 /// ```
 /// use skybridge::{Client, PoolConfig, RaceLayer};
@@ -89,7 +90,8 @@ impl ClientBuilder {
 }
 
 impl<R, D, L> ClientBuilder<R, D, L> {
-    /// The clock, timers and tasks of everything; without it, those of the tokio runtime that [`build`](Self::build) is called in.
+    /// The clock, timers and tasks of everything; without it, those of the tokio runtime that [`build`](Self::build) is
+    /// called in.
     pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.settings.runtime = Some(runtime);
         self
@@ -136,8 +138,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         ClientBuilder { settings: self.settings, resolver, dialer: self.dialer, seams: self.seams }
     }
 
-    /// The ways to go, in order, each a list of proxies, so that one proxy for everything is `[[proxy]]`. As [`RouteConfig::proxies`], before
-    /// which they go.
+    /// The ways to go, in order, each a list of proxies, so that one proxy for everything is `[[proxy]]`. As
+    /// [`RouteConfig::proxies`], before which they go.
     ///
     /// ```
     /// use skybridge::{Client, Proxy};
@@ -154,8 +156,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// How a protocol is chosen, and how long its handshake may take. What [`h1`](Self::h1) and [`h2`](Self::h2) say goes
-    /// before the protocols that it was made of.
+    /// How a protocol is chosen, and how long its handshake may take. What [`h1`](Self::h1) and [`h2`](Self::h2) say
+    /// goes before the protocols that it was made of.
     pub fn negotiate(mut self, negotiate: NegotiateLayer<H1<RequestBody>, H2<RequestBody>>) -> Self {
         self.settings.negotiate = negotiate;
         self
@@ -173,22 +175,25 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// Whom to trust, what to pin, who to be. By default the system's roots, read when the first `https` URL is called for.
+    /// Whom to trust, what to pin, who to be. By default the system's roots, read when the first `https` URL is called
+    /// for.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsLayer) -> Self {
         self.settings.tls.layer = tls;
         self
     }
 
-    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by the roots of [`tls`](Self::tls),
-    /// and by its pins if those name them; never told its identity, and never trusted because it is insecure.
+    /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by
+    /// the roots of [`tls`](Self::tls), and by its pins if those name them; never told its identity, and never trusted
+    /// because it is insecure.
     #[cfg(feature = "tls")]
     pub fn proxy_tls(mut self, connector: TlsConnector) -> Self {
         self.settings.tls.proxies = Some(connector);
         self
     }
 
-    /// How long proxies may take to give a tunnel. How TLS is spoken to them is [`proxy_tls`](Self::proxy_tls)'s to say.
+    /// How long proxies may take to give a tunnel. How TLS is spoken to them is [`proxy_tls`](Self::proxy_tls)'s to
+    /// say.
     pub fn tunnel(mut self, tunnel: TunnelLayer) -> Self {
         self.settings.tunnel = tunnel;
         self
@@ -223,8 +228,8 @@ macro_rules! above {
 /// at [`build`](Self::build). Of two at the same place the first is the outer one, as with a [`ServiceBuilder`].
 ///
 /// Below the pool they run once for each connection, and change nothing about the type of the client; on a pooled
-/// connection they are not asked. Above it they run for each request, their types are part of the client's (no box), and
-/// they are always polled until they are ready before they are called, within the call.
+/// connection they are not asked. Above it they run for each request, their types are part of the client's (no box),
+/// and they are always polled until they are ready before they are called, within the call.
 ///
 /// ```
 /// # use skybridge_testkit::origin::Origin;
@@ -245,26 +250,26 @@ macro_rules! above {
 /// ```
 impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2, L3, L4, L5, L6, L7>> {
     above! {
-        /// Puts a layer above retry: it sees each call once, as a `Request<RequestBody>`, and what came of it after all tries.
-        /// Its errors are `Error`, or `BoxError`.
+        /// Puts a layer above retry: it sees each call once, as a `Request<RequestBody>`, and what came of it after all
+        /// tries. Its errors are `Error`, or `BoxError`.
         above_retry: retry of retry pool route negotiate tls tunnel race dialer => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7>
     }
 
     above! {
-        /// Puts a layer between retry and the pool: it sees every try. Its errors are `Failed<Request<RequestBody>>`, or
-        /// `BoxError`; what it fails with by itself is final, as no request comes back in it.
+        /// Puts a layer between retry and the pool: it sees every try. Its errors are `Failed<Request<RequestBody>>`,
+        /// or `BoxError`; what it fails with by itself is final, as no request comes back in it.
         above_pool: pool of retry pool route negotiate tls tunnel race dialer => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7>
     }
 
     above! {
-        /// Puts a layer between the pool and the route layer: it sees each search for a connection, as a `Target`, and the
-        /// plan that comes of it.
+        /// Puts a layer between the pool and the route layer: it sees each search for a connection, as a `Target`, and
+        /// the plan that comes of it.
         above_route: route of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7>
     }
 
     above! {
-        /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection that
-        /// comes of it.
+        /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection
+        /// that comes of it.
         above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7>
     }
 
@@ -274,7 +279,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     }
 
     above! {
-        /// Puts a layer above the tunnel through proxies: it sees each `Route`, and the `Link` to the origin before TLS.
+        /// Puts a layer above the tunnel through proxies: it sees each `Route`, and the `Link` to the origin before
+        /// TLS.
         above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7>
     }
 

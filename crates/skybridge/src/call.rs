@@ -17,8 +17,8 @@ use std::{
     time::Instant,
 };
 
-/// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing is sent until it is polled, though its time limit, if it has
-/// one, runs from when it was made; dropped, it is cancelled.
+/// A call of a [`Client`](crate::Client): all that becomes of one request. Nothing is sent until it is polled, though
+/// its time limit, if it has one, runs from when it was made; dropped, it is cancelled.
 #[pin_project]
 #[must_use = "nothing is sent until it is polled"]
 pub struct Call<S: ClientStack = Stack> {

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a call may take, all in all. One timer, which goes from the call to the body of its response; none unless a limit is set.
+/// How long a call may take, all in all. One timer, which goes from the call to the body of its response; none unless a
+/// limit is set.
 pub(crate) struct CallLimit {
     /// Wakes whoever waits for something else.
     timer: Pin<Box<dyn Sleep>>,

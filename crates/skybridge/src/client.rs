@@ -17,8 +17,8 @@ use tower::Service;
 
 /// Sends requests. Cheap to clone; clones share one pool, which closes when the last of them is dropped.
 ///
-/// It is a [`Service`] of requests with any body, for all that is made for towers, and has [`get`](Self::get) and [`request`](Self::request) for
-/// everybody else. It never needs `&mut` for those, and is always ready.
+/// It is a [`Service`] of requests with any body, for all that is made for towers, and has [`get`](Self::get) and
+/// [`request`](Self::request) for everybody else. It never needs `&mut` for those, and is always ready.
 ///
 /// ```
 /// # use skybridge_testkit::origin::Origin;
@@ -90,7 +90,8 @@ impl<S: ClientStack> Client<S> {
     /// Gets a URL.
     ///
     /// # Errors
-    /// Besides all that can go wrong on the way, when the URL is none: [`Error::is_request`], and its cause says what is wrong.
+    /// Besides all that can go wrong on the way, when the URL is none: [`Error::is_request`], and its cause says what
+    /// is wrong.
     pub fn get(&self, url: impl IntoUri) -> Call<S> {
         match url.into_uri() {
             Ok(uri) => {

@@ -3,7 +3,8 @@ use skybridge_core::{OriginError, Reference, RequestError};
 
 /// What [`Client::get`](crate::Client::get) takes for a URL: text, or a [`Uri`].
 ///
-/// Text that is no URL becomes a [`RequestError`] that says what is wrong with it and where, and repeats none of it that could be a secret.
+/// Text that is no URL becomes a [`RequestError`] that says what is wrong with it and where, and repeats none of it
+/// that could be a secret.
 pub trait IntoUri {
     /// The URI.
     ///

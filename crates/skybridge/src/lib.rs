@@ -1,6 +1,7 @@
 //! The connection machinery of an HTTP client as a stack of tower layers.
 //!
-//! [`Client`] is for everybody: it finds, opens, shares and reuses connections, and sends again what may safely be sent again.
+//! [`Client`] is for everybody: it finds, opens, shares and reuses connections, and sends again what may safely be sent
+//! again.
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;
@@ -14,8 +15,8 @@
 //! # }
 //! ```
 //!
-//! It is one expression, and each line of it is a crate that stands alone, so another client is another expression. All limits and their
-//! values are in [one table](defaults).
+//! It is one expression, and each line of it is a crate that stands alone, so another client is another expression. All
+//! limits and their values are in [one table](defaults).
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;

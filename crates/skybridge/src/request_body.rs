@@ -12,8 +12,8 @@ use std::{
 
 /// The body of a request: nothing, bytes that are at hand, or a boxed stream.
 ///
-/// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The first two kinds allocate
-/// nothing and can be sent a second time.
+/// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The
+/// first two kinds allocate nothing and can be sent a second time.
 ///
 /// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns
 /// out to be longer or shorter its connection fails the call, with
@@ -52,7 +52,8 @@ impl RequestBody {
         Self::default()
     }
 
-    /// Any body. Boxed, unless it is one of this type, empty, or a `Full<Bytes>` or `String`, whose bytes are taken out of it.
+    /// Any body. Boxed, unless it is one of this type, empty, or a `Full<Bytes>` or `String`, whose bytes are taken out
+    /// of it.
     pub fn wrap<B>(body: B) -> Self
     where
         B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,

@@ -1,5 +1,6 @@
-//! Layers of one's own in the stack of a [`Client`](crate::Client): what [`ClientBuilder`](crate::ClientBuilder) puts where, and the types that
-//! come of it. Rarely named: a client with such layers is a [`Client<impl ClientStack>`](ClientStack).
+//! Layers of one's own in the stack of a [`Client`](crate::Client): what [`ClientBuilder`](crate::ClientBuilder) puts
+//! where, and the types that come of it. Rarely named: a client with such layers is a
+//! [`Client<impl ClientStack>`](ClientStack).
 
 pub use crate::{layered::Layered, stack::ClientStack, with_body::WithBody};
 

@@ -1,4 +1,5 @@
-//! Layers of a user's own in a client that the builder makes: at every place, seen in order, and the client stays a `Client`.
+//! Layers of a user's own in a client that the builder makes: at every place, seen in order, and the client stays a
+//! `Client`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 

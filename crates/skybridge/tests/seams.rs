@@ -1,4 +1,5 @@
-//! A user's own layer sits at each seam of the stack, and sees there what the architecture says: requests above the pool, connections below.
+//! A user's own layer sits at each seam of the stack, and sees there what the architecture says: requests above the
+//! pool, connections below.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 

@@ -1,6 +1,6 @@
-//! No decision by downcast, except where something foreign enters: in `core`'s errors, in each protocol's classification,
-//! in the facade's bodies, and where the command line turns an error into an exit code. `core`'s `Replays` is the other
-//! exception: it passes a value of one type of body to a connection by way of the thread.
+//! No decision by downcast, except where something foreign enters: in `core`'s errors, in each protocol's
+//! classification, in the facade's bodies, and where the command line turns an error into an exit code. `core`'s
+//! `Replays` is the other exception: it passes a value of one type of body to a connection by way of the thread.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 /// A trait alias of [`Service`](tower_service::Service): a trait to be bound on, which every such service has.
 ///
-/// A plain supertrait would not let the compiler say in our words what a service lacks, and the bounds of its future and
-/// its error would have to be repeated wherever it is used.
+/// A plain supertrait would not let the compiler say in our words what a service lacks, and the bounds of its future
+/// and its error would have to be repeated wherever it is used.
 ///
 /// What it makes is `-> Link<Io>` or plainly `-> Io`, where `Io` is the associated type.
 #[doc(hidden)]

@@ -19,8 +19,9 @@ pub trait Plan: Send + 'static {
 service_alias! {
     /// Trait alias: a service that turns a [`Target`] into a [`Plan`]. Implement `Service`, bound on this.
     ///
-    /// Its future completes when the plan is decided; no socket exists by then. So a limit of time or concurrency around a
-    /// planner limits planning alone. What limits connects belongs below the route layer, where each call opens one route.
+    /// Its future completes when the plan is decided; no socket exists by then. So a limit of time or concurrency
+    /// around a planner limits planning alone. What limits connects belongs below the route layer, where each call
+    /// opens one route.
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not plan how to reach a `Target`",
         label = "this layer belongs directly above a planner",
