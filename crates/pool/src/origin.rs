@@ -140,9 +140,7 @@ impl<C: Send + 'static> OriginPool<C> {
             let idle_before = machine.idle();
             let (result, actions) = decide(machine, tables);
             self.shared.idle.changed(idle_before, machine.idle());
-            if actions.is_empty() {
-                return result;
-            }
+            let Some(actions) = actions.into_list() else { return result };
             (result, tables.resolve(actions, &self.shared))
         };
         self.apply_all(effects);
@@ -438,7 +436,7 @@ impl<C: Send + 'static> Tables<C> {
     /// Puts in place of each key what it stands for. How long the steps of a connect may take is noted here, under the
     /// lock, so that the requests that join and leave it are counted in that order.
     #[cold]
-    fn resolve(&mut self, actions: Actions, shared: &Shared) -> Vec<Effect<C>> {
+    fn resolve(&mut self, actions: Vec<Action>, shared: &Shared) -> Vec<Effect<C>> {
         actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
     }
 

@@ -149,15 +149,24 @@ impl<C: Send + 'static> Lease<C> {
         self.stage = Stage::Closed(reason);
     }
 
-    /// Why an exclusive connection is not kept.
+    /// Whether the connection may carry another exchange, which a shared one may anyway.
     #[inline]
-    fn close_reason(&self) -> Option<CloseReason> {
+    fn is_kept(&self) -> bool {
         match self.stage {
-            Stage::Complete if self.last => Some(CloseReason::MaxRequests),
-            Stage::Unused | Stage::Complete => None,
-            Stage::Begun => Some(CloseReason::Unread),
-            Stage::Upgraded => Some(CloseReason::Upgraded),
-            Stage::Closed(reason) => Some(reason),
+            Stage::Unused => true,
+            Stage::Complete => !self.last,
+            Stage::Begun | Stage::Upgraded | Stage::Closed(_) => false,
+        }
+    }
+
+    /// Why an exclusive connection is not kept.
+    #[cold]
+    fn close_reason(&self) -> CloseReason {
+        match self.stage {
+            Stage::Unused | Stage::Complete => CloseReason::MaxRequests,
+            Stage::Begun => CloseReason::Unread,
+            Stage::Upgraded => CloseReason::Upgraded,
+            Stage::Closed(reason) => reason,
         }
     }
 }
@@ -168,14 +177,13 @@ impl<C: Send + 'static> Drop for Lease<C> {
         if let Some(mut events) = self.events.take() {
             events.released(self.connection.info.id);
         }
-        let close_reason = self.close_reason();
-        let Self { connection, origin, handle, .. } = self;
-        if connection.exclusive && close_reason.is_none() {
-            return origin.put_back(connection, handle);
+        if self.connection.exclusive && self.is_kept() {
+            return self.origin.put_back(&self.connection, &mut self.handle);
         }
-        let Some(handle) = handle.take() else { return };
-        if let Some(reason) = close_reason.filter(|_| connection.exclusive) {
-            return connection.close_with(handle, reason);
+        let Some(handle) = self.handle.take() else { return };
+        let Self { connection, origin, .. } = self;
+        if connection.exclusive {
+            return self.connection.close_with(handle, self.close_reason());
         }
         match self.stage {
             Stage::Unused => {

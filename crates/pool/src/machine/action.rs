@@ -55,33 +55,35 @@ pub(crate) enum Action {
     WantPermit,
 }
 
-/// What is to be done once the machine's lock is free, in this order.
+/// What is to be done once the machine's lock is free, in this order. `None` is nothing: most often there is nothing,
+/// and then there is no list to drop either.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct Actions(Vec<Action>);
+pub(crate) struct Actions(Option<Vec<Action>>);
 
 impl Actions {
     #[inline]
     pub(crate) const fn none() -> Self {
-        Self(Vec::new())
+        Self(None)
     }
 
+    /// The list, unless there is nothing to do.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(crate) fn into_list(self) -> Option<Vec<Action>> {
+        self.0
     }
 
     pub(super) fn push(&mut self, action: Action) {
-        self.0.push(action);
+        self.0.get_or_insert_default().push(action);
     }
 
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Action>) {
-        self.0.extend(more);
+        more.into_iter().for_each(|action| self.push(action));
     }
 
     /// With what is to be done later.
     pub(crate) fn and(mut self, more: Self) -> Self {
-        self.0.extend(more.0);
+        self.extend(more);
         self
     }
 }
@@ -91,6 +93,6 @@ impl IntoIterator for Actions {
     type IntoIter = std::vec::IntoIter<Action>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.unwrap_or_default().into_iter()
     }
 }
