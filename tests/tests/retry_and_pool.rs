@@ -133,6 +133,7 @@ async fn a_shedder_of_load() {
     assert_eq!(first.unwrap(), "hello");
     let error = second.unwrap_err();
     assert!(innermost(&error).is::<Overloaded>() && !error.is_timeout(), "{error:?}");
+    assert_eq!(error.delivery(), Delivery::Unsent, "it was refused at the door");
     assert_eq!(origin.requests().len(), 1, "what was shed is not tried again");
 }
 

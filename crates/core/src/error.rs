@@ -197,12 +197,14 @@ impl From<OriginError> for Error {
     }
 }
 
-/// Restores the error when foreign middleware has boxed it. Any other error becomes one of an exchange with unknown
-/// delivery.
+/// Restores the error when foreign middleware has boxed it. What `tower::load_shed` refuses was not sent (with the
+/// feature `tower`). Any other error becomes one of an exchange with unknown delivery.
 impl From<BoxError> for Error {
     fn from(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
+            // Refused at the door: nobody below has seen the request.
+            Err(error) if causes::is_shed(&*error) => Self::new(Delivery::Unsent, Phase::Acquire, error),
             Err(error) => Self::new(Delivery::Unknown, Phase::Wait, error),
         }
     }

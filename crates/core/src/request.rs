@@ -46,7 +46,7 @@ pub enum RequestError {
 /// When `content-length` is invalid or contradicts the body, when `transfer-encoding` isn't `chunked`, when `host` is
 /// not [one authority](host_field), or when the method is `CONNECT`.
 #[inline]
-pub fn check<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
+pub fn validate_request<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
     if *request.method() == Method::CONNECT {
         return Err(RequestError::Method("CONNECT".into()));
     }

@@ -4,7 +4,7 @@
 
 use http::{Method, Request, header};
 use http_body_util::{Full, StreamBody};
-use skybridge_core::{RequestError, check};
+use skybridge_core::{RequestError, validate_request};
 
 type Body = Full<&'static [u8]>;
 
@@ -13,7 +13,7 @@ fn post() -> http::request::Builder {
 }
 
 fn judged(builder: http::request::Builder, body: &'static [u8]) -> Result<(), RequestError> {
-    check::<Body>(&builder.body(Full::new(body)).unwrap())
+    validate_request::<Body>(&builder.body(Full::new(body)).unwrap())
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn content_length_may_occur_twice_only_with_one_value() {
 fn a_body_of_unknown_size_may_be_declared() {
     let empty = StreamBody::new(futures_core_empty());
     let request = Request::builder().header("content-length", "9").body(empty).unwrap();
-    assert_eq!(check(&request), Ok(()));
+    assert_eq!(validate_request(&request), Ok(()));
 }
 
 fn futures_core_empty()
@@ -79,7 +79,7 @@ impl http_body::Body for Over {
 #[test]
 fn a_body_that_is_over_has_no_length() {
     let request = Request::builder().header("content-length", "9").body(Over).unwrap();
-    assert_eq!(check(&request), Err(RequestError::BodySize { declared: 9, at_least: 0, at_most: Some(0) }));
+    assert_eq!(validate_request(&request), Err(RequestError::BodySize { declared: 9, at_least: 0, at_most: Some(0) }));
 }
 
 #[test]

@@ -34,6 +34,8 @@ struct Inner<B> {
     reused: bool,
     aside: Aside,
     spare: Spare<B>,
+    /// A body that was over before it was sent: it goes back with its request.
+    ended: Option<B>,
     refused: Option<Failed<Request<B>>>,
     host: HeaderValue,
     /// For the proxy that forwards what is sent here.
@@ -71,6 +73,7 @@ where
             reused: false,
             aside: Aside::default(),
             spare: Spare::new(),
+            ended: None,
             refused: None,
             host,
             credentials,
@@ -194,6 +197,10 @@ where
                 }
                 Sending::nothing(&self.shared)
             }
+            _ if body.is_end_stream() => {
+                self.ended = Some(body);
+                Sending::nothing(&self.shared)
+            }
             length => Sending::new(&self.shared, body, length, chunked),
         };
         self.reused = true;
@@ -220,6 +227,7 @@ where
         }
         self.aside.clear();
         self.spare.clear();
+        self.ended = None;
     }
 
     #[cold]
@@ -231,7 +239,8 @@ where
         let (error, request) = match request {
             Some(request) => {
                 let (head, body) = request.into_parts();
-                let request = body.into_inner().map(|body| Request::from_parts(head, body));
+                let body = body.into_inner().or_else(|| self.ended.take());
+                let request = body.map(|body| Request::from_parts(head, body));
                 self.shared.tie.not_begun();
                 (classify::unsent(error), request.or_else(|| self.spare.take()))
             }
@@ -241,6 +250,7 @@ where
             }
         };
         self.spare.clear();
+        self.ended = None;
         let request = request.map(|mut request| {
             self.aside.undo(&mut request);
             Box::new(request)

@@ -19,6 +19,8 @@ pub(crate) struct Shared<B> {
     turn: AtomicU32,
     /// What the body's `is_end_stream` says.
     ended: AtomicBool,
+    /// A body is in `going`, or was and nobody has looked since: otherwise there is nothing to lock it for.
+    occupied: AtomicBool,
     going: Mutex<Going<B>>,
 }
 
@@ -59,7 +61,13 @@ pub(crate) struct Failed;
 impl<B> Shared<B> {
     pub(crate) fn new() -> Self {
         let going = Going { unpolled: None, body: None, measure: Measure::default(), failed: None };
-        Self { tie: Tie::default(), turn: AtomicU32::new(0), ended: AtomicBool::new(true), going: Mutex::new(going) }
+        Self {
+            tie: Tie::default(),
+            turn: AtomicU32::new(0),
+            ended: AtomicBool::new(true),
+            occupied: AtomicBool::new(false),
+            going: Mutex::new(going),
+        }
     }
 
     /// The driver is polled.
@@ -82,32 +90,29 @@ impl<B> Shared<B> {
 // === impl Sending ===
 
 impl<B: Body> Sending<B> {
-    /// A body for hyper. `chunked`: its framing is not by its length.
+    /// A body for hyper that isn't over yet. `chunked`: its framing is not by its length.
     #[inline]
     pub(crate) fn new(shared: &Arc<Shared<B>>, body: B, length: Option<BodyLength>, chunked: bool) -> Self {
-        let ended = body.is_end_stream();
-        // Of one that is over nothing is asked.
-        let measure = (!ended).then(|| Measure { exact: body.size_hint().exact(), length, chunked, over: false });
+        let measure = Measure { exact: body.size_hint().exact(), length, chunked, over: false };
         {
             let mut going = shared.going();
-            going.unpolled = Some(body);
-            if let Some(measure) = measure {
-                (going.measure, going.failed) = (measure, None);
-            }
+            (going.unpolled, going.measure, going.failed) = (Some(body), measure, None);
         }
-        shared.ended.store(ended, Relaxed);
+        shared.ended.store(false, Relaxed);
+        shared.occupied.store(true, Relaxed);
         Self(Arc::clone(shared))
     }
 }
 
 impl<B> Sending<B> {
-    /// In place of a body that was declared to be none: hyper would not ask for it.
+    /// In place of a body that is over, or was declared to be none: hyper would not ask for it.
+    #[inline]
     pub(crate) fn nothing(shared: &Arc<Shared<B>>) -> Self {
         shared.ended.store(true, Relaxed);
         Self(Arc::clone(shared))
     }
 
-    /// The body, which was never asked for. `None` if it was declared to be none.
+    /// The body, which was never asked for. `None` if there is none here.
     pub(crate) fn into_inner(self) -> Option<B> {
         self.0.going().unpolled.take()
     }
@@ -171,6 +176,10 @@ where
         };
         let ended = place.as_ref().as_pin_ref().is_none_or(|body| measure.has_ended(&*body));
         self.0.ended.store(ended, Relaxed);
+        if ended {
+            place.set(None);
+            self.0.occupied.store(false, Relaxed);
+        }
         {
             let mut going = self.0.going();
             (going.body, going.measure) = (Some(place), measure);
@@ -253,6 +262,16 @@ impl<B> Drop for Sending<B> {
     /// Nothing more comes of the body: hyper has all that it needs, or has given it up.
     #[inline]
     fn drop(&mut self) {
+        if self.0.occupied.load(Relaxed) {
+            self.clear();
+        }
+        self.0.tie.body_ended();
+    }
+}
+
+impl<B> Sending<B> {
+    #[cold]
+    fn clear(&self) {
         // Bodies are somebody else's code: dropped outside the lock.
         let (unpolled, place) = {
             let mut going = self.0.going();
@@ -263,7 +282,7 @@ impl<B> Drop for Sending<B> {
             place.set(None);
             self.0.going().body = Some(place);
         }
-        self.0.tie.body_ended();
+        self.0.occupied.store(false, Relaxed);
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
     Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    OriginRef, Phase, RequestOptions, TimedOut, check,
+    OriginRef, Phase, RequestOptions, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -133,7 +133,7 @@ where
         let Some(request) = &self.request else { return Ok(()) };
         let options = request.extensions().get::<RequestOptions>();
         if !std::mem::replace(&mut self.looked, true) {
-            check(request)?;
+            validate_request(request)?;
             if options.is_some() || self.pool.shared.attends_requests() {
                 self.events = events(&self.pool, options);
                 self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options);

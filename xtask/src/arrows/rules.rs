@@ -86,8 +86,22 @@ const fn feature(krate: &'static str, feature: &'static str, allowed: &'static [
 ///
 /// `core` isn't one of them: its nouns refer to one another, as an event has an error, an error an attempt, an attempt
 /// a context, and a context an observer of events.
-pub(crate) const WITHOUT_CYCLES: &[&str] =
-    &["cli", "dns", "h1", "h2", "hyper", "negotiate", "pool", "retry", "route", "runtime", "tcp", "tls", "trace", "tunnel"];
+pub(crate) const WITHOUT_CYCLES: &[&str] = &[
+    "cli",
+    "dns",
+    "h1",
+    "h2",
+    "hyper",
+    "negotiate",
+    "pool",
+    "retry",
+    "route",
+    "runtime",
+    "tcp",
+    "tls",
+    "trace",
+    "tunnel",
+];
 
 /// The only exceptions in those crates: a type, and the future that it returns.
 pub(crate) const OWN_FUTURES: &[OwnFuture] = &[OwnFuture {

@@ -36,3 +36,14 @@ fn is_elapsed(cause: &Cause) -> bool {
 fn is_elapsed(_: &Cause) -> bool {
     false
 }
+
+/// Whether this is what `tower::load_shed` says instead of passing a request on; known with the feature `tower`.
+#[cfg(feature = "tower")]
+pub(super) fn is_shed(error: &Cause) -> bool {
+    error.is::<tower::load_shed::error::Overloaded>()
+}
+
+#[cfg(not(feature = "tower"))]
+pub(super) fn is_shed(_: &Cause) -> bool {
+    false
+}
