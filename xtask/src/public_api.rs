@@ -99,7 +99,7 @@ pub(crate) fn as_rustdoc() -> Option<ExitCode> {
 pub(crate) fn run() -> Outcome {
     let locked = workspace::locked()?;
     let mut named = BTreeMap::new();
-    for package in locked.workspace_packages().into_iter().filter(|package| is_published_library(package)) {
+    for package in locked.workspace_packages().into_iter().filter(is_published_library) {
         named.insert(package.name.to_string(), below_one(&locked, foreign(&document(&locked, package)?)));
     }
     for (package, crates) in named.iter().filter(|(_, crates)| !crates.is_empty()) {
@@ -176,7 +176,7 @@ fn below_one(locked: &Metadata, crates: BTreeSet<String>) -> BTreeSet<String> {
     let young = |package: &&Package| package.version < first && package.source.is_some();
     let names = locked.packages.iter().filter(young);
     let lib = |package: &Package| {
-        let lib = package.targets.iter().find(|target| target.kind.iter().any(|kind| *kind == TargetKind::Lib));
+        let lib = package.targets.iter().find(|target| target.kind.contains(&TargetKind::Lib));
         lib.map(|target| target.name.replace('-', "_"))
     };
     names.filter(|package| lib(package).is_some_and(|lib| crates.contains(&lib))).map(|p| p.name.to_string()).collect()

@@ -192,7 +192,7 @@ where
         Some(Failed::with(error, request))
     }
 
-    fn into_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
+    fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
         self.shared.answered();
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let Exchange::Waiting { upload, failed, is_head, .. } = exchange else {
@@ -225,7 +225,7 @@ where
         reader
     }
 
-    fn into_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
+    fn make_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let (mut upload, writes) = match exchange {
             Exchange::Waiting { upload, writes, .. } => (upload, writes),
@@ -308,9 +308,9 @@ where
                     self.cancel_exchange();
                     Err(failed)
                 }
-                None => Ok(self.into_response(response)),
+                None => Ok(self.make_response(response)),
             },
-            Err(stop) => Err(self.into_failed(stop)),
+            Err(stop) => Err(self.make_failed(stop)),
         })
     }
 }

@@ -23,7 +23,6 @@ pub struct Body {
 }
 
 #[pin_project(project = SourceProj)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
 enum Source {
     Pooled(#[pin] LeasedBody),
     /// A user's layer put its own body around the connection's.

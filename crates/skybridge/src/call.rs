@@ -28,7 +28,6 @@ pub struct Call<S: ClientStack = Stack> {
 }
 
 #[pin_project(project = StateProj)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
 enum State<F> {
     Sending(#[pin] F),
     /// There was nothing to send, or it is over.

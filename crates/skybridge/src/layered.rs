@@ -36,6 +36,7 @@ pub struct LayeredFuture<S: Service<Request<RequestBody>>, E> {
 }
 
 #[pin_project(project = StateProj)]
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one, and is not boxed on purpose")]
 enum State<S, F> {
     /// The service isn't ready yet; the request is taken when it is.
     Waiting(S, Option<Request<RequestBody>>),
