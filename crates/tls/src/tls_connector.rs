@@ -31,9 +31,9 @@ pub struct ProxyTlsConnecting<I>(BoxFuture<Result<Link<MaybeTls<I>>, ConnectErro
 // === impl TlsConnector ===
 
 impl TlsConfig {
-    /// TLS to proxies by all of this configuration, client certificate and [`insecure`](TlsConfigBuilder::insecure)
-    /// included: for a configuration that was made for proxies. For the one of origins, see
-    /// [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
+    /// TLS to proxies by all of this configuration, client certificate and
+    /// [`insecure`](crate::TlsConfigBuilder::insecure) included: for a configuration that was made for proxies. For the
+    /// one of origins, see [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector).
     pub fn tls_connector(&self) -> TlsConnector {
         TlsConnector::of(self.clone().into())
     }
