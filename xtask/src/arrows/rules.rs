@@ -34,8 +34,10 @@ const LEAVES: [&str; 9] = [
 const CORE_SEES: [&str; 8] =
     ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
 
-/// The feature of `core` with which it recognizes foreign time limits in an error, and the features that it enables.
-const CORE_KNOWS: (&str, [(&str, &str); 2]) = ("tower", [("tower", "timeout"), ("tokio", "time")]);
+/// The feature of `core` with which it recognizes in an error what foreign layers say of time and load, and the features
+/// that it enables.
+const CORE_KNOWS: (&str, [(&str, &str); 3]) =
+    ("tower", [("tower", "timeout"), ("tower", "load-shed"), ("tokio", "time")]);
 
 /// A foreign crate, or one feature of it, and the only packages besides the leaves that may ask for it.
 struct Fence {

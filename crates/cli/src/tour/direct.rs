@@ -1,6 +1,6 @@
 //! Cleartext.
 
-use super::{Finished, scene::Scene};
+use super::scene::{Finished, Scene};
 use skybridge::{Protocol, types::Acquired};
 use skybridge_testkit::origin::Origin;
 

@@ -1,6 +1,6 @@
 //! TLS to the origin.
 
-use super::{Finished, scene::Scene};
+use super::scene::{Finished, Scene};
 use skybridge::{Client, Protocol, types::Acquired};
 use skybridge_testkit::origin::Origin;
 

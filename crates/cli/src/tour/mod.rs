@@ -9,7 +9,10 @@ mod proxied;
 mod retried;
 mod scene;
 
-use self::{narrator::Narrator, scene::Scene};
+use self::{
+    narrator::Narrator,
+    scene::{Finished, Scene},
+};
 use crate::exit::Exit;
 use std::{future::Future, pin::Pin};
 
@@ -17,9 +20,6 @@ use std::{future::Future, pin::Pin};
 struct Step(&'static str, fn(Scene) -> StepFuture);
 
 type StepFuture = Pin<Box<dyn Future<Output = Finished> + Send>>;
-
-/// The scene of a finished step, or the error that ended it.
-type Finished = Result<Scene, Box<dyn std::error::Error + Send + Sync>>;
 
 #[rustfmt::skip]
 const STEPS: [Step; 12] = [

@@ -1,6 +1,6 @@
 //! Pins.
 
-use super::{Finished, scene::Scene};
+use super::scene::{Finished, Scene};
 use skybridge::{Roots, TlsConfig};
 use skybridge_testkit::{certs::Ca, origin::Origin};
 

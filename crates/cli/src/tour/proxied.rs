@@ -1,6 +1,6 @@
 //! Through proxies.
 
-use super::{Finished, scene::Scene};
+use super::scene::{Finished, Scene};
 use skybridge::{Protocol, Proxy};
 use skybridge_testkit::{
     origin::Origin,

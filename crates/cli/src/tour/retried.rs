@@ -1,6 +1,6 @@
 //! Retries.
 
-use super::{Finished, scene::Scene};
+use super::scene::{Finished, Scene};
 use skybridge::{ConnectOptions, HttpVersions};
 use skybridge_testkit::{
     h1::Script,

@@ -13,6 +13,9 @@ use skybridge_testkit::certs::Ca;
 use skybridge_trace::{RecordedKind, Recorder, Timeline};
 use std::{net::Ipv4Addr, sync::Arc};
 
+/// The scene of a finished step, or the error that ended it.
+pub(super) type Finished = Result<Scene, Box<dyn std::error::Error + Send + Sync>>;
+
 pub(super) struct Scene {
     pub(super) ca: Ca,
     recorder: Arc<Recorder>,
