@@ -34,8 +34,8 @@ const LEAVES: [&str; 9] = [
 const CORE_SEES: [&str; 8] =
     ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
 
-/// The feature of `core` with which it recognizes in an error what foreign layers say of time and load, and the features
-/// that it enables.
+/// The feature of `core` with which it recognizes in an error what foreign layers say of time and load, and the
+/// features that it enables.
 const CORE_KNOWS: (&str, [(&str, &str); 3]) =
     ("tower", [("tower", "timeout"), ("tower", "load-shed"), ("tokio", "time")]);
 
