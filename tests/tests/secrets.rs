@@ -21,7 +21,14 @@ use tokio::io::AsyncReadExt;
 const SECRET: &str = "hunter2";
 
 fn secret() -> impl Strategy<Value = String> {
-    let odd = || prop_oneof![3 => "[/?#@:]{0,3}", 1 => Just("://".to_owned()), 2 => "[0-9a-z%&=+.!$,;~_-]{0,4}", 1 => "[ <|\u{e9}\n]{0,1}"];
+    let odd = || {
+        prop_oneof![
+            3 => "[/?#@:]{0,3}",
+            1 => Just("://".to_owned()),
+            2 => "[0-9a-z%&=+.!$,;~_-]{0,4}",
+            1 => "[ <|\u{e9}\n]{0,1}",
+        ]
+    };
     (odd(), odd()).prop_map(|(before, after)| format!("{before}{SECRET}{after}"))
 }
 
@@ -36,7 +43,8 @@ fn url() -> impl Strategy<Value = String> {
     ];
     // One that answers, one that hangs up, one that refuses, one that nobody knows; and what is no host.
     let host = prop_oneof![
-        3 => Just("a.test"), 3 => Just("a.test:81"), 1 => Just("a.test:82"), 1 => Just("c.test"), 1 => Just("b\u{fc}cher.test"),
+        3 => Just("a.test"), 3 => Just("a.test:81"), 1 => Just("a.test:82"),
+        1 => Just("c.test"), 1 => Just("b\u{fc}cher.test"),
         1 => Just("a..test"), 1 => Just("a.test:x")
     ];
     let path = prop_oneof![Just(""), Just("/"), Just("/@x")];

@@ -1,9 +1,10 @@
 //! `ci`: what a change must pass beside the tests. `.ci/run` runs those first, as the README says it.
 
 use crate::command::Outcome;
-use crate::{allocs, check, instr, interop, package, public_api};
+use crate::{allocs, check, instr, interop, package, public_api, test};
 
 pub(crate) fn run() -> Outcome {
+    test::tour()?;
     check::run()?; // with the arrows
     public_api::run()?;
     package::run(&package::PackageArgs::default())?;

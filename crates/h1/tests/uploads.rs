@@ -257,6 +257,18 @@ impl http_body::Body for Failing {
     }
 }
 
+/// Whoever waits for its handle would hold it as long as that.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_nobody_wants_any_more_is_dropped_though_the_handle_lives() {
+    let mut world = world(H1::new()).await;
+    let (mut sender, body) = streamed();
+    answered_early(&mut world, post(body)).await;
+    world.peer.reset();
+    run_until_idle().await;
+    assert!(sender.send_data("more".into()).await.is_err(), "the body is still there");
+    assert!(ready(&mut world.conn).await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_there_is_given_though_the_body_fails() {
     for answer in [EARLY, ""] {

@@ -8,24 +8,24 @@ mod connecting;
 mod ending;
 pub(crate) mod pending_connect;
 mod table;
+mod tables;
 pub(crate) mod uri_key;
 pub(crate) mod waiter;
 
 use self::{
     pending_connect::PendingConnect,
-    table::Table,
+    tables::{Effect, Entry, Tables},
     uri_key::UriKey,
-    waiter::{Delivered, Granted, RequestContext, Waiter},
+    waiter::{Granted, RequestContext, Waiter},
 };
 use crate::{
     connection::{ConnectionUser, PooledConnection, Released},
     machine::{
         Machine,
-        action::{Action, Actions, Grant},
-        connections::{ConnectionKey, Facts, Member},
-        connects::Connecting,
+        action::Actions,
+        connections::{ConnectionKey, Facts},
         environment::{Environment, Load},
-        queue::{WaiterKey, Waiting},
+        queue::WaiterKey,
     },
     shared::{
         Shared,
@@ -79,32 +79,6 @@ struct Locked<C: Send + 'static> {
     tables: Tables<C>,
 }
 
-/// What the machine's keys stand for.
-struct Tables<C: Send + 'static> {
-    waiters: Table<Waiting, Arc<Waiter<Granted<C>>>>,
-    connects: Table<Connecting, Arc<PendingConnect>>,
-    connections: Table<Member, Entry<C>>,
-}
-
-struct Entry<C: Send + 'static> {
-    connection: Arc<PooledConnection<C>>,
-    /// That of an exclusive connection while it is idle.
-    handle: Option<C>,
-}
-
-/// An [`Action`] with what its keys stood for.
-enum Effect<C: Send + 'static> {
-    Deliver(Arc<Waiter<Granted<C>>>, Delivered<Granted<C>>),
-    Fail(Arc<Waiter<Granted<C>>>, Error),
-    Connect(Arc<PendingConnect>, Arc<Waiter<Granted<C>>>),
-    Notify(Arc<PendingConnect>),
-    Close(C, Arc<PooledConnection<C>>, CloseReason),
-    Drain(Arc<PooledConnection<C>>, CloseReason),
-    DrainUnused(Arc<PooledConnection<C>>, CloseReason),
-    LeaveCoalesced(Arc<PooledConnection<C>>),
-    WantPermit,
-}
-
 /// Why a request has no place in the queue.
 pub(crate) enum Refused {
     /// The origin is no longer in the pool: look up again.
@@ -119,8 +93,7 @@ impl<C: Send + 'static> OriginPool<C> {
             (HttpVersions::Http1, _) | (HttpVersions::Any, Scheme::Http) => Some(Protocol::Http1),
             _ => None,
         };
-        let tables = Tables { waiters: Table::new(), connects: Table::new(), connections: Table::new() };
-        let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables });
+        let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables: Tables::new() });
         Self { key: Arc::new(key), hash, uri_key: OnceLock::new(), shared, host, locked }
     }
 
@@ -419,74 +392,6 @@ impl<C: Send + 'static> OriginPool<C> {
 
 pub(crate) fn overloaded(full: Overloaded) -> Error {
     Error::of(Delivery::Unsent, Phase::Acquire, Cause::Overloaded(full))
-}
-
-impl<C: Send + 'static> Tables<C> {
-    /// The connection of a grant.
-    #[inline]
-    fn redeem(&mut self, grant: Grant) -> Option<Granted<C>> {
-        let entry = self.connections.get_mut(grant.connection())?;
-        let connection = Arc::clone(&entry.connection);
-        Some(match grant {
-            Grant::Exclusive(_) => Granted::Exclusive(entry.handle.take()?, connection),
-            Grant::Stream(_) => Granted::Stream(connection),
-        })
-    }
-
-    /// Puts in place of each key what it stands for. How long the steps of a connect may take is noted here, under the
-    /// lock, so that the requests that join and leave it are counted in that order.
-    #[cold]
-    fn resolve(&mut self, actions: Vec<Action>, shared: &Shared) -> Vec<Effect<C>> {
-        actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
-    }
-
-    fn resolve_one(&mut self, action: Action, shared: &Shared) -> Option<Effect<C>> {
-        Some(match action {
-            Action::Deliver { waiter, grant, initiator, joined } => {
-                let granted = self.redeem(grant)?;
-                Effect::Deliver(self.waiters.take(waiter)?, Delivered { granted, initiator, joined })
-            }
-            Action::Fail(waiter, error) => Effect::Fail(self.waiters.take(waiter)?, error),
-            Action::Connect(key, waiter) => {
-                let connect = PendingConnect::new(key, shared.timeouts.clone());
-                self.connects.set(key, Arc::clone(&connect));
-                Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
-            }
-            Action::Join(waiter, connect) => {
-                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
-                if !connect.timeouts.join(&waiter.context.timeouts) {
-                    return None;
-                }
-                Effect::Notify(Arc::clone(connect))
-            }
-            Action::Leave { waiter, connect, last } => {
-                let (waiter, connect) = (self.waiters.get(waiter)?, self.connects.get(connect)?);
-                let changed = connect.timeouts.leave(&waiter.context.timeouts);
-                if !last && !changed {
-                    return None;
-                }
-                Effect::Notify(Arc::clone(connect))
-            }
-            Action::Forget(waiter) => {
-                // Not the last: its request has it in hand.
-                self.waiters.take(waiter);
-                return None;
-            }
-            Action::Notify(connect) => Effect::Notify(Arc::clone(self.connects.get(connect)?)),
-            Action::Close(key, reason) => {
-                let entry = self.connections.get_mut(key)?;
-                Effect::Close(entry.handle.take()?, Arc::clone(&entry.connection), reason)
-            }
-            Action::Drain(key, reason) => Effect::Drain(self.connection(key)?, reason),
-            Action::DrainUnused(key, reason) => Effect::DrainUnused(self.connection(key)?, reason),
-            Action::LeaveCoalesced(key) => Effect::LeaveCoalesced(self.connection(key)?),
-            Action::WantPermit => Effect::WantPermit,
-        })
-    }
-
-    fn connection(&self, key: ConnectionKey) -> Option<Arc<PooledConnection<C>>> {
-        self.connections.get(key).map(|entry| Arc::clone(&entry.connection))
-    }
 }
 
 /// What an origin's machine asks: of its connections, and of its pool.

@@ -5,7 +5,8 @@ service_alias! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` does not make a connection of a `Route`",
         label = "a route layer belongs directly above what makes HTTP connections of routes",
-        note = "that is a `tower::Service<Route, Response = impl Connection> + Clone`, such as `NegotiateLayer` makes of a connector",
+        note = "that is a `tower::Service<Route, Response = impl Connection> + Clone`, such as `NegotiateLayer` \
+                makes of a connector",
         note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
     )]
     pub trait RouteConnector {

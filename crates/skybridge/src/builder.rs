@@ -2,7 +2,7 @@ use crate::{
     Client, RequestBody,
     call::Care,
     seams::{AbovePool, AboveRetry, Seams},
-    stack::{Http, HttpPool},
+    stack::{ClientStack, Http, HttpPool},
     tls::{ProxyTls, Sealed, TlsSettings},
 };
 use http::Request;
@@ -252,46 +252,54 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     above! {
         /// Puts a layer above retry: it sees each call once, as a `Request<RequestBody>`, and what came of it after all
         /// tries. Its errors are `Error`, or `BoxError`.
-        above_retry: retry of retry pool route negotiate tls tunnel race dialer => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7>
+        above_retry: retry of retry pool route negotiate tls tunnel race dialer
+            => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7>
     }
 
     above! {
         /// Puts a layer between retry and the pool: it sees every try. Its errors are `Failed<Request<RequestBody>>`,
         /// or `BoxError`; what it fails with by itself is final, as no request comes back in it.
-        above_pool: pool of retry pool route negotiate tls tunnel race dialer => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7>
+        above_pool: pool of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7>
     }
 
     above! {
         /// Puts a layer between the pool and the route layer: it sees each search for a connection, as a `Target`, and
         /// the plan that comes of it.
-        above_route: route of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7>
+        above_route: route of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7>
     }
 
     above! {
         /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection
         /// that comes of it.
-        above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7>
+        above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7>
     }
 
     above! {
         /// Puts a layer above TLS: it sees each `Route`, and the `Link` that was sealed, if its origin is `https`.
-        above_tls: tls of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
+        above_tls: tls of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
     }
 
     above! {
         /// Puts a layer above the tunnel through proxies: it sees each `Route`, and the `Link` to the origin before
         /// TLS.
-        above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7>
+        above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7>
     }
 
     above! {
         /// Puts a layer above happy eyeballs: it sees each `Route`, and the `Link` of the address that won.
-        above_race: race of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, L5, Stack<T, L6>, L7>
+        above_race: race of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, L2, L3, L4, L5, Stack<T, L6>, L7>
     }
 
     above! {
         /// Puts a layer above the dialer: it sees each `Attempt`, and the `Link` of one socket.
-        above_dialer: dialer of retry pool route negotiate tls tunnel race dialer => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>>
+        above_dialer: dialer of retry pool route negotiate tls tunnel race dialer
+            => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>>
     }
 
     /// Stacks the layers.
@@ -301,15 +309,16 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     #[track_caller]
     pub fn build(self) -> Client<<L0 as AboveRetry<Retry<L1::Service>>>::Service>
     where
-        L0: AboveRetry<Retry<L1::Service>>,
-        L1: AbovePool<Service: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>> + Clone>,
-        L2: Layer<RoutePlanner<L3::Service, R>, Service: Planner<Plan: Plan<Connection = Http>>>,
-        L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
-        L4: Layer<Sealed<L5::Service>, Service: Connector>,
-        L5: Layer<Tunnel<L6::Service, ProxyTls>, Service: Connector>,
-        L6: Layer<Race<L7::Service>, Service: Connector>,
-        L7: Layer<D, Service: Dialer>,
+        // From the bottom up, so that of a wrong layer the compiler tells first, and not of what stands on it.
         R: Resolver,
+        L7: Layer<D, Service: Dialer>,
+        L6: Layer<Race<L7::Service>, Service: Connector>,
+        L5: Layer<Tunnel<L6::Service, ProxyTls>, Service: Connector>,
+        L4: Layer<Sealed<L5::Service>, Service: Connector>,
+        L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
+        L2: Layer<RoutePlanner<L3::Service, R>, Service: Planner<Plan: Plan<Connection = Http>>>,
+        L1: AbovePool<Service: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>> + Clone>,
+        L0: AboveRetry<Retry<L1::Service>, Service: ClientStack>,
     {
         let Self { settings, resolver, dialer, seams } = self;
         let Settings { observer, timeouts, connect_options, race, .. } = settings;

@@ -4,10 +4,7 @@
 
 pub use crate::{layered::Layered, stack::ClientStack, with_body::WithBody};
 
-use crate::{
-    RequestBody,
-    stack::{HttpPool, IntoBody},
-};
+use crate::{RequestBody, stack::HttpPool};
 use bytes::Buf;
 use http::{Request, Response};
 use skybridge_core::{BoxError, Error, Failed};
@@ -82,11 +79,6 @@ where
 }
 
 /// Layers above the retry layer of a client: none, or such that carry a `Request<RequestBody>`. Sealed.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not belong above retry",
-    label = "a layer there makes a `tower::Service<Request<RequestBody>, Response = Response<_>> + Clone`",
-    note = "its error is `skybridge::Error`, or `BoxError`"
-)]
 pub trait AboveRetry<S> {
     /// The stack with them.
     type Service;
@@ -102,13 +94,10 @@ impl<S> AboveRetry<S> for Identity {
     }
 }
 
-impl<S, L, M, B, C> AboveRetry<S> for Stack<L, M>
+/// What comes of it is judged where it is built: see [`ClientStack`].
+impl<S, L, M> AboveRetry<S> for Stack<L, M>
 where
-    S: Service<Request<RequestBody>, Response = Response<C>>,
-    C: IntoBody,
-    Self:
-        Layer<WithBody<S>, Service: Service<Request<RequestBody>, Response = Response<B>, Error: Into<Error>> + Clone>,
-    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    Self: Layer<WithBody<S>>,
 {
     type Service = Layered<<Self as Layer<WithBody<S>>>::Service, Error>;
 

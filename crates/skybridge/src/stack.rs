@@ -29,6 +29,11 @@ const _: () = {
 };
 
 /// What a [`Client`](crate::Client) sends its requests by. Sealed: the builder makes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not belong above retry",
+    label = "a layer there makes a `tower::Service<Request<RequestBody>, Response = Response<_>> + Clone`",
+    note = "its error is `skybridge::Error`, or `BoxError`"
+)]
 pub trait ClientStack:
     Service<Request<RequestBody>, Response = Response<Self::Body>, Error = Error, Future = Self::Sending> + Clone
 {
@@ -38,6 +43,8 @@ pub trait ClientStack:
     type Sending: Sending + Future<Output = Result<Response<Self::Body>, Error>>;
 }
 
+// Whoever puts a wrong layer there reads what belongs there, and not which bound of ours it fails.
+#[diagnostic::do_not_recommend]
 impl<S, B, F> ClientStack for S
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Error, Future = F> + Clone,

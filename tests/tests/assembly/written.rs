@@ -51,9 +51,8 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("tunnel_proxy_tls_with_a_layer", &["does not make TLS connections to a proxy", "`TlsLayer::proxy_connector`"]),
     ("a_rate_limit_over_route", &["does not plan how to reach a `Target`", "Response = impl Plan> + Clone`", ORDER]),
-    // A closure's type and what a method lacks are the compiler's own words, whatever we say of the trait.
-    ("builder_with_a_layer_of_attempts_above_race", &["expected closure signature `fn(Route) -> _`", "`Connector`"]),
-    ("builder_with_a_rate_limit_above_retry", &["doesn't satisfy `_: Clone`", "pub struct RateLimit<T>"]),
+    ("builder_with_a_layer_of_attempts_above_race", &["does not plan how to reach a `Target`", ORDER]),
+    ("builder_with_a_rate_limit_above_retry", &["does not belong above retry", "Response = Response<_>> + Clone`"]),
 ];
 
 const ORDER: &str = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer,";

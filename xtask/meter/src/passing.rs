@@ -35,7 +35,8 @@ pub(crate) fn gate() -> bool {
     };
     let verdict = if alone == layered { "ok" } else { "NOT THE SAME" };
     println!(
-        "\nallocations per connect in cleartext: {alone} by the race alone, {layered} below TLS and a tunnel   {verdict}"
+        "\nallocations per connect in cleartext: {alone} by the race alone, {layered} below TLS \
+         and a tunnel   {verdict}"
     );
     alone == layered
 }

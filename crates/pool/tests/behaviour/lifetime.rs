@@ -140,6 +140,22 @@ async fn who_was_promised_the_last_request_of_a_connection_and_leaves_gives_it_t
     assert_eq!((stage.get(SECURE).await, stage.below.connects()), (1, 1));
 }
 
+/// It had the connection by then, which was not ready.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_leaves_before_it_began_takes_none_of_the_connections_requests() {
+    let stage = Stage::easy(PoolConfig::new().max_requests(2), || Facts::h2(5));
+    assert_eq!(stage.get(SECURE).await, 1);
+    let peer = stage.below.peers().remove(0);
+    peer.hold();
+    let left = stage.call(SECURE);
+    run_until_idle().await;
+    assert_eq!((stage.pool.stats().idle, peer.started()), (0, 1));
+    left.abort();
+    run_until_idle().await;
+    peer.release();
+    assert_eq!((stage.get(SECURE).await, stage.below.connects()), (1, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_many_idle_per_origin() {
     let stage = Stage::new(PoolConfig::new().max_idle_per_origin(2));
