@@ -35,6 +35,13 @@ impl<I: Io, B: Body> Driver<I, B> {
         Self { connection, shared, draining: None, linger: None }
     }
 
+    /// Nothing was read that changes what the connection may carry, and nothing keeps the h2 crate from having handled
+    /// all that was read: it stops in the middle only while it can't write.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.linger.is_none() && self.shared.writes.blocked().is_none() && !self.shared.writes.take_control()
+    }
+
     fn update_capacity(&self) {
         let limit = self.connection.max_concurrent_send_streams();
         if limit != UNANNOUNCED
@@ -91,6 +98,9 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.writes.next_poll();
         let ended = Pin::new(&mut self.connection).poll(cx);
+        if ended.is_pending() && self.is_quiet() {
+            return Poll::Pending;
+        }
         self.update_capacity();
         let has_handles = self.probe_handles(cx);
         let ended = match ended {

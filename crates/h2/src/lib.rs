@@ -44,6 +44,7 @@ mod classify;
 mod connection;
 mod driver;
 mod error;
+mod frame_scanner;
 mod handshake;
 mod head;
 mod preface_io;

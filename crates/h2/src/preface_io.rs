@@ -1,3 +1,4 @@
+use crate::frame_scanner::FrameScanner;
 use pin_project::pin_project;
 use skybridge_core::WriteFailure;
 use std::{
@@ -18,7 +19,7 @@ const ACK: u8 = 0x1;
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
 
-/// The stream below the h2 crate: checks what that crate doesn't, and counts writes. When writing fails, what can still
+/// The stream below the h2 crate: checks what that crate doesn't, counts writes, and looks out for control frames. When writing fails, what can still
 /// be read is read first: a response, or a GOAWAY, which says more than a broken pipe. The peer's first frame must be
 /// SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it carries the reason.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct PrefaceIo<I> {
     io: I,
     /// How many bytes of the first frame have been checked; `None` when it is done.
     seen: Option<usize>,
+    frames: FrameScanner,
     failure: WriteFailure,
     writes: WriteCounter,
 }
@@ -46,6 +48,8 @@ struct Counts {
     blocked: AtomicBool,
     /// How often the driver was polled: the h2 crate reads first each time. 0 until there is a driver.
     polls: AtomicU32,
+    /// A SETTINGS or GOAWAY was read since the driver last looked, or the last stream id was used.
+    control: AtomicBool,
 }
 
 // === impl Writes ===
@@ -59,6 +63,18 @@ impl WriteCounter {
     /// The number of attempts that wrote something, if the rest waits for the peer.
     pub(crate) fn blocked(&self) -> Option<usize> {
         self.0.blocked.load(Ordering::Relaxed).then(|| self.0.progress.load(Ordering::Relaxed))
+    }
+
+    /// What the connection may carry may have changed.
+    #[cold]
+    pub(crate) fn set_control(&self) {
+        self.0.control.store(true, Ordering::Release);
+    }
+
+    /// Whether it may have since this was last called. The driver's question.
+    #[inline]
+    pub(crate) fn take_control(&self) -> bool {
+        self.0.control.load(Ordering::Relaxed) && self.0.control.swap(false, Ordering::AcqRel)
     }
 
     /// Called when the driver is polled.
@@ -91,7 +107,7 @@ impl WriteCounter {
 
 impl<I> PrefaceIo<I> {
     pub(crate) fn new(io: I, writes: WriteCounter) -> Self {
-        Self { io, seen: Some(0), failure: WriteFailure::default(), writes }
+        Self { io, seen: Some(0), frames: FrameScanner::default(), failure: WriteFailure::default(), writes }
     }
 }
 
@@ -143,6 +159,9 @@ impl<I: AsyncRead> AsyncRead for PrefaceIo<I> {
         ready!(this.failure.poll_read(cx, this.writes.polls(), read, something))?;
         if let Some(seen) = *this.seen {
             *this.seen = check_first_frame(seen, &buf.filled()[filled..])?;
+        }
+        if this.frames.scan(&buf.filled()[filled..]) {
+            this.writes.set_control();
         }
         Poll::Ready(Ok(()))
     }
