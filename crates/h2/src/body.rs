@@ -35,6 +35,9 @@ impl H2Body {
                 Some(data) => {
                     stream.flow_control().release_capacity(data.len())?;
                     self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
+                    if stream.is_end_stream() {
+                        self.end();
+                    }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
             }
@@ -79,8 +82,11 @@ impl Body for H2Body {
         Poll::Ready(frame.and_then(Result::ok).map(Ok))
     }
 
+    /// As of the response's head, or of the last frame: an end that has come alone since is found by the next poll. To
+    /// look for it here would take the h2 crate's lock each time.
+    #[inline]
     fn is_end_stream(&self) -> bool {
-        self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+        self.stream.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -94,8 +100,9 @@ impl Body for H2Body {
 
 impl Drop for H2Body {
     fn drop(&mut self) {
-        let unread = !self.is_end_stream();
-        if let Some(upload) = self.upload.take().filter(|_| unread) {
+        if let Some(upload) = self.upload.take()
+            && !self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+        {
             upload.cancel();
         }
     }

@@ -199,9 +199,11 @@ where
             return response.map(|_| H2Body::default());
         };
         self.recycle(None);
-        let is_over = response.body().is_end_stream();
+        // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
+        let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let length = if is_bare { None } else { content_length(&response) };
+        let is_over = length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
-        let length = if is_head { None } else { content_length(&response) };
         response.map(|stream| if is_over { H2Body::default() } else { H2Body::new(stream, length, upload) })
     }
 
@@ -295,6 +297,14 @@ where
         }
         let ready = ready!(self.send.poll_ready(cx));
         Poll::Ready(ready.map_err(|error| self.error(Delivery::Unsent, Phase::Acquire, error.into())))
+    }
+
+    fn is_sent(&self) -> bool {
+        match &self.exchange {
+            Exchange::Idle => true,
+            Exchange::Waiting { upload, .. } => upload.is_none(),
+            Exchange::Failed(_) | Exchange::Uploading(_) => false,
+        }
     }
 
     fn start(&mut self, request: Request<B>) {

@@ -21,45 +21,49 @@ pub(crate) struct FrameScanner {
 impl FrameScanner {
     /// Whether such a frame ends in these bytes, which are the next that were read.
     #[inline]
-    pub(crate) fn scan(&mut self, mut read: &[u8]) -> bool {
+    pub(crate) fn scan(&mut self, read: &[u8]) -> bool {
         let mut ends = false;
-        loop {
-            let skipped = self.payload.min(read.len());
-            self.payload -= skipped;
-            read = &read[skipped..];
-            if self.payload > 0 {
-                return ends;
-            }
+        // Where the current frame ends.
+        let mut at = self.payload;
+        while let Some(rest) = read.get(at..) {
             ends |= std::mem::take(&mut self.is_control);
-            let [a, b, c, kind, _, stream @ ..] = match read.split_first_chunk() {
-                Some((header, rest)) if self.filled == 0 => {
-                    read = rest;
+            let header = match rest.first_chunk() {
+                Some(header) if self.filled == 0 => {
+                    at += HEADER;
                     *header
                 }
-                _ if read.is_empty() => return ends,
-                _ => match self.fill(&mut read) {
-                    Some(header) => header,
-                    None => return ends,
+                _ if rest.is_empty() => break,
+                _ => match self.fill(rest) {
+                    (taken, Some(header)) => {
+                        at += taken;
+                        header
+                    }
+                    (taken, None) => {
+                        at += taken;
+                        break;
+                    }
                 },
             };
-            self.payload = u32::from_be_bytes([0, a, b, c]) as usize;
+            let [a, b, c, kind, _, stream @ ..] = header;
+            at += u32::from_be_bytes([0, a, b, c]) as usize;
             self.is_control =
                 matches!(kind, SETTINGS | GOAWAY) || u32::from_be_bytes(stream) & LAST_STREAM == LAST_STREAM;
         }
+        self.payload = at - read.len();
+        ends
     }
 
-    /// Takes what there is of a header that comes in parts; the header, once it is complete.
+    /// Takes what there is of a header that comes in parts: how many bytes, and the header once it is complete.
     #[cold]
-    fn fill(&mut self, read: &mut &[u8]) -> Option<[u8; HEADER]> {
-        let (part, rest) = read.split_at((HEADER - self.filled).min(read.len()));
-        self.header[self.filled..][..part.len()].copy_from_slice(part);
-        self.filled += part.len();
-        *read = rest;
+    fn fill(&mut self, rest: &[u8]) -> (usize, Option<[u8; HEADER]>) {
+        let taken = (HEADER - self.filled).min(rest.len());
+        self.header[self.filled..][..taken].copy_from_slice(&rest[..taken]);
+        self.filled += taken;
         if self.filled < HEADER {
-            return None;
+            return (taken, None);
         }
         self.filled = 0;
-        Some(self.header)
+        (taken, Some(self.header))
     }
 }
 

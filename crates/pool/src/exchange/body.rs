@@ -73,9 +73,16 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
     if let Some(events) = &mut current.events {
         events.leave();
     }
+    let exclusive = current.is_exclusive();
     if !current.is_upgraded()
         && let Some(handle) = current.handle()
     {
+        if !exclusive && handle.is_sent() {
+            // Whether it can carry another is asked when there is one: nothing is lost if this handle can't.
+            current.set_complete();
+            *lease = None;
+            return;
+        }
         let ready = handle.poll_ready(cx);
         let is_sent = ready.is_ready() || handle.is_sent();
         match ready {
