@@ -137,9 +137,14 @@ impl Asking {
 impl Drop for Asked {
     #[inline]
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        let _ = ASKED.try_with(|asked| asked.set(outer));
+        restore(self.outer.take());
     }
+}
+
+/// Not a part of the drop, which is so small that where nothing is asked only that is looked at.
+#[inline(never)]
+fn restore(outer: Option<Asking>) {
+    let _ = ASKED.try_with(|asked| asked.set(outer));
 }
 
 impl fmt::Debug for Asked {
