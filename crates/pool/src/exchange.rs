@@ -103,11 +103,10 @@ where
 {
     #[inline]
     pub(crate) fn new(pool: Arc<Registry<C>>, request: Request<B>) -> Self {
-        let (step, request) = (Step::Looking, Some(request));
         Self {
             pool,
-            request,
-            step,
+            request: Some(request),
+            step: Step::Looking,
             queued: None,
             lease: None,
             looked: false,

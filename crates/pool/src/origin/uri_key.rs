@@ -1,4 +1,4 @@
-use http::{Uri, uri::Scheme};
+use http::Uri;
 
 /// The spelling of an origin in a URI: scheme and authority, as they stand there.
 #[derive(Debug)]
@@ -21,8 +21,11 @@ impl UriKey {
     /// Whether the scheme is `https`, and the authority; `None` for what is no origin of ours.
     #[inline]
     pub(crate) fn parts(uri: &Uri) -> Option<(bool, &str)> {
-        let scheme = uri.scheme()?;
-        let https = *scheme == Scheme::HTTPS;
-        (https || *scheme == Scheme::HTTP).then_some((https, uri.authority()?.as_str()))
+        let https = match uri.scheme_str()? {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        Some((https, uri.authority()?.as_str()))
     }
 }
