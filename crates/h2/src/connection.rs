@@ -2,7 +2,7 @@ use crate::{
     H2Body, H2Error,
     chunk::Chunk,
     classify, head,
-    saved_request::SavedRequest,
+    saved_request::{Headers, SavedRequest},
     shared::Shared,
     upload::Upload,
     upload_control::{ResponseReader, UploadControl, UploadHandle},
@@ -32,6 +32,8 @@ use std::{
 pub struct Http2<B: Body> {
     exchange: Exchange<B>,
     saved: Option<SavedRequest<B>>,
+    /// The buffer of the last saved request, for the next.
+    headers: Headers,
     send: SendRequest<Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
 }
@@ -60,7 +62,7 @@ enum Exchange<B: Body> {
 impl<B: Body> Http2<B> {
     pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         shared.enter();
-        Self { exchange: Exchange::Idle, saved: None, send, shared }
+        Self { exchange: Exchange::Idle, saved: None, headers: Headers::new(), send, shared }
     }
 
     fn error(&self, delivery: Delivery, phase: Phase, error: H2Error) -> Error {
@@ -70,7 +72,7 @@ impl<B: Body> Http2<B> {
     /// The request as it was given to `start`, if it could be saved.
     fn restore(&mut self, unpolled: Option<B>) -> Option<Request<B>> {
         let (request, headers) = self.saved.take()?.restore(unpolled);
-        self.shared.recycle(None, headers);
+        self.headers = headers;
         request
     }
 
@@ -81,6 +83,15 @@ impl<B: Body> Http2<B> {
             _ => None,
         };
         self.recycle(upload);
+    }
+
+    /// Puts the buffer of the saved request by, for the next.
+    #[inline]
+    fn forget_saved(&mut self) {
+        if let Some(saved) = &mut self.saved {
+            self.headers = saved.take_buffer();
+            self.saved = None;
+        }
     }
 
     /// The error, with the request if it may be sent again.
@@ -95,16 +106,12 @@ impl<B: Body> Http2<B> {
         }
     }
 
-    /// Returns the buffers of an exchange to the connection.
-    fn recycle(&mut self, mut upload: Option<Pin<Box<Upload<B>>>>) {
-        let saved = self.saved.take();
-        if upload.is_none() && saved.is_none() {
-            return;
+    /// Puts the buffers of an exchange by, for the next.
+    fn recycle(&mut self, upload: Option<Pin<Box<Upload<B>>>>) {
+        self.forget_saved();
+        if let Some(upload) = upload {
+            self.shared.recycle(upload);
         }
-        if let Some(upload) = &mut upload {
-            upload.as_mut().clear();
-        }
-        self.shared.recycle(upload, saved.map(SavedRequest::into_buffer).unwrap_or_default());
     }
 }
 
@@ -112,7 +119,7 @@ impl<B> Http2<B>
 where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    fn begin(&mut self, request: Request<B>) -> Result<Exchange<B>, Failed<Request<B>>> {
+    fn begin(&mut self, request: Request<B>) -> Result<(), Failed<Request<B>>> {
         let (mut parts, body) = request.into_parts();
         let (ended, is_head) = (body.is_end_stream(), parts.method == Method::HEAD);
         let size = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
@@ -120,7 +127,7 @@ where
         if let Some(replays) = Replays::wanted() {
             let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
             let may_repeat = replays.may_repeat(&parts.method);
-            self.saved = Some(SavedRequest::new(&mut parts, self.shared.take_headers(), copy, may_repeat));
+            self.saved = Some(SavedRequest::new(&mut parts, std::mem::take(&mut self.headers), copy, may_repeat));
         }
         let length = match head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
             Ok(length) => length,
@@ -140,7 +147,9 @@ where
             upload.as_mut().start(body, length, stream, awaits_window);
             upload
         });
-        Ok(Exchange::Waiting { response, upload, failed: None, is_head, writes })
+        // In place: an exchange is large, and each name it is given is a copy.
+        self.exchange = Exchange::Waiting { response, upload, failed: None, is_head, writes };
+        Ok(())
     }
 
     /// Polls both halves of the exchange: the request until it is sent, the response until its head has arrived. A
@@ -159,9 +168,8 @@ where
                 Poll::Pending => {}
                 // An upload that ended before its body was polled still holds the body, to be given back.
                 Poll::Ready(Ok(())) => {
-                    if let Some(mut sent) = upload.take_if(|upload| !upload.is_unpolled()) {
-                        sent.as_mut().clear();
-                        self.shared.recycle(Some(sent), Vec::new());
+                    if let Some(sent) = upload.take_if(|upload| !upload.is_unpolled()) {
+                        self.shared.recycle(sent);
                     }
                 }
                 Poll::Ready(Err(error)) => *failed = Some(error),
@@ -194,11 +202,12 @@ where
 
     fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
         self.shared.answered();
-        let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
-        let Exchange::Waiting { upload, failed, is_head, .. } = exchange else {
+        let Exchange::Waiting { upload, failed, is_head, .. } = &mut self.exchange else {
             return response.map(|_| H2Body::default());
         };
-        self.recycle(None);
+        let (upload, failed, is_head) = (upload.take(), failed.take(), *is_head);
+        self.exchange = Exchange::Idle;
+        self.forget_saved();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = if is_bare { None } else { content_length(&response) };
@@ -308,7 +317,9 @@ where
     }
 
     fn start(&mut self, request: Request<B>) {
-        self.exchange = self.begin(request).unwrap_or_else(Exchange::Failed);
+        if let Err(failed) = self.begin(request) {
+            self.exchange = Exchange::Failed(failed);
+        }
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {

@@ -19,7 +19,10 @@ pub(crate) struct SavedRequest<B> {
 
 impl<B> SavedRequest<B> {
     pub(crate) fn new(parts: &mut Parts, mut headers: Headers, copy: Option<B>, may_repeat: bool) -> Self {
-        headers.extend(parts.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        headers.reserve(parts.headers.len());
+        for (name, value) in &parts.headers {
+            headers.push((name.clone(), value.clone()));
+        }
         Self {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
@@ -49,7 +52,7 @@ impl<B> SavedRequest<B> {
 
     /// The request, with the body if that was never polled, otherwise with the copy; and the emptied buffer.
     pub(crate) fn restore(mut self, unpolled: Option<B>) -> (Option<Request<B>>, Headers) {
-        let Some(body) = unpolled.or_else(|| self.copy.take()) else { return (None, self.into_buffer()) };
+        let Some(body) = unpolled.or_else(|| self.copy.take()) else { return (None, self.take_buffer()) };
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
@@ -65,8 +68,8 @@ impl<B> SavedRequest<B> {
     }
 
     /// The emptied buffer.
-    pub(crate) fn into_buffer(mut self) -> Headers {
+    pub(crate) fn take_buffer(&mut self) -> Headers {
         self.headers.clear();
-        self.headers
+        std::mem::take(&mut self.headers)
     }
 }

@@ -1,6 +1,4 @@
-use crate::{
-    chunk::Chunk, preface_io::WriteCounter, saved_request::Headers, stream_limit::StreamLimit, upload::Upload,
-};
+use crate::{chunk::Chunk, preface_io::WriteCounter, stream_limit::StreamLimit, upload::Upload};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
@@ -16,7 +14,7 @@ use std::{
     task::Waker,
 };
 
-/// How many idle buffers of each kind a connection keeps for its next exchanges.
+/// How many idle buffers of uploads a connection keeps for its next exchanges.
 const MAX_POOLED: usize = 128;
 /// The size of each allocation for `content-length` values, in bytes.
 const DIGITS: usize = 1024;
@@ -44,7 +42,6 @@ pub(crate) struct Probe<D: Buf> {
 /// Buffers of past exchanges, for the next ones.
 struct BufferPool<B: Body> {
     uploads: Vec<Pin<Box<Upload<B>>>>,
-    headers: Vec<Headers>,
     digits: BytesMut,
 }
 
@@ -65,7 +62,7 @@ impl<B: Body> Shared<B> {
             handles: AtomicUsize::new(0),
             answered: AtomicBool::new(false),
             probe: Mutex::new(Probe { handle: Some(probe), driver: None }),
-            pool: Mutex::new(BufferPool { uploads: Vec::new(), headers: Vec::new(), digits: BytesMut::new() }),
+            pool: Mutex::new(BufferPool { uploads: Vec::new(), digits: BytesMut::new() }),
         }
     }
 
@@ -111,18 +108,12 @@ impl<B: Body> Shared<B> {
         self.pool.lock().uploads.pop()
     }
 
-    pub(crate) fn take_headers(&self) -> Headers {
-        self.pool.lock().headers.pop().unwrap_or_default()
-    }
-
-    /// Returns the buffers of an exchange to the pool.
-    pub(crate) fn recycle(&self, upload: Option<Pin<Box<Upload<B>>>>, headers: Headers) {
+    /// Returns the buffer of an upload that is over to the pool.
+    pub(crate) fn recycle(&self, mut upload: Pin<Box<Upload<B>>>) {
+        upload.as_mut().clear();
         let mut pool = self.pool.lock();
-        if let Some(upload) = upload.filter(|_| pool.uploads.len() < MAX_POOLED) {
+        if pool.uploads.len() < MAX_POOLED {
             pool.uploads.push(upload);
-        }
-        if headers.capacity() > 0 && pool.headers.len() < MAX_POOLED {
-            pool.headers.push(headers);
         }
     }
 
