@@ -331,10 +331,7 @@ where
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(handle) = lease.handle() else { return Poll::Pending };
         match handle.poll_response(cx) {
-            Poll::Ready(Ok(response)) => match self.lease.take() {
-                Some(lease) => Poll::Ready(Ok(self.received(cx, response, lease))),
-                None => Poll::Pending,
-            },
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(self.received(cx, response))),
             Poll::Ready(Err(failed)) => match self.lease.take() {
                 Some(lease) => self.end(fail(failed, lease)),
                 None => Poll::Pending,
@@ -348,21 +345,22 @@ where
     }
 
     #[inline]
-    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>, lease: Lease<C>) -> Received<C, B> {
+    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>) -> Received<C, B> {
         self.step = Step::Done;
         self.disarm();
-        if lease.is_first()
-            && let Some(feedback) = &lease.info().route.feedback
-        {
-            feedback.report(&lease.info().remote, FirstExchange::Completed);
-        }
         let status = response.status();
-        if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
-            lease.misdirected();
+        if let Some(lease) = &self.lease {
+            if lease.is_first()
+                && let Some(feedback) = &lease.info().route.feedback
+            {
+                feedback.report(&lease.info().remote, FirstExchange::Completed);
+            }
+            if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
+                lease.misdirected();
+            }
         }
         let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
-        let (head, body) = response.into_parts();
-        Response::from_parts(head, PooledBody::new(cx, body, lease, status, read_idle))
+        response.map(|body| PooledBody::new(cx, body, &mut self.lease, status, read_idle))
     }
 
     fn on_connection(&self, error: Error) -> Error {

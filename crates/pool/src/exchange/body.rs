@@ -32,31 +32,33 @@ pub struct PooledBody<C: Connection<B>, B: 'static> {
 }
 
 impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
+    /// Takes the lease out of where it is, which is the last that is done: it is large, and each name it is given is a
+    /// copy.
     #[inline]
     pub(crate) fn new(
         cx: &mut Context<'_>,
         body: C::Body,
-        lease: Lease<C>,
+        lease: &mut Option<Lease<C>>,
         status: StatusCode,
         read_idle: Option<Duration>,
     ) -> Self {
-        let info = Some(Arc::clone(lease.info()));
-        // HTTP/2 has no such status (RFC 9113, section 8.6).
-        let upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.is_exclusive();
-        let read_timeout = read_idle.map(|limit| Box::new(ReadTimeout::new(limit, lease.info().route.ctx())));
-        let mut lease = Some(lease);
-        if let Some(lease) = lease.as_mut().filter(|_| upgraded) {
-            lease.upgrade();
-        }
-        if let Some(lease) = &mut lease
-            && let Some(events) = &mut lease.events
-        {
-            events.enter(Phase::Body);
+        let (mut info, mut read_timeout, mut upgraded) = (None, None, false);
+        if let Some(lease) = lease {
+            info = Some(Arc::clone(lease.info()));
+            read_timeout = read_idle.map(|limit| Box::new(ReadTimeout::new(limit, lease.info().route.ctx())));
+            // HTTP/2 has no such status (RFC 9113, section 8.6).
+            upgraded = status == StatusCode::SWITCHING_PROTOCOLS && lease.is_exclusive();
+            if upgraded {
+                lease.upgrade();
+            }
+            if let Some(events) = &mut lease.events {
+                events.enter(Phase::Body);
+            }
         }
         if body.is_end_stream() && !upgraded {
-            finish::<C, B>(cx, &mut lease);
+            finish::<C, B>(cx, lease);
         }
-        Self { body, lease, info, read_timeout, _request: PhantomData }
+        Self { body, lease: lease.take(), info, read_timeout, _request: PhantomData }
     }
 
     /// The facts of the connection that it came by; `None` only for a default, empty body.
