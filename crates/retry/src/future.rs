@@ -59,8 +59,8 @@ where
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         let retry_state = if request.extensions().is_empty() { None } else { RetryState::from_options(&request) };
         let _asked = policy.ask();
-        let future = ready.call(request);
-        Self { service: ready, policy, retry_state, state: State::Calling(future) }
+        // In place: a call is large, and each name it is given is a copy.
+        Self { retry_state, state: State::Calling(ready.call(request)), service: ready, policy }
     }
 }
 
