@@ -19,9 +19,10 @@ const ACK: u8 = 0x1;
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
 
-/// The stream below the h2 crate: checks what that crate doesn't, counts writes, and looks out for control frames. When writing fails, what can still
-/// be read is read first: a response, or a GOAWAY, which says more than a broken pipe. The peer's first frame must be
-/// SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it carries the reason.
+/// The stream below the h2 crate: checks what that crate doesn't, counts writes, and looks out for control frames. When
+/// writing fails, what can still be read is read first: a response, or a GOAWAY, which says more than a broken pipe.
+/// The peer's first frame must be SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it
+/// carries the reason.
 #[derive(Debug)]
 #[pin_project]
 pub(crate) struct PrefaceIo<I> {
