@@ -196,7 +196,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 10),
         (include_str!("../../crates/route/src/config.rs"), "", 6),
         (include_str!("../../crates/pool/src/config.rs"), "", 17),
-        (include_str!("../../crates/h1/src/handshake.rs"), "", 4),
+        (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 6),
     ];
     for (source, prefix, settings) in tables {

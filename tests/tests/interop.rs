@@ -6,15 +6,23 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
-use http::Request;
-use skybridge::{Client, HttpVersions, Protocol, RequestBody, ResponseExt};
+use http::{Method, Request, Version};
+use skybridge::{
+    Client, H1, H2, HttpVersions, NegotiateLayer, Protocol, Proxy, RaceLayer, RequestBody, ResponseExt, Tcp, Upgrade,
+    Upgraded,
+    tower::{ServiceBuilder, ServiceExt},
+    types::Connection as _,
+};
+use skybridge_testkit::{executor::Executor, fixtures, h1::Script};
 use skybridge_tests::{all, read, wishing};
 use std::{
     collections::{BTreeSet, HashMap},
     env, fs,
+    future::poll_fn,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn named(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| panic!("{variable} isn't set: run `cargo xtask interop`"))
@@ -175,4 +183,129 @@ async fn nghttpd_echoes_more_than_a_window_holds() {
     assert_eq!(response.into_body().bytes().await.unwrap(), body);
     let large = client.request(over_h2(&url("SKYBRIDGE_NGHTTPD_H2C", "/large"), ())).await.unwrap();
     assert_eq!(large.into_body().bytes().await.unwrap().len(), 300_000);
+}
+
+/// The stream that a response has become.
+fn upgraded<B>(mut response: http::Response<B>) -> Upgraded {
+    response.extensions_mut().remove::<Upgrade>().unwrap().take().unwrap()
+}
+
+async fn take(stream: &mut Upgraded, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// A frame with text of the WebSocket (RFC 6455, section 5.2): the client's are masked, here with zeros.
+fn frame(masked: bool, text: &str) -> Vec<u8> {
+    let mask: &[u8] = if masked { &[0; 4] } else { &[] };
+    let length = u8::try_from(text.len()).unwrap();
+    [&[0x81, if masked { 0x80 } else { 0 } | length], mask, text.as_bytes()].concat()
+}
+
+/// The key and its answer are those of RFC 6455, section 1.3. The first frame comes right behind the head.
+#[tokio::test]
+async fn a_websocket_goes_through_nginx_both_ways() {
+    let backend = tokio::net::TcpListener::bind(named("SKYBRIDGE_WEBSOCKET_BACKEND")).await.unwrap();
+    let server = async {
+        let mut peer = Script::new(backend.accept().await.unwrap().0);
+        let request = peer.request().await;
+        assert_eq!((request.header("upgrade"), request.header("connection")), (Some("websocket"), Some("upgrade")));
+        assert_eq!(request.header("sec-websocket-key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+        let head = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        peer.send([head.as_bytes(), &frame(false, "early")].concat()).await;
+        for round in 0..100 {
+            peer.expect(frame(true, &format!("ping {round}"))).await;
+            peer.send(frame(false, &format!("pong {round}"))).await;
+        }
+        peer.expect_close().await;
+    };
+    let client = Client::new();
+    let calls = async {
+        let request = Request::get(url("SKYBRIDGE_NGINX_WEBSOCKET", "/chat"))
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let response = client.request(request.body(()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 101);
+        assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let mut stream = upgraded(response);
+        assert_eq!(client.stats().idle + client.stats().active, 0);
+        assert_eq!(take(&mut stream, 7).await, frame(false, "early"));
+        for round in 0..100 {
+            let pong = frame(false, &format!("pong {round}"));
+            stream.write_all(&frame(true, &format!("ping {round}"))).await.unwrap();
+            assert_eq!(take(&mut stream, pong.len()).await, pong);
+        }
+        stream.shutdown().await.unwrap();
+    };
+    tokio::join!(calls, server);
+}
+
+/// A connection to the proxy itself, without a pool: pools refuse CONNECT, as what it opens could not come back to
+/// them.
+async fn tunnel(proxy: &str, target: &str) -> http::Response<impl Sized + use<>> {
+    let executor = Executor::new();
+    let route = fixtures::route(&format!("http://{}", named(proxy)), [named(proxy).as_str()], executor.ctx());
+    let stack = ServiceBuilder::new()
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .layer(RaceLayer::happy_eyeballs())
+        .service(Tcp::new());
+    let mut connection = stack.oneshot(route).await.unwrap();
+    let request = Request::builder().method(Method::CONNECT).uri(target);
+    let request = request.header("proxy-authorization", "Basic YWxpY2U6czNjcmV0").body(RequestBody::empty()).unwrap();
+    poll_fn(|cx| connection.poll_ready(cx)).await.unwrap();
+    connection.start(request);
+    poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error).unwrap()
+}
+
+/// The caller speaks HTTP/1.1 with nginx itself, through the tunnel that it has asked for.
+#[tokio::test]
+async fn a_tunnel_by_hand_leads_through_squid_and_tinyproxy() {
+    for proxy in ["SKYBRIDGE_SQUID", "SKYBRIDGE_TINYPROXY"] {
+        let response = tunnel(proxy, &named("SKYBRIDGE_NGINX")).await;
+        assert_eq!(response.status(), 200, "{proxy}");
+        let mut stream = upgraded(response);
+        stream.write_all(b"GET /204 HTTP/1.1\r\nhost: origin\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204 No Content\r\n"), "{proxy}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_by_hand_that_is_refused_is_a_response() {
+    let response = tunnel("SKYBRIDGE_SQUID", "forbidden.test:80").await;
+    assert_eq!((response.status().as_u16(), response.extensions().get::<Upgrade>().is_some()), (403, false));
+}
+
+/// An answer of HTTP/1.0 is told as that, read to its end, and ends the connection.
+#[tokio::test]
+async fn apache_answers_in_http_1_0() {
+    let client = Client::new();
+    for _ in 0..3 {
+        let response = client.get(url("SKYBRIDGE_APACHE_HTTP10", "/")).await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_10));
+        assert_eq!(response.into_body().text().await.unwrap(), "apache\n");
+        assert_eq!(client.stats().idle, 0);
+    }
+    let large = client.get(url("SKYBRIDGE_APACHE_HTTP10", "/large")).await.unwrap();
+    assert_eq!(large.into_body().bytes().await.unwrap(), vec![b'x'; 300_000]);
+}
+
+/// Its answers are the origin's, and it ends each connection behind the first, without having said so.
+#[tokio::test]
+async fn tinyproxy_that_ends_connections_unannounced_fails_no_request() {
+    let proxy = Proxy::parse(&format!("http://alice:s3cret@{}", named("SKYBRIDGE_TINYPROXY"))).unwrap();
+    let client = Client::builder().proxies([[proxy]]).build();
+    for _ in 0..50 {
+        let response = client.get(url("SKYBRIDGE_NGINX", "/")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let text = response.into_body().text().await.unwrap();
+        assert!(text.starts_with("nginx HTTP/1.1 conn="), "{text}");
+    }
+    let large = client.get(url("SKYBRIDGE_NGINX", "/large")).await.unwrap();
+    assert_eq!(large.into_body().bytes().await.unwrap(), vec![b'x'; 300_000]);
 }

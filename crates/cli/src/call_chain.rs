@@ -4,7 +4,7 @@
 use crate::{
     args::Seconds,
     layers::CountedBody,
-    outcome::{CallError, Outcome, UrlTotals, is_failure},
+    outcome::{CallError, Outcome, UrlTotals},
     shared::{Job, Shared},
     sink::{self, Destination, Sink, blocking},
     verbose,
@@ -112,7 +112,7 @@ impl<'a> CallChain<'a> {
         let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
         let version = {
             let mut state = self.state();
-            state.current.status = Some(response.status());
+            state.current.answered(response);
             state.current.info = response.connection().cloned();
             state.current.http_version().unwrap_or_default()
         };
@@ -120,7 +120,6 @@ impl<'a> CallChain<'a> {
             verbose::response(response, version, secrets);
         }
         let is_shown = request.include || request.head;
-        let is_shown = is_shown && !(request.fail && is_failure(response.status()));
         is_shown.then(|| sink::head(response, version, secrets))
     }
 

@@ -2,7 +2,9 @@
 
 use crate::exit::Exit;
 use serde::Serialize;
-use skybridge::{Cause, ConnectError, Delivery, Error, Phase, RequestError, TlsConfigError, TlsError};
+use skybridge::{
+    BodyError, Cause, ConnectError, Delivery, Error, H1Error, Phase, RequestError, TlsConfigError, TlsError,
+};
 use std::{error::Error as StdError, fmt, io};
 
 /// An error as the report prints it.
@@ -74,7 +76,7 @@ fn classify(error: &Error) -> Classification {
         Cause::Request(_) => ("request", Exit::USAGE),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),
-        Cause::GoingAway(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
+        Cause::GoingAway(source) | Cause::Stale(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
         _ => ("protocol", Exit::RECEIVE),
     }
 }
@@ -114,16 +116,11 @@ fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Classification {
             _ => ("protocol", Exit::HTTP2),
         };
     }
-    let cut = |error: &hyper::Error| error.is_incomplete_message() || is_eof(error);
-    match find::<hyper::Error>(source) {
-        Some(error) if cut(error) && phase == Phase::Body => ("body", Exit::PARTIAL),
-        Some(error) if cut(error) && phase == Phase::Wait => ("protocol", Exit::EMPTY),
+    match find::<H1Error>(source) {
+        Some(H1Error::Body(BodyError::Incomplete { .. })) => ("body", Exit::PARTIAL),
+        Some(H1Error::Closed { received: 0 }) => ("protocol", Exit::EMPTY),
         _ => other,
     }
-}
-
-fn is_eof(error: &hyper::Error) -> bool {
-    find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// The first error of a type in a chain.

@@ -6,8 +6,8 @@ use crate::{
     observer::{CallRecord, version},
     usage::Usage,
 };
-use http::{Method, StatusCode};
-use skybridge::{ConnInfo, Error, Phase, types::CallId};
+use http::{Method, Response, StatusCode, Version};
+use skybridge::{ConnInfo, Error, Phase, ReasonPhrase, types::CallId};
 use std::{
     io,
     sync::Arc,
@@ -21,6 +21,9 @@ pub(crate) struct Outcome {
     pub(crate) url: String,
     pub(crate) method: Method,
     pub(crate) status: Option<StatusCode>,
+    /// What the server has said beside it, if that isn't the usual phrase.
+    pub(crate) reason: Option<String>,
+    version: Option<Version>,
     pub(crate) info: Option<Arc<ConnInfo>>,
     pub(crate) body_bytes: u64,
     pub(crate) record: CallRecord,
@@ -45,6 +48,8 @@ impl Outcome {
             url: url.clone(),
             method,
             status: None,
+            reason: None,
+            version: None,
             info: None,
             body_bytes: 0,
             record: CallRecord::default(),
@@ -55,8 +60,17 @@ impl Outcome {
         }
     }
 
+    /// The version of the response, or of the connection before there is one.
     pub(crate) fn http_version(&self) -> Option<&'static str> {
-        self.info.as_ref()?.protocol.map(version)
+        let protocol = self.info.as_ref()?.protocol.map(version);
+        if self.version == Some(Version::HTTP_10) { Some("1.0") } else { protocol }
+    }
+
+    /// Notes a response's head.
+    pub(crate) fn answered<B>(&mut self, response: &Response<B>) {
+        (self.status, self.version) = (Some(response.status()), Some(response.version()));
+        let reason = response.extensions().get::<ReasonPhrase>();
+        self.reason = reason.map(|reason| reason.as_bytes().escape_ascii().to_string());
     }
 
     pub(crate) fn total(&self) -> Duration {

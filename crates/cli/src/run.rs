@@ -177,7 +177,10 @@ impl Reporter {
         }
         let why = match (&outcome.fault, outcome.status) {
             (Some(fault), _) => fault.to_string(),
-            (None, Some(status)) => format!("({}) {} answered {status}", outcome.exit, outcome.url),
+            (None, Some(status)) => {
+                let reason = outcome.reason.as_deref().or(status.canonical_reason()).unwrap_or_default();
+                format!("({}) {} answered {} {reason}", outcome.exit, outcome.url, status.as_u16())
+            }
             _ => return,
         };
         let _ = writeln!(io::stderr().lock(), "skybridge: {why}");

@@ -58,6 +58,12 @@ impl Secrets {
         }
     }
 
+    /// A header's value as it came, byte by byte, unless it is hidden.
+    pub(crate) fn raw(self, name: &HeaderName, value: &HeaderValue) -> Vec<u8> {
+        let text = self.header(name, value);
+        if text == String::from_utf8_lossy(value.as_bytes()) { value.as_bytes().to_vec() } else { text.into_bytes() }
+    }
+
     pub(crate) fn header(self, name: &HeaderName, value: &HeaderValue) -> String {
         let text = || String::from_utf8_lossy(value.as_bytes());
         match self {

@@ -5,6 +5,7 @@
 use crate::secrets::Secrets;
 use bytes::Bytes;
 use http::Response;
+use skybridge::ReasonPhrase;
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
@@ -67,15 +68,26 @@ impl Sink {
 
 /// The head as HTTP/1.1 writes it.
 pub(crate) fn head<B>(response: &Response<B>, version: &str, secrets: Secrets) -> Bytes {
-    let status = response.status();
-    let reason = match version {
-        "1.1" => status.canonical_reason().unwrap_or_default(),
-        _ => "",
-    };
-    let mut head = format!("HTTP/{version} {} {reason}\r\n", status.as_u16());
+    let mut head = format!("HTTP/{version} {} ", response.status().as_u16()).into_bytes();
+    head.extend_from_slice(reason(response, version));
+    head.extend_from_slice(b"\r\n");
     for (name, value) in response.headers() {
-        head.push_str(&format!("{name}: {}\r\n", secrets.header(name, value)));
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(&secrets.raw(name, value));
+        head.extend_from_slice(b"\r\n");
     }
-    head.push_str("\r\n");
+    head.extend_from_slice(b"\r\n");
     head.into()
+}
+
+/// What the server has said beside the status; HTTP/2 has no such phrase.
+pub(crate) fn reason<'a, B>(response: &'a Response<B>, version: &str) -> &'a [u8] {
+    if version == "2" {
+        return b"";
+    }
+    match response.extensions().get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes(),
+        None => response.status().canonical_reason().unwrap_or_default().as_bytes(),
+    }
 }

@@ -1,6 +1,6 @@
 //! `-v`: what happens, in curl's manner, on stderr.
 
-use crate::{fault::chain, secrets::Secrets};
+use crate::{fault::chain, secrets::Secrets, sink};
 use http::{Request, Response, header};
 use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
 use std::{fmt::Display, io::Write};
@@ -91,8 +91,8 @@ pub(crate) fn request(version: &str, lines: &[String]) {
 }
 
 pub(crate) fn response(response: &Response<Body>, version: &str, secrets: Secrets) {
-    let reason = response.status().canonical_reason().unwrap_or_default();
-    print('<', format_args!("HTTP/{version} {} {reason}", response.status().as_u16()));
+    let reason = sink::reason(response, version);
+    print('<', format_args!("HTTP/{version} {} {}", response.status().as_u16(), String::from_utf8_lossy(reason)));
     for (name, value) in response.headers() {
         print('<', format_args!("{name}: {}", secrets.header(name, value)));
     }

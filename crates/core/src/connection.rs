@@ -3,6 +3,7 @@ mod fit;
 mod info;
 mod link;
 mod status;
+mod upgrade;
 mod write_failure;
 
 pub use self::{
@@ -11,5 +12,6 @@ pub use self::{
     info::{CertificateScope, ConnInfo, Protocol, Timings, TlsInfo, Trust},
     link::Link,
     status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
+    upgrade::{Upgrade, Upgraded},
     write_failure::WriteFailure,
 };

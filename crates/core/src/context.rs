@@ -6,6 +6,6 @@ mod timeouts;
 pub use self::{
     ctx::Ctx,
     ids::{CallId, ConnectionId, Ids},
-    timeout::{phase_timeout, timeout},
+    timeout::{Timeout, phase_timeout, timeout},
     timeouts::{SharedTimeouts, Timeouts},
 };

@@ -66,6 +66,10 @@ pub enum Cause {
     /// The peer is shutting down a connection that has been used, and has not processed this request (GOAWAY with
     /// NO_ERROR, RFC 9113, section 6.8). The request can be sent on any other connection.
     GoingAway(BoxError),
+    /// A connection that had carried exchanges ended before a byte of a response to this one. So do those that the peer
+    /// closes for being idle, just when they are used again (RFC 9112, section 9.3.1): the request may have been
+    /// processed, and another connection says nothing less than a first try.
+    Stale(BoxError),
     /// The exchange failed on its connection.
     Exchange(BoxError),
 }
@@ -173,7 +177,7 @@ impl Error {
         match &self.0.cause {
             Cause::TimedOut(_) => true,
             Cause::Connect(error) => error.is_timeout(),
-            Cause::GoingAway(error) | Cause::Exchange(error) => causes::is_timeout(&**error),
+            Cause::GoingAway(error) | Cause::Stale(error) | Cause::Exchange(error) => causes::is_timeout(&**error),
             Cause::Request(_) | Cause::Overloaded(_) | Cause::Closed | Cause::Misdirected => false,
         }
     }
@@ -226,6 +230,7 @@ impl fmt::Display for Error {
             Cause::Closed => "the pool is closed",
             Cause::Misdirected => "the coalesced connection can't be used for this origin",
             Cause::GoingAway(_) => "the connection was shutting down",
+            Cause::Stale(_) => "the connection ended when it was used again",
             Cause::Exchange(_) => "the exchange failed",
         })?;
         if let Cause::Exchange(_) = self.0.cause {
@@ -254,7 +259,7 @@ impl StdError for Error {
             Cause::TimedOut(error) => Some(error),
             Cause::Overloaded(error) => Some(error),
             Cause::Closed | Cause::Misdirected => None,
-            Cause::GoingAway(error) | Cause::Exchange(error) => Some(&**error),
+            Cause::GoingAway(error) | Cause::Stale(error) | Cause::Exchange(error) => Some(&**error),
         }
     }
 }

@@ -78,9 +78,10 @@ mod target;
 pub use self::{
     connection::{
         CertificateScope, CloseReason, ConnInfo, ConnectionStatus, Link, Lost, NotCoalesced, Protocol, StatusListener,
-        StatusSender, Timings, TlsInfo, Trust, Unfit, WriteFailure, can_coalesce, can_still_coalesce,
+        StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
+        can_still_coalesce,
     },
-    context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeouts, phase_timeout, timeout},
+    context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{
         Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Plan, Planner, Resolver,
         ResponseResult, Runtime, Sleep, TlsConnect, stack,
@@ -91,8 +92,8 @@ pub use self::{
     },
     proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
     request::{
-        Asked, Asking, BodyLength, NextHop, Replay, Replays, RequestError, RequestOptions, host_field, is_hop_by_hop,
-        strip_hop_by_hop, validate_request,
+        Asked, Asking, BodyLength, NextHop, OnInformational, Replay, Replays, RequestError, RequestOptions, host_field,
+        is_hop_by_hop, strip_hop_by_hop, validate_request,
     },
     route::{
         Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, Route, RouteFeedback,

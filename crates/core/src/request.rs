@@ -1,16 +1,18 @@
 mod body_length;
 mod hop_by_hop;
+mod informational;
 mod options;
 mod replays;
 
 pub use self::{
     body_length::BodyLength,
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
+    informational::OnInformational,
     options::RequestOptions,
     replays::{Asked, Asking, Replay, Replays},
 };
 
-use crate::{OriginError, OriginRef, Scheme};
+use crate::{HttpVersions, OriginError, OriginRef, Scheme};
 use http::{HeaderMap, HeaderName, Method, Request, header};
 use http_body::{Body, SizeHint};
 use std::fmt;
@@ -40,36 +42,40 @@ pub enum RequestError {
     Method(Box<str>),
 }
 
-/// Checks a request for what no connection could send.
+/// Checks a request for what no connection could send. Returns the version of HTTP that alone can carry it: HTTP/1.1
+/// where it asks to switch to another protocol (`connection: upgrade`, RFC 9110, section 7.8), as HTTP/2 has no upgrade
+/// (RFC 9113, section 8.6).
 ///
 /// # Errors
 /// When `content-length` is invalid or contradicts the body, when `transfer-encoding` isn't `chunked`, when `host` is
 /// not [one authority](host_field), or when the method is `CONNECT`.
 #[inline]
-pub fn validate_request<B: Body>(request: &Request<B>) -> Result<(), RequestError> {
+pub fn validate_request<B: Body>(request: &Request<B>) -> Result<Option<HttpVersions>, RequestError> {
     if *request.method() == Method::CONNECT {
         return Err(RequestError::Method("CONNECT".into()));
     }
     let headers = request.headers();
-    if !has_framing_headers(headers) {
-        return Ok(());
+    if !has_headers_to_check(headers) {
+        return Ok(None);
     }
     host_field(headers)?;
     let body = request.body();
-    check_framing(headers, &if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })
+    check_framing(headers, &if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })?;
+    Ok(hop_by_hop::asks_for_upgrade(headers).then_some(HttpVersions::Http1))
 }
 
-/// Whether there are headers that delimit the message or name its host. To compare a few names is cheaper than to hash
-/// one.
+/// Whether there are headers that delimit the message, name its host or ask for another protocol. To compare a few
+/// names is cheaper than to hash one.
 #[inline]
-fn has_framing_headers(headers: &HeaderMap) -> bool {
-    let concerns_framing = |name: &HeaderName| {
-        *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING || *name == header::HOST
-    };
+fn has_headers_to_check(headers: &HeaderMap) -> bool {
+    const NAMES: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST, header::UPGRADE];
     if headers.keys_len() <= 8 {
-        headers.keys().any(concerns_framing)
+        headers.keys().any(|name| {
+            let [length, coding, host, upgrade] = &NAMES;
+            name == length || name == coding || name == host || name == upgrade
+        })
     } else {
-        [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST].iter().any(|name| headers.contains_key(name))
+        NAMES.iter().any(|name| headers.contains_key(name))
     }
 }
 

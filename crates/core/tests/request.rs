@@ -4,7 +4,7 @@
 
 use http::{Method, Request, header};
 use http_body_util::{Full, StreamBody};
-use skybridge_core::{RequestError, validate_request};
+use skybridge_core::{HttpVersions, RequestError, validate_request};
 
 type Body = Full<&'static [u8]>;
 
@@ -13,7 +13,7 @@ fn post() -> http::request::Builder {
 }
 
 fn judged(builder: http::request::Builder, body: &'static [u8]) -> Result<(), RequestError> {
-    validate_request::<Body>(&builder.body(Full::new(body)).unwrap())
+    validate_request::<Body>(&builder.body(Full::new(body)).unwrap()).map(drop)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn content_length_may_occur_twice_only_with_one_value() {
 fn a_body_of_unknown_size_may_be_declared() {
     let empty = StreamBody::new(futures_core_empty());
     let request = Request::builder().header("content-length", "9").body(empty).unwrap();
-    assert_eq!(validate_request(&request), Ok(()));
+    assert_eq!(validate_request(&request), Ok(None));
 }
 
 fn futures_core_empty()
@@ -146,4 +146,24 @@ fn framing_that_is_not_ours_and_methods_that_are_not_spoken_are_refused() {
 fn a_framing_header_among_many_others_is_found() {
     let many = (0..40).fold(post(), |builder, i| builder.header(format!("x-{i}"), "v"));
     assert!(judged(many.header("content-length", "5"), b"four").is_err());
+}
+
+#[test]
+fn only_http1_can_switch_to_another_protocol() {
+    let rows = [
+        (vec![("connection", "Upgrade"), ("upgrade", "websocket")], Some(HttpVersions::Http1)),
+        (vec![("connection", "te, upgrade"), ("upgrade", "h2c, websocket")], Some(HttpVersions::Http1)),
+        // The upgrade to HTTP/2 is obsolete, and one that `connection` doesn't name isn't asked for.
+        (vec![("connection", "upgrade"), ("upgrade", "h2c")], None),
+        (vec![("upgrade", "websocket")], None),
+        (vec![("connection", "upgrade")], None),
+    ];
+    for (fields, version) in rows {
+        let mut builder = Request::get("http://a.test/");
+        for (name, value) in &fields {
+            builder = builder.header(*name, *value);
+        }
+        let request = builder.body(Full::<bytes::Bytes>::default()).unwrap();
+        assert_eq!(validate_request(&request), Ok(version), "{fields:?}");
+    }
 }

@@ -1,84 +1,107 @@
+mod body;
+mod closed_io;
+mod idle;
+mod inner;
+mod read_buffer;
+mod reuse;
+mod sent;
+mod shared;
+mod timer;
+mod upload;
+mod upload_task;
+mod write_buffer;
+
+pub use self::body::H1Body;
+use self::{
+    idle::IdleWatch, inner::Ending, sent::Sent, shared::Shared, timer::Timer, upload::Fetched, upload_task::UploadTask,
+};
 use crate::{
-    ExchangeError, H1Body,
-    aside::{Aside, Prepared},
-    classify,
-    sending::{Sending, Shared, look},
-    slot::{Slot, Unsent},
-    spare::Spare,
+    H1Error,
+    head::{self, Fixed},
+    settings::Settings,
 };
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::Body;
-use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
-    BoxError, Capacity, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, ResponseResult,
-    StatusListener,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Io, OnInformational, Phase,
+    RequestError, ResponseResult, StatusListener, Upgrade, Upgraded,
 };
+use skybridge_h1_codec::{BodyDecoder, Framing, HeadDecoder, ResponseHead};
 use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 /// One HTTP/1.1 connection: it carries one exchange at a time, and can't be shared.
 ///
-/// Dropped between [`start`](Connection::start) and the response's head, or before all of the request has left, it
-/// closes, and its socket with it, whatever the peer does. Otherwise it lives as long as the response's body, and
-/// closes when both are dropped. Moving it moves one pointer.
-pub struct Http1<B>(Box<Inner<B>>);
+/// There is no task behind it: the exchange's own future writes the request and reads the response, both at once, so
+/// that an early answer is never lost behind a request that can't be written to its end. Only what goes on when nobody
+/// polls has a task, while it does: a request whose body outlasts its response's head, and a look at the socket of an
+/// idle connection when something happened there.
+///
+/// Dropped between [`start`](Connection::start) and the response's head it closes. After that it lives as long as the
+/// response's body, and closes when both are dropped. Moving it moves one pointer.
+pub struct Http1<B: Body>(Box<Handle<B>>);
 
-struct Inner<B> {
-    sender: SendRequest<Sending<B>>,
-    slot: Slot<B>,
-    state: State,
+struct Handle<B: Body> {
+    shared: Arc<Shared>,
+    upload: upload::Upload<B>,
+    /// The request, as long as it can be given back.
+    sent: Sent<B>,
+    /// It asked for another protocol.
+    upgrade: bool,
     /// It has carried an exchange before.
-    reused: bool,
-    aside: Aside,
-    spare: Spare<B>,
-    /// A body that was over before it was sent: it goes back with its request.
-    ended: Option<B>,
-    refused: Option<Failed<Request<B>>>,
-    host: HeaderValue,
-    /// For the proxy that forwards what is sent here.
-    credentials: Option<HeaderValue>,
+    used: bool,
+    step: Step,
+    interim: u32,
+    timer: Timer,
+    drain_budget: u64,
+    settings: Arc<Settings>,
+    fixed: Fixed,
     info: Arc<ConnInfo>,
-    shared: Arc<Shared<B>>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+#[derive(Clone, Debug)]
+enum Step {
+    /// No request is under way, as far as this handle is concerned.
     Idle,
-    /// The slot holds a request's future.
-    Waiting,
-    /// There is a response's head; its body may be under way.
-    ResponseResult,
+    /// The request can't be sent, here or elsewhere.
+    Invalid(RequestError),
+    /// The connection was closed before the request was started.
+    NotOpen(CloseReason),
+    /// The body is held back until the peer wants it, or has said nothing for a while (RFC 9110, section 10.1.1).
+    Held,
+    /// The request goes out, and the response is waited for.
+    Open,
+    /// The request can't go on. There may be an answer all the same, that says why.
+    Broken(H1Error),
 }
-
-// === impl Http1 ===
 
 impl<B> Http1<B>
 where
-    B: Body<Error: Into<BoxError>> + Send + 'static,
+    B: Body + Send + 'static,
 {
-    pub(crate) fn new(
-        sender: SendRequest<Sending<B>>,
-        host: HeaderValue,
-        info: Arc<ConnInfo>,
-        shared: Arc<Shared<B>>,
-    ) -> Self {
-        let credentials = credentials(&info);
-        Self(Box::new(Inner {
-            sender,
-            slot: Slot::new(),
-            state: State::Idle,
-            reused: false,
-            aside: Aside::default(),
-            spare: Spare::new(),
-            ended: None,
-            refused: None,
-            host,
-            credentials,
-            info,
+    pub(crate) fn new(io: impl Io, settings: Arc<Settings>, host: HeaderValue, info: Arc<ConnInfo>) -> Self {
+        let decoder =
+            HeadDecoder::default().keep_spelling(settings.keep_case).ignore_invalid_fields(settings.ignore_invalid);
+        let idle = IdleWatch::new(Arc::clone(info.route.ctx().runtime()));
+        let shared = Shared::new(io, decoder, settings.limits, idle);
+        let credentials = head::credentials(&info);
+        Self(Box::new(Handle {
             shared,
+            upload: upload::Upload::new(),
+            sent: Sent::Nothing,
+            upgrade: false,
+            used: false,
+            step: Step::Idle,
+            interim: 0,
+            timer: Timer::default(),
+            drain_budget: settings.drain_bytes,
+            settings,
+            fixed: Fixed { host, credentials },
+            info,
         }))
     }
 }
@@ -98,32 +121,33 @@ where
 
     #[inline]
     fn capacity(&self) -> Capacity {
-        if self.0.sender.is_closed() { Capacity::None } else { Capacity::Streams(1) }
+        if self.0.shared.lock().closed().is_some() { Capacity::None } else { Capacity::Streams(1) }
     }
 
     fn share(&self) -> Option<Self> {
         None
     }
 
-    fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
-        self.0.shared.tie.desk.subscribe(subscribe);
+    fn subscribe(&self, listener: Arc<dyn StatusListener>) {
+        self.0.shared.idle.status.subscribe(listener);
     }
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let inner = &mut *self.0;
-        match ready!(inner.sender.poll_ready(cx)) {
-            Ok(()) => {
-                inner.state = State::Idle;
-                Poll::Ready(Ok(()))
-            }
-            Err(error) => Poll::Ready(Err(classify::unsent(error).on(&inner.info))),
+        let handle = &mut *self.0;
+        let mut inner = handle.shared.lock();
+        if inner.is_idle() && !handle.shared.idle.was_woken() {
+            return Poll::Ready(Ok(()));
         }
+        let effects = inner.look_idle();
+        drop(inner);
+        handle.shared.apply(effects);
+        handle.poll_over(cx)
     }
 
     #[inline]
     fn is_sent(&self) -> bool {
-        self.0.shared.tie.is_sent()
+        self.0.shared.lock().is_sent()
     }
 
     #[inline]
@@ -133,166 +157,332 @@ where
 
     #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H1Body>> {
-        let inner = &mut *self.0;
-        if inner.state != State::Waiting {
-            return Poll::Ready(Err(inner.not_sent()));
-        }
-        // Taken apart in place: moving what hyper sends as a whole is a tenth of this layer's cost.
-        match inner.slot.poll(cx) {
-            Poll::Ready(Ok(response)) => {
-                inner.answered(response.status());
-                Poll::Ready(Ok(response.map(H1Body::new)))
+        self.0.poll_response(cx)
+    }
+}
+
+impl<B: Body> Handle<B> {
+    /// The exchange has ended, or is left to end: what is unread is read for a while, what is unsent has a while to be
+    /// sent.
+    #[cold]
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let (ending, effects) = self.shared.lock().poll_over(&mut self.drain_budget, cx);
+            self.shared.apply(effects);
+            match ending {
+                Ending::Idle => {
+                    self.timer.stop();
+                    return Poll::Ready(Ok(()));
+                }
+                Ending::Closed(reason) => {
+                    self.timer.stop();
+                    return Poll::Ready(Err(self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(reason))));
+                }
+                // Its own limits are for who reads it.
+                Ending::Read => return Poll::Pending,
+                Ending::Unread => ready!(self.close_after(self.settings.drain_time, cx)),
+                // Whoever holds this handle knows how long that may take.
+                Ending::Unwritten => return Poll::Pending,
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(inner.failed(error))),
-            Poll::Pending => Poll::Pending,
         }
     }
-}
 
-impl<B> fmt::Debug for Http1<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http1").field("info", &self.0.info).field("state", &self.0.state).finish_non_exhaustive()
+    fn close_after(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.timer.poll(limit, self.info.route.ctx().runtime(), cx));
+        self.shared.close(CloseReason::Unread);
+        Poll::Ready(())
+    }
+
+    fn error(&self, delivery: Delivery, phase: Phase, error: H1Error) -> Error {
+        Error::new(delivery, phase, error).on(&self.info)
     }
 }
 
-fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
-    let proxy = info.route.proxies.last().filter(|_| info.forwarded)?;
-    let mut value = proxy.auth.as_ref()?.0.authorize(None)?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
-// === impl Inner ===
-
-impl<B> Inner<B>
+impl<B> Handle<B>
 where
-    B: Body<Error: Into<BoxError>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
 {
-    /// Not inlined: LLVM would copy the request, a quarter of a kilobyte, twice more.
-    #[inline(never)]
-    fn start(&mut self, mut request: Request<B>) {
-        let prepared = self.aside.prepare(&mut request, &self.host, self.credentials.as_ref(), &self.info);
-        let Prepared { last, length, chunked } = match prepared {
-            Ok(prepared) => prepared,
+    /// Puts the head where it can be written from. Nothing is written before the first poll.
+    #[inline]
+    fn start(&mut self, request: Request<B>) {
+        let out = self.upload.begin();
+        let written = match head::encode(&request, &self.fixed, &self.info, &self.settings, out) {
+            Ok(written) => written,
             Err(error) => {
-                self.aside.undo(&mut request);
-                self.refused = Some(Failed::with(error, request));
+                self.upload.abandon();
+                self.sent.begin(request);
+                self.step = Step::Invalid(error);
                 return;
             }
         };
-        if last {
-            self.shared.tie.will_end(CloseReason::Evicted);
+        self.upload.body(written.framing, written.length);
+        self.upgrade = written.upgrade;
+        self.sent.begin(request);
+        self.interim = 0;
+        let mut inner = self.shared.lock();
+        let mut effects = inner::Effects::default();
+        // The last look before anything is written: what the peer has said by now, it hasn't said of this request.
+        if self.shared.idle.was_woken() {
+            effects = inner.look_idle();
         }
-        if self.reused {
-            self.spare.keep(&request);
-        }
-        let (head, body) = request.into_parts();
-        let body = match length {
-            Some(mut length) if length.is_reached() && !chunked && !body.is_end_stream() => {
-                if let Err(error) = look(body, &mut length) {
-                    self.refused = Some(Failed::lost(Error::new(Delivery::Unsent, Phase::Send, error)));
-                    self.aside.clear();
-                    self.spare.clear();
-                    return;
-                }
-                Sending::nothing(&self.shared)
-            }
-            _ if body.is_end_stream() => {
-                self.ended = Some(body);
-                Sending::nothing(&self.shared)
-            }
-            length => Sending::new(&self.shared, body, length, chunked),
+        let begun = inner.begin(!written.close);
+        drop(inner);
+        self.shared.apply(effects);
+        self.step = match begun {
+            Err(reason) => Step::NotOpen(reason),
+            Ok(()) if written.expects_continue && !self.upload.is_fetched() => Step::Held,
+            Ok(()) => Step::Open,
         };
-        self.reused = true;
-        self.state = State::Waiting;
-        self.shared.tie.wait();
-        self.shared.tie.begin();
-        self.slot.send(&mut self.sender, head, body);
     }
-}
 
-impl<B> Inner<B>
-where
-    B: Body<Error: Into<BoxError>>,
-{
     #[inline]
-    fn answered(&mut self, status: StatusCode) {
-        self.state = State::ResponseResult;
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            self.shared.tie.will_end(CloseReason::Upgraded);
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H1Body>> {
+        if let Step::Idle | Step::Invalid(_) | Step::NotOpen(_) = self.step {
+            return Poll::Ready(Err(self.not_begun()));
         }
-        self.shared.tie.waited();
-        if self.sender.is_closed() {
-            self.shared.tie.close(CloseReason::PeerFin);
+        loop {
+            // Without the lock: a body is its user's code.
+            let fetched = if self.upload.is_fetched() { Ok(Fetched::Pending) } else { self.poll_body(cx) };
+            let fetched = match fetched {
+                Err(error) if self.upload.is_declared_empty() => return Poll::Ready(Err(self.not_written(error))),
+                fetched => fetched,
+            };
+            let mut inner = self.shared.lock();
+            let written = self.upload.poll_write(&mut inner.io, cx);
+            let head = inner.poll_head(self.sent.method(), cx);
+            drop(inner);
+            match head {
+                Poll::Ready(Ok(head)) if head.is_interim() => match self.interim(head) {
+                    Ok(()) => continue,
+                    Err(error) => return Poll::Ready(Err(self.failed(error))),
+                },
+                Poll::Ready(Ok(head)) => return Poll::Ready(self.answered(head, cx)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
+                Poll::Pending => {}
+            }
+            match (fetched, written) {
+                (Err(error), _) => return Poll::Ready(Err(self.failed(error))),
+                (_, Poll::Ready(Err(error))) => self.broken(H1Error::Write(Arc::new(error))),
+                (Ok(Fetched::Something), Poll::Ready(Ok(()))) => {}
+                _ => return Poll::Pending,
+            }
         }
-        self.aside.clear();
-        self.spare.clear();
-        self.ended = None;
     }
 
+    /// What there is of the body, unless it has to wait.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Fetched, H1Error> {
+        if let Step::Broken(error) = &self.step {
+            let error = error.clone();
+            return match self.timer.poll(self.settings.drain_time, self.info.route.ctx().runtime(), cx) {
+                Poll::Ready(()) => Err(error),
+                Poll::Pending => Ok(Fetched::Pending),
+            };
+        }
+        if let Step::Held = self.step {
+            if self.timer.poll(self.settings.continue_delay, self.info.route.ctx().runtime(), cx).is_pending() {
+                return Ok(Fetched::Pending);
+            }
+            self.step = Step::Open;
+        }
+        if self.upload.wants_body() {
+            match self.sent.take_body() {
+                Some(body) => self.upload.give_body(body),
+                // invariant: a body is taken once, and given at once.
+                None => return Ok(Fetched::Pending),
+            }
+        }
+        self.upload.poll_body(cx)
+    }
+
+    /// No exchange was begun.
     #[cold]
-    fn failed(&mut self, mut error: Box<Unsent<B>>) -> Failed<Request<B>> {
-        self.state = State::ResponseResult;
-        let request = error.take_message();
-        let error = error.into_error();
-        self.ending(&error, request.is_some());
-        let (error, request) = match request {
-            Some(request) => {
-                let (head, body) = request.into_parts();
-                let body = body.into_inner().or_else(|| self.ended.take());
-                let request = body.map(|body| Request::from_parts(head, body));
-                self.shared.tie.not_begun();
-                (classify::unsent(error), request.or_else(|| self.spare.take()))
-            }
-            None => {
-                let error = classify::unknown(error, self.shared.tie.body_failure(), self.shared.tie.was_cut());
-                (error, self.spare.take())
-            }
+    fn not_begun(&mut self) -> Failed<Request<B>> {
+        let error = match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Invalid(error) => Error::from(error).on(&self.info),
+            Step::NotOpen(reason) => self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(reason)),
+            _ => self.error(Delivery::Unsent, Phase::Send, H1Error::NotStarted),
         };
-        self.spare.clear();
-        self.ended = None;
-        let request = request.map(|mut request| {
-            self.aside.undo(&mut request);
-            Box::new(request)
-        });
-        self.aside.clear();
-        Failed::new(error.on(&self.info), request)
+        self.given_back(error)
     }
 
-    /// The driver ends with this request, unless nothing was begun and it lives.
-    fn ending(&self, error: &hyper::Error, unsent: bool) {
-        let gone = self.sender.is_closed();
-        if gone || !unsent {
-            self.shared.tie.will_end(classify::close_reason(error));
-        }
-        self.shared.tie.waited();
-        if self.sender.is_closed() {
-            self.shared.tie.close(CloseReason::PeerFin);
-        }
-    }
-
+    /// A body that was declared to be empty isn't. The peer would take the request for a whole one, so it is not
+    /// written, and the connection is as it was.
     #[cold]
-    fn not_sent(&mut self) -> Failed<Request<B>> {
-        let mut failed = self
-            .refused
-            .take()
-            .unwrap_or_else(|| Failed::lost(Error::new(Delivery::Unsent, Phase::Send, ExchangeError::NotStarted)));
-        failed.error = failed.error.on(&self.info);
+    fn not_written(&mut self, error: H1Error) -> Failed<Request<B>> {
+        self.upload.discard();
+        let effects = self.shared.lock().cancel();
+        self.shared.apply(effects);
+        let error = self.error(Delivery::Unsent, Phase::Send, error);
+        self.given_back(error)
+    }
+
+    fn given_back(&mut self, error: Error) -> Failed<Request<B>> {
+        let failed = Failed::new(error, self.sent.take().map(Box::new));
+        self.over();
         failed
     }
+
+    /// The socket takes no more of the request. An answer that is on its way says more than that, and if there is none,
+    /// its end is not far.
+    #[cold]
+    fn broken(&mut self, error: H1Error) {
+        self.timer.stop();
+        self.upload.broken();
+        self.step = Step::Broken(error);
+    }
+
+    #[cold]
+    fn interim(&mut self, head: ResponseHead) -> Result<(), H1Error> {
+        self.interim += 1;
+        if self.interim > self.settings.interim {
+            return Err(H1Error::InterimResponses { limit: self.settings.interim });
+        }
+        if head.status == StatusCode::CONTINUE && matches!(self.step, Step::Held) {
+            self.timer.stop();
+            self.step = Step::Open;
+        }
+        if let Some(on) = self.sent.extensions().and_then(|extensions| extensions.get::<OnInformational>()).cloned() {
+            on.call(head::response(head, ()));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn answered(&mut self, head: ResponseHead, cx: &mut Context<'_>) -> ResponseResult<B, H1Body> {
+        if head.framing == Framing::Upgrade {
+            return self.upgraded(head);
+        }
+        let held = matches!(self.step, Step::Held);
+        if held && head.status == StatusCode::EXPECTATION_FAILED {
+            return Err(self.expectation_failed());
+        }
+        let mut inner = self.shared.lock();
+        let mut effects = inner.answered(&head);
+        let body = BodyDecoder::new(head.framing);
+        let body = if body.is_done() { H1Body::default() } else { H1Body::new(Arc::clone(&self.shared), body) };
+        if !held && self.upload.is_written() {
+            let further = inner.request_over(true);
+            drop(inner);
+            self.shared.apply(effects);
+            effects = further;
+        } else {
+            drop(inner);
+            self.shared.apply(effects);
+            effects = self.goes_on(held, &head, cx);
+        }
+        self.shared.apply(effects);
+        self.used = true;
+        self.over();
+        Ok(head::response(head, body))
+    }
+
+    /// There is an answer, and the request isn't written to its end.
+    #[cold]
+    fn goes_on(&mut self, held: bool, head: &ResponseHead, cx: &mut Context<'_>) -> inner::Effects {
+        // A peer that closes wants no more of it (RFC 9112, section 9.6). One that was asked whether it wants it has
+        // said no.
+        let failed = match &self.step {
+            Step::Broken(error) => Some(error.clone()),
+            _ => None,
+        };
+        if held || !head.is_keep_alive() || failed.is_some() {
+            self.upload.abandon();
+            let mut inner = self.shared.lock();
+            return match failed {
+                Some(error) => inner.request_failed(error, self.settings.drain_time),
+                None => inner.request_over(false),
+            };
+        }
+        let upload = std::mem::replace(&mut self.upload, upload::Upload::new());
+        let upload_task = UploadTask::new(&self.shared, upload, self.settings.drain_time);
+        self.shared.lock().uploads(cx.waker());
+        self.info.route.ctx().runtime().spawn(Box::pin(upload_task));
+        inner::Effects::default()
+    }
+
+    #[cold]
+    fn upgraded(&mut self, head: ResponseHead) -> ResponseResult<B, H1Body> {
+        let connect = *self.sent.method() == Method::CONNECT;
+        if !connect && !self.upgrade {
+            return Err(self.failed(H1Error::UnaskedUpgrade));
+        }
+        let (io, read, effects) = self.shared.lock().upgrade();
+        self.shared.apply(effects);
+        self.over();
+        let mut response = head::response(head, H1Body::default());
+        response.extensions_mut().insert(Upgrade::new(Upgraded::new(io, read)));
+        Ok(response)
+    }
+
+    /// The peer doesn't know `100-continue`: the request is to be sent without it, elsewhere, as this peer may wait for
+    /// the body.
+    #[cold]
+    fn expectation_failed(&mut self) -> Failed<Request<B>> {
+        let error = self.error(Delivery::Refused, Phase::Wait, H1Error::ExpectationFailed);
+        let request = self.sent.take().map(|mut request| {
+            request.headers_mut().remove(http::header::EXPECT);
+            Box::new(request)
+        });
+        self.shared.close(CloseReason::Unread);
+        self.over();
+        Failed::new(error, request)
+    }
+
+    #[cold]
+    fn failed(&mut self, error: H1Error) -> Failed<Request<B>> {
+        // Why it couldn't be sent says more than that nothing came.
+        let error = match std::mem::replace(&mut self.step, Step::Idle) {
+            Step::Broken(why) if matches!(error, H1Error::Closed { .. } | H1Error::Read(_)) => why,
+            _ => error,
+        };
+        let phase = match error {
+            H1Error::Write(_) | H1Error::RequestBody(_) | H1Error::BodySize(_) => Phase::Send,
+            _ => Phase::Wait,
+        };
+        let delivery = if self.upload.is_untouched() { Delivery::Unsent } else { Delivery::Unknown };
+        let stale = self.is_stale(&error);
+        self.shared.close(error.close_reason());
+        // An answer that can't be understood is an answer: the request is not to be sent again.
+        if error.is_answer() {
+            self.sent.clear();
+        }
+        let error = match delivery {
+            Delivery::Unknown if stale => Error::of(delivery, phase, Cause::Stale(error.into())).on(&self.info),
+            _ => self.error(delivery, phase, error),
+        };
+        self.given_back(error)
+    }
+
+    /// Whether a used connection ended without a byte of an answer.
+    fn is_stale(&self, error: &H1Error) -> bool {
+        let ended = matches!(error, H1Error::Write(_) | H1Error::Read(_) | H1Error::Closed { received: 0 });
+        self.used && ended && self.interim == 0 && !self.shared.lock().has_read()
+    }
+
+    /// Nothing of the exchange is this handle's any more.
+    #[inline]
+    fn over(&mut self) {
+        self.step = Step::Idle;
+        self.sent.clear();
+        self.upload.rest();
+        self.timer.stop();
+        self.drain_budget = self.settings.drain_bytes;
+    }
 }
 
-impl<B> Drop for Inner<B> {
+impl<B: Body> Drop for Handle<B> {
     fn drop(&mut self) {
-        let unread = self.state != State::Idle && !self.sender.is_ready();
-        self.shared.tie.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
-        self.shared.tie.waited();
-        // What it became is its user's: there is nothing of the request left that it waits for.
-        if unread && !self.shared.tie.is_sent() && !self.shared.tie.is_upgraded() {
-            self.shared.tie.give_up();
+        // Between a request and its response nobody else could go on with it.
+        if !matches!(self.step, Step::Idle | Step::Invalid(_) | Step::NotOpen(_)) {
+            self.shared.close(CloseReason::Unread);
         }
-        if self.sender.is_closed() {
-            self.shared.tie.close(CloseReason::Shutdown);
-        }
+    }
+}
+
+impl<B: Body> fmt::Debug for Http1<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http1").field("info", &self.0.info).field("step", &self.0.step).finish_non_exhaustive()
     }
 }

@@ -1,43 +1,112 @@
-use skybridge_core::{BoxError, RequestError};
-use std::{error::Error as StdError, fmt};
+use skybridge_core::{BoxError, CloseReason, RequestError};
+use skybridge_h1_codec::{BodyError, HeadError};
+use std::{error::Error as StdError, fmt, io, sync::Arc};
 
-/// Why an exchange failed, where it wasn't the connection's fault. What the connection did is a [`hyper::Error`].
-#[derive(Debug)]
+/// Why an exchange failed on an HTTP/1.1 connection.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum ExchangeError {
+pub enum H1Error {
+    /// The socket failed while the request was sent.
+    Write(Arc<io::Error>),
+    /// The socket failed while the response was read.
+    Read(Arc<io::Error>),
+    /// The peer closed the connection before the response's head was complete.
+    Closed {
+        /// How many bytes of it there were.
+        received: usize,
+    },
+    /// The response's head can't be understood.
+    Head(HeadError),
+    /// The response's body can't be read, or broke off.
+    Body(BodyError),
+    /// The peer sent more interim responses (1xx) than it may.
+    InterimResponses {
+        /// How many it may send.
+        limit: u32,
+    },
+    /// The peer switches to another protocol, though nobody asked it to (RFC 9110, section 7.8).
+    UnaskedUpgrade,
     /// The request's own body failed.
-    RequestBody(BoxError),
-    /// The request's body was longer or shorter than declared. No more was sent of it than was.
+    RequestBody(Arc<dyn StdError + Send + Sync>),
+    /// The request's body is longer or shorter than was declared.
     BodySize(RequestError),
-    /// The runtime that drove the connection ended, or the request's body panicked.
-    DriverGone,
-    /// Its owner asked for a response before it started a request.
+    /// The peer wants the request without `expect` (417, RFC 9110, section 15.5.18).
+    ExpectationFailed,
+    /// The connection was closed before the exchange began.
+    NotOpen(CloseReason),
+    /// A response was asked for before a request was started.
     NotStarted,
 }
 
-impl fmt::Display for ExchangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RequestBody(_) => "the request's body failed",
-            Self::BodySize(_) => "the request's body has another length than was declared",
-            Self::DriverGone => "the task that drove the connection is gone",
-            Self::NotStarted => "no request was started",
-        })
+impl H1Error {
+    pub(crate) fn request_body(error: impl Into<BoxError>) -> Self {
+        Self::RequestBody(error.into().into())
     }
-}
 
-impl StdError for ExchangeError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+    /// Whether the peer has answered, so that the request was processed.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Head(_) | Self::InterimResponses { .. } | Self::UnaskedUpgrade)
+    }
+
+    /// Why a connection closes on which this happened.
+    pub(crate) fn close_reason(&self) -> CloseReason {
         match self {
-            Self::RequestBody(error) => Some(&**error),
-            Self::BodySize(error) => Some(error),
-            Self::DriverGone | Self::NotStarted => None,
+            Self::Closed { .. } | Self::Body(BodyError::Incomplete { .. }) => CloseReason::PeerFin,
+            // Over TLS: a FIN without close_notify.
+            Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::PeerFin,
+            Self::RequestBody(_) | Self::BodySize(_) => CloseReason::Poisoned,
+            Self::ExpectationFailed => CloseReason::Unread,
+            Self::NotOpen(reason) => *reason,
+            Self::NotStarted => CloseReason::Shutdown,
+            Self::Write(_)
+            | Self::Read(_)
+            | Self::Head(_)
+            | Self::Body(_)
+            | Self::InterimResponses { .. }
+            | Self::UnaskedUpgrade => CloseReason::Protocol,
         }
     }
 }
 
-impl From<RequestError> for ExchangeError {
+/// Found while a body is sent.
+impl From<RequestError> for H1Error {
     fn from(error: RequestError) -> Self {
         Self::BodySize(error)
+    }
+}
+
+impl fmt::Display for H1Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(_) => f.write_str("the request could not be written"),
+            Self::Read(_) => f.write_str("the response could not be read"),
+            Self::Closed { received: 0 } => f.write_str("the peer closed the connection without an answer"),
+            Self::Closed { received } => {
+                write!(f, "the peer closed the connection after {received} bytes of the response's head")
+            }
+            // The codec's sentence is the one to read.
+            Self::Head(error) => error.fmt(f),
+            Self::Body(error) => error.fmt(f),
+            Self::InterimResponses { limit } => write!(f, "the peer sent more than {limit} interim responses (1xx)"),
+            Self::UnaskedUpgrade => f.write_str("the peer switched to another protocol without being asked"),
+            Self::RequestBody(_) => f.write_str("the request's own body failed"),
+            Self::BodySize(_) => f.write_str("the request body's length differs from what was declared"),
+            Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
+            Self::NotOpen(reason) => write!(f, "the connection was closed before the request was sent ({reason})"),
+            Self::NotStarted => f.write_str("no request was started"),
+        }
+    }
+}
+
+impl StdError for H1Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Write(error) | Self::Read(error) => Some(&**error),
+            Self::RequestBody(error) => Some(&**error),
+            Self::BodySize(error) => Some(error),
+            Self::Head(error) => error.source(),
+            Self::Body(error) => error.source(),
+            _ => None,
+        }
     }
 }

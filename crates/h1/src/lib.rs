@@ -1,13 +1,21 @@
 //! An HTTP/1.1 connection on a link.
 //!
-//! [`H1`] makes a [`Link`](skybridge_core::Link) into an [`Http1`], on hyper's `client::conn::http1`. It stands beside
-//! its HTTP/2 sibling below the layer that chooses between them, and knows neither. The connection has two halves: the
-//! *handle*, which its owner polls, and the *driver*, a task that owns the socket and so notices at once when the peer
-//! hangs up.
+//! [`H1`] makes a [`Link`](skybridge_core::Link) into an [`Http1`], on the codec of `skybridge-h1-codec`. It stands
+//! beside its HTTP/2 sibling below the layer that chooses between them, and knows neither.
 //!
-//! A request that was written comes back if a retry layer above [asks for it](skybridge_core::Replays), and if it may
-//! have failed for the age of its connection: one that was used before keeps a copy of each request that may be
-//! repeated and whose body can be had once more, until there is a response.
+//! A request's trip, and where it is written:
+//!
+//! 1. [`start`](skybridge_core::Connection::start) encodes the head into a buffer of the connection (`head`).
+//! 2. [`poll_response`](skybridge_core::Connection::poll_response) writes the request (`connection/upload`) and reads
+//!    the response's head at the same time (`connection/inner`). When the writing fails, an answer that is there, or
+//!    comes soon, is given all the same.
+//! 3. The response goes up with an [`H1Body`] that reads from the same buffer, without a copy. A request that isn't
+//!    written by then is written on by a task (`connection/upload_task`).
+//! 4. When both halves are over and nothing speaks against it (`connection/reuse`), the connection is idle again, and
+//!    its socket watched (`connection/idle`): whatever the peer says then, an end or bytes, ends it, and is told at
+//!    once.
+//! 5. A response that nobody reads to its end is read on for a while, and a request that outlasts its response written,
+//!    by [`poll_ready`](skybridge_core::Connection::poll_ready).
 //!
 //! ```
 //! use skybridge_core::{Connection, Handshake};
@@ -42,25 +50,18 @@
 //! # }
 //! ```
 
-mod aside;
-mod body;
-mod classify;
 mod connection;
-mod driver;
 mod error;
 mod handshake;
-mod sending;
-mod slot;
-mod spare;
-mod tie;
-mod wire;
+mod head;
+mod settings;
 
 pub use self::{
-    body::H1Body,
-    connection::Http1,
-    error::ExchangeError,
+    connection::{H1Body, Http1},
+    error::H1Error,
     handshake::{H1, Handshaking},
 };
+pub use skybridge_h1_codec::{BodyError, FieldSpelling, HeadError, ReasonPhrase};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

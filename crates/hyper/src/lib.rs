@@ -7,6 +7,9 @@
 //! [`Unfit`](skybridge_core::Unfit) error and no connection; a client that runs TLS itself says so by
 //! [`HyperLayer::tls_above`].
 //!
+//! [`HyperH1`] is something else: HTTP/1.1 on hyper, to be given to `NegotiateLayer` in the place of
+//! `skybridge_h1::H1`.
+//!
 //! ```
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! use skybridge_core::ConnInfo;
@@ -44,6 +47,7 @@ mod connect;
 mod error;
 mod from_hyper;
 mod from_hyper_io;
+mod h1;
 mod io;
 mod layer;
 mod link_plan;
@@ -55,6 +59,7 @@ pub use self::{
     error::{AlpnMismatch, OptionUnsupported, ProxyUnsupported},
     from_hyper::FromHyper,
     from_hyper_io::FromHyperIo,
+    h1::{HyperH1, HyperH1Body, HyperH1Error, HyperH1Handshaking, HyperHttp1},
     io::HyperIo,
     layer::HyperLayer,
     service::Hyper,

@@ -384,11 +384,12 @@ impl<C: Send + 'static> PooledConnection<C> {
         if !self.slots.close() {
             return;
         }
-        self.emit(EventKind::Closed(reason));
-        self.handles.wake();
+        // First: whoever is told that it is closed finds it gone.
         if drained_here {
             self.leave_origins();
         }
+        self.emit(EventKind::Closed(reason));
+        self.handles.wake();
         if let Some(home) = self.home() {
             home.socket_closed(self);
         }

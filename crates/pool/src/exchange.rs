@@ -28,8 +28,8 @@ use crate::{
 };
 use http::{Request, Response, StatusCode, Uri};
 use skybridge_core::{
-    Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange, KeyRef,
-    OriginRef, Phase, RequestOptions, TimedOut, validate_request,
+    Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange,
+    HttpVersions, KeyRef, OriginRef, Phase, RequestError, RequestOptions, Scheme, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -59,6 +59,8 @@ pub struct Exchange<C: Connection<B>, B> {
     lease: Option<Lease<C>>,
     /// It has looked for a connection before.
     looked: bool,
+    /// The version of HTTP that alone can carry it.
+    version: Option<HttpVersions>,
     /// How many connections it found dead.
     dead: u8,
     /// And how many of these were new.
@@ -110,6 +112,7 @@ where
             queued: None,
             lease: None,
             looked: false,
+            version: None,
             dead: 0,
             dead_new: 0,
             events: None,
@@ -132,13 +135,14 @@ where
         let Some(request) = &self.request else { return Ok(()) };
         let options = request.extensions().get::<RequestOptions>();
         if !std::mem::replace(&mut self.looked, true) {
-            validate_request(request)?;
+            self.version = validate_request(request)?;
             if options.is_some() || self.pool.shared.attends_requests() {
                 self.events = events(&self.pool, options);
                 self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options);
             }
         }
         if options.is_none()
+            && self.version.is_none()
             && let Some(origin) = self.pool.by_uri(request.uri())
             && let Some(granted) = origin.take()
             && let Some(lease) = Lease::redeem(granted, origin, C::share)
@@ -158,7 +162,10 @@ where
             if self.pool.shared.is_closed() {
                 return Err(Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));
             }
-            let origin = find(&self.pool, request.uri(), options)?;
+            let origin = match self.version {
+                None => find(&self.pool, request.uri(), options)?,
+                Some(version) => find_version(&self.pool, request.uri(), options, version)?,
+            };
             if let Some(granted) = origin.take() {
                 match Lease::redeem(granted, origin, C::share) {
                     Some(lease) => {
@@ -462,6 +469,31 @@ fn find<C: Send + 'static>(
             Ok(origin)
         }
     }
+}
+
+/// By key, for a request that only this version of HTTP can carry.
+#[cold]
+fn find_version<C: Send + 'static>(
+    pool: &Registry<C>,
+    uri: &Uri,
+    options: Option<&RequestOptions>,
+    version: HttpVersions,
+) -> Result<Arc<OriginPool<C>>, Error> {
+    let origin = OriginRef::of(uri)?;
+    let asked = options;
+    let mut options = asked.map(|options| options.connect_options.clone()).unwrap_or_default();
+    let allowed = options.or(&pool.shared.connect_options).http_versions;
+    if allowed == HttpVersions::Any && origin.scheme() == Scheme::Http {
+        // In cleartext it is HTTP/1.1 that any means, and the connections are the same.
+        return find(pool, uri, asked);
+    }
+    if allowed != HttpVersions::Any && allowed != version {
+        let why = "it asks for another protocol, which only HTTP/1.1 can, and only HTTP/2 is allowed";
+        return Err(RequestError::Header("upgrade".into(), why).into());
+    }
+    options.http_versions = version;
+    let options = options.or(&pool.shared.connect_options);
+    Ok(pool.by_key(KeyRef::of(origin, &options))?)
 }
 
 #[cold]

@@ -8,7 +8,8 @@
 //! |---|---|---|
 //! | `Unsent`, on a dead connection | always | at once, once per connection, 16 times in all, outside the budget |
 //! | `Refused` | if its body can be copied, or wasn't polled | 3 times: at once, then after 50 and 100 ms, jittered |
-//! | `Unknown` | the same; on HTTP/1.1 from a reused connection | idempotent methods: twice, at once, then after 50 ms |
+//! | `Unknown`, on a used connection that ended without an answer ([`Stale`](skybridge_core::Cause::Stale)) | the same | idempotent methods: as `Unsent` |
+//! | `Unknown` otherwise | the same | idempotent methods: twice, at once, then after 50 ms |
 //! | connecting, queueing, a timeout, a bad request | | never: routes are exhausted below, once |
 //!
 //! Idempotent methods are those of RFC 9110, section 9.2.2.

@@ -77,6 +77,10 @@ impl Policy {
                 retry_on_another_connection(counts, earlier, error)
             }
             Delivery::Refused => self.budgeted(counts, now, |counts| use_up(&mut counts.refused, MAX_REFUSED)),
+            // Whoever closes idle connections is in no trouble, and these are as many as the pool had at most.
+            Delivery::Unknown if matches!(error.cause(), Cause::Stale(_)) && self.may_be_repeated(&head) => {
+                retry_on_another_connection(counts, earlier, error)
+            }
             Delivery::Unknown if self.may_be_repeated(&head) => {
                 self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, MAX_UNKNOWN))
             }
@@ -86,7 +90,7 @@ impl Policy {
 
     /// Whether an exchange failed, rather than what comes before one or a time limit.
     pub(crate) fn is_exchange(error: &Error) -> bool {
-        matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_))
+        matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_) | Cause::Stale(_))
     }
 
     fn may_be_repeated(&self, head: &Head<'_>) -> bool {
@@ -111,11 +115,12 @@ impl Counts {
     }
 }
 
-/// The connection was closed or closing: retried at once on another one, but never twice for the same connection.
+/// The connection was closed, closing or stale: retried at once on another one, but never twice for the same
+/// connection.
 fn retry_on_another_connection(counts: &mut Counts, earlier: &[Error], error: &Error) -> Option<Duration> {
     let dead = error.connection()?;
     let before = |error: &Error| {
-        (error.delivery() == Delivery::Unsent || matches!(error.cause(), Cause::GoingAway(_)))
+        (error.delivery() == Delivery::Unsent || matches!(error.cause(), Cause::GoingAway(_) | Cause::Stale(_)))
             && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
     };
     (!earlier.iter().any(before) && use_up(&mut counts.dead, MAX_DEAD)).then_some(Duration::ZERO)

@@ -196,6 +196,25 @@ async fn a_refusal_by_a_closing_connection_is_retried_at_once_and_once_for_each(
     assert_eq!(tries(&RetryLayer::unsent(), [going(&same)], get()).await, 1);
 }
 
+/// As many as a pool may be full of, whatever the budget; but not what isn't idempotent, nor the same one twice.
+#[tokio::test(start_paused = true)]
+async fn stale_connections_are_passed_without_pause_or_budget() {
+    let stale =
+        |on: &Arc<ConnInfo>| back(Error::of(Delivery::Unknown, Phase::Wait, Cause::Stale("closed".into())).on(on));
+    let layer = RetryLayer::safe().budget(Budget::new(0, 0));
+    let start = Instant::now();
+    assert_eq!(tries(&layer, many(|| stale(&connection())), get()).await, 17);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(tries(&layer, many(|| stale(&connection())), post()).await, 1);
+    assert_eq!(tries(&layer.clone().any_method(), many(|| stale(&connection())), post()).await, 17);
+    assert_eq!(tries(&RetryLayer::unsent(), many(|| stale(&connection())), get()).await, 1);
+    let same = connection();
+    assert_eq!(tries(&layer, many(|| stale(&same)), get()).await, 2);
+    // The origin itself is asked no more often than before.
+    let dies = || std::iter::once(stale(&connection())).chain(many(|| dead(Delivery::Unknown)));
+    assert_eq!(tries(&RetryLayer::safe(), dies(), get()).await, 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn unsent_without_a_connection_is_final_and_one_connection_counts_once() {
     assert_eq!(tries(&RetryLayer::safe(), [back(error(Delivery::Unsent))], get()).await, 1);

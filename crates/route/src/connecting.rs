@@ -22,16 +22,16 @@ pub struct Connecting<C>(pub(crate) BoxFuture<Result<C, ConnectError>>);
 
 /// Tries one candidate after another, until one works, none is left, or an error says that no other would help.
 pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
-    mut connector: S,
-    mut candidate: Candidate,
-    mut candidates: Candidates<R>,
+    mut connector: Box<S>,
+    mut candidate: Box<Candidate>,
+    mut candidates: Box<Candidates<R>>,
 ) -> Result<S::Connection, ConnectError> {
     let attempt_log = candidate.route.ctx().attempt_log().clone();
     let mut left_out = 0;
     loop {
         let (targets, endpoints) = (candidate.proxy_targets.clone(), candidate.route.endpoints.clone());
         let mut budget = AttemptBudget::new(candidate.route.ctx(), candidates.max_attempts());
-        let error = match connect_candidate(&mut connector, candidate, &mut budget).await {
+        let error = match connect_candidate(&mut *connector, candidate, &mut budget).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
@@ -41,17 +41,17 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
             return Err(summarize(error));
         }
         candidates.failed(error);
-        candidate = candidates.next().await.map_err(summarize)?;
+        candidate = Box::new(candidates.next().await.map_err(summarize)?);
     }
 }
 
 /// Connects one candidate. Where its last proxy must be given an address, each of the origin's is tried in turn.
 async fn connect_candidate<S: RouteConnector>(
     connector: &mut S,
-    candidate: Candidate,
+    candidate: Box<Candidate>,
     budget: &mut AttemptBudget,
 ) -> Result<S::Connection, ConnectError> {
-    let Candidate { mut route, history, proxy_targets, mut late_answers } = candidate;
+    let Candidate { mut route, history, proxy_targets, mut late_answers } = *candidate;
     let Some(mut proxy_targets) = proxy_targets else {
         return try_endpoints(connector, &route, &history, &mut late_answers, budget).await;
     };

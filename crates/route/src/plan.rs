@@ -10,8 +10,8 @@ use std::fmt;
 /// resolver finds later are added to its endpoints while it connects.
 pub struct RoutePlan<S, R> {
     pub(crate) connector: S,
-    pub(crate) candidate: Candidate,
-    pub(crate) candidates: Candidates<R>,
+    pub(crate) candidate: Box<Candidate>,
+    pub(crate) candidates: Box<Candidates<R>>,
 }
 
 impl<S: RouteConnector, R: Resolver> Plan for RoutePlan<S, R> {
@@ -23,7 +23,7 @@ impl<S: RouteConnector, R: Resolver> Plan for RoutePlan<S, R> {
     }
 
     fn connect(self) -> Self::Connecting {
-        Connecting(Box::pin(connect(self.connector, self.candidate, self.candidates)))
+        Connecting(Box::pin(connect(Box::new(self.connector), self.candidate, self.candidates)))
     }
 }
 

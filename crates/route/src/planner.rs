@@ -40,6 +40,7 @@ impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
     fn call(&mut self, target: Target) -> Self::Future {
         let Self { inner, resolver, settings, database, proxy_chains } = self.clone();
         let candidates = Candidates::new(resolver, settings, database, proxy_chains, target);
-        Planning(Box::pin(plan(inner, candidates)))
+        // Boxed once: by value they would lie several times in each future that they pass through.
+        Planning(Box::pin(plan(inner, Box::new(candidates))))
     }
 }

@@ -13,9 +13,9 @@ pub struct Planning<S, R>(pub(crate) BoxFuture<Result<RoutePlan<S, R>, ConnectEr
 /// Ready as soon as the first addresses are known.
 pub(crate) async fn plan<S, R: Resolver>(
     connector: S,
-    mut candidates: Candidates<R>,
+    mut candidates: Box<Candidates<R>>,
 ) -> Result<RoutePlan<S, R>, ConnectError> {
-    let candidate = candidates.next().await?;
+    let candidate = Box::new(candidates.next().await?);
     Ok(RoutePlan { connector, candidate, candidates })
 }
 

@@ -42,6 +42,44 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A connection that becomes another protocol's leaves the pool: [`Upgrade`], in the extensions of the response, gives
+//! the stream. Only HTTP/1.1 can be asked so, and bytes that came right behind the head are read first.
+//!
+//! ```
+//! # use skybridge_testkit::h1::Script;
+//! use skybridge::{Client, HttpVersions, RequestBody, RequestOptions, Upgrade};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}/", listener.local_addr()?);
+//! # let server = async {
+//! #     let mut peer = Script::new(listener.accept().await.unwrap().0);
+//! #     peer.request().await;
+//! #     peer.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\n\r\n").await;
+//! #     peer.expect("meow").await;
+//! #     peer.send("meow").await;
+//! # };
+//! # let call = async {
+//! let request = http::Request::get(&url)
+//!     .header("connection", "upgrade")
+//!     .header("upgrade", "echo")
+//!     .extension(RequestOptions::new().http_versions(HttpVersions::Http1))
+//!     .body(RequestBody::empty())?;
+//! let mut response = Client::new().request(request).await?;
+//! let upgrade = response.extensions_mut().remove::<Upgrade>().ok_or("not upgraded")?;
+//! let mut stream = upgrade.take().ok_or("taken before")?;
+//! stream.write_all(b"meow").await?;
+//! let mut echo = [0; 4];
+//! stream.read_exact(&mut echo).await?;
+//! assert_eq!(&echo, b"meow");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # };
+//! # tokio::join!(call, server).0
+//! # }
+//! ```
 
 mod body;
 mod builder;
@@ -76,10 +114,10 @@ pub use self::{
 pub use skybridge_core as types;
 pub use skybridge_core::{
     Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind, HttpVersions, Observe,
-    Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, stack,
+    Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, Upgrade, Upgraded, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
-pub use skybridge_h1::H1;
+pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};
 pub use skybridge_h2::H2;
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};

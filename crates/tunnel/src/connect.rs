@@ -1,18 +1,12 @@
 use crate::{TunnelError, proxy_target::ProxyTarget};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Empty};
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use skybridge_core::{Io, Proxy};
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
+use skybridge_h1_codec::{
+    BodyDecoder, BodyFraming, ConnectionOptions, FieldCase, Framing, HeadDecoder, HeadError, Limits, Piece,
+    RequestHead, RequestTarget, ResponseHead,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The largest head of a proxy's response, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -21,13 +15,17 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// The most CONNECT requests on one connection: each after the first answers a challenge.
 const MAX_REQUESTS: usize = 4;
 
-type Body = Empty<Bytes>;
+/// How many interim answers (1xx) one request may get.
+const MAX_INFORMATIONAL: u32 = 64;
 
-/// An HTTP/1.1 connection to a proxy. It has no task: whoever waits for a response drives it.
-struct ConnectClient<I: Io> {
-    sender: SendRequest<Body>,
-    connection: http1::Connection<TokioIo<I>, Body>,
-    closed: bool,
+/// The dialogue with one proxy.
+struct Dialogue<I> {
+    io: I,
+    read: BytesMut,
+    decoder: HeadDecoder,
+    limits: Limits,
+    /// Each answer was strictly HTTP/1.1, and lets the connection be used again.
+    goes_on: bool,
 }
 
 /// A refusal, with as much of its body as has arrived.
@@ -47,26 +45,28 @@ pub(crate) async fn connect<I: Io>(
     proxy_target: &ProxyTarget,
     refusal: &mut Option<Refusal>,
 ) -> Result<(I, Bytes), TunnelError> {
-    let mut client = ConnectClient::handshake(io).await?;
+    let mut dialogue = Dialogue::new(io);
+    let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
     let mut credentials = authorize(proxy, None);
     let mut last = TunnelError::Closed;
     for _ in 0..MAX_REQUESTS {
         let authorized = credentials.is_some();
-        let response = match client.send(request(proxy_target, credentials)?).await {
-            Ok(response) => response,
-            // A proxy that closes the connection after its challenge: the challenge is the reason.
+        let head = match dialogue.ask(&authority, credentials.as_ref()).await {
+            Ok(head) => head,
+            // A proxy that challenges and hangs up has said why before.
             Err(TunnelError::Closed) => return Err(last),
             Err(error) => return Err(error),
         };
-        if response.status().is_success() {
-            drop(response);
-            return client.into_stream().await;
+        // Any 2xx makes a tunnel (RFC 9110, section 9.3.6); what came behind its head is the origin's already.
+        if head.framing == Framing::Upgrade && head.status.is_success() {
+            return Ok((dialogue.io, dialogue.read.freeze()));
         }
-        let (head, body) = response.into_parts();
         let headers = Box::new(head.headers);
         let refused = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
-        let whole = client.read(body, &mut refused.body).await;
-        let challenged = refused.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && whole;
+        let complete = dialogue.read_body(head.framing, &mut refused.body).await;
+        // What is left over came before the next request, and would be taken for the answer to it.
+        let in_step = complete && dialogue.goes_on && dialogue.read.is_empty();
+        let challenged = refused.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && in_step;
         credentials = if challenged { authorize(proxy, Some(&refused.headers)) } else { None };
         last = refusal.take().map_or(TunnelError::Closed, Refusal::into_error);
         if credentials.is_none() {
@@ -82,17 +82,6 @@ fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue
     Some(value)
 }
 
-/// The request contains none of the headers of the origin's request: those are for the origin alone.
-fn request(proxy_target: &ProxyTarget, credentials: Option<HeaderValue>) -> Result<Request<Body>, TunnelError> {
-    let authority = proxy_target.to_string();
-    let request = Request::builder().method(Method::CONNECT).uri(&authority).header(header::HOST, &authority);
-    let mut request = request.body(Empty::new()).map_err(|error| TunnelError::NotHttp(error.into()))?;
-    if let Some(credentials) = credentials {
-        request.headers_mut().insert(header::PROXY_AUTHORIZATION, credentials);
-    }
-    Ok(request)
-}
-
 // === impl Refusal ===
 
 impl Refusal {
@@ -104,66 +93,80 @@ impl Refusal {
 
 // === impl Dialogue ===
 
-impl<I: Io> ConnectClient<I> {
-    async fn handshake(io: I) -> Result<Self, TunnelError> {
-        let mut builder = http1::Builder::new();
-        // The buffer is limited too: hyper parses all that is in it before the timeout gets its turn.
-        builder.max_header_size(HEAD_LIMIT).max_buf_size(HEAD_LIMIT);
-        let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
-        Ok(Self { sender, connection, closed: false })
+impl<I: Io> Dialogue<I> {
+    fn new(io: I) -> Self {
+        let mut limits = Limits::default();
+        limits.head_bytes = HEAD_LIMIT;
+        Self { io, read: BytesMut::new(), decoder: HeadDecoder::default(), limits, goes_on: true }
     }
 
-    /// Sends a request and waits for its final response: interim ones (1xx) are skipped.
-    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TunnelError> {
-        let ready = poll_fn(|cx| self.sender.poll_ready(cx));
-        drive_until(&mut self.connection, &mut self.closed, ready).await.ok_or(TunnelError::Closed)??;
-        let answer = self.sender.send_request(request);
-        Ok(drive_until(&mut self.connection, &mut self.closed, answer).await.ok_or(TunnelError::Closed)??)
+    /// Asks for a tunnel, and gives the head of the answer; interim ones (1xx) are skipped.
+    async fn ask(
+        &mut self,
+        authority: &HeaderValue,
+        credentials: Option<&HeaderValue>,
+    ) -> Result<ResponseHead, TunnelError> {
+        let mut request = Vec::new();
+        // Of the origin's request no header is in it: those are for the origin alone.
+        let head = RequestHead {
+            method: &Method::CONNECT,
+            target: RequestTarget::Authority(authority.to_str().unwrap_or_default()),
+            host: authority,
+            headers: &HeaderMap::new(),
+            body: BodyFraming::Empty,
+            options: ConnectionOptions::default(),
+            credentials,
+            case: FieldCase::Lower,
+        };
+        head.encode(&mut request);
+        // A proxy that has answered and hung up before it was asked has answered: why it can't be written comes second.
+        let written = match self.io.write_all(&request).await {
+            Ok(()) => self.io.flush().await,
+            failed => failed,
+        };
+        match (self.head().await, written) {
+            (Err(TunnelError::Closed | TunnelError::Io(_)), Err(error)) => Err(error.into()),
+            (answer, _) => answer,
+        }
     }
 
-    /// Reads a body up to `BODY_LIMIT`, also one that breaks off. Returns whether it is complete.
-    async fn read(&mut self, mut body: Incoming, buffer: &mut BytesMut) -> bool {
-        while buffer.len() < BODY_LIMIT {
-            match drive_until(&mut self.connection, &mut self.closed, body.frame()).await {
-                Some(Some(Ok(frame))) => {
-                    let data = frame.data_ref().map_or(&[][..], |data| data);
-                    buffer.extend_from_slice(&data[..data.len().min(BODY_LIMIT - buffer.len())]);
+    async fn head(&mut self) -> Result<ResponseHead, TunnelError> {
+        for _ in 0..=MAX_INFORMATIONAL {
+            let head = loop {
+                let not_http = |error: HeadError| TunnelError::NotHttp(error.without_text().into());
+                let decoded = self.decoder.decode(&mut self.read, &Method::CONNECT, &self.limits);
+                if let Some(head) = decoded.map_err(not_http)? {
+                    break head;
                 }
-                Some(None) => return true,
-                Some(Some(Err(_))) | None => return false,
+                if self.io.read_buf(&mut self.read).await? == 0 {
+                    self.decoder.eof(&self.read, &self.limits).map_err(not_http)?;
+                    return Err(TunnelError::Closed);
+                }
+            };
+            self.goes_on &= head.is_keep_alive() && head.is_strict();
+            if !head.is_interim() {
+                return Ok(head);
+            }
+        }
+        Err(TunnelError::NotHttp("it sends nothing but interim responses (1xx)".into()))
+    }
+
+    /// As much of a body as is kept; whether that is all of it. One that breaks off is kept too.
+    async fn read_body(&mut self, framing: Framing, kept: &mut BytesMut) -> bool {
+        let mut body = BodyDecoder::new(framing);
+        while kept.len() < BODY_LIMIT {
+            match body.decode(&mut self.read, &self.limits) {
+                Ok(Some(Piece::Data(data))) => kept.extend_from_slice(&data[..data.len().min(BODY_LIMIT - kept.len())]),
+                Ok(Some(Piece::Trailers(_))) => {}
+                Ok(None) if body.is_done() => return true,
+                Ok(None) => match self.io.read_buf(&mut self.read).await {
+                    Ok(0) => return body.eof().is_ok(),
+                    Ok(_) => {}
+                    Err(_) => return false,
+                },
+                Err(_) => return false,
             }
         }
         false
     }
-
-    /// Returns the stream, and what was read too far.
-    async fn into_stream(mut self) -> Result<(I, Bytes), TunnelError> {
-        if !self.closed {
-            poll_fn(|cx| self.connection.poll_without_shutdown(cx)).await?;
-        }
-        let parts = self.connection.into_parts();
-        Ok((parts.io.into_inner(), parts.read_buf))
-    }
-}
-
-/// Drives a connection until a future that waits for it is ready; `None` if the connection ends before.
-async fn drive_until<I: Io, T>(
-    connection: &mut http1::Connection<TokioIo<I>, Body>,
-    closed: &mut bool,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        // How it ended is reported through the future.
-        *closed = *closed || connection.poll_without_shutdown(cx).is_ready();
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if *closed => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }

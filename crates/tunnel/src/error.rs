@@ -81,15 +81,6 @@ impl From<io::Error> for TunnelError {
     }
 }
 
-impl From<hyper::Error> for TunnelError {
-    fn from(error: hyper::Error) -> Self {
-        if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-            return Self::Closed;
-        }
-        if error.is_parse() { Self::NotHttp(error.into()) } else { Self::Io(error.into()) }
-    }
-}
-
 impl fmt::Display for TunnelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -12,4 +12,5 @@ mod no_room;
 mod request_options;
 mod stale;
 mod trips;
+mod upgrade;
 mod uploads;

@@ -4,7 +4,15 @@ use http::{Response, header::CONNECTION};
 use skybridge::{Delivery, Phase, Protocol, RetryLayer};
 use skybridge_testkit::{executor::run_until_idle, h1::Script, origin::Origin};
 use skybridge_tests::{World, addr, all, get, post, read};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+use tokio::{sync::Barrier, time::Instant};
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_closed_while_idle_costs_no_request_of_any_method() {
@@ -88,6 +96,40 @@ async fn a_fin_that_crosses_another_request_is_told_as_unknown() {
     let connection = error.connection().unwrap();
     assert_eq!((connection.protocol, connection.remote.inet()), (Some(Protocol::Http1), Some(addr())));
     assert_eq!(world.net.opened(), 1);
+}
+
+/// Every connection of the pool is dead, and none of them is known to be: each is passed once, at once.
+#[tokio::test(start_paused = true)]
+async fn a_pool_full_of_stale_connections_costs_an_idempotent_request_nothing_but_a_try_each() {
+    const IDLE: usize = 5;
+    let world = World::new();
+    let (asked, meet) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(IDLE)));
+    let serving = world.listen().serve({
+        let asked = Arc::clone(&asked);
+        move |_, conn| {
+            let (asked, meet) = (Arc::clone(&asked), Arc::clone(&meet));
+            async move {
+                let mut peer = Script::new(conn);
+                // The first requests meet, so that each needs a connection of its own.
+                peer.request().await;
+                if asked.fetch_add(1, SeqCst) < IDLE {
+                    meet.wait().await;
+                }
+                peer.respond(200, "hello").await;
+                if peer.next_request().await.is_some() {
+                    asked.fetch_add(1, SeqCst);
+                }
+            }
+        }
+    });
+    let client = world.client();
+    let first: Vec<_> = (0..IDLE).map(|_| client.request(get("/"))).collect();
+    assert!(all(first.into_iter().map(read)).await.iter().all(Result::is_ok));
+    assert_eq!((world.net.opened(), client.stats().idle, asked.load(SeqCst)), (IDLE, IDLE, IDLE));
+    let before = Instant::now();
+    assert_eq!(read(client.request(get("/"))).await.unwrap(), "hello");
+    assert_eq!((before.elapsed(), asked.load(SeqCst)), (Duration::ZERO, 2 * IDLE + 1));
+    assert_eq!((world.net.opened(), serving.active()), (IDLE + 1, 1));
 }
 
 /// The first try was perhaps processed, the second couldn't connect: what is said is true of the request.

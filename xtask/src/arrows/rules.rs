@@ -8,8 +8,10 @@ use crate::arrows::graph::{Arrow, Member};
 enum Place {
     /// Nouns and contracts: depends on none of ours.
     Core,
-    /// One concern: depends on `core` alone.
+    /// One concern: depends on `core` alone, and where it speaks HTTP/1.1 on the codec.
     Verb,
+    /// HTTP/1.1 on the wire: depends on none of ours.
+    Codec,
     /// For tests, ours and a user's: depends on `core` and `runtime`.
     Testkit,
     /// The stack, assembled: depends on `core` and every verb.
@@ -30,9 +32,21 @@ const LEAVES: [&str; 9] = [
     "xtask",
 ];
 
+/// Who speaks HTTP/1.1, and so may depend on the codec besides the leaves.
+const SPEAKS_HTTP1: [&str; 2] = ["skybridge-h1", "skybridge-tunnel"];
+
 /// What `core` may be built from.
-const CORE_SEES: [&str; 8] =
-    ["bytes", "futures-core", "http", "http-body", "sync_wrapper", "tokio", "tower-layer", "tower-service"];
+const CORE_SEES: [&str; 9] = [
+    "bytes",
+    "futures-core",
+    "http",
+    "http-body",
+    "pin-project",
+    "sync_wrapper",
+    "tokio",
+    "tower-layer",
+    "tower-service",
+];
 
 /// The feature of `core` with which it recognizes in an error what foreign layers say of time and load, and the
 /// features that it enables.
@@ -46,12 +60,14 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 26] = [
+const FENCES: [Fence; 28] = [
     fence("axum", &[]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
-    fence("hyper", &["skybridge-h1", "skybridge-testkit", "skybridge-tunnel"]),
-    fence("hyper-util", &["skybridge-h1", "skybridge-testkit", "skybridge-tunnel"]),
+    fence("httparse", &["skybridge-h1-codec"]),
+    fence("hyper", &["skybridge-testkit"]),
+    fence("hyper-util", &["skybridge-testkit"]),
+    fence("itoa", &["skybridge-h1-codec"]),
     fence("metrics", &["skybridge-trace"]),
     fence("rcgen", &["skybridge-testkit"]),
     fence("reqwest", &[]),
@@ -92,6 +108,7 @@ pub(crate) const WITHOUT_CYCLES: &[&str] = &[
     "cli",
     "dns",
     "h1",
+    "h1-codec",
     "h2",
     "hyper",
     "negotiate",
@@ -125,13 +142,14 @@ fn objection(from: &str, arrow: &Arrow) -> Option<String> {
     if place == Place::Leaf {
         return None;
     }
-    let why = if arrow.ours { to_ours(place, arrow).map(str::to_owned) } else { to_foreign(from, place, arrow) }?;
+    let why = if arrow.ours { to_ours(from, place, arrow).map(str::to_owned) } else { to_foreign(from, place, arrow) }?;
     Some(format!("{from} -> {}: {why}", arrow.to))
 }
 
 fn place(name: &str) -> Place {
     match name {
         "skybridge-core" => Place::Core,
+        "skybridge-h1-codec" => Place::Codec,
         "skybridge-testkit" => Place::Testkit,
         "skybridge" => Place::Facade,
         leaf if LEAVES.contains(&leaf) => Place::Leaf,
@@ -140,8 +158,13 @@ fn place(name: &str) -> Place {
 }
 
 /// Between two of ours.
-fn to_ours(from: Place, arrow: &Arrow) -> Option<&'static str> {
+fn to_ours(name: &str, from: Place, arrow: &Arrow) -> Option<&'static str> {
     match (from, place(&arrow.to)) {
+        (_, Place::Codec) if SPEAKS_HTTP1.contains(&name) => None,
+        (Place::Core | Place::Verb | Place::Testkit | Place::Facade, Place::Codec) => {
+            Some("the codec is for h1 and tunnel")
+        }
+        (Place::Codec, _) => Some("the codec depends on none of ours"),
         (Place::Verb | Place::Testkit, Place::Core) if arrow.asks_for(CORE_KNOWS.0) => {
             Some("the facade and the leaves switch on what core knows of tower")
         }
@@ -247,6 +270,26 @@ mod tests {
     }
 
     #[test]
+    fn the_codec_is_for_h1_and_tunnel_and_knows_nobody() {
+        for (from, agreed) in [
+            ("skybridge-h1", true),
+            ("skybridge-tunnel", true),
+            ("skybridge-tests", true),
+            ("skybridge-core", false),
+            ("skybridge-h2", false),
+            ("skybridge-pool", false),
+            ("skybridge-testkit", false),
+            ("skybridge", false),
+        ] {
+            assert_eq!(ours(from, "skybridge-h1-codec").is_empty(), agreed, "{from}");
+        }
+        assert_eq!(
+            ours("skybridge-h1-codec", "skybridge-core"),
+            ["skybridge-h1-codec -> skybridge-core: the codec depends on none of ours"]
+        );
+    }
+
+    #[test]
     fn core_depends_on_none_of_ours() {
         assert_eq!(ours("skybridge-core", "skybridge-runtime").len(), 1);
     }
@@ -277,8 +320,11 @@ mod tests {
     #[test]
     fn foreign_crates_stay_within_their_fence() {
         let agreed = [
-            ("h1", "hyper"),
+            ("h1-codec", "httparse"),
+            ("h1-codec", "itoa"),
             ("testkit", "hyper"),
+            ("hyper", "hyper"),
+            ("hyper", "hyper-util"),
             ("h2", "h2"),
             ("testkit", "h2"),
             ("tcp", "socket2"),
@@ -291,6 +337,12 @@ mod tests {
             assert!(foreign(&format!("skybridge-{package}"), krate, &[]).is_empty(), "{package} -> {krate}");
         }
         let not = [
+            ("h1", "hyper"),
+            ("h1", "hyper-util"),
+            ("h1", "httparse"),
+            ("tunnel", "hyper"),
+            ("tunnel", "httparse"),
+            ("tunnel", "itoa"),
             ("h2", "hyper"),
             ("h1", "h2"),
             ("route", "socket2"),

@@ -111,13 +111,14 @@ async fn exit_codes_of_what_does_not_answer() {
 }
 
 /// A server that gives each connection these answers, a request each, and hangs up.
-async fn by_hand(answers: &'static [&'static [u8]]) -> (String, tokio::task::JoinHandle<()>) {
+async fn by_hand(answers: &[&[u8]]) -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answers: Vec<_> = answers.iter().map(|answer| answer.to_vec()).collect();
     let serving = async move {
         loop {
             let mut peer = BufReader::new(listener.accept().await.unwrap().0);
-            for answer in answers {
+            for answer in &answers {
                 if head(&mut peer).await {
                     peer.get_mut().write_all(answer).await.unwrap();
                 }
@@ -141,10 +142,12 @@ async fn head(peer: &mut BufReader<TcpStream>) -> bool {
 
 #[tokio::test]
 async fn exit_codes_of_what_answers_badly() {
-    let rows: [(&[&[u8]], i32, &str, &str); 3] = [
+    let rows: [(&[&[u8]], i32, &str, &str); 4] = [
         (&[b""], 52, "protocol", "maybe"),
         (&[b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\nhel"], 18, "body", "yes"),
         (&[b"SSH-2.0-x\r\n\r\n"], 56, "protocol", "maybe"),
+        // Some of a head is no empty reply.
+        (&[b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n"], 56, "protocol", "maybe"),
     ];
     for (answers, exit, kind, processed) in rows {
         let (url, serving) = by_hand(answers).await;
@@ -153,6 +156,49 @@ async fn exit_codes_of_what_answers_badly() {
         let report = &reports(&ran)[0];
         assert_eq!(ran.exit, exit, "{}", ran.err);
         assert_eq!((&report["error"]["kind"], &report["error"]["processed"]), (&kind.into(), &processed.into()));
+    }
+}
+
+/// What the server has said is shown as it came: its version, its reason phrase, each byte of a value, a folded line as
+/// one; also of a response that fails the call.
+#[tokio::test]
+async fn a_head_is_shown_as_it_came() {
+    let rows: [(&[u8], &[u8], i32); 3] = [
+        (
+            b"HTTP/1.0 403 Quarantined\r\nname: f\xfc\r\ncontent-length: 2\r\n\r\nno",
+            b"HTTP/1.0 403 Quarantined\r\nname: f\xfc\r\ncontent-length: 2\r\n\r\n1.0",
+            22,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nx-a: one\r\n  two\r\ncontent-length: 2\r\n\r\nok",
+            b"HTTP/1.1 200 OK\r\nx-a: one two\r\ncontent-length: 2\r\n\r\nok1.1",
+            0,
+        ),
+        (
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno",
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n1.1",
+            22,
+        ),
+    ];
+    for (answer, shown, exit) in rows {
+        let (url, serving) = by_hand(&[answer]).await;
+        let ran = skybridge(["-f", "-i", "-w", "%{http_version}", &url]).await;
+        serving.abort();
+        assert_eq!(ran.exit, exit, "{}", ran.err);
+        assert_eq!(ran.bytes.escape_ascii().to_string(), shown.escape_ascii().to_string());
+    }
+}
+
+/// An answer that can't be read is one: the request isn't sent again, whatever was allowed.
+#[tokio::test]
+async fn what_was_answered_is_not_sent_again() {
+    let good: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    for bad in ["content-length: 2x", "transfer-encoding: gzip, chunked", "transfer-encoding: identityx"] {
+        let bad = format!("HTTP/1.1 200 OK\r\n{bad}\r\n\r\nno");
+        let (url, serving) = by_hand(&[good, bad.as_bytes(), good]).await;
+        let ran = skybridge(["--replay-non-idempotent", "-d", "x", "--repeat", "2", "--report", "-", &url]).await;
+        serving.abort();
+        assert_eq!((ran.exit, &reports(&ran)[1]["retries"]), (56, &0.into()), "{}", ran.err);
     }
 }
 

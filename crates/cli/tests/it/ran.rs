@@ -8,6 +8,7 @@ use tokio::{io::AsyncWriteExt, process::Command};
 pub(crate) struct Ran {
     pub(crate) exit: i32,
     pub(crate) out: String,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) err: String,
 }
 
@@ -39,7 +40,8 @@ pub(crate) async fn fed_in<A: AsRef<OsStr>, V: AsRef<OsStr> + Copy>(
     let output = child.wait_with_output().await.unwrap();
     Ran {
         exit: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        bytes: output.stdout,
         err: String::from_utf8(output.stderr).unwrap(),
     }
 }

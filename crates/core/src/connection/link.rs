@@ -7,13 +7,13 @@ pub struct Link<Io> {
     /// The stream.
     pub io: Io,
     /// What is known of the connection.
-    pub info: ConnInfo,
+    pub info: Box<ConnInfo>,
 }
 
 impl<Io> Link<Io> {
-    /// A link of this stream.
-    pub fn new(io: Io, info: ConnInfo) -> Self {
-        Self { io, info }
+    /// A link of this stream. Its facts are boxed here, as a link is moved through each layer.
+    pub fn new(io: Io, info: impl Into<Box<ConnInfo>>) -> Self {
+        Self { io, info: info.into() }
     }
 
     /// Wraps the stream. The wrapper must forward vectored writes, and should not buffer what is buffered below.

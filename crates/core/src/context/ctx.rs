@@ -16,7 +16,7 @@ struct Repr {
     observer: Option<Arc<dyn Observe>>,
     ids: Arc<Ids>,
     call: Option<CallId>,
-    timeouts: Timeouts,
+    timeouts: Option<Box<Timeouts>>,
     shared_timeouts: Option<Arc<dyn SharedTimeouts>>,
     attempt_log: AttemptLog,
 }
@@ -29,7 +29,7 @@ impl Ctx {
             observer: None,
             ids: Arc::default(),
             call: None,
-            timeouts: Timeouts::default(),
+            timeouts: None,
             shared_timeouts: None,
             attempt_log: AttemptLog::default(),
         }))
@@ -57,7 +57,7 @@ impl Ctx {
 
     /// Sets time limits that take precedence over the layers' own.
     pub fn with_limits(self, timeouts: Timeouts) -> Self {
-        self.with(|repr| repr.timeouts = timeouts)
+        self.with(|repr| repr.timeouts = timeouts.boxed())
     }
 
     /// Sets where the time limits of connecting come from, in place of [`with_limits`](Self::with_limits): for a
@@ -84,14 +84,14 @@ impl Ctx {
     /// The time limits of the request or client that this was made for. How long a step may take is decided by
     /// [`limit`](Self::limit).
     pub fn timeouts(&self) -> &Timeouts {
-        &self.0.timeouts
+        self.0.timeouts.as_deref().unwrap_or(const { &Timeouts::new() })
     }
 
     /// How long a step of connecting may take, as of now; `own` is the layer's default.
     pub fn limit(&self, phase: Phase, own: Duration) -> Duration {
         match &self.0.shared_timeouts {
             Some(shared) => shared.limit(phase, own),
-            None => self.0.timeouts.of(phase).unwrap_or(own),
+            None => self.timeouts().of(phase).unwrap_or(own),
         }
     }
 
@@ -131,7 +131,7 @@ impl fmt::Debug for Ctx {
         f.debug_struct("Ctx")
             .field("call", &self.0.call)
             .field("observed", &self.is_observed())
-            .field("timeouts", &self.0.timeouts)
+            .field("timeouts", self.timeouts())
             .finish_non_exhaustive()
     }
 }

@@ -42,8 +42,24 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// Leaves every limit to the layer that owns it.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            resolve: None,
+            attempt: None,
+            tunnel: None,
+            tls: None,
+            handshake: None,
+            connect: None,
+            pool_wait: None,
+            response_head: None,
+            read_idle: None,
+            call: None,
+        }
+    }
+
+    /// Boxed, unless there are none: the facts of a connection keep the limits it was opened with.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        if self == const { Self::new() } { None } else { Some(Box::new(self)) }
     }
 
     /// Sets the limit of looking up the names of one plan. `Duration::MAX`: no limit.

@@ -59,6 +59,10 @@ impl AttemptLog {
     pub fn begin(&self, route: impl Into<Arc<str>>, endpoint: Endpoint, now: Instant) -> AttemptId {
         self.with(|list| {
             let id = AttemptId(list.len() as u32 + 1);
+            if list.is_empty() {
+                // Most connections need one, and their facts keep the log.
+                list.reserve_exact(1);
+            }
             list.push(AttemptReport {
                 id,
                 route: route.into(),

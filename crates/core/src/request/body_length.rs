@@ -48,6 +48,12 @@ impl BodyLength {
         Ok(Some(Self { declared, seen: 0 }))
     }
 
+    /// The declared length, in bytes.
+    #[inline]
+    pub fn declared_bytes(&self) -> u64 {
+        self.declared
+    }
+
     /// Counts further bytes of the body, before they are sent.
     ///
     /// # Errors

@@ -69,6 +69,12 @@ pub fn strip_hop_by_hop(
     next
 }
 
+/// Whether a request asks to switch to another protocol: by `upgrade`, and by `connection` that names it.
+pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    options(headers, &header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && upgrade(headers).is_some()
+}
+
 /// The members of a list-based field (RFC 9110, section 5.6.1), as bytes, so that one member that isn't valid text
 /// doesn't hide the others.
 fn options<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {

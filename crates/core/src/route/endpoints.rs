@@ -16,7 +16,7 @@ pub struct Endpoints {
     /// How many of the list this handle has read.
     seen: usize,
     /// The endpoints that this handle skips, because they were tried and failed.
-    except: Arc<HashSet<Endpoint>>,
+    except: Option<Arc<HashSet<Endpoint>>>,
 }
 
 /// The writing end of an [`Endpoints`]. Drop it to complete the list.
@@ -57,7 +57,7 @@ impl Endpoints {
         let (list, readers) = (Vec::new(), Vec::new());
         let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, readers };
         let feed = Arc::new(Mutex::new(feed));
-        (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: Arc::default() })
+        (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: None })
     }
 
     /// How many endpoints have been left out because of the limit.
@@ -65,15 +65,19 @@ impl Endpoints {
         self.feed.lock().left_out
     }
 
+    fn is_excepted(&self, endpoint: &Endpoint) -> bool {
+        self.except.as_ref().is_some_and(|except| except.contains(endpoint))
+    }
+
     /// The endpoints known by now, in order.
     pub fn snapshot(&self) -> Vec<Endpoint> {
         let feed = self.feed.lock();
-        feed.list.iter().filter(|endpoint| !self.except.contains(endpoint)).cloned().collect()
+        feed.list.iter().filter(|endpoint| !self.is_excepted(endpoint)).cloned().collect()
     }
 
     /// Whether this endpoint is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
-        !self.except.contains(endpoint) && self.feed.lock().list.contains(endpoint)
+        !self.is_excepted(endpoint) && self.feed.lock().list.contains(endpoint)
     }
 
     /// Whether no more endpoints will be added.
@@ -91,7 +95,7 @@ impl Endpoints {
         let mut feed = self.feed.lock();
         while let Some(endpoint) = feed.list.get(self.seen) {
             self.seen += 1;
-            if !self.except.contains(endpoint) {
+            if !self.is_excepted(endpoint) {
                 return Poll::Ready(Some(endpoint.clone()));
             }
         }
@@ -106,9 +110,9 @@ impl Endpoints {
 
     /// A handle that reads the same list from the start, and skips the endpoints that were tried.
     pub fn without(&self, tried: &[Endpoint]) -> Self {
-        let mut except = Arc::clone(&self.except);
+        let mut except = self.except.clone();
         if !tried.is_empty() {
-            Arc::make_mut(&mut except).extend(tried.iter().cloned());
+            Arc::make_mut(except.get_or_insert_default()).extend(tried.iter().cloned());
         }
         Self { feed: Arc::clone(&self.feed), seen: 0, except }
     }
@@ -117,7 +121,7 @@ impl Endpoints {
 impl Clone for Endpoints {
     /// A handle that reads the same list from the start.
     fn clone(&self) -> Self {
-        Self { feed: Arc::clone(&self.feed), seen: 0, except: Arc::clone(&self.except) }
+        Self { feed: Arc::clone(&self.feed), seen: 0, except: self.except.clone() }
     }
 }
 
@@ -176,6 +180,9 @@ impl Feed {
             return;
         }
         self.taken[kind] += 1;
+        if self.list.is_empty() {
+            self.list.reserve_exact(1);
+        }
         self.list.push(endpoint);
     }
 }

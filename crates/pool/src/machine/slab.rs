@@ -72,6 +72,10 @@ impl<T> Slab<T> {
                 index
             }
             None => {
+                if self.places.is_empty() {
+                    // Most origins have one connection, and nobody who waits.
+                    self.places.reserve_exact(1);
+                }
                 self.places.push(place);
                 (self.places.len() - 1) as u32
             }

@@ -12,7 +12,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct ConnectTimeouts {
     /// The client's limits, which hold for requests that set none.
-    client: Timeouts,
+    client: Option<Box<Timeouts>>,
     inside: Mutex<Inside>,
 }
 
@@ -47,7 +47,11 @@ pub(crate) struct Steps<'a> {
 
 impl ConnectTimeouts {
     pub(crate) fn new(client: Timeouts) -> Self {
-        Self { client, inside: Mutex::default() }
+        Self { client: client.boxed(), inside: Mutex::default() }
+    }
+
+    fn client(&self) -> &Timeouts {
+        self.client.as_deref().unwrap_or(const { &Timeouts::new() })
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -56,8 +60,8 @@ impl ConnectTimeouts {
 
     /// A request's limits, completed by the client's; `None` when they differ in no phase of connecting.
     fn own(&self, options: &Timeouts) -> Option<Timeouts> {
-        let own = options.or(&self.client);
-        PHASES.iter().any(|phase| own.of(*phase) != self.client.of(*phase)).then_some(own)
+        let own = options.or(self.client());
+        PHASES.iter().any(|phase| own.of(*phase) != self.client().of(*phase)).then_some(own)
     }
 
     /// A request begins to wait. True when that may change a limit or a deadline.
@@ -102,11 +106,11 @@ impl ConnectTimeouts {
         }
         let mut steps = inside.steps.clone();
         steps.iter_mut().for_each(|step| step.most = self.most(&inside, step.phase, step.layer));
-        Some(Steps { client: &self.client, steps })
+        Some(Steps { client: self.client(), steps })
     }
 
     fn most(&self, inside: &Inside, phase: Phase, layer: Duration) -> Duration {
-        let client = self.client.of(phase).unwrap_or(layer);
+        let client = self.client().of(phase).unwrap_or(layer);
         let own = inside.own.iter().map(|own| own.of(phase).unwrap_or(layer)).max();
         match own {
             // Connecting in total never gets less than the client's limit: its result is pooled when no request is
@@ -126,6 +130,10 @@ impl SharedTimeouts for ConnectTimeouts {
         let mut inside = self.inside();
         inside.next += 1;
         let number = inside.next;
+        if inside.steps.is_empty() {
+            // Connecting in total, and one step after the other.
+            inside.steps.reserve_exact(2);
+        }
         inside.steps.push(Step { number, phase, layer: own, most: own, began: now });
         number
     }
@@ -135,7 +143,12 @@ impl SharedTimeouts for ConnectTimeouts {
     }
 
     fn end(&self, step: u64) {
-        self.inside().steps.retain(|other| other.number != step);
+        let mut inside = self.inside();
+        inside.steps.retain(|other| other.number != step);
+        if inside.steps.is_empty() {
+            // The facts of the connection keep this for as long as it lives.
+            inside.steps = Vec::new();
+        }
     }
 }
 

@@ -59,6 +59,32 @@ async fn the_pools_own_terms_are_for_all_who_wish_nothing_else() {
     other.abort();
 }
 
+/// HTTP/2 has no upgrade: a request that asks for one goes by HTTP/1.1, or nowhere, and never without its `upgrade`.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_asks_for_another_protocol_goes_by_http1() {
+    let upgrade = || {
+        let mut request = get(SECURE);
+        request.headers_mut().insert("connection", http::HeaderValue::from_static("upgrade"));
+        request.headers_mut().insert("upgrade", http::HeaderValue::from_static("websocket"));
+        request
+    };
+    let stage = Stage::new(PoolConfig::new());
+    let plain = stage.call(SECURE);
+    stage.connected(Facts::h2(5)).await.exchange().await.respond(200, "");
+    read(done(plain).await).await;
+    let call = stage.send(upgrade());
+    let connect = stage.below.connecting().await;
+    assert_eq!(connect.target().connect_options().http_versions, HttpVersions::Http1);
+    call.abort();
+
+    let mut http2 = ConnectOptions::default();
+    http2.http_versions = HttpVersions::Http2;
+    let stage = Stage::with(|layer| layer.connect_options(http2));
+    let error = came_back(stage.send(upgrade())).await;
+    assert!(error.is_request(), "{error}");
+    assert_eq!(stage.below.connects(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_observer_of_its_own_is_told_and_nobody_else() {
     let stage = Stage::new(PoolConfig::new());

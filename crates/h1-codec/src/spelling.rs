@@ -1,0 +1,30 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+
+/// How the names of a message's fields were spelled. Case means nothing in them (RFC 9110, section 5.1), but there are
+/// peers that look at it.
+///
+/// In the extensions of a response when the connection was asked to keep it, and read from those of a request.
+#[derive(Clone, Debug, Default)]
+pub struct FieldSpelling(HeaderMap<Bytes>);
+
+impl FieldSpelling {
+    /// How `name` is spelled, where that isn't in lower case.
+    pub fn get(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.0.get(name).map(|spelling| &spelling[..])
+    }
+
+    /// Spells `name` as `spelling`, if that differs by nothing but case. The first spelling stays.
+    pub fn learn(&mut self, name: &HeaderName, spelling: Bytes) {
+        let lower = name.as_str().as_bytes();
+        if spelling != lower && spelling.eq_ignore_ascii_case(lower) && !self.0.contains_key(name) {
+            // What doesn't fit is written in lower case.
+            let _ = self.0.try_insert(name.clone(), spelling);
+        }
+    }
+
+    /// Whether every name is in lower case.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

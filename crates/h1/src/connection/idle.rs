@@ -1,0 +1,83 @@
+use skybridge_core::{Runtime, StatusSender};
+use std::{
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::Wake,
+};
+
+/// A connection that can be asked what its idle socket has to say.
+pub(super) trait LookIdle: Send + Sync {
+    /// Reads what woke the watch, if the connection is still idle.
+    fn look_idle(&self);
+}
+
+/// Watches the socket of a connection that nobody uses: its own waker is what the socket wakes.
+///
+/// Whatever an idle connection has to say ends it. Waking only notes that; a short task looks what it was, as a socket
+/// is not read in the middle of whoever wakes. No task waits while nothing happens.
+pub(super) struct IdleWatch {
+    /// Something may have happened that nobody has looked at.
+    woken: AtomicBool,
+    /// An exchange reads the socket: what happens there is its own to see.
+    paused: AtomicBool,
+    connection: OnceLock<Weak<dyn LookIdle>>,
+    runtime: Arc<dyn Runtime>,
+    pub(super) status: StatusSender,
+}
+
+impl IdleWatch {
+    pub(super) fn new(runtime: Arc<dyn Runtime>) -> Arc<Self> {
+        let (woken, paused) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { woken, paused, connection: OnceLock::new(), runtime, status: StatusSender::new() })
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    pub(super) fn set_connection(&self, connection: Weak<dyn LookIdle>) {
+        let _ = self.connection.set(connection);
+    }
+
+    /// An exchange begins. Until it is over nobody needs to look.
+    #[inline]
+    pub(super) fn pause(&self) {
+        self.paused.store(true, SeqCst);
+    }
+
+    /// The socket is about to be asked to wake.
+    #[inline]
+    pub(super) fn resume(&self) {
+        self.woken.store(false, SeqCst);
+        self.paused.store(false, SeqCst);
+    }
+
+    /// Whether to look; once.
+    #[inline]
+    pub(super) fn was_woken(&self) -> bool {
+        self.woken.load(SeqCst) && self.woken.swap(false, SeqCst)
+    }
+
+    fn look(&self) {
+        if let Some(connection) = self.connection.get().and_then(Weak::upgrade)
+            && self.was_woken()
+        {
+            connection.look_idle();
+        }
+    }
+}
+
+impl Wake for IdleWatch {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, SeqCst) && !self.paused.load(SeqCst) {
+            let idle = Arc::clone(self);
+            self.runtime.spawn(Box::pin(async move { idle.look() }));
+        }
+    }
+}
