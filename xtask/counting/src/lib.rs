@@ -12,41 +12,58 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Counts on the thread that asks, except while the peer is polled.
+/// Counts on a thread from [`count`] on, except while the peer is polled.
 #[derive(Debug)]
 pub struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<u64> = const { Cell::new(0) };
-    static PAUSED: Cell<bool> = const { Cell::new(false) };
+    static FREED: Cell<u64> = const { Cell::new(0) };
+    static PAUSED: Cell<bool> = const { Cell::new(true) };
 }
 
-fn count(bytes: usize) {
-    // A thread that is ending has nobody who counts.
-    let paused = PAUSED.try_with(Cell::get).unwrap_or(true);
-    if !paused {
+/// A thread that is ending has nobody who counts.
+fn is_paused() -> bool {
+    PAUSED.try_with(Cell::get).unwrap_or(true)
+}
+
+fn asked(bytes: usize) {
+    if !is_paused() {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
         let _ = BYTES.try_with(|sum| sum.set(sum.get() + bytes as u64));
     }
+}
+
+fn freed(bytes: usize) {
+    if !is_paused() {
+        let _ = FREED.try_with(|sum| sum.set(sum.get() + bytes as u64));
+    }
+}
+
+/// Begins to count on this thread.
+pub fn count() {
+    PAUSED.set(false);
 }
 
 #[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait")]
 // SAFETY: every call is passed on unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
+        asked(layout.size());
         // SAFETY: the caller's obligations are the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        freed(layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size);
+        asked(size);
+        freed(layout.size());
         // SAFETY: as above.
         unsafe { System.realloc(at, layout, size) }
     }
@@ -62,6 +79,19 @@ pub fn allocated() -> u64 {
     BYTES.get()
 }
 
+/// Bytes that this thread has asked for and not freed. What another thread frees, or the peer, still counts.
+pub fn kept() -> i64 {
+    BYTES.get() as i64 - FREED.get() as i64
+}
+
+/// Does something whose allocations are somebody else's.
+pub fn uncounted<T>(work: impl FnOnce() -> T) -> T {
+    let before = PAUSED.replace(true);
+    let done = work();
+    PAUSED.set(before);
+    done
+}
+
 /// A future whose allocations are somebody else's.
 #[derive(Debug)]
 pub struct Uncounted<F>(pub Pin<Box<F>>);
@@ -70,10 +100,7 @@ impl<F: Future> Future for Uncounted<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let before = PAUSED.replace(true);
-        let polled = self.0.as_mut().poll(cx);
-        PAUSED.set(before);
-        polled
+        uncounted(|| self.0.as_mut().poll(cx))
     }
 }
 

@@ -11,7 +11,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use std::{future::poll_fn, pin::pin};
+use skybridge_tls::rustls::ClientConfig;
+use std::{future::poll_fn, pin::pin, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -24,11 +25,15 @@ pub(crate) struct H1 {
 
 impl H1 {
     pub(crate) async fn connect(over: Over) -> Outcome<Self> {
-        let io = peer::h1(over);
         match over {
-            Over::Nothing => Self::on(io).await,
-            Over::Tls => Self::on(sealed::connect(io).await?).await,
+            Over::Nothing => Self::on(peer::h1(over)).await,
+            Over::Tls => Self::sealed(sealed::bare_config()?).await,
         }
+    }
+
+    /// Over TLS.
+    pub(crate) async fn sealed(config: Arc<ClientConfig>) -> Outcome<Self> {
+        Self::on(sealed::connect(peer::h1(Over::Tls), config).await?).await
     }
 
     async fn on(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Outcome<Self> {
@@ -38,7 +43,7 @@ impl H1 {
     }
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
-        let mut request = shape.request(Over::Nothing);
+        let mut request = shape.request::<Body>(Over::Nothing);
         let parts = std::mem::take(request.uri_mut()).into_parts();
         if let Some(path) = parts.path_and_query {
             *request.uri_mut() = Uri::from(path);
@@ -64,7 +69,7 @@ impl H2 {
         let io = peer::h2(over);
         match over {
             Over::Nothing => Self::on(io).await,
-            Over::Tls => Self::on(sealed::connect(io).await?).await,
+            Over::Tls => Self::on(sealed::connect(io, sealed::bare_config()?).await?).await,
         }
     }
 
@@ -77,7 +82,7 @@ impl H2 {
     }
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
-        let (mut head, body) = shape.request(Over::Nothing).into_parts();
+        let (mut head, body) = shape.request::<Body>(Over::Nothing).into_parts();
         head.version = Version::HTTP_2;
         let empty = body.is_end_stream();
         if let Some(length) = body.size_hint().exact().filter(|_| !empty) {

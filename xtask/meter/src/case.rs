@@ -1,7 +1,7 @@
 //! What can be measured: a version of HTTP, a request, and what sends it.
 
 use crate::{
-    bare,
+    bare, client, composable,
     peer::Over,
     request::Shape,
     stack::{self, Retry, Version},
@@ -11,8 +11,14 @@ use std::process::ExitCode;
 /// What sends the requests.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Sender {
+    /// hyper or h2 alone.
     Bare,
+    /// hyper in hyper-util's composable pool; HTTP/1.1 only.
+    Composable,
+    /// The stack of separate layers.
     Stack(Retry),
+    /// The default client.
+    Client,
 }
 
 /// What is measured.
@@ -31,19 +37,29 @@ impl Case {
         let over = if self.over == Over::Tls { "-tls" } else { "" };
         let sender = match self.sender {
             Sender::Bare => "bare",
+            Sender::Composable => "composable",
+            Sender::Client => "client",
             Sender::Stack(Retry::Unsent) => "unsent",
             Sender::Stack(Retry::Safe) => "safe",
         };
         let shape = match self.shape {
             Shape::Get => "get",
             Shape::GetOwned => "owned",
+            Shape::GetTwelve => "twelve",
             Shape::Post => "post",
+            Shape::PostLarge => "large",
         };
         format!("{version}{over}-{sender}-{shape}")
     }
 
     fn all() -> impl Iterator<Item = Self> {
-        let senders = [Sender::Bare, Sender::Stack(Retry::Unsent), Sender::Stack(Retry::Safe)];
+        let senders = [
+            Sender::Bare,
+            Sender::Composable,
+            Sender::Stack(Retry::Unsent),
+            Sender::Stack(Retry::Safe),
+            Sender::Client,
+        ];
         let versions = [Version::H1, Version::H2].into_iter();
         let below = versions.flat_map(|version| [(version, Over::Nothing), (version, Over::Tls)]);
         below.flat_map(move |(version, over)| {
@@ -74,6 +90,20 @@ impl Case {
                 (Sender::Bare, Version::H2) => {
                     let mut bare = bare::H2::connect(over).await?;
                     each!(bare.send(shape).await);
+                }
+                (Sender::Composable, _) => {
+                    let check = |n, read| {
+                        if read != 5 {
+                            return Err("the peer says hello in five bytes".into());
+                        }
+                        after(n);
+                        Ok(())
+                    };
+                    composable::run(shape, over, requests, check).await?;
+                }
+                (Sender::Client, version) => {
+                    let client = client::client(version, over);
+                    each!(client::send(&client, shape, over).await);
                 }
                 (Sender::Stack(retry), version) => {
                     let mut stack = stack::stack(version, retry, over);

@@ -1,14 +1,21 @@
-//! The peers: as little as an HTTP server can be, in memory, on the same thread.
+//! The peers, in memory, on the same thread: answers that cost nothing in cleartext, and as little as an HTTP server
+//! can be behind TLS.
 
-use crate::sealed;
+use crate::{canned::Canned, sealed};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use skybridge_counting::Uncounted;
-use std::{convert::Infallible, future::poll_fn};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use skybridge_counting::{Uncounted, uncounted};
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 const WINDOW: usize = 64 * 1024;
 
@@ -19,28 +26,34 @@ pub(crate) enum Over {
     Tls,
 }
 
+/// A stream to a peer.
+pub(crate) enum Wire {
+    Canned(Canned),
+    Served(DuplexStream),
+}
+
 /// A stream to a new HTTP/1.1 peer.
-pub(crate) fn h1(over: Over) -> DuplexStream {
-    let (ours, theirs) = duplex(WINDOW);
-    tokio::spawn(Uncounted(Box::pin(async move {
-        match over {
-            Over::Nothing => serve_h1(theirs).await,
-            Over::Tls => serve_h1(sealed::accept(theirs).await).await,
-        }
-    })));
-    ours
+pub(crate) fn h1(over: Over) -> Wire {
+    match over {
+        Over::Nothing => uncounted(|| Wire::Canned(Canned::h1())),
+        Over::Tls => served(|io| async move { serve_h1(sealed::accept(io).await).await }),
+    }
 }
 
 /// A stream to a new HTTP/2 peer.
-pub(crate) fn h2(over: Over) -> DuplexStream {
-    let (ours, theirs) = duplex(WINDOW);
-    tokio::spawn(Uncounted(Box::pin(async move {
-        match over {
-            Over::Nothing => serve_h2(theirs).await,
-            Over::Tls => serve_h2(sealed::accept(theirs).await).await,
-        }
-    })));
-    ours
+pub(crate) fn h2(over: Over) -> Wire {
+    match over {
+        Over::Nothing => uncounted(|| Wire::Canned(Canned::h2())),
+        Over::Tls => served(|io| async move { serve_h2(sealed::accept(io).await).await }),
+    }
+}
+
+fn served<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(DuplexStream) -> F) -> Wire {
+    uncounted(|| {
+        let (ours, theirs) = duplex(WINDOW);
+        tokio::spawn(Uncounted(Box::pin(serve(theirs))));
+        Wire::Served(ours)
+    })
 }
 
 async fn serve_h1(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
@@ -62,5 +75,58 @@ async fn serve_h2(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
                 let _ = stream.send_data(Bytes::from_static(b"hello"), true);
             }
         })));
+    }
+}
+
+impl AsyncRead for Wire {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Canned(io) => Pin::new(io).poll_read(cx, buf),
+            Self::Served(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Canned(io) => Pin::new(io).poll_write(cx, bytes),
+            Self::Served(io) => Pin::new(io).poll_write(cx, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Canned(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Self::Served(io) => Pin::new(io).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Canned(io) => io.is_write_vectored(),
+            Self::Served(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Canned(io) => Pin::new(io).poll_flush(cx),
+            Self::Served(io) => Pin::new(io).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Canned(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Served(io) => Pin::new(io).poll_shutdown(cx),
+        }
     }
 }

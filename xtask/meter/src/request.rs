@@ -3,9 +3,37 @@
 use crate::peer::Over;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body::Body as HttpBody;
 use http_body_util::Full;
 
 pub(crate) type Body = Full<Bytes>;
+
+/// How each body ends, by which a canned peer knows the end of a request.
+pub(crate) const END: &[u8] = b"the end.";
+const SMALL: &[u8] = b"and the end.";
+const LARGE: [u8; 4096] = {
+    let mut body = [b'.'; 4096];
+    let mut at = 0;
+    while at < END.len() {
+        body[body.len() - END.len() + at] = END[at];
+        at += 1;
+    }
+    body
+};
+
+/// What a browser sends along.
+const TWELVE: [(&str, &str); 10] = [
+    ("accept-encoding", "gzip, deflate, br"),
+    ("accept-language", "en-GB,en;q=0.9"),
+    ("authorization", "Bearer 0123456789abcdef0123456789abcdef"),
+    ("cache-control", "no-cache"),
+    ("content-type", "application/json"),
+    ("if-none-match", "\"0123456789abcdef\""),
+    ("origin", "http://example.test"),
+    ("referer", "http://example.test/some/other/path"),
+    ("x-request-id", "0123456789abcdef"),
+    ("x-trace", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"),
+];
 
 const OWNED: [HeaderName; 3] =
     [HeaderName::from_static("x-request-id"), HeaderName::from_static("x-tenant"), HeaderName::from_static("x-trace")];
@@ -17,18 +45,24 @@ pub(crate) enum Shape {
     Get,
     /// GET with three header values of its own.
     GetOwned,
-    /// POST with a body of bytes.
+    /// GET with twelve headers, the values of ten of them its own.
+    GetTwelve,
+    /// POST with a body of a few bytes.
     Post,
+    /// POST with a body of 4 KiB.
+    PostLarge,
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 3] = [Self::Get, Self::GetOwned, Self::Post];
+    pub(crate) const ALL: [Self; 5] = [Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Get => "GET, static headers",
             Self::GetOwned => "GET, 3 owned headers",
-            Self::Post => "POST, Bytes body",
+            Self::GetTwelve => "GET, 12 headers",
+            Self::Post => "POST, 12 bytes",
+            Self::PostLarge => "POST, 4 KiB",
         }
     }
 
@@ -36,28 +70,36 @@ impl Shape {
     pub(crate) fn owned_values(self) -> u64 {
         match self {
             Self::GetOwned => 3,
+            Self::GetTwelve => 10,
             _ => 0,
         }
     }
 
+    /// Its body.
+    pub(crate) fn bytes(self) -> Bytes {
+        match self {
+            Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
+            Self::Post => Bytes::from_static(SMALL),
+            Self::PostLarge => Bytes::from_static(&LARGE),
+        }
+    }
+
     /// The request of a program that knows nothing of connections: an absolute URI, no `host`.
-    pub(crate) fn request(self, over: Over) -> Request<Body> {
-        let body = match self {
-            Self::Post => Full::new(Bytes::from_static(b"twelve bytes")),
-            _ => Full::default(),
-        };
-        let mut request = Request::new(body);
+    pub(crate) fn request<B: HttpBody + From<Bytes>>(self, over: Over) -> Request<B> {
+        let mut request = Request::new(B::from(self.bytes()));
         *request.uri_mut() = uri(over);
-        if self == Self::Post {
+        if matches!(self, Self::Post | Self::PostLarge) {
             *request.method_mut() = Method::POST;
         }
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(header::USER_AGENT, HeaderValue::from_static("skybridge-meter"));
-        if self == Self::GetOwned {
-            for name in OWNED {
-                headers.insert(name, owned("0123456789abcdef"));
+        match self {
+            Self::GetOwned => headers.extend(OWNED.map(|name| (name, owned("0123456789abcdef")))),
+            Self::GetTwelve => {
+                headers.extend(TWELVE.map(|(name, value)| (HeaderName::from_static(name), owned(value))));
             }
+            _ => {}
         }
         request
     }

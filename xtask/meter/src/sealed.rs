@@ -11,7 +11,7 @@ use skybridge_tls::{
     },
 };
 use std::sync::{Arc, LazyLock};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -59,13 +59,21 @@ pub(crate) async fn accept(io: DuplexStream) -> server::TlsStream<DuplexStream> 
     ENDS.acceptor.accept(io).await.expect("a handshake")
 }
 
-/// The client's end, by rustls alone.
-pub(crate) async fn connect(io: DuplexStream) -> Outcome<client::TlsStream<DuplexStream>> {
+/// What a bare client trusts.
+pub(crate) fn bare_config() -> Outcome<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(ENDS.root.clone())?;
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(NAME)?, io).await?)
+    Ok(Arc::new(config))
+}
+
+/// The client's end, by rustls alone.
+pub(crate) async fn connect<I>(io: I, config: Arc<ClientConfig>) -> Outcome<client::TlsStream<I>>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    Ok(TlsConnector::from(config).connect(ServerName::try_from(NAME)?, io).await?)
 }

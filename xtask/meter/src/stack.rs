@@ -1,7 +1,7 @@
 //! The whole stack, over the same peers. In cleartext TLS and the tunnel are in it too, and pass.
 
 use crate::{
-    peer::{self, Over},
+    peer::{self, Over, Wire},
     request::{Body, Shape},
     sealed,
 };
@@ -22,7 +22,6 @@ use skybridge_tcp::RaceLayer;
 use skybridge_tls::TlsLayer;
 use skybridge_tunnel::TunnelLayer;
 use std::future::{Ready, ready};
-use tokio::io::DuplexStream;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -32,6 +31,15 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) enum Version {
     H1,
     H2,
+}
+
+impl From<Version> for HttpVersions {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::H1 => Self::Http1,
+            Version::H2 => Self::Http2,
+        }
+    }
 }
 
 /// Which retry layer is on top.
@@ -52,10 +60,7 @@ pub(crate) fn stack(
         Retry::Safe => RetryLayer::replaying(again),
     };
     let mut connect_options = ConnectOptions::default();
-    connect_options.http_versions = match version {
-        Version::H1 => HttpVersions::Http1,
-        Version::H2 => HttpVersions::Http2,
-    };
+    connect_options.http_versions = version.into();
     ServiceBuilder::new()
         .layer(layer)
         .layer(PoolLayer::new(TokioRuntime::current()).connect_options(connect_options))
@@ -71,7 +76,8 @@ fn again(body: &Body) -> Option<Body> {
     Some(body.clone())
 }
 
-fn dial(version: Version, over: Over, attempt: &Attempt) -> Ready<Result<Link<DuplexStream>, ConnectError>> {
+/// Connects to a new peer.
+pub(crate) fn dial(version: Version, over: Over, attempt: &Attempt) -> Ready<Result<Link<Wire>, ConnectError>> {
     let phase = attempt.phase(Phase::Tcp);
     let io = match version {
         Version::H1 => peer::h1(over),
@@ -88,7 +94,7 @@ where
     S: Service<Request<Body>, Response = Response<R>, Error = Error>,
     R: HttpBody<Data = Bytes, Error = Error>,
 {
-    let request = shape.request(over);
+    let request = shape.request::<Body>(over);
     let mut body = std::pin::pin!(stack.ready().await?.call(request).await?.into_body());
     let mut read = 0;
     while let Some(frame) = body.frame().await {

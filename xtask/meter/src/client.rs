@@ -1,0 +1,36 @@
+//! The default `Client`, as a user has it.
+
+use crate::{
+    peer::Over,
+    request::Shape,
+    sealed,
+    stack::{self, Version},
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use skybridge::{Client, ConnectOptions, Endpoint, TlsLayer};
+use skybridge_core::Attempt;
+use skybridge_dns::Fixed;
+use tower::service_fn;
+
+/// A client with all defaults, over the peers in memory.
+pub(crate) fn client(version: Version, over: Over) -> Client {
+    let mut connect_options = ConnectOptions::default();
+    connect_options.http_versions = version.into();
+    Client::builder()
+        .resolver(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))]))
+        .connect_options(connect_options)
+        .tls(TlsLayer::new(sealed::config(over)))
+        .dialer(service_fn(move |attempt: Attempt| stack::dial(version, over, &attempt)))
+        .build()
+}
+
+/// One request, read to its end.
+pub(crate) async fn send(client: &Client, shape: Shape, over: Over) -> Result<usize, Box<dyn std::error::Error>> {
+    let mut body = client.request(shape.request::<skybridge::RequestBody>(over)).await?.into_body();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(read)
+}
