@@ -5,6 +5,7 @@ use crate::{arrows, columns};
 
 pub(crate) fn run() -> Outcome {
     execute(&mut cargo(["fmt", "--all", "--check"]))?;
+    execute(&mut cargo(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--check"]))?;
     columns::run()?;
     execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
     execute(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;

@@ -10,6 +10,7 @@ mod columns;
 mod command;
 mod features;
 mod files;
+mod fuzz;
 mod instr;
 mod interop;
 mod model;
@@ -55,9 +56,11 @@ enum Verb {
     Model,
     /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),
+    /// Run one fuzz target for a while, or list them
+    Fuzz(fuzz::Fuzz),
     /// check, public-api, package, allocs, instr, interop: what a change must pass beside the tests
     Ci,
-    /// features, msrv, model, soak: the slow ones
+    /// features, msrv, model, soak, fuzz: the slow ones
     Nightly,
 }
 
@@ -88,6 +91,7 @@ fn run(verb: &Verb) -> Outcome {
         Verb::Msrv => msrv::run(),
         Verb::Model => model::run(),
         Verb::Soak(soak) => soak::run(soak),
+        Verb::Fuzz(fuzz) => fuzz::run(fuzz),
         Verb::Ci => ci::run(),
         Verb::Nightly => nightly::run(),
     }

@@ -1,11 +1,12 @@
 //! `nightly`: what takes too long for every change.
 
 use crate::command::Outcome;
-use crate::{features, model, msrv, soak};
+use crate::{features, fuzz, model, msrv, soak};
 
 pub(crate) fn run() -> Outcome {
     features::run()?;
     msrv::run()?;
     model::run()?;
-    soak::run(&soak::Soak::default())
+    soak::run(&soak::Soak::default())?;
+    fuzz::nightly()
 }

@@ -1,0 +1,15 @@
+//! Arbitrary bytes for what reads bytes from peers.
+//!
+//! Each target is a function from an input to nothing, which panics when a promise is broken. `fuzz_targets` hands them
+//! to libFuzzer, `tests/corpus.rs` gives them the inputs that are kept in `seeds`.
+
+mod differential;
+mod hyper_client;
+mod input;
+mod ours;
+mod outcome;
+mod request;
+mod response;
+mod wire;
+
+pub use self::{differential::h1_differential, request::h1_request, response::h1_response};

@@ -1,0 +1,30 @@
+//! What was worth keeping, read again: this needs neither libFuzzer nor luck.
+
+use std::{fs, path::Path};
+
+fn replay(folder: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(folder);
+    let mut seeds = 0;
+    for entry in fs::read_dir(&folder).expect("the folder is part of the repository") {
+        let path = entry.expect("readable").path();
+        println!("{}", path.display());
+        target(&fs::read(&path).expect("readable"));
+        seeds += 1;
+    }
+    assert!(seeds > 5, "{seeds} in {}", folder.display());
+}
+
+#[test]
+fn h1_response() {
+    replay("responses", skybridge_fuzz::h1_response);
+}
+
+#[test]
+fn h1_differential() {
+    replay("responses", skybridge_fuzz::h1_differential);
+}
+
+#[test]
+fn h1_request() {
+    replay("requests", skybridge_fuzz::h1_request);
+}
