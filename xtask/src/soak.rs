@@ -13,11 +13,14 @@ pub(crate) struct Soak {
     /// How many requests (default: 4,500,000)
     #[arg(long)]
     requests: Option<u64>,
+    /// How many GETs of origins that end idle connections (default: 20,000)
+    #[arg(long)]
+    stale: Option<u64>,
 }
 
 pub(crate) fn run(soak: &Soak) -> Outcome {
     let mut command = cargo(["run", "--release", "-p", "skybridge-soak", "--"]);
-    for (flag, value) in [("--seed", soak.seed), ("--requests", soak.requests)] {
+    for (flag, value) in [("--seed", soak.seed), ("--requests", soak.requests), ("--stale", soak.stale)] {
         if let Some(value) = value {
             command.args([flag, &value.to_string()]);
         }

@@ -4,7 +4,8 @@
 //! Half of the rounds run on one thread, where time is virtual, the others on several, in real time. The peers speak
 //! HTTP/1.1 and HTTP/2 and misbehave: they close, cut, go away, refuse, answer before they have read, and never answer.
 //! Connects fail. All limits of the pool are so low that requests wait for each of them. What must be true after a
-//! round is in [`round`]; [`ledger`] has what must be true of each request.
+//! round is in [`round`]; [`ledger`] has what must be true of each request. Before them come some on real sockets,
+//! whose peers end idle connections: [`stale`].
 //!
 //! The seed decides what is requested, when it is dropped and what the peers do, but not how threads are scheduled, nor
 //! the order of maps or the pool's own jitter: a seed that fails is a good place to start, not a recording.
@@ -22,6 +23,7 @@ mod peer;
 mod pieces;
 mod plan;
 mod round;
+mod stale;
 mod world;
 
 use clap::Parser;
@@ -40,6 +42,9 @@ struct Args {
     /// How many requests, on one thread and on several together
     #[arg(long, default_value_t = 4_500_000)]
     requests: u64,
+    /// How many GETs of origins that end idle connections
+    #[arg(long, default_value_t = 20_000)]
+    stale: u64,
 }
 
 fn main() -> ExitCode {
@@ -47,6 +52,10 @@ fn main() -> ExitCode {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     println!("soak: {} requests, seed {seed} (again: cargo xtask soak --seed {seed})", args.requests);
     let started = Instant::now();
+    if let Err(found) = stale::run(args.stale, seed) {
+        println!("FAILED stale origins, seed {seed}: {found}");
+        return ExitCode::FAILURE;
+    }
     let single = args.requests / 2;
     for (mode, requests) in [(Mode::Virtual, single), (Mode::Threads, args.requests - single)] {
         if let Err(found) = round::run(mode, requests, seed) {
