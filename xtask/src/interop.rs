@@ -3,6 +3,7 @@
 //! Each server runs from a configuration in `xtask/fixtures`, in a scratch folder and on free ports, and is stopped
 //! whatever happens. A missing server is a failure: a skipped test would be a green lie.
 
+mod apache;
 mod certs;
 mod microsocks;
 mod nghttpd;
@@ -11,6 +12,7 @@ mod ports;
 mod scratch;
 mod server;
 mod squid;
+mod tinyproxy;
 
 use std::path::PathBuf;
 
@@ -22,15 +24,20 @@ pub(crate) fn run() -> Outcome {
     let nghttpd = installed("nghttpd", "nghttp2-server")?;
     let squid = installed("squid", "squid-openssl")?;
     let microsocks = installed("microsocks", "microsocks")?;
+    let apache = installed("apache2", "apache2-bin")?;
+    let tinyproxy = installed("tinyproxy", "tinyproxy-bin")?;
     let scratch = scratch::Scratch::new()?;
-    let [plain, keepalive2, tls, tls_h1, tls_expired, h2c, proxy, sealed, socks] = ports::free()?;
+    let [plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend, h2c, proxy, sealed, socks, http10, proxy10] =
+        ports::free()?;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
-    let origins = nginx::Ports { plain, keepalive2, tls, tls_h1, tls_expired };
+    let origins = nginx::Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend };
     let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
     let nghttpd = nghttpd::start(&nghttpd, &scratch.folder("nghttpd")?, h2c)?;
     let squid = squid::start(&squid, &scratch.folder("squid")?, &certs, proxy, sealed)?;
     let microsocks = microsocks::start(&microsocks, &scratch.folder("microsocks")?, socks)?;
+    let apache = apache::start(&apache, &scratch.folder("apache")?, http10)?;
+    let tinyproxy = tinyproxy::start(&tinyproxy, &scratch.folder("tinyproxy")?, proxy10)?;
     let at = |port: u16| format!("127.0.0.1:{port}");
     let tests = build().and_then(|cli| {
         execute(
@@ -52,7 +59,11 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NGINX_TLS", at(tls))
             .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
             .env("SKYBRIDGE_NGINX_TLS_EXPIRED", at(tls_expired))
+            .env("SKYBRIDGE_NGINX_WEBSOCKET", at(websocket))
+            .env("SKYBRIDGE_WEBSOCKET_BACKEND", at(backend))
             .env("SKYBRIDGE_NGINX_LOG", nginx.log())
+            .env("SKYBRIDGE_APACHE_HTTP10", at(http10))
+            .env("SKYBRIDGE_TINYPROXY", at(proxy10))
             .env("SKYBRIDGE_NGHTTPD_H2C", at(h2c))
             .env("SKYBRIDGE_NGHTTPD_LOG", nghttpd.log())
             .env("SKYBRIDGE_SQUID", at(proxy))
@@ -61,7 +72,7 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_MICROSOCKS", at(socks)),
         )
     });
-    let running = [nginx, nghttpd, squid, microsocks].map(server::Server::still_running);
+    let running = [nginx, nghttpd, squid, microsocks, apache, tinyproxy].map(server::Server::still_running);
     tests.and(running.into_iter().collect())
 }
 

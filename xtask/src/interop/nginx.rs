@@ -1,4 +1,4 @@
-//! nginx: origins in cleartext and over TLS, and one whose connections end after two requests.
+//! nginx: origins in cleartext and over TLS, one whose connections end after two requests, and a way to a WebSocket.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +16,9 @@ pub(crate) struct Ports {
     pub(crate) tls: u16,
     pub(crate) tls_h1: u16,
     pub(crate) tls_expired: u16,
+    pub(crate) websocket: u16,
+    /// Where it passes WebSockets on to. A test listens there.
+    pub(crate) backend: u16,
 }
 
 pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, ports: Ports) -> Outcome<Server> {
@@ -23,8 +26,9 @@ pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, ports: Ports) -
     scratch::write(&configuration, filled_in(folder, certs, ports).as_bytes())?;
     let mut command = Command::new(program);
     command.arg("-c").arg(&configuration).arg("-p").arg(folder).arg("-e").arg(folder.join("error.log"));
-    let Ports { plain, keepalive2, tls, tls_h1, tls_expired } = ports;
-    let server = Server::start("nginx", &command, folder, &[plain, keepalive2, tls, tls_h1, tls_expired])?;
+    let Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend: _ } = ports;
+    let listens = [plain, keepalive2, tls, tls_h1, tls_expired, websocket];
+    let server = Server::start("nginx", &command, folder, &listens)?;
     Ok(server.logging_to(folder.join("access.log")))
 }
 
@@ -37,6 +41,8 @@ fn filled_in(folder: &Path, certs: &Path, ports: Ports) -> String {
         .replace("{tls}", &ports.tls.to_string())
         .replace("{tls_h1}", &ports.tls_h1.to_string())
         .replace("{tls_expired}", &ports.tls_expired.to_string())
+        .replace("{websocket}", &ports.websocket.to_string())
+        .replace("{backend}", &ports.backend.to_string())
 }
 
 #[cfg(test)]
@@ -45,11 +51,14 @@ mod tests {
 
     #[test]
     fn no_gap_is_left_in_the_configuration() {
-        let ports = Ports { plain: 20_001, keepalive2: 20_002, tls: 20_003, tls_h1: 20_004, tls_expired: 20_005 };
+        let [plain, keepalive2, tls, tls_h1, tls_expired] = [20_001, 20_002, 20_003, 20_004, 20_005];
+        let ports = Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket: 20_006, backend: 20_007 };
         let text = filled_in(Path::new("/tmp/x"), Path::new("/tmp/y"), ports);
-        let gaps = ["{dir}", "{certs}", "{port}", "{keepalive2}", "{tls}", "{tls_h1}", "{tls_expired}"];
+        let gaps = ["dir", "certs", "port", "keepalive2", "tls", "tls_h1", "tls_expired", "websocket", "backend"]
+            .map(|gap| format!("{{{gap}}}"));
         assert!(gaps.iter().all(|gap| !text.contains(gap)), "{text}");
-        for listens in ["20001;", "20002;", "20003 ssl http2;", "20004 ssl;", "20005 ssl http2;"] {
+        assert!(text.contains("proxy_pass http://127.0.0.1:20007;"), "{text}");
+        for listens in ["20001;", "20002;", "20003 ssl http2;", "20004 ssl;", "20005 ssl http2;", "20006;"] {
             assert!(text.contains(&format!("listen 127.0.0.1:{listens}")), "{text}");
         }
     }
