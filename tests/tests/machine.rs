@@ -1,5 +1,5 @@
-//! The machine of the pool decides, and nothing else: with the plain types that it is asked with it compiles in a package
-//! that has the standard library and `skybridge-core`, no other crate and no other module of the pool.
+//! The machine of the pool decides, and nothing else: with the plain types that it is asked with it compiles in a
+//! package that has the standard library and `skybridge-core`, no other crate and no other module of the pool.
 
 use std::{fs, path::Path, process::Command};
 

@@ -66,9 +66,9 @@ pub enum Cause {
     /// The peer is shutting down a connection that has been used, and has not processed this request (GOAWAY with
     /// NO_ERROR, RFC 9113, section 6.8). The request can be sent on any other connection.
     GoingAway(BoxError),
-    /// A connection that had carried exchanges ended before a byte of a response to this one. So do those that the peer
-    /// closes for being idle, just when they are used again (RFC 9112, section 9.3.1): the request may have been
-    /// processed, and another connection says nothing less than a first try.
+    /// A connection that had carried exchanges ended before a byte of a response to this one. So end those that the
+    /// peer closes for being idle, just when they are used again (RFC 9112, section 9.3.1). The request may have been
+    /// processed, and another connection is as good as on a first try.
     Stale(BoxError),
     /// The exchange failed on its connection.
     Exchange(BoxError),

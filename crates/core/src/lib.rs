@@ -30,28 +30,28 @@
 //! | [`Target`] | a key, and for whom | `Address`, `RealCall` | `Uri` |
 //! | [`RequestOptions`] | what one request asks for, in its extensions | `Chain.withConnectTimeout`, tags | none |
 //! | [`Partition`] | keeps connections of equal origins apart | one `ConnectionPool` each | one `Client` each |
-//! | [`Proxy`] | one proxy on the way | `java.net.Proxy` | `proxy::Tunnel`, `proxy::SocksV5` |
+//! | [`Proxy`] | one proxy on the way | `java.net.Proxy` | `client::proxy::matcher::Intercept` |
 //! | [`Endpoint`] | where to connect: an address, or a Unix socket | `InetSocketAddress` | `SocketAddr` |
-//! | [`Query`], [`Answer`], [`Resolver`] | a look-up of a name | `Dns.lookup` | `dns::Resolve`, `dns::Name` |
+//! | [`Query`], [`Answer`], [`Resolver`] | a look-up of a name | `Dns.lookup` | `dns::Name`, `Service<dns::Name>` |
 //! | [`Route`] | one decided way: proxies, and endpoints of the first hop | `Route` (of one address) | none |
 //! | [`RouteFeedback`] | what is remembered of failed routes | `RouteDatabase` | none |
-//! | [`Plan`], [`Planner`] | a decided connection that isn't open yet | `RoutePlanner.Plan`, `RoutePlanner` | none |
+//! | [`Plan`], [`Planner`] | a decided connection that isn't open yet | `RoutePlanner.Plan` (of one route, or ready), `RoutePlanner` | none |
 //! | [`Attempt`] | one try at one endpoint of a route | `ConnectPlan` | none |
 //! | [`Dialer`] | opens a stream to one endpoint | `SocketFactory` | `HttpConnector` |
-//! | [`Connector`] | opens a stream by a route | `ConnectPlan.connectTcp`, `connectTls` | `Connect`, `Service<Uri>` |
-//! | [`Link`] | a byte stream, and what is known of it | `BufferedSocket` | `Connection`'s I/O |
+//! | [`Connector`] | opens a stream by a route | `ConnectPlan.connectTcp`, `connectTlsEtc` | `Connect`, `Service<Uri>` |
+//! | [`Link`] | a byte stream, and what is known of it | `BufferedSocket` | I/O that is `connect::Connection` |
 //! | [`ConnInfo`] | the facts of one connection | `Connection`, `Handshake` | `Connected`, `HttpInfo` |
 //! | [`Handshake`] | makes an HTTP connection of a link | `RealConnection.start` | `Builder::handshake` |
 //! | [`Connection`] | an HTTP connection as a pool sees it | `RealConnection` | `SendRequest` |
-//! | [`Capacity`] | how many exchanges it takes at once | `allocationLimit` | none |
-//! | [`ConnectionStatus`], [`StatusListener`] | what its driver reports | `Http2Connection.Listener` | none |
+//! | [`Capacity`] | how many exchanges it takes at once | `allocationLimit` | `http2::SendRequest::current_max_send_streams` |
+//! | [`ConnectionStatus`], [`StatusListener`] | what a connection reports of itself | `Http2Connection.Listener`, `noNewExchanges` | none |
 //! | exchange | one request and its response on a connection | `Exchange` | the future of `send_request` |
-//! | lease | a connection on loan to an exchange | `connection.calls` | `Pooled` |
+//! | lease | a connection on loan to an exchange | `RealConnection.calls` | `Pooled` |
 //! | coalescing | a connection of one origin carries another's requests | coalesced connections | none |
-//! | [`Delivery`] | can the origin have processed a request? | `recover` of its retries | `Error::is_canceled` |
-//! | [`Failed`] | an error that may still hold the request | none | `TrySendError` |
-//! | [`Replays`], [`Replay`] | which requests are of use if they come back | `RequestBody.isOneShot` | none |
-//! | [`Phase`], [`Event`], [`Observe`] | steps of a request's trip, and who is told | `EventListener` | none |
+//! | [`Delivery`] | can the origin have processed a request? | `RetryAndFollowUpInterceptor.recover` | `Error::is_canceled` |
+//! | [`Failed`] | an error that may still hold the request | none | `hyper::client::conn::TrySendError` |
+//! | [`Replays`], [`Replay`] | which requests are of use if they come back | `retryOnConnectionFailure`, `RequestBody.isOneShot` | none |
+//! | [`Phase`], [`Event`], [`Observe`] | steps of a request's trip, and who is notified | `EventListener` | none |
 //! | [`Timeouts`] | time limits | `connectTimeout`, `callTimeout` and others | `set_connect_timeout` |
 //! | [`Ctx`], [`Runtime`] | clock, timers, tasks, observer | `RealCall`, `TaskRunner` | `rt::Executor`, `Timer` |
 //!

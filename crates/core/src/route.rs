@@ -25,7 +25,7 @@ pub struct Route {
     pub endpoints: Endpoints,
     /// The address of the origin, when the last proxy must be given an address rather than the origin's name.
     pub proxy_target: Option<Endpoint>,
-    /// Is told how the first exchange ended.
+    /// Is notified how the first exchange ended.
     pub feedback: Option<Arc<dyn RouteFeedback>>,
     /// When its endpoints were looked up; `None` when they needed no lookup.
     pub resolved: Option<Span>,

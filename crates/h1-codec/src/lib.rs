@@ -1,8 +1,8 @@
 //! HTTP/1.1 on the wire (RFC 9112), as a client needs it: request heads out, response heads and bodies in.
 //!
 //! Pure: bytes in, values out. There is no socket, clock or task here, so that every rule is a table test and every
-//! parser a fuzz target. The connection of `skybridge-h1` and the CONNECT dialogue of `skybridge-tunnel` are both
-//! driven by it.
+//! parser a fuzz target. The connection of `skybridge-h1` and the CONNECT dialogue of `skybridge-tunnel` both use
+//! it.
 //!
 //! 1. A request's head is written by [`RequestHead::encode`]; its body is framed by [`BodyFraming`] ([`chunk_start`],
 //!    [`CHUNK_END`], [`last_chunk`]).

@@ -253,7 +253,16 @@ where
             let written = self.upload.poll_write(&mut inner.io, cx);
             let head = inner.poll_head(self.sent.method(), cx);
             drop(inner);
+            let fetched = match fetched {
+                // A body that has failed isn't asked again, and what there is of the request is no whole one.
+                Err(error) if matches!(head, Poll::Ready(Ok(_))) && !matches!(self.step, Step::Broken(_)) => {
+                    self.broken(error);
+                    Ok(Fetched::Pending)
+                }
+                fetched => fetched,
+            };
             match head {
+                Poll::Ready(Ok(_)) if self.upload.is_untouched() => return Poll::Ready(Err(self.unsolicited())),
                 Poll::Ready(Ok(head)) if head.is_interim() => match self.interim(head) {
                     Ok(()) => continue,
                     Err(error) => return Poll::Ready(Err(self.failed(error))),
@@ -304,6 +313,14 @@ where
             Step::NotOpen(reason) => self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(reason)),
             _ => self.error(Delivery::Unsent, Phase::Send, H1Error::NotStarted),
         };
+        self.given_back(error)
+    }
+
+    /// An answer, and nothing of the request has left: whatever it answers, it isn't this request.
+    #[cold]
+    fn unsolicited(&mut self) -> Failed<Request<B>> {
+        self.shared.close(CloseReason::Unsolicited);
+        let error = self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(CloseReason::Unsolicited));
         self.given_back(error)
     }
 
@@ -408,6 +425,9 @@ where
         if !connect && !self.upgrade {
             return Err(self.failed(H1Error::UnaskedUpgrade));
         }
+        if !self.upload.is_written() {
+            return Err(self.failed(H1Error::EarlyUpgrade));
+        }
         let (io, read, effects) = self.shared.lock().upgrade();
         self.shared.apply(effects);
         self.over();
@@ -441,7 +461,11 @@ where
             H1Error::Write(_) | H1Error::RequestBody(_) | H1Error::BodySize(_) => Phase::Send,
             _ => Phase::Wait,
         };
-        let delivery = if self.upload.is_untouched() { Delivery::Unsent } else { Delivery::Unknown };
+        // A TLS stream that fails to write may have sent a record before.
+        let in_records = self.info.tls.is_some() || self.info.proxies_passed > 0;
+        let may_have_left = matches!(error, H1Error::Write(_)) && in_records;
+        let unsent = self.upload.is_untouched() && !may_have_left;
+        let delivery = if unsent { Delivery::Unsent } else { Delivery::Unknown };
         let stale = self.is_stale(&error);
         self.shared.close(error.close_reason());
         // An answer that can't be understood is an answer: the request is not to be sent again.
@@ -466,6 +490,8 @@ where
     fn over(&mut self) {
         self.step = Step::Idle;
         self.sent.clear();
+        // A body may outlive its request: one whose length is reached, and that hasn't said that it is over.
+        self.upload.abandon();
         self.upload.rest();
         self.timer.stop();
         self.drain_budget = self.settings.drain_bytes;

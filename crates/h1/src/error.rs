@@ -26,6 +26,8 @@ pub enum H1Error {
     },
     /// The peer switches to another protocol, though nobody asked it to (RFC 9110, section 7.8).
     UnaskedUpgrade,
+    /// The peer switches to another protocol before it has all of the request (RFC 9110, section 7.8).
+    EarlyUpgrade,
     /// The request's own body failed.
     RequestBody(Arc<dyn StdError + Send + Sync>),
     /// The request's body is longer or shorter than was declared.
@@ -45,7 +47,7 @@ impl H1Error {
 
     /// Whether the peer has answered, so that the request was processed.
     pub(crate) fn is_answer(&self) -> bool {
-        matches!(self, Self::Head(_) | Self::InterimResponses { .. } | Self::UnaskedUpgrade)
+        matches!(self, Self::Head(_) | Self::InterimResponses { .. } | Self::UnaskedUpgrade | Self::EarlyUpgrade)
     }
 
     /// Why a connection closes on which this happened.
@@ -63,7 +65,8 @@ impl H1Error {
             | Self::Head(_)
             | Self::Body(_)
             | Self::InterimResponses { .. }
-            | Self::UnaskedUpgrade => CloseReason::Protocol,
+            | Self::UnaskedUpgrade
+            | Self::EarlyUpgrade => CloseReason::Protocol,
         }
     }
 }
@@ -89,6 +92,7 @@ impl fmt::Display for H1Error {
             Self::Body(error) => error.fmt(f),
             Self::InterimResponses { limit } => write!(f, "the peer sent more than {limit} interim responses (1xx)"),
             Self::UnaskedUpgrade => f.write_str("the peer switched to another protocol without being asked"),
+            Self::EarlyUpgrade => f.write_str("the peer switched to another protocol before it had all of the request"),
             Self::RequestBody(_) => f.write_str("the request's own body failed"),
             Self::BodySize(_) => f.write_str("the request body's length differs from what was declared"),
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),

@@ -67,7 +67,9 @@ impl<B> H1<B> {
         self
     }
 
-    /// How much of a response that was dropped unread is read to keep the connection: so many bytes, in so long a time.
+    /// How much of a response that was dropped unread is read by `poll_ready` to keep the connection: so many bytes, in
+    /// so long a time. The time also limits the wait for an answer, or for more of one, once the request could not be
+    /// written to its end.
     pub fn drain(mut self, bytes: u64, time: Duration) -> Self {
         (self.settings.drain_bytes, self.settings.drain_time) = (bytes, time);
         self

@@ -110,7 +110,7 @@ pub use self::{
     response::ResponseExt,
     text::Text,
 };
-/// The fixtures and the contracts of the stack, for layers of one's own: all of `skybridge-core`.
+/// The types and the traits of the stack, for layers of one's own: all of `skybridge-core`.
 pub use skybridge_core as types;
 pub use skybridge_core::{
     Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind, HttpVersions, Observe,

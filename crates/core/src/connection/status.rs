@@ -6,7 +6,7 @@ use std::{
 
 /// Is notified of changes of a connection's status. Implemented by a pool.
 pub trait StatusListener: Send + Sync + 'static {
-    /// Called by the connection's driver, never under a lock.
+    /// Called by what drives the connection: a task, or a call or the drop of its handle or body. Never under a lock.
     fn notify(&self, status: ConnectionStatus);
 }
 
@@ -54,7 +54,7 @@ pub enum CloseReason {
     LimitReclaimed,
     /// The client was closed or dropped.
     Shutdown,
-    /// The runtime of its driver has ended.
+    /// The runtime of its driver task has ended. (HTTP/1.1 of `skybridge-h1` has none.)
     RuntimeShutdown,
 }
 
@@ -87,7 +87,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Reports changes of status to the [`StatusListener`]. Held by the driver of a connection. It keeps what happens
+/// Reports changes of status to the [`StatusListener`]. Held by a connection, or by its driver. It keeps what happens
 /// before there is a listener, and reports the end of the connection once.
 #[derive(Default)]
 pub struct StatusSender {

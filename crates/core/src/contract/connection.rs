@@ -55,7 +55,9 @@ pub trait Connection<B>: Send + 'static {
     /// Called once, before the connection is used.
     fn subscribe(&self, listener: Arc<dyn StatusListener>);
 
-    /// Ready when this handle can carry an exchange. While it is pending, only the connection's driver can change that.
+    /// Ready when this handle can carry an exchange: the one before is over, its response read or drained to the end.
+    /// While it is pending, that exchange is being brought to its end: by a task, or within this call, so it is to be
+    /// polled on.
     ///
     /// # Errors
     /// When the connection is closed or draining. Nothing was sent.

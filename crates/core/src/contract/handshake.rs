@@ -1,8 +1,8 @@
 use crate::{ConnectError, Ctx, Io, Link};
 use std::future::Future;
 
-/// Makes an HTTP connection of a link. Implemented by the h1 and h2 crates, called by the layer that chooses between
-/// them.
+/// Makes an HTTP connection of a link. Implemented by the h1 and h2 crates, and by `HyperH1`, called by the layer that
+/// chooses between them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not make an HTTP connection of a `Link<{I}>`",
     note = "such as `H1::new()` or `H2::new()`"

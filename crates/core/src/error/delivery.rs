@@ -7,7 +7,9 @@ pub enum Delivery {
     /// Nothing of it was sent.
     Unsent,
     /// The peer has declared that it did not process it: `REFUSED_STREAM`, beyond the last id of a GOAWAY
-    /// (RFC 9113, section 8.7), 421 on a coalesced connection (RFC 9110, section 15.5.20).
+    /// (RFC 9113, section 8.7), 421 on a coalesced connection (RFC 9110, section 15.5.20), 417 while the body waits for
+    /// `100 Continue` (section
+    /// 15.5.18).
     Refused,
     /// It may have been processed.
     Unknown,

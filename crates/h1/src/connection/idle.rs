@@ -50,8 +50,9 @@ impl IdleWatch {
     /// The socket is about to be asked to wake.
     #[inline]
     pub(super) fn resume(&self) {
-        self.woken.store(false, SeqCst);
+        // In this order: a wake in between makes a look, and none is noted without one.
         self.paused.store(false, SeqCst);
+        self.woken.store(false, SeqCst);
     }
 
     /// Whether to look; once.
@@ -61,9 +62,7 @@ impl IdleWatch {
     }
 
     fn look(&self) {
-        if let Some(connection) = self.connection.get().and_then(Weak::upgrade)
-            && self.was_woken()
-        {
+        if let Some(connection) = self.connection.get().and_then(Weak::upgrade) {
             connection.look_idle();
         }
     }

@@ -173,6 +173,9 @@ impl Inner {
         if let State::Exchange { .. } = self.state {
             self.state = State::Idle;
         }
+        if !self.read.is_empty() {
+            return self.close(CloseReason::Unsolicited);
+        }
         self.look_idle()
     }
 

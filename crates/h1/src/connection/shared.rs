@@ -60,7 +60,10 @@ impl Shared {
 
 impl LookIdle for Shared {
     fn look_idle(&self) {
-        let effects = self.lock().look_idle();
+        let mut inner = self.lock();
+        // Under the lock: between asking and looking no request may begin.
+        let effects = if self.idle.was_woken() { inner.look_idle() } else { Effects::default() };
+        drop(inner);
         self.apply(effects);
     }
 }

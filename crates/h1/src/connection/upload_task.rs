@@ -5,7 +5,7 @@ use super::{
 };
 use crate::H1Error;
 use http_body::Body;
-use skybridge_core::BoxError;
+use skybridge_core::{BoxError, CloseReason};
 use std::{
     future::Future,
     pin::Pin,
@@ -22,11 +22,22 @@ pub(super) struct UploadTask<B: Body> {
     upload: Upload<B>,
     /// How long the response may stall once the request has failed.
     limit: Duration,
+    /// The connection knows what became of the request.
+    over: bool,
 }
 
 impl<B: Body> UploadTask<B> {
     pub(super) fn new(shared: &Arc<Shared>, upload: Upload<B>, limit: Duration) -> Self {
-        Self { shared: Arc::downgrade(shared), upload, limit }
+        Self { shared: Arc::downgrade(shared), upload, limit, over: false }
+    }
+}
+
+/// A body that panics, or a runtime that ends, leaves a request that nobody goes on with.
+impl<B: Body> Drop for UploadTask<B> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade().filter(|_| !self.over) {
+            shared.close(CloseReason::Poisoned);
+        }
     }
 }
 
@@ -67,6 +78,7 @@ where
             drop(inner);
             shared.apply(effects);
             if over {
+                self.over = true;
                 return Poll::Ready(());
             }
         }

@@ -8,6 +8,7 @@ mod fields;
 mod given_back;
 mod handshake;
 mod informational;
+mod leftovers;
 mod responses;
 mod stale;
 #[path = "../suite/mod.rs"]

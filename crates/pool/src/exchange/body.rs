@@ -90,7 +90,7 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
         match ready {
             Poll::Ready(Err(_)) if current.is_exclusive() => current.set_closed(CloseReason::PeerFin),
             Poll::Ready(_) => current.set_complete(),
-            // Only its driver is behind: whoever has it next waits for that, and for nothing else.
+            // Only what drives it is behind: whoever has it next waits for that, and for nothing else.
             Poll::Pending if is_sent => current.set_complete(),
             Poll::Pending => return lease.take().map_or((), LateUpload::<C, B>::begin),
         }
@@ -105,7 +105,7 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
         let mut this = self.project();
-        // Whoever reads to the end asks once more. What is below need not be asked: most often it is a channel.
+        // Whoever reads to the end asks once more. What is below need not be asked.
         if this.lease.is_none() && this.body.is_end_stream() {
             return Poll::Ready(None);
         }
