@@ -41,9 +41,11 @@
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
 //!    times.
 //! 7. **Exchange.** The response goes up with the connection in its body.
-//! 8. **Give it back.** A body that is read to its end, or dropped, ends its lease, which goes straight to the origin:
-//!    an exclusive connection to the first in the queue, or among the idle ones, or it is closed; a shared one loses a
-//!    stream, which the first who waits for it gets. If the request is still being sent, a task waits for that first.
+//! 8. **Give it back.** A body that is read to its end ends its lease; if the request is still being sent, a task waits
+//!    for that first. Then an exclusive connection goes to the first in the queue, or among the idle ones, or is
+//!    closed; a shared one loses a stream, which the first who waits for it gets. A body that is dropped before its end
+//!    is read as far as it has arrived (HTTP/1.1: 64 KiB, 16 frames). If that isn't the end, an exclusive connection is
+//!    closed, with what is left of the request; a shared one loses the stream at once.
 //!
 //! # The rooms
 //!
@@ -61,7 +63,9 @@
 //! | `machine` | **decides**, for one origin, who is served next and what ends: pure, by keys | `Environment` |
 //! | `shared` | settings, clock, permits for sockets, the idle count, the reaper | `PermitWaiter`, `Expire` |
 //!
-//! Only `machine` decides, and only `OriginPool::step` lets it: it locks, asks, unlocks, and does what was answered.
+//! Within one origin only `machine` decides, and only `OriginPool::step` lets it: it locks, asks, unlocks, and does
+//! what was answered. Between origins decide the line of a coalesced connection (`connection`), the permits for
+//! sockets (`shared`) and eviction (`registry`).
 //!
 //! # Who is served
 //!
@@ -82,7 +86,8 @@
 //! # Locks
 //!
 //! Taken in this order, never two of a kind, never across an await, and nothing of others - wakers, drivers, observers,
-//! drops of connections - runs under one:
+//! drops of connections - runs under one, but for `Connection::share`, the clone of a waker and that of the planner,
+//! which must not call the pool:
 //!
 //! 1. a shard of `ByKey` or of `UriCache` (read-locked by a hit);
 //! 2. the machine of one `OriginPool`;
@@ -93,8 +98,8 @@
 //! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `LateUploads`, the planner. A hit takes 1, 2 and, for a
 //! stream, the `Handles`.
 //!
-//! Tasks and origins hold the pool weakly, so it ends with its last handle: `Registry` closes every origin then, and a
-//! lease that ends later finds its origin closed.
+//! Tasks and origins hold the pool weakly, so it ends with its last handle and the last request under way: `Registry`
+//! closes every origin then, and a lease that ends later finds its origin closed.
 
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
