@@ -47,7 +47,7 @@ impl<I: Io, B: Body> Driver<I, B> {
         if limit != UNANNOUNCED
             && let Some(streams) = self.shared.capacity.update(limit)
         {
-            self.shared.status.tell(ConnectionStatus::Capacity(streams));
+            self.shared.status.report(ConnectionStatus::Capacity(streams));
         }
     }
 
@@ -69,7 +69,7 @@ impl<I: Io, B: Body> Driver<I, B> {
             self.shared.capacity.close();
             self.draining = classify::draining(&error);
             if let Some(reason) = self.draining {
-                self.shared.status.tell(ConnectionStatus::Draining(reason));
+                self.shared.status.report(ConnectionStatus::Draining(reason));
             }
         }
         true
@@ -112,7 +112,7 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
         };
         self.shared.capacity.close();
         let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), has_handles);
-        self.shared.status.tell(ConnectionStatus::Closed(reason));
+        self.shared.status.report(ConnectionStatus::Closed(reason));
         Poll::Ready(())
     }
 }
@@ -122,6 +122,6 @@ impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
     /// Reports a driver that is dropped before its connection ends.
     fn drop(self: Pin<&mut Self>) {
         self.shared.capacity.close();
-        self.shared.status.tell(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
+        self.shared.status.report(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
     }
 }

@@ -47,12 +47,12 @@
 //!    is read as far as it has arrived (HTTP/1.1: 64 KiB, 16 frames). If that isn't the end, an exclusive connection is
 //!    closed, with what is left of the request; a shared one loses the stream at once.
 //!
-//! # The rooms
+//! # The modules
 //!
 //! Whoever stands above knows those below, and not the other way round; where one below has to call one above, it
 //! calls a trait of its own.
 //!
-//! | room | has | calls above by |
+//! | module | has | calls above by |
 //! |---|---|---|
 //! | `pool`, `layer` | the face | |
 //! | `exchange` | one request: its steps, its lease, its body, its time limits, its events | |

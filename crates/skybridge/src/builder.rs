@@ -1,9 +1,9 @@
 use crate::{
     Client, RequestBody,
-    call::Care,
+    call::CallDefaults,
     seams::{AbovePool, AboveRetry, Seams},
     stack::{ClientStack, Http, HttpPool},
-    tls::{ProxyTls, Sealed, TlsSettings},
+    tls::{ProxyTls, TlsService, TlsSettings},
 };
 use http::Request;
 use skybridge_core::{
@@ -97,7 +97,7 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// Who is told of everything, unless a request's [`RequestOptions`](crate::RequestOptions) names somebody else.
+    /// Receives the events of every call and connection, unless a request's [`RequestOptions`](crate::RequestOptions) names another.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.settings.observer = Some(observer);
         self
@@ -184,7 +184,7 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     }
 
     /// The same for proxies that are spoken to over TLS. Without it they are [verified](TlsLayer::proxy_connector) by
-    /// the roots of [`tls`](Self::tls), and by its pins if those name them; never told its identity, and never trusted
+    /// the roots of [`tls`](Self::tls), and by its pins if those name them; never shown the identity, and never trusted
     /// because it is insecure.
     #[cfg(feature = "tls")]
     pub fn proxy_tls(mut self, connector: TlsConnector) -> Self {
@@ -278,7 +278,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     }
 
     above! {
-        /// Puts a layer above TLS: it sees each `Route`, and the `Link` that was sealed, if its origin is `https`.
+        /// Puts a layer above TLS: it sees each `Route`, and the `Link` that TLS was spoken on, if its origin is `https`.
         above_tls: tls of retry pool route negotiate tls tunnel race dialer
             => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
     }
@@ -314,7 +314,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         L7: Layer<D, Service: Dialer>,
         L6: Layer<Race<L7::Service>, Service: Connector>,
         L5: Layer<Tunnel<L6::Service, ProxyTls>, Service: Connector>,
-        L4: Layer<Sealed<L5::Service>, Service: Connector>,
+        L4: Layer<TlsService<L5::Service>, Service: Connector>,
         L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
         L2: Layer<RoutePlanner<L3::Service, R>, Service: Planner<Plan: Plan<Connection = Http>>>,
         L1: AbovePool<Service: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>> + Clone>,
@@ -348,19 +348,19 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(seams.negotiate)
             .layer(negotiate)                               // that speaks HTTP/2 or HTTP/1.1
             .layer(seams.tls)
-            .layer(tls)                                     // sealed and verified
+            .layer(tls)                                     // encrypted and verified
             .layer(seams.tunnel)
             .layer(tunnel)                                  // through HTTP and SOCKS proxies
             .layer(seams.race)
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket
-        let care = Care { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone() };
+        let defaults = CallDefaults { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone() };
         #[rustfmt::skip]
         let stack = ServiceBuilder::new()
             .layer(retry)                                   // send again what may safely be sent again
             .service(seams.pool.put(pool));
-        Client::of(seams.retry.put(stack), care)
+        Client::of(seams.retry.put(stack), defaults)
     }
 }
 

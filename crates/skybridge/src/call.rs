@@ -24,7 +24,7 @@ use std::{
 pub struct Call<S: ClientStack = Stack> {
     #[pin]
     state: State<S::Future>,
-    extras: Option<Box<Extras>>,
+    scope: Option<Box<CallScope>>,
 }
 
 #[pin_project(project = StateProj)]
@@ -34,15 +34,15 @@ enum State<F> {
     Over(Option<Error>),
 }
 
-/// What only some calls have.
+/// What ends with a call, where it has such: its time limit, and whoever observes it.
 #[derive(Default)]
-struct Extras {
+struct CallScope {
     limit: Option<Box<CallLimit>>,
-    told: Option<Told>,
+    events: Option<CallEvents>,
 }
 
-/// Tells that a call began, and once that it ended, failed, or was given up.
-struct Told {
+/// Reports that a call began, and once that it ended, failed, or was given up.
+struct CallEvents {
     observer: Arc<dyn Observe>,
     runtime: Arc<dyn Runtime>,
     call: CallId,
@@ -51,7 +51,7 @@ struct Told {
 }
 
 /// What a client does for its calls besides sending them.
-pub(crate) struct Care {
+pub(crate) struct CallDefaults {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) timeouts: Timeouts,
@@ -64,14 +64,14 @@ pub(crate) struct Care {
 
 impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new(stack: &mut S, care: &Care, mut request: Request<RequestBody>) -> Self {
-        let extras =
-            if care.is_needed() || !request.extensions().is_empty() { care.extras(&mut request) } else { None };
-        Self { state: State::Sending(stack.call(request)), extras }
+    pub(crate) fn new(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
+        let scope =
+            if defaults.is_needed() || !request.extensions().is_empty() { defaults.scope(&mut request) } else { None };
+        Self { state: State::Sending(stack.call(request)), scope }
     }
 
     pub(crate) fn failed(error: impl Into<Error>) -> Self {
-        Self { state: State::Over(Some(error.into())), extras: None }
+        Self { state: State::Over(Some(error.into())), scope: None }
     }
 }
 
@@ -85,19 +85,19 @@ impl<S: ClientStack> Future for Call<S> {
             StateProj::Sending(sending) => sending.poll(cx),
             StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         };
-        let Some(extras) = this.extras else {
+        let Some(scope) = this.scope else {
             return answered.map_ok(|response| response.map(IntoBody::into_body));
         };
         let answered = match answered {
             Poll::Ready(answered) => answered,
-            Poll::Pending => Err(give_up(this.state.as_mut(), ready!(extras.poll_limit(cx)))),
+            Poll::Pending => Err(give_up(this.state.as_mut(), ready!(scope.poll_limit(cx)))),
         };
-        if let Some(mut told) = extras.told.take() {
-            told.end(answered.as_ref().err());
+        if let Some(mut events) = scope.events.take() {
+            events.end(answered.as_ref().err());
         }
         // Whatever is still under way ends with the call, not with its future.
         this.state.set(State::Over(None));
-        let limit = extras.limit.take();
+        let limit = scope.limit.take();
         Poll::Ready(answered.map(|response| response.map(|body| body.into_body().limited(limit))))
     }
 }
@@ -122,9 +122,9 @@ impl<S: ClientStack> fmt::Debug for Call<S> {
     }
 }
 
-// === impl Extras ===
+// === impl CallScope ===
 
-impl Extras {
+impl CallScope {
     fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
         match &mut self.limit {
             Some(limit) => limit.poll_over(cx),
@@ -133,43 +133,43 @@ impl Extras {
     }
 }
 
-// === impl Told ===
+// === impl CallEvents ===
 
-impl Told {
+impl CallEvents {
     fn begin(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId) -> Self {
-        let told = Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), over: false };
-        told.tell(EventKind::CallStarted);
-        told
+        let events = Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), over: false };
+        events.report(EventKind::CallStarted);
+        events
     }
 
     fn end(&mut self, error: Option<&Error>) {
         self.over = true;
-        self.tell(EventKind::CallEnded(error));
+        self.report(EventKind::CallEnded(error));
     }
 
-    fn tell(&self, kind: EventKind<'_>) {
+    fn report(&self, kind: EventKind<'_>) {
         self.observer.observe(&Event::new(self.runtime.now(), Some(self.call), None, None, kind));
     }
 }
 
-impl Drop for Told {
+impl Drop for CallEvents {
     fn drop(&mut self) {
         if !self.over {
             let elapsed = self.runtime.now().saturating_duration_since(self.start);
-            self.tell(EventKind::PhaseDropped(Phase::Call, elapsed));
+            self.report(EventKind::PhaseDropped(Phase::Call, elapsed));
         }
     }
 }
 
-// === impl Care ===
+// === impl CallDefaults ===
 
-impl Care {
+impl CallDefaults {
     /// Whether every call needs it, or only those that wish.
     fn is_needed(&self) -> bool {
         self.observer.is_some() || self.timeouts.call.is_some()
     }
 
-    fn extras(&self, request: &mut Request<RequestBody>) -> Option<Box<Extras>> {
+    fn scope(&self, request: &mut Request<RequestBody>) -> Option<Box<CallScope>> {
         let options = request.extensions().get::<RequestOptions>();
         let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
         let observer = options.and_then(|options| options.observer.as_ref()).or(self.observer.as_ref()).cloned();
@@ -177,13 +177,13 @@ impl Care {
             return None;
         }
         let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
-        let told = observer.map(|observer| {
+        let events = observer.map(|observer| {
             let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
             let call = options.call_id.unwrap_or_else(|| self.ids.next_call());
-            // So that every layer, and every further try, tells of the same call.
+            // So that every layer, and every further try, names the same call.
             *options = std::mem::take(options).call(call);
-            Told::begin(observer, &self.runtime, call)
+            CallEvents::begin(observer, &self.runtime, call)
         });
-        Some(Box::new(Extras { limit, told }))
+        Some(Box::new(CallScope { limit, events }))
     }
 }

@@ -1,6 +1,6 @@
 use crate::{
     Call, ClientBuilder, IntoUri, RequestBody,
-    call::Care,
+    call::CallDefaults,
     stack::{ClientStack, Stack},
 };
 use bytes::Buf;
@@ -41,7 +41,7 @@ use tower::Service;
 #[derive(Clone)]
 pub struct Client<S = Stack> {
     stack: S,
-    care: Arc<Care>,
+    defaults: Arc<CallDefaults>,
 }
 
 impl Client {
@@ -65,24 +65,24 @@ impl Client {
 }
 
 impl<S> Client<S> {
-    pub(crate) fn of(stack: S, care: Care) -> Self {
-        Self { stack, care: Arc::new(care) }
+    pub(crate) fn of(stack: S, defaults: CallDefaults) -> Self {
+        Self { stack, defaults: Arc::new(defaults) }
     }
 
     /// What is in its pool right now.
     pub fn stats(&self) -> PoolStats {
-        self.care.pool.stats()
+        self.defaults.pool.stats()
     }
 
     /// Closes the connections that are idle, and keeps none of those in use.
     pub fn evict_all(&self) {
-        self.care.pool.evict_all();
+        self.defaults.pool.evict_all();
     }
 
     /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
     /// response. What is left of a request then is not sent any more.
     pub fn close(&self) {
-        self.care.pool.close();
+        self.defaults.pool.close();
     }
 }
 
@@ -108,7 +108,7 @@ impl<S: ClientStack> Client<S> {
     /// # Errors
     /// [`Error::delivery`] says whether the origin can have processed it.
     pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call<S> {
-        Call::new(&mut self.stack.clone(), &self.care, request.map(Into::into))
+        Call::new(&mut self.stack.clone(), &self.defaults, request.map(Into::into))
     }
 }
 
@@ -129,7 +129,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Call<S> {
-        Call::new(&mut self.stack, &self.care, request.map(RequestBody::wrap))
+        Call::new(&mut self.stack, &self.defaults, request.map(RequestBody::wrap))
     }
 }
 

@@ -32,7 +32,7 @@
 //!     .layer(PoolLayer::new(runtime))                        // on a pooled connection, or a new one
 //!     .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
 //!     .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
-//!     .layer(tls.clone())                                    // sealed and verified
+//!     .layer(tls.clone())                                    // encrypted and verified
 //!     .layer(TunnelLayer::new().proxy_tls(tls.proxy_connector())) // through HTTP and SOCKS proxies
 //!     .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
 //!     .service(Tcp::new());                                  // by a socket
@@ -48,7 +48,7 @@
 //!
 //! ```
 //! # use skybridge_testkit::h1::Script;
-//! use skybridge::{Client, HttpVersions, RequestBody, RequestOptions, Upgrade};
+//! use skybridge::{Client, RequestBody, Upgrade};
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -66,7 +66,6 @@
 //! let request = http::Request::get(&url)
 //!     .header("connection", "upgrade")
 //!     .header("upgrade", "echo")
-//!     .extension(RequestOptions::new().http_versions(HttpVersions::Http1))
 //!     .body(RequestBody::empty())?;
 //! let mut response = Client::new().request(request).await?;
 //! let upgrade = response.extensions_mut().remove::<Upgrade>().ok_or("not upgraded")?;

@@ -1,10 +1,10 @@
 //! What stands for TLS in the stack: the layer, or nothing where the feature `tls` is off.
 
 #[cfg(feature = "tls")]
-pub(crate) use on::{ProxyTls, Sealed, TlsSettings};
+pub(crate) use on::{ProxyTls, TlsService, TlsSettings};
 
 #[cfg(not(feature = "tls"))]
-pub(crate) use off::{ProxyTls, Sealed, TlsSettings};
+pub(crate) use off::{ProxyTls, TlsService, TlsSettings};
 
 #[cfg(feature = "tls")]
 mod on {
@@ -12,7 +12,7 @@ mod on {
     use skybridge_tunnel::TunnelLayer;
 
     /// A connector, and TLS above it.
-    pub(crate) type Sealed<S> = Tls<S>;
+    pub(crate) type TlsService<S> = Tls<S>;
 
     /// How TLS is spoken to proxies.
     pub(crate) type ProxyTls = TlsConnector;
@@ -41,8 +41,8 @@ mod off {
     use skybridge_tunnel::{NoTls, TunnelLayer};
     use tower::layer::util::Identity;
 
-    /// A connector. That nothing has sealed its links is noticed above: an `https` origin is refused.
-    pub(crate) type Sealed<S> = S;
+    /// A connector. That its links have no TLS is noticed above: an `https` origin is refused.
+    pub(crate) type TlsService<S> = S;
 
     /// How TLS is spoken to proxies: not at all.
     pub(crate) type ProxyTls = NoTls;

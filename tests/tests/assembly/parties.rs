@@ -90,10 +90,10 @@ impl Way {
     fn proxy(self, log: &Log) -> Builder {
         let log = log.clone();
         match self {
-            Self::Socks => ProxyServer::socks5().sealed(move |stream| log.clone().reading(Ok(stream))),
-            Self::SealedProxy => ProxyServer::http().sealed(tls_as("p.test", log)),
-            Self::Impostor => ProxyServer::http().sealed(tls_as("a.test", log)),
-            _ => ProxyServer::http().sealed(move |stream| log.clone().reading(Ok(stream))),
+            Self::Socks => ProxyServer::socks5().wrapped(move |stream| log.clone().reading(Ok(stream))),
+            Self::SealedProxy => ProxyServer::http().wrapped(tls_as("p.test", log)),
+            Self::Impostor => ProxyServer::http().wrapped(tls_as("a.test", log)),
+            _ => ProxyServer::http().wrapped(move |stream| log.clone().reading(Ok(stream))),
         }
     }
 }

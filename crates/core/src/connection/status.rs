@@ -129,7 +129,7 @@ impl StatusSender {
 
     /// Reports a change, or keeps it until there is a listener. After [`ConnectionStatus::Closed`] nothing more is
     /// reported.
-    pub fn tell(&self, status: ConnectionStatus) {
+    pub fn report(&self, status: ConnectionStatus) {
         {
             let mut state = self.state.lock();
             if state.closed {
@@ -172,11 +172,11 @@ mod tests {
     #[test]
     fn what_happened_before_comes_first_and_nothing_after_the_end() {
         let (sender, notes) = (StatusSender::new(), Arc::new(Notes::default()));
-        sender.tell(ConnectionStatus::Capacity(7));
+        sender.report(ConnectionStatus::Capacity(7));
         sender.subscribe(notes.clone());
-        sender.tell(ConnectionStatus::Closed(CloseReason::PeerFin));
-        sender.tell(ConnectionStatus::Closed(CloseReason::Protocol));
-        sender.tell(ConnectionStatus::Capacity(1));
+        sender.report(ConnectionStatus::Closed(CloseReason::PeerFin));
+        sender.report(ConnectionStatus::Closed(CloseReason::Protocol));
+        sender.report(ConnectionStatus::Capacity(1));
         assert_eq!(*notes.0.lock(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
     }
 }

@@ -45,7 +45,7 @@ impl Shared {
             let reason = closed.reason;
             // The socket first: who is told that a connection is gone may rely on it.
             drop(closed);
-            self.idle.status.tell(ConnectionStatus::Closed(reason));
+            self.idle.status.report(ConnectionStatus::Closed(reason));
         }
         for waker in effects.wakers.into_iter().flatten() {
             waker.wake();

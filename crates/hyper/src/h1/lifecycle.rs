@@ -107,7 +107,7 @@ impl Lifecycle {
     /// The driver is gone, and may have left it to the handle to say so.
     #[cold]
     pub(crate) fn close(&self, otherwise: CloseReason) {
-        self.status.tell(ConnectionStatus::Closed(*self.reason.get_or_init(|| otherwise)));
+        self.status.report(ConnectionStatus::Closed(*self.reason.get_or_init(|| otherwise)));
     }
 
     /// The driver was dropped before its end.

@@ -283,7 +283,7 @@ impl Wire {
             state.granted = state.granted.max(state.room_now());
             state.capacity = Capacity::Streams(capacity);
         }
-        self.status.tell(ConnectionStatus::Capacity(capacity));
+        self.status.report(ConnectionStatus::Capacity(capacity));
     }
 
     pub(super) fn end(&self, status: ConnectionStatus) {
@@ -294,7 +294,7 @@ impl Wire {
             state.capacity = Capacity::None;
             state.running.clone()
         };
-        self.status.tell(status);
+        self.status.report(status);
         if matches!(status, ConnectionStatus::Closed(_)) {
             for run in running {
                 Run::change(&run, |run| {
@@ -308,7 +308,7 @@ impl Wire {
 
     pub(super) fn report_late(&self) {
         let unreported = self.state().unreported.take();
-        unreported.into_iter().for_each(|status| self.status.tell(status));
+        unreported.into_iter().for_each(|status| self.status.report(status));
     }
 
     fn closes(&self, reason: CloseReason) {
@@ -317,7 +317,7 @@ impl Wire {
         if self.late {
             self.state().unreported.get_or_insert(status);
         } else {
-            self.status.tell(status);
+            self.status.report(status);
         }
     }
 

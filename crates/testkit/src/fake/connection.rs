@@ -49,7 +49,7 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
     }
 
     fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
-        self.shared.desk.subscribe(subscribe);
+        self.shared.status.subscribe(subscribe);
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -31,7 +31,7 @@ impl<B> Peer<B> {
     /// Changes the limit of concurrent streams, as SETTINGS do.
     pub fn set_capacity(&self, streams: u32) {
         self.shared.change(|state| state.capacity = Capacity::Streams(streams));
-        self.shared.desk.tell(ConnectionStatus::Capacity(streams));
+        self.shared.status.report(ConnectionStatus::Capacity(streams));
     }
 
     /// No new exchanges: GOAWAY, or `connection: close`.
@@ -46,7 +46,7 @@ impl<B> Peer<B> {
 
     /// Sends the pool any status, without changing what the connection does.
     pub fn status(&self, status: ConnectionStatus) {
-        self.shared.desk.tell(status);
+        self.shared.status.report(status);
     }
 
     /// Handles are not ready until [`release`](Self::release), as if the request were still being sent.

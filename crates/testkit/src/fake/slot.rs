@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 pub(super) struct Shared<B> {
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
-    pub(super) desk: StatusSender,
+    pub(super) status: StatusSender,
     pub(super) exchanges: Queue<Exchange<B>>,
     pub(super) dropped: Notify,
     state: Mutex<State>,
@@ -71,7 +71,7 @@ impl<B> Shared<B> {
         Self {
             info,
             exclusive,
-            desk: StatusSender::new(),
+            status: StatusSender::new(),
             exchanges: Queue::default(),
             dropped: Notify::new(),
             state: Mutex::new(state),
@@ -100,7 +100,7 @@ impl<B> Shared<B> {
                 state.capacity = Capacity::None;
             }
         });
-        self.desk.tell(status);
+        self.status.report(status);
     }
 
     /// An exchange ended before its response did.

@@ -2,7 +2,7 @@ use super::{
     Origin,
     connection::{Order, Served},
     requests::Record,
-    tls::{ONLY_1_2, Sealed},
+    tls::{ONLY_1_2, OriginTls},
 };
 use crate::{
     certs::{Ca, Cert},
@@ -30,7 +30,7 @@ pub struct Builder {
     pub(super) handle: Handle,
     pub(super) requests: usize,
     pub(super) streams: Option<u32>,
-    tls: Option<Sealed>,
+    tls: Option<OriginTls>,
 }
 
 // === impl Builder ===
@@ -70,7 +70,7 @@ impl Builder {
     /// Serves over TLS 1.2 and 1.3, with this certificate. The ALPN protocols are HTTP/1.1 for an h1 origin, and HTTP/2
     /// and HTTP/1.1, in this order, for an h2 origin.
     pub fn tls(mut self, cert: &Cert) -> Self {
-        self.tls = Some(Sealed::new(cert, self.http2));
+        self.tls = Some(OriginTls::new(cert, self.http2));
         self
     }
 
@@ -79,7 +79,7 @@ impl Builder {
     /// # Panics
     /// Before [`tls`](Self::tls).
     pub fn require_client_cert(self, ca: &Ca) -> Self {
-        self.sealed(|tls| tls.require_client(ca))
+        self.with_tls(|tls| tls.require_client(ca))
     }
 
     /// Selects from these ALPN protocols alone; with none it doesn't answer ALPN. Any but `h2` is served in HTTP/1.1.
@@ -87,7 +87,7 @@ impl Builder {
     /// # Panics
     /// Before [`tls`](Self::tls).
     pub fn alpn<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.sealed(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
+        self.with_tls(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
     }
 
     /// Supports TLS 1.2 alone.
@@ -95,10 +95,10 @@ impl Builder {
     /// # Panics
     /// Before [`tls`](Self::tls).
     pub fn tls12(self) -> Self {
-        self.sealed(|tls| tls.versions = &ONLY_1_2)
+        self.with_tls(|tls| tls.versions = &ONLY_1_2)
     }
 
-    fn sealed(mut self, change: impl FnOnce(&mut Sealed)) -> Self {
+    fn with_tls(mut self, change: impl FnOnce(&mut OriginTls)) -> Self {
         change(self.tls.as_mut().unwrap_or_else(|| panic!("`tls` comes first")));
         self
     }
@@ -138,7 +138,7 @@ impl Builder {
     {
         let (tasks, record) = (Owner::default(), Arc::new(Record::default()));
         let orders = watch::Sender::new(Order::Serve);
-        let tls = self.tls.as_ref().map(Sealed::acceptor);
+        let tls = self.tls.as_ref().map(OriginTls::acceptor);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let served = Served {
             tls,

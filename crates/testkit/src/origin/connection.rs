@@ -80,13 +80,13 @@ impl Served {
         let (builder, orders) = (Arc::clone(&self.builder), self.orders.subscribe());
         let http2 = builder.http2;
         match self.tls.clone() {
-            Some(tls) => self.tasks.spawn(seal(tls, builder, self.tasks.clone(), open, orders, io)),
+            Some(tls) => self.tasks.spawn(accept_tls(tls, builder, self.tasks.clone(), open, orders, io)),
             None => self.tasks.spawn(serve(builder, http2, self.tasks.clone(), open, orders, io)),
         }
     }
 }
 
-async fn seal(
+async fn accept_tls(
     tls: TlsAcceptor,
     builder: Arc<Builder>,
     tasks: Tasks,

@@ -26,16 +26,16 @@ pub struct Handshake {
 
 /// The TLS settings of an origin.
 #[derive(Clone)]
-pub(super) struct Sealed {
+pub(super) struct OriginTls {
     cert: Cert,
     pub(super) clients: Option<CertificateDer<'static>>,
     pub(super) alpn: Vec<String>,
     pub(super) versions: &'static [&'static rustls::SupportedProtocolVersion],
 }
 
-// === impl Sealed ===
+// === impl OriginTls ===
 
-impl Sealed {
+impl OriginTls {
     pub(super) fn new(cert: &Cert, http2: bool) -> Self {
         let alpn: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         let alpn = alpn.iter().map(|name| (*name).to_owned()).collect();

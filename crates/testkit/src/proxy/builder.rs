@@ -40,7 +40,7 @@ pub struct Builder {
     pub(super) reply: Option<u8>,
     pub(super) interim: Vec<u16>,
     pub(super) early: Bytes,
-    seal: Option<TlsConnect>,
+    wrap: Option<TlsConnect>,
 }
 
 /// A connection, and what serving it needs.
@@ -55,7 +55,7 @@ pub(super) struct Served {
 impl Builder {
     pub(super) fn new(kind: Kind) -> Self {
         let (reach, early) = (Reach::default(), Bytes::new());
-        Self { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early, seal: None }
+        Self { kind, reach, user: None, status: None, reply: None, interim: Vec::new(), early, wrap: None }
     }
 
     /// Requires these credentials: Basic (RFC 7617) or RFC 1929; for SOCKS4 the user alone. Others get a 407, or are
@@ -96,19 +96,19 @@ impl Builder {
     }
 
     /// Wraps each connection before it is served, in TLS for example. It is closed if that fails.
-    pub fn sealed<F, Fut>(mut self, seal: F) -> Self
+    pub fn wrapped<F, Fut>(mut self, wrap: F) -> Self
     where
         F: Fn(Stream) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = io::Result<Stream>> + Send + 'static,
     {
-        self.seal = Some(Arc::new(move |stream| Box::pin(seal(stream))));
+        self.wrap = Some(Arc::new(move |stream| Box::pin(wrap(stream))));
         self
     }
 
     /// Serves over TLS with this certificate and the ALPN protocol HTTP/1.1.
     pub fn tls(self, cert: &Cert) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["http/1.1"])));
-        self.sealed(move |stream| {
+        self.wrapped(move |stream| {
             let accepting = acceptor.accept(stream);
             async { Ok(Box::new(accepting.await?) as Stream) }
         })
@@ -149,7 +149,7 @@ impl Builder {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let scheme = match self.kind {
-            Kind::Http if self.seal.is_some() => "https",
+            Kind::Http if self.wrap.is_some() => "https",
             Kind::Http => "http",
             Kind::Socks5 => "socks5h",
             Kind::Socks4 => "socks4a",
@@ -175,8 +175,8 @@ impl fmt::Debug for Builder {
 impl Served {
     /// Errors are ignored: the client sees how its connection ends.
     async fn serve(self, stream: Stream) {
-        let stream = match &self.builder.seal {
-            Some(seal) => seal(stream).await,
+        let stream = match &self.builder.wrap {
+            Some(wrap) => wrap(stream).await,
             None => Ok(stream),
         };
         let Ok(stream) = stream else { return };
