@@ -9,7 +9,7 @@ use std::error::Error;
 
 fn causes(error: &skybridge::Error) -> String {
     let first: &(dyn Error + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source()).map(|error| format!("{error}\n")).collect()
+    std::iter::successors(Some(first), |error| (*error).source()).map(|error| format!("{error}\n")).collect()
 }
 
 #[tokio::test(start_paused = true)]
