@@ -10,7 +10,7 @@ use skybridge::{
 };
 use skybridge_testkit::{certs::Ca, h1::Script, net};
 use skybridge_tests::{World, read};
-use std::{any::Any, future::Future, sync::Arc};
+use std::{any::Any, future::Future, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -41,7 +41,7 @@ trait Socket: AsyncRead + AsyncWrite + Send + Unpin + Sized + 'static {
 
 impl Socket for TcpStream {
     fn reset(self) {
-        self.set_zero_linger().unwrap();
+        socket2::SockRef::from(&self).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 

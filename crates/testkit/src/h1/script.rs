@@ -256,6 +256,6 @@ impl Script<tokio::net::TcpStream> {
     /// # Errors
     /// When the socket is closed already.
     pub fn reset(self) -> io::Result<()> {
-        self.io.set_zero_linger()
+        socket2::SockRef::from(&self.io).set_linger(Some(Duration::ZERO))
     }
 }
