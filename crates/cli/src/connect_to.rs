@@ -52,8 +52,7 @@ pub(crate) fn dial(rules: &[ConnectTo], uri: &Uri, proxies: &Proxies) -> Result<
     let Some(rule) = rules.iter().find(|rule| rule.matches(host, port)) else { return Ok(None) };
     if origin.ip().is_none() && !proxies.are_for(uri) {
         if is_among(&proxies.hosts_and_ports(), host, port) {
-            let why =
-                format_args!("it is also a proxy, which is reached where it is; nearest: -x http://ADDRESS:{port}");
+            let why = format!("it is also a proxy, which is reached where it is; nearest: -x http://ADDRESS:{port}");
             return Err(Usage::of("--connect-to", format_args!("{host}:{port}"), why));
         }
         return Ok(None);
