@@ -13,12 +13,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Part = Result<Frame<Bytes>, BoxError>;
 
-/// The body of a fake response. Dropping it early closes an exclusive connection, and frees the stream of a shared one.
+/// The body of a fake response. Dropping it early closes an exclusive connection, unless that
+/// [drains](super::Facts::drains), and frees the stream of a shared one.
 pub struct Body {
-    parts: UnboundedReceiver<Part>,
+    parts: Parts,
+    exchange: Option<Box<dyn Running>>,
+}
+
+/// What is missing of a body.
+#[derive(Debug)]
+pub(super) struct Parts {
+    receiver: UnboundedReceiver<Part>,
     /// The announced length, in bytes.
     length: Option<u64>,
-    exchange: Option<Box<dyn Running>>,
 }
 
 /// The sending end of a [`Body`]. Dropping it ends the body.
@@ -32,6 +39,7 @@ trait Running: Send {
     fn is_cancelled(&self) -> bool;
     fn finish(&self);
     fn cut(&self);
+    fn leave_unread(&self, parts: Parts);
 }
 
 struct Reading<B> {
@@ -45,12 +53,13 @@ impl Body {
     pub(super) fn streamed<B: Send + 'static>(shared: &Arc<Shared<B>>, slot: &Arc<Slot>) -> (Sender, Self) {
         let (sender, parts) = unbounded_channel();
         let exchange = Reading { shared: Arc::clone(shared), slot: Arc::clone(slot) };
-        (Sender { parts: sender }, Self { parts, length: None, exchange: Some(Box::new(exchange)) })
+        let parts = Parts { receiver: parts, length: None };
+        (Sender { parts: sender }, Self { parts, exchange: Some(Box::new(exchange)) })
     }
 
     pub(super) fn full<B: Send + 'static>(shared: &Arc<Shared<B>>, slot: &Arc<Slot>, data: Bytes) -> Self {
         let (sender, mut body) = Self::streamed(shared, slot);
-        body.length = Some(data.len() as u64);
+        body.parts.length = Some(data.len() as u64);
         if data.is_empty() {
             body.over();
         } else {
@@ -76,14 +85,10 @@ impl http_body::Body for Body {
             self.exchange = None;
             return Poll::Ready(Some(Err("the handle of this exchange was dropped".into())));
         }
-        let part = std::task::ready!(self.parts.poll_recv(cx));
-        if let Some(Ok(frame)) = &part {
-            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
-            self.length = self.length.map(|length| length.saturating_sub(read));
-        }
+        let part = std::task::ready!(self.parts.poll(cx));
         if matches!(part, Some(Err(_))) {
             self.exchange.take().inspect(|exchange| exchange.cut());
-        } else if part.is_none() || self.length == Some(0) {
+        } else if part.is_none() || self.parts.are_all_here() {
             self.over();
         }
         Poll::Ready(part)
@@ -94,14 +99,15 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.length.map(SizeHint::with_exact).unwrap_or_default()
+        self.parts.length.map(SizeHint::with_exact).unwrap_or_default()
     }
 }
 
 impl Drop for Body {
     fn drop(&mut self) {
-        if let Some(exchange) = &self.exchange {
-            exchange.cut();
+        if let Some(exchange) = self.exchange.take() {
+            let none = Parts { receiver: unbounded_channel().1, length: None };
+            exchange.leave_unread(std::mem::replace(&mut self.parts, none));
         }
     }
 }
@@ -109,6 +115,24 @@ impl Drop for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body").field("over", &self.exchange.is_none()).finish_non_exhaustive()
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Part>> {
+        let part = std::task::ready!(self.receiver.poll_recv(cx));
+        if let Some(Ok(frame)) = &part {
+            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.length = self.length.map(|length| length.saturating_sub(read));
+        }
+        Poll::Ready(part)
+    }
+
+    /// The announced length is reached.
+    pub(super) fn are_all_here(&self) -> bool {
+        self.length == Some(0)
     }
 }
 
@@ -159,6 +183,12 @@ impl<B: Send + 'static> Running for Reading<B> {
     fn cut(&self) {
         if self.slot.cancel(&self.shared) {
             self.shared.cut();
+        }
+    }
+
+    fn leave_unread(&self, parts: Parts) {
+        if !self.slot.leave_unread(&self.shared, parts) {
+            self.cut();
         }
     }
 }

@@ -53,6 +53,7 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.slot.read_on(&self.shared, cx);
         let mut state = self.shared.state();
         if let Some(status) = state.over {
             let what = format!("{status:?}");

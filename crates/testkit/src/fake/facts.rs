@@ -8,6 +8,7 @@ type Amend = Box<dyn FnOnce(&mut ConnInfo) + Send>;
 pub struct Facts {
     pub(super) protocol: Protocol,
     pub(super) capacity: Capacity,
+    pub(super) drains: bool,
     endpoint: Option<Endpoint>,
     amend: Vec<Amend>,
 }
@@ -42,6 +43,13 @@ impl Facts {
         self.amend(|info| info.tls = Some(tls))
     }
 
+    /// A response that is dropped early leaves an exclusive connection open: as long as the connection is polled, it
+    /// reads what is missing, without a limit of its own.
+    pub fn drains(mut self) -> Self {
+        self.drains = true;
+        self
+    }
+
     /// Changes any other fact, after those above.
     pub fn amend(mut self, amend: impl FnOnce(&mut ConnInfo) + Send + 'static) -> Self {
         self.amend.push(Box::new(amend));
@@ -49,7 +57,7 @@ impl Facts {
     }
 
     fn new(protocol: Protocol, capacity: Capacity) -> Self {
-        Self { protocol, capacity, endpoint: None, amend: Vec::new() }
+        Self { protocol, capacity, drains: false, endpoint: None, amend: Vec::new() }
     }
 
     pub(super) fn freeze(self, route: &Route) -> Arc<ConnInfo> {

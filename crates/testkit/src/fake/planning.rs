@@ -79,8 +79,8 @@ impl<B: Send + 'static> Connect<B> {
 
     /// Succeeds with a connection of these facts.
     pub fn succeed(self, facts: Facts) -> Peer<B> {
-        let (exclusive, capacity) = (facts.protocol == Protocol::Http1, facts.capacity);
-        let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, capacity));
+        let (exclusive, capacity, drains) = (facts.protocol == Protocol::Http1, facts.capacity, facts.drains);
+        let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, capacity, drains));
         let (connection, peer) = (Connection::new(Arc::clone(&shared)), Peer { shared });
         self.world.peers().push(peer.clone());
         // An asker that has gone drops the connection.

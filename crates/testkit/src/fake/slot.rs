@@ -1,6 +1,6 @@
 //! The state of one fake connection, and of each handle to it.
 
-use super::{Exchange, queue::Queue};
+use super::{Exchange, body::Parts, queue::Queue};
 use skybridge_core::{
     Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, StatusSender, sync::Mutex,
 };
@@ -9,13 +9,15 @@ use std::{
         Arc, MutexGuard,
         atomic::{AtomicU8, Ordering},
     },
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
 use tokio::sync::Notify;
 
 pub(super) struct Shared<B> {
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
+    /// An exclusive one reads what is missing of a response that was dropped.
+    pub(super) drains: bool,
     pub(super) status: StatusSender,
     pub(super) exchanges: Queue<Exchange<B>>,
     pub(super) dropped: Notify,
@@ -47,7 +49,11 @@ pub(super) enum Held {
 
 /// The exchange of one handle, which either end may finish.
 #[derive(Debug, Default)]
-pub(super) struct Slot(AtomicU8);
+pub(super) struct Slot {
+    state: AtomicU8,
+    /// What is missing of a response that was dropped.
+    unread: Mutex<Option<Parts>>,
+}
 
 const IDLE: u8 = 0;
 const BUSY: u8 = 1;
@@ -56,7 +62,7 @@ const CANCELLED: u8 = 2;
 // === impl Shared ===
 
 impl<B> Shared<B> {
-    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, capacity: Capacity) -> Self {
+    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, capacity: Capacity, drains: bool) -> Self {
         let state = State {
             capacity,
             over: None,
@@ -71,6 +77,7 @@ impl<B> Shared<B> {
         Self {
             info,
             exclusive,
+            drains,
             status: StatusSender::new(),
             exchanges: Queue::default(),
             dropped: Notify::new(),
@@ -129,15 +136,15 @@ impl State {
 
 impl Slot {
     pub(super) fn is_busy(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == BUSY
+        self.state.load(Ordering::SeqCst) == BUSY
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == CANCELLED
+        self.state.load(Ordering::SeqCst) == CANCELLED
     }
 
     pub(super) fn begin<B>(&self, shared: &Shared<B>) {
-        self.0.store(BUSY, Ordering::SeqCst);
+        self.state.store(BUSY, Ordering::SeqCst);
         shared.change(|state| {
             state.started += 1;
             state.in_flight += 1;
@@ -155,8 +162,37 @@ impl Slot {
         self.leave(shared, CANCELLED)
     }
 
+    /// The response was dropped before its end. False when nobody reads on.
+    pub(super) fn leave_unread<B>(&self, shared: &Shared<B>, parts: Parts) -> bool {
+        let drains = shared.exclusive && shared.drains && self.is_busy();
+        if drains {
+            *self.unread.lock() = Some(parts);
+            // Whoever waits reads it from now on.
+            shared.change(|_| ());
+        }
+        drains
+    }
+
+    /// Reads on in a response that was dropped, as far as it is here.
+    pub(super) fn read_on<B>(&self, shared: &Shared<B>, cx: &mut Context<'_>) {
+        let mut unread = self.unread.lock();
+        while let Some(parts) = &mut *unread
+            && let Poll::Ready(part) = parts.poll(cx)
+        {
+            let broken = matches!(part, Some(Err(_)));
+            if part.is_none() || broken || parts.are_all_here() {
+                *unread = None;
+            }
+            if broken && self.cancel(shared) {
+                shared.cut();
+            } else if unread.is_none() {
+                self.finish(shared);
+            }
+        }
+    }
+
     fn leave<B>(&self, shared: &Shared<B>, next: u8) -> bool {
-        let left = self.0.compare_exchange(BUSY, next, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        let left = self.state.compare_exchange(BUSY, next, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if left {
             shared.change(|state| state.in_flight -= 1);
         }
