@@ -146,6 +146,7 @@ fn a_pools_configuration_is_what_the_table_says() {
     assert_eq!(duration(table("idle_timeout")), pool.idle_timeout);
     assert_eq!(duration(table("connect_timeout")), pool.connect_timeout);
     assert_eq!(duration(table("upload_grace")), pool.upload_grace);
+    assert_eq!(duration(table("unread_grace")), pool.unread_grace);
     assert_eq!((pool.at_stream_limit, table("at_stream_limit")), (AtStreamLimit::Open, "open another"));
     assert_eq!((pool.at_connection_limit, table("at_connection_limit")), (AtConnectionLimit::Wait, "wait"));
     assert_eq!((pool.coalesce, table("coalesce")), (true, "yes"));
@@ -195,7 +196,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 10),
         (include_str!("../../crates/route/src/config.rs"), "", 6),
-        (include_str!("../../crates/pool/src/config.rs"), "", 17),
+        (include_str!("../../crates/pool/src/config.rs"), "", 18),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 6),
     ];

@@ -31,7 +31,8 @@ fn unlimited(net: &Network, executor: &Executor) -> ClientBuilder<Names, Dialer>
         .max_requests(u64::MAX)
         .max_streams(u32::MAX)
         .connect_timeout(max)
-        .upload_grace(max);
+        .upload_grace(max)
+        .unread_grace(max);
     let route =
         RouteConfig::new().timeout(max).max_addresses(usize::MAX).max_attempts(usize::MAX).remember_failures(max);
     Client::builder()

@@ -42,6 +42,7 @@ pub enum AtConnectionLimit {
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
 /// | `upload_grace` (rest of a request whose response is over) | 5 s | 5 s |
+/// | `unread_grace` (rest of a response that was dropped, HTTP/1.1) | 100 ms | 100 ms |
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
@@ -66,6 +67,7 @@ pub struct PoolConfig {
     pub streams_before_settings: u32,
     pub connect_timeout: Duration,
     pub upload_grace: Duration,
+    pub unread_grace: Duration,
     pub at_stream_limit: AtStreamLimit,
     pub at_connection_limit: AtConnectionLimit,
     pub coalesce: bool,
@@ -88,6 +90,7 @@ impl Default for PoolConfig {
             streams_before_settings: 1,
             connect_timeout: Duration::from_secs(30),
             upload_grace: Duration::from_secs(5),
+            unread_grace: Duration::from_millis(100),
             at_stream_limit: AtStreamLimit::Open,
             at_connection_limit: AtConnectionLimit::Wait,
             coalesce: true,
@@ -203,6 +206,18 @@ impl PoolConfig {
     /// [`Pool::close`](crate::Pool::close) doesn't wait for it.
     pub fn upload_grace(mut self, time: Duration) -> Self {
         self.upload_grace = time;
+        self
+    }
+
+    /// How long the rest of a response may be on its way once its body was dropped. Until then an HTTP/1.1 connection
+    /// reads it and throws it away, as a short rest costs less than a new connection; after that it is closed. Zero
+    /// closes it at once, unless the rest has arrived already. The connection has limits of its own, in bytes too
+    /// (`H1::drain`), and the first that is reached counts. An HTTP/2 stream is reset at once.
+    ///
+    /// The connection isn't free until then. At most 256 of a pool are read on like that at once; one more is closed.
+    /// Neither [`Pool::close`](crate::Pool::close) nor the drop of the pool's last handle waits for them.
+    pub fn unread_grace(mut self, time: Duration) -> Self {
+        self.unread_grace = time;
         self
     }
 

@@ -4,20 +4,21 @@
 pub(crate) mod body;
 pub(crate) mod events;
 mod failure;
-pub(crate) mod late_upload;
+mod latest_waker;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;
 pub(crate) mod timeouts;
+mod unfinished;
 
 use self::{
     body::PooledBody,
     events::CallEvents,
     failure::{fail, not_connected},
-    late_upload::LateUpload,
     lease::Lease,
     queue_entry::QueueEntry,
     timeouts::ExchangeTimeouts,
+    unfinished::UnfinishedExchange,
 };
 use crate::{
     origin::{
@@ -310,7 +311,7 @@ where
         }
         self.events = lease.events.take().map(|events| events.start_over());
         if let Some(lease) = self.lease.take() {
-            LateUpload::<C, B>::begin(lease);
+            UnfinishedExchange::<C, B>::await_request(lease);
         }
         self.step = Step::Looking;
         Poll::Ready(Ok(()))

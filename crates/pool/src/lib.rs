@@ -43,9 +43,13 @@
 //! 7. **Exchange.** The response goes up with the connection in its body.
 //! 8. **Give it back.** A body that is read to its end ends its lease; if the request is still being sent, a task waits
 //!    for that first. Then an exclusive connection goes to the first in the queue, or among the idle ones, or is
-//!    closed; a shared one loses a stream, which the first who waits for it gets. A body that is dropped before its end
-//!    is read as far as it has arrived (HTTP/1.1: 64 KiB, 16 frames). If that isn't the end, an exclusive connection is
-//!    closed, with what is left of the request; a shared one loses the stream at once.
+//!    closed; a shared one loses a stream, which the first who waits for it gets.
+//! 9. **Drain what nobody reads.** A body that is dropped before its end is read as far as it has arrived (HTTP/1.1:
+//!    64 KiB, 16 frames). If that isn't the end, a task has the lease, and waits until the connection is ready again:
+//!    until it has read the rest, within limits of its own, and has sent the request. Then as in 8. When
+//!    [`PoolConfig::unread_grace`] is over, or the pool is, the connection is closed. It is closed at once if it is
+//!    draining, has carried its last request, or 256 others wait like that. A shared connection loses the stream at
+//!    once.
 //!
 //! # The modules
 //!
@@ -95,7 +99,7 @@
 //! 4. `ByAddress`;
 //! 5. `SocketPermits`, or a connect's `ConnectTimeouts`.
 //!
-//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `LateUploads`, the planner. A hit takes 1, 2 and, for a
+//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `UnfinishedExchanges`, the planner. A hit takes 1, 2 and, for a
 //! stream, the `Handles`.
 //!
 //! Tasks and origins hold the pool weakly, so it ends with its last handle and the last request under way: `Registry`

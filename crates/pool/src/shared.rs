@@ -3,20 +3,20 @@
 
 pub(crate) mod clock;
 pub(crate) mod idle;
-pub(crate) mod late_uploads;
 pub(crate) mod notify;
 pub(crate) mod permits;
 pub(crate) mod reaper;
 pub(crate) mod sync;
 pub(crate) mod time;
+pub(crate) mod unfinished;
 
 use self::{
     clock::Clock,
     idle::IdleCount,
-    late_uploads::LateUploads,
     permits::SocketPermits,
     reaper::Reaper,
     time::{Timestamp, nanos},
+    unfinished::UnfinishedExchanges,
 };
 use crate::config::{AtConnectionLimit, PoolConfig};
 use skybridge_core::{ConnectOptions, Ids, Observe, Runtime, Timeouts};
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) idle: Arc<IdleCount>,
     pub(crate) permits: SocketPermits,
     pub(crate) reaper: Arc<Reaper>,
-    pub(crate) late_uploads: Arc<LateUploads>,
+    pub(crate) unfinished: Arc<UnfinishedExchanges>,
     attends_requests: bool,
     closed: AtomicBool,
 }
@@ -63,7 +63,7 @@ impl Shared {
             attends_requests: observer.is_some() || timeouts != Timeouts::default(),
             clock: Clock::new(runtime.now()),
             permits: SocketPermits::new(config.total_limit(), config.max_overtaking),
-            late_uploads: Arc::new(LateUploads::new(config.upload_grace)),
+            unfinished: UnfinishedExchanges::new(config.upload_grace, config.unread_grace),
             // What may be idle for no time is not kept at all.
             config: if config.idle_timeout.is_zero() { config.max_idle(0) } else { config },
             runtime,

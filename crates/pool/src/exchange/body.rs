@@ -1,4 +1,4 @@
-use crate::exchange::{late_upload::LateUpload, lease::Lease, read_timeout::ReadTimeout};
+use crate::exchange::{lease::Lease, read_timeout::ReadTimeout, unfinished::UnfinishedExchange};
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
@@ -19,8 +19,9 @@ const DRAIN: (usize, usize) = (64 * 1024, 16);
 /// A response body that holds its connection.
 ///
 /// Read to its end, it gives the connection back as soon as the request is over too, for which that has
-/// [a limited time](crate::PoolConfig::upload_grace). Dropped before, it cancels the exchange: an HTTP/1.1
-/// connection closes, unless what was missing had arrived already; an HTTP/2 stream is reset.
+/// [a limited time](crate::PoolConfig::upload_grace). Dropped before, an HTTP/2 stream is reset. An HTTP/1.1 connection
+/// throws away what is missing, for which that has [a limited time](crate::PoolConfig::unread_grace) too; what takes
+/// longer, or is too large, closes it.
 #[pin_project(PinnedDrop)]
 pub struct PooledBody<C: Connection<B>, B: 'static> {
     #[pin]
@@ -92,7 +93,7 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
             Poll::Ready(_) => current.set_complete(),
             // Only what drives it is behind: whoever has it next waits for that, and for nothing else.
             Poll::Pending if is_sent => current.set_complete(),
-            Poll::Pending => return lease.take().map_or((), LateUpload::<C, B>::begin),
+            Poll::Pending => return lease.take().map_or((), UnfinishedExchange::<C, B>::await_request),
         }
     }
     *lease = None;
@@ -174,7 +175,11 @@ impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
         // What has arrived already is cheaper to throw away than a connection.
         let (mut bytes, mut frames) = DRAIN;
         let mut cx = Context::from_waker(Waker::noop());
-        while let Poll::Ready(frame) = this.body.as_mut().poll_frame(&mut cx) {
+        loop {
+            let Poll::Ready(frame) = this.body.as_mut().poll_frame(&mut cx) else {
+                // The rest is on its way. The connection reads it once the body is dropped, which is next.
+                return this.lease.take().map_or((), UnfinishedExchange::<C, B>::await_response);
+            };
             match frame {
                 Some(Ok(frame)) if frames > 0 => {
                     let taken = frame.data_ref().map_or(0, |data| data.len());

@@ -59,7 +59,8 @@ impl CallEvents {
         self.emit(connection, EventKind::Released);
     }
 
-    fn give_up(&mut self) {
+    /// What it was about to do is not done to its end.
+    pub(crate) fn give_up(&mut self) {
         if let Some((phase, since)) = self.phase.take() {
             self.emit(self.connection, EventKind::PhaseDropped(phase, self.runtime.now() - since));
         }

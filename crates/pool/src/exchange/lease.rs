@@ -149,6 +149,11 @@ impl<C: Send + 'static> Lease<C> {
         self.stage = Stage::Closed(reason);
     }
 
+    /// Whether the connection may carry another exchange, if this one gets to its end.
+    pub(crate) fn can_be_kept(&self) -> bool {
+        !self.last && self.connection.is_open()
+    }
+
     /// Whether the connection may carry another exchange, which a shared one may anyway.
     #[inline]
     fn is_kept(&self) -> bool {

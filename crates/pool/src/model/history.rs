@@ -287,9 +287,9 @@ impl History {
             _ => Capacity::Streams(self.rng.u32(0..4)),
         };
         let protocol = if h2 { Protocol::Http2 } else { Protocol::Http1 };
-        let late = self.rng.bool();
+        let [late, drains] = [self.rng.bool(), !h2 && self.rng.bool()];
         let guess = self.config.streams_before_settings;
-        let (wire, handle) = Wire::new(&self.world, &dial.route, protocol, capacity, guess, late);
+        let (wire, handle) = Wire::new(&self.world, &dial.route, protocol, capacity, guess, [late, drains]);
         say!(self, "connected {:?} to {:?}: {protocol:?} {capacity:?}", wire.info.id, key.origin);
         self.below.lock().unwrap().wires.push(Arc::clone(&wire));
         if self.rng.u32(..12) == 0 {
@@ -467,6 +467,9 @@ fn config(rng: &mut Rng) -> PoolConfig {
     }
     if rng.u32(..4) == 0 {
         config = config.streams_before_settings(rng.u32(1..3));
+    }
+    if rng.u32(..4) == 0 {
+        config = config.unread_grace([Duration::ZERO, Duration::from_secs(10), Duration::MAX][rng.usize(..3)]);
     }
     config = config.at_stream_limit([AtStreamLimit::Open, AtStreamLimit::Wait, AtStreamLimit::Refuse][rng.usize(..3)]);
     if rng.u32(..4) == 0 {

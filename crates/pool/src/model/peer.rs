@@ -167,6 +167,8 @@ pub(super) struct Wire {
     pub(super) world: World,
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
+    /// An exclusive one reads what is missing of a response that was dropped; otherwise it closes.
+    drains: bool,
     /// Its driver reports its end later, not while its last handle is dropped.
     late: bool,
     status: StatusSender,
@@ -193,6 +195,8 @@ pub(super) struct Run {
     pub(super) request_over: bool,
     pub(super) response: Ending,
     pub(super) cancelled: bool,
+    /// The response was dropped before its end, and the connection reads on.
+    unread: bool,
     request: Option<Req>,
     wakers: Vec<Waker>,
 }
@@ -240,7 +244,7 @@ impl Wire {
         protocol: Protocol,
         capacity: Capacity,
         guess: u32,
-        late: bool,
+        [late, drains]: [bool; 2],
     ) -> (Arc<Self>, Handle) {
         let at = endpoint(route);
         let mut info = ConnInfo::new(&route.attempt(at.clone()), None, at);
@@ -261,6 +265,7 @@ impl Wire {
             world: world.clone(),
             info: info.freeze(protocol),
             exclusive: protocol == Protocol::Http1,
+            drains,
             late,
             status: StatusSender::new(),
             state: Mutex::new(state),
@@ -372,6 +377,12 @@ impl Connection<Nothing> for Handle {
                 run.wakers.push(cx.waker().clone());
                 return Poll::Pending;
             }
+            let broken = run.unread && run.response == Ending::Broken;
+            drop(run);
+            if broken {
+                self.wire.closes(CloseReason::Protocol);
+                return Poll::Ready(Err(Error::new(Delivery::Unsent, Phase::Acquire, "it broke while nobody read")));
+            }
         }
         self.run = None;
         Poll::Ready(Ok(()))
@@ -472,8 +483,12 @@ impl Body for Arriving {
 
 impl Drop for Arriving {
     fn drop(&mut self) {
-        let cut = self.run.lock().unwrap().response == Ending::Running;
-        if cut {
+        let run = self.run.lock().unwrap();
+        let (cut, cancelled) = (run.response == Ending::Running, run.cancelled);
+        drop(run);
+        if cut && self.wire.drains && !cancelled {
+            Run::change(&self.run, |run| run.unread = true);
+        } else if cut {
             Run::change(&self.run, |run| run.cancelled = true);
             if self.wire.exclusive {
                 self.wire.closes(CloseReason::Unread);

@@ -53,11 +53,12 @@ impl<C: Send + 'static> Registry<C> {
     pub(crate) fn close(&self) {
         self.shared.close();
         self.end();
-        self.shared.late_uploads.end();
+        self.shared.unfinished.end();
     }
 
     pub(super) fn end(&self) {
         self.shared.reaper.stop();
+        self.shared.unfinished.end_unread();
         for origin in self.by_key.clear() {
             self.by_uri.remove(&origin);
             origin.close(|| Error::of(Delivery::Unsent, Phase::Acquire, Cause::Closed));

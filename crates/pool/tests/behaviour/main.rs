@@ -12,6 +12,7 @@
 //! | an h2 slot is free when request and response have ended * | `bodies::a_slot_is_free_only_when_request_and_response_have_ended` |
 //! | an h1 connection is idle when its request has left too * | `uploads::a_connection_whose_request_is_not_over_is_not_idle_however_small_that_is` |
 //! | what outlives its response has a limited time * | `uploads::the_rest_of_a_request_has_its_time_and_is_then_given_up` |
+//! | a response that nobody reads has a limited time * | `unread::one_that_does_not_come_in_time_closes_it` |
 //! | 101 leaves the pool * | `bodies::an_upgraded_connection_leaves_the_pool` |
 //! | created precedes visible * | `events::created_precedes_visibility` |
 //! | an origin goes only with nothing in it * | `handles::an_origin_is_removed_only_with_nothing_in_it` |
@@ -44,5 +45,6 @@ mod shared_timeouts;
 mod sharing;
 mod stage;
 mod time;
+mod unread;
 mod uploads;
 mod walks;

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 type Protocol = (fn() -> Facts, &'static str);
 
-const BOTH: [Protocol; 2] = [(Facts::h1, A), (|| Facts::h2(1), SECURE)];
+const ALL: [Protocol; 3] = [(Facts::h1, A), (|| Facts::h1().drains(), A), (|| Facts::h2(1), SECURE)];
 
 /// A world in which every connect takes a while, and every answer is streamed.
 fn world(config: PoolConfig, facts: fn() -> Facts) -> Stage {
@@ -69,7 +69,7 @@ async fn check(stage: Stage, url: &'static str, moment: DropPoint) {
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_request() {
-    for (facts, url) in BOTH {
+    for (facts, url) in ALL {
         let build = async || {
             let stage = world(PoolConfig::new(), facts);
             let pool = stage.pool.clone();
@@ -82,7 +82,7 @@ async fn a_cold_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warm_request() {
-    for (facts, url) in BOTH {
+    for (facts, url) in ALL {
         let build = async || {
             let stage = world(PoolConfig::new(), facts);
             trip(stage.pool.clone(), url).await;
@@ -95,7 +95,7 @@ async fn a_warm_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_joins_or_waits_at_a_limit() {
-    for (facts, url) in BOTH {
+    for (facts, url) in ALL {
         for config in [PoolConfig::new(), PoolConfig::new().max_per_origin(1), PoolConfig::new().max_total(1)] {
             let build = async || {
                 let stage = world(config.clone(), facts);
@@ -115,7 +115,7 @@ async fn a_request_that_joins_or_waits_at_a_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_others_wait_behind() {
-    for (facts, url) in BOTH {
+    for (facts, url) in ALL {
         let build = async || {
             let stage = world(PoolConfig::new().max_per_origin(1), facts);
             let (pool, behind) = (stage.pool.clone(), stage.pool.clone());
@@ -145,7 +145,7 @@ async fn a_request_that_others_wait_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pool_that_goes_with_its_last_request() {
-    for (facts, url) in BOTH {
+    for (facts, url) in ALL {
         let build = async || {
             let Stage { executor, below, pool, recorder } = world(PoolConfig::new(), facts);
             ((executor, below, recorder), trip(pool, url))
