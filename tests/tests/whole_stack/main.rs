@@ -12,5 +12,6 @@ mod no_room;
 mod request_options;
 mod stale;
 mod trips;
+mod unread;
 mod upgrade;
 mod uploads;
