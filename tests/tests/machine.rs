@@ -29,7 +29,8 @@ fn the_pools_machine_compiles_by_itself() {
                pub(crate) mod time;\n}\n";
     fs::write(sources.join("lib.rs"), lib).unwrap();
     let manifest = format!(
-        "[package]\nname = \"machine\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\nskybridge-core = {{ path = {:?} }}\n",
+        "[package]\nname = \"machine\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+         skybridge-core = {{ path = {:?} }}\n",
         root.join("crates/core"),
     );
     fs::write(package.join("Cargo.toml"), manifest).unwrap();
