@@ -1,12 +1,13 @@
 //! Responses that nobody reads: redirects, challenges. The connection reads on for a while, and is used again.
 
 use http::header;
-use skybridge::{Client, H1, H2, NegotiateLayer, PoolConfig};
+use skybridge::{Client, H1, H2, NegotiateLayer, PoolConfig, PoolLayer, RaceLayer, RouteLayer};
+use skybridge_hyper::HyperH1;
 use skybridge_testkit::{executor::run_until_idle, h1::Script, net::Conn};
 use skybridge_tests::{World, get, read};
 use std::time::Duration;
 use tokio::time::Instant;
-use tower::ServiceExt;
+use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirect;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -25,6 +26,14 @@ async fn dropped(world: &World, pool: PoolConfig, answer: &str) -> (Client, Scri
 }
 
 async fn dropped_by(world: &World, client: &Client, answer: &str) -> Script<Conn> {
+    dropped_of(world, client.request(get("/")), answer).await
+}
+
+async fn dropped_of<R, E: std::fmt::Debug>(
+    world: &World,
+    call: impl Future<Output = Result<R, E>>,
+    answer: &str,
+) -> Script<Conn> {
     let listener = world.listen();
     let server = async {
         let mut peer = Script::new(listener.accept().await.0);
@@ -32,7 +41,7 @@ async fn dropped_by(world: &World, client: &Client, answer: &str) -> Script<Conn
         peer.send(answer).await;
         peer
     };
-    let (response, peer) = tokio::join!(client.request(get("/")), server);
+    let (response, peer) = tokio::join!(call, server);
     drop(response.unwrap());
     peer
 }
@@ -167,6 +176,28 @@ async fn the_shorter_of_two_times_counts() {
         let mut peer = dropped_by(&world, &client, HALVES[0][0]).await;
         peer.expect_close().await;
         assert_eq!(since.elapsed(), limit * MILLISECOND);
+    }
+}
+
+/// It doesn't wait for the rest.
+#[tokio::test(start_paused = true)]
+async fn over_hyper_it_closes_at_once() {
+    for [begin, _] in HALVES {
+        let world = World::new();
+        let stack = ServiceBuilder::new()
+            .layer(PoolLayer::shared(world.executor.runtime()).observer(world.recorder.clone()))
+            .layer(RouteLayer::new(world.net.resolver()))
+            .layer(NegotiateLayer::new(HyperH1::new(), H2::new()))
+            .layer(RaceLayer::happy_eyeballs())
+            .service(world.net.dialer());
+        let since = Instant::now();
+        let mut peer = dropped_of(&world, stack.clone().oneshot(get("/")), begin).await;
+        peer.expect_close().await;
+        assert_eq!(since.elapsed(), Duration::ZERO);
+        run_until_idle().await;
+        let mut ends = ends(&world);
+        ends.sort();
+        assert_eq!(ends, ["connection_closed a1 c1 unread", "connection_released c1"]);
     }
 }
 

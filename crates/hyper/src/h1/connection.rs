@@ -142,7 +142,7 @@ where
         match inner.in_flight.poll(cx) {
             Poll::Ready(Ok(response)) => {
                 inner.answered(response.status());
-                Poll::Ready(Ok(response.map(HyperH1Body::new)))
+                Poll::Ready(Ok(response.map(|body| HyperH1Body::new(body, &inner.shared))))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(inner.failed(error))),
             Poll::Pending => Poll::Pending,

@@ -22,6 +22,8 @@ pub(crate) struct Lifecycle {
     pub(crate) status: StatusSender,
     waiting: AtomicBool,
     reason: OnceLock<CloseReason>,
+    /// The last response was dropped before its end.
+    unread: AtomicBool,
     cut: AtomicBool,
     /// How far the last request has got: one of the three below.
     progress: AtomicU8,
@@ -67,6 +69,14 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn begin(&self) {
         self.progress.store(STARTED, Relaxed);
+        self.unread.store(false, Relaxed);
+    }
+
+    /// The response was dropped before its end. hyper takes what is here already, and its driver ends as if the peer
+    /// had closed when that wasn't all.
+    #[cold]
+    pub(crate) fn unread(&self) {
+        self.unread.store(true, SeqCst);
     }
 
     /// It never did: it came back.
@@ -124,6 +134,7 @@ impl Lifecycle {
         match how {
             Err(error) => self.close(classify::close_reason(&error)),
             Ok(()) if self.reason.get().is_none() && self.is_waiting() => {}
+            Ok(()) if self.unread.load(SeqCst) => self.close(CloseReason::Unread),
             Ok(()) => self.close(CloseReason::PeerFin),
         }
     }
