@@ -160,8 +160,9 @@ impl History {
             45..50 => self.quiesce(),
             50..63 => self.connect(),
             63..75 => self.exchange(),
-            75..80 => self.drop_call(),
-            80..92 => self.status(),
+            75..78 => self.drop_call(),
+            78..83 => self.drop_response(),
+            83..92 => self.status(),
             92..97 => self.wait(),
             97 => self.evict(),
             98 => self.below.lock().unwrap().plan_fails += 1,
@@ -343,6 +344,18 @@ impl History {
         let call = self.calls.swap_remove(self.rng.usize(..self.calls.len()));
         say!(self, "call {} is dropped", call.id);
         drop(call);
+    }
+
+    /// Its body is not read to its end, and often nothing happens on its connection for a while.
+    fn drop_response(&mut self) {
+        let call = self.calls.iter().position(|call| matches!(call.stage, Stage::Body(_)));
+        let Some(call) = call.map(|at| self.calls.swap_remove(at)) else { return };
+        say!(self, "the response of call {} is dropped", call.id);
+        drop(call);
+        if self.rng.bool() {
+            self.quiesce();
+            self.wait();
+        }
     }
 
     fn status(&mut self) {
