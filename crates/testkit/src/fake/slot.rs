@@ -16,11 +16,11 @@ use tokio::sync::Notify;
 pub(super) struct Shared<B> {
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
-    /// An exclusive one reads what is missing of a response that was dropped.
-    pub(super) drains: bool,
     pub(super) status: StatusSender,
     pub(super) exchanges: Queue<Exchange<B>>,
     pub(super) dropped: Notify,
+    /// An exclusive one reads what is missing of a response that was dropped.
+    pub(super) drains: bool,
     state: Mutex<State>,
 }
 
@@ -77,10 +77,10 @@ impl<B> Shared<B> {
         Self {
             info,
             exclusive,
-            drains,
             status: StatusSender::new(),
             exchanges: Queue::default(),
             dropped: Notify::new(),
+            drains,
             state: Mutex::new(state),
         }
     }
