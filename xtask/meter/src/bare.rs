@@ -21,6 +21,8 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) struct H1 {
     sender: http1::SendRequest<Body>,
     host: HeaderValue,
+    /// What [`Shape::Plain`] asks for, in origin form.
+    path: Uri,
 }
 
 impl H1 {
@@ -39,15 +41,16 @@ impl H1 {
     async fn on(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Outcome<Self> {
         let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, host: HeaderValue::from_static("example.test") })
+        let path = origin_form(Shape::Plain.request::<Body>(Over::Nothing).uri_mut());
+        Ok(Self { sender, host: HeaderValue::from_static("example.test"), path })
     }
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
         let mut request = shape.request::<Body>(Over::Nothing);
-        let parts = std::mem::take(request.uri_mut()).into_parts();
-        if let Some(path) = parts.path_and_query {
-            *request.uri_mut() = Uri::from(path);
-        }
+        *request.uri_mut() = match shape {
+            Shape::Plain => self.path.clone(),
+            _ => origin_form(request.uri_mut()),
+        };
         request.headers_mut().insert(header::HOST, self.host.clone());
         self.sender.ready().await?;
         let mut body = self.sender.send_request(request).await?.into_body();
@@ -57,6 +60,10 @@ impl H1 {
         }
         Ok(read)
     }
+}
+
+fn origin_form(uri: &mut Uri) -> Uri {
+    std::mem::take(uri).into_parts().path_and_query.map_or_else(Uri::default, Uri::from)
 }
 
 /// The h2 crate's connection: flow control by hand.

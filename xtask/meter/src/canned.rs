@@ -10,6 +10,10 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const H1: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\nhello";
+/// To a request without headers of its own: as few as can be.
+const H1_PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+/// The head of such a request, with its `host`, is not longer than this.
+const PLAIN_HEAD: usize = 64;
 /// An empty SETTINGS frame (RFC 9113, section 6.5), and its acknowledgement.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 const SETTINGS_ACK: &[u8] = &[0, 0, 0, 4, 1, 0, 0, 0, 0];
@@ -54,6 +58,9 @@ impl Canned {
 
     fn take(&mut self, bytes: &[u8]) {
         match &mut self.peer {
+            Peer::H1 if bytes.len() <= PLAIN_HEAD && bytes.ends_with(b"\r\n\r\n") => {
+                self.answer.extend_from_slice(H1_PLAIN);
+            }
             Peer::H1 if bytes.ends_with(b"\r\n\r\n") || bytes.ends_with(END) => {
                 self.answer.extend_from_slice(H1);
             }

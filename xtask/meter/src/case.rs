@@ -43,6 +43,7 @@ impl Case {
             Sender::Stack(Retry::Safe) => "safe",
         };
         let shape = match self.shape {
+            Shape::Plain => "plain",
             Shape::Get => "get",
             Shape::GetOwned => "owned",
             Shape::GetTwelve => "twelve",

@@ -1,10 +1,13 @@
-//! The requests that are measured: URI parsed and headers built anew each time, as any caller must.
+//! The requests that are measured. [`Shape::Plain`] is the least that can be asked: its URI was parsed once and is
+//! cloned, it has no headers, and the answer to it has one. Each of the others parses its URI and builds its headers
+//! anew, as a caller does to whom every URL is new: that is a part of what is counted, the same for everybody.
 
 use crate::peer::Over;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::Body as HttpBody;
 use http_body_util::Full;
+use std::sync::LazyLock;
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -41,6 +44,8 @@ const OWNED: [HeaderName; 3] =
 /// What is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shape {
+    /// GET without a body or any header, its URI at hand.
+    Plain,
     /// GET without a body, header values that cost nothing to copy.
     Get,
     /// GET with three header values of its own.
@@ -54,10 +59,12 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 5] = [Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Plain, Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Plain => "GET, no headers",
             Self::Get => "GET, static headers",
             Self::GetOwned => "GET, 3 owned headers",
             Self::GetTwelve => "GET, 12 headers",
@@ -78,7 +85,7 @@ impl Shape {
     /// Its body.
     pub(crate) fn bytes(self) -> Bytes {
         match self {
-            Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
+            Self::Plain | Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
             Self::Post => Bytes::from_static(SMALL),
             Self::PostLarge => Bytes::from_static(&LARGE),
         }
@@ -87,6 +94,10 @@ impl Shape {
     /// The request of a program that knows nothing of connections: an absolute URI, no `host`.
     pub(crate) fn request<B: HttpBody + From<Bytes>>(self, over: Over) -> Request<B> {
         let mut request = Request::new(B::from(self.bytes()));
+        if self == Self::Plain {
+            *request.uri_mut() = ready_uri(over).clone();
+            return request;
+        }
         *request.uri_mut() = uri(over);
         if matches!(self, Self::Post | Self::PostLarge) {
             *request.method_mut() = Method::POST;
@@ -102,6 +113,16 @@ impl Shape {
             _ => {}
         }
         request
+    }
+}
+
+/// The URI of a program that asks for the same again and again.
+fn ready_uri(over: Over) -> &'static Uri {
+    static CLEAR: LazyLock<Uri> = LazyLock::new(|| uri(Over::Nothing));
+    static SEALED: LazyLock<Uri> = LazyLock::new(|| uri(Over::Tls));
+    match over {
+        Over::Nothing => &CLEAR,
+        Over::Tls => &SEALED,
     }
 }
 
