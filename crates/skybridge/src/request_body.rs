@@ -27,20 +27,23 @@ use std::{
 /// assert_eq!(body.size_hint().exact(), Some(5));
 /// assert!(body.replay().is_some());
 /// ```
-#[derive(Default)]
 pub struct RequestBody(Kind);
 
 type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
-#[derive(Default)]
+/// Two variants and not one for each state: so it is no larger than [`Bytes`], and a request, which is moved through
+/// all layers, is no larger than what is copied cheaply.
 enum Kind {
-    #[default]
-    Empty,
+    /// None of them: an empty body.
     Bytes(Bytes),
-    /// They were bytes, and are on their way: no longer a body that can be sent again.
-    Sent,
     Stream(Stream),
 }
+
+const _: () = assert!(size_of::<RequestBody>() == size_of::<Bytes>());
+
+/// They were bytes, and are on their way: no longer a body that can be sent again. It has no size, so that a box of it
+/// needs no allocation.
+struct Sent;
 
 /// Somebody else's body in our types.
 #[pin_project]
@@ -48,8 +51,9 @@ struct InBytes<B>(#[pin] B);
 
 impl RequestBody {
     /// Nothing.
+    #[inline]
     pub fn empty() -> Self {
-        Self::default()
+        Self(Kind::Bytes(Bytes::new()))
     }
 
     /// Any body. Boxed, unless it is one of this type, empty, or a `Full<Bytes>` or `String`, whose bytes are taken out
@@ -78,9 +82,8 @@ impl RequestBody {
     /// The same body once more, when that needs no copy: it is empty, or bytes that nobody has taken yet.
     pub fn replay(&self) -> Option<Self> {
         match &self.0 {
-            Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
-            Kind::Sent | Kind::Stream(_) => None,
+            Kind::Stream(_) => None,
         }
     }
 }
@@ -134,20 +137,20 @@ impl Body for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let kind = &mut self.get_mut().0;
         match kind {
-            Kind::Empty | Kind::Sent => Poll::Ready(None),
+            Kind::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Bytes(bytes) => {
+                let bytes = mem::take(bytes);
+                *kind = Kind::Stream(Box::pin(Sent));
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
             Kind::Stream(stream) => stream.as_mut().poll_frame(cx),
-            Kind::Bytes(_) => match mem::replace(kind, Kind::Sent) {
-                Kind::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                _ => Poll::Ready(None),
-            },
         }
     }
 
     #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty | Kind::Sent => true,
-            Kind::Bytes(_) => false,
+            Kind::Bytes(bytes) => bytes.is_empty(),
             Kind::Stream(stream) => stream.is_end_stream(),
         }
     }
@@ -155,10 +158,32 @@ impl Body for RequestBody {
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Empty | Kind::Sent => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(stream) => stream.size_hint(),
         }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(0)
+    }
+}
+
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::empty()
     }
 }
 
@@ -170,7 +195,7 @@ impl From<()> for RequestBody {
 
 impl From<Bytes> for RequestBody {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Self::empty() } else { Self(Kind::Bytes(bytes)) }
+        Self(Kind::Bytes(bytes))
     }
 }
 
@@ -219,9 +244,8 @@ impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.size_hint();
         let kind = match &self.0 {
-            Kind::Empty => "Empty",
+            Kind::Bytes(bytes) if bytes.is_empty() => "Empty",
             Kind::Bytes(_) => "Bytes",
-            Kind::Sent => "Sent",
             Kind::Stream(_) => "Stream",
         };
         f.debug_struct(kind).field("at_least", &size.lower()).field("at_most", &size.upper()).finish()
