@@ -339,7 +339,11 @@ where
         let Some(lease) = &mut self.lease else { return Poll::Pending };
         let Some(handle) = lease.handle() else { return Poll::Pending };
         match handle.poll_response(cx) {
-            Poll::Ready(Ok(response)) => Poll::Ready(Ok(self.received(cx, response))),
+            Poll::Ready(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                let body = self.received(cx, head.status, body);
+                Poll::Ready(Ok(Response::from_parts(head, body)))
+            }
             Poll::Ready(Err(failed)) => match self.lease.take() {
                 Some(lease) => self.end(fail(failed, lease)),
                 None => Poll::Pending,
@@ -353,10 +357,9 @@ where
     }
 
     #[inline]
-    fn received(&mut self, cx: &mut Context<'_>, response: Response<C::Body>) -> Received<C, B> {
+    fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, body: C::Body) -> PooledBody<C, B> {
         self.step = Step::Done;
         self.disarm();
-        let status = response.status();
         if let Some(lease) = &self.lease {
             if lease.is_first()
                 && let Some(feedback) = &lease.info().route.feedback
@@ -368,7 +371,7 @@ where
             }
         }
         let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
-        response.map(|body| PooledBody::new(cx, body, &mut self.lease, status, read_idle))
+        PooledBody::new(cx, body, &mut self.lease, status, read_idle)
     }
 
     fn on_connection(&self, error: Error) -> Error {
