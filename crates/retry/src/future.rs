@@ -57,7 +57,8 @@ where
 
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
-        let retry_state = if request.extensions().is_empty() { None } else { RetryState::from_options(&request) };
+        // Not `&request`: what has its address given away is copied once more for each later name it has.
+        let retry_state = request.extensions().get().and_then(RetryState::from_options);
         let _asked = policy.ask();
         // In place: a call is large, and each name it is given is a copy.
         Self { retry_state, state: State::Calling(ready.call(request)), service: ready, policy }

@@ -25,8 +25,7 @@ impl<B> RetryState<B> {
 
     /// Saves observer and call id before the request is passed on.
     #[cold]
-    pub(crate) fn from_options(request: &Request<B>) -> Option<Box<Self>> {
-        let options = request.extensions().get::<RequestOptions>()?;
+    pub(crate) fn from_options(options: &RequestOptions) -> Option<Box<Self>> {
         let (observer, call) = (options.observer.clone(), options.call_id);
         (observer.is_some() || call.is_some()).then(|| Box::new(Self { observer, call, ..Self::new() }))
     }

@@ -3,7 +3,7 @@ use crate::{
     call_limit::CallLimit,
     stack::{ClientStack, HttpPool, IntoBody, Sending, Stack, timed_out_error},
 };
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
     CallId, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts,
@@ -11,6 +11,7 @@ use skybridge_core::{
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -65,8 +66,13 @@ pub(crate) struct CallDefaults {
 impl<S: ClientStack> Call<S> {
     #[inline]
     pub(crate) fn new(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
-        let scope =
-            if defaults.is_needed() || !request.extensions().is_empty() { defaults.scope(&mut request) } else { None };
+        let mut scope = None;
+        if defaults.is_needed() || !request.extensions().is_empty() {
+            // Not `&mut request`: what has its address given away is copied once more for each later name it has.
+            let mut extensions = mem::take(request.extensions_mut());
+            scope = defaults.scope(&mut extensions);
+            *request.extensions_mut() = extensions;
+        }
         Self { state: State::Sending(stack.call(request)), scope }
     }
 
@@ -169,8 +175,8 @@ impl CallDefaults {
         self.observer.is_some() || self.timeouts.call.is_some()
     }
 
-    fn scope(&self, request: &mut Request<RequestBody>) -> Option<Box<CallScope>> {
-        let options = request.extensions().get::<RequestOptions>();
+    fn scope(&self, extensions: &mut Extensions) -> Option<Box<CallScope>> {
+        let options = extensions.get::<RequestOptions>();
         let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
         let observer = options.and_then(|options| options.observer.as_ref()).or(self.observer.as_ref()).cloned();
         if limit.is_none() && observer.is_none() {
@@ -178,10 +184,10 @@ impl CallDefaults {
         }
         let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
         let events = observer.map(|observer| {
-            let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
+            let options = extensions.get_or_insert_default::<RequestOptions>();
             let call = options.call_id.unwrap_or_else(|| self.ids.next_call());
             // So that every layer, and every further try, names the same call.
-            *options = std::mem::take(options).call(call);
+            *options = mem::take(options).call(call);
             CallEvents::begin(observer, &self.runtime, call)
         });
         Some(Box::new(CallScope { limit, events }))
