@@ -120,21 +120,23 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     fn begin(&mut self, request: Request<B>) -> Result<(), Failed<Request<B>>> {
-        let (mut parts, body) = request.into_parts();
-        let (ended, is_head) = (body.is_end_stream(), parts.method == Method::HEAD);
+        let (parts, body) = request.into_parts();
+        // As the h2 crate takes it: to put it together at the end would be one more copy.
+        let mut request = Request::from_parts(parts, ());
+        let (ended, is_head) = (body.is_end_stream(), *request.method() == Method::HEAD);
         let size = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
         let mut body = Some(body);
         if let Some(replays) = Replays::wanted() {
             let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
-            let may_repeat = replays.may_repeat(&parts.method);
-            self.saved = Some(SavedRequest::new(&mut parts, std::mem::take(&mut self.headers), copy, may_repeat));
+            let may_repeat = replays.may_repeat(request.method());
+            self.saved = Some(SavedRequest::new(&mut request, std::mem::take(&mut self.headers), copy, may_repeat));
         }
-        let length = match head::prepare(&mut parts, &size, |length| self.shared.length(length)) {
+        let length = match head::prepare(&mut request, &size, |length| self.shared.length(length)) {
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), body)),
         };
         let writes = self.shared.writes.count();
-        let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
+        let (response, stream) = match self.send.send_request(request, ended) {
             Ok(opened) => opened,
             Err(error) => {
                 let error = self.error(Delivery::Unsent, Phase::Send, error.into());

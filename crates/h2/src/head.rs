@@ -1,8 +1,7 @@
 //! Turns a request's head into one of HTTP/2.
 
 use http::{
-    HeaderMap, HeaderValue, Method, Uri, Version, header,
-    request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Uri, Version, header,
     uri::{Authority, PathAndQuery},
 };
 use http_body::SizeHint;
@@ -16,32 +15,33 @@ use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_ho
 /// # Errors
 /// When `host` or `content-length` is invalid, or there are too many fields to add one.
 pub(crate) fn prepare(
-    parts: &mut Parts,
+    request: &mut Request<()>,
     size: &SizeHint,
     length: impl FnOnce(u64) -> HeaderValue,
 ) -> Result<Option<BodyLength>, RequestError> {
-    let found = HeaderScan::of(&parts.headers);
-    let declared = BodyLength::declared(if found.content_length { Some(&parts.headers) } else { None }, size)?;
+    let found = HeaderScan::of(request.headers());
+    let declared = BodyLength::declared(if found.content_length { Some(request.headers()) } else { None }, size)?;
     if found.connection_specific {
-        if let Some(host) = host_field(&parts.headers)? {
-            parts.uri = with_authority(std::mem::take(&mut parts.uri), host)?;
+        if let Some(host) = host_field(request.headers())? {
+            let uri = with_authority(request.uri().clone(), host)?;
+            *request.uri_mut() = uri;
         }
-        if strip(&mut parts.headers).trailers {
+        if strip(request.headers_mut()).trailers {
             // There is room for it, since it was in the map before.
-            let _ = parts.headers.try_insert(header::TE, HeaderValue::from_static("trailers"));
+            let _ = request.headers_mut().try_insert(header::TE, HeaderValue::from_static("trailers"));
         }
     }
-    if parts.uri.path_and_query().is_some_and(|path| path.as_str().starts_with('?')) {
-        parts.uri = with_root_path(std::mem::take(&mut parts.uri))?;
+    if request.uri().path_and_query().is_some_and(|path| path.as_str().starts_with('?')) {
+        *request.uri_mut() = with_root_path(std::mem::take(request.uri_mut()))?;
     }
     if let Some(exact) = size.exact()
         && !found.content_length
-        && (exact != 0 || expects_content(&parts.method))
+        && (exact != 0 || expects_content(request.method()))
     {
         let full = |_| RequestError::Header("content-length".into(), "too many headers");
-        parts.headers.try_insert(header::CONTENT_LENGTH, length(exact)).map_err(full)?;
+        request.headers_mut().try_insert(header::CONTENT_LENGTH, length(exact)).map_err(full)?;
     }
-    parts.version = Version::HTTP_2;
+    *request.version_mut() = Version::HTTP_2;
     Ok(declared)
 }
 
@@ -109,12 +109,12 @@ fn strip(headers: &mut HeaderMap) -> NextHop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderName, Request};
+    use http::{HeaderName, request::Parts};
 
     fn prepared(request: http::request::Builder, size: u64) -> Parts {
-        let mut parts = request.body(()).unwrap().into_parts().0;
-        prepare(&mut parts, &SizeHint::with_exact(size), HeaderValue::from).unwrap();
-        parts
+        let mut request = request.body(()).unwrap();
+        prepare(&mut request, &SizeHint::with_exact(size), HeaderValue::from).unwrap();
+        request.into_parts().0
     }
 
     #[test]
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn an_invalid_host_is_refused() {
         for host in ["a b", "user:secret@a.test", "a/b", "", "a, b", "a/../admin", "a:b"] {
-            let mut parts = Request::get("http://a.test/").header("host", host).body(()).unwrap().into_parts().0;
-            let error = prepare(&mut parts, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
+            let mut request = Request::get("http://a.test/").header("host", host).body(()).unwrap();
+            let error = prepare(&mut request, &SizeHint::with_exact(0), HeaderValue::from).unwrap_err();
             assert!(matches!(&error, RequestError::Header(name, _) if &**name == "host"), "{host}: {error}");
         }
     }
@@ -169,10 +169,11 @@ mod tests {
 
     #[test]
     fn too_many_headers_to_add_one_are_refused() {
-        let mut parts = Request::post("http://a.test/").body(()).unwrap().into_parts().0;
+        let mut request = Request::post("http://a.test/").body(()).unwrap();
+        let headers = request.headers_mut();
         let name = |n: usize| HeaderName::try_from(format!("x{n}")).unwrap();
-        (0..).map(name).find(|name| parts.headers.try_insert(name.clone(), HeaderValue::from_static("")).is_err());
-        let error = prepare(&mut parts, &SizeHint::with_exact(1), HeaderValue::from).unwrap_err();
+        (0..).map(name).find(|name| headers.try_insert(name.clone(), HeaderValue::from_static("")).is_err());
+        let error = prepare(&mut request, &SizeHint::with_exact(1), HeaderValue::from).unwrap_err();
         assert!(matches!(&error, RequestError::Header(name, _) if &**name == "content-length"), "{error}");
     }
 

@@ -1,4 +1,4 @@
-use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version, request::Parts};
+use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use skybridge_core::OriginRef;
 
 /// Headers in order: cheaper to fill than a map, and the buffer is reused by the next exchange.
@@ -18,18 +18,19 @@ pub(crate) struct SavedRequest<B> {
 }
 
 impl<B> SavedRequest<B> {
-    pub(crate) fn new(parts: &mut Parts, mut headers: Headers, copy: Option<B>, may_repeat: bool) -> Self {
-        headers.reserve(parts.headers.len());
-        for (name, value) in &parts.headers {
+    #[inline]
+    pub(crate) fn new(request: &mut Request<()>, mut headers: Headers, copy: Option<B>, may_repeat: bool) -> Self {
+        headers.reserve(request.headers().len());
+        for (name, value) in request.headers() {
             headers.push((name.clone(), value.clone()));
         }
         Self {
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
-            version: parts.version,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            version: request.version(),
             headers,
             // The h2 crate drops them before it sends.
-            extensions: std::mem::take(&mut parts.extensions),
+            extensions: std::mem::take(request.extensions_mut()),
             may_repeat,
             copy,
         }
