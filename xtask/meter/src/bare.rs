@@ -21,7 +21,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 pub(crate) struct H1 {
     sender: http1::SendRequest<Body>,
     host: HeaderValue,
-    /// What [`Shape::Plain`] asks for, in origin form.
+    /// What the plain shapes ask for, in origin form.
     path: Uri,
 }
 
@@ -47,10 +47,7 @@ impl H1 {
 
     pub(crate) async fn send(&mut self, shape: Shape) -> Outcome<usize> {
         let mut request = shape.request::<Body>(Over::Nothing);
-        *request.uri_mut() = match shape {
-            Shape::Plain => self.path.clone(),
-            _ => origin_form(request.uri_mut()),
-        };
+        *request.uri_mut() = if shape.is_plain() { self.path.clone() } else { origin_form(request.uri_mut()) };
         request.headers_mut().insert(header::HOST, self.host.clone());
         self.sender.ready().await?;
         let mut body = self.sender.send_request(request).await?.into_body();

@@ -44,6 +44,7 @@ impl Case {
         };
         let shape = match self.shape {
             Shape::Plain => "plain",
+            Shape::PlainTwelve => "plain-twelve",
             Shape::Get => "get",
             Shape::GetOwned => "owned",
             Shape::GetTwelve => "twelve",

@@ -1,10 +1,11 @@
 //! The requests that are measured. [`Shape::Plain`] is the least that can be asked: its URI was parsed once and is
-//! cloned, it has no headers, and the answer to it has one. Each of the others parses its URI and builds its headers
-//! anew, as a caller does to whom every URL is new: that is a part of what is counted, the same for everybody.
+//! cloned, it has no headers, and the answer to it has one. [`Shape::PlainTwelve`] clones twelve headers as well. Each of
+//! the others parses its URI and builds its headers anew, as a caller does to whom every URL is new: that is a part of
+//! what is counted, the same for everybody.
 
 use crate::peer::Over;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::Body as HttpBody;
 use http_body_util::Full;
 use std::sync::LazyLock;
@@ -46,6 +47,8 @@ const OWNED: [HeaderName; 3] =
 pub(crate) enum Shape {
     /// GET without a body or any header, its URI at hand.
     Plain,
+    /// GET without a body, its URI and twelve headers at hand.
+    PlainTwelve,
     /// GET without a body, header values that cost nothing to copy.
     Get,
     /// GET with three header values of its own.
@@ -59,12 +62,13 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Plain, Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Plain, Self::PlainTwelve, Self::Get, Self::GetOwned, Self::GetTwelve, Self::Post, Self::PostLarge];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "GET, no headers",
+            Self::PlainTwelve => "GET, 12 cloned headers",
             Self::Get => "GET, static headers",
             Self::GetOwned => "GET, 3 owned headers",
             Self::GetTwelve => "GET, 12 headers",
@@ -85,17 +89,25 @@ impl Shape {
     /// Its body.
     pub(crate) fn bytes(self) -> Bytes {
         match self {
-            Self::Plain | Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
+            Self::Plain | Self::PlainTwelve | Self::Get | Self::GetOwned | Self::GetTwelve => Bytes::new(),
             Self::Post => Bytes::from_static(SMALL),
             Self::PostLarge => Bytes::from_static(&LARGE),
         }
     }
 
+    /// Whether everything is at hand, and only cloned.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::Plain | Self::PlainTwelve)
+    }
+
     /// The request of a program that knows nothing of connections: an absolute URI, no `host`.
     pub(crate) fn request<B: HttpBody + From<Bytes>>(self, over: Over) -> Request<B> {
         let mut request = Request::new(B::from(self.bytes()));
-        if self == Self::Plain {
+        if self.is_plain() {
             *request.uri_mut() = ready_uri(over).clone();
+            if self == Self::PlainTwelve {
+                request.headers_mut().clone_from(&TWELVE_HEADERS);
+            }
             return request;
         }
         *request.uri_mut() = uri(over);
@@ -103,17 +115,30 @@ impl Shape {
             *request.method_mut() = Method::POST;
         }
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(header::USER_AGENT, HeaderValue::from_static("skybridge-meter"));
+        usual(headers);
         match self {
             Self::GetOwned => headers.extend(OWNED.map(|name| (name, owned("0123456789abcdef")))),
-            Self::GetTwelve => {
-                headers.extend(TWELVE.map(|(name, value)| (HeaderName::from_static(name), owned(value))));
-            }
+            Self::GetTwelve => twelve(headers),
             _ => {}
         }
         request
     }
+}
+
+static TWELVE_HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::new();
+    usual(&mut headers);
+    twelve(&mut headers);
+    headers
+});
+
+fn usual(headers: &mut HeaderMap) {
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("skybridge-meter"));
+}
+
+fn twelve(headers: &mut HeaderMap) {
+    headers.extend(TWELVE.map(|(name, value)| (HeaderName::from_static(name), owned(value))));
 }
 
 /// The URI of a program that asks for the same again and again.
