@@ -30,6 +30,9 @@ pub enum H1Error {
     EarlyUpgrade,
     /// The request's own body failed.
     RequestBody(Arc<dyn StdError + Send + Sync>),
+    /// The task that wrote the rest of the request, while its response was read, ended before it was done: the request's
+    /// body panicked, or the runtime ended.
+    UploadAborted,
     /// The request's body is longer or shorter than was declared.
     BodySize(RequestError),
     /// The peer wants the request without `expect` (417, RFC 9110, section 15.5.18).
@@ -56,7 +59,7 @@ impl H1Error {
             Self::Closed { .. } | Self::Body(BodyError::Incomplete { .. }) => CloseReason::PeerFin,
             // Over TLS: a FIN without close_notify.
             Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::PeerFin,
-            Self::RequestBody(_) | Self::BodySize(_) => CloseReason::Poisoned,
+            Self::RequestBody(_) | Self::UploadAborted | Self::BodySize(_) => CloseReason::Poisoned,
             Self::ExpectationFailed => CloseReason::Unread,
             Self::NotOpen(reason) => *reason,
             Self::NotStarted => CloseReason::Shutdown,
@@ -94,6 +97,7 @@ impl fmt::Display for H1Error {
             Self::UnaskedUpgrade => f.write_str("the peer switched to another protocol without being asked"),
             Self::EarlyUpgrade => f.write_str("the peer switched to another protocol before it had all of the request"),
             Self::RequestBody(_) => f.write_str("the request's own body failed"),
+            Self::UploadAborted => f.write_str("the task that wrote the request ended before all of it was written"),
             Self::BodySize(_) => f.write_str("the request body's length differs from what was declared"),
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
             Self::NotOpen(reason) => write!(f, "the connection was closed before the request was sent ({reason})"),

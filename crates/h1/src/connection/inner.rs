@@ -228,6 +228,8 @@ impl Inner {
                 failed.timer.stop();
             }
             match read {
+                // Its socket is gone by our doing: nobody knows whether the peer has ended the body.
+                Ok(0) if self.closed().is_some() => return Poll::Ready(Err(self.why_closed())),
                 Ok(0) => {
                     self.reuse.read = false;
                     body.eof().map_err(H1Error::Body)?;
@@ -235,6 +237,14 @@ impl Inner {
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Err(H1Error::Read(Arc::new(error)))),
             }
+        }
+    }
+
+    #[cold]
+    fn why_closed(&self) -> H1Error {
+        match (&self.failed, self.closed()) {
+            (Some(failed), _) => failed.error.clone(),
+            (None, reason) => H1Error::NotOpen(reason.unwrap_or(CloseReason::Shutdown)),
         }
     }
 
@@ -285,6 +295,19 @@ impl Inner {
         let reader = self.reader.take();
         let mut effects = self.request_over(false);
         effects.wakers[1] = effects.wakers[1].take().or(reader);
+        effects
+    }
+
+    /// Nobody goes on with a request that isn't written to its end.
+    #[cold]
+    pub(super) fn request_aborted(&mut self, error: H1Error) -> Effects {
+        let reason = error.close_reason();
+        self.failed = Some(Box::new(RequestFailed { error, limit: Duration::ZERO, timer: Timer::default() }));
+        // It is the one that has gone.
+        self.uploader = None;
+        let reader = self.reader.take();
+        let mut effects = self.close(reason);
+        effects.wakers[1] = reader;
         effects
     }
 

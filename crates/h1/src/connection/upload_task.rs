@@ -5,7 +5,7 @@ use super::{
 };
 use crate::H1Error;
 use http_body::Body;
-use skybridge_core::{BoxError, CloseReason};
+use skybridge_core::BoxError;
 use std::{
     future::Future,
     pin::Pin,
@@ -36,7 +36,12 @@ impl<B: Body> UploadTask<B> {
 impl<B: Body> Drop for UploadTask<B> {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade().filter(|_| !self.over) {
-            shared.close(CloseReason::Poisoned);
+            let mut inner = shared.lock();
+            if inner.closed().is_none() {
+                let effects = inner.request_aborted(H1Error::UploadAborted);
+                drop(inner);
+                shared.apply(effects);
+            }
         }
     }
 }

@@ -1,15 +1,23 @@
 //! Nothing of one exchange is left for the next, and a request that fails is never one that seems whole.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::{
-    handshake::H1,
-    suite::support::{TestBody, full, ready, send, world},
+    handshake::{H1, H1Body},
+    suite::support::{TestBody, World, full, get, narrow, ready, response, send, world},
 };
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Channel, channel::Sender};
-use skybridge_core::{BoxError, Cause, Error};
+use skybridge_core::{BoxError, Cause, CloseReason, Connection, Delivery, Error};
 use skybridge_h1::H1Error;
+use skybridge_testkit::executor::{Executor, run_until_idle};
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Poll,
+    time::Duration,
+};
+use tokio::time::Instant;
 
 fn streamed() -> (Sender<Bytes, BoxError>, TestBody) {
     let (sender, body) = Channel::new(8);
@@ -96,4 +104,102 @@ async fn no_other_protocol_begins_in_the_middle_of_a_request() {
     let (result, ()) = tokio::join!(send(&mut world.conn, request), server);
     assert!(matches!(h1_error(&result.unwrap_err().error), H1Error::EarlyUpgrade));
     assert!(ready(&mut world.conn).await.is_err());
+}
+
+const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
+/// The wire is full of the first request, so that nothing of the second one can leave: what comes then answers something
+/// else.
+#[tokio::test(start_paused = true)]
+async fn an_answer_before_the_first_byte_of_its_request_is_not_taken_for_it() {
+    let whole = "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";
+    let mut world = narrow(whole.len()).await;
+    let (first, ()) = tokio::join!(send(&mut world.conn, get("http://a.test/")), world.peer.send(NO_CONTENT));
+    assert_eq!(first.unwrap().status(), 204);
+
+    ready(&mut world.conn).await.unwrap();
+    world.conn.start(get("http://a.test/secret"));
+    assert!(poll_fn(|cx| Poll::Ready(world.conn.poll_response(cx).is_pending())).await);
+    world.peer.send(NO_CONTENT).await;
+    let failed = response(&mut world.conn).await.unwrap_err();
+    assert_eq!(failed.error.delivery(), Delivery::Unsent);
+    assert!(matches!(h1_error(&failed.error), H1Error::NotOpen(CloseReason::Unsolicited)), "{}", failed.error);
+    assert_eq!(failed.into_request().unwrap().uri(), "http://a.test/secret");
+    world.status.assert_closed(CloseReason::Unsolicited);
+    world.peer.expect(whole).await;
+    world.peer.expect_close().await;
+}
+
+/// Answered, while a task of the world's runtime still writes the request with this body.
+async fn answered_early(body: TestBody, answer: &str) -> (World<TestBody>, H1Body) {
+    let mut world = world(H1::new()).await;
+    let request = Request::post("http://a.test/").body(body).unwrap();
+    let server = async {
+        world.peer.head().await;
+        world.peer.send(answer).await;
+    };
+    let (answer, ()) = tokio::join!(send(&mut world.conn, request), server);
+    run_until_idle().await;
+    assert_eq!(world.executor.tasks(), 1);
+    (world, answer.unwrap().into_body())
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    let (limit, begin) = (Duration::from_secs(1), Instant::now());
+    let output = tokio::time::timeout(limit, future).await.expect("it waits for what never comes");
+    assert!(begin.elapsed() < limit, "nobody woke it");
+    output
+}
+
+/// Nobody goes on with such a request, so that it isn't waited for.
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_task_ends_too_early_ends_its_connection() {
+    for ends in ["its runtime ends", "its body panics"] {
+        let (sender, body) = streamed();
+        let body = body.map_frame(|frame| if frame.is_trailers() { panic!("a body that panics") } else { frame });
+        let (mut world, response) =
+            answered_early(body.boxed_unsync(), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        assert_eq!(response.collect().await.unwrap().to_bytes(), "ok");
+        end_task(world.executor, sender, ends).await;
+        assert_eq!(soon(ready(&mut world.conn)).await.unwrap_err().delivery(), Delivery::Unsent, "{ends}");
+        world.status.assert_closed(CloseReason::Poisoned);
+    }
+}
+
+/// Nor is what is missing of the response, and what has arrived of it isn't taken for all.
+#[tokio::test(start_paused = true)]
+async fn a_response_breaks_off_with_its_request_whose_task_ends_too_early() {
+    for ends in ["its runtime ends", "its body panics"] {
+        for fields in ["content-length: 4\r\n", "transfer-encoding: chunked\r\n", ""] {
+            let (sender, body) = streamed();
+            let body = body.map_frame(|frame| if frame.is_trailers() { panic!("a body that panics") } else { frame });
+            let (world, mut response) =
+                answered_early(body.boxed_unsync(), &format!("HTTP/1.1 200 OK\r\n{fields}\r\n")).await;
+            let reader = async {
+                let frame = soon(response.frame()).await;
+                assert!(matches!(&frame, Some(Err(H1Error::UploadAborted))), "{ends}, {fields:?}: {frame:?}");
+                assert!(response.frame().await.is_none());
+            };
+            let ending = async {
+                run_until_idle().await;
+                end_task(world.executor, sender, ends).await;
+            };
+            tokio::join!(reader, ending);
+            world.status.assert_closed(CloseReason::Poisoned);
+        }
+    }
+}
+
+/// Ends the task that writes a request, before it is written.
+async fn end_task(executor: Executor, mut sender: Sender<Bytes, BoxError>, ends: &str) {
+    if ends == "its body panics" {
+        sender.send_trailers(HeaderMap::new()).await.unwrap();
+        run_until_idle().await;
+        assert_eq!(executor.tasks(), 0);
+    }
+    // Raises the panics of its tasks.
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(executor)));
+    assert_eq!(dropped.is_err(), ends == "its body panics");
+    // A task is dropped by its runtime, and not by whoever ends it.
+    run_until_idle().await;
 }

@@ -1,6 +1,7 @@
 //! The tests of an HTTP/1.1 connection, on the codec of `skybridge-h1-codec`: the common suite, and what only this one
 //! does.
 
+mod delivery;
 mod desync;
 mod early_answers;
 mod expect_continue;
