@@ -52,7 +52,7 @@ enum Verb {
     PublicApi,
     /// The workspace on the oldest supported Rust
     Msrv,
-    /// The pool's model test with 100,000 histories, and its loom test
+    /// The pool's model test with 100,000 histories, and the loom tests of the pool and of HTTP/1.1
     Model,
     /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),

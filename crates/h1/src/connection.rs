@@ -2,10 +2,13 @@ mod body;
 mod closed_io;
 mod idle;
 mod inner;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod read_buffer;
 mod reuse;
 mod sent;
 mod shared;
+mod sync;
 mod timer;
 mod upload;
 mod upload_task;

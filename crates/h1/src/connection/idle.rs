@@ -1,9 +1,7 @@
+use super::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use skybridge_core::{Runtime, StatusSender};
 use std::{
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+    sync::{Arc, OnceLock, Weak},
     task::Wake,
 };
 
@@ -50,9 +48,10 @@ impl IdleWatch {
     /// The socket is about to be asked to wake.
     #[inline]
     pub(super) fn resume(&self) {
-        // In this order: a wake in between makes a look, and none is noted without one.
+        // In this order: a wake in between makes a look, and none is noted without one. A swap, as it sees the wake that
+        // it undoes.
         self.paused.store(false, SeqCst);
-        self.woken.store(false, SeqCst);
+        self.woken.swap(false, SeqCst);
     }
 
     /// Whether to look; once.

@@ -1,10 +1,11 @@
 use super::{
     idle::{IdleWatch, LookIdle},
     inner::{Effects, Inner},
+    sync::{Mutex, MutexGuard},
 };
 use skybridge_core::{CloseReason, ConnectionStatus, Io};
 use skybridge_h1_codec::{HeadDecoder, Limits};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// The connection, as its handle, a response's body and an upload's task share it. The last of them closes the socket.
 ///
