@@ -1,6 +1,6 @@
 //! The chunked transfer coding (RFC 9112, section 7.1).
 
-use crate::{BodyError, HeadError, Limits, fields, response::strict_lines};
+use crate::{BodyError, ForbiddenTrailer, HeadError, Limits, fields, response::strict_lines, work};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
@@ -22,15 +22,22 @@ pub fn chunk_start(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the last chunk and the trailers: those that may be sent as such (RFC 9110, section 6.5.1).
-pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&HeaderMap>) {
+/// Writes the last chunk and the trailers.
+///
+/// # Errors
+/// When a field among them must not be sent as a trailer (RFC 9110, section 6.5.1). Nothing was written.
+pub fn last_chunk(out: &mut Vec<u8>, trailers: Option<&HeaderMap>) -> Result<(), ForbiddenTrailer> {
+    if let Some(name) =
+        trailers.and_then(|trailers| trailers.keys().find(|name| fields::is_forbidden_in_trailers(name)))
+    {
+        return Err(ForbiddenTrailer(name.clone()));
+    }
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.into_iter().flatten() {
-        if !fields::is_forbidden_in_trailers(name) {
-            fields::put(out, name.as_str().as_bytes(), value.as_bytes());
-        }
+        fields::put(out, name.as_str().as_bytes(), value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// How far a chunked body has been read.
@@ -39,8 +46,16 @@ pub(crate) struct Chunked {
     at: At,
     /// How many bytes of extensions there were.
     extensions: usize,
-    /// How many bytes of the trailers were looked at in vain.
-    looked_at: usize,
+    /// What is known of a line, or of the trailers, whose end isn't here.
+    scanned: Scanned,
+}
+
+/// How far bytes were looked at in vain. A peer that sends them one by one is not worth a look at all of them for each.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Scanned {
+    bytes: usize,
+    /// The `;` of an extension is among them.
+    has_extension: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,7 +81,7 @@ pub(crate) enum Taken {
 
 impl Chunked {
     pub(crate) fn new() -> Self {
-        Self { at: At::Line, extensions: 0, looked_at: 0 }
+        Self { at: At::Line, extensions: 0, scanned: Scanned::default() }
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -121,13 +136,16 @@ impl Chunked {
                 },
                 At::Line => {
                     let room = limits.chunk_extension_bytes.saturating_sub(self.extensions);
-                    let Some(line) = chunk_line(buf, room).map_err(|why| match why {
+                    let mut scanned = self.scanned;
+                    let line = chunk_line(buf, room, &mut scanned).map_err(|why| match why {
                         Wrong::Line(why) => BodyError::ChunkLine(why),
                         Wrong::Extensions => BodyError::ChunkExtensions { limit: limits.chunk_extension_bytes },
-                    })?
-                    else {
+                    })?;
+                    let Some(line) = line else {
+                        self.scanned = scanned;
                         return Ok(false);
                     };
+                    self.scanned = Scanned::default();
                     buf.advance(line.length);
                     self.extensions += line.extension;
                     self.at = if line.size == 0 { At::Trailers } else { At::Data(line.size) };
@@ -148,10 +166,10 @@ impl Chunked {
             self.at = At::Done;
             return Ok(Taken::Nothing);
         }
-        // A peer that sends them byte by byte is not worth a look at all of them for each.
-        let from = self.looked_at.saturating_sub(3).min(buf.len());
+        let from = self.scanned.bytes.saturating_sub(3).min(buf.len());
+        work::look_at(buf.len() - from);
         let end = buf[from..].windows(4).position(|four| four == b"\r\n\r\n").map(|at| from + at + 4);
-        self.looked_at = buf.len();
+        self.scanned.bytes = buf.len();
         if end.unwrap_or(buf.len()) > limits.head_bytes {
             return Err(BodyError::Trailers(HeadError::TooLarge { limit: limits.head_bytes }));
         }
@@ -161,7 +179,7 @@ impl Chunked {
             let (name, why) = ("".into(), "a line ends without CRLF");
             return Err(BodyError::Trailers(HeadError::FieldLine { name, why }));
         }
-        let trailers = fields::parse_block(&block, limits).map_err(BodyError::Trailers)?;
+        let trailers = fields::parse_trailers(&block, limits).map_err(BodyError::Trailers)?;
         self.at = At::Done;
         Ok(if trailers.is_empty() { Taken::Nothing } else { Taken::Trailers(trailers) })
     }
@@ -184,8 +202,9 @@ enum Wrong {
 /// `1*HEXDIG [ BWS ";" chunk-ext ] CRLF`, as strictly as that: a line that two readers end at different places is how
 /// bodies are smuggled.
 #[inline]
-fn chunk_line(buf: &[u8], room: usize) -> Result<Option<Line>, Wrong> {
-    let digits = buf.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+fn chunk_line(buf: &[u8], room: usize, scanned: &mut Scanned) -> Result<Option<Line>, Wrong> {
+    let digits = buf.iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    work::look_at(digits);
     if digits > MOST_DIGITS {
         return Err(Wrong::Line("its size has more than 16 digits"));
     }
@@ -197,14 +216,18 @@ fn chunk_line(buf: &[u8], room: usize) -> Result<Option<Line>, Wrong> {
     if rest.starts_with(b"\r\n") {
         return Ok(Some(Line { size, length: digits + 2, extension: 0 }));
     }
-    extension(rest, room).map(|end| end.map(|extension| Line { size, length: digits + extension + 2, extension }))
+    let from = scanned.bytes.saturating_sub(digits);
+    let end = extension(rest, from, room, &mut scanned.has_extension)?;
+    // A CR at the end is looked at again, with what follows it.
+    scanned.bytes = buf.len() - usize::from(buf.ends_with(b"\r"));
+    Ok(end.map(|extension| Line { size, length: digits + extension + 2, extension }))
 }
 
-/// The length of what stands between a chunk's size and the end of its line.
+/// The length of what stands between a chunk's size and the end of its line, which isn't before `from`.
 #[cold]
-fn extension(rest: &[u8], room: usize) -> Result<Option<usize>, Wrong> {
-    let mut named = false;
-    for (at, byte) in rest.iter().enumerate() {
+fn extension(rest: &[u8], from: usize, room: usize, named: &mut bool) -> Result<Option<usize>, Wrong> {
+    for (at, byte) in rest.iter().enumerate().skip(from) {
+        work::look_at(1);
         if at > room.saturating_add(LINE) {
             return Err(Wrong::Extensions);
         }
@@ -219,8 +242,8 @@ fn extension(rest: &[u8], room: usize) -> Result<Option<usize>, Wrong> {
             }
             b'\n' => return Err(Wrong::Line("its line ends with a bare LF")),
             b' ' | b'\t' => {}
-            b';' => named = true,
-            _ if !named => return Err(Wrong::Line("its size is not a hexadecimal number")),
+            b';' => *named = true,
+            _ if !*named => return Err(Wrong::Line("its size is not a hexadecimal number")),
             byte if byte.is_ascii_control() => return Err(Wrong::Line("a control character is in its extension")),
             _ => {}
         }
@@ -325,6 +348,66 @@ mod tests {
         assert_eq!(read(many.as_bytes(), 1_000).map(drop), Err(too_many));
     }
 
+    /// The categories of RFC 9110, section 6.5.1.
+    #[test]
+    fn what_must_not_be_a_trailer_is_refused_on_the_way_out_and_left_out_on_the_way_in() {
+        for name in [
+            ["content-length", "transfer-encoding", "trailer", "te"],
+            ["connection", "keep-alive", "proxy-connection", "upgrade"],
+            ["host", "max-forwards", "cookie", "set-cookie"],
+            ["authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate"],
+            ["cache-control", "expect", "pragma", "range"],
+            ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"],
+            ["if-range", "age", "expires", "location"],
+            ["retry-after", "vary", "content-encoding", "content-range"],
+            ["content-type", "Set-Cookie", "HOST", "Content-Length"],
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let forbidden = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            let trailers = HeaderMap::from_iter(
+                [http::HeaderName::from_static("x-sum"), forbidden.clone()]
+                    .map(|name| (name, http::HeaderValue::from_static("1"))),
+            );
+            let mut out = Vec::new();
+            assert_eq!(last_chunk(&mut out, Some(&trailers)).unwrap_err().name(), forbidden);
+            assert!(out.is_empty());
+
+            let wire = format!("0\r\n{name}: 1\r\nx-sum: 1\r\n{name}: 2\r\n\r\n");
+            let (_, trailers, rest) = read(wire.as_bytes(), 1).unwrap();
+            assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-sum"]);
+            assert!(rest.is_empty());
+        }
+        for name in ["etag", "digest", "repr-digest", "server-timing", "authentication-info", "date", "grpc-status"] {
+            let name = http::HeaderName::from_static(name);
+            let trailers = HeaderMap::from_iter([(name, http::HeaderValue::from_static("1"))]);
+            let mut wire = Vec::new();
+            last_chunk(&mut wire, Some(&trailers)).unwrap();
+            assert_eq!(read(&wire, 1).unwrap().1, trailers);
+        }
+    }
+
+    /// Whatever a peer drips, a byte of it costs no look at all that came before.
+    #[test]
+    fn a_body_that_comes_byte_by_byte_is_not_looked_at_again_for_each() {
+        const BYTES: usize = 16_000;
+        for (begins, drips) in [
+            ("1", " "),
+            ("1;", "x"),
+            ("1", ";x"),
+            ("", "0"),
+            ("", "1\r\na\r\n"),
+            ("0\r\nx: ", "y"),
+            ("0\r\n", "x: 1\r\n"),
+            ("0\r\nx: 1", "\r"),
+        ] {
+            let wire = [begins, &drips.repeat(BYTES / drips.len())].concat();
+            let looked_at = work::of(|| drop(read(wire.as_bytes(), 1)));
+            assert!(looked_at < 10 * BYTES, "{begins:?}, {drips:?}: {looked_at} bytes");
+        }
+    }
+
     #[test]
     fn the_end_is_seen_with_the_last_data() {
         let (mut chunked, mut buf) = (Chunked::new(), BytesMut::from("2\r\nhi\r\n0\r\n\r\n"));
@@ -340,11 +423,8 @@ mod tests {
             assert_eq!(wire, format!("{length:x}\r\n").as_bytes());
             wire.resize(wire.len() + length, b'a');
             wire.extend_from_slice(CHUNK_END);
-            let trailers = HeaderMap::from_iter(
-                [("x-a", "1"), ("content-length", "5")]
-                    .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))),
-            );
-            last_chunk(&mut wire, Some(&trailers));
+            let trailers = HeaderMap::from_iter([("x-a".parse().unwrap(), http::HeaderValue::from_static("1"))]);
+            last_chunk(&mut wire, Some(&trailers)).unwrap();
             let (data, trailers, rest) = read(&wire, 1_000).unwrap();
             assert_eq!((data.len(), trailers.len(), trailers["x-a"].as_bytes(), rest.len()), (length, 1, &b"1"[..], 0));
         }

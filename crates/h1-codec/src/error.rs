@@ -1,3 +1,4 @@
+use http::HeaderName;
 use std::{error::Error, fmt};
 
 /// Why a response's head, or its trailers, can't be understood.
@@ -10,6 +11,11 @@ pub enum HeadError {
         begins_with: Box<str>,
         /// What it looks like instead, if that is known.
         looks_like: Option<&'static str>,
+    },
+    /// More empty lines come before it than may (RFC 9112, section 2.2).
+    EmptyLines {
+        /// How many bytes of them may come.
+        limit: usize,
     },
     /// Its status line is malformed (RFC 9112, section 4).
     StatusLine,
@@ -63,6 +69,26 @@ pub enum BodyError {
     },
 }
 
+/// A request's trailers have a field that is not sent behind a body: one that frames, routes, authenticates or modifies
+/// the message, or says what its body is (RFC 9110, section 6.5.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ForbiddenTrailer(pub(crate) HeaderName);
+
+impl ForbiddenTrailer {
+    /// The field's name.
+    pub fn name(&self) -> &HeaderName {
+        &self.0
+    }
+}
+
+impl fmt::Display for ForbiddenTrailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` must not be sent as a trailer", self.0)
+    }
+}
+
+impl Error for ForbiddenTrailer {}
+
 impl HeadError {
     /// The same without what the peer sent: for a peer that was shown secrets, and could repeat them.
     pub fn without_text(self) -> Self {
@@ -85,6 +111,9 @@ impl fmt::Display for HeadError {
                     write!(f, ": it begins with `{begins_with}`")?;
                 }
                 looks_like.map_or(Ok(()), |what| write!(f, ", which looks like {what}"))
+            }
+            Self::EmptyLines { limit } => {
+                write!(f, "more than {limit} bytes of empty lines come before the response's status line")
             }
             Self::StatusLine => f.write_str("the response's status line is malformed"),
             Self::FieldLine { name, why } if name.is_empty() => {

@@ -2,7 +2,7 @@
 
 use crate::{FieldSpelling, HeadError, Limits};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
 
 /// How many fields are looked for without an allocation.
@@ -94,8 +94,9 @@ fn unfold(value: &[u8]) -> Bytes {
     unfolded.into()
 }
 
-/// A block of field lines that ends with an empty one.
-pub(crate) fn parse_block(block: &Bytes, limits: &Limits) -> Result<HeaderMap, HeadError> {
+/// A block of trailers that ends with an empty line. Those that must not be sent as such are left out: whoever merges
+/// them into the header section, as is allowed (RFC 9110, section 6.5.2), would take them for what the peer said there.
+pub(crate) fn parse_trailers(block: &Bytes, limits: &Limits) -> Result<HeaderMap, HeadError> {
     // Each needs four bytes at least.
     let most = limits.fields.min(block.len() / 4 + 1);
     let mut parsed = vec![httparse::EMPTY_HEADER; most];
@@ -108,7 +109,9 @@ pub(crate) fn parse_block(block: &Bytes, limits: &Limits) -> Result<HeaderMap, H
     let mut map = with_room(fields.len(), limits)?;
     for field in fields {
         let (name, value, _) = Span::of(block, field).field(block)?;
-        append(&mut map, name, value, limits)?;
+        if !is_forbidden_in_trailers(&name) {
+            append(&mut map, name, value, limits)?;
+        }
     }
     Ok(map)
 }
@@ -192,23 +195,27 @@ pub(crate) fn spelled<'a>(name: &'a HeaderName, title: bool, as_before: Option<&
     )
 }
 
-/// What frames, routes or authenticates a message can't be said behind its body (RFC 9110, section 6.5.1).
+/// What frames, routes, authenticates or modifies a message, or says what its body is, can't be said behind that body
+/// (RFC 9110, section 6.5.1; by name in RFC 7230, section 4.1.2).
 pub(crate) fn is_forbidden_in_trailers(name: &HeaderName) -> bool {
-    const FORBIDDEN: [HeaderName; 12] = [
-        header::AUTHORIZATION,
-        header::CONNECTION,
-        header::CONTENT_ENCODING,
-        header::CONTENT_LENGTH,
-        header::CONTENT_RANGE,
-        header::CONTENT_TYPE,
-        header::HOST,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ];
-    FORBIDDEN.contains(name)
+    matches!(
+        name.as_str(),
+        // Framing, and what is for one hop.
+        "connection" | "content-length" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding"
+            | "upgrade"
+            // Routing.
+            | "host" | "max-forwards"
+            // Authentication, and what stands for it.
+            | "authorization" | "cookie" | "proxy-authenticate" | "proxy-authorization" | "set-cookie"
+            | "www-authenticate"
+            // Modifiers of a request.
+            | "cache-control" | "expect" | "if-match" | "if-modified-since" | "if-none-match" | "if-range"
+            | "if-unmodified-since" | "pragma" | "range"
+            // Controls of a response.
+            | "age" | "expires" | "location" | "retry-after" | "vary"
+            // The format of the content.
+            | "content-encoding" | "content-range" | "content-type"
+    )
 }
 
 #[cfg(test)]

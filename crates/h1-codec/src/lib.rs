@@ -15,7 +15,8 @@
 //! | on the wire | what happens | RFC 9112 |
 //! |---|---|---|
 //! | a folded field line | unfolded: each fold within the value becomes one space | 5.2 (MUST) |
-//! | a line of the head that ends with a bare LF, an empty line before the status line | accepted | 2.2 (MAY) |
+//! | a line of the head that ends with a bare LF | accepted | 2.2 (MAY) |
+//! | empty lines before the status line: up to 16 bytes of them, or more | accepted, or refused | 2.2 |
 //! | space between a field's name and its colon | refused | 5.1 |
 //! | a bare CR, a NUL or another control character in a field | refused | 2.2, RFC 9110 5.5 |
 //! | `content-length` that is no number, or two that differ | refused, unless there can't be a body | 6.3 (5) |
@@ -26,7 +27,11 @@
 //! | a chunk's line: no digit, more than 16, a bare LF, a control character in an extension | refused | 7.1 |
 //! | white space behind a chunk's size | accepted | 7.1.1 (BWS) |
 //! | chunk extensions of more than 16 KiB in one body | refused | 7.1.1 (ought to) |
+//! | trailers that frame, route, authenticate or modify, or say what the body is | left out | RFC 9110 6.5.1 |
 //! | a head of more bytes or fields than [`Limits`] allow | refused, with the limit's number | |
+//!
+//! A peer that sends its bytes one by one costs hardly more than one that sends them at once: a head is parsed again when
+//! its end can be here or it has doubled, and what follows goes on where it was.
 //!
 //! What was accepted although it is not strictly HTTP/1.1 makes [`ResponseHead::is_strict`] false: whoever read it and
 //! whoever stands between may not agree where the next response begins, so its connection carries no other request.
@@ -55,11 +60,12 @@ mod limits;
 mod request;
 mod response;
 mod spelling;
+mod work;
 
 pub use self::{
     body::{BodyDecoder, Piece},
     chunked::{CHUNK_END, chunk_start, last_chunk},
-    error::{BodyError, HeadError},
+    error::{BodyError, ForbiddenTrailer, HeadError},
     framing::{BodyFraming, Framing},
     limits::Limits,
     request::{ConnectionOptions, Encoded, FieldCase, RequestHead, RequestTarget},

@@ -2,6 +2,7 @@ use crate::{
     FieldSpelling, Framing, HeadError, Limits,
     fields::{self, Span, USUAL},
     framing::FramingFields,
+    work,
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header};
@@ -32,6 +33,10 @@ pub struct ResponseHead {
 /// phrase.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReasonPhrase(Bytes);
+
+/// How many bytes of empty lines may come before a status line: some servers end a body with a line too many. Each may
+/// be the end of a head, so that more of them would have to be looked at again and again.
+const MAX_EMPTY_LINES: usize = 16;
 
 /// Finds the end of a response's head in what was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,7 +93,7 @@ impl HeadDecoder {
     }
 
     /// Takes the head of the response to a request with this method out of the buffer, when all of it is here. Interim
-    /// ones are given up like any other.
+    /// responses are returned like any other.
     ///
     /// # Errors
     /// When it is malformed, contradicts itself, or is larger than the limits. The buffer is of no use then.
@@ -155,6 +160,7 @@ impl HeadDecoder {
     #[cold]
     fn is_worth_parsing(&mut self, buf: &[u8]) -> bool {
         let fresh = &buf[self.scanned.saturating_sub(3).min(buf.len())..];
+        work::look_at(fresh.len());
         self.scanned = buf.len();
         buf.len() >= 2 * self.parsed
             || fresh.windows(2).any(|two| two == b"\n\n")
@@ -175,6 +181,10 @@ impl HeadDecoder {
         spans: &mut [Span],
         limits: &Limits,
     ) -> Result<Option<StatusLine>, HeadError> {
+        if let [b'\r' | b'\n', ..] = buf {
+            empty_lines(buf)?;
+        }
+        work::look_at(buf.len());
         let mut response = httparse::Response::new(&mut []);
         let mut config = ParserConfig::default();
         config.allow_obsolete_multiline_headers_in_responses(true);
@@ -260,6 +270,15 @@ fn spelling(head: &Bytes, spans: &[Span]) -> Option<Box<FieldSpelling>> {
 
 fn within(buf: &[u8], limits: &Limits) -> Result<(), HeadError> {
     if buf.len() > limits.head_bytes { Err(HeadError::TooLarge { limit: limits.head_bytes }) } else { Ok(()) }
+}
+
+/// What stands before the status line.
+#[cold]
+fn empty_lines(buf: &[u8]) -> Result<(), HeadError> {
+    if buf.iter().take(MAX_EMPTY_LINES + 1).take_while(|byte| matches!(byte, b'\r' | b'\n')).count() > MAX_EMPTY_LINES {
+        return Err(HeadError::EmptyLines { limit: MAX_EMPTY_LINES });
+    }
+    Ok(())
 }
 
 /// What stands in the first line, and how long the head is.
@@ -422,6 +441,34 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_before_a_status_line_have_a_limit() {
+        for (line, most) in [("\r\n", 8), ("\n", 16)] {
+            let with = |lines: usize| format!("{}HTTP/1.1 200 OK\r\nx: 1\r\n\r\n", line.repeat(lines));
+            assert!(!head(&with(most)).is_strict());
+            for wire in [with(most + 1), line.repeat(most + 1)] {
+                let mut decoder = HeadDecoder::default();
+                assert_eq!(error(wire.as_bytes()), HeadError::EmptyLines { limit: 16 });
+                let mut buf = BytesMut::new();
+                let decoded = wire.bytes().find_map(|byte| {
+                    buf.extend_from_slice(&[byte]);
+                    decoder.decode(&mut buf, &Method::GET, &Limits::default()).map(|head| head.map(drop)).transpose()
+                });
+                assert_eq!(decoded, Some(Err(HeadError::EmptyLines { limit: 16 })), "byte by byte");
+            }
+            // What has to be told of a head that breaks off.
+            let wire = line.repeat(most + 1);
+            let eof = HeadDecoder::default().eof(wire.as_bytes(), &Limits::default());
+            assert_eq!(eof, Err(HeadError::EmptyLines { limit: 16 }));
+        }
+        // Each head has as many.
+        let interim = format!("{}HTTP/1.1 103 Early Hints\r\n\r\n", "\r\n".repeat(8));
+        let (mut buf, mut decoder) = (BytesMut::from(&*interim.repeat(2)), HeadDecoder::default());
+        for _ in 0..2 {
+            assert!(decoder.decode(&mut buf, &Method::GET, &Limits::default()).unwrap().is_some());
+        }
+    }
+
+    #[test]
     fn white_space_around_a_value_is_strict() {
         for wire in [
             "HTTP/1.1 200 OK\r\n\r\n",
@@ -537,6 +584,38 @@ mod tests {
                 let error = error.or_else(|| decoder.eof(&buf, &Limits::default()).err());
                 assert_eq!(matches!(error, Some(HeadError::FieldLine { .. })), is_malformed, "by {step}: {error:?}");
             }
+        }
+    }
+
+    /// Whatever a peer drips, a byte of it costs no look at all that came before.
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_not_looked_at_again_for_each() {
+        const BYTES: usize = 20_000;
+        for (begins, drips) in [
+            ("HTTP/1.1 200 OK\r\nx: ", "y"),
+            ("HTTP/1.1 200 OK\r\n", "x: 1\r\n"),
+            ("HTTP/1.1 200 OK\r\n", "x:\n"),
+            ("HTTP/1.1 200 OK\r\nx: 1\r\n", " \r\n"),
+            ("HTTP/1.1 200 OK\nx: 1\n", "\t\n"),
+            ("HTTP/1.1 200 ", "y"),
+            ("", "\r\n"),
+            ("", "\n"),
+        ] {
+            let wire = [begins, &drips.repeat(BYTES / drips.len())].concat();
+            let limits = Limits { fields: 24_000, ..Limits::default() };
+            let looked_at = work::of(|| {
+                let (mut decoder, mut buf) = (HeadDecoder::default(), BytesMut::new());
+                for byte in wire.bytes() {
+                    buf.extend_from_slice(&[byte]);
+                    match decoder.decode(&mut buf, &Method::GET, &limits) {
+                        Ok(None) => {}
+                        Ok(Some(head)) => panic!("{head:?}"),
+                        Err(_) => break,
+                    }
+                }
+                let _ = decoder.eof(&buf, &limits);
+            });
+            assert!(looked_at < 10 * BYTES, "{begins:?}, {drips:?}: {looked_at} bytes");
         }
     }
 

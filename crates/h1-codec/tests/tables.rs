@@ -118,13 +118,19 @@ const READ: &[Row] = &[
         &[(200, "ok", true)],
     ),
     row(
-        "trailers that would frame: they are fields, and nothing more",
+        "trailers that would frame: they are left out",
         "GET",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 9\r\n\
          transfer-encoding: gzip\r\nconnection: close\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
         &[(200, "", true), (204, "", true)],
     ),
     row("LF alone", "GET", "HTTP/1.1 200 OK\ncontent-length: 2\n\nok", &[(200, "ok", false)]),
+    row(
+        "as many empty lines before as may be",
+        "GET",
+        "\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        &[(204, "", false)],
+    ),
     row("an empty line before", "GET", "\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", &[(200, "ok", false)]),
     row("an unknown status", "GET", "HTTP/1.1 799 ?\r\ncontent-length: 2\r\n\r\nok", &[(799, "ok", true)]),
     row("a field without a value", "GET", "HTTP/1.1 200 OK\r\nx:\r\ncontent-length: 2\r\n\r\nok", &[(200, "ok", true)]),

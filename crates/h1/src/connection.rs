@@ -461,7 +461,9 @@ where
             _ => error,
         };
         let phase = match error {
-            H1Error::Write(_) | H1Error::RequestBody(_) | H1Error::BodySize(_) => Phase::Send,
+            H1Error::Write(_) | H1Error::RequestBody(_) | H1Error::BodySize(_) | H1Error::ForbiddenTrailer(_) => {
+                Phase::Send
+            }
             _ => Phase::Wait,
         };
         // A TLS stream that fails to write may have sent a record before.

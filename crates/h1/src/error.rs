@@ -1,5 +1,5 @@
 use skybridge_core::{BoxError, CloseReason, RequestError};
-use skybridge_h1_codec::{BodyError, HeadError};
+use skybridge_h1_codec::{BodyError, ForbiddenTrailer, HeadError};
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
 /// Why an exchange failed on an HTTP/1.1 connection.
@@ -30,11 +30,13 @@ pub enum H1Error {
     EarlyUpgrade,
     /// The request's own body failed.
     RequestBody(Arc<dyn StdError + Send + Sync>),
-    /// The task that wrote the rest of the request, while its response was read, ended before it was done: the request's
-    /// body panicked, or the runtime ended.
+    /// The task that wrote the rest of the request, while its response was read, ended before it was done: the
+    /// request's body panicked, or the runtime ended.
     UploadAborted,
     /// The request's body is longer or shorter than was declared.
     BodySize(RequestError),
+    /// The request's trailers have a field that must not be sent as one (RFC 9110, section 6.5.1).
+    ForbiddenTrailer(ForbiddenTrailer),
     /// The peer wants the request without `expect` (417, RFC 9110, section 15.5.18).
     ExpectationFailed,
     /// The connection was closed before the exchange began.
@@ -59,7 +61,9 @@ impl H1Error {
             Self::Closed { .. } | Self::Body(BodyError::Incomplete { .. }) => CloseReason::PeerFin,
             // Over TLS: a FIN without close_notify.
             Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::PeerFin,
-            Self::RequestBody(_) | Self::UploadAborted | Self::BodySize(_) => CloseReason::Poisoned,
+            Self::RequestBody(_) | Self::UploadAborted | Self::BodySize(_) | Self::ForbiddenTrailer(_) => {
+                CloseReason::Poisoned
+            }
             Self::ExpectationFailed => CloseReason::Unread,
             Self::NotOpen(reason) => *reason,
             Self::NotStarted => CloseReason::Shutdown,
@@ -81,6 +85,12 @@ impl From<RequestError> for H1Error {
     }
 }
 
+impl From<ForbiddenTrailer> for H1Error {
+    fn from(error: ForbiddenTrailer) -> Self {
+        Self::ForbiddenTrailer(error)
+    }
+}
+
 impl fmt::Display for H1Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,6 +109,7 @@ impl fmt::Display for H1Error {
             Self::RequestBody(_) => f.write_str("the request's own body failed"),
             Self::UploadAborted => f.write_str("the task that wrote the request ended before all of it was written"),
             Self::BodySize(_) => f.write_str("the request body's length differs from what was declared"),
+            Self::ForbiddenTrailer(_) => f.write_str("the request's trailers can't be sent"),
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
             Self::NotOpen(reason) => write!(f, "the connection was closed before the request was sent ({reason})"),
             Self::NotStarted => f.write_str("no request was started"),
@@ -112,6 +123,7 @@ impl StdError for H1Error {
             Self::Write(error) | Self::Read(error) => Some(&**error),
             Self::RequestBody(error) => Some(&**error),
             Self::BodySize(error) => Some(error),
+            Self::ForbiddenTrailer(error) => Some(error),
             Self::Head(error) => error.source(),
             Self::Body(error) => error.source(),
             _ => None,

@@ -12,8 +12,8 @@
 //! 3. The response goes up with an [`H1Body`] that reads from the same buffer, without a copy. A request that isn't
 //!    written by then is written on by a task (`connection/upload_task`).
 //! 4. When both halves are over and nothing speaks against it (`connection/reuse`), the connection is idle again, and
-//!    its socket watched (`connection/idle`): whatever the peer says then, an end or bytes, ends it, and is told at
-//!    once.
+//!    its socket watched (`connection/idle`): whatever the peer sends then, an end or bytes, closes it, and its
+//!    [`StatusListener`](skybridge_core::StatusListener) is notified at once.
 //! 5. A response that nobody reads to its end is read on for a while, and a request that outlasts its response written,
 //!    by [`poll_ready`](skybridge_core::Connection::poll_ready).
 //!
@@ -61,7 +61,7 @@ pub use self::{
     error::H1Error,
     handshake::{H1, Handshaking},
 };
-pub use skybridge_h1_codec::{BodyError, FieldSpelling, HeadError, ReasonPhrase};
+pub use skybridge_h1_codec::{BodyError, FieldSpelling, ForbiddenTrailer, HeadError, ReasonPhrase};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -15,6 +15,7 @@ use skybridge_h1_codec::{BodyError, HeadError, Limits};
 ///
 /// | on the wire | the codec | hyper |
 /// |---|---|---|
+/// | more than 16 bytes of empty lines before a status line | refused | skipped |
 /// | `content-length` that is no number, or several that differ, beside `transfer-encoding` | refused | the coding counts |
 /// | `content-length` and `transfer-encoding` | refused | the coding counts |
 /// | a transfer coding other than `chunked` alone | refused | the last one counts, or the end of the connection |
@@ -25,6 +26,7 @@ use skybridge_h1_codec::{BodyError, HeadError, Limits};
 /// | a chunk's size with more than 16 digits | refused | read, if all but 16 are zeros |
 /// | a control character in a chunk extension | refused | skipped |
 /// | chunk extensions and trailers at their limits | counted in bytes of the wire | counted otherwise |
+/// | trailers that RFC 9110, section 6.5.1, forbids | left out | trailers |
 /// | trailers with a bare LF | refused | what stands behind an empty line is dropped |
 pub fn h1_differential(input: &[u8]) {
     let Some(Input { method, cuts, wire }) = Input::parse(input) else { return };
@@ -52,7 +54,9 @@ fn compare(ours: &Ours, theirs: &Theirs, wire: &[u8], method: &Method, limits: &
         (Outcome::HeadRefused(_) | Outcome::HeadIncomplete, Outcome::HeadRefused(_) | Outcome::HeadIncomplete) => {
             Ok(())
         }
-        (Outcome::HeadRefused(error), Outcome::Read(theirs)) => head_refused_by_us(error, &theirs.headers),
+        (Outcome::HeadRefused(error), Outcome::Read(theirs)) => {
+            head_refused_by_us(error, &theirs.headers, &wire[ours.at..])
+        }
         (Outcome::HeadIncomplete, Outcome::Read(_)) => Err("hyper sees a head that we don't"),
         (Outcome::Read(response), Outcome::HeadRefused(_) | Outcome::HeadIncomplete) => {
             head_refused_by_hyper(response, method)
@@ -65,9 +69,10 @@ fn compare(ours: &Ours, theirs: &Theirs, wire: &[u8], method: &Method, limits: &
     }
 }
 
-fn head_refused_by_us(error: &HeadError, headers: &HeaderMap) -> Result<(), &'static str> {
+fn head_refused_by_us(error: &HeadError, headers: &HeaderMap, at: &[u8]) -> Result<(), &'static str> {
     let has_coding = headers.contains_key(header::TRANSFER_ENCODING);
     let allowed = match error {
+        HeadError::EmptyLines { .. } => wire::has_many_empty_lines(&at[..at.len().min(17)]),
         HeadError::ContentLength(_) | HeadError::ContentLengths(..) => has_coding,
         HeadError::LengthAndCoding => has_coding && headers.contains_key(header::CONTENT_LENGTH),
         HeadError::TransferCoding(_) => !is_chunked_alone(headers),
@@ -140,9 +145,9 @@ fn ends(
             if ours.body != theirs.body {
                 return Err("the bodies differ");
             }
-            let empty = HeaderMap::new();
-            let trailers = [&ours.trailers, &theirs.trailers].map(|trailers| trailers.as_ref().unwrap_or(&empty));
-            same_fields(trailers[0], trailers[1], false)?;
+            let mut trailers = [&ours.trailers, &theirs.trailers].map(|fields| fields.clone().unwrap_or_default());
+            wire::NO_TRAILERS.iter().for_each(|name| drop(trailers[1].remove(*name)));
+            same_fields(&trailers[0], &trailers[1], false)?;
             if left == their_left { Ok(()) } else { Err("the messages end elsewhere") }
         }
         (End::Refused(_) | End::Incomplete, End::Refused(_) | End::Incomplete) => Ok(()),

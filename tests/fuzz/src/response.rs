@@ -88,6 +88,9 @@ fn check(ours: &Ours, wire: &[u8], limits: &Limits) {
     let behind = wire.len() - ours.head.1;
     assert!(response.body.len() <= behind, "more than there was");
     assert!(response.headers.len() <= limits.fields);
+    let forbidden = |name: &str| wire::NO_TRAILERS.contains(&name);
+    let mut trailers = response.trailers.iter().flat_map(|trailers| trailers.keys());
+    assert!(!trailers.any(|name| forbidden(name.as_str())), "{:?}", response.trailers);
     match (ours.framing, &response.end) {
         (Some(Framing::Empty | Framing::Upgrade), End::Whole { left }) => {
             assert!(response.body.is_empty() && *left == behind);

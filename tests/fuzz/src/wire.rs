@@ -41,3 +41,46 @@ pub(crate) fn trailer_block(bytes: &[u8]) -> &[u8] {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     &bytes[..end]
 }
+
+/// Whether the bytes have more of empty lines somewhere than may stand before a status line.
+pub(crate) fn has_many_empty_lines(bytes: &[u8]) -> bool {
+    bytes.windows(17).any(|window| window.iter().all(|byte| matches!(byte, b'\r' | b'\n')))
+}
+
+/// What must not be a trailer: the fields that RFC 7230, section 4.1.2, names, but for `date` and `warning`, and those for
+/// one hop.
+pub(crate) const NO_TRAILERS: &[&str] = &[
+    "transfer-encoding",
+    "content-length",
+    "host",
+    "cache-control",
+    "expect",
+    "max-forwards",
+    "pragma",
+    "range",
+    "te",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "if-range",
+    "www-authenticate",
+    "authorization",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "set-cookie",
+    "cookie",
+    "age",
+    "expires",
+    "location",
+    "retry-after",
+    "vary",
+    "content-encoding",
+    "content-type",
+    "content-range",
+    "trailer",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "upgrade",
+];

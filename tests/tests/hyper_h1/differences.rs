@@ -85,6 +85,24 @@ async fn trailers_need_to_be_announced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_must_not_be_a_trailer_is_no_error_and_is_read() {
+    let mut world = world(H1::new()).await;
+    let trailers = ["x-sum", "set-cookie"].map(|name| (name.parse().unwrap(), HeaderValue::from_static("5")));
+    let body = frames(vec![Ok(Frame::data(Bytes::from("12345"))), Ok(Frame::trailers(trailers.into_iter().collect()))]);
+    let request = Request::post("http://a.test/").header("trailer", "x-sum, set-cookie").body(body).unwrap();
+    let server = async {
+        let request = world.peer.request().await;
+        let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nset-cookie: a\r\n\r\n";
+        world.peer.send(answer).await;
+        request
+    };
+    let client = async { send(&mut world.conn, request).await.unwrap().into_body().collect().await.unwrap() };
+    let (response, request) = tokio::join!(client, server);
+    assert_eq!(request.trailers(), [("x-sum".to_owned(), "5".to_owned())]);
+    assert_eq!(response.trailers().unwrap()["set-cookie"], "a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_response_that_is_dropped_closes_the_connection_unless_the_rest_of_it_is_here() {
     let mut world = world(H1::new()).await;
     let server = async {

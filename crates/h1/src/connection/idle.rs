@@ -48,8 +48,8 @@ impl IdleWatch {
     /// The socket is about to be asked to wake.
     #[inline]
     pub(super) fn resume(&self) {
-        // In this order: a wake in between makes a look, and none is noted without one. A swap, as it sees the wake that
-        // it undoes.
+        // In this order: a wake in between makes a look, and none is noted without one. By a swap, which sees the wake
+        // that it undoes.
         self.paused.store(false, SeqCst);
         self.woken.swap(false, SeqCst);
     }

@@ -195,7 +195,7 @@ where
             Step::Length(length) => length.end()?,
             Step::Chunked(length) => {
                 length.map_or(Ok(()), |length| length.end())?;
-                last_chunk(self.buffer.bytes(), trailers);
+                last_chunk(self.buffer.bytes(), trailers)?;
             }
         }
         self.step = Step::Nothing;

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::{
-    handshake::H1,
-    suite::support::{amended, empty, frames, full, get, world},
+    handshake::{H1, cause},
+    suite::support::{amended, empty, frames, full, get, ready, send, world},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body::Frame;
+use http_body_util::BodyExt;
+use skybridge_core::{CloseReason, Phase};
+use skybridge_h1::H1Error;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -40,19 +43,46 @@ async fn cookie_crumbs_are_joined() {
     assert_eq!((request.count("cookie"), request.header("cookie")), (1, Some("a=1; b=2; c=3; d=4")));
 }
 
-/// Neither framing nor routing is a trailer's to say (RFC 9110, section 6.5.1).
+/// Neither framing nor routing, nor who one is, is a trailer's to say (RFC 9110, section 6.5.1). The request isn't ended
+/// as if it were whole.
 #[tokio::test(start_paused = true)]
-async fn trailers_that_may_not_be_sent_are_left_out() {
-    let mut world = world(H1::new()).await;
-    let mut trailers = HeaderMap::new();
-    for (name, value) in [("x-sum", "5"), ("content-length", "9"), ("transfer-encoding", "chunked"), ("host", "b.test")]
-    {
-        trailers.insert(name, HeaderValue::from_static(value));
+async fn a_request_with_trailers_that_must_not_be_sent_fails() {
+    for name in ["content-length", "transfer-encoding", "host", "cookie", "authorization", "te", "trailer"] {
+        let mut world = world(H1::new()).await;
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", HeaderValue::from_static("5"));
+        trailers.insert(name, HeaderValue::from_static("secret"));
+        let body = frames(vec![Ok(Frame::data(Bytes::from("12345"))), Ok(Frame::trailers(trailers))]);
+        let request = Request::post("http://a.test/").body(body).unwrap();
+        let error = send(&mut world.conn, request).await.unwrap_err().error;
+        assert!(matches!(cause(&error), H1Error::ForbiddenTrailer(trailer) if trailer.name() == name), "{error:?}");
+        assert_eq!(error.phase(), Phase::Send);
+        assert!(ready(&mut world.conn).await.is_err());
+        world.status.assert_closed(CloseReason::Poisoned);
+        world.peer.head().await;
+        world.peer.expect("5\r\n12345\r\n").await;
+        world.peer.expect_close().await;
     }
-    let body = frames(vec![Ok(Frame::data(Bytes::from("12345"))), Ok(Frame::trailers(trailers))]);
-    world.exchange(Request::post("http://a.test/").body(body).unwrap(), OK).await;
-    let request = &world.peer.requests()[0];
-    assert_eq!((&request.body()[..], request.trailers()), (&b"12345"[..], &[("x-sum".to_owned(), "5".to_owned())][..]));
+}
+
+/// Nor a response's: whoever merges them with its headers would take them for what was said there.
+#[tokio::test(start_paused = true)]
+async fn trailers_that_must_not_be_sent_are_left_out_of_a_response() {
+    let mut world = world(H1::new()).await;
+    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nset-cookie: a=b\r\nx-sum: 5\r\n\
+                  content-length: 9\r\ncookie: c\r\n\r\n";
+    let server = async {
+        world.peer.request().await;
+        world.peer.send(answer).await;
+    };
+    let client =
+        async { send(&mut world.conn, get("http://a.test/")).await.unwrap().into_body().collect().await.unwrap() };
+    let (collected, ()) = tokio::join!(client, server);
+    assert_eq!(
+        collected.trailers().unwrap(),
+        &HeaderMap::from_iter([("x-sum".parse().unwrap(), HeaderValue::from_static("5"))])
+    );
+    world.exchange(get("http://a.test/"), OK).await;
 }
 
 /// The last proxy on the way is to ask for `*` (RFC 9112, section 3.2.4).

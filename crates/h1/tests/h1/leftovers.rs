@@ -108,8 +108,8 @@ async fn no_other_protocol_begins_in_the_middle_of_a_request() {
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
-/// The wire is full of the first request, so that nothing of the second one can leave: what comes then answers something
-/// else.
+/// The wire is full of the first request, so that nothing of the second one can leave: what comes then answers
+/// something else.
 #[tokio::test(start_paused = true)]
 async fn an_answer_before_the_first_byte_of_its_request_is_not_taken_for_it() {
     let whole = "GET / HTTP/1.1\r\nhost: a.test\r\n\r\n";

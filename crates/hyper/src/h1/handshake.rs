@@ -77,10 +77,11 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | a request's map of headers that is full | is refused: there is no place for `host` | hyper writes what is in the map |
 /// | POST, PUT and PATCH without a body | have no `content-length: 0` | hyper writes none |
 /// | crumbs of a cookie | stay apart | hyper writes each value as a line |
-/// | trailers of a request | are sent if `trailer` announces them | hyper's rule |
+/// | trailers of a request | are sent if `trailer` announces them; those that must not be sent are left out, as far as hyper knows them, and are no error | hyper's rule |
+/// | trailers of a response that RFC 9110, section 6.5.1, forbids | are trailers | hyper passes on what it reads |
 /// | `OPTIONS *` through a proxy that forwards it | is sent for `/` | a URI with an authority has a path to hyper |
 /// | `expect: 100-continue` | is sent as it is, and the body with it | hyper doesn't wait |
-/// | interim responses | are dropped: [`OnInformational`](skybridge_core::OnInformational) isn't told | hyper's hook is another |
+/// | interim responses | are dropped: [`OnInformational`](skybridge_core::OnInformational) isn't called | hyper's hook is another |
 /// | a response with `content-length` and `transfer-encoding` | is read by its chunks, and the connection used again | hyper allows it |
 /// | a folded header line, more than 100 headers | are refused | hyper's defaults |
 /// | a response with `connection: close` before the request is written | lets the rest of it be written | hyper writes it to its end |
