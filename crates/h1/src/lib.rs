@@ -7,8 +7,8 @@
 //!
 //! 1. [`start`](skybridge_core::Connection::start) encodes the head into a buffer of the connection (`head`).
 //! 2. [`poll_response`](skybridge_core::Connection::poll_response) writes the request (`connection/upload`) and reads
-//!    the response's head at the same time (`connection/inner`). When the writing fails, an answer that is there, or
-//!    comes soon, is given all the same.
+//!    the response's head at the same time (`connection/handle/exchange`). When the writing fails, an answer that is
+//!    there, or comes soon, is returned all the same.
 //! 3. The response goes up with an [`H1Body`] that reads from the same buffer, without a copy. A request that isn't
 //!    written by then is written on by a task (`connection/upload_task`).
 //! 4. When both halves are over and nothing speaks against it (`connection/reuse`), the connection is idle again, and

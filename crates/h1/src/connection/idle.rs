@@ -1,4 +1,7 @@
-use super::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use super::{
+    stage::{AtomicStage, Stage},
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+};
 use skybridge_core::{Runtime, StatusSender};
 use std::{
     sync::{Arc, OnceLock, Weak},
@@ -18,8 +21,8 @@ pub(super) trait LookIdle: Send + Sync {
 pub(super) struct IdleWatch {
     /// Something may have happened that nobody has looked at.
     woken: AtomicBool,
-    /// An exchange reads the socket: what happens there is its own to see.
-    paused: AtomicBool,
+    /// Unless the connection is idle an exchange reads its socket, and what happens there is its own to see.
+    pub(super) stage: AtomicStage,
     connection: OnceLock<Weak<dyn LookIdle>>,
     runtime: Arc<dyn Runtime>,
     pub(super) status: StatusSender,
@@ -27,8 +30,8 @@ pub(super) struct IdleWatch {
 
 impl IdleWatch {
     pub(super) fn new(runtime: Arc<dyn Runtime>) -> Arc<Self> {
-        let (woken, paused) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { woken, paused, connection: OnceLock::new(), runtime, status: StatusSender::new() })
+        let (woken, stage) = (AtomicBool::new(false), AtomicStage::new(Stage::Idle));
+        Arc::new(Self { woken, stage, connection: OnceLock::new(), runtime, status: StatusSender::new() })
     }
 
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
@@ -39,22 +42,22 @@ impl IdleWatch {
         let _ = self.connection.set(connection);
     }
 
-    /// An exchange begins. Until it is over nobody needs to look.
-    #[inline]
-    pub(super) fn pause(&self) {
-        self.paused.store(true, SeqCst);
-    }
-
     /// The socket is about to be asked to wake.
     #[inline]
     pub(super) fn resume(&self) {
         // In this order: a wake in between makes a look, and none is noted without one. By a swap, which sees the wake
         // that it undoes.
-        self.paused.store(false, SeqCst);
+        self.stage.set(Stage::Idle);
         self.woken.swap(false, SeqCst);
     }
 
-    /// Whether to look; once.
+    /// Whether nothing has happened since it was looked at.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.woken.load(SeqCst)
+    }
+
+    /// Whether to look; once. Under the lock of the connection.
     #[inline]
     pub(super) fn was_woken(&self) -> bool {
         self.woken.load(SeqCst) && self.woken.swap(false, SeqCst)
@@ -73,7 +76,7 @@ impl Wake for IdleWatch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, SeqCst) && !self.paused.load(SeqCst) {
+        if !self.woken.swap(true, SeqCst) && self.stage.is(Stage::Idle) {
             let idle = Arc::clone(self);
             self.runtime.spawn(Box::pin(async move { idle.look() }));
         }

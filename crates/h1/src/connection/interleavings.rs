@@ -3,7 +3,7 @@
 //!
 //! These are the connection's own types: under `cfg(loom)` their locks and atomics are loom's (`sync`).
 
-use super::{idle::IdleWatch, inner::Effects, shared::Shared};
+use super::{idle::IdleWatch, shared::Shared};
 use loom::{
     sync::{
         Mutex,
@@ -104,10 +104,7 @@ fn connection() -> (Arc<Shared>, Socket, Arc<Inline>) {
 
 /// As the handle does, when it starts a request.
 fn begin(shared: &Shared) -> Result<(), CloseReason> {
-    let mut inner = shared.lock();
-    let effects = if shared.idle.was_woken() { inner.look_idle() } else { Effects::default() };
-    let begun = inner.begin(true);
-    drop(inner);
+    let (begun, effects) = shared.lock().begin(true);
     shared.apply(effects);
     begun
 }

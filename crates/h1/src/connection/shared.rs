@@ -1,6 +1,7 @@
 use super::{
+    effects::Effects,
     idle::{IdleWatch, LookIdle},
-    inner::{Effects, Inner},
+    inner::Inner,
     sync::{Mutex, MutexGuard},
 };
 use skybridge_core::{CloseReason, ConnectionStatus, Io};
@@ -61,10 +62,7 @@ impl Shared {
 
 impl LookIdle for Shared {
     fn look_idle(&self) {
-        let mut inner = self.lock();
-        // Under the lock: between asking and looking no request may begin.
-        let effects = if self.idle.was_woken() { inner.look_idle() } else { Effects::default() };
-        drop(inner);
+        let effects = self.lock().look_if_woken();
         self.apply(effects);
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    inner::Effects,
+    effects::Effects,
     shared::Shared,
     upload::{Fetched, Upload},
 };

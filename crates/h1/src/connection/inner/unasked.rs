@@ -1,0 +1,60 @@
+//! What the peer says that nobody has asked: its end, bytes or an error, each of which ends the connection.
+
+use super::{super::effects::Effects, Half, Inner, State};
+use crate::H1Error;
+use skybridge_core::{CloseReason, Io};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::io::ReadBuf;
+
+impl Inner {
+    /// Asks the socket to wake the watch. Whatever it has to say at once ends the connection.
+    #[inline]
+    pub(in crate::connection) fn watch_idle(&mut self) -> Effects {
+        self.watch.resume();
+        match poll_unasked(&mut self.io, &mut Context::from_waker(&self.idle)) {
+            Poll::Pending => Effects::default(),
+            Poll::Ready(reason) => self.close(reason),
+        }
+    }
+
+    /// Looks what woke the watch, if something did. Asked and looked under one lock: in between no request may begin.
+    #[inline]
+    pub(in crate::connection) fn look_if_woken(&mut self) -> Effects {
+        if self.watch.was_woken() { self.look_idle() } else { Effects::default() }
+    }
+
+    /// Looks what the socket of an idle connection has to say.
+    pub(super) fn look_idle(&mut self) -> Effects {
+        if self.is_idle() { self.watch_idle() } else { Effects::default() }
+    }
+
+    /// A response is over whose request is still being written: whatever the peer says now ends the connection, and
+    /// the request with it.
+    pub(in crate::connection) fn watch_upload(&mut self, cx: &mut Context<'_>) -> Effects {
+        match self.state {
+            State::Exchange { response: Half::Over, .. } if !self.read.is_empty() => {
+                self.close(CloseReason::Unsolicited)
+            }
+            State::Exchange { response: Half::Over, .. } => match poll_unasked(&mut self.io, cx) {
+                Poll::Pending => Effects::default(),
+                Poll::Ready(reason) => self.close(reason),
+            },
+            _ => Effects::default(),
+        }
+    }
+}
+
+#[inline]
+fn poll_unasked(io: &mut Pin<Box<dyn Io>>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    let mut byte = [0];
+    let mut read = ReadBuf::new(&mut byte);
+    io.as_mut().poll_read(cx, &mut read).map(|outcome| match outcome {
+        Ok(()) if read.filled().is_empty() => CloseReason::PeerFin,
+        Ok(()) => CloseReason::Unsolicited,
+        Err(error) => H1Error::Read(Arc::new(error)).close_reason(),
+    })
+}
