@@ -246,6 +246,26 @@ async fn a_response_that_is_not_http_is_reported_as_such() {
     assert!(matches!(linked.unwrap_err().source_as(), Some(TunnelError::NotHttp(_))));
 }
 
+/// They come one by one, and each could be the end of the response's head.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_sends_nothing_but_empty_lines_is_not_read_on() {
+    let world = World::new();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        for _ in 0..16 {
+            proxy.send("\n").await;
+            tokio::task::yield_now().await;
+        }
+        proxy.send("\n").await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(world.route("https://a.test", &[HTTP])), proxy);
+    let error = linked.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NotHttp(_))), "{error:?}");
+    assert!(support::all_of(&error).contains("more than 16 bytes of empty lines"), "{}", support::all_of(&error));
+}
+
 #[tokio::test(start_paused = true)]
 async fn cleartext_is_forwarded_and_only_cleartext() {
     let world = World::new();
