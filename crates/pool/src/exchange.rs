@@ -4,7 +4,6 @@
 pub(crate) mod body;
 pub(crate) mod events;
 mod failure;
-mod latest_waker;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;

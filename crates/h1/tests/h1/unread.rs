@@ -5,8 +5,15 @@ use crate::{
     handshake::H1,
     suite::support::{TestBody, World, get, ready, send, world},
 };
-use skybridge_core::{CloseReason, Delivery};
-use std::time::Duration;
+use skybridge_core::{CloseReason, Connection, Delivery};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// Answered, and the response dropped.
@@ -46,6 +53,32 @@ async fn what_does_not_come_is_not_waited_for() {
     assert_eq!(begin.elapsed(), Duration::from_millis(100));
     world.status.assert_closed(CloseReason::Unread);
     world.peer.expect_close().await;
+}
+
+/// A task that polls it sleeps until there is something to read, or the time is over.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_rest_is_not_woken_for_nothing() {
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    let mut world = dropped(H1::new(), "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nha").await;
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let mut cx = Context::from_waker(&waker);
+    for poll in 0..3 {
+        assert!(world.conn.poll_ready(&mut cx).is_pending());
+        assert_eq!(count.0.load(Ordering::SeqCst), 0, "woken by poll {poll}");
+    }
+    world.peer.send("lf").await;
+    tokio::task::yield_now().await;
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    ready(&mut world.conn).await.unwrap();
 }
 
 /// Nor what would end with the connection.

@@ -1,5 +1,5 @@
 use crate::{
-    exchange::{latest_waker::LatestWaker, lease::Lease},
+    exchange::lease::Lease,
     shared::unfinished::{Unfinished, UnfinishedEntry, UnfinishedExchanges},
 };
 use skybridge_core::{CloseReason, Connection, Runtime, Sleep};
@@ -32,7 +32,6 @@ pub(crate) struct UnfinishedExchange<C: Connection<B>, B> {
     since: Instant,
     /// `None` before it is needed, and when there is no limit.
     timer: Option<Pin<Box<dyn Sleep>>>,
-    waker: LatestWaker,
     _request: PhantomData<fn(B)>,
 }
 
@@ -69,7 +68,6 @@ impl<C: Connection<B>, B: 'static> UnfinishedExchange<C, B> {
             runtime: Arc::clone(&runtime),
             since: runtime.now(),
             timer: None,
-            waker: LatestWaker::default(),
             _request: PhantomData,
         };
         runtime.spawn(Box::pin(task));
@@ -120,8 +118,6 @@ impl<C: Connection<B>, B: 'static> Future for UnfinishedExchange<C, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = self.waker.next(cx);
-        let cx = &mut Context::from_waker(&waker);
         let Some(handle) = self.lease.as_mut().and_then(Lease::handle) else { return Poll::Ready(()) };
         let ready = match handle.poll_ready(cx) {
             Poll::Ready(ready) => Ok(ready),

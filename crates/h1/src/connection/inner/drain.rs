@@ -56,7 +56,13 @@ impl Inner {
                 Poll::Ready(Ok(Some(Piece::Trailers(_)))) => {}
                 Poll::Ready(Ok(None)) => return self.response_over(),
                 Poll::Ready(Err(error)) => return self.close(error.close_reason()),
-                Poll::Pending => return self.response_unread(*body),
+                Poll::Pending => {
+                    // Without waking anybody: whoever waits for the end is who polls.
+                    if let State::Exchange { response, .. } = &mut self.state {
+                        *response = Half::Unread(*body);
+                    }
+                    return Effects::default();
+                }
             }
             if body.is_done() {
                 return self.response_over();
