@@ -31,7 +31,15 @@ pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
             let ahead = Duration::from_secs(not_before.as_secs().saturating_sub(time.as_secs()));
             TlsError::NotYetValid { name, ahead }
         }
-        error => TlsError::Certificate { name, source: InvalidCertificate(error).into() },
+        error => TlsError::Certificate { name, source: InvalidCertificate::Webpki(error).into() },
+    }
+}
+
+/// A certificate that is trusted itself, and can't be a server's.
+pub(crate) fn invalid(reason: InvalidCertificate, name: &str) -> TlsError {
+    match reason {
+        InvalidCertificate::Webpki(error) => certificate(error, name),
+        reason => TlsError::Certificate { name: name.into(), source: reason.into() },
     }
 }
 
@@ -83,7 +91,7 @@ fn not_valid_for(name: &str, leaf: &rustls::pki_types::CertificateDer<'_>, reaso
 /// The error from which rustls chooses the alert for the peer.
 pub(crate) fn alert(error: &TlsError) -> rustls::Error {
     let alert = match error {
-        TlsError::UnknownIssuer { .. } => CertificateError::UnknownIssuer,
+        TlsError::UnknownIssuer { .. } | TlsError::SelfSigned { .. } => CertificateError::UnknownIssuer,
         TlsError::NotValidForName { .. } => CertificateError::NotValidForName,
         TlsError::Expired { .. } => CertificateError::Expired,
         TlsError::NotYetValid { .. } => CertificateError::NotValidYet,

@@ -11,6 +11,11 @@ pub enum TlsError {
         /// The name that was to be verified.
         name: Box<str>,
     },
+    /// The certificate is self-signed, and not one of the trusted roots.
+    SelfSigned {
+        /// The name that was to be verified.
+        name: Box<str>,
+    },
     /// The certificate is for other names.
     NotValidForName {
         /// The name that was to be verified.
@@ -62,6 +67,7 @@ impl TlsError {
         matches!(
             self,
             Self::UnknownIssuer { .. }
+                | Self::SelfSigned { .. }
                 | Self::NotValidForName { .. }
                 | Self::Expired { .. }
                 | Self::NotYetValid { .. }
@@ -84,6 +90,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer { name } => write!(f, "the issuer of the certificate of {name} is not trusted"),
+            Self::SelfSigned { name } => write!(f, "the certificate of {name} is self-signed, and not trusted"),
             Self::NotValidForName { name, presented, leaf } => {
                 write!(f, "the certificate is not valid for {name}, but for ")?;
                 for (i, name) in presented.iter().enumerate() {

@@ -1,13 +1,25 @@
 use std::{error::Error, fmt};
 use webpki::Error as WebpkiError;
 
-/// Why webpki rejected a certificate, in words: webpki's own `Display` prints the names of its variants.
+/// Why a certificate was rejected, in words: webpki's own `Display` prints the names of its variants.
 #[derive(Debug)]
-pub(crate) struct InvalidCertificate(pub(crate) WebpkiError);
+pub(crate) enum InvalidCertificate {
+    /// By webpki.
+    Webpki(WebpkiError),
+    /// By us: its extended key usage doesn't name servers.
+    NotForServers,
+    /// By us: its key usage doesn't name what a handshake needs.
+    NotForHandshakes,
+}
 
 impl fmt::Display for InvalidCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        let error = match self {
+            Self::Webpki(error) => error,
+            Self::NotForServers => return f.write_str("its extended key usage doesn't allow server authentication"),
+            Self::NotForHandshakes => return f.write_str("its key usage doesn't allow TLS handshakes"),
+        };
+        f.write_str(match error {
             WebpkiError::BadDer | WebpkiError::BadDerTime | WebpkiError::TrailingData(_) => {
                 "the certificate is malformed"
             }

@@ -15,6 +15,11 @@
 //! thread-local, which the future that makes the handshake empties within the same poll. Pins are compared on each
 //! path that is found, its anchor included, and a path without a pinned key is passed over for another.
 //!
+//! A server's certificate that is one of the roots byte for byte ends the path itself, as with OpenSSL and Go, for the
+//! system's roots as well as for given ones (of those that are built in the certificates aren't known). It may say
+//! CA:TRUE, as what `openssl req -x509` makes does. Its names, its dates, what its key may be used for and pins are
+//! checked like those of any other. One that isn't trusted is refused as [`TlsError::SelfSigned`].
+//!
 //! Sessions are kept apart by partition, name and port, and what was learned of the peer - path, pins, whether it
 //! asked for a certificate - is kept beside its tickets: a resumed connection has the same facts as a first one,
 //! and its pins are compared again. For that the configuration is cloned for each connection (a handful of `Arc`s).
@@ -49,6 +54,7 @@
 //! ```
 
 mod alpn;
+mod anchors;
 mod certificate_scope;
 mod classify;
 mod config;
@@ -67,6 +73,7 @@ mod sessions;
 mod tls_connect;
 mod tls_connector;
 mod tls_info;
+mod trusted_leaf;
 mod verifier;
 
 pub use self::{

@@ -1,9 +1,9 @@
-use crate::{Pins, TlsError, classify, handshake_capture, path, path::Path, peer};
+use crate::{Pins, TlsError, anchors::Anchors, classify, handshake_capture, path, path::Path, peer, trusted_leaf};
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use std::{cell::RefCell, fmt, sync::Arc};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
@@ -17,8 +17,8 @@ pub(crate) struct Verifier {
 
 /// Who may vouch for a peer.
 pub(crate) enum TrustStore {
-    /// These trust anchors, by a path that webpki builds.
-    Anchors(Vec<TrustAnchor<'static>>),
+    /// These trust anchors, by a path that webpki builds, or as what they are.
+    Anchors(Anchors),
     /// Whoever the system's own verifier trusts; it doesn't say by which path.
     #[cfg(feature = "platform-verifier")]
     Platform(rustls_platform_verifier::Verifier),
@@ -51,10 +51,13 @@ impl Verifier {
             #[cfg(feature = "platform-verifier")]
             TrustStore::Platform(platform) => {
                 let result = platform.verify_server_cert(leaf, others, server, ocsp, now);
-                result.map_err(|error| classify::platform(error, leaf, &name))?;
-                self.check_pins(Path::presented(leaf), &name)
+                result.map_err(|error| match classify::platform(error, leaf, &name) {
+                    TlsError::UnknownIssuer { name } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
+                    error => error,
+                })?;
+                self.check_pins(Path::of_leaf(leaf), &name)
             }
-            TrustStore::Anyone => self.check_pins(Path::presented(leaf), &name),
+            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf), &name),
         }
     }
 
@@ -66,7 +69,7 @@ impl Verifier {
     /// Builds a path to an anchor, through a pinned key if the host has pins.
     fn verify(
         &self,
-        anchors: &[TrustAnchor<'_>],
+        anchors: &Anchors,
         leaf: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         server: &ServerName<'_>,
@@ -83,18 +86,38 @@ impl Verifier {
                 Err(webpki::Error::UnknownIssuer)
             }
         };
-        let usage = KeyUsage::server_auth();
+        if anchors.contains(leaf) {
+            trusted_leaf::check(leaf, now).map_err(|reason| classify::invalid(reason, name))?;
+            let path = Path::of_leaf(leaf);
+            match self.pins.check(name, &path.pins) {
+                Ok(()) => return Self::check_name(&certificate, server, name).map(|()| path),
+                // A pinned key may be further up, where the issuer is trusted as well.
+                Err(error) => mismatch.replace(Some(error)),
+            };
+        }
+        let (anchors, usage) = (anchors.for_webpki(), KeyUsage::server_auth());
         let verified =
             certificate.verify_for_usage(self.algorithms.all, anchors, others, now, usage, None, Some(&check_pins));
         let path = match (verified, mismatch.take()) {
             (Ok(path), _) => Ok(Path::verified(&path)),
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
+            (Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity), None)
+                if self.is_self_signed(leaf) =>
+            {
+                return Err(TlsError::SelfSigned { name: name.into() });
+            }
             (Err(error), None) => return Err(classify::certificate(error, name)),
         };
-        certificate
-            .verify_is_valid_for_subject_name(server)
-            .map_err(|error| classify::name(error, &certificate, name))?;
+        Self::check_name(&certificate, server, name)?;
         path
+    }
+
+    fn check_name(leaf: &EndEntityCert<'_>, server: &ServerName<'_>, name: &str) -> Result<(), TlsError> {
+        leaf.verify_is_valid_for_subject_name(server).map_err(|error| classify::name(error, leaf, name))
+    }
+
+    fn is_self_signed(&self, leaf: &CertificateDer<'_>) -> bool {
+        trusted_leaf::is_self_signed(leaf, self.algorithms.all)
     }
 
     /// Without verification even a certificate that can't be parsed is accepted, and there is no key to check its
@@ -173,7 +196,7 @@ impl TrustStore {
 impl fmt::Debug for TrustStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.len()),
+            Self::Anchors(anchors) => write!(f, "{} anchors", anchors.for_webpki().len()),
             #[cfg(feature = "platform-verifier")]
             Self::Platform(_) => f.write_str("the platform"),
             Self::Anyone => f.write_str("anyone"),

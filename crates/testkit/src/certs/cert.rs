@@ -62,6 +62,16 @@ impl Cert {
         self
     }
 
+    /// Presents this certificate in the place of the leaf, with the leaf's key.
+    ///
+    /// # Panics
+    /// When the chain is empty.
+    pub fn presenting(mut self, leaf: CertificateDer<'static>) -> Self {
+        self.chain[0] = leaf;
+        self.chain_pem = self.chain.iter().map(pem).collect();
+        self
+    }
+
     /// Presents the chain without the certificate at `index`.
     ///
     /// # Panics
@@ -121,8 +131,16 @@ impl Leaf {
 
     pub(super) fn signed_by(self, issuer: &Issuer<'_, &KeyPair>, above: &[CertificateDer<'static>]) -> Cert {
         let made = self.params.signed_by(&self.key, issuer).unwrap_or_else(|error| panic!("no leaf: {error}"));
-        let mut chain = vec![made.der().clone()];
-        chain.extend_from_slice(above);
+        self.with_chain([made.der()].into_iter().chain(above))
+    }
+
+    pub(super) fn self_signed(self) -> Cert {
+        let made = self.params.self_signed(&self.key).unwrap_or_else(|error| panic!("no leaf: {error}"));
+        self.with_chain([made.der()])
+    }
+
+    fn with_chain<'a>(&self, chain: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Cert {
+        let chain: Vec<_> = chain.into_iter().cloned().collect();
         let chain_pem = chain.iter().map(pem).collect();
         Cert { chain, chain_pem, key_pem: self.key.serialize_pem(), pin: pin(&self.key) }
     }

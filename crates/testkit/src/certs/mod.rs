@@ -1,19 +1,23 @@
 //! Certificates generated on the fly: roots, intermediates and leaves, for servers or clients, valid or not.
 //!
 //! ```
-//! use skybridge_testkit::certs::Ca;
+//! use skybridge_testkit::certs::{self, Ca};
 //!
 //! let root = Ca::new("a root");
 //! let intermediate = root.intermediate("an intermediate");
 //! let cert = intermediate.leaf(["a.test", "*.b.test", "127.0.0.1"]);
 //! assert_eq!(cert.chain().len(), 2); // the root is known to those who trust it
 //! assert!(cert.pin().starts_with("sha256/"));
+//! // What `openssl req -x509` makes: a server's certificate that is its own root.
+//! let own_root = certs::SelfSigned::new(["c.test"]).make();
+//! assert_eq!(own_root.chain().len(), 1);
 //! ```
 
 mod authority;
 mod cert;
+mod self_signed;
 
-pub use self::{authority::Ca, cert::Cert};
+pub use self::{authority::Ca, cert::Cert, self_signed::SelfSigned};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{KeyPair, PublicKeyData};

@@ -1,7 +1,10 @@
-use crate::TlsConfigError;
-use rustls::pki_types::{CertificateDer, TrustAnchor};
+use crate::{TlsConfigError, anchors::Anchors};
+use rustls::pki_types::CertificateDer;
 
 /// The trusted root certificates.
+///
+/// A server whose own certificate is one of them, byte for byte, is trusted as well, whether it says CA:TRUE or not:
+/// see [how this crate verifies](crate#how-it-verifies).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Roots {
@@ -32,28 +35,23 @@ impl Default for Roots {
 }
 
 impl Roots {
-    /// The trust anchors of these and some more roots. A system root that can't be parsed is skipped; a given one is an
-    /// error.
-    pub(crate) fn anchors(self, more: &[CertificateDer<'static>]) -> Result<Vec<TrustAnchor<'static>>, TlsConfigError> {
-        let mut anchors = match self {
+    /// These and some more roots. A system root that can't be parsed is skipped; a given one is an error.
+    pub(crate) fn anchors(self, more: &[CertificateDer<'static>]) -> Result<Anchors, TlsConfigError> {
+        let mut anchors = Anchors::new(Vec::new());
+        match self {
             #[cfg(feature = "native-roots")]
             Self::Native => {
-                let found = rustls_native_certs::load_native_certs().certs;
-                found.iter().filter_map(|root| anchor(root).ok()).collect()
+                for root in rustls_native_certs::load_native_certs().certs {
+                    let _unreadable = anchors.add(&root);
+                }
             }
             #[cfg(feature = "webpki-roots")]
-            Self::WebPki => webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            Self::WebPki => anchors = Anchors::new(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
             #[cfg(feature = "platform-verifier")]
-            Self::Platform => Vec::new(),
-            Self::Given(roots) => roots.iter().map(anchor).collect::<Result<Vec<_>, _>>()?,
-        };
-        for root in more {
-            anchors.push(anchor(root)?);
+            Self::Platform => {}
+            Self::Given(roots) => roots.iter().try_for_each(|root| anchors.add(root)).map_err(TlsConfigError::Root)?,
         }
+        more.iter().try_for_each(|root| anchors.add(root)).map_err(TlsConfigError::Root)?;
         if anchors.is_empty() { Err(TlsConfigError::NoRoots) } else { Ok(anchors) }
     }
-}
-
-fn anchor(root: &CertificateDer<'static>) -> Result<TrustAnchor<'static>, TlsConfigError> {
-    webpki::anchor_from_trusted_cert(root).map(|anchor| anchor.to_owned()).map_err(TlsConfigError::Root)
 }

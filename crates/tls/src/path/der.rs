@@ -1,27 +1,115 @@
-//! Reads `notAfter`, the one field of a certificate that webpki checks but doesn't expose.
+//! Reads the fields of a certificate that webpki checks but doesn't expose.
 
 use rustls::pki_types::UnixTime;
 use std::time::Duration;
 
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+const BOOLEAN: u8 = 0x01;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// When a certificate expires (RFC 5280, section 4.1); `None` when it can't be read.
-pub(crate) fn not_after(certificate: &[u8]) -> Option<UnixTime> {
-    let mut certificate = Reader(certificate).inside(SEQUENCE)?;
-    let mut to_be_signed = certificate.inside(SEQUENCE)?;
-    if to_be_signed.0.first() == Some(&VERSION) {
-        to_be_signed.next()?;
+/// id-ce-keyUsage and id-ce-extKeyUsage (RFC 5280, sections 4.2.1.3 and 4.2.1.12), and id-kp-serverAuth in the latter.
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+
+/// From when to when a certificate is valid, both inclusive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    pub(crate) not_before: UnixTime,
+    pub(crate) not_after: UnixTime,
+}
+
+/// When a certificate is valid (RFC 5280, section 4.1.2.5); `None` when it can't be read.
+pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
+    let mut validity = fields_from_validity(certificate)?.inside(SEQUENCE)?;
+    let mut next = || validity.next().and_then(|(tag, text)| time(tag, text));
+    Some(Validity { not_before: next()?, not_after: next()? })
+}
+
+/// What a certificate allows its key to be used for. Each is true when the certificate doesn't restrict it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usage {
+    /// To sign or key a TLS handshake: digitalSignature, keyEncipherment or keyAgreement.
+    pub(crate) handshakes: bool,
+    /// To authenticate a server.
+    pub(crate) servers: bool,
+}
+
+/// What a certificate's key is for; `None` when it can't be read.
+pub(crate) fn usage(certificate: &[u8]) -> Option<Usage> {
+    let mut usage = Usage { handshakes: true, servers: true };
+    let mut fields = fields_from_validity(certificate)?;
+    for _validity_subject_key in 0..3 {
+        fields.next()?;
+    }
+    while let Some((tag, content)) = fields.next_or_end()? {
+        if tag != EXTENSIONS {
+            continue;
+        }
+        let mut extensions = Reader(content).inside(SEQUENCE)?;
+        while let Some((tag, extension)) = extensions.next_or_end()? {
+            let mut extension = (tag == SEQUENCE).then_some(Reader(extension))?;
+            let id = extension.content(OBJECT_IDENTIFIER)?;
+            if extension.0.first() == Some(&BOOLEAN) {
+                extension.next()?;
+            }
+            let value = extension.content(OCTET_STRING)?;
+            match id {
+                KEY_USAGE => usage.handshakes = allows_handshakes(value)?,
+                EXTENDED_KEY_USAGE => usage.servers = allows_servers(value)?,
+                _ => {}
+            }
+        }
+    }
+    Some(usage)
+}
+
+fn allows_handshakes(key_usage: &[u8]) -> Option<bool> {
+    // Bits 0, 2 and 4, counted from the highest, behind the number of unused ones.
+    const HANDSHAKES: u8 = 0b1010_1000;
+    let (_, bits) = Reader(key_usage).content(BIT_STRING)?.split_first()?;
+    Some(bits.first().is_some_and(|bits| bits & HANDSHAKES != 0))
+}
+
+fn allows_servers(extended_key_usage: &[u8]) -> Option<bool> {
+    let mut purposes = Reader(extended_key_usage).inside(SEQUENCE)?;
+    while let Some((tag, purpose)) = purposes.next_or_end()? {
+        if tag == OBJECT_IDENTIFIER && purpose == SERVER_AUTH {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// What is signed of a certificate, and its signature; `None` when it can't be read.
+pub(crate) fn signed(certificate: &[u8]) -> Option<(&[u8], &[u8])> {
+    let content = Reader(certificate).content(SEQUENCE)?;
+    let mut certificate = Reader(content);
+    certificate.inside(SEQUENCE)?;
+    let to_be_signed = &content[..content.len() - certificate.0.len()];
+    certificate.inside(SEQUENCE)?;
+    match certificate.content(BIT_STRING)?.split_first()? {
+        (0, signature) => Some((to_be_signed, signature)),
+        _unused_bits => None,
+    }
+}
+
+/// The fields of what is signed of a certificate, from its validity on (RFC 5280, section 4.1).
+fn fields_from_validity(certificate: &[u8]) -> Option<Reader<'_>> {
+    let mut fields = Reader(certificate).inside(SEQUENCE)?.inside(SEQUENCE)?;
+    if fields.0.first() == Some(&VERSION) {
+        fields.next()?;
     }
     for _serial_algorithm_issuer in 0..3 {
-        to_be_signed.next()?;
+        fields.next()?;
     }
-    let mut validity = to_be_signed.inside(SEQUENCE)?;
-    validity.next()?;
-    let (tag, text) = validity.next()?;
-    time(tag, text)
+    Some(fields)
 }
 
 /// The DER header of a SEQUENCE with content of this many bytes.
@@ -60,9 +148,18 @@ impl<'a> Reader<'a> {
         Some((tag, content))
     }
 
-    fn inside(&mut self, tag: u8) -> Option<Self> {
+    /// The next element, or `Some(None)` where there is none.
+    fn next_or_end(&mut self) -> Option<Option<(u8, &'a [u8])>> {
+        if self.0.is_empty() { Some(None) } else { self.next().map(Some) }
+    }
+
+    fn content(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (found, content) = self.next()?;
-        (found == tag).then_some(Self(content))
+        (found == tag).then_some(content)
+    }
+
+    fn inside(&mut self, tag: u8) -> Option<Self> {
+        self.content(tag).map(Self)
     }
 }
 
@@ -126,7 +223,9 @@ mod tests {
     fn what_is_cut_off_is_not_read() {
         let whole = [0x30, 3, 0x30, 1, 0];
         for length in 0..whole.len() {
-            assert_eq!(not_after(&whole[..length]), None);
+            assert!(validity(&whole[..length]).is_none());
+            assert!(usage(&whole[..length]).is_none());
+            assert!(signed(&whole[..length]).is_none());
         }
     }
 

@@ -1,4 +1,4 @@
-mod der;
+pub(crate) mod der;
 
 use crate::Pin;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -18,21 +18,26 @@ impl Path {
     /// A path that webpki verified, up to its trust anchor.
     pub(crate) fn verified(path: &VerifiedPath<'_>) -> Self {
         let leaf = path.end_entity().der();
-        let times = path.intermediate_certificates().map(|certificate| der::not_after(&certificate.der()));
-        let not_after = times.chain([der::not_after(&leaf)]).flatten().min();
+        let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
+        let not_after = times.chain([not_after(&leaf)]).flatten().min();
         Self { leaf: leaf.into_owned(), pins: pins(path), not_after }
     }
 
-    /// The leaf alone: all that is certain when this crate's verifier has built no path.
-    pub(crate) fn presented(leaf: &CertificateDer<'_>) -> Self {
+    /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
+    pub(crate) fn of_leaf(leaf: &CertificateDer<'_>) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        Self { leaf: leaf.clone().into_owned(), pins, not_after: der::not_after(leaf) }
+        Self { leaf: leaf.clone().into_owned(), pins, not_after: not_after(leaf) }
     }
 
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         self.not_after.is_none_or(|not_after| now <= not_after)
     }
+}
+
+/// When a certificate expires.
+fn not_after(certificate: &[u8]) -> Option<UnixTime> {
+    der::validity(certificate).map(|validity| validity.not_after)
 }
 
 /// The pins of a path. webpki holds an anchor's key without its SEQUENCE header, which belongs to what is hashed.
