@@ -175,6 +175,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
         (source!("route/src/config.rs"), "remember_failures", "remember_failures"),
         (source!("tcp/src/race.rs"), "timeout", "Timeouts::attempt"),
         (source!("tcp/src/race.rs"), "delay", "delay"),
+        (source!("tcp/src/tcp.rs"), "user_timeout", "user_timeout"),
         (source!("tunnel/src/layer.rs"), "timeout", "Timeouts::tunnel"),
         (source!("tls/src/layer.rs"), "timeout", "Timeouts::tls"),
         (source!("tls/src/tls_connector.rs"), "timeout", "Timeouts::tls"),

@@ -20,11 +20,21 @@ pub struct KeepAlive {
     pub probes: u32,
 }
 
+/// How long sent data may stay unacknowledged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum UserTimeout {
+    /// As long as keep-alive waits for an idle peer: Linux asks the number of probes no more once there is a limit.
+    OfKeepAlive,
+    /// This long; `None` leaves it to the system.
+    Set(Option<Duration>),
+}
+
 /// The options that are set on each socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) nodelay: bool,
     pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) user_timeout: UserTimeout,
     pub(crate) local_v4: Option<Ipv4Addr>,
     pub(crate) local_v6: Option<Ipv6Addr>,
     pub(crate) recv_buffer: Option<u32>,
@@ -40,6 +50,12 @@ impl Default for KeepAlive {
 }
 
 impl KeepAlive {
+    /// How long an idle peer may be silent.
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    fn gives_up_after(self) -> Duration {
+        self.idle.saturating_add(self.interval.saturating_mul(self.probes))
+    }
+
     fn to_socket2(self) -> TcpKeepalive {
         let keep_alive = TcpKeepalive::new().with_time(self.idle);
         #[cfg(any(
@@ -63,6 +79,7 @@ impl Default for Options {
         Self {
             nodelay: true,
             keep_alive: Some(KeepAlive::default()),
+            user_timeout: UserTimeout::OfKeepAlive,
             local_v4: None,
             local_v6: None,
             recv_buffer: None,
@@ -99,7 +116,24 @@ impl Options {
 
     /// Sets what some systems accept only on a connected socket.
     pub(crate) fn tune(&self, stream: &TcpStream) -> io::Result<()> {
-        SockRef::from(stream).set_tcp_nodelay(self.nodelay)
+        let socket = SockRef::from(stream);
+        // How long connecting may take is limited by the layer above.
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        if let Some(timeout) = self.user_timeout() {
+            socket.set_tcp_user_timeout(Some(timeout))?;
+        }
+        socket.set_tcp_nodelay(self.nodelay)
+    }
+
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    fn user_timeout(&self) -> Option<Duration> {
+        // Zero would be the system's default, and more is an error: it is an `int` of milliseconds.
+        const RANGE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(i32::MAX as u64));
+        let timeout = match self.user_timeout {
+            UserTimeout::OfKeepAlive => self.keep_alive.unwrap_or_default().gives_up_after(),
+            UserTimeout::Set(timeout) => timeout?,
+        };
+        Some(timeout.clamp(RANGE.0, RANGE.1))
     }
 
     fn local(&self, remote: IpAddr) -> Result<Option<IpAddr>, NoLocalAddress> {

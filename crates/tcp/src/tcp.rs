@@ -1,7 +1,7 @@
 use crate::{
     TcpIo,
     dial::dial,
-    options::{KeepAlive, Options},
+    options::{KeepAlive, Options, UserTimeout},
 };
 use skybridge_core::{Attempt, BoxFuture, ConnectError, Link};
 use std::{
@@ -10,6 +10,7 @@ use std::{
     net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tower_service::Service;
 
@@ -28,7 +29,8 @@ pub struct Dialing(BoxFuture<Result<Link<TcpIo>, ConnectError>>);
 // === impl Tcp ===
 
 impl Tcp {
-    /// Nagle's algorithm is off and TCP keep-alive is on; everything else is the system's default.
+    /// Nagle's algorithm is off, TCP keep-alive and [`user_timeout`](Self::user_timeout) are on; everything else is the
+    /// system's default.
     pub fn new() -> Self {
         Self::default()
     }
@@ -42,6 +44,20 @@ impl Tcp {
     /// TCP keep-alive (default: [`KeepAlive::default`]); `None` turns it off.
     pub fn keep_alive(mut self, keep_alive: impl Into<Option<KeepAlive>>) -> Self {
         self.options.keep_alive = keep_alive.into();
+        self
+    }
+
+    /// How long sent data may stay unacknowledged, or unsent because the peer takes none, before the connection is
+    /// closed (default: 2 minutes, or what [keep-alive](Self::keep_alive) is set to take). That is `TCP_USER_TIMEOUT`
+    /// (RFC 5482), which Linux, Android and Fuchsia have; elsewhere it has no effect. `None` leaves it to the system. At
+    /// least 1 ms, at most 24 days.
+    ///
+    /// Keep-alive probes idle connections alone. While a request is on its way, a peer that is gone is noticed by
+    /// retransmissions, which Linux gives up after about 15 minutes. So the default is the time after which keep-alive
+    /// gives up, [`idle`](KeepAlive::idle) and all probes: it doesn't matter when the peer went. One that is set here
+    /// decides about idle connections too, on Linux, in the place of the number of probes.
+    pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.user_timeout = UserTimeout::Set(timeout.into());
         self
     }
 

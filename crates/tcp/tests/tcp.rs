@@ -83,6 +83,7 @@ async fn what_is_set_is_set_on_the_socket() {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(15));
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 4);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(120)));
     }
 
     let io = dial(Tcp::new().nodelay(false).keep_alive(None)).await;
@@ -97,6 +98,32 @@ async fn what_is_set_is_set_on_the_socket() {
     assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
     assert!(socket.recv_buffer_size().unwrap() >= 100_000);
     assert!(socket.send_buffer_size().unwrap() >= 50_000);
+}
+
+#[cfg(any(target_os = "android", target_os = "linux"))]
+#[tokio::test]
+async fn how_long_data_may_stay_unacknowledged_is_set_or_left_to_the_system() {
+    let (_listener, addr) = listener().await;
+    let rows = [
+        (Some(Duration::from_secs(7)), Some(Duration::from_secs(7))),
+        // The system counts milliseconds in 32 bits, and zero would be its own default.
+        (Some(Duration::MAX), Some(Duration::from_millis(i32::MAX as u64))),
+        (Some(Duration::ZERO), Some(Duration::from_millis(1))),
+        (None, None),
+    ];
+    for (set, expected) in rows {
+        let tcp = Tcp::new().user_timeout(set);
+        let io = tcp.oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap().io;
+        assert_eq!(SockRef::from(stream(&io)).tcp_user_timeout().unwrap(), expected, "{set:?}");
+    }
+    // Otherwise it is that of keep-alive, or Linux would wait longer for an idle peer than keep-alive is set to.
+    let keep_alive = KeepAlive { idle: Duration::from_secs(10), interval: Duration::from_secs(2), probes: 3 };
+    for (set, expected) in [(Some(keep_alive), 16), (None, 120)] {
+        let tcp = Tcp::new().keep_alive(set);
+        let io = tcp.oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap().io;
+        let timeout = SockRef::from(stream(&io)).tcp_user_timeout().unwrap();
+        assert_eq!(timeout, Some(Duration::from_secs(expected)), "{set:?}");
+    }
 }
 
 #[cfg(target_os = "linux")] // all of 127.0.0.0/8 is ours there
