@@ -173,6 +173,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
         (source!("route/src/config.rs"), "max_addresses", "max_addresses"),
         (source!("route/src/config.rs"), "max_attempts", "max_attempts"),
         (source!("route/src/config.rs"), "remember_failures", "remember_failures"),
+        (source!("dns/src/system.rs"), "resolution_delay", "resolution_delay"),
         (source!("tcp/src/race.rs"), "timeout", "Timeouts::attempt"),
         (source!("tcp/src/race.rs"), "delay", "delay"),
         (source!("tcp/src/tcp.rs"), "user_timeout", "user_timeout"),
@@ -236,6 +237,7 @@ fn every_setting_of_the_table_is_a_method() {
     let sources = [
         include_str!("../../crates/core/src/context/timeouts.rs"),
         include_str!("../../crates/core/src/proxy.rs"),
+        include_str!("../../crates/dns/src/system.rs"),
         include_str!("../../crates/h1/src/handshake.rs"),
         include_str!("../../crates/h2/src/handshake.rs"),
         include_str!("../../crates/pool/src/config.rs"),

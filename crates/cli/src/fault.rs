@@ -93,10 +93,10 @@ fn connect(error: &ConnectError) -> Classification {
         return ("tls", Exit::ROOTS);
     }
     match error.phase() {
-        Some(Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {
+        Some(Phase::LookupQueue | Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {
             ("resolve", Exit::RESOLVE_PROXY)
         }
-        Some(Phase::Resolve) => ("resolve", Exit::RESOLVE),
+        Some(Phase::LookupQueue | Phase::Resolve) => ("resolve", Exit::RESOLVE),
         Some(Phase::Tunnel) => ("proxy", Exit::PROXY),
         Some(Phase::Tls) => ("tls", Exit::TLS),
         Some(Phase::Handshake) => ("handshake", Exit::HTTP2),

@@ -42,7 +42,26 @@ impl ResolveError {
     /// Distinguishes a name that does not exist from a lookup that failed.
     pub(crate) fn from_io(host: &Arc<str>, error: io::Error) -> Self {
         let (host, source) = (Arc::clone(host), Arc::new(error));
-        if is_not_found(&source) { Self::NotFound { host, source } } else { Self::Io { host, source } }
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { host, source },
+            _ => Self::Io { host, source },
+        }
+    }
+
+    /// Whether it isn't known if there are addresses.
+    pub(crate) fn is_failure(&self) -> bool {
+        !matches!(self, Self::NotFound { .. } | Self::NoAddresses { .. })
+    }
+
+    /// Of the errors of two families the one that says more of the name: that a lookup failed, then that the name
+    /// exists. Of equals the first.
+    pub(crate) fn weightier(self, other: Self) -> Self {
+        let weight = |error: &Self| match error {
+            Self::NotFound { .. } => 0,
+            Self::NoAddresses { .. } => 1,
+            _ => 2,
+        };
+        if weight(&other) > weight(&self) { other } else { self }
     }
 
     /// The name that was asked for.
@@ -55,17 +74,6 @@ impl ResolveError {
             | Self::Cancelled { host } => host,
         }
     }
-}
-
-/// The standard library keeps the message of `getaddrinfo`'s error but not its code, except on Windows. The messages
-/// are those of glibc, musl, the BSDs and macOS; any other counts as a failed lookup.
-fn is_not_found(error: &io::Error) -> bool {
-    const HOST_NOT_FOUND: i32 = 11001;
-    let texts = ["service not known", "No address associated", "does not resolve", "no usable address", "or not known"];
-    let text = error.to_string();
-    error.kind() == io::ErrorKind::NotFound
-        || (cfg!(windows) && error.raw_os_error() == Some(HOST_NOT_FOUND))
-        || texts.iter().any(|known| text.contains(known))
 }
 
 impl fmt::Display for ResolveError {

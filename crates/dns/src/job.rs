@@ -1,49 +1,74 @@
 use crate::ResolveError;
-use skybridge_core::{Endpoint, sync::Mutex};
+use skybridge_core::{Endpoint, Families, sync::Mutex};
 use std::{
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
-/// The result of looking up a name.
+/// The result of looking up the addresses of one family of a name.
 pub(crate) type LookupResult = Result<Arc<[Endpoint]>, ResolveError>;
+
+/// What is looked up: a name, and one family.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct LookupKey {
+    pub(crate) host: Arc<str>,
+    pub(crate) family: Families,
+}
 
 /// One lookup, shared by everyone who waits for it. When they are gone before it has started, it never starts.
 pub(crate) struct Job {
-    pub(crate) host: Arc<str>,
+    pub(crate) key: LookupKey,
     state: Mutex<State>,
 }
 
-enum State {
-    Running(Vec<Waker>),
+/// How far a lookup is.
+#[derive(Clone, Debug)]
+pub(crate) enum Progress {
+    /// It waits for others to end.
+    Queued,
+    Running,
     Done(LookupResult),
 }
 
+struct State {
+    progress: Progress,
+    waiting: Vec<Waker>,
+}
+
 impl Job {
-    pub(crate) fn new(host: Arc<str>) -> Self {
-        Self { host, state: Mutex::new(State::Running(Vec::new())) }
+    pub(crate) fn queued(key: LookupKey) -> Self {
+        Self { key, state: Mutex::new(State { progress: Progress::Queued, waiting: Vec::new() }) }
     }
 
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<LookupResult> {
-        match &mut *self.state.lock() {
-            State::Done(result) => Poll::Ready(result.clone()),
-            State::Running(waiting) => {
-                if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    waiting.push(cx.waker().clone());
-                }
-                Poll::Pending
-            }
+    /// How far it is. Wakes the task when it is further, unless it is done.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Progress {
+        let mut state = self.state.lock();
+        let progress = state.progress.clone();
+        if !matches!(progress, Progress::Done(_)) && !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.waiting.push(cx.waker().clone());
         }
+        progress
     }
 
-    /// Sets the result, unless there is one, and wakes everyone who waits.
+    /// It runs from now on.
+    pub(crate) fn start(&self) {
+        self.advance(Progress::Running);
+    }
+
+    /// Sets the result, unless there is one.
     pub(crate) fn finish(&self, result: LookupResult) {
+        self.advance(Progress::Done(result));
+    }
+
+    /// Wakes everyone who waits.
+    fn advance(&self, to: Progress) {
         let waiting = {
             let mut state = self.state.lock();
-            let State::Running(waiting) = &mut *state else { return };
-            let waiting = std::mem::take(waiting);
-            *state = State::Done(result);
-            waiting
+            if matches!(state.progress, Progress::Done(_)) {
+                return;
+            }
+            state.progress = to;
+            std::mem::take(&mut state.waiting)
         };
         waiting.into_iter().for_each(Waker::wake);
     }

@@ -30,6 +30,8 @@
 mod answers;
 mod error;
 mod fixed;
+mod getaddrinfo;
+mod half;
 mod job;
 mod lookup;
 mod lookup_queue;

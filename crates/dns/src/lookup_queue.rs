@@ -1,8 +1,8 @@
 use crate::{
     ResolveError,
-    job::{Job, LookupResult},
+    job::{Job, LookupKey, LookupResult},
 };
-use skybridge_core::{Endpoint, Overloaded, Query, Runtime, sync::Mutex};
+use skybridge_core::{Endpoint, Families, Overloaded, Runtime, sync::Mutex};
 use std::{
     collections::{HashMap, VecDeque},
     io,
@@ -10,11 +10,12 @@ use std::{
     sync::{Arc, MutexGuard, Weak},
 };
 
-/// A function that looks up a name, and blocks meanwhile.
-pub(crate) type BlockingLookup = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+/// A function that looks up the addresses of one family of a name, and blocks meanwhile.
+pub(crate) type BlockingLookup = dyn Fn(&str, Families) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-pub(crate) const MAX_RUNNING: usize = 64;
-pub(crate) const MAX_WAITING: usize = 1024;
+/// A name of which both families are wanted takes two places.
+pub(crate) const MAX_RUNNING: usize = 128;
+pub(crate) const MAX_WAITING: usize = 2048;
 
 /// Limits how many lookups run at once. The others wait in order.
 pub(crate) struct LookupQueue {
@@ -30,13 +31,13 @@ struct State {
     /// A [`Dispatcher`] is at work.
     dispatching: bool,
     waiting: VecDeque<Waiting>,
-    /// Lookups that run or wait, by name.
-    unfinished: HashMap<Arc<str>, Weak<Job>>,
+    /// Lookups that run or wait.
+    unfinished: HashMap<LookupKey, Weak<Job>>,
 }
 
 /// A lookup that waits until fewer are running.
 struct Waiting {
-    host: Arc<str>,
+    key: LookupKey,
     job: Weak<Job>,
     runtime: Arc<dyn Runtime>,
 }
@@ -61,10 +62,14 @@ impl LookupQueue {
         self.state.lock()
     }
 
-    /// Joins the unfinished lookup of this name, starts one, or lets one wait.
-    pub(crate) fn join_or_start(self: &Arc<Self>, query: &Query) -> Result<Arc<Job>, ResolveError> {
+    /// Joins the unfinished lookup of this name and family, starts one, or lets one wait.
+    pub(crate) fn join_or_start(
+        self: &Arc<Self>,
+        key: LookupKey,
+        runtime: &Arc<dyn Runtime>,
+    ) -> Result<Arc<Job>, ResolveError> {
         let mut state = self.state();
-        if let Some(job) = state.unfinished.get(&query.host).and_then(Weak::upgrade) {
+        if let Some(job) = state.unfinished.get(&key).and_then(Weak::upgrade) {
             return Ok(job);
         }
         let may_run = state.running < MAX_RUNNING;
@@ -74,24 +79,23 @@ impl LookupQueue {
             }
             if state.waiting.len() >= MAX_WAITING {
                 let source = Overloaded { what: "the queue of lookups", limit: MAX_WAITING };
-                return Err(ResolveError::Overloaded { host: Arc::clone(&query.host), source });
+                return Err(ResolveError::Overloaded { host: key.host, source });
             }
         }
-        let job = Arc::new(Job::new(Arc::clone(&query.host)));
-        state.unfinished.insert(Arc::clone(&query.host), Arc::downgrade(&job));
-        let runtime = Arc::clone(query.ctx.runtime());
+        let job = Arc::new(Job::queued(key.clone()));
+        state.unfinished.insert(key.clone(), Arc::downgrade(&job));
         if may_run {
             state.running += 1;
             drop(state);
-            self.run(Arc::clone(&job), &runtime);
+            self.run(Arc::clone(&job), runtime);
         } else {
-            let host = Arc::clone(&query.host);
-            state.waiting.push_back(Waiting { host, job: Arc::downgrade(&job), runtime });
+            state.waiting.push_back(Waiting { key, job: Arc::downgrade(&job), runtime: Arc::clone(runtime) });
         }
         Ok(job)
     }
 
     fn run(self: &Arc<Self>, job: Arc<Job>, runtime: &Arc<dyn Runtime>) {
+        job.start();
         let worker = Worker { queue: Arc::clone(self), job };
         runtime.spawn_blocking(Box::new(move || worker.work()));
     }
@@ -118,7 +122,7 @@ impl LookupQueue {
 
     fn finish(&self, job: &Arc<Job>, result: LookupResult) {
         // Before the result is set: a query from now on needs a new lookup.
-        self.state().remove(&job.host, &Arc::downgrade(job));
+        self.state().remove(&job.key, &Arc::downgrade(job));
         job.finish(result);
     }
 }
@@ -161,7 +165,7 @@ impl State {
             if let Some(job) = first.job.upgrade() {
                 return Some((job, first.runtime));
             }
-            self.remove(&first.host, &first.job);
+            self.remove(&first.key, &first.job);
         }
     }
 
@@ -170,13 +174,13 @@ impl State {
         let (waiting, abandoned) = self.waiting.drain(..).partition(|waiting| waiting.job.strong_count() > 0);
         self.waiting = waiting;
         let abandoned: VecDeque<Waiting> = abandoned;
-        abandoned.iter().for_each(|waiting| self.remove(&waiting.host, &waiting.job));
+        abandoned.iter().for_each(|waiting| self.remove(&waiting.key, &waiting.job));
     }
 
-    /// Removes a lookup, unless a later one of the same name has taken its entry.
-    fn remove(&mut self, host: &Arc<str>, job: &Weak<Job>) {
-        if self.unfinished.get(host).is_some_and(|unfinished| unfinished.ptr_eq(job)) {
-            self.unfinished.remove(host);
+    /// Removes a lookup, unless a later one of the same key has taken its entry.
+    fn remove(&mut self, key: &LookupKey, job: &Weak<Job>) {
+        if self.unfinished.get(key).is_some_and(|unfinished| unfinished.ptr_eq(job)) {
+            self.unfinished.remove(key);
         }
     }
 }
@@ -185,9 +189,11 @@ impl State {
 
 impl Worker {
     fn work(self) {
-        let result = match (self.queue.lookup)(&self.job.host) {
+        let LookupKey { host, family } = &self.job.key;
+        let result = match (self.queue.lookup)(host, *family) {
+            Ok(addrs) if addrs.is_empty() => Err(ResolveError::NoAddresses { host: Arc::clone(host) }),
             Ok(addrs) => Ok(addrs.into_iter().map(Endpoint::from).collect()),
-            Err(error) => Err(ResolveError::from_io(&self.job.host, error)),
+            Err(error) => Err(ResolveError::from_io(host, error)),
         };
         self.queue.finish(&self.job, result);
     }
@@ -196,7 +202,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Has no effect after `work`, which has set the result already.
-        self.queue.finish(&self.job, Err(ResolveError::Cancelled { host: Arc::clone(&self.job.host) }));
+        self.queue.finish(&self.job, Err(ResolveError::Cancelled { host: Arc::clone(&self.job.key.host) }));
         self.queue.free_place();
     }
 }

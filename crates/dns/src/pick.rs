@@ -17,7 +17,7 @@ pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answ
     Ok(answer)
 }
 
-fn with_port(endpoint: &Endpoint, port: u16) -> Endpoint {
+pub(crate) fn with_port(endpoint: &Endpoint, port: u16) -> Endpoint {
     match endpoint.inet() {
         // Keeps the scope id of a link-local address.
         Some(mut addr) if addr.port() == 0 => {

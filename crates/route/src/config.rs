@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 /// About as many addresses as fit in an answer over UDP, and more than anybody needs.
 const MAX_ADDRESSES: usize = 64;
 const MAX_ATTEMPTS: usize = 64;
+/// A system's resolver sends a query again after 5 s and, where there is one server, gives up after 10 s.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How a [`RouteLayer`](crate::RouteLayer) chooses proxies and addresses, whichever resolver it asks.
 ///
 /// | setting | default |
 /// |---|---|
 /// | [`proxies`](Self::proxies) | none: a direct connection |
-/// | [`timeout`](Self::timeout) | 5 s |
+/// | [`timeout`](Self::timeout) | 15 s |
 /// | [`families`](Self::families) | both |
 /// | [`max_addresses`](Self::max_addresses) | 64 of each family |
 /// | [`max_attempts`](Self::max_attempts) | 64 |
@@ -27,7 +29,7 @@ impl RouteConfig {
     /// The defaults of the table above.
     pub fn new() -> Self {
         let settings = Settings {
-            timeout: Duration::from_secs(5),
+            timeout: TIMEOUT,
             families: Families::Both,
             max_addresses: MAX_ADDRESSES,
             max_attempts: MAX_ATTEMPTS,
@@ -52,8 +54,12 @@ impl RouteConfig {
         self
     }
 
-    /// How long it may take until the first addresses of a name are known (default: 5 s; `Duration::MAX` is no limit).
-    /// Addresses that arrive later than that are not waited for.
+    /// How long it may take until the first addresses of a name are known (default: 15 s; `Duration::MAX` is no limit).
+    /// Addresses that arrive later than that are not waited for. By default a lost packet fails no lookup: a system's
+    /// resolver sends its query again after 5 s. After 10 s it reports its own error, unless it has several servers.
+    ///
+    /// What a resolver waits before it begins, as for a free thread, may take as long again. It is the phase
+    /// [`LookupQueue`](skybridge_core::Phase::LookupQueue) of errors and events.
     /// [`Timeouts::resolve`](skybridge_core::Timeouts::resolve) of a request takes precedence.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;

@@ -47,7 +47,7 @@ impl<R: Resolver> RouteLayer<R> {
         self
     }
 
-    /// How long resolving may take (default: 5 s): see [`RouteConfig::timeout`].
+    /// How long resolving may take (default: 15 s): see [`RouteConfig::timeout`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.config = self.config.timeout(timeout);
         self

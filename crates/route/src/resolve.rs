@@ -2,7 +2,7 @@ use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings}
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
-    Resolver, Route, Span, phase_timeout, timeout,
+    Resolver, Route, Span, TimedOut, phase_timeout, timeout,
 };
 use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) struct Resolved {
     pub(crate) rest: Option<BoxFuture<()>>,
 }
 
-/// Asks the resolver, and waits for the first addresses.
+/// Asks the resolver, and waits for the first addresses. What it waits before it begins has a time limit of its own.
 pub(crate) async fn resolve<R: Resolver>(
     resolver: R,
     settings: Settings,
@@ -30,14 +30,26 @@ pub(crate) async fn resolve<R: Resolver>(
     history: &Arc<RouteHistory>,
 ) -> Result<Resolved, ConnectError> {
     let ctx = route.ctx();
-    let mut query = Query::new(lookup.host, lookup.port, ctx.clone());
+    let mut query = Query::new(Arc::clone(&lookup.host), lookup.port, ctx.clone());
     query.families = lookup.families;
     let guard = route.phase(Phase::Resolve);
-    let first = phase_timeout(ctx, Phase::Resolve, settings.timeout, first(resolver, query)).await;
-    let (answer, answers) = match first {
-        Ok(Ok(first)) => first,
-        Ok(Err(error)) => return Err(guard.fail(error)),
-        Err(timed_out) => return Err(guard.fail(timed_out)),
+    let mut begun = ctx.runtime().now();
+    let asked = phase_timeout(ctx, Phase::Resolve, settings.timeout, ask::<R>(resolver, query)).await;
+    let found = match flatten(asked) {
+        Ok(First::Found(answer, answers)) => Ok((answer, answers)),
+        Ok(First::Queued(answers)) => match begin::<R>(answers, settings, route).await {
+            Ok((answer, answers)) => {
+                begun = ctx.runtime().now();
+                let first = first::<R>(Some(answer), answers, lookup.host);
+                flatten(phase_timeout(ctx, Phase::Resolve, settings.timeout, first).await)
+            }
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    };
+    let (answer, answers) = match found {
+        Ok(found) => found,
+        Err(error) => return Err(guard.fail(error)),
     };
     let span = guard.done();
     let (feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
@@ -45,30 +57,72 @@ pub(crate) async fn resolve<R: Resolver>(
     let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max };
     sink.add(answer.endpoints);
     let rest = answers.map(|answers| {
-        let remaining = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(span.elapsed());
+        let taken = span.end.saturating_duration_since(begun);
+        let remaining = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(taken);
         let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
         rest
     });
     Ok(Resolved { endpoints, span, rest })
 }
 
-/// The first answer that has addresses, and the stream of further answers unless it was the last.
-async fn first<R: Resolver>(
-    mut resolver: R,
-    query: Query,
-) -> Result<(Answer, Option<Pin<Box<R::Answers>>>), ConnectError> {
+/// The first answer with addresses, and the stream of further answers unless it was the last.
+type Found<R> = (Answer, Option<Pin<Box<<R as Resolver>::Answers>>>);
+
+/// What a resolver says first.
+enum First<R: Resolver> {
+    Found(Answer, Option<Pin<Box<R::Answers>>>),
+    /// It has not begun.
+    Queued(Pin<Box<R::Answers>>),
+}
+
+fn flatten<T>(result: Result<Result<T, ConnectError>, TimedOut>) -> Result<T, ConnectError> {
+    result.unwrap_or_else(|timed_out| Err(timed_out.into()))
+}
+
+async fn ask<R: Resolver>(mut resolver: R, query: Query) -> Result<First<R>, ConnectError> {
     let host = Arc::clone(&query.host);
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
-    while let Some(answer) = next(&mut answers).await {
-        let answer = answer.map_err(Into::into)?;
-        if !answer.endpoints.is_empty() {
-            let answers = (!answer.last).then_some(answers);
-            return Ok((answer, answers));
+    let answer = next(&mut answers).await.transpose().map_err(Into::into)?;
+    if answer.as_ref().is_some_and(|answer| answer.queued) {
+        return Ok(First::Queued(answers));
+    }
+    first::<R>(answer, answers, host).await.map(|(answer, answers)| First::Found(answer, answers))
+}
+
+/// Waits until the resolver has begun.
+async fn begin<R: Resolver>(
+    mut answers: Pin<Box<R::Answers>>,
+    settings: Settings,
+    route: &Route,
+) -> Result<(Answer, Pin<Box<R::Answers>>), ConnectError> {
+    let guard = route.phase(Phase::LookupQueue);
+    let begun = phase_timeout(route.ctx(), Phase::LookupQueue, settings.timeout, next(&mut answers)).await;
+    match begun.map(|answer| answer.transpose().map_err(Into::into)) {
+        Ok(Ok(answer)) => {
+            let _ = guard.done();
+            Ok((answer.unwrap_or_default(), answers))
         }
-        if answer.last {
+        Ok(Err(error)) => Err(guard.fail(error)),
+        Err(timed_out) => Err(guard.fail(timed_out)),
+    }
+}
+
+/// The first answer that has addresses, from this one on.
+async fn first<R: Resolver>(
+    mut answer: Option<Answer>,
+    mut answers: Pin<Box<R::Answers>>,
+    host: Arc<str>,
+) -> Result<Found<R>, ConnectError> {
+    while let Some(found) = answer {
+        if !found.endpoints.is_empty() {
+            let answers = (!found.last).then_some(answers);
+            return Ok((found, answers));
+        }
+        if found.last {
             break;
         }
+        answer = next(&mut answers).await.transpose().map_err(Into::into)?;
     }
     Err(ConnectError::new(Phase::Resolve, NoAddresses { host }))
 }

@@ -59,7 +59,7 @@ impl RouteHistory {
         let is_direct = self.path.proxies.is_empty();
         match (phase, &self.proxy_target) {
             (Phase::Tcp, _) => Some(self.socket(endpoint)),
-            (Phase::Resolve | Phase::Acquire | Phase::Call, _) => None,
+            (Phase::LookupQueue | Phase::Resolve | Phase::Acquire | Phase::Call, _) => None,
             (_, Some(address)) => Some(self.origin_at(address)),
             (Phase::Tunnel, None) => Some(self.origin_at(endpoint)),
             // Behind a proxy that resolves the origin itself, it isn't known which of the origin's addresses failed.

@@ -80,15 +80,24 @@ async fn behind_proxies_the_first_one_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_resolver_is_given_up_after_5_s() {
+async fn a_slow_resolver_is_given_up_after_15_s() {
     let world = World::new();
     world.host("a.test", [1]).latency(ms(60_000));
     let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
     let timed_out = error.timed_out().unwrap();
-    assert_eq!((timed_out.phase, timed_out.limit, world.elapsed()), (Phase::Resolve, ms(5000), 5000));
+    assert_eq!((timed_out.phase, timed_out.limit, world.elapsed()), (Phase::Resolve, ms(15_000), 15_000));
     assert_eq!((error.phase(), error.route()), (Some(Phase::Resolve), Some("a.test")));
     assert_eq!(Error::from(error).delivery(), Delivery::Unsent);
     assert_eq!(world.recorder.names(), ["resolve_start", "resolve_failed"]);
+}
+
+/// The system's resolver sends its query again after 5 s, and some have a second server.
+#[tokio::test(start_paused = true)]
+async fn a_lost_packet_fails_no_lookup() {
+    let world = World::new();
+    world.up(1, 0).host("a.test", [1]).latency(ms(10_007));
+    reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!(world.elapsed(), 10_007);
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +163,7 @@ async fn but_not_longer_than_resolving_may_take() {
     let world = World::new();
     world.host("a.test", [1]).latency(ms(100)).hang();
     let error = reach(&world.planner(), world.target("http://a.test")).await.unwrap_err();
-    assert_eq!(world.elapsed(), 5000);
+    assert_eq!(world.elapsed(), 15_000);
     assert_eq!((error.phase(), error.endpoint()), (Some(Phase::Tcp), Some(&at(1))), "the refusal came first");
 }
 
@@ -248,5 +257,174 @@ mod cancelling {
         assert_eq!(Arc::strong_count(&alive), before);
         assert!(endpoints.is_complete(), "nobody waits for more");
         assert_eq!(tried(&world.ctx()), []);
+    }
+}
+
+/// Lookups that wait for others, in the system's resolver and in one of our own.
+mod queued {
+    use super::*;
+    use futures_core::Stream;
+    use skybridge_core::{Answer, BoxFuture, ConnectError, Ctx, Query, Runtime, Sleep};
+    use skybridge_dns::System;
+    use std::{
+        collections::VecDeque,
+        future::{Ready, ready},
+        io,
+        pin::Pin,
+        sync::{Arc, Mutex},
+        task::{Context, Poll},
+        time::{Duration, Instant},
+    };
+    use tower::service_fn;
+
+    /// The test's runtime, but that blocking work is run by hand.
+    struct ByHand {
+        runtime: Arc<dyn Runtime>,
+        work: Mutex<VecDeque<Box<dyn FnOnce() + Send>>>,
+    }
+
+    impl Runtime for ByHand {
+        fn now(&self) -> Instant {
+            self.runtime.now()
+        }
+        fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+            self.runtime.sleep_until(deadline)
+        }
+        fn spawn(&self, task: BoxFuture<()>) {
+            self.runtime.spawn(task);
+        }
+        fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+            self.work.lock().unwrap().push_back(work);
+        }
+    }
+
+    impl ByHand {
+        /// The first lookups of this number end.
+        fn run(&self, count: usize) {
+            for _ in 0..count {
+                let work = self.work.lock().unwrap().pop_front();
+                work.unwrap()();
+            }
+        }
+    }
+
+    /// Names whose servers don't answer keep all threads busy: the one that is fine waits, and is found.
+    #[tokio::test(start_paused = true)]
+    async fn dead_names_do_not_fail_one_that_is_fine() {
+        let world = World::new();
+        world.up(1, 0);
+        let system = System::blocking(|host, _| match host {
+            "a.test" => Ok(vec![addr(1)]),
+            _ => Err(io::Error::from(ErrorKind::TimedOut)),
+        });
+        let by_hand = Arc::new(ByHand { runtime: world.executor.runtime(), work: Mutex::default() });
+        let ctx = || Ctx::new(by_hand.clone()).observer(Some(world.recorder.clone()));
+        let planner = RouteLayer::new(system).layer(world.connector());
+        let dead = (0..80).map(|n| Box::pin(reach(&planner, fixtures::target(&format!("http://d{n}.test"), ctx()))));
+        let mut dead: Vec<_> = dead.collect();
+        for lookup in &mut dead {
+            assert!(std::future::poll_fn(|cx| Poll::Ready(lookup.as_mut().poll(cx))).await.is_pending());
+        }
+        let busy = by_hand.work.lock().unwrap().len();
+        assert!(busy < 160, "not all of them have begun");
+        world.recorder.clear();
+
+        let fine = reach(&planner, fixtures::target("http://a.test", ctx()));
+        let threads_come_free = async {
+            world.executor.runtime().sleep_until(world.executor.runtime().now() + ms(14_000)).await;
+            by_hand.run(busy);
+            // What had waited has begun now, and takes long too.
+            world.executor.runtime().sleep_until(world.executor.runtime().now() + ms(14_000)).await;
+            let left = by_hand.work.lock().unwrap().len();
+            by_hand.run(left);
+        };
+        let (found, ()) = tokio::join!(fine, threads_come_free);
+        assert_eq!(found.unwrap().info.remote, at(1));
+        assert_eq!(world.elapsed(), 28_000);
+        let names = world.recorder.names();
+        assert_eq!(names[..4], ["resolve_start", "lookup_queue_start", "lookup_queue_end", "resolve_end"]);
+    }
+
+    /// What a script of answers says, each after a while.
+    struct Script(Ctx, VecDeque<(Duration, Result<Answer, ConnectError>)>, Option<Pin<Box<dyn Sleep>>>);
+
+    impl Stream for Script {
+        type Item = Result<Answer, ConnectError>;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let Self(ctx, answers, timer) = &mut *self;
+            let Some((after, _)) = answers.front() else { return Poll::Ready(None) };
+            let timer = timer.get_or_insert_with(|| ctx.runtime().sleep_until(ctx.runtime().now() + *after));
+            std::task::ready!(timer.as_mut().poll(cx));
+            self.2 = None;
+            Poll::Ready(self.1.pop_front().map(|(_, answer)| answer))
+        }
+    }
+
+    type Says = (u64, fn() -> Result<Answer, ConnectError>);
+
+    fn queued() -> Result<Answer, ConnectError> {
+        Ok(Answer::queued())
+    }
+
+    fn begun() -> Result<Answer, ConnectError> {
+        Ok(Answer::default())
+    }
+
+    fn found() -> Result<Answer, ConnectError> {
+        Ok(Answer::only([at(1)]))
+    }
+
+    fn failed() -> Result<Answer, ConnectError> {
+        Err(ConnectError::from(io::Error::other("down")))
+    }
+
+    async fn ask(world: &World, says: &'static [Says]) -> Result<u128, ConnectError> {
+        let resolver = service_fn(move |query: Query| -> Ready<Result<Script, ConnectError>> {
+            let answers = says.iter().map(|(after, says)| (ms(*after), says())).collect();
+            ready(Ok(Script(query.ctx, answers, None)))
+        });
+        let planner = RouteLayer::new(resolver).timeout(ms(1000)).layer(world.connector());
+        reach(&planner, world.target("http://a.test")).await.map(|_| world.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wait_has_a_limit_and_a_phase_of_its_own() {
+        let rows: [(&'static [Says], Result<u128, (Phase, u128)>); 7] = [
+            (&[(0, queued), (900, begun), (900, found)], Ok(1800)),
+            (&[(0, queued), (900, found)], Ok(900)),
+            (&[(900, queued), (900, begun), (900, found)], Ok(2700)),
+            (&[(0, queued), (1100, begun), (0, found)], Err((Phase::LookupQueue, 1000))),
+            (&[(0, queued), (900, begun), (1100, found)], Err((Phase::Resolve, 1900))),
+            (&[(0, queued), (900, failed)], Err((Phase::LookupQueue, 900))),
+            (&[(0, queued)], Err((Phase::Resolve, 0))),
+        ];
+        for (says, expected) in rows {
+            let world = World::new();
+            world.up(1, 0);
+            let result = ask(&world, says).await;
+            let result = result.map_err(|error| (error.phase().unwrap(), world.elapsed()));
+            assert_eq!(result, expected);
+            world.recorder.assert_balanced();
+        }
+    }
+
+    /// It is never more than twice the limit, whatever a resolver says.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_again_and_again_that_it_waits_is_given_up() {
+        let world = World::new();
+        let error = ask(&world, &[(0, queued), (900, queued), (900, queued), (900, queued)]).await.unwrap_err();
+        assert_eq!((error.phase(), world.elapsed()), (Some(Phase::Resolve), 1900));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_requests_limit_of_resolving_is_that_of_waiting_too() {
+        let mut world = World::new();
+        world.timeouts.resolve = Some(ms(200));
+        let error = ask(&world, &[(0, queued), (900, found)]).await.unwrap_err();
+        assert_eq!((error.phase(), world.elapsed()), (Some(Phase::LookupQueue), 200));
+        assert_eq!(error.timed_out().unwrap().to_string(), "lookup_queue took longer than 200ms");
+        let names = world.recorder.names();
+        assert_eq!(names, ["resolve_start", "lookup_queue_start", "lookup_queue_failed", "resolve_failed"]);
     }
 }

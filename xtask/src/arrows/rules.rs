@@ -60,8 +60,9 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 28] = [
+const FENCES: [Fence; 29] = [
     fence("axum", &[]),
+    fence("dns-lookup", &["skybridge-dns"]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
     fence("httparse", &["skybridge-h1-codec"]),

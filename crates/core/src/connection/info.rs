@@ -163,17 +163,22 @@ impl fmt::Display for ConnInfo {
 
 impl Timings {
     /// Sets when a phase took place. Phases after the handshake belong to requests, not to connections, and are
-    /// ignored.
+    /// ignored, as is the wait that is a part of resolving.
     pub fn set(&mut self, phase: Phase, span: Span) {
-        if let Some(slot) = self.0.get_mut(phase as usize) {
+        if let Some(slot) = slot(phase).and_then(|slot| self.0.get_mut(slot)) {
             *slot = Some(span);
         }
     }
 
     /// When a phase took place, if it did.
     pub fn get(&self, phase: Phase) -> Option<Span> {
-        self.0.get(phase as usize).copied().flatten()
+        self.0.get(slot(phase)?).copied().flatten()
     }
+}
+
+/// From [`Phase::Resolve`] on each phase has a place; those of requests are beyond the end.
+fn slot(phase: Phase) -> Option<usize> {
+    (phase as usize).checked_sub(Phase::Resolve as usize)
 }
 
 // === impl TlsInfo ===
@@ -220,5 +225,28 @@ impl fmt::Debug for TlsInfo {
             .field("sni", &self.sni)
             .field("resumed", &self.resumed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_phase_of_connecting_has_its_time_and_no_other() {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+        let start = Instant::now();
+        let phases = [Phase::Resolve, Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake];
+        let span = |n: usize| Span { start, end: start + Duration::from_secs(n as u64) };
+        let mut timings = Timings::default();
+        phases.iter().enumerate().for_each(|(n, phase)| timings.set(*phase, span(n)));
+        for (n, phase) in [Phase::LookupQueue, Phase::Acquire, Phase::Wait, Phase::Body].into_iter().enumerate() {
+            timings.set(phase, span(100 + n));
+            assert_eq!(timings.get(phase), None, "{phase}");
+        }
+        for (n, phase) in phases.into_iter().enumerate() {
+            assert_eq!(timings.get(phase), Some(span(n)), "{phase}");
+        }
     }
 }

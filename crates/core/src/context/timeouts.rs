@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 ///
 /// | limit | default | owner | expiry means |
 /// |---|---|---|---|
-/// | `resolve` | 5 s | route | unsent |
+/// | `resolve` | 15 s | route | unsent |
 /// | `attempt` (one TCP connect) | 10 s | race | unsent; the next endpoint is tried |
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
@@ -62,7 +62,8 @@ impl Timeouts {
         if self == const { Self::new() } { None } else { Some(Box::new(self)) }
     }
 
-    /// Sets the limit of looking up the names of one plan. `Duration::MAX`: no limit.
+    /// Sets the limit of looking up the names of one plan, and again of waiting until the resolver begins to.
+    /// `Duration::MAX`: no limit.
     #[must_use]
     pub fn resolve(mut self, limit: Duration) -> Self {
         self.resolve = Some(limit);
@@ -135,7 +136,7 @@ impl Timeouts {
     /// The limit of one phase of connecting, or of connecting in total ([`Phase::Acquire`]).
     pub fn of(&self, phase: Phase) -> Option<Duration> {
         match phase {
-            Phase::Resolve => self.resolve,
+            Phase::LookupQueue | Phase::Resolve => self.resolve,
             Phase::Tcp => self.attempt,
             Phase::Tunnel => self.tunnel,
             Phase::Tls => self.tls,

@@ -4,10 +4,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The steps of a request, in order. The first five make a connection, the others use it.
+/// The steps of a request, in order. The first six make a connection, the others use it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Waiting until the resolver begins to look up, as for a free thread: a part of [`Resolve`](Self::Resolve) that has
+    /// a time limit of its own. Without a wait there is no such phase.
+    LookupQueue,
     /// Looking up addresses.
     Resolve,
     /// Opening a socket.
@@ -34,6 +37,7 @@ impl Phase {
     /// The name for logs and reports, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::LookupQueue => "lookup_queue",
             Self::Resolve => "resolve",
             Self::Tcp => "tcp",
             Self::Tunnel => "tunnel",
@@ -49,6 +53,9 @@ impl Phase {
 
     pub(crate) fn names(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
+            Self::LookupQueue => {
+                ("lookup_queue_start", "lookup_queue_end", "lookup_queue_failed", "lookup_queue_dropped")
+            }
             Self::Resolve => ("resolve_start", "resolve_end", "resolve_failed", "resolve_dropped"),
             Self::Tcp => ("connect_start", "connect_end", "connect_failed", "connect_dropped"),
             Self::Tunnel => ("tunnel_start", "tunnel_end", "tunnel_failed", "tunnel_dropped"),

@@ -46,11 +46,20 @@ pub struct Answer {
     pub ttl: Option<Duration>,
     /// Whether this is the last answer of the stream.
     pub last: bool,
+    /// Whether the lookup has not begun: it waits for others to end, such as for a free thread. The answer after it,
+    /// which may have no endpoints either, says that it has begun. This wait is not counted as resolving, but as
+    /// [`Phase::LookupQueue`](crate::Phase::LookupQueue).
+    pub queued: bool,
 }
 
 impl Answer {
     /// The only answer to a query.
     pub fn only(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         Self { endpoints: endpoints.into_iter().collect(), last: true, ..Self::default() }
+    }
+
+    /// The first answer to a query whose lookup waits to begin.
+    pub fn queued() -> Self {
+        Self { queued: true, ..Self::default() }
     }
 }

@@ -5,6 +5,7 @@ use crate::{
 };
 use futures_core::Stream;
 use skybridge_core::{Answer, BoxFuture, Ctx, Endpoint, Families, Runtime, Sleep};
+use skybridge_runtime::TokioRuntime;
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -15,16 +16,21 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-/// Keeps blocking work until a test runs it or drops it. After it has ended, it drops all work at once.
+/// Keeps blocking work until a test runs it or drops it. After it has ended, it drops all work at once. Its clock is
+/// that of a tokio runtime, if there is one.
 #[derive(Default)]
-struct Held(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>, AtomicBool);
+struct Held(Mutex<VecDeque<Box<dyn FnOnce() + Send>>>, AtomicBool, Option<TokioRuntime>);
 
 impl Held {
     fn take(&self) -> Option<Box<dyn FnOnce() + Send>> {
-        self.0.lock().unwrap().pop_front()
+        self.take_nth(0)
+    }
+
+    fn take_nth(&self, n: usize) -> Option<Box<dyn FnOnce() + Send>> {
+        self.0.lock().unwrap().remove(n)
     }
 
     fn len(&self) -> usize {
@@ -39,13 +45,13 @@ impl Held {
 }
 
 impl Runtime for Held {
-    #[expect(clippy::disallowed_methods, reason = "no clock is tested")]
+    #[expect(clippy::disallowed_methods, reason = "where no clock is tested")]
     fn now(&self) -> Instant {
-        Instant::now()
+        self.2.as_ref().map_or_else(Instant::now, Runtime::now)
     }
 
-    fn sleep_until(&self, _: Instant) -> Pin<Box<dyn Sleep>> {
-        unreachable!("the resolver sets no timer")
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.2.as_ref().unwrap().sleep_until(deadline)
     }
 
     fn spawn(&self, _: BoxFuture<()>) {
@@ -71,26 +77,48 @@ impl World {
     fn new() -> Self {
         let looked_up = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&looked_up);
-        let lookup = move |host: &str| {
-            log.lock().unwrap().push(host.to_string());
+        let lookup = move |host: &str, family: Families| {
+            log.lock().unwrap().push(format!("{host} {family:?}"));
+            let v6 = family == Families::V6;
             match host {
-                "local.test" => Ok(vec!["[fe80::1%7]:0".parse().unwrap()]),
-                "missing.test" => Err(io::Error::other("failed to lookup address: Name or service not known")),
-                "broken.test" => Err(io::Error::other("failed to lookup address: Temporary failure")),
-                "empty.test" => Ok(Vec::new()),
+                "local.test" if v6 => Ok(vec!["[fe80::1%7]:0".parse().unwrap()]),
+                "v4-only.test" if v6 => Ok(Vec::new()),
+                "v6-only.test" if !v6 => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
+                "v4-fails.test" if !v6 => Err(io::Error::other("Temporary failure")),
+                "half-missing.test" if v6 => Ok(Vec::new()),
+                "half-missing.test" | "missing.test" => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
+                "half-broken.test" if !v6 => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
+                "half-broken.test" | "broken.test" => Err(io::Error::other("Temporary failure")),
+                "empty.test" | "local.test" => Ok(Vec::new()),
                 "panics.test" => panic!("the lookup broke"),
-                _ => Ok(vec![([127, 0, 0, 1], 0).into(), "[::1]:0".parse().unwrap()]),
+                _ if v6 => Ok(vec!["[::1]:0".parse().unwrap()]),
+                _ => Ok(vec![([127, 0, 0, 1], 0).into()]),
             }
         };
-        Self { held: Arc::default(), system: System::with_lookup(Arc::new(lookup)), looked_up }
+        Self { held: Arc::default(), system: System::blocking(lookup), looked_up }
+    }
+
+    /// With the clock of the test's runtime.
+    fn on_clock() -> Self {
+        let mut world = Self::new();
+        world.held = Arc::new(Held(Mutex::default(), AtomicBool::default(), Some(TokioRuntime::current())));
+        world
     }
 
     fn query(&self, host: &str) -> Query {
         Query::new(host, 80, Ctx::new(self.held.clone()))
     }
 
+    /// Asks for both families: the work for IPv6 comes first.
     fn ask(&mut self, host: &str) -> Lookup {
         let query = self.query(host);
+        self.system.call(query).into_inner().unwrap()
+    }
+
+    /// Asks for IPv4 alone, which is one lookup.
+    fn ask_v4(&mut self, host: &str) -> Lookup {
+        let mut query = self.query(host);
+        query.families = Families::V4;
         self.system.call(query).into_inner().unwrap()
     }
 
@@ -103,8 +131,18 @@ fn poll(lookup: &mut Lookup) -> Poll<Option<Result<Answer, ResolveError>>> {
     Pin::new(lookup).poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
+async fn next(lookup: &mut Lookup) -> Option<Result<Answer, ResolveError>> {
+    poll_fn(|cx| Pin::new(&mut *lookup).poll_next(cx)).await
+}
+
+fn addresses(answer: &Answer) -> String {
+    answer.endpoints.iter().map(Endpoint::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The next answer, but those that say that it is queued or has begun.
 fn outcome(lookup: &mut Lookup) -> Result<Vec<String>, ResolveError> {
     match poll(lookup) {
+        Poll::Ready(Some(Ok(answer))) if answer.endpoints.is_empty() && !answer.last => outcome(lookup),
         Poll::Ready(Some(answer)) => answer.map(|answer| answer.endpoints.iter().map(Endpoint::to_string).collect()),
         other => panic!("{other:?}"),
     }
@@ -117,7 +155,7 @@ fn one_answer_with_every_address_and_the_port_asked_for() {
     assert!(poll(&mut lookup).is_pending());
     world.held.run_all();
     let Poll::Ready(Some(Ok(answer))) = poll(&mut lookup) else { panic!() };
-    assert_eq!(answer.endpoints, ["127.0.0.1:80", "[::1]:80"].map(|addr| Endpoint::Inet(addr.parse().unwrap())));
+    assert_eq!(answer.endpoints, ["[::1]:80", "127.0.0.1:80"].map(|addr| Endpoint::Inet(addr.parse().unwrap())));
     assert!(answer.last && answer.ttl.is_none());
     assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
 }
@@ -131,7 +169,7 @@ fn the_scope_of_a_link_local_address_stays() {
 }
 
 #[test]
-fn families_are_chosen_from_the_same_lookup() {
+fn only_the_families_wanted_are_looked_up_and_queries_share_them() {
     let mut world = World::new();
     let mut queries = [Families::V4, Families::V6, Families::Both].map(|families| {
         let mut query = world.query("a.test");
@@ -140,19 +178,19 @@ fn families_are_chosen_from_the_same_lookup() {
     });
     world.held.run_all();
     let found = queries.each_mut().map(|lookup| outcome(lookup).unwrap().join(" "));
-    assert_eq!(found, ["127.0.0.1:80", "[::1]:80", "127.0.0.1:80 [::1]:80"]);
-    assert_eq!(world.looked_up(), ["a.test"], "all three share it");
+    assert_eq!(found, ["127.0.0.1:80", "[::1]:80", "[::1]:80 127.0.0.1:80"]);
+    assert_eq!(world.looked_up(), ["a.test V4", "a.test V6"], "all three share them");
 }
 
 #[test]
 fn a_lookup_that_has_ended_is_not_shared() {
     let mut world = World::new();
     for _ in 0..2 {
-        let mut lookup = world.ask("a.test");
+        let mut lookup = world.ask_v4("a.test");
         world.held.run_all();
         outcome(&mut lookup).unwrap();
     }
-    assert_eq!(world.looked_up(), ["a.test", "a.test"]);
+    assert_eq!(world.looked_up(), ["a.test V4", "a.test V4"]);
 }
 
 #[test]
@@ -176,15 +214,125 @@ fn errors_are_distinct_and_name_the_host() {
     assert_eq!(error.source_as::<ResolveError>().unwrap().host(), "missing.test");
 }
 
+/// RFC 8305, section 3.
+#[tokio::test(start_paused = true)]
+async fn a_lost_ipv6_answer_does_not_hold_up_ipv4() {
+    let mut world = World::on_clock();
+    let start = world.held.now();
+    let mut lookup = world.ask("a.test");
+    let v6 = world.held.take().unwrap();
+    world.held.take().unwrap()();
+    assert!(poll(&mut lookup).is_pending(), "IPv6 addresses may still come");
+    let answer = next(&mut lookup).await.unwrap().unwrap();
+    assert_eq!((addresses(&answer), answer.last), ("127.0.0.1:80".to_owned(), false));
+    assert_eq!(world.held.now() - start, Duration::from_millis(50));
+    assert!(poll(&mut lookup).is_pending());
+    v6();
+    let answer = next(&mut lookup).await.unwrap().unwrap();
+    assert_eq!((addresses(&answer), answer.last), ("[::1]:80".to_owned(), true));
+    assert!(next(&mut lookup).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_is_returned_at_once_and_ipv4_when_it_is_there() {
+    let mut world = World::on_clock();
+    let start = world.held.now();
+    let mut lookup = world.ask("a.test");
+    world.held.take().unwrap()();
+    let answer = next(&mut lookup).await.unwrap().unwrap();
+    assert_eq!((addresses(&answer), answer.last), ("[::1]:80".to_owned(), false));
+    world.held.run_all();
+    let answer = next(&mut lookup).await.unwrap().unwrap();
+    assert_eq!((addresses(&answer), answer.last), ("127.0.0.1:80".to_owned(), true));
+    assert_eq!(world.held.now(), start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_that_comes_within_the_delay_goes_first_and_none_ends_it() {
+    for (host, expected) in [("a.test", "[::1]:80 127.0.0.1:80"), ("v4-only.test", "127.0.0.1:80")] {
+        let mut world = World::on_clock();
+        let start = world.held.now();
+        let mut lookup = world.ask(host);
+        world.held.take_nth(1).unwrap()();
+        assert!(poll(&mut lookup).is_pending());
+        tokio::time::advance(Duration::from_millis(49)).await;
+        assert!(poll(&mut lookup).is_pending());
+        world.held.run_all();
+        let answer = next(&mut lookup).await.unwrap().unwrap();
+        assert_eq!((addresses(&answer), answer.last), (expected.to_owned(), true));
+        assert_eq!(world.held.now() - start, Duration::from_millis(49));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_is_settable() {
+    let mut world = World::on_clock();
+    let start = world.held.now();
+    world.system = world.system.resolution_delay(Duration::from_millis(7));
+    let mut lookup = world.ask("a.test");
+    world.held.take_nth(1).unwrap()();
+    next(&mut lookup).await.unwrap().unwrap();
+    assert_eq!(world.held.now() - start, Duration::from_millis(7));
+}
+
+#[test]
+fn a_family_that_fails_spoils_nothing_and_is_told_after_the_addresses() {
+    let all = |host: &str| {
+        let mut world = World::new();
+        let mut lookup = world.ask(host);
+        world.held.run_all();
+        let mut told = Vec::new();
+        while let Poll::Ready(Some(answer)) = poll(&mut lookup) {
+            told.push(answer.map_or_else(|error| error.to_string(), |answer| addresses(&answer)));
+        }
+        told
+    };
+    assert_eq!(all("v4-fails.test"), ["[::1]:80", "`v4-fails.test` could not be looked up"]);
+    // Nothing has failed where there is nothing.
+    assert_eq!(all("v6-only.test"), ["[::1]:80"]);
+    assert_eq!(all("v4-only.test"), ["127.0.0.1:80"]);
+}
+
+#[test]
+fn when_both_families_fail_the_error_says_what_is_known_of_the_name() {
+    let fail = |host: &str| {
+        let mut world = World::new();
+        let mut lookup = world.ask(host);
+        world.held.run_all();
+        let error = outcome(&mut lookup).unwrap_err();
+        assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
+        error
+    };
+    assert!(matches!(fail("missing.test"), ResolveError::NotFound { .. }));
+    assert!(matches!(fail("half-missing.test"), ResolveError::NoAddresses { .. }), "it exists");
+    assert!(matches!(fail("half-broken.test"), ResolveError::Io { .. }), "it may have addresses");
+}
+
+#[test]
+fn a_lookup_that_waits_for_others_says_so_and_when_it_has_begun() {
+    let mut world = World::new();
+    let _running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
+    let mut lookup = world.ask("a.test");
+    let Poll::Ready(Some(Ok(answer))) = poll(&mut lookup) else { panic!() };
+    assert!(answer.queued && answer.endpoints.is_empty() && !answer.last);
+    assert!(poll(&mut lookup).is_pending(), "it is said once");
+    world.held.take().unwrap()();
+    let Poll::Ready(Some(Ok(answer))) = poll(&mut lookup) else { panic!() };
+    assert!(!answer.queued && answer.endpoints.is_empty() && !answer.last);
+    assert!(poll(&mut lookup).is_pending());
+    world.held.run_all();
+    assert_eq!(outcome(&mut lookup).unwrap(), ["[::1]:80", "127.0.0.1:80"]);
+}
+
 #[test]
 fn a_limited_number_runs_at_once_and_the_others_wait_in_order() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..MAX_RUNNING + 3).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut lookups: Vec<_> = (0..MAX_RUNNING + 3).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
     assert_eq!(world.held.len(), MAX_RUNNING);
     world.held.take().unwrap()();
     assert_eq!(world.held.len(), MAX_RUNNING, "the first in the queue took the place");
     world.held.run_all();
-    let expected: Vec<_> = (0..MAX_RUNNING + 3).map(|n| format!("{n}.test")).collect();
+    let expected: Vec<_> = (0..MAX_RUNNING + 3).map(|n| format!("{n}.test V4")).collect();
     assert_eq!(world.looked_up(), expected);
     assert!(lookups.iter_mut().all(|lookup| outcome(lookup).is_ok()));
 }
@@ -192,14 +340,14 @@ fn a_limited_number_runs_at_once_and_the_others_wait_in_order() {
 #[test]
 fn a_lookup_that_nobody_waits_for_never_starts() {
     let mut world = World::new();
-    let running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
-    let (dropped, mut kept) = (world.ask("dropped.test"), world.ask("kept.test"));
+    let running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
+    let (dropped, mut kept) = (world.ask_v4("dropped.test"), world.ask_v4("kept.test"));
     drop(dropped);
     drop(running);
     world.held.run_all();
-    assert!(!world.looked_up().contains(&"dropped.test".to_string()));
+    assert!(!world.looked_up().contains(&"dropped.test V4".to_string()));
     outcome(&mut kept).unwrap();
-    let mut again = world.ask("dropped.test");
+    let mut again = world.ask_v4("dropped.test");
     world.held.run_all();
     outcome(&mut again).unwrap();
 }
@@ -207,15 +355,15 @@ fn a_lookup_that_nobody_waits_for_never_starts() {
 #[test]
 fn the_queue_is_bounded_and_abandoned_lookups_take_no_place_in_it() {
     let mut world = World::new();
-    let _running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
-    let mut waiting: Vec<_> = (0..MAX_WAITING).map(|n| world.ask(&format!("w{n}.test"))).collect();
-    let mut refused = world.ask("refused.test");
+    let _running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
+    let mut waiting: Vec<_> = (0..MAX_WAITING).map(|n| world.ask_v4(&format!("w{n}.test"))).collect();
+    let mut refused = world.ask_v4("refused.test");
     let error = outcome(&mut refused).unwrap_err();
     assert!(matches!(error, ResolveError::Overloaded { .. }), "{error:?}");
-    let mut joined = world.ask("w7.test");
-    assert!(poll(&mut joined).is_pending(), "a query for a name in the queue joins its lookup");
+    let mut joined = world.ask_v4("w7.test");
+    assert!(matches!(poll(&mut joined), Poll::Ready(Some(Ok(answer))) if answer.queued), "it joins the one that waits");
     drop(waiting.remove(0));
-    let mut accepted = world.ask("accepted.test");
+    let mut accepted = world.ask_v4("accepted.test");
     world.held.run_all();
     outcome(&mut accepted).unwrap();
     outcome(&mut joined).unwrap();
@@ -224,7 +372,7 @@ fn the_queue_is_bounded_and_abandoned_lookups_take_no_place_in_it() {
 #[test]
 fn work_that_a_runtime_drops_is_an_error_and_frees_its_place() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..=MAX_RUNNING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut lookups: Vec<_> = (0..=MAX_RUNNING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
     drop(world.held.take());
     assert!(matches!(outcome(&mut lookups[0]), Err(ResolveError::Cancelled { .. })));
     assert_eq!(world.held.len(), MAX_RUNNING);
@@ -236,7 +384,7 @@ fn work_that_a_runtime_drops_is_an_error_and_frees_its_place() {
 #[test]
 fn a_runtime_that_has_ended_empties_the_queue_on_a_small_stack() {
     let mut world = World::new();
-    let mut lookups: Vec<_> = (0..MAX_RUNNING + MAX_WAITING).map(|n| world.ask(&format!("{n}.test"))).collect();
+    let mut lookups: Vec<_> = (0..MAX_RUNNING + MAX_WAITING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
     world.held.1.store(true, Ordering::SeqCst);
     let held = Arc::clone(&world.held);
     let ending = std::thread::Builder::new().stack_size(128 << 10).spawn(move || drop(held.take()));
@@ -246,7 +394,7 @@ fn a_runtime_that_has_ended_empties_the_queue_on_a_small_stack() {
     }
     // All places are free again.
     world.held.1.store(false, Ordering::SeqCst);
-    let mut again = world.ask("again.test");
+    let mut again = world.ask_v4("again.test");
     world.held.run_all();
     outcome(&mut again).unwrap();
     outcome(&mut lookups[1]).unwrap();
@@ -255,11 +403,11 @@ fn a_runtime_that_has_ended_empties_the_queue_on_a_small_stack() {
 #[test]
 fn a_lookup_that_panics_blocks_no_other() {
     let mut world = World::new();
-    let mut lookup = world.ask("panics.test");
+    let mut lookup = world.ask_v4("panics.test");
     let work = world.held.take().unwrap();
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_err();
     assert!(matches!(outcome(&mut lookup), Err(ResolveError::Cancelled { .. })));
-    let mut after = world.ask("a.test");
+    let mut after = world.ask_v4("a.test");
     world.held.run_all();
     outcome(&mut after).unwrap();
 }
@@ -274,7 +422,7 @@ fn every_waiter_is_woken() {
     }
     let mut world = World::new();
     let count = Arc::new(Count(AtomicUsize::new(0)));
-    let mut lookups = [world.ask("a.test"), world.ask("a.test")];
+    let mut lookups = [world.ask_v4("a.test"), world.ask_v4("a.test")];
     for lookup in &mut lookups {
         // Each has a waker of its own.
         let waker = Waker::from(Arc::new(Also(Arc::clone(&count))));
@@ -292,7 +440,7 @@ fn every_waiter_is_woken() {
 
 #[tokio::test]
 async fn the_systems_own_names_are_found() {
-    let ctx = Ctx::new(Arc::new(skybridge_runtime::TokioRuntime::current()));
+    let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
     let mut lookup = System::new().call(Query::new("localhost", 8080, ctx)).await.unwrap();
     let answer = poll_fn(|cx| Pin::new(&mut lookup).poll_next(cx)).await.unwrap().unwrap();
     assert!(answer.endpoints.iter().all(|endpoint| endpoint.inet().unwrap().ip().is_loopback()));
@@ -302,7 +450,7 @@ async fn the_systems_own_names_are_found() {
 
 #[tokio::test]
 async fn a_name_that_is_not_there_is_not_found() {
-    let ctx = Ctx::new(Arc::new(skybridge_runtime::TokioRuntime::current()));
+    let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
     // A label of more than 63 bytes can't exist: no server is asked.
     let host = format!("{}.invalid", "a".repeat(64));
     let mut lookup = System::new().call(Query::new(&*host, 80, ctx)).await.unwrap();
