@@ -170,10 +170,12 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
     }
     let methods = [
         (source!("route/src/config.rs"), "timeout", "Timeouts::resolve"),
+        (source!("route/src/config.rs"), "failed_proxy_timeout", "failed_proxy_timeout"),
         (source!("route/src/config.rs"), "max_addresses", "max_addresses"),
         (source!("route/src/config.rs"), "max_attempts", "max_attempts"),
         (source!("route/src/config.rs"), "remember_failures", "remember_failures"),
         (source!("dns/src/system.rs"), "resolution_delay", "resolution_delay"),
+        (source!("dns/src/system.rs"), "split_after", "split_after"),
         (source!("tcp/src/race.rs"), "timeout", "Timeouts::attempt"),
         (source!("tcp/src/race.rs"), "delay", "delay"),
         (source!("tcp/src/tcp.rs"), "user_timeout", "user_timeout"),
@@ -197,7 +199,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
 fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 10),
-        (include_str!("../../crates/route/src/config.rs"), "", 6),
+        (include_str!("../../crates/route/src/config.rs"), "", 8),
         (include_str!("../../crates/pool/src/config.rs"), "", 18),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 6),

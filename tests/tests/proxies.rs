@@ -6,11 +6,13 @@ use skybridge::{Cause, Client, PoolStats, Proxy, RequestBody, RequestOptions, Ro
 use skybridge_testkit::{
     certs::Ca,
     drop_walk::{DropPoint, drop_walk},
+    net::Conn,
     origin::Origin,
     proxy::{Builder, ProxyServer},
 };
 use skybridge_tests::{World, addr, all, get, h2, read, wishing};
 use std::{net::SocketAddr, time::Duration};
+use tokio::{io::AsyncReadExt, time::Instant};
 
 /// What is between the client and the origin.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +146,68 @@ async fn a_connection_that_died_while_idle_is_replaced() {
         stage.world.net.wire(0).reset();
         assert_eq!(read(stage.client.request(way.request())).await.unwrap(), "hello", "{way:?}");
         assert_eq!(stage.proxy.connections(), 2);
+    }
+}
+
+/// The names of proxies are looked up for each connection, and a pooled one that has died is no answer.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_has_moved_is_found_where_it_is_now() {
+    for way in ALL {
+        let Stage { world, origin, proxy, client } = way.stage();
+        assert_eq!(read(client.request(way.request())).await.unwrap(), "hello");
+        let elsewhere: SocketAddr = "192.0.2.8:3128".parse().unwrap();
+        let moved = (way.proxy)().user("alice", "hidden").serve_on(world.net.listen(elsewhere), &world.net);
+        world.net.host("p.test", [elsewhere.ip()]);
+        drop(proxy);
+        for _ in 0..2 {
+            assert_eq!(read(client.request(way.request())).await.unwrap(), "hello", "{way:?}");
+        }
+        assert_eq!((moved.connections(), origin.requests().len()), (1, 3), "{way:?}");
+    }
+}
+
+/// It takes the request for a tunnel, and closes. That says nothing of its other origins.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_closes_instead_of_a_tunnel_is_passed_over_for_the_next() {
+    let world = World::new();
+    let (broken, good): (SocketAddr, SocketAddr) =
+        ("192.0.2.8:3128".parse().unwrap(), "192.0.2.7:3128".parse().unwrap());
+    let _closing = world.net.listen(broken).serve(|_, mut conn: Conn| async move {
+        let _ = conn.read(&mut [0; 1024]).await;
+    });
+    let proxy = ProxyServer::http().serve_on(world.net.listen(good), &world.net);
+    let _origin = Origin::h2c().serve_on(world.listen());
+    let chains = [broken, good].map(|addr| vec![Proxy::parse(&format!("http://{addr}")).unwrap()]);
+    let client = world.builder().proxies(chains).build();
+    assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "hello");
+    assert_eq!((world.net.connects_to(broken), proxy.connections()), (1, 1));
+    assert_eq!(world.recorder.count("tunnel_failed"), 1);
+    // The next connection to this origin goes to the good one first.
+    world.net.wire(1).reset();
+    assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "hello");
+    assert_eq!((world.net.connects_to(broken), proxy.connections()), (1, 2));
+}
+
+/// It takes the request for a tunnel, and never answers. Only the first connection waits for it.
+#[tokio::test(start_paused = true)]
+async fn after_a_proxy_that_stalls_the_next_connection_goes_through_another() {
+    let world = World::new();
+    let (stalls, good): (SocketAddr, SocketAddr) =
+        ("192.0.2.8:3128".parse().unwrap(), "192.0.2.7:3128".parse().unwrap());
+    let _stalling = world
+        .net
+        .listen(stalls)
+        .serve(|_, mut conn: Conn| async move { while conn.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {} });
+    let proxy = ProxyServer::http().serve_on(world.net.listen(good), &world.net);
+    let _origin = Origin::h2c().serve_on(world.listen());
+    let chains = [stalls, good].map(|addr| vec![Proxy::parse(&format!("http://{addr}")).unwrap()]);
+    let client = world.builder().proxies(chains).build();
+    for (connection, takes) in [(1, 10), (2, 0)] {
+        let start = Instant::now();
+        assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "hello");
+        assert_eq!((start.elapsed().as_secs(), world.net.connects_to(stalls)), (takes, 1));
+        assert_eq!(proxy.connections(), connection);
+        world.net.wire(1).reset();
     }
 }
 

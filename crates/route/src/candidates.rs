@@ -7,6 +7,7 @@ use crate::{
 };
 use skybridge_core::{
     BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
+    timeout,
 };
 use std::{
     future::Future,
@@ -14,6 +15,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// The routes that may reach one target, one for each chain of proxies. Each is decided when the one before has failed,
@@ -36,6 +38,8 @@ pub(crate) struct Candidate {
     /// The origin's addresses, where the last proxy must be given one. Each is tried in turn.
     pub(crate) proxy_targets: Option<Endpoints>,
     pub(crate) late_answers: LateAnswers,
+    /// How long it may take to reach the first proxy, if that is known to be down and others are left.
+    pub(crate) limit: Option<Duration>,
 }
 
 /// Lookups that still run. While they are polled, they add to the endpoints of their [`Candidate`].
@@ -52,7 +56,10 @@ impl<R: Resolver> Candidates<R> {
         proxy_chains: ProxyChains,
         target: Target,
     ) -> Self {
-        let proxy_chains = target.connect_options().proxies.clone().map_or(proxy_chains, |chain| [chain].into());
+        let proxy_chains = match target.connect_options().proxies.clone() {
+            Some(chain) => [chain].into(),
+            None => sort(proxy_chains, settings, &database, &target),
+        };
         Self { resolver, settings, database, target, proxy_chains, next: 0, first_error: None }
     }
 
@@ -81,11 +88,14 @@ impl<R: Resolver> Candidates<R> {
 
     async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Candidate, ConnectError> {
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
+        let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &self.target, Arc::clone(&proxies)));
         route.proxies = proxies;
-        let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &route));
         route.feedback = Some(history.clone());
-        let mut candidate = Candidate { route, history, proxy_targets: None, late_answers: LateAnswers::default() };
-        let decided = match self.resolve_endpoints(&mut candidate).await {
+        let is_last = self.next == self.proxy_chains.len();
+        let limit = (!is_last && history.is_first_proxy_down()).then_some(self.settings.failed_proxy_timeout);
+        let late_answers = LateAnswers::default();
+        let mut candidate = Candidate { route, history, proxy_targets: None, late_answers, limit };
+        let decided = match self.resolve_first_hop(&mut candidate).await {
             Ok(()) => self.resolve_proxy_targets(&mut candidate).await,
             error => error,
         };
@@ -93,6 +103,23 @@ impl<R: Resolver> Candidates<R> {
             Ok(()) => Ok(candidate),
             Err(error) => Err(error.on_route(&candidate.route)),
         }
+    }
+
+    /// Within the limit of a proxy that is known to be down. That a proxy's name has no addresses is remembered.
+    async fn resolve_first_hop(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
+        let (limit, history) = (candidate.limit.unwrap_or(Duration::MAX), Arc::clone(&candidate.history));
+        let resolving = self.resolve_endpoints(candidate);
+        let error = match timeout(&self.target.ctx, Phase::Resolve, limit, resolving).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(timed_out) => return Err(timed_out.into()),
+        };
+        // Waiting for a thread is nobody's failure, and a name without addresses is the origin's own where there is no
+        // proxy.
+        if error.phase() == Some(Phase::Resolve) && !candidate.route.proxies.is_empty() {
+            history.path_failed(false);
+        }
+        Err(error)
     }
 
     /// Where the first proxy listens or, without proxies, the origin.
@@ -145,6 +172,17 @@ impl<R: Resolver> Candidates<R> {
         candidate.late_answers.0.extend(rest);
         Ok(endpoints)
     }
+}
+
+/// The chains in the order in which they are tried.
+fn sort(chains: ProxyChains, settings: Settings, database: &Arc<RouteDatabase>, target: &Target) -> ProxyChains {
+    if chains.len() < 2 {
+        return chains;
+    }
+    let failed = |chain: &Arc<[Proxy]>| {
+        RouteHistory::new(Arc::clone(database), target, Arc::clone(chain)).path_failed_recently()
+    };
+    settings.proxy_order.sort(chains.to_vec(), |chain| chain.is_empty(), failed).into()
 }
 
 fn no_addresses(target: &Target) -> ConnectError {

@@ -1,10 +1,15 @@
-use crate::settings::{ProxyChains, Settings};
+use crate::{
+    proxy_order::ProxyOrder,
+    settings::{ProxyChains, Settings},
+};
 use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};
 
 /// About as many addresses as fit in an answer over UDP, and more than anybody needs.
 const MAX_ADDRESSES: usize = 64;
 const MAX_ATTEMPTS: usize = 64;
+/// Longer than the second after which a lost SYN is sent again.
+const FAILED_PROXY_TIMEOUT: Duration = Duration::from_secs(2);
 /// A system's resolver sends a query again after 5 s and, where there is one server, gives up after 10 s.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -13,6 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// | setting | default |
 /// |---|---|
 /// | [`proxies`](Self::proxies) | none: a direct connection |
+/// | [`proxy_order`](Self::proxy_order) | those last, but nothing direct before a proxy listed before it |
+/// | [`failed_proxy_timeout`](Self::failed_proxy_timeout) | 2 s |
 /// | [`timeout`](Self::timeout) | 15 s |
 /// | [`families`](Self::families) | both |
 /// | [`max_addresses`](Self::max_addresses) | 64 of each family |
@@ -29,6 +36,8 @@ impl RouteConfig {
     /// The defaults of the table above.
     pub fn new() -> Self {
         let settings = Settings {
+            proxy_order: ProxyOrder::default(),
+            failed_proxy_timeout: FAILED_PROXY_TIMEOUT,
             timeout: TIMEOUT,
             families: Families::Both,
             max_addresses: MAX_ADDRESSES,
@@ -37,7 +46,7 @@ impl RouteConfig {
         Self { proxy_chains: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
     }
 
-    /// The chains of proxies to try, in order (default: a direct connection, and nothing else). In a chain the proxy
+    /// The chains of proxies to try, in [order](Self::proxy_order) (default: a direct connection, and nothing else). In a chain the proxy
     /// nearest to this machine comes first; an empty chain is a direct connection. The names of a chain are looked up,
     /// and it is tried, only when everything that the chain before it leads to has failed.
     /// [`ConnectOptions::proxies`](skybridge_core::ConnectOptions::proxies) of a request takes precedence over all of
@@ -51,6 +60,22 @@ impl RouteConfig {
         if self.proxy_chains.is_empty() {
             self.proxy_chains = [[].into()].into();
         }
+        self
+    }
+
+    /// In which order the chains of proxies are tried when some of them failed recently (default: those last, but never a
+    /// direct connection before a proxy that is listed before it): see [`ProxyOrder`].
+    pub fn proxy_order(mut self, order: ProxyOrder) -> Self {
+        self.settings.proxy_order = order;
+        self
+    }
+
+    /// How long it may take to reach a proxy that couldn't be reached recently, while other chains are left to try
+    /// (default: 2 s; `Duration::MAX`: as long as any other). It holds for looking up its name, and again for opening a
+    /// socket to it; what comes after that has the usual limits. A proxy counts as such for
+    /// [`remember_failures`](Self::remember_failures) from the last time that all of it failed without this limit.
+    pub fn failed_proxy_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.failed_proxy_timeout = timeout;
         self
     }
 
@@ -94,7 +119,7 @@ impl RouteConfig {
     ///
     /// An endpoint to which no socket could be opened is postponed for every origin. A later failure, in a tunnel, TLS,
     /// a handshake or the first exchange, postpones it for that origin alone: another name at the same address may
-    /// work.
+    /// work. Likewise chains of proxies: see [`proxy_order`](Self::proxy_order).
     pub fn remember_failures(mut self, time: Duration) -> Self {
         self.remember_failures = time;
         self

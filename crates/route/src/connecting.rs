@@ -6,14 +6,15 @@ use crate::{
     error::NoAddresses,
     route_history::RouteHistory,
 };
-use skybridge_core::{BoxFuture, ConnectError, Endpoint, Phase, Resolver, Route};
+use skybridge_core::{BoxFuture, ConnectError, Ctx, Endpoint, Phase, Resolver, Route, TimedOut};
 use std::{
     collections::HashSet,
     fmt,
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 /// The future of [`RoutePlan::connect`](skybridge_core::Plan::connect). Dropped, it closes the sockets it has opened
@@ -30,10 +31,20 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
     let mut left_out = 0;
     loop {
         let (targets, endpoints) = (candidate.proxy_targets.clone(), candidate.route.endpoints.clone());
-        let mut budget = AttemptBudget::new(candidate.route.ctx(), candidates.max_attempts());
-        let error = match connect_candidate(&mut *connector, candidate, &mut budget).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) => error,
+        let (history, limit, route) = (Arc::clone(&candidate.history), candidate.limit, candidate.route.clone());
+        let mut budget = AttemptBudget::new(route.ctx(), candidates.max_attempts());
+        let logged_before = attempt_log.count();
+        let connecting = connect_candidate(&mut *connector, candidate, &mut budget);
+        let error = match reach_within(limit, route.ctx(), connecting).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => {
+                if !error.is_fatal() {
+                    history.path_failed(AttemptRecorder::opened_socket(route.ctx(), logged_before));
+                }
+                error
+            }
+            // It is known already that it has failed.
+            Err(timed_out) => ConnectError::from(timed_out).on_route(&route),
         };
         left_out += endpoints.left_out() + targets.map_or(0, |list| list.left_out()) + budget.finish();
         let summarize = |error: ConnectError| error.with_attempts(attempt_log.reports()).with_left_out(left_out);
@@ -45,13 +56,39 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
     }
 }
 
+/// Connects, and gives up if no socket has been opened when the limit is over. `None` is no limit.
+async fn reach_within<T>(
+    limit: Option<Duration>,
+    ctx: &Ctx,
+    connecting: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
+    let logged_before = ctx.attempt_log().count();
+    let deadline = limit.and_then(|limit| Some((limit, ctx.runtime().now().checked_add(limit)?)));
+    let mut timer = deadline.map(|(limit, deadline)| (limit, ctx.runtime().sleep_until(deadline)));
+    let mut connecting = pin!(connecting);
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
+            return Poll::Ready(Ok(result));
+        }
+        if let Some((limit, expired)) = &mut timer {
+            ready!(expired.as_mut().poll(cx));
+            if !AttemptRecorder::opened_socket(ctx, logged_before) {
+                return Poll::Ready(Err(TimedOut { phase: Phase::Tcp, limit: *limit }));
+            }
+            timer = None;
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 /// Connects one candidate. Where its last proxy must be given an address, each of the origin's is tried in turn.
 async fn connect_candidate<S: RouteConnector>(
     connector: &mut S,
     candidate: Box<Candidate>,
     budget: &mut AttemptBudget,
 ) -> Result<S::Connection, ConnectError> {
-    let Candidate { mut route, history, proxy_targets, mut late_answers } = *candidate;
+    let Candidate { mut route, history, proxy_targets, mut late_answers, limit: _ } = *candidate;
     let Some(mut proxy_targets) = proxy_targets else {
         return try_endpoints(connector, &route, &history, &mut late_answers, budget).await;
     };

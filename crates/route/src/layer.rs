@@ -1,4 +1,7 @@
-use crate::{config::RouteConfig, connector::RouteConnector, planner::RoutePlanner, route_database::RouteDatabase};
+use crate::{
+    config::RouteConfig, connector::RouteConnector, planner::RoutePlanner, proxy_order::ProxyOrder,
+    route_database::RouteDatabase,
+};
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
@@ -44,6 +47,19 @@ impl<R: Resolver> RouteLayer<R> {
     /// ```
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
         self.config = self.config.proxies(chains);
+        self
+    }
+
+    /// In which order proxies are tried when some failed recently: see [`RouteConfig::proxy_order`].
+    pub fn proxy_order(mut self, order: ProxyOrder) -> Self {
+        self.config = self.config.proxy_order(order);
+        self
+    }
+
+    /// How long it may take to reach a proxy that failed recently (default: 2 s): see
+    /// [`RouteConfig::failed_proxy_timeout`].
+    pub fn failed_proxy_timeout(mut self, timeout: Duration) -> Self {
+        self.config = self.config.failed_proxy_timeout(timeout);
         self
     }
 

@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! One lock guards the database of failed endpoints (at most 1,024 of them). It is held for one access to a map, never
+//! One lock guards the database of failed endpoints and proxies (at most 1,024 of them). It is held for one access to a map, never
 //! while anything is awaited or called, and a request that finds a pooled connection doesn't touch it.
 
 mod attempt_budget;
@@ -42,6 +42,7 @@ mod layer;
 mod plan;
 mod planner;
 mod planning;
+mod proxy_order;
 mod resolve;
 mod route_database;
 mod route_history;
@@ -49,7 +50,7 @@ mod settings;
 
 pub use self::{
     config::RouteConfig, connecting::Connecting, connector::RouteConnector, error::NoAddresses, layer::RouteLayer,
-    plan::RoutePlan, planner::RoutePlanner, planning::Planning,
+    plan::RoutePlan, planner::RoutePlanner, planning::Planning, proxy_order::ProxyOrder,
 };
 
 #[cfg(doctest)]

@@ -12,11 +12,21 @@ const MAX_FAILURES: usize = 1024;
 /// What a failure is recorded for. Partitions don't learn from each other's failures.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct FailureKey {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) what: Failed,
     pub(crate) partition: Option<Partition>,
-    /// `None` when no socket could be opened to the endpoint, which concerns every origin. Otherwise the origin that
-    /// failed on an open socket.
-    pub(crate) path: Option<OriginPath>,
+}
+
+/// What failed.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Failed {
+    /// No socket could be opened to this endpoint, which concerns every origin.
+    Socket(Endpoint),
+    /// The origin failed on a socket that was opened to this endpoint, or that the last proxy was to open.
+    OriginAt(Endpoint, OriginPath),
+    /// No socket could be opened to this proxy, at any of its addresses, or it has none. That concerns every origin.
+    Proxy(Proxy),
+    /// The origin couldn't be reached by this path, at any address.
+    Path(OriginPath),
 }
 
 /// An origin, and the proxies through which it is reached.
@@ -26,7 +36,7 @@ pub(crate) struct OriginPath {
     pub(crate) proxies: Arc<[Proxy]>,
 }
 
-/// Endpoints that failed recently (OkHttp's `RouteDatabase`): the latest 1,024 failures, each for a limited time.
+/// Endpoints and proxies that failed recently (OkHttp's `RouteDatabase`): the latest 1,024 failures, each for a limited time.
 pub(crate) struct RouteDatabase {
     max_age: Duration,
     failures: Mutex<HashMap<FailureKey, Instant>>,
@@ -83,7 +93,7 @@ mod tests {
     use super::*;
 
     fn socket(n: u16) -> FailureKey {
-        FailureKey { endpoint: Endpoint::from(([127, 0, 0, 1], n)), partition: None, path: None }
+        FailureKey { what: Failed::Socket(Endpoint::from(([127, 0, 0, 1], n))), partition: None }
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]

@@ -1,5 +1,5 @@
-use crate::route_database::{FailureKey, OriginPath, RouteDatabase};
-use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Route, RouteFeedback, Runtime};
+use crate::route_database::{Failed, FailureKey, OriginPath, RouteDatabase};
+use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Proxy, RouteFeedback, Runtime, Target};
 use std::{fmt, sync::Arc};
 
 /// The [`RouteDatabase`] as it concerns one route.
@@ -7,6 +7,9 @@ use std::{fmt, sync::Arc};
 /// That no socket could be opened to an endpoint is recorded for the endpoint: it holds for every origin. A failure on
 /// an open socket, in the tunnel, in TLS, in the handshake or in the first exchange, is recorded for the endpoint and
 /// the origin together: another name at the same address is another virtual host, and may work.
+///
+/// The same is recorded of chains of proxies as a whole. That the first proxy can't be reached concerns every origin, and
+/// what fails behind it one origin.
 #[derive(Clone)]
 pub(crate) struct RouteHistory {
     database: Arc<RouteDatabase>,
@@ -18,12 +21,12 @@ pub(crate) struct RouteHistory {
 }
 
 impl RouteHistory {
-    pub(crate) fn new(database: Arc<RouteDatabase>, route: &Route) -> Self {
+    pub(crate) fn new(database: Arc<RouteDatabase>, target: &Target, proxies: Arc<[Proxy]>) -> Self {
         Self {
             database,
-            runtime: Arc::clone(route.ctx().runtime()),
-            partition: route.target.connect_options().partition.clone(),
-            path: OriginPath { origin: Arc::new(route.target.origin().clone()), proxies: Arc::clone(&route.proxies) },
+            runtime: Arc::clone(target.ctx.runtime()),
+            partition: target.connect_options().partition.clone(),
+            path: OriginPath { origin: Arc::new(target.origin().clone()), proxies },
             proxy_target: None,
         }
     }
@@ -33,12 +36,45 @@ impl RouteHistory {
         Self { proxy_target: Some(address), ..self.clone() }
     }
 
+    fn key(&self, what: Failed) -> FailureKey {
+        FailureKey { what, partition: self.partition.clone() }
+    }
+
     fn socket(&self, endpoint: &Endpoint) -> FailureKey {
-        FailureKey { endpoint: endpoint.clone(), partition: self.partition.clone(), path: None }
+        self.key(Failed::Socket(endpoint.clone()))
     }
 
     fn origin_at(&self, endpoint: &Endpoint) -> FailureKey {
-        FailureKey { path: Some(self.path.clone()), ..self.socket(endpoint) }
+        self.key(Failed::OriginAt(endpoint.clone(), self.path.clone()))
+    }
+
+    /// `None` for a direct connection.
+    fn first_proxy(&self) -> Option<FailureKey> {
+        self.path.proxies.first().map(|proxy| self.key(Failed::Proxy(proxy.clone())))
+    }
+
+    fn whole_path(&self) -> FailureKey {
+        self.key(Failed::Path(self.path.clone()))
+    }
+
+    fn is_recent(&self, key: &FailureKey) -> bool {
+        self.database.failed_recently(key, self.runtime.now())
+    }
+
+    /// Whether the first proxy couldn't be reached recently.
+    pub(crate) fn is_first_proxy_down(&self) -> bool {
+        self.first_proxy().is_some_and(|key| self.is_recent(&key))
+    }
+
+    /// Whether the origin couldn't be reached this way recently, at whatever addresses.
+    pub(crate) fn path_failed_recently(&self) -> bool {
+        self.is_first_proxy_down() || self.is_recent(&self.whole_path())
+    }
+
+    /// The origin couldn't be reached this way. Without proxies that no socket was opened is the origin's own failure.
+    pub(crate) fn path_failed(&self, opened_socket: bool) {
+        let key = self.first_proxy().filter(|_| !opened_socket).unwrap_or_else(|| self.whole_path());
+        self.database.failed(key, self.runtime.now());
     }
 
     /// The same endpoints, those that failed recently after the others.
@@ -56,10 +92,12 @@ impl RouteHistory {
 
     /// What a failure in this phase is recorded for; `None` where it says nothing about the route.
     fn failure_key(&self, endpoint: &Endpoint, phase: Phase) -> Option<FailureKey> {
+        if !is_of_path(phase) {
+            return None;
+        }
         let is_direct = self.path.proxies.is_empty();
         match (phase, &self.proxy_target) {
             (Phase::Tcp, _) => Some(self.socket(endpoint)),
-            (Phase::LookupQueue | Phase::Resolve | Phase::Acquire | Phase::Call, _) => None,
             (_, Some(address)) => Some(self.origin_at(address)),
             (Phase::Tunnel, None) => Some(self.origin_at(endpoint)),
             // Behind a proxy that resolves the origin itself, it isn't known which of the origin's addresses failed.
@@ -70,11 +108,15 @@ impl RouteHistory {
     /// A socket was opened to this endpoint.
     pub(crate) fn socket_opened(&self, endpoint: &Endpoint) {
         self.database.forget(&self.socket(endpoint));
+        if let Some(proxy) = self.first_proxy() {
+            self.database.forget(&proxy);
+        }
     }
 
     /// The whole route through this endpoint works.
     pub(crate) fn succeeded(&self, endpoint: &Endpoint) {
         self.socket_opened(endpoint);
+        self.database.forget(&self.whole_path());
         self.database.forget(&self.origin_at(endpoint));
         if let Some(address) = &self.proxy_target {
             self.database.forget(&self.origin_at(address));
@@ -88,16 +130,25 @@ impl RouteFeedback for RouteHistory {
             FirstExchange::Completed => self.succeeded(endpoint),
             // A refusal is an answer: the route works.
             FirstExchange::Failed(error) if error.delivery() == Delivery::Refused => {}
-            FirstExchange::Failed(error) => self.failed(endpoint, error.phase()),
+            FirstExchange::Failed(error) => {
+                self.failed(endpoint, error.phase());
+                // A direct connection has other addresses; of proxies it isn't known which address failed behind them.
+                if !self.path.proxies.is_empty() && is_of_path(error.phase()) {
+                    self.path_failed(true);
+                }
+            }
             _ => {}
         }
     }
 
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
-        let now = self.runtime.now();
-        let failed = |key: &FailureKey| self.database.failed_recently(key, now);
-        failed(&self.socket(endpoint)) || failed(&self.origin_at(endpoint))
+        self.is_recent(&self.socket(endpoint)) || self.is_recent(&self.origin_at(endpoint))
     }
+}
+
+/// Whether a failure in this phase says anything about the route.
+fn is_of_path(phase: Phase) -> bool {
+    !matches!(phase, Phase::LookupQueue | Phase::Resolve | Phase::Acquire | Phase::Call)
 }
 
 impl fmt::Debug for RouteHistory {

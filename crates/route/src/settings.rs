@@ -1,3 +1,4 @@
+use crate::proxy_order::ProxyOrder;
 use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};
 
@@ -7,6 +8,8 @@ pub(crate) type ProxyChains = Arc<[Arc<[Proxy]>]>;
 /// How names are looked up and how much is tried. [`RouteConfig`](crate::RouteConfig) documents each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
+    pub(crate) proxy_order: ProxyOrder,
+    pub(crate) failed_proxy_timeout: Duration,
     pub(crate) timeout: Duration,
     pub(crate) families: Families,
     pub(crate) max_addresses: usize,

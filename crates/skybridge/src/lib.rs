@@ -121,7 +121,7 @@ pub use skybridge_h2::H2;
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
-pub use skybridge_route::{RouteConfig, RouteLayer};
+pub use skybridge_route::{ProxyOrder, RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
 #[cfg(feature = "tls")]
