@@ -5,8 +5,8 @@ use std::{
     net::SocketAddr,
 };
 
-/// Asks the system for the addresses of one family. That a name doesn't exist is an error of the kind `NotFound`; no
-/// addresses are returned for one that has none of this family.
+/// Asks the system for the addresses of one family, or both. That a name doesn't exist is an error of the kind
+/// `NotFound`; no addresses are returned for one that has none of the family.
 pub(crate) fn getaddrinfo(host: &str, family: Families) -> Result<Vec<SocketAddr>> {
     let hints = AddrInfoHints {
         address: match family {
@@ -32,5 +32,5 @@ pub(crate) fn getaddrinfo(host: &str, family: Families) -> Result<Vec<SocketAddr
 /// `EAI_ADDRFAMILY`, which not every system has, and which glibc and the BSDs say for a name without addresses of the
 /// family.
 fn is_of_another_family(error: &dns_lookup::LookupError) -> bool {
-    error.to_string().contains("Address family for hostname not supported")
+    error.to_string().contains("ddress family for hostname not supported")
 }

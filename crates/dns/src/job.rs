@@ -5,10 +5,10 @@ use std::{
     task::{Context, Waker},
 };
 
-/// The result of looking up the addresses of one family of a name.
+/// The result of looking up a name.
 pub(crate) type LookupResult = Result<Arc<[Endpoint]>, ResolveError>;
 
-/// What is looked up: a name, and one family.
+/// What is looked up: a name, and one family or both.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct LookupKey {
     pub(crate) host: Arc<str>,

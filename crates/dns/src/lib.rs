@@ -31,12 +31,12 @@ mod answers;
 mod error;
 mod fixed;
 mod getaddrinfo;
-mod half;
 mod job;
 mod lookup;
 mod lookup_queue;
 mod once;
 mod overrides;
+mod pending;
 mod pick;
 mod system;
 

@@ -1,50 +1,83 @@
 use crate::{
     ResolveError,
-    half::{Half, Stage},
+    job::LookupKey,
+    lookup_queue::LookupQueue,
+    pending::{Pending, Stage},
     pick::with_port,
 };
 use futures_core::Stream;
-use skybridge_core::{Answer, Query, Sleep};
+use skybridge_core::{Answer, Endpoint, Families, Query, Runtime, Sleep};
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-/// The answers of [`System`](crate::System): those of the two families as they come. Drop it to stop waiting.
+/// The answers of [`System`](crate::System): one, or those of the two families as they come. Drop it to stop waiting.
 pub struct Lookup {
     query: Query,
-    v6: Half,
-    v4: Half,
-    resolution_delay: Duration,
+    queue: Arc<LookupQueue>,
+    delays: Delays,
+    /// The lookup of all that is asked for.
+    whole: Pending,
+    said: Said,
+    split: Split,
+    /// The lookups of each family, beside it.
+    v6: Pending,
+    v4: Pending,
     /// Runs while there are IPv4 addresses and it isn't known yet whether there are IPv6 ones.
-    timer: Option<Pin<Box<dyn Sleep>>>,
-    queue: Queue,
-    answered: bool,
+    resolution_timer: Option<Timer>,
+    answered_v6: bool,
+    answered_v4: bool,
     /// The error that ends the stream, after the addresses.
     error: Option<ResolveError>,
     finished: bool,
 }
 
+/// How long a lookup waits for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delays {
+    /// For both families at once, before each is asked for apart.
+    pub(crate) split: Duration,
+    /// For IPv6 addresses, when there are IPv4 ones.
+    pub(crate) resolution: Duration,
+}
+
+type Timer = Pin<Box<dyn Sleep>>;
+
 /// What was said of waiting to begin.
 #[derive(Clone, Copy)]
-enum Queue {
+enum Said {
     Nothing,
     Queued,
     Begun,
 }
 
+/// Whether the families are asked for apart.
+enum Split {
+    NotYet(Option<Timer>),
+    Done,
+}
+
 impl Lookup {
-    pub(crate) fn new(query: Query, v6: Half, v4: Half, resolution_delay: Duration) -> Self {
+    pub(crate) fn new(query: Query, queue: Arc<LookupQueue>, delays: Delays) -> Self {
+        let key = LookupKey { host: Arc::clone(&query.host), family: query.families };
+        let whole = Pending::new(queue.join_or_start(key, query.ctx.runtime()));
+        let split = if query.families == Families::Both { Split::NotYet(None) } else { Split::Done };
         Self {
             query,
-            v6,
-            v4,
-            resolution_delay,
-            timer: None,
-            queue: Queue::Nothing,
-            answered: false,
+            queue,
+            delays,
+            whole,
+            said: Said::Nothing,
+            split,
+            v6: Pending::Absent,
+            v4: Pending::Absent,
+            resolution_timer: None,
+            answered_v6: false,
+            answered_v4: false,
             error: None,
             finished: false,
         }
@@ -52,47 +85,91 @@ impl Lookup {
 
     /// Says once that the lookup waits to begin and, if it did, that it has begun.
     fn poll_queue(&mut self, is_queued: bool) -> Poll<Option<Answer>> {
-        let (said, answer) = match (self.queue, is_queued) {
-            (Queue::Nothing, true) => (Queue::Queued, Some(Answer::queued())),
-            (Queue::Queued, true) => return Poll::Pending,
-            (Queue::Queued, false) => (Queue::Begun, Some(Answer::default())),
-            (Queue::Nothing | Queue::Begun, _) => (Queue::Begun, None),
+        let (said, answer) = match (self.said, is_queued) {
+            (Said::Nothing, true) => (Said::Queued, Some(Answer::queued())),
+            (Said::Queued, true) => return Poll::Pending,
+            (Said::Queued, false) => (Said::Begun, Some(Answer::default())),
+            (Said::Nothing | Said::Begun, _) => (Said::Begun, None),
         };
-        self.queue = said;
+        self.said = said;
         Poll::Ready(answer)
     }
 
-    /// The addresses that haven't been returned yet, IPv6 first.
-    fn take_answer(&mut self) -> Option<Answer> {
-        let halves = [self.v6.take_addresses(), self.v4.take_addresses()];
-        if halves.iter().all(Option::is_none) {
-            return None;
+    /// Asks for each family apart, once it has been waited for both together.
+    fn poll_split(&mut self, cx: &mut Context<'_>) {
+        let Split::NotYet(timer) = &mut self.split else { return };
+        let runtime = self.query.ctx.runtime();
+        if !poll_timer(timer, self.delays.split, runtime, cx) {
+            return;
         }
-        self.answered = true;
-        let endpoints = halves.iter().flatten().flat_map(|endpoints| endpoints.iter());
-        let mut answer = Answer::only(endpoints.map(|endpoint| with_port(endpoint, self.query.port)));
-        answer.last = false;
-        Some(answer)
+        let ask = |family| {
+            let key = LookupKey { host: Arc::clone(&self.query.host), family };
+            self.queue.join_or_start_beside(key, runtime).map_or(Pending::Absent, Pending::Unfinished)
+        };
+        (self.v6, self.v4) = (ask(Families::V6), ask(Families::V4));
+        self.split = Split::Done;
     }
 
-    /// The last of the answers, when both families are over.
-    fn finish(&mut self) -> Option<Result<Answer, ResolveError>> {
-        let answer = self.take_answer();
-        // Of equals that of IPv4.
-        let error = self.v4.take_error().into_iter().chain(self.v6.take_error()).reduce(ResolveError::weightier);
+    /// Those of these addresses whose family hasn't been answered yet.
+    fn answer<'a>(&mut self, endpoints: impl Iterator<Item = &'a Endpoint>) -> Option<Answer> {
+        let is_v6 = |endpoint: &Endpoint| endpoint.inet().is_some_and(|addr| addr.is_ipv6());
+        let is_new = |endpoint: &&Endpoint| !if is_v6(endpoint) { self.answered_v6 } else { self.answered_v4 };
+        let new = endpoints.filter(is_new).map(|endpoint| with_port(endpoint, self.query.port));
+        let mut answer = Answer::only(new);
+        answer.last = false;
+        for endpoint in &answer.endpoints {
+            if is_v6(endpoint) {
+                self.answered_v6 = true;
+            } else {
+                self.answered_v4 = true;
+            }
+        }
+        (!answer.endpoints.is_empty()).then_some(answer)
+    }
+
+    /// The addresses of either family, IPv6 first.
+    fn answer_families(&mut self) -> Option<Answer> {
+        let found = [self.v6.take_addresses(), self.v4.take_addresses()];
+        self.answer(found.iter().flatten().flat_map(|endpoints| endpoints.iter()))
+    }
+
+    /// The last of the answers.
+    fn finish(&mut self, answer: Option<Answer>, error: Option<ResolveError>) -> Option<Result<Answer, ResolveError>> {
+        let answered = self.answered_v6 || self.answered_v4;
         // That a name has no addresses of one family is no error when it has some of the other.
-        self.error = error.filter(|error| !self.answered || error.is_failure());
-        self.finished = self.error.is_none();
+        let error = error.filter(|error| !answered || error.is_failure());
         match answer {
             Some(mut answer) => {
+                self.finished = error.is_none();
+                self.error = error;
                 answer.last = self.finished;
                 Some(Ok(answer))
             }
             None => {
                 self.finished = true;
-                self.error.take().map(Err)
+                error.map(Err)
             }
         }
+    }
+
+    fn finish_whole(&mut self) -> Option<Result<Answer, ResolveError>> {
+        match self.whole.take_addresses() {
+            Some(endpoints) => {
+                let answer = self.answer(endpoints.iter());
+                self.finish(answer, None)
+            }
+            None => {
+                let (answer, error) = (self.answer_families(), self.whole.take_error());
+                self.finish(answer, error)
+            }
+        }
+    }
+
+    fn finish_families(&mut self) -> Option<Result<Answer, ResolveError>> {
+        let answer = self.answer_families();
+        // Of equals that of IPv4.
+        let error = self.v4.take_error().into_iter().chain(self.v6.take_error()).reduce(ResolveError::weightier);
+        self.finish(answer, error)
     }
 }
 
@@ -108,25 +185,36 @@ impl Stream for Lookup {
             this.finished = true;
             return Poll::Ready(Some(Err(error)));
         }
-        let (v6, v4) = (this.v6.poll(cx), this.v4.poll(cx));
-        if let Some(answer) = ready!(this.poll_queue(Stage::are_queued([v6, v4]))) {
+        let whole = this.whole.poll(cx);
+        if let Some(answer) = ready!(this.poll_queue(whole == Stage::Queued)) {
             return Poll::Ready(Some(Ok(answer)));
         }
-        if v6.is_over() && v4.is_over() {
-            return Poll::Ready(this.finish());
+        if whole == Stage::Finished {
+            return Poll::Ready(this.finish_whole());
+        }
+        this.poll_split(cx);
+        let (v6, v4) = (this.v6.poll(cx), this.v4.poll(cx));
+        if v6 == Stage::Finished && v4 == Stage::Finished {
+            return Poll::Ready(this.finish_families());
         }
         // RFC 8305, section 3: IPv6 addresses are used at once, IPv4 addresses wait a little for them.
-        if this.v4.has_addresses() && !v6.is_over() {
-            let (runtime, delay) = (this.query.ctx.runtime(), this.resolution_delay);
-            let timer = this.timer.get_or_insert_with(|| runtime.sleep_until(runtime.now() + delay));
-            ready!(timer.as_mut().poll(cx));
-            this.timer = None;
+        if this.v4.has_addresses() && v6 != Stage::Finished {
+            let (timer, runtime) = (&mut this.resolution_timer, this.query.ctx.runtime());
+            if !poll_timer(timer, this.delays.resolution, runtime, cx) {
+                return Poll::Pending;
+            }
         }
-        match this.take_answer() {
+        match this.answer_families() {
             Some(answer) => Poll::Ready(Some(Ok(answer))),
             None => Poll::Pending,
         }
     }
+}
+
+/// Whether this delay is over since it was asked for the first time. One that the clock can't reach never is.
+fn poll_timer(timer: &mut Option<Timer>, delay: Duration, runtime: &Arc<dyn Runtime>, cx: &mut Context<'_>) -> bool {
+    let Some(deadline) = runtime.now().checked_add(delay) else { return false };
+    timer.get_or_insert_with(|| runtime.sleep_until(deadline)).as_mut().poll(cx).is_ready()
 }
 
 impl fmt::Debug for Lookup {

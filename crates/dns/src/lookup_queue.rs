@@ -10,12 +10,13 @@ use std::{
     sync::{Arc, MutexGuard, Weak},
 };
 
-/// A function that looks up the addresses of one family of a name, and blocks meanwhile.
+/// A function that looks up a name, and blocks meanwhile.
 pub(crate) type BlockingLookup = dyn Fn(&str, Families) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// A name of which both families are wanted takes two places.
 pub(crate) const MAX_RUNNING: usize = 128;
-pub(crate) const MAX_WAITING: usize = 2048;
+/// The places that lookups of one family may take beside that of both.
+pub(crate) const MAX_RUNNING_BESIDE: usize = 64;
+pub(crate) const MAX_WAITING: usize = 1024;
 
 /// Limits how many lookups run at once. The others wait in order.
 pub(crate) struct LookupQueue {
@@ -92,6 +93,28 @@ impl LookupQueue {
             state.waiting.push_back(Waiting { key, job: Arc::downgrade(&job), runtime: Arc::clone(runtime) });
         }
         Ok(job)
+    }
+
+    /// Joins the unfinished lookup of this name and family, or starts one where places are plenty: it takes none from a
+    /// name that has no lookup at all.
+    pub(crate) fn join_or_start_beside(
+        self: &Arc<Self>,
+        key: LookupKey,
+        runtime: &Arc<dyn Runtime>,
+    ) -> Option<Arc<Job>> {
+        let mut state = self.state();
+        if let Some(job) = state.unfinished.get(&key).and_then(Weak::upgrade) {
+            return Some(job);
+        }
+        if state.running >= MAX_RUNNING_BESIDE {
+            return None;
+        }
+        state.running += 1;
+        let job = Arc::new(Job::queued(key.clone()));
+        state.unfinished.insert(key, Arc::downgrade(&job));
+        drop(state);
+        self.run(Arc::clone(&job), runtime);
+        Some(job)
     }
 
     fn run(self: &Arc<Self>, job: Arc<Job>, runtime: &Arc<dyn Runtime>) {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ResolveError,
-    lookup_queue::{MAX_RUNNING, MAX_WAITING},
+    lookup_queue::{MAX_RUNNING, MAX_RUNNING_BESIDE, MAX_WAITING},
 };
 use futures_core::Stream;
 use skybridge_core::{Answer, BoxFuture, Ctx, Endpoint, Families, Runtime, Sleep};
@@ -77,9 +77,7 @@ impl World {
     fn new() -> Self {
         let looked_up = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&looked_up);
-        let lookup = move |host: &str, family: Families| {
-            log.lock().unwrap().push(format!("{host} {family:?}"));
-            let v6 = family == Families::V6;
+        let one = |host: &str, v6: bool| -> io::Result<Vec<SocketAddr>> {
             match host {
                 "local.test" if v6 => Ok(vec!["[fe80::1%7]:0".parse().unwrap()]),
                 "v4-only.test" if v6 => Ok(Vec::new()),
@@ -93,6 +91,19 @@ impl World {
                 "panics.test" => panic!("the lookup broke"),
                 _ if v6 => Ok(vec!["[::1]:0".parse().unwrap()]),
                 _ => Ok(vec![([127, 0, 0, 1], 0).into()]),
+            }
+        };
+        let lookup = move |host: &str, family: Families| {
+            log.lock().unwrap().push(format!("{host} {family:?}"));
+            match family {
+                Families::V4 => one(host, false),
+                Families::V6 => one(host, true),
+                // As getaddrinfo does, when one of them has addresses.
+                _ => match (one(host, true), one(host, false)) {
+                    (Ok(v6), Ok(v4)) => Ok([v6, v4].concat()),
+                    (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => Ok(found),
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                },
             }
         };
         Self { held: Arc::default(), system: System::blocking(lookup), looked_up }
@@ -109,7 +120,17 @@ impl World {
         Query::new(host, 80, Ctx::new(self.held.clone()))
     }
 
-    /// Asks for both families: the work for IPv6 comes first.
+    /// Asks for both families, and waits until they are asked for apart. The work is that of both, IPv6, IPv4.
+    async fn ask_split(&mut self, host: &str) -> Lookup {
+        let mut lookup = self.ask(host);
+        assert!(poll(&mut lookup).is_pending());
+        tokio::time::advance(Duration::from_millis(250)).await;
+        assert!(poll(&mut lookup).is_pending());
+        assert_eq!(self.held.len(), 3);
+        lookup
+    }
+
+    /// Asks for both families.
     fn ask(&mut self, host: &str) -> Lookup {
         let query = self.query(host);
         self.system.call(query).into_inner().unwrap()
@@ -148,9 +169,9 @@ fn outcome(lookup: &mut Lookup) -> Result<Vec<String>, ResolveError> {
     }
 }
 
-#[test]
-fn one_answer_with_every_address_and_the_port_asked_for() {
-    let mut world = World::new();
+#[tokio::test(start_paused = true)]
+async fn one_answer_with_every_address_and_the_port_asked_for() {
+    let mut world = World::on_clock();
     let mut lookup = world.ask("a.test");
     assert!(poll(&mut lookup).is_pending());
     world.held.run_all();
@@ -169,7 +190,7 @@ fn the_scope_of_a_link_local_address_stays() {
 }
 
 #[test]
-fn only_the_families_wanted_are_looked_up_and_queries_share_them() {
+fn only_the_families_wanted_are_looked_up() {
     let mut world = World::new();
     let mut queries = [Families::V4, Families::V6, Families::Both].map(|families| {
         let mut query = world.query("a.test");
@@ -179,7 +200,7 @@ fn only_the_families_wanted_are_looked_up_and_queries_share_them() {
     world.held.run_all();
     let found = queries.each_mut().map(|lookup| outcome(lookup).unwrap().join(" "));
     assert_eq!(found, ["127.0.0.1:80", "[::1]:80", "[::1]:80 127.0.0.1:80"]);
-    assert_eq!(world.looked_up(), ["a.test V4", "a.test V6"], "all three share them");
+    assert_eq!(world.looked_up(), ["a.test V4", "a.test V6", "a.test Both"]);
 }
 
 #[test]
@@ -214,20 +235,36 @@ fn errors_are_distinct_and_name_the_host() {
     assert_eq!(error.source_as::<ResolveError>().unwrap().host(), "missing.test");
 }
 
-/// RFC 8305, section 3.
+/// Two lookups at the same time would bypass a hosts file that gives a name an IPv4 address alone: that of IPv6 goes on
+/// to DNS. When both are asked for at once, the file answers.
+#[tokio::test(start_paused = true)]
+async fn families_are_not_asked_for_apart_where_both_are_there_soon() {
+    for host in ["a.test", "v4-only.test", "missing.test", "broken.test"] {
+        let mut world = World::on_clock();
+        let mut lookup = world.ask(host);
+        assert!(poll(&mut lookup).is_pending());
+        tokio::time::advance(Duration::from_millis(249)).await;
+        assert!(poll(&mut lookup).is_pending());
+        world.held.run_all();
+        let _ = outcome(&mut lookup);
+        assert!(next(&mut lookup).await.is_none());
+        assert_eq!(world.looked_up(), [format!("{host} Both")]);
+    }
+}
+
+/// RFC 8305, section 3. The lookup of both hangs, because that of IPv6 does.
 #[tokio::test(start_paused = true)]
 async fn a_lost_ipv6_answer_does_not_hold_up_ipv4() {
     let mut world = World::on_clock();
     let start = world.held.now();
-    let mut lookup = world.ask("a.test");
-    let v6 = world.held.take().unwrap();
-    world.held.take().unwrap()();
+    let mut lookup = world.ask_split("a.test").await;
+    world.held.take_nth(2).unwrap()();
     assert!(poll(&mut lookup).is_pending(), "IPv6 addresses may still come");
     let answer = next(&mut lookup).await.unwrap().unwrap();
     assert_eq!((addresses(&answer), answer.last), ("127.0.0.1:80".to_owned(), false));
-    assert_eq!(world.held.now() - start, Duration::from_millis(50));
+    assert_eq!(world.held.now() - start, Duration::from_millis(300));
     assert!(poll(&mut lookup).is_pending());
-    v6();
+    world.held.take_nth(1).unwrap()();
     let answer = next(&mut lookup).await.unwrap().unwrap();
     assert_eq!((addresses(&answer), answer.last), ("[::1]:80".to_owned(), true));
     assert!(next(&mut lookup).await.is_none());
@@ -235,16 +272,21 @@ async fn a_lost_ipv6_answer_does_not_hold_up_ipv4() {
 
 #[tokio::test(start_paused = true)]
 async fn ipv6_is_returned_at_once_and_ipv4_when_it_is_there() {
-    let mut world = World::on_clock();
-    let start = world.held.now();
-    let mut lookup = world.ask("a.test");
-    world.held.take().unwrap()();
-    let answer = next(&mut lookup).await.unwrap().unwrap();
-    assert_eq!((addresses(&answer), answer.last), ("[::1]:80".to_owned(), false));
-    world.held.run_all();
-    let answer = next(&mut lookup).await.unwrap().unwrap();
-    assert_eq!((addresses(&answer), answer.last), ("127.0.0.1:80".to_owned(), true));
-    assert_eq!(world.held.now(), start);
+    // The rest comes by the lookup of IPv4, or by that of both.
+    for rest in [1, 0] {
+        let mut world = World::on_clock();
+        let start = world.held.now();
+        let mut lookup = world.ask_split("a.test").await;
+        world.held.take_nth(1).unwrap()();
+        let answer = next(&mut lookup).await.unwrap().unwrap();
+        assert_eq!((addresses(&answer), answer.last), ("[::1]:80".to_owned(), false));
+        assert!(poll(&mut lookup).is_pending());
+        world.held.take_nth(rest).unwrap()();
+        let answer = next(&mut lookup).await.unwrap().unwrap();
+        assert_eq!((addresses(&answer), answer.last), ("127.0.0.1:80".to_owned(), true));
+        assert!(next(&mut lookup).await.is_none());
+        assert_eq!(world.held.now() - start, Duration::from_millis(250));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,65 +294,100 @@ async fn ipv6_that_comes_within_the_delay_goes_first_and_none_ends_it() {
     for (host, expected) in [("a.test", "[::1]:80 127.0.0.1:80"), ("v4-only.test", "127.0.0.1:80")] {
         let mut world = World::on_clock();
         let start = world.held.now();
-        let mut lookup = world.ask(host);
-        world.held.take_nth(1).unwrap()();
+        let mut lookup = world.ask_split(host).await;
+        world.held.take_nth(2).unwrap()();
         assert!(poll(&mut lookup).is_pending());
         tokio::time::advance(Duration::from_millis(49)).await;
         assert!(poll(&mut lookup).is_pending());
-        world.held.run_all();
+        world.held.take_nth(1).unwrap()();
         let answer = next(&mut lookup).await.unwrap().unwrap();
         assert_eq!((addresses(&answer), answer.last), (expected.to_owned(), true));
-        assert_eq!(world.held.now() - start, Duration::from_millis(49));
+        assert!(next(&mut lookup).await.is_none());
+        assert_eq!(world.held.now() - start, Duration::from_millis(299));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_delay_is_settable() {
+async fn the_delays_are_settable() {
     let mut world = World::on_clock();
     let start = world.held.now();
-    world.system = world.system.resolution_delay(Duration::from_millis(7));
+    let (split, resolution) = (Duration::from_millis(30), Duration::from_millis(7));
+    world.system = world.system.split_after(split).resolution_delay(resolution);
     let mut lookup = world.ask("a.test");
-    world.held.take_nth(1).unwrap()();
+    assert!(poll(&mut lookup).is_pending());
+    tokio::time::advance(split).await;
+    assert!(poll(&mut lookup).is_pending());
+    world.held.take_nth(2).unwrap()();
     next(&mut lookup).await.unwrap().unwrap();
-    assert_eq!(world.held.now() - start, Duration::from_millis(7));
+    assert_eq!(world.held.now() - start, split + resolution);
+
+    world.system = world.system.split_after(Duration::MAX);
+    let mut lookup = world.ask("b.test");
+    assert!(poll(&mut lookup).is_pending());
+    tokio::time::advance(Duration::from_secs(1_000)).await;
+    assert!(poll(&mut lookup).is_pending());
+    assert!(!world.looked_up().iter().any(|looked_up| looked_up == "b.test V4"));
 }
 
-#[test]
-fn a_family_that_fails_spoils_nothing_and_is_told_after_the_addresses() {
-    let all = |host: &str| {
-        let mut world = World::new();
-        let mut lookup = world.ask(host);
-        world.held.run_all();
-        let mut told = Vec::new();
-        while let Poll::Ready(Some(answer)) = poll(&mut lookup) {
-            told.push(answer.map_or_else(|error| error.to_string(), |answer| addresses(&answer)));
+#[tokio::test(start_paused = true)]
+async fn a_family_that_fails_spoils_nothing_and_is_told_after_the_addresses() {
+    for (host, expected) in [
+        ("v4-fails.test", &["[::1]:80", "`v4-fails.test` could not be looked up"][..]),
+        // Nothing has failed where there is nothing.
+        ("v6-only.test", &["[::1]:80"]),
+        ("v4-only.test", &["127.0.0.1:80"]),
+    ] {
+        // IPv4 first, or IPv6.
+        for order in [[2, 1], [1, 1]] {
+            let mut world = World::on_clock();
+            let mut lookup = world.ask_split(host).await;
+            let mut told = Vec::new();
+            for nth in order {
+                world.held.take_nth(nth).unwrap()();
+                while let Poll::Ready(Some(answer)) = poll(&mut lookup) {
+                    told.push(answer.map_or_else(|error| error.to_string(), |answer| addresses(&answer)));
+                }
+            }
+            assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
+            assert_eq!(told, expected);
         }
-        told
-    };
-    assert_eq!(all("v4-fails.test"), ["[::1]:80", "`v4-fails.test` could not be looked up"]);
-    // Nothing has failed where there is nothing.
-    assert_eq!(all("v6-only.test"), ["[::1]:80"]);
-    assert_eq!(all("v4-only.test"), ["127.0.0.1:80"]);
+    }
 }
 
-#[test]
-fn when_both_families_fail_the_error_says_what_is_known_of_the_name() {
-    let fail = |host: &str| {
-        let mut world = World::new();
-        let mut lookup = world.ask(host);
+#[tokio::test(start_paused = true)]
+async fn when_both_families_fail_the_error_says_what_is_known_of_the_name() {
+    let fail = async |host: &str| {
+        let mut world = World::on_clock();
+        let mut lookup = world.ask_split(host).await;
+        let _both = world.held.take();
         world.held.run_all();
         let error = outcome(&mut lookup).unwrap_err();
         assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
         error
     };
-    assert!(matches!(fail("missing.test"), ResolveError::NotFound { .. }));
-    assert!(matches!(fail("half-missing.test"), ResolveError::NoAddresses { .. }), "it exists");
-    assert!(matches!(fail("half-broken.test"), ResolveError::Io { .. }), "it may have addresses");
+    assert!(matches!(fail("missing.test").await, ResolveError::NotFound { .. }));
+    assert!(matches!(fail("half-missing.test").await, ResolveError::NoAddresses { .. }), "it exists");
+    assert!(matches!(fail("half-broken.test").await, ResolveError::Io { .. }), "it may have addresses");
 }
 
-#[test]
-fn a_lookup_that_waits_for_others_says_so_and_when_it_has_begun() {
-    let mut world = World::new();
+/// Single families are a convenience: they take no place from a name that has no lookup at all.
+#[tokio::test(start_paused = true)]
+async fn families_are_asked_for_apart_only_while_places_are_plenty() {
+    let mut world = World::on_clock();
+    let mut lookups: Vec<_> = (0..40).map(|n| world.ask(&format!("{n}.test"))).collect();
+    assert!(lookups.iter_mut().all(|lookup| poll(lookup).is_pending()));
+    tokio::time::advance(Duration::from_millis(250)).await;
+    assert!(lookups.iter_mut().all(|lookup| poll(lookup).is_pending()));
+    assert_eq!(world.held.len(), MAX_RUNNING_BESIDE);
+    let mut more: Vec<_> = (40..80).map(|n| world.ask(&format!("{n}.test"))).collect();
+    assert!(more.iter_mut().all(|lookup| poll(lookup).is_pending()), "none of them waits for others");
+    world.held.run_all();
+    assert!(lookups.iter_mut().chain(&mut more).all(|lookup| outcome(lookup).is_ok()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_waits_for_others_says_so_and_when_it_has_begun() {
+    let mut world = World::on_clock();
     let _running: Vec<_> = (0..MAX_RUNNING).map(|n| world.ask_v4(&format!("{n}.test"))).collect();
     let mut lookup = world.ask("a.test");
     let Poll::Ready(Some(Ok(answer))) = poll(&mut lookup) else { panic!() };

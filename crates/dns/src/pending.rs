@@ -5,36 +5,35 @@ use crate::{
 use skybridge_core::Endpoint;
 use std::{sync::Arc, task::Context};
 
-/// The lookup of one family, as one query waits for it.
-pub(crate) enum Half {
-    /// The family isn't asked for.
-    Unwanted,
+/// One lookup, as one query waits for it.
+pub(crate) enum Pending {
+    /// It isn't made.
+    Absent,
     Unfinished(Arc<Job>),
     /// Its addresses or its error, until they are taken.
     Finished(Option<LookupResult>),
 }
 
-/// How far a [`Half`] is.
+/// How far a [`Pending`] is.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Stage {
-    Unwanted,
+    Absent,
     Queued,
     Running,
     Finished,
 }
 
-impl Half {
-    pub(crate) fn new(job: Option<Result<Arc<Job>, ResolveError>>) -> Self {
+impl Pending {
+    pub(crate) fn new(job: Result<Arc<Job>, ResolveError>) -> Self {
         match job {
-            None => Self::Unwanted,
-            Some(Ok(job)) => Self::Unfinished(job),
-            Some(Err(error)) => Self::Finished(Some(Err(error))),
+            Ok(job) => Self::Unfinished(job),
+            Err(error) => Self::Finished(Some(Err(error))),
         }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Stage {
         let progress = match self {
-            Self::Unwanted => return Stage::Unwanted,
+            Self::Absent => return Stage::Absent,
             Self::Finished(_) => return Stage::Finished,
             Self::Unfinished(job) => job.poll(cx),
         };
@@ -61,16 +60,5 @@ impl Half {
     pub(crate) fn take_error(&mut self) -> Option<ResolveError> {
         let Self::Finished(result) = self else { return None };
         result.take_if(|result| result.is_err())?.err()
-    }
-}
-
-impl Stage {
-    pub(crate) fn is_over(self) -> bool {
-        matches!(self, Self::Unwanted | Self::Finished)
-    }
-
-    /// Whether all that is wanted waits to begin.
-    pub(crate) fn are_queued(halves: [Self; 2]) -> bool {
-        halves.contains(&Self::Queued) && halves.iter().all(|half| matches!(half, Self::Queued | Self::Unwanted))
     }
 }
