@@ -55,8 +55,8 @@ impl System {
     }
 
     /// Asks this function in place of `getaddrinfo`. It is called on a thread for blocking work, for both families or
-    /// for one, and returns the addresses of these; port 0 stands for that of the query. An error of the kind `NotFound`
-    /// says that the name doesn't exist, and any other that the lookup failed.
+    /// for one, and returns the addresses of these; port 0 stands for that of the query. An error of the kind
+    /// `NotFound` says that the name doesn't exist, and any other that the lookup failed.
     pub fn blocking(lookup: impl Fn(&str, Families) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
         let lookup: Arc<BlockingLookup> = Arc::new(lookup);
         let delays = Delays { split: SPLIT_AFTER, resolution: RESOLUTION_DELAY };
@@ -70,7 +70,8 @@ impl System {
         self
     }
 
-    /// How long IPv4 addresses wait for IPv6 ones, where they are asked for apart (default: 50 ms; RFC 8305, section 3).
+    /// How long IPv4 addresses wait for IPv6 ones, where they are asked for apart (default: 50 ms; RFC 8305, section
+    /// 3).
     pub fn resolution_delay(mut self, delay: Duration) -> Self {
         self.delays.resolution = delay;
         self

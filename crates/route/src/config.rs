@@ -46,9 +46,9 @@ impl RouteConfig {
         Self { proxy_chains: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
     }
 
-    /// The chains of proxies to try, in [order](Self::proxy_order) (default: a direct connection, and nothing else). In a chain the proxy
-    /// nearest to this machine comes first; an empty chain is a direct connection. The names of a chain are looked up,
-    /// and it is tried, only when everything that the chain before it leads to has failed.
+    /// The chains of proxies to try, in [order](Self::proxy_order) (default: a direct connection, and nothing else). In
+    /// a chain the proxy nearest to this machine comes first; an empty chain is a direct connection. The names of a
+    /// chain are looked up, and it is tried, only when everything that the chain before it leads to has failed.
     /// [`ConnectOptions::proxies`](skybridge_core::ConnectOptions::proxies) of a request takes precedence over all of
     /// them.
     ///
@@ -63,8 +63,8 @@ impl RouteConfig {
         self
     }
 
-    /// In which order the chains of proxies are tried when some of them failed recently (default: those last, but never a
-    /// direct connection before a proxy that is listed before it): see [`ProxyOrder`].
+    /// In which order the chains of proxies are tried when some of them failed recently (default: those last, but never
+    /// a direct connection before a proxy that is listed before it): see [`ProxyOrder`].
     pub fn proxy_order(mut self, order: ProxyOrder) -> Self {
         self.settings.proxy_order = order;
         self

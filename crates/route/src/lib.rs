@@ -28,8 +28,8 @@
 //! # }
 //! ```
 //!
-//! One lock guards the database of failed endpoints and proxies (at most 1,024 of them). It is held for one access to a map, never
-//! while anything is awaited or called, and a request that finds a pooled connection doesn't touch it.
+//! One lock guards the database of failed endpoints and proxies (at most 1,024 of them). It is held for one access to a
+//! map, never while anything is awaited or called, and a request that finds a pooled connection doesn't touch it.
 
 mod attempt_budget;
 mod attempt_recorder;

@@ -1,6 +1,6 @@
-/// In which order chains of proxies are tried when some of them failed recently. A chain has failed when its first proxy
-/// couldn't be reached, which concerns every origin, or when one origin couldn't be reached by it, which concerns that
-/// origin. It is forgotten as soon as it works, or after
+/// In which order chains of proxies are tried when some of them failed recently. A chain has failed when its first
+/// proxy couldn't be reached, which concerns every origin, or when one origin couldn't be reached by it, which concerns
+/// that origin. It is forgotten as soon as it works, or after
 /// [`RouteConfig::remember_failures`](crate::RouteConfig::remember_failures). No chain is left out because of it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -26,7 +26,8 @@ impl ProxyOrder {
         let (first, last): (Vec<T>, Vec<T>) = chains.into_iter().partition(|chain| {
             let (direct, failed) = (is_direct(chain), failed(chain));
             proxy_failed |= failed && !direct;
-            !failed && !(self == Self::FailedLast && direct && proxy_failed)
+            let behind_failed_proxy = self == Self::FailedLast && direct && proxy_failed;
+            !failed && !behind_failed_proxy
         });
         first.into_iter().chain(last).collect()
     }

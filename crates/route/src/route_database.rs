@@ -36,7 +36,8 @@ pub(crate) struct OriginPath {
     pub(crate) proxies: Arc<[Proxy]>,
 }
 
-/// Endpoints and proxies that failed recently (OkHttp's `RouteDatabase`): the latest 1,024 failures, each for a limited time.
+/// Endpoints and proxies that failed recently (OkHttp's `RouteDatabase`): the latest 1,024 failures, each for a limited
+/// time.
 pub(crate) struct RouteDatabase {
     max_age: Duration,
     failures: Mutex<HashMap<FailureKey, Instant>>,

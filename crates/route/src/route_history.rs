@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc};
 /// an open socket, in the tunnel, in TLS, in the handshake or in the first exchange, is recorded for the endpoint and
 /// the origin together: another name at the same address is another virtual host, and may work.
 ///
-/// The same is recorded of chains of proxies as a whole. That the first proxy can't be reached concerns every origin, and
-/// what fails behind it one origin.
+/// The same is recorded of chains of proxies as a whole. That the first proxy can't be reached concerns every origin,
+/// and what fails behind it one origin.
 #[derive(Clone)]
 pub(crate) struct RouteHistory {
     database: Arc<RouteDatabase>,

@@ -361,6 +361,8 @@ mod queued {
         }
     }
 
+    /// After how many milliseconds there is a connection, or a failure in this phase.
+    type Found = Result<u128, (Phase, u128)>;
     type Says = (u64, fn() -> Result<Answer, ConnectError>);
 
     fn queued() -> Result<Answer, ConnectError> {
@@ -390,7 +392,7 @@ mod queued {
 
     #[tokio::test(start_paused = true)]
     async fn the_wait_has_a_limit_and_a_phase_of_its_own() {
-        let rows: [(&'static [Says], Result<u128, (Phase, u128)>); 7] = [
+        let rows: [(&'static [Says], Found); 7] = [
             (&[(0, queued), (900, begun), (900, found)], Ok(1800)),
             (&[(0, queued), (900, found)], Ok(900)),
             (&[(900, queued), (900, begun), (900, found)], Ok(2700)),

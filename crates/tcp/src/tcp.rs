@@ -49,8 +49,8 @@ impl Tcp {
 
     /// How long sent data may stay unacknowledged, or unsent because the peer takes none, before the connection is
     /// closed (default: 2 minutes, or what [keep-alive](Self::keep_alive) is set to take). That is `TCP_USER_TIMEOUT`
-    /// (RFC 5482), which Linux, Android and Fuchsia have; elsewhere it has no effect. `None` leaves it to the system. At
-    /// least 1 ms, at most 24 days.
+    /// (RFC 5482), which Linux, Android and Fuchsia have; elsewhere it has no effect. `None` leaves it to the system.
+    /// At least 1 ms, at most 24 days.
     ///
     /// Keep-alive probes idle connections alone. While a request is on its way, a peer that is gone is noticed by
     /// retransmissions, which Linux gives up after about 15 minutes. So the default is the time after which keep-alive

@@ -8,8 +8,8 @@ use std::{
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Waiting until the resolver begins to look up, as for a free thread: a part of [`Resolve`](Self::Resolve) that has
-    /// a time limit of its own. Without a wait there is no such phase.
+    /// Waiting until the resolver begins to look up, as for a free thread: a part of [`Resolve`](Self::Resolve) that
+    /// has a time limit of its own. Without a wait there is no such phase.
     LookupQueue,
     /// Looking up addresses.
     Resolve,
