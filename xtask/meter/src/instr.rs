@@ -15,8 +15,8 @@ const LONG: u64 = 1200;
 
 /// What is measured, the most that the default client may cost, and what it is to cost one day, both in bare ones.
 const ROWS: [(Version, Shape, f64, f64); 9] = [
-    (Version::H1, Shape::Plain, 0.55, 0.50),
-    (Version::H1, Shape::PlainTwelve, 0.75, 0.70),
+    (Version::H1, Shape::Plain, 0.54, 0.50),
+    (Version::H1, Shape::PlainTwelve, 0.70, 0.65),
     (Version::H1, Shape::Get, 0.66, 0.58),
     (Version::H1, Shape::GetTwelve, 0.80, 0.75),
     (Version::H1, Shape::Post, 0.66, 0.60),
