@@ -69,7 +69,7 @@ impl<R: Resolver> Candidates<R> {
     }
 
     /// The next candidate whose names can be resolved.
-    pub(crate) async fn next(&mut self) -> Result<Candidate, ConnectError> {
+    pub(crate) async fn next(&mut self) -> Result<Box<Candidate>, ConnectError> {
         while let Some(proxies) = self.proxy_chains.get(self.next).cloned() {
             self.next += 1;
             match self.decide(proxies).await {
@@ -86,7 +86,7 @@ impl<R: Resolver> Candidates<R> {
         self.first_error.get_or_insert(error);
     }
 
-    async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Candidate, ConnectError> {
+    async fn decide(&self, proxies: Arc<[Proxy]>) -> Result<Box<Candidate>, ConnectError> {
         let mut route = Route::direct(self.target.clone(), Endpoints::fixed([]));
         let history = Arc::new(RouteHistory::new(Arc::clone(&self.database), &self.target, Arc::clone(&proxies)));
         route.proxies = proxies;
@@ -94,7 +94,7 @@ impl<R: Resolver> Candidates<R> {
         let is_last = self.next == self.proxy_chains.len();
         let limit = (!is_last && history.is_first_proxy_down()).then_some(self.settings.failed_proxy_timeout);
         let late_answers = LateAnswers::default();
-        let mut candidate = Candidate { route, history, proxy_targets: None, late_answers, limit };
+        let mut candidate = Box::new(Candidate { route, history, proxy_targets: None, late_answers, limit });
         let decided = match self.resolve_first_hop(&mut candidate).await {
             Ok(()) => self.resolve_proxy_targets(&mut candidate).await,
             error => error,
@@ -165,7 +165,7 @@ impl<R: Resolver> Candidates<R> {
 
     async fn resolve(&self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {
         let (route, history) = (&candidate.route, &candidate.history);
-        let resolved = resolve(self.resolver.clone(), self.settings, lookup, route, history).await?;
+        let resolved = resolve(self.resolver.clone(), &self.settings, lookup, route, history).await?;
         let Resolved { endpoints, span, rest } = resolved;
         let start = candidate.route.resolved.map_or(span.start, |earlier| earlier.start);
         candidate.route.resolved = Some(Span { start, end: span.end });
@@ -193,8 +193,7 @@ fn no_addresses(target: &Target) -> ConnectError {
 
 impl LateAnswers {
     /// Runs a future, and the lookups beside it.
-    pub(crate) async fn poll_beside<T>(&mut self, future: impl Future<Output = T>) -> T {
-        let mut future = std::pin::pin!(future);
+    pub(crate) async fn poll_beside<T>(&mut self, mut future: Pin<&mut impl Future<Output = T>>) -> T {
         std::future::poll_fn(|cx| {
             self.poll(cx);
             future.as_mut().poll(cx)

@@ -27,57 +27,66 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
     mut candidate: Box<Candidate>,
     mut candidates: Box<Candidates<R>>,
 ) -> Result<S::Connection, ConnectError> {
-    let attempt_log = candidate.route.ctx().attempt_log().clone();
+    let ctx = candidate.route.ctx().clone();
     let mut left_out = 0;
     loop {
         let (targets, endpoints) = (candidate.proxy_targets.clone(), candidate.route.endpoints.clone());
-        let (history, limit, route) = (Arc::clone(&candidate.history), candidate.limit, candidate.route.clone());
-        let mut budget = AttemptBudget::new(route.ctx(), candidates.max_attempts());
-        let logged_before = attempt_log.count();
-        let connecting = connect_candidate(&mut *connector, candidate, &mut budget);
-        let error = match reach_within(limit, route.ctx(), connecting).await {
+        let history = Arc::clone(&candidate.history);
+        // Kept for the error; in a box, as few candidates have a limit.
+        let limit = candidate.limit.map(|limit| (limit, Box::new(candidate.route.clone())));
+        let mut budget = AttemptBudget::new(&ctx, candidates.max_attempts());
+        let logged_before = ctx.attempt_log().count();
+        let connected = {
+            let connecting = pin!(connect_candidate(&mut *connector, candidate, &mut budget));
+            reach_within(limit, &ctx, connecting).await
+        };
+        let error = match connected {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => {
                 if !error.is_fatal() {
-                    history.path_failed(AttemptRecorder::opened_socket(route.ctx(), logged_before));
+                    history.path_failed(AttemptRecorder::opened_socket(&ctx, logged_before));
                 }
                 error
             }
             // It is known already that it has failed.
-            Err(timed_out) => ConnectError::from(timed_out).on_route(&route),
+            Err((timed_out, route)) => ConnectError::from(timed_out).on_route(&route),
         };
         left_out += endpoints.left_out() + targets.map_or(0, |list| list.left_out()) + budget.finish();
-        let summarize = |error: ConnectError| error.with_attempts(attempt_log.reports()).with_left_out(left_out);
+        let summarize = |error: ConnectError| error.with_attempts(ctx.attempt_log().reports()).with_left_out(left_out);
         if error.is_fatal() {
             return Err(summarize(error));
         }
         candidates.failed(error);
-        candidate = Box::new(candidates.next().await.map_err(summarize)?);
+        candidate = candidates.next().await.map_err(summarize)?;
     }
 }
 
-/// Connects, and gives up if no socket has been opened when the limit is over. `None` is no limit.
+/// Connects, and gives up if no socket has been opened when the limit is over: with the route that had one.
+///
+/// Pinned by the caller: by value it would be held twice, once as the argument.
 async fn reach_within<T>(
-    limit: Option<Duration>,
+    limit: Option<(Duration, Box<Route>)>,
     ctx: &Ctx,
-    connecting: impl Future<Output = T>,
-) -> Result<T, TimedOut> {
+    mut connecting: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, (TimedOut, Box<Route>)> {
     let logged_before = ctx.attempt_log().count();
-    let deadline = limit.and_then(|limit| Some((limit, ctx.runtime().now().checked_add(limit)?)));
-    let mut timer = deadline.map(|(limit, deadline)| (limit, ctx.runtime().sleep_until(deadline)));
-    let mut connecting = pin!(connecting);
+    let mut timer = limit.and_then(|(limit, route)| {
+        let deadline = ctx.runtime().now().checked_add(limit)?;
+        Some((limit, route, ctx.runtime().sleep_until(deadline)))
+    });
     poll_fn(|cx| {
         if let Poll::Ready(result) = connecting.as_mut().poll(cx) {
             return Poll::Ready(Ok(result));
         }
-        if let Some((limit, expired)) = &mut timer {
+        if let Some((.., expired)) = &mut timer {
             ready!(expired.as_mut().poll(cx));
-            if !AttemptRecorder::opened_socket(ctx, logged_before) {
-                return Poll::Ready(Err(TimedOut { phase: Phase::Tcp, limit: *limit }));
-            }
-            timer = None;
         }
-        Poll::Pending
+        match timer.take() {
+            Some((limit, route, _)) if !AttemptRecorder::opened_socket(ctx, logged_before) => {
+                Poll::Ready(Err((TimedOut { phase: Phase::Tcp, limit }, route)))
+            }
+            _ => Poll::Pending,
+        }
     })
     .await
 }
@@ -94,7 +103,7 @@ async fn connect_candidate<S: RouteConnector>(
     };
     let mut first_error = None;
     let mut read = 0;
-    while let Some(address) = late_answers.poll_beside(poll_fn(|cx| proxy_targets.poll_more(cx))).await {
+    while let Some(address) = late_answers.poll_beside(pin!(poll_fn(|cx| proxy_targets.poll_more(cx)))).await {
         read += 1;
         if let Err(refused) = route.target.connect_options().egress.check(&address) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
@@ -141,7 +150,8 @@ async fn try_endpoints<S: RouteConnector>(
         let mut route = route.clone();
         route.endpoints = rest.clone();
         route.max_attempts = budget.remaining();
-        let error = match late_answers.poll_beside(open(connector, route.clone())).await {
+        let opened = late_answers.poll_beside(pin!(open(connector, route.clone()))).await;
+        let error = match opened {
             Ok(connection) => {
                 recorder.succeeded();
                 return Ok(connection);

@@ -15,7 +15,7 @@ pub(crate) async fn plan<S, R: Resolver>(
     connector: S,
     mut candidates: Box<Candidates<R>>,
 ) -> Result<RoutePlan<S, R>, ConnectError> {
-    let candidate = Box::new(candidates.next().await?);
+    let candidate = candidates.next().await?;
     Ok(RoutePlan { connector, candidate, candidates })
 }
 

@@ -4,7 +4,12 @@ use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
     Resolver, Route, Span, TimedOut, phase_timeout, timeout,
 };
-use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A name whose addresses are wanted.
 pub(crate) struct Lookup {
@@ -24,7 +29,7 @@ pub(crate) struct Resolved {
 /// Asks the resolver, and waits for the first addresses. What it waits before it begins has a time limit of its own.
 pub(crate) async fn resolve<R: Resolver>(
     resolver: R,
-    settings: Settings,
+    settings: &Settings,
     lookup: Lookup,
     route: &Route,
     history: &Arc<RouteHistory>,
@@ -37,14 +42,13 @@ pub(crate) async fn resolve<R: Resolver>(
     let asked = phase_timeout(ctx, Phase::Resolve, settings.timeout, ask::<R>(resolver, query)).await;
     let found = match flatten(asked) {
         Ok(First::Found(answer, answers)) => Ok((answer, answers)),
-        Ok(First::Queued(answers)) => match begin::<R>(answers, settings, route).await {
-            Ok((answer, answers)) => {
-                begun = ctx.runtime().now();
-                let first = first::<R>(Some(answer), answers, lookup.host);
-                flatten(phase_timeout(ctx, Phase::Resolve, settings.timeout, first).await)
-            }
-            Err(error) => Err(error),
-        },
+        Ok(First::Queued(answers)) => {
+            // In a box of its own, so that no look-up that needn't wait is larger for it.
+            Box::pin(begin::<R>(answers, settings, route, lookup.host)).await.map(|(since, found)| {
+                begun = since;
+                found
+            })
+        }
         Err(error) => Err(error),
     };
     let (answer, answers) = match found {
@@ -90,22 +94,26 @@ async fn ask<R: Resolver>(mut resolver: R, query: Query) -> Result<First<R>, Con
     first::<R>(answer, answers, host).await.map(|(answer, answers)| First::Found(answer, answers))
 }
 
-/// Waits until the resolver has begun.
+/// Waits until the resolver has begun, and then for the first addresses: since when, and what was found.
 async fn begin<R: Resolver>(
     mut answers: Pin<Box<R::Answers>>,
-    settings: Settings,
+    settings: &Settings,
     route: &Route,
-) -> Result<(Answer, Pin<Box<R::Answers>>), ConnectError> {
+    host: Arc<str>,
+) -> Result<(Instant, Found<R>), ConnectError> {
+    let ctx = route.ctx();
     let guard = route.phase(Phase::LookupQueue);
-    let begun = phase_timeout(route.ctx(), Phase::LookupQueue, settings.timeout, next(&mut answers)).await;
-    match begun.map(|answer| answer.transpose().map_err(Into::into)) {
-        Ok(Ok(answer)) => {
-            let _ = guard.done();
-            Ok((answer.unwrap_or_default(), answers))
-        }
-        Ok(Err(error)) => Err(guard.fail(error)),
-        Err(timed_out) => Err(guard.fail(timed_out)),
-    }
+    let begun = phase_timeout(ctx, Phase::LookupQueue, settings.timeout, next(&mut answers)).await;
+    let answer = match begun.map(|answer| answer.transpose().map_err(Into::into)) {
+        Ok(Ok(answer)) => answer.unwrap_or_default(),
+        Ok(Err(error)) => return Err(guard.fail(error)),
+        Err(timed_out) => return Err(guard.fail(timed_out)),
+    };
+    let _ = guard.done();
+    let since = ctx.runtime().now();
+    let first = first::<R>(Some(answer), answers, host);
+    let found = flatten(phase_timeout(ctx, Phase::Resolve, settings.timeout, first).await)?;
+    Ok((since, found))
 }
 
 /// The first answer that has addresses, from this one on.
