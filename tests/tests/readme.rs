@@ -62,7 +62,7 @@ fn readme(runtime: TokioRuntime, resolver: impl Resolver, tls: TlsLayer) -> Send
         .layer(PoolLayer::new(runtime))                        // on a pooled connection, or a new one
         .layer(RouteLayer::new(resolver))                      // found by address, or through proxies
         .layer(NegotiateLayer::new(H1::new(), H2::new()))      // that speaks HTTP/2 or HTTP/1.1
-        .layer(tls.clone())                                    // sealed and verified
+        .layer(tls.clone())                                    // encrypted and verified
         .layer(TunnelLayer::new().proxy_tls(tls.proxy_connector())) // through HTTP and SOCKS proxies
         .layer(RaceLayer::happy_eyeballs())                    // over whichever address answers first
         .service(Tcp::new());                                  // by a socket
