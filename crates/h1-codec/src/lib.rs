@@ -30,8 +30,8 @@
 //! | trailers that frame, route, authenticate or modify, or say what the body is | left out | RFC 9110 6.5.1 |
 //! | a head of more bytes or fields than [`Limits`] allow | refused, with the limit's number | |
 //!
-//! A peer that sends its bytes one by one costs hardly more than one that sends them at once: a head is parsed again when
-//! its end can be here or it has doubled, and what follows goes on where it was.
+//! A peer that sends its bytes one by one costs hardly more than one that sends them at once: a head is parsed again
+//! when its end can be here or it has doubled, and what follows goes on where it was.
 //!
 //! What was accepted although it is not strictly HTTP/1.1 makes [`ResponseHead::is_strict`] false: whoever read it and
 //! whoever stands between may not agree where the next response begins, so its connection carries no other request.

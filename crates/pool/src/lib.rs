@@ -99,8 +99,8 @@
 //! 4. `ByAddress`;
 //! 5. `SocketPermits`, or a connect's `ConnectTimeouts`.
 //!
-//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `UnfinishedExchanges`, the planner. A hit takes 1, 2 and, for a
-//! stream, the `Handles`.
+//! By themselves: a `Waiter`'s slot, a `Notify`'s waker, `UnfinishedExchanges`, the planner. A hit takes 1, 2 and, for
+//! a stream, the `Handles`.
 //!
 //! Tasks and origins hold the pool weakly, so it ends with its last handle and the last request under way: `Registry`
 //! closes every origin then, and a lease that ends later finds its origin closed.

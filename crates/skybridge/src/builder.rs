@@ -97,7 +97,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// Receives the events of every call and connection, unless a request's [`RequestOptions`](crate::RequestOptions) names another.
+    /// Receives the events of every call and connection, unless a request's [`RequestOptions`](crate::RequestOptions)
+    /// names another.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.settings.observer = Some(observer);
         self
@@ -278,7 +279,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     }
 
     above! {
-        /// Puts a layer above TLS: it sees each `Route`, and the `Link` that TLS was spoken on, if its origin is `https`.
+        /// Puts a layer above TLS: it sees each `Route`, and the `Link` that TLS was spoken on, if its origin is
+        /// `https`.
         above_tls: tls of retry pool route negotiate tls tunnel race dialer
             => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
     }

@@ -47,8 +47,8 @@ pub(crate) fn has_many_empty_lines(bytes: &[u8]) -> bool {
     bytes.windows(17).any(|window| window.iter().all(|byte| matches!(byte, b'\r' | b'\n')))
 }
 
-/// What must not be a trailer: the fields that RFC 7230, section 4.1.2, names, but for `date` and `warning`, and those for
-/// one hop.
+/// What must not be a trailer: the fields that RFC 7230, section 4.1.2, names, but for `date` and `warning`, and those
+/// for one hop.
 pub(crate) const NO_TRAILERS: &[&str] = &[
     "transfer-encoding",
     "content-length",

@@ -1,7 +1,7 @@
 //! The requests that are measured. [`Shape::Plain`] is the least that can be asked: its URI was parsed once and is
-//! cloned, it has no headers, and the answer to it has one. [`Shape::PlainTwelve`] clones twelve headers as well. Each of
-//! the others parses its URI and builds its headers anew, as a caller does to whom every URL is new: that is a part of
-//! what is counted, the same for everybody.
+//! cloned, it has no headers, and the answer to it has one. [`Shape::PlainTwelve`] clones twelve headers as well. Each
+//! of the others parses its URI and builds its headers anew, as a caller does to whom every URL is new: that is a part
+//! of what is counted, the same for everybody.
 
 use crate::peer::Over;
 use bytes::Bytes;

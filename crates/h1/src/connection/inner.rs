@@ -99,8 +99,8 @@ impl Inner {
         !self.read.is_empty()
     }
 
-    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so that is looked
-    /// at before.
+    /// A request is about to be written. What the peer has said by now, it hasn't said of this request: so that is
+    /// looked at before.
     ///
     /// # Errors
     /// When the connection isn't idle.

@@ -43,8 +43,8 @@ async fn cookie_crumbs_are_joined() {
     assert_eq!((request.count("cookie"), request.header("cookie")), (1, Some("a=1; b=2; c=3; d=4")));
 }
 
-/// Neither framing nor routing, nor who one is, is a trailer's to say (RFC 9110, section 6.5.1). The request isn't ended
-/// as if it were whole.
+/// Neither framing nor routing, nor who one is, is a trailer's to say (RFC 9110, section 6.5.1). The request isn't
+/// ended as if it were whole.
 #[tokio::test(start_paused = true)]
 async fn a_request_with_trailers_that_must_not_be_sent_fails() {
     for name in ["content-length", "transfer-encoding", "host", "cookie", "authorization", "te", "trailer"] {
