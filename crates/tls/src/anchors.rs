@@ -1,3 +1,4 @@
+use crate::path::der;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -5,6 +6,7 @@ use std::collections::HashSet;
 /// The trusted roots: what webpki needs of them to build a path, and by which a server's certificate is recognized as
 /// being a root itself.
 pub(crate) struct Anchors {
+    /// Those that may sign certificates.
     anchors: Vec<TrustAnchor<'static>>,
     /// The SHA-256 of each whole certificate. Of roots that are built in only the anchors are known.
     certificates: HashSet<[u8; 32]>,
@@ -17,13 +19,18 @@ impl Anchors {
     }
 
     pub(crate) fn add(&mut self, root: &CertificateDer<'static>) -> Result<(), webpki::Error> {
-        self.anchors.push(webpki::anchor_from_trusted_cert(root)?.to_owned());
+        let anchor = webpki::anchor_from_trusted_cert(root)?.to_owned();
+        // webpki asks no anchor whether it is a CA. A server's own certificate is trusted for what it is, and its key
+        // signs no others. What can't be read is no server's certificate either.
+        if der::usage(root).is_none_or(|usage| usage.certificates) {
+            self.anchors.push(anchor);
+        }
         self.certificates.insert(hash(root));
         Ok(())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.anchors.is_empty()
+        self.anchors.is_empty() && self.certificates.is_empty()
     }
 
     pub(crate) fn for_webpki(&self) -> &[TrustAnchor<'static>] {

@@ -69,6 +69,22 @@ async fn a_root_need_not_be_self_signed() {
     assert_eq!(*tls.pins, [cert.pin().into(), root.pin().into()]);
 }
 
+/// Whoever has the key of a server that is trusted for what it is could be any server otherwise.
+#[tokio::test(start_paused = true)]
+async fn a_root_that_is_no_ca_signs_for_nobody() {
+    let server = Ca::new("somebody").leaf(["a.test"]);
+    let says_so = SelfSigned::new(["a.test"]).not_a_ca().make();
+    for (trusted, why) in [(&server, "it says nothing"), (&says_so, "CA:FALSE")] {
+        let forged = Ca::usurping(trusted).leaf(["bank.test"]);
+        let config = trusting(trusted).build().unwrap();
+        let error = World::h1(&forged).refused(&config, "https://bank.test").await;
+        assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { .. }), "{why}: {error:?}");
+    }
+    let ca = SelfSigned::new(["a.test"]).make();
+    let issued = Ca::usurping(&ca).leaf(["bank.test"]);
+    World::h1(&issued).exchange(&trusting(&ca).build().unwrap(), "https://bank.test").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_root_is_refused_outside_its_dates() {
     let cert = SelfSigned::new(["a.test"]).expired().make();

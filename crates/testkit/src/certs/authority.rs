@@ -24,6 +24,14 @@ impl Ca {
         Self { params, certificate: made.der().clone(), pem: made.pem(), chain: Vec::new(), key }
     }
 
+    /// Whoever has the key of this certificate, which is no CA's, and signs certificates by it all the same.
+    pub fn usurping(cert: &Cert) -> Self {
+        let key = KeyPair::from_pem(&cert.key_pem()).unwrap_or_else(|error| panic!("no key: {error}"));
+        // By default the subject is that of all leaves here.
+        let (params, certificate) = (CertificateParams::default(), cert.chain().swap_remove(0));
+        Self { params, certificate, pem: cert.chain_pem(), chain: Vec::new(), key }
+    }
+
     /// A new intermediate below this CA.
     pub fn intermediate(&self, name: &str) -> Self {
         let (params, key) = (authority(name), new_key());

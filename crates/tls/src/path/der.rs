@@ -13,7 +13,9 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// id-ce-keyUsage and id-ce-extKeyUsage (RFC 5280, sections 4.2.1.3 and 4.2.1.12), and id-kp-serverAuth in the latter.
+/// id-ce-basicConstraints, id-ce-keyUsage and id-ce-extKeyUsage (RFC 5280, sections 4.2.1.9, 4.2.1.3 and 4.2.1.12), and
+/// id-kp-serverAuth in the last.
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
@@ -39,11 +41,14 @@ pub(crate) struct Usage {
     pub(crate) handshakes: bool,
     /// To authenticate a server.
     pub(crate) servers: bool,
+    /// To sign certificates. From version 3 on, certificates must say so.
+    pub(crate) certificates: bool,
 }
 
 /// What a certificate's key is for; `None` when it can't be read.
 pub(crate) fn usage(certificate: &[u8]) -> Option<Usage> {
-    let mut usage = Usage { handshakes: true, servers: true };
+    let (mut says_ca, mut may_sign) = (!has_version(certificate)?, true);
+    let mut usage = Usage { handshakes: true, servers: true, certificates: true };
     let mut fields = fields_from_validity(certificate)?;
     for _validity_subject_key in 0..3 {
         fields.next()?;
@@ -61,20 +66,44 @@ pub(crate) fn usage(certificate: &[u8]) -> Option<Usage> {
             }
             let value = extension.content(OCTET_STRING)?;
             match id {
-                KEY_USAGE => usage.handshakes = allows_handshakes(value)?,
+                BASIC_CONSTRAINTS => says_ca = is_ca(value)?,
+                KEY_USAGE => {
+                    usage.handshakes = allows(HANDSHAKES, value)?;
+                    may_sign = allows(KEY_CERT_SIGN, value)?;
+                }
                 EXTENDED_KEY_USAGE => usage.servers = allows_servers(value)?,
                 _ => {}
             }
         }
     }
+    usage.certificates = says_ca && may_sign;
     Some(usage)
 }
 
-fn allows_handshakes(key_usage: &[u8]) -> Option<bool> {
-    // Bits 0, 2 and 4, counted from the highest, behind the number of unused ones.
-    const HANDSHAKES: u8 = 0b1010_1000;
-    let (_, bits) = Reader(key_usage).content(BIT_STRING)?.split_first()?;
-    Some(bits.first().is_some_and(|bits| bits & HANDSHAKES != 0))
+/// digitalSignature, keyEncipherment and keyAgreement: bits 0, 2 and 4, counted from the highest.
+const HANDSHAKES: u8 = 0b1010_1000;
+/// keyCertSign: bit 5.
+const KEY_CERT_SIGN: u8 = 0b0000_0100;
+
+/// Whether a key usage has any of these bits.
+fn allows(usages: u8, key_usage: &[u8]) -> Option<bool> {
+    let (_unused, bits) = Reader(key_usage).content(BIT_STRING)?.split_first()?;
+    Some(bits.first().is_some_and(|bits| bits & usages != 0))
+}
+
+/// What basic constraints say; FALSE is the default.
+fn is_ca(basic_constraints: &[u8]) -> Option<bool> {
+    let mut constraints = Reader(basic_constraints).inside(SEQUENCE)?;
+    match constraints.next_or_end()? {
+        Some((BOOLEAN, value)) => Some(value == [0xff]),
+        _ => Some(false),
+    }
+}
+
+/// Whether a certificate says which version it is. The first has no field for that, nor any extensions.
+fn has_version(certificate: &[u8]) -> Option<bool> {
+    let fields = Reader(certificate).inside(SEQUENCE)?.inside(SEQUENCE)?;
+    Some(fields.0.first() == Some(&VERSION))
 }
 
 fn allows_servers(extended_key_usage: &[u8]) -> Option<bool> {
