@@ -112,7 +112,6 @@ impl Lookup {
 
     /// Those of these addresses whose family hasn't been answered yet.
     fn answer<'a>(&mut self, endpoints: impl Iterator<Item = &'a Endpoint>) -> Option<Answer> {
-        let is_v6 = |endpoint: &Endpoint| endpoint.inet().is_some_and(|addr| addr.is_ipv6());
         let is_new = |endpoint: &&Endpoint| !if is_v6(endpoint) { self.answered_v6 } else { self.answered_v4 };
         let new = endpoints.filter(is_new).map(|endpoint| with_port(endpoint, self.query.port));
         let mut answer = Answer::only(new);
@@ -155,7 +154,11 @@ impl Lookup {
     fn finish_whole(&mut self) -> Option<Result<Answer, ResolveError>> {
         match self.whole.take_addresses() {
             Some(endpoints) => {
-                let answer = self.answer(endpoints.iter());
+                // Both together may have been asked while a packet of one family was lost.
+                let apart = [self.v6.take_addresses(), self.v4.take_addresses()];
+                let missing = |found: &&Endpoint| !endpoints.iter().any(|whole| is_v6(whole) == is_v6(found));
+                let apart = apart.iter().flatten().flat_map(|found| found.iter()).filter(missing);
+                let answer = self.answer(endpoints.iter().chain(apart));
                 self.finish(answer, None)
             }
             None => {
@@ -171,6 +174,10 @@ impl Lookup {
         let error = self.v4.take_error().into_iter().chain(self.v6.take_error()).reduce(ResolveError::weightier);
         self.finish(answer, error)
     }
+}
+
+fn is_v6(endpoint: &Endpoint) -> bool {
+    endpoint.inet().is_some_and(|addr| addr.is_ipv6())
 }
 
 impl Stream for Lookup {
@@ -190,6 +197,8 @@ impl Stream for Lookup {
             return Poll::Ready(Some(Ok(answer)));
         }
         if whole == Stage::Finished {
+            // What they have found by now counts too.
+            let _ = (this.v6.poll(cx), this.v4.poll(cx));
             return Poll::Ready(this.finish_whole());
         }
         this.poll_split(cx);
