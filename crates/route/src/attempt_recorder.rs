@@ -22,7 +22,7 @@ impl AttemptRecorder {
 
     /// Whether any attempt after the first `logged_before` opened a socket.
     pub(crate) fn opened_socket(ctx: &Ctx, logged_before: usize) -> bool {
-        ctx.attempt_log().since(logged_before).iter().any(|report| report.phase > Phase::Tcp)
+        ctx.attempt_log().since(logged_before).iter().any(has_socket)
     }
 
     fn reports(&self) -> impl Iterator<Item = AttemptReport> {
@@ -51,10 +51,15 @@ impl AttemptRecorder {
     }
 }
 
+/// In a later phase, or between two.
+fn has_socket(report: &AttemptReport) -> bool {
+    report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected)
+}
+
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
         for report in self.reports() {
-            if report.phase > Phase::Tcp {
+            if has_socket(&report) {
                 self.history.socket_opened(&report.endpoint);
             }
             let is_fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());

@@ -6,8 +6,8 @@ use crate::{
     settings::{ProxyChains, Settings},
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
-    timeout,
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Overloaded, Phase, Proxy, ProxyKind, Resolver, Route, Span,
+    Target,
 };
 use std::{
     future::Future,
@@ -107,19 +107,19 @@ impl<R: Resolver> Candidates<R> {
 
     /// Within the limit of a proxy that is known to be down. That a proxy's name has no addresses is remembered.
     async fn resolve_first_hop(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
-        let (limit, history) = (candidate.limit.unwrap_or(Duration::MAX), Arc::clone(&candidate.history));
-        let resolving = self.resolve_endpoints(candidate);
-        let error = match timeout(&self.target.ctx, Phase::Resolve, limit, resolving).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error,
-            Err(timed_out) => return Err(timed_out.into()),
-        };
-        // Waiting for a thread is nobody's failure, and a name without addresses is the origin's own where there is no
-        // proxy.
-        if error.phase() == Some(Phase::Resolve) && !candidate.route.proxies.is_empty() {
-            history.path_failed(false);
+        let Err(error) = self.resolve_endpoints(candidate).await else { return Ok(()) };
+        // A name without addresses is the origin's own where there is no proxy.
+        if self.is_of_name(&error) && !candidate.route.proxies.is_empty() {
+            candidate.history.path_failed(false);
         }
         Err(error)
+    }
+
+    /// Whether a look-up failed for its name, and not for want of a thread here or within a time that was too short.
+    fn is_of_name(&self, error: &ConnectError) -> bool {
+        let is_ours = error.source_as::<Overloaded>().is_some();
+        let is_short = error.timed_out().is_some_and(|timed_out| timed_out.limit < self.settings.timeout);
+        error.phase() == Some(Phase::Resolve) && !is_ours && !is_short
     }
 
     /// Where the first proxy listens or, without proxies, the origin.
@@ -165,7 +165,8 @@ impl<R: Resolver> Candidates<R> {
 
     async fn resolve(&self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {
         let (route, history) = (&candidate.route, &candidate.history);
-        let resolved = resolve(self.resolver.clone(), &self.settings, lookup, route, history).await?;
+        let limit = candidate.limit.map_or(self.settings.timeout, |limit| limit.min(self.settings.timeout));
+        let resolved = resolve(self.resolver.clone(), &self.settings, lookup, route, history, limit).await?;
         let Resolved { endpoints, span, rest } = resolved;
         let start = candidate.route.resolved.map_or(span.start, |earlier| earlier.start);
         candidate.route.resolved = Some(Span { start, end: span.end });

@@ -8,11 +8,13 @@ pub enum ProxyOrder {
     /// As they are listed, whatever failed.
     Listed,
     /// What failed recently after what didn't. A direct connection is never tried before a proxy that is listed before
-    /// it: that a proxy fails must not let requests leave without one any sooner than was asked for.
+    /// it, though after a shorter time while that proxy is down
+    /// ([`failed_proxy_timeout`](crate::RouteConfig::failed_proxy_timeout)).
     #[default]
     FailedLast,
     /// What failed recently after what didn't, and a direct connection as soon as what is listed before it has failed
-    /// recently.
+    /// recently. An origin can bring that about too, by breaking its first exchange through a proxy, and so learn from
+    /// where its client is connected.
     FailedLastOrDirect,
 }
 

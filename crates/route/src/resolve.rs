@@ -26,25 +26,27 @@ pub(crate) struct Resolved {
     pub(crate) rest: Option<BoxFuture<()>>,
 }
 
-/// Asks the resolver, and waits for the first addresses. What it waits before it begins has a time limit of its own.
+/// Asks the resolver, and waits for the first addresses, up to `limit`. What it waits before it begins has a time limit
+/// of its own.
 pub(crate) async fn resolve<R: Resolver>(
     resolver: R,
     settings: &Settings,
     lookup: Lookup,
     route: &Route,
     history: &Arc<RouteHistory>,
+    limit: Duration,
 ) -> Result<Resolved, ConnectError> {
     let ctx = route.ctx();
     let mut query = Query::new(Arc::clone(&lookup.host), lookup.port, ctx.clone());
     query.families = lookup.families;
     let guard = route.phase(Phase::Resolve);
     let mut begun = ctx.runtime().now();
-    let asked = phase_timeout(ctx, Phase::Resolve, settings.timeout, ask::<R>(resolver, query)).await;
+    let asked = phase_timeout(ctx, Phase::Resolve, limit, ask::<R>(resolver, query)).await;
     let found = match flatten(asked) {
         Ok(First::Found(answer, answers)) => Ok((answer, answers)),
         Ok(First::Queued(answers)) => {
             // In a box of its own, so that no look-up that needn't wait is larger for it.
-            Box::pin(begin::<R>(answers, settings, route, lookup.host)).await.map(|(since, found)| {
+            Box::pin(begin::<R>(answers, settings.timeout, route, lookup.host, limit)).await.map(|(since, found)| {
                 begun = since;
                 found
             })
@@ -62,7 +64,7 @@ pub(crate) async fn resolve<R: Resolver>(
     sink.add(answer.endpoints);
     let rest = answers.map(|answers| {
         let taken = span.end.saturating_duration_since(begun);
-        let remaining = ctx.limit(Phase::Resolve, settings.timeout).saturating_sub(taken);
+        let remaining = ctx.limit(Phase::Resolve, limit).saturating_sub(taken);
         let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
         rest
     });
@@ -97,22 +99,23 @@ async fn ask<R: Resolver>(mut resolver: R, query: Query) -> Result<First<R>, Con
 /// Waits until the resolver has begun, and then for the first addresses: since when, and what was found.
 async fn begin<R: Resolver>(
     mut answers: Pin<Box<R::Answers>>,
-    settings: &Settings,
+    queue_limit: Duration,
     route: &Route,
     host: Arc<str>,
+    limit: Duration,
 ) -> Result<(Instant, Found<R>), ConnectError> {
     let ctx = route.ctx();
     let guard = route.phase(Phase::LookupQueue);
-    let begun = phase_timeout(ctx, Phase::LookupQueue, settings.timeout, next(&mut answers)).await;
+    let begun = phase_timeout(ctx, Phase::LookupQueue, queue_limit, next(&mut answers)).await;
     let answer = match begun.map(|answer| answer.transpose().map_err(Into::into)) {
-        Ok(Ok(answer)) => answer.unwrap_or_default(),
+        Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return Err(guard.fail(error)),
         Err(timed_out) => return Err(guard.fail(timed_out)),
     };
     let _ = guard.done();
     let since = ctx.runtime().now();
-    let first = first::<R>(Some(answer), answers, host);
-    let found = flatten(phase_timeout(ctx, Phase::Resolve, settings.timeout, first).await)?;
+    let first = first::<R>(answer, answers, host);
+    let found = flatten(phase_timeout(ctx, Phase::Resolve, limit, first).await)?;
     Ok((since, found))
 }
 

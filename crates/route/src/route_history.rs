@@ -18,6 +18,8 @@ pub(crate) struct RouteHistory {
     path: OriginPath,
     /// The address of the origin that the last proxy is given.
     proxy_target: Option<Endpoint>,
+    /// The target names the endpoints to dial: whether those work says nothing of the origin's own.
+    is_dialed: bool,
 }
 
 impl RouteHistory {
@@ -28,6 +30,7 @@ impl RouteHistory {
             partition: target.connect_options().partition.clone(),
             path: OriginPath { origin: Arc::new(target.origin().clone()), proxies },
             proxy_target: None,
+            is_dialed: target.connect_options().dial.is_some(),
         }
     }
 
@@ -53,8 +56,8 @@ impl RouteHistory {
         self.path.proxies.first().map(|proxy| self.key(Failed::Proxy(proxy.clone())))
     }
 
-    fn whole_path(&self) -> FailureKey {
-        self.key(Failed::Path(self.path.clone()))
+    fn whole_path(&self) -> Option<FailureKey> {
+        (!self.is_dialed).then(|| self.key(Failed::Path(self.path.clone())))
     }
 
     fn is_recent(&self, key: &FailureKey) -> bool {
@@ -68,13 +71,21 @@ impl RouteHistory {
 
     /// Whether the origin couldn't be reached this way recently, at whatever addresses.
     pub(crate) fn path_failed_recently(&self) -> bool {
-        self.is_first_proxy_down() || self.is_recent(&self.whole_path())
+        self.is_first_proxy_down() || self.whole_path().is_some_and(|key| self.is_recent(&key))
     }
 
     /// The origin couldn't be reached this way. Without proxies that no socket was opened is the origin's own failure.
     pub(crate) fn path_failed(&self, opened_socket: bool) {
-        let key = self.first_proxy().filter(|_| !opened_socket).unwrap_or_else(|| self.whole_path());
-        self.database.failed(key, self.runtime.now());
+        if let Some(key) = self.first_proxy().filter(|_| !opened_socket).or_else(|| self.whole_path()) {
+            self.database.failed(key, self.runtime.now());
+        }
+    }
+
+    /// The same, by an error of this phase, if that says anything about the way. `None` is a foreign layer's.
+    pub(crate) fn failed_in(&self, phase: Option<Phase>, opened_socket: bool) {
+        if phase.is_some_and(is_of_path) {
+            self.path_failed(opened_socket);
+        }
     }
 
     /// The same endpoints, those that failed recently after the others.
@@ -116,7 +127,9 @@ impl RouteHistory {
     /// The whole route through this endpoint works.
     pub(crate) fn succeeded(&self, endpoint: &Endpoint) {
         self.socket_opened(endpoint);
-        self.database.forget(&self.whole_path());
+        if let Some(path) = self.whole_path() {
+            self.database.forget(&path);
+        }
         self.database.forget(&self.origin_at(endpoint));
         if let Some(address) = &self.proxy_target {
             self.database.forget(&self.origin_at(address));

@@ -11,7 +11,13 @@ use skybridge_core::{
 };
 use skybridge_route::{ProxyOrder, RouteLayer};
 use skybridge_testkit::net::Names;
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// The proxy that listens at the n-th address.
@@ -67,6 +73,26 @@ async fn a_proxy_that_is_down_costs_one_connection_its_time() {
     assert_eq!(first_hop(&planner, &world, "http://b.test").await, at(3), "it is down for every origin");
     tokio::time::sleep(ms(5 * 60 * 1000)).await;
     assert_eq!(connect(&planner, &world).await, (vec![at(2), at(3)], at(3), 10_000));
+}
+
+/// What is refused here, by a limit of a layer below or a full queue, is no proxy's failure.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_before_any_attempt_is_not_remembered() {
+    let world = world();
+    world.up(2, 0).up(3, 0);
+    let (connector, refused) = (world.connector(), Arc::new(AtomicBool::new(false)));
+    let connector = service_fn(move |route: Route| {
+        let (connector, refuses) = (connector.clone(), !refused.swap(true, Ordering::Relaxed));
+        async move {
+            if refuses {
+                return Err(ConnectError::from(io::Error::other("full")));
+            }
+            connector.oneshot(route).await
+        }
+    });
+    let planner = layer(&world, [2, 3]).layer(connector);
+    assert_eq!(connect(&planner, &world).await, (vec![at(3)], at(3), 0));
+    assert_eq!(connect(&planner, &world).await, (vec![at(2)], at(2), 0));
 }
 
 /// The selector is told once, as the first attempt failed by its own limit.
