@@ -76,7 +76,7 @@ const FENCES: [Fence; 29] = [
     fence("rustls-native-certs", &["skybridge-tls"]),
     fence("rustls-platform-verifier", &["skybridge-tls"]),
     fence("rustls-webpki", &["skybridge-tls"]),
-    fence("socket2", &["skybridge-tcp"]),
+    fence("socket2", &["skybridge-tcp", "skybridge-testkit"]),
     fence("tokio-rustls", &["skybridge-tls", "skybridge-testkit"]),
     fence("tonic", &[]),
     fence("tower", &["skybridge"]),
