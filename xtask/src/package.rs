@@ -3,6 +3,15 @@
 //! A package names its dependencies by version alone. So what a published crate is built from is published too, and has
 //! a version; and what its tests are built from here has a path alone, which is left out of the package. A version
 //! there would be a cycle that can't be published: the test kit is tested with what it tests.
+//!
+//! Cargo takes a published crate of one version to be the same for ever, so it keeps what it unpacked and built of it.
+//! Here the version stays and the crate changes: what an earlier run left is removed first, or a crate would be compiled
+//! against its dependencies as they once were.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
@@ -26,6 +35,7 @@ pub(crate) fn run(args: &PackageArgs) -> Outcome {
     if !wrong.is_empty() {
         return Err(Failure::new(format!("can't be published:\n  {}", wrong.join("\n  "))));
     }
+    remove_earlier(&members)?;
     // What isn't committed yet is packaged too: this is a check, and nothing leaves the machine.
     if args.publish_dry_run {
         return execute(&mut cargo(["publish", "--workspace", "--dry-run", "--allow-dirty"]));
@@ -37,13 +47,54 @@ pub(crate) fn run(args: &PackageArgs) -> Outcome {
     execute(&mut package)
 }
 
+/// Removes what cargo keeps of an earlier run: what it built of our crates, and what it unpacked of their packages.
+fn remove_earlier(members: &Metadata) -> Outcome {
+    let packages = members.workspace_packages();
+    let published = packages.iter().filter(|package| is_published(package));
+    execute(cargo(["clean"]).args(published.clone().flat_map(|package| ["-p", package.name.as_str()])))?;
+    let Some(sources) = unpacked_sources() else { return Ok(()) };
+    for package in published {
+        remove_unpacked(&sources, &format!("{}-{}", package.name, package.version))
+            .map_err(Failure::during(format!("cannot remove an earlier {} in {}", package.name, sources.display())))?;
+    }
+    Ok(())
+}
+
+/// Where cargo unpacks packages, whichever registry they came from.
+fn unpacked_sources() -> Option<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))?;
+    Some(home.join("registry/src"))
+}
+
+/// Removes a package that was unpacked from a folder: such a registry has no host, so its name begins with the `-`
+/// that stands before the hash. What came from a real registry stays.
+fn remove_unpacked(sources: &Path, package: &str) -> io::Result<()> {
+    let registries = match fs::read_dir(sources) {
+        Ok(registries) => registries,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(other) => return Err(other),
+    };
+    for registry in registries {
+        let registry = registry?;
+        let unpacked = registry.path().join(package);
+        if registry.file_name().to_string_lossy().starts_with('-') && unpacked.is_dir() {
+            fs::remove_dir_all(unpacked)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_published(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+}
+
 fn objections(members: &Metadata) -> Vec<String> {
     let packages = members.workspace_packages();
     packages.iter().flat_map(|package| objections_to(package)).collect()
 }
 
 fn objections_to(package: &Package) -> Vec<String> {
-    let is_published = package.publish.as_ref().is_none_or(|registries| !registries.is_empty());
+    let is_published = is_published(package);
     let name = package.name.as_str();
     if is_published == UNPUBLISHED.contains(&name) {
         return vec![format!("{name}: `publish = false` is for {} alone", UNPUBLISHED.join(", "))];
@@ -97,6 +148,23 @@ mod tests {
         assert!(wrong("null", "skybridge-counting", "^0.1.0"));
         assert!(!wrong(r#""dev""#, "skybridge-testkit", "*"));
         assert!(wrong(r#""dev""#, "skybridge-testkit", "^0.1.0"));
+    }
+
+    #[test]
+    fn only_what_was_unpacked_from_a_folder_is_removed() {
+        let sources = env::temp_dir().join(format!("skybridge-xtask-{}-unpacked", std::process::id()));
+        let folder = |registry: &str, package: &str| sources.join(registry).join(package);
+        let others =
+            [folder("index.crates.io-19", "a-0.1.0"), folder("-22", "b-0.1.0"), folder("-22", "a-0.1.0-alpha")];
+        let earlier = [folder("-22", "a-0.1.0"), folder("-50", "a-0.1.0")];
+        for path in others.iter().chain(&earlier) {
+            fs::create_dir_all(path.join("src")).unwrap();
+        }
+        remove_unpacked(&sources, "a-0.1.0").unwrap();
+        assert_eq!(earlier.map(|path| path.exists()), [false, false]);
+        assert_eq!(others.map(|path| path.exists()), [true, true, true]);
+        fs::remove_dir_all(&sources).unwrap();
+        remove_unpacked(&sources, "a-0.1.0").unwrap(); // nothing was ever unpacked
     }
 
     #[test]
