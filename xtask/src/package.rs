@@ -5,8 +5,8 @@
 //! there would be a cycle that can't be published: the test kit is tested with what it tests.
 //!
 //! Cargo takes a published crate of one version to be the same for ever, so it keeps what it unpacked and built of it.
-//! Here the version stays and the crate changes: what an earlier run left is removed first, or a crate would be compiled
-//! against its dependencies as they once were.
+//! Here the version stays and the crate changes: what an earlier run left is removed first, or a crate would be
+//! compiled against its dependencies as they once were.
 
 use std::env;
 use std::fs;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &PackageArgs) -> Outcome {
 /// Removes what cargo keeps of an earlier run: what it built of our crates, and what it unpacked of their packages.
 fn remove_earlier(members: &Metadata) -> Outcome {
     let packages = members.workspace_packages();
-    let published = packages.iter().filter(|package| is_published(package));
+    let published = packages.iter().filter(|package| workspace::is_published(package));
     execute(cargo(["clean"]).args(published.clone().flat_map(|package| ["-p", package.name.as_str()])))?;
     let Some(sources) = unpacked_sources() else { return Ok(()) };
     for package in published {
@@ -84,17 +84,13 @@ fn remove_unpacked(sources: &Path, package: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn is_published(package: &Package) -> bool {
-    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
-}
-
 fn objections(members: &Metadata) -> Vec<String> {
     let packages = members.workspace_packages();
     packages.iter().flat_map(|package| objections_to(package)).collect()
 }
 
 fn objections_to(package: &Package) -> Vec<String> {
-    let is_published = is_published(package);
+    let is_published = workspace::is_published(package);
     let name = package.name.as_str();
     if is_published == UNPUBLISHED.contains(&name) {
         return vec![format!("{name}: `publish = false` is for {} alone", UNPUBLISHED.join(", "))];

@@ -115,7 +115,7 @@ pub(crate) fn run() -> Outcome {
 
 fn is_published_library(package: &&Package) -> bool {
     let is_library = package.targets.iter().any(|target| target.kind.contains(&TargetKind::Lib));
-    is_library && package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    is_library && workspace::is_published(package)
 }
 
 /// What rustdoc says of a package's public items, with all its features.

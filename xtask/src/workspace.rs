@@ -1,6 +1,6 @@
 //! The workspace as cargo sees it.
 
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use crate::command::{self, Failure, Outcome};
 
@@ -14,6 +14,11 @@ pub(crate) fn members() -> Outcome<Metadata> {
 pub(crate) fn locked() -> Outcome<Metadata> {
     println!("$ cargo metadata");
     read(&mut MetadataCommand::new())
+}
+
+/// Whether it is for others: its manifest doesn't say `publish = false`.
+pub(crate) fn is_published(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
 }
 
 fn read(command: &mut MetadataCommand) -> Outcome<Metadata> {
