@@ -1,5 +1,5 @@
 use http::Uri;
-use skybridge_core::{OriginError, Reference, RequestError};
+use skybridge_core::{OriginError, OriginRef, Reference, RequestError};
 
 /// What [`Client::get`](crate::Client::get) takes for a URL: text, or a [`Uri`].
 ///
@@ -27,7 +27,9 @@ impl IntoUri for &Uri {
 
 impl IntoUri for &str {
     fn into_uri(self) -> Result<Uri, RequestError> {
-        self.parse().map_err(|error: http::uri::InvalidUri| diagnose(self, &error))
+        let uri = self.parse().map_err(|error: http::uri::InvalidUri| diagnose(self, &error))?;
+        hide_userinfo_before_a_hash(self, &uri)?;
+        Ok(uri)
     }
 }
 
@@ -40,6 +42,17 @@ impl IntoUri for String {
 impl IntoUri for &String {
     fn into_uri(self) -> Result<Uri, RequestError> {
         self.as_str().into_uri()
+    }
+}
+
+/// A password with a `#` in it ends the authority for every parser, and a `Uri` has lost the fragment whose `@` tells
+/// that a secret may stand before it. So what is wrong with such an origin is said here, without its text.
+fn hide_userinfo_before_a_hash(text: &str, uri: &Uri) -> Result<(), OriginError> {
+    match text.split_once('#') {
+        Some((_, fragment)) if fragment.contains('@') => {
+            OriginRef::of(uri).and_then(OriginRef::to_owned).map(drop).map_err(OriginError::unspoken)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -142,12 +155,14 @@ mod tests {
             "http://me:hunter2\u{fc}/x",
             "http://m\u{fc}:hunter2",
             "http://[::1%eth0]:hunter2/",
+            // A `#` in the password ends the authority, and the fragment is not kept.
+            "http://.hunter2#@a.test?x",
+            "http://me:hunter2#x@a.test/",
+            "http://hunter2.1#@a.test/",
+            "hunter2://x#@a.test/",
         ] {
-            let error = format!(
-                "{:?}",
-                text.into_uri()
-                    .and_then(|uri| { skybridge_core::OriginRef::of(&uri).map(|_| uri.clone()).map_err(Into::into) })
-            );
+            let read = |uri: Uri| OriginRef::of(&uri).and_then(OriginRef::to_owned).map_err(Into::into);
+            let error = format!("{:?}", text.into_uri().and_then(read));
             assert!(error.starts_with("Err") && !error.contains("hunter2"), "{error}");
         }
     }
