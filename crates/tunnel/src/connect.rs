@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const HEAD_LIMIT: usize = 64 * 1024;
 /// The most of a refusal's body that is kept, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
-/// The most CONNECT requests on one connection: each after the first answers a challenge.
-const MAX_REQUESTS: usize = 4;
+/// The most challenges of one proxy that are answered while one tunnel is established.
+const MAX_ANSWERS: usize = 3;
 
 /// How many interim answers (1xx) one request may get.
 const MAX_INFORMATIONAL: u32 = 64;
@@ -29,51 +29,67 @@ struct Dialogue<I> {
 }
 
 /// A refusal, with as much of its body as has arrived.
-pub(crate) struct Refusal {
+struct Refusal {
     status: StatusCode,
     headers: Box<HeaderMap>,
     body: BytesMut,
     authorized: bool,
 }
 
+/// What is known of one proxy's authentication, beyond the connection on which it was asked.
+#[derive(Default)]
+pub(crate) struct Challenges {
+    /// How many were answered.
+    answered: usize,
+    /// The answer to the last one, to be sent on a new connection.
+    answer: Option<HeaderValue>,
+    /// The refusal whose body is being read: if reading it times out, the caller still knows why there is no tunnel.
+    refusal: Option<Refusal>,
+}
+
 /// CONNECT (RFC 9110, section 9.3.6) over HTTP/1.1. Returns the stream, and the bytes that arrived after the response's
-/// head. While the body of a refusal is read, the refusal is in `refusal`: if reading it times out, the caller still
-/// knows why there is no tunnel.
+/// head. A challenge is answered on the same connection; where that can't go on, `challenges` has the answer for a
+/// [new one](Challenges::need_new_connection), and the error is the refusal.
 pub(crate) async fn connect<I: Io>(
     io: I,
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
-    refusal: &mut Option<Refusal>,
+    challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
     let mut dialogue = Dialogue::new(io);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
-    let mut credentials = authorize(proxy, None);
-    let mut last = TunnelError::Closed;
-    for _ in 0..MAX_REQUESTS {
+    let mut credentials = challenges.answer.take().or_else(|| authorize(proxy, None));
+    let mut refused_before = None;
+    loop {
         let authorized = credentials.is_some();
-        let head = match dialogue.ask(&authority, credentials.as_ref()).await {
-            Ok(head) => head,
-            // A proxy that challenges and hangs up has said why before.
-            Err(TunnelError::Closed) => return Err(last),
-            Err(error) => return Err(error),
+        let head = match (dialogue.ask(&authority, credentials.as_ref()).await, refused_before) {
+            (Ok(head), _) => head,
+            // A proxy that challenges and hangs up without a word: it takes the answer on a new connection.
+            (Err(TunnelError::Closed | TunnelError::Io(_)), Some(refused)) => {
+                challenges.answer = credentials;
+                return Err(refused);
+            }
+            (Err(error), _) => return Err(error),
         };
         // Any 2xx makes a tunnel (RFC 9110, section 9.3.6); what came behind its head is the origin's already.
         if head.framing == Framing::Upgrade && head.status.is_success() {
             return Ok((dialogue.io, dialogue.read.freeze()));
         }
         let headers = Box::new(head.headers);
-        let refused = refusal.insert(Refusal { status: head.status, headers, body: BytesMut::new(), authorized });
-        let complete = dialogue.read_body(head.framing, &mut refused.body).await;
+        let refusal = Refusal { status: head.status, headers, body: BytesMut::new(), authorized };
+        let refusal = challenges.refusal.insert(refusal);
+        let complete = dialogue.read_body(head.framing, &mut refusal.body).await;
         // What is left over came before the next request, and would be taken for the answer to it.
         let in_step = complete && dialogue.goes_on && dialogue.read.is_empty();
-        let challenged = refused.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && in_step;
-        credentials = if challenged { authorize(proxy, Some(&refused.headers)) } else { None };
-        last = refusal.take().map_or(TunnelError::Closed, Refusal::into_error);
-        if credentials.is_none() {
-            break;
+        let Some((answer, refused)) = challenges.answer_refusal(proxy) else {
+            return Err(challenges.take_refusal().unwrap_or(TunnelError::Closed));
+        };
+        if !in_step {
+            challenges.answer = Some(answer);
+            return Err(refused);
         }
+        (credentials, refused_before) = (Some(answer), Some(refused));
     }
-    Err(last)
 }
 
 fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
@@ -82,10 +98,36 @@ fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue
     Some(value)
 }
 
+// === impl Challenges ===
+
+impl Challenges {
+    /// Whether there is an answer that must be sent on a new connection.
+    pub(crate) fn need_new_connection(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// The refusal that was read when the time was up.
+    pub(crate) fn take_refusal(&mut self) -> Option<TunnelError> {
+        self.refusal.take().map(Refusal::into_error)
+    }
+
+    /// The answer to the refusal, and the refusal as an error. One that is no challenge, can't be answered, or comes
+    /// after too many, stays.
+    fn answer_refusal(&mut self, proxy: &Proxy) -> Option<(HeaderValue, TunnelError)> {
+        let refusal = self.refusal.as_ref()?;
+        if refusal.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED || self.answered == MAX_ANSWERS {
+            return None;
+        }
+        let answer = authorize(proxy, Some(&refusal.headers))?;
+        self.answered += 1;
+        Some((answer, self.take_refusal()?))
+    }
+}
+
 // === impl Refusal ===
 
 impl Refusal {
-    pub(crate) fn into_error(self) -> TunnelError {
+    fn into_error(self) -> TunnelError {
         let Self { status, headers, body, authorized } = self;
         TunnelError::Refused { status, headers, body: body.freeze(), authorized }
     }

@@ -1,13 +1,48 @@
-use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Refusal, proxy_target::ProxyTarget, socks4, socks5};
+use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Challenges, proxy_target::ProxyTarget, socks4, socks5};
 use bytes::Bytes;
-use skybridge_core::{ConnectError, Ctx, Io, Link, Phase, Proxy, ProxyKind, Span, TlsConnect, phase_timeout};
-use std::{sync::Arc, time::Duration};
+use skybridge_core::{
+    ConnectError, Connector, Ctx, Endpoints, Io, Link, Phase, Proxy, ProxyKind, Span, TlsConnect, phase_timeout,
+};
+use std::{future::poll_fn, mem, sync::Arc, time::Duration};
+
+/// Connects to the first proxy, and tunnels through all of them. The answer to a challenge whose connection can't go on
+/// is sent on a new one, to the same address.
+pub(crate) async fn establish<S, L>(
+    mut connector: S,
+    mut connecting: S::Future,
+    tls_connect: L,
+    limit: Duration,
+) -> Result<Link<TunnelIo<S::Io, <L as TlsConnect<S::Io>>::Io>>, ConnectError>
+where
+    S: Connector,
+    L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
+{
+    let mut challenges = Vec::new();
+    let mut endpoints = None;
+    loop {
+        let mut link = connecting.await.map_err(Into::into)?;
+        if let Some(endpoints) = endpoints.take() {
+            link.info.route.endpoints = endpoints;
+        }
+        let (mut route, endpoint) = (link.info.route.clone(), link.info.remote.clone());
+        challenges.resize_with(route.proxies.len(), Challenges::default);
+        match tunnel_through_all(link, tls_connect.clone(), limit, &mut challenges).await {
+            Err(_) if challenges.iter().any(Challenges::need_new_connection) => {
+                endpoints = Some(mem::replace(&mut route.endpoints, Endpoints::fixed([endpoint])));
+                poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
+                connecting = connector.connect(route);
+            }
+            ended => return ended,
+        }
+    }
+}
 
 /// Turns a link to the first proxy into a link through all of them.
-pub(crate) async fn establish<I, L>(
+async fn tunnel_through_all<I, L>(
     link: Link<I>,
     tls_connect: L,
     limit: Duration,
+    challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, <L as TlsConnect<I>>::Io>>, ConnectError>
 where
     I: Io,
@@ -25,7 +60,7 @@ where
         }
         _ => link.map_io(TunnelIo::plain),
     };
-    for (i, proxy) in proxies.iter().enumerate() {
+    for (i, (proxy, challenges)) in proxies.iter().zip(challenges).enumerate() {
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
             link = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?.map_io(TunnelIo::boxed);
@@ -36,7 +71,7 @@ where
             break;
         }
         let proxy_target = next.map_or_else(|| origin.clone(), ProxyTarget::proxy);
-        link = tunnel(link, proxy, &proxy_target, limit).await?;
+        link = tunnel(link, proxy, &proxy_target, limit, challenges).await?;
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
     Ok(link)
@@ -65,12 +100,12 @@ async fn tunnel<I: Io, T: Io>(
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
     limit: Duration,
+    challenges: &mut Challenges,
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
     let (ctx, several) = (info.route.ctx().clone(), info.route.proxies.len() > 1);
-    let mut refusal = None;
-    let ended = phase_timeout(&ctx, Phase::Tunnel, limit, handshake(io, proxy, proxy_target, &mut refusal)).await;
+    let ended = phase_timeout(&ctx, Phase::Tunnel, limit, handshake(io, proxy, proxy_target, challenges)).await;
     match ended {
         Ok(Ok((io, rewind))) => {
             let Span { start, end } = guard.done();
@@ -79,9 +114,9 @@ async fn tunnel<I: Io, T: Io>(
             Ok(Link::new(io.rewind(rewind), info))
         }
         Ok(Err(error)) => Err(guard.fail(error.into_connect_error(several.then_some(proxy)))),
-        Err(timed_out) => Err(guard.fail(match refusal {
+        Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             // The proxy has refused, but its response didn't end in time.
-            Some(refusal) => refusal.into_error().into_connect_error(several.then_some(proxy)),
+            Some(refused) => refused.into_connect_error(several.then_some(proxy)),
             None => timed_out.into(),
         })),
     }
@@ -91,13 +126,13 @@ async fn handshake<I: Io>(
     mut io: I,
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
-    refusal: &mut Option<Refusal>,
+    challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
     match proxy.kind {
         ProxyKind::Socks4 | ProxyKind::Socks4a => socks4::connect(&mut io, proxy, proxy_target).await?,
         ProxyKind::Socks5 | ProxyKind::Socks5h => socks5::connect(&mut io, proxy, proxy_target).await?,
         // Http and Https: TLS is below already.
-        _ => return connect::connect(io, proxy, proxy_target, refusal).await,
+        _ => return connect::connect(io, proxy, proxy_target, challenges).await,
     }
     Ok((io, Bytes::new()))
 }

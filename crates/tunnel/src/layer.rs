@@ -11,6 +11,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// for it to forward, unless [`Proxy::tunnels_all`](skybridge_core::Proxy::tunnels_all) is set. SOCKS proxies always
 /// tunnel. If the target's egress policy allows [public](skybridge_core::Egress::Public) addresses only, no proxy is
 /// asked for another address. Names are passed on: only the proxy can check what they resolve to.
+///
+/// A proxy's challenge (407) is answered with what its [`ProxyAuth`](skybridge_core::ProxyAuth) gives, up to three
+/// times: on the same connection, or, if that can't go on (as after `connection: close`), on a new one to the same
+/// address.
 #[derive(Clone, Copy, Debug)]
 pub struct TunnelLayer<L = NoTls> {
     tls_connect: L,

@@ -60,10 +60,8 @@ where
             return Tunnelling(State::Tunnel(Box::pin(ready(Err(error)))));
         }
         let connecting = self.inner.connect(route);
-        let (tls_connect, limit) = (self.tls_connect.clone(), self.limit);
-        Tunnelling(State::Tunnel(Box::pin(async move {
-            establish(connecting.await.map_err(Into::into)?, tls_connect, limit).await
-        })))
+        let establishing = establish(self.inner.clone(), connecting, self.tls_connect.clone(), self.limit);
+        Tunnelling(State::Tunnel(Box::pin(establishing)))
     }
 }
 

@@ -209,14 +209,15 @@ async fn a_challenge_is_answered_on_the_same_connection_up_to_a_limit() {
     }
 }
 
-/// Or may be out of step: what answers the next request then may have been there before it.
+/// The connection may be out of step: what answers the next request may have been there before it.
 #[tokio::test(start_paused = true)]
-async fn a_challenge_whose_connection_can_not_go_on_is_a_refusal() {
+async fn a_challenge_whose_connection_can_not_go_on_is_answered_on_a_new_one() {
     for challenge in [
         "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length:\r\n 0\r\n\r\n",
         "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.0 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 103 Hm\r\ncontent-length: 9\r\n\r\n\
          HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length: 0\r\n\r\n",
     ] {
@@ -225,13 +226,92 @@ async fn a_challenge_whose_connection_can_not_go_on_is_a_refusal() {
         route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
         let proxy = async {
             let mut proxy = world.accept().await;
-            proxy.head().await;
+            assert_eq!(proxy.head().await.header("proxy-authorization"), None);
             proxy.send(challenge).await;
             proxy.expect_close().await;
+            let mut proxy = world.accept().await;
+            assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Digest answer=1"));
+            proxy.send(OK).await;
+            proxy
         };
-        let (linked, ()) = tokio::join!(world.connect(route), proxy);
-        assert_eq!(refused(&linked.unwrap_err()).0, 407, "{challenge:?}");
+        let (linked, _proxy) = tokio::join!(world.connect(route.clone()), proxy);
+        let link = linked.unwrap();
+        assert!(link.info.tunnelled, "{challenge:?}");
+        assert_eq!(format!("{:?}", link.info.route.endpoints), format!("{:?}", route.endpoints));
+        let events = [["connect_start", "connect_end", "tunnel_start"]; 2];
+        let [first, second] = events.map(|events| events.to_vec());
+        assert_eq!(world.recorder.names(), [first, vec!["tunnel_failed"], second, vec!["tunnel_end"]].concat());
     }
+}
+
+/// Without having said so before.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_challenges_and_hangs_up_is_answered_on_a_new_connection() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send("HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length: 0\r\n\r\n").await;
+        drop(proxy);
+        let mut proxy = world.accept().await;
+        assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Digest answer=1"));
+        proxy.send(OK).await;
+        proxy
+    };
+    let (linked, _proxy) = tokio::join!(world.connect(route), proxy);
+    assert!(linked.unwrap().info.tunnelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn challenges_on_new_connections_are_answered_up_to_the_same_limit() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        for nonce in 0.. {
+            let mut proxy = world.accept().await;
+            proxy.head().await;
+            proxy.send(format!("HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce={nonce}\r\n\r\n")).await;
+            drop(proxy);
+        }
+    };
+    let linked = tokio::select! { linked = world.connect(route) => linked, () = proxy => unreachable!() };
+    let error = linked.unwrap_err();
+    assert!(error.is_fatal() && refused(&error).0 == 407);
+    assert_eq!(world.net.opened(), 4);
+}
+
+/// Of a chain, the second proxy ends the connection: the first is asked again for a tunnel to it.
+#[tokio::test(start_paused = true)]
+async fn in_a_chain_all_of_it_is_connected_anew() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    let second = Proxy::new(ProxyKind::Http, "second.test", 8080).auth(Digest);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128), second].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        for (line, answer) in [
+            ("CONNECT second.test:8080 HTTP/1.1", OK),
+            ("CONNECT a.test:443 HTTP/1.1", "HTTP/1.0 407 Who\r\nproxy-authenticate: Digest nonce=1\r\n\r\n"),
+        ] {
+            assert_eq!(proxy.head().await.line(), line);
+            proxy.send(answer).await;
+        }
+        drop(proxy);
+        let mut proxy = world.accept().await;
+        for (line, credentials) in
+            [("CONNECT second.test:8080 HTTP/1.1", None), ("CONNECT a.test:443 HTTP/1.1", Some("Digest answer=1"))]
+        {
+            let head = proxy.head().await;
+            assert_eq!((head.line(), head.header("proxy-authorization")), (line, credentials));
+            proxy.send(OK).await;
+        }
+        proxy
+    };
+    let (linked, _proxy) = tokio::join!(world.connect(route), proxy);
+    assert_eq!(linked.unwrap().info.proxies_passed, 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,8 +12,8 @@ pub trait ProxyAuth: Send + Sync + 'static {
     fn identity(&self) -> &[u8];
 
     /// The value of `proxy-authorization` (RFC 9110, section 11.7). First called with `challenge` `None`, for the first
-    /// request on a connection; then with the head of each 407, for another request on the same connection. Returns
-    /// `None` to give up.
+    /// request on a connection; then with the head of each 407, for another request on the same connection, or on a new
+    /// one if that can't go on. Returns `None` to give up.
     ///
     /// A proxy that forwards requests gets the value that was returned without a challenge when its connection was
     /// opened. Its 407 is the response to the request, which is not sent again.
