@@ -30,7 +30,7 @@ enum End {
 
 const ENDS: [(End, CloseReason); 4] = [
     (End::Fin, CloseReason::PeerFin),
-    (End::Reset, CloseReason::Protocol),
+    (End::Reset, CloseReason::SocketFailed),
     (End::Byte, CloseReason::Unsolicited),
     (End::CloseNotify, CloseReason::PeerFin),
 ];

@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    BodyError, Cause, ConnectError, Delivery, Error, H1Error, Phase, RequestError, TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, TlsConfigError, TlsError, types::TlsAlert,
 };
 use std::{error::Error as StdError, fmt, io};
 
@@ -76,12 +76,15 @@ fn classify(error: &Error) -> Classification {
         Cause::Request(_) => ("request", Exit::USAGE),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),
-        Cause::GoingAway(source) | Cause::Stale(source) | Cause::Exchange(source) => exchange(&**source, error.phase()),
-        _ => ("protocol", Exit::RECEIVE),
+        cause => exchange(cause, error),
     }
 }
 
 fn connect(error: &ConnectError) -> Classification {
+    // A handshake that the peer refused only after it was over.
+    if error.source_as::<TlsAlert>().is_some() {
+        return ("tls", Exit::RECEIVE);
+    }
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
@@ -104,22 +107,21 @@ fn connect(error: &ConnectError) -> Classification {
     }
 }
 
-fn exchange(source: &(dyn StdError + 'static), phase: Phase) -> Classification {
-    let other = if phase == Phase::Send { ("protocol", Exit::SEND) } else { ("protocol", Exit::RECEIVE) };
-    if find::<NotRead>(source).is_some() {
-        return ("request", Exit::READ_FILE);
-    }
-    if let Some(error) = find::<h2::Error>(source) {
-        return match error {
-            error if error.is_reset() => ("stream", Exit::STREAM),
-            error if error.is_io() => other,
-            _ => ("protocol", Exit::HTTP2),
-        };
-    }
-    match find::<H1Error>(source) {
-        Some(H1Error::Body(BodyError::Incomplete { .. })) => ("body", Exit::PARTIAL),
-        Some(H1Error::Closed { received: 0 }) => ("protocol", Exit::EMPTY),
-        _ => other,
+fn exchange(cause: &Cause, error: &Error) -> Classification {
+    let sending = error.phase() == Phase::Send;
+    let is_http2 = error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2));
+    match cause {
+        Cause::RequestBody(source) if find::<NotRead>(&**source).is_some() => ("request", Exit::READ_FILE),
+        Cause::Stale(cause) => exchange(cause, error),
+        Cause::Tls(_) => ("tls", Exit::RECEIVE),
+        Cause::Reset(_) => ("stream", Exit::STREAM),
+        Cause::GoAway(_) => ("protocol", Exit::HTTP2),
+        Cause::Protocol(_) if is_http2 => ("protocol", Exit::HTTP2),
+        Cause::Incomplete(_) if error.phase() == Phase::Body => ("body", Exit::PARTIAL),
+        Cause::NoResponse(_) if !is_http2 => ("protocol", Exit::EMPTY),
+        Cause::Cancelled => ("cancelled", Exit::RECEIVE),
+        _ if sending => ("protocol", Exit::SEND),
+        _ => ("protocol", Exit::RECEIVE),
     }
 }
 

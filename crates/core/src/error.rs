@@ -1,11 +1,17 @@
+mod cause;
 mod causes;
 mod connect;
 mod delivery;
 mod failed;
 
-pub use self::{connect::ConnectError, delivery::Delivery, failed::Failed};
+pub use self::{
+    cause::{Cause, ErrorCode, GoAway, Reset, TlsAlert},
+    connect::ConnectError,
+    delivery::Delivery,
+    failed::Failed,
+};
 
-use crate::{AttemptReport, ConnInfo, OriginError, Phase, RequestError};
+use crate::{AttemptReport, CloseReason, ConnInfo, OriginError, Phase, RequestError};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 /// An error of any type.
@@ -47,33 +53,6 @@ struct Repr {
     earlier: Vec<Error>,
 }
 
-/// The cause of an [`Error`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Cause {
-    /// No connection could be made.
-    Connect(ConnectError),
-    /// The request is invalid, so that no connection could send it.
-    Request(RequestError),
-    /// A time limit was exceeded.
-    TimedOut(TimedOut),
-    /// A limit is reached or a queue is full.
-    Overloaded(Overloaded),
-    /// The pool was closed.
-    Closed,
-    /// A connection to another origin answered with 421 (RFC 9110, section 15.5.20): it can't be used for this origin.
-    Misdirected,
-    /// The peer is shutting down a connection that has been used, and has not processed this request (GOAWAY with
-    /// NO_ERROR, RFC 9113, section 6.8). The request can be sent on any other connection.
-    GoingAway(BoxError),
-    /// A connection that had carried exchanges ended before a byte of a response to this one. So end those that the
-    /// peer closes for being idle, just when they are used again (RFC 9112, section 9.3.1). The request may have been
-    /// processed, and another connection is as good as on a first try.
-    Stale(BoxError),
-    /// The exchange failed on its connection.
-    Exchange(BoxError),
-}
-
 // === impl TimedOut, Overloaded ===
 
 impl fmt::Display for TimedOut {
@@ -103,6 +82,15 @@ impl Error {
     /// An error of this cause.
     pub fn of(delivery: Delivery, phase: Phase, cause: Cause) -> Self {
         Self(Box::new(Repr { delivery, phase, cause, connection: None, earlier: Vec::new() }))
+    }
+
+    /// The error of a response's body: as it is if it is one of the stack, and otherwise one of an exchange, as of a
+    /// connection or layer from elsewhere.
+    pub fn of_body(source: impl Into<BoxError>) -> Self {
+        match source.into().downcast::<Self>() {
+            Ok(error) => *error,
+            Err(source) => Self::new(Delivery::Unknown, Phase::Body, source),
+        }
     }
 
     /// Adds the connection that it happened on, unless there is one already.
@@ -174,12 +162,12 @@ impl Error {
     /// the kind `TimedOut`, or, with the feature `tower` of `skybridge-core` (which `skybridge` and `skybridge-hyper`
     /// enable), one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
-        match &self.0.cause {
-            Cause::TimedOut(_) => true,
-            Cause::Connect(error) => error.is_timeout(),
-            Cause::GoingAway(error) | Cause::Stale(error) | Cause::Exchange(error) => causes::is_timeout(&**error),
-            Cause::Request(_) | Cause::Overloaded(_) | Cause::Closed | Cause::Misdirected => false,
-        }
+        self.0.cause.is_timeout()
+    }
+
+    /// Why a connection that ends of this is closed.
+    pub fn close_reason(&self) -> CloseReason {
+        self.0.cause.close_reason()
     }
 }
 
@@ -222,17 +210,7 @@ impl From<Infallible> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.cause {
-            Cause::Connect(_) => "no connection",
-            Cause::Request(_) => "the request can't be sent",
-            Cause::TimedOut(_) => "timed out",
-            Cause::Overloaded(_) => "overloaded",
-            Cause::Closed => "the pool is closed",
-            Cause::Misdirected => "the coalesced connection can't be used for this origin",
-            Cause::GoingAway(_) => "the connection was shutting down",
-            Cause::Stale(_) => "the connection ended when it was used again",
-            Cause::Exchange(_) => "the exchange failed",
-        })?;
+        self.0.cause.fmt(f)?;
         if let Cause::Exchange(_) = self.0.cause {
             write!(f, " ({})", self.0.phase)?;
         }
@@ -253,13 +231,6 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.cause {
-            Cause::Connect(error) => Some(error),
-            Cause::Request(error) => Some(error),
-            Cause::TimedOut(error) => Some(error),
-            Cause::Overloaded(error) => Some(error),
-            Cause::Closed | Cause::Misdirected => None,
-            Cause::GoingAway(error) | Cause::Stale(error) | Cause::Exchange(error) => Some(&**error),
-        }
+        self.0.cause.source()
     }
 }

@@ -49,6 +49,10 @@
 //! | lease | a connection on loan to an exchange | `RealConnection.calls` | `Pooled` |
 //! | coalescing | a connection of one origin carries another's requests | coalesced connections | none |
 //! | [`Delivery`] | can the origin have processed a request? | `RetryAndFollowUpInterceptor.recover` | `Error::is_canceled` |
+//! | [`Cause`] | why a request has no response, as the layer that knows it says | the class of the `IOException` | `Error::is_timeout` and others |
+//! | [`CloseReason`] | why a connection takes no more exchanges, or is closed | none | none |
+//! | [`GoAway`], [`Reset`], [`ErrorCode`] | how a peer ends a connection or a stream of HTTP/2 | `ConnectionShutdownException`, `StreamResetException`, `ErrorCode` | `h2::Error`, `h2::Reason` |
+//! | [`TlsAlert`] | how a peer ends TLS after the handshake | `SSLException` | `rustls::Error::AlertReceived` |
 //! | [`Failed`] | an error that may still hold the request | none | `hyper::client::conn::TrySendError` |
 //! | [`Replays`], [`Replay`] | which requests are of use if they come back | `retryOnConnectionFailure`, `RequestBody.isOneShot` | none |
 //! | [`Phase`], [`Event`], [`Observe`] | steps of a request's trip, and who is notified | `EventListener` | none |
@@ -86,7 +90,10 @@ pub use self::{
         Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Plan, Planner, Resolver,
         ResponseResult, Runtime, Sleep, TlsConnect, stack,
     },
-    error::{BoxError, Cause, ConnectError, Delivery, Error, Failed, Overloaded, TimedOut},
+    error::{
+        BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, Overloaded, Reset, TimedOut,
+        TlsAlert,
+    },
     observe::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
     },

@@ -1,4 +1,4 @@
-use skybridge_core::{BoxError, CloseReason, RequestError};
+use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Phase, RequestError};
 use skybridge_h1_codec::{BodyError, ForbiddenTrailer, HeadError};
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
@@ -55,25 +55,40 @@ impl H1Error {
         matches!(self, Self::Head(_) | Self::InterimResponses { .. } | Self::UnaskedUpgrade | Self::EarlyUpgrade)
     }
 
+    /// Whether the peer has ended TLS, and has said why.
+    pub(crate) fn is_alert(&self) -> bool {
+        matches!(Cause::from(self.clone()), Cause::Tls(_))
+    }
+
     /// Why a connection closes on which this happened.
     pub(crate) fn close_reason(&self) -> CloseReason {
-        match self {
-            Self::Closed { .. } | Self::Body(BodyError::Incomplete { .. }) => CloseReason::PeerFin,
-            // Over TLS: a FIN without close_notify.
-            Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => CloseReason::PeerFin,
-            Self::RequestBody(_) | Self::UploadAborted | Self::BodySize(_) | Self::ForbiddenTrailer(_) => {
-                CloseReason::Poisoned
+        Cause::from(self.clone()).close_reason()
+    }
+
+    /// As the error of a response's body.
+    #[cold]
+    pub(crate) fn of_body(self) -> Error {
+        Error::of(Delivery::Unknown, Phase::Body, self.into())
+    }
+}
+
+impl From<H1Error> for Cause {
+    fn from(error: H1Error) -> Self {
+        match error {
+            H1Error::Write(_) | H1Error::Read(_) => Self::of_io(error),
+            H1Error::Closed { received: 0 } => Self::NoResponse(error.into()),
+            H1Error::Closed { .. } | H1Error::Body(BodyError::Incomplete { .. }) => Self::Incomplete(error.into()),
+            H1Error::Head(_)
+            | H1Error::Body(_)
+            | H1Error::InterimResponses { .. }
+            | H1Error::UnaskedUpgrade
+            | H1Error::EarlyUpgrade => Self::Protocol(error.into()),
+            H1Error::RequestBody(_) | H1Error::UploadAborted | H1Error::BodySize(_) | H1Error::ForbiddenTrailer(_) => {
+                Self::RequestBody(error.into())
             }
-            Self::ExpectationFailed => CloseReason::Unread,
-            Self::NotOpen(reason) => *reason,
-            Self::NotStarted => CloseReason::Shutdown,
-            Self::Write(_)
-            | Self::Read(_)
-            | Self::Head(_)
-            | Self::Body(_)
-            | Self::InterimResponses { .. }
-            | Self::UnaskedUpgrade
-            | Self::EarlyUpgrade => CloseReason::Protocol,
+            H1Error::ExpectationFailed => Self::ExpectationFailed,
+            H1Error::NotOpen(reason) => Self::ConnectionClosed(reason),
+            H1Error::NotStarted => Self::Exchange(error.into()),
         }
     }
 }

@@ -1,7 +1,8 @@
-use crate::{H2Error, upload_control::ResponseReader};
+use crate::{H2Error, ending::Ending, upload_control::ResponseReader};
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
+use skybridge_core::{Cause, Delivery, Error, Phase};
 use std::{
     fmt,
     pin::Pin,
@@ -18,11 +19,12 @@ pub struct H2Body {
     remaining: Option<u64>,
     data_done: bool,
     upload: Option<ResponseReader>,
+    ending: Option<Ending>,
 }
 
 impl H2Body {
-    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<ResponseReader>) -> Self {
-        Self { stream: Some(stream), remaining: length, data_done: false, upload }
+    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<ResponseReader>, ending: Ending) -> Self {
+        Self { stream: Some(stream), remaining: length, data_done: false, upload, ending: Some(ending) }
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
@@ -51,27 +53,37 @@ impl H2Body {
         (self.stream, self.upload, self.remaining) = (None, None, Some(0));
     }
 
-    fn fail(&mut self, error: h2::Error) -> H2Error {
+    #[cold]
+    fn fail(&mut self, error: h2::Error) -> Error {
         let failure = self.upload.as_ref().and_then(ResponseReader::failure);
         self.end();
-        failure.unwrap_or(H2Error::Protocol(error))
+        match (failure, &self.ending) {
+            (Some(failure), _) => request_failed(failure),
+            (None, Some(ending)) => Error::of(Delivery::Unknown, Phase::Body, ending.cause(error, true)),
+            (None, None) => Error::new(Delivery::Unknown, Phase::Body, H2Error::from(error)),
+        }
     }
 
     /// Nothing of the response is available: if the upload has failed, nothing more will be.
     #[cold]
-    fn poll_upload(&mut self, cx: &Context<'_>) -> Poll<H2Error> {
+    fn poll_upload(&mut self, cx: &Context<'_>) -> Poll<Error> {
         let Some(upload) = &self.upload else { return Poll::Pending };
         let error = ready!(upload.poll_failure(cx));
         self.end();
-        Poll::Ready(error)
+        Poll::Ready(request_failed(error))
     }
+}
+
+/// The request failed while its response was being read.
+fn request_failed(error: H2Error) -> Error {
+    Error::of(Delivery::Unknown, Phase::Body, Cause::RequestBody(error.into()))
 }
 
 impl Body for H2Body {
     type Data = Bytes;
-    type Error = H2Error;
+    type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, H2Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = match self.poll_stream(cx) {
             Poll::Pending => return self.poll_upload(cx).map(|error| Some(Err(error))),
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),

@@ -2,7 +2,6 @@
 
 use h2::{Error, Reason};
 use skybridge_core::{CloseReason, Delivery};
-use std::io;
 
 /// Whether the origin may have processed a stream that failed before its response.
 ///
@@ -20,11 +19,6 @@ pub(crate) fn delivery(error: &Error, nothing_written: bool) -> Delivery {
     }
 }
 
-/// Whether the stream failed by a GOAWAY with NO_ERROR: the peer closes the connection as planned.
-pub(crate) fn is_planned(error: &Error) -> bool {
-    is_going_away(error) && error.reason() == Some(Reason::NO_ERROR)
-}
-
 /// Why a connection takes no more streams while it still runs: GOAWAY, or its stream ids are used up. `None` if it
 /// failed, which its end will report.
 pub(crate) fn draining(error: &Error) -> Option<CloseReason> {
@@ -37,19 +31,4 @@ pub(crate) fn draining(error: &Error) -> Option<CloseReason> {
 
 fn is_going_away(error: &Error) -> bool {
     error.is_go_away() && error.is_remote()
-}
-
-/// Why a connection ended, by what it was draining for, what its driver returned, and whether any handle was left.
-pub(crate) fn close_reason(draining: Option<CloseReason>, ended: Result<(), &Error>, has_handles: bool) -> CloseReason {
-    draining.unwrap_or(match ended {
-        Err(error) if is_going_away(error) => CloseReason::PeerGoAway,
-        Err(error) if is_eof(error) => CloseReason::PeerFin,
-        Err(_) => CloseReason::Protocol,
-        Ok(()) if has_handles => CloseReason::PeerFin,
-        Ok(()) => CloseReason::Shutdown,
-    })
-}
-
-fn is_eof(error: &Error) -> bool {
-    error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }

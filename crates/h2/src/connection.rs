@@ -14,8 +14,8 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BoxError, Capacity, Cause, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays, ResponseResult,
-    StatusListener,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays,
+    ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -65,8 +65,9 @@ impl<B: Body> Http2<B> {
         Self { exchange: Exchange::Idle, saved: None, headers: Headers::new(), send, shared }
     }
 
-    fn error(&self, delivery: Delivery, phase: Phase, error: H2Error) -> Error {
-        Error::new(delivery, phase, error).on(&self.shared.info)
+    #[cold]
+    fn error(&self, delivery: Delivery, phase: Phase, cause: Cause) -> Error {
+        Error::of(delivery, phase, cause).on(&self.shared.info)
     }
 
     /// The request as it was given to `start`, if it could be saved.
@@ -139,7 +140,7 @@ where
         let (response, stream) = match self.send.send_request(request, ended) {
             Ok(opened) => opened,
             Err(error) => {
-                let error = self.error(Delivery::Unsent, Phase::Send, error.into());
+                let error = self.error(Delivery::Unsent, Phase::Send, self.shared.ending.cause(error, false));
                 return Err(self.failed(error, body));
             }
         };
@@ -203,7 +204,7 @@ where
     }
 
     fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
-        self.shared.answered();
+        self.shared.ending.answered();
         let Exchange::Waiting { upload, failed, is_head, .. } = &mut self.exchange else {
             return response.map(|_| H2Body::default());
         };
@@ -215,7 +216,9 @@ where
         let length = if is_bare { None } else { content_length(&response) };
         let is_over = length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
-        response.map(|stream| if is_over { H2Body::default() } else { H2Body::new(stream, length, upload) })
+        response.map(|stream| {
+            if is_over { H2Body::default() } else { H2Body::new(stream, length, upload, self.shared.ending.clone()) }
+        })
     }
 
     /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
@@ -249,19 +252,19 @@ where
             Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
                 let delivery = classify::delivery(&error, writes == self.shared.writes.count());
-                // A GOAWAY before the first response is no planned end: another connection would be treated alike.
-                let planned = classify::is_planned(&error) && self.shared.has_answered();
-                let error = H2Error::from(error).into();
-                let cause = if planned { Cause::GoingAway(error) } else { Cause::Exchange(error) };
-                self.failed(Error::of(delivery, Phase::Wait, cause).on(&self.shared.info), unpolled)
+                let cause = self.shared.ending.cause(error, false);
+                self.failed(self.error(delivery, Phase::Wait, cause), unpolled)
             }
             Stop::Body(error) => {
                 if let Some(upload) = &mut upload {
                     upload.as_mut().reset();
                 }
-                Failed::lost(self.error(Delivery::Unknown, Phase::Send, error))
+                Failed::lost(self.error(Delivery::Unknown, Phase::Send, Cause::RequestBody(error.into())))
             }
-            Stop::NotStarted => Failed::lost(self.error(Delivery::Unsent, Phase::Wait, H2Error::NotStarted)),
+            Stop::NotStarted => {
+                let cause = Cause::Exchange(H2Error::NotStarted.into());
+                Failed::lost(self.error(Delivery::Unsent, Phase::Wait, cause))
+            }
         };
         self.recycle(upload);
         failed
@@ -307,7 +310,14 @@ where
             self.exchange = Exchange::Idle;
         }
         let ready = ready!(self.send.poll_ready(cx));
-        Poll::Ready(ready.map_err(|error| self.error(Delivery::Unsent, Phase::Acquire, error.into())))
+        Poll::Ready(ready.map_err(|error| {
+            let cause = match classify::draining(&error) {
+                // Its stream ids are used up.
+                Some(reason @ CloseReason::MaxRequests) => Cause::ConnectionClosed(reason),
+                _ => self.shared.ending.cause(error, false),
+            };
+            self.error(Delivery::Unsent, Phase::Acquire, cause)
+        }))
     }
 
     fn is_sent(&self) -> bool {

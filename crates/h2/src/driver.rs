@@ -111,7 +111,13 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
             }
         };
         self.shared.capacity.close();
-        let reason = classify::close_reason(self.draining, ended.as_ref().map(|_| ()), has_handles);
+        let reason = match (self.draining, ended) {
+            (Some(reason), _) => reason,
+            (None, Err(error)) => self.shared.ending.cause(error, false).close_reason(),
+            (None, Ok(())) if has_handles => CloseReason::PeerFin,
+            (None, Ok(())) => CloseReason::Shutdown,
+        };
+        self.shared.ending.driver_ended(reason);
         self.shared.status.report(ConnectionStatus::Closed(reason));
         Poll::Ready(())
     }
@@ -122,6 +128,7 @@ impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
     /// Reports a driver that is dropped before its connection ends.
     fn drop(self: Pin<&mut Self>) {
         self.shared.capacity.close();
+        self.shared.ending.driver_ended(CloseReason::RuntimeShutdown);
         self.shared.status.report(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
     }
 }

@@ -1,5 +1,5 @@
 use skybridge_core::{BoxError, RequestError};
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, io, sync::Arc};
 
 /// An error of an HTTP/2 connection or one of its streams.
 #[derive(Debug)]
@@ -7,6 +7,12 @@ use std::{error::Error as StdError, fmt};
 pub enum H2Error {
     /// The connection failed, or the peer reset the stream: [`reason`](h2::Error::reason) is its code.
     Protocol(h2::Error),
+    /// The socket failed.
+    Socket(Arc<io::Error>),
+    /// The peer closed the connection.
+    Closed,
+    /// The peer's first frame is not SETTINGS (RFC 9113, section 3.4): it does not speak HTTP/2.
+    FirstFrame,
     /// The body of the request failed; its stream was reset with CANCEL.
     RequestBody(BoxError),
     /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL, and never got
@@ -22,7 +28,7 @@ impl H2Error {
         match self {
             Self::Protocol(error) => error.reason(),
             Self::RequestBody(_) | Self::BodySize(_) => Some(h2::Reason::CANCEL),
-            Self::NotStarted => None,
+            Self::Socket(_) | Self::Closed | Self::FirstFrame | Self::NotStarted => None,
         }
     }
 }
@@ -47,6 +53,9 @@ impl fmt::Display for H2Error {
             Self::Protocol(error) if error.is_go_away() && error.is_remote() => "the peer sent GOAWAY",
             Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
             Self::Protocol(_) => "the HTTP/2 connection failed",
+            Self::Socket(_) => "the HTTP/2 connection broke",
+            Self::Closed => "the peer closed the HTTP/2 connection",
+            Self::FirstFrame => "the peer does not speak HTTP/2: its first frame is not SETTINGS",
             Self::RequestBody(_) => "the request body failed",
             Self::BodySize(_) => "the request body's length differs from what was declared",
             Self::NotStarted => "no request was started",
@@ -62,9 +71,10 @@ impl StdError for H2Error {
                 Some(io) => Some(io),
                 None => Some(error),
             },
+            Self::Socket(error) => Some(&**error),
             Self::RequestBody(error) => Some(&**error),
             Self::BodySize(error) => Some(error),
-            Self::NotStarted => None,
+            Self::Closed | Self::FirstFrame | Self::NotStarted => None,
         }
     }
 }

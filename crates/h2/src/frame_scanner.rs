@@ -1,3 +1,7 @@
+use skybridge_core::GoAway;
+
+/// How much of the payload of a GOAWAY is kept.
+const MAX_GOAWAY: usize = 8 + 4 * GoAway::MAX_DEBUG_DATA;
 const HEADER: usize = 9;
 const SETTINGS: u8 = 0x4;
 const GOAWAY: u8 = 0x7;
@@ -16,6 +20,18 @@ pub(crate) struct FrameScanner {
     payload: usize,
     /// The current frame is one of those.
     is_control: bool,
+    /// What there is of the current frame's payload, if it is a GOAWAY.
+    current: Option<Vec<u8>>,
+    /// The last GOAWAY that was read to its end.
+    goaway: Option<GoAwayFrame>,
+}
+
+/// A GOAWAY (RFC 9113, section 6.8), with the first bytes of its debug data.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct GoAwayFrame {
+    pub(crate) last_stream: u32,
+    pub(crate) code: u32,
+    pub(crate) debug_data: Box<[u8]>,
 }
 
 impl FrameScanner {
@@ -25,8 +41,14 @@ impl FrameScanner {
         let mut ends = false;
         // Where the current frame ends.
         let mut at = self.payload;
+        if self.current.is_some() {
+            self.keep(read, 0, at);
+        }
         while let Some(rest) = read.get(at..) {
-            ends |= std::mem::take(&mut self.is_control);
+            if std::mem::take(&mut self.is_control) {
+                ends = true;
+                self.end_goaway();
+            }
             let header = match rest.first_chunk() {
                 Some(header) if self.filled == 0 => {
                     at += HEADER;
@@ -45,12 +67,45 @@ impl FrameScanner {
                 },
             };
             let [a, b, c, kind, _, stream @ ..] = header;
+            let start = at;
             at += u32::from_be_bytes([0, a, b, c]) as usize;
             self.is_control =
                 matches!(kind, SETTINGS | GOAWAY) || u32::from_be_bytes(stream) & LAST_STREAM == LAST_STREAM;
+            if kind == GOAWAY {
+                self.current = Some(Vec::new());
+                self.keep(read, start, at);
+            }
         }
         self.payload = at - read.len();
         ends
+    }
+
+    /// The last GOAWAY that has ended since this was last called.
+    pub(crate) fn take_goaway(&mut self) -> Option<GoAwayFrame> {
+        self.goaway.take()
+    }
+
+    /// Keeps a part of a GOAWAY.
+    #[cold]
+    fn keep(&mut self, read: &[u8], start: usize, end: usize) {
+        if let Some(current) = &mut self.current
+            && let Some(part) = read.get(start..end.min(read.len()))
+        {
+            let room = MAX_GOAWAY - current.len();
+            current.extend_from_slice(&part[..part.len().min(room)]);
+        }
+    }
+
+    #[cold]
+    fn end_goaway(&mut self) {
+        let Some(payload) = self.current.take() else { return };
+        if let Some((&[a, b, c, d, e, f, g, h], debug_data)) = payload.split_first_chunk() {
+            self.goaway = Some(GoAwayFrame {
+                last_stream: u32::from_be_bytes([a, b, c, d]) & LAST_STREAM,
+                code: u32::from_be_bytes([e, f, g, h]),
+                debug_data: debug_data.into(),
+            });
+        }
     }
 
     /// Takes what there is of a header that comes in parts: how many bytes, and the header once it is complete.
@@ -106,6 +161,24 @@ mod tests {
             expected.iter_mut().for_each(|end| *end = (*end).min(bytes.len()));
             expected.dedup();
             assert_eq!(found, expected, "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_goaway_is_kept_however_its_bytes_arrive_but_not_all_of_a_long_one() {
+        for debug in [0, 5, 2000, 70_000] {
+            let mut bytes = frame(HEADERS, 20);
+            let [.., a, b, c] = u32::try_from(8 + debug).unwrap().to_be_bytes();
+            bytes.extend([a, b, c, GOAWAY, 0, 0, 0, 0, 0, 0x80, 0, 0, 7, 0, 0, 0, 0xb]);
+            bytes.extend(std::iter::repeat_n(b'x', debug));
+            bytes.extend(frame(HEADERS, 20));
+            for size in [1, 2, 9, 10, 4096, bytes.len()] {
+                let mut scanner = FrameScanner::default();
+                let found = bytes.chunks(size).filter(|piece| scanner.scan(piece)).count();
+                let kept = vec![b'x'; debug.min(4 * GoAway::MAX_DEBUG_DATA)].into();
+                let expected = GoAwayFrame { last_stream: 7, code: 0xb, debug_data: kept };
+                assert_eq!((found, scanner.take_goaway()), (1, Some(expected)), "{debug} in pieces of {size}");
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 use crate::{
     H2Error, Http2,
     driver::Driver,
+    ending::Ending,
     preface_io::{PrefaceIo, WriteCounter},
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::Shared,
     stream_limit::StreamLimit,
 };
 use http_body::Body;
-use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol};
+use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol, TlsAlert};
 use std::{
     fmt,
     future::Future,
@@ -126,17 +127,25 @@ where
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;
-    let writes = WriteCounter::default();
-    let (send, connection) = match h2.settings.builder().handshake(PrefaceIo::new(link.io, writes.clone())).await {
+    let (writes, ending) = (WriteCounter::default(), Ending::default());
+    let io = PrefaceIo::new(link.io, writes.clone(), ending.clone(), Arc::clone(ctx.runtime()));
+    let (send, connection) = match h2.settings.builder().handshake(io).await {
         Ok(opened) => opened,
-        Err(error) => return Err(phase.fail(ConnectError::new(Phase::Handshake, H2Error::from(error)))),
+        Err(error) => return Err(phase.fail(failed(ending.error(error)))),
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
     let capacity = StreamLimit::new(h2.settings.initial_max_send_streams);
-    let shared = Arc::new(Shared::new(info, runtime, capacity, writes, send.clone()));
+    let shared = Arc::new(Shared::new(info, runtime, capacity, writes, ending, send.clone()));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
     Ok(Http2::new(send, shared))
+}
+
+fn failed(error: H2Error) -> ConnectError {
+    let error = ConnectError::new(Phase::Handshake, error);
+    // The peer wants another certificate than it gets, on every route.
+    let is_fatal = error.source_as().is_some_and(TlsAlert::is_certificate);
+    if is_fatal { error.fatal() } else { error }
 }
 
 // === impl Handshaking ===

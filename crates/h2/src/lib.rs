@@ -43,6 +43,7 @@ mod chunk;
 mod classify;
 mod connection;
 mod driver;
+mod ending;
 mod error;
 mod frame_scanner;
 mod handshake;

@@ -1,17 +1,23 @@
-use crate::frame_scanner::FrameScanner;
+use crate::{ending::Ending, frame_scanner::FrameScanner};
 use pin_project::pin_project;
-use skybridge_core::WriteFailure;
+use skybridge_core::{Runtime, Sleep, WriteFailure};
 use std::{
-    io::{Error, ErrorKind, IoSlice, Result},
+    io::{Error, IoSlice, Result},
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// How long what the peer has sent is waited for when writing has failed. It is here, if anything is: the socket is
+/// gone.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How much of it is looked at before there is a driver.
+const LAST_WORDS: usize = 64 * 1024;
 const SETTINGS: u8 = 0x4;
 const GOAWAY: u8 = 0x7;
 const ACK: u8 = 0x1;
@@ -23,7 +29,6 @@ const FLAGS: usize = 4;
 /// writing fails, what can still be read is read first: a response, or a GOAWAY, which says more than a broken pipe.
 /// The peer's first frame must be SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it
 /// carries the reason.
-#[derive(Debug)]
 #[pin_project]
 pub(crate) struct PrefaceIo<I> {
     #[pin]
@@ -32,7 +37,24 @@ pub(crate) struct PrefaceIo<I> {
     seen: Option<usize>,
     frames: FrameScanner,
     failure: WriteFailure,
+    patience: Patience,
     writes: WriteCounter,
+    ending: Ending,
+}
+
+/// Limits the wait for the peer's last words.
+struct Patience {
+    runtime: Arc<dyn Runtime>,
+    timer: Option<Pin<Box<dyn Sleep>>>,
+}
+
+impl Patience {
+    #[cold]
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let runtime = &self.runtime;
+        let timer = self.timer.get_or_insert_with(|| runtime.sleep_until(runtime.now() + PATIENCE));
+        timer.as_mut().poll(cx)
+    }
 }
 
 /// Counts write attempts. The h2 crate writes as soon as it has encoded something: as long as there was no attempt,
@@ -107,47 +129,75 @@ impl WriteCounter {
 // === impl Opening ===
 
 impl<I> PrefaceIo<I> {
-    pub(crate) fn new(io: I, writes: WriteCounter) -> Self {
-        Self { io, seen: Some(0), frames: FrameScanner::default(), failure: WriteFailure::default(), writes }
+    pub(crate) fn new(io: I, writes: WriteCounter, ending: Ending, runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            io,
+            seen: Some(0),
+            frames: FrameScanner::default(),
+            failure: WriteFailure::default(),
+            patience: Patience { runtime, timer: None },
+            writes,
+            ending,
+        }
     }
 }
 
-impl<I: AsyncWrite> PrefaceIo<I> {
+impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
     #[inline]
     fn poll_bytes(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<usize>>,
     ) -> Poll<Result<usize>> {
-        let this = self.project();
-        let (io, writes) = (this.io, this.writes);
-        if writes.polls() == 0 {
-            // The handshake only writes.
-            writes.count_attempt();
-            return poll(io, cx);
+        let this = self.as_mut().project();
+        let (io, writes, ending) = (this.io, this.writes, this.ending);
+        let turn = writes.polls();
+        if turn == 0 && this.failure.is_held() {
+            return self.poll_last_words(cx).map(Err);
         }
-        this.failure.poll_write(cx, writes.polls(), |cx| {
+        let written = this.failure.poll_write(cx, turn, |cx| {
             writes.count_attempt();
-            writes.record(poll(io, cx))
-        })
+            let written = poll(io, cx);
+            if turn == 0 { written } else { writes.record(written) }
+        });
+        written.map_err(|error| ending.socket_failed(error))
+    }
+
+    /// Writing has failed, and only the handshake writes, which doesn't read: what the peer has sent may say why.
+    #[cold]
+    fn poll_last_words(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Error> {
+        let mut this = self.project();
+        let (mut bytes, mut left) = ([0; 1024], LAST_WORDS);
+        loop {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let mut read = this.io.as_mut().poll_read(cx, &mut buf);
+            let filled = buf.filled().len();
+            if this.frames.scan(buf.filled())
+                && let Some(goaway) = this.frames.take_goaway()
+            {
+                this.ending.goaway(goaway);
+            }
+            left = left.saturating_sub(filled);
+            if left == 0 {
+                read = Poll::Ready(Ok(()));
+            }
+            let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
+            if let Err(error) = ready!(this.failure.poll_read(cx, 0, read, filled > 0 && left > 0, patience)) {
+                return Poll::Ready(this.ending.socket_failed(error));
+            }
+        }
     }
 }
 
-/// Checks more bytes of the first frame: its type, and for SETTINGS that it is no ACK.
-fn check_first_frame(seen: usize, read: &[u8]) -> Result<Option<usize>> {
+/// Checks more bytes of the first frame: its type, and for SETTINGS that it is no ACK. `None` when it is another.
+fn check_first_frame(seen: usize, read: &[u8]) -> Option<Option<usize>> {
     let right = (seen..).zip(read).all(|(at, &byte)| match at {
         TYPE => matches!(byte, SETTINGS | GOAWAY),
         FLAGS => byte & ACK == 0,
         _ => true,
     });
-    if !right {
-        return Err(Error::new(
-            ErrorKind::InvalidData,
-            "the peer does not speak HTTP/2: its first frame is not SETTINGS",
-        ));
-    }
     let seen = seen + read.len();
-    Ok((seen <= FLAGS).then_some(seen))
+    right.then_some((seen <= FLAGS).then_some(seen))
 }
 
 impl<I: AsyncRead> AsyncRead for PrefaceIo<I> {
@@ -157,18 +207,26 @@ impl<I: AsyncRead> AsyncRead for PrefaceIo<I> {
         let filled = buf.filled().len();
         let read = this.io.poll_read(cx, buf);
         let something = buf.filled().len() > filled;
-        ready!(this.failure.poll_read(cx, this.writes.polls(), read, something))?;
+        let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
+        let read = ready!(this.failure.poll_read(cx, this.writes.polls(), read, something, patience));
+        read.map_err(|error| this.ending.socket_failed(error))?;
+        if !something {
+            this.ending.eof();
+        }
         if let Some(seen) = *this.seen {
-            *this.seen = check_first_frame(seen, &buf.filled()[filled..])?;
+            *this.seen = check_first_frame(seen, &buf.filled()[filled..]).ok_or_else(|| this.ending.not_http2())?;
         }
         if this.frames.scan(&buf.filled()[filled..]) {
             this.writes.set_control();
+            if let Some(goaway) = this.frames.take_goaway() {
+                this.ending.goaway(goaway);
+            }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<I: AsyncWrite> AsyncWrite for PrefaceIo<I> {
+impl<I: AsyncRead + AsyncWrite> AsyncWrite for PrefaceIo<I> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         self.poll_bytes(cx, |io, cx| io.poll_write(cx, buf))
@@ -187,11 +245,9 @@ impl<I: AsyncWrite> AsyncWrite for PrefaceIo<I> {
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.project();
-        let (io, polls) = (this.io, this.writes.polls());
-        if polls == 0 {
-            return io.poll_flush(cx);
-        }
-        this.failure.poll_write(cx, polls, |cx| io.poll_flush(cx))
+        let (io, ending) = (this.io, this.ending);
+        let flushed = this.failure.poll_write(cx, this.writes.polls(), |cx| io.poll_flush(cx));
+        flushed.map_err(|error| ending.socket_failed(error))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
@@ -206,11 +262,11 @@ mod tests {
     #[test]
     fn the_first_frame_is_checked_however_its_bytes_arrive() {
         let settings = [0, 0, 0, SETTINGS, 0, 0, 0, 0, 0];
-        assert_eq!(check_first_frame(0, &settings).unwrap(), None);
-        let bytes = settings.iter().take(5).try_fold(Some(0), |seen, &byte| check_first_frame(seen.unwrap(), &[byte]));
+        assert_eq!(check_first_frame(0, &settings), Some(None));
+        let bytes = settings.iter().take(5).try_fold(Some(0), |seen, &byte| check_first_frame(seen?, &[byte]));
         assert_eq!(bytes.unwrap(), None);
-        assert!(check_first_frame(0, b"HTTP/1.1 400").is_err());
-        assert!(check_first_frame(3, b"\x01").is_err());
-        assert!(check_first_frame(4, &[ACK]).is_err());
+        assert_eq!(check_first_frame(0, b"HTTP/1.1 400"), None);
+        assert_eq!(check_first_frame(3, b"\x01"), None);
+        assert_eq!(check_first_frame(4, &[ACK]), None);
     }
 }

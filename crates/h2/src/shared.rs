@@ -1,4 +1,4 @@
-use crate::{chunk::Chunk, preface_io::WriteCounter, stream_limit::StreamLimit, upload::Upload};
+use crate::{chunk::Chunk, ending::Ending, preface_io::WriteCounter, stream_limit::StreamLimit, upload::Upload};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -26,8 +26,8 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) capacity: StreamLimit,
     pub(crate) writes: WriteCounter,
     pub(crate) status: StatusSender,
+    pub(crate) ending: Ending,
     handles: AtomicUsize,
-    answered: AtomicBool,
     probe: Mutex<Probe<B::Data>>,
     pool: Mutex<BufferPool<B>>,
 }
@@ -51,6 +51,7 @@ impl<B: Body> Shared<B> {
         runtime: Arc<dyn Runtime>,
         capacity: StreamLimit,
         writes: WriteCounter,
+        ending: Ending,
         probe: SendRequest<Chunk<B::Data>>,
     ) -> Self {
         Self {
@@ -59,24 +60,11 @@ impl<B: Body> Shared<B> {
             capacity,
             writes,
             status: StatusSender::new(),
+            ending,
             handles: AtomicUsize::new(0),
-            answered: AtomicBool::new(false),
             probe: Mutex::new(Probe { handle: Some(probe), driver: None }),
             pool: Mutex::new(BufferPool { uploads: Vec::new(), digits: BytesMut::new() }),
         }
-    }
-
-    /// Notes that the connection has carried a response.
-    #[inline]
-    pub(crate) fn answered(&self) {
-        // Loaded first, so that the cache line stays shared once it is written.
-        if !self.answered.load(Ordering::Relaxed) {
-            self.answered.store(true, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn has_answered(&self) -> bool {
-        self.answered.load(Ordering::Relaxed)
     }
 
     /// Counts a new handle.

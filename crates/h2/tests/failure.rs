@@ -6,12 +6,10 @@ mod support;
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
 use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, Replays};
-use skybridge_h2::H2Error;
 use skybridge_testkit::{
     executor::run_until_idle,
     h2::{code, setting},
 };
-use std::error::Error as _;
 use support::*;
 
 fn full_request(body: Out) -> Request<Out> {
@@ -192,13 +190,15 @@ async fn goaway_is_a_planned_end_only_after_a_response() {
         }
         let server = async {
             peer.request().await;
-            peer.goaway(last, code, "").await;
+            peer.goaway(last, code, "why").await;
         };
         let mut handle = world.handle();
         let (failed, ()) = tokio::join!(exchange(&mut handle, get("/")), server);
         let error = failed.unwrap_err().error;
         assert_eq!(error.delivery(), Delivery::Refused);
-        assert_eq!(matches!(error.cause(), Cause::GoingAway(_)), planned, "{served} {code:?}");
+        let Cause::GoAway(goaway) = error.cause() else { panic!("{error:?}") };
+        assert_eq!((goaway.is_planned(), goaway.code().0), (planned, code), "{served}");
+        assert_eq!((goaway.last_stream_id(), goaway.debug_text()), (Some(last), "why"));
     }
 }
 
@@ -245,6 +245,7 @@ async fn a_fin_while_idle_is_reported() {
     );
     let error = ready(&mut world.client).await.unwrap_err();
     assert_eq!(error.delivery(), Delivery::Unsent);
+    assert_eq!(error.close_reason(), CloseReason::PeerFin);
 }
 
 /// The socket was dead before the request: whatever the method, it can be sent again.
@@ -284,6 +285,7 @@ async fn a_fin_in_flight_leaves_it_unknown_and_returns_what_may_be_repeated() {
         let (failed, ()) = tokio::join!(exchange(&mut world.client, request), server);
         let failed = failed.unwrap_err();
         assert_eq!(failed.error.delivery(), Delivery::Unknown);
+        assert!(matches!(failed.error.cause(), Cause::NoResponse(_)), "{:?}", failed.error);
         assert_eq!(failed.has_request(), method.is_idempotent());
     }
 }
@@ -297,9 +299,11 @@ async fn a_broken_socket_is_reported_as_such() {
         peer.reset_connection();
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    assert_eq!(failed.unwrap_err().error.delivery(), Delivery::Unknown);
+    let error = failed.unwrap_err().error;
+    assert_eq!(error.delivery(), Delivery::Unknown);
+    assert!(matches!(error.cause(), Cause::Io(_)), "{error:?}");
     run_until_idle().await;
-    assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Protocol)));
+    assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::SocketFailed)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,8 +315,8 @@ async fn any_other_reset_fails_its_stream_only() {
             let failed = exchange(&mut world.client, get("/")).await.unwrap_err();
             assert_eq!(failed.error.delivery(), Delivery::Unknown);
             assert!(failed.has_request());
-            let source = failed.error.source().unwrap().downcast_ref::<H2Error>().unwrap();
-            assert_eq!(source.reason(), Some(code.into()));
+            let Cause::Reset(reset) = failed.error.cause() else { panic!("{:?}", failed.error) };
+            assert_eq!((reset.code().0, reset.is_by_peer()), (code, true));
         }
     };
     let server = async {
@@ -354,7 +358,8 @@ async fn a_reset_within_the_response_is_an_error_after_what_arrived() {
     let mut body = response.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     let error = body.frame().await.unwrap().unwrap_err();
-    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+    let Cause::Reset(reset) = error.cause() else { panic!("{error:?}") };
+    assert_eq!((reset.code().name(), reset.is_by_peer()), (Some("INTERNAL_ERROR"), true));
     assert!(body.frame().await.is_none());
 }
 

@@ -46,7 +46,7 @@ fn put(length: &str, body: Out) -> Request<Out> {
 
 fn mismatch(error: &Error) -> &RequestError {
     assert_eq!((error.delivery(), error.phase()), (Delivery::Unknown, Phase::Send));
-    let Cause::Exchange(source) = error.cause() else { panic!("{error:?}") };
+    let Cause::RequestBody(source) = error.cause() else { panic!("{error:?}") };
     match source.downcast_ref() {
         Some(H2Error::BodySize(error)) => error,
         other => panic!("{other:?}"),
@@ -186,7 +186,9 @@ async fn a_mismatch_after_the_head_is_reported_by_the_body() {
         let mut response = exchange(&mut world.client, put("5", body)).await.unwrap();
         sender.send_data("123456".into()).await.unwrap();
         let error = response.body_mut().frame().await.unwrap().unwrap_err();
-        assert!(matches!(error, H2Error::BodySize(RequestError::BodySize { at_least: 6, .. })), "{error:?}");
+        let Cause::RequestBody(error) = error.cause() else { panic!("{error:?}") };
+        let Some(H2Error::BodySize(error)) = error.downcast_ref() else { panic!("{error:?}") };
+        assert!(matches!(error, RequestError::BodySize { at_least: 6, .. }), "{error:?}");
         ready(&mut world.client).await.unwrap();
         assert!(poll_fn(|cx| Poll::Ready(world.client.poll_ready(cx).is_ready())).await);
     };

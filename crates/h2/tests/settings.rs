@@ -3,7 +3,7 @@
 
 mod support;
 
-use skybridge_core::{Capacity, CloseReason, Connection, ConnectionStatus};
+use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus};
 use skybridge_testkit::{
     executor::run_until_idle,
     h2::{Frame, Peer, setting},
@@ -111,6 +111,10 @@ async fn a_peer_that_speaks_http1_is_an_error() {
         peer.expect_close().await;
     };
     let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
-    assert!(failed.is_err());
+    let error = failed.unwrap_err().error;
+    assert!(matches!(error.cause(), Cause::Protocol(why) if why.to_string().contains("first frame is not SETTINGS")));
     assert_eq!(world.notes.all(), [ConnectionStatus::Closed(CloseReason::Protocol)]);
+    // Whoever asks later is told the same.
+    let error = ready(&mut world.client).await.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Protocol(_)), "{error:?}");
 }

@@ -73,9 +73,7 @@ impl Policy {
         match error.delivery() {
             Delivery::Unsent => retry_on_another_connection(counts, earlier, error),
             _ if !self.replays => None,
-            Delivery::Refused if matches!(error.cause(), Cause::GoingAway(_)) => {
-                retry_on_another_connection(counts, earlier, error)
-            }
+            Delivery::Refused if is_planned(error) => retry_on_another_connection(counts, earlier, error),
             Delivery::Refused => self.budgeted(counts, now, |counts| use_up(&mut counts.refused, MAX_REFUSED)),
             // Whoever closes idle connections is in no trouble, and these are as many as the pool had at most.
             Delivery::Unknown if matches!(error.cause(), Cause::Stale(_)) && self.may_be_repeated(&head) => {
@@ -90,7 +88,23 @@ impl Policy {
 
     /// Whether an exchange failed, rather than what comes before one or a time limit.
     pub(crate) fn is_exchange(error: &Error) -> bool {
-        matches!(error.cause(), Cause::Exchange(_) | Cause::Misdirected | Cause::GoingAway(_) | Cause::Stale(_))
+        match error.cause() {
+            Cause::RequestBody(_)
+            | Cause::ConnectionClosed(_)
+            | Cause::ExpectationFailed
+            | Cause::Misdirected
+            | Cause::GoAway(_)
+            | Cause::Reset(_)
+            | Cause::Protocol(_)
+            | Cause::Io(_)
+            | Cause::NoResponse(_)
+            | Cause::Incomplete(_)
+            | Cause::Stale(_)
+            | Cause::Exchange(_) => true,
+            // The peer wants another certificate than it gets, and would on the next connection.
+            Cause::Tls(alert) => !alert.is_certificate(),
+            _ => false,
+        }
     }
 
     fn may_be_repeated(&self, head: &Head<'_>) -> bool {
@@ -120,10 +134,15 @@ impl Counts {
 fn retry_on_another_connection(counts: &mut Counts, earlier: &[Error], error: &Error) -> Option<Duration> {
     let dead = error.connection()?;
     let before = |error: &Error| {
-        (error.delivery() == Delivery::Unsent || matches!(error.cause(), Cause::GoingAway(_) | Cause::Stale(_)))
+        (error.delivery() == Delivery::Unsent || is_planned(error) || matches!(error.cause(), Cause::Stale(_)))
             && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
     };
     (!earlier.iter().any(before) && use_up(&mut counts.dead, MAX_DEAD)).then_some(Duration::ZERO)
+}
+
+/// Whether the peer shuts down a connection that works.
+fn is_planned(error: &Error) -> bool {
+    matches!(error.cause(), Cause::GoAway(goaway) if goaway.is_planned())
 }
 
 fn use_up(counter: &mut u8, most: u8) -> bool {

@@ -4,9 +4,9 @@
 
 use http::{Method, Request, Response};
 use skybridge_core::{
-    BoxError, Cause, ConnInfo, ConnectError, ConnectOptions, Ctx, Delivery, Endpoint, Endpoints, Error, Event,
-    EventKind, Failed, Key, Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays, RequestOptions,
-    Route, Target, TimedOut,
+    BoxError, Cause, ConnInfo, ConnectError, ConnectOptions, Ctx, Delivery, Endpoint, Endpoints, Error, ErrorCode,
+    Event, EventKind, Failed, GoAway, Key, Observe, Origin, OriginRef, Overloaded, Phase, Protocol, Replay, Replays,
+    RequestOptions, Route, Target, TimedOut,
 };
 use skybridge_retry::{Budget, RetryLayer};
 use skybridge_runtime::TokioRuntime;
@@ -186,8 +186,16 @@ async fn a_421_on_a_coalesced_connection_is_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_by_a_closing_connection_is_retried_at_once_and_once_for_each() {
-    let going =
-        |on: &Arc<ConnInfo>| back(Error::of(Delivery::Refused, Phase::Wait, Cause::GoingAway("GOAWAY".into())).on(on));
+    let going = |on: &Arc<ConnInfo>| {
+        back(
+            Error::of(
+                Delivery::Refused,
+                Phase::Wait,
+                Cause::GoAway(GoAway::new(ErrorCode::NO_ERROR, "GOAWAY").after_a_response(true)),
+            )
+            .on(on),
+        )
+    };
     let start = Instant::now();
     assert_eq!(tries(&RetryLayer::safe(), many(|| going(&connection())), post()).await, 17);
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -199,8 +207,12 @@ async fn a_refusal_by_a_closing_connection_is_retried_at_once_and_once_for_each(
 /// As many as a pool may be full of, whatever the budget; but not what isn't idempotent, nor the same one twice.
 #[tokio::test(start_paused = true)]
 async fn stale_connections_are_passed_without_pause_or_budget() {
-    let stale =
-        |on: &Arc<ConnInfo>| back(Error::of(Delivery::Unknown, Phase::Wait, Cause::Stale("closed".into())).on(on));
+    let stale = |on: &Arc<ConnInfo>| {
+        back(
+            Error::of(Delivery::Unknown, Phase::Wait, Cause::Stale(Box::new(Cause::NoResponse("closed".into()))))
+                .on(on),
+        )
+    };
     let layer = RetryLayer::safe().budget(Budget::new(0, 0));
     let start = Instant::now();
     assert_eq!(tries(&layer, many(|| stale(&connection())), get()).await, 17);

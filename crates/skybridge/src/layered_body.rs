@@ -2,7 +2,7 @@ use crate::Body;
 use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
-use skybridge_core::{BoxError, Delivery, Error, Phase};
+use skybridge_core::{BoxError, Error};
 use std::{
     any::Any,
     pin::Pin,
@@ -37,7 +37,7 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let in_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
         let frame = ready!(self.project().0.poll_frame(cx));
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(in_bytes)).map_err(|error| ours(error.into()))))
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(in_bytes)).map_err(Error::of_body)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -46,13 +46,5 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
-    }
-}
-
-/// An error of the connection's comes back as it was; one of the layer's own is about the body.
-fn ours(error: BoxError) -> Error {
-    match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => Error::new(Delivery::Unknown, Phase::Body, error),
     }
 }

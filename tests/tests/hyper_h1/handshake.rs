@@ -3,17 +3,14 @@
 
 use http_body::Body;
 use hyper_util::rt::TokioIo;
-use skybridge_core::{BoxError, Cause, Error, RequestError};
+use skybridge_core::{Error, RequestError};
 use skybridge_hyper::HyperH1Error;
 pub(crate) use skybridge_hyper::{HyperH1 as H1, HyperH1Body as H1Body, HyperHttp1 as Http1};
 use std::error::Error as StdError;
 
 /// What failed in an exchange.
-pub(crate) fn cause(error: &Error) -> &BoxError {
-    match error.cause() {
-        Cause::Exchange(source) => source,
-        other => panic!("{other:?}"),
-    }
+pub(crate) fn cause(error: &Error) -> &(dyn StdError + 'static) {
+    error.source().unwrap()
 }
 
 fn by_hyper(error: &Error) -> &hyper::Error {

@@ -1,7 +1,10 @@
 use crate::ran::{fed, reports, skybridge};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
-use skybridge_testkit::{h1, origin::Origin};
+use skybridge_testkit::{
+    h1,
+    origin::{Incoming, Origin},
+};
 use std::net::SocketAddr;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -9,7 +12,7 @@ use tokio::{
 };
 
 async fn echo() -> Origin {
-    let answer = |request: http::Request<hyper::body::Incoming>| async move {
+    let answer = |request: http::Request<Incoming>| async move {
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         Response::new(http_body_util::Full::new(body))
     };

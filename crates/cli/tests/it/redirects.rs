@@ -1,8 +1,10 @@
 use crate::ran::{fed, reports, skybridge};
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
+use skybridge_testkit::{
+    origin::{Incoming, Origin},
+    proxy::ProxyServer,
+};
 
 /// `/go/302/rest` leads to `rest`; all else says how it was asked.
 async fn guide() -> Origin {

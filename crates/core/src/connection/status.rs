@@ -36,8 +36,18 @@ pub enum CloseReason {
     PeerFin,
     /// The peer sent GOAWAY.
     PeerGoAway,
-    /// The peer violated the protocol, or the socket failed.
+    /// The peer violated the protocol.
     Protocol,
+    /// The socket failed, as by a reset.
+    SocketFailed,
+    /// The peer sent a fatal TLS alert after the handshake.
+    TlsAlert,
+    /// A time limit of this side ended the exchange that it carried.
+    TimedOut,
+    /// The call whose exchange it carried was dropped before the response's head.
+    Cancelled,
+    /// The request's own body failed, so that what was written is no whole request.
+    RequestFailed,
     /// A response was dropped before its end.
     Unread,
     /// The response was complete, but the rest of the request could not be sent in time.
@@ -68,6 +78,11 @@ impl CloseReason {
             Self::PeerFin => "peer_fin",
             Self::PeerGoAway => "peer_goaway",
             Self::Protocol => "protocol",
+            Self::SocketFailed => "socket_failed",
+            Self::TlsAlert => "tls_alert",
+            Self::TimedOut => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::RequestFailed => "request_failed",
             Self::Unread => "unread",
             Self::UploadStalled => "upload_stalled",
             Self::Poisoned => "poisoned",

@@ -7,7 +7,8 @@ use std::{
 /// connection before it has read the whole request, and that response must not be lost.
 ///
 /// For the stream below a protocol that is driven by one task and reads before it writes. A `turn` is a number that
-/// changes each time that task is polled. The error is returned in the first turn in which nothing is read.
+/// changes each time that task is polled. The error is returned in the first turn in which nothing is read, unless that
+/// is waited for: what the peer has sent may be here, and the runtime has yet to notice it.
 ///
 /// ```
 /// use skybridge_core::WriteFailure;
@@ -16,8 +17,8 @@ use std::{
 /// let (mut failure, mut cx) = (WriteFailure::default(), Context::from_waker(Waker::noop()));
 /// let broken = |_: &mut Context<'_>| Poll::Ready(Err::<usize, _>(Error::from(ErrorKind::ConnectionReset)));
 /// assert!(failure.poll_write(&mut cx, 1, broken).is_pending());
-/// assert!(matches!(failure.poll_read(&cx, 2, Poll::Ready(Ok(())), true), Poll::Ready(Ok(()))));
-/// let Poll::Ready(Err(error)) = failure.poll_read(&cx, 2, Poll::Pending, false) else { unreachable!() };
+/// assert!(matches!(failure.poll_read(&mut cx, 2, Poll::Ready(Ok(())), true, |_| Poll::Ready(())), Poll::Ready(Ok(()))));
+/// let Poll::Ready(Err(error)) = failure.poll_read(&mut cx, 2, Poll::Pending, false, |_| Poll::Ready(())) else { unreachable!() };
 /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 /// ```
 #[derive(Debug, Default)]
@@ -59,23 +60,39 @@ impl WriteFailure {
         }
     }
 
-    /// Passes on the result of reading; `something` says whether any bytes were read.
+    /// Whether writing has failed, and that was not returned yet.
+    pub fn is_held(&self) -> bool {
+        matches!(self.0, State::Held(..))
+    }
+
+    /// Passes on the result of reading; `something` says whether any bytes were read. `patience` is polled when writing
+    /// has failed and there is nothing to read so far: ready when that is not waited for any longer.
     ///
     /// # Errors
-    /// With the error of writing, in place of the end, an error, or a wait, because nothing more will be read.
+    /// With the error of writing, in place of the end, an error, or a wait, because nothing more will be read. An error
+    /// of reading that has something behind its kind, as an alert of TLS, says more, and is passed on.
     #[inline]
     pub fn poll_read(
         &mut self,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         turn: u32,
         read: Poll<Result<()>>,
         something: bool,
+        patience: impl FnOnce(&mut Context<'_>) -> Poll<()>,
     ) -> Poll<Result<()>> {
         match &mut self.0 {
             State::None => read,
             State::Held(_, last) if something => {
                 *last = turn;
                 cx.waker().wake_by_ref();
+                read
+            }
+            State::Held(_, last) if read.is_pending() && patience(cx).is_pending() => {
+                *last = turn;
+                Poll::Pending
+            }
+            State::Held(..) if says_why(&read) => {
+                self.0 = State::Returned;
                 read
             }
             State::Returned if read.is_ready() => read,
@@ -90,4 +107,8 @@ impl WriteFailure {
             _ => ErrorKind::BrokenPipe.into(),
         }
     }
+}
+
+fn says_why(read: &Poll<Result<()>>) -> bool {
+    matches!(read, Poll::Ready(Err(error)) if error.get_ref().is_some())
 }

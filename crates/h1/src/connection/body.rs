@@ -2,6 +2,7 @@ use super::shared::Shared;
 use crate::H1Error;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use skybridge_core::Error;
 use skybridge_h1_codec::{BodyDecoder, Framing, Piece};
 use std::{
     fmt,
@@ -29,10 +30,10 @@ impl H1Body {
 
 impl Body for H1Body {
     type Data = Bytes;
-    type Error = H1Error;
+    type Error = Error;
 
     #[inline]
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, H1Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         let Some(shared) = &this.shared else { return Poll::Ready(None) };
         let mut inner = shared.lock();
@@ -40,12 +41,12 @@ impl Body for H1Body {
         let effects = match &piece {
             Err(error) => inner.close(error.close_reason()),
             Ok(_) if this.decoder.is_done() => inner.response_over(),
-            Ok(_) => return Poll::Ready(piece.transpose().map(|piece| piece.map(frame))),
+            Ok(_) => return Poll::Ready(piece.transpose().map(|piece| piece.map(frame).map_err(H1Error::of_body))),
         };
         drop(inner);
         shared.apply(effects);
         this.shared = None;
-        Poll::Ready(piece.transpose().map(|piece| piece.map(frame)))
+        Poll::Ready(piece.transpose().map(|piece| piece.map(frame).map_err(H1Error::of_body)))
     }
 
     #[inline]

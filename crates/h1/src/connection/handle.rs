@@ -43,7 +43,7 @@ pub(super) enum Step {
     /// The request can't be sent, here or elsewhere.
     Invalid(RequestError),
     /// The connection was closed before the request was started.
-    NotOpen(CloseReason),
+    NotOpen(H1Error),
     /// The body is held back until the peer wants it, or has said nothing for a while (RFC 9110, section 10.1.1).
     Held,
     /// The request goes out, and the response is waited for.
@@ -92,7 +92,7 @@ impl<B: Body> Drop for Handle<B> {
     fn drop(&mut self) {
         // Between a request and its response nobody else could go on with it.
         if !matches!(self.step, Step::Idle | Step::Invalid(_) | Step::NotOpen(_)) {
-            self.shared.close(CloseReason::Unread);
+            self.shared.close(CloseReason::Cancelled);
         }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Inner {
     reader: Option<Waker>,
     /// The request could not be written to its end, and its response has begun. Behind a box, as it is rare.
     failed: Option<Box<RequestFailed>>,
+    /// How the socket failed while no exchange was there to say so.
+    broke: Option<H1Error>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +80,7 @@ impl Inner {
             uploader: None,
             reader: None,
             failed: None,
+            broke: None,
         }
     }
 
@@ -94,6 +97,12 @@ impl Inner {
         }
     }
 
+    /// Why no exchange can begin.
+    #[cold]
+    pub(super) fn not_open(&self, reason: CloseReason) -> H1Error {
+        self.broke.clone().unwrap_or(H1Error::NotOpen(reason))
+    }
+
     /// Whether there are bytes of a response that nobody has taken.
     pub(super) fn has_read(&self) -> bool {
         !self.read.is_empty()
@@ -105,7 +114,7 @@ impl Inner {
     /// # Errors
     /// When the connection isn't idle.
     #[inline]
-    pub(super) fn begin(&mut self, wanted: bool) -> (Result<(), CloseReason>, Effects) {
+    pub(super) fn begin(&mut self, wanted: bool) -> (Result<(), H1Error>, Effects) {
         let effects = self.look_if_woken();
         let begun = match self.state {
             State::Idle => {
@@ -114,8 +123,8 @@ impl Inner {
                 self.reuse = Reuse { wanted, ..Reuse::open() };
                 Ok(())
             }
-            State::Closed(reason) => Err(reason),
-            State::Exchange { .. } => Err(CloseReason::Unread),
+            State::Closed(reason) => Err(self.not_open(reason)),
+            State::Exchange { .. } => Err(H1Error::NotOpen(CloseReason::Unread)),
         };
         (begun, effects)
     }
@@ -237,6 +246,14 @@ impl Inner {
         self.watch.stage.set(Stage::Closed);
         let io = std::mem::replace(&mut self.io, Box::pin(ClosedIo));
         Effects { closed: Some(Closed { reason, io }), wakers: [self.over.take(), self.uploader.take()] }
+    }
+
+    /// Closes it, as its socket has said this while no exchange listened.
+    #[cold]
+    pub(super) fn broke(&mut self, error: H1Error) -> Effects {
+        let reason = error.close_reason();
+        self.broke.get_or_insert(error);
+        self.close(reason)
     }
 
     /// It becomes another protocol's: the socket, and what was read of it already.

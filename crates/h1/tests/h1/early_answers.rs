@@ -76,7 +76,10 @@ async fn a_response_is_not_waited_for_once_its_request_has_failed() {
         sender.abort("the disk is gone".into());
         Instant::now()
     });
-    assert!(matches!(&error, H1Error::RequestBody(why) if why.to_string() == "the disk is gone"), "{error:?}");
+    assert!(
+        matches!(crate::handshake::cause(&error), H1Error::RequestBody(why) if why.to_string() == "the disk is gone"),
+        "{error:?}"
+    );
     assert_eq!(aborted.elapsed(), Duration::from_millis(100));
     assert_eq!(ready(&mut world.conn).await.unwrap_err().delivery(), Delivery::Unsent);
     world.executor.assert_idle().await;
@@ -105,7 +108,7 @@ async fn a_response_that_goes_on_is_read_to_its_end_though_its_request_has_faile
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_ends_the_connection_after_its_answer_ends_the_upload() {
     for (how, reason) in
-        [("fin", CloseReason::PeerFin), ("reset", CloseReason::Protocol), ("bytes", CloseReason::Unsolicited)]
+        [("fin", CloseReason::PeerFin), ("reset", CloseReason::SocketFailed), ("bytes", CloseReason::Unsolicited)]
     {
         let mut world = world(H1::new()).await;
         let (mut sender, body) = streamed();

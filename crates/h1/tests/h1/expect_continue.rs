@@ -7,8 +7,7 @@ use crate::{
 };
 use http::Request;
 use http_body_util::BodyExt;
-use skybridge_core::{CloseReason, Delivery};
-use skybridge_h1::H1Error;
+use skybridge_core::{Cause, CloseReason, Delivery};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -85,7 +84,7 @@ async fn a_peer_that_does_not_know_it_gives_the_request_back_without_it() {
     let (answer, ()) = tokio::join!(send(&mut world.conn, request), server);
     let failed = answer.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Refused);
-    assert!(matches!(crate::handshake::cause(&failed.error), H1Error::ExpectationFailed));
+    assert!(matches!(failed.error.cause(), Cause::ExpectationFailed));
     let request = failed.into_request().unwrap();
     assert_eq!((request.headers().get("expect"), request.headers()["x-mine"].as_bytes()), (None, &b"1"[..]));
     assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "12345");

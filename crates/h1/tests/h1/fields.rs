@@ -58,7 +58,7 @@ async fn a_request_with_trailers_that_must_not_be_sent_fails() {
         assert!(matches!(cause(&error), H1Error::ForbiddenTrailer(trailer) if trailer.name() == name), "{error:?}");
         assert_eq!(error.phase(), Phase::Send);
         assert!(ready(&mut world.conn).await.is_err());
-        world.status.assert_closed(CloseReason::Poisoned);
+        world.status.assert_closed(CloseReason::RequestFailed);
         world.peer.head().await;
         world.peer.expect("5\r\n12345\r\n").await;
         world.peer.expect_close().await;

@@ -2,17 +2,14 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
 use http_body::Body;
-use skybridge_core::{Cause, Error, RequestError, Upgrade, Upgraded};
+use skybridge_core::{Error, RequestError, Upgrade, Upgraded};
 use skybridge_h1::{BodyError, H1Error, HeadError};
 pub(crate) use skybridge_h1::{H1, H1Body, Http1};
 use std::error::Error as StdError;
 
 /// What failed in an exchange.
 pub(crate) fn cause(error: &Error) -> &H1Error {
-    match error.cause() {
-        Cause::Exchange(source) | Cause::Stale(source) => source.downcast_ref().unwrap(),
-        other => panic!("{other:?}"),
-    }
+    error.source().unwrap().downcast_ref().unwrap()
 }
 
 /// The peer closed the connection, and had sent nothing.
@@ -53,7 +50,7 @@ pub(crate) fn is_not_started(error: &Error) -> bool {
 
 /// The connection ended before the body did, of which so many bytes were missing.
 pub(crate) fn is_incomplete(error: &<H1Body as Body>::Error, missing: u64) -> bool {
-    matches!(error, H1Error::Body(BodyError::Incomplete { missing: Some(told) }) if *told == missing)
+    matches!(cause(error), H1Error::Body(BodyError::Incomplete { missing: Some(told) }) if *told == missing)
 }
 
 /// The stream of a connection that became another protocol's.

@@ -12,6 +12,7 @@ use skybridge_core::{BoxError, Cause, CloseReason, Connection, Delivery, Error};
 use skybridge_h1::H1Error;
 use skybridge_testkit::executor::{Executor, run_until_idle};
 use std::{
+    error::Error as _,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     task::Poll,
@@ -25,10 +26,7 @@ fn streamed() -> (Sender<Bytes, BoxError>, TestBody) {
 }
 
 fn h1_error(error: &Error) -> &H1Error {
-    match error.cause() {
-        Cause::Exchange(source) => source.downcast_ref().unwrap(),
-        other => panic!("{other:?}"),
-    }
+    error.source().unwrap().downcast_ref().unwrap()
 }
 
 /// A body of which all bytes were sent, and that stays open until it is answered, or longer.
@@ -123,7 +121,8 @@ async fn an_answer_before_the_first_byte_of_its_request_is_not_taken_for_it() {
     world.peer.send(NO_CONTENT).await;
     let failed = response(&mut world.conn).await.unwrap_err();
     assert_eq!(failed.error.delivery(), Delivery::Unsent);
-    assert!(matches!(h1_error(&failed.error), H1Error::NotOpen(CloseReason::Unsolicited)), "{}", failed.error);
+    let cause = failed.error.cause();
+    assert!(matches!(cause, Cause::ConnectionClosed(CloseReason::Unsolicited)), "{}", failed.error);
     assert_eq!(failed.into_request().unwrap().uri(), "http://a.test/secret");
     world.status.assert_closed(CloseReason::Unsolicited);
     world.peer.expect(whole).await;
@@ -162,7 +161,7 @@ async fn a_request_whose_task_ends_too_early_ends_its_connection() {
         assert_eq!(response.collect().await.unwrap().to_bytes(), "ok");
         end_task(world.executor, sender, ends).await;
         assert_eq!(soon(ready(&mut world.conn)).await.unwrap_err().delivery(), Delivery::Unsent, "{ends}");
-        world.status.assert_closed(CloseReason::Poisoned);
+        world.status.assert_closed(CloseReason::RequestFailed);
     }
 }
 
@@ -177,7 +176,8 @@ async fn a_response_breaks_off_with_its_request_whose_task_ends_too_early() {
                 answered_early(body.boxed_unsync(), &format!("HTTP/1.1 200 OK\r\n{fields}\r\n")).await;
             let reader = async {
                 let frame = soon(response.frame()).await;
-                assert!(matches!(&frame, Some(Err(H1Error::UploadAborted))), "{ends}, {fields:?}: {frame:?}");
+                let aborted = |error: &Error| matches!(h1_error(error), H1Error::UploadAborted);
+                assert!(matches!(&frame, Some(Err(error)) if aborted(error)), "{ends}, {fields:?}: {frame:?}");
                 assert!(response.frame().await.is_none());
             };
             let ending = async {
@@ -185,7 +185,7 @@ async fn a_response_breaks_off_with_its_request_whose_task_ends_too_early() {
                 end_task(world.executor, sender, ends).await;
             };
             tokio::join!(reader, ending);
-            world.status.assert_closed(CloseReason::Poisoned);
+            world.status.assert_closed(CloseReason::RequestFailed);
         }
     }
 }

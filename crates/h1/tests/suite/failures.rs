@@ -136,7 +136,7 @@ async fn a_reset_keeps_its_io_error() {
     let io = io_error(&error).unwrap();
     assert_eq!(io.kind(), std::io::ErrorKind::ConnectionReset);
     run_until_idle().await;
-    world.status.assert_closed(CloseReason::Protocol);
+    world.status.assert_closed(CloseReason::SocketFailed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +202,7 @@ async fn a_request_body_that_fails_is_its_own_cause() {
     assert_eq!(handshake::request_body(&failed.error).unwrap().to_string(), "the disk is gone");
     assert!(!failed.has_request());
     run_until_idle().await;
-    world.status.assert_closed(CloseReason::Poisoned);
+    world.status.assert_closed(CloseReason::RequestFailed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,7 +95,7 @@ async fn a_body_of_another_length_than_declared_ends_its_connection_and_says_so(
         assert_eq!((failed.error.delivery(), mismatch(&failed.error)), (Delivery::Unknown, &told));
         assert!(ready(&mut world.conn).await.is_err());
         run_until_idle().await;
-        world.status.assert_closed(CloseReason::Poisoned);
+        world.status.assert_closed(CloseReason::RequestFailed);
         world.executor.assert_idle().await;
     }
 }

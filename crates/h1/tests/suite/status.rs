@@ -16,7 +16,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 async fn an_idle_connections_end_is_news_though_nobody_polls_the_handle() {
     for used in [false, true] {
         for (how, reason) in
-            [("fin", CloseReason::PeerFin), ("bytes", CloseReason::Unsolicited), ("reset", CloseReason::Protocol)]
+            [("fin", CloseReason::PeerFin), ("bytes", CloseReason::Unsolicited), ("reset", CloseReason::SocketFailed)]
         {
             let mut world = world(H1::new()).await;
             if used {
@@ -83,7 +83,7 @@ async fn a_handle_dropped_while_it_waits_closes_the_connection() {
     drop(world.conn);
     world.peer.expect_close().await;
     world.executor.assert_idle().await;
-    world.status.assert_closed(CloseReason::Unread);
+    world.status.assert_closed(CloseReason::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]

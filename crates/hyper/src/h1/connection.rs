@@ -11,7 +11,7 @@ use http::{HeaderValue, Request, StatusCode};
 use http_body::Body;
 use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
-    BoxError, Capacity, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, ResponseResult,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, ResponseResult,
     StatusListener,
 };
 use std::{
@@ -191,7 +191,8 @@ where
         let body = match length {
             Some(mut length) if length.is_reached() && !chunked && !body.is_end_stream() => {
                 if let Err(error) = look(body, &mut length) {
-                    self.refused = Some(Failed::lost(Error::new(Delivery::Unsent, Phase::Send, error)));
+                    let cause = Cause::RequestBody(error.into());
+                    self.refused = Some(Failed::lost(Error::of(Delivery::Unsent, Phase::Send, cause)));
                     self.rewrite.clear();
                     self.replay_copy.clear();
                     return;
@@ -287,7 +288,11 @@ where
 impl<B> Drop for Inner<B> {
     fn drop(&mut self) {
         let unread = self.state != State::Idle && !self.sender.is_ready();
-        self.shared.lifecycle.will_end(if unread { CloseReason::Unread } else { CloseReason::Shutdown });
+        self.shared.lifecycle.will_end(match self.state {
+            State::Waiting if unread => CloseReason::Cancelled,
+            _ if unread => CloseReason::Unread,
+            _ => CloseReason::Shutdown,
+        });
         self.shared.lifecycle.waited();
         // What it became is its user's: there is nothing of the request left that it waits for.
         if unread && !self.shared.lifecycle.is_sent() && !self.shared.lifecycle.is_upgraded() {

@@ -74,7 +74,7 @@ impl<I: AsyncRead, B> AsyncRead for Wire<I, B> {
         let polled = this.io.poll_read(cx, buf);
         let something = buf.filled().len() > filled;
         *this.heard |= something;
-        this.failure.poll_read(cx, this.shared.turn(), polled, something)
+        this.failure.poll_read(cx, this.shared.turn(), polled, something, |_| Poll::Ready(()))
     }
 }
 

@@ -129,7 +129,7 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
             }
             Some(Err(error)) => {
                 let lease = this.lease.take();
-                Some(Err(broken(Error::new(Delivery::Unknown, Phase::Body, error), this.info, lease)))
+                Some(Err(broken(Error::of_body(error), this.info, lease)))
             }
             None => {
                 finish::<C, B>(cx, this.lease);

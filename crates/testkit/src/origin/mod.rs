@@ -37,6 +37,8 @@ pub use self::{
 };
 use self::{connection::Order, requests::Record};
 use crate::tasks::Owner;
+/// The body of a request, as a [handler](Builder::handle) gets it.
+pub use hyper::body::Incoming;
 use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::watch;
 

@@ -8,7 +8,7 @@ use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Failed, Phas
 
 impl<B: Body> Handle<B> {
     pub(super) fn error(&self, delivery: Delivery, phase: Phase, error: H1Error) -> Error {
-        Error::new(delivery, phase, error).on(&self.info)
+        Error::of(delivery, phase, error.into()).on(&self.info)
     }
 
     /// The socket takes no more of the request. An answer that is on its way says more than that, and if there is none,
@@ -32,7 +32,7 @@ where
     pub(super) fn not_begun(&mut self) -> Failed<Request<B>> {
         let error = match std::mem::replace(&mut self.step, Step::Idle) {
             Step::Invalid(error) => Error::from(error).on(&self.info),
-            Step::NotOpen(reason) => self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(reason)),
+            Step::NotOpen(error) => self.error(Delivery::Unsent, Phase::Send, error),
             _ => self.error(Delivery::Unsent, Phase::Send, H1Error::NotStarted),
         };
         self.given_back(error)
@@ -73,9 +73,9 @@ where
 
     #[cold]
     pub(super) fn failed(&mut self, error: H1Error) -> Failed<Request<B>> {
-        // Why it couldn't be sent says more than that nothing came.
+        // Why it couldn't be sent says more than that nothing came, unless the peer has said why it closes.
         let error = match std::mem::replace(&mut self.step, Step::Idle) {
-            Step::Broken(why) if matches!(error, H1Error::Closed { .. } | H1Error::Read(_)) => why,
+            Step::Broken(why) if matches!(error, H1Error::Closed { .. } | H1Error::Read(_)) && !error.is_alert() => why,
             _ => error,
         };
         let phase = match error {
@@ -95,11 +95,11 @@ where
         if error.is_answer() {
             self.sent.clear();
         }
-        let error = match delivery {
-            Delivery::Unknown if stale => Error::of(delivery, phase, Cause::Stale(error.into())).on(&self.info),
-            _ => self.error(delivery, phase, error),
-        };
-        self.given_back(error)
+        let mut cause = Cause::from(error);
+        if stale && delivery == Delivery::Unknown {
+            cause = Cause::Stale(Box::new(cause));
+        }
+        self.given_back(Error::of(delivery, phase, cause).on(&self.info))
     }
 
     /// Whether a used connection ended without a byte of an answer.

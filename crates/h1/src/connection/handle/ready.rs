@@ -4,7 +4,6 @@ use super::{
     super::{inner::drain::Ending, stage::Stage},
     Handle,
 };
-use crate::H1Error;
 use http_body::Body;
 use skybridge_core::{CloseReason, Delivery, Error, Phase};
 use std::{
@@ -35,9 +34,9 @@ impl<B: Body> Handle<B> {
                     self.timer.stop();
                     return Poll::Ready(Ok(()));
                 }
-                Ending::Closed(reason) => {
+                Ending::Closed(error) => {
                     self.timer.stop();
-                    return Poll::Ready(Err(self.error(Delivery::Unsent, Phase::Send, H1Error::NotOpen(reason))));
+                    return Poll::Ready(Err(self.error(Delivery::Unsent, Phase::Send, error)));
                 }
                 // Its own limits are for who reads it.
                 Ending::Read => return Poll::Pending,

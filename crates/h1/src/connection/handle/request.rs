@@ -33,7 +33,7 @@ where
         let (begun, effects) = self.shared.lock().begin(!written.close);
         self.shared.apply(effects);
         self.step = match begun {
-            Err(reason) => Step::NotOpen(reason),
+            Err(error) => Step::NotOpen(error),
             Ok(()) if written.expects_continue && !self.upload.is_fetched() => Step::Held,
             Ok(()) => Step::Open,
         };

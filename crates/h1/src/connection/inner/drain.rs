@@ -1,6 +1,7 @@
 //! The rest of an exchange that nobody reads or writes any more.
 
 use super::{super::effects::Effects, Half, Inner, State};
+use crate::H1Error;
 use skybridge_core::CloseReason;
 use skybridge_h1_codec::{BodyDecoder, Piece};
 use std::task::{Context, Poll};
@@ -10,7 +11,7 @@ pub(in crate::connection) enum Ending {
     /// The connection may carry another.
     Idle,
     /// It may not.
-    Closed(CloseReason),
+    Closed(H1Error),
     /// Somebody reads the response: nobody knows for how long.
     Read,
     /// Nobody reads the response any more, and it isn't over.
@@ -29,7 +30,7 @@ impl Inner {
         }
         match self.state {
             State::Idle => (Ending::Idle, effects),
-            State::Closed(reason) => (Ending::Closed(reason), effects),
+            State::Closed(reason) => (Ending::Closed(self.not_open(reason)), effects),
             State::Exchange { response, .. } => {
                 self.over = Some(cx.waker().clone());
                 let ending = match response {

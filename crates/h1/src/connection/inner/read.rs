@@ -78,7 +78,7 @@ impl Inner {
     fn why_closed(&self) -> H1Error {
         match (&self.failed, self.closed()) {
             (Some(failed), _) => failed.error().clone(),
-            (None, reason) => H1Error::NotOpen(reason.unwrap_or(CloseReason::Shutdown)),
+            (None, reason) => self.not_open(reason.unwrap_or(CloseReason::Shutdown)),
         }
     }
 

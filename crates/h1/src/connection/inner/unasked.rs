@@ -17,7 +17,7 @@ impl Inner {
         self.watch.resume();
         match poll_unasked(&mut self.io, &mut Context::from_waker(&self.idle)) {
             Poll::Pending => Effects::default(),
-            Poll::Ready(reason) => self.close(reason),
+            Poll::Ready(error) => self.broke(error),
         }
     }
 
@@ -41,7 +41,7 @@ impl Inner {
             }
             State::Exchange { response: Half::Over, .. } => match poll_unasked(&mut self.io, cx) {
                 Poll::Pending => Effects::default(),
-                Poll::Ready(reason) => self.close(reason),
+                Poll::Ready(error) => self.broke(error),
             },
             _ => Effects::default(),
         }
@@ -49,12 +49,12 @@ impl Inner {
 }
 
 #[inline]
-fn poll_unasked(io: &mut Pin<Box<dyn Io>>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+fn poll_unasked(io: &mut Pin<Box<dyn Io>>, cx: &mut Context<'_>) -> Poll<H1Error> {
     let mut byte = [0];
     let mut read = ReadBuf::new(&mut byte);
     io.as_mut().poll_read(cx, &mut read).map(|outcome| match outcome {
-        Ok(()) if read.filled().is_empty() => CloseReason::PeerFin,
-        Ok(()) => CloseReason::Unsolicited,
-        Err(error) => H1Error::Read(Arc::new(error)).close_reason(),
+        Ok(()) if read.filled().is_empty() => H1Error::NotOpen(CloseReason::PeerFin),
+        Ok(()) => H1Error::NotOpen(CloseReason::Unsolicited),
+        Err(error) => H1Error::Read(Arc::new(error)),
     })
 }

@@ -1,0 +1,116 @@
+//! How a connection ends, as whoever sees it says: what reads and writes the socket, and the driver. The h2 crate hands
+//! its errors to the streams as text, without what is behind them.
+
+use crate::{H2Error, frame_scanner::GoAwayFrame};
+use h2::Error;
+use skybridge_core::{Cause, CloseReason, ErrorCode, GoAway, Reset, sync::Mutex};
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// How a connection ended, or is about to. Each of its parts is set before the h2 crate learns of it, so that no stream
+/// can fail of it before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ending(Arc<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    /// The last GOAWAY of the peer.
+    goaway: Mutex<Option<GoAwayFrame>>,
+    /// The peer has closed its side.
+    eof: AtomicBool,
+    /// How the socket failed, or what was read from it is no HTTP/2.
+    socket: OnceLock<H2Error>,
+    /// Why the driver has ended, where it was no error of its connection.
+    driver: OnceLock<CloseReason>,
+    answered: AtomicBool,
+}
+
+impl Ending {
+    /// The peer says that it takes no more.
+    #[cold]
+    pub(crate) fn goaway(&self, frame: GoAwayFrame) {
+        *self.0.goaway.lock() = Some(frame);
+    }
+
+    /// The peer has closed its side.
+    #[cold]
+    pub(crate) fn eof(&self) {
+        self.0.eof.store(true, Ordering::Release);
+    }
+
+    /// The socket failed. Returns the error for the h2 crate.
+    #[cold]
+    pub(crate) fn socket_failed(&self, error: io::Error) -> io::Error {
+        let error = Arc::new(error);
+        let _ = self.0.socket.set(H2Error::Socket(Arc::clone(&error)));
+        io::Error::new(error.kind(), error)
+    }
+
+    /// What the peer speaks is no HTTP/2. Returns the error for the h2 crate.
+    #[cold]
+    pub(crate) fn not_http2(&self) -> io::Error {
+        let _ = self.0.socket.set(H2Error::FirstFrame);
+        io::Error::new(io::ErrorKind::InvalidData, H2Error::FirstFrame)
+    }
+
+    /// The driver ends for this reason, unless the connection has failed.
+    #[cold]
+    pub(crate) fn driver_ended(&self, reason: CloseReason) {
+        let _ = self.0.driver.set(reason);
+    }
+
+    /// The connection has carried a response.
+    #[inline]
+    pub(crate) fn answered(&self) {
+        // Loaded first, so that the cache line stays shared once it is written.
+        if !self.0.answered.load(Ordering::Relaxed) {
+            self.0.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What is behind this error of the connection.
+    pub(crate) fn error(&self, error: Error) -> H2Error {
+        match self.0.socket.get() {
+            Some(H2Error::Socket(error)) => H2Error::Socket(Arc::clone(error)),
+            _ => error.into(),
+        }
+    }
+
+    /// The cause of this error of the connection or of a stream. `body`: the head of its response was here.
+    #[cold]
+    pub(crate) fn cause(&self, error: Error, body: bool) -> Cause {
+        let code = ErrorCode(error.reason().map_or(0, u32::from));
+        match error {
+            error if error.is_go_away() && error.is_remote() => Cause::GoAway(self.of_goaway(code, error)),
+            error if error.is_reset() && error.is_remote() => Cause::Reset(Reset::by_peer(code, H2Error::from(error))),
+            error if error.is_reset() => Cause::Reset(Reset::by_us(code, H2Error::from(error))),
+            error if error.is_go_away() => Cause::Protocol(H2Error::from(error).into()),
+            error if error.is_io() => self.of_socket(error, body),
+            error => Cause::Exchange(H2Error::from(error).into()),
+        }
+    }
+
+    fn of_goaway(&self, code: ErrorCode, error: Error) -> GoAway {
+        let goaway = GoAway::new(code, H2Error::from(error)).after_a_response(self.0.answered.load(Ordering::Relaxed));
+        match &*self.0.goaway.lock() {
+            Some(frame) if frame.code == code.0 => goaway.last_stream(frame.last_stream).debug_data(&frame.debug_data),
+            _ => goaway,
+        }
+    }
+
+    fn of_socket(&self, error: Error, body: bool) -> Cause {
+        match (self.0.socket.get(), self.0.driver.get()) {
+            (Some(H2Error::FirstFrame), _) => Cause::Protocol(H2Error::FirstFrame.into()),
+            (Some(H2Error::Socket(error)), _) => Cause::of_io(H2Error::Socket(Arc::clone(error))),
+            _ if self.0.eof.load(Ordering::Acquire) && body => Cause::Incomplete(H2Error::Closed.into()),
+            _ if self.0.eof.load(Ordering::Acquire) => Cause::NoResponse(H2Error::Closed.into()),
+            (_, Some(reason)) => Cause::ConnectionClosed(*reason),
+            _ => Cause::of_io(H2Error::from(error)),
+        }
+    }
+}
