@@ -3,28 +3,21 @@ mod causes;
 mod connect;
 mod delivery;
 mod failed;
+mod timed_out;
 
 pub use self::{
     cause::{Cause, ErrorCode, GoAway, Reset, TlsAlert},
     connect::ConnectError,
     delivery::Delivery,
     failed::Failed,
+    timed_out::TimedOut,
 };
 
 use crate::{AttemptReport, CloseReason, ConnInfo, OriginError, Phase, RequestError};
-use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// An error of any type.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
-
-/// A time limit was exceeded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct TimedOut {
-    /// The phase that took too long.
-    pub phase: Phase,
-    /// The time limit.
-    pub limit: Duration,
-}
 
 /// A limit is reached or a queue is full, and the request may not wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,15 +46,7 @@ struct Repr {
     earlier: Vec<Error>,
 }
 
-// === impl TimedOut, Overloaded ===
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} took longer than {:?}", self.phase, self.limit)
-    }
-}
-
-impl StdError for TimedOut {}
+// === impl Overloaded ===
 
 impl fmt::Display for Overloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -96,6 +96,7 @@ pub use self::{
     },
     observe::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
+        notify,
     },
     proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
     request::{

@@ -1,9 +1,11 @@
 mod attempt_log;
 mod event;
+mod notify;
 mod phase;
 
 pub use self::{
     attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
     event::{Acquired, Event, EventKind, Observe},
+    notify::notify,
     phase::{Phase, PhaseGuard, Span},
 };

@@ -368,13 +368,9 @@ impl<C: Send + 'static> PooledConnection<C> {
 
     fn drained(&self, reason: CloseReason, in_use: u32) {
         let reason = self.set_close_reason(reason);
+        // Also when the observer panics.
+        let _leave = Leave { connection: self, in_use, reason };
         self.emit(EventKind::Draining(reason));
-        self.handles.wake();
-        let was_idle = self.leave_origins();
-        if was_idle || in_use == 0 && !self.exclusive {
-            // Nobody is left who could close it later.
-            self.close(reason);
-        }
     }
 
     /// It is gone. The first reason is reported, the others are not.
@@ -388,11 +384,12 @@ impl<C: Send + 'static> PooledConnection<C> {
         if drained_here {
             self.leave_origins();
         }
-        self.emit(EventKind::Closed(reason));
         self.handles.wake();
         if let Some(home) = self.home() {
             home.socket_closed(self);
         }
+        // Last: nothing hangs on what an observer does.
+        self.emit(EventKind::Closed(reason));
     }
 
     /// Drops a handle and closes it. The reason is set first: the driver may report the end at once, and knows less.
@@ -419,6 +416,25 @@ impl<C: Send + 'static> PooledConnection<C> {
         let origins = self.home().into_iter().chain(self.names.all());
         // Each of them, whatever the others say.
         origins.filter(|origin| Arc::clone(origin).remove(self)).count() > 0
+    }
+}
+
+/// Takes a connection that drains out of its origins, when it is dropped.
+struct Leave<'a, C: Send + 'static> {
+    connection: &'a PooledConnection<C>,
+    in_use: u32,
+    reason: CloseReason,
+}
+
+impl<C: Send + 'static> Drop for Leave<'_, C> {
+    fn drop(&mut self) {
+        let Self { connection, in_use, reason } = *self;
+        connection.handles.wake();
+        let was_idle = connection.leave_origins();
+        if was_idle || in_use == 0 && !connection.exclusive {
+            // Nobody is left who could close it later.
+            connection.close(reason);
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! from where that goes back.
 
 pub(crate) mod body;
+mod ending;
 pub(crate) mod events;
-mod failure;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;
@@ -12,8 +12,8 @@ mod unfinished;
 
 use self::{
     body::PooledBody,
+    ending::{is_final, not_connected},
     events::CallEvents,
-    failure::{fail, not_connected},
     lease::Lease,
     queue_entry::QueueEntry,
     timeouts::ExchangeTimeouts,
@@ -256,7 +256,7 @@ where
         self.dead += 1;
         self.dead_new += u8::from(new);
         match error {
-            Some(error) if self.dead_new > MAX_DEAD_NEW => return Err(not_connected(error)),
+            Some(error) if self.dead_new > MAX_DEAD_NEW || new && is_final(&error) => return Err(not_connected(error)),
             Some(error) if self.dead > MAX_DEAD => return Err(error),
             None if self.dead > MAX_DEAD => {
                 return Err(
@@ -288,9 +288,9 @@ where
             new = lease.connection().is_fresh();
             self.events = lease.events.take().map(|events| events.start_over());
             if lease.is_exclusive() {
-                lease.abort(CloseReason::PeerFin);
+                lease.abort(error.close_reason());
             } else {
-                lease.connection().drain(CloseReason::PeerGoAway);
+                lease.connection().drain(error.close_reason());
             }
         }
         self.found_dead(Some(error), new)
@@ -343,14 +343,10 @@ where
                 let body = self.received(cx, head.status, body);
                 Poll::Ready(Ok(Response::from_parts(head, body)))
             }
-            Poll::Ready(Err(failed)) => match self.lease.take() {
-                Some(lease) => self.end(fail(failed, lease)),
-                None => Poll::Pending,
-            },
+            Poll::Ready(Err(failed)) => self.end(failed),
             Poll::Pending => {
                 let error = ready!(self.poll_timer(cx, Phase::Wait, Delivery::Unknown));
-                let failed = Failed::lost(self.on_connection(error));
-                self.end(failed)
+                self.end(Failed::lost(error))
             }
         }
     }
@@ -359,8 +355,9 @@ where
     fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, body: C::Body) -> PooledBody<C, B> {
         self.step = Step::Done;
         self.disarm();
-        if let Some(lease) = &self.lease {
-            if lease.is_first()
+        if let Some(lease) = &mut self.lease {
+            lease.answered();
+            if lease.take_first()
                 && let Some(feedback) = &lease.info().route.feedback
             {
                 feedback.report(&lease.info().remote, FirstExchange::Completed);
@@ -371,13 +368,6 @@ where
         }
         let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
         PooledBody::new(cx, body, &mut self.lease, status, read_idle)
-    }
-
-    fn on_connection(&self, error: Error) -> Error {
-        match &self.lease {
-            Some(lease) => error.on(lease.info()),
-            None => error,
-        }
     }
 
     #[inline]
@@ -415,16 +405,20 @@ where
         Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
     }
 
+    /// Ends with this error, and the exchange with it, if there is one.
+    #[cold]
     fn end<T>(&mut self, failed: Failed<Request<B>>) -> Poll<Result<T, Failed<Request<B>>>> {
         self.step = Step::Done;
         self.queued = None;
-        let events = self.lease.as_mut().and_then(|lease| lease.events.as_mut()).or(self.events.as_mut());
-        if let Some(events) = events {
-            events.fail(&failed.error);
+        let (mut error, request) = failed.into_parts();
+        if let Some(lease) = self.lease.take() {
+            error = error.on(lease.info());
+            lease.fail(&error);
         }
-        self.lease = None;
-        self.events = None;
-        Poll::Ready(Err(failed))
+        if let Some(mut events) = self.events.take() {
+            events.fail(&error);
+        }
+        Poll::Ready(Err(Failed::new(error, request)))
     }
 }
 

@@ -1,6 +1,8 @@
 use crate::{Head, policy::Counts, policy::Policy};
 use http::Request;
-use skybridge_core::{CallId, Delivery, Error, Event, EventKind, Failed, Observe, RequestOptions, Runtime, Sleep};
+use skybridge_core::{
+    CallId, Delivery, Error, Event, EventKind, Failed, Observe, RequestOptions, Runtime, Sleep, notify,
+};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -74,7 +76,7 @@ impl<B> RetryState<B> {
         let delivery = self.earlier.iter().map(Error::delivery).fold(error.delivery(), Delivery::max);
         let kind = EventKind::RetryDecided { again, delivery, error };
         let connection = error.connection().and_then(|info| info.id);
-        observer.observe(&Event::new(at, self.call, None, connection, kind));
+        notify(&**observer, &Event::new(at, self.call, None, connection, kind));
     }
 }
 

@@ -124,12 +124,15 @@ impl http_body::Body for Body {
 /// Ends the exchange now, not when the body is dropped.
 #[cold]
 fn cut(mut source: Pin<&mut Source>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
-    *limit = None;
+    let limit = limit.take();
     let error = match source.connection() {
         Some(connection) => error.on(connection),
         None => error,
     };
-    source.set(Source::default());
+    match limit {
+        Some(limit) => limit.timed_out().ends(|| source.set(Source::default())),
+        None => source.set(Source::default()),
+    }
     error
 }
 

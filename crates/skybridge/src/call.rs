@@ -6,7 +6,7 @@ use crate::{
 use http::{Extensions, Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts,
+    CallId, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts, notify,
 };
 use std::{
     fmt,
@@ -96,7 +96,12 @@ impl<S: ClientStack> Future for Call<S> {
         };
         let answered = match answered {
             Poll::Ready(answered) => answered,
-            Poll::Pending => Err(give_up(this.state.as_mut(), ready!(scope.poll_limit(cx)))),
+            Poll::Pending => {
+                let timed_out = ready!(scope.poll_limit(cx));
+                let error = give_up(this.state.as_mut(), timed_out);
+                timed_out.ends(|| this.state.set(State::Over(None)));
+                Err(error)
+            }
         };
         if let Some(mut events) = scope.events.take() {
             events.end(answered.as_ref().err());
@@ -154,7 +159,7 @@ impl CallEvents {
     }
 
     fn report(&self, kind: EventKind<'_>) {
-        self.observer.observe(&Event::new(self.runtime.now(), Some(self.call), None, None, kind));
+        notify(&*self.observer, &Event::new(self.runtime.now(), Some(self.call), None, None, kind));
     }
 }
 

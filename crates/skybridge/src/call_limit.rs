@@ -45,7 +45,8 @@ impl CallLimit {
         Error::of(Delivery::Unknown, Phase::Call, Cause::TimedOut(self.timed_out()))
     }
 
-    fn timed_out(&self) -> TimedOut {
+    /// What it is as an error.
+    pub(crate) fn timed_out(&self) -> TimedOut {
         TimedOut { phase: Phase::Call, limit: self.limit }
     }
 }

@@ -84,6 +84,11 @@ impl Executor {
         self.owner.0.idle().await;
     }
 
+    /// Takes the panics of its tasks so far, which a test expects: they are not raised. Returns how many there were.
+    pub fn take_panics(&self) -> usize {
+        self.owner.0.take_panics()
+    }
+
     /// Runs all tasks until they are idle, then asserts that none is left. Needs a paused clock, which it advances by 1
     /// ms.
     pub async fn assert_idle(&self) {

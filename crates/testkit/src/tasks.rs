@@ -91,6 +91,11 @@ impl Tasks {
         }
     }
 
+    /// Takes the panics so far.
+    pub(crate) fn take_panics(&self) -> usize {
+        self.shared.panics.lock().drain(..).count()
+    }
+
     pub(crate) fn raise(&self) {
         let first = self.shared.panics.lock().drain(..).next();
         if let Some(panic) = first {

@@ -1,6 +1,6 @@
 use crate::{
     AttemptId, AttemptLog, CallId, ConnectionId, Event, EventKind, Ids, Observe, Phase, Runtime, SharedTimeouts,
-    Timeouts,
+    Timeouts, notify,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -114,14 +114,8 @@ impl Ctx {
         if let Some(observer) = &self.0.observer {
             let report = attempt.and_then(|attempt| self.0.attempt_log.report(attempt));
             let Repr { runtime, call, .. } = &*self.0;
-            observer.observe(&Event {
-                at: runtime.now(),
-                call: *call,
-                attempt,
-                connection,
-                report: report.as_ref(),
-                kind,
-            });
+            let event = Event { at: runtime.now(), call: *call, attempt, connection, report: report.as_ref(), kind };
+            notify(&**observer, &event);
         }
     }
 }

@@ -2,7 +2,7 @@ use crate::exchange::{lease::Lease, read_timeout::ReadTimeout, unfinished::Unfin
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
-use skybridge_core::{CloseReason, ConnInfo, Connection, Delivery, Error, Phase};
+use skybridge_core::{Cause, ConnInfo, Connection, Delivery, Error, Phase, TimedOut};
 use std::{
     fmt,
     marker::PhantomData,
@@ -89,7 +89,7 @@ fn finish<C: Connection<B>, B: 'static>(cx: &mut Context<'_>, lease: &mut Option
         let ready = handle.poll_ready(cx);
         let is_sent = ready.is_ready() || handle.is_sent();
         match ready {
-            Poll::Ready(Err(_)) if current.is_exclusive() => current.set_closed(CloseReason::PeerFin),
+            Poll::Ready(Err(error)) if current.is_exclusive() => current.set_closed(error.close_reason()),
             Poll::Ready(_) => current.set_complete(),
             // Only what drives it is behind: whoever has it next waits for that, and for nothing else.
             Poll::Pending if is_sent => current.set_complete(),
@@ -114,7 +114,7 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
             let Some(read_timeout) = this.read_timeout else { return Poll::Pending };
             let timed_out = ready!(read_timeout.poll(cx));
             let lease = this.lease.take();
-            let error = Error::of(Delivery::Unknown, Phase::Body, skybridge_core::Cause::TimedOut(timed_out));
+            let error = Error::of(Delivery::Unknown, Phase::Body, Cause::TimedOut(timed_out));
             return Poll::Ready(Some(Err(broken(error, this.info, lease))));
         };
         if let Some(read_timeout) = this.read_timeout {
@@ -154,11 +154,8 @@ fn broken<C: Send + 'static>(error: Error, info: &Option<Arc<ConnInfo>>, lease: 
         Some(info) => error.on(info),
         None => error,
     };
-    if let Some(mut lease) = lease {
-        if let Some(events) = &mut lease.events {
-            events.fail(&error);
-        }
-        lease.abort(CloseReason::Protocol);
+    if let Some(lease) = lease {
+        lease.fail(&error);
     }
     error
 }
@@ -169,7 +166,7 @@ impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
     fn drop(self: Pin<&mut Self>) {
         let mut this = self.project();
         let may_keep = |lease: &Lease<C>| lease.is_exclusive() && !lease.is_upgraded();
-        if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() {
+        if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() || TimedOut::ending().is_some() {
             return;
         }
         // What has arrived already is cheaper to throw away than a connection.

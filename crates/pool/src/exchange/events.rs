@@ -1,4 +1,4 @@
-use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime};
+use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime, notify};
 use std::{sync::Arc, time::Instant};
 
 /// The events of one request, and its phase. Only requests with an observer have one.
@@ -20,7 +20,7 @@ impl CallEvents {
     }
 
     pub(crate) fn emit(&self, connection: Option<ConnectionId>, kind: EventKind<'_>) {
-        self.observer.observe(&Event::new(self.runtime.now(), Some(self.call), None, connection, kind));
+        notify(&*self.observer, &Event::new(self.runtime.now(), Some(self.call), None, connection, kind));
     }
 
     /// The next phase; the one before ended well.

@@ -3,7 +3,7 @@ use crate::{
     exchange::events::CallEvents,
     origin::{OriginPool, waiter::Granted},
 };
-use skybridge_core::{CloseReason, ConnInfo};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Phase, TimedOut};
 use std::sync::Arc;
 
 /// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
@@ -27,6 +27,8 @@ enum Stage {
     /// Nothing was sent.
     Unused,
     Begun,
+    /// The response's head is here.
+    Answered,
     /// Both directions are over: the connection may carry another.
     Complete,
     /// The connection became something else (101), and is its user's alone.
@@ -104,9 +106,26 @@ impl<C: Send + 'static> Lease<C> {
         self.connection.exclusive && self.connection.is_fresh()
     }
 
+    /// Whether nothing else was carried before, and that was not asked before.
     #[inline]
-    pub(crate) fn is_first(&self) -> bool {
-        self.first
+    pub(crate) fn take_first(&mut self) -> bool {
+        std::mem::take(&mut self.first)
+    }
+
+    /// Whether there is an exchange that isn't over.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self.stage, Stage::Begun | Stage::Answered)
+    }
+
+    /// How far the exchange has got, as a phase.
+    pub(super) fn phase(&self) -> Phase {
+        if self.stage == Stage::Answered { Phase::Body } else { Phase::Wait }
+    }
+
+    /// The response's head is here.
+    #[inline]
+    pub(crate) fn answered(&mut self) {
+        self.stage = Stage::Answered;
     }
 
     /// The exchange begins: from here on a drop cancels it.
@@ -144,9 +163,12 @@ impl<C: Send + 'static> Lease<C> {
         self.set_closed(reason);
     }
 
-    /// As [`abort`](Self::abort), once it is dropped.
+    /// As [`abort`](Self::abort), once it is dropped. The first reason stays.
     pub(crate) fn set_closed(&mut self, reason: CloseReason) {
         self.stage = Stage::Closed(reason);
+        if self.connection.exclusive {
+            self.connection.set_close_reason(reason);
+        }
     }
 
     /// Whether the connection may carry another exchange, if this one gets to its end.
@@ -160,7 +182,7 @@ impl<C: Send + 'static> Lease<C> {
         match self.stage {
             Stage::Unused => true,
             Stage::Complete => !self.last,
-            Stage::Begun | Stage::Upgraded | Stage::Closed(_) => false,
+            Stage::Begun | Stage::Answered | Stage::Upgraded | Stage::Closed(_) => false,
         }
     }
 
@@ -169,19 +191,46 @@ impl<C: Send + 'static> Lease<C> {
     fn close_reason(&self) -> CloseReason {
         match self.stage {
             Stage::Unused | Stage::Complete => CloseReason::MaxRequests,
-            Stage::Begun => CloseReason::Unread,
+            Stage::Begun => CloseReason::Cancelled,
+            Stage::Answered => CloseReason::Unread,
             Stage::Upgraded => CloseReason::Upgraded,
             Stage::Closed(reason) => reason,
         }
     }
 }
 
-impl<C: Send + 'static> Drop for Lease<C> {
-    #[inline]
+/// Gives a connection back when it is dropped.
+struct GiveBack<'a, C: Send + 'static>(&'a mut Lease<C>);
+
+impl<C: Send + 'static> Drop for GiveBack<'_, C> {
     fn drop(&mut self) {
-        if let Some(mut events) = self.events.take() {
-            events.released(self.connection.info.id);
+        self.0.give_back();
+    }
+}
+
+impl<C: Send + 'static> Lease<C> {
+    /// It is dropped in the middle of an exchange.
+    #[cold]
+    fn cut_off(&mut self) {
+        match (TimedOut::ending(), self.stage) {
+            (Some(limit), _) => self.dropped(Cause::TimedOut(limit)),
+            (None, Stage::Begun) => self.dropped(Cause::Cancelled),
+            (None, _) => {}
         }
+    }
+
+    /// The observer's events. Whatever becomes of that, the connection goes back.
+    #[cold]
+    fn release_observed(&mut self) {
+        let events = self.events.take();
+        let lease = GiveBack(self);
+        if let Some(mut events) = events {
+            events.released(lease.0.connection.info.id);
+        }
+    }
+
+    #[inline]
+    fn give_back(&mut self) {
         if self.connection.exclusive && self.is_kept() {
             return self.origin.put_back(&self.connection, &mut self.handle);
         }
@@ -200,5 +249,18 @@ impl<C: Send + 'static> Drop for Lease<C> {
             _ => drop(handle),
         }
         origin.release(connection);
+    }
+}
+
+impl<C: Send + 'static> Drop for Lease<C> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.has_begun() {
+            self.cut_off();
+        }
+        if self.events.is_some() {
+            return self.release_observed();
+        }
+        self.give_back();
     }
 }

@@ -125,9 +125,8 @@ impl<C: Connection<B>, B: 'static> Future for UnfinishedExchange<C, B> {
         };
         let Some(mut lease) = self.lease.take() else { return Poll::Ready(()) };
         match (ready, self.entry.what()) {
-            (Ok(Err(_)), Unfinished::Request) if lease.is_exclusive() => lease.abort(CloseReason::PeerFin),
-            // Unless the connection has said more.
-            (Ok(Err(_)), Unfinished::Response) => lease.abort(CloseReason::Unread),
+            (Ok(Err(error)), Unfinished::Request) if lease.is_exclusive() => lease.abort(error.close_reason()),
+            (Ok(Err(error)), Unfinished::Response) => lease.abort(error.close_reason()),
             (Ok(_), _) => lease.set_complete(),
             (Err(reason), _) => lease.abort(reason),
         }

@@ -39,6 +39,7 @@ mod limits;
 mod meanwhile;
 mod no_streams;
 mod overtaking;
+mod panicking;
 mod request_options;
 mod reuse;
 mod shared_timeouts;

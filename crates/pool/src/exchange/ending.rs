@@ -1,0 +1,81 @@
+//! How exchanges end that aren't complete: failed, timed out, or dropped.
+
+use crate::exchange::lease::Lease;
+use skybridge_core::{Cause, ConnectError, Delivery, Error, FirstExchange, Phase};
+
+impl<C: Send + 'static> Lease<C> {
+    /// The exchange ends with this error, and the connection with it if it is exclusive; a shared one loses the stream.
+    ///
+    /// Every end but a complete one comes here, once: first the reason is set, as whatever is dropped next may report
+    /// another, then the route is remembered, and then the events say it.
+    #[cold]
+    pub(crate) fn fail(mut self, error: &Error) {
+        // What waited for its connection in vain leaves it as it is.
+        if self.has_begun() {
+            self.ends_with(error);
+        }
+        if let Some(events) = &mut self.events {
+            events.fail(error);
+        }
+    }
+
+    /// The exchange was dropped: by a time limit above, or because nobody wants its response any more.
+    #[cold]
+    pub(super) fn dropped(&mut self, cause: Cause) {
+        let timed_out = matches!(cause, Cause::TimedOut(_));
+        let error = Error::of(Delivery::Unknown, self.phase(), cause).on(self.info());
+        self.ends_with(&error);
+        if let Some(events) = self.events.as_mut().filter(|_| timed_out) {
+            events.fail(&error);
+        }
+    }
+
+    fn ends_with(&mut self, error: &Error) {
+        self.set_closed(error.close_reason());
+        if matches!(error.cause(), Cause::Misdirected) {
+            self.misdirected();
+        }
+        if is_of_connection(error)
+            && self.take_first()
+            && let Some(feedback) = &self.info().route.feedback
+        {
+            feedback.report(&self.info().remote, FirstExchange::Failed(error));
+        }
+    }
+}
+
+/// Whether an error says something of the route: not a refusal, which is an answer, nor what its user did.
+fn is_of_connection(error: &Error) -> bool {
+    match error.cause() {
+        Cause::RequestBody(_)
+        | Cause::Request(_)
+        | Cause::Cancelled
+        | Cause::ExpectationFailed
+        | Cause::Misdirected
+        | Cause::Closed => false,
+        // A connection that doesn't say why: what fails in the sending of something that may be there is the request's
+        // own body.
+        Cause::Exchange(_) if error.delivery() == Delivery::Unknown => error.phase() != Phase::Send,
+        _ => error.delivery() != Delivery::Refused,
+    }
+}
+
+/// Its peer takes connections, and nothing on them: that is as good as a failed connect, which nobody tries again.
+/// One that has said why is not called anything else.
+#[cold]
+pub(crate) fn not_connected(error: Error) -> Error {
+    if let Cause::Tls(_) = error.cause() {
+        return error;
+    }
+    let info = error.connection().cloned();
+    let failed = ConnectError::new(Phase::Handshake, error);
+    match info {
+        Some(info) => Error::from(failed.on_route(&info.route).at(info.remote.clone())).on(&info),
+        None => failed.into(),
+    }
+}
+
+/// Whether another connection would end as this did before its first request.
+pub(crate) fn is_final(error: &Error) -> bool {
+    matches!(error.cause(), Cause::Tls(alert) if alert.is_certificate())
+}
