@@ -117,13 +117,11 @@ impl<C: Send + 'static> ConnectTask<C> {
                 self.over = true;
                 self.origin.found(&self.connect, &connection);
             }
-            Found::New(new) => {
-                if new.publish(&self.origin, &self.connect) {
-                    self.over = true;
-                } else {
-                    self.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce));
-                }
-            }
+            Found::New(new) => match new.publish(&self.origin, &self.connect) {
+                Ok(()) => self.over = true,
+                Err(Some(error)) => self.failed(ConnectError::new(Phase::Handshake, error)),
+                Err(None) => self.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce)),
+            },
         }
     }
 }

@@ -2,8 +2,12 @@ use crate::{
     connection::{PooledConnection, listener::Listener, slots::StreamSlots},
     origin::{OriginPool, pending_connect::PendingConnect},
 };
-use skybridge_core::{Capacity, CloseReason, Connection, EventKind};
-use std::{fmt, sync::Arc};
+use skybridge_core::{Capacity, CloseReason, Connection, Error, EventKind};
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 /// A connection that was opened and that no origin has yet. Observers know of it, and its driver already reports to it.
 /// Dropping it closes the connection.
@@ -11,6 +15,8 @@ pub(crate) struct NewConnection<C: Send + 'static> {
     /// `None` once its origin has it.
     handle: Option<C>,
     connection: Arc<PooledConnection<C>>,
+    /// Asks a handle how its connection has ended.
+    ending: fn(&mut C) -> Option<Error>,
 }
 
 impl<C: Send + 'static> NewConnection<C> {
@@ -34,17 +40,22 @@ impl<C: Send + 'static> NewConnection<C> {
         let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared));
         connection.emit(EventKind::Created(&connection.info));
         handle.subscribe(Listener::new(&connection, max));
-        Self { handle: Some(handle), connection }
+        Self { handle: Some(handle), connection, ending: ending::<C, B> }
     }
 
     pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
         &self.connection
     }
 
-    /// Gives it to its origin. False when the connection has ended before that.
-    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> bool {
-        let Some(handle) = self.handle.take() else { return false };
+    /// Gives it to its origin.
+    ///
+    /// # Errors
+    /// When the connection has ended before that: with what its handle says of it.
+    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> Result<(), Option<Error>> {
+        let Some(mut handle) = self.handle.take() else { return Err(None) };
         let connection = &self.connection;
+        // Asked before the handle is given away.
+        let ended = if connection.is_open() { None } else { (self.ending)(&mut handle) };
         let handle = if connection.exclusive {
             Some(handle)
         } else {
@@ -55,7 +66,15 @@ impl<C: Send + 'static> NewConnection<C> {
         if !published {
             connection.close(connection.close_reason());
         }
-        published
+        if published { Ok(()) } else { Err(ended) }
+    }
+}
+
+/// How a connection has ended that takes no exchange.
+fn ending<C: Connection<B>, B>(handle: &mut C) -> Option<Error> {
+    match handle.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Err(error)) => Some(error),
+        _ => None,
     }
 }
 

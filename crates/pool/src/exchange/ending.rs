@@ -64,7 +64,7 @@ fn is_of_connection(error: &Error) -> bool {
 /// One that has said why is not called anything else.
 #[cold]
 pub(crate) fn not_connected(error: Error) -> Error {
-    if let Cause::Tls(_) = error.cause() {
+    if let Cause::Tls(_) | Cause::Protocol(_) = error.cause() {
         return error;
     }
     let info = error.connection().cloned();
@@ -77,5 +77,9 @@ pub(crate) fn not_connected(error: Error) -> Error {
 
 /// Whether another connection would end as this did before its first request.
 pub(crate) fn is_final(error: &Error) -> bool {
-    matches!(error.cause(), Cause::Tls(alert) if alert.is_certificate())
+    match error.cause() {
+        Cause::Tls(alert) => alert.is_certificate(),
+        Cause::Protocol(_) => true,
+        _ => false,
+    }
 }
