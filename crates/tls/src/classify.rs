@@ -2,6 +2,7 @@
 
 use crate::{Pin, TlsError, invalid_certificate::InvalidCertificate};
 use rustls::{CertificateError, PeerMisbehaved};
+use skybridge_core::TlsAlert;
 use std::{io, time::Duration};
 use webpki::EndEntityCert;
 
@@ -16,6 +17,17 @@ pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
         }
         Ok(error) => TlsError::Handshake(error),
         Err(error) => TlsError::Io(error),
+    }
+}
+
+/// An alert of the peer's after the handshake, as whoever reads knows it: without rustls.
+#[cold]
+pub(crate) fn read(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(&rustls::Error::AlertReceived(alert)) => {
+            io::Error::new(error.kind(), TlsAlert::new(alert.into(), format!("{alert:?}")))
+        }
+        _ => error,
     }
 }
 

@@ -1,4 +1,5 @@
-use skybridge_core::{Io, TlsAlert};
+use crate::classify;
+use skybridge_core::Io;
 use std::{
     fmt,
     io::{self, IoSlice},
@@ -33,17 +34,6 @@ fn out_of_line<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// An alert of the peer's after the handshake, as whoever reads knows it: without rustls.
-#[cold]
-fn with_alert(error: io::Error) -> io::Error {
-    match error.get_ref().and_then(|error| error.downcast_ref()) {
-        Some(&rustls::Error::AlertReceived(alert)) => {
-            io::Error::new(error.kind(), TlsAlert::new(alert.into(), format!("{alert:?}")))
-        }
-        _ => error,
-    }
-}
-
 // === impl MaybeTls ===
 
 impl<I> MaybeTls<I> {
@@ -69,7 +59,7 @@ impl<I: Io> AsyncRead for MaybeTls<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
             Stream::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Stream::Tls(io) => out_of_line(move || Pin::new(io).poll_read(cx, buf).map_err(with_alert)),
+            Stream::Tls(io) => out_of_line(move || Pin::new(io).poll_read(cx, buf).map_err(classify::read)),
         }
     }
 }
