@@ -78,6 +78,12 @@ impl Error {
         }
     }
 
+    /// Sets how far the try got.
+    pub fn in_phase(mut self, phase: Phase) -> Self {
+        self.0.phase = phase;
+        self
+    }
+
     /// Adds the connection that it happened on, unless there is one already.
     pub fn on(mut self, connection: &Arc<ConnInfo>) -> Self {
         self.0.connection.get_or_insert_with(|| Arc::clone(connection));

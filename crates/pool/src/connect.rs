@@ -119,8 +119,7 @@ impl<C: Send + 'static> ConnectTask<C> {
             }
             Found::New(new) => match new.publish(&self.origin, &self.connect) {
                 Ok(()) => self.over = true,
-                Err(Some(error)) => self.failed(ConnectError::new(Phase::Handshake, error)),
-                Err(None) => self.failed(ConnectError::new(Phase::Handshake, ClosedAtOnce)),
+                Err(error) => self.failed(ConnectError::new(Phase::Handshake, error)),
             },
         }
     }
@@ -145,18 +144,6 @@ impl fmt::Display for Dropped {
 }
 
 impl std::error::Error for Dropped {}
-
-/// The connection was closed by its peer before anybody could use it.
-#[derive(Debug)]
-struct ClosedAtOnce;
-
-impl fmt::Display for ClosedAtOnce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection was closed before it could be used")
-    }
-}
-
-impl std::error::Error for ClosedAtOnce {}
 
 /// The peer has allowed no streams for as long as connecting may take.
 #[derive(Debug)]

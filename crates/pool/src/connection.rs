@@ -21,7 +21,7 @@ use crate::{
     machine::connections::ConnectionKey,
     shared::{Shared, time::Timestamp},
 };
-use skybridge_core::{CloseReason, ConnInfo, EventKind, Origin};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Delivery, Error, EventKind, FirstExchange, Origin, Phase};
 use std::{
     fmt,
     sync::{
@@ -74,7 +74,15 @@ pub(crate) struct PooledConnection<C> {
     misdirected: Misdirected,
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
+    /// Asks a handle how its connection has ended.
+    ask_ending: AskEnding<C>,
+    /// Its route has learned that it ended before it carried anything.
+    reported: AtomicBool,
 }
+
+/// Asks a handle how its connection has ended; `None` if it has not, or doesn't say. Called under the lock of the
+/// handles, so it must not wake, block, or drop the handle.
+pub(crate) type AskEnding<C> = fn(&mut C) -> Option<Error>;
 
 /// What a stream that was given back leaves behind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,6 +102,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         exclusive: bool,
         home: Weak<dyn ConnectionUser<C>>,
         shared: Arc<Shared>,
+        ask_ending: AskEnding<C>,
     ) -> Arc<Self> {
         let state = slots.state();
         let max_requests = shared.config.request_limit().filter(|_| !exclusive);
@@ -114,6 +123,8 @@ impl<C: Send + 'static> PooledConnection<C> {
             misdirected: Misdirected::default(),
             close_reason: OnceLock::new(),
             handles: Handles::new(),
+            ask_ending,
+            reported: AtomicBool::new(false),
         })
     }
 
@@ -262,7 +273,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         line.into_iter().for_each(|origin| origin.serve_waiters());
     }
 
-    /// A handle for one exchange; `None` when it takes no more.
+    /// A handle for one exchange. Of a connection that has ended it is one that says how, or `None`.
     #[inline]
     pub(crate) fn share(&self, share: impl FnOnce(&C) -> Option<C>) -> Option<C> {
         self.handles.share(share)
@@ -409,10 +420,32 @@ impl<C: Send + 'static> PooledConnection<C> {
         self.close_reason.get().copied().unwrap_or(CloseReason::Shutdown)
     }
 
+    /// How it has ended before an exchange could begin: as its handle says, which is `given` if it isn't shared, or for
+    /// the reason that it was closed for.
+    #[cold]
+    pub(crate) fn ending(&self, given: Option<&mut C>) -> Error {
+        let said = match given {
+            Some(handle) => (self.ask_ending)(handle),
+            None => self.handles.ask(self.ask_ending),
+        };
+        let closed = || Error::of(Delivery::Unsent, Phase::Acquire, Cause::ConnectionClosed(self.close_reason()));
+        said.unwrap_or_else(closed).on(&self.info)
+    }
+
+    /// It has ended, and nothing was carried: its route learns of that, once, as of a connect that failed.
+    #[cold]
+    pub(crate) fn report_unused(&self, error: &Error) {
+        if let Some(feedback) = &self.info.route.feedback
+            && !self.reported.swap(true, Relaxed)
+        {
+            feedback.report(&self.info.remote, FirstExchange::Failed(error));
+        }
+    }
+
     /// Leaves all origins, which look for something else for those who wait. True when it was an exclusive one that was
     /// idle.
     fn leave_origins(&self) -> bool {
-        self.handles.drop_all();
+        self.handles.end(|master| (self.ask_ending)(master).is_some());
         let origins = self.home().into_iter().chain(self.names.all());
         // Each of them, whatever the others say.
         origins.filter(|origin| Arc::clone(origin).remove(self)).count() > 0

@@ -10,6 +10,7 @@ mod read_timeout;
 pub(crate) mod timeouts;
 mod unfinished;
 
+pub(crate) use self::ending::is_of_connection;
 use self::{
     body::PooledBody,
     ending::{is_final, not_connected},
@@ -145,7 +146,7 @@ where
             && self.version.is_none()
             && let Some(origin) = self.pool.by_uri(request.uri())
             && let Some(granted) = origin.take()
-            && let Some(lease) = Lease::redeem(granted, origin, C::share)
+            && let Ok(lease) = Lease::redeem(granted, origin, C::share)
         {
             self.acquired(lease, None);
             return Ok(());
@@ -168,11 +169,11 @@ where
             };
             if let Some(granted) = origin.take() {
                 match Lease::redeem(granted, origin, C::share) {
-                    Some(lease) => {
+                    Ok(lease) => {
                         self.acquired(lease, None);
                         return Ok(());
                     }
-                    None => continue,
+                    Err(_) => continue,
                 }
             }
             let waiter = Waiter::new(self.context(options));
@@ -210,7 +211,6 @@ where
                 None => Acquired::Reused,
             };
             events.set_connection(id);
-            events.leave();
             events.emit(id, EventKind::Acquired(how));
             lease.events = Some(events);
         }
@@ -243,9 +243,9 @@ where
         // To connect takes no longer, but until the connection is ready it is waited for.
         self.wait();
         match Lease::redeem(granted, origin, C::share) {
-            Some(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
-            // It closed between the grant and this poll.
-            None => self.found_dead(None, false)?,
+            Ok(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
+            // It was closed between the grant and this poll, or may not be used any more.
+            Err(ended) => self.found_dead(ended, false)?,
         }
         self.queued = None;
         Poll::Ready(Ok(()))
@@ -282,11 +282,18 @@ where
     }
 
     #[cold]
-    fn dead(&mut self, error: Error) -> Result<(), Error> {
+    fn dead(&mut self, mut error: Error) -> Result<(), Error> {
         let mut new = false;
         if let Some(mut lease) = self.lease.take() {
             new = lease.connection().is_fresh();
-            self.events = lease.events.take().map(|events| events.start_over());
+            if new {
+                error = error.in_phase(Phase::Handshake);
+                lease.ended_unused(&error);
+            }
+            if let Some(mut events) = lease.events.take() {
+                events.fail(&error);
+                self.events = Some(events.start_over());
+            }
             if lease.is_exclusive() {
                 lease.abort(error.close_reason());
             } else {

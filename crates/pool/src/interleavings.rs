@@ -304,15 +304,15 @@ fn connected(exclusive: bool) -> Stage {
     let idle = Arc::clone(&shared.idle);
     let slots = if exclusive { StreamSlots::exclusive() } else { StreamSlots::shared(1, false, idle) };
     let user = Arc::downgrade(&origin.as_user());
-    let connection = PooledConnection::new(info(&origin), slots, exclusive, user, Arc::clone(&shared));
+    let connection = PooledConnection::new(info(&origin), slots, exclusive, user, Arc::clone(&shared), |_| None);
     let handle = Handle(Arc::new(AtomicUsize::new(0)));
-    let handle = if exclusive {
+    let mut handle = if exclusive {
         Some(handle)
     } else {
         connection.start_sharing(handle);
         None
     };
-    assert!(origin.connected(&connect, &connection, handle));
+    assert!(origin.connected(&connect, &connection, &mut handle));
     // It was for the request that waits, which leaves: the connection is idle.
     origin.cancel(key, &waiter);
     Stage { origin, connection, host }

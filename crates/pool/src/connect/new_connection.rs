@@ -1,8 +1,9 @@
 use crate::{
     connection::{PooledConnection, listener::Listener, slots::StreamSlots},
+    exchange::is_of_connection,
     origin::{OriginPool, pending_connect::PendingConnect},
 };
-use skybridge_core::{Capacity, CloseReason, Connection, Error, EventKind};
+use skybridge_core::{Capacity, CloseReason, Connection, Error, EventKind, Phase};
 use std::{
     fmt,
     sync::Arc,
@@ -15,8 +16,6 @@ pub(crate) struct NewConnection<C: Send + 'static> {
     /// `None` once its origin has it.
     handle: Option<C>,
     connection: Arc<PooledConnection<C>>,
-    /// Asks a handle how its connection has ended.
-    ending: fn(&mut C) -> Option<Error>,
 }
 
 impl<C: Send + 'static> NewConnection<C> {
@@ -37,10 +36,10 @@ impl<C: Send + 'static> NewConnection<C> {
         };
         let user = Arc::downgrade(&home.as_user());
         let info = Arc::clone(handle.info());
-        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared));
+        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ending::<C, B>);
         connection.emit(EventKind::Created(&connection.info));
         handle.subscribe(Listener::new(&connection, max));
-        Self { handle: Some(handle), connection, ending: ending::<C, B> }
+        Self { handle: Some(handle), connection }
     }
 
     pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
@@ -50,23 +49,25 @@ impl<C: Send + 'static> NewConnection<C> {
     /// Gives it to its origin.
     ///
     /// # Errors
-    /// When the connection has ended before that: with what its handle says of it.
-    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> Result<(), Option<Error>> {
-        let Some(mut handle) = self.handle.take() else { return Err(None) };
+    /// When the connection has ended before that, or its origin has: with what is known of it.
+    pub(crate) fn publish(mut self, home: &Arc<OriginPool<C>>, connect: &PendingConnect) -> Result<(), Error> {
         let connection = &self.connection;
-        // Asked before the handle is given away.
-        let ended = if connection.is_open() { None } else { (self.ending)(&mut handle) };
-        let handle = if connection.exclusive {
-            Some(handle)
-        } else {
-            connection.start_sharing(handle);
-            None
-        };
-        let published = home.connected(connect, connection, handle);
-        if !published {
-            connection.close(connection.close_reason());
+        let mut handle = self.handle.take();
+        if !connection.exclusive
+            && let Some(master) = handle.take()
+        {
+            connection.start_sharing(master);
         }
-        if published { Ok(()) } else { Err(ended) }
+        if home.connected(connect, connection, &mut handle) {
+            return Ok(());
+        }
+        let error = connection.ending(handle.as_mut()).in_phase(Phase::Handshake);
+        if is_of_connection(&error) {
+            connection.report_unused(&error);
+        }
+        drop(handle);
+        connection.close(connection.close_reason());
+        Err(error)
     }
 }
 

@@ -10,8 +10,10 @@ pub(crate) struct Handles<C>(Mutex<Inside<C>>);
 
 #[derive(Debug)]
 struct Inside<C> {
-    /// The handle that others are made of; `None` when the connection is exclusive or takes no more exchanges.
+    /// The handle that others are made of; `None` when the connection is exclusive, or has ended without a cause.
     master: Option<C>,
+    /// The connection has ended, and the master is kept for what it says of that.
+    ended: bool,
     /// Handles whose exchange is complete. A large handle is made only once for each exchange that runs at the same
     /// time.
     reusable: Vec<C>,
@@ -20,7 +22,7 @@ struct Inside<C> {
 
 impl<C> Handles<C> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Inside { master: None, reusable: Vec::new(), wakers: Vec::new() }))
+        Self(Mutex::new(Inside { master: None, ended: false, reusable: Vec::new(), wakers: Vec::new() }))
     }
 
     /// Keeps the handle that others are made of.
@@ -28,7 +30,7 @@ impl<C> Handles<C> {
         lock(&self.0).master = Some(master);
     }
 
-    /// A handle for one exchange; `None` when the connection takes no more.
+    /// A handle for one exchange. Of a connection that has ended it is one that says how, or `None`.
     #[inline]
     pub(crate) fn share(&self, share: impl FnOnce(&C) -> Option<C>) -> Option<C> {
         let mut inside = lock(&self.0);
@@ -39,7 +41,7 @@ impl<C> Handles<C> {
     #[inline]
     pub(crate) fn give_back(&self, handle: C) {
         let mut inside = lock(&self.0);
-        if inside.master.is_some() && inside.reusable.len() < MAX_REUSABLE {
+        if inside.master.is_some() && !inside.ended && inside.reusable.len() < MAX_REUSABLE {
             inside.reusable.push(handle);
         } else {
             // The last handle of a connection closes it, of which its driver tells the pool.
@@ -48,11 +50,20 @@ impl<C> Handles<C> {
         }
     }
 
-    /// Drops all handles, outside the lock: the last one of a connection closes it.
-    pub(crate) fn drop_all(&self) {
+    /// What the master says.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce(&mut C) -> Option<T>) -> Option<T> {
+        lock(&self.0).master.as_mut().and_then(ask)
+    }
+
+    /// The connection takes no more exchanges: drops all handles, outside the lock, as the last one of a connection
+    /// closes it. If it has `ended` by itself, the master stays, for those who have been given a stream of it and are
+    /// about to come for a handle: nothing else can tell them why.
+    pub(crate) fn end(&self, ended: impl FnOnce(&mut C) -> bool) {
         let handles = {
             let mut inside = lock(&self.0);
-            (inside.master.take(), std::mem::take(&mut inside.reusable))
+            inside.ended = inside.ended || inside.master.as_mut().is_some_and(ended);
+            let master = if inside.ended { None } else { inside.master.take() };
+            (master, std::mem::take(&mut inside.reusable))
         };
         drop(handles);
     }

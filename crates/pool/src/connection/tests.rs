@@ -40,8 +40,10 @@ async fn who_sees_that_it_drains_sees_why() {
     ];
     for end in ends {
         let slots = StreamSlots::exclusive;
-        let new =
-            |_| PooledConnection::new(Arc::clone(&info), slots(), true, Arc::downgrade(&home), Arc::clone(&shared));
+        let new = |_| {
+            let (info, home, shared) = (Arc::clone(&info), Arc::downgrade(&home), Arc::clone(&shared));
+            PooledConnection::new(info, slots(), true, home, shared, |_| None)
+        };
         let connections: Vec<_> = (0..20_000).map(new).collect();
         thread::scope(|scope| {
             scope.spawn(|| connections.iter().for_each(end));

@@ -1,7 +1,7 @@
 //! How exchanges end that aren't complete: failed, timed out, or dropped.
 
 use crate::exchange::lease::Lease;
-use skybridge_core::{Cause, ConnectError, Delivery, Error, FirstExchange, Phase};
+use skybridge_core::{Cause, CloseReason, ConnectError, Delivery, Error, FirstExchange, Phase};
 
 impl<C: Send + 'static> Lease<C> {
     /// The exchange ends with this error, and the connection with it if it is exclusive; a shared one loses the stream.
@@ -30,6 +30,14 @@ impl<C: Send + 'static> Lease<C> {
         }
     }
 
+    /// Its connection has ended before it carried anything.
+    #[cold]
+    pub(crate) fn ended_unused(&self, error: &Error) {
+        if is_of_connection(error) {
+            self.connection().report_unused(error);
+        }
+    }
+
     fn ends_with(&mut self, error: &Error) {
         self.set_closed(error.close_reason());
         if matches!(error.cause(), Cause::Misdirected) {
@@ -45,8 +53,17 @@ impl<C: Send + 'static> Lease<C> {
 }
 
 /// Whether an error says something of the route: not a refusal, which is an answer, nor what its user did.
-fn is_of_connection(error: &Error) -> bool {
+pub(crate) fn is_of_connection(error: &Error) -> bool {
     match error.cause() {
+        Cause::ConnectionClosed(reason) => matches!(
+            reason,
+            CloseReason::PeerFin
+                | CloseReason::PeerGoAway
+                | CloseReason::Protocol
+                | CloseReason::SocketFailed
+                | CloseReason::TlsAlert
+                | CloseReason::Unsolicited
+        ),
         Cause::RequestBody(_)
         | Cause::Request(_)
         | Cause::Cancelled

@@ -3,7 +3,7 @@ use crate::{
     exchange::events::CallEvents,
     origin::{OriginPool, waiter::Granted},
 };
-use skybridge_core::{Cause, CloseReason, ConnInfo, Phase, TimedOut};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Phase, TimedOut};
 use std::sync::Arc;
 
 /// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
@@ -44,30 +44,37 @@ impl<C: Send + 'static> Lease<C> {
         Self { handle, connection, origin, stage: Stage::Unused, first: false, last: false, events: None }
     }
 
-    /// The connection of a grant; a stream of a connection that has closed meanwhile is given back.
+    /// The connection of a grant. One that has ended meanwhile by itself is as good as any other here: its handle says
+    /// so when it is made ready.
+    ///
+    /// # Errors
+    /// When the stream was given back: with how the connection has ended, if it has.
     #[inline]
     pub(crate) fn redeem(
         granted: Granted<C>,
         origin: Arc<OriginPool<C>>,
         share: impl FnOnce(&C) -> Option<C>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Option<Error>> {
         let connection = match granted {
-            Granted::Exclusive(handle, connection) => return Some(Self::new(handle, connection, origin)),
+            Granted::Exclusive(handle, connection) => return Ok(Self::new(handle, connection, origin)),
             Granted::Stream(connection) => connection,
         };
+        let mut ended = None;
         if !origin.may_use(&connection) {
             origin.leave_coalesced(&connection);
         } else if connection.slots().capacity == 0 {
             // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer
             // likes.
         } else if let Some(handle) = connection.share(share) {
-            return Some(Self::new(handle, connection, origin));
+            return Ok(Self::new(handle, connection, origin));
         } else {
             // Also when it says itself that it takes no more: it must not be found again.
-            connection.drain(CloseReason::PeerGoAway);
+            let error = connection.ending(None);
+            connection.drain(error.close_reason());
+            ended = Some(error);
         }
         origin.give_back(Granted::Stream(connection));
-        None
+        Err(ended)
     }
 
     #[inline]

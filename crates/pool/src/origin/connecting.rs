@@ -11,12 +11,12 @@ use std::{sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
     /// A connect ended with a new connection; `handle` is the connection itself unless it is shared. False when that
-    /// has ended before it came here, or the origin is closed.
+    /// has ended before it came here, or the origin is closed; then the handle is left where it is.
     pub(crate) fn connected(
         self: &Arc<Self>,
         connect: &PendingConnect,
         connection: &Arc<PooledConnection<C>>,
-        mut handle: Option<C>,
+        handle: &mut Option<C>,
     ) -> bool {
         let Some(host) = self.host.upgrade() else { return false };
         let until = connection.idle_until_from(self.shared.clock.get());

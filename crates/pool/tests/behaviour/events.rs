@@ -14,8 +14,8 @@ async fn a_cold_and_a_warm_request() {
         let cold = [
             "acquire_start",
             "connection_created a1 c1",
-            "acquire_end c1",
             "connection_acquired c1 new",
+            "acquire_end c1",
             "wait_start c1",
             "wait_end c1",
             "body_start c1",
@@ -27,7 +27,7 @@ async fn a_cold_and_a_warm_request() {
         stage.get(url).await;
         let mut warm = cold.to_vec();
         warm.remove(1);
-        warm[2] = "connection_acquired c1 reused";
+        warm[1] = "connection_acquired c1 reused";
         assert_eq!(stage.recorder.lines(), warm);
         assert!(stage.recorder.recorded().iter().all(|event| event.call.is_some()));
     }
