@@ -64,6 +64,11 @@ fn one_line(chain: &[String]) -> String {
     parts.join(": ")
 }
 
+/// An error and all that is behind it, as one line.
+pub(crate) fn in_one_line(error: &(dyn StdError + 'static)) -> String {
+    one_line(&chain(error).map(ToString::to_string).collect::<Vec<_>>())
+}
+
 /// The stack's error that a layer above it passes on, or that layer's own.
 pub(crate) fn of_stack(error: BoxError) -> Result<Error, BoxError> {
     error.downcast().map(|error| *error)

@@ -1,6 +1,10 @@
 //! `-v`: what happens, in curl's manner, on stderr.
 
-use crate::{fault::chain, secrets::Secrets, sink};
+use crate::{
+    fault::{chain, in_one_line},
+    secrets::Secrets,
+    sink,
+};
 use http::{Request, Response, header};
 use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
 use std::{fmt::Display, io::Write};
@@ -20,6 +24,9 @@ pub(crate) fn event(event: &Event<'_>) {
         EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
             print('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
         }
+        EventKind::PhaseFailed(Phase::Acquire, _, error) if event.connection.is_some() => {
+            print('*', format_args!("connection {} ended before it was used: {}", id(event), in_one_line(*error)));
+        }
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }
@@ -33,10 +40,8 @@ pub(crate) fn event(event: &Event<'_>) {
         }
         EventKind::Closed(reason) => print('*', format_args!("connection {} closed: {reason}", id(event))),
         EventKind::RetryDecided { again, error, .. } => {
-            print(
-                '*',
-                format_args!("{}: {}", if *again { "sending again" } else { "not sent again" }, innermost(*error)),
-            );
+            let decision = if *again { "sending again" } else { "not sent again" };
+            print('*', format_args!("{decision}: {}", in_one_line(*error)));
         }
         _ => {}
     }

@@ -68,13 +68,24 @@ impl H1Error {
     /// As the error of a response's body.
     #[cold]
     pub(crate) fn of_body(self) -> Error {
-        Error::of(Delivery::Unknown, Phase::Body, self.into())
+        Error::of(Delivery::Unknown, Phase::Body, self.in_response())
+    }
+
+    /// The cause, after some of a response was received.
+    pub(crate) fn in_response(self) -> Cause {
+        if self.is_eof() { Cause::Incomplete(self.into()) } else { self.into() }
+    }
+
+    /// Whether the peer has closed the connection in a way that is a failed read: over TLS, without `close_notify`.
+    fn is_eof(&self) -> bool {
+        matches!(self, Self::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 }
 
 impl From<H1Error> for Cause {
     fn from(error: H1Error) -> Self {
         match error {
+            error if error.is_eof() => Self::NoResponse(error.into()),
             H1Error::Write(_) | H1Error::Read(_) => Self::of_io(error),
             H1Error::Closed { received: 0 } => Self::NoResponse(error.into()),
             H1Error::Closed { .. } | H1Error::Body(BodyError::Incomplete { .. }) => Self::Incomplete(error.into()),

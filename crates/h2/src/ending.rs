@@ -106,7 +106,15 @@ impl Ending {
     fn of_socket(&self, error: Error, body: bool) -> Cause {
         match (self.0.socket.get(), self.0.driver.get()) {
             (Some(H2Error::FirstFrame), _) => Cause::Protocol(H2Error::FirstFrame.into()),
-            (Some(H2Error::Socket(error)), _) => Cause::of_io(H2Error::Socket(Arc::clone(error))),
+            (Some(H2Error::Socket(error)), _) => {
+                let source = H2Error::Socket(Arc::clone(error));
+                match error.kind() {
+                    // Over TLS: the peer has closed its side without `close_notify`.
+                    io::ErrorKind::UnexpectedEof if body => Cause::Incomplete(source.into()),
+                    io::ErrorKind::UnexpectedEof => Cause::NoResponse(source.into()),
+                    _ => Cause::of_io(source),
+                }
+            }
             _ if self.0.eof.load(Ordering::Acquire) && body => Cause::Incomplete(H2Error::Closed.into()),
             _ if self.0.eof.load(Ordering::Acquire) => Cause::NoResponse(H2Error::Closed.into()),
             (_, Some(reason)) => Cause::ConnectionClosed(*reason),

@@ -10,6 +10,7 @@
 
 mod cleartext;
 mod compressed;
+mod endings;
 mod proxies;
 mod ran;
 mod redirects;

@@ -156,6 +156,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Peer<I> {
         &self.io
     }
 
+    /// The connection, to be gone on with by other means.
+    pub fn into_inner(self) -> I {
+        self.io
+    }
+
     /// HEADERS on a stream beyond all others open it; others are trailers.
     fn note_request(&mut self, frame: &Frame) {
         match frame {

@@ -95,7 +95,8 @@ where
         if error.is_answer() {
             self.sent.clear();
         }
-        let mut cause = Cause::from(error);
+        let received = self.interim > 0 || self.shared.lock().has_read();
+        let mut cause = if received { error.in_response() } else { error.into() };
         if stale && delivery == Delivery::Unknown {
             cause = Cause::Stale(Box::new(cause));
         }
