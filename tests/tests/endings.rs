@@ -9,15 +9,16 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Channel};
-use skybridge::{Cause, Error, RequestBody, RequestOptions, RetryLayer, Timeouts};
+use skybridge::{Cause, Error, Proxy, RequestBody, RequestOptions, RetryLayer, Timeouts};
 use skybridge_testkit::{
     executor::run_until_idle,
     h1::Script,
     h2::{Peer, code},
     net::Conn,
+    proxy::{self, ProxyServer},
 };
 use skybridge_tests::{World, addr, h2, post, wishing};
-use std::{collections::BTreeSet, future::pending, io, time::Duration};
+use std::{collections::BTreeSet, future::pending, io, net::SocketAddr, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -222,7 +223,7 @@ async fn of_http2() {
 async fn an_address_that_stalls_comes_last_the_next_time() {
     for ending in ["head timeout", "call limit"] {
         let world = World::new();
-        let other = std::net::SocketAddr::from(([192, 0, 2, 2], 80));
+        let other = SocketAddr::from(([192, 0, 2, 2], 80));
         world.net.host("a.test", [addr().ip(), other.ip()]);
         let (stalling, answering) = (world.listen(), world.net.listen(other));
         let client = world.builder().retry(RetryLayer::unsent()).build();
@@ -240,5 +241,52 @@ async fn an_address_that_stalls_comes_last_the_next_time() {
         };
         let (answer, _peer) = tokio::time::timeout(10 * SECOND, async { tokio::join!(calls, server) }).await.unwrap();
         assert_eq!(answer, "from the other", "{ending}");
+    }
+}
+
+/// Nor is it gone to again by the same proxy.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_behind_which_a_server_stalls_comes_last_the_next_time() {
+    let ways: [(&str, fn() -> proxy::Builder, bool); 4] = [
+        ("http", ProxyServer::http, false),
+        ("http", ProxyServer::http, true),
+        ("socks5h", ProxyServer::socks5, true),
+        ("socks4a", ProxyServer::socks4, true),
+    ];
+    for ending in ["head timeout", "call limit"] {
+        for (scheme, proxy, tunnelled) in ways {
+            let world = World::new();
+            let proxies = ["192.0.2.7:3128", "192.0.2.8:3128"].map(|addr| addr.parse::<SocketAddr>().unwrap());
+            let servers = proxies.map(|addr| proxy().serve_on(world.net.listen(addr), &world.net));
+            let ways = proxies.map(|addr| {
+                let proxy = Proxy::parse(&format!("{scheme}://{addr}")).unwrap();
+                vec![if tunnelled { proxy.tunnels_all() } else { proxy }]
+            });
+            let listener = world.listen();
+            let client = world.builder().proxies(ways).retry(RetryLayer::unsent()).build();
+            let server = async {
+                let stalling = listener.accept().await.0;
+                let mut peers = tokio::task::JoinSet::new();
+                peers.spawn(serve_h1(stalling, ending));
+                let mut peer = Script::new(listener.accept().await.0);
+                peer.request().await;
+                peer.respond(200, "by the other").await;
+                (peer, peers)
+            };
+            let calls = async {
+                let ask = || {
+                    let request = wishing(post("x"), |options| limited(ending, options));
+                    skybridge_tests::read(client.request(request))
+                };
+                assert!(ask().await.unwrap_err().is_timeout());
+                assert_eq!(servers.each_ref().map(ProxyServer::connections), [1, 0]);
+                ask().await.unwrap()
+            };
+            let both = async { tokio::join!(calls, server) };
+            let (answer, _held) = tokio::time::timeout(10 * SECOND, both).await.unwrap();
+            let how = format!("{ending}, {scheme}, tunnelled: {tunnelled}");
+            assert_eq!(answer, "by the other", "{how}");
+            assert_eq!(servers.each_ref().map(ProxyServer::connections), [1, 1], "{how}");
+        }
     }
 }
