@@ -3,7 +3,8 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, TlsConfigError, TlsError, types::TlsAlert,
+    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, TlsConfigError, TlsError,
+    types::{CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
 
@@ -90,6 +91,10 @@ fn connect(error: &ConnectError) -> Classification {
     if error.source_as::<TlsAlert>().is_some() {
         return ("tls", Exit::RECEIVE);
     }
+    // Nor is it a handshake that failed when connections of HTTP/1.1, which has none, end before they are used.
+    if let Some(ended) = error.source_as::<Error>().filter(|ended| !is_http2(ended)) {
+        return exchange(ended.cause(), ended);
+    }
     if let Some(error) = error.source_as::<TlsError>() {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
@@ -114,7 +119,7 @@ fn connect(error: &ConnectError) -> Classification {
 
 fn exchange(cause: &Cause, error: &Error) -> Classification {
     let sending = error.phase() == Phase::Send;
-    let is_http2 = error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2));
+    let is_http2 = is_http2(error);
     match cause {
         Cause::RequestBody(source) if find::<NotRead>(&**source).is_some() => ("request", Exit::READ_FILE),
         Cause::Stale(cause) => exchange(cause, error),
@@ -123,11 +128,15 @@ fn exchange(cause: &Cause, error: &Error) -> Classification {
         Cause::GoAway(_) => ("protocol", Exit::HTTP2),
         Cause::Protocol(_) if is_http2 => ("protocol", Exit::HTTP2),
         Cause::Incomplete(_) if error.phase() == Phase::Body => ("body", Exit::PARTIAL),
-        Cause::NoResponse(_) if !is_http2 => ("protocol", Exit::EMPTY),
+        Cause::NoResponse(_) | Cause::ConnectionClosed(CloseReason::PeerFin) if !is_http2 => ("protocol", Exit::EMPTY),
         Cause::Cancelled => ("cancelled", Exit::RECEIVE),
         _ if sending => ("protocol", Exit::SEND),
         _ => ("protocol", Exit::RECEIVE),
     }
+}
+
+fn is_http2(error: &Error) -> bool {
+    error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2))
 }
 
 /// The first error of a type in a chain.

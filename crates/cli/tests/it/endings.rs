@@ -102,6 +102,31 @@ async fn no_response_over_tls_is_exit_52() {
     assert!(ran.err.contains("without a response"), "{}", ran.err);
 }
 
+/// Also when that is noticed before the request is written.
+#[tokio::test]
+async fn a_server_that_closes_all_connections_is_exit_52() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = async {
+        let mut held = Vec::new();
+        loop {
+            let mut socket = listener.accept().await.unwrap().0;
+            socket.shutdown().await.unwrap();
+            held.push(socket);
+        }
+    };
+    let runs = async {
+        for run in 0..20 {
+            let ran = skybridge(["--report", "-", &url]).await;
+            assert_eq!((ran.exit, &reports(&ran)[0]["error"]["kind"]), (52, &"protocol".into()), "{run}: {}", ran.err);
+        }
+    };
+    tokio::select! {
+        () = runs => {}
+        () = server => unreachable!(),
+    }
+}
+
 #[tokio::test]
 async fn an_http2_response_that_is_cut_short_is_exit_18() {
     let tls = Tls::new();
