@@ -145,6 +145,12 @@ async fn serve_h2(conn: Conn, ending: &str) {
             peer.goaway(0, code::ENHANCE_YOUR_CALM, "too_many_pings").await;
             peer.fin().await;
         }
+        // The request is not refused, and the last word is no error.
+        "goaway and cut" => {
+            peer.goaway(stream, code::ENHANCE_YOUR_CALM, "too_many_pings").await;
+            peer.goaway(stream, code::NO_ERROR, "").await;
+            peer.fin().await;
+        }
         "stream reset" => peer.reset(stream, code::INTERNAL_ERROR).await,
         "cut" | "read timeout" | "call limit in the body" | "body dropped" => {
             peer.headers(stream, &[(":status", "200")], false).await;
@@ -204,6 +210,7 @@ async fn of_http2() {
             ("fin", "no response", "peer_fin"),
             ("reset", "io", "socket_failed"),
             ("goaway", "calm", "peer_goaway"),
+            ("goaway and cut", "calm", "peer_goaway"),
             ("stream reset", "reset by peer", ""),
             ("cut", "incomplete", "peer_fin"),
             ("request body", "request body", ""),

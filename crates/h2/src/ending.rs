@@ -19,7 +19,7 @@ pub(crate) struct Ending(Arc<Parts>);
 
 #[derive(Debug, Default)]
 struct Parts {
-    /// The last GOAWAY of the peer.
+    /// What the peer's GOAWAYs say.
     goaway: Mutex<Option<GoAwayFrame>>,
     /// The peer has closed its side.
     eof: AtomicBool,
@@ -34,7 +34,8 @@ impl Ending {
     /// The peer says that it takes no more.
     #[cold]
     pub(crate) fn goaway(&self, frame: GoAwayFrame) {
-        *self.0.goaway.lock() = Some(frame);
+        let mut last = self.0.goaway.lock();
+        *last = Some(frame.after(last.take()));
     }
 
     /// The peer has closed its side.
@@ -104,6 +105,11 @@ impl Ending {
     }
 
     fn of_socket(&self, error: Error, body: bool) -> Cause {
+        // Why the peer ends the connection says more than how.
+        let code = self.0.goaway.lock().as_ref().map(|frame| ErrorCode(frame.code));
+        if let Some(code) = code.filter(|code| *code != ErrorCode::NO_ERROR) {
+            return Cause::GoAway(self.of_goaway(code, error));
+        }
         match (self.0.socket.get(), self.0.driver.get()) {
             (Some(H2Error::FirstFrame), _) => Cause::Protocol(H2Error::FirstFrame.into()),
             (Some(H2Error::Socket(error)), _) => {

@@ -1,4 +1,4 @@
-use skybridge_core::GoAway;
+use skybridge_core::{ErrorCode, GoAway};
 
 /// How much of the payload of a GOAWAY is kept.
 const MAX_GOAWAY: usize = 8 + 4 * GoAway::MAX_DEBUG_DATA;
@@ -22,7 +22,7 @@ pub(crate) struct FrameScanner {
     is_control: bool,
     /// What there is of the current frame's payload, if it is a GOAWAY.
     current: Option<Vec<u8>>,
-    /// The last GOAWAY that was read to its end.
+    /// What the GOAWAYs say that were read to their end.
     goaway: Option<GoAwayFrame>,
 }
 
@@ -32,6 +32,17 @@ pub(crate) struct GoAwayFrame {
     pub(crate) last_stream: u32,
     pub(crate) code: u32,
     pub(crate) debug_data: Box<[u8]>,
+}
+
+impl GoAwayFrame {
+    /// What both say: the later one, but not instead of an error. Node, for one, sends another GOAWAY without an error
+    /// code when it ends the connection.
+    pub(crate) fn after(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) if earlier.code != ErrorCode::NO_ERROR.0 && self.code == ErrorCode::NO_ERROR.0 => earlier,
+            _ => self,
+        }
+    }
 }
 
 impl FrameScanner {
@@ -80,7 +91,7 @@ impl FrameScanner {
         ends
     }
 
-    /// The last GOAWAY that has ended since this was last called.
+    /// What the GOAWAYs say that have ended since this was last called.
     pub(crate) fn take_goaway(&mut self) -> Option<GoAwayFrame> {
         self.goaway.take()
     }
@@ -100,11 +111,12 @@ impl FrameScanner {
     fn end_goaway(&mut self) {
         let Some(payload) = self.current.take() else { return };
         if let Some((&[a, b, c, d, e, f, g, h], debug_data)) = payload.split_first_chunk() {
-            self.goaway = Some(GoAwayFrame {
+            let frame = GoAwayFrame {
                 last_stream: u32::from_be_bytes([a, b, c, d]) & LAST_STREAM,
                 code: u32::from_be_bytes([e, f, g, h]),
                 debug_data: debug_data.into(),
-            });
+            };
+            self.goaway = Some(frame.after(self.goaway.take()));
         }
     }
 
