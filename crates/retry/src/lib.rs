@@ -7,7 +7,8 @@
 //! | failed | the request comes back | retried |
 //! |---|---|---|
 //! | `Unsent`, on a dead connection | always | at once, once per connection, 16 times in all, outside the budget |
-//! | `Refused` | if its body can be copied, or wasn't polled | 3 times: at once, then after 50 and 100 ms, jittered |
+//! | `Refused`, by a GOAWAY that ends a connection which works | if its body can be copied, or wasn't polled | at once, once per connection, 255 times in all, outside the budget |
+//! | `Refused` otherwise | if its body can be copied, or wasn't polled | 3 times: at once, then after 50 and 100 ms, jittered |
 //! | `Unknown`, on a used connection that ended without an answer ([`Stale`](skybridge_core::Cause::Stale)) | the same | idempotent methods: as `Unsent` |
 //! | `Unknown` otherwise | the same | idempotent methods: twice, at once, then after 50 ms |
 //! | connecting, queueing, a timeout, a bad request | | never: routes are exhausted below, once |

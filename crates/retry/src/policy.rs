@@ -8,6 +8,9 @@ use std::{
 /// How often a request may find its connection dead. Each time it is another connection, so only a pool full of dead
 /// ones gets near.
 const MAX_DEAD: u8 = 16;
+/// How often a request may be refused by a connection that is shut down as planned. A server that ends each after ten
+/// requests refuses forty of fifty callers each time, and always others.
+const MAX_PLANNED: u8 = 255;
 /// How often a request may be refused and sent again.
 const MAX_REFUSED: u8 = 3;
 /// How often it may be sent again when it may have been processed.
@@ -37,6 +40,7 @@ pub(crate) struct Policy {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     dead: u8,
+    planned: u8,
     refused: u8,
     unknown: u8,
     /// When it first failed.
@@ -71,13 +75,15 @@ impl Policy {
             return None;
         }
         match error.delivery() {
-            Delivery::Unsent => retry_on_another_connection(counts, earlier, error),
+            Delivery::Unsent => retry_on_another_connection(&mut counts.dead, MAX_DEAD, earlier, error),
             _ if !self.replays => None,
-            Delivery::Refused if is_planned(error) => retry_on_another_connection(counts, earlier, error),
+            Delivery::Refused if is_planned(error) => {
+                retry_on_another_connection(&mut counts.planned, MAX_PLANNED, earlier, error)
+            }
             Delivery::Refused => self.budgeted(counts, now, |counts| use_up(&mut counts.refused, MAX_REFUSED)),
             // Whoever closes idle connections is in no trouble, and these are as many as the pool had at most.
             Delivery::Unknown if matches!(error.cause(), Cause::Stale(_)) && self.may_be_repeated(&head) => {
-                retry_on_another_connection(counts, earlier, error)
+                retry_on_another_connection(&mut counts.dead, MAX_DEAD, earlier, error)
             }
             Delivery::Unknown if self.may_be_repeated(&head) => {
                 self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, MAX_UNKNOWN))
@@ -131,13 +137,13 @@ impl Counts {
 
 /// The connection was closed, closing or stale: retried at once on another one, but never twice for the same
 /// connection.
-fn retry_on_another_connection(counts: &mut Counts, earlier: &[Error], error: &Error) -> Option<Duration> {
+fn retry_on_another_connection(counter: &mut u8, most: u8, earlier: &[Error], error: &Error) -> Option<Duration> {
     let dead = error.connection()?;
     let before = |error: &Error| {
         (error.delivery() == Delivery::Unsent || is_planned(error) || matches!(error.cause(), Cause::Stale(_)))
             && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
     };
-    (!earlier.iter().any(before) && use_up(&mut counts.dead, MAX_DEAD)).then_some(Duration::ZERO)
+    (!earlier.iter().any(before) && use_up(counter, most)).then_some(Duration::ZERO)
 }
 
 /// Whether the peer shuts down a connection that works.
