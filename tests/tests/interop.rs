@@ -4,7 +4,7 @@
 //! and their logs is only worth something if the servers are as described. What the stack did is then counted from the
 //! servers' side.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
+#![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
 use http::{Method, Request, Version};
 use skybridge::{
@@ -14,19 +14,15 @@ use skybridge::{
     types::Connection as _,
 };
 use skybridge_testkit::{executor::Executor, fixtures, h1::Script};
-use skybridge_tests::{all, read, wishing};
+use skybridge_tests::{all, named, read, wishing};
 use std::{
     collections::{BTreeSet, HashMap},
-    env, fs,
+    fs,
     future::poll_fn,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-fn named(variable: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| panic!("{variable} isn't set: run `cargo xtask interop`"))
-}
 
 /// The body of the answer to `GET /`, and whether the server keeps the connection.
 fn get(connection: &mut BufReader<TcpStream>) -> (String, bool) {

@@ -4,27 +4,19 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's own steps")]
 
 use serde_json::{Value, json};
+use skybridge_tests::{certificate, named};
 use std::{
     collections::BTreeSet,
-    env, fs,
-    path::PathBuf,
+    fs,
     process::{Command, Output},
 };
-
-fn named(variable: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| panic!("{variable} isn't set: run `cargo xtask interop`"))
-}
 
 fn port(variable: &str) -> String {
     named(variable).rsplit(':').next().unwrap().to_owned()
 }
 
-fn file(name: &str) -> PathBuf {
-    PathBuf::from(named("SKYBRIDGE_CERTS")).join(name)
-}
-
 fn pin(whose: &str) -> String {
-    format!("a.test={}", fs::read_to_string(file(&format!("{whose}.pin"))).unwrap())
+    format!("a.test={}", fs::read_to_string(certificate(&format!("{whose}.pin"))).unwrap())
 }
 
 /// What a run left.
@@ -49,7 +41,7 @@ fn trusting(authority: &str, arguments: &[&str]) -> Ran {
             command.arg(format!("--resolve={name}:{}:127.0.0.1", port(origin)));
         }
     }
-    command.arg("--cacert").arg(file(&format!("{authority}.pem"))).args(["--report", "-"]).args(arguments);
+    command.arg("--cacert").arg(certificate(&format!("{authority}.pem"))).args(["--report", "-"]).args(arguments);
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (out, err) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     let reports = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
@@ -143,7 +135,7 @@ fn a_closed_port_is_exit_7_and_an_unknown_name_exit_6() {
 
 /// Through the proxy: three in turn, then fifty at once, each on one connection, and no password is printed.
 fn leads_to_nginx(proxy: &str, name: &str, mark: &str) {
-    let trust = file("root.pem");
+    let trust = certificate("root.pem");
     let through = ["-v", "--events", "-x", proxy, "--proxy-cacert", trust.to_str().unwrap(), "--repeat"];
     let turn = format!("{mark}-turn");
     let ran = skybridge(&[&through[..], &["3", &url(name, "SKYBRIDGE_NGINX_TLS", &turn)]].concat());

@@ -4,10 +4,15 @@
 //! whatever happens. A missing server is a failure: a skipped test would be a green lie.
 
 mod apache;
+mod caddy;
 mod certs;
+mod haproxy;
+mod hypercorn;
 mod microsocks;
 mod nghttpd;
 mod nginx;
+mod node;
+mod openssl;
 mod ports;
 mod scratch;
 mod server;
@@ -26,18 +31,33 @@ pub(crate) fn run() -> Outcome {
     let microsocks = installed("microsocks", "microsocks")?;
     let apache = installed("apache2", "apache2-bin")?;
     let tinyproxy = installed("tinyproxy", "tinyproxy-bin")?;
+    let haproxy = installed("haproxy", "haproxy")?;
+    let caddy = installed("caddy", "caddy")?;
+    let node = installed("node", "nodejs")?;
+    let hypercorn = installed("hypercorn", "python3-hypercorn")?;
+    let openssl = installed("openssl", "openssl")?;
     let scratch = scratch::Scratch::new()?;
-    let [plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend, h2c, proxy, sealed, socks, http10, proxy10] =
-        ports::free()?;
+    // All at once: what is free is only taken when its server starts.
+    let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
+        ports::free::<23>()?;
+    let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
+    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying] = others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
-    let origins = nginx::Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend };
+    let origins =
+        nginx::Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
     let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
+    let small = nghttpd::start_small(&nghttpd, &scratch.folder("small")?, h2c_small)?;
     let nghttpd = nghttpd::start(&nghttpd, &scratch.folder("nghttpd")?, h2c)?;
     let squid = squid::start(&squid, &scratch.folder("squid")?, &certs, proxy, sealed)?;
     let microsocks = microsocks::start(&microsocks, &scratch.folder("microsocks")?, socks)?;
     let apache = apache::start(&apache, &scratch.folder("apache")?, http10)?;
     let tinyproxy = tinyproxy::start(&tinyproxy, &scratch.folder("tinyproxy")?, proxy10)?;
+    let haproxy = haproxy::start(&haproxy, &scratch.folder("haproxy")?, &certs, reloaded, reloaded_tls)?;
+    let (caddy, caddyfile) = caddy::start(&caddy, &scratch.folder("caddy")?, &certs, caddy_tls, caddy_admin)?;
+    let node = node::start(&node, &scratch.folder("node")?, goaway)?;
+    let hypercorn = hypercorn::start(&hypercorn, &scratch.folder("hypercorn")?, &certs, python)?;
+    let openssl = openssl::start(&openssl, &scratch.folder("openssl")?, &certs, verifying)?;
     let at = |port: u16| format!("127.0.0.1:{port}");
     let tests = build().and_then(|cli| {
         execute(
@@ -51,11 +71,15 @@ pub(crate) fn run() -> Outcome {
                 "interop",
                 "--test",
                 "interop_cli",
+                "--test",
+                "interop_endings",
             ])
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_CERTS", &certs)
             .env("SKYBRIDGE_NGINX", at(plain))
             .env("SKYBRIDGE_NGINX_KEEPALIVE2", at(keepalive2))
+            .env("SKYBRIDGE_NGINX_KEEPALIVE10", at(keepalive10))
+            .env("SKYBRIDGE_NGINX_KEEPALIVE10_TLS", at(keepalive10_tls))
             .env("SKYBRIDGE_NGINX_TLS", at(tls))
             .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
             .env("SKYBRIDGE_NGINX_TLS_EXPIRED", at(tls_expired))
@@ -66,14 +90,26 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_TINYPROXY", at(proxy10))
             .env("SKYBRIDGE_NGHTTPD_H2C", at(h2c))
             .env("SKYBRIDGE_NGHTTPD_LOG", nghttpd.log())
+            .env("SKYBRIDGE_NGHTTPD_SMALL", at(h2c_small))
+            .env("SKYBRIDGE_HAPROXY", at(reloaded))
+            .env("SKYBRIDGE_HAPROXY_TLS", at(reloaded_tls))
+            .env("SKYBRIDGE_HAPROXY_PID", haproxy.pid().to_string())
+            .env("SKYBRIDGE_CADDY", at(caddy_tls))
+            .env("SKYBRIDGE_CADDY_ADMIN", at(caddy_admin))
+            .env("SKYBRIDGE_CADDYFILE", caddyfile)
+            .env("SKYBRIDGE_NODE", at(goaway))
+            .env("SKYBRIDGE_HYPERCORN", at(python))
+            .env("SKYBRIDGE_OPENSSL_VERIFY", at(verifying))
             .env("SKYBRIDGE_SQUID", at(proxy))
             .env("SKYBRIDGE_SQUID_TLS", at(sealed))
             .env("SKYBRIDGE_SQUID_LOG", squid.log())
             .env("SKYBRIDGE_MICROSOCKS", at(socks)),
         )
     });
-    let running = [nginx, nghttpd, squid, microsocks, apache, tinyproxy].map(server::Server::still_running);
-    tests.and(running.into_iter().collect())
+    let proxies = [squid, microsocks, tinyproxy];
+    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl];
+    let running: Outcome = proxies.into_iter().chain(origins).map(server::Server::still_running).collect();
+    tests.and(running)
 }
 
 /// The command line's binary.

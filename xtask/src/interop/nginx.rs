@@ -1,4 +1,4 @@
-//! nginx: origins in cleartext and over TLS, one whose connections end after two requests, and a way to a WebSocket.
+//! nginx: origins in cleartext and over TLS, some whose connections end after two or ten requests, and a way to a WebSocket.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +13,8 @@ const CONFIGURATION: &str = include_str!("../../fixtures/nginx.conf");
 pub(crate) struct Ports {
     pub(crate) plain: u16,
     pub(crate) keepalive2: u16,
+    pub(crate) keepalive10: u16,
+    pub(crate) keepalive10_tls: u16,
     pub(crate) tls: u16,
     pub(crate) tls_h1: u16,
     pub(crate) tls_expired: u16,
@@ -26,8 +28,9 @@ pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, ports: Ports) -
     scratch::write(&configuration, filled_in(folder, certs, ports).as_bytes())?;
     let mut command = Command::new(program);
     command.arg("-c").arg(&configuration).arg("-p").arg(folder).arg("-e").arg(folder.join("error.log"));
-    let Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket, backend: _ } = ports;
-    let listens = [plain, keepalive2, tls, tls_h1, tls_expired, websocket];
+    let Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend: _ } =
+        ports;
+    let listens = [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket];
     let server = Server::start("nginx", &command, folder, &listens)?;
     Ok(server.logging_to(folder.join("access.log")))
 }
@@ -38,6 +41,8 @@ fn filled_in(folder: &Path, certs: &Path, ports: Ports) -> String {
         .replace("{certs}", &certs.to_string_lossy())
         .replace("{port}", &ports.plain.to_string())
         .replace("{keepalive2}", &ports.keepalive2.to_string())
+        .replace("{keepalive10}", &ports.keepalive10.to_string())
+        .replace("{keepalive10_tls}", &ports.keepalive10_tls.to_string())
         .replace("{tls}", &ports.tls.to_string())
         .replace("{tls_h1}", &ports.tls_h1.to_string())
         .replace("{tls_expired}", &ports.tls_expired.to_string())
@@ -52,11 +57,13 @@ mod tests {
     #[test]
     fn no_gap_is_left_in_the_configuration() {
         let [plain, keepalive2, tls, tls_h1, tls_expired] = [20_001, 20_002, 20_003, 20_004, 20_005];
-        let ports = Ports { plain, keepalive2, tls, tls_h1, tls_expired, websocket: 20_006, backend: 20_007 };
+        let (keepalive10, keepalive10_tls, websocket, backend) = (20_008, 20_009, 20_006, 20_007);
+        let ports =
+            Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
         let text = filled_in(Path::new("/tmp/x"), Path::new("/tmp/y"), ports);
-        let gaps = ["dir", "certs", "port", "keepalive2", "tls", "tls_h1", "tls_expired", "websocket", "backend"]
-            .map(|gap| format!("{{{gap}}}"));
-        assert!(gaps.iter().all(|gap| !text.contains(gap)), "{text}");
+        // Whatever stands alone in braces was to be filled in.
+        let gap = text.split('{').skip(1).any(|behind| behind.starts_with(|first: char| first.is_ascii_lowercase()));
+        assert!(!gap, "{text}");
         assert!(text.contains("proxy_pass http://127.0.0.1:20007;"), "{text}");
         for listens in ["20001;", "20002;", "20003 ssl http2;", "20004 ssl;", "20005 ssl http2;", "20006;"] {
             assert!(text.contains(&format!("listen 127.0.0.1:{listens}")), "{text}");

@@ -10,7 +10,7 @@ use crate::command::{Failure, Outcome};
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
-/// Ports nobody listens on, all different.
+/// Ports nobody listens on, all different; a second call gives those again on which still nobody does.
 pub(crate) fn free<const N: usize>() -> Outcome<[u16; N]> {
     let span = u32::from(LAST - FIRST);
     let start = u16::try_from(process::id() % span).unwrap_or(0); // two runs at once begin at different places

@@ -58,6 +58,11 @@ impl Server {
         &self.log
     }
 
+    /// Its process: `setpriv` becomes the server.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Fails when it has ended by itself.
     pub(crate) fn still_running(mut self) -> Outcome {
         self.alive()
