@@ -209,7 +209,7 @@ call 1  GET http://a.test/  given up after 75.00 ms on new connection 1: h1, 192
     tcp       192.0.2.1:80  12.00  40.00        ██████████████████████
     handshake               52.00   0.00                             ▏              h1
   wait                      52.00  23.00                             ░░░░░░░░░░░░░  given up
-  closed      connection 1  75.00                                                ◆  unread
+  closed      connection 1  75.00                                                ◆  cancelled
 ",
     );
 }
