@@ -73,6 +73,23 @@ async fn beyond_the_peers_limit_of_streams_there_is_another_connection() {
     assert!((3..=25).contains(&connections), "{connections}");
 }
 
+/// So that those of a burst become idle, and are closed in time.
+#[tokio::test(start_paused = true)]
+async fn of_several_h2_connections_the_oldest_is_used() {
+    let world = World::new();
+    let origin = Origin::h2c().max_concurrent_streams(2).serve_on(world.listen());
+    let client = world.client();
+    let answers = all((0..6).map(|_| read(client.request(h2(get("/"))))));
+    assert!(answers.await.iter().all(Result::is_ok));
+    let burst = origin.exchanges().len();
+    assert!(origin.connections() > 1);
+    for _ in 0..4 {
+        read(client.request(h2(get("/")))).await.unwrap();
+    }
+    let after = origin.exchanges().split_off(burst);
+    assert!(after.iter().all(|exchange| exchange.starts_with("c0")), "{after:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn bodies_large_and_streamed_go_both_ways() {
     let echo = |request: http::Request<hyper::body::Incoming>| async { Response::new(request.into_body()) };
