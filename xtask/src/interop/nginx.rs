@@ -1,4 +1,5 @@
-//! nginx: origins in cleartext and over TLS, some whose connections end after two or ten requests, and a way to a WebSocket.
+//! nginx: origins in cleartext and over TLS, some whose connections end after two or ten requests, and a way to a
+//! WebSocket.
 
 use std::path::Path;
 use std::process::Command;
