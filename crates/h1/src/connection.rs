@@ -93,6 +93,10 @@ where
         !self.0.shared.idle.stage.is(Stage::Sending)
     }
 
+    fn sent(&self) -> Option<u64> {
+        self.0.sent_bytes()
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         self.0.start(request);

@@ -7,13 +7,13 @@ use std::io::IoSlice;
 #[derive(Debug)]
 pub(crate) struct Chunk<D> {
     data: Option<D>,
-    _unsent: UnsentPiece,
+    unsent: UnsentPiece,
 }
 
 impl<D> Chunk<D> {
     #[inline]
     pub(crate) fn new(data: Option<D>, unsent: UnsentPiece) -> Self {
-        Self { data, _unsent: unsent }
+        Self { data, unsent }
     }
 }
 
@@ -31,7 +31,10 @@ impl<D: Buf> Buf for Chunk<D> {
     #[inline]
     fn advance(&mut self, count: usize) {
         match &mut self.data {
-            Some(data) => data.advance(count),
+            Some(data) => {
+                data.advance(count);
+                self.unsent.taken(count);
+            }
             None => debug_assert_eq!(count, 0),
         }
     }

@@ -328,6 +328,13 @@ where
         }
     }
 
+    fn sent(&self) -> Option<u64> {
+        match &self.exchange {
+            Exchange::Waiting { upload, .. } => upload.as_ref().map(|upload| upload.sent()),
+            _ => None,
+        }
+    }
+
     fn start(&mut self, request: Request<B>) {
         if let Err(failed) = self.begin(request) {
             self.exchange = Exchange::Failed(failed);

@@ -2,7 +2,7 @@ use skybridge_core::sync::Mutex;
 use std::{
     sync::{
         Arc, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -12,6 +12,8 @@ use std::{
 #[derive(Debug, Default)]
 pub(crate) struct UnsentPieces {
     pieces: AtomicUsize,
+    /// How many bytes of them were taken. Only compared with what it was before, so that it may start anywhere.
+    taken: AtomicU64,
     waiting: Mutex<Option<Waker>>,
 }
 
@@ -19,13 +21,17 @@ pub(crate) struct UnsentPieces {
 #[derive(Debug)]
 pub(crate) struct UnsentPiece(Arc<UnsentPieces>);
 
-// === impl Unsent ===
+// === impl UnsentPieces ===
 
 impl UnsentPieces {
     #[inline]
     pub(crate) fn add(self: &Arc<Self>) -> UnsentPiece {
         self.pieces.fetch_add(1, Ordering::Relaxed);
         UnsentPiece(Arc::clone(self))
+    }
+
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -50,7 +56,17 @@ impl UnsentPieces {
     }
 }
 
-// === impl Held ===
+// === impl UnsentPiece ===
+
+impl UnsentPiece {
+    /// So much of it was taken.
+    #[inline]
+    pub(crate) fn taken(&self, bytes: usize) {
+        // Nobody else adds: the h2 crate takes pieces under its lock.
+        let before = self.0.taken.load(Ordering::Relaxed);
+        self.0.taken.store(before.wrapping_add(bytes as u64), Ordering::Relaxed);
+    }
+}
 
 impl Drop for UnsentPiece {
     #[inline]

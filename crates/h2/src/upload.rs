@@ -96,6 +96,11 @@ impl<B: Body> Upload<B> {
         *self.project().window_timeout = Some(runtime.sleep_until(runtime.now() + WINDOW_TIMEOUT));
     }
 
+    /// How many bytes the h2 crate has taken for the peer.
+    pub(crate) fn sent(&self) -> u64 {
+        self.unsent.taken()
+    }
+
     pub(crate) fn is_unpolled(&self) -> bool {
         self.unpolled.is_some()
     }

@@ -70,6 +70,13 @@ where
         }
     }
 
+    fn sent(&self) -> Option<u64> {
+        match self {
+            Self::Http1(connection) => connection.sent(),
+            Self::Http2(connection) => connection.sent(),
+        }
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         match self {

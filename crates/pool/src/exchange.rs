@@ -38,7 +38,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 /// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a
@@ -237,7 +236,7 @@ where
         let Some(queued) = &self.queued else { return Poll::Ready(Ok(())) };
         let origin = Arc::clone(&queued.origin);
         let Poll::Ready(result) = queued.waiter.poll(cx) else {
-            return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
+            return self.poll_wait(cx).map(Err);
         };
         let Delivered { granted, initiator, joined } = result?;
         // To connect takes no longer, but until the connection is ready it is waited for.
@@ -313,7 +312,7 @@ where
             if self.timeouts.as_ref().is_some_and(|timeouts| !timeouts.is_armed()) {
                 self.wait();
             }
-            return self.poll_timer(cx, Phase::Acquire, Delivery::Unsent).map(Err);
+            return self.poll_wait(cx).map(Err);
         }
         self.events = lease.events.take().map(|events| events.start_over());
         if let Some(lease) = self.lease.take() {
@@ -325,7 +324,9 @@ where
 
     #[inline]
     fn start(&mut self) {
-        self.arm(ExchangeTimeouts::response_head);
+        if let Some(timeouts) = &mut self.timeouts {
+            timeouts.start();
+        }
         let max_requests = self.pool.shared.config.request_limit();
         self.step = Step::Waiting;
         let Some(lease) = &mut self.lease else { return };
@@ -352,8 +353,10 @@ where
             }
             Poll::Ready(Err(failed)) => self.end(failed),
             Poll::Pending => {
-                let error = ready!(self.poll_timer(cx, Phase::Wait, Delivery::Unknown));
-                self.end(Failed::lost(error))
+                let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
+                let sent = handle.sent();
+                let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
+                self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
             }
         }
     }
@@ -377,14 +380,6 @@ where
         PooledBody::new(cx, body, &mut self.lease, status, read_idle)
     }
 
-    #[inline]
-    fn arm(&mut self, limit: impl FnOnce(&ExchangeTimeouts) -> Option<Duration>) {
-        if let Some(timeouts) = &mut self.timeouts {
-            let limit = limit(timeouts);
-            timeouts.arm(&*self.pool.shared.runtime, limit);
-        }
-    }
-
     /// Waits for a connection from now on, or goes on waiting.
     #[inline]
     fn wait(&mut self) {
@@ -401,15 +396,11 @@ where
     }
 
     #[inline]
-    fn poll_timer(&mut self, cx: &mut Context<'_>, phase: Phase, delivery: Delivery) -> Poll<Error> {
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
         ready!(timeouts.poll(cx));
-        let limit = match phase {
-            Phase::Acquire => timeouts.pool_wait(),
-            _ => timeouts.response_head(),
-        };
-        let limit = limit.unwrap_or_default();
-        Poll::Ready(Error::of(delivery, phase, Cause::TimedOut(TimedOut { phase, limit })))
+        let (phase, limit) = (Phase::Acquire, timeouts.pool_wait().unwrap_or_default());
+        Poll::Ready(Error::of(Delivery::Unsent, phase, Cause::TimedOut(TimedOut { phase, limit })))
     }
 
     /// Ends with this error, and the exchange with it, if there is one.

@@ -1,9 +1,15 @@
 //! Every time limit: fires in its time, names its phase, says what may have been processed, and leaves nothing behind.
 
-use skybridge::{Client, Delivery, Error, Phase, PoolConfig, RaceLayer, Timeouts};
-use skybridge_testkit::h1::Script;
-use skybridge_tests::{World, addr, get, h2, read, wishing};
-use std::time::Duration;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Channel, Full};
+use skybridge::{Client, Delivery, Error, Phase, PoolConfig, RaceLayer, RequestBody, Timeouts};
+use skybridge_testkit::{
+    h1::Script,
+    origin::{Incoming, Origin},
+};
+use skybridge_tests::{World, addr, get, h2, post, read, wishing};
+use std::{convert::Infallible, time::Duration};
 use tokio::time::Instant;
 
 const LIMIT: Duration = Duration::from_millis(700);
@@ -81,6 +87,87 @@ async fn connect_as_a_whole() {
 async fn head() {
     let silent = async |world: &World| scripted(world, "");
     expires(|timeouts| &mut timeouts.response_head, silent, Phase::Wait, Delivery::Unknown).await;
+}
+
+/// An origin that reads the whole request, and answers it or doesn't.
+fn reading(world: &World, http2: bool, answers: bool) -> Origin {
+    let origin = if http2 { Origin::h2c() } else { Origin::h1() };
+    let handle = move |request: Request<Incoming>| async move {
+        let length = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
+        if !answers {
+            std::future::pending::<()>().await;
+        }
+        Response::new(Full::new(Bytes::from(length.to_string())))
+    };
+    origin.handle(handle).serve_on(world.listen())
+}
+
+/// Sends a body piece by piece, each sooner than the limit; its response has the limit from the last piece on.
+#[tokio::test(start_paused = true)]
+async fn head_counts_from_the_end_of_an_upload_that_goes_on() {
+    for (http2, answers) in [(false, true), (true, true), (false, false), (true, false)] {
+        let world = World::new();
+        let _origin = reading(&world, http2, answers);
+        let client = world.builder().timeouts(Timeouts::new().response_head(LIMIT)).build();
+        let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
+        let request = post(RequestBody::wrap(body));
+        let call = read(client.request(if http2 { h2(request) } else { request }));
+        let upload = async {
+            for _ in 0..5 {
+                sender.send_data("piece".into()).await.unwrap();
+                tokio::time::sleep(LIMIT * 4 / 5).await;
+            }
+            drop(sender);
+        };
+        let start = Instant::now();
+        let (answer, ()) = tokio::join!(call, upload);
+        if answers {
+            assert_eq!(answer.unwrap(), "25", "HTTP/2 {http2}");
+        } else {
+            assert_timed_out(&answer.unwrap_err(), Phase::Wait, Delivery::Unknown);
+            let over = start.elapsed() - 5 * (LIMIT * 4 / 5) - LIMIT;
+            assert!(over <= Duration::from_millis(2), "HTTP/2 {http2}: {over:?}");
+        }
+    }
+}
+
+/// As little goes at once as the network takes.
+#[tokio::test(start_paused = true)]
+async fn head_counts_from_the_end_of_a_body_in_one_piece() {
+    for http2 in [false, true] {
+        let world = World::new();
+        world.net.at(addr()).window(4096).latency(LIMIT / 8);
+        let _origin = reading(&world, http2, true);
+        let client = world.builder().timeouts(Timeouts::new().response_head(LIMIT)).build();
+        let start = Instant::now();
+        let request = post(vec![0; 100_000]);
+        let answer = read(client.request(if http2 { h2(request) } else { request })).await;
+        assert_eq!(answer.unwrap(), "100000", "HTTP/2 {http2}");
+        assert!(start.elapsed() > 2 * LIMIT, "{:?}", start.elapsed());
+    }
+}
+
+/// The limit is looked at once in its time.
+#[tokio::test(start_paused = true)]
+async fn write_idle() {
+    for (http2, timeouts) in [
+        (false, Timeouts::new().write_idle(LIMIT)),
+        (true, Timeouts::new().write_idle(LIMIT)),
+        (false, Timeouts::new().response_head(LIMIT)),
+        (true, Timeouts::new().response_head(LIMIT)),
+    ] {
+        let world = World::new();
+        let _origin = reading(&world, http2, true);
+        let client = world.builder().timeouts(timeouts).build();
+        let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
+        sender.send_data("a piece, and no other".into()).await.unwrap();
+        let request = post(RequestBody::wrap(body));
+        let start = Instant::now();
+        let error = read(client.request(if http2 { h2(request) } else { request })).await.unwrap_err();
+        assert_timed_out(&error, Phase::Send, Delivery::Unknown);
+        assert!((LIMIT..=2 * LIMIT + Duration::from_millis(2)).contains(&start.elapsed()), "{:?}", start.elapsed());
+        drop(sender);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 /// | `tunnel`, `tls`, `handshake` | 10 s each | their layer | unsent; the next route is tried |
 /// | `connect` (plan and connect together) | 30 s | pool | unsent |
 /// | `pool_wait` (waiting for a connection, until it is ready) | no limit | pool | unsent |
-/// | `response_head` (from the request's start to the response's head) | no limit | pool | unknown |
+/// | `write_idle` (between two pieces of the request that are taken) | that of `response_head` | pool | unknown |
+/// | `response_head` (from the request's end to the response's head) | no limit | pool | unknown |
 /// | `read_idle` (between two pieces of the response's body) | no limit | pool | unknown |
 /// | `call` (all of it, to the end of the response's body, however much of it is read) | no limit | facade | as far as it got |
 ///
@@ -35,6 +36,7 @@ pub struct Timeouts {
     pub handshake: Option<Duration>,
     pub connect: Option<Duration>,
     pub pool_wait: Option<Duration>,
+    pub write_idle: Option<Duration>,
     pub response_head: Option<Duration>,
     pub read_idle: Option<Duration>,
     pub call: Option<Duration>,
@@ -51,6 +53,7 @@ impl Timeouts {
             handshake: None,
             connect: None,
             pool_wait: None,
+            write_idle: None,
             response_head: None,
             read_idle: None,
             call: None,
@@ -112,7 +115,17 @@ impl Timeouts {
         self
     }
 
-    /// Sets the limit of waiting for the response's head, from the start of the request. `Duration::MAX`: no limit.
+    /// Sets the limit of sending the request while nothing of it is taken. It is looked at once in such a time, so that
+    /// a stalled request ends after between one and two of it. Unless it is set, the limit of the response's head is
+    /// this one too. `Duration::MAX`: no limit.
+    #[must_use]
+    pub fn write_idle(mut self, limit: Duration) -> Self {
+        self.write_idle = Some(limit);
+        self
+    }
+
+    /// Sets the limit of waiting for the response's head, from the end of the request, however long that takes to be
+    /// sent. `Duration::MAX`: no limit.
     #[must_use]
     pub fn response_head(mut self, limit: Duration) -> Self {
         self.response_head = Some(limit);
@@ -156,6 +169,7 @@ impl Timeouts {
             handshake: self.handshake.or(other.handshake),
             connect: self.connect.or(other.connect),
             pool_wait: self.pool_wait.or(other.pool_wait),
+            write_idle: self.write_idle.or(other.write_idle),
             response_head: self.response_head.or(other.response_head),
             read_idle: self.read_idle.or(other.read_idle),
             call: self.call.or(other.call),

@@ -70,6 +70,13 @@ pub trait Connection<B>: Send + 'static {
         false
     }
 
+    /// How much of the request has been sent whose response is waited for, in any measure that grows; `None` when all
+    /// of it was. So a pool sees whether an upload goes on, and from when on the response is waited for. The default is
+    /// `None`: from the beginning.
+    fn sent(&self) -> Option<u64> {
+        None
+    }
+
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 

@@ -75,6 +75,11 @@ impl<B: Body> Handle<B> {
         }
     }
 
+    /// How many bytes of the request have left us; `None` for all of them.
+    pub(super) fn sent_bytes(&self) -> Option<u64> {
+        (!self.upload.is_written()).then(|| self.upload.taken())
+    }
+
     /// Nothing of the exchange is this handle's any more.
     #[inline]
     fn over(&mut self) {

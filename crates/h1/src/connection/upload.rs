@@ -92,6 +92,11 @@ impl<B: Body> Upload<B> {
         is_fetched && self.buffer.is_empty()
     }
 
+    /// How many bytes have left us.
+    pub(super) fn taken(&self) -> u64 {
+        self.buffer.taken()
+    }
+
     /// Whether nothing has left us.
     #[inline]
     pub(super) fn is_untouched(&self) -> bool {

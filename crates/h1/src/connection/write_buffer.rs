@@ -51,6 +51,11 @@ impl<D: Buf> WriteBuffer<D> {
         &mut self.bytes
     }
 
+    /// How many bytes of the exchange the stream has taken.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
     /// Whether nothing of the exchange has left us.
     #[inline]
     pub(super) fn is_untouched(&self) -> bool {

@@ -127,6 +127,11 @@ where
         self.0.shared.lifecycle.is_sent()
     }
 
+    fn sent(&self) -> Option<u64> {
+        let lifecycle = &self.0.shared.lifecycle;
+        (!lifecycle.is_sent()).then(|| lifecycle.pieces())
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         self.0.start(request);

@@ -4,7 +4,7 @@ use std::{
     sync::{
         OnceLock,
         atomic::{
-            AtomicBool, AtomicU8,
+            AtomicBool, AtomicU8, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
         },
     },
@@ -27,6 +27,8 @@ pub(crate) struct Lifecycle {
     cut: AtomicBool,
     /// How far the last request has got: one of the three below.
     progress: AtomicU8,
+    /// How many pieces of bodies hyper has taken.
+    pieces: AtomicU64,
     /// How the last request's body failed.
     body: Mutex<Option<HyperH1Error>>,
     given_up: AtomicBool,
@@ -82,6 +84,17 @@ impl Lifecycle {
     /// It never did: it came back.
     pub(crate) fn not_begun(&self) {
         self.progress.store(SENT, Relaxed);
+    }
+
+    /// hyper takes another piece of the body, as it has room for it.
+    #[inline]
+    pub(crate) fn takes_piece(&self) {
+        self.pieces.fetch_add(1, Relaxed);
+    }
+
+    /// How many it has taken.
+    pub(crate) fn pieces(&self) -> u64 {
+        self.pieces.load(Relaxed)
     }
 
     /// All of the last request has left.

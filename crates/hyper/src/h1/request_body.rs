@@ -244,7 +244,9 @@ where
 
     #[inline]
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Failed>>> {
-        self.poll_counted(cx).map(Result::transpose)
+        let frame = ready!(self.poll_counted(cx));
+        self.0.lifecycle.takes_piece();
+        Poll::Ready(frame.transpose())
     }
 
     #[inline]

@@ -1,8 +1,8 @@
 use crate::shared::Shared;
-use skybridge_core::{RequestOptions, Runtime, Sleep, Timeouts};
+use skybridge_core::{Phase, RequestOptions, Runtime, Sleep, TimedOut, Timeouts};
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -12,6 +12,18 @@ pub(crate) struct ExchangeTimeouts {
     /// Since when a connection is waited for.
     waiting: Option<Instant>,
     timer: Option<Pin<Box<dyn Sleep>>>,
+    sending: Sending,
+}
+
+/// How far a request is that was started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Sending {
+    /// Its timer was not set yet.
+    Started,
+    /// So much of it had been sent when the timer was last set.
+    Sent(u64),
+    /// All of it has been sent: its response is waited for.
+    Over,
 }
 
 impl ExchangeTimeouts {
@@ -19,24 +31,20 @@ impl ExchangeTimeouts {
     #[cold]
     pub(crate) fn of(shared: &Shared, options: Option<&RequestOptions>) -> Option<Box<Self>> {
         let any = |timeouts: &Timeouts| {
-            timeouts.pool_wait.is_some() || timeouts.response_head.is_some() || timeouts.read_idle.is_some()
+            let Timeouts { pool_wait, write_idle, response_head, read_idle, .. } = timeouts;
+            [pool_wait, write_idle, response_head, read_idle].iter().any(|limit| limit.is_some())
         };
         let own = options.map(|options| &options.timeouts);
         if !any(&shared.timeouts) && !own.is_some_and(any) {
             return None;
         }
         let timeouts = own.map_or_else(|| shared.timeouts.clone(), |own| own.or(&shared.timeouts));
-        Some(Box::new(Self { timeouts, waiting: None, timer: None }))
+        Some(Box::new(Self { timeouts, waiting: None, timer: None, sending: Sending::Started }))
     }
 
     /// How long to wait for a connection. The limit on opening one is the connect's business.
     pub(crate) fn pool_wait(&self) -> Option<Duration> {
         self.timeouts.pool_wait
-    }
-
-    /// To wait for the response's head.
-    pub(crate) fn response_head(&self) -> Option<Duration> {
-        self.timeouts.response_head
     }
 
     /// To wait for more of its body.
@@ -56,8 +64,46 @@ impl ExchangeTimeouts {
         self.timer.is_some()
     }
 
+    /// A request is started: what was waited for before is here.
+    pub(crate) fn start(&mut self) {
+        (self.timer, self.sending) = (None, Sending::Started);
+    }
+
+    /// Ready with the limit that is over: of sending the request, or of waiting for the response's head. `sent` is how
+    /// much of the request has been sent, `None` for all of it.
+    pub(crate) fn poll_exchange(
+        &mut self,
+        runtime: &dyn Runtime,
+        sent: Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<TimedOut> {
+        let Timeouts { write_idle, response_head, .. } = self.timeouts;
+        loop {
+            match (sent, self.sending) {
+                (None, Sending::Started | Sending::Sent(_)) => {
+                    self.sending = Sending::Over;
+                    self.arm(runtime, response_head);
+                }
+                (Some(sent), Sending::Started) => {
+                    self.sending = Sending::Sent(sent);
+                    self.arm(runtime, write_idle.or(response_head));
+                }
+                _ => {}
+            }
+            ready!(self.poll(cx));
+            return Poll::Ready(match (sent, self.sending) {
+                (Some(sent), Sending::Sent(before)) if sent != before => {
+                    self.sending = Sending::Started;
+                    continue;
+                }
+                (_, Sending::Over) => TimedOut { phase: Phase::Wait, limit: response_head.unwrap_or_default() },
+                _ => TimedOut { phase: Phase::Send, limit: write_idle.or(response_head).unwrap_or_default() },
+            });
+        }
+    }
+
     /// Sets the timer, in place of the one before.
-    pub(crate) fn arm(&mut self, runtime: &dyn Runtime, limit: Option<Duration>) {
+    fn arm(&mut self, runtime: &dyn Runtime, limit: Option<Duration>) {
         let deadline = limit.and_then(|limit| runtime.now().checked_add(limit));
         self.timer = deadline.map(|deadline| runtime.sleep_until(deadline));
     }
