@@ -198,7 +198,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
 #[test]
 fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
-        (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 10),
+        (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
         (include_str!("../../crates/route/src/config.rs"), "", 8),
         (include_str!("../../crates/pool/src/config.rs"), "", 18),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),

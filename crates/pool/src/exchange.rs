@@ -284,7 +284,7 @@ where
     fn dead(&mut self, mut error: Error) -> Result<(), Error> {
         let mut new = false;
         if let Some(mut lease) = self.lease.take() {
-            new = lease.connection().is_fresh();
+            new = lease.connection().is_fresh() || lease.is_first();
             if new {
                 error = error.in_phase(Phase::Handshake);
                 lease.ended_unused(&error);
@@ -351,12 +351,39 @@ where
                 let body = self.received(cx, head.status, body);
                 Poll::Ready(Ok(Response::from_parts(head, body)))
             }
-            Poll::Ready(Err(failed)) => self.end(failed),
+            Poll::Ready(Err(failed)) => self.failed(cx, failed),
             Poll::Pending => {
                 let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
                 let sent = handle.sent();
                 let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
                 self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
+            }
+        }
+    }
+
+    /// The exchange failed. A connection that has ended before anything of its first request left was dead when it came.
+    #[cold]
+    fn failed(&mut self, cx: &Context<'_>, failed: Failed<Request<B>>) -> Poll<Outcome<C, B>> {
+        let unused = failed.error.delivery() == Delivery::Unsent
+            && is_of_connection(&failed.error)
+            && self.lease.as_ref().is_some_and(Lease::is_first);
+        if !unused {
+            return self.end(failed);
+        }
+        let (mut error, request) = failed.into_parts();
+        let Some(request) = request else { return self.end(Failed::lost(error)) };
+        self.request = Some(*request);
+        if let Some(lease) = &self.lease {
+            error = error.on(lease.info());
+        }
+        match self.dead(error) {
+            Ok(()) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(error) => {
+                let request = self.request.take().map(Box::new);
+                self.end(Failed::new(error, request))
             }
         }
     }

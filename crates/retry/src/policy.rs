@@ -13,6 +13,9 @@ const MAX_DEAD: u8 = 16;
 const MAX_PLANNED: u8 = 255;
 /// How often a request may be refused and sent again.
 const MAX_REFUSED: u8 = 3;
+/// How often it may be sent again when its connection was lost, without an answer and not for its age: one that is lost
+/// like the one before says that the next would be too.
+const MAX_LOST: u8 = 1;
 /// How often it may be sent again when it may have been processed.
 const MAX_UNKNOWN: u8 = 2;
 /// The pause before the second counted try; doubled for each one after it.
@@ -75,6 +78,8 @@ impl Policy {
             return None;
         }
         match error.delivery() {
+            // The next connection is to the same peer, which would say the same.
+            Delivery::Unsent | Delivery::Unknown if matches!(error.cause(), Cause::Protocol(_)) => None,
             Delivery::Unsent => retry_on_another_connection(&mut counts.dead, MAX_DEAD, earlier, error),
             _ if !self.replays => None,
             Delivery::Refused if is_planned(error) => {
@@ -86,7 +91,8 @@ impl Policy {
                 retry_on_another_connection(&mut counts.dead, MAX_DEAD, earlier, error)
             }
             Delivery::Unknown if self.may_be_repeated(&head) => {
-                self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, MAX_UNKNOWN))
+                let most = if is_lost(error) { MAX_LOST } else { MAX_UNKNOWN };
+                self.budgeted(counts, now, |counts| use_up(&mut counts.unknown, most))
             }
             _ => None,
         }
@@ -144,6 +150,11 @@ fn retry_on_another_connection(counter: &mut u8, most: u8, earlier: &[Error], er
             && error.connection().is_some_and(|other| Arc::ptr_eq(other, dead))
     };
     (!earlier.iter().any(before) && use_up(counter, most)).then_some(Duration::ZERO)
+}
+
+/// Whether the connection was lost, and the peer has not said why.
+fn is_lost(error: &Error) -> bool {
+    matches!(error.cause(), Cause::NoResponse(_) | Cause::Io(_))
 }
 
 /// Whether the peer shuts down a connection that works.

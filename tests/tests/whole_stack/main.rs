@@ -11,6 +11,7 @@ mod limits;
 mod no_room;
 mod request_options;
 mod stale;
+mod stillborn;
 mod trips;
 mod unread;
 mod upgrade;

@@ -96,7 +96,8 @@ pub(crate) fn not_connected(error: Error) -> Error {
 pub(crate) fn is_final(error: &Error) -> bool {
     match error.cause() {
         Cause::Tls(alert) => alert.is_certificate(),
-        Cause::Protocol(_) => true,
+        // It spoke first, or not as agreed.
+        Cause::Protocol(_) | Cause::ConnectionClosed(CloseReason::Unsolicited | CloseReason::Protocol) => true,
         _ => false,
     }
 }

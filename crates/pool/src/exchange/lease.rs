@@ -113,6 +113,11 @@ impl<C: Send + 'static> Lease<C> {
         self.connection.exclusive && self.connection.is_fresh()
     }
 
+    /// Whether its exchange is the first that the connection carries, and nothing has come of it so far.
+    pub(crate) fn is_first(&self) -> bool {
+        self.first
+    }
+
     /// Whether nothing else was carried before, and that was not asked before.
     #[inline]
     pub(crate) fn take_first(&mut self) -> bool {
