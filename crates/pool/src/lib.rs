@@ -39,7 +39,7 @@
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
 //!    free. A connect that fails fails those who had joined it, with one shared error.
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
-//!    times.
+//!    times. How it ended is in the error of a request that fails in the end, and its route learns of it.
 //! 7. **Exchange.** The response goes up with the connection in its body.
 //! 8. **Give it back.** A body that is read to its end ends its lease; if the request is still being sent, a task waits
 //!    for that first. Then an exclusive connection goes to the first in the queue, or among the idle ones, or is

@@ -138,7 +138,10 @@ impl Rows {
         let repeated = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
         if let Some(row) = self.list.iter_mut().rfind(same) {
             (row.end, row.how) = (Some(at), how);
-            row.note = if repeated { "no connection".into() } else { note.into_owned() };
+            // One that succeeds may have its note already.
+            if how != How::Done {
+                row.note = if repeated { "no connection".into() } else { note.into_owned() };
+            }
         }
     }
 

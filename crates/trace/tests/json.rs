@@ -69,8 +69,8 @@ async fn each_event_is_a_line_as_it_happens() {
 {"t_us":2000,"call":1,"attempt":1,"event":"handshake_start","endpoint":"192.0.2.1:80","route":"a.test"}
 {"t_us":2000,"call":1,"attempt":1,"event":"handshake_end","endpoint":"192.0.2.1:80","route":"a.test","elapsed_us":0}
 {"t_us":2000,"call":1,"attempt":1,"connection":1,"event":"connection_created","endpoint":"192.0.2.1:80","route":"a.test","origin":"a.test","protocol":"h1","remote_addr":"192.0.2.1:80","local_addr":"127.0.0.1:49152"}
-{"t_us":2000,"call":1,"connection":1,"event":"acquire_end","elapsed_us":2000}
 {"t_us":2000,"call":1,"connection":1,"event":"connection_acquired","acquired":"new"}
+{"t_us":2000,"call":1,"connection":1,"event":"acquire_end","elapsed_us":2000}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_start"}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_end","elapsed_us":0}
 {"t_us":2000,"call":1,"connection":1,"event":"body_start"}

@@ -17,8 +17,9 @@ use std::{
 /// let (mut failure, mut cx) = (WriteFailure::default(), Context::from_waker(Waker::noop()));
 /// let broken = |_: &mut Context<'_>| Poll::Ready(Err::<usize, _>(Error::from(ErrorKind::ConnectionReset)));
 /// assert!(failure.poll_write(&mut cx, 1, broken).is_pending());
-/// assert!(matches!(failure.poll_read(&mut cx, 2, Poll::Ready(Ok(())), true, |_| Poll::Ready(())), Poll::Ready(Ok(()))));
-/// let Poll::Ready(Err(error)) = failure.poll_read(&mut cx, 2, Poll::Pending, false, |_| Poll::Ready(())) else { unreachable!() };
+/// let now = |_: &mut Context<'_>| Poll::Ready(());
+/// assert!(matches!(failure.poll_read(&mut cx, 2, Poll::Ready(Ok(())), true, now), Poll::Ready(Ok(()))));
+/// let Poll::Ready(Err(error)) = failure.poll_read(&mut cx, 2, Poll::Pending, false, now) else { unreachable!() };
 /// assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 /// ```
 #[derive(Debug, Default)]
