@@ -254,7 +254,8 @@ async fn an_address_that_stalls_comes_last_the_next_time() {
 /// Nor is it gone to again by the same proxy.
 #[tokio::test(start_paused = true)]
 async fn a_proxy_behind_which_a_server_stalls_comes_last_the_next_time() {
-    let ways: [(&str, fn() -> proxy::Builder, bool); 4] = [
+    type Way = (&'static str, fn() -> proxy::Builder, bool);
+    let ways: [Way; 4] = [
         ("http", ProxyServer::http, false),
         ("http", ProxyServer::http, true),
         ("socks5h", ProxyServer::socks5, true),
