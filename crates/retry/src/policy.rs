@@ -54,7 +54,7 @@ impl Policy {
     /// Asks the connections for replays: the result is held while the service below is called or polled.
     #[inline]
     pub(crate) fn ask(&self) -> Option<Asked> {
-        self.asking.as_ref().map(Asking::enter)
+        self.asking.map(Asking::enter)
     }
 
     /// Clock and timers: the layer's own, or those of the connection that a request failed on.

@@ -1,5 +1,6 @@
+use crate::sync::Mutex;
 use http::Method;
-use std::{any::Any, cell::Cell, fmt, marker::PhantomData, sync::Arc};
+use std::{any::Any, cell::Cell, fmt, marker::PhantomData};
 
 /// The body of a request that can be sent again.
 #[diagnostic::on_unimplemented(
@@ -37,11 +38,17 @@ pub struct Replays<B> {
 }
 
 /// A prepared request for [`Replays`], made once by a retry layer.
-#[derive(Clone)]
-pub struct Asking(Arc<dyn Any + Send + Sync>);
+#[derive(Clone, Copy)]
+pub struct Asking(&'static (dyn Any + Send + Sync));
+
+/// All that were prepared. They stay for as long as the program runs, so that to ask, which is done several times for
+/// each request, counts no references and leaves nothing to be dropped. There is one for each type of body, function
+/// and setting that the program has, however many layers are made of them.
+static PREPARED: Mutex<Vec<Asking>> = Mutex::new(Vec::new());
 
 thread_local! {
-    /// What the innermost layer that is being polled asks for.
+    /// What the innermost layer that is being polled asks for. Without a destructor: it is there until the thread is
+    /// gone, and to look at it never fails.
     static ASKED: Cell<Option<Asking>> = const { Cell::new(None) };
 }
 
@@ -72,15 +79,7 @@ impl<B: 'static> Replays<B> {
     /// What is asked for on this thread right now. Connections call it when an exchange starts.
     #[inline]
     pub fn wanted() -> Option<Self> {
-        // While the thread ends there is no value, and nothing is asked for.
-        ASKED
-            .try_with(|asked| {
-                let asking = asked.take()?;
-                let replays = asking.0.downcast_ref::<Self>().copied();
-                asked.set(Some(asking));
-                replays
-            })
-            .ok()?
+        ASKED.get()?.0.downcast_ref().copied()
     }
 
     /// A copy of the body, if that is possible.
@@ -93,9 +92,22 @@ impl<B: 'static> Replays<B> {
         self.any_method || method.is_idempotent()
     }
 
-    /// Prepares to ask for these.
+    /// Prepares to ask for these. What is prepared is kept, once for all that are the same, for as long as the program
+    /// runs.
     pub fn ask(self) -> Asking {
-        Asking(Arc::new(self))
+        let mut prepared = PREPARED.lock();
+        let same = |asking: &&Asking| asking.0.downcast_ref().is_some_and(|other| self.is_same(other));
+        if let Some(known) = prepared.iter().find(same) {
+            return *known;
+        }
+        let new = Asking(Box::leak(Box::new(self)));
+        prepared.push(new);
+        new
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        // One function may have several addresses, in a program a limited number of them.
+        std::ptr::fn_addr_eq(self.body, other.body) && self.any_method == other.any_method
     }
 }
 
@@ -118,15 +130,13 @@ impl<B> fmt::Debug for Replays<B> {
 impl Asking {
     /// Asks until the guard is dropped. It must be dropped before the current poll returns.
     #[inline]
-    pub fn enter(&self) -> Asked {
-        // While the thread ends there is no value, and nothing is asked for.
-        let outer = ASKED.try_with(|asked| asked.replace(Some(self.clone()))).ok().flatten();
-        Asked { outer, _thread: PhantomData }
+    pub fn enter(self) -> Asked {
+        Asked { outer: ASKED.replace(Some(self)), _thread: PhantomData }
     }
 
     /// Asks while `poll` runs, which polls a future below.
     #[inline]
-    pub fn during<T>(&self, poll: impl FnOnce() -> T) -> T {
+    pub fn during<T>(self, poll: impl FnOnce() -> T) -> T {
         let _asked = self.enter();
         poll()
     }
@@ -137,14 +147,8 @@ impl Asking {
 impl Drop for Asked {
     #[inline]
     fn drop(&mut self) {
-        restore(self.outer.take());
+        ASKED.set(self.outer);
     }
-}
-
-/// Not a part of the drop, which is so small that where nothing is asked only that is looked at.
-#[inline(never)]
-fn restore(outer: Option<Asking>) {
-    let _ = ASKED.try_with(|asked| asked.set(outer));
 }
 
 impl fmt::Debug for Asked {
@@ -188,6 +192,20 @@ mod tests {
             assert!(Replays::<u8>::wanted().is_none());
         });
         assert_eq!(any_method(), None);
+    }
+
+    #[test]
+    fn what_is_the_same_is_prepared_once() {
+        fn never(_: &u16) -> Option<u16> {
+            None
+        }
+        let kept = || PREPARED.lock().iter().filter(|asking| asking.0.is::<Replays<u16>>()).count();
+        (0..100).for_each(|_| _ = Replays::new(never).ask());
+        assert_eq!(kept(), 1);
+        Replays::new(never).any_method().ask().during(|| {
+            assert!(Replays::<u16>::wanted().is_some_and(|replays| replays.any_method && replays.body(&1).is_none()));
+        });
+        assert_eq!(kept(), 2);
     }
 
     #[test]

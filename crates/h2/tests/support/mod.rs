@@ -119,7 +119,7 @@ impl Connection<Out> for Client {
     }
 
     fn share(&self) -> Option<Self> {
-        Some(Self { http2: self.http2.share()?, asking: self.asking.clone() })
+        Some(Self { http2: self.http2.share()?, asking: self.asking })
     }
 
     fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {
@@ -135,7 +135,7 @@ impl Connection<Out> for Client {
     }
 
     fn start(&mut self, request: Request<Out>) {
-        match &self.asking {
+        match self.asking {
             Some(asking) => asking.during(|| self.http2.start(request)),
             None => self.http2.start(request),
         }
