@@ -74,18 +74,25 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let _asked = this.policy.ask();
         loop {
-            match this.state.as_mut().project() {
-                StateProj::Calling(future) => match ready!(future.poll(cx)) {
-                    Ok(response) => return Poll::Ready(Ok(response)),
-                    Err(failed) => fail(this.retry_state, this.policy, failed.into())?,
-                },
+            let polled = match this.state.as_mut().project() {
+                StateProj::Calling(future) => {
+                    // No longer than this: a response is large, and is moved once less if nothing is between its
+                    // arrival and its return.
+                    let _asked = this.policy.ask();
+                    future.poll(cx)
+                }
                 StateProj::Waiting => {
+                    let _asked = this.policy.ask();
                     let request = ready!(poll_again(this.retry_state, this.service, cx))?;
                     this.state.set(State::Calling(this.service.call(request)));
                     continue;
                 }
+            };
+            match polled {
+                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                Poll::Ready(Err(failed)) => fail(this.retry_state, this.policy, failed.into())?,
+                Poll::Pending => return Poll::Pending,
             }
             // Drops the failed call and what it holds before the pause.
             this.state.set(State::Waiting);

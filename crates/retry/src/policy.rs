@@ -51,10 +51,11 @@ pub(crate) struct Counts {
 }
 
 impl Policy {
-    /// Asks the connections for replays: the result is held while the service below is called or polled.
+    /// Asks the connections for replays, if anything is to be asked: the result is held while the service below is
+    /// called or polled.
     #[inline]
-    pub(crate) fn ask(&self) -> Option<Asked> {
-        self.asking.map(Asking::enter)
+    pub(crate) fn ask(&self) -> Asked {
+        Asked::new(self.asking)
     }
 
     /// Clock and timers: the layer's own, or those of the connection that a request failed on.

@@ -131,7 +131,7 @@ impl Asking {
     /// Asks until the guard is dropped. It must be dropped before the current poll returns.
     #[inline]
     pub fn enter(self) -> Asked {
-        Asked { outer: ASKED.replace(Some(self)), _thread: PhantomData }
+        Asked::new(Some(self))
     }
 
     /// Asks while `poll` runs, which polls a future below.
@@ -143,6 +143,17 @@ impl Asking {
 }
 
 // === impl Asked ===
+
+impl Asked {
+    /// Asks until it is dropped. `None` leaves it at what is asked already: without a branch, so that whatever is done
+    /// meanwhile is one path of code, in which nothing large need be moved to where two paths meet.
+    #[inline]
+    pub fn new(asking: Option<Asking>) -> Self {
+        let outer = ASKED.get();
+        ASKED.set(asking.or(outer));
+        Self { outer, _thread: PhantomData }
+    }
+}
 
 impl Drop for Asked {
     #[inline]
