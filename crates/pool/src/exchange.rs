@@ -12,7 +12,7 @@ mod unfinished;
 
 pub(crate) use self::ending::is_of_connection;
 use self::{
-    body::PooledBody,
+    body::{Holding, PooledBody},
     ending::{is_final, not_connected},
     events::CallEvents,
     lease::Lease,
@@ -28,6 +28,7 @@ use crate::{
     registry::Registry,
 };
 use http::{Request, Response, StatusCode, Uri};
+use http_body::Body as _;
 use skybridge_core::{
     Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange,
     HttpVersions, KeyRef, OriginRef, Phase, RequestError, RequestOptions, Scheme, TimedOut, validate_request,
@@ -347,9 +348,10 @@ where
         let Some(handle) = lease.handle() else { return Poll::Pending };
         match handle.poll_response(cx) {
             Poll::Ready(Ok(response)) => {
-                let (head, body) = response.into_parts();
-                let body = self.received(cx, head.status, body);
-                Poll::Ready(Ok(Response::from_parts(head, body)))
+                let ended = response.body().is_end_stream();
+                let holding = self.received(cx, response.status(), ended);
+                // Last, and at once: a response that is moved before is copied once more.
+                Poll::Ready(Ok(response.map(|body| holding.body(body, &mut self.lease))))
             }
             Poll::Ready(Err(failed)) => self.failed(cx, failed),
             Poll::Pending => {
@@ -388,8 +390,9 @@ where
         }
     }
 
+    /// All that the arrival of a response changes. `ended`: its body is over already.
     #[inline]
-    fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, body: C::Body) -> PooledBody<C, B> {
+    fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, ended: bool) -> Holding {
         self.step = Step::Done;
         self.disarm();
         if let Some(lease) = &mut self.lease {
@@ -404,7 +407,7 @@ where
             }
         }
         let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
-        PooledBody::new(cx, body, &mut self.lease, status, read_idle)
+        Holding::new::<C, B>(cx, &mut self.lease, status, ended, read_idle)
     }
 
     /// Waits for a connection from now on, or goes on waiting.

@@ -32,15 +32,20 @@ pub struct PooledBody<C: Connection<B>, B: 'static> {
     _request: PhantomData<fn(B)>,
 }
 
-impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
-    /// Takes the lease out of where it is, which is the last that is done: it is large, and each name it is given is a
-    /// copy.
+/// What a body keeps besides the connection's body and the lease.
+pub(crate) struct Holding {
+    info: Option<Arc<ConnInfo>>,
+    read_timeout: Option<Box<ReadTimeout>>,
+}
+
+impl Holding {
+    /// The head of a response is here, and its body with it if that has `ended`.
     #[inline]
-    pub(crate) fn new(
+    pub(crate) fn new<C: Connection<B>, B: 'static>(
         cx: &mut Context<'_>,
-        body: C::Body,
         lease: &mut Option<Lease<C>>,
         status: StatusCode,
+        ended: bool,
         read_idle: Option<Duration>,
     ) -> Self {
         let (mut info, mut read_timeout, mut upgraded) = (None, None, false);
@@ -56,12 +61,26 @@ impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
                 events.enter(Phase::Body);
             }
         }
-        if body.is_end_stream() && !upgraded {
+        if ended && !upgraded {
             finish::<C, B>(cx, lease);
         }
-        Self { body, lease: lease.take(), info, read_timeout, _request: PhantomData }
+        Self { info, read_timeout }
     }
 
+    /// The body. Takes the lease out of where it is, which is the last that is done: it is large, and each name it is
+    /// given is a copy.
+    #[inline]
+    pub(crate) fn body<C: Connection<B>, B: 'static>(
+        self,
+        body: C::Body,
+        lease: &mut Option<Lease<C>>,
+    ) -> PooledBody<C, B> {
+        let Self { info, read_timeout } = self;
+        PooledBody { body, lease: lease.take(), info, read_timeout, _request: PhantomData }
+    }
+}
+
+impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
     /// The facts of the connection that it came by; `None` only for a default, empty body.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.info.as_ref()
