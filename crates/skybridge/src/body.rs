@@ -1,6 +1,6 @@
 use crate::{call_limit::CallLimit, collect::Collecting, layered_body::LayeredBody, stack::LeasedBody, text::Text};
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use pin_project::pin_project;
 use skybridge_core::{ConnInfo, Error};
 use std::{
@@ -94,20 +94,11 @@ impl http_body::Body for Body {
 
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut this = self.project();
-        let Some(limit) = this.limit else { return this.source.poll_frame(cx) };
-        // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
-        if limit.is_over() && !this.source.is_end_stream() {
-            let error = limit.error();
-            return Poll::Ready(Some(Err(cut(this.source, this.limit, error))));
+        let this = self.project();
+        match this.limit {
+            None => this.source.poll_frame(cx),
+            Some(_) => poll_limited(this.source, this.limit, cx),
         }
-        let frame = this.source.as_mut().poll_frame(cx);
-        if frame.is_pending()
-            && let Poll::Ready(error) = limit.poll(cx)
-        {
-            return Poll::Ready(Some(Err(cut(this.source, this.limit, error))));
-        }
-        frame
     }
 
     #[inline]
@@ -119,6 +110,27 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         self.source.size_hint()
     }
+}
+
+/// Within the call's time limit. Apart from the rest, so that the one without is small enough to be inlined.
+fn poll_limited(
+    mut source: Pin<&mut Source>,
+    limit: &mut Option<Box<CallLimit>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    let Some(running) = limit else { return source.poll_frame(cx) };
+    // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
+    if running.is_over() && !source.is_end_stream() {
+        let error = running.error();
+        return Poll::Ready(Some(Err(cut(source, limit, error))));
+    }
+    let frame = source.as_mut().poll_frame(cx);
+    if frame.is_pending()
+        && let Poll::Ready(error) = running.poll(cx)
+    {
+        return Poll::Ready(Some(Err(cut(source, limit, error))));
+    }
+    frame
 }
 
 /// Ends the exchange now, not when the body is dropped.

@@ -65,14 +65,18 @@ pub(crate) struct CallDefaults {
 
 impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
-        let mut scope = None;
+    pub(crate) fn new(stack: &mut S, defaults: &CallDefaults, request: Request<impl Into<RequestBody>>) -> Self {
         if defaults.is_needed() || !request.extensions().is_empty() {
-            // Not `&mut request`: what has its address given away is copied once more for each later name it has.
-            let mut extensions = mem::take(request.extensions_mut());
-            scope = defaults.scope(&mut extensions);
-            *request.extensions_mut() = extensions;
+            return Self::attended(stack, defaults, request.map(Into::into));
         }
+        // Each name that a request is given is a copy: what changes it is elsewhere, and it goes straight down.
+        Self { state: State::Sending(stack.call(request.map(Into::into))), scope: None }
+    }
+
+    /// Perhaps it has a time limit, or an observer.
+    #[cold]
+    fn attended(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
+        let scope = defaults.scope(request.extensions_mut());
         Self { state: State::Sending(stack.call(request)), scope }
     }
 
@@ -86,31 +90,53 @@ impl<S: ClientStack> Future for Call<S> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let answered = match this.state.as_mut().project() {
-            StateProj::Sending(sending) => sending.poll(cx),
-            StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
-        };
-        let Some(scope) = this.scope else {
-            return answered.map_ok(|response| response.map(IntoBody::into_body));
-        };
-        let answered = match answered {
-            Poll::Ready(answered) => answered,
-            Poll::Pending => {
-                let timed_out = ready!(scope.poll_limit(cx));
-                let error = give_up(this.state.as_mut(), timed_out);
-                timed_out.ends(|| this.state.set(State::Over(None)));
-                Err(error)
-            }
-        };
-        if let Some(mut events) = scope.events.take() {
-            events.end(answered.as_ref().err());
+        let this = self.project();
+        if let Some(scope) = this.scope {
+            return poll_in_scope(this.state, scope, cx);
         }
-        // Whatever is still under way ends with the call, not with its future.
-        this.state.set(State::Over(None));
-        let limit = scope.limit.take();
-        Poll::Ready(answered.map(|response| response.map(|body| body.into_body().limited(limit))))
+        match this.state.project() {
+            // Straight up: a response is large, and each name it is given is a copy.
+            StateProj::Sending(sending) => match sending.poll(cx) {
+                Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.map(IntoBody::into_body))),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
+            },
+            StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+        }
     }
+}
+
+/// A call with a time limit, or with somebody who observes it.
+#[inline(never)]
+fn poll_in_scope<F, B>(
+    mut state: Pin<&mut State<F>>,
+    scope: &mut CallScope,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response<Body>, Error>>
+where
+    F: Sending + Future<Output = Result<Response<B>, Error>>,
+    B: IntoBody,
+{
+    let answered = match state.as_mut().project() {
+        StateProj::Sending(sending) => sending.poll(cx),
+        StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+    };
+    let answered = match answered {
+        Poll::Ready(answered) => answered,
+        Poll::Pending => {
+            let timed_out = ready!(scope.poll_limit(cx));
+            let error = give_up(state.as_mut(), timed_out);
+            timed_out.ends(|| state.set(State::Over(None)));
+            Err(error)
+        }
+    };
+    if let Some(mut events) = scope.events.take() {
+        events.end(answered.as_ref().err());
+    }
+    // Whatever is still under way ends with the call, not with its future.
+    state.set(State::Over(None));
+    let limit = scope.limit.take();
+    Poll::Ready(answered.map(|response| response.map(|body| body.into_body().limited(limit))))
 }
 
 /// The error of a time limit: with what was tried before, and with how far the request has got.

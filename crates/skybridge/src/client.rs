@@ -107,8 +107,9 @@ impl<S: ClientStack> Client<S> {
     ///
     /// # Errors
     /// [`Error::delivery`] says whether the origin can have processed it.
+    #[inline]
     pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call<S> {
-        Call::new(&mut self.stack.clone(), &self.defaults, request.map(Into::into))
+        Call::new(&mut self.stack.clone(), &self.defaults, request)
     }
 }
 
