@@ -44,8 +44,8 @@ pub(super) struct Inner {
     reader: Option<Waker>,
     /// The request could not be written to its end, and its response has begun. Behind a box, as it is rare.
     failed: Option<Box<RequestFailed>>,
-    /// How the socket failed while no exchange was there to say so.
-    broke: Option<H1Error>,
+    /// How the socket failed while no exchange was there to say so. Behind a box, as above.
+    broke: Option<Box<H1Error>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ impl Inner {
     /// Why no exchange can begin.
     #[cold]
     pub(super) fn not_open(&self, reason: CloseReason) -> H1Error {
-        self.broke.clone().unwrap_or(H1Error::NotOpen(reason))
+        self.broke.as_deref().cloned().unwrap_or(H1Error::NotOpen(reason))
     }
 
     /// Whether there are bytes of a response that nobody has taken.
@@ -252,7 +252,7 @@ impl Inner {
     #[cold]
     pub(super) fn broke(&mut self, error: H1Error) -> Effects {
         let reason = error.close_reason();
-        self.broke.get_or_insert(error);
+        self.broke.get_or_insert_with(|| Box::new(error));
         self.close(reason)
     }
 
