@@ -1,3 +1,5 @@
+#![allow(clippy::panic, reason = "a test tool says what it misses by panicking")]
+
 use std::{env, path::PathBuf};
 
 /// What a variable says of the servers that `cargo xtask interop` has started; all are in `xtask/fixtures/README.md`.

@@ -99,7 +99,7 @@ async fn caddy_that_is_reloaded_under_fifty_callers_fails_no_request() {
     let configuration = fs::read_to_string(named("SKYBRIDGE_CADDYFILE")).unwrap();
     let admin = format!("http://{}/load", named("SKYBRIDGE_CADDY_ADMIN"));
     let (reload, mut reloads) = tokio::sync::mpsc::unbounded_channel();
-    let reloading = tokio::spawn(async move {
+    let reloading = async move {
         let client = Client::new();
         let mut count = 0;
         while let Some(()) = reloads.recv().await {
@@ -113,10 +113,10 @@ async fn caddy_that_is_reloaded_under_fifty_callers_fails_no_request() {
             count += 1;
         }
         count
-    });
-    let seen = answers(url, HttpVersions::Any, move || reload.send(()).unwrap()).await;
-    assert_eq!(seen, BTreeSet::from(["caddy HTTP/2.0".to_owned()]));
-    assert_eq!(reloading.await.unwrap(), 5);
+    };
+    let answers = answers(url, HttpVersions::Any, move || reload.send(()).unwrap());
+    let (seen, reloads) = tokio::join!(answers, reloading);
+    assert_eq!((seen, reloads), (BTreeSet::from(["caddy HTTP/2.0".to_owned()]), 5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -108,7 +108,7 @@ pub(crate) fn run() -> Outcome {
     });
     let proxies = [squid, microsocks, tinyproxy];
     let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl];
-    let running: Outcome = proxies.into_iter().chain(origins).map(server::Server::still_running).collect();
+    let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
     tests.and(running)
 }
 

@@ -363,7 +363,8 @@ where
         }
     }
 
-    /// The exchange failed. A connection that has ended before anything of its first request left was dead when it came.
+    /// The exchange failed. A connection that has ended before anything of its first request left was dead when it
+    /// came.
     #[cold]
     fn failed(&mut self, cx: &Context<'_>, failed: Failed<Request<B>>) -> Poll<Outcome<C, B>> {
         let unused = failed.error.delivery() == Delivery::Unsent
