@@ -77,6 +77,13 @@ where
         }
     }
 
+    fn timed_out(&self) {
+        match self {
+            Self::Http1(connection) => connection.timed_out(),
+            Self::Http2(connection) => connection.timed_out(),
+        }
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         match self {

@@ -112,6 +112,7 @@ impl Policy {
             | Cause::Io(_)
             | Cause::NoResponse(_)
             | Cause::Incomplete(_)
+            | Cause::Unresponsive(_)
             | Cause::Stale(_)
             | Cause::Exchange(_) => true,
             // The peer wants another certificate than it gets, and would on the next connection.

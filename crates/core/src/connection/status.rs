@@ -16,6 +16,12 @@ pub trait StatusListener: Send + Sync + 'static {
 pub enum ConnectionStatus {
     /// It can carry this many exchanges at once from now on.
     Capacity(u32),
+    /// A response did not come in time, and nothing else has come from the peer since. The connection finds out whether
+    /// the peer is alive, and reports [`Healthy`](Self::Healthy) or [`Closed`](Self::Closed). Until then it should
+    /// carry no new exchanges.
+    Suspect,
+    /// It is no longer suspect.
+    Healthy,
     /// It takes no new exchanges; those on it continue.
     Draining(CloseReason),
     /// It was closed.
@@ -48,6 +54,8 @@ pub enum CloseReason {
     Cancelled,
     /// The request's own body failed, so that what was written is no whole request.
     RequestFailed,
+    /// The peer did not answer when it was asked for a sign of life.
+    Unresponsive,
     /// A response was dropped before its end.
     Unread,
     /// The response was complete, but the rest of the request could not be sent in time.
@@ -83,6 +91,7 @@ impl CloseReason {
             Self::TimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::RequestFailed => "request_failed",
+            Self::Unresponsive => "unresponsive",
             Self::Unread => "unread",
             Self::UploadStalled => "upload_stalled",
             Self::Poisoned => "poisoned",

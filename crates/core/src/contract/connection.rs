@@ -77,6 +77,10 @@ pub trait Connection<B>: Send + 'static {
         None
     }
 
+    /// The response to the request that was started did not come in time, and the exchange is about to be given up. A
+    /// connection that other exchanges share should find out whether its peer is alive. The default does nothing.
+    fn timed_out(&self) {}
+
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 

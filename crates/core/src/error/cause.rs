@@ -48,6 +48,10 @@ pub enum Cause {
     /// that the peer closes for being idle, just when they are used again (RFC 9112, section 9.3.1). The request may
     /// have been processed, and another connection is as good as on a first try.
     Stale(Box<Cause>),
+    /// The peer is silent: it owed a sign of life, and gave none in the time that the source names. The request may
+    /// have been processed if it was sent. Unlike a limit of the exchange itself ([`TimedOut`](Self::TimedOut)), it
+    /// says that the connection is dead.
+    Unresponsive(BoxError),
     /// The exchange failed on a connection that doesn't say why, or in a layer that isn't of this stack.
     Exchange(BoxError),
 }
@@ -110,6 +114,7 @@ impl Cause {
             Self::Io(error) if is_eof(error) => CloseReason::PeerFin,
             Self::Io(_) => CloseReason::SocketFailed,
             Self::NoResponse(_) | Self::Incomplete(_) => CloseReason::PeerFin,
+            Self::Unresponsive(_) => CloseReason::Unresponsive,
             Self::Stale(cause) => cause.close_reason(),
             Self::Connect(_) | Self::Reset(_) | Self::Protocol(_) | Self::Exchange(_) => CloseReason::Protocol,
         }
@@ -117,7 +122,7 @@ impl Cause {
 
     pub(super) fn is_timeout(&self) -> bool {
         match self {
-            Self::TimedOut(_) => true,
+            Self::TimedOut(_) | Self::Unresponsive(_) => true,
             Self::Connect(error) => error.is_timeout(),
             Self::Stale(cause) => cause.is_timeout(),
             _ => self.boxed().is_some_and(|source| causes::is_timeout(&**source)),
@@ -131,6 +136,7 @@ impl Cause {
             | Self::Io(source)
             | Self::NoResponse(source)
             | Self::Incomplete(source)
+            | Self::Unresponsive(source)
             | Self::Exchange(source) => Some(source),
             Self::GoAway(goaway) => Some(&goaway.source),
             Self::Reset(reset) => Some(&reset.source),
@@ -177,6 +183,7 @@ impl fmt::Display for Cause {
             Self::Io(_) => f.write_str("the connection broke"),
             Self::NoResponse(_) => f.write_str("the peer closed the connection without a response"),
             Self::Incomplete(_) => f.write_str("the peer closed the connection in the middle of a response"),
+            Self::Unresponsive(_) => f.write_str("the peer is silent"),
             Self::Stale(_) => f.write_str("the connection ended when it was used again"),
             Self::Exchange(_) => f.write_str("the exchange failed"),
         }

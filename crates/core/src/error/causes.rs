@@ -1,6 +1,6 @@
 //! Searching the causes of an error, including foreign ones.
 
-use crate::TimedOut;
+use crate::{Error, TimedOut};
 use std::{error::Error as StdError, io};
 
 type Cause = dyn StdError + 'static;
@@ -20,7 +20,12 @@ fn below(error: &Cause) -> Option<&Cause> {
 /// Whether a time limit is among the causes: one of ours, of the operating system, or, with the feature `tower`, of
 /// tower or tokio.
 pub(super) fn is_timeout(first: &Cause) -> bool {
-    causes(first).any(|cause| cause.is::<TimedOut>() || is_io(cause) || is_elapsed(cause))
+    causes(first).any(|cause| cause.is::<TimedOut>() || is_io(cause) || is_elapsed(cause) || is_of_stack(cause))
+}
+
+/// Not every time limit is an error of its own: a silent peer is none.
+fn is_of_stack(cause: &Cause) -> bool {
+    cause.downcast_ref().is_some_and(Error::is_timeout)
 }
 
 fn is_io(cause: &Cause) -> bool {
