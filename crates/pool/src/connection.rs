@@ -238,7 +238,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// Whether it can take one more exchange now.
     pub(crate) fn has_capacity(&self) -> bool {
         let state = self.slots.state();
-        !state.draining && state.in_use < state.capacity && !self.is_used_up()
+        !state.draining && !state.suspect && state.in_use < state.capacity && !self.is_used_up()
     }
 
     /// Whether its peer allows no streams and has never allowed any. It may do so later.
@@ -264,6 +264,17 @@ impl<C: Send + 'static> PooledConnection<C> {
         }
         self.slots.set_capacity(capacity);
         self.handles.wake();
+        self.serve_origins();
+    }
+
+    /// A response on it did not come in time: it takes no new exchanges until its peer has shown that it is alive.
+    pub(crate) fn set_suspect(&self, suspect: bool) {
+        self.slots.set_suspect(suspect);
+        self.serve_origins();
+    }
+
+    /// It takes more exchanges than before, or fewer: those who wait are served, or need another connection.
+    fn serve_origins(&self) {
         let line = if self.names.any() { self.names.take_line() } else { Vec::new() };
         if line.is_empty()
             && let Some(home) = self.home()

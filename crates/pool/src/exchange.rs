@@ -358,6 +358,7 @@ where
                 let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
                 let sent = handle.sent();
                 let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
+                handle.timed_out();
                 self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
             }
         }

@@ -412,6 +412,7 @@ impl<C: Send + 'static> Environment for Surroundings<'_, C> {
             draining: slots.draining,
             used_up: connection.is_used_up(),
             allows_none: connection.allows_no_streams(),
+            suspect: slots.suspect,
             idle_until: connection.idle_until(),
         }
     }

@@ -19,6 +19,8 @@ impl<C: Send + 'static> StatusListener for Listener<C> {
         let Some(connection) = self.connection.upgrade() else { return };
         match status {
             ConnectionStatus::Capacity(capacity) => connection.set_capacity(capacity.min(self.max_streams)),
+            ConnectionStatus::Suspect => connection.set_suspect(true),
+            ConnectionStatus::Healthy => connection.set_suspect(false),
             ConnectionStatus::Draining(reason) => connection.drain(reason),
             ConnectionStatus::Closed(reason) => connection.close(reason),
             _ => {}

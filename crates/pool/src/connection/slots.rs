@@ -8,6 +8,7 @@ const IN_USE: u64 = (1 << 28) - 1;
 const CAPACITY_SHIFT: u32 = 28;
 const CAPACITY: u64 = (1 << 31) - 1;
 const UNKNOWN: u64 = 1 << 60;
+const SUSPECT: u64 = 1 << 61;
 const DRAINING: u64 = 1 << 62;
 const CLOSED: u64 = 1 << 63;
 
@@ -15,6 +16,7 @@ const CLOSED: u64 = 1 << 63;
 /// handing out a slot and closing the connection exclude each other without a lock.
 ///
 /// ```text
+/// open <-> suspect
 /// open -> draining -> closed     (draining and closed are final; each begins once)
 /// ```
 ///
@@ -33,6 +35,8 @@ pub(crate) struct SlotState {
     pub(crate) capacity: u32,
     /// The peer has not said how many it takes.
     pub(crate) unknown: bool,
+    /// Nobody knows whether the peer is alive: it takes no new exchanges until that is clear.
+    pub(crate) suspect: bool,
     pub(crate) draining: bool,
     pub(crate) closed: bool,
 }
@@ -62,7 +66,7 @@ impl StreamSlots {
     #[inline]
     pub(crate) fn reserve(&self) -> Option<u32> {
         let take = |word: u64| {
-            let free = word & (DRAINING | CLOSED) == 0 && word & IN_USE < (word >> CAPACITY_SHIFT) & CAPACITY;
+            let free = word & (DRAINING | CLOSED | SUSPECT) == 0 && word & IN_USE < (word >> CAPACITY_SHIFT) & CAPACITY;
             free.then_some(word + 1)
         };
         let before = self.word.fetch_update(AcqRel, Acquire, take).ok()?;
@@ -95,6 +99,15 @@ impl StreamSlots {
         let _ = self.word.fetch_update(AcqRel, Acquire, set);
     }
 
+    /// Whether it is suspect from now on.
+    pub(crate) fn set_suspect(&self, suspect: bool) {
+        if suspect {
+            self.word.fetch_or(SUSPECT, AcqRel)
+        } else {
+            self.word.fetch_and(!SUSPECT, AcqRel)
+        };
+    }
+
     /// No new exchanges. The first time, how many are in use.
     pub(crate) fn drain(&self) -> Option<u32> {
         let before = self.word.fetch_or(DRAINING, AcqRel);
@@ -116,6 +129,7 @@ impl StreamSlots {
             in_use: (word & IN_USE) as u32,
             capacity: (word >> CAPACITY_SHIFT & CAPACITY) as u32,
             unknown: word & UNKNOWN != 0,
+            suspect: word & SUSPECT != 0,
             draining: word & DRAINING != 0,
             closed: word & CLOSED != 0,
         }
@@ -181,6 +195,17 @@ mod tests {
         assert!(slots.reserve().is_none());
         slots.set_capacity(1);
         assert!(slots.reserve().is_some());
+    }
+
+    #[test]
+    fn a_suspect_takes_none_until_it_is_cleared() {
+        let (slots, idle) = slots(2, false);
+        assert_eq!(slots.reserve(), Some(0));
+        slots.set_suspect(true);
+        assert_eq!((slots.reserve(), slots.state().suspect, slots.is_open()), (None, true, true));
+        assert!(slots.release(), "what runs on it ends as it will");
+        slots.set_suspect(false);
+        assert_eq!((slots.reserve(), idle.get()), (Some(0), 0));
     }
 
     #[test]

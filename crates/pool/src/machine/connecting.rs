@@ -31,9 +31,10 @@ impl Machine {
         let known = shared.iter().filter_map(|connection| env.load(*connection).known_capacity).max();
         self.stream_capacity = known.unwrap_or(self.stream_capacity);
         // A connection whose exchanges are all taken won't serve those who wait. One whose peer allows no streams is
-        // waited for by a connect, which has a time limit.
+        // waited for by a connect, which has a time limit. A suspect one may never serve anybody.
         let waits = config.at_stream_limit != AtStreamLimit::Refuse;
-        let loads = || self.connections.shared().iter().map(|connection| env.load(*connection));
+        let loads =
+            || self.connections.shared().iter().map(|connection| env.load(*connection)).filter(|load| !load.suspect);
         if loads().any(|load| !(load.used_up || waits && load.allows_none)) {
             match config.at_stream_limit {
                 // Its SETTINGS will say whether it carries those who wait.

@@ -42,6 +42,8 @@ pub(crate) struct Load {
     pub(crate) used_up: bool,
     /// Its peer allows no streams, and never has.
     pub(crate) allows_none: bool,
+    /// Nobody knows whether its peer is alive: it takes none until that is clear.
+    pub(crate) suspect: bool,
     /// When it will have been idle for too long, if it is idle.
     pub(crate) idle_until: Option<Timestamp>,
 }

@@ -45,6 +45,7 @@ mod reuse;
 mod shared_timeouts;
 mod sharing;
 mod stage;
+mod suspects;
 mod time;
 mod unread;
 mod uploads;
