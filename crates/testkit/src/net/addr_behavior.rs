@@ -1,6 +1,6 @@
 use super::{
     Conn,
-    flow::{Loss, WINDOW},
+    flow::{Flow, Loss, WINDOW},
 };
 use skybridge_core::sync::Mutex;
 use std::{
@@ -37,6 +37,7 @@ pub(super) struct State {
     pub(super) connect_latency: Duration,
     pub(super) latency: Duration,
     pub(super) loss: Option<Loss>,
+    pub(super) bandwidth: Option<u64>,
     pub(super) window: usize,
     pub(super) backlog: usize,
     pub(super) listening: bool,
@@ -98,6 +99,16 @@ impl AddrBehavior {
         self.set(|state| state.loss = Some(Loss { every, retransmit }))
     }
 
+    /// How many bytes per second go in each direction (default: no limit). For as many to be in flight, a large
+    /// [`window`](Self::window) is needed.
+    ///
+    /// # Panics
+    /// When it is 0.
+    pub fn bandwidth(&self, bytes_per_second: u64) -> &Self {
+        assert!(bytes_per_second > 0, "no bandwidth?");
+        self.set(|state| state.bandwidth = Some(bytes_per_second))
+    }
+
     /// How many bytes may be in flight in each direction before a writer waits (default: 64 KiB).
     pub fn window(&self, bytes: usize) -> &Self {
         self.set(|state| state.window = bytes)
@@ -130,6 +141,7 @@ impl Spot {
             connect_latency: Duration::ZERO,
             latency: Duration::ZERO,
             loss: None,
+            bandwidth: None,
             window: WINDOW,
             backlog: usize::MAX,
             listening: false,
@@ -184,6 +196,15 @@ impl Spot {
             }
             self.room.notified().await;
         }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// One direction of a connection.
+    pub(super) fn flow(&self) -> Flow {
+        Flow::new(self.latency, self.loss, self.window, self.bandwidth)
     }
 }
 

@@ -27,6 +27,10 @@ pub(super) struct Flow {
     /// Added to the next packet only.
     pub(super) hiccup: Duration,
     pub(super) loss: Option<Loss>,
+    /// Bytes per second; `None` is no limit.
+    pub(super) bandwidth: Option<u64>,
+    /// When the last byte so far has left.
+    line_free: Option<Instant>,
     pub(super) stalled: bool,
     /// A FIN or RST is queued: nothing may follow.
     pub(super) ended: bool,
@@ -54,7 +58,7 @@ pub(super) enum Found {
 // === impl Flow ===
 
 impl Flow {
-    pub(super) fn new(latency: Duration, loss: Option<Loss>, window: usize) -> Self {
+    pub(super) fn new(latency: Duration, loss: Option<Loss>, window: usize, bandwidth: Option<u64>) -> Self {
         Self {
             queue: VecDeque::new(),
             buffered: 0,
@@ -62,6 +66,8 @@ impl Flow {
             latency,
             hiccup: Duration::ZERO,
             loss,
+            bandwidth,
+            line_free: None,
             stalled: false,
             ended: false,
             writes: 0,
@@ -83,12 +89,15 @@ impl Flow {
         if taken == 0 && wanted > 0 {
             return None;
         }
-        let data = slices.iter().flat_map(|slice| slice.iter().copied()).take(taken).collect();
+        let mut data = VecDeque::with_capacity(taken);
+        for slice in slices {
+            data.extend(&slice[..slice.len().min(taken - data.len())]);
+        }
         self.buffered += taken;
         self.bytes += taken as u64;
         self.writes += 1;
         let lost = self.loss.filter(|loss| self.writes.is_multiple_of(loss.every));
-        let arrival = self.arrival(lost.map(|loss| loss.retransmit));
+        let arrival = self.arrival(taken, lost.map(|loss| loss.retransmit));
         self.queue.push_back((arrival, Packet::Data(data)));
         Some(taken)
     }
@@ -162,14 +171,21 @@ impl Flow {
     fn end(&mut self, packet: Packet) {
         if !self.ended {
             self.ended = true;
-            let arrival = self.arrival(None);
+            let arrival = self.arrival(0, None);
             self.queue.push_back((arrival, packet));
         }
     }
 
     /// When a packet sent now is there; `None` is "at once", which costs no clock.
-    fn arrival(&mut self, lost: Option<Duration>) -> Option<Instant> {
-        let delay = self.latency + std::mem::take(&mut self.hiccup) + lost.unwrap_or_default();
+    fn arrival(&mut self, bytes: usize, lost: Option<Duration>) -> Option<Instant> {
+        let mut delay = self.latency + std::mem::take(&mut self.hiccup) + lost.unwrap_or_default();
+        if let Some(bandwidth) = self.bandwidth {
+            let now = Instant::now();
+            let free = self.line_free.map_or(now, |free| free.max(now));
+            let free = free + Duration::from_nanos(bytes as u64 * 1_000_000_000 / bandwidth);
+            self.line_free = Some(free);
+            delay += free - now;
+        }
         if delay.is_zero() && self.last_arrival.is_none() {
             return None;
         }

@@ -106,7 +106,7 @@ impl Network {
         let mut shared = self.shared();
         let client = client_addr(spot.addr, shared.lines.len());
         let state = spot.state();
-        let line = Arc::new(Line::new(client, spot.addr, state.latency, state.loss, state.window));
+        let line = Arc::new(Line::new(client, spot.addr, || state.flow()));
         shared.lines.push(Arc::clone(&line));
         line
     }

@@ -1,4 +1,4 @@
-use super::flow::{Flow, Found, Loss};
+use super::flow::{Flow, Found};
 use skybridge_core::sync::Mutex;
 use std::{
     fmt,
@@ -149,14 +149,7 @@ impl fmt::Debug for Wire {
 // === impl Line ===
 
 impl Line {
-    pub(super) fn new(
-        client: SocketAddr,
-        server: SocketAddr,
-        latency: Duration,
-        loss: Option<Loss>,
-        window: usize,
-    ) -> Self {
-        let flow = || Flow::new(latency, loss, window);
+    pub(super) fn new(client: SocketAddr, server: SocketAddr, flow: impl Fn() -> Flow) -> Self {
         let state = State { up: flow(), down: flow(), gone: [false; 2], broken: false };
         Self { client, server, state: Mutex::new(state) }
     }
