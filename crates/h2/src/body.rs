@@ -1,4 +1,4 @@
-use crate::{H2Error, ending::Ending, upload_control::ResponseReader};
+use crate::{H2Error, upload_control::ResponseReader, windows::FLOOR, wire::OpenStream};
 use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame, SizeHint};
@@ -9,6 +9,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+/// What is released to the peer before its window may have been lowered meanwhile.
+const RELEASED: u16 = FLOOR as u16;
+
 /// The body of a response. Empty by default. Reading releases flow-control capacity to the peer. Dropped before its
 /// end, the body resets its stream with CANCEL, in both directions, and the connection's window gets back what was
 /// unread.
@@ -17,25 +20,60 @@ pub struct H2Body {
     stream: Option<RecvStream>,
     /// The bytes left according to `content-length`.
     remaining: Option<u64>,
+    /// The response has no content, whatever its `content-length`.
+    is_bare: bool,
     data_done: bool,
     upload: Option<ResponseReader>,
-    ending: Option<Ending>,
+    /// For as long as there is a stream.
+    open: Option<OpenStream>,
+    /// How many bytes were released to the peer, up to `FLOOR`.
+    released: u16,
+    /// How often windows had been lowered when this stream's was looked at.
+    lowered: u32,
 }
 
 impl H2Body {
-    pub(crate) fn new(stream: RecvStream, length: Option<u64>, upload: Option<ResponseReader>, ending: Ending) -> Self {
-        Self { stream: Some(stream), remaining: length, data_done: false, upload, ending: Some(ending) }
+    pub(crate) fn new(
+        stream: RecvStream,
+        length: Option<u64>,
+        is_bare: bool,
+        upload: Option<ResponseReader>,
+        open: OpenStream,
+    ) -> Self {
+        Self {
+            stream: Some(stream),
+            remaining: length,
+            is_bare,
+            data_done: false,
+            upload,
+            open: Some(open),
+            released: 0,
+            lowered: 0,
+        }
     }
 
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         while !self.data_done {
-            match ready!(stream.poll_data(cx)).transpose()? {
+            let polled = match stream.poll_data(cx) {
+                Poll::Pending if self.released == RELEASED => {
+                    if let Some(open) = &self.open {
+                        let lowered = open.register_reader(cx.waker());
+                        if std::mem::replace(&mut self.lowered, lowered) != lowered {
+                            reopen(stream)?;
+                        }
+                    }
+                    return Poll::Pending;
+                }
+                polled => ready!(polled),
+            };
+            match polled.transpose()? {
                 None => self.data_done = true,
                 // An empty DATA frame; the end of the stream is seen by `None`.
                 Some(data) if data.is_empty() => {}
                 Some(data) => {
                     stream.flow_control().release_capacity(data.len())?;
+                    self.released = (usize::from(self.released) + data.len()).min(usize::from(RELEASED)) as u16;
                     self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
                     if stream.is_end_stream() {
                         self.end();
@@ -50,16 +88,23 @@ impl H2Body {
 
     /// The response is over. An upload that is still running is left to the handle.
     fn end(&mut self) {
-        (self.stream, self.upload, self.remaining) = (None, None, Some(0));
+        (self.stream, self.upload, self.remaining, self.open) = (None, None, Some(0), None);
+    }
+
+    /// The h2 crate takes the `content-length` of a 304 for that of its content when an empty DATA frame ends it, and
+    /// resets a stream that is over (RFC 9113, section 8.1.1 allows it).
+    fn is_end_of_bare(&self, error: &h2::Error) -> bool {
+        self.is_bare && error.is_library() && error.is_reset() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
     }
 
     #[cold]
     fn fail(&mut self, error: h2::Error) -> Error {
         let failure = self.upload.as_ref().and_then(ResponseReader::failure);
+        let open = self.open.take();
         self.end();
-        match (failure, &self.ending) {
+        match (failure, open) {
             (Some(failure), _) => request_failed(failure),
-            (None, Some(ending)) => Error::of(Delivery::Unknown, Phase::Body, ending.cause(error, true)),
+            (None, Some(open)) => Error::of(Delivery::Unknown, Phase::Body, open.ending().cause(error, true)),
             (None, None) => Error::new(Delivery::Unknown, Phase::Body, H2Error::from(error)),
         }
     }
@@ -79,6 +124,13 @@ fn request_failed(error: H2Error) -> Error {
     Error::of(Delivery::Unknown, Phase::Body, Cause::RequestBody(error.into()))
 }
 
+/// What was released to the peer is told to it once it is half of the window. If the window is lowered below that
+/// meanwhile, the peer may send nothing more, and the h2 crate doesn't notice until something is released.
+#[cold]
+fn reopen(stream: &mut RecvStream) -> Result<(), h2::Error> {
+    stream.flow_control().release_capacity(0)
+}
+
 impl Body for H2Body {
     type Data = Bytes;
     type Error = Error;
@@ -87,6 +139,7 @@ impl Body for H2Body {
         let frame = match self.poll_stream(cx) {
             Poll::Pending => return self.poll_upload(cx).map(|error| Some(Err(error))),
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Err(error))) if self.is_end_of_bare(&error) => None,
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.fail(error)))),
             Poll::Ready(frame) => frame,
         };

@@ -14,8 +14,8 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, Replays,
-    ResponseResult, StatusListener,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, OnInformational, Phase,
+    Replays, ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -54,6 +54,10 @@ enum Exchange<B: Body> {
         is_head: bool,
         /// The driver's count of writes when the request was started.
         writes: usize,
+        /// How often something had been read then.
+        reads: usize,
+        /// Who wants to see interim responses, and how many there were. Boxed, as hardly anybody does.
+        interim: Option<Box<(OnInformational, u32)>>,
     },
     /// The response's head arrived before all of the request was sent.
     Uploading(UploadHandle),
@@ -80,7 +84,10 @@ impl<B: Body> Http2<B> {
     /// Drops the exchange, which resets its stream if that isn't over.
     fn cancel_exchange(&mut self) {
         let upload = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            Exchange::Waiting { upload, .. } => upload,
+            Exchange::Waiting { upload, .. } => {
+                self.shared.wire.close_stream();
+                upload
+            }
             _ => None,
         };
         self.recycle(upload);
@@ -121,6 +128,7 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     fn begin(&mut self, request: Request<B>) -> Result<(), Failed<Request<B>>> {
+        let interim = request.extensions().get::<OnInformational>().map(|on| Box::new((on.clone(), 0)));
         let (parts, body) = request.into_parts();
         // As the h2 crate takes it: to put it together at the end would be one more copy.
         let mut request = Request::from_parts(parts, ());
@@ -136,11 +144,14 @@ where
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), body)),
         };
-        let writes = self.shared.writes.count();
+        let wire = &self.shared.wire;
+        let (writes, reads) = (wire.attempts(), wire.reads());
+        wire.open_stream();
         let (response, stream) = match self.send.send_request(request, ended) {
             Ok(opened) => opened,
             Err(error) => {
-                let error = self.error(Delivery::Unsent, Phase::Send, self.shared.ending.cause(error, false));
+                self.shared.wire.close_stream();
+                let error = self.error(Delivery::Unsent, Phase::Send, self.shared.wire.ending().cause(error, false));
                 return Err(self.failed(error, body));
             }
         };
@@ -151,14 +162,14 @@ where
             upload
         });
         // In place: an exchange is large, and each name it is given is a copy.
-        self.exchange = Exchange::Waiting { response, upload, failed: None, is_head, writes };
+        self.exchange = Exchange::Waiting { response, upload, failed: None, is_head, writes, reads, interim };
         Ok(())
     }
 
     /// Polls both halves of the exchange: the request until it is sent, the response until its head has arrived. A
     /// response takes precedence over a failure of the request.
     fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
-        let Exchange::Waiting { response, upload, failed, .. } = &mut self.exchange else {
+        let Exchange::Waiting { response, upload, failed, interim, .. } = &mut self.exchange else {
             return Poll::Ready(Err(Stop::NotStarted));
         };
         if let Some(sending) = upload {
@@ -177,6 +188,9 @@ where
                 }
                 Poll::Ready(Err(error)) => *failed = Some(error),
             }
+        }
+        if let Some(interim) = interim {
+            poll_interim(response, interim, self.shared.max_informational, cx)?;
         }
         match Pin::new(response).poll(cx) {
             Poll::Pending => failed.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Stop::Body(error)))),
@@ -204,7 +218,7 @@ where
     }
 
     fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
-        self.shared.ending.answered();
+        self.shared.wire.ending().answered();
         let Exchange::Waiting { upload, failed, is_head, .. } = &mut self.exchange else {
             return response.map(|_| H2Body::default());
         };
@@ -213,11 +227,16 @@ where
         self.forget_saved();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let length = if is_bare { None } else { content_length(&response) };
+        let length = if is_bare { Some(0) } else { content_length(&response) };
         let is_over = length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
+        let wire = &self.shared.wire;
         response.map(|stream| {
-            if is_over { H2Body::default() } else { H2Body::new(stream, length, upload, self.shared.ending.clone()) }
+            if is_over {
+                wire.close_stream();
+                return H2Body::default();
+            }
+            H2Body::new(stream, length, is_bare, upload, wire.hand_over_stream())
         })
     }
 
@@ -244,16 +263,20 @@ where
     fn make_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let (mut upload, writes) = match exchange {
-            Exchange::Waiting { upload, writes, .. } => (upload, writes),
+            Exchange::Waiting { upload, writes, .. } => {
+                self.shared.wire.close_stream();
+                (upload, writes)
+            }
             Exchange::Failed(failed) => return failed,
             Exchange::Idle | Exchange::Uploading(_) => (None, 0),
         };
         let failed = match stop {
             Stop::Stream(error) => {
                 let unpolled = upload.as_mut().and_then(|upload| upload.as_mut().take_unpolled());
-                let delivery = classify::delivery(&error, writes == self.shared.writes.count());
-                let cause = self.shared.ending.cause(error, false);
-                self.failed(self.error(delivery, Phase::Wait, cause), unpolled)
+                let delivery = classify::delivery(&error, writes == self.shared.wire.attempts());
+                let ending = self.shared.wire.ending();
+                let error = self.error(delivery, ending.phase(Phase::Wait), ending.cause(error, false));
+                self.failed(error, unpolled)
             }
             Stop::Body(error) => {
                 if let Some(upload) = &mut upload {
@@ -265,6 +288,10 @@ where
                 let cause = Cause::Exchange(H2Error::NotStarted.into());
                 Failed::lost(self.error(Delivery::Unsent, Phase::Wait, cause))
             }
+            Stop::Interim(max) => {
+                let cause = Cause::Protocol(H2Error::InterimResponses(max).into());
+                Failed::lost(self.error(Delivery::Unknown, Phase::Wait, cause))
+            }
         };
         self.recycle(upload);
         failed
@@ -275,7 +302,27 @@ where
 enum Stop {
     Stream(h2::Error),
     Body(H2Error),
+    /// More interim responses than so many.
+    Interim(u32),
     NotStarted,
+}
+
+/// Hands on the interim responses that have come.
+#[cold]
+fn poll_interim(
+    response: &mut ResponseFuture,
+    (on, count): &mut (OnInformational, u32),
+    max: u32,
+    cx: &mut Context<'_>,
+) -> Result<(), Stop> {
+    while let Poll::Ready(Some(Ok(interim))) = response.poll_informational(cx) {
+        *count += 1;
+        if *count > max {
+            return Err(Stop::Interim(max));
+        }
+        on.call(interim);
+    }
+    Ok(())
 }
 
 fn content_length<T>(response: &Response<T>) -> Option<u64> {
@@ -314,7 +361,7 @@ where
             let cause = match classify::draining(&error) {
                 // Its stream ids are used up.
                 Some(reason @ CloseReason::MaxRequests) => Cause::ConnectionClosed(reason),
-                _ => self.shared.ending.cause(error, false),
+                _ => self.shared.wire.ending().cause(error, false),
             };
             self.error(Delivery::Unsent, Phase::Acquire, cause)
         }))
@@ -332,6 +379,13 @@ where
         match &self.exchange {
             Exchange::Waiting { upload, .. } => upload.as_ref().map(|upload| upload.sent()),
             _ => None,
+        }
+    }
+
+    /// The driver sends a PING. The connection is suspect if nothing came since the request was started.
+    fn timed_out(&self) {
+        if let Exchange::Waiting { reads, .. } = &self.exchange {
+            self.shared.suspect(*reads);
         }
     }
 

@@ -1,4 +1,7 @@
-use crate::{chunk::Chunk, classify, preface_io::PrefaceIo, shared::Shared, stream_limit::UNANNOUNCED};
+use crate::{
+    chunk::Chunk, classify, ending::DriverEnd, pings::Pings, preface_io::PrefaceIo, settings::Settings, shared::Shared,
+    stream_limit::UNANNOUNCED, windows::Windows,
+};
 use h2::client::Connection;
 use http_body::Body;
 use pin_project::{pin_project, pinned_drop};
@@ -7,7 +10,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -21,6 +24,14 @@ pub(crate) struct Driver<I: Io, B: Body> {
     shared: Arc<Shared<B>>,
     draining: Option<CloseReason>,
     linger: Option<Linger>,
+    windows: Windows,
+    /// The windows may be too small, and could not be raised yet.
+    raises: bool,
+    /// The windows were lowered, and perhaps not acknowledged yet.
+    lowered: bool,
+    pings: Pings,
+    /// What everything wakes that this task waits for.
+    waker: Option<Waker>,
 }
 
 /// No handle is left, and the last frames wait for the peer to read.
@@ -31,15 +42,105 @@ struct Linger {
 }
 
 impl<I: Io, B: Body> Driver<I, B> {
-    pub(crate) fn new(connection: Connection<PrefaceIo<I>, Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
-        Self { connection, shared, draining: None, linger: None }
+    pub(crate) fn new(
+        connection: Connection<PrefaceIo<I>, Chunk<B::Data>>,
+        shared: Arc<Shared<B>>,
+        settings: &Settings,
+    ) -> Self {
+        let windows = Windows::new(settings, &shared.wire);
+        let pings = Pings::new(settings, shared.runtime.now());
+        let (draining, linger, waker) = (None, None, None);
+        Self { connection, shared, draining, linger, windows, raises: false, lowered: false, pings, waker }
     }
 
     /// Nothing was read that changes what the connection may carry, and nothing keeps the h2 crate from having handled
     /// all that was read: it stops in the middle only while it can't write.
     #[inline]
     fn is_quiet(&self) -> bool {
-        self.linger.is_none() && self.shared.writes.blocked().is_none() && !self.shared.writes.take_control()
+        self.linger.is_none() && self.shared.wire.blocked().is_none() && !self.shared.wire.take_control()
+    }
+
+    /// More streams are open than the windows were made for.
+    #[cold]
+    fn lower_windows(&mut self, open: usize) {
+        if let Some(window) = self.windows.lower(open) {
+            self.lowered |= self.announce(window, open);
+        }
+    }
+
+    /// False if the peer has not acknowledged the SETTINGS before.
+    fn announce(&mut self, window: u32, open: usize) -> bool {
+        let announced = self.connection.set_initial_window_size(window).is_ok();
+        if announced {
+            self.windows.announce(window, open);
+        }
+        announced
+    }
+
+    /// Looks at all that may have happened but for requests and responses. Returns why the connection is at its end, if
+    /// it is.
+    #[cold]
+    fn look(&mut self, cx: &mut Context<'_>) -> Option<DriverEnd> {
+        let (shared, open) = (&self.shared, self.shared.wire.open_streams());
+        if let Some(bytes) = self.pings.poll_answer(shared, cx) {
+            self.windows.measured(bytes, shared.wire.data());
+            self.raises = true;
+        }
+        let probes = shared.take_wants_probe();
+        if self.lowered {
+            // By the time that they can be changed again, that was acknowledged.
+            shared.wire.wake_readers();
+        }
+        let (data, mut measures) = (shared.wire.data(), false);
+        if data >= shared.wire.looks_at() {
+            shared.wire.look_at(self.windows.next_look(data));
+            self.raises = true;
+            measures = self.windows.wants_measurement(data, open);
+        }
+        if (probes || measures || self.pings.are_regular()) && !self.pings.is_open() {
+            self.pings.open(self.connection.ping_pong());
+            // The h2 crate looks for what it is to send when it is polled, and doesn't wake anybody before.
+            cx.waker().wake_by_ref();
+        }
+        let shared = &self.shared;
+        if probes {
+            self.pings.probe(shared);
+        }
+        if measures {
+            self.pings.measure(shared);
+        }
+        if self.raises {
+            self.raises = match self.windows.raise(open) {
+                // The h2 crate sends them when it is polled again.
+                Some(window) if self.announce(window, open) => {
+                    cx.waker().wake_by_ref();
+                    self.lowered = false;
+                    false
+                }
+                Some(_) => true,
+                None => false,
+            };
+        }
+        self.pings.poll_alarm(&self.shared, cx)
+    }
+
+    /// The driver is polled for the first time, or in another task than before.
+    #[cold]
+    fn move_to(&mut self, waker: &Waker) {
+        self.waker = Some(waker.clone());
+        self.shared.probe().driver = Some(waker.clone());
+        self.pings.disarm();
+        self.shared.wire.set_control();
+    }
+
+    /// The connection ends. The first end that is reported is the one that counts.
+    #[cold]
+    fn end(&self, end: DriverEnd) {
+        self.shared.capacity.close();
+        let driver = self.shared.probe().driver.take();
+        drop(driver);
+        self.shared.wire.ending().driver_ended(end);
+        self.shared.status.report(ConnectionStatus::Closed(end.cause().close_reason()));
     }
 
     fn update_capacity(&self) {
@@ -55,9 +156,6 @@ impl<I: Io, B: Body> Driver<I, B> {
     fn probe_handles(&mut self, cx: &mut Context<'_>) -> bool {
         let open = {
             let mut probe = self.shared.probe();
-            if self.shared.writes.blocked().is_some() {
-                probe.driver = Some(cx.waker().clone());
-            }
             match &mut probe.handle {
                 Some(handle) => handle.poll_ready(cx),
                 None => return false,
@@ -80,7 +178,7 @@ impl<I: Io, B: Body> Driver<I, B> {
     /// Ready when the peer has read nothing for too long. As long as there are handles, that is for their users'
     /// timeouts.
     fn poll_parting(&mut self, cx: &mut Context<'_>, has_handles: bool) -> Poll<()> {
-        let Some(progress) = self.shared.writes.blocked().filter(|_| !has_handles) else {
+        let Some(progress) = self.shared.wire.blocked().filter(|_| !has_handles) else {
             self.linger = None;
             return Poll::Pending;
         };
@@ -96,12 +194,25 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.writes.next_poll();
+        self.shared.wire.next_poll();
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.move_to(cx.waker());
+        }
+        let open = self.shared.wire.open_streams();
+        if open > self.windows.allowed {
+            self.lower_windows(open);
+        }
         let ended = Pin::new(&mut self.connection).poll(cx);
         if ended.is_pending() && self.is_quiet() {
             return Poll::Pending;
         }
         self.update_capacity();
+        if ended.is_pending()
+            && let Some(end) = self.look(cx)
+        {
+            self.end(end);
+            return Poll::Ready(());
+        }
         let has_handles = self.probe_handles(cx);
         let ended = match ended {
             Poll::Ready(ended) => ended,
@@ -110,15 +221,13 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
                 Ok(())
             }
         };
-        self.shared.capacity.close();
         let reason = match (self.draining, ended) {
             (Some(reason), _) => reason,
-            (None, Err(error)) => self.shared.ending.cause(error, false).close_reason(),
+            (None, Err(error)) => self.shared.wire.ending().cause(error, false).close_reason(),
             (None, Ok(())) if has_handles => CloseReason::PeerFin,
             (None, Ok(())) => CloseReason::Shutdown,
         };
-        self.shared.ending.driver_ended(reason);
-        self.shared.status.report(ConnectionStatus::Closed(reason));
+        self.end(DriverEnd::Closed(reason));
         Poll::Ready(())
     }
 }
@@ -127,8 +236,6 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
 impl<I: Io, B: Body> PinnedDrop for Driver<I, B> {
     /// Reports a driver that is dropped before its connection ends.
     fn drop(self: Pin<&mut Self>) {
-        self.shared.capacity.close();
-        self.shared.ending.driver_ended(CloseReason::RuntimeShutdown);
-        self.shared.status.report(ConnectionStatus::Closed(CloseReason::RuntimeShutdown));
+        self.end(DriverEnd::Closed(CloseReason::RuntimeShutdown));
     }
 }

@@ -1,5 +1,6 @@
+use crate::Flood;
 use skybridge_core::{BoxError, RequestError};
-use std::{error::Error as StdError, fmt, io, sync::Arc};
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 /// An error of an HTTP/2 connection or one of its streams.
 #[derive(Debug)]
@@ -18,6 +19,15 @@ pub enum H2Error {
     /// The body of the request was longer or shorter than declared; its stream was reset with CANCEL, and never got
     /// more bytes than declared.
     BodySize(RequestError),
+    /// The peer did not answer a PING in this time, nor send anything else: the connection was closed.
+    PingTimeout(Duration),
+    /// The peer's SETTINGS did not come in this time (RFC 9113, section 3.4): the connection was closed.
+    SettingsTimeout(Duration),
+    /// The peer sent too many frames of some kind: the connection was ended with ENHANCE_YOUR_CALM.
+    Flood(Flood),
+    /// More interim responses (1xx) came than [`H2::max_informational`](crate::H2::max_informational) allows, which is
+    /// this many: the stream was reset with CANCEL.
+    InterimResponses(u32),
     /// A response was polled without a request.
     NotStarted,
 }
@@ -27,8 +37,14 @@ impl H2Error {
     pub fn reason(&self) -> Option<h2::Reason> {
         match self {
             Self::Protocol(error) => error.reason(),
-            Self::RequestBody(_) | Self::BodySize(_) => Some(h2::Reason::CANCEL),
-            Self::Socket(_) | Self::Closed | Self::FirstFrame | Self::NotStarted => None,
+            Self::RequestBody(_) | Self::BodySize(_) | Self::InterimResponses(_) => Some(h2::Reason::CANCEL),
+            Self::Flood(_) => Some(h2::Reason::ENHANCE_YOUR_CALM),
+            Self::Socket(_)
+            | Self::Closed
+            | Self::FirstFrame
+            | Self::PingTimeout(_)
+            | Self::SettingsTimeout(_)
+            | Self::NotStarted => None,
         }
     }
 }
@@ -58,6 +74,10 @@ impl fmt::Display for H2Error {
             Self::FirstFrame => "the peer does not speak HTTP/2: its first frame is not SETTINGS",
             Self::RequestBody(_) => "the request body failed",
             Self::BodySize(_) => "the request body's length differs from what was declared",
+            Self::PingTimeout(limit) => return write!(f, "the peer did not answer a PING in {limit:?}"),
+            Self::SettingsTimeout(limit) => return write!(f, "the peer's SETTINGS did not come in {limit:?}"),
+            Self::Flood(flood) => return flood.fmt(f),
+            Self::InterimResponses(limit) => return write!(f, "more than {limit} interim responses came"),
             Self::NotStarted => "no request was started",
         })
     }
@@ -74,7 +94,13 @@ impl StdError for H2Error {
             Self::Socket(error) => Some(&**error),
             Self::RequestBody(error) => Some(&**error),
             Self::BodySize(error) => Some(error),
-            Self::Closed | Self::FirstFrame | Self::NotStarted => None,
+            Self::Closed
+            | Self::FirstFrame
+            | Self::PingTimeout(_)
+            | Self::SettingsTimeout(_)
+            | Self::Flood(_)
+            | Self::InterimResponses(_)
+            | Self::NotStarted => None,
         }
     }
 }

@@ -1,16 +1,25 @@
+use crate::frame_counts::FrameCounts;
 use skybridge_core::{ErrorCode, GoAway};
+use std::ops::Range;
 
 /// How much of the payload of a GOAWAY is kept.
 const MAX_GOAWAY: usize = 8 + 4 * GoAway::MAX_DEBUG_DATA;
 const HEADER: usize = 9;
+const DATA: u8 = 0x0;
+const HEADERS: u8 = 0x1;
 const SETTINGS: u8 = 0x4;
+const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
+const END_STREAM: u8 = 0x1;
+/// How many HEADERS that end no stream, without anything between them, are nothing to look at.
+const MANY_HEADS: usize = 64;
 /// The last stream that a client can open (RFC 9113, section 5.1.1).
 const LAST_STREAM: u32 = u32::MAX >> 1;
 
 /// Follows the frames of a peer (RFC 9113, section 4.1) far enough to say when one has been read to its end that may
-/// change what the connection can carry: SETTINGS, GOAWAY, and the response on the last stream there can be. Otherwise
-/// the h2 crate need not be asked, which takes its lock each time.
+/// matter to the driver: SETTINGS, GOAWAY, PING, and the response on the last stream there can be. Otherwise the h2
+/// crate need not be asked, which takes its lock each time. It also counts the bytes of DATA, and the frames that can
+/// be too many.
 #[derive(Debug, Default)]
 pub(crate) struct FrameScanner {
     /// A header of which a part has been read, and how much of it.
@@ -24,6 +33,19 @@ pub(crate) struct FrameScanner {
     current: Option<Vec<u8>>,
     /// What the GOAWAYs say that were read to their end.
     goaway: Option<GoAwayFrame>,
+    /// The bytes of all DATA frames whose header has been read.
+    data: usize,
+    /// The frames of other kinds.
+    pub(crate) counts: FrameCounts,
+}
+
+/// What was found in some bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Found {
+    /// A frame that may matter to the driver ends in them.
+    pub(crate) control: bool,
+    /// There may be too many frames of some kind.
+    pub(crate) many: bool,
 }
 
 /// A GOAWAY (RFC 9113, section 6.8), with the first bytes of its debug data.
@@ -46,18 +68,18 @@ impl GoAwayFrame {
 }
 
 impl FrameScanner {
-    /// Whether such a frame ends in these bytes, which are the next that were read.
+    /// Looks through the next bytes that were read.
     #[inline]
-    pub(crate) fn scan(&mut self, read: &[u8]) -> bool {
-        let mut ends = false;
+    pub(crate) fn scan(&mut self, read: &[u8]) -> Found {
+        let mut found = Found { control: false, many: false };
         // Where the current frame ends.
         let mut at = self.payload;
         if self.current.is_some() {
-            self.keep(read, 0, at);
+            self.keep(read, 0..at);
         }
         while let Some(rest) = read.get(at..) {
             if std::mem::take(&mut self.is_control) {
-                ends = true;
+                found.control = true;
                 self.end_goaway();
             }
             let header = match rest.first_chunk() {
@@ -77,18 +99,43 @@ impl FrameScanner {
                     }
                 },
             };
-            let [a, b, c, kind, _, stream @ ..] = header;
+            let [a, b, c, kind, flags, stream @ ..] = header;
             let start = at;
-            at += u32::from_be_bytes([0, a, b, c]) as usize;
-            self.is_control =
-                matches!(kind, SETTINGS | GOAWAY) || u32::from_be_bytes(stream) & LAST_STREAM == LAST_STREAM;
-            if kind == GOAWAY {
-                self.current = Some(Vec::new());
-                self.keep(read, start, at);
+            let payload = u32::from_be_bytes([0, a, b, c]) as usize;
+            at += payload;
+            match kind {
+                DATA => {
+                    self.data += payload;
+                    self.counts.heads = 0;
+                }
+                HEADERS if flags & END_STREAM != 0 => self.counts.heads = 0,
+                HEADERS => {
+                    self.counts.heads += 1;
+                    found.many |= self.counts.heads > MANY_HEADS;
+                }
+                _ => found.many |= self.begin_other(kind, flags, read, start..at),
             }
+            self.is_control |= u32::from_be_bytes(stream) & LAST_STREAM == LAST_STREAM;
         }
         self.payload = at - read.len();
-        ends
+        found
+    }
+
+    /// A frame of another kind than those that requests and responses are made of begins. Whether there are many of it.
+    #[cold]
+    fn begin_other(&mut self, kind: u8, flags: u8, read: &[u8], payload: Range<usize>) -> bool {
+        self.is_control = matches!(kind, SETTINGS | PING | GOAWAY);
+        if kind == GOAWAY {
+            self.current = Some(Vec::new());
+            self.keep(read, payload);
+        }
+        self.counts.count(kind, flags)
+    }
+
+    /// The bytes of all DATA so far.
+    #[inline]
+    pub(crate) fn data(&self) -> usize {
+        self.data
     }
 
     /// What the GOAWAYs say that have ended since this was last called.
@@ -98,9 +145,9 @@ impl FrameScanner {
 
     /// Keeps a part of a GOAWAY.
     #[cold]
-    fn keep(&mut self, read: &[u8], start: usize, end: usize) {
+    fn keep(&mut self, read: &[u8], payload: Range<usize>) {
         if let Some(current) = &mut self.current
-            && let Some(part) = read.get(start..end.min(read.len()))
+            && let Some(part) = read.get(payload.start..payload.end.min(read.len()))
         {
             let room = MAX_GOAWAY - current.len();
             current.extend_from_slice(&part[..part.len().min(room)]);
@@ -138,8 +185,6 @@ impl FrameScanner {
 mod tests {
     use super::*;
 
-    const HEADERS: u8 = 0x1;
-
     fn frame(kind: u8, payload: usize) -> Vec<u8> {
         frame_on(1, kind, payload)
     }
@@ -165,7 +210,7 @@ mod tests {
             let (mut scanner, mut read, mut found) = (FrameScanner::default(), 0, Vec::new());
             for piece in bytes.chunks(size) {
                 read += piece.len();
-                if scanner.scan(piece) {
+                if scanner.scan(piece).control {
                     found.push(read);
                 }
             }
@@ -186,7 +231,7 @@ mod tests {
             bytes.extend(frame(HEADERS, 20));
             for size in [1, 2, 9, 10, 4096, bytes.len()] {
                 let mut scanner = FrameScanner::default();
-                let found = bytes.chunks(size).filter(|piece| scanner.scan(piece)).count();
+                let found = bytes.chunks(size).filter(|piece| scanner.scan(piece).control).count();
                 let kept = vec![b'x'; debug.min(4 * GoAway::MAX_DEBUG_DATA)].into();
                 let expected = GoAwayFrame { last_stream: 7, code: 0xb, debug_data: kept };
                 assert_eq!((found, scanner.take_goaway()), (1, Some(expected)), "{debug} in pieces of {size}");
@@ -197,7 +242,7 @@ mod tests {
     #[test]
     fn the_response_on_the_last_stream_is_found() {
         let found = [1, LAST_STREAM - 2, LAST_STREAM]
-            .map(|stream| FrameScanner::default().scan(&frame_on(stream, HEADERS, 20)));
+            .map(|stream| FrameScanner::default().scan(&frame_on(stream, HEADERS, 20)).control);
         assert_eq!(found, [false, false, true]);
     }
 }

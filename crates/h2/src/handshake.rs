@@ -1,11 +1,11 @@
 use crate::{
     H2Error, Http2,
     driver::Driver,
-    ending::Ending,
-    preface_io::{PrefaceIo, WriteCounter},
+    preface_io::PrefaceIo,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
     shared::Shared,
     stream_limit::StreamLimit,
+    wire::Wire,
 };
 use http_body::Body;
 use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol, TlsAlert};
@@ -16,20 +16,29 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// The HTTP/2 handshake on a link, for ALPN `h2` and for prior knowledge (RFC 9113, section 3.3).
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`stream_window`](Self::stream_window) | 2 MiB |
-/// | [`connection_window`](Self::connection_window) | 5 MiB |
+/// | [`stream_window`](Self::stream_window) | 16 MiB |
+/// | [`connection_window`](Self::connection_window) | 64 MiB |
+/// | [`adaptive_window`](Self::adaptive_window) | on |
 /// | [`max_frame_size`](Self::max_frame_size) | 16 KiB |
 /// | [`max_header_list_size`](Self::max_header_list_size) | 256 KiB |
 /// | [`send_buffer`](Self::send_buffer) | 1 MiB |
 /// | [`initial_max_send_streams`](Self::initial_max_send_streams) | off |
+/// | [`max_informational`](Self::max_informational) | 64 |
+/// | [`settings_timeout`](Self::settings_timeout) | 10 s |
+/// | [`keep_alive_interval`](Self::keep_alive_interval) | off |
+/// | [`keep_alive_timeout`](Self::keep_alive_timeout) | 5 s |
+/// | [`keep_alive_while_idle`](Self::keep_alive_while_idle) | off |
 ///
 /// Server push is switched off (RFC 9113, section 8.4).
+///
+#[doc = include_str!("../docs/limits.md")]
 pub struct H2<B> {
     settings: Settings,
     _request: PhantomData<fn(B)>,
@@ -46,16 +55,29 @@ impl<B> H2<B> {
         Self { settings: Settings::default(), _request: PhantomData }
     }
 
-    /// The initial window of each stream, in bytes: how much of a response's body the peer may send ahead of its
-    /// reader. At most 2^31 - 1.
+    /// The window of a stream that is alone on its connection, in bytes: how much of a response's body the peer may
+    /// send ahead of its reader. At most 2^31 - 1.
     pub fn stream_window(mut self, bytes: u32) -> Self {
         self.settings.stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
-    /// The connection's window, in bytes, for all bodies together. From 64 KiB to 2^31 - 1.
+    /// The connection's window, in bytes: the most that lies unread of all its responses together. From 64 KiB to
+    /// 2^31 - 1.
     pub fn connection_window(mut self, bytes: u32) -> Self {
         self.settings.connection_window = bytes.clamp(u16::MAX.into(), MAX_WINDOW);
+        self
+    }
+
+    /// Whether the windows of the streams change (RFC 9113, section 6.9.2).
+    ///
+    /// They shrink as more streams are open, so that responses nobody reads leave the others a part of the connection's
+    /// window: 256 unread responses are within it, however long they are. And that of a single stream grows to twice
+    /// the bandwidth-delay product, measured by PING, up to 3/8 of the connection's. If it is off, each stream has
+    /// [`stream_window`](Self::stream_window), and the connection's window should be as many times larger as there may
+    /// be responses unread.
+    pub fn adaptive_window(mut self, on: bool) -> Self {
+        self.settings.adaptive_window = on;
         self
     }
 
@@ -82,6 +104,40 @@ impl<B> H2<B> {
     /// then. Streams that the peer then refuses come back as refused.
     pub fn initial_max_send_streams(mut self, streams: u32) -> Self {
         self.settings.initial_max_send_streams = Some(streams);
+        self
+    }
+
+    /// How many interim responses (1xx, RFC 9110, section 15.2) may come before a response.
+    pub fn max_informational(mut self, responses: u32) -> Self {
+        self.settings.max_informational = responses;
+        self
+    }
+
+    /// How long the peer's SETTINGS may take (RFC 9113, section 3.4). Then the connection is closed, and its requests
+    /// fail with [`H2Error::SettingsTimeout`]. `Duration::MAX` is no limit.
+    pub fn settings_timeout(mut self, limit: Duration) -> Self {
+        self.settings.settings_timeout = limit;
+        self
+    }
+
+    /// A PING is sent each time this has passed while requests are under way, as a sign of life for what is in between,
+    /// and to find a peer that is gone. `Duration::MAX` is never.
+    pub fn keep_alive_interval(mut self, interval: Duration) -> Self {
+        self.settings.keep_alive_interval = interval;
+        self
+    }
+
+    /// How long the peer may take to answer a PING, counted anew when something else comes. Then the connection is
+    /// closed, and its requests fail with [`H2Error::PingTimeout`]. This holds for keep-alive, and for the PING that is
+    /// sent after the [response timeout](skybridge_core::Timeouts::response_head) of a request.
+    pub fn keep_alive_timeout(mut self, limit: Duration) -> Self {
+        self.settings.keep_alive_timeout = limit;
+        self
+    }
+
+    /// Whether an idle connection is kept alive by PINGs too. Some servers take that for abuse.
+    pub fn keep_alive_while_idle(mut self, on: bool) -> Self {
+        self.settings.keep_alive_while_idle = on;
         self
     }
 }
@@ -127,17 +183,17 @@ where
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;
-    let (writes, ending) = (WriteCounter::default(), Ending::default());
-    let io = PrefaceIo::new(link.io, writes.clone(), ending.clone(), Arc::clone(ctx.runtime()));
+    let wire = Wire::default();
+    let io = PrefaceIo::new(link.io, wire.clone(), Arc::clone(ctx.runtime()), h2.settings.max_informational);
     let (send, connection) = match h2.settings.builder().handshake(io).await {
         Ok(opened) => opened,
-        Err(error) => return Err(phase.fail(failed(ending.error(error)))),
+        Err(error) => return Err(phase.fail(failed(wire.ending().error(error)))),
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
     let capacity = StreamLimit::new(h2.settings.initial_max_send_streams);
-    let shared = Arc::new(Shared::new(info, runtime, capacity, writes, ending, send.clone()));
-    ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared))));
+    let shared = Arc::new(Shared::new(info, runtime, capacity, wire, send.clone(), h2.settings.max_informational));
+    ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared), &h2.settings)));
     Ok(Http2::new(send, shared))
 }
 
@@ -161,5 +217,67 @@ impl<B: Body> Future for Handshaking<B> {
 impl<B: Body> fmt::Debug for Handshaking<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshaking").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http::{Request, StatusCode};
+    use http_body_util::Empty;
+    use skybridge_core::{
+        Capacity, Cause, CloseReason, Connection, ConnectionStatus, Connector, Delivery, StatusListener, sync::Mutex,
+    };
+    use skybridge_testkit::{
+        executor::{Executor, run_until_idle},
+        fixtures,
+        h2::{Frame, Peer, code},
+        net::Network,
+    };
+    use std::future::poll_fn;
+
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<ConnectionStatus>>);
+
+    impl StatusListener for Notes {
+        fn notify(&self, status: ConnectionStatus) {
+            self.0.lock().push(status);
+        }
+    }
+
+    /// RFC 9113, section 5.1.1: the ids of streams are never used again.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_whose_stream_ids_are_used_up_drains() {
+        let (net, executor) = (Network::new(), Executor::new());
+        let listener = net.listen("192.0.2.1:80".parse().unwrap());
+        let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
+        let link = net.connector().connect(route).await.unwrap();
+        let mut h2 = H2::<Empty<Bytes>>::new();
+        h2.settings.first_stream = Some(u32::MAX >> 1);
+        let mut connection = h2.handshake(link, &executor.ctx()).await.unwrap();
+        let notes = Arc::new(Notes::default());
+        connection.subscribe(notes.clone());
+        let mut peer = Peer::accept(listener.accept().await.0).await;
+        poll_fn(|cx| connection.poll_ready(cx)).await.unwrap();
+        connection.start(Request::get("http://a.test/").body(Empty::new()).unwrap());
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 204, "").await;
+        };
+        let (response, ()) = tokio::join!(poll_fn(|cx| connection.poll_response(cx)), server);
+        assert_eq!(response.unwrap().status(), StatusCode::NO_CONTENT);
+        run_until_idle().await;
+        let draining = ConnectionStatus::Draining(CloseReason::MaxRequests);
+        assert_eq!((notes.0.lock().last(), connection.capacity()), (Some(&draining), Capacity::None));
+        let error = poll_fn(|cx| connection.poll_ready(cx)).await.unwrap_err();
+        assert_eq!(error.delivery(), Delivery::Unsent);
+        assert!(matches!(error.cause(), Cause::ConnectionClosed(CloseReason::MaxRequests)), "{error:?}");
+        drop(connection);
+        peer.expect_close().await;
+        let bye = |frame: &Frame| matches!(frame, Frame::GoAway { code: code::NO_ERROR, .. });
+        assert!(peer.received().iter().any(bye));
+        let closed = ConnectionStatus::Closed(CloseReason::MaxRequests);
+        assert_eq!(notes.0.lock().last(), Some(&closed));
     }
 }

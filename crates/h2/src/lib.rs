@@ -38,6 +38,7 @@
 //! # }
 //! ```
 
+mod alarm;
 mod body;
 mod chunk;
 mod classify;
@@ -45,9 +46,12 @@ mod connection;
 mod driver;
 mod ending;
 mod error;
+mod flood;
+mod frame_counts;
 mod frame_scanner;
 mod handshake;
 mod head;
+mod pings;
 mod preface_io;
 mod saved_request;
 mod settings;
@@ -56,11 +60,14 @@ mod stream_limit;
 mod unsent;
 mod upload;
 mod upload_control;
+mod windows;
+mod wire;
 
 pub use self::{
     body::H2Body,
     connection::Http2,
     error::H2Error,
+    flood::Flood,
     handshake::{H2, Handshaking},
 };
 

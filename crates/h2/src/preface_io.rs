@@ -1,13 +1,14 @@
-use crate::{ending::Ending, frame_scanner::FrameScanner};
+use crate::{
+    frame_counts::Done,
+    frame_scanner::{Found, FrameScanner},
+    wire::Wire,
+};
 use pin_project::pin_project;
 use skybridge_core::{Runtime, Sleep, WriteFailure};
 use std::{
     io::{Error, IoSlice, Result},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -21,6 +22,8 @@ const LAST_WORDS: usize = 64 * 1024;
 const SETTINGS: u8 = 0x4;
 const GOAWAY: u8 = 0x7;
 const ACK: u8 = 0x1;
+/// ENHANCE_YOUR_CALM (RFC 9113, section 7).
+const CALM: u8 = 0xb;
 /// Where type and flags of a frame stand in its header, after the length (RFC 9113, section 4.1).
 const TYPE: usize = 3;
 const FLAGS: usize = 4;
@@ -38,8 +41,8 @@ pub(crate) struct PrefaceIo<I> {
     frames: FrameScanner,
     failure: WriteFailure,
     patience: Patience,
-    writes: WriteCounter,
-    ending: Ending,
+    max_informational: u32,
+    wire: Wire,
 }
 
 /// Limits the wait for the peer's last words.
@@ -57,87 +60,18 @@ impl Patience {
     }
 }
 
-/// Counts write attempts. The h2 crate writes as soon as it has encoded something: as long as there was no attempt,
-/// nothing that it was given meanwhile has left.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WriteCounter(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    attempts: AtomicUsize,
-    /// Those that wrote something.
-    progress: AtomicUsize,
-    /// The last one is waiting for the peer to read.
-    blocked: AtomicBool,
-    /// How often the driver was polled: the h2 crate reads first each time. 0 until there is a driver.
-    polls: AtomicU32,
-    /// A SETTINGS or GOAWAY was read since the driver last looked, or the last stream id was used.
-    control: AtomicBool,
-}
-
-// === impl Writes ===
-
-impl WriteCounter {
-    /// The attempts so far. They are visible once their effect on a stream is: both happen under the h2 crate's lock.
-    pub(crate) fn count(&self) -> usize {
-        self.0.attempts.load(Ordering::Relaxed)
-    }
-
-    /// The number of attempts that wrote something, if the rest waits for the peer.
-    pub(crate) fn blocked(&self) -> Option<usize> {
-        self.0.blocked.load(Ordering::Relaxed).then(|| self.0.progress.load(Ordering::Relaxed))
-    }
-
-    /// What the connection may carry may have changed.
-    #[cold]
-    pub(crate) fn set_control(&self) {
-        self.0.control.store(true, Ordering::Release);
-    }
-
-    /// Whether it may have since this was last called. The driver's question.
-    #[inline]
-    pub(crate) fn take_control(&self) -> bool {
-        self.0.control.load(Ordering::Relaxed) && self.0.control.swap(false, Ordering::AcqRel)
-    }
-
-    /// Called when the driver is polled.
-    #[inline]
-    pub(crate) fn next_poll(&self) {
-        self.0.polls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn polls(&self) -> u32 {
-        self.0.polls.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    fn count_attempt(&self) {
-        self.0.attempts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn record(&self, progress: Poll<Result<usize>>) -> Poll<Result<usize>> {
-        self.0.blocked.store(progress.is_pending(), Ordering::Relaxed);
-        if progress.is_ready() {
-            self.0.progress.fetch_add(1, Ordering::Relaxed);
-        }
-        progress
-    }
-}
-
-// === impl Opening ===
+// === impl PrefaceIo ===
 
 impl<I> PrefaceIo<I> {
-    pub(crate) fn new(io: I, writes: WriteCounter, ending: Ending, runtime: Arc<dyn Runtime>) -> Self {
+    pub(crate) fn new(io: I, wire: Wire, runtime: Arc<dyn Runtime>, max_informational: u32) -> Self {
         Self {
             io,
             seen: Some(0),
             frames: FrameScanner::default(),
             failure: WriteFailure::default(),
             patience: Patience { runtime, timer: None },
-            writes,
-            ending,
+            max_informational,
+            wire,
         }
     }
 }
@@ -150,17 +84,17 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
         poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<usize>>,
     ) -> Poll<Result<usize>> {
         let this = self.as_mut().project();
-        let (io, writes, ending) = (this.io, this.writes, this.ending);
-        let turn = writes.polls();
+        let (io, wire) = (this.io, this.wire);
+        let turn = wire.polls();
         if turn == 0 && this.failure.is_held() {
             return self.poll_last_words(cx).map(Err);
         }
         let written = this.failure.poll_write(cx, turn, |cx| {
-            writes.count_attempt();
+            wire.count_attempt();
             let written = poll(io, cx);
-            if turn == 0 { written } else { writes.record(written) }
+            if turn == 0 { written } else { wire.record(written) }
         });
-        written.map_err(|error| ending.socket_failed(error))
+        written.map_err(|error| wire.ending().socket_failed(error))
     }
 
     /// Writing has failed, and only the handshake writes, which doesn't read: what the peer has sent may say why.
@@ -172,10 +106,10 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
             let mut buf = ReadBuf::new(&mut bytes);
             let mut read = this.io.as_mut().poll_read(cx, &mut buf);
             let filled = buf.filled().len();
-            if this.frames.scan(buf.filled())
+            if this.frames.scan(buf.filled()).control
                 && let Some(goaway) = this.frames.take_goaway()
             {
-                this.ending.goaway(goaway);
+                this.wire.ending().goaway(goaway);
             }
             left = left.saturating_sub(filled);
             if left == 0 {
@@ -183,9 +117,38 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
             }
             let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
             if let Err(error) = ready!(this.failure.poll_read(cx, 0, read, filled > 0 && left > 0, patience)) {
-                return Poll::Ready(this.ending.socket_failed(error));
+                return Poll::Ready(this.wire.ending().socket_failed(error));
             }
         }
+    }
+}
+
+impl<I: AsyncWrite> PrefaceIo<I> {
+    /// The frames that were read have to be looked at, by the driver too.
+    ///
+    /// # Errors
+    /// There were too many of some kind. The peer is told so, unless something is half written.
+    #[cold]
+    fn look(self: Pin<&mut Self>, cx: &mut Context<'_>, found: Found) -> Result<()> {
+        let this = self.project();
+        let wire = this.wire;
+        wire.set_control();
+        if let Some(goaway) = this.frames.take_goaway() {
+            wire.ending().goaway(goaway);
+        }
+        if !found.many {
+            return Ok(());
+        }
+        let done = Done { at: this.patience.runtime.now(), sent: wire.sent(), opened: wire.opened() };
+        let Err(flood) = this.frames.counts.check(done, wire.open_streams(), *this.max_informational) else {
+            return Ok(());
+        };
+        // The h2 crate stops writing in the middle of a frame only to wait for the peer.
+        if wire.blocked().is_none() {
+            // The last stream of the peer's is 0, as it opens none.
+            let _ = this.io.poll_write(cx, &[0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CALM]);
+        }
+        Err(wire.ending().flooded(flood))
     }
 }
 
@@ -200,27 +163,27 @@ fn check_first_frame(seen: usize, read: &[u8]) -> Option<Option<usize>> {
     right.then_some((seen <= FLAGS).then_some(seen))
 }
 
-impl<I: AsyncRead> AsyncRead for PrefaceIo<I> {
+impl<I: AsyncRead + AsyncWrite> AsyncRead for PrefaceIo<I> {
     #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        let this = self.project();
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let this = self.as_mut().project();
         let filled = buf.filled().len();
         let read = this.io.poll_read(cx, buf);
         let something = buf.filled().len() > filled;
         let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
-        let read = ready!(this.failure.poll_read(cx, this.writes.polls(), read, something, patience));
-        read.map_err(|error| this.ending.socket_failed(error))?;
+        let read = ready!(this.failure.poll_read(cx, this.wire.polls(), read, something, patience));
+        read.map_err(|error| this.wire.ending().socket_failed(error))?;
         if !something {
-            this.ending.eof();
+            this.wire.ending().eof();
         }
         if let Some(seen) = *this.seen {
-            *this.seen = check_first_frame(seen, &buf.filled()[filled..]).ok_or_else(|| this.ending.not_http2())?;
+            *this.seen =
+                check_first_frame(seen, &buf.filled()[filled..]).ok_or_else(|| this.wire.ending().not_http2())?;
         }
-        if this.frames.scan(&buf.filled()[filled..]) {
-            this.writes.set_control();
-            if let Some(goaway) = this.frames.take_goaway() {
-                this.ending.goaway(goaway);
-            }
+        let found = this.frames.scan(&buf.filled()[filled..]);
+        this.wire.count_read(this.frames.data());
+        if found.control | found.many {
+            self.look(cx, found)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -245,9 +208,9 @@ impl<I: AsyncRead + AsyncWrite> AsyncWrite for PrefaceIo<I> {
     #[inline]
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.project();
-        let (io, ending) = (this.io, this.ending);
-        let flushed = this.failure.poll_write(cx, this.writes.polls(), |cx| io.poll_flush(cx));
-        flushed.map_err(|error| ending.socket_failed(error))
+        let (io, wire) = (this.io, this.wire);
+        let flushed = this.failure.poll_write(cx, wire.polls(), |cx| io.poll_flush(cx));
+        flushed.map_err(|error| wire.ending().socket_failed(error))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

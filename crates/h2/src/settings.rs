@@ -1,5 +1,6 @@
 use crate::stream_limit::UNANNOUNCED;
 use h2::client::Builder;
+use std::time::Duration;
 
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
 /// How many streams that we reset are remembered, for a second, so that frames the peer had already sent for them are
@@ -8,6 +9,9 @@ const REMEMBERED_RESETS: usize = 4096;
 /// How many stream errors a connection survives in its lifetime. A frame for a reset stream that was forgotten counts
 /// as one.
 const SURVIVED_FAULTS: usize = 1 << 16;
+/// How much the unread DATA frames of a connection may cost beyond their bytes: each frame below 256 bytes counts for
+/// what it lacks. 4,000 unread frames of one byte are more than that.
+const SMALL_FRAMES: usize = 1 << 20;
 pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
 
 /// The SETTINGS that a connection announces, and how much it buffers.
@@ -15,21 +19,37 @@ pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
 pub(crate) struct Settings {
     pub(crate) stream_window: u32,
     pub(crate) connection_window: u32,
+    pub(crate) adaptive_window: bool,
     pub(crate) max_frame_size: u32,
     pub(crate) max_header_list_size: u32,
     pub(crate) send_buffer: u32,
     pub(crate) initial_max_send_streams: Option<u32>,
+    pub(crate) max_informational: u32,
+    pub(crate) settings_timeout: Duration,
+    pub(crate) keep_alive_interval: Duration,
+    pub(crate) keep_alive_timeout: Duration,
+    pub(crate) keep_alive_while_idle: bool,
+    #[cfg(test)]
+    pub(crate) first_stream: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            stream_window: 2 << 20,
-            connection_window: 5 << 20,
+            stream_window: 16 << 20,
+            connection_window: 64 << 20,
+            adaptive_window: true,
             max_frame_size: FRAME_SIZES.0,
             max_header_list_size: 256 << 10,
             send_buffer: 1 << 20,
             initial_max_send_streams: None,
+            max_informational: 64,
+            settings_timeout: Duration::from_secs(10),
+            keep_alive_interval: Duration::MAX,
+            keep_alive_timeout: Duration::from_secs(5),
+            keep_alive_while_idle: false,
+            #[cfg(test)]
+            first_stream: None,
         }
     }
 }
@@ -42,11 +62,16 @@ impl Settings {
             .initial_max_send_streams(UNANNOUNCED)
             .initial_window_size(self.stream_window)
             .initial_connection_window_size(self.connection_window)
+            .data_frame_budget(SMALL_FRAMES)
             .max_frame_size(self.max_frame_size)
             .max_header_list_size(self.max_header_list_size)
             .max_send_buffer_size(self.send_buffer as usize)
             .max_concurrent_reset_streams(REMEMBERED_RESETS)
             .max_local_error_reset_streams(Some(SURVIVED_FAULTS));
+        #[cfg(test)]
+        if let Some(id) = self.first_stream {
+            builder.initial_stream_id(id);
+        }
         builder
     }
 }

@@ -1,4 +1,4 @@
-use crate::{chunk::Chunk, ending::Ending, preface_io::WriteCounter, stream_limit::StreamLimit, upload::Upload};
+use crate::{chunk::Chunk, stream_limit::StreamLimit, upload::Upload, wire::Wire};
 use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -24,10 +24,14 @@ pub(crate) struct Shared<B: Body> {
     pub(crate) info: Arc<ConnInfo>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) capacity: StreamLimit,
-    pub(crate) writes: WriteCounter,
+    pub(crate) wire: Wire,
     pub(crate) status: StatusSender,
-    pub(crate) ending: Ending,
+    pub(crate) max_informational: u32,
     handles: AtomicUsize,
+    /// A response did not come in time, and neither did anything else since.
+    pub(crate) suspected: AtomicBool,
+    /// The driver should find out by a PING whether the peer is alive.
+    pub(crate) wants_probe: AtomicBool,
     probe: Mutex<Probe<B::Data>>,
     pool: Mutex<BufferPool<B>>,
 }
@@ -35,7 +39,7 @@ pub(crate) struct Shared<B: Body> {
 /// The driver's own handle, as long as there are others.
 pub(crate) struct Probe<D: Buf> {
     pub(crate) handle: Option<SendRequest<Chunk<D>>>,
-    /// The driver, while its writes are blocked: the h2 crate doesn't wake it then.
+    /// Wakes the driver, for what the h2 crate doesn't wake it for.
     pub(crate) driver: Option<Waker>,
 }
 
@@ -50,18 +54,20 @@ impl<B: Body> Shared<B> {
         info: Arc<ConnInfo>,
         runtime: Arc<dyn Runtime>,
         capacity: StreamLimit,
-        writes: WriteCounter,
-        ending: Ending,
+        wire: Wire,
         probe: SendRequest<Chunk<B::Data>>,
+        max_informational: u32,
     ) -> Self {
         Self {
             info,
             runtime,
             capacity,
-            writes,
+            wire,
             status: StatusSender::new(),
-            ending,
+            max_informational,
             handles: AtomicUsize::new(0),
+            suspected: AtomicBool::new(false),
+            wants_probe: AtomicBool::new(false),
             probe: Mutex::new(Probe { handle: Some(probe), driver: None }),
             pool: Mutex::new(BufferPool { uploads: Vec::new(), digits: BytesMut::new() }),
         }

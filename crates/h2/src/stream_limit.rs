@@ -25,6 +25,11 @@ impl StreamLimit {
         }
     }
 
+    /// Whether the peer's SETTINGS have arrived.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.limit.load(Ordering::Relaxed) != UNANNOUNCED
+    }
+
     /// Updates the limit, and returns it if it has changed. Called by the driver alone.
     #[inline]
     pub(crate) fn update(&self, limit: usize) -> Option<u32> {

@@ -131,7 +131,7 @@ async fn the_size_hint_of_a_response_follows_its_content_length() {
     assert_eq!(sizes[0], ((Some(3), false), 3));
     assert_eq!(sizes[1], ((Some(0), true), 0));
     assert_eq!(sizes[2], ((Some(0), true), 0));
-    assert_eq!(sizes[3], ((None, false), 0));
+    assert_eq!(sizes[3], ((Some(0), false), 0));
     assert_eq!(sizes[4], ((None, false), 4));
 }
 
@@ -260,4 +260,46 @@ fn bodies_need_no_further_bounds() {
     is_connection::<skybridge_h2::Http2<Pinned>>();
     fn is_body<T: Default + Send>() {}
     is_body::<skybridge_h2::H2Body>();
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_after_an_empty_body_and_an_interim_response_are_trailers() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "100")], false).await;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        peer.headers(stream, &[("x-sum", "0")], true).await;
+    };
+    let client = async {
+        let response = exchange(&mut world.client, get("/")).await.unwrap();
+        assert_eq!((response.status().as_u16(), response.headers().len()), (200, 0));
+        response.into_body().collect().await.unwrap()
+    };
+    let (body, ()) = tokio::join!(client, server);
+    assert_eq!(body.trailers().unwrap()["x-sum"], "0");
+    assert_eq!(body.to_bytes(), "");
+}
+
+/// What a 200 would be, or a GET, has its length; these have no content (RFC 9110, section 8.6).
+#[tokio::test(start_paused = true)]
+async fn a_304_or_an_answer_to_head_may_say_a_length_and_end_by_an_empty_data_frame() {
+    for (method, status) in [("GET", "304"), ("HEAD", "200"), ("HEAD", "304")] {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer().await;
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", status), ("content-length", "100")], false).await;
+            peer.data(stream, "", true).await;
+        };
+        let client = async {
+            let request = Request::builder().method(method).uri("http://a.test/").body(empty()).unwrap();
+            let response = exchange(&mut world.client, request).await.unwrap();
+            assert_eq!(response.status().as_str(), status);
+            response.into_body().collect().await.map(|body| body.to_bytes())
+        };
+        let (body, ()) = tokio::join!(client, server);
+        assert_eq!(body.unwrap(), "", "{method} {status}");
+    }
 }

@@ -1,5 +1,5 @@
 //! A client of this crate and a scripted peer, joined by the in-memory network.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test crate uses a part of it")]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "each test crate uses a part of it")]
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,7 +9,7 @@ use skybridge_core::{
     ResponseResult, StatusListener,
 };
 pub(crate) use skybridge_h2::H2;
-use skybridge_h2::{H2Body, Http2};
+use skybridge_h2::{H2Body, H2Error, Http2};
 use skybridge_testkit::{
     executor::Executor,
     fixtures,
@@ -17,6 +17,7 @@ use skybridge_testkit::{
     net::{Conn, Network},
 };
 use std::{
+    error::Error as _,
     future::poll_fn,
     io,
     sync::{Arc, Mutex},
@@ -134,6 +135,10 @@ impl Connection<Out> for Client {
         self.http2.is_sent()
     }
 
+    fn timed_out(&self) {
+        self.http2.timed_out();
+    }
+
     fn start(&mut self, request: Request<Out>) {
         match self.asking {
             Some(asking) => asking.during(|| self.http2.start(request)),
@@ -194,4 +199,16 @@ pub(crate) async fn exchange(
 
 pub(crate) async fn bytes(response: Response<H2Body>) -> Bytes {
     response.into_body().collect().await.unwrap().to_bytes()
+}
+
+/// The error of this crate that is behind it.
+pub(crate) fn h2_error(error: &Error) -> &H2Error {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref() {
+            return error;
+        }
+        source = error.source();
+    }
+    panic!("no error of this crate in {error:?}")
 }

@@ -1,0 +1,85 @@
+use crate::flood::Flood;
+use std::time::{Duration, Instant};
+
+/// The time that most limits are for.
+pub(crate) const WITHIN: Duration = Duration::from_secs(10);
+const PINGS: usize = 1000;
+const SETTINGS: usize = 1000;
+const WINDOW_UPDATES: usize = 10_000;
+const RESETS: usize = 1000;
+const OTHERS: usize = 10_000;
+const ACK: u8 = 0x1;
+/// Peers answer data with PINGs and WINDOW_UPDATEs: one more of each is allowed for so many bytes sent.
+const BYTES_FOR_ONE: usize = 1024;
+
+/// How many frames a peer has sent lately of the kinds that cost us something and bring nothing.
+///
+/// Without a clock until a count exceeds its limit: then it is asked whether the time is over.
+#[derive(Debug, Default)]
+pub(crate) struct FrameCounts {
+    pings: usize,
+    settings: usize,
+    window_updates: usize,
+    resets: usize,
+    others: usize,
+    /// HEADERS that end no stream, one after the other: interim responses are such.
+    pub(crate) heads: usize,
+    since: Option<Done>,
+}
+
+/// What we did until a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) at: Instant,
+    /// The bytes that were sent.
+    pub(crate) sent: usize,
+    /// The streams that were opened.
+    pub(crate) opened: usize,
+}
+
+impl FrameCounts {
+    /// Counts a frame of another kind than DATA and HEADERS. Whether that is many.
+    #[cold]
+    pub(crate) fn count(&mut self, kind: u8, flags: u8) -> bool {
+        let (count, limit) = match kind {
+            0x3 => (&mut self.resets, RESETS),
+            0x4 => (&mut self.settings, SETTINGS),
+            // An answer to one of ours is in `others`.
+            0x6 if flags & ACK == 0 => (&mut self.pings, PINGS),
+            0x8 => (&mut self.window_updates, WINDOW_UPDATES),
+            // The h2 crate limits them.
+            0x9 => return false,
+            _ => (&mut self.others, OTHERS),
+        };
+        *count += 1;
+        *count > limit || self.since.is_none()
+    }
+
+    /// There were many: whether too many.
+    ///
+    /// # Errors
+    /// What there were too many of.
+    #[cold]
+    pub(crate) fn check(&mut self, done: Done, open: usize, max_informational: u32) -> Result<(), Flood> {
+        let heads = (max_informational as usize).saturating_add(1).saturating_mul(open.max(1));
+        if self.heads > heads {
+            return Err(Flood { what: "interim responses", limit: heads, within: None });
+        }
+        let since = *self.since.get_or_insert(done);
+        let sent = done.sent.wrapping_sub(since.sent) / BYTES_FOR_ONE;
+        let opened = done.opened.wrapping_sub(since.opened);
+        let rows = [
+            ("PING frames", self.pings, PINGS + sent),
+            ("SETTINGS frames", self.settings, SETTINGS),
+            ("WINDOW_UPDATE frames", self.window_updates, WINDOW_UPDATES + sent),
+            ("RST_STREAM frames", self.resets, RESETS + opened),
+            ("frames without a meaning here", self.others, OTHERS),
+        ];
+        let Some((what, _, limit)) = rows.into_iter().find(|(_, count, limit)| count > limit) else { return Ok(()) };
+        if done.at.saturating_duration_since(since.at) < WITHIN {
+            return Err(Flood { what, limit, within: Some(WITHIN) });
+        }
+        *self = Self { heads: self.heads, since: Some(done), ..Self::default() };
+        Ok(())
+    }
+}

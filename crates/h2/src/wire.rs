@@ -1,0 +1,220 @@
+//! What the stream below the h2 crate, the driver and the handles of a connection tell each other.
+
+use crate::ending::Ending;
+use skybridge_core::sync::Mutex;
+use std::{
+    io::Result,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+/// How many readers are kept to be woken.
+const MAX_READERS: usize = 1024;
+
+/// What was read and written, what is open, and how it all ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wire(Arc<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    /// The write attempts. The h2 crate writes as soon as it has encoded something: as long as there was no attempt,
+    /// nothing that it was given meanwhile has left.
+    attempts: AtomicUsize,
+    /// The bytes that were written.
+    sent: AtomicUsize,
+    /// The last write is waiting for the peer to read.
+    blocked: AtomicBool,
+    /// How often the driver was polled: the h2 crate reads first each time. 0 until there is a driver.
+    polls: AtomicU32,
+    /// There is something for the driver to look at: a SETTINGS, GOAWAY or PING was read since it last looked, the last
+    /// stream id was used, a timer fired, more streams are open than the windows are made for, or enough DATA has come
+    /// to think of larger ones.
+    control: AtomicBool,
+    /// How often something was read. Written by one thread alone.
+    reads: AtomicUsize,
+    /// The bytes of all DATA frames that were read, and at how many the driver wants to look.
+    data: AtomicUsize,
+    look_at: AtomicUsize,
+    /// The streams that were ever opened, and those that were closed again.
+    opened: AtomicUsize,
+    closed: AtomicUsize,
+    /// How often windows were lowered, and who reads a stream that may have been cut off by that.
+    lowered: AtomicU32,
+    readers: Mutex<Vec<Waker>>,
+    ending: Ending,
+}
+
+/// A stream whose response is being received, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenStream(Wire);
+
+// === impl Wire ===
+
+impl Wire {
+    /// How the connection ends.
+    #[inline]
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.0.ending
+    }
+
+    /// The write attempts so far. They are visible once their effect on a stream is: both happen under the h2 crate's
+    /// lock.
+    #[inline]
+    pub(crate) fn attempts(&self) -> usize {
+        self.0.attempts.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written.
+    pub(crate) fn sent(&self) -> usize {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// The number of bytes that were written, if the rest waits for the peer.
+    #[inline]
+    pub(crate) fn blocked(&self) -> Option<usize> {
+        self.0.blocked.load(Ordering::Relaxed).then(|| self.0.sent.load(Ordering::Relaxed))
+    }
+
+    /// There is something for the driver to look at.
+    #[cold]
+    pub(crate) fn set_control(&self) {
+        self.0.control.store(true, Ordering::Release);
+    }
+
+    /// Whether there is since this was last called. The driver's question.
+    #[inline]
+    pub(crate) fn take_control(&self) -> bool {
+        self.0.control.load(Ordering::Relaxed) && self.0.control.swap(false, Ordering::AcqRel)
+    }
+
+    /// Counts a stream as open. Called before it is opened, so that the driver knows of it when it sends the head.
+    #[inline]
+    pub(crate) fn open_stream(&self) {
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a stream as closed.
+    #[inline]
+    pub(crate) fn close_stream(&self) {
+        self.0.closed.fetch_add(1, Ordering::Release);
+    }
+
+    /// Hands an open stream to the body of its response, which counts it as closed when it is dropped.
+    #[inline]
+    pub(crate) fn hand_over_stream(&self) -> OpenStream {
+        OpenStream(self.clone())
+    }
+
+    /// How many streams were ever opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.0.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many streams are open.
+    #[inline]
+    pub(crate) fn open_streams(&self) -> usize {
+        // First: none is seen closed that isn't seen opened.
+        let closed = self.0.closed.load(Ordering::Acquire);
+        self.0.opened.load(Ordering::Relaxed).wrapping_sub(closed)
+    }
+
+    /// How often something was read.
+    #[inline]
+    pub(crate) fn reads(&self) -> usize {
+        self.0.reads.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of DATA were read.
+    pub(crate) fn data(&self) -> usize {
+        self.0.data.load(Ordering::Relaxed)
+    }
+
+    /// Windows may have been lowered: the readers look whether theirs is to be opened again.
+    #[cold]
+    pub(crate) fn wake_readers(&self) {
+        self.0.lowered.fetch_add(1, Ordering::AcqRel);
+        let readers = std::mem::take(&mut *self.0.readers.lock());
+        readers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The driver wants to look once this many bytes of DATA were read.
+    pub(crate) fn look_at(&self, data: usize) {
+        self.0.look_at.store(data, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn looks_at(&self) -> usize {
+        self.0.look_at.load(Ordering::Relaxed)
+    }
+
+    /// Something was read; `data` bytes of DATA by now.
+    #[inline]
+    pub(crate) fn count_read(&self, data: usize) {
+        self.0.reads.store(self.reads().wrapping_add(1), Ordering::Relaxed);
+        self.0.data.store(data, Ordering::Relaxed);
+        if data >= self.looks_at() {
+            self.set_control();
+        }
+    }
+
+    /// Called when the driver is polled.
+    #[inline]
+    pub(crate) fn next_poll(&self) {
+        self.0.polls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn polls(&self) -> u32 {
+        self.0.polls.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn count_attempt(&self) {
+        self.0.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, progress: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        self.0.blocked.store(progress.is_pending(), Ordering::Relaxed);
+        if let Poll::Ready(Ok(bytes)) = progress {
+            self.0.sent.fetch_add(bytes, Ordering::Relaxed);
+        }
+        progress
+    }
+}
+
+// === impl OpenStream ===
+
+impl OpenStream {
+    /// How its connection ends.
+    pub(crate) fn ending(&self) -> &Ending {
+        self.0.ending()
+    }
+
+    /// Lets a reader be woken when windows are lowered. Returns how often they were so far.
+    pub(crate) fn register_reader(&self, waker: &Waker) -> u32 {
+        let parts = &self.0.0;
+        let mut readers = parts.readers.lock();
+        if !readers.iter().any(|reader| reader.will_wake(waker)) {
+            if readers.len() < MAX_READERS {
+                readers.push(waker.clone());
+            } else {
+                // Woken for nothing, it comes again.
+                readers.drain(..).for_each(Waker::wake);
+                readers.push(waker.clone());
+            }
+        }
+        drop(readers);
+        parts.lowered.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for OpenStream {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.close_stream();
+    }
+}
