@@ -10,6 +10,7 @@ mod goaway;
 mod limits;
 mod no_room;
 mod request_options;
+mod silent;
 mod stale;
 mod stillborn;
 mod trips;
