@@ -40,7 +40,8 @@ use std::{
 ///
 #[doc = include_str!("../docs/limits.md")]
 pub struct H2<B> {
-    settings: Settings,
+    /// Shared: each connect has a clone of its layers.
+    settings: Arc<Settings>,
     _request: PhantomData<fn(B)>,
 }
 
@@ -52,20 +53,20 @@ pub struct Handshaking<B: Body>(BoxFuture<Result<Http2<B>, ConnectError>>);
 impl<B> H2<B> {
     /// With the settings above.
     pub fn new() -> Self {
-        Self { settings: Settings::default(), _request: PhantomData }
+        Self { settings: Arc::default(), _request: PhantomData }
     }
 
     /// The window of a stream that is alone on its connection, in bytes: how much of a response's body the peer may
     /// send ahead of its reader. At most 2^31 - 1.
     pub fn stream_window(mut self, bytes: u32) -> Self {
-        self.settings.stream_window = bytes.min(MAX_WINDOW);
+        self.settings_mut().stream_window = bytes.min(MAX_WINDOW);
         self
     }
 
     /// The connection's window, in bytes: the most that lies unread of all its responses together. From 64 KiB to
     /// 2^31 - 1.
     pub fn connection_window(mut self, bytes: u32) -> Self {
-        self.settings.connection_window = bytes.clamp(u16::MAX.into(), MAX_WINDOW);
+        self.settings_mut().connection_window = bytes.clamp(u16::MAX.into(), MAX_WINDOW);
         self
     }
 
@@ -77,53 +78,53 @@ impl<B> H2<B> {
     /// [`stream_window`](Self::stream_window), and the connection's window should be as many times larger as there may
     /// be responses unread.
     pub fn adaptive_window(mut self, on: bool) -> Self {
-        self.settings.adaptive_window = on;
+        self.settings_mut().adaptive_window = on;
         self
     }
 
     /// The largest frame that the peer may send, in bytes. From 2^14 to 2^24 - 1.
     pub fn max_frame_size(mut self, bytes: u32) -> Self {
-        self.settings.max_frame_size = bytes.clamp(FRAME_SIZES.0, FRAME_SIZES.1);
+        self.settings_mut().max_frame_size = bytes.clamp(FRAME_SIZES.0, FRAME_SIZES.1);
         self
     }
 
     /// The largest head or trailers of a response, in bytes as RFC 9113, section 6.5.2 counts them. A larger one resets
     /// its stream, and affects no other.
     pub fn max_header_list_size(mut self, bytes: u32) -> Self {
-        self.settings.max_header_list_size = bytes;
+        self.settings_mut().max_header_list_size = bytes;
         self
     }
 
     /// How many bytes of each request's body may be buffered for the socket.
     pub fn send_buffer(mut self, bytes: u32) -> Self {
-        self.settings.send_buffer = bytes;
+        self.settings_mut().send_buffer = bytes;
         self
     }
 
     /// How many streams to assume until the peer's SETTINGS have arrived. By default the capacity is unknown until
     /// then. Streams that the peer then refuses come back as refused.
     pub fn initial_max_send_streams(mut self, streams: u32) -> Self {
-        self.settings.initial_max_send_streams = Some(streams);
+        self.settings_mut().initial_max_send_streams = Some(streams);
         self
     }
 
     /// How many interim responses (1xx, RFC 9110, section 15.2) may come before a response.
     pub fn max_informational(mut self, responses: u32) -> Self {
-        self.settings.max_informational = responses;
+        self.settings_mut().max_informational = responses;
         self
     }
 
     /// How long the peer's SETTINGS may take (RFC 9113, section 3.4). Then the connection is closed, and its requests
     /// fail with [`H2Error::SettingsTimeout`]. `Duration::MAX` is no limit.
     pub fn settings_timeout(mut self, limit: Duration) -> Self {
-        self.settings.settings_timeout = limit;
+        self.settings_mut().settings_timeout = limit;
         self
     }
 
     /// A PING is sent each time this has passed while requests are under way, as a sign of life for what is in between,
     /// and to find a peer that is gone. `Duration::MAX` is never.
     pub fn keep_alive_interval(mut self, interval: Duration) -> Self {
-        self.settings.keep_alive_interval = interval;
+        self.settings_mut().keep_alive_interval = interval;
         self
     }
 
@@ -131,14 +132,20 @@ impl<B> H2<B> {
     /// closed, and its requests fail with [`H2Error::PingTimeout`]. This holds for keep-alive, and for the PING that is
     /// sent after the [response timeout](skybridge_core::Timeouts::response_head) of a request.
     pub fn keep_alive_timeout(mut self, limit: Duration) -> Self {
-        self.settings.keep_alive_timeout = limit;
+        self.settings_mut().keep_alive_timeout = limit;
         self
     }
 
     /// Whether an idle connection is kept alive by PINGs too. Some servers take that for abuse.
     pub fn keep_alive_while_idle(mut self, on: bool) -> Self {
-        self.settings.keep_alive_while_idle = on;
+        self.settings_mut().keep_alive_while_idle = on;
         self
+    }
+}
+
+impl<B> H2<B> {
+    fn settings_mut(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 }
 
@@ -150,7 +157,7 @@ impl<B> Default for H2<B> {
 
 impl<B> Clone for H2<B> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings, _request: PhantomData }
+        Self { settings: Arc::clone(&self.settings), _request: PhantomData }
     }
 }
 
@@ -254,7 +261,7 @@ mod tests {
         let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
         let link = net.connector().connect(route).await.unwrap();
         let mut h2 = H2::<Empty<Bytes>>::new();
-        h2.settings.first_stream = Some(u32::MAX >> 1);
+        h2.settings_mut().first_stream = Some(u32::MAX >> 1);
         let mut connection = h2.handshake(link, &executor.ctx()).await.unwrap();
         let notes = Arc::new(Notes::default());
         connection.subscribe(notes.clone());
