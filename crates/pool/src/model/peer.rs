@@ -277,9 +277,10 @@ impl Wire {
         self.state.lock().unwrap()
     }
 
+    /// Whether its socket is open: one that says that it is closed has none, whoever still has a handle.
     pub(super) fn is_open(&self) -> bool {
         let state = self.state();
-        state.handles > 0 && !state.closed
+        state.handles > 0 && !state.closed && !state.over
     }
 
     pub(super) fn set_capacity(&self, capacity: u32) {
