@@ -42,7 +42,7 @@ enum Verb {
     Allocs,
     /// Instructions per request in relation to a bare connection (callgrind)
     Instr,
-    /// The stack against a real nginx and nghttpd
+    /// The stack against real servers and proxies
     Interop,
     /// Each package by itself: with no, its default, each and all features; and what it is built from
     Features,
@@ -52,13 +52,13 @@ enum Verb {
     PublicApi,
     /// The workspace on the oldest supported Rust
     Msrv,
-    /// The pool's model test with 100,000 histories, and the loom tests of the pool and of HTTP/1.1
+    /// The pool's model test with 100,000 histories, new inputs for the tests of properties, and the loom tests
     Model,
     /// Drop requests at random points, by the million, and check that nothing is lost, leaked, mixed up or sent twice
     Soak(soak::Soak),
     /// Run one fuzz target for a while, or list them
     Fuzz(fuzz::Fuzz),
-    /// check, public-api, package, allocs, instr, interop: what a change must pass beside the tests
+    /// check, public-api, loom, allocs, instr, interop, package: what a change must pass beside the tests
     Ci,
     /// features, msrv, model, soak, fuzz: the slow ones
     Nightly,

@@ -32,7 +32,7 @@ fn properties() -> Outcome {
 
 /// Every interleaving of the threads of a pool, and of an HTTP/1.1 connection. A target directory of its own: the flag
 /// would rebuild everything in the usual one, twice.
-fn loom() -> Outcome {
+pub(crate) fn loom() -> Outcome {
     execute(
         cargo(["test", "--release", "-p", "skybridge-pool", "-p", "skybridge-h1", "--lib"])
             .env("RUSTFLAGS", "--cfg loom")

@@ -106,7 +106,7 @@ fn connection() -> (Arc<Shared>, Socket, Arc<Inline>) {
 fn begin(shared: &Shared) -> Result<(), CloseReason> {
     let (begun, effects) = shared.lock().begin(true);
     shared.apply(effects);
-    begun
+    begun.map_err(|error| error.close_reason())
 }
 
 /// Otherwise its answer would be what was said before it.
