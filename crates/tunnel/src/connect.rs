@@ -106,6 +106,11 @@ impl Challenges {
         self.answer.is_some()
     }
 
+    /// How many were answered.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered
+    }
+
     /// The refusal that was read when the time was up.
     pub(crate) fn take_refusal(&mut self) -> Option<TunnelError> {
         self.refusal.take().map(Refusal::into_error)

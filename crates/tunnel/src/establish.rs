@@ -26,8 +26,11 @@ where
         }
         let (mut route, endpoint) = (link.info.route.clone(), link.info.remote.clone());
         challenges.resize_with(route.proxies.len(), Challenges::default);
+        let answered = |challenges: &[Challenges]| challenges.iter().map(Challenges::answered).sum::<usize>();
+        let before = answered(&challenges);
         match tunnel_through_all(link, tls_connect.clone(), limit, &mut challenges).await {
-            Err(_) if challenges.iter().any(Challenges::need_new_connection) => {
+            // Only for an answer of this round, so that it ends: each proxy is answered so often and no more.
+            Err(_) if answered(&challenges) > before && challenges.iter().any(Challenges::need_new_connection) => {
                 endpoints = Some(mem::replace(&mut route.endpoints, Endpoints::fixed([endpoint])));
                 poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
                 connecting = connector.connect(route);

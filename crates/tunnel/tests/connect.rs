@@ -283,6 +283,32 @@ async fn challenges_on_new_connections_are_answered_up_to_the_same_limit() {
     assert_eq!(world.net.opened(), 4);
 }
 
+/// The second proxy's challenge can't be answered when the first refuses.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_can_not_be_given_is_not_tried_for_ever() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    let second = Proxy::new(ProxyKind::Http, "second.test", 8080).auth(Digest);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128), second].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send(OK).await;
+        proxy.head().await;
+        proxy.send("HTTP/1.0 407 Who\r\nproxy-authenticate: Digest nonce=1\r\n\r\n").await;
+        drop(proxy);
+        loop {
+            let mut proxy = world.accept().await;
+            proxy.head().await;
+            proxy.send("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
+            assert!(world.net.opened() < 10, "for ever");
+        }
+    };
+    let linked = tokio::select! { linked = world.connect(route) => linked, () = proxy => unreachable!() };
+    assert_eq!(refused(&linked.unwrap_err()).0, 503);
+    assert_eq!(world.net.opened(), 2);
+}
+
 /// Of a chain, the second proxy ends the connection: the first is asked again for a tunnel to it.
 #[tokio::test(start_paused = true)]
 async fn in_a_chain_all_of_it_is_connected_anew() {
