@@ -57,7 +57,7 @@ impl H2Body {
         while !self.data_done {
             let polled = match stream.poll_data(cx) {
                 Poll::Pending if self.released == RELEASED => {
-                    if let Some(open) = &self.open {
+                    if let Some(open) = &mut self.open {
                         let lowered = open.register_reader(cx.waker());
                         if std::mem::replace(&mut self.lowered, lowered) != lowered {
                             reopen(stream)?;

@@ -27,8 +27,8 @@ pub(crate) struct Driver<I: Io, B: Body> {
     windows: Windows,
     /// The windows may be too small, and could not be raised yet.
     raises: bool,
-    /// The windows were lowered, and perhaps not acknowledged yet.
-    lowered: bool,
+    /// The windows were lowered when so many SETTINGS had been acknowledged, all there were.
+    lowered: Option<u32>,
     pings: Pings,
     /// What everything wakes that this task waits for.
     waker: Option<Waker>,
@@ -50,7 +50,7 @@ impl<I: Io, B: Body> Driver<I, B> {
         let windows = Windows::new(settings, &shared.wire);
         let pings = Pings::new(settings, shared.runtime.now());
         let (draining, linger, waker) = (None, None, None);
-        Self { connection, shared, draining, linger, windows, raises: false, lowered: false, pings, waker }
+        Self { connection, shared, draining, linger, windows, raises: false, lowered: None, pings, waker }
     }
 
     /// Nothing was read that changes what the connection may carry, and nothing keeps the h2 crate from having handled
@@ -63,8 +63,10 @@ impl<I: Io, B: Body> Driver<I, B> {
     /// More streams are open than the windows were made for.
     #[cold]
     fn lower_windows(&mut self, open: usize) {
-        if let Some(window) = self.windows.lower(open) {
-            self.lowered |= self.announce(window, open);
+        if let Some(window) = self.windows.lower(open)
+            && self.announce(window, open)
+        {
+            self.lowered = Some(self.shared.wire.acknowledged());
         }
     }
 
@@ -87,8 +89,8 @@ impl<I: Io, B: Body> Driver<I, B> {
             self.raises = true;
         }
         let probes = shared.take_wants_probe();
-        if self.lowered {
-            // By the time that they can be changed again, that was acknowledged.
+        if self.lowered.is_some_and(|acknowledged| acknowledged != shared.wire.acknowledged()) {
+            self.lowered = None;
             shared.wire.wake_readers();
         }
         let (data, mut measures) = (shared.wire.data(), false);
@@ -114,7 +116,6 @@ impl<I: Io, B: Body> Driver<I, B> {
                 // The h2 crate sends them when it is polled again.
                 Some(window) if self.announce(window, open) => {
                     cx.waker().wake_by_ref();
-                    self.lowered = false;
                     false
                 }
                 Some(_) => true,

@@ -9,8 +9,12 @@ const WINDOW_UPDATES: usize = 10_000;
 const RESETS: usize = 1000;
 const OTHERS: usize = 10_000;
 const ACK: u8 = 0x1;
-/// Peers answer data with PINGs and WINDOW_UPDATEs: one more of each is allowed for so many bytes sent.
-const BYTES_FOR_ONE: usize = 1024;
+/// Peers answer a frame of ours with a PING and with WINDOW_UPDATEs for its stream and the connection. It has so many
+/// bytes at least.
+const FRAME: usize = 9;
+/// What we sent in answer to a PING and to SETTINGS, which earns the peer nothing.
+const PING_ANSWER: usize = FRAME + 8;
+const SETTINGS_ANSWER: usize = FRAME;
 
 /// How many frames a peer has sent lately of the kinds that cost us something and bring nothing.
 ///
@@ -24,6 +28,9 @@ pub(crate) struct FrameCounts {
     others: usize,
     /// HEADERS that end no stream, one after the other: interim responses are such.
     pub(crate) heads: usize,
+    /// How many there were, and how many streams had been opened, when they were first more than interim responses of
+    /// the open streams could be: since then each new stream may have brought one, that of its response.
+    heads_from: Option<(usize, usize)>,
     since: Option<Done>,
 }
 
@@ -61,17 +68,15 @@ impl FrameCounts {
     /// What there were too many of.
     #[cold]
     pub(crate) fn check(&mut self, done: Done, open: usize, max_informational: u32) -> Result<(), Flood> {
-        let heads = (max_informational as usize).saturating_add(1).saturating_mul(open.max(1));
-        if self.heads > heads {
-            return Err(Flood { what: "interim responses", limit: heads, within: None });
-        }
+        self.check_heads(done.opened, (max_informational as usize).saturating_add(1).saturating_mul(open.max(1)))?;
         let since = *self.since.get_or_insert(done);
-        let sent = done.sent.wrapping_sub(since.sent) / BYTES_FOR_ONE;
+        let answers = self.pings * PING_ANSWER + self.settings * SETTINGS_ANSWER;
+        let frames = done.sent.wrapping_sub(since.sent).saturating_sub(answers) / FRAME;
         let opened = done.opened.wrapping_sub(since.opened);
         let rows = [
-            ("PING frames", self.pings, PINGS + sent),
+            ("PING frames", self.pings, PINGS + frames),
             ("SETTINGS frames", self.settings, SETTINGS),
-            ("WINDOW_UPDATE frames", self.window_updates, WINDOW_UPDATES + sent),
+            ("WINDOW_UPDATE frames", self.window_updates, WINDOW_UPDATES + 2 * frames),
             ("RST_STREAM frames", self.resets, RESETS + opened),
             ("frames without a meaning here", self.others, OTHERS),
         ];
@@ -79,7 +84,21 @@ impl FrameCounts {
         if done.at.saturating_duration_since(since.at) < WITHIN {
             return Err(Flood { what, limit, within: Some(WITHIN) });
         }
-        *self = Self { heads: self.heads, since: Some(done), ..Self::default() };
+        *self = Self { heads: self.heads, heads_from: self.heads_from, since: Some(done), ..Self::default() };
         Ok(())
+    }
+
+    fn check_heads(&mut self, opened: usize, limit: usize) -> Result<(), Flood> {
+        if self.heads <= limit {
+            self.heads_from = None;
+            return Ok(());
+        }
+        let (heads, opened_then) = *self.heads_from.get_or_insert((self.heads, opened));
+        // Fewer than then: there was something else between them.
+        let more = self.heads.saturating_sub(heads);
+        if more <= limit.saturating_add(opened.wrapping_sub(opened_then)) {
+            return Ok(());
+        }
+        Err(Flood { what: "interim responses", limit, within: None })
     }
 }

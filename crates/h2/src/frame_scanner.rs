@@ -11,6 +11,7 @@ const SETTINGS: u8 = 0x4;
 const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
 const END_STREAM: u8 = 0x1;
+const ACK: u8 = 0x1;
 /// How many HEADERS that end no stream, without anything between them, are nothing to look at.
 const MANY_HEADS: usize = 64;
 /// The last stream that a client can open (RFC 9113, section 5.1.1).
@@ -35,6 +36,8 @@ pub(crate) struct FrameScanner {
     goaway: Option<GoAwayFrame>,
     /// The bytes of all DATA frames whose header has been read.
     data: usize,
+    /// How many of our SETTINGS were acknowledged.
+    acknowledged: u32,
     /// The frames of other kinds.
     pub(crate) counts: FrameCounts,
 }
@@ -105,7 +108,7 @@ impl FrameScanner {
             at += payload;
             match kind {
                 DATA => {
-                    self.data += payload;
+                    self.data = self.data.wrapping_add(payload);
                     self.counts.heads = 0;
                 }
                 HEADERS if flags & END_STREAM != 0 => self.counts.heads = 0,
@@ -125,11 +128,19 @@ impl FrameScanner {
     #[cold]
     fn begin_other(&mut self, kind: u8, flags: u8, read: &[u8], payload: Range<usize>) -> bool {
         self.is_control = matches!(kind, SETTINGS | PING | GOAWAY);
+        if kind == SETTINGS && flags & ACK != 0 {
+            self.acknowledged = self.acknowledged.wrapping_add(1);
+        }
         if kind == GOAWAY {
             self.current = Some(Vec::new());
             self.keep(read, payload);
         }
         self.counts.count(kind, flags)
+    }
+
+    /// How many of our SETTINGS the peer has acknowledged so far.
+    pub(crate) fn acknowledged(&self) -> u32 {
+        self.acknowledged
     }
 
     /// The bytes of all DATA so far.

@@ -19,6 +19,9 @@ use std::{
     time::Duration,
 };
 
+/// The shortest interval of keep-alive: less would be all PINGs.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
 /// The HTTP/2 handshake on a link, for ALPN `h2` and for prior knowledge (RFC 9113, section 3.3).
 ///
 /// | setting | default |
@@ -70,7 +73,8 @@ impl<B> H2<B> {
         self
     }
 
-    /// Whether the windows of the streams change (RFC 9113, section 6.9.2).
+    /// Whether the windows of the streams change (RFC 9113, section 6.9.2), unless
+    /// [`stream_window`](Self::stream_window) is below 16 KiB.
     ///
     /// They shrink as more streams are open, so that responses nobody reads leave the others a part of the connection's
     /// window: 256 unread responses are within it, however long they are. And that of a single stream grows to twice
@@ -122,9 +126,9 @@ impl<B> H2<B> {
     }
 
     /// A PING is sent each time this has passed while requests are under way, as a sign of life for what is in between,
-    /// and to find a peer that is gone. `Duration::MAX` is never.
+    /// and to find a peer that is gone. At least 10 ms; `Duration::MAX` is never.
     pub fn keep_alive_interval(mut self, interval: Duration) -> Self {
-        self.settings_mut().keep_alive_interval = interval;
+        self.settings_mut().keep_alive_interval = interval.max(MIN_INTERVAL);
         self
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Pings {
 struct Sent {
     data: usize,
     reads: usize,
+    /// How many bytes had been written.
+    written: usize,
     /// When it must be answered; `None` when it only measures.
     due: Option<Instant>,
 }
@@ -74,9 +76,15 @@ impl Pings {
         if !matches!(self.ping_pong.as_mut()?.poll_pong(cx), Poll::Ready(Ok(_))) {
             return None;
         }
-        let data = shared.wire.data().wrapping_sub(sent.data);
+        let (data, asked) = (shared.wire.data().wrapping_sub(sent.data), sent.due.is_some());
         self.sent = None;
-        shared.is_alive();
+        if asked {
+            // Whatever is said to be suspect by now: the PING that decides is asked for after it was said.
+            shared.suspected.store(false, Ordering::Release);
+            shared.status.report(ConnectionStatus::Healthy);
+        } else {
+            shared.is_alive();
+        }
         Some(data)
     }
 
@@ -87,7 +95,12 @@ impl Pings {
         {
             // An error says that the connection is at its end.
             let _ = ping_pong.send_ping(Ping::opaque());
-            self.sent = Some(Sent { data: shared.wire.data(), reads: shared.wire.reads(), due: None });
+            self.sent = Some(Sent {
+                data: shared.wire.data(),
+                reads: shared.wire.reads(),
+                written: shared.wire.sent(),
+                due: None,
+            });
         }
     }
 
@@ -96,7 +109,7 @@ impl Pings {
         self.measure(shared);
         let due = shared.runtime.now().checked_add(self.timeout);
         if let Some(sent) = self.sent.as_mut().filter(|sent| sent.due.is_none()) {
-            (sent.due, sent.reads) = (due, shared.wire.reads());
+            (sent.due, sent.reads, sent.written) = (due, shared.wire.reads(), shared.wire.sent());
         }
     }
 
@@ -134,12 +147,13 @@ impl Pings {
             return Some(DriverEnd::SettingsTimeout(self.settings_timeout));
         }
         if let Some(sent) = self.sent.as_mut().filter(|sent| sent.due.is_some_and(|due| due <= now)) {
-            let reads = shared.wire.reads();
-            if reads == sent.reads {
+            let (reads, written) = (shared.wire.reads(), shared.wire.blocked());
+            // The PING may be behind a lot of data of ours, and the answer behind a lot of the peer's. It is alive as
+            // long as it takes the one, or sends the other.
+            if reads == sent.reads && written.is_none_or(|written| written == sent.written) {
                 return Some(DriverEnd::PingTimeout(self.timeout));
             }
-            // The answer may be behind a lot of data. The peer is alive as long as that comes.
-            (sent.reads, sent.due) = (reads, now.checked_add(self.timeout));
+            (sent.reads, sent.written, sent.due) = (reads, shared.wire.sent(), now.checked_add(self.timeout));
             shared.is_alive();
         }
         if self.next.is_some_and(|due| due <= now) {

@@ -133,6 +133,7 @@ impl<I: AsyncWrite> PrefaceIo<I> {
         let this = self.project();
         let wire = this.wire;
         wire.set_control();
+        wire.set_acknowledged(this.frames.acknowledged());
         if let Some(goaway) = this.frames.take_goaway() {
             wire.ending().goaway(goaway);
         }

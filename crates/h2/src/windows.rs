@@ -42,7 +42,8 @@ const GAPS: (usize, usize) = (1 << 20, 1 << 28);
 
 impl Windows {
     pub(crate) fn new(settings: &Settings, wire: &Wire) -> Self {
-        let adaptive = settings.adaptive_window;
+        // What is released of a smaller one can't be told from what its peer waits for.
+        let adaptive = settings.adaptive_window && settings.stream_window >= FLOOR;
         wire.look_at(if adaptive { FIRST_LOOK } else { usize::MAX });
         Self {
             stream: settings.stream_window,
@@ -160,7 +161,9 @@ mod tests {
     #[test]
     fn a_small_window_that_was_set_is_kept() {
         let settings = Settings { stream_window: 1000, ..Settings::default() };
-        let windows = Windows::new(&settings, &Wire::default());
+        let mut windows = Windows::new(&settings, &Wire::default());
         assert_eq!([1, 2, 100].map(|open| windows.share(open)), [1000; 3]);
+        windows.measured(usize::MAX, 0);
+        assert_eq!((windows.raise(1), windows.allowed), (None, usize::MAX));
     }
 }

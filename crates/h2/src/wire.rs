@@ -11,9 +11,6 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// How many readers are kept to be woken.
-const MAX_READERS: usize = 1024;
-
 /// What was read and written, what is open, and how it all ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wire(Arc<Parts>);
@@ -43,13 +40,19 @@ struct Parts {
     closed: AtomicUsize,
     /// How often windows were lowered, and who reads a stream that may have been cut off by that.
     lowered: AtomicU32,
-    readers: Mutex<Vec<Waker>>,
+    readers: Mutex<Vec<Option<Waker>>>,
+    /// How many of our SETTINGS the peer has acknowledged.
+    acknowledged: AtomicU32,
     ending: Ending,
 }
 
 /// A stream whose response is being received, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenStream(Wire);
+pub(crate) struct OpenStream {
+    wire: Wire,
+    /// Its place among the readers, once it has one.
+    place: Option<u32>,
+}
 
 // === impl Wire ===
 
@@ -105,7 +108,7 @@ impl Wire {
     /// Hands an open stream to the body of its response, which counts it as closed when it is dropped.
     #[inline]
     pub(crate) fn hand_over_stream(&self) -> OpenStream {
-        OpenStream(self.clone())
+        OpenStream { wire: self.clone(), place: None }
     }
 
     /// How many streams were ever opened.
@@ -136,8 +139,17 @@ impl Wire {
     #[cold]
     pub(crate) fn wake_readers(&self) {
         self.0.lowered.fetch_add(1, Ordering::AcqRel);
-        let readers = std::mem::take(&mut *self.0.readers.lock());
+        let readers: Vec<_> = self.0.readers.lock().iter().flatten().cloned().collect();
         readers.into_iter().for_each(Waker::wake);
+    }
+
+    /// So many of our SETTINGS have been acknowledged.
+    pub(crate) fn set_acknowledged(&self, settings: u32) {
+        self.0.acknowledged.store(settings, Ordering::Release);
+    }
+
+    pub(crate) fn acknowledged(&self) -> u32 {
+        self.0.acknowledged.load(Ordering::Acquire)
     }
 
     /// The driver wants to look once this many bytes of DATA were read.
@@ -191,20 +203,23 @@ impl Wire {
 impl OpenStream {
     /// How its connection ends.
     pub(crate) fn ending(&self) -> &Ending {
-        self.0.ending()
+        self.wire.ending()
     }
 
-    /// Lets a reader be woken when windows are lowered. Returns how often they were so far.
-    pub(crate) fn register_reader(&self, waker: &Waker) -> u32 {
-        let parts = &self.0.0;
+    /// Lets its reader be woken when windows are lowered. Returns how often they were so far.
+    pub(crate) fn register_reader(&mut self, waker: &Waker) -> u32 {
+        let parts = &self.wire.0;
         let mut readers = parts.readers.lock();
-        if !readers.iter().any(|reader| reader.will_wake(waker)) {
-            if readers.len() < MAX_READERS {
-                readers.push(waker.clone());
-            } else {
-                // Woken for nothing, it comes again.
-                readers.drain(..).for_each(Waker::wake);
-                readers.push(waker.clone());
+        match self.place.and_then(|place| readers.get_mut(place as usize)?.as_mut()) {
+            Some(reader) => reader.clone_from(waker),
+            // A place for each stream, so that there are never more of them than streams were open at once.
+            None => {
+                let place = readers.iter().position(Option::is_none).unwrap_or(readers.len());
+                if place == readers.len() {
+                    readers.push(None);
+                }
+                readers[place] = Some(waker.clone());
+                self.place = u32::try_from(place).ok();
             }
         }
         drop(readers);
@@ -212,9 +227,20 @@ impl OpenStream {
     }
 }
 
+impl OpenStream {
+    #[cold]
+    fn leave(&self, place: u32) {
+        let reader = self.wire.0.readers.lock().get_mut(place as usize).and_then(Option::take);
+        drop(reader);
+    }
+}
+
 impl Drop for OpenStream {
     #[inline]
     fn drop(&mut self) {
-        self.0.close_stream();
+        if let Some(place) = self.place {
+            self.leave(place);
+        }
+        self.wire.close_stream();
     }
 }

@@ -106,6 +106,39 @@ async fn too_many_control_frames_end_the_connection() {
     }
 }
 
+/// As grpc's servers do for each DATA: a PING, which measures, and WINDOW_UPDATEs. However many requests there are.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_sends_some_for_each_small_request_is_fine() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    for _ in 0..12_000 {
+        let server = async {
+            let stream = peer.request().await.stream;
+            let updates = [raw(8, 0, 0, &[0, 0, 0, 1]), raw(8, 0, stream, &[0, 0, 0, 1]), raw(6, 0, 0, &[7; 8])];
+            peer.send_raw(updates.concat()).await;
+            peer.respond(stream, 200, "y").await;
+        };
+        let (response, ()) = tokio::join!(exchange(&mut world.client, post(full("x"))), server);
+        assert_eq!(bytes(response.unwrap()).await, "y");
+    }
+}
+
+/// Their heads end no stream, as those of interim responses.
+#[tokio::test(start_paused = true)]
+async fn responses_that_are_given_up_before_their_data_are_no_interim_ones() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    for _ in 0..200 {
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "200")], false).await;
+        };
+        let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+        drop(response.unwrap());
+        run_until_idle().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn as_many_over_a_longer_time_are_fine() {
     let mut world = World::new(H2::new()).await;

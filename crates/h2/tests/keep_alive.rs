@@ -63,6 +63,44 @@ async fn a_peer_that_does_not_answer_a_ping_is_left() {
     assert_eq!(world.notes.all().last(), Some(&ConnectionStatus::Closed(CloseReason::Unresponsive)));
 }
 
+/// The PING is behind all of it, and so is the answer.
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_goes_on_slowly_is_a_sign_of_life() {
+    let h2 = H2::new().keep_alive_interval(HALF).keep_alive_timeout(HALF);
+    let mut world = World::on_a_slow_line(h2, 4096, HALF / 2).await;
+    let mut peer = world.peer().await;
+    let started = Instant::now();
+    let server = async {
+        let stream = peer.request().await.stream;
+        assert_eq!(peer.body(stream).await.len(), 60_000);
+        peer.respond(stream, 200, "").await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, post(full(vec![0; 60_000]))), server);
+    assert_eq!(response.unwrap().status(), 200);
+    assert!(started.elapsed() > 4 * HALF, "{:?}", started.elapsed());
+}
+
+/// There is always some time between them.
+#[tokio::test(start_paused = true)]
+async fn an_interval_of_nothing_is_a_short_one() {
+    let mut world = World::new(H2::new().keep_alive_interval(Duration::ZERO)).await;
+    let mut peer = world.peer().await;
+    let server = async {
+        let stream = peer.request().await.stream;
+        let answered = async {
+            sleep(HALF).await;
+        };
+        tokio::select! {
+            () = answered => {}
+            _ = peer.until(|frame| matches!(frame, Frame::GoAway { .. })) => {}
+        }
+        peer.respond(stream, 200, "").await;
+    };
+    let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+    assert_eq!(response.unwrap().status(), 200);
+    assert!((2..=50).contains(&pings(peer.received())), "{}", pings(peer.received()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stops_is_ended_by_a_ping_too() {
     let mut world = World::new(H2::new().keep_alive_interval(HALF)).await;

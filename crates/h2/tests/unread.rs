@@ -5,18 +5,21 @@ mod support;
 
 use bytes::Bytes;
 use http::Response;
+use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge_testkit::{
     executor::run_until_idle,
-    h2::{Frame, setting},
+    h2::{Frame, Peer, setting},
     net::Conn,
 };
 use std::{
     future::poll_fn,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    task::Poll,
 };
 use support::*;
 
@@ -129,7 +132,8 @@ async fn windows_are_lowered_before_the_stream_that_makes_it_necessary() {
     let calls = async { tokio::join!(exchange(&mut first, get("/1")), exchange(&mut second, get("/2"))) };
     let server = async {
         let (one, two) = (peer.request().await.stream, peer.request().await.stream);
-        let lowered = |frame: &Frame| matches!(frame, Frame::Settings { ack: false, values } if values == &[(setting::INITIAL_WINDOW_SIZE, 4 << 20)]);
+        let window = [(setting::INITIAL_WINDOW_SIZE, 4 << 20)];
+        let lowered = |frame: &Frame| matches!(frame, Frame::Settings { ack: false, values } if values[..] == window);
         let at = |found: &dyn Fn(&Frame) -> bool| peer.received().iter().position(found).unwrap();
         assert!(at(&lowered) < at(&|frame| frame.stream() == two));
         peer.respond(one, 204, "").await;
@@ -203,4 +207,66 @@ async fn a_lowered_window_is_opened_again_for_a_reader_that_waits() {
     peer.until(granted).await;
     peer.data(stream, [0; 16], true).await;
     assert_eq!(reader.await.unwrap(), MIB + 16);
+}
+
+/// Readers that have taken all there was, and wait for more; each poll of one is counted.
+async fn waiting_readers(world: &World, peer: &mut Peer<Conn>, streams: usize) -> Arc<AtomicUsize> {
+    let polls = Arc::new(AtomicUsize::new(0));
+    for _ in 0..streams {
+        let (mut handle, polls) = (world.handle(), Arc::clone(&polls));
+        tokio::spawn(async move {
+            let mut body = exchange(&mut handle, get("/")).await.unwrap().into_body();
+            poll_fn(|cx| {
+                polls.fetch_add(1, Relaxed);
+                loop {
+                    match Pin::new(&mut body).poll_frame(cx) {
+                        Poll::Ready(Some(_)) => {}
+                        polled => return polled,
+                    }
+                }
+            })
+            .await
+        });
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        peer.data(stream, vec![0; 1 << 14], false).await;
+        run_until_idle().await;
+    }
+    polls
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_readers_that_wait_do_not_wake_each_other() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    let polls = waiting_readers(&world, &mut peer, 1_200).await;
+    let before = polls.load(Relaxed);
+    run_until_idle().await;
+    assert_eq!(polls.load(Relaxed), before);
+}
+
+/// Once, when the peer has acknowledged it.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_waits_is_woken_once_for_windows_that_were_lowered() {
+    let mut world = World::new(H2::new()).await;
+    let mut peer = world.peer().await;
+    let polls = waiting_readers(&world, &mut peer, 100).await;
+    let before = polls.load(Relaxed);
+    // Another one gets a lot.
+    let download = async {
+        let response = exchange(&mut world.client, get("/")).await.unwrap();
+        length(response).await
+    };
+    let server = async {
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        for last in (0..400).rev() {
+            peer.data(stream, vec![0; 1 << 14], last == 0).await;
+            run_until_idle().await;
+        }
+    };
+    let (length, ()) = tokio::join!(download, server);
+    assert_eq!(length, 400 << 14);
+    let woken = polls.load(Relaxed) - before;
+    assert!(woken <= 200, "100 readers were polled {woken} times");
 }

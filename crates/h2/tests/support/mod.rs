@@ -75,6 +75,13 @@ impl World {
         Self::over(net, h2, Some(Replays::new(copy))).await
     }
 
+    /// At most this many bytes are in flight at once, and each takes so long.
+    pub(crate) async fn on_a_slow_line(h2: H2<Out>, bytes: usize, latency: std::time::Duration) -> Self {
+        let net = Network::new();
+        net.at(ADDR.parse().unwrap()).window(bytes).latency(latency);
+        Self::over(net, h2, Some(Replays::new(copy))).await
+    }
+
     async fn over(net: Network, h2: H2<Out>, replays: Option<Replays<Out>>) -> Self {
         let executor = Executor::new();
         let listener = net.listen(ADDR.parse().unwrap());
