@@ -93,7 +93,7 @@ where
         !self.0.shared.idle.stage.is(Stage::Sending)
     }
 
-    fn sent(&self) -> Option<u64> {
+    fn sent(&self, _: &mut Context<'_>) -> Option<u64> {
         self.0.sent_bytes()
     }
 

@@ -375,9 +375,9 @@ where
         }
     }
 
-    fn sent(&self) -> Option<u64> {
+    fn sent(&self, cx: &mut Context<'_>) -> Option<u64> {
         match &self.exchange {
-            Exchange::Waiting { upload, .. } => upload.as_ref().map(|upload| upload.sent()),
+            Exchange::Waiting { upload, .. } => upload.as_ref()?.sent(cx),
             _ => None,
         }
     }

@@ -96,9 +96,10 @@ impl<B: Body> Upload<B> {
         *self.project().window_timeout = Some(runtime.sleep_until(runtime.now() + WINDOW_TIMEOUT));
     }
 
-    /// How many bytes the h2 crate has taken for the peer.
-    pub(crate) fn sent(&self) -> u64 {
-        self.unsent.taken()
+    /// How many bytes the h2 crate has taken for the peer; `None` when those were all. Else this task is woken then.
+    pub(crate) fn sent(&self, cx: &Context<'_>) -> Option<u64> {
+        let all_given = self.body.is_none() && self.unpolled.is_none() && self.piece.is_none();
+        (!all_given || self.unsent.poll_empty(cx).is_pending()).then(|| self.unsent.taken())
     }
 
     pub(crate) fn is_unpolled(&self) -> bool {

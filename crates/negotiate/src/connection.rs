@@ -70,10 +70,10 @@ where
         }
     }
 
-    fn sent(&self) -> Option<u64> {
+    fn sent(&self, cx: &mut Context<'_>) -> Option<u64> {
         match self {
-            Self::Http1(connection) => connection.sent(),
-            Self::Http2(connection) => connection.sent(),
+            Self::Http1(connection) => connection.sent(cx),
+            Self::Http2(connection) => connection.sent(cx),
         }
     }
 

@@ -356,7 +356,7 @@ where
             Poll::Ready(Err(failed)) => self.failed(cx, failed),
             Poll::Pending => {
                 let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
-                let sent = handle.sent();
+                let sent = handle.sent(cx);
                 let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
                 handle.timed_out();
                 self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
@@ -377,6 +377,8 @@ where
         let (mut error, request) = failed.into_parts();
         let Some(request) = request else { return self.end(Failed::lost(error)) };
         self.request = Some(*request);
+        // That of the exchange.
+        self.disarm();
         if let Some(lease) = &self.lease {
             error = error.on(lease.info());
         }

@@ -71,9 +71,10 @@ pub trait Connection<B>: Send + 'static {
     }
 
     /// How much of the request has been sent whose response is waited for, in any measure that grows; `None` when all
-    /// of it was. So a pool sees whether an upload goes on, and from when on the response is waited for. The default is
-    /// `None`: from the beginning.
-    fn sent(&self) -> Option<u64> {
+    /// of it was. So a pool sees whether an upload goes on, and from when on the response is waited for: it is woken
+    /// when the last of it has left, if `poll_response` would not be for that. The default is `None`: from the
+    /// beginning.
+    fn sent(&self, _: &mut Context<'_>) -> Option<u64> {
         None
     }
 

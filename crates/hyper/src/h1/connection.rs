@@ -127,7 +127,7 @@ where
         self.0.shared.lifecycle.is_sent()
     }
 
-    fn sent(&self) -> Option<u64> {
+    fn sent(&self, _: &mut Context<'_>) -> Option<u64> {
         let lifecycle = &self.0.shared.lifecycle;
         (!lifecycle.is_sent()).then(|| lifecycle.pieces())
     }
