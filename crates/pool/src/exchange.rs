@@ -2,8 +2,10 @@
 //! from where that goes back.
 
 pub(crate) mod body;
+mod dead;
 mod ending;
 pub(crate) mod events;
+mod find;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;
@@ -13,8 +15,8 @@ mod unfinished;
 pub(crate) use self::ending::is_of_connection;
 use self::{
     body::{Holding, PooledBody},
-    ending::{is_final, not_connected},
     events::CallEvents,
+    find::{find, find_version},
     lease::Lease,
     queue_entry::QueueEntry,
     timeouts::ExchangeTimeouts,
@@ -22,16 +24,16 @@ use self::{
 };
 use crate::{
     origin::{
-        OriginPool, Refused,
+        Refused,
         waiter::{Delivered, RequestContext, Waiter},
     },
     registry::Registry,
 };
-use http::{Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use skybridge_core::{
-    Acquired, Cause, CloseReason, ConnectError, Connection, Delivery, Error, EventKind, Failed, FirstExchange,
-    HttpVersions, KeyRef, OriginRef, Phase, RequestError, RequestOptions, Scheme, TimedOut, validate_request,
+    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, FirstExchange, HttpVersions, Phase,
+    RequestOptions, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -40,13 +42,6 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-
-/// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a
-/// guard against a peer that closes every connection as soon as it is made.
-const MAX_DEAD: u8 = 8;
-/// How many of them may have been new. One that dies before its first request isn't stale: its peer wants none of ours,
-/// and the next connection would be no better.
-const MAX_DEAD_NEW: u8 = 1;
 
 /// One request on one connection: finds it, waits for it, sends, and hands up the response with the lease in its body.
 ///
@@ -251,24 +246,6 @@ where
         Poll::Ready(Ok(()))
     }
 
-    /// Nothing was sent: look again, as long as that makes sense.
-    fn found_dead(&mut self, error: Option<Error>, new: bool) -> Result<(), Error> {
-        self.dead += 1;
-        self.dead_new += u8::from(new);
-        match error {
-            Some(error) if self.dead_new > MAX_DEAD_NEW || new && is_final(&error) => return Err(not_connected(error)),
-            Some(error) if self.dead > MAX_DEAD => return Err(error),
-            None if self.dead > MAX_DEAD => {
-                return Err(
-                    ConnectError::new(Phase::Acquire, "every connection was closed before it could be used").into()
-                );
-            }
-            _ => {}
-        }
-        self.step = Step::Looking;
-        Ok(())
-    }
-
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let Some(lease) = &mut self.lease else { return Poll::Ready(Ok(())) };
@@ -279,28 +256,6 @@ where
             Poll::Pending => return self.poll_unready(cx),
         }
         Poll::Ready(Ok(()))
-    }
-
-    #[cold]
-    fn dead(&mut self, mut error: Error) -> Result<(), Error> {
-        let mut new = false;
-        if let Some(mut lease) = self.lease.take() {
-            new = lease.connection().is_fresh() || lease.is_first();
-            if new {
-                error = error.in_phase(Phase::Handshake);
-                lease.ended_unused(&error);
-            }
-            if let Some(mut events) = lease.events.take() {
-                events.fail(&error);
-                self.events = Some(events.start_over());
-            }
-            if lease.is_exclusive() {
-                lease.abort(error.close_reason());
-            } else {
-                lease.connection().drain(error.close_reason());
-            }
-        }
-        self.found_dead(Some(error), new)
     }
 
     /// The connection is not ready. One that only its driver keeps from being so is waited for, and one that is new, or
@@ -360,36 +315,6 @@ where
                 let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
                 handle.timed_out();
                 self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
-            }
-        }
-    }
-
-    /// The exchange failed. A connection that has ended before anything of its first request left was dead when it
-    /// came.
-    #[cold]
-    fn failed(&mut self, cx: &Context<'_>, failed: Failed<Request<B>>) -> Poll<Outcome<C, B>> {
-        let unused = failed.error.delivery() == Delivery::Unsent
-            && is_of_connection(&failed.error)
-            && self.lease.as_ref().is_some_and(Lease::is_first);
-        if !unused {
-            return self.end(failed);
-        }
-        let (mut error, request) = failed.into_parts();
-        let Some(request) = request else { return self.end(Failed::lost(error)) };
-        self.request = Some(*request);
-        // That of the exchange.
-        self.disarm();
-        if let Some(lease) = &self.lease {
-            error = error.on(lease.info());
-        }
-        match self.dead(error) {
-            Ok(()) => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            Err(error) => {
-                let request = self.request.take().map(Box::new);
-                self.end(Failed::new(error, request))
             }
         }
     }
@@ -480,49 +405,6 @@ where
             }
         }
     }
-}
-
-/// The longer way to an origin: by key.
-#[cold]
-fn find<C: Send + 'static>(
-    pool: &Registry<C>,
-    uri: &Uri,
-    options: Option<&RequestOptions>,
-) -> Result<Arc<OriginPool<C>>, Error> {
-    let (origin, default) = (OriginRef::of(uri)?, &pool.shared.connect_options);
-    match options {
-        Some(options) => Ok(pool.by_key(KeyRef::of(origin, &options.connect_options.or(default)))?),
-        None => {
-            let origin = pool.by_key(KeyRef::of(origin, default))?;
-            pool.cache_uri(uri, &origin);
-            Ok(origin)
-        }
-    }
-}
-
-/// By key, for a request that only this version of HTTP can carry.
-#[cold]
-fn find_version<C: Send + 'static>(
-    pool: &Registry<C>,
-    uri: &Uri,
-    options: Option<&RequestOptions>,
-    version: HttpVersions,
-) -> Result<Arc<OriginPool<C>>, Error> {
-    let origin = OriginRef::of(uri)?;
-    let asked = options;
-    let mut options = asked.map(|options| options.connect_options.clone()).unwrap_or_default();
-    let allowed = options.or(&pool.shared.connect_options).http_versions;
-    if allowed == HttpVersions::Any && origin.scheme() == Scheme::Http {
-        // In cleartext it is HTTP/1.1 that any means, and the connections are the same.
-        return find(pool, uri, asked);
-    }
-    if allowed != HttpVersions::Any && allowed != version {
-        let why = "it asks for another protocol, which only HTTP/1.1 can, and only HTTP/2 is allowed";
-        return Err(RequestError::Header("upgrade".into(), why).into());
-    }
-    options.http_versions = version;
-    let options = options.or(&pool.shared.connect_options);
-    Ok(pool.by_key(KeyRef::of(origin, &options))?)
 }
 
 #[cold]
