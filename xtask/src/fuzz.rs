@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 3] = [
+const TARGETS: [Target; 7] = [
     Target {
         name: "h1_response",
         seeds: "responses",
@@ -34,6 +34,26 @@ const TARGETS: [Target; 3] = [
         name: "h1_request",
         seeds: "requests",
         promises: "what is written is one request, with the fields and the body that were given",
+    },
+    Target {
+        name: "h1_connection",
+        seeds: "responses",
+        promises: "an HTTP/1.1 connection ends when its peer does, and leaves no task",
+    },
+    Target {
+        name: "h2_connection",
+        seeds: "h2",
+        promises: "an HTTP/2 connection ends when its peer does, and leaves no task",
+    },
+    Target {
+        name: "tunnel_answer",
+        seeds: "tunnel",
+        promises: "a proxy's answer is the same however its bytes are cut, and what stands behind it comes through",
+    },
+    Target {
+        name: "names",
+        seeds: "names",
+        promises: "an origin or a proxy that is understood is understood again when it is printed, as the same",
     },
 ];
 
@@ -118,7 +138,8 @@ mod tests {
     #[test]
     fn an_unknown_target_is_refused_with_the_known_ones() {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
-        let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request";
+        let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
+                        h1_connection, h2_connection, tunnel_answer, names";
         assert_eq!(failure.to_string(), sentence);
     }
 }

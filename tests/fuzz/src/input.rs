@@ -31,13 +31,18 @@ impl<'a> Input<'a> {
             _ => Method::GET,
         };
         let wire = if begins.is_empty() { Cow::Borrowed(wire) } else { Cow::Owned([begins, wire].concat()) };
-        Some(Self { method, cuts: Cuts(*cuts), wire })
+        Some(Self { method, cuts: Cuts::of(*cuts), wire })
     }
 }
 
 impl Cuts {
     pub(crate) const NONE: Self = Self(b'0');
     pub(crate) const EVERYWHERE: Self = Self(b'1');
+
+    /// As this letter of an input says.
+    pub(crate) fn of(letter: u8) -> Self {
+        Self(letter)
+    }
 
     /// The pieces, none of them empty.
     pub(crate) fn pieces(self, wire: &[u8]) -> Vec<&[u8]> {

@@ -3,13 +3,23 @@
 //! Each target is a function from an input to nothing, which panics when a promise is broken. `fuzz_targets` hands them
 //! to libFuzzer, `tests/corpus.rs` gives them the inputs that are kept in `seeds`.
 
+mod connection;
 mod differential;
 mod hyper_client;
 mod input;
+mod names;
 mod ours;
 mod outcome;
 mod request;
 mod response;
+mod tunnel;
 mod wire;
 
-pub use self::{differential::h1_differential, request::h1_request, response::h1_response};
+pub use self::{
+    connection::{h1_connection, h2_connection},
+    differential::h1_differential,
+    names::names,
+    request::h1_request,
+    response::h1_response,
+    tunnel::tunnel_answer,
+};

@@ -28,3 +28,23 @@ fn h1_differential() {
 fn h1_request() {
     replay("requests", skybridge_fuzz::h1_request);
 }
+
+#[test]
+fn h1_connection() {
+    replay("responses", skybridge_fuzz::h1_connection);
+}
+
+#[test]
+fn h2_connection() {
+    replay("h2", skybridge_fuzz::h2_connection);
+}
+
+#[test]
+fn tunnel_answer() {
+    replay("tunnel", skybridge_fuzz::tunnel_answer);
+}
+
+#[test]
+fn names() {
+    replay("names", skybridge_fuzz::names);
+}
