@@ -1,4 +1,5 @@
 mod body_length;
+mod connect_protocol;
 mod hop_by_hop;
 mod informational;
 mod options;
@@ -6,6 +7,7 @@ mod replays;
 
 pub use self::{
     body_length::BodyLength,
+    connect_protocol::ConnectProtocol,
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
     informational::OnInformational,
     options::RequestOptions,
@@ -40,6 +42,8 @@ pub enum RequestError {
     Header(Box<str>, &'static str),
     /// A method that is not supported.
     Method(Box<str>),
+    /// An [extended CONNECT](ConnectProtocol) on a connection that can't carry one: why.
+    ExtendedConnect(&'static str),
 }
 
 /// Checks a request for what no connection could send. Returns the version of HTTP that alone can carry it: HTTP/1.1
@@ -48,10 +52,10 @@ pub enum RequestError {
 ///
 /// # Errors
 /// When `content-length` is invalid or contradicts the body, when `transfer-encoding` isn't `chunked`, when `host` is
-/// not [one authority](host_field), or when the method is `CONNECT`.
+/// not [one authority](host_field), or when the method is `CONNECT`, unless it is an [extended one](ConnectProtocol).
 #[inline]
 pub fn validate_request<B: Body>(request: &Request<B>) -> Result<Option<HttpVersions>, RequestError> {
-    if *request.method() == Method::CONNECT {
+    if *request.method() == Method::CONNECT && ConnectProtocol::of(request).is_none() {
         return Err(RequestError::Method("CONNECT".into()));
     }
     let headers = request.headers();
@@ -133,6 +137,7 @@ impl fmt::Display for RequestError {
             }
             Self::Header(name, why) => write!(f, "header `{name}`: {why}"),
             Self::Method(method) => write!(f, "the method {method} is not supported"),
+            Self::ExtendedConnect(why) => write!(f, "an extended CONNECT isn't possible here: {why}"),
         }
     }
 }

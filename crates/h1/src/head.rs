@@ -2,13 +2,14 @@
 
 use crate::settings::Settings;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
     header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
     uri::Authority,
 };
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BodyLength, ConnInfo, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop, strip_hop_by_hop,
+    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop,
+    strip_hop_by_hop,
 };
 use skybridge_h1_codec::{
     BodyFraming, ConnectionOptions, Encoded, FieldCase, FieldSpelling, RequestHead, RequestTarget, ResponseHead,
@@ -55,7 +56,7 @@ pub(crate) fn encode<B: Body>(
         host_field(request.headers())?;
     }
     if *request.method() == Method::CONNECT {
-        tunnel_target(request.uri())?;
+        tunnel_target(request)?;
     }
     if found.hop_by_hop {
         return encode_cleaned(request, found.host, framing, length, connection, info, settings, out);
@@ -185,8 +186,11 @@ fn another_host<B>(request: &Request<B>, has_host: bool, own: &HeaderValue, info
 
 /// CONNECT names a host and a port; there is no port by default (RFC 9112, section 3.2.3).
 #[cold]
-fn tunnel_target(uri: &Uri) -> Result<(), RequestError> {
-    match uri.authority() {
+fn tunnel_target<B>(request: &Request<B>) -> Result<(), RequestError> {
+    if ConnectProtocol::of(request).is_some() {
+        return Err(RequestError::ExtendedConnect("the connection speaks HTTP/1.1, which has `upgrade` for this"));
+    }
+    match request.uri().authority() {
         Some(authority) if authority.port_u16().is_some() && !authority.host().is_empty() => Ok(()),
         _ => Err(RequestError::Uri("CONNECT needs a host and a port".into())),
     }

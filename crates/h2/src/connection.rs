@@ -6,16 +6,18 @@ use crate::{
     shared::Shared,
     upload::Upload,
     upload_control::{ResponseReader, UploadControl, UploadHandle},
+    wire::OpenStream,
 };
 use h2::{
     RecvStream,
     client::{ResponseFuture, SendRequest},
+    ext::Protocol,
 };
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, OnInformational, Phase,
-    Replays, ResponseResult, StatusListener,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, Delivery, Error, Failed,
+    OnInformational, Phase, Replays, RequestError, ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -24,6 +26,9 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
+
+const NOT_ALLOWED: RequestError =
+    RequestError::ExtendedConnect("the peer's SETTINGS don't allow it (SETTINGS_ENABLE_CONNECT_PROTOCOL)");
 
 /// A handle to an HTTP/2 connection. It carries one exchange at a time, concurrently with those of other handles. Until
 /// the response's head has arrived the handle owns the exchange: dropping it resets the stream with CANCEL. From then
@@ -45,6 +50,8 @@ enum Exchange<B: Body> {
     Idle,
     /// The request could not be started.
     Failed(Failed<Request<B>>),
+    /// An extended CONNECT waits for the peer's SETTINGS.
+    AwaitingSettings(Box<(Request<B>, OpenStream)>),
     /// Waiting for the response's head; the request's body may still be being sent.
     Waiting {
         response: ResponseFuture,
@@ -52,6 +59,8 @@ enum Exchange<B: Body> {
         /// How the request's body failed. A response that has arrived takes precedence.
         failed: Option<H2Error>,
         is_head: bool,
+        /// An extended CONNECT, which is answered while its body goes on.
+        is_stream: bool,
         /// The driver's count of writes when the request was started.
         writes: usize,
         /// How often something had been read then.
@@ -132,8 +141,15 @@ where
         let (parts, body) = request.into_parts();
         // As the h2 crate takes it: to put it together at the end would be one more copy.
         let mut request = Request::from_parts(parts, ());
+        let protocol = ConnectProtocol::of(&request).map(|protocol| Protocol::from(protocol.as_str()));
+        let is_stream = protocol.is_some();
         let (ended, is_head) = (body.is_end_stream(), *request.method() == Method::HEAD);
-        let size = if ended { SizeHint::with_exact(0) } else { body.size_hint() };
+        let size = match (ended, is_stream) {
+            (true, _) => SizeHint::with_exact(0),
+            // What goes through a stream is no content (RFC 9110, section 9.3.6).
+            (_, true) => SizeHint::default(),
+            _ => body.size_hint(),
+        };
         let mut body = Some(body);
         if let Some(replays) = Replays::wanted() {
             let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
@@ -144,6 +160,12 @@ where
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), body)),
         };
+        if let Some(protocol) = protocol {
+            if !self.allows_streams() {
+                return Err(self.failed(NOT_ALLOWED.into(), body));
+            }
+            request.extensions_mut().insert(protocol);
+        }
         let wire = &self.shared.wire;
         let (writes, reads) = (wire.attempts(), wire.reads());
         wire.open_stream();
@@ -162,15 +184,58 @@ where
             upload
         });
         // In place: an exchange is large, and each name it is given is a copy.
-        self.exchange = Exchange::Waiting { response, upload, failed: None, is_head, writes, reads, interim };
+        self.exchange =
+            Exchange::Waiting { response, upload, failed: None, is_head, is_stream, writes, reads, interim };
         Ok(())
+    }
+
+    /// Whether the peer allows extended CONNECT. One whose connection has ended says nothing: that is told by the
+    /// attempt.
+    #[cold]
+    fn allows_streams(&self) -> bool {
+        self.send.is_extended_connect_protocol_enabled() || self.shared.capacity.get() == Capacity::None
+    }
+
+    /// Nothing was started, but for an extended CONNECT, which must not be sent before the peer's SETTINGS allow it
+    /// (RFC 8441, section 3).
+    #[cold]
+    fn poll_unstarted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
+        let Exchange::AwaitingSettings(awaiting) = &mut self.exchange else {
+            return Poll::Ready(Err(Stop::NotStarted));
+        };
+        awaiting.1.register_reader(cx.waker());
+        if !self.shared.capacity.is_announced() {
+            return Poll::Pending;
+        }
+        if let Exchange::AwaitingSettings(awaiting) = std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            self.start_now(awaiting.0);
+        }
+        self.poll_halves(cx)
+    }
+
+    #[inline]
+    fn start_now(&mut self, request: Request<B>) {
+        if let Err(failed) = self.begin(request) {
+            self.exchange = Exchange::Failed(failed);
+        }
+    }
+
+    /// An extended CONNECT, which may have to wait.
+    #[cold]
+    fn start_stream(&mut self, request: Request<B>) {
+        if self.shared.capacity.is_announced() || ConnectProtocol::of(&request).is_none() {
+            return self.start_now(request);
+        }
+        let wire = &self.shared.wire;
+        wire.open_stream();
+        self.exchange = Exchange::AwaitingSettings(Box::new((request, wire.hand_over_stream())));
     }
 
     /// Polls both halves of the exchange: the request until it is sent, the response until its head has arrived. A
     /// response takes precedence over a failure of the request.
     fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
         let Exchange::Waiting { response, upload, failed, interim, .. } = &mut self.exchange else {
-            return Poll::Ready(Err(Stop::NotStarted));
+            return self.poll_unstarted(cx);
         };
         if let Some(sending) = upload {
             let mut sent = sending.as_mut().poll_send(cx);
@@ -268,7 +333,7 @@ where
                 (upload, writes)
             }
             Exchange::Failed(failed) => return failed,
-            Exchange::Idle | Exchange::Uploading(_) => (None, 0),
+            Exchange::Idle | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => (None, 0),
         };
         let failed = match stop {
             Stop::Stream(error) => {
@@ -371,12 +436,14 @@ where
         match &self.exchange {
             Exchange::Idle => true,
             Exchange::Waiting { upload, .. } => upload.is_none(),
-            Exchange::Failed(_) | Exchange::Uploading(_) => false,
+            Exchange::Failed(_) | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => false,
         }
     }
 
     fn sent(&self, cx: &mut Context<'_>) -> Option<u64> {
         match &self.exchange {
+            // Its response is waited for from the beginning.
+            Exchange::Waiting { is_stream: true, .. } => None,
             Exchange::Waiting { upload, .. } => upload.as_ref()?.sent(cx),
             _ => None,
         }
@@ -390,9 +457,10 @@ where
     }
 
     fn start(&mut self, request: Request<B>) {
-        if let Err(failed) = self.begin(request) {
-            self.exchange = Exchange::Failed(failed);
+        if *request.method() == Method::CONNECT {
+            return self.start_stream(request);
         }
+        self.start_now(request);
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {
@@ -421,6 +489,7 @@ impl<B: Body> fmt::Debug for Http2<B> {
         let exchange = match &self.exchange {
             Exchange::Idle => "idle",
             Exchange::Failed(_) => "failed",
+            Exchange::AwaitingSettings(_) => "awaiting settings",
             Exchange::Waiting { upload: None, .. } => "waiting",
             Exchange::Waiting { .. } => "sending",
             Exchange::Uploading(_) => "uploading",

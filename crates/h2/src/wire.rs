@@ -135,7 +135,8 @@ impl Wire {
         self.0.data.load(Ordering::Relaxed)
     }
 
-    /// Windows may have been lowered: the readers look whether theirs is to be opened again.
+    /// Windows may have been lowered, and the readers look whether theirs is to be opened again; or the peer's SETTINGS
+    /// have come, or the end.
     #[cold]
     pub(crate) fn wake_readers(&self) {
         self.0.lowered.fetch_add(1, Ordering::AcqRel);

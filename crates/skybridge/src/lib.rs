@@ -44,7 +44,8 @@
 //! ```
 //!
 //! A connection that becomes another protocol's leaves the pool: [`Upgrade`], in the extensions of the response, gives
-//! the stream. Only HTTP/1.1 can be asked so, and bytes that came right behind the head are read first.
+//! the stream. Only HTTP/1.1 can be asked so, and bytes that came right behind the head are read first. HTTP/2 has streams
+//! of other protocols beside its requests: [`ConnectProtocol`].
 //!
 //! ```
 //! # use skybridge_testkit::h1::Script;
@@ -112,8 +113,9 @@ pub use self::{
 /// The types and the traits of the stack, for layers of one's own: all of `skybridge-core`.
 pub use skybridge_core as types;
 pub use skybridge_core::{
-    Cause, ConnInfo, ConnectError, ConnectOptions, Delivery, Endpoint, Error, Event, EventKind, HttpVersions, Observe,
-    Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, Upgrade, Upgraded, stack,
+    Cause, ConnInfo, ConnectError, ConnectOptions, ConnectProtocol, Delivery, Endpoint, Error, Event, EventKind,
+    HttpVersions, Observe, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, Upgrade,
+    Upgraded, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};

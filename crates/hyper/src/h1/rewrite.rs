@@ -5,7 +5,8 @@ use http::{
 };
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BodyLength, ConnInfo, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop, strip_hop_by_hop,
+    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop,
+    strip_hop_by_hop,
 };
 use std::mem;
 
@@ -64,6 +65,9 @@ impl Rewrite {
         let forwarded = info.forwarded;
         // A hint from above: the connection knows what it speaks.
         self.version = mem::replace(request.version_mut(), Version::HTTP_11);
+        if *request.method() == Method::CONNECT {
+            not_extended(request)?;
+        }
         let found = Found::look(request.headers());
         let length = found.length(request)?;
         if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -275,6 +279,15 @@ fn options(next: &NextHop) -> Option<&'static str> {
         (false, true, true) => "upgrade, te",
         (true, true, true) => "close, upgrade, te",
     })
+}
+
+/// HTTP/1.1 has no extended CONNECT (RFC 8441).
+#[cold]
+fn not_extended<B>(request: &Request<B>) -> Result<(), RequestError> {
+    match ConnectProtocol::of(request) {
+        Some(_) => Err(RequestError::ExtendedConnect("the connection speaks HTTP/1.1, which has `upgrade` for this")),
+        None => Ok(()),
+    }
 }
 
 #[cold]
