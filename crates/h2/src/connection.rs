@@ -4,6 +4,7 @@ use crate::{
     classify, head,
     saved_request::{Headers, SavedRequest},
     shared::Shared,
+    strikes,
     upload::Upload,
     upload_control::{ResponseReader, UploadControl, UploadHandle},
     wire::OpenStream,
@@ -283,7 +284,7 @@ where
     }
 
     fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
-        self.shared.wire.ending().answered();
+        self.shared.wire.ending().strikes().answered();
         let Exchange::Waiting { upload, failed, is_head, .. } = &mut self.exchange else {
             return response.map(|_| H2Body::default());
         };
@@ -328,8 +329,13 @@ where
     fn make_failed(&mut self, stop: Stop) -> Failed<Request<B>> {
         let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
         let (mut upload, writes) = match exchange {
-            Exchange::Waiting { upload, writes, .. } => {
+            Exchange::Waiting { response, upload, writes, .. } => {
                 self.shared.wire.close_stream();
+                if let Stop::Stream(error) = &stop
+                    && strikes::is_refusal(error)
+                {
+                    self.shared.refused(response.stream_id().into());
+                }
                 (upload, writes)
             }
             Exchange::Failed(failed) => return failed,

@@ -1,7 +1,7 @@
 //! How a connection ends, as whoever sees it says: what reads and writes the socket, and the driver. The h2 crate hands
 //! its errors to the streams as text, without what is behind them.
 
-use crate::{Flood, H2Error, frame_scanner::GoAwayFrame};
+use crate::{Flood, H2Error, frame_scanner::GoAwayFrame, strikes::Strikes};
 use h2::Error;
 use skybridge_core::{Cause, CloseReason, ErrorCode, GoAway, Phase, Reset, sync::Mutex};
 use std::{
@@ -25,7 +25,7 @@ pub(crate) struct Ending {
     socket: OnceLock<H2Error>,
     /// Why the driver has ended, where it was no error of its connection.
     driver: OnceLock<DriverEnd>,
-    answered: AtomicBool,
+    strikes: Strikes,
 }
 
 /// Why a driver ends a connection that has not failed.
@@ -91,13 +91,10 @@ impl Ending {
         let _ = self.driver.set(end);
     }
 
-    /// The connection has carried a response.
+    /// Whether the peer answers.
     #[inline]
-    pub(crate) fn answered(&self) {
-        // Loaded first, so that the cache line stays shared once it is written.
-        if !self.answered.load(Ordering::Relaxed) {
-            self.answered.store(true, Ordering::Relaxed);
-        }
+    pub(crate) fn strikes(&self) -> &Strikes {
+        &self.strikes
     }
 
     /// What is behind this error of the connection.
@@ -132,7 +129,7 @@ impl Ending {
     }
 
     fn of_goaway(&self, code: ErrorCode, error: Error) -> GoAway {
-        let goaway = GoAway::new(code, H2Error::from(error)).after_a_response(self.answered.load(Ordering::Relaxed));
+        let goaway = GoAway::new(code, H2Error::from(error)).after_a_response(self.strikes.has_answered());
         match &*self.goaway.lock() {
             Some(frame) if frame.code == code.0 => goaway.last_stream(frame.last_stream).debug_data(&frame.debug_data),
             _ => goaway,

@@ -6,6 +6,10 @@
 //! any body that was not polled yet, comes back without a copy. A body that can't be copied is first polled when the
 //! peer's window allows data, as until then a refusal costs nothing.
 //!
+//! A peer that refuses a request, or resets it with INTERNAL_ERROR or CANCEL before there is a response, may do so only
+//! until its SETTINGS are acknowledged. If it does the same to a request that came after that one, without a response in
+//! between, the connection drains ([`Refusing`](skybridge_core::CloseReason::Refusing)).
+//!
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};
 //! use skybridge_h2::H2;
@@ -57,6 +61,7 @@ mod saved_request;
 mod settings;
 mod shared;
 mod stream_limit;
+mod strikes;
 mod unsent;
 mod upload;
 mod upload_control;

@@ -3,7 +3,7 @@ use bytes::{Buf, BytesMut};
 use h2::client::SendRequest;
 use http::HeaderValue;
 use http_body::Body;
-use skybridge_core::{ConnInfo, Runtime, StatusSender, sync::Mutex};
+use skybridge_core::{CloseReason, ConnInfo, ConnectionStatus, Runtime, StatusSender, sync::Mutex};
 use std::{
     fmt::Write,
     pin::Pin,
@@ -90,6 +90,16 @@ impl<B: Body> Shared<B> {
             if let Some(driver) = driver {
                 driver.wake();
             }
+        }
+    }
+
+    /// The peer has refused this stream. If it does nothing else, the connection takes no more.
+    #[cold]
+    pub(crate) fn refused(&self, stream: u32) {
+        // Streams of a client have odd ids.
+        let newest = u32::try_from(self.wire.opened()).map_or(u32::MAX, |opened| opened.saturating_mul(2));
+        if self.wire.ending().strikes().refused(stream, newest) {
+            self.status.report(ConnectionStatus::Draining(CloseReason::Refusing));
         }
     }
 

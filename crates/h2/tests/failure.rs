@@ -311,7 +311,7 @@ async fn any_other_reset_fails_its_stream_only() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
     let client = async {
-        for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
+        for code in [code::INTERNAL_ERROR, code::HTTP_1_1_REQUIRED, 0xff] {
             let failed = exchange(&mut world.client, get("/")).await.unwrap_err();
             assert_eq!(failed.error.delivery(), Delivery::Unknown);
             assert!(failed.has_request());
@@ -320,13 +320,41 @@ async fn any_other_reset_fails_its_stream_only() {
         }
     };
     let server = async {
-        for code in [code::INTERNAL_ERROR, code::CANCEL, code::HTTP_1_1_REQUIRED, 0xff] {
+        for code in [code::INTERNAL_ERROR, code::HTTP_1_1_REQUIRED, 0xff] {
             let stream = peer.request().await.stream;
             peer.reset(stream, code).await;
         }
     };
     tokio::join!(client, server);
     assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
+}
+
+/// The connection goes on: only the pool is told to use another.
+#[tokio::test(start_paused = true)]
+async fn a_second_refusal_in_a_row_drains_the_connection() {
+    for codes in
+        [[code::REFUSED_STREAM; 2], [code::INTERNAL_ERROR; 2], [code::CANCEL; 2], [code::REFUSED_STREAM, code::CANCEL]]
+    {
+        let mut world = World::new(H2::new()).await;
+        let mut peer = world.peer().await;
+        let client = async {
+            assert!(exchange(&mut world.client, get("/")).await.is_err());
+            assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX)]);
+            assert!(exchange(&mut world.client, get("/")).await.is_err());
+            let draining = ConnectionStatus::Draining(CloseReason::Refusing);
+            assert_eq!(world.notes.all(), [ConnectionStatus::Capacity(u32::MAX), draining]);
+            assert_eq!(exchange(&mut world.client, get("/")).await.unwrap().status(), 200);
+        };
+        let server = async {
+            for code in codes {
+                let stream = peer.request().await.stream;
+                peer.reset(stream, code).await;
+            }
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, "").await;
+        };
+        tokio::join!(client, server);
+    }
 }
 
 #[tokio::test(start_paused = true)]

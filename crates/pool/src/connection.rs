@@ -66,6 +66,9 @@ pub(crate) struct PooledConnection<C> {
     quota: Option<RequestQuota>,
     /// How many exchanges it has begun.
     exchanges: AtomicU64,
+    /// Its place in the order in which exclusive ones of its origin became idle, when it last did. Its own, as it is asked
+    /// for when the machine may have forgotten it.
+    idle_order: AtomicU64,
     /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
     idle_until: AtomicU64,
     /// Its peer has allowed streams at some time.
@@ -76,7 +79,7 @@ pub(crate) struct PooledConnection<C> {
     handles: Handles<C>,
     /// Asks a handle how its connection has ended.
     ask_ending: AskEnding<C>,
-    /// Its route has learned that it ended before it carried anything.
+    /// Its route has learned that it ended before it carried anything, or that it is refused.
     reported: AtomicBool,
 }
 
@@ -117,6 +120,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             slots,
             quota: max_requests.map(RequestQuota::new),
             exchanges: AtomicU64::new(0),
+            idle_order: AtomicU64::new(0),
             idle_until: AtomicU64::new(Timestamp::NEVER.0),
             had_streams: AtomicBool::new(state.capacity > 0 && !state.unknown),
             names: CoalescedNames::new(),
@@ -302,6 +306,16 @@ impl<C: Send + 'static> PooledConnection<C> {
         now.plus(self.idle_timeout)
     }
 
+    /// It becomes idle, after so many others did.
+    #[inline]
+    pub(crate) fn set_idle_order(&self, order: u64) {
+        self.idle_order.store(order, Relaxed);
+    }
+
+    pub(crate) fn idle_order(&self) -> u64 {
+        self.idle_order.load(Relaxed)
+    }
+
     /// When it will have been idle for too long, if it is a shared one that nobody uses.
     pub(crate) fn idle_until(&self) -> Option<Timestamp> {
         let state = self.slots.state();
@@ -426,6 +440,11 @@ impl<C: Send + 'static> PooledConnection<C> {
         *self.close_reason.get_or_init(|| reason)
     }
 
+    /// Its peer refuses one request after the other.
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.close_reason.get() == Some(&CloseReason::Refusing)
+    }
+
     /// Why it drains.
     pub(crate) fn close_reason(&self) -> CloseReason {
         self.close_reason.get().copied().unwrap_or(CloseReason::Shutdown)
@@ -450,6 +469,16 @@ impl<C: Send + 'static> PooledConnection<C> {
             && !self.reported.swap(true, Relaxed)
         {
             feedback.report(&self.info.remote, FirstExchange::Failed(error));
+        }
+    }
+
+    /// Its peer refuses requests: its route learns of that, whatever it has learned of the first exchange.
+    #[cold]
+    pub(crate) fn report_refusing(&self, error: &Error) {
+        if let Some(feedback) = &self.info.route.feedback
+            && !self.reported.swap(true, Relaxed)
+        {
+            feedback.report(&self.info.remote, FirstExchange::Refused(error));
         }
     }
 

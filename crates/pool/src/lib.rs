@@ -40,7 +40,9 @@
 //!    free. A connect that fails fails those who had joined it, with one shared error.
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
 //!    times. How it ended is in the error of a request that fails in the end, and its route learns of it.
-//! 7. **Exchange.** The response goes up with the connection in its body.
+//! 7. **Exchange.** The response goes up with the connection in its body. If it fails, what that says of other
+//!    connections is put to use: one that was dead when it was used again takes those with it that have been idle for
+//!    longer, and of one whose peer refuses every request the route learns, so that the next goes to another address.
 //! 8. **Give it back.** A body that is read to its end ends its lease; if the request is still being sent, a task waits
 //!    for that first. Then an exclusive connection goes to the first in the queue, or among the idle ones, or is
 //!    closed; a shared one loses a stream, which the first who waits for it gets.

@@ -212,7 +212,7 @@ impl Machine {
     }
 
     /// An exclusive connection whose exchange is complete, or never began. It will have been idle for too long at
-    /// `until`. [`serve`](Self::serve) follows.
+    /// `until`. Returns its place in the order in which they became idle. [`serve`](Self::serve) follows.
     ///
     /// # Errors
     /// Why it is to be closed instead: `refuse`, or a reason of its own.
@@ -222,12 +222,11 @@ impl Machine {
         connection: ConnectionKey,
         until: Timestamp,
         refuse: Option<CloseReason>,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<u64, CloseReason> {
         match refuse {
             _ if self.closed => Err(CloseReason::Shutdown),
             Some(reason) => Err(reason),
-            None if self.connections.push_idle(connection, until) => Ok(()),
-            None => Err(CloseReason::Evicted),
+            None => self.connections.push_idle(connection, until).ok_or(CloseReason::Evicted),
         }
     }
 

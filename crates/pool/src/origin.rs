@@ -264,9 +264,9 @@ impl<C: Send + 'static> OriginPool<C> {
             let Some(key) = connection.key().filter(|_| connection.is_open()) else {
                 return (Err(connection.close_reason()), Actions::none());
             };
-            let kept = machine.put_back(key, until, refuse);
-            if kept.is_err() {
-                return (kept, Actions::none());
+            match machine.put_back(key, until, refuse) {
+                Ok(order) => connection.set_idle_order(order),
+                Err(reason) => return (Err(reason), Actions::none()),
             }
             if let Some(entry) = tables.connections.get_mut(key) {
                 entry.handle = handle.take();

@@ -141,9 +141,9 @@ impl RouteFeedback for RouteHistory {
     fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>) {
         match how {
             FirstExchange::Completed => self.succeeded(endpoint),
-            // A refusal is an answer: the route works.
+            // One refusal is an answer: the route works.
             FirstExchange::Failed(error) if error.delivery() == Delivery::Refused => {}
-            FirstExchange::Failed(error) => {
+            FirstExchange::Failed(error) | FirstExchange::Refused(error) => {
                 self.failed(endpoint, error.phase());
                 // A direct connection has other addresses; of proxies it isn't known which address failed behind them.
                 if !self.path.proxies.is_empty() && is_of_path(error.phase()) {

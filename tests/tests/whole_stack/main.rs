@@ -9,6 +9,7 @@ mod events;
 mod goaway;
 mod limits;
 mod no_room;
+mod refusing;
 mod request_options;
 mod silent;
 mod stale;

@@ -1,8 +1,8 @@
 //! HTTP/1.1 servers close connections when they like.
 
 use http::{Response, header::CONNECTION};
-use skybridge::{Delivery, Phase, Protocol, RetryLayer};
-use skybridge_testkit::{executor::run_until_idle, h1::Script, origin::Origin};
+use skybridge::{Client, Delivery, Phase, Protocol, RetryLayer};
+use skybridge_testkit::{executor::run_until_idle, h1::Script, net::Serving, origin::Origin};
 use skybridge_tests::{World, addr, all, get, post, read};
 use std::{
     collections::HashMap,
@@ -98,38 +98,111 @@ async fn a_fin_that_crosses_another_request_is_told_as_unknown() {
     assert_eq!(world.net.opened(), 1);
 }
 
-/// Every connection of the pool is dead, and none of them is known to be: each is passed once, at once.
-#[tokio::test(start_paused = true)]
-async fn a_pool_full_of_stale_connections_costs_an_idempotent_request_nothing_but_a_try_each() {
-    const IDLE: usize = 5;
-    let world = World::new();
-    let (asked, meet) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(IDLE)));
+/// A restarted server, or a NAT that has forgotten: `idle` connections are dead, and none of them is known to be. Says
+/// how many requests came on them.
+async fn all_dead(world: &World, idle: usize, resets: bool) -> (Client, Arc<AtomicUsize>, Serving) {
+    let (asked, meet) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(idle)));
     let serving = world.listen().serve({
         let asked = Arc::clone(&asked);
-        move |_, conn| {
+        move |index, conn| {
             let (asked, meet) = (Arc::clone(&asked), Arc::clone(&meet));
             async move {
+                let wire = conn.wire();
                 let mut peer = Script::new(conn);
-                // The first requests meet, so that each needs a connection of its own.
                 peer.request().await;
-                if asked.fetch_add(1, SeqCst) < IDLE {
+                // The first requests meet, so that each needs a connection of its own.
+                if index < idle {
                     meet.wait().await;
                 }
                 peer.respond(200, "hello").await;
-                if peer.next_request().await.is_some() {
-                    asked.fetch_add(1, SeqCst);
+                while peer.next_request().await.is_some() {
+                    if index < idle {
+                        asked.fetch_add(1, SeqCst);
+                        if resets {
+                            wire.reset();
+                        }
+                        return;
+                    }
+                    peer.respond(200, "hello").await;
                 }
             }
         }
     });
     let client = world.client();
-    let first: Vec<_> = (0..IDLE).map(|_| client.request(get("/"))).collect();
+    let first: Vec<_> = (0..idle).map(|_| client.request(get("/"))).collect();
     assert!(all(first.into_iter().map(read)).await.iter().all(Result::is_ok));
-    assert_eq!((world.net.opened(), client.stats().idle, asked.load(SeqCst)), (IDLE, IDLE, IDLE));
-    let before = Instant::now();
-    assert_eq!(read(client.request(get("/"))).await.unwrap(), "hello");
-    assert_eq!((before.elapsed(), asked.load(SeqCst)), (Duration::ZERO, 2 * IDLE + 1));
-    assert_eq!((world.net.opened(), serving.active()), (IDLE + 1, 1));
+    assert_eq!((world.net.opened(), client.stats().idle), (idle, idle));
+    (client, asked, serving)
+}
+
+/// Those that have been idle for longer than one that is dead are not tried, whatever is asked.
+#[tokio::test(start_paused = true)]
+async fn a_pool_full_of_stale_connections_costs_one_try() {
+    for (idle, resets) in [(1, true), (3, true), (20, true), (1, false), (3, false), (20, false)] {
+        let world = World::new();
+        let (client, asked, serving) = all_dead(&world, idle, resets).await;
+        let before = Instant::now();
+        assert_eq!(read(client.request(get("/"))).await.unwrap(), "hello");
+        assert_eq!((before.elapsed(), asked.load(SeqCst)), (Duration::ZERO, 1), "{idle}, {resets}");
+        run_until_idle().await;
+        assert_eq!((world.net.opened(), client.stats().idle, serving.active()), (idle + 1, 1, 1));
+        let closed = |reason| world.recorder.lines().iter().filter(|line| line.ends_with(reason)).count();
+        assert_eq!(closed(" stale"), idle - 1);
+    }
+}
+
+/// What may have been processed isn't sent again, and the next request finds none of the dead.
+#[tokio::test(start_paused = true)]
+async fn of_a_pool_full_of_stale_connections_one_request_fails_that_must_not_be_repeated() {
+    let world = World::new();
+    let (client, asked, _serving) = all_dead(&world, 20, true).await;
+    let error = read(client.request(post("x"))).await.unwrap_err();
+    assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Unknown, 0), "{error:?}");
+    for _ in 0..3 {
+        assert_eq!(read(client.request(post("x"))).await.unwrap(), "hello");
+    }
+    assert_eq!((asked.load(SeqCst), world.net.opened()), (1, 21));
+}
+
+/// A connection that answered after the dead one was used last may be alive.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_used_later_than_a_stale_one_is_kept() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.client();
+    let calls = async {
+        let two = [client.request(get("/1")), client.request(get("/2"))];
+        all(two.into_iter().map(read)).await;
+        // The second that was put back is taken first. While it is used, the first is too, and comes back before.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (dead, alive) = (client.request(get("/dead")), client.request(get("/alive")));
+        let alive = async {
+            run_until_idle().await;
+            read(alive).await
+        };
+        let (dead, alive) = tokio::join!(read(dead), alive);
+        assert_eq!((dead.unwrap(), alive.unwrap()), ("again".to_owned(), "alive".to_owned()));
+    };
+    let server = async {
+        let mut one = Script::new(listener.accept().await.0);
+        let conn = listener.accept().await.0;
+        let (wire, mut two) = (conn.wire(), Script::new(conn));
+        for peer in [&mut one, &mut two] {
+            peer.request().await;
+        }
+        one.respond(200, "one").await;
+        run_until_idle().await;
+        two.respond(200, "two").await;
+        assert_eq!(two.request().await.target(), "/dead");
+        assert_eq!(one.request().await.target(), "/alive");
+        one.respond(200, "alive").await;
+        run_until_idle().await;
+        wire.reset();
+        assert_eq!(one.request().await.target(), "/dead");
+        one.respond(200, "again").await;
+    };
+    tokio::join!(calls, server);
+    assert_eq!(world.net.opened(), 2);
 }
 
 /// The first try was perhaps processed, the second couldn't connect: what is said is true of the request.

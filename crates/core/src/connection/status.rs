@@ -42,6 +42,8 @@ pub enum CloseReason {
     PeerFin,
     /// The peer sent GOAWAY.
     PeerGoAway,
+    /// The peer refused one request after the other, or reset their streams before there was a response.
+    Refusing,
     /// The peer violated the protocol.
     Protocol,
     /// The socket failed, as by a reset.
@@ -54,6 +56,8 @@ pub enum CloseReason {
     Cancelled,
     /// The request's own body failed, so that what was written is no whole request.
     RequestFailed,
+    /// Another connection to the same endpoint, which had been idle for less long, was dead when it was used again.
+    Stale,
     /// The peer did not answer when it was asked for a sign of life.
     Unresponsive,
     /// A response was dropped before its end.
@@ -85,12 +89,14 @@ impl CloseReason {
             Self::MaxRequests => "max_requests",
             Self::PeerFin => "peer_fin",
             Self::PeerGoAway => "peer_goaway",
+            Self::Refusing => "refusing",
             Self::Protocol => "protocol",
             Self::SocketFailed => "socket_failed",
             Self::TlsAlert => "tls_alert",
             Self::TimedOut => "timed_out",
             Self::Cancelled => "cancelled",
             Self::RequestFailed => "request_failed",
+            Self::Stale => "stale",
             Self::Unresponsive => "unresponsive",
             Self::Unread => "unread",
             Self::UploadStalled => "upload_stalled",

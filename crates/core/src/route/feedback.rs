@@ -9,9 +9,12 @@ pub enum FirstExchange<'a> {
     Completed,
     /// The connection failed. An error that the user caused is not reported.
     Failed(&'a Error),
+    /// The peer refuses one request after the other on a connection that it keeps open, whatever became of the first.
+    Refused(&'a Error),
 }
 
-/// Learns how routes turned out. Implemented by the layer that decides routes, called once per connection by the pool.
+/// Learns how routes turned out. Implemented by the layer that decides routes, called by the pool: once per connection,
+/// and once more if its peer refuses requests later.
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     /// The first exchange on a connection to `endpoint` ended.
     fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);

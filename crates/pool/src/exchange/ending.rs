@@ -40,8 +40,11 @@ impl<C: Send + 'static> Lease<C> {
 
     fn ends_with(&mut self, error: &Error) {
         self.set_closed(error.close_reason());
-        if matches!(error.cause(), Cause::Misdirected) {
-            self.misdirected();
+        match error.cause() {
+            Cause::Misdirected => self.misdirected(),
+            Cause::Stale(_) if self.is_exclusive() => self.close_older_siblings(),
+            Cause::Reset(_) if self.connection().is_refusing() => self.connection().report_refusing(error),
+            _ => {}
         }
         if is_of_connection(error)
             && self.take_first()

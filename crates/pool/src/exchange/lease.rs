@@ -103,6 +103,11 @@ impl<C: Send + 'static> Lease<C> {
         !self.origin.is_home_of(&self.connection)
     }
 
+    /// The connection was dead when it was used again: those that have been idle for longer are no better.
+    pub(super) fn close_older_siblings(&self) {
+        self.origin.close_older_siblings(&self.connection);
+    }
+
     /// The connection has answered 421 for this origin.
     pub(crate) fn misdirected(&self) {
         self.origin.misdirected(&self.connection);

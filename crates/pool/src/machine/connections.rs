@@ -39,6 +39,8 @@ pub(crate) type ConnectionKey = Key<Member>;
 pub(super) struct Idle {
     pub(super) connection: ConnectionKey,
     pub(super) until: Timestamp,
+    /// Those that became idle later have greater numbers.
+    order: u64,
 }
 
 /// The connections that an origin may use: its own, and those of other names that it was coalesced onto.
@@ -55,11 +57,13 @@ pub(super) struct Connections {
     sockets: usize,
     /// How often everything was evicted: what was made before is not kept.
     epoch: u64,
+    /// How often an exclusive one became idle.
+    idled: u64,
 }
 
 impl Connections {
     pub(super) fn new() -> Self {
-        Self { members: Slab::new(), idle: Vec::new(), shared: Vec::new(), open: 0, sockets: 0, epoch: 0 }
+        Self { members: Slab::new(), idle: Vec::new(), shared: Vec::new(), open: 0, sockets: 0, epoch: 0, idled: 0 }
     }
 
     pub(super) fn contains(&self, connection: ConnectionKey) -> bool {
@@ -113,14 +117,16 @@ impl Connections {
         self.idle.pop().map(|idle| idle.connection)
     }
 
-    /// An exclusive connection is used by nobody. False when everything was evicted since it was made.
+    /// An exclusive connection is used by nobody. Returns its place in the order in which they became idle; `None` when
+    /// everything was evicted since it was made.
     #[inline]
-    pub(super) fn push_idle(&mut self, connection: ConnectionKey, until: Timestamp) -> bool {
-        let current = self.members.get(connection).is_some_and(|member| member.epoch == self.epoch);
-        if current {
-            self.idle.push(Idle { connection, until });
+    pub(super) fn push_idle(&mut self, connection: ConnectionKey, until: Timestamp) -> Option<u64> {
+        if self.members.get(connection).is_none_or(|member| member.epoch != self.epoch) {
+            return None;
         }
-        current
+        self.idled += 1;
+        self.idle.push(Idle { connection, until, order: self.idled });
+        Some(self.idled)
     }
 
     /// It takes no more exchanges. True when it was idle.
@@ -169,6 +175,12 @@ impl Connections {
     /// Takes out the one that has been idle longest.
     pub(super) fn remove_oldest_idle(&mut self) -> Option<ConnectionKey> {
         if self.idle.is_empty() { None } else { Some(self.idle.remove(0).connection) }
+    }
+
+    /// Takes out those of these that became idle before this place in the order.
+    pub(super) fn remove_older(&mut self, than: u64, of: impl Fn(ConnectionKey) -> bool) -> Vec<ConnectionKey> {
+        let older = self.idle.extract_if(.., |idle| idle.order < than && of(idle.connection));
+        older.map(|idle| idle.connection).collect()
     }
 
     /// Since when the exclusive one that has been idle longest is idle. Idle limits differ by their jitter, this

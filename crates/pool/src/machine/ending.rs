@@ -108,6 +108,19 @@ impl Machine {
         (Some(Oldest::Exclusive), actions)
     }
 
+    /// Closes the exclusive ones of these that became idle before this place in the order.
+    pub(crate) fn close_older(
+        &mut self,
+        than: u64,
+        of: impl Fn(ConnectionKey) -> bool,
+        reason: CloseReason,
+    ) -> Actions {
+        let mut actions = Actions::none();
+        let older = self.connections.remove_older(than, of).into_iter();
+        actions.extend(older.map(|connection| Action::Close(connection, reason)));
+        actions
+    }
+
     /// Closes what is idle; what is in use goes on, and is not kept.
     pub(crate) fn evict_all(&mut self, reason: CloseReason) -> Actions {
         let mut actions = Actions::none();

@@ -1,6 +1,7 @@
 //! What is taken out of an origin: what is too old, what is one too many, and in the end everything.
 
 use crate::{
+    connection::PooledConnection,
     machine::{action::Actions, connections::ConnectionKey, ending::Oldest},
     origin::OriginPool,
     shared::time::{Timestamp, nanos},
@@ -46,6 +47,17 @@ impl<C: Send + 'static> OriginPool<C> {
             Some(None) => true,
             None => false,
         }
+    }
+
+    /// Closes the idle connections to the same endpoint that have been idle since before this one was.
+    #[cold]
+    pub(crate) fn close_older_siblings(self: &Arc<Self>, dead: &PooledConnection<C>) {
+        self.step(|machine, tables| {
+            let is_sibling = |key: ConnectionKey| {
+                tables.connections.get(key).is_some_and(|entry| entry.connection.info.remote == dead.info.remote)
+            };
+            ((), machine.close_older(dead.idle_order(), is_sibling, CloseReason::Stale))
+        });
     }
 
     /// Closes what is idle; what is in use goes on, and is not kept.
