@@ -2,7 +2,7 @@
 
 use skybridge::{Delivery, HttpVersions};
 use skybridge_testkit::{
-    h2::{Peer, code},
+    h2::{Frame, Peer, code},
     origin::Origin,
 };
 use skybridge_tests::{World, addr, all, get, h2, post, read};
@@ -115,10 +115,9 @@ async fn one_that_refuses_for_ever_is_told_with_all_tries() {
     let world = World::new();
     let _serving = world.listen().serve(|_, conn| async move {
         let mut peer = Peer::accept(conn).await;
-        loop {
-            tokio::select! {
-                request = peer.request() => peer.reset(request.stream, code::REFUSED_STREAM).await,
-                () = tokio::time::sleep(Duration::from_secs(60)) => return,
+        while let Some(frame) = peer.next().await {
+            if let Frame::Headers { stream, .. } = frame {
+                peer.reset(stream, code::REFUSED_STREAM).await;
             }
         }
     });
