@@ -455,10 +455,13 @@ where
         }
     }
 
-    /// The driver sends a PING. The connection is suspect if nothing came since the request was started.
+    /// The driver sends a PING. The connection is suspect until that is answered if nothing came since the request was
+    /// started; if it is the rest of a body that doesn't come, the PING alone decides.
     fn timed_out(&self) {
-        if let Exchange::Waiting { reads, .. } = &self.exchange {
-            self.shared.suspect(*reads);
+        match &self.exchange {
+            Exchange::Waiting { reads, .. } => self.shared.suspect(Some(*reads)),
+            Exchange::Idle | Exchange::Uploading(_) => self.shared.suspect(None),
+            Exchange::Failed(_) | Exchange::AwaitingSettings(_) => {}
         }
     }
 

@@ -77,15 +77,23 @@ pub(crate) struct PooledConnection<C> {
     misdirected: Misdirected,
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
-    /// Asks a handle how its connection has ended.
-    ask_ending: AskEnding<C>,
+    ask: Ask<C>,
     /// Its route has learned that it ended before it carried anything, or that it is refused.
     reported: AtomicBool,
 }
 
-/// Asks a handle how its connection has ended; `None` if it has not, or doesn't say. Called under the lock of the
-/// handles, so it must not wake, block, or drop the handle.
-pub(crate) type AskEnding<C> = fn(&mut C) -> Option<Error>;
+/// Asks a handle where it isn't known which body its requests have.
+pub(crate) type Ask<C> = fn(&mut C, Question) -> Option<Error>;
+
+/// What it is asked, or told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Question {
+    /// How has its connection ended? `None` if it has not, or doesn't say. Asked under the lock of the handles, so the
+    /// answer must not wake, block, or drop the handle.
+    Ending,
+    /// A time limit ends its exchange. There is no answer.
+    TimedOut,
+}
 
 /// What a stream that was given back leaves behind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,7 +113,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         exclusive: bool,
         home: Weak<dyn ConnectionUser<C>>,
         shared: Arc<Shared>,
-        ask_ending: AskEnding<C>,
+        ask: Ask<C>,
     ) -> Arc<Self> {
         let state = slots.state();
         let max_requests = shared.config.request_limit().filter(|_| !exclusive);
@@ -127,7 +135,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             misdirected: Misdirected::default(),
             close_reason: OnceLock::new(),
             handles: Handles::new(),
-            ask_ending,
+            ask,
             reported: AtomicBool::new(false),
         })
     }
@@ -455,11 +463,17 @@ impl<C: Send + 'static> PooledConnection<C> {
     #[cold]
     pub(crate) fn ending(&self, given: Option<&mut C>) -> Error {
         let said = match given {
-            Some(handle) => (self.ask_ending)(handle),
-            None => self.handles.ask(self.ask_ending),
+            Some(handle) => (self.ask)(handle, Question::Ending),
+            None => self.handles.ask(|handle| (self.ask)(handle, Question::Ending)),
         };
         let closed = || Error::of(Delivery::Unsent, Phase::Acquire, Cause::ConnectionClosed(self.close_reason()));
         said.unwrap_or_else(closed).on(&self.info)
+    }
+
+    /// A time limit ends the exchange that this handle carries.
+    #[cold]
+    pub(crate) fn timed_out(&self, handle: &mut C) {
+        (self.ask)(handle, Question::TimedOut);
     }
 
     /// It has ended, and nothing was carried: its route learns of that, once, as of a connect that failed.
@@ -485,7 +499,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// Leaves all origins, which look for something else for those who wait. True when it was an exclusive one that was
     /// idle.
     fn leave_origins(&self) -> bool {
-        self.handles.end(|master| (self.ask_ending)(master).is_some());
+        self.handles.end(|master| (self.ask)(master, Question::Ending).is_some());
         let origins = self.home().into_iter().chain(self.names.all());
         // Each of them, whatever the others say.
         origins.filter(|origin| Arc::clone(origin).remove(self)).count() > 0

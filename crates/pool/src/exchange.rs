@@ -313,7 +313,6 @@ where
                 let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
                 let sent = handle.sent(cx);
                 let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
-                handle.timed_out();
                 self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
             }
         }
@@ -326,7 +325,7 @@ where
         self.disarm();
         if let Some(lease) = &mut self.lease {
             lease.answered();
-            if lease.take_first()
+            if lease.is_first()
                 && let Some(feedback) = &lease.info().route.feedback
             {
                 feedback.report(&lease.info().remote, FirstExchange::Completed);

@@ -78,8 +78,9 @@ pub trait Connection<B>: Send + 'static {
         None
     }
 
-    /// The response to the request that was started did not come in time, and the exchange is about to be given up. A
-    /// connection that other exchanges share should find out whether its peer is alive. The default does nothing.
+    /// A time limit ends the exchange that was started: its request was not sent in time, its response or the rest of
+    /// that's body did not come, or its call took too long. A connection that other exchanges share should find out
+    /// whether its peer is alive. The default does nothing.
     fn timed_out(&self) {}
 
     /// Begins an exchange. Must be called only after `poll_ready` was ready.

@@ -5,7 +5,7 @@ use std::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FirstExchange<'a> {
-    /// A response was received completely.
+    /// A response has come.
     Completed,
     /// The connection failed. An error that the user caused is not reported.
     Failed(&'a Error),
@@ -14,7 +14,7 @@ pub enum FirstExchange<'a> {
 }
 
 /// Learns how routes turned out. Implemented by the layer that decides routes, called by the pool: once per connection,
-/// and once more if its peer refuses requests later.
+/// and once more if the body of its first response fails, or its peer refuses requests later.
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     /// The first exchange on a connection to `endpoint` ended.
     fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);

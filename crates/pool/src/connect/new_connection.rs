@@ -1,5 +1,5 @@
 use crate::{
-    connection::{PooledConnection, listener::Listener, slots::StreamSlots},
+    connection::{PooledConnection, Question, listener::Listener, slots::StreamSlots},
     exchange::is_of_connection,
     origin::{OriginPool, pending_connect::PendingConnect},
 };
@@ -36,7 +36,7 @@ impl<C: Send + 'static> NewConnection<C> {
         };
         let user = Arc::downgrade(&home.as_user());
         let info = Arc::clone(handle.info());
-        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ending::<C, B>);
+        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ask::<C, B>);
         connection.emit(EventKind::Created(&connection.info));
         handle.subscribe(Listener::new(&connection, max));
         Self { handle: Some(handle), connection }
@@ -71,8 +71,11 @@ impl<C: Send + 'static> NewConnection<C> {
     }
 }
 
-/// How a connection has ended that takes no exchange.
-fn ending<C: Connection<B>, B>(handle: &mut C) -> Option<Error> {
+fn ask<C: Connection<B>, B>(handle: &mut C, question: Question) -> Option<Error> {
+    if let Question::TimedOut = question {
+        handle.timed_out();
+        return None;
+    }
     match handle.poll_ready(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Err(error)) => Some(error),
         _ => None,

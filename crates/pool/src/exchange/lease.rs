@@ -108,6 +108,13 @@ impl<C: Send + 'static> Lease<C> {
         self.origin.close_older_siblings(&self.connection);
     }
 
+    /// A time limit ends the exchange.
+    pub(super) fn tell_timed_out(&mut self) {
+        if let Some(handle) = &mut self.handle {
+            self.connection.timed_out(handle);
+        }
+    }
+
     /// The connection has answered 421 for this origin.
     pub(crate) fn misdirected(&self) {
         self.origin.misdirected(&self.connection);
@@ -118,7 +125,8 @@ impl<C: Send + 'static> Lease<C> {
         self.connection.exclusive && self.connection.is_fresh()
     }
 
-    /// Whether its exchange is the first that the connection carries, and nothing has come of it so far.
+    /// Whether its exchange is the first that the connection carries, and its failure was not reported.
+    #[inline]
     pub(crate) fn is_first(&self) -> bool {
         self.first
     }
