@@ -14,6 +14,7 @@ use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_ho
 ///
 /// # Errors
 /// When `host` or `content-length` is invalid, or there are too many fields to add one.
+#[inline]
 pub(crate) fn prepare(
     request: &mut Request<()>,
     size: &SizeHint,

@@ -31,11 +31,22 @@ impl BodyLength {
     ///
     /// # Errors
     /// When `content-length` is not a number, occurs twice with different values, or contradicts `size`.
+    #[inline]
     pub fn declared(headers: Option<&HeaderMap>, size: &SizeHint) -> Result<Option<Self>, RequestError> {
-        let mut lengths = headers.into_iter().flat_map(|headers| headers.get_all(header::CONTENT_LENGTH));
-        let Some(first) = lengths.next() else {
-            return Ok(size.exact().map(|declared| Self { declared, seen: 0 }));
-        };
+        match headers {
+            None => Ok(Self::of_size(size)),
+            Some(headers) => Self::of_headers(headers, size),
+        }
+    }
+
+    #[inline]
+    fn of_size(size: &SizeHint) -> Option<Self> {
+        size.exact().map(|declared| Self { declared, seen: 0 })
+    }
+
+    fn of_headers(headers: &HeaderMap, size: &SizeHint) -> Result<Option<Self>, RequestError> {
+        let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+        let Some(first) = lengths.next() else { return Ok(Self::of_size(size)) };
         let unreadable = || RequestError::ContentLength(String::from_utf8_lossy(first.as_bytes()).into());
         let text = first.to_str().map_err(|_| unreadable())?;
         if !text.bytes().all(|byte| byte.is_ascii_digit()) || lengths.any(|other| other != first) {
