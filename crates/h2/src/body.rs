@@ -11,6 +11,8 @@ use std::{
 
 /// What is released to the peer before its window may have been lowered meanwhile.
 const RELEASED: u16 = FLOOR as u16;
+/// The last bytes of a response, if they are no more than so many, need not be released by themselves.
+const UNRELEASED: usize = 1 << 12;
 
 /// The body of a response. Empty by default. Reading releases flow-control capacity to the peer. Dropped before its
 /// end, the body resets its stream with CANCEL, in both directions, and the connection's window gets back what was
@@ -72,12 +74,18 @@ impl H2Body {
                 // An empty DATA frame; the end of the stream is seen by `None`.
                 Some(data) if data.is_empty() => {}
                 Some(data) => {
+                    if stream.is_end_stream() {
+                        // The h2 crate gives the connection what a stream was not released when that is dropped by all
+                        // who hold it: a running upload is one of them, and a handle may hold the stream for longer.
+                        if self.upload.is_some() || data.len() > UNRELEASED {
+                            stream.flow_control().release_capacity(data.len())?;
+                        }
+                        self.end();
+                        return Poll::Ready(Some(Ok(Frame::data(data))));
+                    }
                     stream.flow_control().release_capacity(data.len())?;
                     self.released = (usize::from(self.released) + data.len()).min(usize::from(RELEASED)) as u16;
                     self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
-                    if stream.is_end_stream() {
-                        self.end();
-                    }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
             }
