@@ -2,7 +2,7 @@ use crate::{
     H2Body, H2Error,
     chunk::Chunk,
     classify, head,
-    saved_request::{Headers, SavedRequest},
+    saved_request::SavedRequest,
     shared::Shared,
     strikes,
     upload::Upload,
@@ -37,9 +37,7 @@ const NOT_ALLOWED: RequestError =
 /// both the response and the handle are dropped.
 pub struct Http2<B: Body> {
     exchange: Exchange<B>,
-    saved: Option<SavedRequest<B>>,
-    /// The buffer of the last saved request, for the next.
-    headers: Headers,
+    saved: SavedRequest<B>,
     send: SendRequest<Chunk<B::Data>>,
     shared: Arc<Shared<B>>,
 }
@@ -76,19 +74,12 @@ enum Exchange<B: Body> {
 impl<B: Body> Http2<B> {
     pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         shared.enter();
-        Self { exchange: Exchange::Idle, saved: None, headers: Headers::new(), send, shared }
+        Self { exchange: Exchange::Idle, saved: SavedRequest::none(), send, shared }
     }
 
     #[cold]
     fn error(&self, delivery: Delivery, phase: Phase, cause: Cause) -> Error {
         Error::of(delivery, phase, cause).on(&self.shared.info)
-    }
-
-    /// The request as it was given to `start`, if it could be saved.
-    fn restore(&mut self, unpolled: Option<B>) -> Option<Request<B>> {
-        let (request, headers) = self.saved.take()?.restore(unpolled);
-        self.headers = headers;
-        request
     }
 
     /// Drops the exchange, which resets its stream if that isn't over.
@@ -103,22 +94,13 @@ impl<B: Body> Http2<B> {
         self.recycle(upload);
     }
 
-    /// Puts the buffer of the saved request by, for the next.
-    #[inline]
-    fn forget_saved(&mut self) {
-        if let Some(saved) = &mut self.saved {
-            self.headers = saved.take_buffer();
-            self.saved = None;
-        }
-    }
-
     /// The error, with the request if it may be sent again.
     fn failed(&mut self, error: Error, unpolled: Option<B>) -> Failed<Request<B>> {
         let again = match error.delivery() {
             Delivery::Unsent | Delivery::Refused => true,
-            _ => self.saved.as_ref().is_some_and(SavedRequest::may_repeat),
+            _ => self.saved.may_repeat(),
         };
-        match self.restore(unpolled).filter(|_| again) {
+        match self.saved.restore(unpolled).filter(|_| again) {
             Some(request) => Failed::with(error, request),
             None => Failed::lost(error),
         }
@@ -126,7 +108,7 @@ impl<B: Body> Http2<B> {
 
     /// Puts the buffers of an exchange by, for the next.
     fn recycle(&mut self, upload: Option<Pin<Box<Upload<B>>>>) {
-        self.forget_saved();
+        self.saved.forget();
         if let Some(upload) = upload {
             self.shared.recycle(upload);
         }
@@ -155,7 +137,7 @@ where
         if let Some(replays) = Replays::wanted() {
             let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
             let may_repeat = replays.may_repeat(request.method());
-            self.saved = Some(SavedRequest::new(&mut request, std::mem::take(&mut self.headers), copy, may_repeat));
+            self.saved.save(&mut request, copy, may_repeat);
         }
         let length = match head::prepare(&mut request, &size, |length| self.shared.length(length)) {
             Ok(length) => length,
@@ -180,7 +162,7 @@ where
         };
         let upload = body.filter(|_| !ended).map(|body| {
             let mut upload = self.shared.take_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
-            let awaits_window = self.saved.as_ref().is_some_and(SavedRequest::has_no_copy);
+            let awaits_window = self.saved.has_no_copy();
             upload.as_mut().start(body, length, stream, awaits_window);
             upload
         });
@@ -271,14 +253,14 @@ where
             return None;
         }
         let own = self.shared.info.route.target.origin().as_ref();
-        if self.saved.as_ref()?.origin().is_none_or(|origin| origin == own) {
+        if self.saved.origin().is_none_or(|origin| origin == own) {
             return None;
         }
         let unpolled = match &mut self.exchange {
             Exchange::Waiting { upload: Some(upload), .. } => upload.as_mut().take_unpolled(),
             _ => None,
         };
-        let request = self.restore(unpolled)?;
+        let request = self.saved.restore(unpolled)?;
         let error = Error::of(Delivery::Refused, Phase::Wait, Cause::Misdirected).on(&self.shared.info);
         Some(Failed::with(error, request))
     }
@@ -290,7 +272,7 @@ where
         };
         let (upload, failed, is_head) = (upload.take(), failed.take(), *is_head);
         self.exchange = Exchange::Idle;
-        self.forget_saved();
+        self.saved.forget();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = if is_bare { Some(0) } else { content_length(&response) };

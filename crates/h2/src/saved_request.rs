@@ -1,15 +1,16 @@
-use http::{Extensions, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use skybridge_core::OriginRef;
 
-/// Headers in order: cheaper to fill than a map, and the buffer is reused by the next exchange.
-pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
-
 /// A request as it was given to `start`, saved to be sent again, while the h2 crate has the one that is sent.
+///
+/// It lies in the handle, and is filled and emptied there: it is large, and each name it is given is a copy.
 pub(crate) struct SavedRequest<B> {
+    /// `None` when no request is saved.
+    uri: Option<Uri>,
     method: Method,
-    uri: Uri,
     version: Version,
-    headers: Headers,
+    /// In order: cheaper to fill than a map, and the buffer is used by the next exchange again.
+    headers: Vec<(HeaderName, HeaderValue)>,
     extensions: Extensions,
     /// It may be sent again even if it may have been processed.
     may_repeat: bool,
@@ -18,59 +19,93 @@ pub(crate) struct SavedRequest<B> {
 }
 
 impl<B> SavedRequest<B> {
-    #[inline]
-    pub(crate) fn new(request: &mut Request<()>, mut headers: Headers, copy: Option<B>, may_repeat: bool) -> Self {
-        headers.reserve(request.headers().len());
-        for (name, value) in request.headers() {
-            headers.push((name.clone(), value.clone()));
-        }
+    /// Nothing is saved.
+    pub(crate) fn none() -> Self {
         Self {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            version: request.version(),
-            headers,
-            // The h2 crate drops them before it sends.
-            extensions: std::mem::take(request.extensions_mut()),
-            may_repeat,
-            copy,
+            uri: None,
+            method: Method::GET,
+            version: Version::HTTP_11,
+            headers: Vec::new(),
+            extensions: Extensions::new(),
+            may_repeat: false,
+            copy: None,
         }
     }
 
-    /// Whether it may be sent again even if it may have been processed.
+    #[inline]
+    pub(crate) fn save(&mut self, request: &mut Request<()>, copy: Option<B>, may_repeat: bool) {
+        self.forget();
+        if !request.headers().is_empty() {
+            self.save_headers(request.headers());
+        }
+        self.uri = Some(request.uri().clone());
+        self.method = request.method().clone();
+        self.version = request.version();
+        // The h2 crate drops them before it sends.
+        self.extensions = std::mem::take(request.extensions_mut());
+        (self.may_repeat, self.copy) = (may_repeat, copy);
+    }
+
+    fn save_headers(&mut self, headers: &HeaderMap) {
+        self.headers.reserve(headers.len());
+        for (name, value) in headers {
+            self.headers.push((name.clone(), value.clone()));
+        }
+    }
+
+    /// Drops what is saved, but for the buffer.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        if self.uri.is_none() {
+            return;
+        }
+        (self.uri, self.copy) = (None, None);
+        if !self.headers.is_empty() {
+            self.headers.clear();
+        }
+        if !self.extensions.is_empty() {
+            self.extensions = Extensions::new();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_saved(&self) -> bool {
+        self.uri.is_some()
+    }
+
+    /// Whether one is saved that may be sent again even if it may have been processed.
     pub(crate) fn may_repeat(&self) -> bool {
-        self.may_repeat
+        self.is_saved() && self.may_repeat
     }
 
     /// The origin that it was for.
     pub(crate) fn origin(&self) -> Option<OriginRef<'_>> {
-        OriginRef::of(&self.uri).ok()
+        OriginRef::of(self.uri.as_ref()?).ok()
     }
 
-    /// Whether there is no copy of the body, so that only the unpolled body itself can come back.
+    /// Whether one is saved of whose body there is no copy, so that only the unpolled body itself can come back.
     pub(crate) fn has_no_copy(&self) -> bool {
-        self.copy.is_none()
+        self.is_saved() && self.copy.is_none()
     }
 
-    /// The request, with the body if that was never polled, otherwise with the copy; and the emptied buffer.
-    pub(crate) fn restore(mut self, unpolled: Option<B>) -> (Option<Request<B>>, Headers) {
-        let Some(body) = unpolled.or_else(|| self.copy.take()) else { return (None, self.take_buffer()) };
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        *request.version_mut() = self.version;
-        *request.extensions_mut() = self.extensions;
-        // A failure doesn't matter: several values of one name take a single place in the map.
-        let _ = request.headers_mut().try_reserve(self.headers.len());
-        for (name, value) in self.headers.drain(..) {
-            // It can't fail: the headers were in a map before.
-            let _ = request.headers_mut().try_append(name, value);
-        }
-        (Some(request), self.headers)
-    }
-
-    /// The emptied buffer.
-    pub(crate) fn take_buffer(&mut self) -> Headers {
-        self.headers.clear();
-        std::mem::take(&mut self.headers)
+    /// The request, with the body if that was never polled, otherwise with the copy. Nothing is saved from then on.
+    #[cold]
+    pub(crate) fn restore(&mut self, unpolled: Option<B>) -> Option<Request<B>> {
+        let restored = self.uri.as_ref().and(unpolled.or_else(|| self.copy.take())).map(Request::new);
+        let restored = restored.map(|mut request| {
+            *request.method_mut() = self.method.clone();
+            *request.uri_mut() = self.uri.take().unwrap_or_default();
+            *request.version_mut() = self.version;
+            *request.extensions_mut() = std::mem::take(&mut self.extensions);
+            // A failure doesn't matter: several values of one name take a single place in the map.
+            let _ = request.headers_mut().try_reserve(self.headers.len());
+            for (name, value) in self.headers.drain(..) {
+                // It can't fail: the headers were in a map before.
+                let _ = request.headers_mut().try_append(name, value);
+            }
+            request
+        });
+        self.forget();
+        restored
     }
 }
