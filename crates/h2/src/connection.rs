@@ -64,6 +64,8 @@ enum Exchange<B: Body> {
         writes: usize,
         /// How often something had been read then.
         reads: usize,
+        /// How many streams had ended with a head then.
+        ended: usize,
         /// Who wants to see interim responses, and how many there were. Boxed, as hardly anybody does.
         interim: Option<Box<(OnInformational, u32)>>,
     },
@@ -150,7 +152,7 @@ where
             request.extensions_mut().insert(protocol);
         }
         let wire = &self.shared.wire;
-        let (writes, reads) = (wire.attempts(), wire.reads());
+        let (writes, reads, over) = (wire.attempts(), wire.reads(), wire.ended());
         wire.open_stream();
         let (response, stream) = match self.send.send_request(request, ended) {
             Ok(opened) => opened,
@@ -168,7 +170,7 @@ where
         });
         // In place: an exchange is large, and each name it is given is a copy.
         self.exchange =
-            Exchange::Waiting { response, upload, failed: None, is_head, is_stream, writes, reads, interim };
+            Exchange::Waiting { response, upload, failed: None, is_head, is_stream, writes, reads, ended: over, interim };
         Ok(())
     }
 
@@ -267,16 +269,18 @@ where
 
     fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
         self.shared.wire.ending().strikes().answered();
-        let Exchange::Waiting { upload, failed, is_head, .. } = &mut self.exchange else {
+        let Exchange::Waiting { upload, failed, is_head, ended, .. } = &mut self.exchange else {
             return response.map(|_| H2Body::default());
         };
         let (upload, failed, is_head) = (upload.take(), failed.take(), *is_head);
+        // To ask the stream takes the h2 crate's lock: for nothing, if no head has ended a stream meanwhile.
+        let may_be_over = *ended != self.shared.wire.ended();
         self.exchange = Exchange::Idle;
         self.saved.forget();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = if is_bare { Some(0) } else { content_length(&response) };
-        let is_over = length.is_none_or(|length| length == 0) && response.body().is_end_stream();
+        let is_over = may_be_over && length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
         let wire = &self.shared.wire;
         response.map(|stream| {

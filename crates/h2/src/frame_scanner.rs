@@ -36,10 +36,41 @@ pub(crate) struct FrameScanner {
     goaway: Option<GoAwayFrame>,
     /// The bytes of all DATA frames whose header has been read.
     data: usize,
+    /// How many HEADERS have ended a stream.
+    ended: usize,
     /// How many of our SETTINGS were acknowledged.
     acknowledged: u32,
     /// The frames of other kinds.
     pub(crate) counts: FrameCounts,
+}
+
+/// The header of a frame.
+#[derive(Clone, Copy)]
+struct Header {
+    payload: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Header {
+    #[inline]
+    fn of(&[a, b, c, kind, flags, stream @ ..]: &[u8; HEADER]) -> Self {
+        // One load and one shift.
+        let payload = (u32::from_be_bytes([a, b, c, kind]) >> 8) as usize;
+        Self { payload, kind, flags, stream: u32::from_be_bytes(stream) & LAST_STREAM }
+    }
+
+    /// It is of a kind that requests and responses are made of.
+    #[inline]
+    fn is_message(self) -> bool {
+        matches!(self.kind, DATA | HEADERS)
+    }
+
+    #[inline]
+    fn is_on_last_stream(self) -> bool {
+        self.stream == LAST_STREAM
+    }
 }
 
 /// What was found in some bytes.
@@ -74,9 +105,30 @@ impl FrameScanner {
     /// Looks through the next bytes that were read.
     #[inline]
     pub(crate) fn scan(&mut self, read: &[u8]) -> Found {
-        let mut found = Found { control: false, many: false };
         // Where the current frame ends.
         let mut at = self.payload;
+        let mut found = Found { control: false, many: false };
+        if !self.is_control && self.filled == 0 {
+            // Most of what is read is the frames of responses, with nothing of a header before or behind them.
+            while let Some(header) = read.get(at..).and_then(|rest| rest.first_chunk()) {
+                let header = Header::of(header);
+                if !header.is_message() || header.is_on_last_stream() {
+                    break;
+                }
+                at += HEADER + header.payload;
+                found.many |= self.begin_message(header);
+            }
+        }
+        if at >= read.len() && !self.is_control {
+            self.payload = at - read.len();
+            return found;
+        }
+        self.scan_others(read, at, found)
+    }
+
+    /// As [`scan`](Self::scan), from the end of the current frame, whatever comes then, and however it arrives.
+    #[cold]
+    fn scan_others(&mut self, read: &[u8], mut at: usize, mut found: Found) -> Found {
         if self.current.is_some() {
             self.keep(read, 0..at);
         }
@@ -102,26 +154,35 @@ impl FrameScanner {
                     }
                 },
             };
-            let [a, b, c, kind, flags, stream @ ..] = header;
+            let header = Header::of(&header);
             let start = at;
-            let payload = u32::from_be_bytes([0, a, b, c]) as usize;
-            at += payload;
-            match kind {
-                DATA => {
-                    self.data = self.data.wrapping_add(payload);
-                    self.counts.heads = 0;
-                }
-                HEADERS if flags & END_STREAM != 0 => self.counts.heads = 0,
-                HEADERS => {
-                    self.counts.heads += 1;
-                    found.many |= self.counts.heads > MANY_HEADS;
-                }
-                _ => found.many |= self.begin_other(kind, flags, read, start..at),
-            }
-            self.is_control |= u32::from_be_bytes(stream) & LAST_STREAM == LAST_STREAM;
+            at += header.payload;
+            found.many |= if header.is_message() {
+                self.begin_message(header)
+            } else {
+                self.begin_other(header.kind, header.flags, read, start..at)
+            };
+            self.is_control |= header.is_on_last_stream();
         }
         self.payload = at - read.len();
         found
+    }
+
+    /// A frame of a response begins. Whether too many are interim ones.
+    #[inline]
+    fn begin_message(&mut self, header: Header) -> bool {
+        match header.kind {
+            DATA => {
+                self.data = self.data.wrapping_add(header.payload);
+                self.counts.heads = 0;
+            }
+            _ if header.flags & END_STREAM != 0 => {
+                self.ended = self.ended.wrapping_add(1);
+                self.counts.heads = 0;
+            }
+            _ => self.counts.heads += 1,
+        }
+        self.counts.heads > MANY_HEADS
     }
 
     /// A frame of another kind than those that requests and responses are made of begins. Whether there are many of it.
@@ -147,6 +208,12 @@ impl FrameScanner {
     #[inline]
     pub(crate) fn data(&self) -> usize {
         self.data
+    }
+
+    /// How many HEADERS have ended a stream so far.
+    #[inline]
+    pub(crate) fn ended(&self) -> usize {
+        self.ended
     }
 
     /// What the GOAWAYs say that have ended since this was last called.

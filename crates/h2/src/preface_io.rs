@@ -182,7 +182,7 @@ impl<I: AsyncRead + AsyncWrite> AsyncRead for PrefaceIo<I> {
                 check_first_frame(seen, &buf.filled()[filled..]).ok_or_else(|| this.wire.ending().not_http2())?;
         }
         let found = this.frames.scan(&buf.filled()[filled..]);
-        this.wire.count_read(this.frames.data());
+        this.wire.count_read(this.frames.data(), this.frames.ended());
         if found.control | found.many {
             self.look(cx, found)?;
         }

@@ -32,6 +32,8 @@ struct Parts {
     control: AtomicBool,
     /// How often something was read. Written by one thread alone.
     reads: AtomicUsize,
+    /// How many HEADERS that end a stream were read.
+    ended: AtomicUsize,
     /// The bytes of all DATA frames that were read, and at how many the driver wants to look.
     data: AtomicUsize,
     look_at: AtomicUsize,
@@ -130,6 +132,13 @@ impl Wire {
         self.0.reads.load(Ordering::Relaxed)
     }
 
+    /// How many streams the peer has ended with a HEADERS frame: a response that has nothing but its head is among them
+    /// by the time that the h2 crate hands it out.
+    #[inline]
+    pub(crate) fn ended(&self) -> usize {
+        self.0.ended.load(Ordering::Relaxed)
+    }
+
     /// How many bytes of DATA were read.
     pub(crate) fn data(&self) -> usize {
         self.0.data.load(Ordering::Relaxed)
@@ -163,9 +172,10 @@ impl Wire {
         self.0.look_at.load(Ordering::Relaxed)
     }
 
-    /// Something was read; `data` bytes of DATA by now.
+    /// Something was read; by now `data` bytes of DATA, and `ended` HEADERS that end a stream.
     #[inline]
-    pub(crate) fn count_read(&self, data: usize) {
+    pub(crate) fn count_read(&self, data: usize, ended: usize) {
+        self.0.ended.store(ended, Ordering::Relaxed);
         self.0.reads.store(self.reads().wrapping_add(1), Ordering::Relaxed);
         self.0.data.store(data, Ordering::Relaxed);
         if data >= self.looks_at() {
