@@ -84,20 +84,38 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
         poll: impl FnOnce(Pin<&mut I>, &mut Context<'_>) -> Poll<Result<usize>>,
     ) -> Poll<Result<usize>> {
         let this = self.as_mut().project();
-        let (io, wire) = (this.io, this.wire);
-        let turn = wire.polls();
-        if turn == 0 && this.failure.is_held() {
-            return self.poll_last_words(cx).map(Err);
+        if this.failure.has_failed() {
+            return self.poll_failed_before(cx);
         }
-        let written = this.failure.poll_write(cx, turn, |cx| {
-            wire.count_attempt();
-            let written = poll(io, cx);
-            if turn == 0 { written } else { wire.record(written) }
-        });
-        written.map_err(|error| wire.ending().socket_failed(error))
+        this.wire.count_attempt();
+        let mut written = poll(this.io, cx);
+        if this.wire.polls() != 0 {
+            written = this.wire.record(written);
+        }
+        match written {
+            Poll::Ready(Err(error)) => self.poll_failed(cx, Some(error)),
+            written => written,
+        }
     }
 
-    /// Writing has failed, and only the handshake writes, which doesn't read: what the peer has sent may say why.
+    /// There is something to write, and writing has failed before.
+    #[cold]
+    fn poll_failed_before(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        if self.wire.polls() == 0 && self.failure.is_held() {
+            return self.poll_last_words(cx).map(Err);
+        }
+        self.poll_failed(cx, None)
+    }
+
+    /// Writing has failed, just now with this error, or before.
+    #[cold]
+    fn poll_failed<T>(mut self: Pin<&mut Self>, cx: &mut Context<'_>, error: Option<Error>) -> Poll<Result<T>> {
+        let this = self.as_mut().project();
+        let failed = |_: &mut Context<'_>| error.map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+        let written = this.failure.poll_write(cx, this.wire.polls(), failed);
+        written.map_err(|error| this.wire.ending().socket_failed(error))
+    }
+
     #[cold]
     fn poll_last_words(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Error> {
         let mut this = self.project();
@@ -124,6 +142,39 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
 }
 
 impl<I: AsyncWrite> PrefaceIo<I> {
+    /// Something was read: looks through it.
+    #[inline]
+    fn scan(mut self: Pin<&mut Self>, cx: &mut Context<'_>, read: &[u8]) -> Result<()> {
+        let this = self.as_mut().project();
+        let found = this.frames.scan(read);
+        this.wire.count_read(this.frames.data(), this.frames.ended());
+        if found.control | found.many { self.look(cx, found) } else { Ok(()) }
+    }
+
+    /// As [`poll_read`](AsyncRead::poll_read), whatever has come of reading, which has filled the buffer from there on.
+    #[cold]
+    fn poll_others(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        read: Poll<Result<()>>,
+        buf: &ReadBuf<'_>,
+        filled: usize,
+    ) -> Poll<Result<()>> {
+        let this = self.as_mut().project();
+        let read_bytes = &buf.filled()[filled..];
+        let something = !read_bytes.is_empty();
+        let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
+        let read = ready!(this.failure.poll_read(cx, this.wire.polls(), read, something, patience));
+        read.map_err(|error| this.wire.ending().socket_failed(error))?;
+        if !something {
+            this.wire.ending().eof();
+        }
+        if let Some(seen) = *this.seen {
+            *this.seen = check_first_frame(seen, read_bytes).ok_or_else(|| this.wire.ending().not_http2())?;
+        }
+        Poll::Ready(self.scan(cx, read_bytes))
+    }
+
     /// The frames that were read have to be looked at, by the driver too.
     ///
     /// # Errors
@@ -170,23 +221,16 @@ impl<I: AsyncRead + AsyncWrite> AsyncRead for PrefaceIo<I> {
         let this = self.as_mut().project();
         let filled = buf.filled().len();
         let read = this.io.poll_read(cx, buf);
-        let something = buf.filled().len() > filled;
-        let patience = |cx: &mut Context<'_>| this.patience.poll(cx);
-        let read = ready!(this.failure.poll_read(cx, this.wire.polls(), read, something, patience));
-        read.map_err(|error| this.wire.ending().socket_failed(error))?;
-        if !something {
-            this.wire.ending().eof();
+        if !this.failure.has_failed() && this.seen.is_none() {
+            match read {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if buf.filled().len() > filled => {
+                    return Poll::Ready(self.scan(cx, &buf.filled()[filled..]));
+                }
+                Poll::Ready(_) => {}
+            }
         }
-        if let Some(seen) = *this.seen {
-            *this.seen =
-                check_first_frame(seen, &buf.filled()[filled..]).ok_or_else(|| this.wire.ending().not_http2())?;
-        }
-        let found = this.frames.scan(&buf.filled()[filled..]);
-        this.wire.count_read(this.frames.data(), this.frames.ended());
-        if found.control | found.many {
-            self.look(cx, found)?;
-        }
-        Poll::Ready(Ok(()))
+        self.poll_others(cx, read, buf, filled)
     }
 }
 
@@ -207,11 +251,15 @@ impl<I: AsyncRead + AsyncWrite> AsyncWrite for PrefaceIo<I> {
     }
 
     #[inline]
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let this = self.project();
-        let (io, wire) = (this.io, this.wire);
-        let flushed = this.failure.poll_write(cx, wire.polls(), |cx| io.poll_flush(cx));
-        flushed.map_err(|error| wire.ending().socket_failed(error))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let this = self.as_mut().project();
+        if this.failure.has_failed() {
+            return self.poll_failed(cx, None);
+        }
+        match this.io.poll_flush(cx) {
+            Poll::Ready(Err(error)) => self.poll_failed(cx, Some(error)),
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

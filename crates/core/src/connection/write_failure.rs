@@ -61,6 +61,12 @@ impl WriteFailure {
         }
     }
 
+    /// Whether writing has failed. As long as it has not, neither writing nor reading needs this.
+    #[inline]
+    pub fn has_failed(&self) -> bool {
+        !matches!(self.0, State::None)
+    }
+
     /// Whether writing has failed, and that was not returned yet.
     pub fn is_held(&self) -> bool {
         matches!(self.0, State::Held(..))
