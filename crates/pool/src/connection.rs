@@ -54,6 +54,8 @@ pub(crate) struct PooledConnection<C> {
     pub(crate) exclusive: bool,
     /// The origin that it was opened for.
     home: Weak<dyn ConnectionUser<C>>,
+    /// Where that is, which is asked several times for each request.
+    home_address: usize,
     /// Its key in its home's machine, once it is there.
     key: OnceLock<ConnectionKey>,
     /// Drained when it gets older than this.
@@ -120,6 +122,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         Arc::new(Self {
             info,
             exclusive,
+            home_address: home.as_ptr().addr(),
             home,
             key: OnceLock::new(),
             expires_at: shared.expires_at(),
@@ -154,7 +157,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// Whether it was opened for the origin at this address.
     #[inline]
     pub(crate) fn is_home<T>(&self, origin: *const T) -> bool {
-        std::ptr::addr_eq(self.home.as_ptr(), origin)
+        self.home_address == origin.addr()
     }
 
     pub(crate) fn home(&self) -> Option<Arc<dyn ConnectionUser<C>>> {

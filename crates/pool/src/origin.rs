@@ -30,7 +30,11 @@ use crate::{
     shared::{
         Shared,
         permits::PermitWaiter,
-        sync::{Mutex, MutexGuard, lock},
+        sync::{
+            Mutex, MutexGuard,
+            atomic::{AtomicBool, Ordering::AcqRel},
+            lock,
+        },
         time::Timestamp,
     },
 };
@@ -71,6 +75,8 @@ pub(crate) struct OriginPool<C: Send + 'static> {
     pub(crate) uri_key: OnceLock<UriKey>,
     pub(crate) shared: Arc<Shared>,
     host: Weak<dyn Host<C>>,
+    /// Requests wait, or did when this was last looked at: if not, who frees a stream need not look under the lock.
+    waiting: AtomicBool,
     locked: Mutex<Locked<C>>,
 }
 
@@ -94,7 +100,15 @@ impl<C: Send + 'static> OriginPool<C> {
             _ => None,
         };
         let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables: Tables::new() });
-        Self { key: Arc::new(key), hash, uri_key: OnceLock::new(), shared, host, locked }
+        Self {
+            key: Arc::new(key),
+            hash,
+            uri_key: OnceLock::new(),
+            shared,
+            host,
+            waiting: AtomicBool::new(false),
+            locked,
+        }
     }
 
     #[inline]
@@ -193,6 +207,9 @@ impl<C: Send + 'static> OriginPool<C> {
             }
             match machine.enqueue(config) {
                 Ok(key) => {
+                    // Before it looks for a stream. Each change of this reads the one before: either whoever frees a
+                    // stream from now on sees that somebody waits, or it is seen here to be free.
+                    self.waiting.swap(true, AcqRel);
                     tables.waiters.set(key, Arc::clone(waiter));
                     (Ok(key), machine.serve(config, &self.environment(tables)))
                 }
@@ -236,6 +253,26 @@ impl<C: Send + 'static> OriginPool<C> {
     #[inline]
     pub(crate) fn serve(self: &Arc<Self>) {
         self.step(|machine, tables| ((), self.serve_with(machine, tables)));
+    }
+
+    /// A stream has come free: as [`serve`](Self::serve), if somebody may wait for one.
+    #[inline]
+    fn serve_if_waiting(self: &Arc<Self>) {
+        // It writes what it reads, so that whoever comes to wait later sees what is free now.
+        if self.waiting.fetch_or(false, AcqRel) {
+            self.serve_or_rest();
+        }
+    }
+
+    /// As [`serve`](Self::serve), and notes if nobody waits.
+    #[cold]
+    fn serve_or_rest(self: &Arc<Self>) {
+        self.step(|machine, tables| {
+            if !machine.has_waiters() {
+                self.waiting.swap(false, AcqRel);
+            }
+            ((), self.serve_with(machine, tables))
+        });
     }
 
     /// A connection that carried nothing.
@@ -294,7 +331,7 @@ impl<C: Send + 'static> OriginPool<C> {
         if connection.is_coalesced() {
             connection.serve_line()
         } else {
-            self.serve()
+            self.serve_if_waiting()
         }
         if released == Released::Idle {
             // It counts for the origin that it was opened for.
