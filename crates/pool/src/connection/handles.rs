@@ -14,6 +14,8 @@ struct Inside<C> {
     master: Option<C>,
     /// The connection has ended, and the master is kept for what it says of that.
     ended: bool,
+    /// Handles are kept: there is a master, and the connection takes exchanges.
+    keeps: bool,
     /// Handles whose exchange is complete. A large handle is made only once for each exchange that runs at the same
     /// time.
     reusable: Vec<C>,
@@ -22,12 +24,14 @@ struct Inside<C> {
 
 impl<C> Handles<C> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Inside { master: None, ended: false, reusable: Vec::new(), wakers: Vec::new() }))
+        Self(Mutex::new(Inside { master: None, ended: false, keeps: false, reusable: Vec::new(), wakers: Vec::new() }))
     }
 
     /// Keeps the handle that others are made of.
     pub(crate) fn set_master(&self, master: C) {
-        lock(&self.0).master = Some(master);
+        let mut inside = lock(&self.0);
+        inside.master = Some(master);
+        inside.keeps = !inside.ended;
     }
 
     /// A handle for one exchange. Of a connection that has ended it is one that says how, or `None`.
@@ -40,14 +44,21 @@ impl<C> Handles<C> {
     /// Takes back a handle whose exchange is complete.
     #[inline]
     pub(crate) fn give_back(&self, handle: C) {
-        let mut inside = lock(&self.0);
-        if inside.master.is_some() && !inside.ended && inside.reusable.len() < MAX_REUSABLE {
-            inside.reusable.push(handle);
-        } else {
+        if let Some(handle) = self.keep(handle) {
             // The last handle of a connection closes it, of which its driver tells the pool.
-            drop(inside);
             drop(handle);
         }
+    }
+
+    /// Keeps a handle; the handle, if that is not to be.
+    #[inline]
+    fn keep(&self, handle: C) -> Option<C> {
+        let mut inside = lock(&self.0);
+        if !inside.keeps || inside.reusable.len() >= MAX_REUSABLE {
+            return Some(handle);
+        }
+        inside.reusable.push(handle);
+        None
     }
 
     /// What the master says.
@@ -62,6 +73,7 @@ impl<C> Handles<C> {
         let handles = {
             let mut inside = lock(&self.0);
             inside.ended = inside.ended || inside.master.as_mut().is_some_and(ended);
+            inside.keeps = false;
             let master = if inside.ended { None } else { inside.master.take() };
             (master, std::mem::take(&mut inside.reusable))
         };

@@ -264,12 +264,11 @@ impl<C: Send + 'static> Lease<C> {
         if connection.exclusive {
             return self.connection.close_with(handle, self.close_reason());
         }
+        if self.stage == Stage::Unused {
+            connection.not_begun();
+        }
         match self.stage {
-            Stage::Unused => {
-                connection.not_begun();
-                connection.reuse(handle);
-            }
-            Stage::Complete => connection.reuse(handle),
+            Stage::Unused | Stage::Complete => connection.reuse(handle),
             // A stream that is under way is reset by dropping its handle.
             _ => drop(handle),
         }
