@@ -34,15 +34,21 @@ pub struct H2Body {
     lowered: u32,
 }
 
-impl H2Body {
-    pub(crate) fn new(
-        stream: RecvStream,
-        length: Option<u64>,
-        is_bare: bool,
-        upload: Option<ResponseReader>,
-        open: OpenStream,
-    ) -> Self {
-        Self {
+/// What a body is made of besides its stream.
+pub(crate) struct BodyParts {
+    /// According to `content-length`.
+    pub(crate) length: Option<u64>,
+    /// The response has no content, whatever its `content-length`.
+    pub(crate) is_bare: bool,
+    pub(crate) upload: Option<ResponseReader>,
+    pub(crate) open: OpenStream,
+}
+
+impl BodyParts {
+    #[inline]
+    pub(crate) fn with(self, stream: RecvStream) -> H2Body {
+        let Self { length, is_bare, upload, open } = self;
+        H2Body {
             stream: Some(stream),
             remaining: length,
             is_bare,
@@ -53,7 +59,9 @@ impl H2Body {
             lowered: 0,
         }
     }
+}
 
+impl H2Body {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         while !self.data_done {

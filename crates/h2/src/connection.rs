@@ -1,5 +1,6 @@
 use crate::{
     H2Body, H2Error,
+    body::BodyParts,
     chunk::Chunk,
     classify, head,
     saved_request::SavedRequest,
@@ -121,47 +122,51 @@ impl<B> Http2<B>
 where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    fn begin(&mut self, request: Request<B>) -> Result<(), Failed<Request<B>>> {
+    #[inline]
+    fn begin(&mut self, mut request: Request<B>) -> Result<(), Failed<Request<B>>> {
         let interim = request.extensions().get::<OnInformational>().map(|on| Box::new((on.clone(), 0)));
-        let (parts, body) = request.into_parts();
-        // As the h2 crate takes it: to put it together at the end would be one more copy.
-        let mut request = Request::from_parts(parts, ());
         let protocol = ConnectProtocol::of(&request).map(|protocol| Protocol::from(protocol.as_str()));
-        let is_stream = protocol.is_some();
-        let (ended, is_head) = (body.is_end_stream(), *request.method() == Method::HEAD);
+        let (ended, is_stream) = (request.body().is_end_stream(), protocol.is_some());
+        let is_head = *request.method() == Method::HEAD;
         let size = match (ended, is_stream) {
             (true, _) => SizeHint::with_exact(0),
             // What goes through a stream is no content (RFC 9110, section 9.3.6).
             (_, true) => SizeHint::default(),
-            _ => body.size_hint(),
+            _ => request.body().size_hint(),
         };
-        let mut body = Some(body);
-        if let Some(replays) = Replays::wanted() {
-            let copy = if ended { body.take() } else { body.as_ref().and_then(|body| replays.body(body)) };
+        if let Some(replays) = Replays::<B>::wanted() {
             let may_repeat = replays.may_repeat(request.method());
+            let copy = if ended { None } else { replays.body(request.body()) };
             self.saved.save(&mut request, copy, may_repeat);
         }
-        let length = match head::prepare(&mut request, &size, |length| self.shared.length(length)) {
-            Ok(length) => length,
-            Err(error) => return Err(self.failed(error.into(), body)),
-        };
+        let mut prepared = head::prepare(&mut request, &size, |length| self.shared.length(length));
         if let Some(protocol) = protocol {
             if !self.allows_streams() {
-                return Err(self.failed(NOT_ALLOWED.into(), body));
+                prepared = Err(NOT_ALLOWED);
             }
             request.extensions_mut().insert(protocol);
         }
         let wire = &self.shared.wire;
         let (writes, reads, over) = (wire.attempts(), wire.reads(), wire.ended());
+        // Not earlier: a request is large, and one whose parts were changed is copied once more.
+        let (parts, body) = request.into_parts();
+        let length = match prepared {
+            Ok(length) => length,
+            Err(error) => return Err(self.failed(error.into(), Some(body))),
+        };
         wire.open_stream();
-        let (response, stream) = match self.send.send_request(request, ended) {
+        let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
             Ok(opened) => opened,
             Err(error) => {
                 self.shared.wire.close_stream();
                 let error = self.error(Delivery::Unsent, Phase::Send, self.shared.wire.ending().cause(error, false));
-                return Err(self.failed(error, body));
+                return Err(self.failed(error, Some(body)));
             }
         };
+        let mut body = Some(body);
+        if ended {
+            self.saved.keep_body(&mut body);
+        }
         let upload = body.filter(|_| !ended).map(|body| {
             let mut upload = self.shared.take_upload().unwrap_or_else(|| Box::pin(Upload::idle()));
             let awaits_window = self.saved.has_no_copy();
@@ -184,9 +189,9 @@ where
     /// Nothing was started, but for an extended CONNECT, which must not be sent before the peer's SETTINGS allow it
     /// (RFC 8441, section 3).
     #[cold]
-    fn poll_unstarted(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
+    fn poll_unstarted(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {
         let Exchange::AwaitingSettings(awaiting) = &mut self.exchange else {
-            return Poll::Ready(Err(Stop::NotStarted));
+            return Poll::Ready(Err(self.make_failed(Stop::NotStarted)));
         };
         awaiting.1.register_reader(cx.waker());
         if !self.shared.capacity.is_announced() {
@@ -195,7 +200,7 @@ where
         if let Exchange::AwaitingSettings(awaiting) = std::mem::replace(&mut self.exchange, Exchange::Idle) {
             self.start_now(awaiting.0);
         }
-        self.poll_halves(cx)
+        self.poll_response(cx)
     }
 
     #[inline]
@@ -216,12 +221,9 @@ where
         self.exchange = Exchange::AwaitingSettings(Box::new((request, wire.hand_over_stream())));
     }
 
-    /// Polls both halves of the exchange: the request until it is sent, the response until its head has arrived. A
-    /// response takes precedence over a failure of the request.
-    fn poll_halves(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Stop>> {
-        let Exchange::Waiting { response, upload, failed, interim, .. } = &mut self.exchange else {
-            return self.poll_unstarted(cx);
-        };
+    /// Polls what is polled besides the response: the request until it is sent, and who wants interim responses.
+    fn poll_others(&mut self, cx: &mut Context<'_>) -> Result<(), Stop> {
+        let Exchange::Waiting { response, upload, failed, interim, .. } = &mut self.exchange else { return Ok(()) };
         if let Some(sending) = upload {
             let mut sent = sending.as_mut().poll_send(cx);
             if sent.is_pending() && sending.is_awaiting_window() && self.send.poll_ready(cx).is_ready() {
@@ -239,21 +241,33 @@ where
                 Poll::Ready(Err(error)) => *failed = Some(error),
             }
         }
-        if let Some(interim) = interim {
-            poll_interim(response, interim, self.shared.max_informational, cx)?;
+        match interim {
+            Some(interim) => poll_interim(response, interim, self.shared.max_informational, cx),
+            None => Ok(()),
         }
-        match Pin::new(response).poll(cx) {
-            Poll::Pending => failed.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Stop::Body(error)))),
-            response => response.map_err(|error| failed.take().map_or(Stop::Stream(error), Stop::Body)),
-        }
+    }
+
+    /// There is no response. One that had arrived would take precedence over a failure of the request.
+    #[cold]
+    fn poll_stopped(
+        &mut self,
+        polled: Poll<Result<Response<RecvStream>, h2::Error>>,
+    ) -> Poll<ResponseResult<B, H2Body>> {
+        let failed = match &mut self.exchange {
+            Exchange::Waiting { failed, .. } => failed.take(),
+            _ => None,
+        };
+        let stop = match (polled, failed) {
+            (_, Some(error)) => Stop::Body(error),
+            (Poll::Ready(Err(error)), None) => Stop::Stream(error),
+            _ => return Poll::Pending,
+        };
+        Poll::Ready(Err(self.make_failed(stop)))
     }
 
     /// A 421 (RFC 9110, section 15.5.20) on a connection that was opened for another origin: the request goes back, to
     /// be sent on another connection.
-    fn misdirected(&mut self, response: &Response<RecvStream>) -> Option<Failed<Request<B>>> {
-        if response.status() != StatusCode::MISDIRECTED_REQUEST {
-            return None;
-        }
+    fn misdirected(&mut self) -> Option<Failed<Request<B>>> {
         let own = self.shared.info.route.target.origin().as_ref();
         if self.saved.origin().is_none_or(|origin| origin == own) {
             return None;
@@ -267,29 +281,24 @@ where
         Some(Failed::with(error, request))
     }
 
-    fn make_response(&mut self, response: Response<RecvStream>) -> Response<H2Body> {
-        self.shared.wire.ending().strikes().answered();
-        let Exchange::Waiting { upload, failed, is_head, ended, .. } = &mut self.exchange else {
-            return response.map(|_| H2Body::default());
-        };
+    /// A response is here: ends its wait, and says what its body is made of besides its stream; `None` if it is over.
+    #[inline]
+    fn answered(&mut self, response: &Response<RecvStream>) -> Option<BodyParts> {
+        let wire = &self.shared.wire;
+        wire.ending().strikes().answered();
+        let Exchange::Waiting { upload, failed, is_head, ended, .. } = &mut self.exchange else { return None };
         let (upload, failed, is_head) = (upload.take(), failed.take(), *is_head);
         // To ask the stream takes the h2 crate's lock: for nothing, if no head has ended a stream meanwhile.
-        let may_be_over = *ended != self.shared.wire.ended();
+        let may_be_over = *ended != wire.ended();
         self.exchange = Exchange::Idle;
         self.saved.forget();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let length = if is_bare { Some(0) } else { content_length(&response) };
+        let length = if is_bare { Some(0) } else { content_length(response) };
         let is_over = may_be_over && length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
-        let wire = &self.shared.wire;
-        response.map(|stream| {
-            if is_over {
-                wire.close_stream();
-                return H2Body::default();
-            }
-            H2Body::new(stream, length, is_bare, upload, wire.hand_over_stream())
-        })
+        let open = self.shared.wire.hand_over_stream();
+        (!is_over).then_some(BodyParts { length, is_bare, upload, open })
     }
 
     /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
@@ -408,6 +417,7 @@ where
         self.shared.status.subscribe(subscribe);
     }
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Exchange::Uploading(upload) = &self.exchange {
             ready!(upload.poll_over(cx));
@@ -459,16 +469,37 @@ where
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, H2Body>> {
-        Poll::Ready(match ready!(self.poll_halves(cx)) {
-            Ok(response) => match self.misdirected(&response) {
-                Some(failed) => {
+        if let Exchange::Waiting { upload, interim, .. } = &self.exchange
+            && (upload.is_some() || interim.is_some())
+            && let Err(stop) = self.poll_others(cx)
+        {
+            return Poll::Ready(Err(self.make_failed(stop)));
+        }
+        let Exchange::Waiting { response, failed, .. } = &mut self.exchange else {
+            return self.poll_unstarted(cx);
+        };
+        let polled = Pin::new(response).poll(cx);
+        if polled.is_pending() && failed.is_none() {
+            return Poll::Pending;
+        }
+        let body = match &polled {
+            Poll::Ready(Ok(response)) => {
+                if response.status() == StatusCode::MISDIRECTED_REQUEST
+                    && let Some(failed) = self.misdirected()
+                {
                     self.cancel_exchange();
-                    Err(failed)
+                    return Poll::Ready(Err(failed));
                 }
-                None => Ok(self.make_response(response)),
-            },
-            Err(stop) => Err(self.make_failed(stop)),
-        })
+                self.answered(response)
+            }
+            _ => return self.poll_stopped(polled),
+        };
+        // From where it is to where it goes: a response is large, and each name it is given is a copy.
+        match (polled, body) {
+            (Poll::Ready(Ok(response)), Some(parts)) => Poll::Ready(Ok(response.map(|stream| parts.with(stream)))),
+            (Poll::Ready(Ok(response)), None) => Poll::Ready(Ok(response.map(|_| H2Body::default()))),
+            (polled, _) => self.poll_stopped(polled),
+        }
     }
 }
 

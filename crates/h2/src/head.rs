@@ -15,8 +15,8 @@ use skybridge_core::{BodyLength, NextHop, RequestError, host_field, is_hop_by_ho
 /// # Errors
 /// When `host` or `content-length` is invalid, or there are too many fields to add one.
 #[inline]
-pub(crate) fn prepare(
-    request: &mut Request<()>,
+pub(crate) fn prepare<B>(
+    request: &mut Request<B>,
     size: &SizeHint,
     length: impl FnOnce(u64) -> HeaderValue,
 ) -> Result<Option<BodyLength>, RequestError> {
@@ -57,6 +57,13 @@ struct HeaderScan {
 impl HeaderScan {
     #[inline]
     fn of(headers: &HeaderMap) -> Self {
+        if headers.is_empty() {
+            return Self::default();
+        }
+        Self::of_some(headers)
+    }
+
+    fn of_some(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for name in headers.keys() {
             if *name == header::CONTENT_LENGTH {

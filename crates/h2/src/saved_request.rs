@@ -33,17 +33,26 @@ impl<B> SavedRequest<B> {
     }
 
     #[inline]
-    pub(crate) fn save(&mut self, request: &mut Request<()>, copy: Option<B>, may_repeat: bool) {
+    pub(crate) fn save(&mut self, request: &mut Request<B>, copy: Option<B>, may_repeat: bool) {
         self.forget();
         if !request.headers().is_empty() {
             self.save_headers(request.headers());
         }
-        self.uri = Some(request.uri().clone());
+        // Nothing is there now, and so nothing is in its way.
+        self.uri.get_or_insert_with(|| request.uri().clone());
         self.method = request.method().clone();
         self.version = request.version();
         // The h2 crate drops them before it sends.
         self.extensions = std::mem::take(request.extensions_mut());
         (self.may_repeat, self.copy) = (may_repeat, copy);
+    }
+
+    /// The body that was sent is its own copy, as it is empty. Takes it.
+    #[inline]
+    pub(crate) fn keep_body(&mut self, body: &mut Option<B>) {
+        if self.is_saved() {
+            self.copy = body.take();
+        }
     }
 
     fn save_headers(&mut self, headers: &HeaderMap) {
@@ -56,9 +65,12 @@ impl<B> SavedRequest<B> {
     /// Drops what is saved, but for the buffer.
     #[inline]
     pub(crate) fn forget(&mut self) {
-        if self.uri.is_none() {
-            return;
+        if self.is_saved() {
+            self.drop_saved();
         }
+    }
+
+    fn drop_saved(&mut self) {
         (self.uri, self.copy) = (None, None);
         if !self.headers.is_empty() {
             self.headers.clear();
