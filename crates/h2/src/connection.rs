@@ -40,6 +40,9 @@ pub struct Http2<B: Body> {
     exchange: Exchange<B>,
     saved: SavedRequest<B>,
     send: SendRequest<Chunk<B::Data>>,
+    /// The last stream may have had to wait until the peer allowed one more, of which `send` keeps a reference until it
+    /// is asked.
+    may_be_pending: bool,
     shared: Arc<Shared<B>>,
 }
 
@@ -77,12 +80,26 @@ enum Exchange<B: Body> {
 impl<B: Body> Http2<B> {
     pub(crate) fn new(send: SendRequest<Chunk<B::Data>>, shared: Arc<Shared<B>>) -> Self {
         shared.enter();
-        Self { exchange: Exchange::Idle, saved: SavedRequest::none(), send, shared }
+        Self { exchange: Exchange::Idle, saved: SavedRequest::none(), send, may_be_pending: false, shared }
     }
 
     #[cold]
     fn error(&self, delivery: Delivery, phase: Phase, cause: Cause) -> Error {
         Error::of(delivery, phase, cause).on(&self.shared.info)
+    }
+
+    /// Asks the h2 crate whether it takes a request.
+    fn poll_send_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let ready = ready!(self.send.poll_ready(cx));
+        self.may_be_pending = false;
+        Poll::Ready(ready.map_err(|error| {
+            let cause = match classify::draining(&error) {
+                // Its stream ids are used up.
+                Some(reason @ CloseReason::MaxRequests) => Cause::ConnectionClosed(reason),
+                _ => self.shared.wire.ending().cause(error, false),
+            };
+            self.error(Delivery::Unsent, Phase::Acquire, cause)
+        }))
     }
 
     /// Drops the exchange, which resets its stream if that isn't over.
@@ -155,6 +172,7 @@ where
             Err(error) => return Err(self.failed(error.into(), Some(body))),
         };
         wire.open_stream();
+        self.may_be_pending |= !self.shared.is_roomy();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
             Ok(opened) => opened,
             Err(error) => {
@@ -423,15 +441,11 @@ where
             ready!(upload.poll_over(cx));
             self.exchange = Exchange::Idle;
         }
-        let ready = ready!(self.send.poll_ready(cx));
-        Poll::Ready(ready.map_err(|error| {
-            let cause = match classify::draining(&error) {
-                // Its stream ids are used up.
-                Some(reason @ CloseReason::MaxRequests) => Cause::ConnectionClosed(reason),
-                _ => self.shared.wire.ending().cause(error, false),
-            };
-            self.error(Delivery::Unsent, Phase::Acquire, cause)
-        }))
+        // To ask takes the h2 crate's lock. The driver is the first to learn that no more streams can be opened.
+        if !self.may_be_pending && self.shared.is_roomy() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send_ready(cx)
     }
 
     fn is_sent(&self) -> bool {

@@ -202,7 +202,7 @@ where
     };
     info.timings.set(Phase::Handshake, phase.done());
     let (info, runtime) = (info.freeze(Protocol::Http2), Arc::clone(ctx.runtime()));
-    let capacity = StreamLimit::new(h2.settings.initial_max_send_streams);
+    let capacity = StreamLimit::new(h2.settings.initial_max_send_streams, h2.settings.stream_ids());
     let shared = Arc::new(Shared::new(info, runtime, capacity, wire, send.clone(), h2.settings.max_informational));
     ctx.runtime().spawn(Box::pin(Driver::new(connection, Arc::clone(&shared), &h2.settings)));
     Ok(Http2::new(send, shared))

@@ -55,6 +55,15 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How many streams a connection has ids for: odd ones of 31 bits (RFC 9113, section 5.1.1).
+    pub(crate) fn stream_ids(&self) -> usize {
+        #[cfg(test)]
+        if let Some(first) = self.first_stream {
+            return (MAX_WINDOW - first) as usize / 2 + 1;
+        }
+        1 << 30
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         let mut builder = Builder::new();
         builder

@@ -73,6 +73,13 @@ impl<B: Body> Shared<B> {
         }
     }
 
+    /// Whether the h2 crate opens the next stream at once: the connection has not ended, and its peer allows many more
+    /// streams than are open.
+    #[inline]
+    pub(crate) fn is_roomy(&self) -> bool {
+        self.capacity.is_far(self.wire.open_streams(), self.wire.opened())
+    }
+
     /// Counts a new handle.
     pub(crate) fn enter(&self) {
         self.handles.fetch_add(1, Ordering::Relaxed);

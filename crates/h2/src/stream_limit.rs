@@ -10,11 +10,13 @@ const CLOSED: usize = usize::MAX - 2;
 pub(crate) struct StreamLimit {
     limit: AtomicUsize,
     initial_max_send_streams: Option<u32>,
+    /// How many streams can be opened in all: for so many there are ids.
+    ids: usize,
 }
 
 impl StreamLimit {
-    pub(crate) fn new(initial_max_send_streams: Option<u32>) -> Self {
-        Self { limit: AtomicUsize::new(UNANNOUNCED), initial_max_send_streams }
+    pub(crate) fn new(initial_max_send_streams: Option<u32>, ids: usize) -> Self {
+        Self { limit: AtomicUsize::new(UNANNOUNCED), initial_max_send_streams, ids }
     }
 
     pub(crate) fn get(&self) -> Capacity {
@@ -22,6 +24,16 @@ impl StreamLimit {
             CLOSED => Capacity::None,
             UNANNOUNCED => self.initial_max_send_streams.map_or(Capacity::Unknown, Capacity::Streams),
             limit => Capacity::Streams(saturating_u32(limit)),
+        }
+    }
+
+    /// Whether more streams can be opened, and so many as are open are far from what the peer allows, of so many that
+    /// were ever opened.
+    #[inline]
+    pub(crate) fn is_far(&self, open: usize, opened: usize) -> bool {
+        match self.limit.load(Ordering::Acquire) {
+            CLOSED | UNANNOUNCED => false,
+            limit => open < limit / 2 && opened < self.ids,
         }
     }
 

@@ -114,6 +114,7 @@ impl Wire {
     }
 
     /// How many streams were ever opened.
+    #[inline]
     pub(crate) fn opened(&self) -> usize {
         self.0.opened.load(Ordering::Relaxed)
     }
