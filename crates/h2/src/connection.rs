@@ -192,8 +192,17 @@ where
             upload
         });
         // In place: an exchange is large, and each name it is given is a copy.
-        self.exchange =
-            Exchange::Waiting { response, upload, failed: None, is_head, is_stream, writes, reads, ended: over, interim };
+        self.exchange = Exchange::Waiting {
+            response,
+            upload,
+            failed: None,
+            is_head,
+            is_stream,
+            writes,
+            reads,
+            ended: over,
+            interim,
+        };
         Ok(())
     }
 
