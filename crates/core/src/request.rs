@@ -55,8 +55,12 @@ pub enum RequestError {
 /// not [one authority](host_field), or when the method is `CONNECT`, unless it is an [extended one](ConnectProtocol).
 #[inline]
 pub fn validate_request<B: Body>(request: &Request<B>) -> Result<Option<HttpVersions>, RequestError> {
-    if *request.method() == Method::CONNECT && ConnectProtocol::of(request).is_none() {
+    let is_connect = *request.method() == Method::CONNECT;
+    if is_connect && ConnectProtocol::of(request).is_none() {
         return Err(RequestError::Method("CONNECT".into()));
+    }
+    if !request.extensions().is_empty() {
+        ConnectProtocol::check_absent(request)?;
     }
     let headers = request.headers();
     if !has_headers_to_check(headers) {
@@ -65,7 +69,8 @@ pub fn validate_request<B: Body>(request: &Request<B>) -> Result<Option<HttpVers
     host_field(headers)?;
     let body = request.body();
     check_framing(headers, &if body.is_end_stream() { SizeHint::with_exact(0) } else { body.size_hint() })?;
-    Ok(hop_by_hop::asks_for_upgrade(headers).then_some(HttpVersions::Http1))
+    // An extended CONNECT is what HTTP/2 has in place of an upgrade.
+    Ok((!is_connect && hop_by_hop::asks_for_upgrade(headers)).then_some(HttpVersions::Http1))
 }
 
 /// Whether there are headers that delimit the message, name its host or ask for another protocol. To compare a few

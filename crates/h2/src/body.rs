@@ -28,6 +28,8 @@ pub struct H2Body {
     upload: Option<ResponseReader>,
     /// For as long as there is a stream.
     open: Option<OpenStream>,
+    /// Its handle may hold the stream until that is used again.
+    is_held: bool,
     /// How many bytes were released to the peer, up to `FLOOR`.
     released: u16,
     /// How often windows had been lowered when this stream's was looked at.
@@ -42,12 +44,14 @@ pub(crate) struct BodyParts {
     pub(crate) is_bare: bool,
     pub(crate) upload: Option<ResponseReader>,
     pub(crate) open: OpenStream,
+    /// Its handle may hold the stream until that is used again.
+    pub(crate) is_held: bool,
 }
 
 impl BodyParts {
     #[inline]
     pub(crate) fn with(self, stream: RecvStream) -> H2Body {
-        let Self { length, is_bare, upload, open } = self;
+        let Self { length, is_bare, upload, open, is_held } = self;
         H2Body {
             stream: Some(stream),
             remaining: length,
@@ -55,6 +59,7 @@ impl BodyParts {
             data_done: false,
             upload,
             open: Some(open),
+            is_held,
             released: 0,
             lowered: 0,
         }
@@ -84,8 +89,8 @@ impl H2Body {
                 Some(data) => {
                     if stream.is_end_stream() {
                         // The h2 crate gives the connection what a stream was not released when that is dropped by all
-                        // who hold it: a running upload is one of them, and a handle may hold the stream for longer.
-                        if self.upload.is_some() || data.len() > UNRELEASED {
+                        // who hold it: a running upload is one of them, and so is a handle that was not ready at once.
+                        if self.is_held || self.upload.is_some() || data.len() > UNRELEASED {
                             stream.flow_control().release_capacity(data.len())?;
                         }
                         self.end();

@@ -325,7 +325,7 @@ where
         let is_over = may_be_over && length.is_none_or(|length| length == 0) && response.body().is_end_stream();
         let upload = upload.and_then(|upload| self.detach(upload, failed, is_over));
         let open = self.shared.wire.hand_over_stream();
-        (!is_over).then_some(BodyParts { length, is_bare, upload, open })
+        (!is_over).then_some(BodyParts { length, is_bare, upload, open, is_held: self.may_be_pending })
     }
 
     /// The response's head arrived early: the rest of the upload goes on in a task, or ends with the response if it has
@@ -469,6 +469,7 @@ where
         match &self.exchange {
             // Its response is waited for from the beginning.
             Exchange::Waiting { is_stream: true, .. } => None,
+            Exchange::AwaitingSettings(_) => Some(0),
             Exchange::Waiting { upload, .. } => upload.as_ref()?.sent(cx),
             _ => None,
         }
@@ -479,8 +480,8 @@ where
     fn timed_out(&self) {
         match &self.exchange {
             Exchange::Waiting { reads, .. } => self.shared.suspect(Some(*reads)),
-            Exchange::Idle | Exchange::Uploading(_) => self.shared.suspect(None),
-            Exchange::Failed(_) | Exchange::AwaitingSettings(_) => {}
+            Exchange::Idle | Exchange::Uploading(_) | Exchange::AwaitingSettings(_) => self.shared.suspect(None),
+            Exchange::Failed(_) => {}
         }
     }
 

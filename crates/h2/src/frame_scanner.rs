@@ -36,7 +36,7 @@ pub(crate) struct FrameScanner {
     goaway: Option<GoAwayFrame>,
     /// The bytes of all DATA frames whose header has been read.
     data: usize,
-    /// How many HEADERS have ended a stream.
+    /// How many HEADERS and empty DATA have ended a stream.
     ended: usize,
     /// How many of our SETTINGS were acknowledged.
     acknowledged: u32,
@@ -174,6 +174,8 @@ impl FrameScanner {
         match header.kind {
             DATA => {
                 self.data = self.data.wrapping_add(header.payload);
+                let ends = header.payload == 0 && header.flags & END_STREAM != 0;
+                self.ended = self.ended.wrapping_add(ends.into());
                 self.counts.heads = 0;
             }
             _ if header.flags & END_STREAM != 0 => {
@@ -210,7 +212,7 @@ impl FrameScanner {
         self.data
     }
 
-    /// How many HEADERS have ended a stream so far.
+    /// How many HEADERS and empty DATA have ended a stream so far.
     #[inline]
     pub(crate) fn ended(&self) -> usize {
         self.ended

@@ -117,7 +117,8 @@ impl<B> SavedRequest<B> {
             }
             request
         });
-        self.forget();
+        // Also a copy of which the body itself has come back.
+        self.drop_saved();
         restored
     }
 }

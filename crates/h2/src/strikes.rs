@@ -1,45 +1,44 @@
 use h2::{Error, Reason};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The connection has carried a response at some time.
-const ANSWERED: u8 = 1;
+const ANSWERED: u64 = 1;
 /// And since then a stream was refused.
-const STRUCK: u8 = 2;
+const STRUCK: u64 = 2;
+/// From here on: the newest stream when it was.
+const NEWEST: u32 = 32;
 
 /// Whether the peer answers, or refuses one request after the other. The first stream that it refuses or resets before
 /// a response says little: a server that waits for the acknowledgement of its SETTINGS refuses what comes before. A
 /// second one that was opened after that, without a response in between, says that the connection is of no more use.
 #[derive(Debug, Default)]
-pub(crate) struct Strikes {
-    state: AtomicU8,
-    /// The newest stream when the first was refused.
-    newest: AtomicU32,
-}
+pub(crate) struct Strikes(AtomicU64);
 
 impl Strikes {
     /// The connection has carried a response.
     #[inline]
     pub(crate) fn answered(&self) {
         // Loaded first, so that the cache line stays shared once it is written.
-        if self.state.load(Ordering::Relaxed) != ANSWERED {
-            self.state.store(ANSWERED, Ordering::Relaxed);
+        if self.0.load(Ordering::Relaxed) != ANSWERED {
+            self.0.store(ANSWERED, Ordering::Relaxed);
         }
     }
 
     /// Whether it ever has.
     pub(crate) fn has_answered(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & ANSWERED != 0
+        self.0.load(Ordering::Relaxed) & ANSWERED != 0
     }
 
     /// The peer has refused this stream; `newest` may be the id of the newest that there is. True if that is the second
     /// time.
     #[cold]
     pub(crate) fn refused(&self, stream: u32, newest: u32) -> bool {
-        if self.state.fetch_or(STRUCK, Ordering::AcqRel) & STRUCK == 0 {
-            self.newest.store(newest, Ordering::Release);
-            return false;
+        let first =
+            |before: u64| (before & STRUCK == 0).then(|| u64::from(newest) << NEWEST | STRUCK | before & ANSWERED);
+        match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, first) {
+            Ok(_) => false,
+            Err(before) => u64::from(stream) > before >> NEWEST,
         }
-        stream > self.newest.load(Ordering::Acquire)
     }
 }
 

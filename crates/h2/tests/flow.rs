@@ -170,3 +170,26 @@ async fn an_unread_body_does_not_block_another() {
     };
     tokio::join!(client, server);
 }
+
+/// Handles that are not used again hold the streams that they could not open at once, and nothing of the connection's
+/// window with them.
+#[tokio::test(start_paused = true)]
+async fn handles_that_are_kept_hold_no_window() {
+    const PIECE: usize = 4096;
+    let mut world = World::new(H2::new().connection_window(1 << 16)).await;
+    let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, 1)]).await;
+    run_until_idle().await;
+    let mut kept = Vec::new();
+    // More than the connection's window: a peer that sent it without being allowed to would end the connection.
+    for _ in 0..40 {
+        let mut client = world.handle();
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, vec![0; PIECE]).await;
+        };
+        let (response, ()) = tokio::join!(exchange(&mut client, get("/")), server);
+        assert_eq!(bytes(response.unwrap()).await.len(), PIECE);
+        run_until_idle().await;
+        kept.push(client);
+    }
+}

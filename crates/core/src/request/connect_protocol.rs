@@ -1,3 +1,4 @@
+use crate::RequestError;
 use http::{Method, Request};
 use std::{borrow::Cow, fmt};
 
@@ -27,14 +28,31 @@ impl ConnectProtocol {
     /// WebSocket, RFC 8441, section 5.
     pub const WEBSOCKET: Self = Self(Cow::Borrowed("websocket"));
 
-    /// A protocol by its name in the registry of HTTP upgrade tokens.
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self(name.into())
+    /// A protocol by its name in the registry of HTTP upgrade tokens, perhaps with a version: `name` or `name/version`.
+    ///
+    /// # Errors
+    /// When it isn't written so (RFC 9110, section 7.8).
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, RequestError> {
+        let name = name.into();
+        let (protocol, version) = name.split_once('/').unwrap_or((&name, "0"));
+        let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
+        let refused = RequestError::ExtendedConnect("the name of the protocol isn't a token");
+        if is_token(protocol) && is_token(version) { Ok(Self(name)) } else { Err(refused) }
     }
 
     /// What this request asks for, if it is an extended CONNECT.
     pub fn of<B>(request: &Request<B>) -> Option<&Self> {
         if *request.method() == Method::CONNECT { request.extensions().get() } else { None }
+    }
+
+    /// Checks that a request with another method doesn't ask for one.
+    pub(super) fn check_absent<B>(request: &Request<B>) -> Result<(), RequestError> {
+        match request.extensions().get::<Self>() {
+            Some(_) if *request.method() != Method::CONNECT => {
+                Err(RequestError::ExtendedConnect("its method isn't CONNECT"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Its name.
@@ -46,5 +64,38 @@ impl ConnectProtocol {
 impl fmt::Debug for ConnectProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ConnectProtocol").field(&self.0).finish()
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_belongs_to_connect_and_makes_no_upgrade_of_it() {
+        let asks = |method: Method| {
+            let mut request = Request::builder().method(method).uri("https://a.test/chat");
+            request = request.header("connection", "upgrade").header("upgrade", "websocket");
+            let mut request = request.body(String::new()).unwrap();
+            request.extensions_mut().insert(ConnectProtocol::WEBSOCKET);
+            crate::validate_request(&request)
+        };
+        assert_eq!(asks(Method::CONNECT), Ok(None));
+        assert!(matches!(asks(Method::GET), Err(RequestError::ExtendedConnect(_))));
+    }
+
+    #[test]
+    fn a_name_is_a_token_perhaps_with_a_version() {
+        for name in ["websocket", "connect-udp", "HTTP/2.0"] {
+            assert_eq!(ConnectProtocol::new(name).unwrap().as_str(), name);
+        }
+        for name in ["", "/", "a/", "/1", "a/1/2", "a b", "websocket\r\nx: y", "w\0", "w\u{fc}"] {
+            assert!(ConnectProtocol::new(name).is_err(), "{name:?}");
+        }
     }
 }

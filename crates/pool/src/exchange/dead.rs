@@ -3,7 +3,6 @@
 use super::{
     Exchange, Outcome, Step,
     ending::{is_final, is_of_connection, not_connected},
-    lease::Lease,
 };
 use http::Request;
 use skybridge_core::{ConnectError, Connection, Delivery, Error, Failed, Phase};
@@ -62,12 +61,12 @@ where
     }
 
     /// The exchange failed. A connection that has ended before anything of its first request left was dead when it
-    /// came.
+    /// came. A shared one may end just when its next request begins.
     #[cold]
     pub(super) fn failed(&mut self, cx: &Context<'_>, failed: Failed<Request<B>>) -> Poll<Outcome<C, B>> {
         let unused = failed.error.delivery() == Delivery::Unsent
             && is_of_connection(&failed.error)
-            && self.lease.as_ref().is_some_and(Lease::is_first);
+            && self.lease.as_ref().is_some_and(|lease| lease.is_first() || !lease.is_exclusive());
         if !unused {
             return self.end(failed);
         }

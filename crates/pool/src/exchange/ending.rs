@@ -45,7 +45,9 @@ impl<C: Send + 'static> Lease<C> {
             Cause::Stale(_) if self.is_exclusive() => self.close_older_siblings(),
             // Whether the peer is alive is found out for those who come next.
             Cause::TimedOut(_) => self.tell_timed_out(),
-            Cause::Reset(_) if self.connection().is_refusing() => self.connection().report_refusing(error),
+            Cause::Reset(_) if self.connection().is_refusing() && !self.is_coalesced() => {
+                self.connection().report_refusing(error)
+            }
             _ => {}
         }
         if is_of_connection(error)
