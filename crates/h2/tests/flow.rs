@@ -103,6 +103,35 @@ async fn reading_releases_the_window_to_the_peer() {
     assert_eq!(read, MIB);
 }
 
+/// The last bytes of a response are released with its stream: those of many small ones must come back too, also where a
+/// handle has had to wait until the peer allowed its stream.
+#[tokio::test(start_paused = true)]
+async fn the_connections_window_comes_back_from_small_responses() {
+    const SIZE: usize = 4096;
+    for limit in [1, 1000] {
+        let mut world = World::new(H2::new().stream_window(65_535).connection_window(65_535)).await;
+        let mut peer = world.peer_with(&[(setting::MAX_CONCURRENT_STREAMS, limit)]).await;
+        let (mut one, mut other) = (world.handle(), world.handle());
+        let read = async |client: &mut Client| {
+            for _ in 0..50 {
+                let response = exchange(client, get("/")).await.unwrap();
+                assert_eq!(bytes(response).await.len(), SIZE);
+            }
+        };
+        let server = async {
+            for sent in 0..100 {
+                let stream = peer.request().await.stream;
+                while granted(peer.received()) < sent * SIZE + SIZE {
+                    peer.recv().await;
+                }
+                peer.headers(stream, &[(":status", "200")], false).await;
+                peer.data(stream, vec![0; SIZE], true).await;
+            }
+        };
+        tokio::join!(read(&mut one), read(&mut other), server);
+    }
+}
+
 /// A long body that is dropped unread must not use up the connection's window.
 #[tokio::test(start_paused = true)]
 async fn the_connections_window_comes_back_from_dropped_bodies() {
