@@ -55,7 +55,9 @@
 //! | [`TlsAlert`] | how a peer ends TLS after the handshake | `SSLException` | `rustls::Error::AlertReceived` |
 //! | [`Failed`] | an error that may still hold the request | none | `hyper::client::conn::TrySendError` |
 //! | [`Replays`], [`Replay`] | which requests are of use if they come back | `retryOnConnectionFailure`, `RequestBody.isOneShot` | none |
+//! | [`FollowUp`] | the request of a response that asks for it again | `followUpRequest` | none |
 //! | [`Phase`], [`Event`], [`Observe`] | steps of a request's trip, and who is notified | `EventListener` | none |
+//! | [`Deadline`] | when the call must be over that is being polled | `AsyncTimeout` | none |
 //! | [`Timeouts`] | time limits | `connectTimeout`, `callTimeout` and others | `set_connect_timeout` |
 //! | [`Ctx`], [`Runtime`] | clock, timers, tasks, observer | `RealCall`, `TaskRunner` | `rt::Executor`, `Timer` |
 //!
@@ -100,7 +102,7 @@ pub use self::{
     },
     proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
     request::{
-        Asked, Asking, BodyLength, ConnectProtocol, NextHop, OnInformational, Replay, Replays, RequestError,
+        Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays, RequestError,
         RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,
     },
     route::{

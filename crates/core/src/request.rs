@@ -1,5 +1,7 @@
 mod body_length;
 mod connect_protocol;
+mod deadline;
+mod follow_up;
 mod hop_by_hop;
 mod informational;
 mod options;
@@ -8,6 +10,8 @@ mod replays;
 pub use self::{
     body_length::BodyLength,
     connect_protocol::ConnectProtocol,
+    deadline::Deadline,
+    follow_up::FollowUp,
     hop_by_hop::{NextHop, is_hop_by_hop, strip_hop_by_hop},
     informational::OnInformational,
     options::RequestOptions,

@@ -1,6 +1,7 @@
 //! No decision by downcast, except where something foreign enters: in `core`'s errors, in each protocol's
 //! classification, in the facade's bodies, and where the command line turns an error into an exit code. `core`'s
-//! `Replays` is the other exception: it passes a value of one type of body to a connection by way of the thread.
+//! `Replays` and `FollowUp` are the other exception: they pass a value of one type of body to a connection by way of the
+//! thread, and a request back by way of its response.
 
 use std::path::Path;
 
@@ -8,9 +9,10 @@ use crate::command::Outcome;
 use crate::files;
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 8] = [
+const BORDERS: [&str; 9] = [
     "cli/src/fault",
     "core/src/error",
+    "core/src/request/follow_up",
     "core/src/request/replays",
     "h2/src/classify",
     "hyper/src/h1/classify",

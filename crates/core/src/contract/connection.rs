@@ -86,7 +86,9 @@ pub trait Connection<B>: Send + 'static {
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 
-    /// The response to the request that was started.
+    /// The response to the request that was started. If its status may ask for the request again, a retry layer above
+    /// [wants to decide that](crate::FollowUp::is_wanted), and the request could be kept, it is in the response's
+    /// extensions ([`FollowUp`](crate::FollowUp)).
     ///
     /// # Errors
     /// With the request, complete and unchanged, whenever it is known not to have been processed and could be kept.

@@ -2,6 +2,7 @@
 
 use super::causes;
 use crate::{BoxError, CloseReason, ConnectError, Overloaded, RequestError, TimedOut};
+use http::StatusCode;
 use std::{error::Error as StdError, fmt, io};
 
 /// The cause of an [`Error`](crate::Error): named by the layer that knows it, so that nobody above has to look for an
@@ -29,6 +30,9 @@ pub enum Cause {
     ExpectationFailed,
     /// A connection to another origin answered with 421 (RFC 9110, section 15.5.20): it can't be used for this origin.
     Misdirected,
+    /// The peer answered with a status that [asks for the request again](crate::FollowUp), and it was sent again: the
+    /// response wasn't used.
+    Answered(StatusCode),
     /// The peer is shutting the connection down (HTTP/2, RFC 9113, section 6.8).
     GoAway(GoAway),
     /// The stream was reset (HTTP/2, RFC 9113, section 6.4).
@@ -106,7 +110,7 @@ impl Cause {
             Self::Overloaded(_) => CloseReason::LimitReclaimed,
             Self::Closed => CloseReason::Shutdown,
             Self::ConnectionClosed(reason) => *reason,
-            Self::ExpectationFailed => CloseReason::Unread,
+            Self::ExpectationFailed | Self::Answered(_) => CloseReason::Unread,
             Self::Misdirected => CloseReason::Evicted,
             Self::GoAway(_) => CloseReason::PeerGoAway,
             Self::Tls(_) => CloseReason::TlsAlert,
@@ -176,6 +180,7 @@ impl fmt::Display for Cause {
             Self::ConnectionClosed(reason) => write!(f, "the connection was closed before it was used ({reason})"),
             Self::ExpectationFailed => f.write_str("the peer does not know what to expect (417)"),
             Self::Misdirected => f.write_str("the coalesced connection can't be used for this origin"),
+            Self::Answered(status) => write!(f, "the peer answered {status}"),
             Self::GoAway(goaway) => goaway.fmt(f),
             Self::Reset(reset) => reset.fmt(f),
             Self::Protocol(_) => f.write_str("the peer violated the protocol"),

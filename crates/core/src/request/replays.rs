@@ -35,6 +35,7 @@ pub trait Replay: Sized {
 pub struct Replays<B> {
     body: fn(&B) -> Option<B>,
     any_method: bool,
+    follow_ups: bool,
 }
 
 /// A prepared request for [`Replays`], made once by a retry layer.
@@ -67,12 +68,18 @@ impl<B: 'static> Replays<B> {
     /// Requests whose method is idempotent (RFC 9110, section 9.2.2) or that were not processed, and whose body `body`
     /// copies.
     pub fn new(body: fn(&B) -> Option<B>) -> Self {
-        Self { body, any_method: false }
+        Self { body, any_method: false, follow_ups: false }
     }
 
     /// Requests of any method, although they may have been processed.
     pub fn any_method(mut self) -> Self {
         self.any_method = true;
+        self
+    }
+
+    /// Also requests of any method that were answered with a status that [asks for them again](crate::FollowUp).
+    pub fn follow_ups(mut self) -> Self {
+        self.follow_ups = true;
         self
     }
 
@@ -92,6 +99,11 @@ impl<B: 'static> Replays<B> {
         self.any_method || method.is_idempotent()
     }
 
+    /// Whether requests that are answered with a status that [asks for them again](crate::FollowUp) are of use.
+    pub fn wants_follow_ups(&self) -> bool {
+        self.follow_ups
+    }
+
     /// Prepares to ask for these. What is prepared is kept, once for all that are the same, for as long as the program
     /// runs.
     pub fn ask(self) -> Asking {
@@ -107,7 +119,9 @@ impl<B: 'static> Replays<B> {
 
     fn is_same(&self, other: &Self) -> bool {
         // One function may have several addresses, in a program a limited number of them.
-        std::ptr::fn_addr_eq(self.body, other.body) && self.any_method == other.any_method
+        std::ptr::fn_addr_eq(self.body, other.body)
+            && self.any_method == other.any_method
+            && self.follow_ups == other.follow_ups
     }
 }
 
@@ -121,7 +135,10 @@ impl<B> Copy for Replays<B> {}
 
 impl<B> fmt::Debug for Replays<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replays").field("any_method", &self.any_method).finish_non_exhaustive()
+        f.debug_struct("Replays")
+            .field("any_method", &self.any_method)
+            .field("follow_ups", &self.follow_ups)
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,6 +234,11 @@ mod tests {
             assert!(Replays::<u16>::wanted().is_some_and(|replays| replays.any_method && replays.body(&1).is_none()));
         });
         assert_eq!(kept(), 2);
+        assert!(!Replays::new(never).wants_follow_ups());
+        Replays::new(never).follow_ups().ask().during(|| {
+            assert!(Replays::<u16>::wanted().is_some_and(|replays| replays.wants_follow_ups() && !replays.any_method));
+        });
+        assert_eq!(kept(), 3);
     }
 
     #[test]
