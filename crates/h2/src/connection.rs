@@ -18,7 +18,7 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, Delivery, Error, Failed,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, Delivery, Error, Failed, FollowUp,
     OnInformational, Phase, Replays, RequestError, ResponseResult, StatusListener,
 };
 use std::{
@@ -308,6 +308,23 @@ where
         Some(Failed::with(error, request))
     }
 
+    /// A response that may ask for its request again, with the copy of that if a layer above wants to decide it.
+    #[cold]
+    fn answered_to_follow_up(
+        &mut self,
+        polled: Poll<Result<Response<RecvStream>, h2::Error>>,
+    ) -> Poll<ResponseResult<B, H2Body>> {
+        let Poll::Ready(Ok(response)) = polled else { return self.poll_stopped(polled) };
+        let wanted = FollowUp::is_wanted::<B>(response.status());
+        let request = if wanted { self.saved.restore(None) } else { None };
+        let body = self.answered(&response);
+        let mut response = response.map(|stream| body.map_or_else(H2Body::default, |parts| parts.with(stream)));
+        if let Some(request) = request {
+            FollowUp::attach(request, &self.shared.info, &mut response);
+        }
+        Poll::Ready(Ok(response))
+    }
+
     /// A response is here: ends its wait, and says what its body is made of besides its stream; `None` if it is over.
     #[inline]
     fn answered(&mut self, response: &Response<RecvStream>) -> Option<BodyParts> {
@@ -513,6 +530,9 @@ where
                 {
                     self.cancel_exchange();
                     return Poll::Ready(Err(failed));
+                }
+                if FollowUp::may_follow(response.status()) {
+                    return self.answered_to_follow_up(polled);
                 }
                 self.answered(response)
             }

@@ -14,6 +14,8 @@ pub(super) enum Sent<B> {
 pub(super) struct Begun<B> {
     parts: Parts,
     again: Option<B>,
+    /// It is of use even if the request may have been processed.
+    may_repeat: bool,
 }
 
 impl<B> Sent<B> {
@@ -46,10 +48,15 @@ impl<B> Sent<B> {
     {
         match std::mem::replace(self, Self::Nothing) {
             Self::Whole(request) => {
-                let replays = Replays::wanted().filter(|replays| replays.may_repeat(request.method()));
-                let again = replays.and_then(|replays| replays.body(request.body()));
+                let (mut again, mut may_repeat) = (None, false);
+                if let Some(replays) = Replays::wanted() {
+                    may_repeat = replays.may_repeat(request.method());
+                    if may_repeat || replays.wants_follow_ups() {
+                        again = replays.body(request.body());
+                    }
+                }
                 let (parts, body) = request.into_parts();
-                *self = Self::Begun(Box::new(Begun { parts, again }));
+                *self = Self::Begun(Box::new(Begun { parts, again, may_repeat }));
                 Some(body)
             }
             other => {
@@ -59,14 +66,15 @@ impl<B> Sent<B> {
         }
     }
 
-    /// The request as it came down, if that can be had.
+    /// The request as it came down, if that can be had. `processed`: it may have been.
     #[cold]
-    pub(super) fn take(&mut self) -> Option<Request<B>> {
+    pub(super) fn take(&mut self, processed: bool) -> Option<Request<B>> {
         match std::mem::replace(self, Self::Nothing) {
             Self::Whole(request) => Some(request),
             Self::Begun(begun) => {
-                let Begun { parts, again } = *begun;
-                again.map(|body| Request::from_parts(parts, body))
+                let Begun { parts, again, may_repeat } = *begun;
+                let body = again.filter(|_| may_repeat || !processed)?;
+                Some(Request::from_parts(parts, body))
             }
             Self::Nothing => None,
         }

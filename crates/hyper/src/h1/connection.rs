@@ -7,12 +7,12 @@ use super::{
     request_body::{RequestBody, Shared, look},
     rewrite::{Prepared, Rewrite},
 };
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body;
 use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
-    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, Phase, ResponseResult,
-    StatusListener,
+    BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, FollowUp, Phase,
+    ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -145,6 +145,10 @@ where
         }
         // Taken apart in place: moving what hyper sends as a whole is a tenth of this layer's cost.
         match inner.in_flight.poll(cx) {
+            Poll::Ready(Ok(response)) if FollowUp::may_follow(response.status()) => {
+                let response = inner.answered_to_follow_up(response);
+                Poll::Ready(Ok(response.map(|body| HyperH1Body::new(body, &inner.shared))))
+            }
             Poll::Ready(Ok(response)) => {
                 inner.answered(response.status());
                 Poll::Ready(Ok(response.map(|body| HyperH1Body::new(body, &inner.shared))))
@@ -222,6 +226,23 @@ impl<B> Inner<B>
 where
     B: Body<Error: Into<BoxError>>,
 {
+    /// The copy of the request, if there is one, is given up with its response, so that whoever is above decides whether
+    /// it is sent again.
+    #[cold]
+    fn answered_to_follow_up<T>(&mut self, mut response: Response<T>) -> Response<T>
+    where
+        B: Send + 'static,
+    {
+        if FollowUp::is_wanted::<B>(response.status())
+            && let Some(mut request) = self.replay_copy.take()
+        {
+            self.rewrite.undo(&mut request);
+            FollowUp::attach(request, &self.info, &mut response);
+        }
+        self.answered(response.status());
+        response
+    }
+
     #[inline]
     fn answered(&mut self, status: StatusCode) {
         self.state = State::Answered;

@@ -71,7 +71,7 @@ const HEAD_LIMIT: usize = 256 * 1024;
 /// | | here | why |
 /// |---|---|---|
 /// | who drives the connection | a task: it ends with its runtime, and so does the connection ([`RuntimeShutdown`](skybridge_core::CloseReason::RuntimeShutdown), [`DriverGone`](super::error::HyperH1Error::DriverGone)) | hyper's connection is a future by itself |
-/// | a request that failed | comes back if hyper had not begun with it. Otherwise a copy comes back, which is made only if [`Replays`](skybridge_core::Replays) asks for it, and from the second exchange of a connection on | hyper takes the head by value |
+/// | a request that failed | comes back if hyper had not begun with it. Otherwise a copy comes back, which is made only if [`Replays`](skybridge_core::Replays) asks for it, and from the second exchange of a connection on; the same copy is what a response that asks for the request again ([`FollowUp`](skybridge_core::FollowUp)) has, so that is sent again from then on, and if its method is idempotent | hyper takes the head by value |
 /// | errors | a [`hyper::Error`], or a [`HyperH1Error`](super::error::HyperH1Error) where the connection was not to blame. They don't say which limit was exceeded, or how much was missing | hyper's errors have no more to say |
 /// | a used connection that ends without an answer | is a failed exchange, not a stale connection ([`Stale`](skybridge_core::Cause::Stale)) | hyper's errors don't say whether a part of the answer was there |
 /// | a request's map of headers that is full | is refused: there is no place for `host` | hyper writes what is in the map |

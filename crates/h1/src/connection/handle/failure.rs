@@ -62,7 +62,7 @@ where
     #[cold]
     pub(super) fn expectation_failed(&mut self) -> Failed<Request<B>> {
         let error = self.error(Delivery::Refused, Phase::Wait, H1Error::ExpectationFailed);
-        let request = self.sent.take().map(|mut request| {
+        let request = self.sent.take(false).map(|mut request| {
             request.headers_mut().remove(http::header::EXPECT);
             Box::new(request)
         });
@@ -110,7 +110,8 @@ where
     }
 
     fn given_back(&mut self, error: Error) -> Failed<Request<B>> {
-        let failed = Failed::new(error, self.sent.take().map(Box::new));
+        let processed = error.delivery() == Delivery::Unknown;
+        let failed = Failed::new(error, self.sent.take(processed).map(Box::new));
         self.over();
         failed
     }

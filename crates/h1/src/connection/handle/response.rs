@@ -7,7 +7,7 @@ use super::{
 use crate::{H1Error, head};
 use http::{Method, StatusCode};
 use http_body::Body;
-use skybridge_core::{BoxError, OnInformational, ResponseResult, Upgrade, Upgraded};
+use skybridge_core::{BoxError, FollowUp, OnInformational, ResponseResult, Upgrade, Upgraded};
 use skybridge_h1_codec::{BodyDecoder, Framing, ResponseHead};
 use std::{sync::Arc, task::Context};
 
@@ -43,6 +43,35 @@ where
         if head.framing == Framing::Upgrade {
             return self.upgraded(head);
         }
+        if FollowUp::may_follow(head.status) {
+            return self.answered_to_follow_up(head, is_whole, cx);
+        }
+        self.answered_in_full(head, is_whole, cx)
+    }
+
+    /// The request is given up with its response, so that whoever is above decides whether it is sent again.
+    #[cold]
+    fn answered_to_follow_up(
+        &mut self,
+        head: ResponseHead,
+        is_whole: bool,
+        cx: &mut Context<'_>,
+    ) -> ResponseResult<B, H1Body> {
+        let request = if FollowUp::is_wanted::<B>(head.status) { self.sent.take(false) } else { None };
+        let mut response = self.answered_in_full(head, is_whole, cx)?;
+        if let Some(request) = request {
+            FollowUp::attach(request, &self.info, &mut response);
+        }
+        Ok(response)
+    }
+
+    #[inline]
+    fn answered_in_full(
+        &mut self,
+        head: ResponseHead,
+        is_whole: bool,
+        cx: &mut Context<'_>,
+    ) -> ResponseResult<B, H1Body> {
         if !is_whole {
             let held = matches!(self.step, Step::Held);
             if held && head.status == StatusCode::EXPECTATION_FAILED {
