@@ -1,7 +1,7 @@
 use crate::{policy::Policy, retry_state::RetryState};
-use http::Request;
+use http::{Request, Response};
 use pin_project::pin_project;
-use skybridge_core::{Error, Failed};
+use skybridge_core::{Error, Failed, FollowUp};
 use std::{
     fmt,
     future::Future,
@@ -14,8 +14,8 @@ use tower_service::Service;
 /// The future of [`Retry`](crate::Retry): a request, perhaps on its second try.
 ///
 /// ```text
-/// Calling ─ok──▶ the response
-///    ▲ └──failed─▶ decide ─▶ the error, with all earlier ones
+/// Calling ─ok──▶ the response, unless it asks for the request again: then decide
+///    ▲ └──failed─▶ decide ─▶ the error, with all earlier ones, or the response
 ///    │               └─again─▶ Waiting
 ///    └─────── paused and ready ───┘
 /// ```
@@ -65,11 +65,12 @@ where
     }
 }
 
-impl<S, B> Future for Retrying<S, B>
+impl<S, B, T> Future for Retrying<S, B>
 where
-    S: Service<Request<B>, Error: Into<Failed<Request<B>>>>,
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>>,
+    B: 'static,
 {
-    type Output = Result<S::Response, Error>;
+    type Output = Result<Response<T>, Error>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -90,7 +91,14 @@ where
                 }
             };
             match polled {
-                Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+                Poll::Ready(Ok(response)) if !FollowUp::may_follow(response.status()) => {
+                    return Poll::Ready(Ok(response));
+                }
+                Poll::Ready(Ok(response)) => {
+                    if let Some(response) = answered(this.retry_state, this.policy, response) {
+                        return Poll::Ready(Ok(response));
+                    }
+                }
                 Poll::Ready(Err(failed)) => fail(this.retry_state, this.policy, failed.into())?,
                 Poll::Pending => return Poll::Pending,
             }
@@ -98,6 +106,19 @@ where
             this.state.set(State::Waiting);
         }
     }
+}
+
+/// The response, unless its request is sent again. Then it is dropped at once: its connection may be what the next try
+/// is made on.
+#[cold]
+fn answered<B: 'static, T>(
+    retry_state: &mut Option<Box<RetryState<B>>>,
+    policy: &Policy,
+    mut response: Response<T>,
+) -> Option<Response<T>> {
+    let Some((request, connection)) = FollowUp::take(&mut response) else { return Some(response) };
+    let retry_state = retry_state.get_or_insert_with(|| Box::new(RetryState::new()));
+    (!retry_state.follow_up(policy, &response, request, &connection)).then_some(response)
 }
 
 #[cold]

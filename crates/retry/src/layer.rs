@@ -20,6 +20,8 @@ impl<B> RetryLayer<B> {
             tries: u32::MAX,
             age: Duration::from_secs(10),
             unknown_if: None,
+            answers: true,
+            retry_after: Duration::ZERO,
             budget: Arc::default(),
             observer: None,
             runtime: None,
@@ -87,6 +89,31 @@ impl<B> RetryLayer<B> {
         self.unknown_if(|_| true)
     }
 
+    /// Whether a request is sent again, once for each of these statuses, whose response asks for that (default: `true`):
+    /// a 408 (RFC 9110, section 15.5.9), a 425 (RFC 8470, section 5.2), or a 503 with `retry-after: 0` (RFC 9110, section
+    /// 15.6.4). Each says that the request wasn't handled, so its method doesn't matter. The response is the caller's
+    /// when the request isn't sent again: because its body can't be copied, because it was sent again for this status
+    /// before, or for any limit of this layer. Has no effect on [`unsent`](Self::unsent).
+    pub fn answers(mut self, again: bool) -> Self {
+        self.policy.answers = again;
+        self
+    }
+
+    /// How long a response that asks for its request again ([`answers`](Self::answers)) may ask to wait for that, in
+    /// whole seconds (`retry-after`; RFC 9110, section 10.2.3). The default is zero: nothing is waited for. A
+    /// response that asks for more, or for a wait that ends after [`max_age`](Self::max_age) or after the limit of the
+    /// call, is the caller's, at once. So is one that names a date, as clocks differ.
+    ///
+    /// ```
+    /// # use skybridge_retry::RetryLayer;
+    /// # use std::time::Duration;
+    /// RetryLayer::<()>::safe().retry_after(Duration::from_secs(5));
+    /// ```
+    pub fn retry_after(mut self, limit: Duration) -> Self {
+        self.policy.retry_after = limit;
+        self
+    }
+
     /// Limits the share of retries in the traffic (default: [`Budget::default`]).
     pub fn budget(mut self, budget: impl Into<Arc<Budget>>) -> Self {
         self.policy.budget = budget.into();
@@ -127,6 +154,7 @@ impl<S: RequestService<B>, B: 'static> Layer<S> for RetryLayer<B> {
         let mut policy = self.policy.clone();
         policy.asking = self.body.filter(|_| policy.tries > 1).map(|body| {
             let replays = Replays::new(body);
+            let replays = if policy.answers { replays.follow_ups() } else { replays };
             // Which requests qualify is known only when they have failed.
             if policy.unknown_if.is_some() { replays.any_method().ask() } else { replays.ask() }
         });
@@ -153,6 +181,8 @@ impl fmt::Debug for Policy {
             .field("max_tries", &self.tries)
             .field("max_age", &self.age)
             .field("has_unknown_if", &self.unknown_if.is_some())
+            .field("answers", &self.answers)
+            .field("retry_after", &self.retry_after)
             .field("budget", &self.budget)
             .field("has_observer", &self.observer.is_some())
             .field("has_runtime", &self.runtime.is_some())

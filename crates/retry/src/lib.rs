@@ -41,6 +41,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod budget;
 mod future;
 mod head;

@@ -1,5 +1,9 @@
-use crate::{Budget, Head};
-use skybridge_core::{Asked, Asking, Cause, Delivery, Error, Observe, Runtime};
+use crate::{
+    Budget, Head,
+    answers::{Answers, wanted_after},
+};
+use http::{HeaderMap, StatusCode};
+use skybridge_core::{Asked, Asking, Cause, ConnInfo, Deadline, Delivery, Error, Observe, Runtime};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -32,6 +36,10 @@ pub(crate) struct Policy {
     pub(crate) tries: u32,
     pub(crate) age: Duration,
     pub(crate) unknown_if: Option<UnknownIf>,
+    /// Whether responses are taken that ask for their request again.
+    pub(crate) answers: bool,
+    /// How long they may ask to wait.
+    pub(crate) retry_after: Duration,
     pub(crate) budget: Arc<Budget>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
@@ -46,6 +54,7 @@ pub(crate) struct Counts {
     planned: u8,
     refused: u8,
     unknown: u8,
+    answers: Answers,
     /// When it first failed.
     first: Option<Instant>,
 }
@@ -59,8 +68,8 @@ impl Policy {
     }
 
     /// Clock and timers: the layer's own, or those of the connection that a request failed on.
-    pub(crate) fn runtime(&self, error: &Error) -> Option<Arc<dyn Runtime>> {
-        let of_connection = || error.connection().map(|info| Arc::clone(info.route.ctx().runtime()));
+    pub(crate) fn runtime(&self, connection: Option<&Arc<ConnInfo>>) -> Option<Arc<dyn Runtime>> {
+        let of_connection = || connection.map(|info| Arc::clone(info.route.ctx().runtime()));
         self.runtime.clone().or_else(of_connection)
     }
 
@@ -99,6 +108,27 @@ impl Policy {
         }
     }
 
+    /// Whether what was answered so is sent again, and after which pause. If not, the response is the caller's: so
+    /// nothing is taken of it, of the budget or of the counts before all else allows it.
+    pub(crate) fn decide_answer(
+        &self,
+        counts: &mut Counts,
+        earlier: &[Error],
+        status: StatusCode,
+        headers: &HeaderMap,
+        now: Instant,
+    ) -> Option<Duration> {
+        let after = wanted_after(status, headers).filter(|after| *after <= self.retry_after)?;
+        let tried_out = earlier.len() + 1 >= self.tries as usize;
+        let pause = after.max(pause(counts.counted()));
+        let at = now.checked_add(pause)?;
+        let late = Deadline::current().is_some_and(|deadline| at >= deadline);
+        if !self.answers || tried_out || late || counts.is_too_old(self.age, now) || counts.is_too_old(self.age, at) {
+            return None;
+        }
+        (counts.answers.use_up(status) && self.budget.withdraw(now)).then_some(pause)
+    }
+
     /// Whether an exchange failed, rather than what comes before one or a time limit.
     pub(crate) fn is_exchange(error: &Error) -> bool {
         match error.cause() {
@@ -106,6 +136,7 @@ impl Policy {
             | Cause::ConnectionClosed(_)
             | Cause::ExpectationFailed
             | Cause::Misdirected
+            | Cause::Answered(_)
             | Cause::GoAway(_)
             | Cause::Reset(_)
             | Cause::Protocol(_)
@@ -131,13 +162,18 @@ impl Policy {
         now: Instant,
         use_up: impl FnOnce(&mut Counts) -> bool,
     ) -> Option<Duration> {
-        let pause = pause(counts.refused + counts.unknown);
+        let pause = pause(counts.counted());
         let late = counts.is_too_old(self.age, now + pause);
         (!late && use_up(counts) && self.budget.withdraw(now)).then_some(pause)
     }
 }
 
 impl Counts {
+    /// How often it was sent again after what may be a sign of overload.
+    fn counted(&self) -> u8 {
+        self.refused + self.unknown + self.answers.count()
+    }
+
     fn is_too_old(&mut self, age: Duration, now: Instant) -> bool {
         now.saturating_duration_since(*self.first.get_or_insert(now)) > age
     }

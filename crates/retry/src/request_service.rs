@@ -1,4 +1,4 @@
-use http::Request;
+use http::{Request, Response};
 use skybridge_core::Failed;
 use tower_service::Service;
 
@@ -6,7 +6,7 @@ use tower_service::Service;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not carry a `Request<{B}>`",
     label = "a retry layer belongs directly above what carries requests",
-    note = "that is a `tower::Service<Request<B>, Error = Failed<Request<B>>> + Clone`, such as `PoolLayer` makes of a planner",
+    note = "that is a `tower::Service<Request<B>, Response = Response<_>, Error = Failed<Request<B>>> + Clone`, such as `PoolLayer` makes of a planner",
     note = "a layer in between that makes another error of it, in which no request comes back, belongs above the retry layer",
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
@@ -22,10 +22,10 @@ pub trait ReturnsRequest<B>: Into<Failed<Request<B>>> {}
 impl<B, E: Into<Failed<Request<B>>>> ReturnsRequest<B> for E {}
 
 #[diagnostic::do_not_recommend]
-impl<S, B> RequestService<B> for S
+impl<S, B, T> RequestService<B> for S
 where
-    S: Service<Request<B>> + Clone,
+    S: Service<Request<B>, Response = Response<T>> + Clone,
     S::Error: ReturnsRequest<B>,
 {
-    type Response = S::Response;
+    type Response = Response<T>;
 }

@@ -1,7 +1,8 @@
 use crate::{Head, policy::Counts, policy::Policy};
-use http::Request;
+use http::{Request, Response};
 use skybridge_core::{
-    CallId, Delivery, Error, Event, EventKind, Failed, Observe, RequestOptions, Runtime, Sleep, notify,
+    CallId, Cause, ConnInfo, Delivery, Error, Event, EventKind, Failed, Observe, Phase, RequestOptions, Runtime, Sleep,
+    notify,
 };
 use std::{
     pin::Pin,
@@ -36,7 +37,7 @@ impl<B> RetryState<B> {
     pub(crate) fn fail(&mut self, policy: &Policy, failed: Failed<Request<B>>) -> Result<(), Error> {
         let (error, request) = failed.into_parts();
         // Without a clock there is neither age nor pause, so there is no other try.
-        let Some(runtime) = policy.runtime(&error) else { return Err(self.finish(error)) };
+        let Some(runtime) = policy.runtime(error.connection()) else { return Err(self.finish(error)) };
         let now = runtime.now();
         let head = request.as_deref().map(Head::of);
         let decision = policy.decide(&mut self.counts, &self.earlier, &error, head, now);
@@ -46,6 +47,26 @@ impl<B> RetryState<B> {
         self.request = request;
         self.pause = timer(pause, &*runtime, now);
         Ok(())
+    }
+
+    /// Decides about a response that may ask for its request again: keeps the request for another try if it does.
+    pub(crate) fn follow_up<T>(
+        &mut self,
+        policy: &Policy,
+        response: &Response<T>,
+        request: Box<Request<B>>,
+        connection: &Arc<ConnInfo>,
+    ) -> bool {
+        let Some(runtime) = policy.runtime(Some(connection)) else { return false };
+        let (now, status) = (runtime.now(), response.status());
+        let decision = policy.decide_answer(&mut self.counts, &self.earlier, status, response.headers(), now);
+        let Some(pause) = decision else { return false };
+        let error = Error::of(Delivery::Refused, Phase::Wait, Cause::Answered(status)).on(connection);
+        self.notify_observer(policy, now, true, &error);
+        self.earlier.push(error);
+        self.request = Some(request);
+        self.pause = timer(pause, &*runtime, now);
+        true
     }
 
     /// The final error, with all earlier ones.

@@ -1,5 +1,5 @@
 use crate::{Retrying, policy::Policy};
-use http::Request;
+use http::{Request, Response};
 use skybridge_core::{Error, Failed};
 use std::{
     fmt, mem,
@@ -36,11 +36,12 @@ impl<S> Retry<S> {
     }
 }
 
-impl<S, B> Service<Request<B>> for Retry<S>
+impl<S, B, T> Service<Request<B>> for Retry<S>
 where
-    S: Service<Request<B>, Error: Into<Failed<Request<B>>>> + Clone,
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone,
+    B: 'static,
 {
-    type Response = S::Response;
+    type Response = Response<T>;
     type Error = Error;
     type Future = Retrying<S, B>;
 

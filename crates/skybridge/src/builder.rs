@@ -5,7 +5,7 @@ use crate::{
     stack::{ClientStack, Http, HttpPool},
     tls::{ProxyTls, TlsService, TlsSettings},
 };
-use http::Request;
+use http::{Request, Response};
 use skybridge_core::{
     ConnectOptions, Connector, Dialer, Failed, Ids, Observe, Plan, Planner, Proxy, Resolver, Runtime, Timeouts,
 };
@@ -319,7 +319,13 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         L4: Layer<TlsService<L5::Service>, Service: Connector>,
         L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
         L2: Layer<RoutePlanner<L3::Service, R>, Service: Planner<Plan: Plan<Connection = Http>>>,
-        L1: AbovePool<Service: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>> + Clone>,
+        L1: AbovePool<
+            Service: Service<
+                Request<RequestBody>,
+                Response = Response<L1::Body>,
+                Error: Into<Failed<Request<RequestBody>>>,
+            > + Clone,
+        >,
         L0: AboveRetry<Retry<L1::Service>, Service: ClientStack>,
     {
         let Self { settings, resolver, dialer, seams } = self;

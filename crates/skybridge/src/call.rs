@@ -6,7 +6,8 @@ use crate::{
 use http::{Extensions, Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut, Timeouts, notify,
+    CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut,
+    Timeouts, notify,
 };
 use std::{
     fmt,
@@ -118,7 +119,10 @@ where
     B: IntoBody,
 {
     let answered = match state.as_mut().project() {
-        StateProj::Sending(sending) => sending.poll(cx),
+        StateProj::Sending(sending) => match &scope.limit {
+            Some(limit) => Deadline::during(limit.deadline(), || sending.poll(cx)),
+            None => sending.poll(cx),
+        },
         StateProj::Over(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
     };
     let answered = match answered {

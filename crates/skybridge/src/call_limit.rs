@@ -29,6 +29,11 @@ impl CallLimit {
         self.runtime.now() >= self.deadline
     }
 
+    /// When it is over.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Ready when it is over.
     pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
         let fired = self.timer.as_mut().poll(cx).is_ready();

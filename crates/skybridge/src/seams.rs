@@ -4,7 +4,10 @@
 
 pub use crate::{layered::Layered, stack::ClientStack, with_body::WithBody};
 
-use crate::{RequestBody, stack::HttpPool};
+use crate::{
+    Body, RequestBody,
+    stack::{HttpPool, LeasedBody},
+};
 use bytes::Buf;
 use http::{Request, Response};
 use skybridge_core::{BoxError, Error, Failed};
@@ -45,6 +48,8 @@ pub struct Seams<
     note = "its error is `Failed<Request<RequestBody>>`, or `BoxError`, so that a request can come back in it"
 )]
 pub trait AbovePool {
+    /// The body of the responses.
+    type Body;
     /// The pool with them.
     type Service;
     /// Puts them on the pool.
@@ -52,6 +57,7 @@ pub trait AbovePool {
 }
 
 impl AbovePool for Identity {
+    type Body = LeasedBody;
     type Service = HttpPool;
 
     fn put(&self, pool: HttpPool) -> HttpPool {
@@ -71,6 +77,7 @@ where
         >,
     B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
+    type Body = Body;
     type Service = Layered<<Self as Layer<WithBody<HttpPool>>>::Service, Failed<Request<RequestBody>>>;
 
     fn put(&self, pool: HttpPool) -> Self::Service {
