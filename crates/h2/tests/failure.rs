@@ -5,10 +5,14 @@ mod support;
 
 use http::{HeaderValue, Method, Request, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, Replays};
+use skybridge_core::{Capacity, Cause, CloseReason, Connection, ConnectionStatus, Delivery, FollowUp, Replays};
 use skybridge_testkit::{
     executor::run_until_idle,
     h2::{code, setting},
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
 };
 use support::*;
 
@@ -461,5 +465,43 @@ async fn any_method_comes_back_when_asked_for() {
         let (failed, ()) = tokio::join!(exchange(&mut world.client, full_request(full("body"))), server);
         let failed = failed.unwrap_err();
         assert_eq!((failed.error.delivery(), failed.has_request()), (Delivery::Unknown, any));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_asks_for_its_request_again_has_it_if_that_was_asked_for() {
+    let (safe, follow_ups) = (Replays::new(copy), Replays::new(copy).follow_ups());
+    for (replays, status, comes_back) in [
+        (Some(follow_ups), 408, true),
+        (Some(follow_ups), 425, true),
+        (Some(follow_ups), 503, true),
+        (Some(follow_ups), 429, false),
+        (Some(safe), 408, false),
+        (None, 408, false),
+    ] {
+        let mut world = World::asking(H2::new(), replays).await;
+        let mut peer = world.peer().await;
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.body(stream).await;
+            peer.respond(stream, status, "ok").await;
+        };
+        let client = async {
+            let mut exchange = pin!(exchange(&mut world.client, full_request(full("body"))));
+            poll_fn(|cx| match replays {
+                Some(replays) => replays.ask().during(|| exchange.as_mut().poll(cx)),
+                None => exchange.as_mut().poll(cx),
+            })
+            .await
+        };
+        let (response, ()) = tokio::join!(client, server);
+        let mut response = response.unwrap();
+        let follow_up = FollowUp::take::<Out, _>(&mut response);
+        assert_eq!(follow_up.is_some(), comes_back, "{status} {replays:?}");
+        if let Some((request, _)) = follow_up {
+            assert_full_request(&request);
+            assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "body");
+        }
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
     }
 }

@@ -83,7 +83,8 @@ impl<B: 'static> Replays<B> {
         self
     }
 
-    /// What is asked for on this thread right now. Connections call it when an exchange starts.
+    /// What is asked for on this thread right now. Connections call it when an exchange starts, and when it is
+    /// answered with a status that [asks for another](crate::FollowUp).
     #[inline]
     pub fn wanted() -> Option<Self> {
         ASKED.get()?.0.downcast_ref().copied()

@@ -3,10 +3,16 @@
 
 use crate::{
     handshake::{H1, is_closed_without_answer},
-    suite::support::{empty, full, send, world},
+    suite::support::{amended, empty, full, send, world},
 };
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
-use skybridge_core::Delivery;
+use http_body_util::Full;
+use skybridge_core::{Delivery, FollowUp, Replays};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+};
 
 #[tokio::test(start_paused = true)]
 async fn as_it_came_down_whether_its_connection_was_used_before_or_not() {
@@ -46,4 +52,39 @@ async fn a_body_that_was_begun_does_not_come_back() {
     let request = Request::put("http://a.test/").body(full("12345")).unwrap();
     let (answer, ()) = tokio::join!(send(&mut world.conn, request), server);
     assert!(!answer.unwrap_err().has_request());
+}
+
+/// It is kept in case that the peer answers, and asks for it again. One that may have been processed stays where it is.
+#[tokio::test(start_paused = true)]
+async fn a_copy_for_a_follow_up_comes_back_only_with_an_answer_unless_its_method_may_be_repeated() {
+    for (method, answer, comes_back) in [
+        (Method::POST, Some(408), true),
+        (Method::POST, None, false),
+        (Method::PUT, Some(408), true),
+        (Method::PUT, None, true),
+    ] {
+        let mut world = amended(H1::new(), |_| {}).await;
+        let request = Request::builder().method(&method).uri("http://a.test/").body(Full::from("12345")).unwrap();
+        let server = async {
+            assert_eq!(&world.peer.request().await.body()[..], b"12345");
+            match answer {
+                Some(status) => world.peer.respond(status, "").await,
+                None => world.peer.fin().await,
+            }
+        };
+        let asking = Replays::new(|body: &Full<Bytes>| Some(body.clone())).follow_ups().ask();
+        let client = async {
+            let mut exchange = pin!(send(&mut world.conn, request));
+            poll_fn(|cx| asking.during(|| exchange.as_mut().poll(cx))).await
+        };
+        let back = match tokio::join!(client, server).0 {
+            Ok(mut response) => FollowUp::take(&mut response).map(|(request, _)| request),
+            Err(failed) => {
+                assert_eq!(failed.error.delivery(), Delivery::Unknown);
+                failed.into_request()
+            }
+        };
+        assert_eq!(back.is_some(), comes_back, "{method} {answer:?}");
+        assert!(back.is_none_or(|request: Box<Request<Full<Bytes>>>| request.method() == method));
+    }
 }

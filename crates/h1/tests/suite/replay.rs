@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use skybridge_core::{Delivery, Replays, ResponseResult};
+use skybridge_core::{Connection, Delivery, FollowUp, Replays, ResponseResult};
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
@@ -174,4 +174,45 @@ async fn any_method_comes_back_when_that_was_asked_for() {
     let mut world = used().await;
     let failed = asking(safe().any_method(), swallowed(&mut world, request(Method::POST, "1"))).await.unwrap_err();
     assert_eq!((failed.error.delivery(), failed.into_request().unwrap().method()), (Delivery::Unknown, &Method::POST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_asks_for_its_request_again_has_it_if_that_was_asked_for() {
+    for (replays, status, comes_back) in [
+        (Some(safe().follow_ups()), 408, true),
+        (Some(safe().follow_ups()), 425, true),
+        (Some(safe().follow_ups()), 503, true),
+        (Some(safe().follow_ups()), 429, false),
+        (Some(safe()), 408, false),
+        (None, 408, false),
+    ] {
+        let mut world = used().await;
+        let mut put = request(Method::PUT, "12345");
+        put.headers_mut().append("connection", HeaderValue::from_static("te"));
+        put.headers_mut().append("te", HeaderValue::from_static("trailers"));
+        put.extensions_mut().insert(7_u8);
+        let headers = put.headers().clone();
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\n\r\nok");
+        let server = async {
+            world.peer.request().await;
+            world.peer.send(answer).await;
+        };
+        let exchange = async {
+            match replays {
+                Some(replays) => asking(replays, send(&mut world.conn, put)).await,
+                None => send(&mut world.conn, put).await,
+            }
+        };
+        let mut response = tokio::join!(exchange, server).0.unwrap();
+        let follow_up = FollowUp::take::<Counted, _>(&mut response);
+        assert_eq!(follow_up.is_some(), comes_back, "{status} {replays:?}");
+        if let Some((back, connection)) = follow_up {
+            assert!(Arc::ptr_eq(&connection, world.conn.info()));
+            assert_eq!((back.method(), back.version(), back.headers()), (&Method::PUT, Version::HTTP_2, &headers));
+            assert_eq!((back.uri().to_string(), back.extensions().get()), ("http://A.test/x?y".into(), Some(&7_u8)));
+            assert_eq!(back.into_body().collect().await.unwrap().to_bytes(), "12345");
+        }
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
+        world.exchange(request(Method::GET, ""), OK).await;
+    }
 }
