@@ -67,10 +67,20 @@ fn connect_options(args: &Args) -> ConnectOptions {
     connect_options
 }
 
+/// For how long after its first failure a request may be sent again, besides a wait that the server asks for.
+const MAX_AGE: Duration = Duration::from_secs(10);
+
 fn retry(args: &Args) -> RetryLayer<RequestBody> {
     let mut retry = RetryLayer::safe();
     if args.protocol.replay_non_idempotent {
         retry = retry.any_method();
+    }
+    if args.protocol.no_retry_answers {
+        retry = retry.answers(false);
+    }
+    if let Some(limit) = args.protocol.retry_after {
+        // Such a wait counts as a part of the request's age.
+        retry = retry.retry_after(limit.0).max_age(limit.0.saturating_add(MAX_AGE));
     }
     match args.protocol.retry_max {
         _ if args.protocol.no_retry => retry.max_tries(1),

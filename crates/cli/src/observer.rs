@@ -3,7 +3,7 @@
 use crate::verbose;
 use skybridge::types::sync::Mutex;
 use skybridge::{
-    ConnInfo, Event, EventKind, Observe, Phase, Protocol,
+    Cause, ConnInfo, Event, EventKind, Observe, Phase, Protocol,
     tower::Service,
     types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
 };
@@ -47,6 +47,8 @@ pub(crate) struct CallRecord {
     /// The facts of the last connection that was made for it.
     pub(crate) made: Option<ConnInfo>,
     pub(crate) connects: u32,
+    /// The last retry was asked for by an answer: nothing was lost.
+    answered: bool,
     pub(crate) retries: u32,
     /// The phases of its exchanges, and of its connects so far.
     spans: Vec<(Phase, Instant, Option<Instant>)>,
@@ -154,7 +156,7 @@ impl State {
             Acquired::Reused => "was free",
             Acquired::Coalesced => "same address and certificate",
             Acquired::Joined => "was being opened",
-            _ if record.acquired.is_some() => "the one before was lost",
+            _ if record.acquired.is_some() && !record.answered => "the one before was lost",
             _ if others => "all others were busy",
             _ => "no connection",
         };
@@ -177,7 +179,10 @@ impl CallRecord {
                 self.connects += 1;
                 self.made = Some((*info).clone());
             }
-            EventKind::RetryDecided { again: true, .. } => self.retries += 1,
+            EventKind::RetryDecided { again: true, error, .. } => {
+                self.retries += 1;
+                self.answered = matches!(error.cause(), Cause::Answered(_));
+            }
             _ => {}
         }
     }

@@ -15,15 +15,30 @@
 //!
 //! Idempotent methods are those of RFC 9110, section 9.2.2.
 //!
+//! | answered | the request comes back | sent again |
+//! |---|---|---|
+//! | 408 (RFC 9110, section 15.5.9), 425 (RFC 8470, section 5.2), without `retry-after` or with 0 | if its body can be copied, or wasn't polled over HTTP/1.1 | once for each status, at once |
+//! | 503 with `retry-after: 0` (RFC 9110, section 15.6.4) | the same | once, at once |
+//! | these three, with a longer `retry-after` in seconds | the same | once for each status, after that time, if [`RetryLayer::retry_after`] allows it |
+//!
+//! Such an answer says that the request wasn't handled (`Refused`), so its method makes no difference, as with OkHttp.
+//! The server of a 408 has not received the request in time; that of a 425 won't risk to process what may be a replay,
+//! and nothing here is sent as early data; that of a 503 is unable to handle it, and with `retry-after` says until
+//! when (RFC 9110, section 10.2.3). A date in `retry-after` is not waited for, as clocks differ. Budget, tries and age
+//! count here too, and a wait must end before the limit of the call ([`Deadline`](skybridge_core::Deadline)). Whenever
+//! the request isn't sent again, the response is the caller's. Otherwise it is dropped before the next try: over HTTP/2
+//! its stream is reset if it isn't over, and an HTTP/1.1 connection is used again if the rest is short and comes soon.
+//! [`RetryLayer::answers`] turns it off.
+//!
 //! [`RetryLayer::unsent`] applies the first row only, [`RetryLayer::safe`] all of them. Whether connections keep copies
 //! for the other rows is this layer's decision alone: it [asks](skybridge_core::Replays) for them while it polls the
-//! layers below. Nothing is retried once a response's head has arrived. Pauses and the age of a request need a clock:
+//! layers below. Once another response's head has arrived, nothing is retried. Pauses and the age of a request need a clock:
 //! that of the connection that an error names, or [`RetryLayer::runtime`]; without either nothing is retried. The final
 //! error is that of the last try, with those before it in [`earlier`](skybridge_core::Error::earlier); its
 //! [`delivery`](skybridge_core::Error::delivery) is the worst of all. Other layers fit between this one and the pool,
 //! tower's too (`timeout`, `buffer`, `load_shed`, `filter`): each sees every try. Where they erase the error to a
 //! [`BoxError`](skybridge_core::BoxError), a request that came back is still found in it. Their own errors have lost
-//! the request, and are final.
+//! the request, and are final; so are responses that they made anew, without the extensions of those from below.
 //!
 //! ```
 //! use skybridge_core::{Failed, RequestError};

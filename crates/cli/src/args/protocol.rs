@@ -40,6 +40,12 @@ pub(crate) struct ProtocolArgs {
     /// Send a request at most this many times
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) retry_max: Option<u32>,
+    /// Leave a 408, a 425 and a 503 with `retry-after: 0` as they are
+    #[arg(long)]
+    pub(crate) no_retry_answers: bool,
+    /// Send a request again after a 408, a 425 or a 503 that asks to wait for at most this long (`retry-after`)
+    #[arg(long, value_name = "SECONDS", conflicts_with = "no_retry_answers")]
+    pub(crate) retry_after: Option<Seconds>,
     /// Retry any method, even if the request may have been processed
     #[arg(long)]
     pub(crate) replay_non_idempotent: bool,

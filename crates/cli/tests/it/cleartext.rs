@@ -5,7 +5,13 @@ use skybridge_testkit::{
     h1,
     origin::{Incoming, Origin},
 };
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -419,4 +425,51 @@ async fn what_was_lost_with_its_connection_is_sent_again_unless_forbidden() {
     let ran = skybridge(["-X", "POST", "--replay-non-idempotent", "--repeat", "2", &url]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
     serving.abort();
+}
+
+/// A server whose first answer is this one, and whose next are `hello`.
+async fn first(status: u16, retry_after: &'static str, close: bool) -> Origin {
+    let first = Arc::new(AtomicBool::new(true));
+    let answer = move |_: http::Request<Incoming>| {
+        let first = first.swap(false, Ordering::Relaxed);
+        async move {
+            if !first {
+                return Response::new("hello".to_owned());
+            }
+            let mut response = Response::builder().status(status).header("retry-after", retry_after);
+            if close {
+                response = response.header("connection", "close");
+            }
+            response.body("later".to_owned()).unwrap()
+        }
+    };
+    Origin::h1().handle(answer).start().await
+}
+
+#[tokio::test]
+async fn what_is_answered_with_408_is_sent_again_and_told_in_plain_words() {
+    for (close, decision) in [(false, "was open"), (true, "no connection")] {
+        let origin = first(408, "0", close).await;
+        let ran = skybridge(["-v", "--timeline", "--report", "-", "-d", "data", &origin.url("/")]).await;
+        assert_eq!((ran.exit, origin.requests().len(), origin.connections()), (0, 2, 1 + usize::from(close)));
+        let report = &reports(&ran)[0];
+        assert_eq!((&report["status"], &report["retries"]), (&200.into(), &1.into()));
+        assert_eq!(report["decision"]["reason"], decision);
+        assert!(ran.err.contains("* sending again: the peer answered 408 Request Timeout"), "{}", ran.err);
+        assert!(ran.err.contains("sent again: the peer answered 408 Request Timeout"), "{}", ran.err);
+    }
+    for forbidding in ["--no-retry", "--no-retry-answers"] {
+        let origin = first(408, "0", false).await;
+        let ran = skybridge([forbidding, &origin.url("/")]).await;
+        assert_eq!((ran.exit, ran.out.as_str(), origin.requests().len()), (0, "later", 1), "{forbidding}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_a_server_asks_for_is_waited_for_within_its_limit() {
+    for (limit, retry_after, printed) in [("1", "1", "hello"), ("1", "2", "later"), ("0", "1", "later")] {
+        let origin = first(503, retry_after, false).await;
+        let ran = skybridge(["--retry-after", limit, &origin.url("/")]).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, printed), "{limit} {retry_after} {}", ran.err);
+    }
 }
