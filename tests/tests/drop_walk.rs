@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
@@ -17,6 +17,10 @@ use skybridge_tests::{World, addr, get, h2, read};
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,6 +36,8 @@ struct Way {
     /// Another caller waits for the same connect, or holds the only connection.
     company: Company,
     upload: bool,
+    /// It is answered with 408 at first, and sent again.
+    again: bool,
     /// Bytes under way in each direction, at most.
     window: usize,
 }
@@ -56,7 +62,7 @@ struct Stage {
 
 impl Way {
     fn plain(over_h2: bool) -> Self {
-        Self { over_h2, warm: false, company: Company::None, upload: false, window: 64 * 1024 }
+        Self { over_h2, warm: false, company: Company::None, upload: false, again: false, window: 64 * 1024 }
     }
 
     fn request(self) -> Request<RequestBody> {
@@ -67,6 +73,11 @@ impl Way {
     /// With a body that comes in pieces, each after a while.
     fn walked(self) -> Request<RequestBody> {
         let mut request = self.request();
+        if self.again {
+            *request.method_mut() = http::Method::POST;
+            *request.uri_mut() = "http://a.test/again".parse().unwrap();
+            *request.body_mut() = "a body".into();
+        }
         if self.upload {
             *request.method_mut() = http::Method::POST;
             *request.body_mut() = RequestBody::wrap(StreamBody::new(Slowly::new(3)));
@@ -80,7 +91,18 @@ impl Way {
         world.net.at(addr()).connect_latency(STEP).latency(STEP).window(self.window);
         world.net.name("a.test").latency(STEP);
         let builder = if self.over_h2 { Origin::h2c() } else { Origin::h1() };
-        let origin = builder.handle(in_pieces).serve_on(world.listen());
+        let later = Arc::new(AtomicBool::new(true));
+        let handle = move |request: Request<Incoming>| {
+            let later = request.uri().path() == "/again" && later.swap(false, Ordering::Relaxed);
+            async move {
+                let mut response = in_pieces(request).await;
+                if later {
+                    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+                }
+                response
+            }
+        };
+        let origin = builder.handle(handle).serve_on(world.listen());
         let one = PoolConfig::new().max_per_origin(1).max_streams(1).at_stream_limit(AtStreamLimit::Wait);
         let config = if self.company == Company::Before { one } else { PoolConfig::new() };
         let client = world.builder().pool(config).build();
@@ -97,7 +119,9 @@ impl Way {
         }
         let call = client.request(self.walked());
         let scenario = async move {
-            let mut body: Body = call.await.unwrap().into_body();
+            let response = call.await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK);
+            let mut body: Body = response.into_body();
             while let Some(frame) = body.frame().await {
                 frame.unwrap();
             }
@@ -219,6 +243,15 @@ async fn by_small_pieces() {
         for warm in [false, true] {
             // Both sides of h2 write their preface before they read the other's, so that it must have room.
             Way { upload: true, warm, window: if over_h2 { 128 } else { 16 }, ..Way::plain(over_h2) }.drop_walk().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answered_with_a_status_that_asks_for_it_again() {
+    for over_h2 in [false, true] {
+        for warm in [false, true] {
+            Way { again: true, warm, ..Way::plain(over_h2) }.drop_walk().await;
         }
     }
 }

@@ -148,7 +148,7 @@ impl<B> RetryLayer<B> {
 }
 
 impl<S: RequestService<B>, B: 'static> Layer<S> for RetryLayer<B> {
-    type Service = Deferred<S::Response, Retry<S>>;
+    type Service = Deferred<S::Body, Retry<S>>;
 
     fn layer(&self, inner: S) -> Retry<S> {
         let mut policy = self.policy.clone();

@@ -11,8 +11,8 @@ use tower_service::Service;
     note = "from the top: RetryLayer, PoolLayer, RouteLayer, NegotiateLayer, TlsLayer, TunnelLayer, RaceLayer, Tcp"
 )]
 pub trait RequestService<B>: Clone {
-    /// Its response.
-    type Response;
+    /// The body of its responses.
+    type Body;
 }
 
 /// An error that may return the request: [`Failed`], or what a foreign layer made of it.
@@ -27,5 +27,5 @@ where
     S: Service<Request<B>, Response = Response<T>> + Clone,
     S::Error: ReturnsRequest<B>,
 {
-    type Response = Response<T>;
+    type Body = T;
 }
