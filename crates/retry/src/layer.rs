@@ -89,11 +89,11 @@ impl<B> RetryLayer<B> {
         self.unknown_if(|_| true)
     }
 
-    /// Whether a request is sent again, once for each of these statuses, whose response asks for that (default: `true`):
-    /// a 408 (RFC 9110, section 15.5.9), a 425 (RFC 8470, section 5.2), or a 503 with `retry-after: 0` (RFC 9110, section
-    /// 15.6.4). Each says that the request wasn't handled, so its method doesn't matter. The response is the caller's
-    /// when the request isn't sent again: because its body can't be copied, because it was sent again for this status
-    /// before, or for any limit of this layer. Has no effect on [`unsent`](Self::unsent).
+    /// Whether a request is sent again whose response asks for that (default: `true`), once for each of these statuses:
+    /// a 408 (RFC 9110, section 15.5.9), a 425 (RFC 8470, section 5.2), or a 503 with `retry-after: 0` (RFC 9110,
+    /// section 15.6.4). Each says that the request wasn't handled, so its method doesn't matter. The response is the
+    /// caller's when the request isn't sent again: because its body can't be copied, because it was sent again for this
+    /// status before, or for any limit of this layer. Has no effect on [`unsent`](Self::unsent).
     pub fn answers(mut self, again: bool) -> Self {
         self.policy.answers = again;
         self

@@ -32,9 +32,9 @@
 //!
 //! [`RetryLayer::unsent`] applies the first row only, [`RetryLayer::safe`] all of them. Whether connections keep copies
 //! for the other rows is this layer's decision alone: it [asks](skybridge_core::Replays) for them while it polls the
-//! layers below. Once another response's head has arrived, nothing is retried. Pauses and the age of a request need a clock:
-//! that of the connection that an error names, or [`RetryLayer::runtime`]; without either nothing is retried. The final
-//! error is that of the last try, with those before it in [`earlier`](skybridge_core::Error::earlier); its
+//! layers below. Once another response's head has arrived, nothing is retried. Pauses and the age of a request need a
+//! clock: that of the connection that an error names, or [`RetryLayer::runtime`]; without either nothing is retried.
+//! The final error is that of the last try, with those before it in [`earlier`](skybridge_core::Error::earlier); its
 //! [`delivery`](skybridge_core::Error::delivery) is the worst of all. Other layers fit between this one and the pool,
 //! tower's too (`timeout`, `buffer`, `load_shed`, `filter`): each sees every try. Where they erase the error to a
 //! [`BoxError`](skybridge_core::BoxError), a request that came back is still found in it. Their own errors have lost

@@ -1,7 +1,7 @@
 //! No decision by downcast, except where something foreign enters: in `core`'s errors, in each protocol's
 //! classification, in the facade's bodies, and where the command line turns an error into an exit code. `core`'s
-//! `Replays` and `FollowUp` are the other exception: they pass a value of one type of body to a connection by way of the
-//! thread, and a request back by way of its response.
+//! `Replays` and `FollowUp` are the other exception: they pass a value of one type of body to a connection by way of
+//! the thread, and a request back by way of its response.
 
 use std::path::Path;
 

@@ -5,7 +5,8 @@ thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// When the call must be over that is being polled: known to whoever would otherwise wait longer, below whatever layers.
+/// When the call must be over that is being polled: known to whoever would otherwise wait longer, below whatever
+/// layers.
 ///
 /// Whoever limits a call sets it while it polls the call, and a layer that is about to wait for a known time looks
 /// first. It ends nothing by itself. If a layer in between lets another task poll its futures, it isn't seen below.

@@ -7,9 +7,9 @@ use std::{any::Any, fmt, sync::Arc};
 ///
 /// Three statuses do: 408, as the request did not arrive in time (RFC 9110, section 15.5.9), 425, as it arrived too
 /// early (RFC 8470, section 5.2), and 503, as the server can't handle it at present (RFC 9110, section 15.6.4). Whether
-/// the request is in fact sent again depends on what else the response says, on the time that is left, on the budget of
-/// retries: it is the retry layer that decides, with the response at hand. So a connection gives it both, and a response
-/// that is not followed by another request is the caller's, as any other.
+/// the request is in fact sent again depends on what else the response says, on the time that is left, on the budget
+/// of retries: it is the retry layer that decides, with the response at hand. So a connection gives it both, and a
+/// response that is not followed by another request is the caller's, as any other.
 ///
 /// A connection [attaches](Self::attach) the request to such a response if the retry layer above
 /// [asks for that](Replays::follow_ups) and the request could be kept, complete and unchanged. The retry layer
@@ -82,6 +82,7 @@ impl fmt::Debug for FollowUp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Replay;
 
     #[test]
     fn three_statuses_ask_for_another_try() {
@@ -93,8 +94,8 @@ mod tests {
     fn they_are_wanted_where_a_layer_asks_for_them() {
         let wanted = || FollowUp::is_wanted::<()>(StatusCode::REQUEST_TIMEOUT);
         assert!(!wanted());
-        assert!(!Replays::<()>::new(|body| Some(*body)).ask().during(wanted));
-        let asking = Replays::<()>::new(|body| Some(*body)).follow_ups().ask();
+        assert!(!Replays::new(<()>::replay).ask().during(wanted));
+        let asking = Replays::new(<()>::replay).follow_ups().ask();
         assert!(asking.during(wanted) && !asking.during(|| FollowUp::is_wanted::<()>(StatusCode::OK)));
         assert!(!asking.during(|| FollowUp::is_wanted::<u8>(StatusCode::REQUEST_TIMEOUT)), "of another type of body");
     }

@@ -226,8 +226,8 @@ impl<B> Inner<B>
 where
     B: Body<Error: Into<BoxError>>,
 {
-    /// The copy of the request, if there is one, is given up with its response, so that whoever is above decides whether
-    /// it is sent again.
+    /// The copy of the request, if there is one, is given up with its response, so that whoever is above decides
+    /// whether it is sent again.
     #[cold]
     fn answered_to_follow_up<T>(&mut self, mut response: Response<T>) -> Response<T>
     where
