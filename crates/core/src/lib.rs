@@ -102,8 +102,8 @@ pub use self::{
     },
     proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
     request::{
-        Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays, RequestError,
-        RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,
+        Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays,
+        RequestError, RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,
     },
     route::{
         Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, Route, RouteFeedback,

@@ -17,7 +17,7 @@
 //!
 //! | answered | the request comes back | sent again |
 //! |---|---|---|
-//! | 408 (RFC 9110, section 15.5.9), 425 (RFC 8470, section 5.2), without `retry-after` or with 0 | if its body can be copied, or wasn't polled over HTTP/1.1 | once for each status, at once |
+//! | 408 (RFC 9110, section 15.5.9), 425 (RFC 8470, section 5.2), without `retry-after` or with 0 | if its body can be copied, or wasn't polled over HTTP/1.1 | once for each status: the first at once, others after the pause of a retry |
 //! | 503 with `retry-after: 0` (RFC 9110, section 15.6.4) | the same | once, at once |
 //! | these three, with a longer `retry-after` in seconds | the same | once for each status, after that time, if [`RetryLayer::retry_after`] allows it |
 //!
