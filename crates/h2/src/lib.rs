@@ -7,8 +7,8 @@
 //! peer's window allows data, as until then a refusal costs nothing.
 //!
 //! A peer that refuses a request, or resets it with INTERNAL_ERROR or CANCEL before there is a response, may do so only
-//! until its SETTINGS are acknowledged. If it does the same to a request that came after that one, without a response in
-//! between, the connection drains ([`Refusing`](skybridge_core::CloseReason::Refusing)).
+//! until its SETTINGS are acknowledged. If it does the same to a request that came after that one, without a response
+//! in between, the connection drains ([`Refusing`](skybridge_core::CloseReason::Refusing)).
 //!
 //! ```
 //! use skybridge_core::{Connection, Connector, Handshake};

@@ -68,11 +68,10 @@ pub(crate) struct PooledConnection<C> {
     quota: Option<RequestQuota>,
     /// How many exchanges it has begun.
     exchanges: AtomicU64,
-    /// Its place in the order in which exclusive ones of its origin became idle, when it last did. Its own, as it is asked
-    /// for when the machine may have forgotten it.
-    idle_order: AtomicU64,
-    /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds.
-    idle_until: AtomicU64,
+    /// When a shared connection that nobody uses will have been idle for too long, in nanoseconds. Of an exclusive one,
+    /// its place in the order in which those of its origin became idle: here, as it is asked for when the machine may
+    /// have forgotten the connection.
+    idle: AtomicU64,
     /// Its peer has allowed streams at some time.
     had_streams: AtomicBool,
     names: CoalescedNames<dyn ConnectionUser<C>>,
@@ -131,8 +130,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             slots,
             quota: max_requests.map(RequestQuota::new),
             exchanges: AtomicU64::new(0),
-            idle_order: AtomicU64::new(0),
-            idle_until: AtomicU64::new(Timestamp::NEVER.0),
+            idle: AtomicU64::new(if exclusive { 0 } else { Timestamp::NEVER.0 }),
             had_streams: AtomicBool::new(state.capacity > 0 && !state.unknown),
             names: CoalescedNames::new(),
             misdirected: Misdirected::default(),
@@ -200,7 +198,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         }
         if before == Some(0) {
             // Nobody may take the end of its last idle time for that of the next.
-            self.idle_until.store(Timestamp::NEVER.0, Relaxed);
+            self.idle.store(Timestamp::NEVER.0, Relaxed);
         }
         before.is_some()
     }
@@ -218,7 +216,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     pub(crate) fn release(&self) -> Released {
         if self.slots.release() {
             let until = self.idle_until_from(self.shared.clock.get());
-            self.idle_until.store(until.0, Relaxed);
+            self.idle.store(until.0, Relaxed);
             return Released::Idle;
         }
         let state = self.slots.state();
@@ -320,18 +318,19 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// It becomes idle, after so many others did.
     #[inline]
     pub(crate) fn set_idle_order(&self, order: u64) {
-        self.idle_order.store(order, Relaxed);
+        self.idle.store(order, Relaxed);
     }
 
-    pub(crate) fn idle_order(&self) -> u64 {
-        self.idle_order.load(Relaxed)
+    /// Whether it became idle before the other did, each when it last did.
+    pub(crate) fn idled_before(&self, other: &Self) -> bool {
+        self.idle.load(Relaxed) < other.idle.load(Relaxed)
     }
 
     /// When it will have been idle for too long, if it is a shared one that nobody uses.
     pub(crate) fn idle_until(&self) -> Option<Timestamp> {
         let state = self.slots.state();
         let idle = state.in_use == 0 && !state.draining && !self.exclusive;
-        idle.then(|| Timestamp(self.idle_until.load(Relaxed)))
+        idle.then(|| Timestamp(self.idle.load(Relaxed)))
     }
 }
 

@@ -44,8 +44,8 @@
 //! ```
 //!
 //! A connection that becomes another protocol's leaves the pool: [`Upgrade`], in the extensions of the response, gives
-//! the stream. Only HTTP/1.1 can be asked so, and bytes that came right behind the head are read first. HTTP/2 has streams
-//! of other protocols beside its requests: [`ConnectProtocol`].
+//! the stream. Only HTTP/1.1 can be asked so, and bytes that came right behind the head are read first. HTTP/2 has
+//! streams of other protocols beside its requests: [`ConnectProtocol`].
 //!
 //! ```
 //! # use skybridge_testkit::h1::Script;

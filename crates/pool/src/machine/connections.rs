@@ -39,8 +39,6 @@ pub(crate) type ConnectionKey = Key<Member>;
 pub(super) struct Idle {
     pub(super) connection: ConnectionKey,
     pub(super) until: Timestamp,
-    /// Those that became idle later have greater numbers.
-    order: u64,
 }
 
 /// The connections that an origin may use: its own, and those of other names that it was coalesced onto.
@@ -125,7 +123,7 @@ impl Connections {
             return None;
         }
         self.idled += 1;
-        self.idle.push(Idle { connection, until, order: self.idled });
+        self.idle.push(Idle { connection, until });
         Some(self.idled)
     }
 
@@ -177,10 +175,9 @@ impl Connections {
         if self.idle.is_empty() { None } else { Some(self.idle.remove(0).connection) }
     }
 
-    /// Takes out those of these that became idle before this place in the order.
-    pub(super) fn remove_older(&mut self, than: u64, of: impl Fn(ConnectionKey) -> bool) -> Vec<ConnectionKey> {
-        let older = self.idle.extract_if(.., |idle| idle.order < than && of(idle.connection));
-        older.map(|idle| idle.connection).collect()
+    /// Takes out those that are `older`.
+    pub(super) fn remove_older(&mut self, older: impl Fn(ConnectionKey) -> bool) -> Vec<ConnectionKey> {
+        self.idle.extract_if(.., |idle| older(idle.connection)).map(|idle| idle.connection).collect()
     }
 
     /// Since when the exclusive one that has been idle longest is idle. Idle limits differ by their jitter, this

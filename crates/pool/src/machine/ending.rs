@@ -108,15 +108,10 @@ impl Machine {
         (Some(Oldest::Exclusive), actions)
     }
 
-    /// Closes the exclusive ones of these that became idle before this place in the order.
-    pub(crate) fn close_older(
-        &mut self,
-        than: u64,
-        of: impl Fn(ConnectionKey) -> bool,
-        reason: CloseReason,
-    ) -> Actions {
+    /// Closes the idle exclusive ones that are `older` than one that was found dead.
+    pub(crate) fn close_older(&mut self, older: impl Fn(ConnectionKey) -> bool, reason: CloseReason) -> Actions {
         let mut actions = Actions::none();
-        let older = self.connections.remove_older(than, of).into_iter();
+        let older = self.connections.remove_older(older).into_iter();
         actions.extend(older.map(|connection| Action::Close(connection, reason)));
         actions
     }

@@ -53,10 +53,11 @@ impl<C: Send + 'static> OriginPool<C> {
     #[cold]
     pub(crate) fn close_older_siblings(self: &Arc<Self>, dead: &PooledConnection<C>) {
         self.step(|machine, tables| {
-            let is_sibling = |key: ConnectionKey| {
-                tables.connections.get(key).is_some_and(|entry| entry.connection.info.remote == dead.info.remote)
+            let is_older = |key: ConnectionKey| {
+                let other = tables.connections.get(key).map(|entry| &entry.connection);
+                other.is_some_and(|other| other.info.remote == dead.info.remote && other.idled_before(dead))
             };
-            ((), machine.close_older(dead.idle_order(), is_sibling, CloseReason::Stale))
+            ((), machine.close_older(is_older, CloseReason::Stale))
         });
     }
 
