@@ -187,9 +187,7 @@ fn another_host<B>(request: &Request<B>, has_host: bool, own: &HeaderValue, info
 /// CONNECT names a host and a port; there is no port by default (RFC 9112, section 3.2.3).
 #[cold]
 fn tunnel_target<B>(request: &Request<B>) -> Result<(), RequestError> {
-    if ConnectProtocol::of(request).is_some() {
-        return Err(RequestError::ExtendedConnect("the connection speaks HTTP/1.1, which has `upgrade` for this"));
-    }
+    ConnectProtocol::check_http1(request)?;
     match request.uri().authority() {
         Some(authority) if authority.port_u16().is_some() && !authority.host().is_empty() => Ok(()),
         _ => Err(RequestError::Uri("CONNECT needs a host and a port".into())),

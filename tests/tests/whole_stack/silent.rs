@@ -4,7 +4,7 @@ use skybridge::{Phase, Timeouts};
 use skybridge_testkit::{
     executor::run_until_idle,
     h1::Script,
-    h2::{Frame, Peer},
+    h2::{Frame, Peer, code},
 };
 use skybridge_tests::{World, get, h2, read, wishing};
 use std::{net::SocketAddr, time::Duration};
@@ -118,4 +118,43 @@ async fn an_address_that_stalls_in_the_first_body_comes_after_the_others() {
         (first, second)
     };
     tokio::join!(calls, server);
+}
+
+/// The rest of a response may take longer than a call may, and its peer may have a reason to end it: neither says
+/// anything of the address.
+#[tokio::test(start_paused = true)]
+async fn an_address_is_not_blamed_for_a_response_that_its_call_or_its_peer_cuts_short() {
+    for resets in [false, true] {
+        let world = World::new();
+        let (one, other): (SocketAddr, SocketAddr) = ("192.0.2.1:80".parse().unwrap(), "192.0.2.2:80".parse().unwrap());
+        world.net.host("a.test", [one.ip(), other.ip()]);
+        let (first, _other) = (world.net.listen(one), world.net.listen(other));
+        let client = world.client();
+        let calls = async {
+            let request = wishing(h2(get("/")), |options| options.timeouts(Timeouts::new().call(SECOND)));
+            assert!(read(client.request(request)).await.is_err());
+            // Until the connection is gone.
+            tokio::time::sleep(10 * SECOND).await;
+            assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "fine");
+        };
+        let server = async {
+            let mut peer = Peer::accept(first.accept().await.0).await;
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "200")], false).await;
+            peer.data(stream, "some", false).await;
+            if resets {
+                peer.reset(stream, code::INTERNAL_ERROR).await;
+            } else {
+                peer.expect_reset(stream).await;
+            }
+            peer.fin().await;
+            let mut again = Peer::accept(first.accept().await.0).await;
+            let stream = again.request().await.stream;
+            again.respond(stream, 200, "fine").await;
+            (peer, again)
+        };
+        let both = async { tokio::join!(calls, server) };
+        tokio::time::timeout(60 * SECOND, both).await.unwrap();
+        assert_eq!(world.net.connects_to(other), 0, "{resets}");
+    }
 }

@@ -55,6 +55,20 @@ impl ConnectProtocol {
         }
     }
 
+    /// Checks that a connection of HTTP/1.1 may carry a request: that has no extended CONNECT.
+    ///
+    /// # Errors
+    /// When the request is one.
+    pub fn check_http1<B>(request: &Request<B>) -> Result<(), RequestError> {
+        match Self::of(request) {
+            None => Ok(()),
+            Some(_) => {
+                let why = "the connection speaks HTTP/1.1, which has `upgrade` for this";
+                Err(RequestError::ExtendedConnect(why))
+            }
+        }
+    }
+
     /// Its name.
     pub fn as_str(&self) -> &str {
         &self.0

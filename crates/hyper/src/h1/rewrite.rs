@@ -66,7 +66,7 @@ impl Rewrite {
         // A hint from above: the connection knows what it speaks.
         self.version = mem::replace(request.version_mut(), Version::HTTP_11);
         if *request.method() == Method::CONNECT {
-            not_extended(request)?;
+            ConnectProtocol::check_http1(request)?;
         }
         let found = Found::look(request.headers());
         let length = found.length(request)?;
@@ -279,15 +279,6 @@ fn options(next: &NextHop) -> Option<&'static str> {
         (false, true, true) => "upgrade, te",
         (true, true, true) => "close, upgrade, te",
     })
-}
-
-/// HTTP/1.1 has no extended CONNECT (RFC 8441).
-#[cold]
-fn not_extended<B>(request: &Request<B>) -> Result<(), RequestError> {
-    match ConnectProtocol::of(request) {
-        Some(_) => Err(RequestError::ExtendedConnect("the connection speaks HTTP/1.1, which has `upgrade` for this")),
-        None => Ok(()),
-    }
 }
 
 #[cold]

@@ -24,6 +24,10 @@ impl<C: Send + 'static> Lease<C> {
     pub(super) fn dropped(&mut self, cause: Cause) {
         let timed_out = matches!(cause, Cause::TimedOut(_));
         let error = Error::of(Delivery::Unknown, self.phase(), cause).on(self.info());
+        if self.is_answered() {
+            // The rest of a response may take longer than a call may: its route is not to blame.
+            let _ = self.take_first();
+        }
         self.ends_with(&error);
         if let Some(events) = self.events.as_mut().filter(|_| timed_out) {
             events.fail(&error);
@@ -39,6 +43,8 @@ impl<C: Send + 'static> Lease<C> {
     }
 
     fn ends_with(&mut self, error: &Error) {
+        // Who resets a stream whose response has begun has had a reason to.
+        let is_answer = self.is_answered() && matches!(error.cause(), Cause::Reset(_));
         self.set_closed(error.close_reason());
         match error.cause() {
             Cause::Misdirected => self.misdirected(),
@@ -51,6 +57,7 @@ impl<C: Send + 'static> Lease<C> {
             _ => {}
         }
         if is_of_connection(error)
+            && !is_answer
             && self.take_first()
             && let Some(feedback) = &self.info().route.feedback
         {

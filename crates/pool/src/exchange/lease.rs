@@ -142,6 +142,11 @@ impl<C: Send + 'static> Lease<C> {
         matches!(self.stage, Stage::Begun | Stage::Answered)
     }
 
+    /// Whether the response's head is here, and its end isn't.
+    pub(super) fn is_answered(&self) -> bool {
+        self.stage == Stage::Answered
+    }
+
     /// How far the exchange has got, as a phase.
     pub(super) fn phase(&self) -> Phase {
         if self.stage == Stage::Answered { Phase::Body } else { Phase::Wait }
