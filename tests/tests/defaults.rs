@@ -145,6 +145,8 @@ fn a_pools_configuration_is_what_the_table_says() {
     assert_eq!((pool.max_age, table("PoolConfig::max_age")), (Duration::MAX, "no limit"));
     assert_eq!(duration(table("idle_timeout")), pool.idle_timeout);
     assert_eq!(duration(table("connect_timeout")), pool.connect_timeout);
+    assert_eq!(duration(table("connect_backoff")), pool.connect_backoff);
+    assert_eq!(duration(table("max_connect_backoff")), pool.max_connect_backoff);
     assert_eq!(duration(table("upload_grace")), pool.upload_grace);
     assert_eq!(duration(table("unread_grace")), pool.unread_grace);
     assert_eq!((pool.at_stream_limit, table("at_stream_limit")), (AtStreamLimit::Open, "open another"));
@@ -200,7 +202,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
         (include_str!("../../crates/route/src/config.rs"), "", 8),
-        (include_str!("../../crates/pool/src/config.rs"), "", 18),
+        (include_str!("../../crates/pool/src/config.rs"), "", 20),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 12),
     ];

@@ -43,6 +43,7 @@ struct Repr {
     phase: Phase,
     cause: Cause,
     connection: Option<Arc<ConnInfo>>,
+    backing_off: bool,
     earlier: Vec<Error>,
 }
 
@@ -66,7 +67,7 @@ impl Error {
 
     /// An error of this cause.
     pub fn of(delivery: Delivery, phase: Phase, cause: Cause) -> Self {
-        Self(Box::new(Repr { delivery, phase, cause, connection: None, earlier: Vec::new() }))
+        Self(Box::new(Repr { delivery, phase, cause, connection: None, backing_off: false, earlier: Vec::new() }))
     }
 
     /// The error of a response's body: as it is if it is one of the stack, and otherwise one of an exchange, as of a
@@ -123,6 +124,18 @@ impl Error {
     /// The connection that the last try failed on.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.0.connection.as_ref()
+    }
+
+    /// Says that the connections of this origin fail one after the other: see [`is_backing_off`](Self::is_backing_off).
+    pub fn backing_off(mut self) -> Self {
+        self.0.backing_off = true;
+        self
+    }
+
+    /// Whether the connections before this one had failed like it, so that no new one is made for a while. To send the
+    /// request again would be to wait for that, and `skybridge-retry` doesn't.
+    pub fn is_backing_off(&self) -> bool {
+        self.0.backing_off
     }
 
     /// The errors of earlier tries of the same request, in order, each with its own [`delivery`](Self::delivery).

@@ -41,6 +41,8 @@ pub enum AtConnectionLimit {
 /// | `max_streams` (per connection, below the peer's limit) | no limit | no limit |
 /// | `streams_before_settings` | 1 | 1 |
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
+/// | `connect_backoff` (after two failures in a row; doubled by each one more; less up to 50 %) | 50 ms | 50 ms |
+/// | `max_connect_backoff` (the longest) | 2 s | 2 s |
 /// | `upload_grace` (rest of a request whose response is over) | 5 s | 5 s |
 /// | `unread_grace` (rest of a response that was dropped, HTTP/1.1) | 100 ms | 100 ms |
 /// | `at_stream_limit` | open another | open another |
@@ -66,6 +68,8 @@ pub struct PoolConfig {
     pub max_streams: u32,
     pub streams_before_settings: u32,
     pub connect_timeout: Duration,
+    pub connect_backoff: Duration,
+    pub max_connect_backoff: Duration,
     pub upload_grace: Duration,
     pub unread_grace: Duration,
     pub at_stream_limit: AtStreamLimit,
@@ -89,6 +93,8 @@ impl Default for PoolConfig {
             max_streams: u32::MAX,
             streams_before_settings: 1,
             connect_timeout: Duration::from_secs(30),
+            connect_backoff: Duration::from_millis(50),
+            max_connect_backoff: Duration::from_secs(2),
             upload_grace: Duration::from_secs(5),
             unread_grace: Duration::from_millis(100),
             at_stream_limit: AtStreamLimit::Open,
@@ -198,6 +204,24 @@ impl PoolConfig {
     /// streams to allow some.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
+        self
+    }
+
+    /// How long no connect to an origin begins after two failures in a row: connects that failed, or connections that
+    /// their peer ended before they had carried anything, or for refusing each request. Doubled for each one more, up to
+    /// [`max_connect_backoff`](Self::max_connect_backoff), and less up to 50 %. All requests that wait meanwhile share
+    /// the next connect, and what comes of it. Their own limits go on, and the pool's limit for connecting.
+    ///
+    /// A response on a new connection ends it, as do [`Pool::evict_all`](crate::Pool::evict_all) and some time without
+    /// a failure. Zero: connects begin at once, and nothing is remembered.
+    pub fn connect_backoff(mut self, time: Duration) -> Self {
+        self.connect_backoff = time;
+        self
+    }
+
+    /// The longest pause of [`connect_backoff`](Self::connect_backoff).
+    pub fn max_connect_backoff(mut self, time: Duration) -> Self {
+        self.max_connect_backoff = time;
         self
     }
 

@@ -21,7 +21,7 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
@@ -74,9 +74,11 @@ struct ConnectTask<C: Send + 'static> {
 impl<C: Send + 'static> ConnectTask<C> {
     fn failed(&mut self, error: ConnectError) {
         self.over = true;
+        // What the end of the runtime ends says nothing of the origin.
+        let counts = !error.root_cause().is::<Dropped>();
         let error =
             if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
-        self.origin.failed(&self.connect, &error);
+        self.origin.failed(&self.connect, &error, counts);
     }
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket.
@@ -175,8 +177,8 @@ where
     let no_streams = AtomicBool::new(false);
     let outcome = {
         let limit = task.origin.shared.config.connect_timeout;
-        let (pool, origin) = (task.pool.clone(), Arc::clone(&task.origin));
-        let find = find::<P, C, B>(pool, origin, planner, target, &no_streams);
+        let (pool, origin, connect) = (task.pool.clone(), Arc::clone(&task.origin), Arc::clone(&task.connect));
+        let find = find::<P, C, B>(pool, origin, connect, planner, target, &no_streams);
         let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
         poll_fn(|cx| match find.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
@@ -189,7 +191,8 @@ where
     };
     match outcome {
         None => {}
-        Some(Ok(Ok(found))) => task.finish(found),
+        Some(Ok(Ok(Some(found)))) => task.finish(found),
+        Some(Ok(Ok(None))) => task.over = true,
         Some(Ok(Err(error))) => task.failed(error),
         Some(Err(timed_out)) if no_streams.load(Relaxed) => {
             // The next connect opens another one, which may lead to another server.
@@ -208,30 +211,38 @@ enum Found<C: Send + 'static> {
     Known(Arc<PooledConnection<C>>),
 }
 
+/// `None` when it must not begin, as there is no permit for its socket once its origin's backoff is over.
 async fn find<P, C, B>(
     pool: Weak<Registry<C>>,
     origin: Arc<OriginPool<C>>,
+    connect: Arc<PendingConnect>,
     mut planner: P,
     target: Target,
     no_streams: &AtomicBool,
-) -> Result<Found<C>, ConnectError>
+) -> Result<Option<Found<C>>, ConnectError>
 where
     P: Planner<Plan: Plan<Connection = C>>,
     C: Connection<B>,
     B: 'static,
 {
+    if connect.failures > 0 {
+        wait_for_backoff(&origin, &connect, &target.ctx).await;
+        if !origin.resume(&connect) {
+            return Ok(None);
+        }
+    }
     // A peer that allows no streams would most likely allow none on another connection either.
     while let Some(connection) = origin.without_streams() {
         wait_for_streams(&connection, no_streams).await;
         if connection.has_capacity() {
-            return Ok(Found::Known(connection));
+            return Ok(Some(Found::Known(connection)));
         }
     }
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = plan.route().clone();
     if let Some(connection) = coalesce(&pool, &origin, &route) {
-        return Ok(Found::Known(connection));
+        return Ok(Some(Found::Known(connection)));
     }
     let mut endpoints = route.endpoints.clone();
     let mut connecting = pin!(plan.connect());
@@ -248,7 +259,7 @@ where
         Poll::Pending
     });
     let handle = match found.await? {
-        Ok(connection) => return Ok(Found::Known(connection)),
+        Ok(connection) => return Ok(Some(Found::Known(connection))),
         Err(handle) => handle,
     };
     // A layer between may have planned for another target.
@@ -258,10 +269,24 @@ where
     if pool.strong_count() == 0 {
         return Err(ConnectError::new(Phase::Acquire, Dropped));
     }
-    let new = NewConnection::new(&origin, handle);
+    let new = NewConnection::new(&origin, handle, connect.failures);
     let connection = Arc::clone(new.connection());
     wait_for_streams(&connection, no_streams).await;
-    Ok(Found::New(new))
+    Ok(Some(Found::New(new)))
+}
+
+/// Waits until its origin has been left alone for long enough. A response on another connection ends that early.
+async fn wait_for_backoff<C: Send + 'static>(origin: &OriginPool<C>, connect: &PendingConnect, ctx: &Ctx) {
+    let mut timer: Option<Pin<Box<dyn Sleep>>> = None;
+    poll_fn(|cx| {
+        while let Some(until) = origin.pause_until(connect) {
+            let timer = timer.get_or_insert_with(|| ctx.runtime().sleep_until(until));
+            timer.as_mut().reset(until);
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Waits until a connection takes exchanges, or is over.

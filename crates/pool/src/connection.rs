@@ -81,6 +81,8 @@ pub(crate) struct PooledConnection<C> {
     ask: Ask<C>,
     /// Its route has learned that it ended before it carried anything, or that it is refused.
     reported: AtomicBool,
+    /// How many failures in a row its origin had seen when it was made.
+    pub(crate) failures_before: u8,
 }
 
 /// Asks a handle where it isn't known which body its requests have.
@@ -115,6 +117,7 @@ impl<C: Send + 'static> PooledConnection<C> {
         home: Weak<dyn ConnectionUser<C>>,
         shared: Arc<Shared>,
         ask: Ask<C>,
+        failures_before: u8,
     ) -> Arc<Self> {
         let state = slots.state();
         let max_requests = shared.config.request_limit().filter(|_| !exclusive);
@@ -138,6 +141,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             handles: Handles::new(),
             ask,
             reported: AtomicBool::new(false),
+            failures_before,
         })
     }
 

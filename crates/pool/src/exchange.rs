@@ -32,8 +32,8 @@ use crate::{
 use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use skybridge_core::{
-    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, FirstExchange, HttpVersions, Phase,
-    RequestOptions, TimedOut, validate_request,
+    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Phase, RequestOptions,
+    TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -240,7 +240,7 @@ where
         match Lease::redeem(granted, origin, C::share) {
             Ok(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
             // It was closed between the grant and this poll, or may not be used any more.
-            Err(ended) => self.found_dead(ended, false)?,
+            Err(ended) => self.found_dead(ended, false, false)?,
         }
         self.queued = None;
         Poll::Ready(Ok(()))
@@ -325,10 +325,8 @@ where
         self.disarm();
         if let Some(lease) = &mut self.lease {
             lease.answered();
-            if lease.is_first()
-                && let Some(feedback) = &lease.info().route.feedback
-            {
-                feedback.report(&lease.info().remote, FirstExchange::Completed);
+            if lease.is_first() {
+                lease.first_answered();
             }
             if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
                 lease.misdirected();
@@ -369,6 +367,9 @@ where
         let (mut error, request) = failed.into_parts();
         if let Some(lease) = self.lease.take() {
             error = error.on(lease.info());
+            if lease.ends_like_those_before(&error) {
+                error = error.backing_off();
+            }
             lease.fail(&error);
         }
         if let Some(mut events) = self.events.take() {

@@ -304,7 +304,7 @@ fn connected(exclusive: bool) -> Stage {
     let idle = Arc::clone(&shared.idle);
     let slots = if exclusive { StreamSlots::exclusive() } else { StreamSlots::shared(1, false, idle) };
     let user = Arc::downgrade(&origin.as_user());
-    let connection = PooledConnection::new(info(&origin), slots, exclusive, user, Arc::clone(&shared), |_, _| None);
+    let connection = PooledConnection::new(info(&origin), slots, exclusive, user, Arc::clone(&shared), |_, _| None, 0);
     let handle = Handle(Arc::new(AtomicUsize::new(0)));
     let mut handle = if exclusive {
         Some(handle)

@@ -32,12 +32,14 @@
 //! 4. **Connect, or join a connect.** HTTP/1.1 begins one for each request that waits; HTTP/2, and an origin that isn't
 //!    known yet, one that all join. The limits per origin and of the whole pool decide whether one may begin now; a
 //!    connect is a task of the pool's own, so that it outlives the request that began it. It
+//!    - waits, if the last ones failed, until the origin has been left alone for long enough;
 //!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
 //!    - plans;
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one;
 //!    - connects.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
-//!    free. A connect that fails fails those who had joined it, with one shared error.
+//!    free. A connect that fails fails those who had joined it, with one shared error. While connects fail one after
+//!    the other, there is one at a time, which all join, with a pause before it ([`PoolConfig::connect_backoff`]).
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
 //!    times. How it ended is in the error of a request that fails in the end, and its route learns of it.
 //! 7. **Exchange.** The response goes up with the connection in its body. If it fails, what that says of other

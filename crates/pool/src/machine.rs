@@ -7,11 +7,13 @@
 //! histories, without a runtime.
 
 pub(crate) mod action;
+mod backoff;
 mod connecting;
 pub(crate) mod connections;
 pub(crate) mod connects;
 pub(crate) mod ending;
 pub(crate) mod environment;
+mod failing;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::panic, reason = "tests")]
 mod invariants;
@@ -20,6 +22,7 @@ pub(crate) mod slab;
 
 use self::{
     action::{Action, Actions, Grant},
+    backoff::Backoff,
     connections::{ConnectionKey, Connections},
     connects::Connects,
     environment::Environment,
@@ -49,6 +52,7 @@ pub(crate) struct Machine {
     /// Requests in the middle of the queue may be without a connect while there is one.
     unjoined_in_middle: bool,
     permit_queue: PermitQueue,
+    backoff: Backoff,
     /// A shared connection was used since the reaper last looked.
     used: bool,
     /// When the reaper first found that none had been used.
@@ -78,6 +82,7 @@ impl Machine {
             stream_capacity: 0,
             unjoined_in_middle: true,
             permit_queue: PermitQueue::Out,
+            backoff: Backoff::new(),
             used: false,
             unused_since: None,
             closed: false,

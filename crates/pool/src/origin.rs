@@ -6,6 +6,7 @@
 pub(crate) mod connect_timeouts;
 mod connecting;
 mod ending;
+mod failing;
 pub(crate) mod pending_connect;
 mod table;
 mod tables;
@@ -62,6 +63,9 @@ pub(crate) trait Host<C: Send + 'static>: Send + Sync {
 
     /// Something is idle, and nobody sees to its end.
     fn start_reaper(self: Arc<Self>);
+
+    /// The origin that has this key now, after one that is out of the pool; `None` at the end of the pool.
+    fn successor(&self, key: &Key) -> Option<Arc<OriginPool<C>>>;
 
     /// Forgets an origin that holds nothing.
     fn remove_vacant(&self, origin: &Arc<OriginPool<C>>);
@@ -478,6 +482,10 @@ impl<C: Send + 'static> Environment for Surroundings<'_, C> {
 
     fn now(&self) -> Timestamp {
         self.origin.shared.now()
+    }
+
+    fn jittered(&self, nanos: u64) -> u64 {
+        nanos / 1024 * u64::from(fastrand::u32(512..=1024))
     }
 }
 

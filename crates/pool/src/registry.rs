@@ -12,7 +12,7 @@ use crate::{
     shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{Ctx, Endpoint, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce};
+use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce};
 use std::{
     fmt,
     sync::{Arc, Weak},
@@ -128,6 +128,10 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
 
     fn start_reaper(self: Arc<Self>) {
         self.shared.reaper.start(&self);
+    }
+
+    fn successor(&self, key: &Key) -> Option<Arc<OriginPool<C>>> {
+        if self.shared.is_closed() { None } else { self.by_key(Key::as_ref(key)).ok() }
     }
 
     fn remove_vacant(&self, origin: &Arc<OriginPool<C>>) {

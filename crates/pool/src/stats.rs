@@ -2,7 +2,7 @@
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Keys that the pool knows.
+    /// Keys that the pool has anything of: a connection, a connect, a request that waits.
     pub origins: usize,
     /// Connects under way: planning included.
     pub connecting: usize,

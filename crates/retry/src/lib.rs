@@ -12,6 +12,7 @@
 //! | `Unknown`, on a used connection that ended without an answer ([`Stale`](skybridge_core::Cause::Stale)) | the same | idempotent methods: as `Unsent` |
 //! | `Unknown` otherwise | the same | idempotent methods: twice, at once, then after 50 ms |
 //! | connecting, queueing, a timeout, a bad request | | never: routes are exhausted below, once |
+//! | any, on a connection that failed like those before it ([`is_backing_off`](skybridge_core::Error::is_backing_off)) | as above | never: the pool makes no new connection for a while |
 //!
 //! Idempotent methods are those of RFC 9110, section 9.2.2.
 //!

@@ -84,7 +84,7 @@ impl Policy {
     ) -> Option<Duration> {
         let head = head?;
         let tried_out = earlier.len() + 1 >= self.tries as usize;
-        if tried_out || !Self::is_exchange(error) || counts.is_too_old(self.age, now) {
+        if tried_out || error.is_backing_off() || !Self::is_exchange(error) || counts.is_too_old(self.age, now) {
             return None;
         }
         match error.delivery() {

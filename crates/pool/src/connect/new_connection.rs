@@ -19,7 +19,8 @@ pub(crate) struct NewConnection<C: Send + 'static> {
 }
 
 impl<C: Send + 'static> NewConnection<C> {
-    pub(crate) fn new<B>(home: &Arc<OriginPool<C>>, handle: C) -> Self
+    /// `failures`: how many there had been in a row when its connect began.
+    pub(crate) fn new<B>(home: &Arc<OriginPool<C>>, handle: C, failures: u8) -> Self
     where
         C: Connection<B>,
     {
@@ -36,7 +37,7 @@ impl<C: Send + 'static> NewConnection<C> {
         };
         let user = Arc::downgrade(&home.as_user());
         let info = Arc::clone(handle.info());
-        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ask::<C, B>);
+        let connection = PooledConnection::new(info, slots, exclusive, user, Arc::clone(shared), ask::<C, B>, failures);
         connection.emit(EventKind::Created(&connection.info));
         handle.subscribe(Listener::new(&connection, max));
         Self { handle: Some(handle), connection }

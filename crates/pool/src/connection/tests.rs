@@ -42,7 +42,7 @@ async fn who_sees_that_it_drains_sees_why() {
         let slots = StreamSlots::exclusive;
         let new = |_| {
             let (info, home, shared) = (Arc::clone(&info), Arc::downgrade(&home), Arc::clone(&shared));
-            PooledConnection::new(info, slots(), true, home, shared, |_, _| None)
+            PooledConnection::new(info, slots(), true, home, shared, |_, _| None, 0)
         };
         let connections: Vec<_> = (0..20_000).map(new).collect();
         thread::scope(|scope| {

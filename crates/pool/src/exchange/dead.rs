@@ -20,12 +20,14 @@ where
     C: Connection<B>,
     B: http_body::Body + 'static,
 {
-    /// Nothing was sent: look again, as long as that makes sense.
-    pub(super) fn found_dead(&mut self, error: Option<Error>, new: bool) -> Result<(), Error> {
+    /// Nothing was sent: look again, as long as that makes sense. `again`: so did the connections before it.
+    pub(super) fn found_dead(&mut self, error: Option<Error>, new: bool, again: bool) -> Result<(), Error> {
         self.dead += 1;
         self.dead_new += u8::from(new);
         match error {
-            Some(error) if self.dead_new > MAX_DEAD_NEW || new && is_final(&error) => return Err(not_connected(error)),
+            Some(error) if self.dead_new > MAX_DEAD_NEW || again || new && is_final(&error) => {
+                return Err(not_connected(error));
+            }
             Some(error) if self.dead > MAX_DEAD => return Err(error),
             None if self.dead > MAX_DEAD => {
                 return Err(
@@ -40,12 +42,12 @@ where
 
     #[cold]
     pub(super) fn dead(&mut self, mut error: Error) -> Result<(), Error> {
-        let mut new = false;
+        let (mut new, mut again) = (false, false);
         if let Some(mut lease) = self.lease.take() {
             new = lease.connection().is_fresh() || lease.is_first();
             if new {
                 error = error.in_phase(Phase::Handshake);
-                lease.ended_unused(&error);
+                again = lease.ended_unused(&error);
             }
             if let Some(mut events) = lease.events.take() {
                 events.fail(&error);
@@ -57,7 +59,7 @@ where
                 lease.connection().drain(error.close_reason());
             }
         }
-        self.found_dead(Some(error), new)
+        self.found_dead(Some(error), new, again)
     }
 
     /// The exchange failed. A connection that has ended before anything of its first request left was dead when it

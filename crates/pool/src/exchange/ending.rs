@@ -34,12 +34,31 @@ impl<C: Send + 'static> Lease<C> {
         }
     }
 
-    /// Its connection has ended before it carried anything.
+    /// Its connection has ended before it carried anything. True when that happens again and again at its origin.
     #[cold]
-    pub(crate) fn ended_unused(&self, error: &Error) {
-        if is_of_connection(error) {
+    pub(crate) fn ended_unused(&self, error: &Error) -> bool {
+        is_of_connection(error) && {
             self.connection().report_unused(error);
+            self.never_carried(error)
         }
+    }
+
+    /// Whether it ends as the ones before it did, so that the next would, too: it is the first exchange of a connection
+    /// that its peer ended without a response, or the peer refuses one exchange after the other.
+    #[cold]
+    pub(crate) fn ends_like_those_before(&self, error: &Error) -> bool {
+        let is_loss = matches!(
+            error.cause(),
+            Cause::NoResponse(_)
+                | Cause::Io(_)
+                | Cause::GoAway(_)
+                | Cause::Tls(_)
+                | Cause::Protocol(_)
+                | Cause::ConnectionClosed(_)
+        );
+        let is_lost = is_loss && is_of_connection(error) && self.is_first() && !self.is_answered();
+        let is_refused = matches!(error.cause(), Cause::Reset(_)) && self.connection().is_refusing();
+        self.has_begun() && (is_lost || is_refused) && !self.is_coalesced() && self.never_carried(error)
     }
 
     fn ends_with(&mut self, error: &Error) {

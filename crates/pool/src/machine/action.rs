@@ -33,8 +33,8 @@ pub(crate) enum Action {
     },
     /// Fail a request, which is not in the queue any more.
     Fail(WaiterKey, Error),
-    /// Begin to connect, on behalf of a request.
-    Connect(ConnectKey, WaiterKey),
+    /// Begin to connect, on behalf of a request, after so many failures in a row.
+    Connect(ConnectKey, WaiterKey, u8),
     /// A request has left the queue.
     Forget(WaiterKey),
     /// A request waits for a connect, whose steps may take as long as the request's limits say.

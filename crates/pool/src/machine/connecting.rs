@@ -16,7 +16,7 @@ use skybridge_core::{Cause, ConnectError, Delivery, Error, Overloaded, Phase, Pr
 use std::time::Instant;
 
 /// What becomes of a connect that is wanted.
-enum Begun {
+pub(super) enum Begun {
     Yes(ConnectKey),
     /// A limit is reached: a connect or a connection that ends begins the next.
     AtLimit,
@@ -48,7 +48,9 @@ impl Machine {
                 }
             }
         }
-        if self.protocol == Some(Protocol::Http1) {
+        if self.is_failing(env) {
+            self.one_at_a_time(config, env, actions)
+        } else if self.protocol == Some(Protocol::Http1) {
             self.adopt(env, actions);
             self.one_for_each(config, env, actions)
         } else {
@@ -126,30 +128,35 @@ impl Machine {
         self.queue.len() > connects.saturating_mul(self.stream_capacity as usize)
     }
 
-    fn unjoined(&mut self, place: usize) -> Option<WaiterKey> {
+    pub(super) fn unjoined(&mut self, place: usize) -> Option<WaiterKey> {
         self.queue.at(place).filter(|(_, waiting)| waiting.connect.is_none()).map(|(waiter, _)| waiter)
     }
 
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         waiter: WaiterKey,
         config: &PoolConfig,
         env: &impl Environment,
         actions: &mut Actions,
     ) -> Begun {
+        let is_paused = self.backoff.is_on() && self.backoff.pause_until(env.now()).is_some();
         let full = if self.connections.open() + self.connects.len() >= config.max_per_origin {
             (Begun::AtLimit, "the origin's connection limit", config.max_per_origin)
         } else if self.connects.len() >= config.max_connecting_per_origin {
             return Begun::AtLimit;
-        } else if !env.acquire_permit() {
+        } else if !is_paused && !env.acquire_permit() {
             let limit = config.max_total;
             (Begun::PermitRefused, "the total connection limit", limit)
         } else {
             if let Some(waiting) = self.queue.get_mut(waiter) {
                 waiting.initiator = true;
             }
-            let connect = self.connects.begin();
-            actions.push(Action::Connect(connect, waiter));
+            let failures = self.backoff.failures();
+            let connect = self.connects.begin(failures, is_paused);
+            if !is_paused && failures > 0 {
+                self.backoff.begin(config, env);
+            }
+            actions.push(Action::Connect(connect, waiter, failures));
             return Begun::Yes(connect);
         };
         let (begun, what, limit) = full;
@@ -172,7 +179,13 @@ impl Machine {
         });
     }
 
-    fn join(&mut self, waiter: WaiterKey, connect: ConnectKey, env: &impl Environment, actions: &mut Actions) {
+    pub(super) fn join(
+        &mut self,
+        waiter: WaiterKey,
+        connect: ConnectKey,
+        env: &impl Environment,
+        actions: &mut Actions,
+    ) {
         let Some(waiting) = self.queue.get_mut(waiter) else { return };
         waiting.connect = Some((connect, env.now()));
         self.connects.join(connect);
@@ -219,15 +232,17 @@ impl Machine {
         self.protocol = Some(Protocol::Http2);
     }
 
-    /// A connect failed: so do those who had joined it, with one shared error.
+    /// A connect failed: so do those who had joined it, with one shared error. If it was the first after another that
+    /// failed, only the request that it began for does: the others wait for one more.
     pub(crate) fn failed(&mut self, connect: ConnectKey, error: &ConnectError) -> Actions {
         let mut actions = Actions::none();
+        let for_one = self.connects.failures(connect) == Some(1);
         self.queue.retain(|waiter, waiting| {
-            let joined = waiting.has_joined(connect);
-            if joined {
+            let fails = waiting.has_joined(connect) && (!for_one || waiting.initiator);
+            if fails {
                 actions.push(Action::Fail(waiter, error.clone().into()));
             }
-            !joined
+            !fails
         });
         self.end(connect, None);
         actions
@@ -269,7 +284,7 @@ impl Machine {
     }
 
     /// A connect is over: those who had joined it are without one.
-    fn end(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
+    pub(super) fn end(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
         self.unjoined_in_middle = true;
         self.connects.end(connect);
         for place in 0..self.queue.places() {

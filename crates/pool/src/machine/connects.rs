@@ -5,6 +5,10 @@ use crate::machine::slab::{Key, Slab};
 pub(crate) struct Connecting {
     /// How many requests wait for it.
     joined: usize,
+    /// How many failures in a row there had been when it was wanted.
+    failures: u8,
+    /// It waits for the end of the backoff, and has no permit for a socket yet.
+    paused: bool,
 }
 
 pub(crate) type ConnectKey = Key<Connecting>;
@@ -28,8 +32,22 @@ impl Connects {
         self.0.is_empty()
     }
 
-    pub(super) fn begin(&mut self) -> ConnectKey {
-        self.0.insert(Connecting { joined: 0 })
+    pub(super) fn begin(&mut self, failures: u8, paused: bool) -> ConnectKey {
+        self.0.insert(Connecting { joined: 0, failures, paused })
+    }
+
+    pub(super) fn failures(&self, connect: ConnectKey) -> Option<u8> {
+        self.0.get(connect).map(|connecting| connecting.failures)
+    }
+
+    pub(super) fn is_paused(&self, connect: ConnectKey) -> bool {
+        self.0.get(connect).is_some_and(|connecting| connecting.paused)
+    }
+
+    pub(super) fn unpause(&mut self, connect: ConnectKey) {
+        if let Some(connecting) = self.0.get_mut(connect) {
+            connecting.paused = false;
+        }
     }
 
     pub(super) fn end(&mut self, connect: ConnectKey) {
@@ -51,6 +69,10 @@ impl Connects {
 
     pub(super) fn joined(&self, connect: ConnectKey) -> usize {
         self.0.get(connect).map_or(0, |connecting| connecting.joined)
+    }
+
+    pub(super) fn paused(&self) -> impl Iterator<Item = ConnectKey> {
+        self.0.iter().filter(|(_, connecting)| connecting.paused).map(|(key, _)| key)
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = ConnectKey> {

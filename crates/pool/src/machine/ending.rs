@@ -42,6 +42,7 @@ impl Machine {
         may_use: impl Fn(ConnectionKey) -> bool,
     ) -> Actions {
         let mut actions = Actions::none();
+        self.backoff.forget(now);
         actions.extend(self.connections.expire(now).into_iter().map(|(idle, too_old)| {
             Action::Close(idle.connection, if too_old { CloseReason::MaxAge } else { CloseReason::Idle })
         }));
@@ -73,7 +74,8 @@ impl Machine {
         let coalesced = self.connections.coalesced();
         let coalesced =
             coalesced.flat_map(|(key, facts)| [env.load(key).idle_until, facts.expires_at, facts.valid_until]);
-        self.connections.next_expiry().into_iter().chain(own.chain(coalesced).flatten()).min()
+        let backoff = self.backoff.forget_at();
+        self.connections.next_expiry().into_iter().chain(backoff).chain(own.chain(coalesced).flatten()).min()
     }
 
     fn own_idle(&self, env: &impl Environment) -> impl Iterator<Item = (Timestamp, ConnectionKey)> {
@@ -116,9 +118,9 @@ impl Machine {
         actions
     }
 
-    /// Closes what is idle; what is in use goes on, and is not kept.
+    /// Closes what is idle; what is in use goes on, and is not kept. What was learned of failures is forgotten, too.
     pub(crate) fn evict_all(&mut self, reason: CloseReason) -> Actions {
-        let mut actions = Actions::none();
+        let mut actions = self.answered();
         actions.extend(self.connections.evict().into_iter().map(|idle| Action::Close(idle.connection, reason)));
         actions.extend(self.connections.own_shared().map(|(connection, _)| Action::Drain(connection, reason)));
         actions
@@ -146,14 +148,20 @@ impl Machine {
         self.closed
     }
 
-    /// Nothing is here, nothing is under way, nobody waits.
+    /// Nothing is here, nothing is under way, nobody waits, and nothing is remembered.
     pub(crate) fn is_vacant(&self) -> bool {
+        self.holds_nothing() && !self.backoff.is_on()
+    }
+
+    fn holds_nothing(&self) -> bool {
         let connections = self.connections.sockets() > 0 || !self.connections.shared().is_empty();
         !connections && self.connects.is_empty() && self.queue.is_empty()
     }
 
     pub(crate) fn stats(&self, env: &impl Environment) -> PoolStats {
-        let mut stats = PoolStats { origins: 1, connecting: self.connects.len(), ..PoolStats::default() };
+        // One of which only failures are remembered is no more than a note.
+        let origins = usize::from(!self.holds_nothing());
+        let mut stats = PoolStats { origins, connecting: self.connects.len(), ..PoolStats::default() };
         stats.waiting = self.queue.len();
         let (open, sockets) = (self.connections.open(), self.connections.sockets());
         stats.draining = sockets - open;

@@ -23,6 +23,9 @@ pub(crate) trait Environment {
     fn leave_permit_queue(&self);
 
     fn now(&self) -> Timestamp;
+
+    /// Between half and all of a time, at random, so that what waits for it doesn't come back together.
+    fn jittered(&self, nanos: u64) -> u64;
 }
 
 /// How busy a shared connection is.

@@ -50,9 +50,9 @@ impl Machine {
         true
     }
 
-    /// Each socket and each connect has one.
+    /// Each socket has one, and each connect that isn't paused.
     pub(crate) fn permits_held(&self) -> usize {
-        self.connections.sockets() + self.connects.len()
+        self.connections.sockets() + self.connects.len() - self.connects.paused().count()
     }
 
     /// Of its own connections.

@@ -82,6 +82,10 @@ impl Environment for World {
     fn now(&self) -> Timestamp {
         Timestamp(self.now.get())
     }
+
+    fn jittered(&self, nanos: u64) -> u64 {
+        nanos
+    }
 }
 
 fn facts(exclusive: bool) -> Facts {
@@ -116,7 +120,7 @@ fn said(actions: Actions) -> String {
 }
 
 fn connects(actions: Actions) -> Vec<ConnectKey> {
-    let connect = |action| if let Action::Connect(connect, _) = action { Some(connect) } else { None };
+    let connect = |action| if let Action::Connect(connect, ..) = action { Some(connect) } else { None };
     actions.into_iter().filter_map(connect).collect()
 }
 
@@ -428,7 +432,7 @@ impl History {
                     assert!(error.is_connect() || matches!(error.cause(), Cause::Overloaded(_)), "{error}");
                     self.waiting.retain(|other| *other != waiter);
                 }
-                Action::Connect(connect, waiter) => {
+                Action::Connect(connect, waiter, _) => {
                     assert!(self.waiting.contains(&waiter));
                     self.connecting.push(connect);
                 }
@@ -479,4 +483,39 @@ fn it_is_pure() {
             assert!(allowed.iter().any(|allowed| path.starts_with(allowed)), "{path} in {}", file.display());
         }
     }
+}
+
+/// The pauses before the connects of an origin whose connects fail, in milliseconds.
+#[test]
+fn a_pause_doubles_up_to_its_limit_and_what_fails_together_counts_once() {
+    const MS: u64 = 1_000_000;
+    let world = World::new(PoolConfig::new());
+    let mut machine = Machine::new(Some(Protocol::Http1));
+    let error = || ConnectError::new(Phase::Tcp, "refused");
+    let pauses: Vec<_> = (0..10)
+        .map(|_| {
+            (0..3).for_each(|_| _ = machine.enqueue(&world.config).unwrap());
+            let began = connects(machine.serve(&world.config, &world));
+            let until = machine.pause_until(world.now()).map_or(0, |until| until.0 - world.now.get());
+            world.now.set(world.now.get() + until);
+            for connect in began {
+                assert_eq!(machine.is_paused(connect), until > 0);
+                assert!(machine.resume(connect, &world.config, &world));
+                machine.count_failure(connect, &world.config, &world);
+                _ = machine.failed(connect, &error());
+            }
+            // Of three that wait for the same, only one learns of the second failure.
+            let left = machine.stats(&world).waiting;
+            let last: Vec<_> = machine.queue.iter().map(|(waiter, _)| waiter).collect();
+            last.into_iter().for_each(|waiter| _ = machine.cancel(waiter));
+            (until / MS, left)
+        })
+        .collect();
+    let failed = [(0, 0), (0, 2), (50, 0), (100, 0), (200, 0), (400, 0), (800, 0), (1600, 0), (2000, 0), (2000, 0)];
+    assert_eq!(pauses, failed);
+    let forget_at = machine.next_expiry(&world).unwrap();
+    assert_eq!(forget_at.0 - world.now.get(), 6000 * MS, "two seconds, and as long again twice");
+    assert!(!machine.is_vacant());
+    _ = machine.expire(forget_at, 1, &world, |_| true);
+    assert!(machine.is_vacant() && machine.next_expiry(&world).is_none());
 }

@@ -61,21 +61,28 @@ impl<C: Send + 'static> OriginPool<C> {
             }
             ((), Actions::none())
         });
-        self.connect_over();
+        self.connect_over(true);
         if !own && let Some(until) = self.facts(connection).valid_until {
             self.shared.reaper.look_by(until);
         }
     }
 
-    /// A connect ended without a connection.
-    pub(crate) fn failed(self: &Arc<Self>, connect: &PendingConnect, error: &ConnectError) {
-        self.step(|machine, tables| {
+    /// A connect ended without a connection. `counts`: for a reason that would end the next one, too.
+    pub(crate) fn failed(self: &Arc<Self>, connect: &PendingConnect, error: &ConnectError, counts: bool) {
+        let permit = self.step(|machine, tables| {
+            let permit = !machine.is_paused(connect.key);
+            if counts {
+                machine.count_failure(connect.key, &self.shared.config, &self.environment(tables));
+            }
             let actions = machine.failed(connect.key, error);
             tables.connects.take(connect.key);
-            ((), actions)
+            (permit, actions)
         });
-        self.connect_over();
+        self.connect_over(permit);
         self.remove_if_vacant();
+        if counts {
+            self.see_to_the_end();
+        }
     }
 
     /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's
@@ -95,23 +102,26 @@ impl<C: Send + 'static> OriginPool<C> {
 
     /// A connect has no socket. True when it is over, as nobody waits for it or the pool is closed.
     pub(crate) fn abandon(self: &Arc<Self>, connect: &PendingConnect) -> bool {
-        let over = self.step(|machine, tables| {
+        let (over, permit) = self.step(|machine, tables| {
+            let permit = !machine.is_paused(connect.key);
             let over = machine.abandon(connect.key);
             if over {
                 tables.connects.take(connect.key);
             }
-            (over, Actions::none())
+            ((over, permit), Actions::none())
         });
         if over {
-            self.connect_over();
+            self.connect_over(permit);
             self.remove_if_vacant();
         }
         over
     }
 
-    /// A connect has ended without a socket of its own: there is room for another one.
-    fn connect_over(self: &Arc<Self>) {
-        self.shared.permits.release();
+    /// A connect has ended without a socket of its own: there is room for another one, if it had a permit for one.
+    fn connect_over(self: &Arc<Self>, permit: bool) {
+        if permit {
+            self.shared.permits.release();
+        }
         self.serve();
     }
 

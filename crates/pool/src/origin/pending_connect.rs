@@ -6,6 +6,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct PendingConnect {
     pub(crate) key: ConnectKey,
+    /// How many failures in a row there had been when it was wanted.
+    pub(crate) failures: u8,
     /// The waiting requests have changed, or the pool is closed: the task asks its origin whether to go on, and for how
     /// long.
     pub(crate) changed: Notify,
@@ -15,8 +17,8 @@ pub(crate) struct PendingConnect {
 }
 
 impl PendingConnect {
-    pub(crate) fn new(key: ConnectKey, timeouts: Timeouts) -> Arc<Self> {
+    pub(crate) fn new(key: ConnectKey, failures: u8, timeouts: Timeouts) -> Arc<Self> {
         let timeouts = Arc::new(ConnectTimeouts::new(timeouts));
-        Arc::new(Self { key, changed: Notify::default(), timeouts })
+        Arc::new(Self { key, failures, changed: Notify::default(), timeouts })
     }
 }

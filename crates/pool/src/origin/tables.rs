@@ -74,8 +74,8 @@ impl<C: Send + 'static> Tables<C> {
                 Effect::Deliver(self.waiters.take(waiter)?, Delivered { granted, initiator, joined })
             }
             Action::Fail(waiter, error) => Effect::Fail(self.waiters.take(waiter)?, error),
-            Action::Connect(key, waiter) => {
-                let connect = PendingConnect::new(key, shared.timeouts.clone());
+            Action::Connect(key, waiter, failures) => {
+                let connect = PendingConnect::new(key, failures, shared.timeouts.clone());
                 self.connects.set(key, Arc::clone(&connect));
                 Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
             }

@@ -1,0 +1,113 @@
+//! Connects while they fail: one at a time, with pauses between them.
+
+use crate::{
+    config::PoolConfig,
+    machine::{
+        Machine,
+        action::{Action, Actions},
+        connecting::Begun,
+        connections::ConnectionKey,
+        connects::ConnectKey,
+        environment::Environment,
+    },
+    shared::time::Timestamp,
+};
+use skybridge_core::ConnectError;
+
+impl Machine {
+    /// Whether connects fail, as far as that is remembered.
+    pub(super) fn is_failing(&mut self, env: &impl Environment) -> bool {
+        self.backoff.is_on() && {
+            self.backoff.forget(env.now());
+            self.backoff.is_on()
+        }
+    }
+
+    /// All who wait join one connect, which begins when the backoff is over. True when a permit for it was refused.
+    pub(super) fn one_at_a_time(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
+        let unjoined = self.queue.iter().find(|(_, waiting)| waiting.connect.is_none()).map(|(waiter, _)| waiter);
+        let Some(first) = unjoined else { return false };
+        let under_way = self.connects.keys().next();
+        let connect = match under_way {
+            Some(connect) => connect,
+            None => match self.begin(first, config, env, actions) {
+                Begun::Yes(connect) => connect,
+                Begun::AtLimit => return false,
+                Begun::PermitRefused => return true,
+            },
+        };
+        for place in 0..self.queue.places() {
+            if let Some(waiter) = self.unjoined(place) {
+                self.join(waiter, connect, env, actions);
+            }
+        }
+        self.unjoined_in_middle = false;
+        false
+    }
+
+    /// When a connect that waits for the end of the backoff may begin; `None` when it may by now.
+    pub(crate) fn pause_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.backoff.pause_until(now)
+    }
+
+    /// The backoff is over. False when there is no permit for a socket: then the connect is over too, and whoever waits
+    /// for it looks again. [`serve`](Self::serve) follows.
+    pub(crate) fn resume(&mut self, connect: ConnectKey, config: &PoolConfig, env: &impl Environment) -> bool {
+        if !self.connects.is_paused(connect) {
+            return true;
+        }
+        let permitted = env.acquire_permit();
+        if permitted {
+            self.connects.unpause(connect);
+            self.backoff.begin(config, env);
+        } else {
+            self.end(connect, None);
+        }
+        permitted
+    }
+
+    /// Whether a connect waits for the end of the backoff, and so has no permit for a socket.
+    pub(crate) fn is_paused(&self, connect: ConnectKey) -> bool {
+        self.connects.is_paused(connect)
+    }
+
+    /// A connect failed, and its peer or the way there is to blame. [`failed`](Self::failed) follows.
+    pub(crate) fn count_failure(&mut self, connect: ConnectKey, config: &PoolConfig, env: &impl Environment) {
+        if let Some(failures) = self.connects.failures(connect) {
+            self.backoff.fail(failures, config, env);
+        }
+    }
+
+    /// A connection that was made after so many failures ended before it carried anything. Returns whether the origin
+    /// is left alone now. Then those who had waited for it fail, as if it had not been made.
+    pub(crate) fn never_carried(
+        &mut self,
+        connection: Option<ConnectionKey>,
+        failures: u8,
+        config: &PoolConfig,
+        env: &impl Environment,
+        error: impl Fn() -> ConnectError,
+    ) -> (bool, Actions) {
+        let mut actions = Actions::none();
+        self.backoff.fail(failures, config, env);
+        if failures > 1 && connection.is_some() {
+            let waited = self.queue.iter().filter(|(_, waiting)| waiting.connected == connection);
+            let waited: Vec<_> = waited.map(|(waiter, _)| waiter).collect();
+            for waiter in waited {
+                self.leave_connect(waiter, &mut actions);
+                self.queue.remove(waiter);
+                actions.push(Action::Fail(waiter, error().into()));
+            }
+        }
+        (self.backoff.is_long(), actions)
+    }
+
+    /// A new connection has carried a response: connects that wait for the end of the backoff may begin.
+    pub(crate) fn answered(&mut self) -> Actions {
+        let mut actions = Actions::none();
+        if self.backoff.reset() {
+            actions.extend(self.connects.paused().map(Action::Notify));
+        }
+        actions
+    }
+}
