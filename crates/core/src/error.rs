@@ -169,6 +169,12 @@ impl Error {
         self.0.cause.is_timeout()
     }
 
+    /// Whether no connection could be made for want of a file descriptor: see
+    /// [`ConnectError::is_out_of_descriptors`].
+    pub fn is_out_of_descriptors(&self) -> bool {
+        matches!(&self.0.cause, Cause::Connect(error) if error.is_out_of_descriptors())
+    }
+
     /// Why a connection that ends of this is closed.
     pub fn close_reason(&self) -> CloseReason {
         self.0.cause.close_reason()

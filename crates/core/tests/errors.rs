@@ -188,6 +188,26 @@ fn a_time_limit_is_recognized_whoever_set_it() {
     assert!(!Error::from(BoxError::from(IoError::from(ErrorKind::ConnectionReset))).is_timeout());
 }
 
+/// `EMFILE` and `ENFILE`: wherever it is in the chain, and in whichever attempt.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn that_no_descriptor_is_left_is_recognized() {
+    let of = |code| io::Error::from_raw_os_error(code);
+    for (code, expected) in [(24, true), (23, true), (111, false), (99, false)] {
+        for error in [ConnectError::from(of(code)), ConnectError::new(Phase::Tls, io::Error::other(of(code)))] {
+            assert_eq!(error.is_out_of_descriptors(), expected, "{error:?}");
+            assert_eq!(Error::from(error).is_out_of_descriptors(), expected);
+        }
+    }
+    let (executor, endpoint) = (Executor::new(), "192.0.2.1:80");
+    let route = fixtures::route("http://a.test", [endpoint], executor.ctx());
+    route.attempt(fixtures::endpoint(endpoint)).failed(of(24));
+    let error = ConnectError::new(Phase::Tcp, "another was refused");
+    assert!(!error.is_out_of_descriptors());
+    assert!(error.with_attempts(route.ctx().attempt_log().reports()).is_out_of_descriptors());
+    assert!(!Error::new(Delivery::Unknown, Phase::Body, of(24)).is_out_of_descriptors(), "a connection was there");
+}
+
 /// With the feature `tower`, which the facade enables.
 #[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]

@@ -150,6 +150,9 @@ impl PoolConfig {
     }
 
     /// Sockets in total; at least 1.
+    ///
+    /// When the system has no file descriptor for one more, those that are open are the limit, whatever is set here.
+    /// A second later one more is tried, and each second twice as many, until nobody waits or there is none again.
     pub fn max_total(mut self, sockets: usize) -> Self {
         self.max_total = sockets.max(1);
         self

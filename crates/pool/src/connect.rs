@@ -74,8 +74,8 @@ struct ConnectTask<C: Send + 'static> {
 impl<C: Send + 'static> ConnectTask<C> {
     fn failed(&mut self, error: ConnectError) {
         self.over = true;
-        // What the end of the runtime ends says nothing of the origin.
-        let counts = !error.root_cause().is::<Dropped>();
+        // The end of the runtime, and a want of descriptors, say nothing of the origin.
+        let counts = !error.root_cause().is::<Dropped>() && !error.is_out_of_descriptors();
         let error =
             if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
         self.origin.failed(&self.connect, &error, counts);

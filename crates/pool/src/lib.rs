@@ -38,8 +38,10 @@
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one;
 //!    - connects.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
-//!    free. A connect that fails fails those who had joined it, with one shared error. While connects fail one after
-//!    the other, there is one at a time, which all join, with a pause before it ([`PoolConfig::connect_backoff`]).
+//!    free. A connect that fails fails those who had joined it, with one shared error; but where there was no file
+//!    descriptor for its socket, and the pool has others, they wait as at a limit ([`PoolConfig::max_total`]). While
+//!    connects fail one after the other, there is one at a time, which all join, with a pause before it
+//!    ([`PoolConfig::connect_backoff`]).
 //! 6. **Make it ready.** A connection that is found dead now has carried nothing of the request: back to 2, a few
 //!    times. How it ended is in the error of a request that fails in the end, and its route learns of it.
 //! 7. **Exchange.** The response goes up with the connection in its body. If it fails, what that says of other

@@ -146,6 +146,11 @@ impl Machine {
 
     /// Matches those who wait with what is there, first come first served, and begins the connects that are missing.
     pub(crate) fn serve(&mut self, config: &PoolConfig, env: &impl Environment) -> Actions {
+        self.serve_or_queue(false, config, env)
+    }
+
+    /// As [`serve`](Self::serve). `returns`: there was no descriptor for a socket that was permitted.
+    fn serve_or_queue(&mut self, returns: bool, config: &PoolConfig, env: &impl Environment) -> Actions {
         let mut actions = Actions::none();
         let mut permit_refused = false;
         loop {
@@ -158,7 +163,7 @@ impl Machine {
             }
         }
         if permit_refused {
-            self.queue_for_permit(env);
+            self.queue_for_permit(returns, env);
             actions.push(Action::WantPermit);
         }
         actions
@@ -184,12 +189,12 @@ impl Machine {
         self.connections.shared().iter().filter(|connection| env.line_up(**connection)).count() > 0
     }
 
-    fn queue_for_permit(&mut self, env: &impl Environment) {
+    fn queue_for_permit(&mut self, returns: bool, env: &impl Environment) {
         let place = if self.starves() { PermitQueue::Starving } else { PermitQueue::ForMore };
         let moves_up = self.permit_queue == PermitQueue::ForMore && place == PermitQueue::Starving;
         if self.permit_queue == PermitQueue::Out || moves_up {
             self.permit_queue = place;
-            env.queue_for_permit(place == PermitQueue::Starving);
+            env.queue_for_permit(place == PermitQueue::Starving, returns);
         }
     }
 

@@ -468,12 +468,12 @@ impl<C: Send + 'static> Environment for Surroundings<'_, C> {
         connection.is_coalesced() && connection.line_up(&self.origin.as_user())
     }
 
-    fn acquire_permit(&self) -> bool {
+    fn acquire_permit(&self) -> Result<(), Overloaded> {
         self.origin.shared.permits.acquire()
     }
 
-    fn queue_for_permit(&self, starves: bool) {
-        self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves);
+    fn queue_for_permit(&self, starves: bool, returns: bool) {
+        self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves, returns);
     }
 
     fn leave_permit_queue(&self) {

@@ -144,7 +144,8 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
 
 impl<C: Send + 'static> Expire for Registry<C> {
     fn expire(&self) -> Option<Timestamp> {
-        self.expire_all()
+        let raise_at = self.shared.permits.raise(self.shared.now());
+        self.expire_all().into_iter().chain(raise_at).min()
     }
 
     fn clock(&self) -> &Clock {

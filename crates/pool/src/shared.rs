@@ -2,6 +2,7 @@
 //! origins.
 
 pub(crate) mod clock;
+mod descriptors;
 pub(crate) mod idle;
 pub(crate) mod notify;
 pub(crate) mod permits;

@@ -1,5 +1,5 @@
 use crate::route_history::RouteHistory;
-use skybridge_core::{AttemptId, AttemptReport, Ctx, Endpoint, Outcome, Phase};
+use skybridge_core::{AttemptId, AttemptReport, ConnectError, Ctx, Endpoint, Outcome, Phase};
 use std::sync::Arc;
 
 /// Records the failed attempts of one route in the route database. It does so when it is dropped, so that they are
@@ -51,6 +51,11 @@ impl AttemptRecorder {
     }
 }
 
+/// Whether an error says anything about the endpoint.
+fn is_of_endpoint(error: &ConnectError) -> bool {
+    !error.is_fatal() && !error.is_out_of_descriptors()
+}
+
 /// In a later phase, or between two.
 fn has_socket(report: &AttemptReport) -> bool {
     report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected)
@@ -62,7 +67,7 @@ impl Drop for AttemptRecorder {
             if has_socket(&report) {
                 self.history.socket_opened(&report.endpoint);
             }
-            let is_fault = matches!(&report.outcome, Outcome::Failed(error) if !error.is_fatal());
+            let is_fault = matches!(&report.outcome, Outcome::Failed(error) if is_of_endpoint(error));
             if is_fault && Some(report.id) != self.ignored {
                 self.history.failed(&report.endpoint, report.phase);
             }

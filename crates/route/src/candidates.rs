@@ -115,9 +115,10 @@ impl<R: Resolver> Candidates<R> {
         Err(error)
     }
 
-    /// Whether a look-up failed for its name, and not for want of a thread here or within a time that was too short.
+    /// Whether a look-up failed for its name, and not for want of a thread or a descriptor here, or within a time that
+    /// was too short.
     fn is_of_name(&self, error: &ConnectError) -> bool {
-        let is_ours = error.source_as::<Overloaded>().is_some();
+        let is_ours = error.source_as::<Overloaded>().is_some() || error.is_out_of_descriptors();
         let is_short = error.timed_out().is_some_and(|timed_out| timed_out.limit < self.settings.timeout);
         error.phase() == Some(Phase::Resolve) && !is_ours && !is_short
     }

@@ -17,7 +17,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Connects a route by trying its endpoints until one answers.
 ///
 /// Belongs directly above a dialer. Endpoints that are resolved while it runs join it. When all have failed, the error
-/// is that of the first; the others are in the [`AttemptLog`](skybridge_core::AttemptLog). Each attempt dials on a
+/// is that of the first, or of the first for which there was no descriptor; the others are in the
+/// [`AttemptLog`](skybridge_core::AttemptLog). Each attempt dials on a
 /// clone of the dialer, when that is ready.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceLayer {

@@ -57,11 +57,19 @@ impl<S: Dialer> Racing<S> {
                 Poll::Ready(Err(error)) => {
                     drop(self.running.remove(i));
                     self.delay = None;
-                    self.first_error.get_or_insert(error);
+                    self.keep(error);
                 }
             }
         }
         Poll::Pending
+    }
+
+    /// Keeps the first error; but that there are no descriptors goes before what others say of the peer, as it passes.
+    fn keep(&mut self, error: ConnectError) {
+        let first = self.first_error.get_or_insert_with(|| error.clone());
+        if error.is_out_of_descriptors() && !first.is_out_of_descriptors() {
+            *first = error;
+        }
     }
 
     /// Whether another attempt may start now.

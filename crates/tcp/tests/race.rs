@@ -153,6 +153,21 @@ async fn the_only_failure_is_the_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_no_descriptor_is_left_goes_before_the_first_failure() {
+    let world = World::new();
+    world.refuses(&v4(1), 10).up(&v4(2), 0);
+    let _held = world.net.connect(addr(&v4(2))).await.unwrap();
+    let addrs = [v4(1), v4(2)];
+    let take_last = async {
+        tokio::time::sleep(ms(5)).await;
+        // The first has its socket; when that is closed, there is none for the second.
+        world.net.max_sockets(1);
+    };
+    let (raced, ()) = tokio::join!(race(&world, &addrs), take_last);
+    assert!(raced.unwrap_err().is_out_of_descriptors());
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_fail_the_first_failure_is_the_error_and_the_log_has_all() {
     let world = World::new();
     world.net.at(addr(&v4(1))).fail(ErrorKind::HostUnreachable).connect_latency(ms(300));

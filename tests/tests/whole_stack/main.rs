@@ -6,6 +6,7 @@
 mod backoff;
 mod by_hand;
 mod connects;
+mod descriptors;
 mod events;
 mod goaway;
 mod limits;

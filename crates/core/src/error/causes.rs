@@ -32,6 +32,20 @@ fn is_io(cause: &Cause) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
+/// Whether the operating system said that no more descriptors may be open.
+pub(super) fn is_out_of_descriptors(first: &Cause) -> bool {
+    let code = |cause: &Cause| cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    causes(first).filter_map(code).any(|code| OUT_OF_DESCRIPTORS.contains(&code))
+}
+
+/// `ENFILE` and `EMFILE`, which are the same numbers on every Unix.
+#[cfg(not(windows))]
+const OUT_OF_DESCRIPTORS: [i32; 2] = [23, 24];
+
+/// `ERROR_TOO_MANY_OPEN_FILES` and `WSAEMFILE`.
+#[cfg(windows)]
+const OUT_OF_DESCRIPTORS: [i32; 2] = [4, 10_024];
+
 #[cfg(feature = "tower")]
 fn is_elapsed(cause: &Cause) -> bool {
     cause.is::<tower::timeout::error::Elapsed>() || cause.is::<tokio::time::error::Elapsed>()

@@ -1,5 +1,5 @@
 use super::causes::{self, causes};
-use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Phase, TimedOut};
+use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// Why no connection could be made. Cheap to clone: all requests that waited for one connection get the same error.
@@ -113,6 +113,17 @@ impl ConnectError {
     /// with this crate's feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         causes::is_timeout(&*self.0.source)
+    }
+
+    /// Whether no socket could be opened for want of a file descriptor, in this error or in one of its
+    /// [`attempts`](Self::attempts): the process has as many open as it may (`EMFILE`), or the system has (`ENFILE`).
+    /// That is no fault of the peer, and passes when something is closed.
+    pub fn is_out_of_descriptors(&self) -> bool {
+        let failed = |report: &AttemptReport| match &report.outcome {
+            Outcome::Failed(error) => error.is_out_of_descriptors(),
+            _ => false,
+        };
+        causes::is_out_of_descriptors(&*self.0.source) || self.0.attempts.iter().any(failed)
     }
 
     /// The time limit of the stack that ended it; `None` for [others](Self::is_timeout).

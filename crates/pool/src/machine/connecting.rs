@@ -20,7 +20,7 @@ pub(super) enum Begun {
     Yes(ConnectKey),
     /// A limit is reached: a connect or a connection that ends begins the next.
     AtLimit,
-    /// The limit of the whole pool is reached.
+    /// A limit of the whole pool is reached.
     PermitRefused,
 }
 
@@ -140,13 +140,14 @@ impl Machine {
         actions: &mut Actions,
     ) -> Begun {
         let is_paused = self.backoff.is_on() && self.backoff.pause_until(env.now()).is_some();
-        let full = if self.connections.open() + self.connects.len() >= config.max_per_origin {
-            (Begun::AtLimit, "the origin's connection limit", config.max_per_origin)
+        let permit = || if is_paused { Ok(()) } else { env.acquire_permit() };
+        let limit = config.max_per_origin;
+        let (begun, full) = if self.connections.open() + self.connects.len() >= limit {
+            (Begun::AtLimit, Overloaded { what: "the origin's connection limit", limit })
         } else if self.connects.len() >= config.max_connecting_per_origin {
             return Begun::AtLimit;
-        } else if !is_paused && !env.acquire_permit() {
-            let limit = config.max_total;
-            (Begun::PermitRefused, "the total connection limit", limit)
+        } else if let Err(full) = permit() {
+            (Begun::PermitRefused, full)
         } else {
             if let Some(waiting) = self.queue.get_mut(waiter) {
                 waiting.initiator = true;
@@ -159,9 +160,8 @@ impl Machine {
             actions.push(Action::Connect(connect, waiter, failures));
             return Begun::Yes(connect);
         };
-        let (begun, what, limit) = full;
         if config.at_connection_limit == AtConnectionLimit::Refuse {
-            self.refuse(Overloaded { what, limit }, actions);
+            self.refuse(full, actions);
             return Begun::AtLimit;
         }
         begun
@@ -246,6 +246,18 @@ impl Machine {
         });
         self.end(connect, None);
         actions
+    }
+
+    /// A connect found no descriptor for its socket, and others of the pool's have one: those who had joined it are
+    /// back in their places in the queue, and wait as at a limit.
+    pub(crate) fn out_of_descriptors(
+        &mut self,
+        connect: ConnectKey,
+        config: &PoolConfig,
+        env: &impl Environment,
+    ) -> Actions {
+        self.end(connect, None);
+        if self.queue.is_empty() { Actions::none() } else { self.serve_or_queue(true, config, env) }
     }
 
     /// Fails the requests whose own limits end their wait for a connect that goes on. `deadline` says when that is, of

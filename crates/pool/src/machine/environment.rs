@@ -1,4 +1,5 @@
 use crate::{machine::connections::ConnectionKey, shared::time::Timestamp};
+use skybridge_core::Overloaded;
 
 /// What the machine asks while it decides: what others change without asking it. An answer is given at once, and may be
 /// another one a moment later, so what is to be taken is taken by the question itself.
@@ -14,10 +15,14 @@ pub(crate) trait Environment {
     fn line_up(&self, connection: ConnectionKey) -> bool;
 
     /// Takes a permit to open one more socket.
-    fn acquire_permit(&self) -> bool;
+    ///
+    /// # Errors
+    /// When none is free: which limit of the pool that is.
+    fn acquire_permit(&self) -> Result<(), Overloaded>;
 
-    /// Puts this origin into the queue for permits. `starves`: it has no connection.
-    fn queue_for_permit(&self, starves: bool);
+    /// Puts this origin into the queue for permits. `starves`: it has no connection. `returns`: it had a permit, for
+    /// which there was no descriptor.
+    fn queue_for_permit(&self, starves: bool, returns: bool);
 
     /// Takes this origin out of the queue for permits, where it stood because it had no connection.
     fn leave_permit_queue(&self);

@@ -56,7 +56,7 @@ impl Machine {
         if !self.connects.is_paused(connect) {
             return true;
         }
-        let permitted = env.acquire_permit();
+        let permitted = env.acquire_permit().is_ok();
         if permitted {
             self.connects.unpause(connect);
             self.backoff.begin(config, env);

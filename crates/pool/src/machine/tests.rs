@@ -67,13 +67,17 @@ impl Environment for World {
         false
     }
 
-    fn acquire_permit(&self) -> bool {
-        let free = self.permits.get() > 0;
-        self.permits.set(self.permits.get() - usize::from(free));
-        free
+    fn acquire_permit(&self) -> Result<(), Overloaded> {
+        match self.permits.get() {
+            0 => Err(Overloaded { what: "the total connection limit", limit: self.config.max_total }),
+            free => {
+                self.permits.set(free - 1);
+                Ok(())
+            }
+        }
     }
 
-    fn queue_for_permit(&self, starves: bool) {
+    fn queue_for_permit(&self, starves: bool, _: bool) {
         self.queued.set((self.queued.get().0 + 1, starves));
     }
 

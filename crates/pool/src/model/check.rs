@@ -21,12 +21,10 @@ impl History {
         let Some(pool) = &self.pool else { return };
         let registry = pool.registry();
         let origins = registry.origins();
-        if let Some(total) = self.config.total_limit() {
-            let stage: usize = origins.iter().map(|origin| origin.inspect(|machine, _| machine.permits_held())).sum();
-            let permits = registry.shared.permits.open();
-            assert!(permits <= total);
-            assert_eq!(stage, permits, "each socket and each connect has a permit");
-        }
+        let stage: usize = origins.iter().map(|origin| origin.inspect(|machine, _| machine.permits_held())).sum();
+        let permits = registry.shared.permits.open();
+        assert!(permits <= self.config.max_total);
+        assert_eq!(stage, permits, "each socket and each connect has a permit");
         let mut idle = 0;
         for origin in &origins {
             origin.inspect(|machine, load| {
@@ -75,8 +73,7 @@ impl History {
     pub(super) fn check_liveness(&self) {
         let Some(pool) = &self.pool else { return };
         let origins = pool.registry().origins();
-        let permits = pool.registry().shared.permits.open();
-        let free = permits < self.config.max_total;
+        let free = !pool.registry().shared.permits.is_full();
         for origin in &origins {
             let wants_permit = origin.inspect(|machine, load| machine.check_liveness(&self.config, load));
             if !wants_permit {
@@ -100,9 +97,7 @@ impl History {
         assert_eq!(stats, crate::PoolStats::default());
         assert!(registry.origins().is_empty() && !registry.has_addresses(), "memory is left");
         assert_eq!(registry.shared.idle.get(), 0, "idle connections are counted");
-        if self.config.total_limit().is_some() {
-            assert_eq!(registry.shared.permits.open(), 0, "permits are left");
-        }
+        assert_eq!(registry.shared.permits.open(), 0, "permits are left");
     }
 }
 

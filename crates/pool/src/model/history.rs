@@ -48,6 +48,8 @@ pub(super) struct History {
     places: usize,
     /// The places of those who were served, in that order.
     pub(super) served: Vec<usize>,
+    /// Some connects find no descriptor.
+    descriptors_end: bool,
     /// How many had been served when it was first seen that an origin has nothing and waits.
     pub(super) starving: HashMap<Arc<Key>, usize>,
 }
@@ -147,6 +149,7 @@ impl History {
             watcher,
             places: 0,
             served: Vec::new(),
+            descriptors_end: seed.is_multiple_of(3),
             starving: HashMap::new(),
         }
     }
@@ -273,6 +276,10 @@ impl History {
             return dial.socket();
         }
         self.below.lock().unwrap().connects.retain(|other| !Arc::ptr_eq(other, &dial));
+        if self.descriptors_end && self.rng.u32(..3) == 0 {
+            say!(self, "no descriptor for {:?}", key.origin);
+            return dial.answer(Err(std::io::Error::from_raw_os_error(24).into()));
+        }
         if self.rng.u32(..5) == 0 {
             say!(self, "no connection to {:?}", key.origin);
             return dial.answer(Err(ConnectError::new(Phase::Tcp, "refused")));

@@ -6,7 +6,7 @@ use crate::{
     origin::{Entry, OriginPool, pending_connect::PendingConnect},
     shared::time::Timestamp,
 };
-use skybridge_core::{ConnectError, Ctx, Error};
+use skybridge_core::{ConnectError, Ctx, Error, Phase};
 use std::{sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -69,6 +69,9 @@ impl<C: Send + 'static> OriginPool<C> {
 
     /// A connect ended without a connection. `counts`: for a reason that would end the next one, too.
     pub(crate) fn failed(self: &Arc<Self>, connect: &PendingConnect, error: &ConnectError, counts: bool) {
+        if is_at_limit(error) && self.shared.permits.out_of_descriptors(self.shared.now()) {
+            return self.out_of_descriptors(connect);
+        }
         let permit = self.step(|machine, tables| {
             let permit = !machine.is_paused(connect.key);
             if counts {
@@ -83,6 +86,29 @@ impl<C: Send + 'static> OriginPool<C> {
         if counts {
             self.see_to_the_end();
         }
+    }
+
+    /// A connect ended for want of a descriptor: its requests wait for one that another socket of the pool's has.
+    fn out_of_descriptors(self: &Arc<Self>, connect: &PendingConnect) {
+        let host = self.host.upgrade();
+        if self.shared.must_make_room()
+            && let Some(host) = &host
+        {
+            host.reclaim();
+        }
+        self.step(|machine, tables| {
+            tables.connects.take(connect.key);
+            let (config, env) = (&self.shared.config, self.environment(tables));
+            ((), machine.out_of_descriptors(connect.key, config, &env))
+        });
+        // It raises the limit as time passes.
+        if let Some(host) = host {
+            host.start_reaper();
+        }
+        if let Some(time) = self.shared.permits.raise_at() {
+            self.shared.reaper.look_by(time);
+        }
+        self.remove_if_vacant();
     }
 
     /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's
@@ -138,4 +164,11 @@ impl<C: Send + 'static> OriginPool<C> {
             self.key_of(connection, machine, tables).is_some_and(|key| machine.shared().contains(&key))
         })
     }
+}
+
+/// Whether a connect may succeed when a socket of the pool's own is closed. Where no other way would help, or its time
+/// is over, it is told why.
+fn is_at_limit(error: &ConnectError) -> bool {
+    let is_over = error.timed_out().is_some_and(|timed_out| timed_out.phase == Phase::Acquire);
+    error.is_out_of_descriptors() && !error.is_fatal() && !is_over
 }

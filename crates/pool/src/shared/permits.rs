@@ -1,8 +1,13 @@
+use crate::shared::{descriptors::DescriptorLimit, time::Timestamp};
+use skybridge_core::Overloaded;
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{
+            AtomicBool,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -15,14 +20,16 @@ pub(crate) trait PermitWaiter: Send + Sync {
     fn still_starves(self: Arc<Self>) -> bool;
 }
 
-/// The limit on the sockets of a pool, and the queue of the origins that want to open one. Does nothing when there is
-/// no limit.
+/// The limit on the sockets of a pool, and the queue of the origins that want to open one. Besides the limit that is
+/// set there is the system's: it is learned when there is no descriptor for one more socket, and raised as time passes.
 ///
 /// Origins without any connection ("starving") come first. After such an origin has been overtaken by a number of
 /// requests of others, connections in use make room for it.
 pub(crate) struct SocketPermits {
     limit: Option<usize>,
-    max_overtaking: usize,
+    max_overtaking: u64,
+    /// There is a limit, set or learned. Changed under the lock.
+    limited: AtomicBool,
     /// A starving origin is in the queue. Changed under the lock.
     contended: AtomicBool,
     inside: Mutex<Inside>,
@@ -30,7 +37,8 @@ pub(crate) struct SocketPermits {
 
 struct Inside {
     open: usize,
-    /// Origins without a connection.
+    learned: Option<DescriptorLimit>,
+    /// Origins without a connection, in the order in which room is made for them.
     starving: VecDeque<Starving>,
     /// Origins that want one more.
     queue: VecDeque<Weak<dyn PermitWaiter>>,
@@ -42,8 +50,8 @@ struct Inside {
 
 struct Starving {
     origin: Weak<dyn PermitWaiter>,
-    /// `served` when it came.
-    since: u64,
+    /// When so many were `served`, connections in use make room for it.
+    due: u64,
 }
 
 fn same(one: &Weak<dyn PermitWaiter>, other: &Arc<dyn PermitWaiter>) -> bool {
@@ -52,8 +60,21 @@ fn same(one: &Weak<dyn PermitWaiter>, other: &Arc<dyn PermitWaiter>) -> bool {
 
 impl SocketPermits {
     pub(crate) fn new(limit: Option<usize>, max_overtaking: usize) -> Self {
-        let inside = Inside { open: 0, starving: VecDeque::new(), queue: VecDeque::new(), served: 0, making_room: 0 };
-        Self { limit, max_overtaking, contended: AtomicBool::new(false), inside: Mutex::new(inside) }
+        let inside = Inside {
+            open: 0,
+            learned: None,
+            starving: VecDeque::new(),
+            queue: VecDeque::new(),
+            served: 0,
+            making_room: 0,
+        };
+        Self {
+            limit,
+            max_overtaking: u64::try_from(max_overtaking).unwrap_or(u64::MAX),
+            limited: AtomicBool::new(limit.is_some()),
+            contended: AtomicBool::new(false),
+            inside: Mutex::new(inside),
+        }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -61,29 +82,77 @@ impl SocketPermits {
     }
 
     /// Takes a permit.
-    pub(crate) fn acquire(&self) -> bool {
-        let Some(limit) = self.limit else { return true };
+    ///
+    /// # Errors
+    /// When none is free: which limit that is.
+    pub(crate) fn acquire(&self) -> Result<(), Overloaded> {
         let mut inside = self.inside();
-        let free = inside.open < limit;
-        inside.open += usize::from(free);
-        free
+        match inside.full(self.limit) {
+            Some(full) => Err(full),
+            None => {
+                inside.open += 1;
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.limit.is_some_and(|limit| self.inside().open >= limit)
+        self.is_limited() && self.inside().full(self.limit).is_some()
+    }
+
+    #[inline]
+    fn is_limited(&self) -> bool {
+        self.limited.load(Acquire)
+    }
+
+    /// There was no descriptor for a socket that was permitted. If others have a permit, this one is given back, and
+    /// there are to be no more than these from now on. Otherwise nothing of the pool's can make room, and it returns
+    /// false.
+    pub(crate) fn out_of_descriptors(&self, now: Timestamp) -> bool {
+        let mut inside = self.inside();
+        let others = inside.open.saturating_sub(1);
+        if others == 0 {
+            return false;
+        }
+        inside.open = others;
+        inside.learned = Some(DescriptorLimit::new(others, now));
+        self.limited.store(true, Release);
+        true
+    }
+
+    /// When a limit that was learned is to be raised next.
+    pub(crate) fn raise_at(&self) -> Option<Timestamp> {
+        if self.is_limited() { self.inside().learned.map(|learned| learned.raise_at) } else { None }
+    }
+
+    /// Raises a limit that was learned if its time has come, and forgets it if nobody waits. Returns when to do so
+    /// next.
+    pub(crate) fn raise(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.raise_at()? <= now {
+            {
+                let mut inside = self.inside();
+                if inside.starving.is_empty() && inside.queue.is_empty() {
+                    inside.learned = None;
+                    self.limited.store(self.limit.is_some(), Release);
+                } else if let Some(learned) = &mut inside.learned {
+                    learned.raise(now);
+                }
+            }
+            self.offer();
+        }
+        self.raise_at()
     }
 
     /// Gives a permit back, and offers it to the queue.
     pub(crate) fn release(&self) {
-        if self.limit.is_none() {
-            return;
-        }
         {
             let mut inside = self.inside();
             inside.open -= 1;
             inside.making_room = inside.making_room.saturating_sub(1);
         }
-        self.offer();
+        if self.is_limited() {
+            self.offer();
+        }
     }
 
     /// As long as permits are free, the origins in the queue may try.
@@ -96,7 +165,7 @@ impl SocketPermits {
     /// Whether an origin stands in the queue.
     #[inline]
     pub(crate) fn is_wanted(&self) -> bool {
-        self.limit.is_some() && {
+        self.is_limited() && {
             let inside = self.inside();
             !inside.starving.is_empty() || !inside.queue.is_empty()
         }
@@ -105,14 +174,13 @@ impl SocketPermits {
     /// Whether a starving origin is in the queue.
     #[inline]
     pub(crate) fn is_contended(&self) -> bool {
-        self.limit.is_some() && self.contended.load(Relaxed)
+        self.contended.load(Relaxed)
     }
 
     /// Who is next, while a permit is free.
     fn next(&self) -> Option<Arc<dyn PermitWaiter>> {
-        let limit = self.limit?;
         let mut inside = self.inside();
-        while inside.open < limit {
+        while inside.full(self.limit).is_none() {
             let next = match inside.starving.pop_front() {
                 Some(starving) => starving.origin,
                 None => inside.queue.pop_front()?,
@@ -125,8 +193,10 @@ impl SocketPermits {
         None
     }
 
-    /// Puts an origin into the queue. One that is in it for one more connection and starves by now is moved.
-    pub(crate) fn enqueue(&self, origin: Arc<dyn PermitWaiter>, starves: bool) {
+    /// Puts an origin into the queue. One that is in it for one more connection and starves by now is moved. One that
+    /// returns, as there was no descriptor when it had its turn, is the next again; if it starves, connections in use
+    /// make room for it at once.
+    pub(crate) fn enqueue(&self, origin: Arc<dyn PermitWaiter>, starves: bool, returns: bool) {
         let mut inside = self.inside();
         let Inside { starving, queue, served, .. } = &mut *inside;
         if starves {
@@ -135,13 +205,16 @@ impl SocketPermits {
                 // Origins that are gone are removed when the queue would grow.
                 starving.retain(|other| other.origin.strong_count() > 0);
             }
-            starving.push_back(Starving { origin: Arc::downgrade(&origin), since: *served });
+            let due = if returns { *served } else { served.saturating_add(self.max_overtaking) };
+            let place = starving.partition_point(|other| other.due <= due);
+            starving.insert(place, Starving { origin: Arc::downgrade(&origin), due });
             self.contended.store(true, Relaxed);
         } else {
             if queue.len() == queue.capacity() {
                 queue.retain(|other| other.strong_count() > 0);
             }
-            queue.push_back(Arc::downgrade(&origin));
+            let place = if returns { 0 } else { queue.len() };
+            queue.insert(place, Arc::downgrade(&origin));
         }
     }
 
@@ -158,7 +231,7 @@ impl SocketPermits {
     pub(crate) fn overtaken_by_shared(&self) -> bool {
         self.overtaken() && self.is_due() && {
             let mut inside = self.inside();
-            let makes_room = self.is_due_at(&inside, inside.making_room);
+            let makes_room = inside.is_due(inside.making_room);
             inside.making_room += usize::from(makes_room);
             makes_room
         }
@@ -168,7 +241,7 @@ impl SocketPermits {
     pub(crate) fn overtaken(&self) -> bool {
         let mut inside = self.inside();
         inside.served += 1;
-        self.is_due_at(&inside, 0)
+        inside.is_due(0)
     }
 
     /// Whether a connection should make room for an origin that has none and was overtaken by as many requests as may
@@ -185,7 +258,7 @@ impl SocketPermits {
 
     fn due(&self) -> Option<Arc<dyn PermitWaiter>> {
         let mut inside = self.inside();
-        while self.is_due_at(&inside, 0) {
+        while inside.is_due(0) {
             match inside.starving.front().and_then(|first| first.origin.upgrade()) {
                 Some(first) => return Some(first),
                 None => drop(inside.starving.pop_front()),
@@ -194,10 +267,20 @@ impl SocketPermits {
         self.contended.store(!inside.starving.is_empty(), Relaxed);
         None
     }
+}
 
-    fn is_due_at(&self, inside: &Inside, place: usize) -> bool {
-        let most = u64::try_from(self.max_overtaking).unwrap_or(u64::MAX);
-        inside.starving.get(place).is_some_and(|starving| inside.served - starving.since >= most)
+impl Inside {
+    /// The limit that is reached: what is set, or what was learned.
+    fn full(&self, set: Option<usize>) -> Option<Overloaded> {
+        let learned = self.learned.map(|learned| (learned.sockets, "the system's limit on descriptors"));
+        let limits = set.map(|set| (set, "the total connection limit")).into_iter().chain(learned);
+        let (limit, what) = limits.min_by_key(|(limit, _)| *limit)?;
+        (self.open >= limit).then_some(Overloaded { what, limit })
+    }
+
+    /// Whether the origin at this place of the queue has been overtaken by as many requests as may be.
+    fn is_due(&self, place: usize) -> bool {
+        self.starving.get(place).is_some_and(|starving| self.served >= starving.due)
     }
 }
 

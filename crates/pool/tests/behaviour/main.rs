@@ -32,6 +32,7 @@
 mod bodies;
 mod coalescing;
 mod connects;
+mod descriptors;
 mod events;
 mod handles;
 mod lifetime;

@@ -20,8 +20,13 @@ pub struct Network {
     shared: Arc<Mutex<Shared>>,
 }
 
+/// `EMFILE`, the same on every Unix.
+const OUT_OF_DESCRIPTORS: i32 = 24;
+
 #[derive(Default)]
 struct Shared {
+    /// No limit unless it is set.
+    max_sockets: Option<usize>,
     spots: HashMap<SocketAddr, Arc<Spot>>,
     zone: HashMap<String, Record>,
     lines: Vec<Arc<Line>>,
@@ -48,13 +53,25 @@ impl Network {
         AddrBehavior { spot: self.spot(addr) }
     }
 
+    /// How many sockets a client program may hold (default: no limit). One more fails at once, as for want of a file
+    /// descriptor.
+    pub fn max_sockets(&self, sockets: usize) -> &Self {
+        self.shared().max_sockets = Some(sockets);
+        self
+    }
+
     /// Opens a connection. Dropping the future before it is done leaves nothing behind.
     ///
     /// # Errors
-    /// `ConnectionRefused` without a listener, or the error of [`AddrBehavior::fail`].
+    /// `ConnectionRefused` without a listener, the error of [`AddrBehavior::fail`], or `EMFILE` beyond
+    /// [`max_sockets`](Self::max_sockets).
     pub async fn connect(&self, addr: SocketAddr) -> io::Result<Conn> {
         let spot = self.spot(addr);
         let socket = spot.socket();
+        let max = self.shared().max_sockets;
+        if max.is_some_and(|max| self.live_sockets() > max) {
+            return Err(io::Error::from_raw_os_error(OUT_OF_DESCRIPTORS));
+        }
         spot.knock().await?;
         let line = self.open_line(&spot);
         let client = Conn::new(Arc::clone(&line), Side::Client, Some(socket));
