@@ -502,6 +502,11 @@ where
         }
     }
 
+    /// The driver sends a PING. The connection is suspect until that is answered, or something else has come.
+    fn suspect(&self) {
+        self.shared.suspect(Some(self.shared.wire.reads()));
+    }
+
     fn start(&mut self, request: Request<B>) {
         if *request.method() == Method::CONNECT {
             return self.start_stream(request);

@@ -167,8 +167,8 @@ impl Pings {
 }
 
 impl<B: Body> Shared<B> {
-    /// A response did not come in time: the driver sends a PING that decides. Until it is answered the connection is
-    /// suspect if nothing at all was read from the peer since it had read so often.
+    /// A response did not come in time, or the machine slept: the driver sends a PING that decides. Until it is
+    /// answered the connection is suspect if nothing at all was read from the peer since it had read so often.
     #[cold]
     pub(crate) fn suspect(&self, reads: Option<usize>) {
         if reads == Some(self.wire.reads()) && !self.suspected.swap(true, Ordering::AcqRel) {

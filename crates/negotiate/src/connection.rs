@@ -84,6 +84,13 @@ where
         }
     }
 
+    fn suspect(&self) {
+        match self {
+            Self::Http1(connection) => connection.suspect(),
+            Self::Http2(connection) => connection.suspect(),
+        }
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         match self {

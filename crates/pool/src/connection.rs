@@ -86,16 +86,19 @@ pub(crate) struct PooledConnection<C> {
 }
 
 /// Asks a handle where it isn't known which body its requests have.
-pub(crate) type Ask<C> = fn(&mut C, Question) -> Option<Error>;
+pub(crate) type Ask<C> = fn(&mut C, Question<'_, C>) -> Option<Error>;
 
 /// What it is asked, or told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Question {
+pub(crate) enum Question<'a, C> {
     /// How has its connection ended? `None` if it has not, or doesn't say. Asked under the lock of the handles, so the
     /// answer must not wake, block, or drop the handle.
     Ending,
     /// A time limit ends its exchange. There is no answer.
     TimedOut,
+    /// Is there another handle to its connection? It is put here. Asked under the lock of the handles too.
+    Share(&'a mut Option<C>),
+    /// Its peer may be gone. The answer is a change of the connection's status.
+    Suspect,
 }
 
 /// What a stream that was given back leaves behind.
@@ -284,7 +287,8 @@ impl<C: Send + 'static> PooledConnection<C> {
         self.serve_origins();
     }
 
-    /// A response on it did not come in time: it takes no new exchanges until its peer has shown that it is alive.
+    /// A response on it did not come in time, or the machine slept: it takes no new exchanges until its peer has shown
+    /// that it is alive.
     pub(crate) fn set_suspect(&self, suspect: bool) {
         self.slots.set_suspect(suspect);
         self.serve_origins();
@@ -480,6 +484,18 @@ impl<C: Send + 'static> PooledConnection<C> {
     #[cold]
     pub(crate) fn timed_out(&self, handle: &mut C) {
         (self.ask)(handle, Question::TimedOut);
+    }
+
+    /// Its peer may be gone: it takes no new exchanges until the peer has shown that it is alive, if it can find that
+    /// out.
+    #[cold]
+    pub(crate) fn suspect(&self) {
+        let mut handle = None;
+        self.handles.ask(|master| (self.ask)(master, Question::Share(&mut handle)));
+        if let Some(mut handle) = handle {
+            (self.ask)(&mut handle, Question::Suspect);
+            self.reuse(handle);
+        }
     }
 
     /// It has ended, and nothing was carried: its route learns of that, once, as of a connect that failed.

@@ -140,7 +140,7 @@ where
         if options.is_none()
             && self.version.is_none()
             && let Some(origin) = self.pool.by_uri(request.uri())
-            && let Some(granted) = origin.take()
+            && let Some(granted) = origin.take(self.reads_clock(options))
             && let Ok(lease) = Lease::redeem(granted, origin, C::share)
         {
             self.acquired(lease, None);
@@ -162,7 +162,7 @@ where
                 None => find(&self.pool, request.uri(), options)?,
                 Some(version) => find_version(&self.pool, request.uri(), options, version)?,
             };
-            if let Some(granted) = origin.take() {
+            if let Some(granted) = origin.take(self.reads_clock(options)) {
                 match Lease::redeem(granted, origin, C::share) {
                     Ok(lease) => {
                         self.acquired(lease, None);
@@ -183,6 +183,12 @@ where
                 Err(Refused::Full(error)) => return Err(error),
             }
         }
+    }
+
+    /// Whether the clock is read for it anyway, for its limits or its events.
+    #[inline]
+    fn reads_clock(&self, options: Option<&RequestOptions>) -> bool {
+        options.is_some() || self.pool.shared.attends_requests()
     }
 
     fn context(&self, options: Option<&RequestOptions>) -> RequestContext {

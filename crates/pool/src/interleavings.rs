@@ -213,7 +213,7 @@ fn a_connection_that_closes_while_it_comes_back_is_not_kept() {
         origin.put_back(&connection, &mut Some(handle));
         driver.join().unwrap();
         assert_eq!((dropped.load(SeqCst), origin.shared.idle.get()), (1, 0), "it is closed, and not idle");
-        assert!(origin.take().is_none() && origin.is_vacant());
+        assert!(origin.take(false).is_none() && origin.is_vacant());
     });
 }
 
@@ -227,7 +227,7 @@ fn a_connection_ends_once_whoever_comes_first() {
         connection.drain(CloseReason::Evicted);
         driver.join().unwrap();
         assert_eq!(origin.shared.idle.get(), 0);
-        assert!(origin.take().is_none() && origin.is_vacant(), "{origin:?}");
+        assert!(origin.take(false).is_none() && origin.is_vacant(), "{origin:?}");
     });
 }
 
@@ -267,14 +267,14 @@ fn is_served(waiter: &Waiter<Granted<Handle>>) -> bool {
 /// An origin with one shared connection, whose only stream is in use.
 fn shared_in_use() -> Stage {
     let stage = connected(false);
-    assert!(matches!(stage.origin.take(), Some(Granted::Stream(_))));
+    assert!(matches!(stage.origin.take(false), Some(Granted::Stream(_))));
     stage
 }
 
 /// An origin with one exclusive connection, which is in use.
 fn exclusive_in_use() -> (Stage, Handle) {
     let stage = connected(true);
-    match stage.origin.take() {
+    match stage.origin.take(false) {
         Some(Granted::Exclusive(handle, _)) => (stage, handle),
         _ => panic!("it is idle"),
     }

@@ -57,6 +57,20 @@
 //!    draining, has carried its last request, or 256 others wait like that. A shared connection loses the stream at
 //!    once.
 //!
+//! # When the machine has slept
+//!
+//! The runtime's clock stands still meanwhile on most systems, so no limit comes nearer, and peers or what is on the
+//! way to them may have forgotten the connections. A wall clock that is suddenly ahead by more than 5 s says so. The
+//! clocks are compared by the reaper whenever it looks, with each new connection, by the first request of an origin
+//! since the reaper's last look, and by each request for which the clock is read anyway: one with options, limits or an
+//! observer. Then exclusive connections that are idle are closed
+//! ([`CloseReason::Stale`](skybridge_core::CloseReason::Stale)), and shared ones [ask their
+//! peers](skybridge_core::Connection::suspect), and are used again once those have answered. Exchanges under way go on.
+//!
+//! So a request without options can be sent on a connection from before the sleep only if its origin was used within a
+//! sixteenth of [`PoolConfig::idle_timeout`] before that; the reaper finds that out within the same time, and the peer
+//! of a shared connection is asked then.
+//!
 //! # The modules
 //!
 //! Whoever stands above knows those below, and not the other way round; where one below has to call one above, it

@@ -57,6 +57,10 @@ pub(crate) struct Machine {
     used: bool,
     /// When the reaper first found that none had been used.
     unused_since: Option<Timestamp>,
+    /// How often the machine that this runs on had slept when that was last told.
+    sleeps: u16,
+    /// It may have slept since: the next request finds out.
+    may_have_slept: bool,
     /// Out of the pool, or the pool is closed: whoever holds it looks up again.
     closed: bool,
 }
@@ -72,8 +76,9 @@ enum PermitQueue {
 }
 
 impl Machine {
-    /// `protocol` is what the origin must speak, when that is known beforehand.
-    pub(crate) fn new(protocol: Option<Protocol>) -> Self {
+    /// `protocol` is what the origin must speak, when that is known beforehand; `sleeps` how often the machine that
+    /// this runs on has slept.
+    pub(crate) fn new(protocol: Option<Protocol>, sleeps: u16) -> Self {
         Self {
             queue: Queue::new(),
             connects: Connects::new(),
@@ -85,8 +90,17 @@ impl Machine {
             backoff: Backoff::new(),
             used: false,
             unused_since: None,
+            sleeps,
+            may_have_slept: false,
             closed: false,
         }
+    }
+
+    /// Whether the machine may have slept since this was last asked: [`slept`](Self::slept) follows. The reaper's looks
+    /// are the measure, so that hardly any request has to read a clock.
+    #[inline]
+    pub(crate) fn may_have_slept(&self) -> bool {
+        self.may_have_slept
     }
 
     /// A connection for a request that does not wait, if there is one. What is free while others wait is theirs.

@@ -103,7 +103,8 @@ impl<C: Send + 'static> OriginPool<C> {
             (HttpVersions::Http1, _) | (HttpVersions::Any, Scheme::Http) => Some(Protocol::Http1),
             _ => None,
         };
-        let locked = Mutex::new(Locked { machine: Machine::new(protocol), tables: Tables::new() });
+        let machine = Machine::new(protocol, shared.sleeps.count());
+        let locked = Mutex::new(Locked { machine, tables: Tables::new() });
         Self {
             key: Arc::new(key),
             hash,
@@ -167,6 +168,7 @@ impl<C: Send + 'static> OriginPool<C> {
             Effect::Close(handle, connection, reason) => connection.close_with(handle, reason),
             Effect::Drain(connection, reason) => connection.drain(reason),
             Effect::DrainUnused(connection, reason) => _ = connection.drain_unused(reason),
+            Effect::Suspect(connection) => connection.suspect(),
             Effect::LeaveCoalesced(connection) => self.leave_coalesced(&connection),
             Effect::WantPermit => {
                 // One may have come free before this origin stood in the queue.
@@ -182,18 +184,34 @@ impl<C: Send + 'static> OriginPool<C> {
         Surroundings { origin: self, tables }
     }
 
-    /// A usable connection, at once or not at all.
+    /// A usable connection, at once or not at all. None that was there before the machine slept, unless its peer has
+    /// given a sign of life since. Whether it slept is found out if `compares_clocks`, or if it is long ago that it
+    /// was.
     #[inline]
-    pub(crate) fn take(self: &Arc<Self>) -> Option<Granted<C>> {
+    pub(crate) fn take(self: &Arc<Self>, compares_clocks: bool) -> Option<Granted<C>> {
         // Not the closure's result, as a handle may be large and each name it is given is a copy.
         let mut granted = None;
-        self.step(|machine, tables| {
+        let slept = self.step(|machine, tables| {
+            if (compares_clocks || machine.may_have_slept())
+                && let Some(actions) = self.slept(machine)
+            {
+                return (true, actions);
+            }
             if let Some(grant) = machine.take(&self.environment(tables)) {
                 granted = tables.redeem(grant);
             }
-            ((), Actions::none())
+            (false, Actions::none())
         });
+        if slept {
+            // It sees to the other origins.
+            self.shared.reaper.look_by(Timestamp(0));
+        }
         granted
+    }
+
+    #[cold]
+    fn slept(&self, machine: &mut Machine) -> Option<Actions> {
+        machine.slept(self.shared.sleeps())
     }
 
     /// Takes a place in the queue, and begins a connect if one is missing.

@@ -7,6 +7,7 @@ pub(crate) mod idle;
 pub(crate) mod notify;
 pub(crate) mod permits;
 pub(crate) mod reaper;
+pub(crate) mod sleeps;
 pub(crate) mod sync;
 pub(crate) mod time;
 pub(crate) mod unfinished;
@@ -16,6 +17,7 @@ use self::{
     idle::IdleCount,
     permits::SocketPermits,
     reaper::Reaper,
+    sleeps::Sleeps,
     time::{Timestamp, nanos},
     unfinished::UnfinishedExchanges,
 };
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) timeouts: Timeouts,
     pub(crate) connect_options: ConnectOptions,
     pub(crate) clock: Clock,
+    pub(crate) sleeps: Sleeps,
     pub(crate) ids: Arc<Ids>,
     pub(crate) idle: Arc<IdleCount>,
     pub(crate) permits: SocketPermits,
@@ -63,6 +66,7 @@ impl Shared {
         Arc::new(Self {
             attends_requests: observer.is_some() || timeouts != Timeouts::default(),
             clock: Clock::new(runtime.now()),
+            sleeps: Sleeps::new(runtime.wall_now()),
             permits: SocketPermits::new(config.total_limit(), config.max_overtaking),
             unfinished: UnfinishedExchanges::new(config.upload_grace, config.unread_grace),
             // What may be idle for no time is not kept at all.
@@ -81,6 +85,12 @@ impl Shared {
     /// Asks the runtime for the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.set(self.runtime.now())
+    }
+
+    /// Compares the runtime's clock with the wall's: how often the machine has slept.
+    pub(crate) fn sleeps(&self) -> u16 {
+        let now = self.now();
+        self.sleeps.compare(Duration::from_nanos(now.0), self.runtime.wall_now())
     }
 
     /// All requests are observed, or have time limits.

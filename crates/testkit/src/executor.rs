@@ -1,6 +1,7 @@
 //! A runtime that counts its tasks and raises their panics in the test.
 //!
-//! Clock and timers are tokio's, so virtual when it is paused. A panic in a background task fails the test: at
+//! Clock and timers are tokio's, so virtual when it is paused, and the wall clock goes with them: it is moved by
+//! [`move_wall_clock`](Executor::move_wall_clock) alone. A panic in a background task fails the test: at
 //! [`assert_idle`](Executor::assert_idle), or when the executor is dropped.
 //!
 //! ```
@@ -26,8 +27,11 @@ use skybridge_core::{BoxFuture, Ctx, Runtime, Sleep};
 use skybridge_runtime::TokioRuntime;
 use std::{
     pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::runtime::Handle;
 
@@ -43,6 +47,10 @@ pub struct Executor {
 struct Counting {
     tokio: Handle,
     clock: TokioRuntime,
+    /// When it was made, by both clocks.
+    start: (Instant, SystemTime),
+    /// By how many seconds the wall clock was moved.
+    moved: AtomicI64,
     tasks: Tasks,
 }
 
@@ -55,13 +63,25 @@ impl Executor {
     /// Outside of a tokio runtime.
     pub fn new() -> Self {
         let owner = Owner::default();
-        let runtime = Counting { tokio: Handle::current(), clock: TokioRuntime::current(), tasks: owner.0.clone() };
+        let clock = TokioRuntime::current();
+        let runtime = Counting {
+            tokio: Handle::current(),
+            start: (clock.now(), clock.wall_now()),
+            clock,
+            moved: AtomicI64::new(0),
+            tasks: owner.0.clone(),
+        };
         Self { owner, runtime: Arc::new(runtime) }
     }
 
     /// The runtime to give to layers.
     pub fn runtime(&self) -> Arc<dyn Runtime> {
         self.runtime.clone()
+    }
+
+    /// Moves the wall clock by so many seconds, and no other: forward as after the machine slept, or back.
+    pub fn move_wall_clock(&self, seconds: i64) {
+        self.runtime.moved.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// A context of this runtime: without observer or timeouts, ids from 1.
@@ -109,6 +129,14 @@ impl Default for Executor {
 impl Runtime for Counting {
     fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    fn wall_now(&self) -> SystemTime {
+        let (start, wall) = self.start;
+        let moved = self.moved.load(Ordering::SeqCst);
+        let by = Duration::from_secs(moved.unsigned_abs());
+        let wall = wall + (self.now() - start);
+        if moved < 0 { wall - by } else { wall + by }
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {

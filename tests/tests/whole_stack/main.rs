@@ -14,6 +14,7 @@ mod no_room;
 mod refusing;
 mod request_options;
 mod silent;
+mod slept;
 mod stale;
 mod stillborn;
 mod trips;

@@ -16,9 +16,9 @@ pub trait StatusListener: Send + Sync + 'static {
 pub enum ConnectionStatus {
     /// It can carry this many exchanges at once from now on.
     Capacity(u32),
-    /// A response did not come in time, and nothing else has come from the peer since. The connection finds out whether
-    /// the peer is alive, and reports [`Healthy`](Self::Healthy) or [`Closed`](Self::Closed). Until then it should
-    /// carry no new exchanges.
+    /// A response did not come in time, or the machine has slept, and nothing has come from the peer since. The
+    /// connection finds out whether the peer is alive, and reports [`Healthy`](Self::Healthy) or
+    /// [`Closed`](Self::Closed). Until then it should carry no new exchanges.
     Suspect,
     /// It is no longer suspect.
     Healthy,
@@ -56,7 +56,8 @@ pub enum CloseReason {
     Cancelled,
     /// The request's own body failed, so that what was written is no whole request.
     RequestFailed,
-    /// Another connection to the same endpoint, which had been idle for less long, was dead when it was used again.
+    /// Another connection to the same endpoint, which had been idle for less long, was dead when it was used again. Or
+    /// the machine has slept since it became idle, and its peer can't be asked whether it is still there.
     Stale,
     /// The peer did not answer when it was asked for a sign of life.
     Unresponsive,

@@ -83,6 +83,11 @@ pub trait Connection<B>: Send + 'static {
     /// whether its peer is alive. The default does nothing.
     fn timed_out(&self) {}
 
+    /// Its peer may be gone without a sign, as after the machine slept. A shared connection should report
+    /// [`Suspect`](crate::ConnectionStatus::Suspect) at once, and find out whether its peer is alive. Called on a
+    /// handle that carries no exchange. The default does nothing.
+    fn suspect(&self) {}
+
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 

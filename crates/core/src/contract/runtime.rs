@@ -1,4 +1,8 @@
-use std::{future::Future, pin::Pin, time::Instant};
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Instant, SystemTime},
+};
 
 /// A boxed future. Layers box one per connection, and none per request.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -7,6 +11,14 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub trait Runtime: Send + Sync + 'static {
     /// The current time.
     fn now(&self) -> Instant;
+
+    /// The time of the system's clock, which may be set, and which goes on while the machine sleeps. [`now`](Self::now)
+    /// doesn't on many systems, so that a pool knows by the two that the machine has slept. A runtime whose time is
+    /// virtual should move this with it. The default asks the system.
+    #[expect(clippy::disallowed_methods, reason = "this is where the others get it from")]
+    fn wall_now(&self) -> SystemTime {
+        SystemTime::now()
+    }
 
     /// A timer that completes at the deadline.
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>>;

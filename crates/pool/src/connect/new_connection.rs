@@ -72,15 +72,18 @@ impl<C: Send + 'static> NewConnection<C> {
     }
 }
 
-fn ask<C: Connection<B>, B>(handle: &mut C, question: Question) -> Option<Error> {
-    if let Question::TimedOut = question {
-        handle.timed_out();
-        return None;
+fn ask<C: Connection<B>, B>(handle: &mut C, question: Question<'_, C>) -> Option<Error> {
+    match question {
+        Question::Ending => {
+            if let Poll::Ready(Err(error)) = handle.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                return Some(error);
+            }
+        }
+        Question::TimedOut => handle.timed_out(),
+        Question::Share(other) => *other = handle.share(),
+        Question::Suspect => handle.suspect(),
     }
-    match handle.poll_ready(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Err(error)) => Some(error),
-        _ => None,
-    }
+    None
 }
 
 impl<C: Send + 'static> Drop for NewConnection<C> {

@@ -49,6 +49,8 @@ pub(crate) enum Action {
     Drain(ConnectionKey, CloseReason),
     /// The same, unless somebody uses it by now.
     DrainUnused(ConnectionKey, CloseReason),
+    /// A shared connection is to find out whether its peer is alive.
+    Suspect(ConnectionKey),
     /// Use a connection of another name no longer.
     LeaveCoalesced(ConnectionKey),
     /// A permit for a socket was refused: idle connections of others are to make room.

@@ -43,6 +43,8 @@ impl Machine {
     ) -> Actions {
         let mut actions = Actions::none();
         self.backoff.forget(now);
+        // It may do so right after this.
+        self.may_have_slept = true;
         actions.extend(self.connections.expire(now).into_iter().map(|(idle, too_old)| {
             Action::Close(idle.connection, if too_old { CloseReason::MaxAge } else { CloseReason::Idle })
         }));
@@ -57,6 +59,20 @@ impl Machine {
             }
         }
         actions
+    }
+
+    /// The machine that this runs on has slept so many times. If there is one more, nobody knows which peers are still
+    /// there: the shared connections ask theirs, and the exclusive ones that are idle, which can't, are closed. What is
+    /// in use goes on. [`serve`](Self::serve) follows. `None` when there is none.
+    pub(crate) fn slept(&mut self, sleeps: u16) -> Option<Actions> {
+        self.may_have_slept = false;
+        if std::mem::replace(&mut self.sleeps, sleeps) == sleeps {
+            return None;
+        }
+        let mut actions = Actions::none();
+        // Others' too: their own origins may not have been told yet.
+        actions.extend(self.connections.shared().iter().map(|connection| Action::Suspect(*connection)));
+        Some(actions.and(self.close_older(|_| true, CloseReason::Stale)))
     }
 
     /// Whether no shared connection was used for this long, in nanoseconds, and none is wanted.

@@ -117,6 +117,7 @@ fn said(actions: Actions) -> String {
         Action::Close(_, reason) => format!("close {reason:?}"),
         Action::Drain(_, reason) => format!("drain {reason:?}"),
         Action::DrainUnused(_, reason) => format!("drain unused {reason:?}"),
+        Action::Suspect(_) => "suspect".into(),
         Action::LeaveCoalesced(_) => "leave coalesced".into(),
         Action::WantPermit => "want permit".into(),
     };
@@ -151,7 +152,7 @@ fn what_a_second_request_finds() {
         ),
     ];
     for (row, protocol, config, expected) in rows {
-        let (mut machine, world) = (Machine::new(protocol), World::new(config));
+        let (mut machine, world) = (Machine::new(protocol, 0), World::new(config));
         assert_eq!(said(wait(&mut machine, &world).1), "connect, join", "{row}");
         assert_eq!(said(wait(&mut machine, &world).1), expected, "{row}");
         machine.check_safety(&world.config);
@@ -168,7 +169,7 @@ fn what_a_request_finds_when_all_streams_are_taken() {
     ];
     for (policy, known_capacity, expected) in rows {
         let world = World::new(PoolConfig::new().at_stream_limit(policy));
-        let mut machine = Machine::new(None);
+        let mut machine = Machine::new(None, 0);
         let connect = connects(wait(&mut machine, &world).1)[0];
         let connection = machine.connected(connect, facts(false), Some(Protocol::Http2), Timestamp(10)).unwrap();
         world.add(connection, 1);
@@ -180,7 +181,8 @@ fn what_a_request_finds_when_all_streams_are_taken() {
 
 #[test]
 fn what_is_free_while_others_wait_is_theirs() {
-    let (mut machine, world) = (Machine::new(Some(Protocol::Http1)), World::new(PoolConfig::new().max_per_origin(1)));
+    let (mut machine, world) =
+        (Machine::new(Some(Protocol::Http1), 0), World::new(PoolConfig::new().max_per_origin(1)));
     let connect = connects(wait(&mut machine, &world).1)[0];
     drop(wait(&mut machine, &world));
     let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap();
@@ -203,7 +205,7 @@ fn what_comes_back_is_kept_or_says_why_not() {
         (|machine| drop(machine.close(|| panic!("nobody waits"))), None, Err(CloseReason::Shutdown)),
     ];
     for (i, (before, refuse, expected)) in rows.into_iter().enumerate() {
-        let (mut machine, world) = (Machine::new(Some(Protocol::Http1)), World::new(PoolConfig::new()));
+        let (mut machine, world) = (Machine::new(Some(Protocol::Http1), 0), World::new(PoolConfig::new()));
         let connect = connects(wait(&mut machine, &world).1)[0];
         let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap();
         drop(machine.serve(&world.config, &world));
@@ -215,7 +217,7 @@ fn what_comes_back_is_kept_or_says_why_not() {
 
 #[test]
 fn the_last_who_leaves_ends_a_connect() {
-    let (mut machine, world) = (Machine::new(None), World::new(PoolConfig::new()));
+    let (mut machine, world) = (Machine::new(None, 0), World::new(PoolConfig::new()));
     let (first, actions) = wait(&mut machine, &world);
     let connect = connects(actions)[0];
     let (second, _) = wait(&mut machine, &world);
@@ -265,7 +267,7 @@ impl History {
         let protocol = [None, Some(Protocol::Http1), Some(Protocol::Http2)][rng.usize(..3)];
         Self {
             rng,
-            machine: Machine::new(protocol),
+            machine: Machine::new(protocol, 0),
             world: World::new(config),
             waiting: Vec::new(),
             connecting: Vec::new(),
@@ -494,7 +496,7 @@ fn it_is_pure() {
 fn a_pause_doubles_up_to_its_limit_and_what_fails_together_counts_once() {
     const MS: u64 = 1_000_000;
     let world = World::new(PoolConfig::new());
-    let mut machine = Machine::new(Some(Protocol::Http1));
+    let mut machine = Machine::new(Some(Protocol::Http1), 0);
     let error = || ConnectError::new(Phase::Tcp, "refused");
     let pauses: Vec<_> = (0..10)
         .map(|_| {

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, OnceLock},
     task::{Context, Poll, Wake, Waker},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 type Task = Arc<Mutex<Option<BoxFuture<()>>>>;
@@ -126,6 +126,10 @@ impl World {
 impl Runtime for World {
     fn now(&self) -> Instant {
         self.0.start + *self.0.now.lock().unwrap()
+    }
+
+    fn wall_now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + *self.0.now.lock().unwrap()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {

@@ -26,6 +26,8 @@ impl<C: Send + 'static> OriginPool<C> {
                 return (false, Actions::none());
             }
             let (facts, protocol) = (self.facts(connection), connection.info.protocol);
+            // Not this one, which is new.
+            let slept = self.slept(machine).unwrap_or_default();
             let Some(key) = machine.connected(connect.key, facts, protocol, until) else {
                 return (false, Actions::none());
             };
@@ -34,7 +36,7 @@ impl<C: Send + 'static> OriginPool<C> {
             connection.set_key(key);
             // Before anybody is served: whoever has had an answer on it must find it for another origin.
             host.add_address(connection);
-            (true, self.serve_with(machine, tables))
+            (true, slept.and(self.serve_with(machine, tables)))
         });
         if published {
             self.keep_limits();

@@ -11,13 +11,15 @@ use skybridge_core::{CloseReason, Error};
 use std::sync::Arc;
 
 impl<C: Send + 'static> OriginPool<C> {
-    /// Ends what has been idle or alive for too long; when the next will have been.
-    pub(crate) fn expire(self: &Arc<Self>, now: Timestamp) -> Option<Timestamp> {
+    /// Ends what has been idle or alive for too long, or since before the machine last slept; when the next will have
+    /// been.
+    pub(crate) fn expire(self: &Arc<Self>, now: Timestamp, sleeps: u16) -> Option<Timestamp> {
         let idle_timeout = nanos(self.shared.config.idle_timeout);
         self.step(|machine, tables| {
             let may_use =
                 |key: ConnectionKey| tables.connections.get(key).is_some_and(|entry| self.may_use(&entry.connection));
-            ((), machine.expire(now, idle_timeout, &self.environment(tables), may_use))
+            let slept = machine.slept(sleeps).unwrap_or_default();
+            ((), slept.and(machine.expire(now, idle_timeout, &self.environment(tables), may_use)))
         });
         self.ask(|machine, tables| machine.next_expiry(&self.environment(tables)))
     }

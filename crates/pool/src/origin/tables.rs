@@ -40,6 +40,7 @@ pub(super) enum Effect<C: Send + 'static> {
     Close(C, Arc<PooledConnection<C>>, CloseReason),
     Drain(Arc<PooledConnection<C>>, CloseReason),
     DrainUnused(Arc<PooledConnection<C>>, CloseReason),
+    Suspect(Arc<PooledConnection<C>>),
     LeaveCoalesced(Arc<PooledConnection<C>>),
     WantPermit,
 }
@@ -106,6 +107,7 @@ impl<C: Send + 'static> Tables<C> {
             }
             Action::Drain(key, reason) => Effect::Drain(self.connection(key)?, reason),
             Action::DrainUnused(key, reason) => Effect::DrainUnused(self.connection(key)?, reason),
+            Action::Suspect(key) => Effect::Suspect(self.connection(key)?),
             Action::LeaveCoalesced(key) => Effect::LeaveCoalesced(self.connection(key)?),
             Action::WantPermit => Effect::WantPermit,
         })

@@ -30,9 +30,9 @@ impl<C: Send + 'static> Registry<C> {
     /// What is in use now may be idle at any time, but then for as long as the idle limit.
     pub(super) fn expire_all(&self) -> Option<Timestamp> {
         let shared = &self.shared;
-        let now = shared.now();
+        let (sleeps, now) = (shared.sleeps(), shared.clock.get());
         let origins = self.by_key.all();
-        let next = origins.iter().filter_map(|origin| origin.expire(now)).min();
+        let next = origins.iter().filter_map(|origin| origin.expire(now, sleeps)).min();
         origins.iter().for_each(|origin| origin.remove_if_vacant());
         self.by_address.remove_closed();
         let any = origins.iter().any(|origin| !origin.is_vacant());

@@ -45,6 +45,7 @@ mod request_options;
 mod reuse;
 mod shared_timeouts;
 mod sharing;
+mod slept;
 mod stage;
 mod suspects;
 mod time;

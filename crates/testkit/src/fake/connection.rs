@@ -71,6 +71,12 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
         self.shared.state().held != Some(Held::Request)
     }
 
+    fn suspect(&self) {
+        if !self.shared.exclusive {
+            self.shared.status.report(ConnectionStatus::Suspect);
+        }
+    }
+
     fn start(&mut self, request: Request<B>) {
         assert!(std::mem::take(&mut self.ready), "started without having been ready");
         let (answer, receiver) = oneshot::channel();
