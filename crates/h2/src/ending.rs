@@ -1,7 +1,7 @@
 //! How a connection ends, as whoever sees it says: what reads and writes the socket, and the driver. The h2 crate hands
 //! its errors to the streams as text, without what is behind them.
 
-use crate::{Flood, H2Error, frame_scanner::GoAwayFrame, strikes::Strikes};
+use crate::{Flood, H2Error, classify::Limits, frame_scanner::GoAwayFrame, strikes::Strikes};
 use h2::Error;
 use skybridge_core::{Cause, CloseReason, ErrorCode, GoAway, Phase, Reset, sync::Mutex};
 use std::{
@@ -26,6 +26,7 @@ pub(crate) struct Ending {
     /// Why the driver has ended, where it was no error of its connection.
     driver: OnceLock<DriverEnd>,
     strikes: Strikes,
+    limits: Limits,
 }
 
 /// Why a driver ends a connection that has not failed.
@@ -50,6 +51,10 @@ impl DriverEnd {
 }
 
 impl Ending {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     /// The peer says that it takes no more.
     #[cold]
     pub(crate) fn goaway(&self, frame: GoAwayFrame) {
@@ -113,7 +118,10 @@ impl Ending {
             error if error.is_go_away() && error.is_remote() => Cause::GoAway(self.of_goaway(code, error)),
             error if error.is_reset() && error.is_remote() => Cause::Reset(Reset::by_peer(code, H2Error::from(error))),
             error if error.is_reset() => Cause::Reset(Reset::by_us(code, H2Error::from(error))),
-            error if error.is_go_away() => Cause::Protocol(H2Error::from(error).into()),
+            error if error.is_go_away() => {
+                let flood = self.limits.flood(&error).map(H2Error::Flood);
+                Cause::Protocol(flood.unwrap_or_else(|| error.into()).into())
+            }
             error if error.is_io() => self.of_socket(error, body),
             error => Cause::Exchange(H2Error::from(error).into()),
         }

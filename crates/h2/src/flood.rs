@@ -9,7 +9,7 @@ pub struct Flood {
     pub what: &'static str,
     /// How many were allowed.
     pub limit: usize,
-    /// In this time; `None` if one after the other.
+    /// In this time; `None` if one after the other, or as many as there may be at all.
     pub within: Option<Duration>,
 }
 

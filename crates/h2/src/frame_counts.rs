@@ -8,6 +8,8 @@ const SETTINGS: usize = 1000;
 const WINDOW_UPDATES: usize = 10_000;
 const RESETS: usize = 1000;
 const OTHERS: usize = 10_000;
+/// As many as the h2 crate takes, which doesn't say how many those are.
+const EMPTY: u32 = 100;
 const ACK: u8 = 0x1;
 /// Peers answer a frame of ours with a PING and with WINDOW_UPDATEs for its stream and the connection. It has so many
 /// bytes at least.
@@ -26,6 +28,8 @@ pub(crate) struct FrameCounts {
     window_updates: usize,
     resets: usize,
     others: usize,
+    /// Empty DATA frames that end no stream, in the life of the connection.
+    empty: u32,
     /// HEADERS that end no stream, one after the other: interim responses are such.
     pub(crate) heads: usize,
     /// How many there were, and how many streams had been opened, when they were first more than interim responses of
@@ -62,6 +66,13 @@ impl FrameCounts {
         *count > limit || self.since.is_none()
     }
 
+    /// Counts an empty DATA frame that ends no stream. Whether that is too many.
+    #[cold]
+    pub(crate) fn count_empty(&mut self) -> bool {
+        self.empty = self.empty.saturating_add(1);
+        self.empty > EMPTY
+    }
+
     /// There were many: whether too many.
     ///
     /// # Errors
@@ -69,6 +80,9 @@ impl FrameCounts {
     #[cold]
     pub(crate) fn check(&mut self, done: Done, open: usize, max_informational: u32) -> Result<(), Flood> {
         self.check_heads(done.opened, (max_informational as usize).saturating_add(1).saturating_mul(open.max(1)))?;
+        if self.empty > EMPTY {
+            return Err(Flood { what: "empty DATA frames", limit: EMPTY as usize, within: None });
+        }
         let since = *self.since.get_or_insert(done);
         let answers = self.pings * PING_ANSWER + self.settings * SETTINGS_ANSWER;
         let frames = done.sent.wrapping_sub(since.sent).saturating_sub(answers) / FRAME;
@@ -84,7 +98,8 @@ impl FrameCounts {
         if done.at.saturating_duration_since(since.at) < WITHIN {
             return Err(Flood { what, limit, within: Some(WITHIN) });
         }
-        *self = Self { heads: self.heads, heads_from: self.heads_from, since: Some(done), ..Self::default() };
+        let (empty, heads, heads_from) = (self.empty, self.heads, self.heads_from);
+        *self = Self { empty, heads, heads_from, since: Some(done), ..Self::default() };
         Ok(())
     }
 

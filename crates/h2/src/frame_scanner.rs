@@ -4,13 +4,15 @@ use std::ops::Range;
 
 /// How much of the payload of a GOAWAY is kept.
 const MAX_GOAWAY: usize = 8 + 4 * GoAway::MAX_DEBUG_DATA;
-const HEADER: usize = 9;
+pub(crate) const HEADER: usize = 9;
+/// A DATA frame below this is small: from there on, the h2 crate takes them for what they bring.
+pub(crate) const SMALL: usize = 256;
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
 const SETTINGS: u8 = 0x4;
 const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
-const END_STREAM: u8 = 0x1;
+pub(crate) const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
 /// How many HEADERS that end no stream, without anything between them, are nothing to look at.
 const MANY_HEADS: usize = 64;
@@ -46,16 +48,16 @@ pub(crate) struct FrameScanner {
 
 /// The header of a frame.
 #[derive(Clone, Copy)]
-struct Header {
-    payload: usize,
+pub(crate) struct Header {
+    pub(crate) payload: usize,
     kind: u8,
-    flags: u8,
-    stream: u32,
+    pub(crate) flags: u8,
+    pub(crate) stream: u32,
 }
 
 impl Header {
     #[inline]
-    fn of(&[a, b, c, kind, flags, stream @ ..]: &[u8; HEADER]) -> Self {
+    pub(crate) fn of(&[a, b, c, kind, flags, stream @ ..]: &[u8; HEADER]) -> Self {
         // One load and one shift.
         let payload = (u32::from_be_bytes([a, b, c, kind]) >> 8) as usize;
         Self { payload, kind, flags, stream: u32::from_be_bytes(stream) & LAST_STREAM }
@@ -65,6 +67,17 @@ impl Header {
     #[inline]
     fn is_message(self) -> bool {
         matches!(self.kind, DATA | HEADERS)
+    }
+
+    #[inline]
+    pub(crate) fn is_data(self) -> bool {
+        self.kind == DATA
+    }
+
+    /// DATA that brings something, but little, without padding, and not the last of its stream.
+    #[inline]
+    pub(crate) fn is_small(self) -> bool {
+        self.payload < SMALL && self.payload > 0 && self.is_data() && self.flags == 0
     }
 
     #[inline]
@@ -80,6 +93,22 @@ pub(crate) struct Found {
     pub(crate) control: bool,
     /// There may be too many frames of some kind.
     pub(crate) many: bool,
+    /// How many small frames begin in them, and where the first does.
+    pub(crate) small: u32,
+    pub(crate) small_from: usize,
+}
+
+impl Found {
+    /// A frame begins there.
+    #[inline]
+    fn begin(&mut self, header: Header, at: usize) {
+        if header.is_small() {
+            if self.small == 0 {
+                self.small_from = at;
+            }
+            self.small += 1;
+        }
+    }
 }
 
 /// A GOAWAY (RFC 9113, section 6.8), with the first bytes of its debug data.
@@ -107,7 +136,7 @@ impl FrameScanner {
     pub(crate) fn scan(&mut self, read: &[u8]) -> Found {
         // Where the current frame ends.
         let mut at = self.payload;
-        let mut found = Found { control: false, many: false };
+        let mut found = Found { control: false, many: false, small: 0, small_from: 0 };
         if !self.is_control && self.filled == 0 {
             // Most of what is read is the frames of responses, with nothing of a header before or behind them.
             while let Some(header) = read.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -115,6 +144,7 @@ impl FrameScanner {
                 if !header.is_message() || header.is_on_last_stream() {
                     break;
                 }
+                found.begin(header, at);
                 at += HEADER + header.payload;
                 found.many |= self.begin_message(header);
             }
@@ -139,6 +169,7 @@ impl FrameScanner {
             }
             let header = match rest.first_chunk() {
                 Some(header) if self.filled == 0 => {
+                    found.begin(Header::of(header), at);
                     at += HEADER;
                     *header
                 }
@@ -168,15 +199,16 @@ impl FrameScanner {
         found
     }
 
-    /// A frame of a response begins. Whether too many are interim ones.
+    /// A frame of a response begins. Whether too many are interim ones, or empty.
     #[inline]
     fn begin_message(&mut self, header: Header) -> bool {
         match header.kind {
             DATA => {
                 self.data = self.data.wrapping_add(header.payload);
-                let ends = header.payload == 0 && header.flags & END_STREAM != 0;
-                self.ended = self.ended.wrapping_add(ends.into());
                 self.counts.heads = 0;
+                if header.payload == 0 {
+                    return self.begin_empty(header.flags);
+                }
             }
             _ if header.flags & END_STREAM != 0 => {
                 self.ended = self.ended.wrapping_add(1);
@@ -185,6 +217,15 @@ impl FrameScanner {
             _ => self.counts.heads += 1,
         }
         self.counts.heads > MANY_HEADS
+    }
+
+    /// Whether there are too many.
+    fn begin_empty(&mut self, flags: u8) -> bool {
+        if flags & END_STREAM != 0 {
+            self.ended = self.ended.wrapping_add(1);
+            return false;
+        }
+        self.counts.count_empty()
     }
 
     /// A frame of another kind than those that requests and responses are made of begins. Whether there are many of it.

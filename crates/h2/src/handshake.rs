@@ -1,5 +1,6 @@
 use crate::{
     H2Error, Http2,
+    classify::Limits,
     driver::Driver,
     preface_io::PrefaceIo,
     settings::{FRAME_SIZES, MAX_WINDOW, Settings},
@@ -194,7 +195,7 @@ where
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;
-    let wire = Wire::default();
+    let wire = Wire::new(Limits::of(&h2.settings));
     let io = PrefaceIo::new(link.io, wire.clone(), Arc::clone(ctx.runtime()), h2.settings.max_informational);
     let (send, connection) = match h2.settings.builder().handshake(io).await {
         Ok(opened) => opened,

@@ -60,6 +60,7 @@ mod preface_io;
 mod saved_request;
 mod settings;
 mod shared;
+mod small_frames;
 mod stream_limit;
 mod strikes;
 mod unsent;

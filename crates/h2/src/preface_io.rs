@@ -1,6 +1,7 @@
 use crate::{
     frame_counts::Done,
     frame_scanner::{Found, FrameScanner},
+    small_frames::{Turn, join},
     wire::Wire,
 };
 use pin_project::pin_project;
@@ -31,7 +32,7 @@ const FLAGS: usize = 4;
 /// The stream below the h2 crate: checks what that crate doesn't, counts writes, and looks out for control frames. When
 /// writing fails, what can still be read is read first: a response, or a GOAWAY, which says more than a broken pipe.
 /// The peer's first frame must be SETTINGS (RFC 9113, section 3.4). A GOAWAY in its place is let through, since it
-/// carries the reason.
+/// carries the reason. Small DATA frames that follow each other are made one.
 #[pin_project]
 pub(crate) struct PrefaceIo<I> {
     #[pin]
@@ -39,6 +40,7 @@ pub(crate) struct PrefaceIo<I> {
     /// How many bytes of the first frame have been checked; `None` when it is done.
     seen: Option<usize>,
     frames: FrameScanner,
+    turn: Turn,
     failure: WriteFailure,
     patience: Patience,
     max_informational: u32,
@@ -68,6 +70,7 @@ impl<I> PrefaceIo<I> {
             io,
             seen: Some(0),
             frames: FrameScanner::default(),
+            turn: Turn::default(),
             failure: WriteFailure::default(),
             patience: Patience { runtime, timer: None },
             max_informational,
@@ -142,12 +145,15 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
 }
 
 impl<I: AsyncWrite> PrefaceIo<I> {
-    /// Something was read: looks through it.
+    /// Something was read, which has filled the buffer from there on: looks through it.
     #[inline]
-    fn scan(mut self: Pin<&mut Self>, cx: &mut Context<'_>, read: &[u8]) -> Result<()> {
+    fn scan(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, filled: usize) -> Result<()> {
         let this = self.as_mut().project();
-        let found = this.frames.scan(read);
+        let found = this.frames.scan(&buf.filled()[filled..]);
         this.wire.count_read(this.frames.data(), this.frames.ended());
+        if found.small > 1 {
+            join_small(this.turn, this.wire, buf, filled + found.small_from);
+        }
         if found.control | found.many { self.look(cx, found) } else { Ok(()) }
     }
 
@@ -157,7 +163,7 @@ impl<I: AsyncWrite> PrefaceIo<I> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         read: Poll<Result<()>>,
-        buf: &ReadBuf<'_>,
+        buf: &mut ReadBuf<'_>,
         filled: usize,
     ) -> Poll<Result<()>> {
         let this = self.as_mut().project();
@@ -172,7 +178,7 @@ impl<I: AsyncWrite> PrefaceIo<I> {
         if let Some(seen) = *this.seen {
             *this.seen = check_first_frame(seen, read_bytes).ok_or_else(|| this.wire.ending().not_http2())?;
         }
-        Poll::Ready(self.scan(cx, read_bytes))
+        Poll::Ready(self.scan(cx, buf, filled))
     }
 
     /// The frames that were read have to be looked at, by the driver too.
@@ -204,6 +210,15 @@ impl<I: AsyncWrite> PrefaceIo<I> {
     }
 }
 
+/// Small frames were read, the first of them from there on.
+#[cold]
+fn join_small(turn: &mut Turn, wire: &Wire, buf: &mut ReadBuf<'_>, from: usize) {
+    let Some(read) = buf.filled_mut().get_mut(from..) else { return };
+    let (length, left) = join(read);
+    buf.set_filled(from + length);
+    turn.count(wire.polls(), left);
+}
+
 /// Checks more bytes of the first frame: its type, and for SETTINGS that it is no ACK. `None` when it is another.
 fn check_first_frame(seen: usize, read: &[u8]) -> Option<Option<usize>> {
     let right = (seen..).zip(read).all(|(at, &byte)| match at {
@@ -219,13 +234,18 @@ impl<I: AsyncRead + AsyncWrite> AsyncRead for PrefaceIo<I> {
     #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let this = self.as_mut().project();
+        if this.turn.is_over() {
+            this.turn.next();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let filled = buf.filled().len();
         let read = this.io.poll_read(cx, buf);
         if !this.failure.has_failed() && this.seen.is_none() {
             match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) if buf.filled().len() > filled => {
-                    return Poll::Ready(self.scan(cx, &buf.filled()[filled..]));
+                    return Poll::Ready(self.scan(cx, buf, filled));
                 }
                 Poll::Ready(_) => {}
             }

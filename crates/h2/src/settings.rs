@@ -9,9 +9,12 @@ const REMEMBERED_RESETS: usize = 4096;
 /// How many stream errors a connection survives in its lifetime. A frame for a reset stream that was forgotten counts
 /// as one.
 const SURVIVED_FAULTS: usize = 1 << 16;
-/// How much the unread DATA frames of a connection may cost beyond their bytes: each frame below 256 bytes counts for
-/// what it lacks. 4,000 unread frames of one byte are more than that.
-const SMALL_FRAMES: usize = 1 << 20;
+/// So many DATA frames of one byte may be unread on a connection, or as many more of larger ones below 256 bytes as
+/// they lack less. Each takes some 250 bytes of the h2 crate's queue, which doubles as it grows, and up to 265 that
+/// came with it: together less than 1 MiB.
+pub(crate) const SMALL_FRAMES: usize = 1800;
+/// What one of them counts for: a frame counts for what it lacks to 256 bytes.
+const SMALL_FRAME: usize = 255;
 pub(crate) const FRAME_SIZES: (u32, u32) = (1 << 14, (1 << 24) - 1);
 
 /// The SETTINGS that a connection announces, and how much it buffers.
@@ -64,6 +67,17 @@ impl Settings {
         1 << 30
     }
 
+    /// How many CONTINUATION frames of one head the h2 crate takes: a quarter more than the head needs.
+    pub(crate) fn max_continuations(&self) -> usize {
+        let needed = (self.max_header_list_size / self.max_frame_size).max(1) as usize;
+        (needed + needed / 4).max(5)
+    }
+
+    /// How many bytes of fields the h2 crate reads on to, so that a head that is too large costs its stream alone.
+    pub(crate) fn max_header_list_read(&self) -> usize {
+        (self.max_header_list_size as usize).saturating_mul(4)
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         let mut builder = Builder::new();
         builder
@@ -71,7 +85,7 @@ impl Settings {
             .initial_max_send_streams(UNANNOUNCED)
             .initial_window_size(self.stream_window)
             .initial_connection_window_size(self.connection_window)
-            .data_frame_budget(SMALL_FRAMES)
+            .data_frame_budget(SMALL_FRAMES * SMALL_FRAME)
             .max_frame_size(self.max_frame_size)
             .max_header_list_size(self.max_header_list_size)
             .max_send_buffer_size(self.send_buffer as usize)

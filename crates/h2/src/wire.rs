@@ -1,6 +1,6 @@
 //! What the stream below the h2 crate, the driver and the handles of a connection tell each other.
 
-use crate::ending::Ending;
+use crate::{classify::Limits, ending::Ending};
 use skybridge_core::sync::Mutex;
 use std::{
     io::Result,
@@ -59,6 +59,10 @@ pub(crate) struct OpenStream {
 // === impl Wire ===
 
 impl Wire {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Parts { ending: Ending::new(limits), ..Parts::default() }))
+    }
+
     /// How the connection ends.
     #[inline]
     pub(crate) fn ending(&self) -> &Ending {

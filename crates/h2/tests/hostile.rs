@@ -215,9 +215,12 @@ async fn too_many_continuations_end_the_connection() {
         let part = raw(CONTINUATION, 0, stream, b"\x00\x01a\x01b");
         [raw(1, 0, stream, b"\x88"), part.repeat(1000)].concat()
     };
-    let (error, code) = answered(World::new(H2::new()).await, block).await;
-    assert_eq!(error.reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
-    assert_eq!(code, Some(code::ENHANCE_YOUR_CALM));
+    for (h2, limit) in [(H2::new(), 20), (H2::new().max_header_list_size(1000), 5)] {
+        let (error, code) = answered(World::new(h2).await, block).await;
+        let H2Error::Flood(flood) = &error else { panic!("{error:?}") };
+        assert_eq!((flood.what, flood.limit, flood.within), ("CONTINUATION frames", limit, None));
+        assert_eq!(code, Some(code::ENHANCE_YOUR_CALM));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,6 +230,7 @@ async fn too_many_empty_data_frames_end_the_connection() {
     let server = async {
         let stream = peer.request().await.stream;
         peer.headers(stream, &[(":status", "200")], false).await;
+        run_until_idle().await;
         peer.send_raw(raw(0, 0, stream, &[]).repeat(101)).await;
         goaway(peer).await
     };
@@ -235,7 +239,9 @@ async fn too_many_empty_data_frames_end_the_connection() {
         response.into_body().collect().await.unwrap_err()
     };
     let (error, code) = tokio::join!(client, server);
-    assert_eq!((h2_error(&error).reason(), code), (Some(h2::Reason::ENHANCE_YOUR_CALM), Some(code::ENHANCE_YOUR_CALM)));
+    let H2Error::Flood(flood) = h2_error(&error) else { panic!("{error:?}") };
+    assert_eq!((flood.what, flood.limit, flood.within), ("empty DATA frames", 100, None));
+    assert_eq!(code, Some(code::ENHANCE_YOUR_CALM));
 }
 
 #[tokio::test(start_paused = true)]
