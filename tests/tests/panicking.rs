@@ -10,7 +10,11 @@
 
 use http::{Request, Response, header};
 use hyper::body::Incoming;
-use skybridge::{Client, Error, Event, EventKind, Observe, PoolConfig, RequestBody};
+use skybridge::{
+    Client, Error, Event, EventKind, Observe, PoolConfig, RequestBody,
+    tower::util::{MapRequestLayer, MapResponseLayer},
+    types::Attempt,
+};
 use skybridge_testkit::{executor::run_until_idle, origin::Origin};
 use skybridge_tests::{HOST, World, addr, get, h2, read};
 use std::{
@@ -19,7 +23,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -300,6 +304,54 @@ async fn a_call_that_is_given_up() {
             ended(tokio::spawn(unread).await);
         });
         assert_has(&unread.await, &["connection_released"]);
+    }
+}
+
+/// As an interceptor may: before the request is sent, when its answer is here, and on the way to a connection.
+#[tokio::test(start_paused = true)]
+async fn a_layer_of_ones_own_that_panics_takes_no_place() {
+    for over_h2 in [false, true] {
+        for place in ["request", "response", "connect"] {
+            let world = World::new();
+            let (armed, panics) = (Arc::new(AtomicBool::new(true)), move |armed: &AtomicBool, here: &str| {
+                if here == place && armed.swap(false, SeqCst) {
+                    std::panic::panic_any(MESSAGE);
+                }
+            });
+            let [request, response, connect] = [(); 3].map(|()| Arc::clone(&armed));
+            let layers = (
+                MapRequestLayer::new(move |asked: Request<RequestBody>| {
+                    panics(&request, "request");
+                    asked
+                }),
+                MapResponseLayer::new(move |answer: Response<_>| {
+                    panics(&response, "response");
+                    answer
+                }),
+                MapRequestLayer::new(move |attempt: Attempt| {
+                    panics(&connect, "connect");
+                    attempt
+                }),
+            );
+            let builder = world.builder().pool(PoolConfig::new().max_total(1));
+            let client = builder.above_pool(layers.0).above_pool(layers.1).above_dialer(layers.2).build();
+            let origin = if over_h2 { Origin::h2c() } else { Origin::h1() }.serve_on(world.listen());
+            let call = || {
+                let (client, request) = (client.clone(), if over_h2 { h2(get("/")) } else { get("/") });
+                timeout(60 * SECOND, tokio::spawn(async move { read(client.request(request)).await }))
+            };
+            let first = ended(call().await.unwrap());
+            assert!(!matches!(first, Ended::Answered(_)) && !armed.load(SeqCst), "{place}: {first:?}");
+            run_until_idle().await;
+            let stats = client.stats();
+            assert_eq!((stats.active, stats.connecting, stats.waiting), (0, 0, 0), "{place}: {stats:?}");
+            let next = ended(call().await.unwrap());
+            assert!(matches!(&next, Ended::Answered(text) if text == "hello"), "{place}: {next:?}");
+            world.executor.take_panics();
+            drop(client);
+            world.assert_nothing_left().await;
+            drop(origin);
+        }
     }
 }
 

@@ -6,11 +6,14 @@ thread_local! {
     static BROKEN: Cell<bool> = const { Cell::new(false) };
 }
 
-struct Unwinding;
+struct Unwinding {
+    /// Something else did before.
+    unwinds: bool,
+}
 
 impl Drop for Unwinding {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if !self.unwinds && std::thread::panicking() {
             let _ = BROKEN.try_with(|broken| broken.set(true));
         }
     }
@@ -23,6 +26,6 @@ pub fn notify(observer: &(impl Observe + ?Sized), event: &Event<'_>) {
     if BROKEN.try_with(|broken| broken.replace(unwinds && broken.get()) && unwinds).unwrap_or(false) {
         return;
     }
-    let _unwinding = Unwinding;
+    let _unwinding = Unwinding { unwinds };
     observer.observe(event);
 }
