@@ -114,8 +114,8 @@ pub use self::{
 pub use skybridge_core as types;
 pub use skybridge_core::{
     Cause, ConnInfo, ConnectError, ConnectOptions, ConnectProtocol, Delivery, Endpoint, Error, Event, EventKind,
-    HttpVersions, Observe, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts, Upgrade,
-    Upgraded, stack,
+    HttpVersions, Observe, OnInformational, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts,
+    Upgrade, Upgraded, stack,
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};
