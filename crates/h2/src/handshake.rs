@@ -237,17 +237,26 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use http::{Request, StatusCode};
-    use http_body_util::Empty;
+    use http_body_util::{BodyExt, Empty};
     use skybridge_core::{
-        Capacity, Cause, CloseReason, Connection, ConnectionStatus, Connector, Delivery, StatusListener, sync::Mutex,
+        Capacity, Cause, CloseReason, Connection, ConnectionStatus, Connector, Delivery, HttpVersions, RequestOptions,
+        StatusListener, sync::Mutex,
     };
+    use skybridge_h1::H1;
+    use skybridge_negotiate::NegotiateLayer;
+    use skybridge_pool::PoolLayer;
+    use skybridge_retry::RetryLayer;
+    use skybridge_route::RouteLayer;
+    use skybridge_tcp::RaceLayer;
     use skybridge_testkit::{
         executor::{Executor, run_until_idle},
         fixtures,
         h2::{Frame, Peer, code},
         net::Network,
+        origin::Origin,
     };
     use std::future::poll_fn;
+    use tower::{ServiceBuilder, ServiceExt};
 
     #[derive(Default)]
     struct Notes(Mutex<Vec<ConnectionStatus>>);
@@ -291,5 +300,38 @@ mod tests {
         assert!(peer.received().iter().any(bye));
         let closed = ConnectionStatus::Closed(CloseReason::MaxRequests);
         assert_eq!(notes.0.lock().last(), Some(&closed));
+    }
+
+    /// So do the requests, which notice nothing: each of these connections has a single id left.
+    #[tokio::test(start_paused = true)]
+    async fn requests_move_on_when_stream_ids_are_used_up() {
+        let (net, executor) = (Network::new(), Executor::new());
+        net.host("a.test", ["192.0.2.1".parse().unwrap()]);
+        let origin = Origin::h2c().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
+        let mut h2 = H2::<Empty<Bytes>>::new();
+        h2.settings_mut().first_stream = Some(u32::MAX >> 1);
+        let stack = ServiceBuilder::new()
+            .layer(RetryLayer::unsent())
+            .layer(PoolLayer::shared(executor.runtime()))
+            .layer(RouteLayer::new(net.resolver()))
+            .layer(NegotiateLayer::new(H1::new(), h2))
+            .layer(RaceLayer::happy_eyeballs())
+            .service(net.dialer());
+        let call = || {
+            let options = RequestOptions::new().http_versions(HttpVersions::Http2);
+            let request = Request::post("http://a.test/").extension(options).body(Empty::new()).unwrap();
+            stack.clone().oneshot(request)
+        };
+        for _ in 0..3 {
+            let response = call().await.unwrap();
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+        }
+        // All at once, too: none is sent twice.
+        let (a, b, c) = tokio::join!(call(), call(), call());
+        assert!([a, b, c].iter().all(Result::is_ok));
+        assert_eq!(origin.requests().len(), 6);
+        assert_eq!(origin.connections(), 6);
+        run_until_idle().await;
+        assert_eq!(origin.open(), 0, "each said goodbye");
     }
 }
