@@ -340,7 +340,10 @@ async fn a_layer_of_ones_own_that_panics_takes_no_place() {
                 let (client, request) = (client.clone(), if over_h2 { h2(get("/")) } else { get("/") });
                 timeout(60 * SECOND, tokio::spawn(async move { read(client.request(request)).await }))
             };
-            let first = ended(call().await.unwrap());
+            let first = call().await.unwrap();
+            let told = matches!(&first, Ok(Err(error)) if format!("{error:?}").contains("Panic"));
+            assert_eq!(told, place == "connect", "{first:?}");
+            let first = ended(first);
             assert!(!matches!(first, Ended::Answered(_)) && !armed.load(SeqCst), "{place}: {first:?}");
             run_until_idle().await;
             let stats = client.stats();

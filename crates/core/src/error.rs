@@ -235,7 +235,11 @@ impl fmt::Display for Error {
             (Delivery::Refused, true) => "; an earlier try was refused unprocessed",
             (Delivery::Unknown, false) => "; the request may have been processed",
             (Delivery::Unknown, true) => "; an earlier try may have been processed",
-        })
+        })?;
+        if self.0.backing_off {
+            f.write_str("; connections to this origin fail one after the other")?;
+        }
+        Ok(())
     }
 }
 

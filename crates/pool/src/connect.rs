@@ -10,7 +10,8 @@ use crate::{
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Phase, Plan, Planner, Route, Sleep, Target, TimedOut, phase_timeout,
+    CloseReason, ConnectError, Connection, Ctx, Phase, PhaseGuard, Plan, Planner, Route, Sleep, Target, TimedOut,
+    phase_timeout,
 };
 use std::{
     fmt,
@@ -55,7 +56,7 @@ where
         let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
         let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
-        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, timer: None };
+        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: false, timer: None };
         pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
     }
 }
@@ -67,6 +68,8 @@ struct ConnectTask<C: Send + 'static> {
     connect: Arc<PendingConnect>,
     ctx: Ctx,
     over: bool,
+    /// What connects is being polled: if it ends now, it has panicked.
+    is_polled: bool,
     /// For the next request whose own limits end its wait.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
 }
@@ -75,7 +78,7 @@ impl<C: Send + 'static> ConnectTask<C> {
     fn failed(&mut self, error: ConnectError) {
         self.over = true;
         // The end of the runtime, and a want of descriptors, say nothing of the origin.
-        let counts = !error.root_cause().is::<Dropped>() && !error.is_out_of_descriptors();
+        let counts = !error.root_cause().is::<Ended>() && !error.is_out_of_descriptors();
         let error =
             if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
         self.origin.failed(&self.connect, &error, counts);
@@ -130,22 +133,31 @@ impl<C: Send + 'static> ConnectTask<C> {
 impl<C: Send + 'static> Drop for ConnectTask<C> {
     fn drop(&mut self) {
         if !self.over {
-            self.failed(ConnectError::new(Phase::Acquire, Dropped));
+            let ended = if self.is_polled { Ended::Panic } else { Ended::Runtime };
+            self.failed(ConnectError::new(Phase::Acquire, ended));
         }
     }
 }
 
-/// The task of a connect was dropped by its runtime, or it panicked.
+/// How the task of a connect ended without a result.
 #[derive(Debug)]
-struct Dropped;
+enum Ended {
+    /// A layer below panicked.
+    Panic,
+    /// It was dropped by its runtime, or the pool was.
+    Runtime,
+}
 
-impl fmt::Display for Dropped {
+impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the runtime that made the connection has ended")
+        f.write_str(match self {
+            Self::Panic => "what makes the connection panicked",
+            Self::Runtime => "the runtime that made the connection has ended",
+        })
     }
 }
 
-impl std::error::Error for Dropped {}
+impl std::error::Error for Ended {}
 
 /// The peer has allowed no streams for as long as connecting may take.
 #[derive(Debug)]
@@ -180,11 +192,16 @@ where
         let (pool, origin, connect) = (task.pool.clone(), Arc::clone(&task.origin), Arc::clone(&task.connect));
         let find = find::<P, C, B>(pool, origin, connect, planner, target, &no_streams);
         let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
-        poll_fn(|cx| match find.as_mut().poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => {
-                task.poll_timeouts(cx);
-                task.poll_abandon(cx).map(|()| None)
+        poll_fn(|cx| {
+            task.is_polled = true;
+            let found = find.as_mut().poll(cx);
+            task.is_polled = false;
+            match found {
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+                Poll::Pending => {
+                    task.poll_timeouts(cx);
+                    task.poll_abandon(cx).map(|()| None)
+                }
             }
         })
         .await
@@ -267,7 +284,7 @@ where
         return Err(handle.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));
     }
     if pool.strong_count() == 0 {
-        return Err(ConnectError::new(Phase::Acquire, Dropped));
+        return Err(ConnectError::new(Phase::Acquire, Ended::Runtime));
     }
     let new = NewConnection::new(&origin, handle, connect.failures);
     let connection = Arc::clone(new.connection());
@@ -277,9 +294,10 @@ where
 
 /// Waits until its origin has been left alone for long enough. A response on another connection ends that early.
 async fn wait_for_backoff<C: Send + 'static>(origin: &OriginPool<C>, connect: &PendingConnect, ctx: &Ctx) {
-    let mut timer: Option<Pin<Box<dyn Sleep>>> = None;
+    let (mut timer, mut phase): (Option<Pin<Box<dyn Sleep>>>, _) = (None, None);
     poll_fn(|cx| {
         while let Some(until) = origin.pause_until(connect) {
+            phase.get_or_insert_with(|| PhaseGuard::begin(ctx, Phase::Backoff, None));
             let timer = timer.get_or_insert_with(|| ctx.runtime().sleep_until(until));
             timer.as_mut().reset(until);
             ready!(timer.as_mut().poll(cx));
@@ -287,6 +305,7 @@ async fn wait_for_backoff<C: Send + 'static>(origin: &OriginPool<C>, connect: &P
         Poll::Ready(())
     })
     .await;
+    phase.map(PhaseGuard::done);
 }
 
 /// Waits until a connection takes exchanges, or is over.

@@ -55,8 +55,11 @@ async fn twenty_calls_after_each_other_make_a_connect_each() {
             let world = World::new();
             let _serving = world.listen().serve(move |_, conn| peer.serve(conn));
             let client = world.client();
-            for _ in 0..20 {
-                read(client.request(request())).await.unwrap_err();
+            for call in 1..=20 {
+                let error = read(client.request(request())).await.unwrap_err();
+                let told = "connections to this origin fail one after the other";
+                let is_told = error.is_backing_off() && error.to_string().contains(told) || error.is_connect();
+                assert!(call == 1 || is_told, "{peer:?}, {name}, call {call}: {error}");
             }
             let connects = world.net.opened();
             assert!(connects <= 25, "{peer:?}, {name}: {connects} connects");
@@ -95,6 +98,8 @@ async fn refused_connects_are_failures_too() {
         assert!(error.is_connect(), "{error}");
         pauses.push(start.elapsed() - before);
     }
+    let said = |what: &str| world.recorder.lines().iter().filter(|line| line.contains(what)).count();
+    assert_eq!((said("backoff_start"), said("backoff_end")), (8, 8), "it is told what is waited for");
     assert!(pauses[..2].iter().all(|pause| *pause < Duration::from_millis(25)), "the first two at once: {pauses:?}");
     assert!(pauses[8..].iter().all(|pause| *pause > Duration::from_millis(900)), "{pauses:?}");
     assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(2100)), "two seconds at most: {pauses:?}");

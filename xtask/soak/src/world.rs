@@ -74,7 +74,10 @@ impl World {
             .max_overtaking(8)
             .max_requests(100)
             .idle_timeout(Duration::from_millis(50))
-            .upload_grace(Duration::from_millis(20));
+            .upload_grace(Duration::from_millis(20))
+            // Connects fail all the time, and what matters happens while others wait.
+            .connect_backoff(Duration::from_millis(1))
+            .max_connect_backoff(Duration::from_millis(4));
         let client = Client::builder()
             .runtime(executor.runtime())
             .resolver(zone.resolver())

@@ -4,10 +4,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The steps of a request, in order. The first six make a connection, the others use it.
+/// The steps of a request, in order. The first seven make a connection, the others use it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Waiting before the next connect, as connections to this origin fail one after the other. Without a wait there is
+    /// no such phase.
+    Backoff,
     /// Waiting until the resolver begins to look up, as for a free thread: a part of [`Resolve`](Self::Resolve) that
     /// has a time limit of its own. Without a wait there is no such phase.
     LookupQueue,
@@ -37,6 +40,7 @@ impl Phase {
     /// The name for logs and reports, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Backoff => "backoff",
             Self::LookupQueue => "lookup_queue",
             Self::Resolve => "resolve",
             Self::Tcp => "tcp",
@@ -53,6 +57,7 @@ impl Phase {
 
     pub(crate) fn names(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
+            Self::Backoff => ("backoff_start", "backoff_end", "backoff_failed", "backoff_dropped"),
             Self::LookupQueue => {
                 ("lookup_queue_start", "lookup_queue_end", "lookup_queue_failed", "lookup_queue_dropped")
             }
