@@ -67,9 +67,9 @@
 //! ([`CloseReason::Stale`](skybridge_core::CloseReason::Stale)), and shared ones [ask their
 //! peers](skybridge_core::Connection::suspect), and are used again once those have answered. Exchanges under way go on.
 //!
-//! So a request without options can be sent on a connection from before the sleep only if its origin was used within a
-//! sixteenth of [`PoolConfig::idle_timeout`] before that; the reaper finds that out within the same time, and the peer
-//! of a shared connection is asked then.
+//! So a request without options can be sent on a connection from before the sleep only if its origin was used shortly
+//! before that: within a sixteenth of [`PoolConfig::idle_timeout`], or 20 s. The reaper finds it out within the same
+//! time, and the peer of a shared connection is asked then.
 //!
 //! # The modules
 //!

@@ -130,8 +130,9 @@ impl Shared {
 
     /// How often the reaper looks at the clock while anything is open, in nanoseconds.
     pub(crate) fn reaper_interval(&self) -> u64 {
-        // At each instant would be too often when nothing may be idle at all.
-        (nanos(self.config.idle_timeout.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
+        // At each instant would be too often when nothing may be idle at all. Where everything may be for long there is
+        // more to look at than that: ages, certificates, and whether the machine has slept.
+        (nanos(self.config.idle_timeout.min(FAR)) / 16).clamp(nanos(Duration::from_millis(10)), nanos(LONGEST_INTERVAL))
     }
 
     /// The reaper's pause after each look, in nanoseconds. A look visits every origin: what ends during the pause is
@@ -140,6 +141,9 @@ impl Shared {
         self.reaper_interval() / 64
     }
 }
+
+/// Between two looks of the reaper.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(20);
 
 /// As good as never, and still an instant.
 const FAR: Duration = Duration::from_secs(1 << 30);

@@ -190,6 +190,18 @@ async fn a_connection_gets_only_so_old() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn its_age_counts_also_where_it_may_be_idle_for_long() {
+    for idle_timeout in [10_000 * SECOND, Duration::MAX] {
+        for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (|| Facts::h2(5), SECURE)] {
+            let stage = Stage::easy(PoolConfig::new().max_age(60 * SECOND).idle_timeout(idle_timeout), facts);
+            assert_eq!(stage.get(url).await, 1);
+            after(61 * SECOND).await;
+            assert_eq!(stage.pool.stats().idle, 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn old_and_never_idle_when_looked_at_it_is_not_kept_either() {
     let stage = Stage::new(PoolConfig::new().max_age(10 * SECOND));
     let call = stage.call(A);
