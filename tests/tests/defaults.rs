@@ -152,6 +152,8 @@ fn a_pools_configuration_is_what_the_table_says() {
     assert_eq!((pool.at_stream_limit, table("at_stream_limit")), (AtStreamLimit::Open, "open another"));
     assert_eq!((pool.at_connection_limit, table("at_connection_limit")), (AtConnectionLimit::Wait, "wait"));
     assert_eq!((pool.coalesce, table("coalesce")), (true, "yes"));
+    assert_eq!((pool.drain_expired_certificates, table("drain_expired_certificates")), (false, "no"));
+    assert_eq!((pool.drain_moved, table("drain_moved")), (false, "no"));
 }
 
 /// The documentation of a method, as one line.
@@ -202,7 +204,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
         (include_str!("../../crates/route/src/config.rs"), "", 8),
-        (include_str!("../../crates/pool/src/config.rs"), "", 20),
+        (include_str!("../../crates/pool/src/config.rs"), "", 22),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 12),
     ];

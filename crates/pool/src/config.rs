@@ -48,6 +48,8 @@ pub enum AtConnectionLimit {
 /// | `at_stream_limit` | open another | open another |
 /// | `at_connection_limit` | wait | wait |
 /// | `coalesce` (use a connection for another host that it may carry) | yes | yes |
+/// | `drain_expired_certificates` (take a connection out when a certificate of its path expires) | no | no |
+/// | `drain_moved` (take a connection out when its address is no longer its origin's) | no | no |
 ///
 /// No limit is the greatest value of a setting's type: `usize::MAX`, `u64::MAX`, `u32::MAX`, [`Duration::MAX`]. Zero is
 /// never that: it is none at all, or the least there can be.
@@ -75,6 +77,8 @@ pub struct PoolConfig {
     pub at_stream_limit: AtStreamLimit,
     pub at_connection_limit: AtConnectionLimit,
     pub coalesce: bool,
+    pub drain_expired_certificates: bool,
+    pub drain_moved: bool,
 }
 
 impl Default for PoolConfig {
@@ -100,6 +104,8 @@ impl Default for PoolConfig {
             at_stream_limit: AtStreamLimit::Open,
             at_connection_limit: AtConnectionLimit::Wait,
             coalesce: true,
+            drain_expired_certificates: false,
+            drain_moved: false,
         }
     }
 }
@@ -275,6 +281,28 @@ impl PoolConfig {
     /// Whether a connection may carry another host than the one it was opened for (RFC 9113, section 9.1.1).
     pub fn coalesce(mut self, coalesce: bool) -> Self {
         self.coalesce = coalesce;
+        self
+    }
+
+    /// Whether a connection takes no more requests from the time on when the first certificate of its peer's path
+    /// expires. What is under way goes on, then it is closed as
+    /// [`CertificateExpired`](skybridge_core::CloseReason::CertificateExpired). Otherwise the peer that was verified
+    /// when the connection was opened is trusted for as long as it is open, but not for other hosts (see
+    /// [`coalesce`](Self::coalesce)).
+    pub fn drain_expired_certificates(mut self, drain: bool) -> Self {
+        self.drain_expired_certificates = drain;
+        self
+    }
+
+    /// Whether a connection takes no more requests once its address is no longer one of its origin's, or of the proxy's
+    /// that it goes through. What is under way goes on, then it is closed as
+    /// [`Moved`](skybridge_core::CloseReason::Moved).
+    ///
+    /// That is learned when another connection to the origin is needed and its name is looked up: nothing is looked up
+    /// for it. An answer that came in part says nothing, nor does one that has no address of the same family. Not for
+    /// names whose answers change each time, as each of them would take out the connections to the others.
+    pub fn drain_moved(mut self, drain: bool) -> Self {
+        self.drain_moved = drain;
         self
     }
 }

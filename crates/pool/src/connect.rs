@@ -258,11 +258,12 @@ where
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = plan.route().clone();
+    origin.drain_moved(&route);
     if let Some(connection) = coalesce(&pool, &origin, &route) {
         return Ok(Some(Found::Known(connection)));
     }
     let mut endpoints = route.endpoints.clone();
-    let mut connecting = pin!(plan.connect());
+    let (mut connecting, mut is_whole) = (pin!(plan.connect()), route.endpoints.is_whole());
     let found = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
             return Poll::Ready(connected.map(Err));
@@ -272,6 +273,10 @@ where
             if let Some(connection) = coalesce(&pool, &origin, &route) {
                 return Poll::Ready(Ok(Ok(connection)));
             }
+        }
+        if !is_whole && route.endpoints.is_whole() {
+            is_whole = true;
+            origin.drain_moved(&route);
         }
         Poll::Pending
     });

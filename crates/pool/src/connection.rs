@@ -58,7 +58,7 @@ pub(crate) struct PooledConnection<C> {
     home_address: usize,
     /// Its key in its home's machine, once it is there.
     key: OnceLock<ConnectionKey>,
-    /// Drained when it gets older than this.
+    /// Drained when it gets older than this, or its certificate does.
     pub(crate) expires_at: Option<Timestamp>,
     /// How long it may be idle, in nanoseconds.
     pub(crate) idle_timeout: u64,
@@ -125,12 +125,12 @@ impl<C: Send + 'static> PooledConnection<C> {
         let state = slots.state();
         let max_requests = shared.config.request_limit().filter(|_| !exclusive);
         Arc::new(Self {
+            expires_at: shared.expires_at(&info),
             info,
             exclusive,
             home_address: home.as_ptr().addr(),
             home,
             key: OnceLock::new(),
-            expires_at: shared.expires_at(),
             idle_timeout: shared.idle_timeout(),
             shared,
             slots,

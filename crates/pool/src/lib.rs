@@ -34,7 +34,7 @@
 //!    connect is a task of the pool's own, so that it outlives the request that began it. It
 //!    - waits, if the last ones failed, until the origin has been left alone for long enough;
 //!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
-//!    - plans;
+//!    - plans, and takes out the connections to where the origin is no more ([`PoolConfig::drain_moved`]);
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one;
 //!    - connects.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came

@@ -315,7 +315,7 @@ impl<C: Send + 'static> OriginPool<C> {
         let shared = &self.shared;
         let until = connection.idle_until_from(shared.clock.get());
         let refuse = match connection.expires_at {
-            Some(expires_at) if expires_at <= shared.now() => Some(CloseReason::MaxAge),
+            Some(expires_at) if expires_at <= shared.now() => Some(self.facts(connection).expiry_reason()),
             _ if shared.permits.is_contended() && shared.permits.is_due() => Some(CloseReason::LimitReclaimed),
             _ => None,
         };
@@ -333,13 +333,24 @@ impl<C: Send + 'static> OriginPool<C> {
             (Ok(()), self.serve_with(machine, tables))
         });
         match kept {
-            Ok(()) => self.keep_limits(),
+            Ok(()) => {
+                self.keep_limits();
+                self.look_by_expiry(connection);
+            }
             // Here, without the lock.
             Err(reason) => {
                 if let Some(handle) = handle.take() {
                     connection.close_with(handle, reason);
                 }
             }
+        }
+    }
+
+    /// The reaper ends it in time, if it has an end, which may come before the next look.
+    #[inline]
+    fn look_by_expiry(&self, connection: &PooledConnection<C>) {
+        if let Some(until) = connection.expires_at {
+            self.shared.reaper.look_by(until);
         }
     }
 
@@ -427,13 +438,12 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     fn facts(&self, connection: &PooledConnection<C>) -> Facts {
-        let valid_until = connection.info.tls.as_ref().and_then(|tls| tls.valid_until);
         Facts {
             own: self.is_home_of(connection),
             exclusive: connection.exclusive,
             expires_at: connection.expires_at,
             idle_timeout: connection.idle_timeout,
-            valid_until: valid_until.map(|until| self.shared.clock.timestamp(until)),
+            valid_until: self.shared.valid_until(&connection.info),
         }
     }
 

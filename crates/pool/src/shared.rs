@@ -22,7 +22,7 @@ use self::{
     unfinished::UnfinishedExchanges,
 };
 use crate::config::{AtConnectionLimit, PoolConfig};
-use skybridge_core::{ConnectOptions, Ids, Observe, Runtime, Timeouts};
+use skybridge_core::{ConnInfo, ConnectOptions, Ids, Observe, Runtime, Timeouts};
 use std::{
     fmt,
     sync::{
@@ -115,11 +115,18 @@ impl Shared {
         self.config.at_connection_limit == AtConnectionLimit::Refuse && self.permits.is_full()
     }
 
-    /// When a connection that is made now is too old. Up to a tenth less than its limit, so that connections that were
-    /// made together don't end together.
-    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
+    /// When a connection that is made now is too old, or has a certificate that expires. Its age is up to a tenth less
+    /// than its limit, so that connections that were made together don't end together.
+    pub(crate) fn expires_at(&self, info: &ConnInfo) -> Option<Timestamp> {
         let now = self.now();
-        self.config.age_limit().map(|age| now.plus(jittered(age)))
+        let age = self.config.age_limit().map(|age| now.plus(jittered(age)));
+        let certificate = self.config.drain_expired_certificates.then(|| self.valid_until(info)).flatten();
+        age.into_iter().chain(certificate).min()
+    }
+
+    /// When the first certificate of its peer's path expires.
+    pub(crate) fn valid_until(&self, info: &ConnInfo) -> Option<Timestamp> {
+        info.tls.as_ref().and_then(|tls| tls.valid_until).map(|until| self.clock.timestamp(until))
     }
 
     /// How long a connection that is made now may be idle, in nanoseconds; up to a tenth less than the limit.

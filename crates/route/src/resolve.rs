@@ -62,12 +62,18 @@ pub(crate) async fn resolve<R: Resolver>(
     let max = settings.max_addresses;
     let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max };
     sink.add(answer.endpoints);
-    let rest = answers.map(|answers| {
-        let taken = span.end.saturating_duration_since(begun);
-        let remaining = ctx.limit(Phase::Resolve, limit).saturating_sub(taken);
-        let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
-        rest
-    });
+    let rest = match answers {
+        Some(answers) => {
+            let taken = span.end.saturating_duration_since(begun);
+            let remaining = ctx.limit(Phase::Resolve, limit).saturating_sub(taken);
+            let rest: BoxFuture<()> = Box::pin(add_rest(answers, sink, remaining));
+            Some(rest)
+        }
+        None => {
+            sink.feed.finish();
+            None
+        }
+    };
     Ok(Resolved { endpoints, span, rest })
 }
 
@@ -168,18 +174,19 @@ where
 {
     let ctx = sink.ctx.clone();
     let added = timeout(&ctx, Phase::Resolve, remaining, async {
-        while !sink.feed.is_full()
-            && let Some(answer) = next(&mut answers).await
-        {
-            let answer = answer.map_err(Into::into)?;
+        while !sink.feed.is_full() {
+            let Some(answer) = next(&mut answers).await.transpose().map_err(Into::into)? else { return Ok(true) };
             sink.add(answer.endpoints);
             if answer.last {
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     });
-    if let Err(error) = added.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
-        sink.feed.fail(error);
+    match added.await.unwrap_or_else(|timed_out| Err(ConnectError::from(timed_out))) {
+        Ok(true) => sink.feed.finish(),
+        // It is full, and there may be more.
+        Ok(false) => {}
+        Err(error) => sink.feed.fail(error),
     }
 }

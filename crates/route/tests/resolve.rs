@@ -149,6 +149,34 @@ async fn the_plan_is_there_with_the_first_addresses_and_late_ones_join_the_race(
     assert_eq!(resolved.elapsed(), ms(30));
 }
 
+/// Not so when nobody waits for the rest any more, or it fails: who has no address in the list may have one all the
+/// same.
+#[tokio::test(start_paused = true)]
+async fn a_list_is_whole_once_the_resolver_has_said_all_of_it() {
+    let world = World::new();
+    world.up(1, 0).up(2, 1_000).host("a.test", [1]);
+    let first = plan(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert!(first.route().endpoints.is_whole());
+
+    world.host("a.test", [1]).then(ms(100), [addr(2).ip()]);
+    let dropped = plan(&world.planner(), world.target("http://a.test")).await.unwrap();
+    let endpoints = dropped.route().endpoints.clone();
+    drop(dropped);
+    assert!(endpoints.is_complete() && !endpoints.is_whole());
+
+    for fails in [false, true] {
+        let host = world.host("a.test", [2]);
+        host.then(ms(100), [addr(1).ip()]);
+        if fails {
+            host.fail(ErrorKind::TimedOut);
+        }
+        let late = plan(&world.planner(), world.target("http://a.test")).await.unwrap();
+        let endpoints = late.route().endpoints.clone();
+        late.connect().await.unwrap();
+        assert_eq!((endpoints.snapshot(), endpoints.is_whole()), (vec![at(2), at(1)], !fails));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn when_all_have_failed_late_ones_are_waited_for() {
     let world = World::new();

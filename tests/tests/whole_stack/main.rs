@@ -7,6 +7,7 @@ mod backoff;
 mod by_hand;
 mod connects;
 mod descriptors;
+mod draining;
 mod events;
 mod expectations;
 mod goaway;

@@ -36,6 +36,10 @@ pub enum CloseReason {
     Idle,
     /// It was older than the maximum age.
     MaxAge,
+    /// A certificate of its peer's path has expired.
+    CertificateExpired,
+    /// Its address is no longer one of its origin's.
+    Moved,
     /// It has carried the maximum number of requests.
     MaxRequests,
     /// The peer closed the connection, or announced it with `connection: close`.
@@ -87,6 +91,8 @@ impl CloseReason {
         match self {
             Self::Idle => "idle",
             Self::MaxAge => "max_age",
+            Self::CertificateExpired => "certificate_expired",
+            Self::Moved => "moved",
             Self::MaxRequests => "max_requests",
             Self::PeerFin => "peer_fin",
             Self::PeerGoAway => "peer_goaway",

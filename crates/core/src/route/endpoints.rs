@@ -19,7 +19,8 @@ pub struct Endpoints {
     except: Option<Arc<HashSet<Endpoint>>>,
 }
 
-/// The writing end of an [`Endpoints`]. Drop it to complete the list.
+/// The writing end of an [`Endpoints`]. Drop it to complete the list, of which nobody knows then whether it is
+/// [whole](Endpoints::is_whole).
 #[derive(Debug)]
 pub struct EndpointsFeed(Arc<Mutex<Feed>>);
 
@@ -32,6 +33,7 @@ struct Feed {
     left_out: usize,
     error: Option<ConnectError>,
     complete: bool,
+    whole: bool,
     readers: Vec<Waker>,
 }
 
@@ -42,6 +44,7 @@ impl Endpoints {
     pub fn fixed(list: impl IntoIterator<Item = Endpoint>) -> Self {
         let (mut feed, endpoints) = Self::feed();
         feed.extend(list);
+        feed.finish();
         endpoints
     }
 
@@ -55,7 +58,7 @@ impl Endpoints {
     /// of the other.
     pub fn feed_up_to(most: usize) -> (EndpointsFeed, Self) {
         let (list, readers) = (Vec::new(), Vec::new());
-        let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, readers };
+        let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, whole: false, readers };
         let feed = Arc::new(Mutex::new(feed));
         (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: None })
     }
@@ -83,6 +86,12 @@ impl Endpoints {
     /// Whether no more endpoints will be added.
     pub fn is_complete(&self) -> bool {
         self.feed.lock().complete
+    }
+
+    /// Whether these are all the endpoints there are: the lookup has come to its end, and none was left out.
+    pub fn is_whole(&self) -> bool {
+        let feed = self.feed.lock();
+        feed.whole && feed.left_out == 0
     }
 
     /// The error that ended the lookup, if there was one. Endpoints from before are valid.
@@ -146,6 +155,11 @@ impl EndpointsFeed {
     pub fn is_full(&self) -> bool {
         let feed = self.0.lock();
         feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
+    }
+
+    /// Completes the list: there are no others.
+    pub fn finish(self) {
+        self.change(|feed| feed.whole = true);
     }
 
     /// Completes the list with an error.
@@ -242,6 +256,26 @@ mod tests {
         drop(feed);
         assert_eq!(read(&mut a), Poll::Ready(None));
         assert_eq!(a.snapshot(), [at(1), at(2)]);
+    }
+
+    #[test]
+    fn a_list_is_whole_when_its_lookup_says_so_and_nothing_was_left_out() {
+        let ends: [(fn(EndpointsFeed), bool); 3] = [
+            (EndpointsFeed::finish, true),
+            (drop, false),
+            (|feed| feed.fail(ConnectError::new(crate::Phase::Resolve, "")), false),
+        ];
+        for (end, whole) in ends {
+            let (mut feed, list) = Endpoints::feed_up_to(1);
+            feed.extend([at(1)]);
+            assert!(!list.is_whole());
+            end(feed);
+            assert_eq!((list.is_whole(), list.is_complete()), (whole, true));
+        }
+        let (mut feed, list) = Endpoints::feed_up_to(1);
+        feed.extend([at(1), at(2)]);
+        feed.finish();
+        assert!(!list.is_whole() && Endpoints::fixed([at(1)]).is_whole());
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) enum Action {
     Notify(ConnectKey),
     /// Close an exclusive connection that was idle.
     Close(ConnectionKey, CloseReason),
-    /// A shared connection takes no more exchanges.
+    /// A connection takes no more exchanges; an exclusive one that is idle closes.
     Drain(ConnectionKey, CloseReason),
     /// The same, unless somebody uses it by now.
     DrainUnused(ConnectionKey, CloseReason),

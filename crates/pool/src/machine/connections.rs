@@ -2,6 +2,7 @@ use crate::{
     machine::slab::{Key, Slab},
     shared::time::Timestamp,
 };
+use skybridge_core::CloseReason;
 
 /// What does not change about a connection.
 #[derive(Clone, Copy, Debug)]
@@ -10,12 +11,20 @@ pub(crate) struct Facts {
     pub(crate) own: bool,
     /// One exchange at a time.
     pub(crate) exclusive: bool,
-    /// Drained when it gets older than this.
+    /// Drained when it gets older than this, or its certificate does.
     pub(crate) expires_at: Option<Timestamp>,
     /// How long it may be idle, in nanoseconds.
     pub(crate) idle_timeout: u64,
-    /// Until when it may carry other names than its own.
+    /// When the first certificate of its path expires: until then it may carry other names than its own.
     pub(crate) valid_until: Option<Timestamp>,
+}
+
+impl Facts {
+    /// Why it is drained at `expires_at`.
+    pub(crate) fn expiry_reason(&self) -> CloseReason {
+        // The age has no limit that is the same to the nanosecond.
+        if self.expires_at == self.valid_until { CloseReason::CertificateExpired } else { CloseReason::MaxAge }
+    }
 }
 
 /// A connection of an origin.
@@ -159,15 +168,20 @@ impl Connections {
         std::mem::take(&mut self.idle)
     }
 
-    /// Takes out those that have been idle or alive for too long, oldest first, and says whether it was their age.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Idle, bool)> {
+    /// Takes out those that have been idle or alive for too long, oldest first, and says which it was.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Idle, CloseReason)> {
         let Self { members, idle, .. } = self;
         let too_old = |idle: &Idle| {
-            let until = members.get(idle.connection).and_then(|member| member.facts.expires_at);
-            until.is_some_and(|until| until <= now)
+            let facts = members.get(idle.connection).map(|member| member.facts);
+            facts.filter(|facts| facts.expires_at.is_some_and(|until| until <= now)).map(|facts| facts.expiry_reason())
         };
-        let over = idle.extract_if(.., |idle| idle.until <= now || too_old(idle));
-        over.map(|idle| (idle, too_old(&idle))).collect()
+        let over = idle.extract_if(.., |idle| idle.until <= now || too_old(idle).is_some());
+        over.map(|idle| (idle, too_old(&idle).unwrap_or(CloseReason::Idle))).collect()
+    }
+
+    /// Own ones that nobody has taken out yet, in use or not.
+    pub(super) fn own(&self) -> impl Iterator<Item = ConnectionKey> {
+        self.members.iter().filter(|(_, member)| member.facts.own && member.usable).map(|(key, _)| key)
     }
 
     /// Takes out the one that has been idle longest.

@@ -45,15 +45,14 @@ impl Machine {
         self.backoff.forget(now);
         // It may do so right after this.
         self.may_have_slept = true;
-        actions.extend(self.connections.expire(now).into_iter().map(|(idle, too_old)| {
-            Action::Close(idle.connection, if too_old { CloseReason::MaxAge } else { CloseReason::Idle })
-        }));
+        let idle = self.connections.expire(now).into_iter();
+        actions.extend(idle.map(|(idle, reason)| Action::Close(idle.connection, reason)));
         let unused = self.is_unused(now, idle_timeout);
         let left = self.connections.coalesced().map(|(connection, _)| connection);
         actions.extend(left.filter(|key| unused || !may_use(*key)).map(Action::LeaveCoalesced));
         for (connection, facts) in self.connections.own_shared() {
             if facts.expires_at.is_some_and(|until| until <= now) {
-                actions.push(Action::Drain(connection, CloseReason::MaxAge));
+                actions.push(Action::Drain(connection, facts.expiry_reason()));
             } else if env.load(connection).idle_until.is_some_and(|until| until <= now) {
                 actions.push(Action::DrainUnused(connection, CloseReason::Idle));
             }
@@ -131,6 +130,17 @@ impl Machine {
         let mut actions = Actions::none();
         let older = self.connections.remove_older(older).into_iter();
         actions.extend(older.map(|connection| Action::Close(connection, reason)));
+        actions
+    }
+
+    /// Takes out the connections whose addresses are no longer the origin's, and uses those of other names no longer.
+    /// What is in use goes on. [`serve`](Self::serve) follows.
+    pub(crate) fn drain_moved(&self, has_moved: impl Fn(ConnectionKey) -> bool) -> Actions {
+        let mut actions = Actions::none();
+        let own = self.connections.own().filter(|connection| has_moved(*connection));
+        actions.extend(own.map(|connection| Action::Drain(connection, CloseReason::Moved)));
+        let coalesced = self.connections.coalesced().map(|(connection, _)| connection);
+        actions.extend(coalesced.filter(|connection| has_moved(*connection)).map(Action::LeaveCoalesced));
         actions
     }
 

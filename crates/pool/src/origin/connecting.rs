@@ -40,6 +40,7 @@ impl<C: Send + 'static> OriginPool<C> {
         });
         if published {
             self.keep_limits();
+            self.look_by_expiry(connection);
         }
         published
     }

@@ -7,7 +7,7 @@ use crate::{
     shared::time::{Timestamp, nanos},
     stats::PoolStats,
 };
-use skybridge_core::{CloseReason, Error};
+use skybridge_core::{CloseReason, ConnInfo, Endpoint, Error, Route};
 use std::sync::Arc;
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -63,6 +63,25 @@ impl<C: Send + 'static> OriginPool<C> {
         });
     }
 
+    /// A plan says where the origin is now: if it says all of it, the connections to where it isn't any more take no
+    /// more requests. An answer without any address of a family may lack them for another reason.
+    pub(crate) fn drain_moved(self: &Arc<Self>, route: &Route) {
+        if !self.shared.config.drain_moved || !route.endpoints.is_whole() {
+            return;
+        }
+        let now = route.endpoints.snapshot();
+        let has_moved = |info: &ConnInfo| {
+            info.route.proxies == route.proxies
+                && !now.contains(&info.remote)
+                && now.iter().any(|endpoint| is_of_one_family(endpoint, &info.remote))
+        };
+        self.step(|machine, tables| {
+            let has_moved =
+                |key: ConnectionKey| tables.connections.get(key).is_some_and(|entry| has_moved(&entry.connection.info));
+            ((), machine.drain_moved(has_moved))
+        });
+    }
+
     /// Closes what is idle; what is in use goes on, and is not kept.
     pub(crate) fn evict_all(self: &Arc<Self>, reason: CloseReason) {
         self.step(|machine, _| ((), machine.evict_all(reason)));
@@ -90,4 +109,8 @@ impl<C: Send + 'static> OriginPool<C> {
     pub(crate) fn stats(self: &Arc<Self>) -> PoolStats {
         self.ask(|machine, tables| machine.stats(&self.environment(tables)))
     }
+}
+
+fn is_of_one_family(one: &Endpoint, other: &Endpoint) -> bool {
+    one.inet().map(|addr| addr.is_ipv6()) == other.inet().map(|addr| addr.is_ipv6())
 }

@@ -33,6 +33,7 @@ mod bodies;
 mod coalescing;
 mod connects;
 mod descriptors;
+mod draining;
 mod events;
 mod handles;
 mod lifetime;

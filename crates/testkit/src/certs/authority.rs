@@ -4,7 +4,10 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::pki_types::CertificateDer;
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 /// A certificate authority: a root or an intermediate.
 pub struct Ca {
@@ -50,6 +53,14 @@ impl Ca {
     /// A server's certificate for these names and addresses, valid from 1975 to 4096.
     pub fn leaf<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Cert {
         self.issue(Leaf::server(names))
+    }
+
+    /// A server's certificate that expires by the system's clock after so much time, down to the second.
+    #[expect(clippy::disallowed_methods, reason = "whoever verifies it goes by the system's clock")]
+    pub fn expiring<'a>(&self, names: impl IntoIterator<Item = &'a str>, left: Duration) -> Cert {
+        let mut leaf = Leaf::server(names);
+        leaf.params.not_after = (SystemTime::now() + left).into();
+        self.issue(leaf)
     }
 
     /// A server's certificate that has expired.
