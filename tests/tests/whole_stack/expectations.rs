@@ -8,10 +8,15 @@ use skybridge_testkit::{
     h2::{Peer, code},
 };
 use skybridge_tests::{World, get, h2, post, read};
-use std::time::Duration;
-use tokio::time::Instant;
+use std::{future::Future, time::Duration};
+use tokio::time::{Instant, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Both sides may wait for each other where the body doesn't do what is expected.
+async fn in_time<T>(dialogue: impl Future<Output = T>) -> T {
+    timeout(60 * SECOND, dialogue).await.unwrap()
+}
 
 fn expecting() -> Request<RequestBody> {
     let mut request = post("12345");
@@ -37,7 +42,7 @@ async fn over_http1_the_body_is_sent_when_it_is_wanted() {
         peer
     };
     let calls = async { (read(client.request(expecting())).await, read(client.request(get("/"))).await) };
-    let ((answer, next), _peer) = tokio::join!(calls, server);
+    let ((answer, next), _peer) = in_time(async { tokio::join!(calls, server) }).await;
     assert_eq!((&*answer.unwrap(), &*next.unwrap(), world.net.opened()), ("hello", "again", 1));
     world.recorder.assert_balanced();
 }
@@ -63,7 +68,7 @@ async fn over_http1_a_final_answer_costs_the_connection() {
         assert_eq!((response.status().as_u16(), &*response.into_body().text().await.unwrap()), (401, "no"));
         read(client.request(get("/"))).await
     };
-    let (next, _other) = tokio::join!(calls, server);
+    let (next, _other) = in_time(async { tokio::join!(calls, server) }).await;
     assert_eq!((&*next.unwrap(), world.net.opened()), ("again", 2));
 }
 
@@ -81,7 +86,7 @@ async fn over_http1_a_417_is_answered_by_the_request_without_it() {
         other.respond(200, "hello").await;
         (peer, other)
     };
-    let (answer, _peers) = tokio::join!(read(client.request(expecting())), server);
+    let (answer, _peers) = in_time(async { tokio::join!(read(client.request(expecting())), server) }).await;
     assert_eq!(answer.unwrap(), "hello");
 }
 
@@ -113,7 +118,7 @@ async fn over_http2_the_body_follows_at_once_and_a_final_answer_costs_its_stream
         run_until_idle().await;
         assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "again");
     };
-    tokio::join!(calls, server);
+    in_time(async { tokio::join!(calls, server) }).await;
     assert_eq!(world.net.opened(), 1);
 }
 
@@ -147,6 +152,6 @@ async fn a_server_that_never_answers_is_waited_for_as_ever() {
             assert!((5 * SECOND..=6 * SECOND).contains(&waited), "{waited:?}");
             drop(client);
         };
-        tokio::join!(call, server);
+        in_time(async { tokio::join!(call, server) }).await;
     }
 }
