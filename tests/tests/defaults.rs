@@ -51,7 +51,7 @@ fn grouped(number: usize) -> String {
     groups.join(",")
 }
 
-/// A client of which nothing is set but `race` meets what `prepare` makes of the world: the phase and the time of its
+/// A client of which nothing is set but `race`, and that no connect has a second one beside it, meets what `prepare` makes of the world: the phase and the time of its
 /// failure.
 async fn expiry(
     prepare: impl FnOnce(&World) -> Option<Box<dyn Send>>,
@@ -60,7 +60,7 @@ async fn expiry(
 ) -> (Phase, Duration) {
     let world = World::new();
     let _serving = prepare(&world);
-    let client = world.builder().race(race).build();
+    let client = world.builder().race(race).pool(PoolConfig::new().backup_connect(Duration::MAX)).build();
     let start = Instant::now();
     let error = read(client.request(request)).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
@@ -147,6 +147,7 @@ fn a_pools_configuration_is_what_the_table_says() {
     assert_eq!(duration(table("connect_timeout")), pool.connect_timeout);
     assert_eq!(duration(table("connect_backoff")), pool.connect_backoff);
     assert_eq!(duration(table("max_connect_backoff")), pool.max_connect_backoff);
+    assert_eq!(duration(table("backup_connect")), pool.backup_connect);
     assert_eq!(duration(table("upload_grace")), pool.upload_grace);
     assert_eq!(duration(table("unread_grace")), pool.unread_grace);
     assert_eq!((pool.at_stream_limit, table("at_stream_limit")), (AtStreamLimit::Open, "open another"));
@@ -204,7 +205,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
         (include_str!("../../crates/route/src/config.rs"), "", 8),
-        (include_str!("../../crates/pool/src/config.rs"), "", 22),
+        (include_str!("../../crates/pool/src/config.rs"), "", 23),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 12),
     ];

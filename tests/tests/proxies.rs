@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use skybridge::{Cause, Client, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer};
+use skybridge::{
+    Cause, Client, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer,
+};
 use skybridge_testkit::{
     certs::Ca,
     drop_walk::{DropPoint, drop_walk},
@@ -201,7 +203,9 @@ async fn after_a_proxy_that_stalls_the_next_connection_goes_through_another() {
     let proxy = ProxyServer::http().serve_on(world.net.listen(good), &world.net);
     let _origin = Origin::h2c().serve_on(world.listen());
     let chains = [stalls, good].map(|addr| vec![Proxy::parse(&format!("http://{addr}")).unwrap()]);
-    let client = world.builder().proxies(chains).build();
+    // A second connect beside the first would wait for it, too.
+    let alone = PoolConfig::new().backup_connect(Duration::MAX);
+    let client = world.builder().proxies(chains).pool(alone).build();
     for (connection, takes) in [(1, 10), (2, 0)] {
         let start = Instant::now();
         assert_eq!(read(client.request(h2(get("/")))).await.unwrap(), "hello");

@@ -87,7 +87,9 @@ pub use self::{
         StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
         can_still_coalesce,
     },
-    context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
+    context::{
+        CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, phase_timeout_since, timeout,
+    },
     contract::{
         Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Plan, Planner, Resolver,
         ResponseResult, Runtime, Sleep, TlsConnect, stack,

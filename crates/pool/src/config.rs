@@ -43,6 +43,7 @@ pub enum AtConnectionLimit {
 /// | `connect_timeout` (plan and connect, one flight) | 30 s | 30 s |
 /// | `connect_backoff` (after two failures in a row; doubled by each one more; less up to 50 %) | 50 ms | 50 ms |
 /// | `max_connect_backoff` (the longest) | 2 s | 2 s |
+/// | `backup_connect` (a connect that takes longer gets a second one beside it) | 2 s | 2 s |
 /// | `upload_grace` (rest of a request whose response is over) | 5 s | 5 s |
 /// | `unread_grace` (rest of a response that was dropped, HTTP/1.1) | 100 ms | 100 ms |
 /// | `at_stream_limit` | open another | open another |
@@ -72,6 +73,7 @@ pub struct PoolConfig {
     pub connect_timeout: Duration,
     pub connect_backoff: Duration,
     pub max_connect_backoff: Duration,
+    pub backup_connect: Duration,
     pub upload_grace: Duration,
     pub unread_grace: Duration,
     pub at_stream_limit: AtStreamLimit,
@@ -99,6 +101,7 @@ impl Default for PoolConfig {
             connect_timeout: Duration::from_secs(30),
             connect_backoff: Duration::from_millis(50),
             max_connect_backoff: Duration::from_secs(2),
+            backup_connect: Duration::from_secs(2),
             upload_grace: Duration::from_secs(5),
             unread_grace: Duration::from_millis(100),
             at_stream_limit: AtStreamLimit::Open,
@@ -231,6 +234,19 @@ impl PoolConfig {
     /// The longest pause of [`connect_backoff`](Self::connect_backoff).
     pub fn max_connect_backoff(mut self, time: Duration) -> Self {
         self.max_connect_backoff = time;
+        self
+    }
+
+    /// How long connecting may take, once the name is resolved, before a second connect begins beside it for the same
+    /// requests: a first packet that was lost, or a server that is stuck, costs so long and no longer. Whichever comes
+    /// first serves them. The other one, if it has got as far as a socket, becomes an idle connection; it is given up
+    /// otherwise. Requests fail when both have failed, with the error that came first, and the limit for connecting in
+    /// total counts from the beginning of the first. [`Duration::MAX`] is never.
+    ///
+    /// There is one at most for each connect, and none where a limit of connections is reached, nor while connects to
+    /// the origin fail ([`connect_backoff`](Self::connect_backoff)).
+    pub fn backup_connect(mut self, after: Duration) -> Self {
+        self.backup_connect = after;
         self
     }
 

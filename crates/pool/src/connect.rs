@@ -11,7 +11,7 @@ use crate::{
 };
 use skybridge_core::{
     CloseReason, ConnectError, Connection, Ctx, Phase, PhaseGuard, Plan, Planner, Route, Sleep, Target, TimedOut,
-    phase_timeout,
+    phase_timeout_since,
 };
 use std::{
     fmt,
@@ -56,7 +56,8 @@ where
         let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
         let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
-        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: false, timer: None };
+        let long = TakesLong::NotYet;
+        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: false, timer: None, long };
         pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
     }
 }
@@ -70,8 +71,28 @@ struct ConnectTask<C: Send + 'static> {
     over: bool,
     /// What connects is being polled: if it ends now, it has panicked.
     is_polled: bool,
-    /// For the next request whose own limits end its wait.
+    /// For the next request whose own limits end its wait, and for when it takes long.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
+    long: TakesLong,
+}
+
+/// When a connect takes so long that another one may begin beside it.
+#[derive(Clone, Copy)]
+enum TakesLong {
+    /// It doesn't connect yet.
+    NotYet,
+    From(Instant),
+    /// Its origin knows.
+    Told,
+}
+
+/// How far a connect has got.
+#[derive(Default)]
+struct Progress {
+    /// It waits for a peer to allow streams.
+    no_streams: AtomicBool,
+    /// The names are resolved, and there is no connection yet.
+    connects: AtomicBool,
 }
 
 impl<C: Send + 'static> ConnectTask<C> {
@@ -96,10 +117,35 @@ impl<C: Send + 'static> ConnectTask<C> {
         Poll::Pending
     }
 
-    /// Fails the requests whose own limits are over.
-    fn poll_timeouts(&mut self, cx: &mut Context<'_>) {
+    /// When it will take long, while it connects. Once it does, its origin is told.
+    fn takes_long_from(&mut self, connects: bool) -> Option<Instant> {
+        let now = match self.long {
+            TakesLong::Told => return None,
+            _ if !connects => {
+                self.long = TakesLong::NotYet;
+                return None;
+            }
+            _ => self.ctx.runtime().now(),
+        };
+        let from = match self.long {
+            TakesLong::From(from) => from,
+            _ => now.checked_add(self.origin.shared.config.backup_connect)?,
+        };
+        self.long = TakesLong::From(from);
+        if now < from {
+            return Some(from);
+        }
+        self.long = TakesLong::Told;
+        self.origin.takes_long(&self.connect);
+        None
+    }
+
+    /// Fails the requests whose own limits are over, and sees to it that another one begins when this takes long.
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>, connects: bool) {
         loop {
-            let Some(next) = self.origin.time_out(&self.connect, &self.ctx) else {
+            let takes_long_from = self.takes_long_from(connects);
+            let next = self.origin.time_out(&self.connect, &self.ctx);
+            let Some(next) = next.into_iter().chain(takes_long_from).min() else {
                 self.timer = None;
                 return;
             };
@@ -185,13 +231,13 @@ where
         return;
     }
     let ctx = target.ctx.clone();
-    // It waits for a peer to allow streams.
-    let no_streams = AtomicBool::new(false);
+    let progress = Progress::default();
     let outcome = {
         let limit = task.origin.shared.config.connect_timeout;
         let (pool, origin, connect) = (task.pool.clone(), Arc::clone(&task.origin), Arc::clone(&task.connect));
-        let find = find::<P, C, B>(pool, origin, connect, planner, target, &no_streams);
-        let mut find = pin!(phase_timeout(&ctx, Phase::Acquire, limit, find));
+        let find = find::<P, C, B>(pool, origin, connect, planner, target, &progress);
+        let began = task.connect.began;
+        let mut find = pin!(phase_timeout_since(&ctx, Phase::Acquire, limit, began, find));
         poll_fn(|cx| {
             task.is_polled = true;
             let found = find.as_mut().poll(cx);
@@ -199,7 +245,7 @@ where
             match found {
                 Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
                 Poll::Pending => {
-                    task.poll_timeouts(cx);
+                    task.poll_timeouts(cx, progress.connects.load(Relaxed));
                     task.poll_abandon(cx).map(|()| None)
                 }
             }
@@ -211,7 +257,7 @@ where
         Some(Ok(Ok(Some(found)))) => task.finish(found),
         Some(Ok(Ok(None))) => task.over = true,
         Some(Ok(Err(error))) => task.failed(error),
-        Some(Err(timed_out)) if no_streams.load(Relaxed) => {
+        Some(Err(timed_out)) if progress.no_streams.load(Relaxed) => {
             // The next connect opens another one, which may lead to another server.
             if let Some(connection) = task.origin.without_streams() {
                 connection.drain(CloseReason::Protocol);
@@ -235,7 +281,7 @@ async fn find<P, C, B>(
     connect: Arc<PendingConnect>,
     mut planner: P,
     target: Target,
-    no_streams: &AtomicBool,
+    progress: &Progress,
 ) -> Result<Option<Found<C>>, ConnectError>
 where
     P: Planner<Plan: Plan<Connection = C>>,
@@ -250,7 +296,7 @@ where
     }
     // A peer that allows no streams would most likely allow none on another connection either.
     while let Some(connection) = origin.without_streams() {
-        wait_for_streams(&connection, no_streams).await;
+        wait_for_streams(&connection, &progress.no_streams).await;
         if connection.has_capacity() {
             return Ok(Some(Found::Known(connection)));
         }
@@ -263,6 +309,7 @@ where
         return Ok(Some(Found::Known(connection)));
     }
     let mut endpoints = route.endpoints.clone();
+    progress.connects.store(true, Relaxed);
     let (mut connecting, mut is_whole) = (pin!(plan.connect()), route.endpoints.is_whole());
     let found = poll_fn(|cx| {
         if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
@@ -280,7 +327,9 @@ where
         }
         Poll::Pending
     });
-    let handle = match found.await? {
+    let found = found.await?;
+    progress.connects.store(false, Relaxed);
+    let handle = match found {
         Ok(connection) => return Ok(Some(Found::Known(connection))),
         Err(handle) => handle,
     };
@@ -293,7 +342,7 @@ where
     }
     let new = NewConnection::new(&origin, handle, connect.failures);
     let connection = Arc::clone(new.connection());
-    wait_for_streams(&connection, no_streams).await;
+    wait_for_streams(&connection, &progress.no_streams).await;
     Ok(Some(Found::New(new)))
 }
 

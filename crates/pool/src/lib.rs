@@ -36,7 +36,8 @@
 //!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
 //!    - plans, and takes out the connections to where the origin is no more ([`PoolConfig::drain_moved`]);
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one;
-//!    - connects.
+//!    - connects. One that takes long gets a second one beside it ([`PoolConfig::backup_connect`]); whoever waits is
+//!      served by the first that comes, and fails when both have failed.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came
 //!    free. A connect that fails fails those who had joined it, with one shared error; but where there was no file
 //!    descriptor for its socket, and the pool has others, they wait as at a limit ([`PoolConfig::max_total`]). While

@@ -8,6 +8,7 @@
 
 pub(crate) mod action;
 mod backoff;
+mod backup;
 mod connecting;
 pub(crate) mod connections;
 pub(crate) mod connects;
@@ -171,6 +172,7 @@ impl Machine {
             self.hand_out(env, &mut actions);
             if !self.queue.is_empty() && !self.closed {
                 permit_refused |= self.begin_missing(config, env, &mut actions);
+                self.begin_backups(config, env, &mut actions);
             }
             if !self.line_up(env) {
                 break;

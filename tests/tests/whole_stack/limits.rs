@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Channel, Full};
-use skybridge::{Client, Delivery, Error, Phase, PoolConfig, RaceLayer, RequestBody, Timeouts};
+use skybridge::{Client, ClientBuilder, Delivery, Error, Phase, PoolConfig, RaceLayer, RequestBody, Timeouts};
 use skybridge_testkit::{
     h1::Script,
+    net::{Dialer, Names},
     origin::{Incoming, Origin},
 };
 use skybridge_tests::{World, addr, get, h2, post, read, wishing};
@@ -267,6 +268,11 @@ async fn handshake() {
     world.assert_nothing_left().await;
 }
 
+/// A client of which nothing is set, but that each limit is measured alone: no connect has a second one beside it.
+fn alone(world: &World) -> ClientBuilder<Names, Dialer> {
+    world.builder().pool(PoolConfig::new().backup_connect(Duration::MAX))
+}
+
 /// Without any setting: the table's defaults.
 #[tokio::test(start_paused = true)]
 async fn the_defaults_are_those_of_the_table() {
@@ -274,7 +280,7 @@ async fn the_defaults_are_those_of_the_table() {
         let world = World::new();
         prepare(&world);
         let start = Instant::now();
-        let error = read(world.client().request(get("/"))).await.unwrap_err();
+        let error = read(alone(&world).build().request(get("/"))).await.unwrap_err();
         assert!(error.is_timeout() && error.delivery() == Delivery::Unsent, "{error:?}");
         (error.phase(), start.elapsed())
     }
@@ -302,7 +308,7 @@ async fn the_defaults_are_those_of_the_table() {
     // Four black holes one after the other are beyond the limit of the whole.
     let world = World::new();
     black_holes(&world, 4);
-    let client = world.builder().race(RaceLayer::sequential()).build();
+    let client = alone(&world).race(RaceLayer::sequential()).build();
     let start = Instant::now();
     let error = read(client.request(get("/"))).await.unwrap_err();
     assert!(error.is_timeout() && error.delivery() == Delivery::Unsent, "{error:?}");
@@ -347,7 +353,7 @@ async fn a_limit_of_a_phase_is_each_callers_own() {
         let world = World::new();
         prepare(&world, Duration::from_secs(4));
         let _origin = skybridge_testkit::origin::Origin::h2c().serve_on(world.listen());
-        let client = world.client();
+        let client = alone(&world).build();
         let start = Instant::now();
         let lets = |time| read(client.request(wishing(h2(get("/")), |options| options.timeouts(timeouts(set, time)))));
         let (hasty, plain, patient) =

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
 
 mod backoff;
+mod backup;
 mod by_hand;
 mod connects;
 mod descriptors;

@@ -35,6 +35,8 @@ pub(crate) enum Action {
     Fail(WaiterKey, Error),
     /// Begin to connect, on behalf of a request, after so many failures in a row.
     Connect(ConnectKey, WaiterKey, u8),
+    /// Begin one more connect beside one that takes long, on behalf of a request that waits for that.
+    BackUp { connect: ConnectKey, beside: ConnectKey, waiter: WaiterKey },
     /// A request has left the queue.
     Forget(WaiterKey),
     /// A request waits for a connect, whose steps may take as long as the request's limits say.

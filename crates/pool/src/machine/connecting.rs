@@ -60,7 +60,7 @@ impl Machine {
 
     /// Connects whose requests were served by something else go on for those who have none.
     fn adopt(&mut self, env: &impl Environment, actions: &mut Actions) {
-        let free: Vec<_> = self.connects.keys().filter(|connect| self.connects.joined(*connect) == 0).collect();
+        let free: Vec<_> = self.connects.to_join().filter(|connect| !self.connects.is_awaited(*connect)).collect();
         let mut free = free.into_iter().peekable();
         for place in 0..self.queue.places() {
             if free.peek().is_none() {
@@ -101,7 +101,7 @@ impl Machine {
                 }
             }
         }
-        let connects: Vec<_> = self.connects.keys().collect();
+        let connects: Vec<_> = self.connects.to_join().collect();
         if connects.is_empty() {
             return permit_refused;
         }
@@ -121,7 +121,7 @@ impl Machine {
 
     /// More wait than the connects under way will carry, as far as that is known.
     fn wants_another(&self) -> bool {
-        let connects = self.connects.len();
+        let connects = self.connects.to_join().count();
         if connects == 0 || self.protocol.is_none() || self.stream_capacity == 0 {
             return connects == 0;
         }
@@ -190,11 +190,12 @@ impl Machine {
         waiting.connect = Some((connect, env.now()));
         self.connects.join(connect);
         actions.push(Action::Join(waiter, connect));
+        actions.extend(self.connects.other(connect).map(|other| Action::Join(waiter, other)));
     }
 
     pub(super) fn leave_connect(&mut self, waiter: WaiterKey, actions: &mut Actions) {
         let Some((connect, _)) = self.queue.get_mut(waiter).and_then(|waiting| waiting.connect.take()) else { return };
-        actions.push(Action::Leave { waiter, connect, last: self.connects.leave(connect) });
+        self.connects.leave(connect, waiter, actions);
     }
 
     /// A connect has ended with a new connection; an exclusive one will have been idle for too long at `idle_until`.
@@ -233,9 +234,14 @@ impl Machine {
     }
 
     /// A connect failed: so do those who had joined it, with one shared error. If it was the first after another that
-    /// failed, only the request that it began for does: the others wait for one more.
+    /// failed, only the request that it began for does: the others wait for one more. If there is another beside it,
+    /// all wait for that, and what comes first is the error if both fail.
     pub(crate) fn failed(&mut self, connect: ConnectKey, error: &ConnectError) -> Actions {
         let mut actions = Actions::none();
+        if self.failed_beside(connect, error, &mut actions) {
+            return actions;
+        }
+        let error = self.connects.other_failed(connect).unwrap_or(error);
         let for_one = self.connects.failures(connect) == Some(1);
         self.queue.retain(|waiter, waiting| {
             let fails = waiting.has_joined(connect) && (!for_one || waiting.initiator);
@@ -256,8 +262,9 @@ impl Machine {
         config: &PoolConfig,
         env: &impl Environment,
     ) -> Actions {
+        let actions = self.notify_other(connect);
         self.end(connect, None);
-        if self.queue.is_empty() { Actions::none() } else { self.serve_or_queue(true, config, env) }
+        if self.queue.is_empty() { actions } else { actions.and(self.serve_or_queue(true, config, env)) }
     }
 
     /// Fails the requests whose own limits end their wait for a connect that goes on. `deadline` says when that is, of
@@ -276,7 +283,7 @@ impl Machine {
             let joined = waiting.connect.filter(|(joined, _)| *joined == connect);
             let Some((at, timed_out)) = joined.and_then(|(_, since)| deadline(waiter, since)) else { return true };
             if at <= now {
-                actions.push(Action::Leave { waiter, connect, last: connects.leave(connect) });
+                connects.leave(connect, waiter, &mut actions);
                 actions.push(Action::Fail(waiter, error(timed_out)));
                 return false;
             }
@@ -286,25 +293,29 @@ impl Machine {
         (next, actions)
     }
 
-    /// A connect has no socket yet. True when nobody waits for it, or the origin is closed: then it is over.
+    /// A connect has no socket yet. True when nobody waits for it or for the other of two, or the origin is closed: then
+    /// it is over.
     pub(crate) fn abandon(&mut self, connect: ConnectKey) -> bool {
-        let over = self.connects.joined(connect) == 0 || self.closed;
+        let over = !self.connects.is_awaited(connect) || self.closed;
         if over {
             self.end(connect, None);
         }
         over
     }
 
-    /// A connect is over: those who had joined it are without one.
+    /// A connect is over: those who had joined it are without one, or wait for the other of two, which goes on by itself.
     pub(super) fn end(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
         self.unjoined_in_middle = true;
-        self.connects.end(connect);
+        let other = self.connects.end(connect);
         for place in 0..self.queue.places() {
-            if let Some((_, waiting)) = self.queue.at(place)
-                && waiting.has_joined(connect)
-            {
-                waiting.connect = None;
+            let Some((_, waiting)) = self.queue.at(place) else { continue };
+            let Some((joined, since)) = waiting.connect else { continue };
+            if joined == connect {
                 waiting.connected = connection;
+                waiting.connect = other.map(|other| (other, since));
+                other.into_iter().for_each(|other| self.connects.join(other));
+            } else if other == Some(joined) {
+                waiting.connected = connection.or(waiting.connected);
             }
         }
     }

@@ -1,4 +1,9 @@
-use crate::machine::slab::{Key, Slab};
+use crate::machine::{
+    action::{Action, Actions},
+    queue::WaiterKey,
+    slab::{Key, Slab},
+};
+use skybridge_core::ConnectError;
 
 /// A connect under way: planning, looking for a connection of another name, opening one.
 #[derive(Debug)]
@@ -9,6 +14,24 @@ pub(crate) struct Connecting {
     failures: u8,
     /// It waits for the end of the backoff, and has no permit for a socket yet.
     paused: bool,
+    backup: Backup,
+    /// The other of two that are under way for the same requests.
+    other: Option<ConnectKey>,
+    /// What the other one failed with.
+    other_failed: Option<ConnectError>,
+}
+
+/// Whether a connect has another one beside it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Backup {
+    /// It doesn't take long.
+    No,
+    /// It takes long.
+    Wanted,
+    /// It has one, or had one.
+    Had,
+    /// It is one itself, or was.
+    Is,
 }
 
 pub(crate) type ConnectKey = Key<Connecting>;
@@ -33,7 +56,58 @@ impl Connects {
     }
 
     pub(super) fn begin(&mut self, failures: u8, paused: bool) -> ConnectKey {
-        self.0.insert(Connecting { joined: 0, failures, paused })
+        let backup = Backup::No;
+        self.0.insert(Connecting { joined: 0, failures, paused, backup, other: None, other_failed: None })
+    }
+
+    /// One more beside one that wants it.
+    pub(super) fn begin_backup(&mut self, connect: ConnectKey) -> ConnectKey {
+        let backup = self.begin(0, false);
+        for (this, other, how) in [(connect, backup, Backup::Had), (backup, connect, Backup::Is)] {
+            if let Some(connecting) = self.0.get_mut(this) {
+                connecting.other = Some(other);
+                connecting.backup = how;
+            }
+        }
+        backup
+    }
+
+    /// It takes long.
+    pub(super) fn want_backup(&mut self, connect: ConnectKey) {
+        if let Some(connecting) = self.0.get_mut(connect)
+            && connecting.backup == Backup::No
+        {
+            connecting.backup = Backup::Wanted;
+        }
+    }
+
+    /// One that takes long, has no other beside it, and is waited for.
+    pub(super) fn next_that_wants_backup(&self) -> Option<ConnectKey> {
+        let wants = |connecting: &Connecting| connecting.backup == Backup::Wanted && connecting.joined > 0;
+        self.0.iter().find(|(_, connecting)| wants(connecting)).map(|(key, _)| key)
+    }
+
+    /// The other of two.
+    pub(super) fn other(&self, connect: ConnectKey) -> Option<ConnectKey> {
+        self.0.get(connect).and_then(|connecting| connecting.other)
+    }
+
+    /// The other one failed.
+    pub(super) fn note_failure(&mut self, connect: ConnectKey, error: &ConnectError) {
+        if let Some(connecting) = self.0.get_mut(connect) {
+            connecting.other_failed = Some(error.clone());
+        }
+    }
+
+    /// What another failed with that had been under way for the same requests.
+    pub(super) fn other_failed(&self, connect: ConnectKey) -> Option<&ConnectError> {
+        self.0.get(connect).and_then(|connecting| connecting.other_failed.as_ref())
+    }
+
+    /// Those that requests join: of two, the first.
+    pub(super) fn to_join(&self) -> impl Iterator<Item = ConnectKey> {
+        let joins = |connecting: &Connecting| connecting.backup != Backup::Is || connecting.other.is_none();
+        self.0.iter().filter(move |(_, connecting)| joins(connecting)).map(|(key, _)| key)
     }
 
     pub(super) fn failures(&self, connect: ConnectKey) -> Option<u8> {
@@ -50,8 +124,13 @@ impl Connects {
         }
     }
 
-    pub(super) fn end(&mut self, connect: ConnectKey) {
-        self.0.remove(connect);
+    /// Returns the other of two, which goes on by itself.
+    pub(super) fn end(&mut self, connect: ConnectKey) -> Option<ConnectKey> {
+        let other = self.0.remove(connect)?.other?;
+        if let Some(connecting) = self.0.get_mut(other) {
+            connecting.other = None;
+        }
+        Some(other)
     }
 
     pub(super) fn join(&mut self, connect: ConnectKey) {
@@ -60,11 +139,18 @@ impl Connects {
         }
     }
 
-    /// True when that was the last.
-    pub(super) fn leave(&mut self, connect: ConnectKey) -> bool {
-        let Some(connecting) = self.0.get_mut(connect) else { return false };
+    /// A request waits no more, for both if there are two.
+    pub(super) fn leave(&mut self, connect: ConnectKey, waiter: WaiterKey, actions: &mut Actions) {
+        let Some(connecting) = self.0.get_mut(connect) else { return };
         connecting.joined -= 1;
-        connecting.joined == 0
+        let (other, last) = (connecting.other, !self.is_awaited(connect));
+        let both = [Some(connect), other].into_iter().flatten();
+        actions.extend(both.map(|connect| Action::Leave { waiter, connect, last }));
+    }
+
+    /// Whether requests wait for it, or for the other of two.
+    pub(super) fn is_awaited(&self, connect: ConnectKey) -> bool {
+        self.joined(connect) > 0 || self.other(connect).is_some_and(|other| self.joined(other) > 0)
     }
 
     pub(super) fn joined(&self, connect: ConnectKey) -> usize {

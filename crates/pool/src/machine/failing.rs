@@ -27,7 +27,7 @@ impl Machine {
     pub(super) fn one_at_a_time(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
         let unjoined = self.queue.iter().find(|(_, waiting)| waiting.connect.is_none()).map(|(waiter, _)| waiter);
         let Some(first) = unjoined else { return false };
-        let under_way = self.connects.keys().next();
+        let under_way = self.connects.to_join().next();
         let connect = match under_way {
             Some(connect) => connect,
             None => match self.begin(first, config, env, actions) {

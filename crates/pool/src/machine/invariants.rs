@@ -22,6 +22,10 @@ impl Machine {
         for connect in self.connects.keys() {
             let joined = self.queue.iter().filter(|(_, waiting)| waiting.has_joined(connect)).count();
             assert_eq!(joined, self.connects.joined(connect), "a connect knows how many wait for it");
+            if let Some(other) = self.connects.other(connect) {
+                assert!(other != connect && self.connects.other(other) == Some(connect), "two know of each other");
+                assert!(self.connects.to_join().any(|first| first == connect || first == other), "one is joined");
+            }
         }
         for connection in self.connections.shared().iter().chain(self.connections.idle().iter().map(|i| &i.connection))
         {

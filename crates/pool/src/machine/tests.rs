@@ -110,6 +110,7 @@ fn said(actions: Actions) -> String {
             _ => "failed".into(),
         },
         Action::Connect(..) => "connect".into(),
+        Action::BackUp { .. } => "back up".into(),
         Action::Join(..) => "join".into(),
         Action::Leave { last, .. } => if last { "leave last" } else { "leave" }.into(),
         Action::Forget(_) => "forget".into(),
@@ -309,7 +310,13 @@ impl History {
     }
 
     fn step(&mut self) {
-        match self.rng.u32(..12) {
+        match self.rng.u32(..13) {
+            12 => {
+                if let Some(connect) = self.pick(&self.connecting.clone()) {
+                    let actions = self.machine.takes_long(connect, &self.world.config, &self.world);
+                    self.apply(actions);
+                }
+            }
             0..4 => match self.machine.take(&self.world) {
                 Some(grant) => self.granted.push(grant),
                 None => self.waiting.extend(self.machine.enqueue(&self.world.config)),
@@ -438,7 +445,7 @@ impl History {
                     assert!(error.is_connect() || matches!(error.cause(), Cause::Overloaded(_)), "{error}");
                     self.waiting.retain(|other| *other != waiter);
                 }
-                Action::Connect(connect, waiter, _) => {
+                Action::Connect(connect, waiter, _) | Action::BackUp { connect, waiter, .. } => {
                     assert!(self.waiting.contains(&waiter));
                     self.connecting.push(connect);
                 }

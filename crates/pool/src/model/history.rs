@@ -458,6 +458,11 @@ impl History {
 
 fn config(rng: &mut Rng) -> PoolConfig {
     let mut config = PoolConfig::new().idle_timeout(Duration::from_secs(rng.u64(0..50)));
+    match rng.u32(..3) {
+        0 => config = config.backup_connect(Duration::MAX),
+        1 => config = config.backup_connect(Duration::from_millis(rng.u64(0..3_000))),
+        _ => {}
+    }
     if rng.bool() {
         config = config.max_per_origin(rng.usize(1..4));
     }

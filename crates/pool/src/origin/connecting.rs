@@ -26,6 +26,7 @@ impl<C: Send + 'static> OriginPool<C> {
                 return (false, Actions::none());
             }
             let (facts, protocol) = (self.facts(connection), connection.info.protocol);
+            let notify = machine.notify_other(connect.key);
             // Not this one, which is new.
             let slept = self.slept(machine).unwrap_or_default();
             let Some(key) = machine.connected(connect.key, facts, protocol, until) else {
@@ -36,7 +37,7 @@ impl<C: Send + 'static> OriginPool<C> {
             connection.set_key(key);
             // Before anybody is served: whoever has had an answer on it must find it for another origin.
             host.add_address(connection);
-            (true, slept.and(self.serve_with(machine, tables)))
+            (true, slept.and(notify).and(self.serve_with(machine, tables)))
         });
         if published {
             self.keep_limits();
@@ -50,6 +51,7 @@ impl<C: Send + 'static> OriginPool<C> {
         let own = self.is_home_of(connection);
         self.step(|machine, tables| {
             // Since it was found it may have ended, or have said that it is the wrong one.
+            let notify = machine.notify_other(connect.key);
             let usable = connection.is_open() && (own || !connection.is_misdirected(&self.key.origin));
             match self.key_of(connection, machine, tables) {
                 None if usable && !own => {
@@ -62,7 +64,7 @@ impl<C: Send + 'static> OriginPool<C> {
             if !own && !usable {
                 connection.remove_name(&self.as_user());
             }
-            ((), Actions::none())
+            ((), notify)
         });
         self.connect_over(true);
         if !own && let Some(until) = self.facts(connection).valid_until {
@@ -112,6 +114,13 @@ impl<C: Send + 'static> OriginPool<C> {
             self.shared.reaper.look_by(time);
         }
         self.remove_if_vacant();
+    }
+
+    /// A connect takes long: those who wait for it may have another one beside it.
+    pub(crate) fn takes_long(self: &Arc<Self>, connect: &PendingConnect) {
+        self.step(|machine, tables| {
+            ((), machine.takes_long(connect.key, &self.shared.config, &self.environment(tables)))
+        });
     }
 
     /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's

@@ -1,6 +1,6 @@
 use crate::{machine::connects::ConnectKey, origin::connect_timeouts::ConnectTimeouts, shared::notify::Notify};
 use skybridge_core::Timeouts;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// A connect under way, as its origin and its task know it. Which requests wait for it, the origin's machine knows.
 #[derive(Debug)]
@@ -8,6 +8,8 @@ pub(crate) struct PendingConnect {
     pub(crate) key: ConnectKey,
     /// How many failures in a row there had been when it was wanted.
     pub(crate) failures: u8,
+    /// From when on the limit of connecting in total counts.
+    pub(crate) began: Instant,
     /// The waiting requests have changed, or the pool is closed: the task asks its origin whether to go on, and for how
     /// long.
     pub(crate) changed: Notify,
@@ -17,8 +19,8 @@ pub(crate) struct PendingConnect {
 }
 
 impl PendingConnect {
-    pub(crate) fn new(key: ConnectKey, failures: u8, timeouts: Timeouts) -> Arc<Self> {
+    pub(crate) fn new(key: ConnectKey, failures: u8, began: Instant, timeouts: Timeouts) -> Arc<Self> {
         let timeouts = Arc::new(ConnectTimeouts::new(timeouts));
-        Arc::new(Self { key, failures, changed: Notify::default(), timeouts })
+        Arc::new(Self { key, failures, began, changed: Notify::default(), timeouts })
     }
 }

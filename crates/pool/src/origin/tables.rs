@@ -76,7 +76,14 @@ impl<C: Send + 'static> Tables<C> {
             }
             Action::Fail(waiter, error) => Effect::Fail(self.waiters.take(waiter)?, error),
             Action::Connect(key, waiter, failures) => {
-                let connect = PendingConnect::new(key, failures, shared.timeouts.clone());
+                let connect = PendingConnect::new(key, failures, shared.runtime.now(), shared.timeouts.clone());
+                self.connects.set(key, Arc::clone(&connect));
+                Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
+            }
+            Action::BackUp { connect: key, beside, waiter } => {
+                // It has no more time than the one beside it.
+                let began = self.connects.get(beside)?.began;
+                let connect = PendingConnect::new(key, 0, began, shared.timeouts.clone());
                 self.connects.set(key, Arc::clone(&connect));
                 Effect::Connect(connect, Arc::clone(self.waiters.get(waiter)?))
             }

@@ -4,10 +4,7 @@ use crate::stage::*;
 use http::Request;
 use skybridge_core::{Cause, ConnectError, Phase};
 use skybridge_pool::{AtConnectionLimit, PoolConfig};
-use skybridge_testkit::{
-    executor::run_until_idle,
-    fake::{Connect, Facts},
-};
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use std::io;
 
 /// `EMFILE`, and `ENFILE`.
@@ -22,12 +19,6 @@ impl Stage {
     async fn finds_none(&self) {
         self.below.connecting().await.fail(no_descriptor());
         run_until_idle().await;
-    }
-
-    async fn next(&self) -> Connect<Sent> {
-        let connect = self.below.connecting().await;
-        run_until_idle().await;
-        connect
     }
 }
 
@@ -116,7 +107,7 @@ async fn a_connection_in_use_makes_room_for_an_origin_that_has_none() {
     peer.exchange().await.respond(200, "");
     run_until_idle().await;
     assert!(peer.is_dropped(), "the next that comes back makes room");
-    let other = stage.next().await;
+    let other = stage.below.connecting().await;
     assert_eq!(other.target().origin().host(), "b.test");
     other.succeed(Facts::h1()).exchange().await.respond(200, "");
     read(done(theirs).await).await;

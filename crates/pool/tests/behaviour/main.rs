@@ -29,6 +29,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 #![allow(clippy::disallowed_methods, clippy::type_complexity, reason = "tests spawn tasks of their own")]
 
+mod backup;
 mod bodies;
 mod coalescing;
 mod connects;

@@ -92,6 +92,8 @@ impl World {
         let mut stage = Stage::new(PoolConfig::new());
         let (go, begun) = (Arc::new(Semaphore::new(0)), Arc::default());
         let steps = Stepwise { below: stage.below.clone(), phase, routes, go, begun };
+        // Another connect beside it would have steps of its own.
+        let config = config.backup_connect(Duration::MAX);
         let layer = PoolLayer::shared(stage.executor.runtime()).config(config).timeouts(timeouts);
         stage.pool = layer.layer(steps.clone());
         Self { stage, steps, start: Instant::now() }

@@ -5,6 +5,7 @@ use http_body_util::BodyExt;
 use skybridge_core::{Cause, Delivery, Error, Phase, RequestOptions, Timeouts};
 use skybridge_pool::PoolConfig;
 use skybridge_testkit::{executor::run_until_idle, fake::Facts};
+use std::time::Duration;
 use tokio::time::Instant;
 
 fn timeouts(change: impl FnOnce(&mut Timeouts)) -> Timeouts {
@@ -95,7 +96,7 @@ async fn plan_and_connect_together() {
 
 #[tokio::test(start_paused = true)]
 async fn one_callers_limit_does_not_end_what_others_wait_for() {
-    let stage = Stage::new(PoolConfig::new());
+    let stage = Stage::new(PoolConfig::new().backup_connect(Duration::MAX));
     let short = |change: fn(&mut Timeouts)| stage.options(SECURE, RequestOptions::new().timeouts(timeouts(change)));
     // The short one begins the connect; the other one joins it.
     let (first, second) =
