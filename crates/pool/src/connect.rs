@@ -98,8 +98,8 @@ struct Progress {
 impl<C: Send + 'static> ConnectTask<C> {
     fn failed(&mut self, error: ConnectError) {
         self.over = true;
-        // The end of the runtime, and a want of descriptors, say nothing of the origin.
-        let counts = !error.root_cause().is::<Ended>() && !error.is_out_of_descriptors();
+        // The end of the runtime, a limit on this side and a want of descriptors say nothing of the origin.
+        let counts = !error.root_cause().is::<Ended>() && !error.is_overloaded() && !error.is_out_of_descriptors();
         let error =
             if error.attempts().is_empty() { error.with_attempts(self.ctx.attempt_log().reports()) } else { error };
         self.origin.failed(&self.connect, &error, counts);
@@ -113,6 +113,8 @@ impl<C: Send + 'static> ConnectTask<C> {
                 self.over = true;
                 return Poll::Ready(());
             }
+            // It may be told something else by this.
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }

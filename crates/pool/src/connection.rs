@@ -37,7 +37,7 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
     /// The connection takes no more exchanges. True when it was idle there, which has dropped its handle.
     fn remove(self: Arc<Self>, connection: &PooledConnection<C>) -> bool;
 
-    /// The connection's socket is gone.
+    /// The connection's socket is gone, or the last handle is, after which its driver closes it.
     fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>);
 
     /// Its streams have changed: requests that wait may be served, or need another connection.
@@ -45,6 +45,9 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
 
     /// One of its connections has become idle.
     fn became_idle(self: Arc<Self>);
+
+    /// One of its connections has carried its first response.
+    fn answered(self: Arc<Self>);
 }
 
 /// One connection. Shared by whoever has it in hand, and by the origins that may use it.
@@ -81,6 +84,8 @@ pub(crate) struct PooledConnection<C> {
     ask: Ask<C>,
     /// Its route has learned that it ended before it carried anything, or that it is refused.
     reported: AtomicBool,
+    /// It has carried a response.
+    answered: AtomicBool,
     /// How many failures in a row its origin had seen when it was made.
     pub(crate) failures_before: u8,
 }
@@ -144,6 +149,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             handles: Handles::new(),
             ask,
             reported: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             failures_before,
         })
     }
@@ -495,6 +501,24 @@ impl<C: Send + 'static> PooledConnection<C> {
         if let Some(mut handle) = handle {
             (self.ask)(&mut handle, Question::Suspect);
             self.reuse(handle);
+        }
+    }
+
+    /// Whether it has carried a response.
+    #[inline]
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    /// It carries its first response: its route learns of that, and its origin.
+    #[cold]
+    pub(crate) fn set_answered(&self) {
+        self.answered.store(true, Relaxed);
+        if let Some(feedback) = &self.info.route.feedback {
+            feedback.report(&self.info.remote, FirstExchange::Completed);
+        }
+        if let Some(home) = self.home() {
+            home.answered();
         }
     }
 

@@ -331,8 +331,8 @@ where
         self.disarm();
         if let Some(lease) = &mut self.lease {
             lease.answered();
-            if lease.is_first() {
-                lease.first_answered();
+            if !lease.connection().is_answered() {
+                lease.connection().set_answered();
             }
             if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
                 lease.misdirected();

@@ -556,6 +556,13 @@ impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
     fn became_idle(self: Arc<Self>) {
         self.keep_limits();
     }
+
+    fn answered(self: Arc<Self>) {
+        self.step(|machine, tables| {
+            let notify = machine.answered();
+            ((), notify.and(self.serve_with(machine, tables)))
+        });
+    }
 }
 
 impl<C: Send + 'static> PermitWaiter for OriginPool<C> {

@@ -6,8 +6,7 @@ use crate::{
     settings::{ProxyChains, Settings},
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Overloaded, Phase, Proxy, ProxyKind, Resolver, Route, Span,
-    Target,
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
 };
 use std::{
     future::Future,
@@ -118,7 +117,7 @@ impl<R: Resolver> Candidates<R> {
     /// Whether a look-up failed for its name, and not for want of a thread or a descriptor here, or within a time that
     /// was too short.
     fn is_of_name(&self, error: &ConnectError) -> bool {
-        let is_ours = error.source_as::<Overloaded>().is_some() || error.is_out_of_descriptors();
+        let is_ours = error.is_overloaded() || error.is_out_of_descriptors();
         let is_short = error.timed_out().is_some_and(|timed_out| timed_out.limit < self.settings.timeout);
         error.phase() == Some(Phase::Resolve) && !is_ours && !is_short
     }

@@ -1,5 +1,5 @@
 use super::causes::{self, causes};
-use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Phase, TimedOut};
+use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// Why no connection could be made. Cheap to clone: all requests that waited for one connection get the same error.
@@ -113,6 +113,12 @@ impl ConnectError {
     /// with this crate's feature `tower`, one of `tower::timeout` or `tokio::time::timeout`.
     pub fn is_timeout(&self) -> bool {
         causes::is_timeout(&*self.0.source)
+    }
+
+    /// Whether a limit on this side was reached before anything was asked of the peer: one of the stack's own
+    /// ([`Overloaded`]), or, with the feature `tower`, of `tower::load_shed`.
+    pub fn is_overloaded(&self) -> bool {
+        causes(&*self.0.source).any(|cause| cause.is::<Overloaded>() || causes::is_shed(cause))
     }
 
     /// Whether no socket could be opened for want of a file descriptor, in this error or in one of its

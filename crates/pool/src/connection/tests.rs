@@ -16,6 +16,7 @@ impl ConnectionUser<()> for Nobody {
     fn socket_closed(self: Arc<Self>, _: &PooledConnection<()>) {}
     fn serve_waiters(self: Arc<Self>) {}
     fn became_idle(self: Arc<Self>) {}
+    fn answered(self: Arc<Self>) {}
 }
 
 /// One thread takes connections out of the pool, the other gives back what it had of them, as soon as it can see that.

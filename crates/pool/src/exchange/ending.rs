@@ -43,8 +43,8 @@ impl<C: Send + 'static> Lease<C> {
         }
     }
 
-    /// Whether it ends as the ones before it did, so that the next would, too: it is the first exchange of a connection
-    /// that its peer ended without a response, or the peer refuses one exchange after the other.
+    /// Whether it ends as the ones before it did, so that the next would, too: it is an exchange of a connection
+    /// that its peer ended without any response, or the peer refuses one exchange after the other.
     #[cold]
     pub(crate) fn ends_like_those_before(&self, error: &Error) -> bool {
         let is_loss = matches!(
@@ -56,7 +56,7 @@ impl<C: Send + 'static> Lease<C> {
                 | Cause::Protocol(_)
                 | Cause::ConnectionClosed(_)
         );
-        let is_lost = is_loss && is_of_connection(error) && self.is_first() && !self.is_answered();
+        let is_lost = is_loss && is_of_connection(error) && !self.connection().is_answered();
         let is_refused = matches!(error.cause(), Cause::Reset(_)) && self.connection().is_refusing();
         self.has_begun() && (is_lost || is_refused) && !self.is_coalesced() && self.never_carried(error)
     }

@@ -3,7 +3,7 @@ use crate::{
     exchange::events::CallEvents,
     origin::{OriginPool, waiter::Granted},
 };
-use skybridge_core::{Cause, CloseReason, ConnInfo, Error, FirstExchange, Phase, TimedOut};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Phase, TimedOut};
 use std::sync::Arc;
 
 /// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
@@ -111,16 +111,6 @@ impl<C: Send + 'static> Lease<C> {
     /// The connection has ended before it carried anything. True when that happens again and again.
     pub(super) fn never_carried(&self, error: &Error) -> bool {
         !self.is_coalesced() && self.origin.never_carried(&self.connection, error.close_reason())
-    }
-
-    /// The first exchange of its connection has a response.
-    pub(super) fn first_answered(&self) {
-        if let Some(feedback) = &self.info().route.feedback {
-            feedback.report(&self.info().remote, FirstExchange::Completed);
-        }
-        if !self.is_coalesced() {
-            self.origin.answered();
-        }
     }
 
     /// A time limit ends the exchange.

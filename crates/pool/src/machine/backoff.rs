@@ -5,6 +5,7 @@ use crate::{
     machine::environment::Environment,
     shared::time::{Timestamp, nanos},
 };
+use std::time::Duration;
 
 /// What is remembered of an origin's failures in a row: connects that failed, and connections that ended before they
 /// carried anything. A response on a new connection ends the row, and so does time.
@@ -26,6 +27,9 @@ pub(super) struct Backoff {
     /// Nothing is known any more.
     forget_at: Timestamp,
 }
+
+/// For how long an origin is remembered for nothing but its failures, after the pause that they led to.
+const MOST_REMEMBERED: Duration = Duration::from_secs(60);
 
 impl Backoff {
     pub(super) const fn new() -> Self {
@@ -71,13 +75,13 @@ impl Backoff {
         if failures == self.failures && !config.connect_backoff.is_zero() {
             self.failures = failures.saturating_add(1);
             self.pause(config, env);
+            let remembered = nanos(config.max_connect_backoff).saturating_mul(2).min(nanos(MOST_REMEMBERED));
+            self.forget_at = self.until.plus(remembered);
         }
     }
 
     fn pause(&mut self, config: &PoolConfig, env: &impl Environment) {
         self.until = env.now().plus(env.jittered(delay(self.failures, config)));
-        // Once callers have stayed away for longer than they would have had to wait, the next begins afresh.
-        self.forget_at = self.until.plus(nanos(config.max_connect_backoff).saturating_mul(2));
     }
 
     pub(super) fn forget(&mut self, now: Timestamp) {

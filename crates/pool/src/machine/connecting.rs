@@ -160,7 +160,9 @@ impl Machine {
             actions.push(Action::Connect(connect, waiter, failures));
             return Begun::Yes(connect);
         };
-        if config.at_connection_limit == AtConnectionLimit::Refuse {
+        // A connection that is suspect may carry them in a moment.
+        let is_suspect = || self.connections.shared().iter().any(|connection| env.load(*connection).suspect);
+        if config.at_connection_limit == AtConnectionLimit::Refuse && !is_suspect() {
             self.refuse(full, actions);
             return Begun::AtLimit;
         }
@@ -242,7 +244,8 @@ impl Machine {
             return actions;
         }
         let error = self.connects.other_failed(connect).unwrap_or(error);
-        let for_one = self.connects.failures(connect) == Some(1);
+        // What has taken all its time is not tried once more by those who have waited as long.
+        let for_one = self.connects.failures(connect) == Some(1) && error.timed_out().is_none();
         self.queue.retain(|waiter, waiting| {
             let fails = waiting.has_joined(connect) && (!for_one || waiting.initiator);
             if fails {

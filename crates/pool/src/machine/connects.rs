@@ -118,6 +118,16 @@ impl Connects {
         self.0.get(connect).is_some_and(|connecting| connecting.paused)
     }
 
+    /// It is under way, and not paused.
+    pub(super) fn holds_permit(&self, connect: ConnectKey) -> bool {
+        self.0.get(connect).is_some_and(|connecting| !connecting.paused)
+    }
+
+    /// Whether any is under way that isn't paused.
+    pub(super) fn any_under_way(&self) -> bool {
+        self.0.iter().any(|(_, connecting)| !connecting.paused)
+    }
+
     pub(super) fn unpause(&mut self, connect: ConnectKey) {
         if let Some(connecting) = self.0.get_mut(connect) {
             connecting.paused = false;

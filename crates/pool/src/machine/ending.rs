@@ -42,7 +42,7 @@ impl Machine {
         may_use: impl Fn(ConnectionKey) -> bool,
     ) -> Actions {
         let mut actions = Actions::none();
-        self.backoff.forget(now);
+        self.forget_failures(now);
         // It may do so right after this.
         self.may_have_slept = true;
         let idle = self.connections.expire(now).into_iter();
@@ -65,9 +65,11 @@ impl Machine {
     /// in use goes on. [`serve`](Self::serve) follows. `None` when there is none.
     pub(crate) fn slept(&mut self, sleeps: u16) -> Option<Actions> {
         self.may_have_slept = false;
-        if std::mem::replace(&mut self.sleeps, sleeps) == sleeps {
+        // Whoever has counted earlier may come later.
+        if !(1..=u16::MAX / 2).contains(&sleeps.wrapping_sub(self.sleeps)) {
             return None;
         }
+        self.sleeps = sleeps;
         let mut actions = Actions::none();
         // Others' too: their own origins may not have been told yet.
         actions.extend(self.connections.shared().iter().map(|connection| Action::Suspect(*connection)));
@@ -89,7 +91,7 @@ impl Machine {
         let coalesced = self.connections.coalesced();
         let coalesced =
             coalesced.flat_map(|(key, facts)| [env.load(key).idle_until, facts.expires_at, facts.valid_until]);
-        let backoff = self.backoff.forget_at();
+        let backoff = self.forget_failures_at();
         self.connections.next_expiry().into_iter().chain(backoff).chain(own.chain(coalesced).flatten()).min()
     }
 

@@ -12,36 +12,56 @@ use crate::{
     },
     shared::time::Timestamp,
 };
-use skybridge_core::ConnectError;
+use skybridge_core::{ConnectError, Protocol};
 
 impl Machine {
     /// Whether connects fail, as far as that is remembered.
     pub(super) fn is_failing(&mut self, env: &impl Environment) -> bool {
         self.backoff.is_on() && {
-            self.backoff.forget(env.now());
+            self.forget_failures(env.now());
             self.backoff.is_on()
         }
     }
 
+    /// Forgets failures when their time has come, but not while what the next connect comes to isn't known.
+    pub(super) fn forget_failures(&mut self, now: Timestamp) {
+        if !self.connects.any_under_way() {
+            self.backoff.forget(now);
+        }
+    }
+
+    /// When failures are to be forgotten.
+    pub(super) fn forget_failures_at(&self) -> Option<Timestamp> {
+        self.backoff.forget_at().filter(|_| !self.connects.any_under_way())
+    }
+
     /// All who wait join one connect, which begins when the backoff is over. True when a permit for it was refused.
     pub(super) fn one_at_a_time(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
-        let unjoined = self.queue.iter().find(|(_, waiting)| waiting.connect.is_none()).map(|(waiter, _)| waiter);
-        let Some(first) = unjoined else { return false };
-        let under_way = self.connects.to_join().next();
+        // On HTTP/1.1 none that began before is joined: it is for the request that it began for.
+        let is_shared = self.protocol != Some(Protocol::Http1);
+        let is_for_all = |connect: &ConnectKey| is_shared || self.connects.failures(*connect) > Some(0);
+        let under_way = self.connects.to_join().find(is_for_all);
         let connect = match under_way {
             Some(connect) => connect,
-            None => match self.begin(first, config, env, actions) {
-                Begun::Yes(connect) => connect,
-                Begun::AtLimit => return false,
-                Begun::PermitRefused => return true,
-            },
+            None => {
+                let unjoined = self.queue.iter().find(|(_, waiting)| waiting.connect.is_none());
+                let Some((first, _)) = unjoined else { return false };
+                match self.begin(first, config, env, actions) {
+                    Begun::Yes(connect) => connect,
+                    Begun::AtLimit => return false,
+                    Begun::PermitRefused => return true,
+                }
+            }
         };
-        for place in 0..self.queue.places() {
-            if let Some(waiter) = self.unjoined(place) {
-                self.join(waiter, connect, env, actions);
+        // Those who came last are at the end.
+        let unjoined_in_middle = std::mem::take(&mut self.unjoined_in_middle);
+        for place in (0..self.queue.places()).rev() {
+            match self.queue.at(place) {
+                Some((waiter, waiting)) if waiting.connect.is_none() => self.join(waiter, connect, env, actions),
+                Some(_) if !unjoined_in_middle => break,
+                _ => {}
             }
         }
-        self.unjoined_in_middle = false;
         false
     }
 
@@ -66,7 +86,13 @@ impl Machine {
         permitted
     }
 
-    /// Whether a connect waits for the end of the backoff, and so has no permit for a socket.
+    /// Whether a connect is under way and has a permit for a socket, which one that waits for the end of the backoff has
+    /// not.
+    pub(crate) fn holds_permit(&self, connect: ConnectKey) -> bool {
+        self.connects.holds_permit(connect)
+    }
+
+    /// Whether a connect waits for the end of the backoff.
     pub(crate) fn is_paused(&self, connect: ConnectKey) -> bool {
         self.connects.is_paused(connect)
     }
@@ -90,7 +116,7 @@ impl Machine {
     ) -> (bool, Actions) {
         let mut actions = Actions::none();
         self.backoff.fail(failures, config, env);
-        if failures > 1 && connection.is_some() {
+        if failures > 1 && self.backoff.is_long() && connection.is_some() {
             let waited = self.queue.iter().filter(|(_, waiting)| waiting.connected == connection);
             let waited: Vec<_> = waited.map(|(waiter, _)| waiter).collect();
             for waiter in waited {

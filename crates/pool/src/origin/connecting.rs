@@ -78,8 +78,9 @@ impl<C: Send + 'static> OriginPool<C> {
             return self.out_of_descriptors(connect);
         }
         let permit = self.step(|machine, tables| {
-            let permit = !machine.is_paused(connect.key);
-            if counts {
+            let permit = machine.holds_permit(connect.key);
+            // While it waited for the end of the backoff it has learned nothing.
+            if counts && permit {
                 machine.count_failure(connect.key, &self.shared.config, &self.environment(tables));
             }
             let actions = machine.failed(connect.key, error);
@@ -141,7 +142,7 @@ impl<C: Send + 'static> OriginPool<C> {
     /// A connect has no socket. True when it is over, as nobody waits for it or the pool is closed.
     pub(crate) fn abandon(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let (over, permit) = self.step(|machine, tables| {
-            let permit = !machine.is_paused(connect.key);
+            let permit = machine.holds_permit(connect.key);
             let over = machine.abandon(connect.key);
             if over {
                 tables.connects.take(connect.key);

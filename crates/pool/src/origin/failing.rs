@@ -19,6 +19,11 @@ impl<C: Send + 'static> OriginPool<C> {
     /// The backoff is over. False when the connect is, too, as there is no permit for its socket.
     pub(crate) fn resume(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let config = &self.shared.config;
+        if self.shared.must_make_room()
+            && let Some(host) = self.host.upgrade()
+        {
+            host.reclaim();
+        }
         let resumed = self.step(|machine, tables| {
             let resumed = machine.resume(connect.key, config, &self.environment(tables));
             if !resumed {
@@ -63,15 +68,6 @@ impl<C: Send + 'static> OriginPool<C> {
                 None => return false,
             }
         }
-    }
-
-    /// A new connection of its own has carried a response.
-    #[cold]
-    pub(crate) fn answered(self: &Arc<Self>) {
-        self.step(|machine, tables| {
-            let notify = machine.answered();
-            ((), notify.and(self.serve_with(machine, tables)))
-        });
     }
 
     /// What is remembered of failures is forgotten in time.

@@ -36,6 +36,7 @@ mod connects;
 mod descriptors;
 mod draining;
 mod events;
+mod failing;
 mod handles;
 mod lifetime;
 mod limits;
