@@ -16,6 +16,7 @@ mod interim;
 mod last_byte;
 mod limits;
 mod no_room;
+mod own_limits;
 mod redirects;
 mod refusing;
 mod request_options;
