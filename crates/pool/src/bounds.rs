@@ -111,3 +111,31 @@ async fn many_that_end_at_about_the_same_time_are_not_swept_one_by_one() {
     let looks = (LOOKS.get() - before) / ORIGINS;
     assert!(looks < 300, "each was looked at {looks} times");
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_is_used_and_nothing_ends_hardly_anything_is_looked_at() {
+    let stage = Stage::new(PoolConfig::new().idle_timeout(Duration::MAX));
+    stage.below.connect_all(|_| Facts::h1());
+    stage.get("http://a.test/").await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let before = LOOKS.get();
+    tokio::time::sleep(Duration::from_secs(100 * 24 * 3600)).await;
+    assert_eq!(LOOKS.get() - before, 0);
+    stage.get("http://a.test/").await;
+    let before = LOOKS.get();
+    tokio::time::sleep(Duration::from_secs(100 * 24 * 3600)).await;
+    assert!(LOOKS.get() - before < 20, "{}", LOOKS.get() - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_no_reason_for_a_look_each() {
+    let stage = Stage::new(PoolConfig::new().idle_timeout(Duration::MAX));
+    stage.below.connect_all(|_| Facts::h1());
+    stage.get("http://a.test/").await;
+    let mut looks = 0;
+    for _ in 0..50 {
+        looks += stage.get("http://a.test/").await;
+    }
+    // One to take the connection, and one to put it back.
+    assert!(looks < 2 * 50 + 20, "{looks}");
+}

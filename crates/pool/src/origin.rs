@@ -191,22 +191,28 @@ impl<C: Send + 'static> OriginPool<C> {
     pub(crate) fn take(self: &Arc<Self>, compares_clocks: bool) -> Option<Granted<C>> {
         // Not the closure's result, as a handle may be large and each name it is given is a copy.
         let mut granted = None;
-        let slept = self.step(|machine, tables| {
-            if (compares_clocks || machine.may_have_slept())
-                && let Some(actions) = self.slept(machine)
-            {
-                return (true, actions);
+        let compared = self.step(|machine, tables| {
+            let compares_clocks = compares_clocks || machine.may_have_slept();
+            if compares_clocks && let Some(actions) = self.slept(machine) {
+                // At once: it sees to the other origins.
+                return (Some(Timestamp(0)), actions);
             }
             if let Some(grant) = machine.take(&self.environment(tables)) {
                 granted = tables.redeem(grant);
             }
-            (false, Actions::none())
+            (compares_clocks.then(|| self.next_look()), Actions::none())
         });
-        if slept {
-            // It sees to the other origins.
-            self.shared.reaper.look_by(Timestamp(0));
+        if let Some(next) = compared {
+            self.shared.reaper.look_by(next);
         }
         granted
+    }
+
+    /// When the reaper is to look again after a connection was used: its looks are how the requests know that it is
+    /// time to compare the clocks.
+    #[cold]
+    pub(super) fn next_look(&self) -> Timestamp {
+        self.shared.clock.get().plus(self.shared.reaper_interval())
     }
 
     #[cold]

@@ -135,11 +135,16 @@ impl Shared {
         jittered(self.config.idle_timeout).saturating_sub(self.reaper_pause())
     }
 
-    /// How often the reaper looks at the clock while anything is open, in nanoseconds.
+    /// How often the reaper looks at the clock while connections are used, in nanoseconds. Where they may be idle for
+    /// long there is more to look at than that: whether the machine has slept.
     pub(crate) fn reaper_interval(&self) -> u64 {
-        // At each instant would be too often when nothing may be idle at all. Where everything may be for long there is
-        // more to look at than that: ages, certificates, and whether the machine has slept.
-        (nanos(self.config.idle_timeout.min(FAR)) / 16).clamp(nanos(Duration::from_millis(10)), nanos(LONGEST_INTERVAL))
+        self.quiet_interval().min(nanos(LONGEST_INTERVAL))
+    }
+
+    /// And while they are only open.
+    pub(crate) fn quiet_interval(&self) -> u64 {
+        // At each instant would be too often when nothing may be idle at all.
+        (nanos(self.config.idle_timeout.min(FAR)) / 16).max(nanos(Duration::from_millis(10)))
     }
 
     /// The reaper's pause after each look, in nanoseconds. A look visits every origin: what ends during the pause is
@@ -149,7 +154,7 @@ impl Shared {
     }
 }
 
-/// Between two looks of the reaper.
+/// Between two looks of the reaper while connections are used.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(20);
 
 /// As good as never, and still an instant.

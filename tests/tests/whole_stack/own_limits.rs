@@ -1,5 +1,5 @@
-//! The limits of one request, on a connection that was opened for another with other limits: they hold for its exchange,
-//! and not for the next.
+//! The limits of one request, on a connection that was opened for another with other limits: they hold for its
+//! exchange, and not for the next.
 
 use bytes::Bytes;
 use http::{Request, Response};

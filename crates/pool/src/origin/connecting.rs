@@ -42,6 +42,7 @@ impl<C: Send + 'static> OriginPool<C> {
         if published {
             self.keep_limits();
             self.look_by_expiry(connection);
+            self.shared.reaper.look_by(self.next_look());
         }
         published
     }

@@ -12,16 +12,20 @@ use std::sync::Arc;
 
 impl<C: Send + 'static> OriginPool<C> {
     /// Ends what has been idle or alive for too long, or since before the machine last slept; when the next will have
-    /// been.
+    /// been, or its use is to be looked at again.
     pub(crate) fn expire(self: &Arc<Self>, now: Timestamp, sleeps: u16) -> Option<Timestamp> {
         let idle_timeout = nanos(self.shared.config.idle_timeout);
-        self.step(|machine, tables| {
+        let used = self.step(|machine, tables| {
             let may_use =
                 |key: ConnectionKey| tables.connections.get(key).is_some_and(|entry| self.may_use(&entry.connection));
+            let used = !machine.may_have_slept();
             let slept = machine.slept(sleeps).unwrap_or_default();
-            ((), slept.and(machine.expire(now, idle_timeout, &self.environment(tables), may_use)))
+            (used, slept.and(machine.expire(now, idle_timeout, &self.environment(tables), may_use)))
         });
-        self.ask(|machine, tables| machine.next_expiry(&self.environment(tables)))
+        self.ask(|machine, tables| {
+            let again = (used && !machine.is_vacant()).then(|| self.next_look());
+            again.into_iter().chain(machine.next_expiry(&self.environment(tables))).min()
+        })
     }
 
     /// Since when the one of its own has been idle that has been so longest.

@@ -27,7 +27,8 @@ impl<C: Send + 'static> Registry<C> {
 
     /// Closes and drains what is overdue; when to look again, which is never once nothing is left.
     ///
-    /// What is in use now may be idle at any time, but then for as long as the idle limit.
+    /// What is in use now may be idle at any time, but then for as long as the idle limit. Where nothing is used there
+    /// is nothing to look at before that.
     pub(super) fn expire_all(&self) -> Option<Timestamp> {
         let shared = &self.shared;
         let (sleeps, now) = (shared.sleeps(), shared.clock.get());
@@ -36,7 +37,7 @@ impl<C: Send + 'static> Registry<C> {
         origins.iter().for_each(|origin| origin.remove_if_vacant());
         self.by_address.remove_closed();
         let any = origins.iter().any(|origin| !origin.is_vacant());
-        let look_again = any.then(|| now.plus(shared.reaper_interval()));
+        let look_again = any.then(|| now.plus(shared.quiet_interval()));
         let next = next.into_iter().chain(look_again).min()?;
         Some(next.max(now.plus(shared.reaper_pause())))
     }

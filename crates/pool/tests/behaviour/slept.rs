@@ -14,9 +14,13 @@ const TEN_MINUTES: i64 = 600;
 
 /// Without an observer, so that no request has to read the clock.
 fn unobserved(facts: fn() -> Facts) -> Stage {
+    unobserved_with(PoolConfig::new(), facts)
+}
+
+fn unobserved_with(config: PoolConfig, facts: fn() -> Facts) -> Stage {
     let (executor, below) = (Executor::new(), Planner::new());
     below.connect_all(move |_| facts());
-    let pool = PoolLayer::shared(executor.runtime()).layer(below.clone());
+    let pool = PoolLayer::shared(executor.runtime()).config(config).layer(below.clone());
     Stage { executor, below, pool, recorder: Recorder::new() }
 }
 
@@ -59,6 +63,23 @@ async fn a_request_for_which_the_clock_is_read_compares_it_each_time() {
             assert_eq!(stage.get(url).await, connection);
             assert_eq!(stage.get(url).await, connection);
             stage.executor.move_wall_clock(TEN_MINUTES);
+        }
+    }
+}
+
+/// The looks are few while nothing is used, and there is one soon after each use.
+#[tokio::test(start_paused = true)]
+async fn the_first_request_finds_it_out_also_where_connections_may_be_idle_for_long() {
+    for (facts, url) in [(Facts::h1 as fn() -> Facts, A), (h2, SECURE)] {
+        for idle in [SECOND, 1_000 * SECOND] {
+            let stage = unobserved_with(PoolConfig::new().idle_timeout(std::time::Duration::MAX), facts);
+            for connection in 1..=3 {
+                assert_eq!(stage.get(url).await, connection);
+                after(idle).await;
+                assert_eq!(stage.get(url).await, connection, "after {idle:?}");
+                after(21 * SECOND).await;
+                stage.executor.move_wall_clock(TEN_MINUTES);
+            }
         }
     }
 }
