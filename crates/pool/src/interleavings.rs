@@ -353,6 +353,9 @@ impl Host<Handle> for TestHost {
     fn reclaim(&self) {}
     fn evict_oldest(&self, _: &Origin) {}
     fn start_reaper(self: Arc<Self>) {}
+    fn successor(&self, _: &Key) -> Option<Origin> {
+        None
+    }
     fn remove_vacant(&self, _: &Origin) {}
 }
 
