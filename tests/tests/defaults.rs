@@ -51,8 +51,8 @@ fn grouped(number: usize) -> String {
     groups.join(",")
 }
 
-/// A client of which nothing is set but `race`, and that no connect has a second one beside it, meets what `prepare` makes of the world: the phase and the time of its
-/// failure.
+/// A client of which nothing is set but `race`, and that no connect has a second one beside it, meets what `prepare`
+/// makes of the world: the phase and the time of its failure.
 async fn expiry(
     prepare: impl FnOnce(&World) -> Option<Box<dyn Send>>,
     race: RaceLayer,

@@ -220,12 +220,13 @@ impl PoolConfig {
     }
 
     /// How long no connect to an origin begins after two failures in a row: connects that failed, or connections that
-    /// their peer ended before they had carried anything, or for refusing each request. Doubled for each one more, up to
-    /// [`max_connect_backoff`](Self::max_connect_backoff), and less up to 50 %. All requests that wait meanwhile share
-    /// the next connect, and what comes of it. Their own limits go on, and the pool's limit for connecting.
+    /// their peer ended before they had carried anything, or for refusing each request. Doubled for each one more, up
+    /// to [`max_connect_backoff`](Self::max_connect_backoff), and less up to 50 %. All requests that wait meanwhile
+    /// share the next connect, and what comes of it. Their own limits go on, and the pool's limit for connecting.
     ///
     /// A response on a new connection ends it, as do [`Pool::evict_all`](crate::Pool::evict_all), and some time without
-    /// a failure: twice the longest pause, but no more than a minute. Zero: connects begin at once, and nothing is remembered.
+    /// a failure: twice the longest pause, but no more than a minute. Zero: connects begin at once, and nothing is
+    /// remembered.
     pub fn connect_backoff(mut self, time: Duration) -> Self {
         self.connect_backoff = time;
         self

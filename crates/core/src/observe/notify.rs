@@ -20,8 +20,8 @@ impl Drop for Unwinding {
 }
 
 /// Passes an event to an observer. While the panic of an observer unwinds no observer is called on its thread: what is
-/// dropped meanwhile has events of its own, and a second panic would abort the process. While another panic unwinds they
-/// are called, as somebody may want to know what ends by it: one that panics then aborts the process.
+/// dropped meanwhile has events of its own, and a second panic would abort the process. While another panic unwinds
+/// they are called, as somebody may want to know what ends by it: one that panics then aborts the process.
 pub fn notify(observer: &(impl Observe + ?Sized), event: &Event<'_>) {
     let unwinds = std::thread::panicking();
     if BROKEN.try_with(|broken| broken.replace(unwinds && broken.get()) && unwinds).unwrap_or(false) {

@@ -296,8 +296,8 @@ impl Machine {
         (next, actions)
     }
 
-    /// A connect has no socket yet. True when nobody waits for it or for the other of two, or the origin is closed: then
-    /// it is over.
+    /// A connect has no socket yet. True when nobody waits for it or for the other of two, or the origin is closed:
+    /// then it is over.
     pub(crate) fn abandon(&mut self, connect: ConnectKey) -> bool {
         let over = !self.connects.is_awaited(connect) || self.closed;
         if over {
@@ -306,7 +306,8 @@ impl Machine {
         over
     }
 
-    /// A connect is over: those who had joined it are without one, or wait for the other of two, which goes on by itself.
+    /// A connect is over: those who had joined it are without one, or wait for the other of two, which goes on by
+    /// itself.
     pub(super) fn end(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
         self.unjoined_in_middle = true;
         let other = self.connects.end(connect);

@@ -86,8 +86,8 @@ impl Machine {
         permitted
     }
 
-    /// Whether a connect is under way and has a permit for a socket, which one that waits for the end of the backoff has
-    /// not.
+    /// Whether a connect is under way and has a permit for a socket, which one that waits for the end of the backoff
+    /// has not.
     pub(crate) fn holds_permit(&self, connect: ConnectKey) -> bool {
         self.connects.holds_permit(connect)
     }
