@@ -119,7 +119,7 @@ pub use skybridge_core::{
 };
 pub use skybridge_dns::{OverridesLayer, System};
 pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};
-pub use skybridge_h2::H2;
+pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use skybridge::{
-    Body, Client, Error, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, TooLarge, tower::ServiceExt,
+    Body, Client, Error, Flood, H2Error, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, TooLarge,
+    tower::ServiceExt,
 };
-use skybridge_testkit::origin::Origin;
+use skybridge_testkit::{h2::Peer, origin::Origin};
 use std::{error::Error as _, sync::Arc};
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, task::JoinSet};
 
 async fn echo(request: Request<hyper::body::Incoming>) -> Response<Full<Bytes>> {
     Response::new(Full::new(request.into_body().collect().await.unwrap().to_bytes()))
@@ -166,4 +167,31 @@ async fn a_refused_connect_is_told_in_full() {
     assert_eq!(error.delivery(), skybridge::Delivery::Unsent);
     assert_eq!(error.attempts().len(), 1, "{error:?}");
     assert!(error.earlier().is_empty());
+}
+
+#[tokio::test]
+async fn what_http2_was_ended_for_is_matched_by_the_source() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = async {
+        let mut peer = Peer::accept(listener.accept().await.unwrap().0).await;
+        let stream = peer.request().await.stream;
+        peer.headers(stream, &[(":status", "200")], false).await;
+        // DATA frames, with nothing in them.
+        let [a, b, c, d] = stream.to_be_bytes();
+        peer.send_raw([0, 0, 0, 0, 0, a, b, c, d].repeat(101)).await;
+        peer
+    };
+    let client = async {
+        let response = Client::new().request(h2(&url)).await?;
+        response.into_body().bytes().await
+    };
+    let (received, _peer) = tokio::join!(client, server);
+    let error = received.unwrap_err();
+    let sources = std::iter::successors(error.source(), |error| (*error).source());
+    let flood: Flood = match sources.filter_map(|error| error.downcast_ref()).next() {
+        Some(H2Error::Flood(flood)) => *flood,
+        other => unreachable!("{other:?} in {error:?}"),
+    };
+    assert_eq!((flood.what, flood.limit), ("empty DATA frames", 100));
 }
