@@ -13,6 +13,7 @@ const SETTINGS: u8 = 0x4;
 const PING: u8 = 0x6;
 const GOAWAY: u8 = 0x7;
 pub(crate) const END_STREAM: u8 = 0x1;
+const PADDED: u8 = 0x8;
 const ACK: u8 = 0x1;
 /// How many HEADERS that end no stream, without anything between them, are nothing to look at.
 const MANY_HEADS: usize = 64;
@@ -25,7 +26,8 @@ const LAST_STREAM: u32 = u32::MAX >> 1;
 /// be too many.
 #[derive(Debug, Default)]
 pub(crate) struct FrameScanner {
-    /// A header of which a part has been read, and how much of it.
+    /// A header of which a part has been read, and how much of it. All of it: that of DATA whose length of
+    /// padding has not been read.
     header: [u8; HEADER],
     filled: usize,
     /// How many bytes are left of the current frame's payload.
@@ -67,6 +69,11 @@ impl Header {
     #[inline]
     fn is_message(self) -> bool {
         matches!(self.kind, DATA | HEADERS)
+    }
+
+    #[inline]
+    fn is_padded(self) -> bool {
+        self.flags & PADDED != 0
     }
 
     #[inline]
@@ -141,17 +148,17 @@ impl FrameScanner {
             // Most of what is read is the frames of responses, with nothing of a header before or behind them.
             while let Some(header) = read.get(at..).and_then(|rest| rest.first_chunk()) {
                 let header = Header::of(header);
-                if !header.is_message() || header.is_on_last_stream() {
+                if !header.is_message() || header.is_padded() || header.is_on_last_stream() {
                     break;
                 }
                 found.begin(header, at);
                 at += HEADER + header.payload;
                 found.many |= self.begin_message(header);
             }
-        }
-        if at >= read.len() && !self.is_control {
-            self.payload = at - read.len();
-            return found;
+            if at >= read.len() {
+                self.payload = at - read.len();
+                return found;
+            }
         }
         self.scan_others(read, at, found)
     }
@@ -161,6 +168,12 @@ impl FrameScanner {
     fn scan_others(&mut self, read: &[u8], mut at: usize, mut found: Found) -> Found {
         if self.current.is_some() {
             self.keep(read, 0..at);
+        }
+        if self.filled == HEADER
+            && let Some(&padding) = read.first()
+        {
+            self.filled = 0;
+            found.many |= self.begin_padded(Header::of(&self.header), padding);
         }
         while let Some(rest) = read.get(at..) {
             if std::mem::take(&mut self.is_control) {
@@ -185,9 +198,15 @@ impl FrameScanner {
                     }
                 },
             };
-            let header = Header::of(&header);
+            let (bytes, header) = (header, Header::of(&header));
             let start = at;
             at += header.payload;
+            if header.is_data() && header.is_padded() && header.payload > 0 {
+                match read.get(start) {
+                    Some(&padding) => found.many |= self.begin_padded(header, padding),
+                    None => (self.header, self.filled) = (bytes, HEADER),
+                }
+            }
             found.many |= if header.is_message() {
                 self.begin_message(header)
             } else {
@@ -226,6 +245,14 @@ impl FrameScanner {
             return false;
         }
         self.counts.count_empty()
+    }
+
+    /// DATA with so many bytes of padding behind the one that says so (RFC 9113, section 6.1). Whether there are too
+    /// many that bring nothing else, and end no stream.
+    #[cold]
+    fn begin_padded(&mut self, header: Header, padding: u8) -> bool {
+        let is_empty = header.payload == 1 + usize::from(padding);
+        is_empty && header.flags & END_STREAM == 0 && self.counts.count_empty()
     }
 
     /// A frame of another kind than those that requests and responses are made of begins. Whether there are many of it.
@@ -365,5 +392,25 @@ mod tests {
         let found = [1, LAST_STREAM - 2, LAST_STREAM]
             .map(|stream| FrameScanner::default().scan(&frame_on(stream, HEADERS, 20)).control);
         assert_eq!(found, [false, false, true]);
+    }
+
+    #[test]
+    fn empty_data_is_counted_with_padding_however_it_arrives() {
+        let data = |flags, padding: u8, content: &[u8]| {
+            let length = u8::try_from(1 + content.len() + usize::from(padding)).unwrap();
+            let header = [0, 0, length, DATA, flags | PADDED, 0, 0, 0, 1, padding];
+            [&header, content, &vec![0; padding.into()]].concat()
+        };
+        let others = [data(0, 3, b"x"), data(END_STREAM, 3, b"")].concat().repeat(200);
+        for padding in [0, 7] {
+            let hundred = [&others, &*data(0, padding, b"").repeat(100)].concat();
+            let bytes = [&*hundred, &data(0, padding, b"")].concat();
+            for size in [1, 2, 9, 10, 11, 4096, bytes.len()] {
+                let mut scanner = FrameScanner::default();
+                let many = bytes.chunks(size).position(|piece| scanner.scan(piece).many);
+                // The length of the padding of the last one.
+                assert_eq!(many, Some((hundred.len() + HEADER) / size), "{padding} in pieces of {size}");
+            }
+        }
     }
 }

@@ -23,6 +23,8 @@ use support::*;
 const TEN: Duration = Duration::from_secs(10);
 const CONTINUATION: u8 = 9;
 const PRIORITY: u8 = 2;
+const PADDED: u8 = 8;
+const END_STREAM: u8 = 1;
 
 /// A frame as it is on the wire.
 fn raw(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -223,25 +225,59 @@ async fn too_many_continuations_end_the_connection() {
     }
 }
 
+/// However much padding is in them, and however they arrive.
 #[tokio::test(start_paused = true)]
 async fn too_many_empty_data_frames_end_the_connection() {
+    let empty = raw(0, 0, 1, &[]);
+    let padded = |padding: u8| raw(0, PADDED, 1, &[&[padding][..], &vec![0; padding.into()]].concat());
+    let both = [&empty[..], &padded(3)].concat();
+    let rows = [
+        (empty.repeat(101), usize::MAX),
+        (padded(0).repeat(101), usize::MAX),
+        (padded(0).repeat(101), 9),
+        (padded(255).repeat(101), usize::MAX),
+        ([both.repeat(50), empty].concat(), usize::MAX),
+    ];
+    for (frames, size) in rows {
+        let mut world = World::with_capacity(H2::new(), 1 << 20).await;
+        let mut peer = world.peer().await;
+        let server = async {
+            let stream = peer.request().await.stream;
+            assert_eq!(stream, 1);
+            peer.headers(stream, &[(":status", "200")], false).await;
+            run_until_idle().await;
+            for piece in frames.chunks(size) {
+                peer.send_raw(piece).await;
+                run_until_idle().await;
+            }
+            goaway(peer).await
+        };
+        let client = async {
+            let response = exchange(&mut world.client, get("/")).await.unwrap();
+            response.into_body().collect().await.unwrap_err()
+        };
+        let (error, code) = tokio::join!(client, server);
+        let H2Error::Flood(flood) = h2_error(&error) else { panic!("{error:?}") };
+        assert_eq!((flood.what, flood.limit, flood.within), ("empty DATA frames", 100, None));
+        assert_eq!(code, Some(code::ENHANCE_YOUR_CALM));
+    }
+}
+
+/// Little in much padding is not empty, nor is the last frame of a stream too many.
+#[tokio::test(start_paused = true)]
+async fn padded_data_frames_that_are_not_empty_are_fine() {
     let mut world = World::new(H2::new()).await;
     let mut peer = world.peer().await;
-    let server = async {
-        let stream = peer.request().await.stream;
-        peer.headers(stream, &[(":status", "200")], false).await;
-        run_until_idle().await;
-        peer.send_raw(raw(0, 0, stream, &[]).repeat(101)).await;
-        goaway(peer).await
-    };
-    let client = async {
-        let response = exchange(&mut world.client, get("/")).await.unwrap();
-        response.into_body().collect().await.unwrap_err()
-    };
-    let (error, code) = tokio::join!(client, server);
-    let H2Error::Flood(flood) = h2_error(&error) else { panic!("{error:?}") };
-    assert_eq!((flood.what, flood.limit, flood.within), ("empty DATA frames", 100, None));
-    assert_eq!(code, Some(code::ENHANCE_YOUR_CALM));
+    for _ in 0..150 {
+        let server = async {
+            let stream = peer.request().await.stream;
+            peer.headers(stream, &[(":status", "200")], false).await;
+            let frames = [raw(0, PADDED, stream, b"\x02a\0\0"), raw(0, PADDED | END_STREAM, stream, b"\x02\0\0")];
+            peer.send_raw(frames.concat()).await;
+        };
+        let (response, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
+        assert_eq!(bytes(response.unwrap()).await, "a");
+    }
 }
 
 #[tokio::test(start_paused = true)]
