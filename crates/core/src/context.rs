@@ -6,6 +6,6 @@ mod timeouts;
 pub use self::{
     ctx::Ctx,
     ids::{CallId, ConnectionId, Ids},
-    timeout::{Timeout, phase_timeout, phase_timeout_since, timeout},
+    timeout::{Timeout, phase_timeout, timeout},
     timeouts::{SharedTimeouts, Timeouts},
 };

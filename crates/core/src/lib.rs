@@ -87,9 +87,7 @@ pub use self::{
         StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
         can_still_coalesce,
     },
-    context::{
-        CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, phase_timeout_since, timeout,
-    },
+    context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{
         Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Plan, Planner, Resolver,
         ResponseResult, Runtime, Sleep, TlsConnect, stack,

@@ -6,12 +6,12 @@ pub(crate) mod new_connection;
 use crate::{
     connect::new_connection::NewConnection,
     connection::PooledConnection,
-    origin::{OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
+    origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Phase, PhaseGuard, Plan, Planner, Route, Sleep, Target, TimedOut,
-    phase_timeout_since,
+    CloseReason, ConnectError, Connection, Ctx, Phase, PhaseGuard, Plan, Planner, Route, SharedTimeouts as _, Sleep,
+    Target, TimedOut,
 };
 use std::{
     fmt,
@@ -71,7 +71,7 @@ struct ConnectTask<C: Send + 'static> {
     over: bool,
     /// What connects is being polled: if it ends now, it has panicked.
     is_polled: bool,
-    /// For the next request whose own limits end its wait, and for when it takes long.
+    /// For its own limit, for the next request whose own limits end its wait, and for when it takes long.
     timer: Option<(Instant, Pin<Box<dyn Sleep>>)>,
     long: TakesLong,
 }
@@ -84,6 +84,25 @@ enum TakesLong {
     From(Instant),
     /// Its origin knows.
     Told,
+}
+
+/// Connecting in total, as one of the steps with which the limits of each request are compared. Over when it is dropped.
+struct Limited {
+    timeouts: Arc<ConnectTimeouts>,
+    step: u64,
+}
+
+impl Limited {
+    fn begin<C: Send + 'static>(task: &ConnectTask<C>) -> Self {
+        let (timeouts, limit) = (Arc::clone(&task.connect.timeouts), task.origin.shared.config.connect_timeout);
+        Self { step: timeouts.begin(Phase::Acquire, limit, task.connect.began), timeouts }
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        self.timeouts.end(self.step);
+    }
 }
 
 /// How far a connect has got.
@@ -142,24 +161,28 @@ impl<C: Send + 'static> ConnectTask<C> {
         None
     }
 
-    /// Fails the requests whose own limits are over, and sees to it that another one begins when this takes long.
-    fn poll_timeouts(&mut self, cx: &mut Context<'_>, connects: bool) {
+    /// Fails the requests whose own limits are over, and sees to it that another one begins when this takes long. Ready
+    /// when the limit of connecting in total is over.
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>, connects: bool) -> Poll<TimedOut> {
         loop {
             let takes_long_from = self.takes_long_from(connects);
             let next = self.origin.time_out(&self.connect, &self.ctx);
-            let Some(next) = next.into_iter().chain(takes_long_from).min() else {
+            let limit = self.connect.timeouts.limit(Phase::Acquire, self.origin.shared.config.connect_timeout);
+            let end = self.connect.began.checked_add(limit);
+            let Some(next) = [next, takes_long_from, end].into_iter().flatten().min() else {
                 self.timer = None;
-                return;
+                return Poll::Pending;
             };
+            if end.is_some_and(|end| end <= self.ctx.runtime().now()) {
+                return Poll::Ready(TimedOut { phase: Phase::Acquire, limit });
+            }
             let runtime = self.ctx.runtime();
             let (set, timer) = self.timer.get_or_insert_with(|| (next, runtime.sleep_until(next)));
             if *set != next {
                 *set = next;
                 timer.as_mut().reset(next);
             }
-            if timer.as_mut().poll(cx).is_pending() {
-                return;
-            }
+            ready!(timer.as_mut().poll(cx));
         }
     }
 
@@ -232,24 +255,21 @@ where
     if task.pool.strong_count() == 0 {
         return;
     }
-    let ctx = target.ctx.clone();
     let progress = Progress::default();
     let outcome = {
-        let limit = task.origin.shared.config.connect_timeout;
+        let _limited = Limited::begin(&task);
         let (pool, origin, connect) = (task.pool.clone(), Arc::clone(&task.origin), Arc::clone(&task.connect));
-        let find = find::<P, C, B>(pool, origin, connect, planner, target, &progress);
-        let began = task.connect.began;
-        let mut find = pin!(phase_timeout_since(&ctx, Phase::Acquire, limit, began, find));
+        let mut find = pin!(find::<P, C, B>(pool, origin, connect, planner, target, &progress));
         poll_fn(|cx| {
             task.is_polled = true;
             let found = find.as_mut().poll(cx);
             task.is_polled = false;
             match found {
-                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-                Poll::Pending => {
-                    task.poll_timeouts(cx, progress.connects.load(Relaxed));
-                    task.poll_abandon(cx).map(|()| None)
-                }
+                Poll::Ready(outcome) => Poll::Ready(Some(Ok(outcome))),
+                Poll::Pending => match task.poll_timeouts(cx, progress.connects.load(Relaxed)) {
+                    Poll::Ready(timed_out) => Poll::Ready(Some(Err(timed_out))),
+                    Poll::Pending => task.poll_abandon(cx).map(|()| None),
+                },
             }
         })
         .await
@@ -329,12 +349,11 @@ where
         }
         Poll::Pending
     });
-    let found = found.await?;
-    progress.connects.store(false, Relaxed);
-    let handle = match found {
+    let handle = match found.await? {
         Ok(connection) => return Ok(Some(Found::Known(connection))),
         Err(handle) => handle,
     };
+    progress.connects.store(false, Relaxed);
     // A layer between may have planned for another target.
     if let Err(unfit) = handle.info().fit_for_key(&origin.key) {
         return Err(handle.info().tried().failed(ConnectError::from(unfit).in_phase(Phase::Handshake)));

@@ -15,28 +15,10 @@ use std::{
 /// # Errors
 /// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
 pub fn phase_timeout<F: Future>(ctx: &Ctx, phase: Phase, own: Duration, future: F) -> Timeout<'_, F> {
-    phase_timeout_since(ctx, phase, own, ctx.runtime().now(), future)
-}
-
-/// As [`phase_timeout`], of a step whose time began earlier: of one that has taken the place of another, and shares its
-/// time.
-///
-/// # Errors
-/// [`TimedOut`], naming the phase and the limit. The future has been dropped by the time the error is returned.
-pub fn phase_timeout_since<F: Future>(
-    ctx: &Ctx,
-    phase: Phase,
-    own: Duration,
-    began: Instant,
-    future: F,
-) -> Timeout<'_, F> {
-    let limit = match ctx.shared_timeouts() {
-        None => Limit::Fixed(ctx.limit(phase, own)),
-        Some(shared) => {
-            Limit::Shared { own, step: Step { number: shared.begin(phase, own, began), shared: Arc::clone(shared) } }
-        }
-    };
-    Timeout::new(ctx, phase, began, limit, future)
+    let Some(shared) = ctx.shared_timeouts() else { return timeout(ctx, phase, ctx.limit(phase, own), future) };
+    let began = ctx.runtime().now();
+    let step = Step { number: shared.begin(phase, own, began), shared: Arc::clone(shared) };
+    Timeout::new(ctx, phase, began, Limit::Shared { own, step }, future)
 }
 
 /// Runs a future within a time limit. `Duration::MAX` is no limit, and sets no timer. The time starts here.
