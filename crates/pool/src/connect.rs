@@ -86,7 +86,8 @@ enum TakesLong {
     Told,
 }
 
-/// Connecting in total, as one of the steps with which the limits of each request are compared. Over when it is dropped.
+/// Connecting in total, as one of the steps with which the limits of each request are compared. Over when it is
+/// dropped.
 struct Limited {
     timeouts: Arc<ConnectTimeouts>,
     step: u64,
