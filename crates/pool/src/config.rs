@@ -244,8 +244,10 @@ impl PoolConfig {
     /// otherwise. Requests fail when both have failed, with the error that came first, and the limit for connecting in
     /// total counts from the beginning of the first. [`Duration::MAX`] is never.
     ///
-    /// There is one at most for each connect, and none where a limit of connections is reached, nor while connects to
-    /// the origin fail ([`connect_backoff`](Self::connect_backoff)).
+    /// There is one at most for each connect. There is none where a limit of connections is reached, or refuses
+    /// requests ([`at_connection_limit`](Self::at_connection_limit)), nor while connects to the origin fail
+    /// ([`connect_backoff`](Self::connect_backoff)); but a request that comes later may have to wait for its place.
+    /// Waiting in a layer below, as for a limit of connects, is time that a connect takes, too.
     pub fn backup_connect(mut self, after: Duration) -> Self {
         self.backup_connect = after;
         self
@@ -302,7 +304,7 @@ impl PoolConfig {
     }
 
     /// Whether a connection takes no more requests from the time on when the first certificate of its peer's path
-    /// expires. What is under way goes on, then it is closed as
+    /// expires, on a clock that may stand still while the machine sleeps. What is under way goes on, then it is closed as
     /// [`CertificateExpired`](skybridge_core::CloseReason::CertificateExpired). Otherwise the peer that was verified
     /// when the connection was opened is trusted for as long as it is open, but not for other hosts (see
     /// [`coalesce`](Self::coalesce)).

@@ -234,7 +234,7 @@ impl Machine {
     /// Whether requests wait without any connection and without a connect.
     fn starves(&self) -> bool {
         let has_none = self.connections.open() == 0 && self.connections.shared().is_empty();
-        has_none && self.connects.is_empty() && !self.queue.is_empty()
+        has_none && self.connects.wanted() == 0 && !self.queue.is_empty()
     }
 
     /// An exclusive connection whose exchange is complete, or never began. It will have been idle for too long at

@@ -44,7 +44,7 @@ where
     pub(super) fn dead(&mut self, mut error: Error) -> Result<(), Error> {
         let (mut new, mut again) = (false, false);
         if let Some(mut lease) = self.lease.take() {
-            new = lease.connection().is_fresh() || lease.is_first();
+            new = lease.connection().is_fresh() || lease.is_first() && !lease.connection().is_answered();
             if new {
                 error = error.in_phase(Phase::Handshake);
                 again = lease.ended_unused(&error);

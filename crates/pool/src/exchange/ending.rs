@@ -64,6 +64,8 @@ impl<C: Send + 'static> Lease<C> {
     fn ends_with(&mut self, error: &Error) {
         // Who resets a stream whose response has begun has had a reason to.
         let is_answer = self.is_answered() && matches!(error.cause(), Cause::Reset(_));
+        // What others have had answers on has proved itself.
+        let is_proved = !self.is_answered() && self.connection().is_answered();
         self.set_closed(error.close_reason());
         match error.cause() {
             Cause::Misdirected => self.misdirected(),
@@ -77,6 +79,7 @@ impl<C: Send + 'static> Lease<C> {
         }
         if is_of_connection(error)
             && !is_answer
+            && !is_proved
             && self.take_first()
             && let Some(feedback) = &self.info().route.feedback
         {

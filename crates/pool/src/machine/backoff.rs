@@ -13,7 +13,7 @@ use std::time::Duration;
 /// | failures | the next connect | one that fails is told to |
 /// |---|---|---|
 /// | none | at once; on HTTP/1.1 one for each request | whoever waits for it |
-/// | one | at once, one for all who wait | the request that it began for |
+/// | one | at once, one for all who wait | the request that it began for; of a timeout whoever waits for it |
 /// | two | after `connect_backoff`, one for all who wait | whoever waits for it |
 /// | more | after twice as long each time, up to `max_connect_backoff` | whoever waits for it |
 ///
@@ -84,10 +84,9 @@ impl Backoff {
         self.until = env.now().plus(env.jittered(delay(self.failures, config)));
     }
 
-    pub(super) fn forget(&mut self, now: Timestamp) {
-        if self.is_on() && self.forget_at <= now {
-            self.reset();
-        }
+    /// True when that is news.
+    pub(super) fn forget(&mut self, now: Timestamp) -> bool {
+        self.is_on() && self.forget_at <= now && self.reset()
     }
 
     /// A new connection has carried a response. True when that is news.

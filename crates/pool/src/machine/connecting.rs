@@ -5,6 +5,7 @@ use crate::{
     machine::{
         Machine,
         action::{Action, Actions},
+        backup::leave,
         connections::{ConnectionKey, Facts},
         connects::ConnectKey,
         environment::Environment,
@@ -48,7 +49,7 @@ impl Machine {
                 }
             }
         }
-        if self.is_failing(env) {
+        if self.is_failing(env, actions) {
             self.one_at_a_time(config, env, actions)
         } else if self.protocol == Some(Protocol::Http1) {
             self.adopt(env, actions);
@@ -144,7 +145,7 @@ impl Machine {
         let limit = config.max_per_origin;
         let (begun, full) = if self.connections.open() + self.connects.len() >= limit {
             (Begun::AtLimit, Overloaded { what: "the origin's connection limit", limit })
-        } else if self.connects.len() >= config.max_connecting_per_origin {
+        } else if self.connects.wanted() >= config.max_connecting_per_origin {
             return Begun::AtLimit;
         } else if let Err(full) = permit() {
             (Begun::PermitRefused, full)
@@ -197,18 +198,18 @@ impl Machine {
 
     pub(super) fn leave_connect(&mut self, waiter: WaiterKey, actions: &mut Actions) {
         let Some((connect, _)) = self.queue.get_mut(waiter).and_then(|waiting| waiting.connect.take()) else { return };
-        self.connects.leave(connect, waiter, actions);
+        leave(&mut self.connects, connect, waiter, actions);
     }
 
     /// A connect has ended with a new connection; an exclusive one will have been idle for too long at `idle_until`.
-    /// [`serve`](Self::serve) follows. `None` when the origin is closed.
+    /// [`serve`](Self::serve) follows what is to be done. `None` when the origin is closed.
     pub(crate) fn connected(
         &mut self,
         connect: ConnectKey,
         facts: Facts,
         protocol: Option<Protocol>,
         idle_until: Timestamp,
-    ) -> Option<ConnectionKey> {
+    ) -> Option<(ConnectionKey, Actions)> {
         if self.closed {
             return None;
         }
@@ -216,29 +217,33 @@ impl Machine {
         if facts.exclusive {
             self.connections.push_idle(connection, idle_until);
         }
-        self.end(connect, Some(connection));
+        let actions = self.end_both(connect, Some(connection));
         self.protocol = protocol;
-        Some(connection)
+        Some((connection, actions))
     }
 
     /// A connect has found a shared connection of another name.
-    pub(crate) fn coalesced(&mut self, connect: ConnectKey, facts: Facts) -> ConnectionKey {
+    pub(crate) fn coalesced(&mut self, connect: ConnectKey, facts: Facts) -> (ConnectionKey, Actions) {
         let connection = self.connections.add(facts);
-        self.found(connect, Some(connection));
-        connection
+        (connection, self.found(connect, Some(connection)))
     }
 
     /// A connect has ended with a shared connection that is there already, or was there a moment ago: those who had
     /// joined it look again.
-    pub(crate) fn found(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) {
-        self.end(connect, connection);
+    pub(crate) fn found(&mut self, connect: ConnectKey, connection: Option<ConnectionKey>) -> Actions {
         self.protocol = Some(Protocol::Http2);
+        self.end_both(connect, connection)
     }
 
     /// A connect failed: so do those who had joined it, with one shared error. If it was the first after another that
     /// failed, only the request that it began for does: the others wait for one more. If there is another beside it,
-    /// all wait for that, and what comes first is the error if both fail.
+    /// all wait for that, and what comes first is the error if both fail; unless no other way would help.
     pub(crate) fn failed(&mut self, connect: ConnectKey, error: &ConnectError) -> Actions {
+        if error.is_fatal()
+            && let Some(actions) = self.failed_for_both(connect, error)
+        {
+            return actions;
+        }
         let mut actions = Actions::none();
         if self.failed_beside(connect, error, &mut actions) {
             return actions;
@@ -286,7 +291,7 @@ impl Machine {
             let joined = waiting.connect.filter(|(joined, _)| *joined == connect);
             let Some((at, timed_out)) = joined.and_then(|(_, since)| deadline(waiter, since)) else { return true };
             if at <= now {
-                connects.leave(connect, waiter, &mut actions);
+                leave(connects, connect, waiter, &mut actions);
                 actions.push(Action::Fail(waiter, error(timed_out)));
                 return false;
             }
@@ -318,8 +323,6 @@ impl Machine {
                 waiting.connected = connection;
                 waiting.connect = other.map(|other| (other, since));
                 other.into_iter().for_each(|other| self.connects.join(other));
-            } else if other == Some(joined) {
-                waiting.connected = connection.or(waiting.connected);
             }
         }
     }

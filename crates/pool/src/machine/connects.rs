@@ -1,8 +1,4 @@
-use crate::machine::{
-    action::{Action, Actions},
-    queue::WaiterKey,
-    slab::{Key, Slab},
-};
+use crate::machine::slab::{Key, Slab};
 use skybridge_core::ConnectError;
 
 /// A connect under way: planning, looking for a connection of another name, opening one.
@@ -32,6 +28,8 @@ enum Backup {
     Had,
     /// It is one itself, or was.
     Is,
+    /// The other one has come to a connection: nobody joins it any more, whether it is one itself or had one.
+    Superseded,
 }
 
 pub(crate) type ConnectKey = Key<Connecting>;
@@ -39,6 +37,12 @@ pub(crate) type ConnectKey = Key<Connecting>;
 /// The connects under way.
 #[derive(Debug)]
 pub(super) struct Connects(Slab<Connecting>);
+
+impl Connecting {
+    fn is_wanted(&self) -> bool {
+        self.backup != Backup::Superseded
+    }
+}
 
 impl Connects {
     pub(super) fn new() -> Self {
@@ -104,9 +108,29 @@ impl Connects {
         self.0.get(connect).and_then(|connecting| connecting.other_failed.as_ref())
     }
 
+    /// The other one has come to a connection.
+    pub(super) fn supersede(&mut self, connect: ConnectKey) {
+        if let Some(connecting) = self.0.get_mut(connect) {
+            connecting.backup = Backup::Superseded;
+            connecting.joined = 0;
+        }
+    }
+
+    /// Whether anything is wanted of it.
+    pub(super) fn is_wanted(&self, connect: ConnectKey) -> bool {
+        self.0.get(connect).is_some_and(Connecting::is_wanted)
+    }
+
+    /// How many there are of which anything is wanted.
+    pub(super) fn wanted(&self) -> usize {
+        self.0.iter().filter(|(_, connecting)| connecting.is_wanted()).count()
+    }
+
     /// Those that requests join: of two, the first.
     pub(super) fn to_join(&self) -> impl Iterator<Item = ConnectKey> {
-        let joins = |connecting: &Connecting| connecting.backup != Backup::Is || connecting.other.is_none();
+        let joins = |connecting: &Connecting| {
+            connecting.is_wanted() && (connecting.backup != Backup::Is || connecting.other.is_none())
+        };
         self.0.iter().filter(move |(_, connecting)| joins(connecting)).map(|(key, _)| key)
     }
 
@@ -123,9 +147,9 @@ impl Connects {
         self.0.get(connect).is_some_and(|connecting| !connecting.paused)
     }
 
-    /// Whether any is under way that isn't paused.
+    /// Whether any is under way that isn't paused, and of which anything is wanted.
     pub(super) fn any_under_way(&self) -> bool {
-        self.0.iter().any(|(_, connecting)| !connecting.paused)
+        self.0.iter().any(|(_, connecting)| !connecting.paused && connecting.is_wanted())
     }
 
     pub(super) fn unpause(&mut self, connect: ConnectKey) {
@@ -149,13 +173,12 @@ impl Connects {
         }
     }
 
-    /// A request waits no more, for both if there are two.
-    pub(super) fn leave(&mut self, connect: ConnectKey, waiter: WaiterKey, actions: &mut Actions) {
-        let Some(connecting) = self.0.get_mut(connect) else { return };
-        connecting.joined -= 1;
-        let (other, last) = (connecting.other, !self.is_awaited(connect));
-        let both = [Some(connect), other].into_iter().flatten();
-        actions.extend(both.map(|connect| Action::Leave { waiter, connect, last }));
+    /// A request waits no more. True when that was the last, of the other one's too.
+    pub(super) fn leave(&mut self, connect: ConnectKey) -> bool {
+        if let Some(connecting) = self.0.get_mut(connect) {
+            connecting.joined -= 1;
+        }
+        !self.is_awaited(connect)
     }
 
     /// Whether requests wait for it, or for the other of two.

@@ -42,7 +42,7 @@ impl Machine {
         may_use: impl Fn(ConnectionKey) -> bool,
     ) -> Actions {
         let mut actions = Actions::none();
-        self.forget_failures(now);
+        self.forget_failures(now, &mut actions);
         // It may do so right after this.
         self.may_have_slept = true;
         let idle = self.connections.expire(now).into_iter();

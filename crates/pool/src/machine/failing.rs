@@ -16,17 +16,17 @@ use skybridge_core::{ConnectError, Protocol};
 
 impl Machine {
     /// Whether connects fail, as far as that is remembered.
-    pub(super) fn is_failing(&mut self, env: &impl Environment) -> bool {
+    pub(super) fn is_failing(&mut self, env: &impl Environment, actions: &mut Actions) -> bool {
         self.backoff.is_on() && {
-            self.forget_failures(env.now());
+            self.forget_failures(env.now(), actions);
             self.backoff.is_on()
         }
     }
 
     /// Forgets failures when their time has come, but not while what the next connect comes to isn't known.
-    pub(super) fn forget_failures(&mut self, now: Timestamp) {
-        if !self.connects.any_under_way() {
-            self.backoff.forget(now);
+    pub(super) fn forget_failures(&mut self, now: Timestamp, actions: &mut Actions) {
+        if !self.connects.any_under_way() && self.backoff.forget(now) {
+            actions.extend(self.connects.paused().map(Action::Notify));
         }
     }
 
@@ -92,6 +92,11 @@ impl Machine {
         self.connects.holds_permit(connect)
     }
 
+    /// Whether a connect is under way.
+    pub(crate) fn is_under_way(&self, connect: ConnectKey) -> bool {
+        self.connects.failures(connect).is_some()
+    }
+
     /// Whether a connect waits for the end of the backoff.
     pub(crate) fn is_paused(&self, connect: ConnectKey) -> bool {
         self.connects.is_paused(connect)
@@ -99,7 +104,7 @@ impl Machine {
 
     /// A connect failed, and its peer or the way there is to blame. [`failed`](Self::failed) follows.
     pub(crate) fn count_failure(&mut self, connect: ConnectKey, config: &PoolConfig, env: &impl Environment) {
-        if let Some(failures) = self.connects.failures(connect) {
+        if let Some(failures) = self.connects.failures(connect).filter(|_| self.connects.is_wanted(connect)) {
             self.backoff.fail(failures, config, env);
         }
     }

@@ -11,7 +11,7 @@ impl Machine {
     pub(crate) fn check_safety(&self, config: &PoolConfig) {
         let open = self.connections.open() + self.connects.len();
         assert!(open <= config.max_per_origin, "{open} connections of one origin");
-        assert!(self.connects.len() <= config.max_connecting_per_origin);
+        assert!(self.connects.wanted() <= config.max_connecting_per_origin);
         assert!(self.queue.len() <= config.max_waiting_per_origin);
         self.connections.check();
         for (waiter, waiting) in self.queue.iter() {
@@ -45,12 +45,15 @@ impl Machine {
         let settings = shared.iter().any(|load| load.known_capacity.is_none());
         let waits = !shared.is_empty() && config.at_stream_limit == AtStreamLimit::Wait;
         let full = self.connections.open() + self.connects.len() >= config.max_per_origin
-            || self.connects.len() >= config.max_connecting_per_origin;
+            || self.connects.wanted() >= config.max_connecting_per_origin;
         if all_joined || settings || waits || full {
             return false;
         }
         assert!(self.permit_queue != PermitQueue::Out, "somebody waits for a permit, and nobody knows");
-        assert!(self.connects.is_empty() || self.protocol == Some(Protocol::Http1), "a connect may be joined");
+        assert!(
+            self.connects.to_join().next().is_none() || self.protocol == Some(Protocol::Http1),
+            "a connect may be joined"
+        );
         true
     }
 

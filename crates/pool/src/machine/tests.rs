@@ -172,7 +172,7 @@ fn what_a_request_finds_when_all_streams_are_taken() {
         let world = World::new(PoolConfig::new().at_stream_limit(policy));
         let mut machine = Machine::new(None, 0);
         let connect = connects(wait(&mut machine, &world).1)[0];
-        let connection = machine.connected(connect, facts(false), Some(Protocol::Http2), Timestamp(10)).unwrap();
+        let connection = machine.connected(connect, facts(false), Some(Protocol::Http2), Timestamp(10)).unwrap().0;
         world.add(connection, 1);
         assert_eq!(said(machine.serve(&world.config, &world)), "stream initiator joined");
         world.change(connection, |load| load.known_capacity = known_capacity);
@@ -186,7 +186,7 @@ fn what_is_free_while_others_wait_is_theirs() {
         (Machine::new(Some(Protocol::Http1), 0), World::new(PoolConfig::new().max_per_origin(1)));
     let connect = connects(wait(&mut machine, &world).1)[0];
     drop(wait(&mut machine, &world));
-    let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap();
+    let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap().0;
     assert_eq!(machine.take(&world), None, "two wait");
     assert_eq!(said(machine.serve(&world.config, &world)), "exclusive initiator joined");
     machine.put_back(connection, Timestamp(10), None).unwrap();
@@ -208,7 +208,7 @@ fn what_comes_back_is_kept_or_says_why_not() {
     for (i, (before, refuse, expected)) in rows.into_iter().enumerate() {
         let (mut machine, world) = (Machine::new(Some(Protocol::Http1), 0), World::new(PoolConfig::new()));
         let connect = connects(wait(&mut machine, &world).1)[0];
-        let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap();
+        let connection = machine.connected(connect, facts(true), Some(Protocol::Http1), Timestamp(10)).unwrap().0;
         drop(machine.serve(&world.config, &world));
         before(&mut machine);
         assert_eq!(machine.put_back(connection, Timestamp(10), refuse).map(drop), expected, "row {i}");
@@ -398,7 +398,7 @@ impl History {
             }
             _ => {
                 let (until, config) = (Timestamp(self.world.now.get() + 10), facts(false));
-                let connection = self.machine.connected(connect, config, Some(Protocol::Http2), until).unwrap();
+                let connection = self.machine.connected(connect, config, Some(Protocol::Http2), until).unwrap().0;
                 self.world.add(connection, self.rng.u32(1..4));
                 self.shared.push(connection);
             }

@@ -26,10 +26,9 @@ impl<C: Send + 'static> OriginPool<C> {
                 return (false, Actions::none());
             }
             let (facts, protocol) = (self.facts(connection), connection.info.protocol);
-            let notify = machine.notify_other(connect.key);
             // Not this one, which is new.
             let slept = self.slept(machine).unwrap_or_default();
-            let Some(key) = machine.connected(connect.key, facts, protocol, until) else {
+            let Some((key, left)) = machine.connected(connect.key, facts, protocol, until) else {
                 return (false, Actions::none());
             };
             tables.connects.take(connect.key);
@@ -37,7 +36,7 @@ impl<C: Send + 'static> OriginPool<C> {
             connection.set_key(key);
             // Before anybody is served: whoever has had an answer on it must find it for another origin.
             host.add_address(connection);
-            (true, slept.and(notify).and(self.serve_with(machine, tables)))
+            (true, slept.and(left).and(self.serve_with(machine, tables)))
         });
         if published {
             self.keep_limits();
@@ -52,20 +51,20 @@ impl<C: Send + 'static> OriginPool<C> {
         let own = self.is_home_of(connection);
         self.step(|machine, tables| {
             // Since it was found it may have ended, or have said that it is the wrong one.
-            let notify = machine.notify_other(connect.key);
             let usable = connection.is_open() && (own || !connection.is_misdirected(&self.key.origin));
-            match self.key_of(connection, machine, tables) {
+            let left = match self.key_of(connection, machine, tables) {
                 None if usable && !own => {
-                    let key = machine.coalesced(connect.key, self.facts(connection));
+                    let (key, left) = machine.coalesced(connect.key, self.facts(connection));
                     tables.connections.set(key, Entry { connection: Arc::clone(connection), handle: None });
+                    left
                 }
                 key => machine.found(connect.key, key),
-            }
+            };
             tables.connects.take(connect.key);
             if !own && !usable {
                 connection.remove_name(&self.as_user());
             }
-            ((), notify)
+            ((), left)
         });
         self.connect_over(true);
         if !own && let Some(until) = self.facts(connection).valid_until {
@@ -79,19 +78,20 @@ impl<C: Send + 'static> OriginPool<C> {
             return self.out_of_descriptors(connect);
         }
         let permit = self.step(|machine, tables| {
-            let permit = machine.holds_permit(connect.key);
+            let (known, permit) = (machine.is_under_way(connect.key), machine.holds_permit(connect.key));
             // While it waited for the end of the backoff it has learned nothing.
             if counts && permit {
                 machine.count_failure(connect.key, &self.shared.config, &self.environment(tables));
             }
             let actions = machine.failed(connect.key, error);
-            tables.connects.take(connect.key);
+            // Its place may be another's, if its end was cut short by a panic.
+            known.then(|| tables.connects.take(connect.key));
             (permit, actions)
         });
         self.connect_over(permit);
         self.remove_if_vacant();
         if counts {
-            self.see_to_the_end();
+            self.start_reaper();
         }
     }
 
@@ -143,9 +143,9 @@ impl<C: Send + 'static> OriginPool<C> {
     /// A connect has no socket. True when it is over, as nobody waits for it or the pool is closed.
     pub(crate) fn abandon(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let (over, permit) = self.step(|machine, tables| {
-            let permit = machine.holds_permit(connect.key);
+            let (known, permit) = (machine.is_under_way(connect.key), machine.holds_permit(connect.key));
             let over = machine.abandon(connect.key);
-            if over {
+            if over && known {
                 tables.connects.take(connect.key);
             }
             ((over, permit), Actions::none())
@@ -162,6 +162,8 @@ impl<C: Send + 'static> OriginPool<C> {
         if permit {
             self.shared.permits.release();
         }
+        // What is remembered of failures is forgotten in time.
+        self.shared.reaper.look_by(self.next_look());
         self.serve();
     }
 

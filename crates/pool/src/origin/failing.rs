@@ -20,6 +20,7 @@ impl<C: Send + 'static> OriginPool<C> {
     pub(crate) fn resume(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let config = &self.shared.config;
         if self.shared.must_make_room()
+            && self.ask(|machine, _| machine.is_paused(connect.key))
             && let Some(host) = self.host.upgrade()
         {
             host.reclaim();
@@ -59,7 +60,8 @@ impl<C: Send + 'static> OriginPool<C> {
                 (Some(is_long), actions)
             });
             if let Some(is_long) = is_long {
-                home.see_to_the_end();
+                home.start_reaper();
+                self.shared.reaper.look_by(self.next_look());
                 return is_long;
             }
             // With the connection went the last that the origin held, and so the origin.
@@ -71,7 +73,7 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// What is remembered of failures is forgotten in time.
-    pub(super) fn see_to_the_end(self: &Arc<Self>) {
+    pub(super) fn start_reaper(self: &Arc<Self>) {
         if !self.shared.reaper.is_running()
             && let Some(host) = self.host.upgrade()
         {

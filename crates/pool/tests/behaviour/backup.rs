@@ -289,3 +289,90 @@ async fn one_without_a_descriptor_is_no_failure() {
     first.succeed(Facts::h2(100)).answer_all();
     answered(calls, 1).await;
 }
+
+/// A server that turns out to speak HTTP/1.1: whom the connection doesn't serve gets a connect of its own.
+#[tokio::test(start_paused = true)]
+async fn nobody_stays_tied_to_the_one_that_is_stuck() {
+    for has_socket in [true, false] {
+        let stage = Stage::new(PoolConfig::new());
+        let (calls, first, second) = stuck(&stage, 10).await;
+        if has_socket {
+            socket(&first);
+        }
+        let peer = second.succeed(Facts::h1());
+        run_until_idle().await;
+        assert_eq!((first.is_cancelled(), stage.below.connects()), (!has_socket, 2 + 9));
+        peer.exchange().await.respond(200, "");
+        while let Some(connect) = stage.below.try_connecting() {
+            connect.succeed(Facts::h1());
+            run_until_idle().await;
+        }
+        for peer in stage.below.peers() {
+            peer.answer_all();
+            while let Some(exchange) = peer.try_exchange() {
+                exchange.respond(200, "");
+            }
+        }
+        for call in calls {
+            read(done(call).await).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_one_that_is_left_over_is_handed_to_nobody_and_blames_nobody() {
+    let stage = Stage::new(PoolConfig::new().max_connecting_per_origin(2));
+    let (mut calls, first, second) = stuck(&stage, 1).await;
+    socket(&first);
+    let peer = second.succeed(Facts::h1());
+    let exchange = peer.exchange().await;
+    // It holds no place either: two may connect beside it.
+    calls.extend([stage.call(SECURE), stage.call(SECURE)]);
+    run_until_idle().await;
+    assert_eq!(stage.below.connects(), 4);
+    first.fail(refused("the one that was stuck"));
+    run_until_idle().await;
+    assert!(calls.iter().all(|call| !call.is_finished()));
+    let (one, two) = (stage.connected(Facts::h1()).await, stage.connected(Facts::h1()).await);
+    for exchange in [exchange, one.exchange().await, two.exchange().await] {
+        exchange.respond(200, "");
+    }
+    for call in calls {
+        read(done(call).await).await;
+    }
+    assert!(!stage.recorder.lines().iter().any(|line| line.contains("backoff")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_other_way_would_help_ends_both() {
+    for first_fails in [true, false] {
+        let stage = Stage::new(PoolConfig::new());
+        let (calls, first, second) = stuck(&stage, 3).await;
+        let (fails, other) = if first_fails { (first, second) } else { (second, first) };
+        fails.fail(ConnectError::new(Phase::Tls, "a wrong pin").fatal());
+        for call in calls {
+            let error = came_back(call).await;
+            assert_eq!(error.phase(), Phase::Tls, "{error:?}");
+        }
+        run_until_idle().await;
+        assert!(other.is_cancelled());
+    }
+}
+
+/// It would take the place of a request that comes.
+#[tokio::test(start_paused = true)]
+async fn where_limits_refuse_there_is_none() {
+    let config = PoolConfig::new().max_per_origin(2).at_connection_limit(skybridge_pool::AtConnectionLimit::Refuse);
+    let stage = Stage::new(config);
+    let one = stage.call(A);
+    let first = stage.below.connecting().await;
+    after(3 * SECOND).await;
+    let two = stage.call(A);
+    run_until_idle().await;
+    assert_eq!(stage.below.connects(), 2);
+    let exchange = first.succeed(Facts::h1()).exchange().await;
+    stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
+    exchange.respond(200, "");
+    read(done(one).await).await;
+    read(done(two).await).await;
+}
