@@ -31,7 +31,8 @@ pub(crate) struct Validity {
 pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
     let mut validity = fields_from_validity(certificate)?.inside(SEQUENCE)?;
     let mut next = || validity.next().and_then(|(tag, text)| time(tag, text));
-    Some(Validity { not_before: next()?, not_after: next()? })
+    let times = Validity { not_before: next()?, not_after: next()? };
+    validity.0.is_empty().then_some(times)
 }
 
 /// What a certificate allows its key to be used for. Each is true when the certificate doesn't restrict it.
@@ -208,14 +209,22 @@ fn time(tag: u8, text: &[u8]) -> Option<UnixTime> {
         _ => return None,
     };
     let part = |i: usize| number(&rest[2 * i..2 * i + 2]);
-    let days = days(year, part(0), part(1))?;
-    Some(UnixTime::since_unix_epoch(Duration::from_secs(days * 86_400 + part(2) * 3_600 + part(3) * 60 + part(4))))
+    let (days, [hours, minutes, seconds]) = (days(year, part(0), part(1))?, [2, 3, 4].map(part));
+    let seconds = (hours < 24 && minutes < 60 && seconds < 60).then_some(hours * 3_600 + minutes * 60 + seconds)?;
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(days * 86_400 + seconds)))
 }
 
-/// From 1970-01-01 to a day of the Gregorian calendar; `None` before it. Years are counted from March, so that the leap
-/// day ends them.
+/// From 1970-01-01 to a day of the Gregorian calendar; `None` before it, and if there is no such day. Years are counted
+/// from March, so that the leap day ends them.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970 {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let last = match month {
+        2 => 28 + u64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=last).contains(&day) || year < 1970 {
         return None;
     }
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
@@ -242,6 +251,15 @@ mod tests {
             (UTC_TIME, "7001010000Z", None),
             (UTC_TIME, "700101000000+0100", None),
             (UTC_TIME, "701301000000Z", None),
+            (UTC_TIME, "230228235959Z", Some(1_677_628_799)),
+            (UTC_TIME, "230229000000Z", None),
+            (UTC_TIME, "000230000000Z", None),
+            (UTC_TIME, "230431000000Z", None),
+            (UTC_TIME, "231231000000Z", Some(1_703_980_800)),
+            (UTC_TIME, "230101240000Z", None),
+            (UTC_TIME, "230101006000Z", None),
+            (UTC_TIME, "230101000060Z", None),
+            (GENERALIZED_TIME, "21000229000000Z", None),
         ];
         for (tag, text, expected) in rows {
             assert_eq!(time(*tag, text.as_bytes()).map(|time| time.as_secs()), *expected, "{text}");
@@ -255,6 +273,20 @@ mod tests {
             assert!(validity(&whole[..length]).is_none());
             assert!(usage(&whole[..length]).is_none());
             assert!(signed(&whole[..length]).is_none());
+        }
+    }
+
+    #[test]
+    fn a_validity_is_two_times() {
+        let element = |tag, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
+        let certificate = |times: &[u8]| {
+            let serial_algorithm_issuer = element(SEQUENCE, &[]).repeat(3);
+            let fields = [serial_algorithm_issuer, element(SEQUENCE, times)].concat();
+            element(SEQUENCE, &element(SEQUENCE, &fields))
+        };
+        let time = element(UTC_TIME, b"700101000000Z");
+        for times in 0..4 {
+            assert_eq!(validity(&certificate(&time.repeat(times))).is_some(), times == 2, "{times}");
         }
     }
 
