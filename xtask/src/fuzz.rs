@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 10] = [
     Target {
         name: "h1_response",
         seeds: "responses",
@@ -54,6 +54,21 @@ const TARGETS: [Target; 7] = [
         name: "names",
         seeds: "names",
         promises: "an origin or a proxy that is understood is understood again when it is printed, as the same",
+    },
+    Target {
+        name: "certificate",
+        seeds: "certificates",
+        promises: "a server's certificate that is trusted itself is valid now and for servers by webpki too",
+    },
+    Target {
+        name: "pins",
+        seeds: "pins",
+        promises: "there is one spelling of a pin, and a pattern means the same however it is written",
+    },
+    Target {
+        name: "retry_after",
+        seeds: "retry-after",
+        promises: "a request is sent again after the seconds that its one `retry-after` says, and otherwise not",
     },
 ];
 
@@ -139,7 +154,7 @@ mod tests {
     fn an_unknown_target_is_refused_with_the_known_ones() {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
-                        h1_connection, h2_connection, tunnel_answer, names";
+                        h1_connection, h2_connection, tunnel_answer, names, certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }

@@ -42,7 +42,7 @@ fn drive<H>(method: u8, cuts: Cuts, wire: &[u8], handshake: impl Fn() -> H)
 where
     H: Handshake<DuplexStream, Connection: Connection<Full<Bytes>>>,
 {
-    let is_extended = method.to_ascii_uppercase() == b'W';
+    let is_extended = method.eq_ignore_ascii_case(&b'W');
     let method = match method.to_ascii_uppercase() {
         b'H' => Method::HEAD,
         b'C' | b'W' => Method::CONNECT,

@@ -3,6 +3,7 @@
 //! Each target is a function from an input to nothing, which panics when a promise is broken. `fuzz_targets` hands them
 //! to libFuzzer, `tests/corpus.rs` gives them the inputs that are kept in `seeds`.
 
+mod certificate;
 mod connection;
 mod differential;
 mod hyper_client;
@@ -10,16 +11,21 @@ mod input;
 mod names;
 mod ours;
 mod outcome;
+mod pins;
 mod request;
 mod response;
+mod retry_after;
 mod tunnel;
 mod wire;
 
 pub use self::{
+    certificate::certificate,
     connection::{h1_connection, h2_connection},
     differential::h1_differential,
     names::names,
+    pins::pins,
     request::h1_request,
     response::h1_response,
+    retry_after::retry_after,
     tunnel::tunnel_answer,
 };

@@ -48,3 +48,18 @@ fn tunnel_answer() {
 fn names() {
     replay("names", skybridge_fuzz::names);
 }
+
+#[test]
+fn certificate() {
+    replay("certificates", skybridge_fuzz::certificate);
+}
+
+#[test]
+fn pins() {
+    replay("pins", skybridge_fuzz::pins);
+}
+
+#[test]
+fn retry_after() {
+    replay("retry-after", skybridge_fuzz::retry_after);
+}
