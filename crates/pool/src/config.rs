@@ -304,8 +304,8 @@ impl PoolConfig {
     }
 
     /// Whether a connection takes no more requests from the time on when the first certificate of its peer's path
-    /// expires, on a clock that may stand still while the machine sleeps. What is under way goes on, then it is closed as
-    /// [`CertificateExpired`](skybridge_core::CloseReason::CertificateExpired). Otherwise the peer that was verified
+    /// expires, on a clock that may stand still while the machine sleeps. What is under way goes on, then it is closed
+    /// as [`CertificateExpired`](skybridge_core::CloseReason::CertificateExpired). Otherwise the peer that was verified
     /// when the connection was opened is trusted for as long as it is open, but not for other hosts (see
     /// [`coalesce`](Self::coalesce)).
     pub fn drain_expired_certificates(mut self, drain: bool) -> Self {
