@@ -15,8 +15,8 @@ use tokio::{
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-/// What is to be sent after that isn't waited for.
-const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+/// What is to be sent after that isn't waited for. No whole number of seconds, so that nothing happens just then.
+const PATIENCE: Duration = Duration::from_millis(24 * 60 * 60 * 1000 + 500);
 
 /// A request is sent again after the seconds that its one `retry-after` says, and otherwise not at all.
 ///
