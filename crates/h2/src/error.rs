@@ -65,9 +65,17 @@ impl fmt::Display for H2Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Protocol(error) if error.is_reset() && error.is_remote() => "the peer reset the stream",
+            Self::Protocol(error) if error.is_reset() && is_malformed(error) => {
+                "the stream was reset for what the peer sent on it: a malformed field, or a body of another length (the h2 \
+                 crate doesn't say which)"
+            }
             Self::Protocol(error) if error.is_reset() => "the stream was reset",
             Self::Protocol(error) if error.is_go_away() && error.is_remote() => "the peer sent GOAWAY",
             Self::Protocol(error) if error.is_io() => "the HTTP/2 connection broke",
+            Self::Protocol(error) if is_malformed(error) => {
+                "the HTTP/2 connection was ended for what the peer sent: a malformed field, or a frame that may not come (the \
+                 h2 crate doesn't say which)"
+            }
             Self::Protocol(_) => "the HTTP/2 connection failed",
             Self::Socket(_) => "the HTTP/2 connection broke",
             Self::Closed => "the peer closed the HTTP/2 connection",
@@ -81,6 +89,11 @@ impl fmt::Display for H2Error {
             Self::NotStarted => "no request was started",
         })
     }
+}
+
+/// The h2 crate found something wrong in what it read. It has one code for that, whether it was a field or a frame.
+fn is_malformed(error: &h2::Error) -> bool {
+    error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
 }
 
 impl StdError for H2Error {

@@ -366,7 +366,10 @@ async fn a_malformed_head_costs_its_stream_where_the_h2_crate_can_read_on() {
         };
         let (failed, ()) = tokio::join!(exchange(&mut world.client, get("/")), server);
         let failed = failed.unwrap_err();
-        assert_eq!(h2_error(&failed.error).reason(), Some(h2::Reason::PROTOCOL_ERROR), "{fields:?}");
+        let error = h2_error(&failed.error);
+        assert_eq!(error.reason(), Some(h2::Reason::PROTOCOL_ERROR), "{fields:?}");
+        let text = error.to_string();
+        assert!(text.contains("a malformed field") && text.contains("doesn't say which"), "{text}");
         let closed = matches!(world.notes.all().last(), Some(ConnectionStatus::Closed(_)));
         assert_eq!(closed, !reads_on, "{fields:?}");
     }
