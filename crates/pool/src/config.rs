@@ -152,7 +152,7 @@ impl PoolConfig {
         self
     }
 
-    /// Connects under way at once per key; at least 1.
+    /// Connects under way at once per key that requests may wait for; at least 1.
     pub fn max_connecting_per_origin(mut self, connections: usize) -> Self {
         self.max_connecting_per_origin = connections.max(1);
         self
@@ -240,9 +240,10 @@ impl PoolConfig {
 
     /// How long connecting may take, once the name is resolved, before a second connect begins beside it for the same
     /// requests: a first packet that was lost, or a server that is stuck, costs so long and no longer. Whichever comes
-    /// first serves them. The other one, if it has got as far as a socket, becomes an idle connection; it is given up
-    /// otherwise. Requests fail when both have failed, with the error that came first, and the limit for connecting in
-    /// total counts from the beginning of the first. [`Duration::MAX`] is never.
+    /// first serves them. The other one, if it has got as far as a socket and no limit of connections is set, becomes
+    /// an idle connection; it is given up otherwise. Requests fail when both have failed, with the error that came
+    /// first, or when one has in a way that no other would help; and the limit for connecting in total counts from the
+    /// beginning of the first. [`Duration::MAX`] is never.
     ///
     /// There is one at most for each connect. There is none where a limit of connections is reached, or refuses
     /// requests ([`at_connection_limit`](Self::at_connection_limit)), nor while connects to the origin fail

@@ -125,11 +125,12 @@ impl<C: Send + 'static> ConnectTask<C> {
         self.origin.failed(&self.connect, &error, counts);
     }
 
-    /// Nobody waits for it: it is given up, unless it has got as far as a socket.
+    /// Nobody waits for it: it is given up, unless it has got as far as a socket, and that is in nobody's way.
     fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.connect.changed.poll(cx).is_ready() {
-            let no_socket = self.origin.is_closed() || !self.ctx.attempt_log().has_socket();
-            if no_socket && self.origin.abandon(&self.connect) {
+            let given_up =
+                self.origin.is_closed() || !self.ctx.attempt_log().has_socket() || self.origin.gives_up(&self.connect);
+            if given_up && self.origin.abandon(&self.connect) {
                 self.over = true;
                 return Poll::Ready(());
             }

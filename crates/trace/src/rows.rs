@@ -95,9 +95,13 @@ impl Rows {
             RecordedKind::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
             RecordedKind::Dropped(Phase::Call, _) => self.end = End::GivenUp,
             RecordedKind::Started(phase) => self.open(event, *phase, at),
-            RecordedKind::Ended(phase, _) => self.close(event, *phase, at, How::Done, ""),
-            RecordedKind::Failed(phase, _, failure) => self.close(event, *phase, at, How::Failed, &failure.cause),
-            RecordedKind::Dropped(phase, _) => self.close(event, *phase, at, How::Dropped, self.why_dropped(*phase)),
+            RecordedKind::Ended(phase, took) => self.close(event, *phase, (at, *took), How::Done, ""),
+            RecordedKind::Failed(phase, took, failure) => {
+                self.close(event, *phase, (at, *took), How::Failed, &failure.cause);
+            }
+            RecordedKind::Dropped(phase, took) => {
+                self.close(event, *phase, (at, *took), How::Dropped, self.why_dropped(*phase));
+            }
             RecordedKind::Created(facts) => self.created(event, facts),
             RecordedKind::Acquired(how) => self.acquired(event, *how),
             RecordedKind::Retry { again, delivery, failure } => {
@@ -132,11 +136,15 @@ impl Rows {
         });
     }
 
-    fn close(&mut self, event: &Recorded, phase: Phase, at: Duration, how: How, note: &str) {
-        let same = |row: &&mut Row| row.end.is_none() && row.phase == Some(phase) && row.attempt == event.attempt;
+    fn close(&mut self, event: &Recorded, phase: Phase, (at, took): (Duration, Duration), how: How, note: &str) {
+        let same = |row: &Row| row.end.is_none() && row.phase == Some(phase) && row.attempt == event.attempt;
+        // Two connects of one call number their attempts alike: it is the one that began then.
+        let began = |row: &Row| row.start + took == at;
+        let place = self.list.iter().rposition(|row| same(row) && began(row));
+        let place = place.or_else(|| self.list.iter().rposition(same));
         let note = clean(note);
         let repeated = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
-        if let Some(row) = self.list.iter_mut().rfind(same) {
+        if let Some(row) = place.and_then(|place| self.list.get_mut(place)) {
             (row.end, row.how) = (Some(at), how);
             // One that succeeds may have its note already.
             if how != How::Done {

@@ -30,7 +30,8 @@ impl Machine {
     /// refuse requests it would take the place of one that comes, and so there is none, nor while connects fail.
     pub(super) fn begin_backups(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) {
         while let Some(connect) = self.connects.next_that_wants_backup() {
-            let refuses = config.at_connection_limit == AtConnectionLimit::Refuse;
+            let limited = config.max_per_origin != usize::MAX || config.max_total != usize::MAX;
+            let refuses = limited && config.at_connection_limit == AtConnectionLimit::Refuse;
             if refuses || self.is_failing(env, actions) || self.is_at_limit(config) || env.acquire_permit().is_err() {
                 return;
             }
@@ -87,6 +88,11 @@ impl Machine {
         }
         actions.push(Action::Notify(other));
         actions
+    }
+
+    /// Whether a connect is what another one has left over, which came to a connection.
+    pub(crate) fn is_left_over(&self, connect: ConnectKey) -> bool {
+        self.is_under_way(connect) && !self.connects.is_wanted(connect)
     }
 
     /// No other way would help: those who wait for one of two fail at once. `None` when there is no other.

@@ -248,7 +248,7 @@ impl Machine {
         if self.failed_beside(connect, error, &mut actions) {
             return actions;
         }
-        let error = self.connects.other_failed(connect).unwrap_or(error);
+        let error = self.connects.other_failed(connect).filter(|_| !error.is_fatal()).unwrap_or(error);
         // What has taken all its time is not tried once more by those who have waited as long.
         let for_one = self.connects.failures(connect) == Some(1) && error.timed_out().is_none();
         self.queue.retain(|waiter, waiting| {
@@ -306,6 +306,9 @@ impl Machine {
     pub(crate) fn abandon(&mut self, connect: ConnectKey) -> bool {
         let over = !self.connects.is_awaited(connect) || self.closed;
         if over {
+            if let Some(other) = self.connects.other(connect) {
+                self.connects.want_backup_again(other);
+            }
             self.end(connect, None);
         }
         over

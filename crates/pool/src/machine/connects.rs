@@ -36,7 +36,11 @@ pub(crate) type ConnectKey = Key<Connecting>;
 
 /// The connects under way.
 #[derive(Debug)]
-pub(super) struct Connects(Slab<Connecting>);
+pub(super) struct Connects {
+    all: Slab<Connecting>,
+    /// How many of them are superseded.
+    superseded: usize,
+}
 
 impl Connecting {
     fn is_wanted(&self) -> bool {
@@ -46,29 +50,29 @@ impl Connecting {
 
 impl Connects {
     pub(super) fn new() -> Self {
-        Self(Slab::new())
+        Self { all: Slab::new(), superseded: 0 }
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub(super) fn begin(&mut self, failures: u8, paused: bool) -> ConnectKey {
         let backup = Backup::No;
-        self.0.insert(Connecting { joined: 0, failures, paused, backup, other: None, other_failed: None })
+        self.all.insert(Connecting { joined: 0, failures, paused, backup, other: None, other_failed: None })
     }
 
     /// One more beside one that wants it.
     pub(super) fn begin_backup(&mut self, connect: ConnectKey) -> ConnectKey {
         let backup = self.begin(0, false);
         for (this, other, how) in [(connect, backup, Backup::Had), (backup, connect, Backup::Is)] {
-            if let Some(connecting) = self.0.get_mut(this) {
+            if let Some(connecting) = self.all.get_mut(this) {
                 connecting.other = Some(other);
                 connecting.backup = how;
             }
@@ -76,9 +80,18 @@ impl Connects {
         backup
     }
 
+    /// The other one was given up, as nobody waited for it: it may have another if somebody does.
+    pub(super) fn want_backup_again(&mut self, connect: ConnectKey) {
+        if let Some(connecting) = self.all.get_mut(connect)
+            && connecting.backup == Backup::Had
+        {
+            connecting.backup = Backup::Wanted;
+        }
+    }
+
     /// It takes long.
     pub(super) fn want_backup(&mut self, connect: ConnectKey) {
-        if let Some(connecting) = self.0.get_mut(connect)
+        if let Some(connecting) = self.all.get_mut(connect)
             && connecting.backup == Backup::No
         {
             connecting.backup = Backup::Wanted;
@@ -88,42 +101,43 @@ impl Connects {
     /// One that takes long, has no other beside it, and is waited for.
     pub(super) fn next_that_wants_backup(&self) -> Option<ConnectKey> {
         let wants = |connecting: &Connecting| connecting.backup == Backup::Wanted && connecting.joined > 0;
-        self.0.iter().find(|(_, connecting)| wants(connecting)).map(|(key, _)| key)
+        self.all.iter().find(|(_, connecting)| wants(connecting)).map(|(key, _)| key)
     }
 
     /// The other of two.
     pub(super) fn other(&self, connect: ConnectKey) -> Option<ConnectKey> {
-        self.0.get(connect).and_then(|connecting| connecting.other)
+        self.all.get(connect).and_then(|connecting| connecting.other)
     }
 
     /// The other one failed.
     pub(super) fn note_failure(&mut self, connect: ConnectKey, error: &ConnectError) {
-        if let Some(connecting) = self.0.get_mut(connect) {
+        if let Some(connecting) = self.all.get_mut(connect) {
             connecting.other_failed = Some(error.clone());
         }
     }
 
     /// What another failed with that had been under way for the same requests.
     pub(super) fn other_failed(&self, connect: ConnectKey) -> Option<&ConnectError> {
-        self.0.get(connect).and_then(|connecting| connecting.other_failed.as_ref())
+        self.all.get(connect).and_then(|connecting| connecting.other_failed.as_ref())
     }
 
     /// The other one has come to a connection.
     pub(super) fn supersede(&mut self, connect: ConnectKey) {
-        if let Some(connecting) = self.0.get_mut(connect) {
+        if let Some(connecting) = self.all.get_mut(connect) {
             connecting.backup = Backup::Superseded;
             connecting.joined = 0;
+            self.superseded += 1;
         }
     }
 
     /// Whether anything is wanted of it.
     pub(super) fn is_wanted(&self, connect: ConnectKey) -> bool {
-        self.0.get(connect).is_some_and(Connecting::is_wanted)
+        self.all.get(connect).is_some_and(Connecting::is_wanted)
     }
 
     /// How many there are of which anything is wanted.
     pub(super) fn wanted(&self) -> usize {
-        self.0.iter().filter(|(_, connecting)| connecting.is_wanted()).count()
+        self.all.len() - self.superseded
     }
 
     /// Those that requests join: of two, the first.
@@ -131,51 +145,53 @@ impl Connects {
         let joins = |connecting: &Connecting| {
             connecting.is_wanted() && (connecting.backup != Backup::Is || connecting.other.is_none())
         };
-        self.0.iter().filter(move |(_, connecting)| joins(connecting)).map(|(key, _)| key)
+        self.all.iter().filter(move |(_, connecting)| joins(connecting)).map(|(key, _)| key)
     }
 
     pub(super) fn failures(&self, connect: ConnectKey) -> Option<u8> {
-        self.0.get(connect).map(|connecting| connecting.failures)
+        self.all.get(connect).map(|connecting| connecting.failures)
     }
 
     pub(super) fn is_paused(&self, connect: ConnectKey) -> bool {
-        self.0.get(connect).is_some_and(|connecting| connecting.paused)
+        self.all.get(connect).is_some_and(|connecting| connecting.paused)
     }
 
     /// It is under way, and not paused.
     pub(super) fn holds_permit(&self, connect: ConnectKey) -> bool {
-        self.0.get(connect).is_some_and(|connecting| !connecting.paused)
+        self.all.get(connect).is_some_and(|connecting| !connecting.paused)
     }
 
     /// Whether any is under way that isn't paused, and of which anything is wanted.
     pub(super) fn any_under_way(&self) -> bool {
-        self.0.iter().any(|(_, connecting)| !connecting.paused && connecting.is_wanted())
+        self.all.iter().any(|(_, connecting)| !connecting.paused && connecting.is_wanted())
     }
 
     pub(super) fn unpause(&mut self, connect: ConnectKey) {
-        if let Some(connecting) = self.0.get_mut(connect) {
+        if let Some(connecting) = self.all.get_mut(connect) {
             connecting.paused = false;
         }
     }
 
     /// Returns the other of two, which goes on by itself.
     pub(super) fn end(&mut self, connect: ConnectKey) -> Option<ConnectKey> {
-        let other = self.0.remove(connect)?.other?;
-        if let Some(connecting) = self.0.get_mut(other) {
+        let ended = self.all.remove(connect)?;
+        self.superseded -= usize::from(!ended.is_wanted());
+        let other = ended.other?;
+        if let Some(connecting) = self.all.get_mut(other) {
             connecting.other = None;
         }
         Some(other)
     }
 
     pub(super) fn join(&mut self, connect: ConnectKey) {
-        if let Some(connecting) = self.0.get_mut(connect) {
+        if let Some(connecting) = self.all.get_mut(connect) {
             connecting.joined += 1;
         }
     }
 
     /// A request waits no more. True when that was the last, of the other one's too.
     pub(super) fn leave(&mut self, connect: ConnectKey) -> bool {
-        if let Some(connecting) = self.0.get_mut(connect) {
+        if let Some(connecting) = self.all.get_mut(connect) {
             connecting.joined -= 1;
         }
         !self.is_awaited(connect)
@@ -187,14 +203,14 @@ impl Connects {
     }
 
     pub(super) fn joined(&self, connect: ConnectKey) -> usize {
-        self.0.get(connect).map_or(0, |connecting| connecting.joined)
+        self.all.get(connect).map_or(0, |connecting| connecting.joined)
     }
 
     pub(super) fn paused(&self) -> impl Iterator<Item = ConnectKey> {
-        self.0.iter().filter(|(_, connecting)| connecting.paused).map(|(key, _)| key)
+        self.all.iter().filter(|(_, connecting)| connecting.paused).map(|(key, _)| key)
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = ConnectKey> {
-        self.0.iter().map(|(key, _)| key)
+        self.all.iter().map(|(key, _)| key)
     }
 }

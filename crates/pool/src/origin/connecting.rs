@@ -140,6 +140,13 @@ impl<C: Send + 'static> OriginPool<C> {
         })
     }
 
+    /// Whether a connect is given up though it has a socket: nothing is wanted of it, and its place may be.
+    pub(crate) fn gives_up(&self, connect: &PendingConnect) -> bool {
+        let config = &self.shared.config;
+        let limited = config.max_per_origin != usize::MAX || config.max_total != usize::MAX;
+        (limited || self.shared.permits.is_wanted()) && self.ask(|machine, _| machine.is_left_over(connect.key))
+    }
+
     /// A connect has no socket. True when it is over, as nobody waits for it or the pool is closed.
     pub(crate) fn abandon(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let (over, permit) = self.step(|machine, tables| {

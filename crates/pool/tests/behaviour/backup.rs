@@ -376,3 +376,42 @@ async fn where_limits_refuse_there_is_none() {
     read(done(one).await).await;
     read(done(two).await).await;
 }
+
+/// What is left over takes no place that somebody waits for.
+#[tokio::test(start_paused = true)]
+async fn at_a_limit_the_one_that_is_stuck_makes_room() {
+    let stage = Stage::new(PoolConfig::new().max_per_origin(2));
+    let (calls, first, second) = stuck(&stage, 3).await;
+    socket(&first);
+    let exchange = second.succeed(Facts::h1()).exchange().await;
+    run_until_idle().await;
+    assert!(first.is_cancelled());
+    stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
+    run_until_idle().await;
+    exchange.respond(200, "");
+    run_until_idle().await;
+    for peer in stage.below.peers() {
+        peer.answer_all();
+        while let Some(exchange) = peer.try_exchange() {
+            exchange.respond(200, "");
+        }
+    }
+    for call in calls {
+        read(done(call).await).await;
+    }
+}
+
+/// Who waited was served by something else, and the second was given up: who comes next may have another.
+#[tokio::test(start_paused = true)]
+async fn the_next_that_waits_for_a_stuck_one_has_a_second_too() {
+    let stage = Stage::new(PoolConfig::new());
+    let (calls, first, second) = stuck(&stage, 1).await;
+    socket(&first);
+    drop(calls.into_iter().map(|call| call.abort()).collect::<Vec<_>>());
+    run_until_idle().await;
+    assert!(second.is_cancelled() && !first.is_cancelled());
+    let call = stage.call(SECURE);
+    run_until_idle().await;
+    stage.connected(Facts::h2(9)).await.exchange().await.respond(200, "");
+    read(done(call).await).await;
+}

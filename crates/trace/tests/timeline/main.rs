@@ -107,6 +107,7 @@ call 1  GET http://a.test/  FAILED after 52.00 ms
     );
 }
 
+/// After two seconds a second one begins beside it.
 #[tokio::test(start_paused = true)]
 async fn a_connect_that_times_out() {
     let world = World::new();
@@ -116,13 +117,16 @@ async fn a_connect_that_times_out() {
     let client = world.client();
     read(client.request(get())).await;
     assert_drawn(&world.drawn(1), "
-call 1  GET http://a.test/  FAILED after 10250.0 ms
+call 1  GET http://a.test/  FAILED after 12250.0 ms
   ✗ no connection; the request was not sent: could not connect to a.test at 192.0.2.1:80: tcp failed: tcp took longer than 10s
-                                    at     took  0              10250.0 ms
-  acquire                          0.0  10250.0  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  tcp took longer than 10s
+                                    at     took  0              12250.0 ms
+  acquire                          0.0  12250.0  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  tcp took longer than 10s
     resolve                        0.0      0.0  ▏
-    tcp       #1 192.0.2.1:80      0.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░░░░░  out of time
-    tcp       #2 192.0.2.2:80    250.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░░░░░  out of time
+    tcp       #1 192.0.2.1:80      0.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░      out of time
+    tcp       #2 192.0.2.2:80    250.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░      out of time
+    resolve                     2000.0      0.0      ▏
+    tcp       #1 192.0.2.1:80   2000.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
+    tcp       #2 192.0.2.2:80   2250.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
 ");
 }
 
