@@ -26,7 +26,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
 };
@@ -49,6 +49,11 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
     /// One of its connections has carried its first response.
     fn answered(self: Arc<Self>);
 }
+
+/// Its route has learned that it ended before it carried anything, or that it is refused.
+const REPORTED: u8 = 1;
+/// It has carried a response.
+const ANSWERED: u8 = 2;
 
 /// One connection. Shared by whoever has it in hand, and by the origins that may use it.
 pub(crate) struct PooledConnection<C> {
@@ -82,10 +87,8 @@ pub(crate) struct PooledConnection<C> {
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
     ask: Ask<C>,
-    /// Its route has learned that it ended before it carried anything, or that it is refused.
-    reported: AtomicBool,
-    /// It has carried a response.
-    answered: AtomicBool,
+    /// What has been told of it: [`REPORTED`], [`ANSWERED`]. One byte, as each idle connection has it.
+    told: AtomicU8,
     /// How many failures in a row its origin had seen when it was made.
     pub(crate) failures_before: u8,
 }
@@ -148,8 +151,7 @@ impl<C: Send + 'static> PooledConnection<C> {
             close_reason: OnceLock::new(),
             handles: Handles::new(),
             ask,
-            reported: AtomicBool::new(false),
-            answered: AtomicBool::new(false),
+            told: AtomicU8::new(0),
             failures_before,
         })
     }
@@ -507,13 +509,13 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// Whether it has carried a response.
     #[inline]
     pub(crate) fn is_answered(&self) -> bool {
-        self.answered.load(Relaxed)
+        self.told.load(Relaxed) & ANSWERED > 0
     }
 
     /// It carries its first response: its route learns of that, and its origin.
     #[cold]
     pub(crate) fn set_answered(&self) {
-        self.answered.store(true, Relaxed);
+        self.told.fetch_or(ANSWERED, Relaxed);
         if let Some(feedback) = &self.info.route.feedback {
             feedback.report(&self.info.remote, FirstExchange::Completed);
         }
@@ -526,7 +528,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     #[cold]
     pub(crate) fn report_unused(&self, error: &Error) {
         if let Some(feedback) = &self.info.route.feedback
-            && !self.reported.swap(true, Relaxed)
+            && self.told.fetch_or(REPORTED, Relaxed) & REPORTED == 0
         {
             feedback.report(&self.info.remote, FirstExchange::Failed(error));
         }
@@ -536,7 +538,7 @@ impl<C: Send + 'static> PooledConnection<C> {
     #[cold]
     pub(crate) fn report_refusing(&self, error: &Error) {
         if let Some(feedback) = &self.info.route.feedback
-            && !self.reported.swap(true, Relaxed)
+            && self.told.fetch_or(REPORTED, Relaxed) & REPORTED == 0
         {
             feedback.report(&self.info.remote, FirstExchange::Refused(error));
         }

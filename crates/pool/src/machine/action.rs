@@ -78,7 +78,8 @@ impl Actions {
     }
 
     pub(super) fn push(&mut self, action: Action) {
-        self.0.get_or_insert_default().push(action);
+        // Two is what a request that waits leads to.
+        self.0.get_or_insert_with(|| Vec::with_capacity(2)).push(action);
     }
 
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Action>) {

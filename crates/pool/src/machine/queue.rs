@@ -51,6 +51,10 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self) -> WaiterKey {
+        if self.order.capacity() == 0 {
+            // Most often one waits, while the first connection is made.
+            self.order.reserve_exact(1);
+        }
         let key = self.waiting.insert(Waiting::default());
         self.order.push_back(key);
         key

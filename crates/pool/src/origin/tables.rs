@@ -65,7 +65,9 @@ impl<C: Send + 'static> Tables<C> {
     /// lock, so that the requests that join and leave it are counted in that order.
     #[cold]
     pub(super) fn resolve(&mut self, actions: Vec<Action>, shared: &Shared) -> Vec<Effect<C>> {
-        actions.into_iter().filter_map(|action| self.resolve_one(action, shared)).collect()
+        let mut effects = Vec::with_capacity(actions.len());
+        effects.extend(actions.into_iter().filter_map(|action| self.resolve_one(action, shared)));
+        effects
     }
 
     fn resolve_one(&mut self, action: Action, shared: &Shared) -> Option<Effect<C>> {

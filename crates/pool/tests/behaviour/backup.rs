@@ -307,12 +307,7 @@ async fn nobody_stays_tied_to_the_one_that_is_stuck() {
             connect.succeed(Facts::h1());
             run_until_idle().await;
         }
-        for peer in stage.below.peers() {
-            peer.answer_all();
-            while let Some(exchange) = peer.try_exchange() {
-                exchange.respond(200, "");
-            }
-        }
+        stage.answer();
         for call in calls {
             read(done(call).await).await;
         }
@@ -390,12 +385,7 @@ async fn at_a_limit_the_one_that_is_stuck_makes_room() {
     run_until_idle().await;
     exchange.respond(200, "");
     run_until_idle().await;
-    for peer in stage.below.peers() {
-        peer.answer_all();
-        while let Some(exchange) = peer.try_exchange() {
-            exchange.respond(200, "");
-        }
-    }
+    stage.answer();
     for call in calls {
         read(done(call).await).await;
     }

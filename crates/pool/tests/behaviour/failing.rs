@@ -56,12 +56,7 @@ async fn who_comes_after_a_failure_waits_for_no_connect_from_before() {
     let mut lost = 0;
     for call in calls {
         run_until_idle().await;
-        for peer in stage.below.peers() {
-            peer.answer_all();
-            while let Some(exchange) = peer.try_exchange() {
-                exchange.respond(200, "");
-            }
-        }
+        stage.answer();
         match call.await.unwrap() {
             Ok(answer) => _ = read(answer).await,
             Err(_) => lost += 1,
@@ -81,10 +76,7 @@ async fn a_limit_that_ends_in_a_pause_makes_the_next_no_longer() {
     loop {
         let call = stage.call(A);
         after(501 * MS).await;
-        stage.below.peers().iter().for_each(|peer| peer.answer_all());
-        while let Some(exchange) = stage.below.peers().iter().find_map(|peer| peer.try_exchange()) {
-            exchange.respond(200, "");
-        }
+        stage.answer();
         run_until_idle().await;
         if call.await.unwrap().is_ok() {
             break;
