@@ -85,7 +85,9 @@ async fn one(world: &World, mode: Mode, first: u64, count: u64, seed: u64) -> Re
     let ledger = Ledger::new(first, count);
     let origins = world.origins(&ledger);
     world.chaos.calm(false);
-    match timeout(mode.watchdog(), requests(world, mode, &ledger, first..first + count, seed)).await {
+    // Kept for the numbers of what hangs.
+    let mut running = std::pin::pin!(requests(world, mode, &ledger, first..first + count, seed));
+    match timeout(mode.watchdog(), &mut running).await {
         Ok(ended) => ended?,
         Err(_) => return Err(format!("requests hang: {}; {:?}", ledger.tally(), world.client.stats())),
     }
