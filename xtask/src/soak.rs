@@ -10,7 +10,7 @@ pub(crate) struct Soak {
     /// Which requests and peers; a random one, which is printed, unless given
     #[arg(long)]
     seed: Option<u64>,
-    /// How many requests (default: 4,500,000)
+    /// How many requests (default: 18,000,000)
     #[arg(long)]
     requests: Option<u64>,
     /// How many GETs of origins that end idle connections (default: 20,000)

@@ -40,7 +40,7 @@ struct Args {
     #[arg(long)]
     seed: Option<u64>,
     /// How many requests, on one thread and on several together
-    #[arg(long, default_value_t = 4_500_000)]
+    #[arg(long, default_value_t = 18_000_000)]
     requests: u64,
     /// How many GETs of origins that end idle connections
     #[arg(long, default_value_t = 20_000)]

@@ -40,6 +40,9 @@ pub(crate) const HOLD: &str = "/hold";
 /// Streams of an HTTP/2 connection.
 pub(crate) const STREAMS: u32 = 4;
 
+/// The window of a stream for its request, in bytes.
+const WINDOW: u32 = 65_535 / 3 + 1;
+
 /// What every connection of a round knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -108,11 +111,14 @@ impl Connection {
         let service = service_fn(move |request| Arc::clone(&this).answer(request));
         let io = TokioIo::new(conn);
         if http2 {
-            // Windows that requests have to wait for.
+            // Windows that requests have to wait for. Not smaller: until the client has acknowledged a stream's window
+            // it is 65,535 bytes, and what is read of it is released once that is half of what is left, the first time
+            // after a third. If less was sent, but not less than the window turns out to be, hyper's h2 never releases
+            // it, and the client may not send.
             let mut builder = http2::Builder::new(Tasks);
             builder
                 .max_concurrent_streams(STREAMS)
-                .initial_stream_window_size(4096)
+                .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(65_535);
             drive!(builder.serve_connection(io, service), self)
         }

@@ -36,7 +36,7 @@ use tokio::{
 /// Requests of a round.
 const ROUND: u64 = 10_000;
 /// Requests at the same time.
-const CALLERS: u64 = 48;
+const CALLERS: u64 = 64;
 /// Maps and queues may differ in what they have room for. A byte that every request leaves behind is more than this
 /// after a few rounds.
 const SLACK: usize = 64 * 1024;

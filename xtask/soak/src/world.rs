@@ -24,7 +24,7 @@ pub(crate) const PER_ORIGIN: usize = 3;
 pub(crate) const TOTAL: usize = 8;
 const IDLE: usize = 5;
 /// Of the popular origin's callers a few are more than that, now and then.
-const WAITING: usize = 24;
+const WAITING: usize = 32;
 
 /// One origin: every other speaks HTTP/2, with prior knowledge.
 #[derive(Clone, Debug)]
