@@ -51,13 +51,16 @@ where
         connect: Arc<PendingConnect>,
         context: &RequestContext,
     ) {
-        let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ctx = pool.ctx(context).with_shared_timeouts(connect.timeouts.clone());
         let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
         let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));
         let long = TakesLong::NotYet;
-        let task = ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: false, timer: None, long };
+        // If the planner panics when it is cloned, its origin is told, as when it panics later.
+        let mut task =
+            ConnectTask { pool: weak, origin, connect, ctx, over: false, is_polled: true, timer: None, long };
+        let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        task.is_polled = false;
         pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod connect_timeouts;
 mod connecting;
 mod ending;
 mod failing;
+mod left;
 pub(crate) mod pending_connect;
 mod table;
 mod tables;
@@ -14,6 +15,7 @@ pub(crate) mod uri_key;
 pub(crate) mod waiter;
 
 use self::{
+    left::Left,
     pending_connect::PendingConnect,
     tables::{Effect, Entry, Tables},
     uri_key::UriKey,
@@ -141,7 +143,7 @@ impl<C: Send + 'static> OriginPool<C> {
 
     #[cold]
     fn apply_all(self: &Arc<Self>, effects: Vec<Effect<C>>) {
-        effects.into_iter().for_each(|effect| self.apply(effect));
+        Left::new(self, effects).apply();
     }
 
     /// A question to the machine, which changes nothing.

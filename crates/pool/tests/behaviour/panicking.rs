@@ -1,13 +1,23 @@
-//! Observers that panic.
+//! Observers, planners and wakers that panic.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, ConnectError, Delivery, Event, Observe, Phase, RequestOptions, Scheme};
-use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::run_until_idle, fake::Facts};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
+use skybridge_core::{CloseReason, ConnectError, Delivery, Event, Observe, Phase, RequestOptions, Scheme, Target};
+use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_testkit::{
+    executor::{Executor, run_until_idle},
+    fake::Facts,
+    observe::Recorder,
 };
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+use tower_layer::Layer;
+use tower_service::Service;
 
 /// Panics at events of this name, as long as it is armed.
 struct Panicking {
@@ -133,4 +143,70 @@ async fn end(stage: &Stage, peer: &skybridge_testkit::fake::Peer<Sent>, call: Ca
             let _ = call.await;
         }
     }
+}
+
+/// Panics when it is cloned, as long as it is armed.
+struct Uncloneable {
+    inner: Planner,
+    armed: Arc<AtomicBool>,
+}
+
+impl Clone for Uncloneable {
+    fn clone(&self) -> Self {
+        assert!(!self.armed.load(SeqCst), "a planner that panics");
+        Self { inner: self.inner.clone(), armed: Arc::clone(&self.armed) }
+    }
+}
+
+impl Service<Target> for Uncloneable {
+    type Response = <Planner as Service<Target>>::Response;
+    type Error = ConnectError;
+    type Future = <Planner as Service<Target>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, target: Target) -> Self::Future {
+        self.inner.call(target)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_planner_that_panics_when_it_is_cloned_leaves_nobody_waiting() {
+    let (executor, below, armed) = (Executor::new(), Planner::new(), Arc::new(AtomicBool::new(true)));
+    let layer = PoolLayer::shared(executor.runtime()).config(PoolConfig::new().max_total(1));
+    let pool: Pool = layer.layer(Uncloneable { inner: below.clone(), armed: Arc::clone(&armed) });
+    let stage = Stage { executor, below, pool, recorder: Recorder::new() };
+    assert!(stage.call(A).await.is_err(), "it panics in who asks first");
+    armed.store(false, SeqCst);
+    stage.below.connect_all(|_| Facts::h1());
+    let answered = tokio::time::timeout(SECOND, stage.get(A)).await;
+    assert!(answered.is_ok(), "it waits for a connect that isn't there");
+}
+
+/// Panics when it is woken.
+struct Unwakeable;
+
+impl Wake for Unwakeable {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_keeps_what_others_wait_for_from_none() {
+    let stage = Stage::new(PoolConfig::new());
+    let mut first = Box::pin(stage.pool.clone().call(get(SECURE)));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&Arc::new(Unwakeable).into())).is_pending());
+    let others = [stage.call(SECURE), stage.call(SECURE)];
+    run_until_idle().await;
+    stage.below.connecting().await.fail(ConnectError::new(Phase::Tcp, "refused"));
+    run_until_idle().await;
+    stage.executor.take_panics();
+    for other in others {
+        assert!(other.is_finished(), "it is told of the connect that it waits for");
+        came_back(other).await;
+    }
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
 }
