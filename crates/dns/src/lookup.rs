@@ -19,7 +19,8 @@ use std::{
 pub struct Lookup {
     query: Query,
     queue: Arc<LookupQueue>,
-    delays: Delays,
+    /// How long both families are waited for at once, before each is asked for apart.
+    split_after: Duration,
     /// The lookup of all that is asked for.
     whole: Pending,
     said: Said,
@@ -27,22 +28,11 @@ pub struct Lookup {
     /// The lookups of each family, beside it.
     v6: Pending,
     v4: Pending,
-    /// Runs while there are IPv4 addresses and it isn't known yet whether there are IPv6 ones.
-    resolution_timer: Option<Timer>,
     answered_v6: bool,
     answered_v4: bool,
     /// The error that ends the stream, after the addresses.
     error: Option<ResolveError>,
     finished: bool,
-}
-
-/// How long a lookup waits for what.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Delays {
-    /// For both families at once, before each is asked for apart.
-    pub(crate) split: Duration,
-    /// For IPv6 addresses, when there are IPv4 ones.
-    pub(crate) resolution: Duration,
 }
 
 type Timer = Pin<Box<dyn Sleep>>;
@@ -62,20 +52,19 @@ enum Split {
 }
 
 impl Lookup {
-    pub(crate) fn new(query: Query, queue: Arc<LookupQueue>, delays: Delays) -> Self {
+    pub(crate) fn new(query: Query, queue: Arc<LookupQueue>, split_after: Duration) -> Self {
         let key = LookupKey { host: Arc::clone(&query.host), family: query.families };
         let whole = Pending::new(queue.join_or_start(key, query.ctx.runtime()));
         let split = if query.families == Families::Both { Split::NotYet(None) } else { Split::Done };
         Self {
             query,
             queue,
-            delays,
+            split_after,
             whole,
             said: Said::Nothing,
             split,
             v6: Pending::Absent,
             v4: Pending::Absent,
-            resolution_timer: None,
             answered_v6: false,
             answered_v4: false,
             error: None,
@@ -99,7 +88,7 @@ impl Lookup {
     fn poll_split(&mut self, cx: &mut Context<'_>) {
         let Split::NotYet(timer) = &mut self.split else { return };
         let runtime = self.query.ctx.runtime();
-        if !poll_timer(timer, self.delays.split, runtime, cx) {
+        if !poll_timer(timer, self.split_after, runtime, cx) {
             return;
         }
         let ask = |family| {
@@ -205,13 +194,6 @@ impl Stream for Lookup {
         let (v6, v4) = (this.v6.poll(cx), this.v4.poll(cx));
         if v6 == Stage::Finished && v4 == Stage::Finished {
             return Poll::Ready(this.finish_families());
-        }
-        // RFC 8305, section 3: IPv6 addresses are used at once, IPv4 addresses wait a little for them.
-        if this.v4.has_addresses() && v6 != Stage::Finished {
-            let (timer, runtime) = (&mut this.resolution_timer, this.query.ctx.runtime());
-            if !poll_timer(timer, this.delays.resolution, runtime, cx) {
-                return Poll::Pending;
-            }
         }
         match this.answer_families() {
             Some(answer) => Poll::Ready(Some(Ok(answer))),

@@ -47,10 +47,6 @@ impl Pending {
         }
     }
 
-    pub(crate) fn has_addresses(&self) -> bool {
-        matches!(self, Self::Finished(Some(Ok(_))))
-    }
-
     /// The addresses, once.
     pub(crate) fn take_addresses(&mut self) -> Option<Arc<[Endpoint]>> {
         let Self::Finished(result) = self else { return None };

@@ -1,6 +1,6 @@
 use crate::{
     getaddrinfo::getaddrinfo,
-    lookup::{Delays, Lookup},
+    lookup::Lookup,
     lookup_queue::{BlockingLookup, LookupQueue},
 };
 use skybridge_core::{Families, Query};
@@ -16,8 +16,6 @@ use std::{
 };
 use tower_service::Service;
 
-/// The "Resolution Delay" of RFC 8305, section 8.
-const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// Longer than most names take, and much shorter than the 5 s after which a lost packet is sent again.
 const SPLIT_AFTER: Duration = Duration::from_millis(250);
 
@@ -25,8 +23,8 @@ const SPLIT_AFTER: Duration = Duration::from_millis(250);
 ///
 /// IPv6 and IPv4 addresses are asked for together, in the system's order (RFC 6724). Where that takes
 /// [long](Self::split_after), each family is asked for apart as well, so that a lost packet of one doesn't hold up the
-/// other. What comes first is returned: all addresses, or those of a family (RFC 8305, section 3), IPv6 ones at once
-/// and IPv4 ones after a [delay](Self::resolution_delay) in which IPv6 ones may still go before them. Not all at the
+/// other. What comes first is returned at once: all addresses, or those of a family. That IPv4 ones wait a little for
+/// IPv6 ones (RFC 8305, section 3) is for who connects to decide, as `skybridge-tcp` does. Not all are asked for at the
 /// same time, because a hosts file would be bypassed by that: for a name to which it gives an IPv4 address alone, a
 /// lookup of IPv6 goes on to DNS. When both are asked for, the hosts file answers, and it does so at once.
 ///
@@ -43,7 +41,7 @@ const SPLIT_AFTER: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub struct System {
     queue: Arc<LookupQueue>,
-    delays: Delays,
+    split_after: Duration,
 }
 
 // === impl System ===
@@ -59,21 +57,13 @@ impl System {
     /// `NotFound` says that the name doesn't exist, and any other that the lookup failed.
     pub fn blocking(lookup: impl Fn(&str, Families) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static) -> Self {
         let lookup: Arc<BlockingLookup> = Arc::new(lookup);
-        let delays = Delays { split: SPLIT_AFTER, resolution: RESOLUTION_DELAY };
-        Self { queue: Arc::new(LookupQueue::new(lookup)), delays }
+        Self { queue: Arc::new(LookupQueue::new(lookup)), split_after: SPLIT_AFTER }
     }
 
     /// How long IPv6 and IPv4 addresses are waited for together, before each are asked for apart (default: 250 ms;
     /// `Duration::MAX`: never).
     pub fn split_after(mut self, delay: Duration) -> Self {
-        self.delays.split = delay;
-        self
-    }
-
-    /// How long IPv4 addresses wait for IPv6 ones, where they are asked for apart (default: 50 ms; RFC 8305, section
-    /// 3).
-    pub fn resolution_delay(mut self, delay: Duration) -> Self {
-        self.delays.resolution = delay;
+        self.split_after = delay;
         self
     }
 }
@@ -94,7 +84,7 @@ impl Service<Query> for System {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
-        ready(Ok(Lookup::new(query, Arc::clone(&self.queue), self.delays)))
+        ready(Ok(Lookup::new(query, Arc::clone(&self.queue), self.split_after)))
     }
 }
 

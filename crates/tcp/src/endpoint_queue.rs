@@ -11,6 +11,8 @@ pub(crate) struct EndpointQueue {
     waiting: Vec<Endpoint>,
     /// The family of the endpoint that was tried last.
     last: Option<Family>,
+    /// How many IPv6 endpoints are yet to be tried before the first IPv4 one.
+    first_family: usize,
     /// The resolver has no more.
     complete: bool,
 }
@@ -20,8 +22,8 @@ pub(crate) struct EndpointQueue {
 pub(crate) enum Order {
     /// In the order of the resolver.
     Listed,
-    /// IPv6 first, then alternating address families (RFC 8305, section 4).
-    Interleaved,
+    /// IPv6 first, this many, then alternating address families (RFC 8305, section 4).
+    Interleaved { first_family_count: usize },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +36,11 @@ enum Family {
 
 impl EndpointQueue {
     pub(crate) fn new(order: Order) -> Self {
-        Self { order, waiting: Vec::new(), last: None, complete: false }
+        let first_family = match order {
+            Order::Listed => 0,
+            Order::Interleaved { first_family_count } => first_family_count,
+        };
+        Self { order, waiting: Vec::new(), last: None, first_family, complete: false }
     }
 
     /// Takes the endpoints that have been resolved by now. Wakes the task when there are more.
@@ -58,6 +64,12 @@ impl EndpointQueue {
         self.complete && self.waiting.is_empty()
     }
 
+    /// Only IPv4 addresses are known, and IPv6 ones may still come.
+    pub(crate) fn may_lack_ipv6(&self) -> bool {
+        let v4 = |endpoint: &Endpoint| family(endpoint) == Some(Family::V4);
+        !self.complete && !self.is_empty() && self.waiting.iter().all(v4)
+    }
+
     /// The endpoint to try next, of those known by now.
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
         let failed_recently =
@@ -65,6 +77,9 @@ impl EndpointQueue {
         let chosen = self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true))?;
         let endpoint = self.waiting.remove(chosen);
         self.last = family(&endpoint).or(self.last);
+        if self.last == Some(Family::V6) {
+            self.first_family = self.first_family.saturating_sub(1);
+        }
         Some(endpoint)
     }
 
@@ -73,8 +88,8 @@ impl EndpointQueue {
     fn choose(&self, may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
         let wanted = match (self.order, self.last) {
             (Order::Listed, _) => None,
-            (Order::Interleaved, Some(Family::V6)) => Some(Family::V4),
-            (Order::Interleaved, _) => Some(Family::V6),
+            (Order::Interleaved { .. }, Some(Family::V6)) if self.first_family == 0 => Some(Family::V4),
+            (Order::Interleaved { .. }, _) => Some(Family::V6),
         };
         let mut first = None;
         for (i, endpoint) in self.waiting.iter().enumerate() {

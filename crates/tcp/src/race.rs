@@ -7,11 +7,13 @@ use std::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the least it allows.
+/// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the recommended least and the most of it.
 const DELAY: Duration = Duration::from_millis(250);
-const SHORTEST_DELAY: Duration = Duration::from_millis(10);
-/// Longer than any attempt takes, and short enough that no clock overflows.
-const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+const SHORTEST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// The "Resolution Delay" and the "First Address Family Count" of RFC 8305, section 8.
+const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
+const FIRST_FAMILY_COUNT: usize = 1;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects a route by trying its endpoints until one answers.
@@ -24,7 +26,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct RaceLayer {
     pub(crate) pace: Pace,
     pub(crate) timeout: Duration,
-    listed: bool,
+    pub(crate) resolution_delay: Duration,
+    pub(crate) order: Order,
 }
 
 /// When the next attempt starts.
@@ -47,18 +50,20 @@ pub struct Race<S> {
 
 impl RaceLayer {
     /// Staggered attempts (RFC 8305): the next starts 250 ms after the previous one, or as soon as one fails. IPv6
-    /// comes first, then the address families alternate. The first to connect wins, and the others are closed.
+    /// comes first, then the address families alternate; within a family the order is the resolver's (RFC 6724). The
+    /// first to connect wins, and the others are closed.
     pub fn happy_eyeballs() -> Self {
-        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, listed: false }
+        let order = Order::Interleaved { first_family_count: FIRST_FAMILY_COUNT };
+        Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, resolution_delay: RESOLUTION_DELAY, order }
     }
 
     /// One attempt at a time, in the order of the resolver.
     pub fn sequential() -> Self {
-        Self { pace: Pace::Sequential, timeout: TIMEOUT, listed: true }
+        Self { pace: Pace::Sequential, order: Order::Listed, ..Self::happy_eyeballs() }
     }
 
-    /// The time between the starts of two attempts (default: 250 ms; at least 10 ms, RFC 8305, section 8; at most a
-    /// day). Has no effect on [`sequential`](Self::sequential).
+    /// The time between the starts of two attempts (default: 250 ms; at least 100 ms, at most 2 s: RFC 8305, section
+    /// 8). Has no effect on [`sequential`](Self::sequential).
     pub fn delay(mut self, delay: Duration) -> Self {
         if let Pace::Staggered(own) = &mut self.pace {
             *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);
@@ -66,9 +71,27 @@ impl RaceLayer {
         self
     }
 
+    /// How long IPv4 addresses that are found first wait for IPv6 ones (default: 50 ms; RFC 8305, section 3; zero: not
+    /// at all; `Duration::MAX`: until the look-up is over). It counts from the first answer, and ends at once when
+    /// there are IPv6 addresses or when there will be none.
+    pub fn resolution_delay(mut self, delay: Duration) -> Self {
+        self.resolution_delay = delay;
+        self
+    }
+
+    /// How many IPv6 addresses are tried before the first IPv4 one (default: 1; at least 1; RFC 8305, section 4: "First
+    /// Address Family Count"). After that the families alternate. Has no effect on [`sequential`](Self::sequential) and
+    /// [`as_listed`](Self::as_listed).
+    pub fn first_family_count(mut self, count: usize) -> Self {
+        if let Order::Interleaved { first_family_count } = &mut self.order {
+            *first_family_count = count.max(1);
+        }
+        self
+    }
+
     /// Staggered attempts in the order of the resolver, for addresses that are sorted already.
     pub fn as_listed(mut self) -> Self {
-        self.listed = true;
+        self.order = Order::Listed;
         self
     }
 
@@ -77,10 +100,6 @@ impl RaceLayer {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
-    }
-
-    pub(crate) fn order(&self) -> Order {
-        if self.listed { Order::Listed } else { Order::Interleaved }
     }
 }
 

@@ -19,25 +19,28 @@ pub struct Racing<S: Dialer> {
     route: Route,
     pace: Pace,
     limit: Duration,
+    resolution_delay: Duration,
     queue: EndpointQueue,
     started: usize,
     /// The attempts that are running, in the order in which they started.
     running: Vec<BoxFuture<Result<Link<S::Io>, ConnectError>>>,
-    /// Fires when the next attempt may start, unless one fails before.
+    /// Fires when the next attempt may start, unless one fails before; or the first, unless IPv6 addresses come before.
     delay: Option<Pin<Box<dyn Sleep>>>,
     first_error: Option<ConnectError>,
 }
 
 impl<S: Dialer> Racing<S> {
     pub(crate) fn new(dialer: S, mut route: Route, settings: RaceLayer) -> Self {
-        let (limit, queue) = (settings.timeout, EndpointQueue::new(settings.order()));
+        let RaceLayer { pace, timeout: limit, resolution_delay, order } = settings;
+        let queue = EndpointQueue::new(order);
         // A handle of its own reads the list from the start.
         route.endpoints = route.endpoints.clone();
         Self {
             dialer,
             route,
-            pace: settings.pace,
+            pace,
             limit,
+            resolution_delay,
             queue,
             started: 0,
             running: Vec::new(),
@@ -82,6 +85,22 @@ impl<S: Dialer> Racing<S> {
             (Pace::Staggered(_), None) => true,
             (Pace::Staggered(_), Some(delay)) => delay.as_mut().poll(cx).is_ready(),
         }
+    }
+
+    /// Whether the first attempt has to wait for IPv6 addresses, of which none is known (RFC 8305, section 3).
+    fn awaits_ipv6(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.started > 0 || !self.queue.may_lack_ipv6() {
+            return false;
+        }
+        let runtime = self.route.ctx().runtime();
+        let now = runtime.now();
+        let answered = self.route.resolved.map_or(now, |span| span.end);
+        // A deadline that the clock can't reach: until the look-up is over.
+        let Some(deadline) = answered.checked_add(self.resolution_delay) else { return true };
+        if deadline <= now {
+            return false;
+        }
+        self.delay.get_or_insert_with(|| runtime.sleep_until(deadline)).as_mut().poll(cx).is_pending()
     }
 
     /// Whether the route allows no further attempt.
@@ -132,7 +151,7 @@ impl<S: Dialer> Future for Racing<S> {
             if this.running.is_empty() && (this.queue.is_finished() || this.is_exhausted()) {
                 return Poll::Ready(Err(this.take_error()));
             }
-            if this.queue.is_empty() || this.is_exhausted() || !this.may_start(cx) {
+            if this.queue.is_empty() || this.is_exhausted() || this.awaits_ipv6(cx) || !this.may_start(cx) {
                 return Poll::Pending;
             }
             if let Some(endpoint) = this.queue.next(&this.route) {

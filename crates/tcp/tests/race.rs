@@ -1,9 +1,11 @@
 //! When the attempts of a race start and end, on virtual time.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use self::support::{World, addr, kind, ms, tried, v4, v6};
-use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback};
+use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback, Span};
 use skybridge_tcp::{NoEndpoint, RaceLayer};
 use skybridge_testkit::{drop_walk::drop_walk, fixtures, net::Conn};
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -57,7 +59,7 @@ async fn a_delay_may_be_longer_than_time() {
     world.up(&v4(1), 9_000).up(&v4(2), 0);
     let race = RaceLayer::happy_eyeballs().delay(Duration::MAX).layer(world.net.dialer());
     let link = race.oneshot(world.route([&*v4(1), &*v4(2)])).await.unwrap();
-    assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
+    assert_eq!((link.info.remote, world.elapsed()), (fixtures::endpoint(&v4(2)), 2_000), "it is 2 s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,8 +107,8 @@ async fn starts_are_250_ms_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_delay_can_be_set_but_not_below_10_ms() {
-    for (set, is) in [(100, 100), (1, 10)] {
+async fn the_delay_can_be_set_from_100_ms_to_2_s() {
+    for (set, is) in [(150, 150), (99, 100), (0, 100), (1_999, 1_999), (2_001, 2_000)] {
         let world = World::new();
         world.silent(&v4(1)).up(&v4(2), 0);
         let race = RaceLayer::happy_eyeballs().delay(ms(set)).layer(world.net.dialer());
@@ -197,6 +199,87 @@ async fn families_take_turns_from_ipv6_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn so_many_of_ipv6_go_before_the_first_of_ipv4() {
+    let listed = [v4(1), v4(2), v6(1), v6(2), v6(3)];
+    for (count, started) in [
+        (0, [v6(1), v4(1), v6(2), v4(2), v6(3)]),
+        (1, [v6(1), v4(1), v6(2), v4(2), v6(3)]),
+        (2, [v6(1), v6(2), v4(1), v6(3), v4(2)]),
+        (9, [v6(1), v6(2), v6(3), v4(1), v4(2)]),
+    ] {
+        let world = World::new();
+        let route = world.route(listed.iter().map(String::as_str));
+        let race = RaceLayer::happy_eyeballs().first_family_count(count);
+        race.layer(world.net.dialer()).oneshot(route.clone()).await.unwrap_err();
+        assert_eq!(tried(&route), started, "{count}");
+    }
+}
+
+/// A look-up that has answered with IPv4 addresses says this, if anything, so long after its first answer.
+async fn first_answered_by_ipv4(layer: RaceLayer, resolved_before: u64, says: Option<(u64, &str)>) -> (String, u128) {
+    let world = World::new();
+    world.up(&v4(1), 0).up(&v6(1), 0);
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend([fixtures::endpoint(&v4(1))]);
+    let mut route = world.route_by(endpoints);
+    let answered = world.executor.runtime().now();
+    route.resolved = Some(Span { start: answered, end: answered });
+    tokio::time::sleep(ms(resolved_before)).await;
+    let late = async {
+        let Some((after, what)) = says else { return std::future::pending().await };
+        tokio::time::sleep(ms(after - resolved_before)).await;
+        if what.is_empty() {
+            drop(feed);
+        } else {
+            feed.extend([fixtures::endpoint(what)]);
+            std::future::pending::<()>().await;
+        }
+    };
+    let race = layer.layer(world.net.dialer()).oneshot(route);
+    tokio::select! {
+        link = race => (link.unwrap().info.remote.to_string(), world.elapsed()),
+        () = async { late.await; std::future::pending().await } => unreachable!(),
+    }
+}
+
+/// RFC 8305, section 3. OkHttp has all addresses before it starts.
+#[tokio::test(start_paused = true)]
+async fn ipv4_that_is_found_first_waits_50_ms_for_ipv6() {
+    let layer = RaceLayer::happy_eyeballs;
+    let rows = [
+        // After IPv6 it starts at once.
+        (layer(), 0, Some((49, v6(1))), v6(1), 49),
+        (layer(), 0, Some((51, v6(1))), v4(1), 50),
+        (layer(), 0, None, v4(1), 50),
+        // So it does when there is none.
+        (layer(), 0, Some((20, String::new())), v4(1), 20),
+        // More of the same family changes nothing.
+        (layer(), 0, Some((20, v4(2))), v4(1), 50),
+        // It counts from the answer, however late it connects.
+        (layer(), 30, None, v4(1), 50),
+        (layer(), 80, None, v4(1), 80),
+        (layer().resolution_delay(ms(7)), 0, None, v4(1), 7),
+        (layer().resolution_delay(ms(0)), 0, None, v4(1), 0),
+        (layer().resolution_delay(Duration::MAX), 0, Some((4_000, String::new())), v4(1), 4_000),
+        (RaceLayer::sequential(), 0, Some((49, v6(1))), v4(1), 49),
+    ];
+    for (layer, resolved_before, says, connected, after) in rows {
+        let says = says.as_ref().map(|(after, what)| (*after, &**what));
+        assert_eq!(first_answered_by_ipv4(layer, resolved_before, says).await, (connected, after), "{says:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ipv6_that_is_found_first_waits_for_nothing() {
+    let world = World::new();
+    world.up(&v6(1), 0);
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend([fixtures::endpoint(&v6(1))]);
+    RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(world.route_by(endpoints)).await.unwrap();
+    assert_eq!(world.elapsed(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sequential_is_one_at_a_time_in_the_order_given() {
     let world = World::new();
     world.silent(&v4(1)).refuses(&v6(1), 7).up(&v4(2), 5);
@@ -244,12 +327,12 @@ async fn late_endpoints_join() {
         world.silent(&v4(1)).up(&v4(2), 5);
         let (mut feed, endpoints) = Endpoints::feed();
         feed.extend([fixtures::endpoint(&v4(1))]);
-        let race = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(world.route_by(endpoints));
+        let race = RaceLayer::happy_eyeballs().resolution_delay(ms(0)).layer(world.net.dialer());
         let late = async {
             tokio::time::sleep(ms(arrives)).await;
             feed.extend([fixtures::endpoint(&v4(2))]);
         };
-        let (link, ()) = tokio::join!(race, late);
+        let (link, ()) = tokio::join!(race.oneshot(world.route_by(endpoints)), late);
         assert_eq!(link.unwrap().info.remote, fixtures::endpoint(&v4(2)));
         assert_eq!(world.trace()[1], format!("t{starts} connect_start a2"));
         assert_eq!(world.elapsed(), starts + 5);
