@@ -218,7 +218,7 @@ async fn between_pool_and_route_no_less_is_connected_to_than_was_asked_for() {
 
 fn public() -> ConnectOptions {
     let mut connect_options = ConnectOptions::default();
-    connect_options.egress = Egress::Public;
+    connect_options.egress = Egress::public();
     connect_options
 }
 

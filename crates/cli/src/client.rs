@@ -61,7 +61,7 @@ fn connect_options(args: &Args) -> ConnectOptions {
         connect_options.http_versions = HttpVersions::Http2;
     }
     if args.route.egress.is_some() {
-        connect_options.egress = Egress::Public;
+        connect_options.egress = Egress::public();
     }
     connect_options.dial = args.route.unix_socket.clone().map(|path| [Endpoint::from(path)].into());
     connect_options

@@ -109,8 +109,8 @@ pub use self::{
         Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, Route, RouteFeedback,
     },
     target::{
-        ConnectOptions, Egress, Host, HttpVersions, Key, KeyRef, NotPublic, Origin, OriginError, OriginRef, Partition,
-        Reference, Scheme, Target,
+        ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, Host, HttpVersions, Key, KeyRef, Network,
+        NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
     },
 };
 

@@ -47,6 +47,9 @@ pub struct Proxy {
     /// Whether requests in cleartext go through a tunnel too, instead of being forwarded by an HTTP proxy. Has no
     /// effect on SOCKS, where everything goes through a tunnel. Default: false.
     pub tunnels_all: bool,
+    /// Whether it refuses itself what the target's [`Egress`](crate::Egress) would, of names that it resolves. Default:
+    /// false.
+    pub filters_egress: bool,
 }
 
 impl ProxyKind {
@@ -77,7 +80,7 @@ impl Proxy {
         if host.parse::<Ipv6Addr>().is_ok() {
             host = format!("[{host}]").into();
         }
-        Self { kind, host, port, auth: None, tunnels_all: false }
+        Self { kind, host, port, auth: None, tunnels_all: false, filters_egress: false }
     }
 
     /// The host, when it is an IP address.
@@ -101,6 +104,13 @@ impl Proxy {
     /// forwarded never share a connection.
     pub fn tunnels_all(mut self) -> Self {
         self.tunnels_all = true;
+        self
+    }
+
+    /// Declares that it refuses itself what the target's [`Egress`](crate::Egress) would, of names that it resolves, so
+    /// that it may be given names. The client can't tell whether that is so.
+    pub fn filters_egress(mut self) -> Self {
+        self.filters_egress = true;
         self
     }
 }

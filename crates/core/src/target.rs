@@ -7,7 +7,7 @@ mod reference;
 
 pub use self::{
     connect_options::{ConnectOptions, HttpVersions, Partition},
-    egress::{Egress, NotPublic},
+    egress::{Egress, EgressReason, EgressRefused, EgressRule, Network, NetworkError},
     host::Host,
     key::{Key, KeyRef},
     origin::{Origin, OriginError, OriginRef, Scheme},

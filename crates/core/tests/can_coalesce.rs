@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's own steps")]
 
 use skybridge_core::{
-    CertificateScope, ConnInfo, ConnectOptions, Egress, HttpVersions, Key, NotCoalesced, Origin, Partition, Protocol,
-    Proxy, ProxyKind, TlsInfo, Trust, can_coalesce, can_still_coalesce,
+    CertificateScope, ConnInfo, ConnectOptions, Egress, EgressRule, HttpVersions, Key, NotCoalesced, Origin, Partition,
+    Protocol, Proxy, ProxyKind, TlsInfo, Trust, can_coalesce, can_still_coalesce,
 };
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::{sync::Arc, time::Duration};
@@ -47,6 +47,11 @@ fn options(url: &str, change: impl FnOnce(&mut ConnectOptions)) -> Key {
     Key::new(fixtures::key(url).origin, connect_options)
 }
 
+/// A policy that is the same for both origins, and refuses one of them.
+fn not_b() -> Egress {
+    Egress::any().deny(EgressRule::new().host("b.test"))
+}
+
 /// Only the rules whose result can change are checked again.
 #[tokio::test(start_paused = true)]
 async fn what_changes_while_it_is_open_can_forbid_it() {
@@ -86,7 +91,12 @@ async fn each_rule_forbids_it_and_is_named() {
         ),
         (
             as_it_is(),
-            options("https://b.test", |connect_options| connect_options.egress = Egress::Public),
+            options("https://b.test", |connect_options| connect_options.egress = Egress::public()),
+            Err(NotCoalesced::Egress),
+        ),
+        (
+            Box::new(|info| own_key(info, |connect_options| connect_options.egress = not_b())),
+            options("https://b.test", |connect_options| connect_options.egress = not_b()),
             Err(NotCoalesced::Egress),
         ),
         (

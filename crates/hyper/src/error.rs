@@ -1,4 +1,4 @@
-use skybridge_core::{ConnectOptions, Egress, HttpVersions, Protocol};
+use skybridge_core::{ConnectOptions, HttpVersions, Protocol};
 use std::fmt;
 
 /// The peer negotiated another version of HTTP than the client requires.
@@ -34,7 +34,7 @@ impl OptionUnsupported {
     /// The first option that a foreign connector would ignore.
     pub(crate) fn of(connect_options: &ConnectOptions) -> Option<Self> {
         match connect_options {
-            connect_options if connect_options.egress != Egress::Any => Some(Self::Egress),
+            connect_options if !connect_options.egress.is_any() => Some(Self::Egress),
             connect_options if connect_options.dial.is_some() => Some(Self::Dial),
             connect_options if connect_options.server_name.is_some() => Some(Self::ServerName),
             _ => None,
@@ -63,7 +63,7 @@ impl std::error::Error for ProxyUnsupported {}
 impl fmt::Display for OptionUnsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Egress => "a foreign connector can't be limited to public addresses",
+            Self::Egress => "a foreign connector can't be limited in its egress",
             Self::Dial => "a foreign connector can't be given endpoints to dial",
             Self::UnixSocket => "a foreign connector can't dial a unix socket",
             Self::ServerName => "a foreign connector can't be given another server name",

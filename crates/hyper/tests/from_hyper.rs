@@ -237,7 +237,7 @@ async fn a_route_with_proxies_is_refused() {
 async fn options_that_it_would_ignore_are_refused() {
     type RequestOptions = fn(&mut ConnectOptions);
     let wishes: [(RequestOptions, OptionUnsupported); 3] = [
-        (|connect_options| connect_options.egress = Egress::Public, OptionUnsupported::Egress),
+        (|connect_options| connect_options.egress = Egress::public(), OptionUnsupported::Egress),
         (
             |connect_options| connect_options.dial = Some([fixtures::endpoint("192.0.2.7:443")].into()),
             OptionUnsupported::Dial,

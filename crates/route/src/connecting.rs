@@ -107,7 +107,8 @@ async fn connect_candidate<S: RouteConnector>(
     let mut read = 0;
     while let Some(address) = late_answers.poll_beside(pin!(poll_fn(|cx| proxy_targets.poll_more(cx)))).await {
         read += 1;
-        if let Err(refused) = route.target.connect_options().egress.check(&address) {
+        let target = &route.target;
+        if let Err(refused) = target.connect_options().egress.check(target.origin(), &address) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             first_error.get_or_insert_with(|| error.on_route(&route));
             continue;

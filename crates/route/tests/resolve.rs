@@ -207,7 +207,7 @@ async fn a_resolver_that_fails_late_spoils_nothing() {
 #[tokio::test(start_paused = true)]
 async fn egress_reaches_the_race() {
     let world = World::new();
-    let target = world.target_with("http://10.0.0.1", |connect_options| connect_options.egress = Egress::Public);
+    let target = world.target_with("http://10.0.0.1", |connect_options| connect_options.egress = Egress::public());
     let error = reach(&world.planner(), target).await.unwrap_err();
     assert!(error.is_fatal());
     assert!(error.root_cause().to_string().contains("10.0.0.1:80"));

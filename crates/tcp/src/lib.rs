@@ -47,7 +47,7 @@ pub use self::{
     racing::Racing,
     tcp::{Dialing, Tcp},
 };
-pub use skybridge_core::NotPublic;
+pub use skybridge_core::EgressRefused;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -4,7 +4,7 @@ use crate::{
     error::NoEndpoint,
     race::{Pace, RaceLayer},
 };
-use skybridge_core::{BoxFuture, ConnectError, Dialer, Endpoint, Link, Phase, Route, Sleep};
+use skybridge_core::{BoxFuture, ConnectError, Dialer, EgressRefused, Endpoint, Link, Phase, Route, Sleep};
 use std::{
     fmt,
     future::Future,
@@ -108,9 +108,18 @@ impl<S: Dialer> Racing<S> {
         self.started >= self.route.max_attempts
     }
 
+    fn check_egress(&self, endpoint: &Endpoint) -> Result<(), EgressRefused> {
+        let (origin, egress) = (self.route.target.origin(), &self.route.target.connect_options().egress);
+        if self.route.proxies.is_empty() {
+            egress.check(origin, endpoint)
+        } else {
+            egress.check_proxy(origin, endpoint)
+        }
+    }
+
     fn start(&mut self, endpoint: Endpoint) {
         self.started += 1;
-        if let Err(refused) = self.route.target.connect_options().egress.check(&endpoint) {
+        if let Err(refused) = self.check_egress(&endpoint) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             let error = self.route.attempt(endpoint).failed(error);
             self.first_error.get_or_insert(error);

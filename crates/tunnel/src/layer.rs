@@ -9,8 +9,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Establishes tunnels through the proxies of a route, in order, over any [`Connector`]. Routes without proxies pass
 /// through. An HTTP proxy is asked for a tunnel (CONNECT) for `https` and for HTTP/2; requests in cleartext are left
 /// for it to forward, unless [`Proxy::tunnels_all`](skybridge_core::Proxy::tunnels_all) is set. SOCKS proxies always
-/// tunnel. If the target's egress policy allows [public](skybridge_core::Egress::Public) addresses only, no proxy is
-/// asked for another address. Names are passed on: only the proxy can check what they resolve to.
+/// tunnel. No proxy is asked for an address that the target's [`Egress`](skybridge_core::Egress) refuses, nor for a
+/// name whose address matters to it, unless the proxy is declared to [filter](skybridge_core::Proxy::filters_egress).
 ///
 /// A proxy's challenge (407) is answered with what its [`ProxyAuth`](skybridge_core::ProxyAuth) gives, up to three
 /// times: on the same connection, or, if that can't go on (as after `connection: close`), on a new one to the same

@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, NotPublic, Proxy, Route};
+use skybridge_core::{EgressRefused, Endpoint, Proxy, Route};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -32,14 +32,17 @@ impl ProxyTarget {
     }
 }
 
-/// Checks the egress policy for every address that a proxy would be asked for. What a name resolves to, only the proxy
-/// knows.
-pub(crate) fn check_egress(route: &Route) -> Result<(), NotPublic> {
-    let egress = route.target.connect_options().egress;
-    let all = route.proxies.iter().skip(1).map(ProxyTarget::proxy).chain([ProxyTarget::origin(route)]);
-    for proxy_target in all {
-        if let Host::Ip(ip) = proxy_target.host {
-            egress.check(&SocketAddr::new(ip, proxy_target.port).into())?;
+/// Checks the egress policy for everything that a proxy would be asked for. What a name resolves to, only the proxy
+/// knows that is asked.
+pub(crate) fn check_egress(route: &Route) -> Result<(), EgressRefused> {
+    let (origin, egress) = (route.target.origin(), &route.target.connect_options().egress);
+    for (i, proxy) in route.proxies.iter().enumerate() {
+        let next = route.proxies.get(i + 1);
+        let asked = next.map_or_else(|| ProxyTarget::origin(route), ProxyTarget::proxy);
+        match (asked.host, next) {
+            (Host::Ip(ip), None) => egress.check(origin, &SocketAddr::new(ip, asked.port).into())?,
+            (Host::Ip(ip), Some(_)) => egress.check_proxy(origin, &SocketAddr::new(ip, asked.port).into())?,
+            (Host::Name(_), next) => egress.check_name(origin, proxy, next)?,
         }
     }
     Ok(())

@@ -1,7 +1,10 @@
-//! Egress to public addresses only: no proxy is asked for another address, as far as addresses are known here.
+//! Egress to public addresses only: no proxy is asked for another address, or for a name that it may find at one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use skybridge_core::{ConnectError, ConnectOptions, Egress, Key, Link, NotPublic, Plan, Planner, Proxy, Target};
+use skybridge_core::{
+    ConnectError, ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, Key, Link, Plan, Planner, Proxy,
+    Target,
+};
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
 use skybridge_testkit::{
@@ -32,7 +35,7 @@ fn addr(text: &str) -> SocketAddr {
 
 fn public() -> ConnectOptions {
     let mut connect_options = ConnectOptions::default();
-    connect_options.egress = Egress::Public;
+    connect_options.egress = Egress::public();
     connect_options
 }
 
@@ -67,11 +70,11 @@ impl World {
     }
 
     /// Fails with a fatal error, and no proxy received a request.
-    async fn refused(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> NotPublic {
+    async fn refused(&self, url: &str, proxies: &[&str], connect_options: ConnectOptions) -> EgressRefused {
         let error = self.reach(url, proxies, connect_options).await.unwrap_err();
         assert!(error.is_fatal(), "{error:?}");
         assert_eq!((self.http.connections(), self.socks.connections()), (0, 0));
-        error.source_as::<NotPublic>().unwrap_or_else(|| panic!("{error:?}")).clone()
+        error.source_as::<EgressRefused>().unwrap_or_else(|| panic!("{error:?}")).clone()
     }
 }
 
@@ -85,13 +88,13 @@ async fn no_proxy_is_asked_for_an_address_that_is_not_public() {
     ];
     for proxy in [HTTP].into_iter().chain(SOCKS) {
         for (url, message) in rows {
-            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.endpoint, fixtures::endpoint(message));
+            assert_eq!(World::new(&[]).refused(url, &[proxy], public()).await.to, message.into());
         }
     }
     let chain = [HTTP, "http://10.0.0.1:3128"];
     assert_eq!(
-        World::new(&[]).refused("https://a.test", &chain, public()).await.endpoint,
-        fixtures::endpoint("10.0.0.1:3128")
+        World::new(&[]).refused("https://1.1.1.1", &chain, public()).await.endpoint,
+        Some(fixtures::endpoint("10.0.0.1:3128"))
     );
 }
 
@@ -100,7 +103,7 @@ async fn nor_for_one_that_was_resolved_or_dialled_instead() {
     let world = World::new(&["10.0.0.1", "fd00::1"]);
     assert_eq!(
         world.refused("https://a.test", &["socks5://p.test"], public()).await.endpoint,
-        fixtures::endpoint("10.0.0.1:443")
+        Some(fixtures::endpoint("10.0.0.1:443"))
     );
     for proxy in [HTTP, SOCKS[1]] {
         let mut connect_options = public();
@@ -117,14 +120,39 @@ async fn a_proxy_is_asked_for_the_public_ones_of_several_addresses() {
     assert_eq!(asked.iter().map(|asked| &*asked.line).collect::<Vec<_>>(), ["SOCKS5 9.9.9.9:443"]);
 }
 
-/// What a name resolves to, only the proxy can check.
+/// What a name resolves to, only the proxy can check: also where it forwards requests, and where it is the next proxy
+/// that it is asked for.
 #[tokio::test(start_paused = true)]
-async fn names_are_passed_to_the_proxy() {
+async fn names_are_refused_to_a_proxy_that_resolves_them() {
+    let rows = [
+        ("https://a.test", vec![HTTP], "a.test:443", HTTP),
+        ("http://a.test", vec![HTTP], "a.test:80", HTTP),
+        ("https://a.test", vec![SOCKS[1]], "a.test:443", "socks5h://p.test:1080"),
+        ("https://a.test", vec![SOCKS[2]], "a.test:443", "socks4a://p.test:1080"),
+        ("https://9.9.9.9", vec![HTTP, "http://q.test:8080"], "q.test:8080", HTTP),
+    ];
+    for (url, proxies, to, proxy) in rows {
+        let refused = World::new(&["9.9.9.9"]).refused(url, &proxies, public()).await;
+        assert_eq!((&*refused.to, refused.endpoint), (to, None));
+        assert_eq!(refused.rule, EgressReason::Unfiltered(proxy.into()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn but_not_to_one_that_is_declared_to_filter_or_where_the_address_does_not_matter() {
     for proxy in [HTTP, SOCKS[1]] {
-        World::new(&["9.9.9.9"]).reach("https://a.test", &[proxy], public()).await.unwrap();
+        let filters = Proxy::parse(proxy).unwrap().filters_egress();
+        let mut connect_options = public();
+        connect_options.proxies = Some([filters].into());
+        World::new(&["9.9.9.9"]).reach("https://a.test", &[], connect_options).await.unwrap();
+        let mut connect_options = public();
+        connect_options.egress = Egress::public().allow(EgressRule::new().host("a.test"));
+        World::new(&["9.9.9.9"]).reach("https://a.test", &[proxy], connect_options).await.unwrap();
     }
     let private = World::new(&[]);
     private.net.host("p.test", [addr("10.0.0.1:1").ip()]);
-    let error = private.reach("https://a.test", &[HTTP], public()).await.unwrap_err();
-    assert!(error.source_as::<NotPublic>().is_some() && error.is_fatal());
+    let mut connect_options = public();
+    connect_options.proxies = Some([Proxy::parse(HTTP).unwrap().filters_egress()].into());
+    let error = private.reach("https://a.test", &[], connect_options).await.unwrap_err();
+    assert!(error.source_as::<EgressRefused>().is_some() && error.is_fatal(), "its own address is judged all the same");
 }

@@ -9,6 +9,7 @@ mod by_hand;
 mod connects;
 mod descriptors;
 mod draining;
+mod egress;
 mod events;
 mod expectations;
 mod goaway;

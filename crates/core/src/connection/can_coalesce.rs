@@ -13,7 +13,7 @@ pub enum NotCoalesced {
     Port,
     /// The partitions differ.
     Partition,
-    /// The egress policies differ.
+    /// The egress policies differ, or refuse this target at the connection's address.
     Egress,
     /// The target asks for HTTP/1.1.
     HttpVersions,
@@ -61,7 +61,9 @@ pub fn can_coalesce(
     rule(https(own) && https(key), NotCoalesced::NotHttps)?;
     rule(own.origin.port() == key.origin.port(), NotCoalesced::Port)?;
     rule(own.connect_options.partition == key.connect_options.partition, NotCoalesced::Partition)?;
-    rule(own.connect_options.egress == key.connect_options.egress, NotCoalesced::Egress)?;
+    let egress = &key.connect_options.egress;
+    let may_go_there = || egress.check(&key.origin, &info.remote).is_ok();
+    rule(own.connect_options.egress == *egress && may_go_there(), NotCoalesced::Egress)?;
     rule(key.connect_options.http_versions != crate::HttpVersions::Http1, NotCoalesced::HttpVersions)?;
     rule(direct && info.route.proxies.is_empty() && !key.connect_options.wants_proxies(), NotCoalesced::Proxy)?;
     rule(!overrides(own) && !overrides(key), NotCoalesced::Override)?;
@@ -99,7 +101,7 @@ impl fmt::Display for NotCoalesced {
             Self::NotHttps => "one of the two is not https",
             Self::Port => "the ports differ",
             Self::Partition => "the partitions differ",
-            Self::Egress => "the egress policies differ",
+            Self::Egress => "the egress policies differ, or refuse this target there",
             Self::HttpVersions => "the target asks for HTTP/1.1",
             Self::Proxy => "one of the two goes through a proxy",
             Self::Override => "one of the two overrides the address or the server name",

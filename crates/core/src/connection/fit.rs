@@ -1,7 +1,7 @@
 //! What must be true of a link before a layer uses it. Checked before TLS, before a tunnel and before HTTP, so that
 //! layers in a wrong order, and layers that are missing or doubled, send nothing.
 
-use crate::{ConnInfo, ConnectError, Egress, Key, Scheme};
+use crate::{ConnInfo, ConnectError, Key, Scheme};
 use std::fmt;
 
 /// A link can't be used by the next layer, because the layers of the stack are in a wrong order, missing or doubled.
@@ -43,7 +43,7 @@ pub enum Lost {
     Https,
     /// [Proxies](crate::ConnectOptions::proxies): the connection goes through none.
     Proxies,
-    /// [Public addresses only](Egress::Public): the connection was allowed to go anywhere.
+    /// The [limits of egress](crate::Egress): the connection was allowed to go elsewhere.
     Egress,
 }
 
@@ -115,8 +115,8 @@ impl ConnInfo {
         if key.connect_options.wants_proxies() && self.route.proxies.is_empty() {
             return Err(Unfit::Less(Lost::Proxies));
         }
-        if key.connect_options.egress == Egress::Public && self.route.target.connect_options().egress != Egress::Public
-        {
+        let egress = &key.connect_options.egress;
+        if !egress.is_any() && *egress != self.route.target.connect_options().egress {
             return Err(Unfit::Less(Lost::Egress));
         }
         Ok(())
@@ -172,7 +172,7 @@ impl fmt::Display for Unfit {
                 let what = match lost {
                     Lost::Https => "https",
                     Lost::Proxies => "proxies",
-                    Lost::Egress => "public addresses only",
+                    Lost::Egress => "limits of egress",
                 };
                 write!(f, "the request asks for {what}, but a layer below the pool has asked for a connection without")
             }

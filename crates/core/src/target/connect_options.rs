@@ -95,7 +95,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Which addresses connections may go to; [`Egress::Any`] by default.
+    /// Which addresses connections may go to; [`Egress::any`] by default.
     #[must_use]
     pub fn egress(mut self, egress: Egress) -> Self {
         self.egress = egress;
@@ -115,7 +115,7 @@ impl ConnectOptions {
             proxies: self.proxies.clone().or_else(|| base.proxies.clone()),
             dial: self.dial.clone().or_else(|| base.dial.clone()),
             server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
-            egress: base.egress,
+            egress: base.egress.clone(),
         }
     }
 

@@ -1,179 +1,376 @@
-//! Which addresses are public: those that the IANA special-purpose registries (RFC 6890) call globally reachable.
+mod public;
+mod rule;
 
-use crate::Endpoint;
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+pub use self::rule::{EgressRule, Network, NetworkError};
 
-/// Which addresses connections may go to.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Egress {
-    /// Anywhere.
-    #[default]
-    Any,
-    /// Only to public addresses: a guard against server-side request forgery.
-    ///
-    /// It applies to each address that the client knows: those that it opens sockets to, including the first proxy's,
-    /// and those that it gives to a proxy. When a proxy is given a name, only the proxy can check the address behind
-    /// it.
-    Public,
+use self::{public::not_public, rule::Matches};
+use crate::{Endpoint, Origin, Proxy};
+use std::{fmt, sync::Arc};
+
+/// Where connections may go. It is judged by the address, when a connection is made, whichever name, list or redirect
+/// has led there.
+///
+/// What is denied is refused, whatever allows it. Then what is allowed may pass, and for the rest it depends on what it
+/// was made of: [`any`](Self::any), [`public`](Self::public) or [`none`](Self::none).
+///
+/// It applies to each address that the client opens sockets to, including the first proxy's, and to each that it gives
+/// to a proxy. Where a proxy is given a name, only the proxy knows the address: so it is refused, if the address
+/// matters, unless the proxy is declared to filter ([`Proxy::filters_egress`]).
+///
+/// ```
+/// # use skybridge_core::{Egress, EgressRule};
+/// let egress = Egress::public()
+///     .allow(EgressRule::new().network("10.1.0.0/16".parse()?).port(443).host("*.corp.test"))
+///     .deny(EgressRule::new().port(25));
+/// # Ok::<_, skybridge_core::NetworkError>(())
+/// ```
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Egress(Option<Arc<Policy>>);
+
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+struct Policy {
+    rest: Rest,
+    allowed: Vec<EgressRule>,
+    denied: Vec<EgressRule>,
 }
 
-/// The target allows public addresses only ([`Egress::Public`]), and this isn't one. No socket was opened to it, and no
-/// proxy was asked to connect to it.
+/// What no rule is about.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+enum Rest {
+    #[default]
+    Allowed,
+    IfPublic,
+    Denied,
+}
+
+/// A connection is refused by the target's [`Egress`]. No socket was opened to the endpoint, and no proxy was asked to
+/// connect to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct NotPublic {
-    /// The endpoint that was refused.
-    pub endpoint: Endpoint,
+pub struct EgressRefused {
+    /// The address and port; or the name and port, where a proxy would resolve the name.
+    pub to: Box<str>,
+    /// The endpoint; `None` where a proxy would resolve the name.
+    pub endpoint: Option<Endpoint>,
+    /// The rule that refuses it.
+    pub rule: EgressReason,
+}
+
+/// Which rule refuses a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum EgressReason {
+    /// Only public addresses are allowed ([`Egress::public`]).
+    NotPublic {
+        /// What it is instead, such as `loopback`.
+        kind: &'static str,
+        /// By what this IPv4 address is embedded in the IPv6 one, such as `NAT64`.
+        embedded: Option<&'static str>,
+    },
+    /// It is [denied](Egress::deny).
+    Denied(Box<EgressRule>),
+    /// Nothing [allows](Egress::allow) it ([`Egress::none`]).
+    NotAllowed,
+    /// This proxy would resolve the name, and isn't declared to filter ([`Proxy::filters_egress`]).
+    Unfiltered(Box<str>),
 }
 
 impl Egress {
-    /// Must be called before a socket is opened to an endpoint, and before a proxy is asked to connect to one.
+    /// Anywhere. This is the default.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Only to public addresses: a guard against server-side request forgery. It refuses loopback, private, link-local,
+    /// shared (carrier-grade NAT), unique local, multicast, unspecified, reserved and documentation addresses, metadata
+    /// services of clouds, and Unix sockets. An IPv4 address that is mapped, compatible or embedded by NAT64, 6to4 or
+    /// Teredo is judged for itself.
+    pub fn public() -> Self {
+        Self(Some(Arc::new(Policy { rest: Rest::IfPublic, ..Policy::default() })))
+    }
+
+    /// Nowhere but to what is allowed.
+    pub fn none() -> Self {
+        Self(Some(Arc::new(Policy { rest: Rest::Denied, ..Policy::default() })))
+    }
+
+    /// Allows what this rule is about, unless another denies it.
+    #[must_use]
+    pub fn allow(self, rule: EgressRule) -> Self {
+        self.with(|policy| policy.allowed.push(rule))
+    }
+
+    /// Denies what this rule is about, whatever allows it.
+    #[must_use]
+    pub fn deny(self, rule: EgressRule) -> Self {
+        self.with(|policy| policy.denied.push(rule))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = self.0.unwrap_or_default();
+        change(Arc::make_mut(&mut policy));
+        Self(Some(policy))
+    }
+
+    /// Whether everything is allowed.
+    pub fn is_any(&self) -> bool {
+        self.0.as_ref().is_none_or(|policy| policy.rest == Rest::Allowed && policy.denied.is_empty())
+    }
+
+    /// Must be called before a socket is opened to an address of the origin, and before a proxy is asked to connect to
+    /// one.
     ///
     /// # Errors
-    /// When the endpoint is not allowed.
-    pub fn check(self, endpoint: &Endpoint) -> Result<(), NotPublic> {
-        match self {
-            Self::Public if !is_public(endpoint) => Err(NotPublic { endpoint: endpoint.clone() }),
-            _ => Ok(()),
+    /// When it is refused.
+    pub fn check(&self, origin: &Origin, endpoint: &Endpoint) -> Result<(), EgressRefused> {
+        self.judge(origin, Some(origin), endpoint)
+    }
+
+    /// The same for an address of a proxy that leads to the origin.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn check_proxy(&self, origin: &Origin, endpoint: &Endpoint) -> Result<(), EgressRefused> {
+        self.judge(origin, None, endpoint)
+    }
+
+    fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Result<(), EgressRefused> {
+        let Some(policy) = &self.0 else { return Ok(()) };
+        policy.judge(origin, owner, endpoint).map_or(Ok(()), |rule| {
+            Err(EgressRefused { to: endpoint.to_string().into(), endpoint: Some(endpoint.clone()), rule })
+        })
+    }
+
+    /// Must be called before `proxy` is asked to connect to a name: that of the origin, or of the next proxy.
+    ///
+    /// # Errors
+    /// When it is refused, or when it depends on the address and the proxy isn't declared to filter.
+    pub fn check_name(&self, origin: &Origin, proxy: &Proxy, next: Option<&Proxy>) -> Result<(), EgressRefused> {
+        let Some(policy) = &self.0 else { return Ok(()) };
+        let (name, port) = match next {
+            Some(next) => (next.name(), next.port),
+            None => (origin.name(), origin.port()),
+        };
+        let owner = if next.is_none() { Some(origin) } else { None };
+        policy
+            .judge_name(origin, owner, port, proxy)
+            .map_or(Ok(()), |rule| Err(EgressRefused { to: format!("{name}:{port}").into(), endpoint: None, rule }))
+    }
+}
+
+impl Policy {
+    /// Why it is refused.
+    fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Option<EgressReason> {
+        if let Some(rule) = self.denied.iter().find(|rule| rule.denies(origin, endpoint)) {
+            return Some(EgressReason::Denied(Box::new(rule.clone())));
+        }
+        if self.allowed.iter().any(|rule| rule.allows(owner, endpoint)) {
+            return None;
+        }
+        match (self.rest, endpoint.inet()) {
+            (Rest::Allowed, _) => None,
+            (Rest::Denied, _) => Some(EgressReason::NotAllowed),
+            (Rest::IfPublic, None) => Some(EgressReason::NotPublic { kind: "Unix socket", embedded: None }),
+            (Rest::IfPublic, Some(addr)) => {
+                not_public(addr.ip()).map(|(kind, embedded)| EgressReason::NotPublic { kind, embedded })
+            }
+        }
+    }
+
+    fn judge_name(&self, origin: &Origin, owner: Option<&Origin>, port: u16, proxy: &Proxy) -> Option<EgressReason> {
+        let mut depends = false;
+        for rule in &self.denied {
+            match rule.matches_name(Some(origin), port) {
+                Matches::Yes => return Some(EgressReason::Denied(Box::new(rule.clone()))),
+                Matches::Perhaps => depends = true,
+                Matches::No => {}
+            }
+        }
+        let allowed = self.allowed.iter().map(|rule| rule.matches_name(owner, port));
+        let allowed = allowed.fold(Matches::No, |known, matches| match (known, matches) {
+            (Matches::Yes, _) | (_, Matches::Yes) => Matches::Yes,
+            (Matches::No, Matches::No) => Matches::No,
+            _ => Matches::Perhaps,
+        });
+        match (allowed, self.rest) {
+            (Matches::Yes, _) | (_, Rest::Allowed) => {}
+            (Matches::No, Rest::Denied) => return Some(EgressReason::NotAllowed),
+            _ => depends = true,
+        }
+        (depends && !proxy.filters_egress).then(|| EgressReason::Unfiltered(proxy.to_string().into()))
+    }
+}
+
+impl fmt::Display for EgressRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is refused: ", self.to)?;
+        match &self.rule {
+            EgressReason::NotPublic { kind, embedded } => {
+                f.write_str("only public addresses are allowed, and it is ")?;
+                match embedded {
+                    None => f.write_str(kind),
+                    Some(by) => write!(f, "{kind}, embedded by {by}"),
+                }
+            }
+            EgressReason::Denied(rule) => write!(f, "a rule denies {rule}"),
+            EgressReason::NotAllowed => f.write_str("no rule allows it"),
+            EgressReason::Unfiltered(proxy) => {
+                write!(f, "{proxy} would resolve the name, and is not declared to filter")
+            }
         }
     }
 }
 
-impl fmt::Display for NotPublic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is not a public address, and only public ones are allowed", self.endpoint)
-    }
-}
-
-impl std::error::Error for NotPublic {}
-
-/// Whether the endpoint is on the public Internet.
-fn is_public(endpoint: &Endpoint) -> bool {
-    endpoint.inet().is_some_and(|addr| match addr.ip().to_canonical() {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    })
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let special = match ip.octets() {
-        // "This network", private use, loopback.
-        [0 | 10 | 127, ..] => true,
-        // Carrier-grade NAT (RFC 6598): 100.64.0.0/10.
-        [100, b, ..] => b & 0xc0 == 64,
-        // Link-local, which includes the metadata services of clouds.
-        [169, 254, ..] => true,
-        [172, b, ..] => b & 0xf0 == 16,
-        // IETF protocol assignments, documentation, 6to4 relays, private use.
-        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..] => true,
-        // Benchmarking: 198.18.0.0/15. Documentation.
-        [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        // Multicast, reserved, broadcast.
-        [a, ..] => a >= 224,
-    };
-    !special
-}
-
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let [a, b, .., y, z] = ip.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match ip.segments() {
-        // NAT64 (RFC 6052) and 6to4 (RFC 3056) lead to the IPv4 address embedded in them.
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => embedded(y, z),
-        [0x2002, high, low, ..] => embedded(high, low),
-        // IETF protocol assignments, Teredo among them: 2001::/23. Documentation.
-        [0x2001, ..] if b < 0x200 || b == 0xdb8 => false,
-        [0x3fff, ..] if b < 0x1000 => false,
-        // Global unicast: 2000::/3.
-        _ => a & 0xe000 == 0x2000,
-    }
-}
+impl std::error::Error for EgressRefused {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{net::SocketAddr, path::PathBuf};
+    use crate::{OriginRef, ProxyKind};
+    use std::path::PathBuf;
 
-    fn public(ip: &str) -> bool {
-        is_public(&SocketAddr::new(ip.parse().unwrap(), 80).into())
+    fn origin(url: &str) -> Origin {
+        OriginRef::of(&url.parse().unwrap()).unwrap().to_owned().unwrap()
+    }
+
+    fn at(addr: &str) -> Endpoint {
+        addr.parse::<std::net::SocketAddr>().unwrap().into()
+    }
+
+    fn network(text: &str) -> EgressRule {
+        EgressRule::new().network(text.parse().unwrap())
+    }
+
+    /// What is said of a connection for `https://a.corp.test` to this address.
+    fn said(egress: &Egress, addr: &str) -> String {
+        egress
+            .check(&origin("https://a.corp.test"), &at(addr))
+            .map_or_else(|refused| refused.to_string(), |()| "ok".into())
     }
 
     #[test]
-    fn what_the_registries_call_global_is_public() {
-        let ips = [
-            "1.1.1.1",
-            "9.255.255.255",
-            "100.63.0.1",
-            "100.128.0.1",
-            "172.15.0.1",
-            "172.32.0.1",
-            "192.0.1.1",
-            "198.20.0.1",
-            "223.255.255.255",
-            "2606:4700::1111",
-            "2001:4860::8888",
-            "2001:200::1",
-            "64:ff9b::1.1.1.1",
-            "2002:101:101::1",
-            "::ffff:1.1.1.1",
-            "3fff:1000::1",
+    fn a_refusal_names_its_rule() {
+        let rows = [
+            (Egress::any(), "10.0.0.1:443", "ok"),
+            (Egress::public(), "1.1.1.1:443", "ok"),
+            (
+                Egress::public(),
+                "127.0.0.1:443",
+                "127.0.0.1:443 is refused: only public addresses are allowed, and it is loopback",
+            ),
+            (
+                Egress::public(),
+                "[64:ff9b::a00:1]:443",
+                "[64:ff9b::a00:1]:443 is refused: only public addresses are allowed, and it is private, \
+                 embedded by NAT64",
+            ),
+            (Egress::none(), "1.1.1.1:443", "1.1.1.1:443 is refused: no rule allows it"),
+            (
+                Egress::any().deny(network("10.0.0.0/8")),
+                "10.0.0.1:443",
+                "10.0.0.1:443 is refused: a rule denies 10.0.0.0/8",
+            ),
+            (
+                Egress::any().deny(EgressRule::new().ports(1..=500).host("*.corp.test")),
+                "1.1.1.1:443",
+                "1.1.1.1:443 is refused: a rule denies everything ports 1 to 500 for *.corp.test",
+            ),
         ];
-        for ip in ips {
-            assert!(public(ip), "{ip}");
+        for (egress, addr, expected) in rows {
+            assert_eq!(said(&egress, addr), expected);
         }
     }
 
     #[test]
-    fn everything_else_is_not() {
-        let ips = [
-            "0.0.0.0",
-            "10.0.0.1",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.1",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.1.1",
-            "198.18.0.1",
-            "198.19.0.1",
-            "198.51.100.1",
-            "203.0.113.1",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "::7f00:1",
-            "64:ff9b::10.0.0.1",
-            "64:ff9b:1::1",
-            "100::1",
-            "2001::1",
-            "2001:1ff::1",
-            "2001:db8::1",
-            "2002:a00:1::1",
-            "3fff::1",
-            "5f00::1",
-            "fc00::1",
-            "fd00::1",
-            "fe80::1",
-            "ff02::1",
+    fn a_rule_is_about_all_that_is_set_and_denying_goes_first() {
+        let rule = EgressRule::new;
+        let corp = || network("10.1.0.0/16").port(443).host("*.Corp.test.");
+        let public = || Egress::public().allow(corp());
+        let rows = [
+            (public(), "10.1.2.3:443", true),
+            (public(), "10.1.2.3:80", false),
+            (public(), "10.2.2.3:443", false),
+            (public(), "1.1.1.1:80", true),
+            // What is allowed is the address itself, and what is denied whatever leads there.
+            (public(), "[64:ff9b::10.1.2.3]:443", false),
+            (public(), "[::ffff:10.1.2.3]:443", true),
+            (public().deny(network("10.1.2.0/24")), "10.1.2.3:443", false),
+            (Egress::public().allow(network("10.1.0.0/16").host("corp.test")), "10.1.2.3:443", false),
+            (Egress::none().allow(rule().origin(origin("https://a.corp.test"))), "10.1.2.3:443", true),
+            (Egress::none().allow(rule().origin(origin("http://a.corp.test"))), "10.1.2.3:443", false),
+            (Egress::none().allow(rule().host("A.corp.test")), "10.1.2.3:443", true),
+            (Egress::any().deny(network("10.0.0.0/8")), "[2002:a00:1::]:443", false),
+            (Egress::any().deny(network("10.0.0.0/8")), "[::10.0.0.1]:443", false),
+            (Egress::any().deny(network("64:ff9b::/96")), "[64:ff9b::1.1.1.1]:443", false),
+            (Egress::any().deny(rule().port(443)), "1.1.1.1:443", false),
+            (Egress::any().deny(rule().port(25)), "1.1.1.1:443", true),
+            (Egress::any().deny(rule().unix_sockets()), "1.1.1.1:443", true),
         ];
-        for ip in ips {
-            assert!(!public(ip), "{ip}");
+        for (egress, addr, allowed) in rows {
+            assert_eq!(said(&egress, addr) == "ok", allowed, "{egress:?} {addr}");
         }
-        assert!(!is_public(&PathBuf::from("/run/s").into()));
+    }
+
+    #[test]
+    fn unix_sockets_are_not_public_and_have_a_rule_of_their_own() {
+        let (origin, socket) = (origin("http://a.test"), PathBuf::from("/run/s").into());
+        let rule = EgressRule::new().unix_sockets();
+        let rows = [
+            (Egress::any(), true),
+            (Egress::public(), false),
+            (Egress::public().allow(network("0.0.0.0/0")), false),
+            (Egress::public().allow(rule.clone()), true),
+            (Egress::any().deny(rule), false),
+        ];
+        for (egress, allowed) in rows {
+            assert_eq!(egress.check(&origin, &socket).is_ok(), allowed, "{egress:?}");
+        }
+    }
+
+    #[test]
+    fn an_origins_exception_is_not_its_proxys() {
+        let (origin, private) = (origin("http://a.test"), at("10.0.0.1:3128"));
+        for rule in [EgressRule::new().host("a.test"), EgressRule::new().origin(origin.clone())] {
+            let egress = Egress::public().allow(rule.clone());
+            assert!(egress.check(&origin, &private).is_ok() && egress.check_proxy(&origin, &private).is_err());
+            // What is denied for an origin is denied whatever leads there.
+            assert!(Egress::any().deny(rule).check_proxy(&origin, &private).is_err());
+        }
+        let egress = Egress::public().allow(network("10.0.0.1").port(3128));
+        assert!(egress.check_proxy(&origin, &private).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_a_proxy_resolves_passes_if_its_address_does_not_matter_or_the_proxy_filters() {
+        let rule = EgressRule::new;
+        let rows = [
+            // (to the origin, to it through a proxy that filters)
+            (Egress::any(), true, true),
+            (Egress::public(), false, true),
+            (Egress::public().allow(rule().host("a.test")), true, true),
+            (Egress::public().allow(network("10.0.0.0/8").host("a.test")), false, true),
+            (Egress::none(), false, false),
+            (Egress::none().allow(network("1.1.1.1")), false, true),
+            (Egress::none().allow(rule().port(443)), true, true),
+            (Egress::none().allow(rule().port(80)), false, false),
+            (Egress::any().deny(network("10.0.0.0/8")), false, true),
+            (Egress::any().deny(network("10.0.0.0/8").port(25)), true, true),
+            (Egress::any().deny(rule().host("a.test")), false, false),
+            (Egress::any().deny(rule().unix_sockets()), true, true),
+        ];
+        let (origin, plain) = (origin("https://a.test"), Proxy::new(ProxyKind::Http, "p.test", 3128));
+        let filters = plain.clone().filters_egress();
+        for (egress, through_plain, through_filtering) in rows {
+            assert_eq!(egress.check_name(&origin, &plain, None).is_ok(), through_plain, "{egress:?}");
+            assert_eq!(egress.check_name(&origin, &filters, None).is_ok(), through_filtering, "{egress:?}");
+        }
+        let refused = Egress::public().check_name(&origin, &plain, None).unwrap_err().to_string();
+        let expected =
+            "a.test:443 is refused: http://p.test:3128 would resolve the name, and is not declared to filter";
+        assert_eq!(refused, expected);
+        // The exception is the origin's, and not that of a proxy behind the first.
+        let egress = Egress::public().allow(rule().host("a.test"));
+        let next = Proxy::new(ProxyKind::Http, "q.test", 8080);
+        assert!(egress.check_name(&origin, &plain, Some(&next)).is_err());
     }
 }

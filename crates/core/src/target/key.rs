@@ -47,7 +47,7 @@ impl<'a> KeyRef<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Egress, Endpoint, HttpVersions, Partition};
+    use crate::{Egress, EgressRule, Endpoint, HttpVersions, Partition};
     use std::hash::{BuildHasher, RandomState};
 
     #[test]
@@ -63,7 +63,9 @@ mod tests {
             ConnectOptions { proxies: Some([].into()), ..ConnectOptions::default() },
             ConnectOptions { dial: Some([Endpoint::from(([127, 0, 0, 1], 1))].into()), ..ConnectOptions::default() },
             ConnectOptions { server_name: Some("b.test".into()), ..ConnectOptions::default() },
-            ConnectOptions { egress: Egress::Public, ..ConnectOptions::default() },
+            ConnectOptions { egress: Egress::public(), ..ConnectOptions::default() },
+            ConnectOptions { egress: Egress::public().deny(EgressRule::new().port(25)), ..ConnectOptions::default() },
+            ConnectOptions { egress: Egress::public().allow(EgressRule::new().port(25)), ..ConnectOptions::default() },
         ];
         let state = RandomState::new();
         for (i, a) in all.iter().enumerate() {

@@ -1,0 +1,292 @@
+use super::public::embedded;
+use crate::{Endpoint, Origin};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    ops::RangeInclusive,
+    str::FromStr,
+    sync::Arc,
+};
+
+/// Which connections a rule of an [`Egress`](crate::Egress) is about: those for which all that is set holds. One of
+/// which nothing is set is about all.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct EgressRule {
+    to: Option<Place>,
+    ports: Option<(u16, u16)>,
+    origin: Option<Arc<Origin>>,
+    host: Option<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Place {
+    Network(Network),
+    UnixSocket,
+}
+
+/// A block of IP addresses, in the notation of CIDR: `10.0.0.0/8`, `fd00::/8`, or an address, which is a block of one.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Network {
+    first: IpAddr,
+    prefix: u8,
+}
+
+/// A text that is no [`Network`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NetworkError {
+    /// The text.
+    pub text: Box<str>,
+}
+
+/// Whether a rule is about a connection, of which the address need not be known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Matches {
+    No,
+    Yes,
+    /// It depends on the address.
+    Perhaps,
+}
+
+// === impl EgressRule ===
+
+impl EgressRule {
+    /// A rule about everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only about addresses in this network. IPv4-mapped addresses are IPv4 addresses. What is denied is denied as well
+    /// where it is embedded in an IPv6 address, as by NAT64.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.to = Some(Place::Network(network));
+        self
+    }
+
+    /// Only about Unix domain sockets.
+    #[must_use]
+    pub fn unix_sockets(mut self) -> Self {
+        self.to = Some(Place::UnixSocket);
+        self
+    }
+
+    /// Only about this port of the address.
+    #[must_use]
+    pub fn port(self, port: u16) -> Self {
+        self.ports(port..=port)
+    }
+
+    /// Only about these ports of the address.
+    #[must_use]
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.ports = Some(ports.into_inner());
+        self
+    }
+
+    /// Only about connections for this origin. What is allowed so is the origin's own address, and not a proxy's.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(Arc::new(origin));
+        self
+    }
+
+    /// Only about connections for origins with this host: a name, or `*.` and a name for all below it. What is allowed
+    /// so is the origin's own address, and not a proxy's.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.trim_end_matches('.').to_ascii_lowercase().into());
+        self
+    }
+
+    fn is_about_origin(&self, origin: &Origin) -> bool {
+        let name = || origin.name().to_ascii_lowercase();
+        self.origin.as_ref().is_none_or(|own| **own == *origin)
+            && self.host.as_ref().is_none_or(|host| match host.strip_prefix('*') {
+                Some(suffix) if suffix.starts_with('.') => name().ends_with(suffix),
+                _ => name() == **host,
+            })
+    }
+
+    fn is_about_port(&self, port: Option<u16>) -> bool {
+        self.ports.is_none_or(|(first, last)| port.is_some_and(|port| (first..=last).contains(&port)))
+    }
+
+    /// Whether a connection for this origin to this endpoint is denied.
+    pub(super) fn denies(&self, origin: &Origin, endpoint: &Endpoint) -> bool {
+        let is_there = match (&self.to, endpoint.inet()) {
+            (None, _) => true,
+            (Some(Place::UnixSocket), addr) => addr.is_none(),
+            (Some(Place::Network(network)), Some(addr)) => network.leads_to(addr.ip()),
+            (Some(Place::Network(_)), None) => false,
+        };
+        is_there && self.is_about_port(port(endpoint)) && self.is_about_origin(origin)
+    }
+
+    /// Whether it is allowed. `origin` is `None` where the endpoint is a proxy's.
+    pub(super) fn allows(&self, origin: Option<&Origin>, endpoint: &Endpoint) -> bool {
+        let is_there = match (&self.to, endpoint.inet()) {
+            (None, _) => true,
+            (Some(Place::UnixSocket), addr) => addr.is_none(),
+            (Some(Place::Network(network)), Some(addr)) => network.contains(addr.ip()),
+            (Some(Place::Network(_)), None) => false,
+        };
+        is_there && self.is_about_port(port(endpoint)) && self.is_about_owner(origin)
+    }
+
+    fn is_about_owner(&self, origin: Option<&Origin>) -> bool {
+        match origin {
+            Some(origin) => self.is_about_origin(origin),
+            None => self.origin.is_none() && self.host.is_none(),
+        }
+    }
+
+    /// Whether it is about a name that a proxy resolves. `origin` is `None` where the name is a proxy's, unless it is
+    /// to be denied.
+    pub(super) fn matches_name(&self, origin: Option<&Origin>, port: u16) -> Matches {
+        if !self.is_about_port(Some(port)) || !self.is_about_owner(origin) {
+            return Matches::No;
+        }
+        match self.to {
+            None => Matches::Yes,
+            Some(Place::Network(_)) => Matches::Perhaps,
+            Some(Place::UnixSocket) => Matches::No,
+        }
+    }
+}
+
+fn port(endpoint: &Endpoint) -> Option<u16> {
+    endpoint.inet().map(|addr| addr.port())
+}
+
+impl fmt::Display for EgressRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.to {
+            None => f.write_str("everything")?,
+            Some(Place::UnixSocket) => f.write_str("Unix sockets")?,
+            Some(Place::Network(network)) => network.fmt(f)?,
+        }
+        match self.ports {
+            None => {}
+            Some((first, last)) if first == last => write!(f, " port {first}")?,
+            Some((first, last)) => write!(f, " ports {first} to {last}")?,
+        }
+        if let Some(origin) = &self.origin {
+            write!(f, " for {origin}")?;
+        }
+        if let Some(host) = &self.host {
+            write!(f, " for {host}")?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Network ===
+
+impl Network {
+    /// The addresses that share the first `prefix` bits with this one; all bits where there are fewer. A block of
+    /// IPv4-mapped addresses is one of IPv4 addresses.
+    pub fn new(ip: IpAddr, prefix: u8) -> Self {
+        match ip {
+            IpAddr::V6(v6) if prefix >= 96 && v6.to_ipv4_mapped().is_some() => {
+                Self::masked(ip.to_canonical(), prefix - 96)
+            }
+            ip => Self::masked(ip, prefix),
+        }
+    }
+
+    fn masked(ip: IpAddr, prefix: u8) -> Self {
+        match ip {
+            IpAddr::V4(v4) => {
+                let prefix = prefix.min(32);
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                Self { first: IpAddr::V4((v4.to_bits() & mask).into()), prefix }
+            }
+            IpAddr::V6(v6) => {
+                let prefix = prefix.min(128);
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                Self { first: IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask)), prefix }
+            }
+        }
+    }
+
+    /// Whether the address is in it.
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_ipv4() == self.first.is_ipv4() && Self::masked(ip, self.prefix) == *self
+    }
+
+    /// Whether the address, or one that is embedded in it, is in the network.
+    fn leads_to(&self, ip: IpAddr) -> bool {
+        let inner = match ip {
+            IpAddr::V6(v6) => embedded(v6),
+            IpAddr::V4(_) => [None, None],
+        };
+        self.contains(ip) || inner.iter().flatten().any(|inner| self.contains(inner.ip.into()))
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(ip: IpAddr) -> Self {
+        Self::new(ip, 128)
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    /// # Errors
+    /// When it is neither an address nor a block of them.
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
+        let parsed = || {
+            let ip: IpAddr = ip.parse().ok()?;
+            let most = if ip.is_ipv4() { 32 } else { 128 };
+            let Some(prefix) = prefix else { return Some(Self::new(ip, most)) };
+            let is_number = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
+            let prefix = prefix.parse().ok().filter(|prefix| is_number && *prefix <= most)?;
+            Some(Self::new(ip, prefix))
+        };
+        parsed().ok_or_else(|| NetworkError { text: text.into() })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.prefix)
+    }
+}
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no network, such as 10.0.0.0/8", self.text.escape_default())
+    }
+}
+
+impl std::error::Error for NetworkError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks() {
+        let rows = [
+            ("10.1.2.3/8", "10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("10.1.2.3", "10.1.2.3/32", "10.1.2.3", "10.1.2.4"),
+            ("0.0.0.0/0", "0.0.0.0/0", "255.1.1.1", "::1"),
+            ("::/0", "::/0", "::1", "1.1.1.1"),
+            ("fd00::1/8", "fd00::/8", "fdff::1", "fe00::1"),
+            ("::1", "::1/128", "::1", "::2"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8", "::ffff:10.9.9.9", "11.0.0.1"),
+        ];
+        for (text, shown, inside, outside) in rows {
+            let network: Network = text.parse().unwrap();
+            assert_eq!(network.to_string(), shown);
+            assert!(network.contains(inside.parse().unwrap()) && !network.contains(outside.parse().unwrap()), "{text}");
+        }
+        for text in ["", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "::/129", "a.test", "10.0.0/8", "10.0.0.0/8/8"] {
+            assert_eq!(text.parse::<Network>(), Err(NetworkError { text: text.into() }));
+        }
+    }
+}
