@@ -1,7 +1,7 @@
 //! The client that the flags describe: each flag is a setting of the layer that owns it.
 
 use crate::{
-    args::Args,
+    args::{Args, Interface},
     connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
     proxies::{Proxies, proxy_lists},
@@ -135,8 +135,10 @@ fn race(args: &Args) -> RaceLayer {
 
 fn tcp(args: &Args) -> Tcp {
     let mut tcp = Tcp::new();
-    if let Some(address) = args.route.interface {
-        tcp = tcp.local_address(address);
+    match &args.route.interface {
+        Some(Interface::Address(address)) => tcp = tcp.local_address(*address),
+        Some(Interface::Name(name)) => tcp = tcp.interface(&**name),
+        None => {}
     }
     if let Some(time) = args.protocol.keepalive_time {
         tcp = tcp.keep_alive(KeepAlive { idle: time.0, interval: time.0, ..KeepAlive::default() });

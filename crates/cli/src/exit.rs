@@ -24,6 +24,7 @@ impl Exit {
     pub(crate) const READ_FILE: Self      = Self(26);
     pub(crate) const TIMEOUT: Self        = Self(28);
     pub(crate) const TLS: Self            = Self(35);
+    pub(crate) const INTERFACE: Self      = Self(45);
     pub(crate) const REDIRECTS: Self      = Self(47);
     pub(crate) const EMPTY: Self          = Self(52);
     pub(crate) const SEND: Self           = Self(55);

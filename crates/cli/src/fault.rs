@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, SocketRefused, TlsConfigError, TlsError,
     types::{CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
@@ -104,6 +104,9 @@ fn connect(error: &ConnectError) -> Classification {
     }
     if error.source_as::<TlsConfigError>().is_some() {
         return ("tls", Exit::ROOTS);
+    }
+    if error.source_as::<SocketRefused>().is_some() {
+        return ("connect", Exit::INTERFACE);
     }
     match error.phase() {
         Some(Phase::LookupQueue | Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {

@@ -125,7 +125,7 @@ pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer
 pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{ProxyOrder, RouteConfig, RouteLayer};
 pub use skybridge_runtime::TokioRuntime;
-pub use skybridge_tcp::{KeepAlive, RaceLayer, Tcp};
+pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};
 #[cfg(feature = "tls")]
 pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};

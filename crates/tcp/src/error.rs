@@ -1,4 +1,4 @@
-use std::{fmt, net::IpAddr};
+use std::{fmt, io, net::IpAddr};
 
 /// The route has no endpoint to connect to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +13,17 @@ pub struct NoLocalAddress {
     pub remote: IpAddr,
 }
 
+/// A socket can't be given what is configured: no such interface, no right to it, or a system without it. No other
+/// endpoint would be different, so the error is fatal, and nothing was sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SocketRefused {
+    /// It can't be bound to this [interface](crate::Tcp::interface).
+    Interface(Box<str>, io::Error),
+    /// It can't have this [mark](crate::Tcp::mark).
+    Mark(u32, io::Error),
+}
+
 impl fmt::Display for NoEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("there is no endpoint to connect to")
@@ -22,6 +33,25 @@ impl fmt::Display for NoEndpoint {
 impl fmt::Display for NoLocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no local address of the family of {} is configured", self.remote)
+    }
+}
+
+impl fmt::Display for SocketRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(name, _) => {
+                write!(f, "a socket can't be bound to the interface `{}`", name.escape_default())
+            }
+            Self::Mark(mark, _) => write!(f, "a socket can't have the mark {mark:#x}"),
+        }
+    }
+}
+
+impl std::error::Error for SocketRefused {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Interface(_, error) | Self::Mark(_, error) => Some(error),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ mod racing;
 mod tcp;
 
 pub use self::{
-    error::{NoEndpoint, NoLocalAddress},
+    error::{NoEndpoint, NoLocalAddress, SocketRefused},
     io::TcpIo,
     options::KeepAlive,
     race::{Race, RaceLayer},

@@ -1,9 +1,10 @@
-use crate::error::NoLocalAddress;
+use crate::error::{NoLocalAddress, SocketRefused};
 use skybridge_core::{ConnectError, Phase};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 use tokio::net::{TcpSocket, TcpStream};
@@ -30,13 +31,15 @@ pub(crate) enum UserTimeout {
 }
 
 /// The options that are set on each socket.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) nodelay: bool,
     pub(crate) keep_alive: Option<KeepAlive>,
     pub(crate) user_timeout: UserTimeout,
     pub(crate) local_v4: Option<Ipv4Addr>,
     pub(crate) local_v6: Option<Ipv6Addr>,
+    pub(crate) interface: Option<Arc<str>>,
+    pub(crate) mark: Option<u32>,
     pub(crate) recv_buffer: Option<u32>,
     pub(crate) send_buffer: Option<u32>,
 }
@@ -82,6 +85,8 @@ impl Default for Options {
             user_timeout: UserTimeout::OfKeepAlive,
             local_v4: None,
             local_v6: None,
+            interface: None,
+            mark: None,
             recv_buffer: None,
             send_buffer: None,
         }
@@ -92,11 +97,24 @@ impl Options {
     /// A socket for this peer, not connected yet, and bound where a local address is configured.
     pub(crate) fn socket(&self, remote: SocketAddr) -> Result<TcpSocket, ConnectError> {
         let local = self.local(remote.ip()).map_err(|error| ConnectError::new(Phase::Tcp, error))?;
-        Ok(self.open(remote, local)?)
+        let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
+        // Before the address, as that may be one of the interface alone.
+        self.mark(&socket).map_err(|refused| ConnectError::new(Phase::Tcp, refused).fatal())?;
+        Ok(self.prepare(socket, local)?)
     }
 
-    fn open(&self, remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpSocket> {
-        let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
+    /// Where the socket's packets go. To go on without that could send them where they must not be seen.
+    fn mark(&self, socket: &Socket) -> Result<(), SocketRefused> {
+        if let Some(name) = &self.interface {
+            bind_device(socket, name).map_err(|error| SocketRefused::Interface((&**name).into(), error))?;
+        }
+        if let Some(mark) = self.mark {
+            set_mark(socket, mark).map_err(|error| SocketRefused::Mark(mark, error))?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, socket: Socket, local: Option<IpAddr>) -> io::Result<TcpSocket> {
         socket.set_nonblocking(true)?;
         if let Some(local) = local {
             socket.bind(&SocketAddr::new(local, 0).into())?;
@@ -147,4 +165,28 @@ impl Options {
         }
         Ok(local)
     }
+}
+
+/// `SO_BINDTODEVICE` takes names of up to 15 bytes, and a longer one would be cut off: it could be another's.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+fn bind_device(socket: &Socket, name: &str) -> io::Result<()> {
+    if name.is_empty() || name.len() > 15 || name.contains(['\0', '/']) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no interface has such a name"));
+    }
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+fn bind_device(_: &Socket, _: &str) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system binds no socket to an interface by its name"))
+}
+
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
+    socket.set_mark(mark)
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no marks of sockets"))
 }

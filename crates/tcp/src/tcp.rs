@@ -9,6 +9,7 @@ use std::{
     future::Future,
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -72,6 +73,23 @@ impl Tcp {
         self
     }
 
+    /// The name of the interface that sockets are bound to, such as `eth0` (`SO_BINDTODEVICE`; default: the system's
+    /// choice by its routes). It goes with a [local address](Self::local_address). Linux, Android and Fuchsia have it,
+    /// and demand a right for it where the socket is bound already; elsewhere, and where there is no such interface,
+    /// connects fail with [`SocketRefused`](crate::SocketRefused). It doesn't concern Unix sockets.
+    pub fn interface(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.options.interface = Some(name.into());
+        self
+    }
+
+    /// The mark of sockets' packets, by which firewalls and routes choose (`SO_MARK`; default: none). Linux, Android
+    /// and Fuchsia have it, and demand `CAP_NET_ADMIN` for it; elsewhere, and without that right, connects fail with
+    /// [`SocketRefused`](crate::SocketRefused). It doesn't concern Unix sockets.
+    pub fn mark(mut self, mark: u32) -> Self {
+        self.options.mark = Some(mark);
+        self
+    }
+
     /// The size of the receive buffer in bytes (`SO_RCVBUF`; default: the system's, which adapts).
     pub fn recv_buffer(mut self, bytes: u32) -> Self {
         self.options.recv_buffer = Some(bytes);
@@ -95,7 +113,7 @@ impl Service<Attempt> for Tcp {
     }
 
     fn call(&mut self, attempt: Attempt) -> Self::Future {
-        Dialing(Box::pin(dial(self.options, attempt)))
+        Dialing(Box::pin(dial(self.options.clone(), attempt)))
     }
 }
 

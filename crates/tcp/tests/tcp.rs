@@ -4,7 +4,7 @@
 
 use skybridge_core::{Ctx, Endpoint, Phase, Route};
 use skybridge_runtime::TokioRuntime;
-use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, Tcp, TcpIo};
+use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp, TcpIo};
 use skybridge_testkit::fixtures;
 use socket2::SockRef;
 use std::{
@@ -142,6 +142,37 @@ async fn with_a_local_address_of_the_other_family_no_socket_leaves() {
     let tcp = Tcp::new().local_address(Ipv6Addr::LOCALHOST.into());
     let error = tcp.oneshot(route([]).attempt(fixtures::endpoint(&addr))).await.unwrap_err();
     assert!(error.root_cause().is::<NoLocalAddress>(), "{error:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sockets_are_bound_to_the_interface_by_its_name() {
+    let (_listener, addr) = listener().await;
+    let dial =
+        async |name: &str| Tcp::new().interface(name).oneshot(route([]).attempt(fixtures::endpoint(&addr))).await;
+    let link = dial("lo").await.unwrap();
+    assert_eq!(SockRef::from(stream(&link.io)).device().unwrap().as_deref(), Some(&b"lo\0"[..2]));
+    // One that isn't there, and those that would be cut off to be another.
+    for name in ["nowhere0", "", "lo/", "lo\0x", "sixteen-bytes-lo"] {
+        let error = dial(name).await.unwrap_err();
+        assert!(error.is_fatal(), "{name}: no other address would do");
+        let Some(SocketRefused::Interface(refused, _)) = error.source_as() else { panic!("{error:?}") };
+        assert_eq!(&**refused, name);
+    }
+}
+
+/// A test may lack the right to set one: then no socket leaves without.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sockets_have_their_mark_or_are_not_opened() {
+    let (_listener, addr) = listener().await;
+    match Tcp::new().mark(0x5b).oneshot(route([]).attempt(fixtures::endpoint(&addr))).await {
+        Ok(link) => assert_eq!(SockRef::from(stream(&link.io)).mark().unwrap(), 0x5b),
+        Err(error) => {
+            let Some(SocketRefused::Mark(0x5b, source)) = error.source_as() else { panic!("{error:?}") };
+            assert_eq!((source.kind(), error.is_fatal()), (ErrorKind::PermissionDenied, true));
+        }
+    }
 }
 
 #[tokio::test]

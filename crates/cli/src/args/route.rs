@@ -1,6 +1,6 @@
-use super::{ConnectTo, Resolve};
+use super::{ConnectTo, Interface, Resolve};
 use clap::{ArgAction, Args, ValueEnum};
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 #[derive(Args)]
 #[command(next_help_heading = "Route")]
@@ -17,15 +17,15 @@ pub(crate) struct RouteArgs {
     /// IPv6 only
     #[arg(short = '6', long, overrides_with = "ipv4")]
     pub(crate) ipv6: bool,
-    /// Refuse addresses that are not public, proxies' too; names that a proxy resolves are the proxy's to refuse
+    /// Refuse addresses that are not public, proxies' too, and names that a proxy would resolve
     #[arg(long, value_name = "WHERE")]
     pub(crate) egress: Option<EgressArg>,
     /// The time between the starts of two attempts to connect; 250 unless given
     #[arg(long, value_name = "MS")]
     pub(crate) happy_eyeballs_timeout_ms: Option<u64>,
-    /// Connect from this address
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) interface: Option<IpAddr>,
+    /// Connect from this address, or by the interface of this name; if!NAME and host!ADDR say which
+    #[arg(long, value_name = "NAME|ADDR")]
+    pub(crate) interface: Option<Interface>,
     /// Connect to this socket, whatever the URL says
     #[arg(long, value_name = "PATH")]
     pub(crate) unix_socket: Option<PathBuf>,

@@ -38,6 +38,13 @@ pub(crate) struct ConnectTo {
     pub(crate) to: (Option<String>, Option<u16>),
 }
 
+/// `--interface`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Interface {
+    Address(IpAddr),
+    Name(String),
+}
+
 /// One `-x`: a proxy, or none at all.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Way(pub(crate) Option<Proxy>);
@@ -158,6 +165,26 @@ impl FromStr for Resolve {
     }
 }
 
+impl FromStr for Interface {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = |text: &str| text.trim_matches(['[', ']']).parse().map(Self::Address);
+        if let Some(host) = text.strip_prefix("host!") {
+            return address(host).map_err(|_| "not an address, such as host!192.0.2.7");
+        }
+        let name = text.strip_prefix("if!");
+        match (address(text), name.unwrap_or(text)) {
+            (Ok(address), _) if name.is_none() => Ok(address),
+            // What no system would take for a name of one.
+            (_, name) if (1..=15).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/') => {
+                Ok(Self::Name(name.to_owned()))
+            }
+            _ => Err("neither an interface nor an address, such as eth0 or 192.0.2.7"),
+        }
+    }
+}
+
 impl FromStr for ConnectTo {
     type Err = &'static str;
 
@@ -185,6 +212,28 @@ fn split(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn interfaces_are_names_or_addresses() {
+        let name = |name: &str| Ok(Interface::Name(name.to_owned()));
+        let address = |text: &str| Ok(Interface::Address(text.parse().unwrap()));
+        let rows = [
+            ("eth0", name("eth0")),
+            ("if!eth0.100", name("eth0.100")),
+            // One that looks like an address.
+            ("if!10.0.0.1", name("10.0.0.1")),
+            ("10.0.0.1", address("10.0.0.1")),
+            ("host!10.0.0.1", address("10.0.0.1")),
+            ("[::1]", address("::1")),
+            ("host!eth0", Err("not an address, such as host!192.0.2.7")),
+            ("", Err("neither an interface nor an address, such as eth0 or 192.0.2.7")),
+            ("longer-than-15-by", Err("neither an interface nor an address, such as eth0 or 192.0.2.7")),
+            ("http://a.test", Err("neither an interface nor an address, such as eth0 or 192.0.2.7")),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(text.parse::<Interface>(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn seconds_may_have_fractions_and_nothing_else() {

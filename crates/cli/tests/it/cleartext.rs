@@ -117,6 +117,24 @@ async fn exit_codes_of_what_does_not_answer() {
     assert_eq!((ran.exit, ran.err.as_str()), (6, ""));
     let ran = skybridge(["--egress", "public", &format!("http://{closed}/")]).await;
     assert_eq!(ran.exit, 7);
+    assert!(ran.err.contains("only public addresses are allowed, and it is loopback"), "{}", ran.err);
+    let ran = skybridge(["--egress", "public", "-x", "http://1.1.1.1:9", "http://a.test/"]).await;
+    assert_eq!(ran.exit, 7);
+    assert!(ran.err.contains("would resolve the name, and is not declared to filter"), "{}", ran.err);
+}
+
+/// On Linux: elsewhere sockets aren't bound to interfaces by name.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_leaves_by_the_interface_that_is_named_or_not_at_all() {
+    let (url, _serving) = by_hand(&[b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"]).await;
+    for interface in ["lo", "if!lo", "127.0.0.1", "host!127.0.0.1"] {
+        let ran = skybridge(["--interface", interface, &url]).await;
+        assert_eq!((ran.exit, &*ran.out), (0, "ok"), "{interface}: {}", ran.err);
+    }
+    let ran = skybridge(["--interface", "nowhere0", &url]).await;
+    assert_eq!(ran.exit, 45);
+    assert!(ran.err.contains("a socket can't be bound to the interface `nowhere0`"), "{}", ran.err);
 }
 
 /// A server that gives each connection these answers, a request each, and hangs up.
