@@ -106,7 +106,8 @@ pub use self::{
         RequestError, RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,
     },
     route::{
-        Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, Route, RouteFeedback,
+        Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, RecentFailure, Route,
+        RouteFeedback,
     },
     target::{
         ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, Host, HttpVersions, Key, KeyRef, Network,

@@ -6,7 +6,7 @@ mod query;
 pub use self::{
     endpoint::Endpoint,
     endpoints::{Endpoints, EndpointsFeed},
-    feedback::{FirstExchange, RouteFeedback},
+    feedback::{FirstExchange, RecentFailure, RouteFeedback},
     query::{Answer, Families, Query},
 };
 

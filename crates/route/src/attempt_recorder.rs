@@ -44,10 +44,21 @@ impl AttemptRecorder {
         self.ignored = attempt;
     }
 
-    /// Connecting succeeded: the endpoints that are still connected work.
+    /// Connecting succeeded: the endpoints that are still connected work. One that overtook another was faster.
     pub(crate) fn succeeded(&self) {
-        let connected = self.reports().filter(|report| matches!(report.outcome, Outcome::Connected));
-        connected.for_each(|report| self.history.succeeded(&report.endpoint));
+        let mut overtaken = false;
+        for report in self.reports() {
+            match report.outcome {
+                Outcome::Abandoned if report.phase == Phase::Tcp => overtaken = true,
+                Outcome::Connected => {
+                    self.history.succeeded(&report.endpoint);
+                    if overtaken {
+                        self.history.overtook(&report.endpoint);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -67,9 +78,11 @@ impl Drop for AttemptRecorder {
             if has_socket(&report) {
                 self.history.socket_opened(&report.endpoint);
             }
-            let is_fault = matches!(&report.outcome, Outcome::Failed(error) if is_of_endpoint(error));
-            if is_fault && Some(report.id) != self.ignored {
-                self.history.failed(&report.endpoint, report.phase);
+            if let Outcome::Failed(error) = &report.outcome
+                && is_of_endpoint(error)
+                && Some(report.id) != self.ignored
+            {
+                self.history.failed(&report.endpoint, report.phase, error);
             }
         }
     }

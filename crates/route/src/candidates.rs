@@ -109,7 +109,7 @@ impl<R: Resolver> Candidates<R> {
         let Err(error) = self.resolve_endpoints(candidate).await else { return Ok(()) };
         // A name without addresses is the origin's own where there is no proxy.
         if self.is_of_name(&error) && !candidate.route.proxies.is_empty() {
-            candidate.history.path_failed(false);
+            candidate.history.path_failed(Phase::Resolve, &error, false);
         }
         Err(error)
     }

@@ -120,6 +120,9 @@ impl RouteConfig {
     /// An endpoint to which no socket could be opened is postponed for every origin. A later failure, in a tunnel, TLS,
     /// a handshake or the first exchange, postpones it for that origin alone: another name at the same address may
     /// work. Likewise chains of proxies: see [`proxy_order`](Self::proxy_order).
+    ///
+    /// For as long, the address of a host goes first that connected while one that was tried before it didn't answer:
+    /// so a black hole costs one connection its delay. That is not refreshed, so that the other has a chance again.
     pub fn remember_failures(mut self, time: Duration) -> Self {
         self.remember_failures = time;
         self

@@ -46,7 +46,7 @@ pub(crate) async fn connect<S: RouteConnector, R: Resolver>(
                 // What was refused here, before any attempt or for want of a descriptor, says nothing of the way.
                 let is_ours = error.is_fatal() || error.is_out_of_descriptors();
                 if !is_ours && ctx.attempt_log().count() > logged_before {
-                    history.failed_in(error.phase(), AttemptRecorder::opened_socket(&ctx, logged_before));
+                    history.failed_by(&error, AttemptRecorder::opened_socket(&ctx, logged_before));
                 }
                 error
             }

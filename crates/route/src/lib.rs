@@ -28,8 +28,9 @@
 //! # }
 //! ```
 //!
-//! One lock guards the database of failed endpoints and proxies (at most 1,024 of them). It is held for one access to a
-//! map, never while anything is awaited or called, and a request that finds a pooled connection doesn't touch it.
+//! One lock guards what is known of failed endpoints and proxies (at most 1,024 of them), and one which address of a host
+//! was faster than another (of at most 1,024 hosts). Each is held for one access to a map, never while anything is
+//! awaited or called, and a request that finds a pooled connection touches neither.
 
 mod attempt_budget;
 mod attempt_recorder;
@@ -43,6 +44,7 @@ mod plan;
 mod planner;
 mod planning;
 mod proxy_order;
+mod recent_map;
 mod resolve;
 mod route_database;
 mod route_history;

@@ -1,13 +1,9 @@
-use skybridge_core::{Endpoint, Origin, Partition, Proxy, sync::Mutex};
+use crate::recent_map::RecentMap;
+use skybridge_core::{Endpoint, Origin, Partition, Proxy, RecentFailure};
 use std::{
-    collections::HashMap,
-    fmt,
-    sync::{Arc, MutexGuard},
+    sync::Arc,
     time::{Duration, Instant},
 };
-
-/// How many failures are kept at most.
-const MAX_FAILURES: usize = 1024;
 
 /// What a failure is recorded for. Partitions don't learn from each other's failures.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -36,65 +32,73 @@ pub(crate) struct OriginPath {
     pub(crate) proxies: Arc<[Proxy]>,
 }
 
-/// Endpoints and proxies that failed recently (OkHttp's `RouteDatabase`): the latest 1,024 failures, each for a limited
-/// time.
+/// The first hop of a route, of whose addresses one may be faster than another.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct FirstHopKey {
+    pub(crate) hop: FirstHop,
+    pub(crate) partition: Option<Partition>,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum FirstHop {
+    Origin(Arc<Origin>),
+    Proxy(Proxy),
+}
+
+/// Endpoints and proxies that failed recently (OkHttp's `RouteDatabase`), with the reasons, and the endpoint of each
+/// host that connected recently while one that was tried before it didn't answer. Both are bounded and expire.
+#[derive(Debug)]
 pub(crate) struct RouteDatabase {
-    max_age: Duration,
-    failures: Mutex<HashMap<FailureKey, Instant>>,
+    failures: RecentMap<FailureKey, RecentFailure>,
+    winners: RecentMap<FirstHopKey, Endpoint>,
 }
 
 impl RouteDatabase {
     pub(crate) fn new(max_age: Duration) -> Self {
-        Self { max_age, failures: Mutex::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<FailureKey, Instant>> {
-        self.failures.lock()
+        Self { failures: RecentMap::new(max_age), winners: RecentMap::new(max_age) }
     }
 
     pub(crate) fn failed_recently(&self, key: &FailureKey, now: Instant) -> bool {
-        let mut failures = self.lock();
-        let Some(at) = failures.get(key) else { return false };
-        let is_recent = now.saturating_duration_since(*at) < self.max_age;
-        if !is_recent {
-            failures.remove(key);
-        }
-        is_recent
+        self.failures.with(key, now, |_| ()).is_some()
     }
 
-    pub(crate) fn failed(&self, key: FailureKey, now: Instant) {
-        if self.max_age.is_zero() {
-            return;
-        }
-        let mut failures = self.lock();
-        failures.insert(key, now);
-        if failures.len() > MAX_FAILURES {
-            failures.retain(|_, at| now.saturating_duration_since(*at) < self.max_age);
-        }
-        // Looking for the oldest reads the whole map, which only a failed connect pays for.
-        while failures.len() > MAX_FAILURES {
-            let oldest = failures.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone());
-            oldest.and_then(|key| failures.remove(&key));
-        }
+    pub(crate) fn recent_failure(&self, key: &FailureKey, now: Instant) -> Option<RecentFailure> {
+        self.failures.get(key, now)
+    }
+
+    pub(crate) fn failed(&self, key: FailureKey, failure: RecentFailure) {
+        let at = failure.at;
+        self.failures.insert(key, failure, at);
     }
 
     pub(crate) fn forget(&self, key: &FailureKey) {
-        self.lock().remove(key);
+        self.failures.remove(key);
     }
-}
 
-impl fmt::Debug for RouteDatabase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteDatabase").field("failures", &self.lock().len()).finish_non_exhaustive()
+    pub(crate) fn is_winner(&self, key: &FirstHopKey, endpoint: &Endpoint, now: Instant) -> bool {
+        self.winners.with(key, now, |winner| winner == endpoint).unwrap_or(false)
+    }
+
+    pub(crate) fn won(&self, key: FirstHopKey, endpoint: Endpoint, now: Instant) {
+        self.winners.insert(key, endpoint, now);
+    }
+
+    pub(crate) fn forget_winner(&self, key: &FirstHopKey, endpoint: &Endpoint) {
+        self.winners.remove_value(key, endpoint);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use skybridge_core::Phase;
 
     fn socket(n: u16) -> FailureKey {
         FailureKey { what: Failed::Socket(Endpoint::from(([127, 0, 0, 1], n))), partition: None }
+    }
+
+    fn refused(at: Instant) -> RecentFailure {
+        RecentFailure::new(Phase::Tcp, at, &std::io::Error::other("refused"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
@@ -105,22 +109,23 @@ mod tests {
     #[test]
     fn a_failure_is_forgotten_after_its_time_or_on_success() {
         let (database, start) = (RouteDatabase::new(Duration::from_secs(300)), start());
-        database.failed(socket(1), start);
-        database.failed(socket(2), start);
-        assert!(database.failed_recently(&socket(1), start + Duration::from_secs(299)));
+        database.failed(socket(1), refused(start));
+        database.failed(socket(2), refused(start));
+        let recent = database.recent_failure(&socket(1), start + Duration::from_secs(299)).unwrap();
+        assert_eq!((recent.to_string(), recent.at), ("tcp failed: refused".into(), start));
         assert!(!database.failed_recently(&socket(1), start + Duration::from_secs(300)));
         database.forget(&socket(2));
         assert!(!database.failed_recently(&socket(2), start));
-        assert!(database.lock().is_empty());
+        assert_eq!(database.failures.len(), 0);
     }
 
     #[test]
     fn the_oldest_failures_make_room() {
         let (database, start) = (RouteDatabase::new(Duration::from_secs(300)), start());
         for n in 0..1500 {
-            database.failed(socket(n), start + Duration::from_millis(n.into()));
+            database.failed(socket(n), refused(start + Duration::from_millis(n.into())));
         }
-        assert_eq!(database.lock().len(), MAX_FAILURES);
+        assert_eq!(database.failures.len(), 1024);
         let now = start + Duration::from_secs(2);
         assert!(!database.failed_recently(&socket(475), now) && database.failed_recently(&socket(476), now));
     }
@@ -128,8 +133,31 @@ mod tests {
     #[test]
     fn partitions_do_not_see_each_others_failures() {
         let (database, start) = (RouteDatabase::new(Duration::from_secs(300)), start());
-        database.failed(FailureKey { partition: Some(Partition::new("a")), ..socket(1) }, start);
+        database.failed(FailureKey { partition: Some(Partition::new("a")), ..socket(1) }, refused(start));
         assert!(!database.failed_recently(&socket(1), start));
         assert!(!database.failed_recently(&FailureKey { partition: Some(Partition::new("b")), ..socket(1) }, start));
+    }
+
+    #[test]
+    fn a_host_has_one_winner_until_it_fails_or_is_old_and_hosts_are_bounded() {
+        let (database, start) = (RouteDatabase::new(Duration::from_secs(300)), start());
+        let hop = |n: u16| FirstHopKey {
+            hop: FirstHop::Proxy(Proxy::new(skybridge_core::ProxyKind::Http, "p.test", n)),
+            partition: None,
+        };
+        let at = |n: u16| Endpoint::from(([127, 0, 0, 1], n));
+        database.won(hop(1), at(1), start);
+        database.won(hop(1), at(2), start);
+        assert!(!database.is_winner(&hop(1), &at(1), start) && database.is_winner(&hop(1), &at(2), start));
+        database.forget_winner(&hop(1), &at(1));
+        assert!(database.is_winner(&hop(1), &at(2), start + Duration::from_secs(299)));
+        assert!(!database.is_winner(&hop(1), &at(2), start + Duration::from_secs(300)));
+        database.won(hop(1), at(2), start);
+        database.forget_winner(&hop(1), &at(2));
+        assert!(!database.is_winner(&hop(1), &at(2), start));
+        for n in 0..1500 {
+            database.won(hop(n), at(n), start + Duration::from_millis(n.into()));
+        }
+        assert_eq!(database.winners.len(), 1024);
     }
 }

@@ -1,6 +1,9 @@
-use crate::route_database::{Failed, FailureKey, OriginPath, RouteDatabase};
-use skybridge_core::{Delivery, Endpoint, FirstExchange, Partition, Phase, Proxy, RouteFeedback, Runtime, Target};
-use std::{fmt, sync::Arc};
+use crate::route_database::{Failed, FailureKey, FirstHop, FirstHopKey, OriginPath, RouteDatabase};
+use skybridge_core::{
+    ConnectError, Delivery, Endpoint, FirstExchange, Partition, Phase, Proxy, RecentFailure, RouteFeedback, Runtime,
+    Target,
+};
+use std::{error::Error, fmt, sync::Arc};
 
 /// The [`RouteDatabase`] as it concerns one route.
 ///
@@ -56,6 +59,16 @@ impl RouteHistory {
         self.path.proxies.first().map(|proxy| self.key(Failed::Proxy(proxy.clone())))
     }
 
+    fn first_hop(&self) -> FirstHopKey {
+        let origin = || FirstHop::Origin(Arc::clone(&self.path.origin));
+        let hop = self.path.proxies.first().map_or_else(origin, |proxy| FirstHop::Proxy(proxy.clone()));
+        FirstHopKey { hop, partition: self.partition.clone() }
+    }
+
+    fn failure(&self, phase: Phase, error: &(dyn Error + 'static)) -> RecentFailure {
+        RecentFailure::new(phase, self.runtime.now(), error)
+    }
+
     fn whole_path(&self) -> Option<FailureKey> {
         (!self.is_dialed).then(|| self.key(Failed::Path(self.path.clone())))
     }
@@ -75,16 +88,16 @@ impl RouteHistory {
     }
 
     /// The origin couldn't be reached this way. Without proxies that no socket was opened is the origin's own failure.
-    pub(crate) fn path_failed(&self, opened_socket: bool) {
+    pub(crate) fn path_failed(&self, phase: Phase, error: &(dyn Error + 'static), opened_socket: bool) {
         if let Some(key) = self.first_proxy().filter(|_| !opened_socket).or_else(|| self.whole_path()) {
-            self.database.failed(key, self.runtime.now());
+            self.database.failed(key, self.failure(phase, error));
         }
     }
 
-    /// The same, by an error of this phase, if that says anything about the way. `None` is a foreign layer's.
-    pub(crate) fn failed_in(&self, phase: Option<Phase>, opened_socket: bool) {
-        if phase.is_some_and(is_of_path) {
-            self.path_failed(opened_socket);
+    /// The same, if the error says anything about the way. One without a phase is a foreign layer's.
+    pub(crate) fn failed_by(&self, error: &ConnectError, opened_socket: bool) {
+        if let Some(phase) = error.phase().filter(|phase| is_of_path(*phase)) {
+            self.path_failed(phase, error, opened_socket);
         }
     }
 
@@ -95,9 +108,18 @@ impl RouteHistory {
     }
 
     /// An attempt at `endpoint` failed in this phase.
-    pub(crate) fn failed(&self, endpoint: &Endpoint, phase: Phase) {
+    pub(crate) fn failed(&self, endpoint: &Endpoint, phase: Phase, error: &(dyn Error + 'static)) {
         if let Some(key) = self.failure_key(endpoint, phase) {
-            self.database.failed(key, self.runtime.now());
+            self.database.forget_winner(&self.first_hop(), endpoint);
+            self.database.failed(key, self.failure(phase, error));
+        }
+    }
+
+    /// `endpoint` connected while one that was tried before it didn't answer.
+    pub(crate) fn overtook(&self, endpoint: &Endpoint) {
+        // What is dialled in the place of the origin says nothing of the origin's addresses.
+        if !self.is_dialed || !self.path.proxies.is_empty() {
+            self.database.won(self.first_hop(), endpoint.clone(), self.runtime.now());
         }
     }
 
@@ -144,10 +166,10 @@ impl RouteFeedback for RouteHistory {
             // One refusal is an answer: the route works.
             FirstExchange::Failed(error) if error.delivery() == Delivery::Refused => {}
             FirstExchange::Failed(error) | FirstExchange::Refused(error) => {
-                self.failed(endpoint, error.phase());
+                self.failed(endpoint, error.phase(), error);
                 // A direct connection has other addresses; of proxies it isn't known which address failed behind them.
                 if !self.path.proxies.is_empty() && is_of_path(error.phase()) {
-                    self.path_failed(true);
+                    self.path_failed(error.phase(), error, true);
                 }
             }
             _ => {}
@@ -156,6 +178,15 @@ impl RouteFeedback for RouteHistory {
 
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         self.is_recent(&self.socket(endpoint)) || self.is_recent(&self.origin_at(endpoint))
+    }
+
+    fn recent_failure(&self, endpoint: &Endpoint) -> Option<RecentFailure> {
+        let of = |key| self.database.recent_failure(&key, self.runtime.now());
+        of(self.socket(endpoint)).or_else(|| of(self.origin_at(endpoint)))
+    }
+
+    fn overtook_recently(&self, endpoint: &Endpoint) -> bool {
+        self.database.is_winner(&self.first_hop(), endpoint, self.runtime.now())
     }
 }
 

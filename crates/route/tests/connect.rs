@@ -304,6 +304,74 @@ async fn a_postponed_endpoint_that_works_is_forgotten_to_have_failed() {
     assert_eq!(order(&planner, &world).await, [at(1), at(2)]);
 }
 
+/// The first is a black hole, which costs one connection the delay of an attempt. It is abandoned, and has not failed.
+#[tokio::test(start_paused = true)]
+async fn what_overtook_another_goes_first_for_5_minutes_and_the_other_has_not_failed() {
+    let world = World::new();
+    world.net.at(addr(1)).black_hole();
+    world.up(2, 5).host("a.test", [1, 2, 3]);
+    let planner = world.planner();
+    let connect = async |target: Target| {
+        let (start, ctx) = (world.elapsed(), target.ctx.clone());
+        let remote = reach(&planner, target).await.unwrap().info.remote;
+        (remote, tried(&ctx), world.elapsed() - start)
+    };
+    let to = |url| world.target(url);
+    let slowly = (at(2), vec![at(1), at(2)], 255);
+    assert_eq!(connect(to("http://a.test")).await, slowly);
+    assert_eq!(order(&planner, &world).await, [at(1), at(2), at(3)], "none is postponed");
+    for _ in 0..2 {
+        assert_eq!(connect(to("http://a.test")).await, (at(2), vec![at(2)], 5));
+    }
+    // It was so for this host alone, and in this partition.
+    world.host("b.test", [1, 2]);
+    assert_eq!(connect(to("http://b.test")).await, slowly);
+    let other = |options: &mut skybridge_core::ConnectOptions| options.partition = Some(Partition::new("other"));
+    assert_eq!(connect(world.target_with("http://a.test", other)).await, slowly);
+    // To be first again and again doesn't make it last longer.
+    tokio::time::sleep(ms(5 * 60 * 1000 - 300)).await;
+    assert_eq!(connect(to("http://a.test")).await, slowly);
+    // When it fails it is forgotten, and so is that it was first.
+    world.net.at(addr(2)).refuse();
+    world.up(3, 0);
+    assert_eq!(connect(to("http://a.test")).await, (at(3), vec![at(2), at(1), at(3)], 255));
+}
+
+/// What answers at once has overtaken nobody: so a resolver that rotates addresses still spreads connections.
+#[tokio::test(start_paused = true)]
+async fn what_is_merely_first_is_not_remembered() {
+    let world = World::new();
+    world.up(1, 0).up(2, 0).host("a.test", [1, 2]);
+    let planner = world.planner();
+    assert_eq!(reach(&planner, world.target("http://a.test")).await.unwrap().info.remote, at(1));
+    world.host("a.test", [2, 1]);
+    assert_eq!(reach(&planner, world.target("http://a.test")).await.unwrap().info.remote, at(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_an_endpoint_is_tried_last_is_known() {
+    let mut world = World::new();
+    world.timeouts.attempt = Some(ms(700));
+    world.net.at(addr(2)).black_hole();
+    world.up(3, 0).up(4, 0).tls_fails(3, false).host("a.test", [1, 2, 3, 4]);
+    let planner = world.planner();
+    let link = reach(&planner, world.target("http://a.test")).await.unwrap();
+    let feedback = link.info.route.feedback.clone().unwrap();
+    let why = |n| feedback.recent_failure(&at(n)).map(|failure| failure.to_string());
+    assert_eq!(why(1).unwrap(), "tcp failed: connection refused");
+    assert_eq!(why(2), None, "it was abandoned");
+    assert_eq!(why(3).unwrap(), "tls failed: no TLS at 192.0.2.3:80");
+    assert_eq!(why(4), None);
+    world.tls_fails(4, false);
+    reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!(why(2).unwrap(), "tcp failed: tcp took longer than 700ms");
+    // A peer may have written it.
+    let hostile = io::Error::other(format!("\u{1b}[2J{}", "x".repeat(10_000)));
+    feedback.report(&at(4), FirstExchange::Failed(&Error::new(Delivery::Unknown, Phase::Wait, hostile)));
+    let said = why(4).unwrap();
+    assert!(said.len() < 200 && !said.contains(char::is_control), "{said}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_only_endpoint_is_tried_though_it_failed() {
     let world = World::new();

@@ -13,6 +13,8 @@ pub(crate) struct EndpointQueue {
     last: Option<Family>,
     /// How many IPv6 endpoints are yet to be tried before the first IPv4 one.
     first_family: usize,
+    /// One has been tried.
+    started: bool,
     /// The resolver has no more.
     complete: bool,
 }
@@ -40,7 +42,7 @@ impl EndpointQueue {
             Order::Listed => 0,
             Order::Interleaved { first_family_count } => first_family_count,
         };
-        Self { order, waiting: Vec::new(), last: None, first_family, complete: false }
+        Self { order, waiting: Vec::new(), last: None, first_family, started: false, complete: false }
     }
 
     /// Takes the endpoints that have been resolved by now. Wakes the task when there are more.
@@ -64,18 +66,27 @@ impl EndpointQueue {
         self.complete && self.waiting.is_empty()
     }
 
-    /// Only IPv4 addresses are known, and IPv6 ones may still come.
-    pub(crate) fn may_lack_ipv6(&self) -> bool {
+    /// Only IPv4 addresses are known, and IPv6 ones may still come. One that is known to be the fastest waits for none.
+    pub(crate) fn may_lack_ipv6(&self, route: &Route) -> bool {
         let v4 = |endpoint: &Endpoint| family(endpoint) == Some(Family::V4);
-        !self.complete && !self.is_empty() && self.waiting.iter().all(v4)
+        !self.complete && !self.is_empty() && self.waiting.iter().all(v4) && self.fastest(route).is_none()
+    }
+
+    /// The index of the endpoint that overtook another recently. It goes before the first in order.
+    fn fastest(&self, route: &Route) -> Option<usize> {
+        let feedback = route.feedback.as_ref().filter(|_| !self.started)?;
+        let overtook = |endpoint| feedback.overtook_recently(endpoint) && !feedback.failed_recently(endpoint);
+        self.waiting.iter().position(overtook)
     }
 
     /// The endpoint to try next, of those known by now.
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
         let failed_recently =
             |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
-        let chosen = self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true))?;
+        let in_order = || self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true));
+        let chosen = self.fastest(route).or_else(in_order)?;
         let endpoint = self.waiting.remove(chosen);
+        self.started = true;
         self.last = family(&endpoint).or(self.last);
         if self.last == Some(Family::V6) {
             self.first_family = self.first_family.saturating_sub(1);

@@ -89,7 +89,7 @@ impl<S: Dialer> Racing<S> {
 
     /// Whether the first attempt has to wait for IPv6 addresses, of which none is known (RFC 8305, section 3).
     fn awaits_ipv6(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.started > 0 || !self.queue.may_lack_ipv6() {
+        if self.started > 0 || !self.queue.may_lack_ipv6(&self.route) {
             return false;
         }
         let runtime = self.route.ctx().runtime();

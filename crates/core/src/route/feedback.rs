@@ -1,5 +1,5 @@
-use crate::{Endpoint, Error};
-use std::fmt;
+use crate::{Endpoint, Error, Phase};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Instant};
 
 /// How the first exchange on a new connection ended.
 #[derive(Debug)]
@@ -13,6 +13,18 @@ pub enum FirstExchange<'a> {
     Refused(&'a Error),
 }
 
+/// Why an endpoint, or a way, is tried after the others.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct RecentFailure {
+    /// What failed.
+    pub phase: Phase,
+    /// When, on the runtime's clock.
+    pub at: Instant,
+    /// The innermost cause, as text: its first [`MAX_REASON`](Self::MAX_REASON) characters.
+    pub reason: Arc<str>,
+}
+
 /// Learns how routes turned out. Implemented by the layer that decides routes, called by the pool: once per connection,
 /// and once more if the body of its first response fails, or its peer refuses requests later.
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
@@ -24,5 +36,41 @@ pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {
         let _ = endpoint;
         false
+    }
+
+    /// How `endpoint` failed recently; `None` if it [didn't](Self::failed_recently), or nobody knows.
+    fn recent_failure(&self, endpoint: &Endpoint) -> Option<RecentFailure> {
+        let _ = endpoint;
+        None
+    }
+
+    /// Whether `endpoint` connected recently while another that was tried before it didn't answer, so that it should be
+    /// tried first.
+    fn overtook_recently(&self, endpoint: &Endpoint) -> bool {
+        let _ = endpoint;
+        false
+    }
+}
+
+impl RecentFailure {
+    /// How many characters of a reason are kept. A peer may have written it.
+    pub const MAX_REASON: usize = 160;
+
+    /// A failure by this error, of which the innermost cause is kept.
+    pub fn new(phase: Phase, at: Instant, error: &(dyn StdError + 'static)) -> Self {
+        let mut root = error;
+        while let Some(source) = root.source() {
+            root = source;
+        }
+        let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        let reason: String = root.to_string().chars().take(Self::MAX_REASON).map(printable).collect();
+        Self { phase, at, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for RecentFailure {
+    /// `tcp failed: connection refused`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: {}", self.phase, self.reason)
     }
 }
