@@ -28,8 +28,8 @@
 //! # }
 //! ```
 //!
-//! One lock guards what is known of failed endpoints and proxies (at most 1,024 of them), and one which address of a host
-//! was faster than another (of at most 1,024 hosts). Each is held for one access to a map, never while anything is
+//! One lock guards what is known of failed endpoints and proxies (at most 1,024 of them), and one which address of a
+//! host was faster than another (of at most 1,024 hosts). Each is held for one access to a map, never while anything is
 //! awaited or called, and a request that finds a pooled connection touches neither.
 
 mod attempt_budget;

@@ -47,6 +47,20 @@ async fn what_lost_the_race_is_tried_again_when_the_winner_fails_later() {
     assert_eq!(tried(link.info.route.ctx()), [at(1), at(2), at(1)]);
 }
 
+/// Of the first, which would have connected 10 ms later, nothing but its socket was there.
+#[tokio::test(start_paused = true)]
+async fn a_loser_never_begins_tls() {
+    let world = World::new();
+    world.up(1, 270).up(2, 9).host("a.test", [1, 2]);
+    let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
+    assert_eq!((link.info.remote, world.elapsed()), (at(2), 259));
+    tokio::time::sleep(ms(1_000)).await;
+    let told = world.recorder.lines();
+    let of_tls: Vec<_> = told.iter().filter(|line| line.starts_with("tls")).collect();
+    assert_eq!(of_tls, ["tls_start a2", "tls_end a2"]);
+    assert_eq!((told.last().unwrap().as_str(), world.net.live_sockets()), ("tls_end a2", 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fatal_failure_ends_it() {
     let world = World::new();

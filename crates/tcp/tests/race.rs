@@ -126,6 +126,7 @@ async fn the_next_starts_at_once_when_one_fails() {
     assert_eq!(world.trace(), trace);
 }
 
+/// RFC 8305, section 5. OkHttp would wait for the 250 ms.
 #[tokio::test(start_paused = true)]
 async fn the_next_starts_at_once_also_while_another_is_running() {
     let world = World::new();

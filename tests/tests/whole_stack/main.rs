@@ -18,6 +18,7 @@ mod last_byte;
 mod limits;
 mod no_room;
 mod own_limits;
+mod race;
 mod redirects;
 mod refusing;
 mod request_options;

@@ -2,7 +2,7 @@
 
 use crate::{
     case::{Case, Sender},
-    memory, names, passing,
+    connects, memory, names, passing,
     peer::Over,
     request::Shape,
     stack::{Retry, Version},
@@ -26,6 +26,7 @@ pub(crate) fn gate() -> bool {
     }
     good &= passing::gate();
     good &= names::gate();
+    good &= connects::gate();
     good &= memory::gate();
     println!("\n{}", if good { "no allocation above what is allowed" } else { "MORE than is allowed" });
     good

@@ -12,6 +12,7 @@ mod canned;
 mod case;
 mod client;
 mod composable;
+mod connects;
 mod instr;
 mod memory;
 mod names;
