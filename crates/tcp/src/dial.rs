@@ -1,11 +1,11 @@
 use crate::{TcpIo, options::Options};
-use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Link, Phase};
+use skybridge_core::{Attempt, ConnInfo, ConnectError, Endpoint, Link, Phase, ProxyKind, Route, Scheme};
 use std::{io, net::SocketAddr};
 
 /// Opens the socket of one attempt.
 pub(crate) async fn dial(options: Options, attempt: Attempt) -> Result<Link<TcpIo>, ConnectError> {
     let guard = attempt.phase(Phase::Tcp);
-    match open(&options, &attempt.endpoint).await {
+    match open(&options, &attempt).await {
         Ok((io, local)) => {
             let mut info = ConnInfo::new(&attempt, local, attempt.endpoint.clone());
             info.timings.set(Phase::Tcp, guard.done());
@@ -15,10 +15,10 @@ pub(crate) async fn dial(options: Options, attempt: Attempt) -> Result<Link<TcpI
     }
 }
 
-async fn open(options: &Options, endpoint: &Endpoint) -> Result<(TcpIo, Option<SocketAddr>), ConnectError> {
-    match endpoint {
+async fn open(options: &Options, attempt: &Attempt) -> Result<(TcpIo, Option<SocketAddr>), ConnectError> {
+    match &attempt.endpoint {
         Endpoint::Inet(remote) => {
-            let stream = options.socket(*remote)?.connect(*remote).await?;
+            let stream = options.socket(*remote, begins_with_tls(&attempt.route))?.connect(*remote).await?;
             options.tune(&stream)?;
             let local = stream.local_addr().ok();
             Ok((TcpIo::Tcp(stream), local))
@@ -29,5 +29,14 @@ async fn open(options: &Options, endpoint: &Endpoint) -> Result<(TcpIo, Option<S
             let what = format!("{other} is not supported on this system");
             Err(io::Error::new(io::ErrorKind::Unsupported, what).into())
         }
+    }
+}
+
+/// Whether the first bytes on the socket are a ClientHello, which does no harm if it arrives twice (RFC 7413, section
+/// 6.3.2). A request might.
+fn begins_with_tls(route: &Route) -> bool {
+    match route.proxies.first() {
+        Some(proxy) => proxy.kind == ProxyKind::Https,
+        None => route.target.origin().scheme() == Scheme::Https,
     }
 }

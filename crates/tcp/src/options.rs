@@ -40,6 +40,7 @@ pub(crate) struct Options {
     pub(crate) local_v6: Option<Ipv6Addr>,
     pub(crate) interface: Option<Arc<str>>,
     pub(crate) mark: Option<u32>,
+    pub(crate) fast_open: bool,
     pub(crate) recv_buffer: Option<u32>,
     pub(crate) send_buffer: Option<u32>,
 }
@@ -87,6 +88,7 @@ impl Default for Options {
             local_v6: None,
             interface: None,
             mark: None,
+            fast_open: false,
             recv_buffer: None,
             send_buffer: None,
         }
@@ -94,12 +96,16 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A socket for this peer, not connected yet, and bound where a local address is configured.
-    pub(crate) fn socket(&self, remote: SocketAddr) -> Result<TcpSocket, ConnectError> {
+    /// A socket for this peer, not connected yet, and bound where a local address is configured. `may_repeat` says that
+    /// the first bytes which will be sent do no harm if they arrive twice.
+    pub(crate) fn socket(&self, remote: SocketAddr, may_repeat: bool) -> Result<TcpSocket, ConnectError> {
         let local = self.local(remote.ip()).map_err(|error| ConnectError::new(Phase::Tcp, error))?;
         let socket = Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
         // Before the address, as that may be one of the interface alone.
         self.mark(&socket).map_err(|refused| ConnectError::new(Phase::Tcp, refused).fatal())?;
+        if self.fast_open && may_repeat {
+            set_fast_open(&socket);
+        }
         Ok(self.prepare(socket, local)?)
     }
 
@@ -190,3 +196,12 @@ fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
 fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no marks of sockets"))
 }
+
+/// Where the system has it switched off, the socket connects as any other.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn set_fast_open(socket: &Socket) {
+    let _ = nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::TcpFastOpenConnect, &true);
+}
+
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn set_fast_open(_: &Socket) {}

@@ -90,6 +90,18 @@ impl Tcp {
         self
     }
 
+    /// Whether the first bytes go with the SYN to a server that was connected to before (TCP Fast Open, RFC 7413,
+    /// `TCP_FASTOPEN_CONNECT`; default: no). That saves a round trip, and is done only where these bytes are a
+    /// ClientHello of TLS: they may arrive twice. Linux and Android have it; elsewhere, and where it is switched off
+    /// there, it has no effect.
+    ///
+    /// Such a socket counts as connected before the server has answered: a race ends with it, and an address that is
+    /// dead since is noticed by the limit of TLS.
+    pub fn fast_open(mut self, fast_open: bool) -> Self {
+        self.options.fast_open = fast_open;
+        self
+    }
+
     /// The size of the receive buffer in bytes (`SO_RCVBUF`; default: the system's, which adapts).
     pub fn recv_buffer(mut self, bytes: u32) -> Self {
         self.options.recv_buffer = Some(bytes);

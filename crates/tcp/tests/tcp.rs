@@ -175,6 +175,32 @@ async fn sockets_have_their_mark_or_are_not_opened() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn fast_open_is_for_what_begins_with_tls_alone() {
+    use nix::sys::socket::{getsockopt, sockopt::TcpFastOpenConnect};
+    use skybridge_core::Proxy;
+    let (listener, addr) = listener().await;
+    let rows = [
+        (true, "https://a.test", None, true),
+        (true, "http://a.test", None, false),
+        (true, "http://a.test", Some("https://p.test"), true),
+        (true, "https://a.test", Some("http://p.test"), false),
+        (true, "https://a.test", Some("socks5://p.test"), false),
+        (false, "https://a.test", None, false),
+    ];
+    for (on, url, proxy, expected) in rows {
+        let mut route = fixtures::route(url, [&*addr], Ctx::new(Arc::new(TokioRuntime::current())));
+        route.proxies = proxy.map(|proxy| Proxy::parse(proxy).unwrap()).into_iter().collect();
+        let mut link = Tcp::new().fast_open(on).oneshot(route.attempt(fixtures::endpoint(&addr))).await.unwrap();
+        assert_eq!(getsockopt(stream(&link.io), TcpFastOpenConnect).unwrap(), expected, "{url} {proxy:?}");
+        assert!(link.info.local_addr.unwrap().port() > 0);
+        link.io.write_all(b"hello").await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        server.read_exact(&mut [0; 5]).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_names_its_endpoint() {
     let (_bound, addr) = refusing();

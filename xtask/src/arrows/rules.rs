@@ -60,7 +60,7 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 29] = [
+const FENCES: [Fence; 30] = [
     fence("axum", &[]),
     fence("dns-lookup", &["skybridge-dns"]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
@@ -70,6 +70,7 @@ const FENCES: [Fence; 29] = [
     fence("hyper-util", &["skybridge-testkit"]),
     fence("itoa", &["skybridge-h1-codec"]),
     fence("metrics", &["skybridge-trace"]),
+    fence("nix", &["skybridge-tcp"]),
     fence("rcgen", &["skybridge-testkit"]),
     fence("reqwest", &[]),
     fence("rustls", &["skybridge-tls", "skybridge-testkit"]),
