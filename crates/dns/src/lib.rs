@@ -32,6 +32,7 @@ mod error;
 mod fixed;
 mod getaddrinfo;
 mod job;
+mod localhost;
 mod lookup;
 mod lookup_queue;
 mod once;

@@ -1,6 +1,7 @@
 use crate::{
     ResolveError,
     job::LookupKey,
+    localhost::localhost,
     lookup_queue::LookupQueue,
     pending::{Pending, Stage},
     pick::with_port,
@@ -53,8 +54,13 @@ enum Split {
 
 impl Lookup {
     pub(crate) fn new(query: Query, queue: Arc<LookupQueue>, split_after: Duration) -> Self {
-        let key = LookupKey { host: Arc::clone(&query.host), family: query.families };
-        let whole = Pending::new(queue.join_or_start(key, query.ctx.runtime()));
+        let whole = match localhost(&query.host, query.families) {
+            Some(loopback) => Pending::known(loopback),
+            None => {
+                let key = LookupKey { host: Arc::clone(&query.host), family: query.families };
+                Pending::new(queue.join_or_start(key, query.ctx.runtime()))
+            }
+        };
         let split = if query.families == Families::Both { Split::NotYet(None) } else { Split::Done };
         Self {
             query,

@@ -195,3 +195,12 @@ async fn what_http2_was_ended_for_is_matched_by_the_source() {
     };
     assert_eq!((flood.what, flood.limit), ("empty DATA frames", 100));
 }
+
+/// RFC 6761, section 6.3: nobody is asked for them, so that they can't lead elsewhere.
+#[tokio::test]
+async fn names_below_localhost_lead_to_this_machine() {
+    let origin = Origin::h1().start().await;
+    let url = format!("http://no.such.name.localhost:{}/", origin.addr().port());
+    let response = Client::builder().build().get(&url).await.unwrap();
+    assert_eq!(response.into_body().text().await.unwrap(), "hello");
+}

@@ -513,14 +513,25 @@ fn every_waiter_is_woken() {
     assert_eq!(count.0.load(Ordering::SeqCst), 2);
 }
 
-#[tokio::test]
-async fn the_systems_own_names_are_found() {
-    let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
-    let mut lookup = System::new().call(Query::new("localhost", 8080, ctx)).await.unwrap();
-    let answer = poll_fn(|cx| Pin::new(&mut lookup).poll_next(cx)).await.unwrap().unwrap();
-    assert!(answer.endpoints.iter().all(|endpoint| endpoint.inet().unwrap().ip().is_loopback()));
-    assert!(answer.endpoints.iter().all(|endpoint| endpoint.inet().unwrap().port() == 8080));
-    assert!(!answer.endpoints.is_empty());
+#[test]
+fn the_systems_own_names_are_found() {
+    let addrs = getaddrinfo("localhost", Families::Both).unwrap();
+    assert!(!addrs.is_empty() && addrs.iter().all(|addr| addr.ip().is_loopback() && addr.port() == 0));
+}
+
+#[test]
+fn names_of_localhost_are_loopback_and_nobody_is_asked() {
+    let mut world = World::new();
+    for name in ["localhost", "a.LocalHost."] {
+        let mut lookup = world.ask(name);
+        let Poll::Ready(Some(Ok(answer))) = poll(&mut lookup) else { panic!("{name}") };
+        assert_eq!((&*addresses(&answer), answer.last), ("[::1]:80 127.0.0.1:80", true));
+        assert!(matches!(poll(&mut lookup), Poll::Ready(None)));
+    }
+    assert_eq!(outcome(&mut world.ask_v4("localhost")).unwrap(), ["127.0.0.1:80"]);
+    assert_eq!(world.held.len(), 0);
+    let _asked = world.ask("localhost.test");
+    assert_eq!(world.held.len(), 1);
 }
 
 #[tokio::test]
