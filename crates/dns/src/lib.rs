@@ -1,4 +1,4 @@
-//! Resolvers as tower services: the system's, and overrides.
+//! Resolvers as tower services: the system's, a cache, and overrides.
 //!
 //! Not a part of the stack: the route layer asks a [`Resolver`](skybridge_core::Resolver), a `Service<Query>` whose
 //! response is a stream of [`Answer`](skybridge_core::Answer)s. Resolvers can have layers of their own.
@@ -25,9 +25,11 @@
 //! # }
 //! ```
 //!
-//! One lock per [`System`] guards its queue, and one per lookup its result. Neither is held during a lookup.
+//! One lock per [`System`] guards its queue, and one per lookup its result; one per [`Cache`] what it keeps, and two per
+//! shared lookup that lookup and what it has found. None is held during a lookup.
 
 mod answers;
+mod cache;
 mod error;
 mod fixed;
 mod getaddrinfo;
@@ -43,6 +45,7 @@ mod system;
 
 pub use self::{
     answers::{Answers, Resolving},
+    cache::{Cache, CacheLayer, Cached},
     error::ResolveError,
     fixed::Fixed,
     lookup::Lookup,
