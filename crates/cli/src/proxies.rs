@@ -2,7 +2,10 @@
 
 use crate::args::{Args, Way};
 use http::Uri;
-use skybridge::types::{Proxy, ProxyError};
+use skybridge::{
+    PasswordAuth,
+    types::{Proxy, ProxyError},
+};
 use std::{error::Error, ffi::OsString, fmt, net::IpAddr, sync::Arc};
 
 type ProxyChain = Arc<[Proxy]>;
@@ -43,10 +46,22 @@ pub(crate) fn proxy_lists(args: &Args) -> Vec<ProxyChain> {
 
 fn with_credentials(proxy: Proxy, args: &Args) -> Proxy {
     let proxy = if args.proxy.proxytunnel { proxy.tunnels_all() } else { proxy };
-    match &args.proxy.proxy_user {
+    let proxy = match &args.proxy.proxy_user {
         Some(credentials) if proxy.auth.is_none() => proxy.auth(credentials.0.clone()),
         _ => proxy,
-    }
+    };
+    by_scheme(proxy, args)
+}
+
+/// User and password are shown when the proxy asks for them, where that was said.
+fn by_scheme(proxy: Proxy, args: &Args) -> Proxy {
+    let own = proxy.auth.as_ref().and_then(|auth| auth.0.user_password());
+    let auth = match own.filter(|_| proxy.kind.is_http()) {
+        Some((user, password)) if args.proxy.proxy_digest => PasswordAuth::digest(user, password),
+        Some((user, password)) if args.proxy.proxy_anyauth => PasswordAuth::any(user, password),
+        _ => return proxy,
+    };
+    proxy.auth(auth)
 }
 
 impl Proxies {
@@ -161,6 +176,8 @@ fn same(a: u128, b: u128, width: u32, bits: u32) -> bool {
 mod tests {
     use super::*;
     use clap::Parser;
+    use http::Method;
+    use skybridge::types::ProxyRequest;
 
     fn args(line: &str) -> Args {
         Args::try_parse_from(["skybridge", "u"].into_iter().chain(line.split_whitespace()))
@@ -220,6 +237,24 @@ mod tests {
         ];
         for (line, expected) in rows {
             assert_eq!(chains(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_wait_for_a_challenge_where_that_was_said() {
+        let rows = [
+            ("-U me:pw -x http://p.test", Some("Basic bWU6cHc=")),
+            ("-U me:pw --proxy-digest --proxy-basic -x http://p.test", Some("Basic bWU6cHc=")),
+            ("-U me:pw --proxy-digest -x http://p.test", None),
+            ("--proxy-anyauth -x http://me:pw@p.test", None),
+        ];
+        for (line, at_once) in rows {
+            let lists = proxy_lists(&args(line));
+            let proxy = &lists[0][0];
+            let request = ProxyRequest::new(proxy, &Method::CONNECT, &"a.test:443");
+            let shown = request.authorize(None);
+            assert_eq!(shown.as_ref().map(|value| value.to_str().unwrap()), at_once, "{line}");
+            assert_eq!(proxy.auth.as_ref().unwrap().0.user_password(), Some(("me", "pw")), "{line}");
         }
     }
 

@@ -100,7 +100,7 @@ pub use self::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
         notify,
     },
-    proxy::{BasicAuth, Proxy, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind},
+    proxy::{BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind, ProxyRequest},
     request::{
         Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays,
         RequestError, RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,

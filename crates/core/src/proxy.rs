@@ -1,10 +1,14 @@
+mod answer;
 mod auth;
 mod basic_auth;
+mod request;
 mod url;
 
 pub use self::{
+    answer::ProxyAnswer,
     auth::{ProxyAuth, ProxyCredentials},
     basic_auth::BasicAuth,
+    request::ProxyRequest,
     url::ProxyError,
 };
 

@@ -162,11 +162,11 @@ impl Found {
     }
 }
 
-/// What is the same in each request of one connection.
+/// What stands in each request of one connection.
 #[derive(Debug)]
 pub(crate) struct Fixed {
     pub(crate) host: HeaderValue,
-    /// For the proxy that forwards what is sent here.
+    /// For the proxy that forwards what is sent here: the present request's, or the last one's.
     pub(crate) credentials: Option<HeaderValue>,
 }
 
@@ -207,14 +207,6 @@ fn host_of<B>(request: &Request<B>, authority: &Authority, info: &ConnInfo) -> O
     }
     let origin = OriginRef::of(request.uri()).ok().filter(|origin| *origin != info.route.target.origin().as_ref())?;
     HeaderValue::try_from(origin.to_owned().ok()?.authority()).ok()
-}
-
-/// What the proxy is shown that forwards requests.
-pub(crate) fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
-    let proxy = info.route.proxies.last().filter(|_| info.forwarded)?;
-    let mut value = proxy.auth.as_ref()?.0.authorize(None)?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 #[inline]

@@ -20,7 +20,8 @@
 //! |---|---|---|
 //! | 408 (RFC 9110, section 15.5.9), 425 (RFC 8470, section 5.2), without `retry-after` or with 0 | if its body can be copied, or wasn't polled over HTTP/1.1 | once for each status: the first at once, others after the pause of a retry |
 //! | 503 with `retry-after: 0` (RFC 9110, section 15.6.4) | the same | once, at once |
-//! | these three, with a longer `retry-after` in seconds | the same | once for each status, after that time, if [`RetryLayer::retry_after`] allows it |
+//! | 407 (RFC 9110, section 15.5.8) by a proxy that forwards requests, if its `ProxyAuth` has an answer | the same | at once, up to 20 times, outside the budget |
+//! | the first three, with a longer `retry-after` in seconds | the same | once for each status, after that time, if [`RetryLayer::retry_after`] allows it |
 //!
 //! Such an answer says that the request wasn't handled (`Refused`), so its method makes no difference, as with OkHttp.
 //! The server of a 408 has not received the request in time; that of a 425 won't risk to process what may be a replay,

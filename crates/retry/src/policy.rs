@@ -118,15 +118,17 @@ impl Policy {
         headers: &HeaderMap,
         now: Instant,
     ) -> Option<Duration> {
-        let after = wanted_after(status, headers).filter(|after| *after <= self.retry_after)?;
-        let tried_out = earlier.len() + 1 >= self.tries as usize;
-        let pause = after.max(pause(counts.counted()));
+        // How often a proxy's challenge is answered, who makes the answer has counted. It is no sign of overload.
+        let challenged = status == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        let after = if challenged { Duration::ZERO } else { wanted_after(status, headers)? };
+        let tried_out = earlier.len() + 1 >= self.tries as usize || after > self.retry_after;
+        let pause = if challenged { Duration::ZERO } else { after.max(pause(counts.counted())) };
         let at = now.checked_add(pause)?;
         let late = Deadline::current().is_some_and(|deadline| at >= deadline);
         if !self.answers || tried_out || late || counts.is_too_old(self.age, now) || counts.is_too_old(self.age, at) {
             return None;
         }
-        (counts.answers.use_up(status) && self.budget.withdraw(now)).then_some(pause)
+        (challenged || counts.answers.use_up(status) && self.budget.withdraw(now)).then_some(pause)
     }
 
     /// Whether an exchange failed, rather than what comes before one or a time limit.

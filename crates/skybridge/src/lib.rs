@@ -128,6 +128,8 @@ pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};
 #[cfg(feature = "tls")]
 pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
+#[cfg(feature = "digest")]
+pub use skybridge_tunnel::PasswordAuth;
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};
 pub use tower;
 

@@ -4,7 +4,7 @@
 use http::Request;
 use skybridge::{
     Client, RequestBody, RequestOptions,
-    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind},
+    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest},
 };
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
@@ -149,7 +149,7 @@ impl ProxyAuth for Password {
     fn identity(&self) -> &[u8] {
         b"SECRET-identity"
     }
-    fn authorize(&self, _: Option<&http::HeaderMap>) -> Option<http::HeaderValue> {
+    fn authorize(&self, _: &ProxyRequest<'_>, _: Option<&http::HeaderMap>) -> Option<http::HeaderValue> {
         Some(http::HeaderValue::from_static("Basic SECRET-basic"))
     }
     fn user_password(&self) -> Option<(&str, &str)> {

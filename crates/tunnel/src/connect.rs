@@ -1,7 +1,7 @@
 use crate::{TunnelError, proxy_target::ProxyTarget};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use skybridge_core::{Io, Proxy};
+use skybridge_core::{Io, Proxy, ProxyAnswer, ProxyRequest};
 use skybridge_h1_codec::{
     BodyDecoder, BodyFraming, ConnectionOptions, FieldCase, Framing, HeadDecoder, HeadError, Limits, Piece,
     RequestHead, RequestTarget, ResponseHead,
@@ -12,9 +12,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const HEAD_LIMIT: usize = 64 * 1024;
 /// The most of a refusal's body that is kept, in bytes.
 const BODY_LIMIT: usize = 16 * 1024;
-/// The most challenges of one proxy that are answered while one tunnel is established.
-const MAX_ANSWERS: usize = 3;
-
 /// How many interim answers (1xx) one request may get.
 const MAX_INFORMATIONAL: u32 = 64;
 
@@ -41,6 +38,8 @@ struct Refusal {
 pub(crate) struct Challenges {
     /// How many were answered.
     answered: usize,
+    /// So many were answered that the last one wasn't.
+    too_many: bool,
     /// The answer to the last one, to be sent on a new connection.
     answer: Option<HeaderValue>,
     /// The refusal whose body is being read: if reading it times out, the caller still knows why there is no tunnel.
@@ -58,7 +57,8 @@ pub(crate) async fn connect<I: Io>(
 ) -> Result<(I, Bytes), TunnelError> {
     let mut dialogue = Dialogue::new(io);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
-    let mut credentials = challenges.answer.take().or_else(|| authorize(proxy, None));
+    let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target);
+    let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
     let mut refused_before = None;
     loop {
         let authorized = credentials.is_some();
@@ -81,7 +81,7 @@ pub(crate) async fn connect<I: Io>(
         let complete = dialogue.read_body(head.framing, &mut refusal.body).await;
         // What is left over came before the next request, and would be taken for the answer to it.
         let in_step = complete && dialogue.goes_on && dialogue.read.is_empty();
-        let Some((answer, refused)) = challenges.answer_refusal(proxy) else {
+        let Some((answer, refused)) = challenges.answer_refusal(asked.refused(credentials.as_ref())) else {
             return Err(challenges.take_refusal().unwrap_or(TunnelError::Closed));
         };
         if !in_step {
@@ -90,12 +90,6 @@ pub(crate) async fn connect<I: Io>(
         }
         (credentials, refused_before) = (Some(answer), Some(refused));
     }
-}
-
-fn authorize(proxy: &Proxy, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
-    let mut value = proxy.auth.as_ref()?.0.authorize(challenge)?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 // === impl Challenges ===
@@ -113,17 +107,22 @@ impl Challenges {
 
     /// The refusal that was read when the time was up.
     pub(crate) fn take_refusal(&mut self) -> Option<TunnelError> {
-        self.refusal.take().map(Refusal::into_error)
+        let refused = self.refusal.take()?.into_error();
+        Some(if self.too_many { TunnelError::Challenged(refused.into()) } else { refused })
     }
 
     /// The answer to the refusal, and the refusal as an error. One that is no challenge, can't be answered, or comes
     /// after too many, stays.
-    fn answer_refusal(&mut self, proxy: &Proxy) -> Option<(HeaderValue, TunnelError)> {
+    fn answer_refusal(&mut self, asked: ProxyRequest<'_>) -> Option<(HeaderValue, TunnelError)> {
         let refusal = self.refusal.as_ref()?;
-        if refusal.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED || self.answered == MAX_ANSWERS {
+        if refusal.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return None;
         }
-        let answer = authorize(proxy, Some(&refusal.headers))?;
+        let answer = asked.authorize(Some(&refusal.headers))?;
+        if self.answered == ProxyAnswer::LIMIT {
+            self.too_many = true;
+            return None;
+        }
         self.answered += 1;
         Some((answer, self.take_refusal()?))
     }

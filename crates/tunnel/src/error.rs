@@ -1,7 +1,7 @@
 use crate::SocksReply;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{BoxError, ConnectError, Phase, Proxy};
+use skybridge_core::{BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
 use std::{error::Error, fmt, io};
 
 /// Why a tunnel through a proxy could not be established.
@@ -19,6 +19,9 @@ pub enum TunnelError {
         /// Whether credentials were sent.
         authorized: bool,
     },
+    /// An HTTP proxy has challenged 21 requests for one tunnel in a row (407), each but the first with an answer to the
+    /// challenge before. The source is the last [refusal](Self::Refused).
+    Challenged(Box<Self>),
     /// A SOCKS proxy refused with this reply.
     Socks(SocksReply),
     /// A SOCKS5 proxy accepts none of the offered authentication methods, or refused user and password (RFC 1929).
@@ -59,7 +62,7 @@ impl TunnelError {
             Self::Refused { status, authorized, .. } => {
                 *authorized && *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             }
-            Self::CredentialsRefused | Self::CredentialsUnsupported | Self::NoTls => true,
+            Self::Challenged(_) | Self::CredentialsRefused | Self::CredentialsUnsupported | Self::NoTls => true,
             _ => false,
         }
     }
@@ -85,6 +88,9 @@ impl fmt::Display for TunnelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { status, .. } => write!(f, "the proxy refused the tunnel with {status}"),
+            Self::Challenged(_) => {
+                write!(f, "the proxy challenged {} requests for one tunnel in a row", ProxyAnswer::LIMIT + 1)
+            }
             Self::Socks(reply) => write!(f, "the proxy refused the tunnel: {reply}"),
             Self::CredentialsRefused => f.write_str("the proxy refused the credentials"),
             Self::CredentialsRequired => f.write_str("the proxy requires credentials"),
@@ -109,6 +115,7 @@ impl fmt::Debug for TunnelError {
                 write!(f, "Refused {{ status: {status}, headers: {headers}, body: {body} bytes, ")?;
                 write!(f, "authorized: {authorized} }}")
             }
+            Self::Challenged(last) => f.debug_tuple("Challenged").field(last).finish(),
             Self::Socks(reply) => f.debug_tuple("Socks").field(reply).finish(),
             Self::CredentialsRefused => f.write_str("CredentialsRefused"),
             Self::CredentialsRequired => f.write_str("CredentialsRequired"),
@@ -126,6 +133,7 @@ impl fmt::Debug for TunnelError {
 impl Error for TunnelError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            Self::Challenged(last) => Some(&**last),
             Self::NotHttp(error) | Self::Io(error) => Some(&**error),
             _ => None,
         }

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// tunnel. No proxy is asked for an address that the target's [`Egress`](skybridge_core::Egress) refuses, nor for a
 /// name whose address matters to it, unless the proxy is declared to [filter](skybridge_core::Proxy::filters_egress).
 ///
-/// A proxy's challenge (407) is answered with what its [`ProxyAuth`](skybridge_core::ProxyAuth) gives, up to three
+/// A proxy's challenge (407) is answered with what its [`ProxyAuth`](skybridge_core::ProxyAuth) gives, up to 20
 /// times: on the same connection, or, if that can't go on (as after `connection: close`), on a new one to the same
 /// address.
 #[derive(Clone, Copy, Debug)]

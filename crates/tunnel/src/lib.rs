@@ -36,12 +36,16 @@ mod establish;
 mod io;
 mod layer;
 mod no_tls;
+#[cfg(feature = "digest")]
+mod password_auth;
 mod proxy_target;
 mod service;
 mod socks4;
 mod socks5;
 mod socks_reply;
 
+#[cfg(feature = "digest")]
+pub use self::password_auth::PasswordAuth;
 pub use self::{
     error::TunnelError,
     io::{BoxedIo, TunnelIo},

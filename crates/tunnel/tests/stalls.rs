@@ -125,7 +125,11 @@ async fn a_missing_response_to_credentials_times_out() {
             b"late"
         }
 
-        fn authorize(&self, challenge: Option<&http::HeaderMap>) -> Option<http::HeaderValue> {
+        fn authorize(
+            &self,
+            _: &skybridge_core::ProxyRequest<'_>,
+            challenge: Option<&http::HeaderMap>,
+        ) -> Option<http::HeaderValue> {
             challenge.map(|_| http::HeaderValue::from_static("Late"))
         }
     }

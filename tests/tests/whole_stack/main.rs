@@ -6,6 +6,7 @@
 mod backoff;
 mod backup;
 mod by_hand;
+mod challenged;
 mod connects;
 mod descriptors;
 mod draining;

@@ -65,6 +65,7 @@ const FENCES: [Fence; 30] = [
     fence("dns-lookup", &["skybridge-dns"]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
     fence("hickory-resolver", &["skybridge-dns"]),
+    fence("http-auth", &["skybridge-tunnel"]),
     fence("httparse", &["skybridge-h1-codec"]),
     fence("hyper", &["skybridge-testkit"]),
     fence("hyper-util", &["skybridge-testkit"]),

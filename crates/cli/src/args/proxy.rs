@@ -15,12 +15,18 @@ pub(crate) struct ProxyArgs {
     /// Tunnel through HTTP proxies for http:// URLs too, instead of letting them forward requests
     #[arg(short = 'p', long)]
     pub(crate) proxytunnel: bool,
-    /// Credentials for proxies whose URL has none, sent with the first request
+    /// Credentials for proxies whose URL has none, sent with the first request unless a flag below says otherwise
     #[arg(short = 'U', long, value_name = "USER:PASSWORD")]
     pub(crate) proxy_user: Option<Credentials>,
-    /// Use the Basic scheme, which is the default
-    #[arg(long)]
+    /// Show HTTP proxies user and password at once, by the Basic scheme, which is the default
+    #[arg(long, overrides_with_all = ["proxy_digest", "proxy_anyauth"])]
     pub(crate) proxy_basic: bool,
+    /// Answer HTTP proxies that ask for user and password, by the Digest scheme alone
+    #[arg(long, overrides_with_all = ["proxy_basic", "proxy_anyauth"])]
+    pub(crate) proxy_digest: bool,
+    /// Answer HTTP proxies that ask for user and password, by the strongest scheme that they offer: Digest or Basic
+    #[arg(long, overrides_with_all = ["proxy_basic", "proxy_digest"])]
+    pub(crate) proxy_anyauth: bool,
     /// Hosts that are connected to directly: names with their subdomains, addresses, networks, `*`
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,

@@ -1,3 +1,4 @@
+use crate::ProxyRequest;
 use http::{HeaderMap, HeaderValue};
 use std::{
     fmt,
@@ -11,13 +12,15 @@ pub trait ProxyAuth: Send + Sync + 'static {
     /// but never printed.
     fn identity(&self) -> &[u8];
 
-    /// The value of `proxy-authorization` (RFC 9110, section 11.7). First called with `challenge` `None`, for the first
-    /// request on a connection; then with the head of each 407, for another request on the same connection, or on a new
-    /// one if that can't go on. Returns `None` to give up.
+    /// The value of `proxy-authorization` (RFC 9110, section 11.7) for a request to the proxy. First called with
+    /// `challenge` `None`, for each tunnel and each request that is forwarded; then with the head of each 407, for the
+    /// same request once more, on the same connection or, if that can't go on, on a new one. `None` sends it without
+    /// credentials, or gives up: the 407 is the error, or the response. So it is after [20
+    /// answers](crate::ProxyAnswer::LIMIT).
     ///
-    /// A proxy that forwards requests gets the value that was returned without a challenge when its connection was
-    /// opened. Its 407 is the response to the request, which is not sent again.
-    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
+    /// A request that is forwarded is sent again by the retry layer, if its body can be copied
+    /// ([`Replays`](crate::Replays)).
+    fn authorize(&self, request: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
 
     /// User and password for SOCKS5 (RFC 1929); SOCKS4 uses the user alone. Default: none.
     fn user_password(&self) -> Option<(&str, &str)> {

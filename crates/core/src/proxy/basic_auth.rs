@@ -1,4 +1,4 @@
-use crate::ProxyAuth;
+use crate::{ProxyAuth, ProxyRequest};
 use http::{HeaderMap, HeaderValue};
 use std::fmt;
 
@@ -9,10 +9,10 @@ use std::fmt;
 /// refused them.
 ///
 /// ```
-/// use skybridge_core::{BasicAuth, ProxyAuth};
+/// use skybridge_core::BasicAuth;
 ///
 /// let auth = BasicAuth::new("Aladdin", "open sesame");
-/// assert_eq!(auth.authorize(None).unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// assert_eq!(auth.header().unwrap(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 /// assert_eq!(format!("{auth:?}"), "BasicAuth(..)");
 /// ```
 #[derive(Clone)]
@@ -34,6 +34,11 @@ impl BasicAuth {
         let identity = [&length, user.as_bytes(), password.as_bytes()].concat().into();
         Self { identity, user, password, header }
     }
+
+    /// The value of `proxy-authorization`, marked as sensitive; `None` where the scheme can't say it.
+    pub fn header(&self) -> Option<HeaderValue> {
+        self.header.clone()
+    }
 }
 
 fn header(user: &str, password: &str) -> Option<HeaderValue> {
@@ -48,7 +53,7 @@ impl ProxyAuth for BasicAuth {
         &self.identity
     }
 
-    fn authorize(&self, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+    fn authorize(&self, _: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
         if challenge.is_some() { None } else { self.header.clone() }
     }
 
@@ -81,6 +86,8 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Proxy, ProxyKind};
+    use http::Method;
 
     #[test]
     fn base64_is_that_of_the_rfc() {
@@ -94,10 +101,12 @@ mod tests {
 
     #[test]
     fn they_are_sent_once_and_marked_as_sensitive() {
+        let proxy = Proxy::new(ProxyKind::Http, "proxy.test", 80);
+        let request = ProxyRequest::new(&proxy, &Method::CONNECT, &"a.test:443");
         let auth = BasicAuth::new("u", "p");
-        assert!(auth.authorize(None).unwrap().is_sensitive());
-        assert_eq!(auth.authorize(Some(&HeaderMap::new())), None);
-        assert_eq!(BasicAuth::new("u:v", "p").authorize(None), None);
+        assert!(auth.authorize(&request, None).unwrap().is_sensitive());
+        assert_eq!(auth.authorize(&request, Some(&HeaderMap::new())), None);
+        assert_eq!(BasicAuth::new("u:v", "p").authorize(&request, None), None);
     }
 
     #[test]

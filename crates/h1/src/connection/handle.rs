@@ -7,11 +7,7 @@ mod request;
 mod response;
 
 use super::{idle::IdleWatch, sent::Sent, shared::Shared, timer::Timer, upload::Upload};
-use crate::{
-    H1Error,
-    head::{self, Fixed},
-    settings::Settings,
-};
+use crate::{H1Error, head::Fixed, settings::Settings};
 use http::HeaderValue;
 use http_body::Body;
 use skybridge_core::{CloseReason, ConnInfo, Io, RequestError};
@@ -58,7 +54,6 @@ impl<B: Body> Handle<B> {
             HeadDecoder::default().keep_spelling(settings.keep_case).ignore_invalid_fields(settings.ignore_invalid);
         let idle = IdleWatch::new(Arc::clone(info.route.ctx().runtime()));
         let shared = Shared::new(io, decoder, settings.limits, idle);
-        let credentials = head::credentials(&info);
         Self {
             shared,
             upload: Upload::new(),
@@ -70,7 +65,7 @@ impl<B: Body> Handle<B> {
             timer: Timer::default(),
             drain_budget: settings.drain_bytes,
             settings,
-            fixed: Fixed { host, credentials },
+            fixed: Fixed { host, credentials: None },
             info,
         }
     }

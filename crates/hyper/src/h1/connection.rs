@@ -12,7 +12,7 @@ use http_body::Body;
 use hyper::client::conn::http1::SendRequest;
 use skybridge_core::{
     BoxError, Capacity, Cause, CloseReason, ConnInfo, Connection, Delivery, Error, Failed, FollowUp, Phase,
-    ResponseResult, StatusListener,
+    ProxyAnswer, ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -39,7 +39,7 @@ struct Inner<B> {
     ended: Option<B>,
     refused: Option<Failed<Request<B>>>,
     host: HeaderValue,
-    /// For the proxy that forwards what is sent here.
+    /// For the proxy that forwards what is sent here: the present request's, or the last one's.
     credentials: Option<HeaderValue>,
     info: Arc<ConnInfo>,
     shared: Arc<Shared<B>>,
@@ -66,7 +66,6 @@ where
         info: Arc<ConnInfo>,
         shared: Arc<Shared<B>>,
     ) -> Self {
-        let credentials = credentials(&info);
         Self(Box::new(Inner {
             sender,
             in_flight: InFlight::new(),
@@ -77,7 +76,7 @@ where
             ended: None,
             refused: None,
             host,
-            credentials,
+            credentials: None,
             info,
             shared,
         }))
@@ -165,13 +164,6 @@ impl<B> fmt::Debug for HyperHttp1<B> {
     }
 }
 
-fn credentials(info: &ConnInfo) -> Option<HeaderValue> {
-    let proxy = info.route.proxies.last().filter(|_| info.forwarded)?;
-    let mut value = proxy.auth.as_ref()?.0.authorize(None)?;
-    value.set_sensitive(true);
-    Some(value)
-}
-
 // === impl Inner ===
 
 impl<B> Inner<B>
@@ -181,6 +173,9 @@ where
     /// Not inlined: LLVM would copy the request, a quarter of a kilobyte, twice more.
     #[inline(never)]
     fn start(&mut self, mut request: Request<B>) {
+        if self.info.forwarded {
+            self.credentials = ProxyAnswer::credentials(&request, &self.info);
+        }
         let prepared = self.rewrite.apply(&mut request, &self.host, self.credentials.as_ref(), &self.info);
         let Prepared { last, length, chunked } = match prepared {
             Ok(prepared) => prepared,
@@ -237,7 +232,7 @@ where
             && let Some(mut request) = self.replay_copy.take()
         {
             self.rewrite.undo(&mut request);
-            FollowUp::attach(request, &self.info, &mut response);
+            FollowUp::challenged(request, self.credentials.as_ref(), &self.info, &mut response);
         }
         self.answered(response.status());
         response

@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, client, server, service::service_fn};
 use hyper_util::rt::TokioIo;
-use skybridge_core::{BasicAuth, BoxError, ProxyAuth};
+use skybridge_core::{BasicAuth, BoxError};
 use std::{convert::Infallible, io, io::Cursor, sync::Arc};
 use tokio::io::AsyncReadExt;
 
@@ -29,7 +29,7 @@ pub(super) async fn serve(served: Served, read: Bytes, stream: Stream) -> io::Re
 
 pub(super) fn is_welcome(builder: &Builder, credentials: Option<&str>) -> bool {
     builder.user.as_ref().is_none_or(|(user, password)| {
-        let expected = BasicAuth::new(user.as_str(), password.as_str()).authorize(None);
+        let expected = BasicAuth::new(user.as_str(), password.as_str()).header();
         expected.is_some_and(|expected| credentials.is_some_and(|said| said.as_bytes() == expected.as_bytes()))
     })
 }

@@ -4,7 +4,7 @@ use super::{super::upload::Fetched, Handle, Step};
 use crate::{H1Error, head};
 use http::Request;
 use http_body::Body;
-use skybridge_core::BoxError;
+use skybridge_core::{BoxError, ProxyAnswer};
 use std::task::{Context, Poll};
 
 impl<B> Handle<B>
@@ -16,6 +16,9 @@ where
     /// Puts the head where it can be written from. Nothing is written before the first poll.
     #[inline]
     pub(in crate::connection) fn start(&mut self, request: Request<B>) {
+        if self.info.forwarded {
+            self.fixed.credentials = ProxyAnswer::credentials(&request, &self.info);
+        }
         let out = self.upload.begin();
         let written = match head::encode(&request, &self.fixed, &self.info, &self.settings, out) {
             Ok(written) => written,

@@ -60,7 +60,7 @@ where
         let request = if FollowUp::is_wanted::<B>(head.status) { self.sent.take(false) } else { None };
         let mut response = self.answered_in_full(head, is_whole, cx)?;
         if let Some(request) = request {
-            FollowUp::attach(request, &self.info, &mut response);
+            FollowUp::challenged(request, self.fixed.credentials.as_ref(), &self.info, &mut response);
         }
         Ok(response)
     }

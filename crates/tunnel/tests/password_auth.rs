@@ -1,0 +1,239 @@
+//! User and password by challenge: which scheme, which nonce, and when to give up.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod support;
+
+use self::support::World;
+use http_auth::{PasswordParams, digest::DigestClient, parser::ChallengeParser};
+use sha2::{Digest as _, Sha256};
+use skybridge_core::{ConnectError, Proxy, ProxyKind, Route};
+use skybridge_testkit::{h1::Script, net::Conn};
+use skybridge_tunnel::{BasicAuth, PasswordAuth, TunnelError};
+
+const OK: &str = "HTTP/1.1 200 OK\r\n\r\n";
+const SHA256: &str = "Digest realm=\"r\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"";
+const ENCODED: &str = "Basic YWxpY2U6c2VjcmV0";
+
+fn route(world: &World, auth: &PasswordAuth) -> Route {
+    let mut route = world.route("https://a.test", &[]);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(auth.clone())].into();
+    route
+}
+
+fn challenge(offers: &[&str]) -> String {
+    let lines = offers.iter().map(|offer| format!("proxy-authenticate: {offer}\r\n")).collect::<String>();
+    format!("HTTP/1.1 407 Who\r\n{lines}content-length: 0\r\n\r\n")
+}
+
+fn parameter(said: &str, name: &str) -> Option<String> {
+    let said = ChallengeParser::new(said).next().unwrap().unwrap();
+    said.params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_unescaped())
+}
+
+/// Whether this is alice's answer to the offer, for a tunnel to `a.test:443`.
+fn answers(said: &str, offer: &str) -> bool {
+    let offered = ChallengeParser::new(offer).next().unwrap().unwrap();
+    let mut client = DigestClient::try_from(&offered).unwrap();
+    let password =
+        PasswordParams { username: "alice", password: "secret", uri: "a.test:443", method: "CONNECT", body: None };
+    let uses = parameter(said, "nc").map_or(1, |nc| u32::from_str_radix(&nc, 16).unwrap());
+    let cnonce = parameter(said, "cnonce").unwrap_or_default();
+    let expected = (0..uses).map(|_| client.respond_with_testing_cnonce(&password, &cnonce).unwrap()).last();
+    expected.as_deref() == Some(said)
+}
+
+async fn credentials(proxy: &mut Script<Conn>) -> Option<String> {
+    proxy.head().await.header("proxy-authorization").map(str::to_owned)
+}
+
+/// One tunnel by a connection of its own: answers with these, one after the other; gives what was shown each time.
+async fn tunnel(
+    world: &World,
+    auth: &PasswordAuth,
+    script: &[&str],
+) -> (Result<(), ConnectError>, Vec<Option<String>>) {
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        let mut shown = Vec::new();
+        for answer in script {
+            shown.push(credentials(&mut proxy).await);
+            proxy.send(*answer).await;
+        }
+        shown
+    };
+    let (linked, shown) = tokio::join!(world.connect(route(world, auth)), proxy);
+    (linked.map(drop), shown)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_of_each_algorithm_is_answered() {
+    for algorithm in ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess"] {
+        let offer = format!(
+            "Digest realm=\"a \\\"realm\\\"\", nonce=\"n/1==\", opaque=\"o\", algorithm={algorithm}, qop=\"auth,auth-int\""
+        );
+        let (world, auth) = (World::new(), PasswordAuth::digest("alice", "secret"));
+        let (linked, shown) = tunnel(&world, &auth, &[&challenge(&[&offer]), OK]).await;
+        linked.unwrap();
+        assert_eq!(shown[0], None);
+        let said = shown[1].as_deref().unwrap();
+        assert!(answers(said, &offer), "{said}");
+        assert!(said.contains("qop=auth, ") && said.contains("nc=00000001"), "{said}");
+    }
+    // That of RFC 2069, which proxies still speak.
+    let (offer, auth) = ("Digest realm=\"r\", nonce=\"n\"", PasswordAuth::digest("alice", "secret"));
+    let (linked, shown) = tunnel(&World::new(), &auth, &[&challenge(&[offer]), OK]).await;
+    linked.unwrap();
+    assert!(answers(shown[1].as_deref().unwrap(), offer));
+}
+
+/// RFC 7616, sections 3.4.1 and 3.4.2.
+#[tokio::test(start_paused = true)]
+async fn a_session_key_is_made_once_for_all_uses_of_its_nonce() {
+    let offer = "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-256-sess, qop=\"auth\"";
+    let (world, auth) = (World::new(), PasswordAuth::digest("alice", "secret"));
+    let (_, first) = tunnel(&world, &auth, &[&challenge(&[offer]), OK]).await;
+    let (_, later) = tunnel(&world, &auth, &[OK]).await;
+    let h = |text: String| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let cnonce = parameter(first[1].as_deref().unwrap(), "cnonce").unwrap();
+    let key = h(format!("{}:n:{cnonce}", h("alice:r:secret".into())));
+    for (said, nc) in [(&first[1], "00000001"), (&later[0], "00000002")] {
+        let said = said.as_deref().unwrap();
+        let own = parameter(said, "cnonce").unwrap();
+        let expected = h(format!("{key}:n:{nc}:{own}:auth:{}", h("CONNECT:a.test:443".into())));
+        assert_eq!(parameter(said, "response").unwrap(), expected);
+        assert_eq!(parameter(said, "nc").unwrap(), nc);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_strongest_scheme_that_is_offered_is_chosen() {
+    let md5 = "Digest realm=\"r\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+    let basic = "Basic realm=\"r\"";
+    let (unknown, broken) = ("Negotiate, Bearer x=\"y\"", "Digest realm=\"r\", nonce=\"unclosed");
+    let both = format!("{basic}, {md5}, {SHA256}");
+    let rows: [(&[&str], Option<&str>); 8] = [
+        (&[basic, md5, SHA256], Some(SHA256)),
+        (&[&both], Some(SHA256)),
+        (&[md5, basic], Some(md5)),
+        (&[unknown, broken, basic], Some(ENCODED)),
+        (&[basic, "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-3000"], Some(ENCODED)),
+        (&[basic, "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\""], Some(ENCODED)),
+        (&[unknown], None),
+        (&[], None),
+    ];
+    for (offers, expected) in rows {
+        let script = challenge(offers);
+        let script: &[&str] = if expected.is_some() { &[&script, OK] } else { &[&script] };
+        let (linked, shown) = tunnel(&World::new(), &PasswordAuth::any("alice", "secret"), script).await;
+        assert_eq!(linked.is_ok(), expected.is_some(), "{offers:?}");
+        let Some(expected) = expected else { continue };
+        let said = shown[1].as_deref().unwrap();
+        assert!(said == expected || answers(said, expected), "{offers:?}: {said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn digest_alone_never_shows_the_password() {
+    let (linked, shown) =
+        tunnel(&World::new(), &PasswordAuth::digest("alice", "secret"), &[&challenge(&["Basic realm=\"r\""])]).await;
+    assert!(!linked.unwrap_err().is_fatal(), "no credentials were shown");
+    assert_eq!(shown, [None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_worked_is_shown_at_once_from_then_on() {
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&[SHA256]), OK]).await.0.unwrap();
+    for uses in 2..5 {
+        let (linked, shown) = tunnel(&world, &auth, &[OK]).await;
+        linked.unwrap();
+        let said = shown[0].as_deref().unwrap();
+        assert!(answers(said, SHA256));
+        assert_eq!(parameter(said, "nc").unwrap(), format!("{uses:08}"));
+    }
+    let (basic, auth) = ("Basic realm=\"r\"", PasswordAuth::any("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&[basic]), OK]).await.0.unwrap();
+    assert_eq!(tunnel(&world, &auth, &[OK]).await.1, [Some(ENCODED.to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_proxy_wanted_is_not_shown_to_another() {
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&["Basic realm=\"r\""]), OK]).await.0.unwrap();
+    for other in [Proxy::new(ProxyKind::Http, "other.test", 3128), Proxy::new(ProxyKind::Http, "proxy.test", 8080)] {
+        let mut route = route(&world, &auth);
+        route.proxies = [other.auth(auth.clone())].into();
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            let shown = credentials(&mut proxy).await;
+            proxy.send(OK).await;
+            shown
+        };
+        assert_eq!(tokio::join!(world.connect(route), proxy).1, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_nonce_is_replaced_and_a_forgotten_one_too() {
+    for stale in [", stale=true", ""] {
+        let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+        tunnel(&world, &auth, &[&challenge(&[SHA256]), OK]).await.0.unwrap();
+        let next = format!("Digest realm=\"r\", nonce=\"n2\", algorithm=SHA-256, qop=\"auth\"{stale}");
+        let (linked, shown) = tunnel(&world, &auth, &[&challenge(&[&next]), OK]).await;
+        linked.unwrap();
+        assert!(answers(shown[0].as_deref().unwrap(), SHA256));
+        let said = shown[1].as_deref().unwrap();
+        assert!(answers(said, &next) && said.contains("nc=00000001"), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_password_is_not_shown_again_nor_by_a_weaker_scheme() {
+    let (again, basic) = ("Digest realm=\"r\", nonce=\"n2\", algorithm=SHA-256, qop=\"auth\"", "Basic realm=\"r\"");
+    let rows: [(&[&str], &[&str]); 3] =
+        [(&[SHA256], &[again, basic]), (&[SHA256], &[SHA256, basic]), (&[basic], &[basic])];
+    for (first, second) in rows {
+        let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+        let (linked, _) = tunnel(&world, &auth, &[&challenge(first), &challenge(second)]).await;
+        let error = linked.unwrap_err();
+        assert!(error.is_fatal(), "{first:?} {second:?}");
+        assert!(matches!(error.source_as(), Some(TunnelError::Refused { authorized: true, .. })));
+        // Nor at once the next time.
+        assert_eq!(tunnel(&world, &auth, &[OK]).await.1, [None]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_stale_for_ever_is_left_after_21_requests() {
+    let stale = |nonce: u32| challenge(&[&format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\", stale=true")]);
+    let world = World::new();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        for nonce in 0..21 {
+            credentials(&mut proxy).await;
+            proxy.send(stale(nonce)).await;
+        }
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(route(&world, &PasswordAuth::any("alice", "secret"))), proxy);
+    let error = linked.unwrap_err();
+    assert!(error.is_fatal() && matches!(error.source_as(), Some(TunnelError::Challenged(_))), "{error:?}");
+    assert_eq!((world.net.opened(), world.net.live_sockets()), (1, 0));
+}
+
+#[test]
+fn connections_are_shared_only_by_those_who_show_the_same() {
+    let proxy = || Proxy::new(ProxyKind::Http, "proxy.test", 3128);
+    let all = [
+        proxy(),
+        proxy().auth(BasicAuth::new("alice", "secret")),
+        proxy().auth(PasswordAuth::any("alice", "secret")),
+        proxy().auth(PasswordAuth::digest("alice", "secret")),
+        proxy().auth(PasswordAuth::any("alice", "other")),
+    ];
+    for (i, one) in all.iter().enumerate() {
+        assert!(all.iter().enumerate().all(|(j, other)| (i == j) == (one == other)));
+    }
+    assert_eq!(proxy().auth(PasswordAuth::any("a", "b")), proxy().auth(PasswordAuth::any("a", "b")));
+    assert!(!format!("{:?}", PasswordAuth::any("alice", "secret")).contains("alice"));
+}
