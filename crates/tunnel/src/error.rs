@@ -45,7 +45,7 @@ pub enum TunnelError {
     NoTls,
 }
 
-/// Says at which of several proxies an error occurred.
+/// Says at which proxy an error occurred.
 #[derive(Debug)]
 pub(crate) struct AtProxy {
     proxy: Box<str>,
@@ -67,10 +67,32 @@ impl TunnelError {
         }
     }
 
-    /// The error of the connecting stack, which names the proxy if there are several.
-    pub(crate) fn into_connect_error(self, several: Option<&Proxy>) -> ConnectError {
+    /// What to do about it, as far as that can be told.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Refused { status, authorized, .. } => match status.as_u16() {
+                407 if *authorized => "user or password is wrong, or it wants another scheme",
+                407 => "it wants credentials",
+                403 => "its rules don't allow it",
+                300..400 => "redirects of proxies aren't followed",
+                405 | 501 => "it gives no tunnels to this port, or none at all",
+                502 | 504 => "it can't reach what it was asked for",
+                503 => "it is overloaded, or can't reach what it was asked for",
+                _ => return None,
+            },
+            Self::NotHttp(_) => "it may be one of SOCKS, or want TLS (`https://`)",
+            // Of `HTTP/1.1`.
+            Self::NotSocks(b'H') => "it may be one of HTTP (`http://`)",
+            Self::NotSocks(0 | 4 | 5) => "it may speak another version",
+            Self::CredentialsRequired => "give it user and password",
+            _ => return None,
+        })
+    }
+
+    /// The error of the connecting stack, which names the proxy.
+    pub(crate) fn into_connect_error(self, proxy: Option<&Proxy>) -> ConnectError {
         let fatal = self.is_fatal();
-        let error = match several {
+        let error = match proxy {
             Some(proxy) => ConnectError::new(Phase::Tunnel, AtProxy { proxy: proxy.to_string().into(), error: self }),
             None => ConnectError::new(Phase::Tunnel, self),
         };
@@ -103,7 +125,8 @@ impl fmt::Display for TunnelError {
             Self::NoTls => f.write_str(
                 "the proxy requires TLS, and the TunnelLayer has no TLS connector (`TunnelLayer::proxy_tls`)",
             ),
-        }
+        }?;
+        self.advice().map_or(Ok(()), |advice| write!(f, "; {advice}"))
     }
 }
 

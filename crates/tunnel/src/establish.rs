@@ -107,7 +107,7 @@ async fn tunnel<I: Io, T: Io>(
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
-    let (ctx, several) = (info.route.ctx().clone(), info.route.proxies.len() > 1);
+    let ctx = info.route.ctx().clone();
     let ended = phase_timeout(&ctx, Phase::Tunnel, limit, handshake(io, proxy, proxy_target, challenges)).await;
     match ended {
         Ok(Ok((io, rewind))) => {
@@ -116,10 +116,10 @@ async fn tunnel<I: Io, T: Io>(
             info.timings.set(Phase::Tunnel, Span { start, end });
             Ok(Link::new(io.rewind(rewind), info))
         }
-        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(several.then_some(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             // The proxy has refused, but its response didn't end in time.
-            Some(refused) => refused.into_connect_error(several.then_some(proxy)),
+            Some(refused) => refused.into_connect_error(Some(proxy)),
             None => timed_out.into(),
         })),
     }

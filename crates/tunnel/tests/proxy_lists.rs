@@ -135,7 +135,10 @@ async fn the_error_is_the_first_proxys_and_lists_every_attempt() {
     });
     assert_eq!(
         message.collect::<Vec<_>>(),
-        ["the proxy refused the tunnel with 403 Forbidden", "the proxy refused the tunnel: not allowed by its rules"]
+        [
+            "the proxy refused the tunnel with 403 Forbidden; its rules don't allow it",
+            "the proxy refused the tunnel: not allowed by its rules"
+        ]
     );
     // Proxies alone: nothing connects directly.
     assert_eq!((world.net.connects_to(addr(ORIGIN)), world.queries()), (0, vec![0, 1, 1, 0]));
