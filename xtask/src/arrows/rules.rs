@@ -60,7 +60,7 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 30] = [
+const FENCES: [Fence; 31] = [
     fence("axum", &[]),
     fence("dns-lookup", &["skybridge-dns"]),
     fence("h2", &["skybridge-h2", "skybridge-testkit"]),
