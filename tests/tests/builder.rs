@@ -87,7 +87,7 @@ impl Stage {
         net.host("a.test", [addr(V6).ip(), addr(V4).ip()]);
         net.host("h2.test", [addr(H2_PEER).ip()]);
         // Longer than a hurried race waits, and not as long as a patient one.
-        net.at(addr(V6)).connect_latency(Duration::from_millis(100));
+        net.at(addr(V6)).connect_latency(Duration::from_millis(200));
         let mut servers: Vec<_> = [V4, V6, ELSEWHERE, DIALLED]
             .map(|at| {
                 let log = log.clone();
@@ -264,7 +264,7 @@ macro_rules! set {
         $builder.tunnel(TunnelLayer::new().timeout(Duration::from_millis(500)))
     };
     (race, $builder:expr, $stage:ident) => {
-        $builder.race(RaceLayer::happy_eyeballs().delay(Duration::from_millis(10)))
+        $builder.race(RaceLayer::happy_eyeballs().delay(Duration::from_millis(100)))
     };
     (dialer, $builder:expr, $stage:ident) => {{
         let elsewhere = |mut attempt: Attempt| {

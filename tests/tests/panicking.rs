@@ -61,6 +61,7 @@ impl Observe for Panicking {
             | EventKind::PhaseFailed(..)
             | EventKind::PhaseDropped(..)
             | EventKind::LeftOut { .. }
+            | EventKind::Postponed(..)
             | EventKind::Created(_)
             | EventKind::Acquired(_)
             | EventKind::Released

@@ -30,6 +30,9 @@ pub(crate) fn event(event: &Event<'_>) {
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }
+        EventKind::Postponed(endpoint, failure) => {
+            print('*', format_args!("{endpoint} is tried last, as it failed recently: {failure}"));
+        }
         EventKind::Created(info) => created(info),
         EventKind::Acquired(how) => {
             let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));

@@ -2,7 +2,7 @@ use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings}
 use futures_core::Stream;
 use skybridge_core::{
     Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
-    Resolver, Route, Span, TimedOut, phase_timeout, timeout,
+    Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
 };
 use std::{
     future::poll_fn,
@@ -159,9 +159,24 @@ struct AddressSink {
 impl AddressSink {
     /// Adds those that failed recently last, so that they are the first to be left out.
     fn add(&mut self, endpoints: Vec<Endpoint>) {
-        let addresses = self.feed.extend(self.history.sort_failed_last(endpoints));
+        let endpoints = self.history.sort_failed_last(endpoints);
+        self.tell_postponed(&endpoints);
+        let addresses = self.feed.extend(endpoints);
         if addresses > 0 {
             self.ctx.emit(None, None, EventKind::LeftOut { addresses, limit: self.max });
+        }
+    }
+
+    /// Where all have failed, none comes after another for it.
+    fn tell_postponed(&self, sorted: &[Endpoint]) {
+        let failed = |endpoint: &Endpoint| self.history.recent_failure(endpoint);
+        if sorted.first().is_none_or(|first| failed(first).is_some()) {
+            return;
+        }
+        for endpoint in sorted {
+            if let Some(failure) = failed(endpoint) {
+                self.ctx.emit(None, None, EventKind::Postponed(endpoint, &failure));
+            }
         }
     }
 }

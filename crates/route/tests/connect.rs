@@ -363,6 +363,23 @@ async fn what_is_merely_first_is_not_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_an_address_is_tried_last_is_told_with_the_reason() {
+    let world = World::new();
+    world.up(2, 0).host("a.test", [1, 2]);
+    let planner = world.planner();
+    let postponed = async || {
+        world.recorder.clear();
+        let _ = reach(&planner, world.target("http://a.test")).await;
+        world.recorder.lines().into_iter().filter(|line| line.starts_with("address_postponed")).collect::<Vec<_>>()
+    };
+    assert_eq!(postponed().await, [""; 0]);
+    assert_eq!(postponed().await, ["address_postponed 192.0.2.1:80: tcp failed: connection refused"]);
+    world.net.at(addr(2)).refuse();
+    postponed().await;
+    assert_eq!(postponed().await, [""; 0], "none comes after the other where both have failed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn why_an_endpoint_is_tried_last_is_known() {
     let mut world = World::new();
     world.timeouts.attempt = Some(ms(700));

@@ -46,6 +46,10 @@ fn details(object: &mut Object, kind: &RecordedKind) {
             object.raw("addresses", addresses);
             object.raw("limit", limit);
         }
+        RecordedKind::Postponed { endpoint, failure } => {
+            object.text("endpoint", &endpoint.to_string());
+            object.text("error", failure);
+        }
         RecordedKind::Created(of) => facts(object, of),
         RecordedKind::Acquired(how) => object.text("acquired", acquired(*how)),
         RecordedKind::Draining(reason) | RecordedKind::Closed(reason) => object.text("reason", reason.as_str()),

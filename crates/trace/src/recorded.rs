@@ -54,6 +54,13 @@ pub enum RecordedKind {
         /// The limit.
         limit: usize,
     },
+    /// An address is tried after others, as it failed recently.
+    Postponed {
+        /// The address.
+        endpoint: Endpoint,
+        /// How it failed.
+        failure: String,
+    },
     /// A connection is established.
     Created(Arc<Facts>),
     /// A request has acquired its connection.
@@ -118,6 +125,9 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseFailed(phase, elapsed, error) => Self::Failed(phase, elapsed, Failure::of(error)),
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
             EventKind::LeftOut { addresses, limit } => Self::LeftOut { addresses, limit },
+            EventKind::Postponed(endpoint, failure) => {
+                Self::Postponed { endpoint: endpoint.clone(), failure: failure.to_string() }
+            }
             EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
             EventKind::Acquired(how) => Self::Acquired(how),
             EventKind::Released => Self::Released,

@@ -111,6 +111,14 @@ impl Rows {
             RecordedKind::LeftOut { addresses, limit } => {
                 self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
             }
+            RecordedKind::Postponed { endpoint, failure } => {
+                self.mark(
+                    "tried last",
+                    String::new(),
+                    at,
+                    format!("{}: {}", clean(&endpoint.to_string()), clean(failure)),
+                );
+            }
             RecordedKind::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
             RecordedKind::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
             _ => {}

@@ -4,7 +4,7 @@
 use http::Request;
 use skybridge::{
     Client, RequestBody, RequestOptions,
-    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest},
+    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure},
 };
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
@@ -104,6 +104,19 @@ async fn the_number_of_addresses_left_out_is_reported() {
     assert_eq!(recorder.json_lines().trim_end(), expected);
     let drawn = recorder.timeline(CallId(1)).to_string();
     assert!(drawn.contains("36 addresses beyond the limit of 64"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_an_address_is_tried_last_is_reported() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let failure = RecentFailure::new(Phase::Tcp, ctx.runtime().now(), &io::Error::other("refused"));
+    ctx.emit(None, None, EventKind::Postponed(&fixtures::endpoint("192.0.2.1:80"), &failure));
+    let expected =
+        r#"{"t_us":0,"call":1,"event":"address_postponed","endpoint":"192.0.2.1:80","error":"tcp failed: refused"}"#;
+    assert_eq!(recorder.json_lines().trim_end(), expected);
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains("192.0.2.1:80: tcp failed: refused"), "{drawn}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ pub(crate) struct RouteArgs {
     /// Refuse addresses that are not public, proxies' too, and names that a proxy would resolve
     #[arg(long, value_name = "WHERE")]
     pub(crate) egress: Option<EgressArg>,
-    /// The time between the starts of two attempts to connect; 250 unless given
+    /// The time between the starts of two attempts to connect; 250 unless given, from 100 to 2000
     #[arg(long, value_name = "MS")]
     pub(crate) happy_eyeballs_timeout_ms: Option<u64>,
     /// Connect from this address, or by the interface of this name; if!NAME and host!ADDR say which

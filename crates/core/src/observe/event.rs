@@ -1,4 +1,7 @@
-use crate::{AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Error, Phase};
+use crate::{
+    AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase,
+    RecentFailure,
+};
 use std::time::{Duration, Instant};
 
 /// Observes the events of a client. It has one method with one enum, so that a new kind of event breaks no
@@ -78,6 +81,8 @@ pub enum EventKind<'a> {
         /// The limit that they exceed.
         limit: usize,
     },
+    /// This address is tried after others that were found with it, as it failed recently in this way.
+    Postponed(&'a Endpoint, &'a RecentFailure),
     /// A connection was made. Observed before any request uses it.
     Created(&'a ConnInfo),
     /// A request has its connection.
@@ -111,6 +116,7 @@ impl EventKind<'_> {
             Self::PhaseFailed(phase, ..) => phase.names().2,
             Self::PhaseDropped(phase, _) => phase.names().3,
             Self::LeftOut { .. } => "addresses_left_out",
+            Self::Postponed(..) => "address_postponed",
             Self::Created(_) => "connection_created",
             Self::Acquired(_) => "connection_acquired",
             Self::Released => "connection_released",
