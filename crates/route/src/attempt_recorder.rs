@@ -46,13 +46,14 @@ impl AttemptRecorder {
 
     /// Connecting succeeded: the endpoints that are still connected work. One that overtook another was faster.
     pub(crate) fn succeeded(&self) {
-        let mut overtaken = false;
+        let mut overtaken = Vec::new();
         for report in self.reports() {
             match report.outcome {
-                Outcome::Abandoned if report.phase == Phase::Tcp => overtaken = true,
+                Outcome::Abandoned if report.phase == Phase::Tcp => overtaken.push(report.endpoint),
                 Outcome::Connected => {
                     self.history.succeeded(&report.endpoint);
-                    if overtaken {
+                    // One that was itself overtaken, and is what was left, was not the faster.
+                    if !overtaken.is_empty() && !overtaken.contains(&report.endpoint) {
                         self.history.overtook(&report.endpoint);
                     }
                 }

@@ -45,6 +45,7 @@ async fn what_lost_the_race_is_tried_again_when_the_winner_fails_later() {
     let link = reach(&world.planner(), world.target("http://a.test")).await.unwrap();
     assert_eq!((link.info.remote, world.elapsed()), (at(1), 560));
     assert_eq!(tried(link.info.route.ctx()), [at(1), at(2), at(1)]);
+    assert!(!link.info.route.feedback.unwrap().overtook_recently(&at(1)), "it is not the faster one");
 }
 
 /// Of the first, which would have connected 10 ms later, nothing but its socket was there.

@@ -299,6 +299,9 @@ mod tests {
             (Egress::none().allow(rule().origin(origin("https://a.corp.test"))), "10.1.2.3:443", true),
             (Egress::none().allow(rule().origin(origin("http://a.corp.test"))), "10.1.2.3:443", false),
             (Egress::none().allow(rule().host("A.corp.test")), "10.1.2.3:443", true),
+            (Egress::none().allow(rule().host("*")), "10.1.2.3:443", true),
+            (Egress::none().allow(rule().host("*.test")), "10.1.2.3:443", true),
+            (Egress::none().allow(rule().host("*corp.test")), "10.1.2.3:443", false),
             (Egress::any().deny(network("10.0.0.0/8")), "[2002:a00:1::]:443", false),
             (Egress::any().deny(network("10.0.0.0/8")), "[::10.0.0.1]:443", false),
             (Egress::any().deny(network("64:ff9b::/96")), "[64:ff9b::1.1.1.1]:443", false),
@@ -324,6 +327,39 @@ mod tests {
         ];
         for (egress, allowed) in rows {
             assert_eq!(egress.check(&origin, &socket).is_ok(), allowed, "{egress:?}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_rule_may_be_an_address_and_is_compared_as_a_name() {
+        let rows = [
+            ("https://[::1]:8443", "[::1]", true),
+            ("https://[::1]", "0:0::1", true),
+            ("https://127.0.0.1", "[::ffff:127.0.0.1]", true),
+            ("https://127.0.0.1", "*.0.0.1", false),
+            ("https://A.Test.", "a.test", true),
+            ("https://a.test", "b.test", false),
+            ("https://nota.test", "*.a.test", false),
+        ];
+        for (url, host, denied) in rows {
+            let egress = Egress::any().deny(EgressRule::new().host(host));
+            assert_eq!(egress.check(&origin(url), &at("1.1.1.1:1")).is_err(), denied, "{url} {host}");
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_of_an_origin_passes_by_its_rule() {
+        let rows = [
+            ("https://a.test", "https://A.test.:443", true),
+            ("https://[::1]", "https://[0::1]", true),
+            ("https://127.0.0.1", "https://[::ffff:127.0.0.1]", true),
+            ("https://a.test", "https://a.test:8443", false),
+            ("https://a.test", "http://a.test:443", false),
+            ("https://a.test", "https://b.test", false),
+        ];
+        for (denied, url, expected) in rows {
+            let egress = Egress::any().deny(EgressRule::new().origin(origin(denied)));
+            assert_eq!(egress.check(&origin(url), &at("1.1.1.1:1")).is_err(), expected, "{denied} {url}");
         }
     }
 

@@ -91,21 +91,19 @@ impl EgressRule {
         self
     }
 
-    /// Only about connections for origins with this host: a name, or `*.` and a name for all below it. What is allowed
-    /// so is the origin's own address, and not a proxy's.
+    /// Only about connections for origins with this host: a name, an address, `*.` and a name for all below it, or `*`
+    /// for all. What is allowed so is the origin's own address, and not a proxy's.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
-        self.host = Some(host.trim_end_matches('.').to_ascii_lowercase().into());
+        let name = host.trim_end_matches('.');
+        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        self.host = Some(name.to_ascii_lowercase().into());
         self
     }
 
     fn is_about_origin(&self, origin: &Origin) -> bool {
-        let name = || origin.name().to_ascii_lowercase();
-        self.origin.as_ref().is_none_or(|own| **own == *origin)
-            && self.host.as_ref().is_none_or(|host| match host.strip_prefix('*') {
-                Some(suffix) if suffix.starts_with('.') => name().ends_with(suffix),
-                _ => name() == **host,
-            })
+        self.origin.as_ref().is_none_or(|own| is_same(own, origin))
+            && self.host.as_ref().is_none_or(|host| is_host(host, origin))
     }
 
     fn is_about_port(&self, port: Option<u16>) -> bool {
@@ -152,6 +150,27 @@ impl EgressRule {
             Some(Place::Network(_)) => Matches::Perhaps,
             Some(Place::UnixSocket) => Matches::No,
         }
+    }
+}
+
+/// Unlike for a pool, a trailing dot and the spelling of an address make no difference: the peer is the same.
+fn is_same(own: &Origin, origin: &Origin) -> bool {
+    let is_same_host = match (own.ip(), origin.ip()) {
+        (Some(own), Some(ip)) => own.to_canonical() == ip.to_canonical(),
+        (None, None) => own.name().eq_ignore_ascii_case(origin.name()),
+        _ => false,
+    };
+    is_same_host && (own.scheme(), own.port()) == (origin.scheme(), origin.port())
+}
+
+/// Whether the origin's host is this one, in lower case and without brackets, or below it.
+fn is_host(host: &str, origin: &Origin) -> bool {
+    match (host.strip_prefix('*'), origin.ip()) {
+        (Some(""), _) => true,
+        // However an address is spelled.
+        (_, Some(ip)) => host.parse().is_ok_and(|own: IpAddr| own.to_canonical() == ip.to_canonical()),
+        (Some(suffix), None) if suffix.starts_with('.') => origin.name().to_ascii_lowercase().ends_with(suffix),
+        (_, None) => origin.name().eq_ignore_ascii_case(host),
     }
 }
 
