@@ -162,6 +162,21 @@ fn squid_leads_to_nginx_with_the_password() {
 }
 
 #[test]
+fn squid_is_answered_by_digest_and_sees_the_password_never() {
+    let proxy = format!("http://alice:s3cret@{}", named("SKYBRIDGE_SQUID"));
+    for (how, password, exit) in
+        [("--proxy-digest", "s3cret", 0), ("--proxy-anyauth", "s3cret", 0), ("--proxy-digest", "wrong", 97)]
+    {
+        let mark = format!("by{how}-{password}");
+        let proxy = proxy.replace("s3cret", password);
+        let target = url("a.test", "SKYBRIDGE_NGINX_TLS", &mark);
+        let ran = skybridge(&["-x", &proxy, how, "--no-reuse", "--repeat", "3", &target]);
+        assert_eq!(ran.exit, exit, "{mark}: {}", ran.err);
+        assert_eq!(nginx_saw(&mark), if exit == 0 { (3, 3) } else { (0, 0) });
+    }
+}
+
+#[test]
 fn microsocks_leads_to_nginx_with_the_password() {
     leads_to_nginx(&format!("socks5://alice:s3cret@{}", named("SKYBRIDGE_MICROSOCKS")), "a.test", "socks5");
     leads_to_nginx(&format!("socks5h://alice:s3cret@{}", named("SKYBRIDGE_MICROSOCKS")), "127.0.0.1", "socks5h");

@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 10] = [
+const TARGETS: [Target; 11] = [
     Target {
         name: "h1_response",
         seeds: "responses",
@@ -49,6 +49,11 @@ const TARGETS: [Target; 10] = [
         name: "tunnel_answer",
         seeds: "tunnel",
         promises: "a proxy's answer is the same however its bytes are cut, and what stands behind it comes through",
+    },
+    Target {
+        name: "challenge",
+        seeds: "challenges",
+        promises: "a proxy sees the password by Basic alone where that is allowed, and refuses an answer for good",
     },
     Target {
         name: "names",
@@ -154,7 +159,7 @@ mod tests {
     fn an_unknown_target_is_refused_with_the_known_ones() {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
-                        h1_connection, h2_connection, tunnel_answer, names, certificate, pins, retry_after";
+                        h1_connection, h2_connection, tunnel_answer, challenge, names, certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }

@@ -17,8 +17,8 @@ use std::{fmt, sync::Arc};
 ///
 /// The scheme is remembered for each of up to 16 proxies, and so is the nonce (`nc` counts its uses): later tunnels and
 /// requests are sent with credentials at once. A proxy that wants another nonce gets an answer to that. One that
-/// refuses an answer to its own challenge, and doesn't say `stale`, has refused user and password; weaker schemes aren't
-/// tried then. Clones share what they remember. A lock is held while a digest is calculated.
+/// refuses an answer to its own challenge, and doesn't say `stale`, has refused user and password; weaker schemes
+/// aren't tried then. Clones share what they remember. A lock is held while a digest is calculated.
 ///
 /// To SOCKS proxies user and password are given as those of [`BasicAuth`] are.
 ///

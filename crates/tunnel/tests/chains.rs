@@ -205,3 +205,63 @@ async fn tls_to_a_proxy_that_fails_is_an_error_of_the_tls_phase() {
     assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tls_start", "tls_failed"]);
     assert_eq!(world.net.live_sockets(), 0);
 }
+
+/// Of a chain, only the first proxy is resolved here: each next name goes to the hop that is asked for it. SOCKS has the
+/// port 1080 where none is said.
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_all_kinds_asks_each_for_the_next_by_name_and_default_port() {
+    let world = World::new();
+    let proxies = [
+        "socks5h://one.test",
+        "socks4a://two.test",
+        "http://three.test",
+        "socks5h://192.0.2.77",
+        "http://[2001:db8::5]",
+        "socks5h://last.test",
+    ];
+    let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
+        let granted = b"\x05\x00\x00\x01\0\0\0\0\0\0";
+        proxy.expect([5, 1, 0]).await;
+        proxy.send([5, 0]).await;
+        proxy.expect(b"\x05\x01\x00\x03\x08two.test\x04\x38").await;
+        proxy.send(granted).await;
+        proxy.expect(b"\x04\x01\x00\x50\0\0\0\x01\0three.test\0").await;
+        proxy.send(b"\0\x5a\0\0\0\0\0\0").await;
+        assert_eq!(proxy.head().await.line(), "CONNECT 192.0.2.77:1080 HTTP/1.1");
+        proxy.send(OK).await;
+        proxy.expect([5, 1, 0]).await;
+        proxy.send([5, 0]).await;
+        let address = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+        proxy.expect([&[5, 1, 0, 4][..], &address, &[0, 80]].concat()).await;
+        proxy.send(granted).await;
+        assert_eq!(proxy.head().await.line(), "CONNECT last.test:1080 HTTP/1.1");
+        proxy.send(OK).await;
+        proxy.expect([5, 1, 0]).await;
+        proxy.send([5, 0]).await;
+        proxy.expect(b"\x05\x01\x00\x03\x06a.test\x01\xbb").await;
+        proxy.send(granted).await;
+    })
+    .await;
+    assert_eq!(linked.unwrap().info.proxies_passed, 6);
+}
+
+/// What is shown to one hop is sealed from the others: each has credentials of its own.
+#[tokio::test(start_paused = true)]
+async fn each_hop_of_a_chain_sees_its_own_credentials_alone() {
+    let world = World::new();
+    let proxies = ["http://alice:one@one.test:1", "socks5h://bob:two@two.test:2", "http://three.test:3"];
+    let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
+        assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Basic YWxpY2U6b25l"));
+        proxy.send(OK).await;
+        proxy.expect([5, 2, 0, 2]).await;
+        proxy.send([5, 2]).await;
+        proxy.expect(b"\x01\x03bob\x03two").await;
+        proxy.send([1, 0]).await;
+        proxy.expect(b"\x05\x01\x00\x03\x0athree.test\x00\x03").await;
+        proxy.send(b"\x05\x00\x00\x01\0\0\0\0\0\0").await;
+        assert_eq!(proxy.head().await.header("proxy-authorization"), None);
+        proxy.send(OK).await;
+    })
+    .await;
+    linked.unwrap();
+}

@@ -4,6 +4,7 @@
 //! to libFuzzer, `tests/corpus.rs` gives them the inputs that are kept in `seeds`.
 
 mod certificate;
+mod challenge;
 mod connection;
 mod differential;
 mod hyper_client;
@@ -20,6 +21,7 @@ mod wire;
 
 pub use self::{
     certificate::certificate,
+    challenge::challenge,
     connection::{h1_connection, h2_connection},
     differential::h1_differential,
     names::names,

@@ -63,3 +63,8 @@ fn pins() {
 fn retry_after() {
     replay("retry-after", skybridge_fuzz::retry_after);
 }
+
+#[test]
+fn challenge() {
+    replay("challenges", skybridge_fuzz::challenge);
+}

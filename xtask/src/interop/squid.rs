@@ -1,4 +1,4 @@
-//! squid: an HTTP proxy that wants a password, in cleartext and over TLS.
+//! squid: an HTTP proxy that wants a password, by Basic or Digest, in cleartext and over TLS.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +12,8 @@ use crate::interop::server::Server;
 const CONFIGURATION: &str = include_str!("../../fixtures/squid.conf");
 /// `alice`, `s3cret`.
 const PASSWORDS: &str = include_str!("../../fixtures/squid.passwords");
+/// The same, for Digest: user, realm, and the hash of both with the password.
+const DIGESTS: &str = "alice:skybridge:853da384cc16b216f7d56b74e17ec76a\n";
 const HOSTS: &str = "127.0.0.1 a.test b.test forbidden.test\n";
 
 pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, port: u16, sealed: u16) -> Outcome<Server> {
@@ -20,6 +22,7 @@ pub(crate) fn start(program: &Path, folder: &Path, certs: &Path, port: u16, seal
         .map_err(Failure::during("cannot open squid's folder"))?;
     let configuration = folder.join("squid.conf");
     scratch::write(&folder.join("passwords"), PASSWORDS.as_bytes())?;
+    scratch::write(&folder.join("digests"), DIGESTS.as_bytes())?;
     scratch::write(&folder.join("hosts"), HOSTS.as_bytes())?;
     scratch::write(&configuration, filled_in(folder, certs, port, sealed).as_bytes())?;
     let mut command = Command::new(program);
