@@ -9,6 +9,7 @@ mod certs;
 mod haproxy;
 mod hypercorn;
 mod microsocks;
+mod network;
 mod nghttpd;
 mod nginx;
 mod node;
@@ -36,6 +37,8 @@ pub(crate) fn run() -> Outcome {
     let node = installed("node", "nodejs")?;
     let hypercorn = installed("hypercorn", "python3-hypercorn")?;
     let openssl = installed("openssl", "openssl")?;
+    let dnsmasq = installed("dnsmasq", "dnsmasq-base")?;
+    let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
@@ -46,6 +49,9 @@ pub(crate) fn run() -> Outcome {
     certs::make(&certs)?;
     let origins =
         nginx::Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
+    let network = network::Network::new(&ip)?;
+    let inside = network.nginx(&nginx, &scratch.folder("routes")?, &certs)?;
+    let (dnsmasq, resolv) = network.dnsmasq(&dnsmasq, &scratch.folder("dnsmasq")?)?;
     let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
     let small = nghttpd::start_small(&nghttpd, &scratch.folder("small")?, h2c_small)?;
     let nghttpd = nghttpd::start(&nghttpd, &scratch.folder("nghttpd")?, h2c)?;
@@ -73,8 +79,15 @@ pub(crate) fn run() -> Outcome {
                 "interop_cli",
                 "--test",
                 "interop_endings",
+                "--test",
+                "interop_routes",
             ])
             .env("SKYBRIDGE_CLI", cli)
+            .env("SKYBRIDGE_IP", &ip)
+            .env("SKYBRIDGE_NFT", &nft)
+            .env("SKYBRIDGE_NETWORK_CLIENT", network.client())
+            .env("SKYBRIDGE_NETWORK_SERVER", network.server())
+            .env("SKYBRIDGE_NETWORK_RESOLV", resolv)
             .env("SKYBRIDGE_CERTS", &certs)
             .env("SKYBRIDGE_NGINX", at(plain))
             .env("SKYBRIDGE_NGINX_KEEPALIVE2", at(keepalive2))
@@ -107,7 +120,7 @@ pub(crate) fn run() -> Outcome {
         )
     });
     let proxies = [squid, microsocks, tinyproxy];
-    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl];
+    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq];
     let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
     tests.and(running)
 }

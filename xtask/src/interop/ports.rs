@@ -23,9 +23,10 @@ pub(crate) fn free<const N: usize>() -> Outcome<[u16; N]> {
     ports.try_into().map_err(|_| Failure::new(format!("no {N} free ports between {FIRST} and {LAST}")))
 }
 
-/// Whether anybody listens on the port, from the kernel's table.
-pub(crate) fn listening(port: u16) -> Outcome<bool> {
-    let table = fs::read_to_string("/proc/net/tcp").map_err(Failure::during("cannot read /proc/net/tcp"))?;
+/// Whether anybody listens on the port in the network of this process, from the kernel's table.
+pub(crate) fn listening(process: u32, port: u16) -> Outcome<bool> {
+    let file = format!("/proc/{process}/net/tcp");
+    let table = fs::read_to_string(&file).map_err(Failure::during(format!("cannot read {file}")))?;
     Ok(table.lines().skip(1).any(|row| is_listener(row, port)))
 }
 
@@ -54,8 +55,8 @@ mod tests {
     fn free_ports_are_different_and_nobody_listens_on_them() {
         let [a, b, c] = free().unwrap();
         assert!(a != b && b != c && a != c);
-        assert!(!listening(a).unwrap());
+        assert!(!listening(process::id(), a).unwrap());
         let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, a)).unwrap();
-        assert!(listening(a).unwrap());
+        assert!(listening(process::id(), a).unwrap());
     }
 }

@@ -72,12 +72,12 @@ impl Server {
         for port in ports {
             for _ in 0..PAUSES {
                 self.alive()?;
-                if ports::listening(*port)? {
+                if ports::listening(self.pid(), *port)? {
                     break;
                 }
                 pause();
             }
-            if !ports::listening(*port)? {
+            if !ports::listening(self.pid(), *port)? {
                 return Err(Failure::new(format!("{} doesn't listen on {port}:\n{}", self.name, self.said())));
             }
         }
