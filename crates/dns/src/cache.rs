@@ -39,8 +39,8 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 /// too, a failure is not. Where a lookup has found addresses and then failed, its addresses are kept no longer than an
 /// answer without.
 ///
-/// Lookups that several wait for are polled by those who wait. One ahead of an entry's end runs as a task, no longer than
-/// 15 s, and no more than 64 of them at once. A stack's own lookups of `localhost` and of literals need no cache.
+/// Lookups that several wait for are polled by those who wait. One ahead of an entry's end runs as a task, no longer
+/// than 15 s, and no more than 64 of them at once. A stack's own lookups of `localhost` and of literals need no cache.
 #[derive(Clone, Debug, Default)]
 pub struct CacheLayer {
     config: CacheConfig,
@@ -87,9 +87,9 @@ impl CacheLayer {
         self
     }
 
-    /// For how long after their end addresses are still the answer where a lookup fails (default: zero, never). Not where
-    /// it is answered that there are none. A lookup that finds nothing for 1.8 s has failed then (RFC 8767, section 5),
-    /// and the next is made after [`negative_ttl`](Self::negative_ttl).
+    /// For how long after their end addresses are still the answer where a lookup fails (default: zero, never). Not
+    /// where it is answered that there are none. A lookup that finds nothing for 1.8 s has failed then (RFC 8767,
+    /// section 5), and the next is made after [`negative_ttl`](Self::negative_ttl).
     pub fn stale_if_error(mut self, time: Duration) -> Self {
         self.config.stale_if_error = time;
         self

@@ -25,8 +25,8 @@
 //! # }
 //! ```
 //!
-//! One lock per [`System`] guards its queue, and one per lookup its result; one per [`Cache`] what it keeps, and two per
-//! shared lookup that lookup and what it has found. None is held during a lookup.
+//! One lock per [`System`] guards its queue, and one per lookup its result; one per [`Cache`] what it keeps, and two
+//! per shared lookup that lookup and what it has found. None is held during a lookup.
 
 mod answers;
 mod cache;

@@ -28,8 +28,8 @@ const SPLIT_AFTER: Duration = Duration::from_millis(250);
 /// same time, because a hosts file would be bypassed by that: for a name to which it gives an IPv4 address alone, a
 /// lookup of IPv6 goes on to DNS. When both are asked for, the hosts file answers, and it does so at once.
 ///
-/// `localhost` and names below it are this machine's loopback addresses, and the system is not asked for them (RFC 6761,
-/// section 6.3); an [override](crate::OverridesLayer) above goes before that.
+/// `localhost` and names below it are this machine's loopback addresses, and the system is not asked for them (RFC
+/// 6761, section 6.3); an [override](crate::OverridesLayer) above goes before that.
 ///
 /// There is no time to live, and nothing is cached. When one family has addresses and the other fails, the error ends
 /// the stream after the addresses; that it has none is no error.

@@ -143,7 +143,7 @@ impl<C: Send + 'static> OriginPool<C> {
 
     #[cold]
     fn apply_all(self: &Arc<Self>, effects: Vec<Effect<C>>) {
-        Left::new(self, effects).apply();
+        Left::new(effects, |effect| self.apply(effect)).apply();
     }
 
     /// A question to the machine, which changes nothing.

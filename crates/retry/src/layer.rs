@@ -93,8 +93,8 @@ impl<B> RetryLayer<B> {
     /// a 408 (RFC 9110, section 15.5.9), a 425 (RFC 8470, section 5.2), or a 503 with `retry-after: 0` (RFC 9110,
     /// section 15.6.4). Each says that the request wasn't handled, so its method doesn't matter. The response is the
     /// caller's when the request isn't sent again: because its body can't be copied, because it was sent again for this
-    /// status before, or for any limit of this layer. Also whether the challenge (407) of a proxy that forwards requests
-    /// is answered, for which method and budget make no difference. Has no effect on [`unsent`](Self::unsent).
+    /// status before, or for any limit of this layer. Also whether the challenge (407) of a proxy that forwards
+    /// requests is answered, for which method and budget make no difference. Has no effect on [`unsent`](Self::unsent).
     pub fn answers(mut self, again: bool) -> Self {
         self.policy.answers = again;
         self

@@ -206,8 +206,8 @@ async fn tls_to_a_proxy_that_fails_is_an_error_of_the_tls_phase() {
     assert_eq!(world.net.live_sockets(), 0);
 }
 
-/// Of a chain, only the first proxy is resolved here: each next name goes to the hop that is asked for it. SOCKS has the
-/// port 1080 where none is said.
+/// Of a chain, only the first proxy is resolved here: each next name goes to the hop that is asked for it. SOCKS has
+/// the port 1080 where none is said.
 #[tokio::test(start_paused = true)]
 async fn a_chain_of_all_kinds_asks_each_for_the_next_by_name_and_default_port() {
     let world = World::new();

@@ -5,11 +5,11 @@ use std::{any::Any, fmt, sync::Arc};
 
 /// The request of a response that asks for it again, in the response's extensions.
 ///
-/// Three statuses of an origin do: 408, as the request did not arrive in time (RFC 9110, section 15.5.9), 425, as it arrived too
-/// early (RFC 8470, section 5.2), and 503, as the server can't handle it at present (RFC 9110, section 15.6.4). Whether
-/// the request is in fact sent again depends on what else the response says, on the time that is left, on the budget
-/// of retries: it is the retry layer that decides, with the response at hand. So a connection gives it both, and a
-/// response that is not followed by another request is the caller's, as any other.
+/// Three statuses of an origin do: 408, as the request did not arrive in time (RFC 9110, section 15.5.9), 425, as it
+/// arrived too early (RFC 8470, section 5.2), and 503, as the server can't handle it at present (RFC 9110, section
+/// 15.6.4). Whether the request is in fact sent again depends on what else the response says, on the time that is left,
+/// on the budget of retries: it is the retry layer that decides, with the response at hand. So a connection gives it
+/// both, and a response that is not followed by another request is the caller's, as any other.
 ///
 /// A fourth is that of a proxy that forwards requests: 407, if the [`ProxyAuth`](crate::ProxyAuth) of that proxy has an
 /// [answer](Self::challenged) (RFC 9110, section 15.5.8). From anybody else it is a response like any other.

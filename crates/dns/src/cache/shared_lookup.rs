@@ -6,8 +6,8 @@ use std::{
     task::{Context, Waker},
 };
 
-/// One lookup that several queries wait for. It has no task: whoever waits polls it, so that it goes on while anybody is
-/// left, and is dropped with the last.
+/// One lookup that several queries wait for. It has no task: whoever waits polls it, so that it goes on while anybody
+/// is left, and is dropped with the last.
 pub(super) struct SharedLookup {
     pub(super) key: CacheKey,
     pub(super) progress: Arc<Progress>,
