@@ -176,6 +176,31 @@ fn squid_is_answered_by_digest_and_sees_the_password_never() {
     }
 }
 
+/// Each request has a connection of its own to nginx, so each has a tunnel; all are streams of one connection.
+#[test]
+fn fifty_tunnels_through_nghttpx_are_on_one_connection() {
+    let (trust, proxy) = (certificate("root.pem"), format!("https://alice:s3cret@{}", named("SKYBRIDGE_NGHTTPX")));
+    for (how, connections) in [(&["--proxy-http2"][..], 1), (&[], 50)] {
+        let mark = format!("multiplexed-{connections}");
+        let target = url("a.test", "SKYBRIDGE_NGINX_TLS", &mark);
+        let logged = || fs::read_to_string(named("SKYBRIDGE_NGHTTPX_LOG")).unwrap();
+        let before = logged().lines().count();
+        let through = ["-x", &proxy, "--proxy-cacert", trust.to_str().unwrap(), "--no-reuse", "--parallel", "--repeat"];
+        let ran = skybridge(&[&through[..], &["50", &target], how].concat());
+        assert_eq!((ran.exit, nginx_saw(&mark)), (0, (50, 50)), "{}", ran.err);
+        // It logs a tunnel when that is over.
+        let lines = loop {
+            let lines: Vec<_> = logged().lines().skip(before).map(str::to_owned).collect();
+            if lines.len() >= 50 {
+                break lines;
+            }
+            std::thread::yield_now();
+        };
+        let ports: BTreeSet<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!((lines.len(), ports.len()), (50, connections), "{lines:?}");
+    }
+}
+
 #[test]
 fn microsocks_leads_to_nginx_with_the_password() {
     leads_to_nginx(&format!("socks5://alice:s3cret@{}", named("SKYBRIDGE_MICROSOCKS")), "a.test", "socks5");

@@ -11,6 +11,7 @@ mod hypercorn;
 mod microsocks;
 mod network;
 mod nghttpd;
+mod nghttpx;
 mod nginx;
 mod node;
 mod openssl;
@@ -28,6 +29,7 @@ use crate::workspace;
 pub(crate) fn run() -> Outcome {
     let nginx = installed("nginx", "nginx-light")?;
     let nghttpd = installed("nghttpd", "nghttp2-server")?;
+    let nghttpx = installed("nghttpx", "nghttp2-proxy")?;
     let squid = installed("squid", "squid-openssl")?;
     let microsocks = installed("microsocks", "microsocks")?;
     let apache = installed("apache2", "apache2-bin")?;
@@ -42,9 +44,9 @@ pub(crate) fn run() -> Outcome {
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<23>()?;
+        ports::free::<24>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
-    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying] = others;
+    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed] = others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
     let origins =
@@ -56,6 +58,7 @@ pub(crate) fn run() -> Outcome {
     let small = nghttpd::start_small(&nghttpd, &scratch.folder("small")?, h2c_small)?;
     let nghttpd = nghttpd::start(&nghttpd, &scratch.folder("nghttpd")?, h2c)?;
     let squid = squid::start(&squid, &scratch.folder("squid")?, &certs, proxy, sealed)?;
+    let nghttpx = nghttpx::start(&nghttpx, &scratch.folder("nghttpx")?, &certs, multiplexed, proxy)?;
     let microsocks = microsocks::start(&microsocks, &scratch.folder("microsocks")?, socks)?;
     let apache = apache::start(&apache, &scratch.folder("apache")?, http10)?;
     let tinyproxy = tinyproxy::start(&tinyproxy, &scratch.folder("tinyproxy")?, proxy10)?;
@@ -113,13 +116,15 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NODE", at(goaway))
             .env("SKYBRIDGE_HYPERCORN", at(python))
             .env("SKYBRIDGE_OPENSSL_VERIFY", at(verifying))
+            .env("SKYBRIDGE_NGHTTPX", at(multiplexed))
+            .env("SKYBRIDGE_NGHTTPX_LOG", nghttpx.log())
             .env("SKYBRIDGE_SQUID", at(proxy))
             .env("SKYBRIDGE_SQUID_TLS", at(sealed))
             .env("SKYBRIDGE_SQUID_LOG", squid.log())
             .env("SKYBRIDGE_MICROSOCKS", at(socks)),
         )
     });
-    let proxies = [squid, microsocks, tinyproxy];
+    let proxies = [nghttpx, squid, microsocks, tinyproxy];
     let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq];
     let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
     tests.and(running)

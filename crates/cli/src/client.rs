@@ -10,7 +10,7 @@ use crate::{
 };
 use skybridge::{
     Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
-    RetryLayer, RouteConfig, System, Tcp, Timeouts,
+    RetryLayer, RouteConfig, System, Tcp, Timeouts, TunnelLayer,
     tower::ServiceBuilder,
     types::{Egress, Families},
 };
@@ -31,6 +31,7 @@ pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>
         .route(RouteConfig::new().families(families(args)).proxies(proxy_lists(args)))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
+        .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2))
         .race(race(args))
         .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())

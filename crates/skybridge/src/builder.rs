@@ -193,8 +193,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// How long proxies may take to give a tunnel. How TLS is spoken to them is [`proxy_tls`](Self::proxy_tls)'s to
-    /// say.
+    /// How long proxies may take to give a tunnel, and whether HTTP/2 is spoken to `https://` ones that choose it. How
+    /// TLS is spoken to them is [`proxy_tls`](Self::proxy_tls)'s to say, but for the offer of HTTP/2.
     pub fn tunnel(mut self, tunnel: TunnelLayer) -> Self {
         self.settings.tunnel = tunnel;
         self

@@ -31,6 +31,7 @@ mod on {
         /// TLS to origins, and a tunnel that speaks TLS to proxies.
         pub(crate) fn layers(self, tunnel: TunnelLayer) -> (TlsLayer, TunnelLayer<TlsConnector>) {
             let connector = self.proxies.unwrap_or_else(|| self.layer.proxy_connector());
+            let connector = if tunnel.speaks_http2() { connector.http2() } else { connector };
             (self.layer, tunnel.proxy_tls(connector))
         }
     }

@@ -29,12 +29,14 @@ impl Peer {
         Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
     }
 
-    /// A proxy, which is spoken to in HTTP/1.1.
-    pub(crate) fn proxy(name: &str, info: &ConnInfo) -> Result<Self, TlsError> {
+    /// A proxy. Requests that it forwards are HTTP/1.1.
+    pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: bool) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
-        Ok(Self { name, text, host: None, http_versions: HttpVersions::Http1, session })
+        let http_versions =
+            if http2 && !info.route.is_forwarded() { HttpVersions::default() } else { HttpVersions::Http1 };
+        Ok(Self { name, text, host: None, http_versions, session })
     }
 
     /// The name to send as SNI: never an address (RFC 6066, section 3).

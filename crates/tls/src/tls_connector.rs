@@ -17,11 +17,12 @@ use std::{
 /// configuration for proxies, or by [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector) with the roots and
 /// pins of the layer for origins.
 ///
-/// ALPN offers HTTP/1.1 alone. Pins apply to proxies as to origins, by their names.
+/// ALPN offers HTTP/1.1 alone, unless [`http2`](Self::http2) says otherwise. Pins apply to proxies as to origins, by their names.
 #[derive(Clone, Debug)]
 pub struct TlsConnector {
     config: LazyConfig,
     limit: Duration,
+    http2: bool,
 }
 
 /// The future of a TLS connection to a proxy. Dropping it closes the stream.
@@ -41,7 +42,7 @@ impl TlsConfig {
 
 impl TlsConnector {
     pub(crate) fn of(config: LazyConfig) -> Self {
-        Self { config, limit: LIMIT }
+        Self { config, limit: LIMIT, http2: false }
     }
 
     /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) takes precedence;
@@ -52,15 +53,25 @@ impl TlsConnector {
     }
 }
 
+impl TlsConnector {
+    /// Offers HTTP/2 too, where a tunnel is wanted of the last proxy: for a tunnel layer that speaks it. A proxy that
+    /// forwards requests is spoken to by HTTP/1.1.
+    pub fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+}
+
 impl<I: Io> TlsConnect<I> for TlsConnector {
     type Io = MaybeTls<I>;
     type Future = ProxyTlsConnecting<I>;
 
     fn tls_connect(&self, link: Link<I>, server_name: &str, _: &Ctx) -> Self::Future {
-        let (config, limit, name) = (self.config.clone(), self.limit, Box::<str>::from(server_name));
-        ProxyTlsConnecting(Box::pin(
-            async move { tls_connect(link, |info| Peer::proxy(&name, info), &config, limit).await },
-        ))
+        let (config, limit, http2) = (self.config.clone(), self.limit, self.http2);
+        let name = Box::<str>::from(server_name);
+        ProxyTlsConnecting(Box::pin(async move {
+            tls_connect(link, |info| Peer::proxy(&name, info, http2), &config, limit).await
+        }))
     }
 }
 

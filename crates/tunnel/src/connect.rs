@@ -9,9 +9,9 @@ use skybridge_h1_codec::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The largest head of a proxy's response, in bytes.
-const HEAD_LIMIT: usize = 64 * 1024;
+pub(crate) const HEAD_LIMIT: usize = 64 * 1024;
 /// The most of a refusal's body that is kept, in bytes.
-const BODY_LIMIT: usize = 16 * 1024;
+pub(crate) const BODY_LIMIT: usize = 16 * 1024;
 /// How many interim answers (1xx) one request may get.
 const MAX_INFORMATIONAL: u32 = 64;
 
@@ -26,11 +26,11 @@ struct Dialogue<I> {
 }
 
 /// A refusal, with as much of its body as has arrived.
-struct Refusal {
-    status: StatusCode,
-    headers: Box<HeaderMap>,
-    body: BytesMut,
-    authorized: bool,
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Box<HeaderMap>,
+    pub(crate) body: BytesMut,
+    pub(crate) authorized: bool,
 }
 
 /// What is known of one proxy's authentication, beyond the connection on which it was asked.
@@ -41,9 +41,9 @@ pub(crate) struct Challenges {
     /// So many were answered that the last one wasn't.
     too_many: bool,
     /// The answer to the last one, to be sent on a new connection.
-    answer: Option<HeaderValue>,
+    pub(crate) answer: Option<HeaderValue>,
     /// The refusal whose body is being read: if reading it times out, the caller still knows why there is no tunnel.
-    refusal: Option<Refusal>,
+    pub(crate) refusal: Option<Refusal>,
 }
 
 /// CONNECT (RFC 9110, section 9.3.6) over HTTP/1.1. Returns the stream, and the bytes that arrived after the response's
@@ -113,7 +113,7 @@ impl Challenges {
 
     /// The answer to the refusal, and the refusal as an error. One that is no challenge, can't be answered, or comes
     /// after too many, stays.
-    fn answer_refusal(&mut self, asked: ProxyRequest<'_>) -> Option<(HeaderValue, TunnelError)> {
+    pub(crate) fn answer_refusal(&mut self, asked: ProxyRequest<'_>) -> Option<(HeaderValue, TunnelError)> {
         let refusal = self.refusal.as_ref()?;
         if refusal.status != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return None;

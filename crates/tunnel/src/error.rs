@@ -35,6 +35,10 @@ pub enum TunnelError {
     HostUnsupported,
     /// An HTTP proxy's response is not HTTP/1.1.
     NotHttp(BoxError),
+    /// The connection of HTTP/2 to the proxy failed, or it has reset the tunnel before it was one.
+    Http2(BoxError),
+    /// The proxy chose HTTP/2 by ALPN, and [`TunnelLayer::http2`](crate::TunnelLayer::http2) isn't on.
+    NoHttp2,
     /// A SOCKS proxy's answer begins with this byte, which is not its protocol's version.
     NotSocks(u8),
     /// The proxy closed the connection before its answer was complete.
@@ -62,7 +66,11 @@ impl TunnelError {
             Self::Refused { status, authorized, .. } => {
                 *authorized && *status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
             }
-            Self::Challenged(_) | Self::CredentialsRefused | Self::CredentialsUnsupported | Self::NoTls => true,
+            Self::Challenged(_)
+            | Self::CredentialsRefused
+            | Self::CredentialsUnsupported
+            | Self::NoTls
+            | Self::NoHttp2 => true,
             _ => false,
         }
     }
@@ -119,6 +127,8 @@ impl fmt::Display for TunnelError {
             Self::CredentialsUnsupported => f.write_str("SOCKS can't encode the user or password"),
             Self::HostUnsupported => f.write_str("SOCKS can't encode the host"),
             Self::NotHttp(_) => f.write_str("the proxy does not speak HTTP/1.1"),
+            Self::Http2(_) => f.write_str("the connection of HTTP/2 to the proxy failed"),
+            Self::NoHttp2 => f.write_str("the proxy chose HTTP/2, and the TunnelLayer doesn't (`TunnelLayer::http2`)"),
             Self::NotSocks(byte) => write!(f, "the proxy does not speak SOCKS: its answer begins with {byte:#04x}"),
             Self::Closed => f.write_str("the proxy closed the connection before it answered"),
             Self::Io(_) => f.write_str("the connection to the proxy failed"),
@@ -145,6 +155,8 @@ impl fmt::Debug for TunnelError {
             Self::CredentialsUnsupported => f.write_str("CredentialsUnsupported"),
             Self::HostUnsupported => f.write_str("HostUnsupported"),
             Self::NotHttp(error) => f.debug_tuple("NotHttp").field(error).finish(),
+            Self::Http2(error) => f.debug_tuple("Http2").field(error).finish(),
+            Self::NoHttp2 => f.write_str("NoHttp2"),
             Self::NotSocks(byte) => f.debug_tuple("NotSocks").field(byte).finish(),
             Self::Closed => f.write_str("Closed"),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
@@ -157,7 +169,7 @@ impl Error for TunnelError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Challenged(last) => Some(&**last),
-            Self::NotHttp(error) | Self::Io(error) => Some(&**error),
+            Self::NotHttp(error) | Self::Io(error) | Self::Http2(error) => Some(&**error),
             _ => None,
         }
     }

@@ -1,23 +1,59 @@
-use crate::{BoxedIo, TunnelError, TunnelIo, connect, connect::Challenges, proxy_target::ProxyTarget, socks4, socks5};
+use crate::{
+    BoxedIo, TunnelError, TunnelIo, connect,
+    connect::Challenges,
+    http2::{Connection, Lead, Place, Shared, Turn},
+    proxy_target::ProxyTarget,
+    socks4, socks5,
+};
 use bytes::Bytes;
 use skybridge_core::{
-    ConnectError, Connector, Ctx, Endpoints, Io, Link, Phase, Proxy, ProxyKind, Span, TlsConnect, phase_timeout,
+    ConnInfo, ConnectError, Connector, Ctx, Endpoints, Io, Link, Phase, PhaseGuard, Protocol, Proxy, ProxyKind, Route,
+    Span, TlsConnect, phase_timeout,
 };
 use std::{future::poll_fn, mem, sync::Arc, time::Duration};
+
+/// How many connections of others are joined that turn out to have ended, before there is one of one's own.
+const JOINS: usize = 2;
 
 /// Connects to the first proxy, and tunnels through all of them. The answer to a challenge whose connection can't go on
 /// is sent on a new one, to the same address.
 pub(crate) async fn establish<S, L>(
     mut connector: S,
-    mut connecting: S::Future,
+    route: Route,
     tls_connect: L,
     limit: Duration,
-) -> Result<Link<TunnelIo<S::Io, <L as TlsConnect<S::Io>>::Io>>, ConnectError>
+    http2: Option<Arc<Shared>>,
+) -> Result<Tunnelled<S, L>, ConnectError>
 where
     S: Connector,
     L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
     let mut challenges = Vec::new();
+    let mut lead = None;
+    if let Some(shared) = http2.as_ref().filter(|_| Shared::is_for(&route)) {
+        for _ in 0..JOINS {
+            challenges.clear();
+            challenges.resize_with(route.proxies.len(), Challenges::default);
+            match shared.turn(&route).await {
+                Turn::Join(place) => {
+                    let connection = Arc::clone(place.connection());
+                    match through_http2(place, connection.info(&route), limit, &mut challenges).await {
+                        Ok(link) => return through_rest(link, 1, tls_connect, limit, &mut challenges).await,
+                        // It has ended, or answers no more: that is not the fault of who has joined it.
+                        Err(error) if connection.is_gone() && !error.is_fatal() => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Turn::Lead(turn) => {
+                    lead = Some(turn);
+                    break;
+                }
+                Turn::Alone => break,
+            }
+        }
+        challenges.clear();
+    }
+    let mut connecting = connector.connect(route);
     let mut endpoints = None;
     loop {
         let mut link = connecting.await.map_err(Into::into)?;
@@ -28,7 +64,8 @@ where
         challenges.resize_with(route.proxies.len(), Challenges::default);
         let answered = |challenges: &[Challenges]| challenges.iter().map(Challenges::answered).sum::<usize>();
         let before = answered(&challenges);
-        match tunnel_through_all(link, tls_connect.clone(), limit, &mut challenges).await {
+        let http2 = Http2 { on: http2.is_some(), lead: lead.take() };
+        match tunnel_through_all(link, tls_connect.clone(), limit, http2, &mut challenges).await {
             // Only for an answer of this round, so that it ends: each proxy is answered so often and no more.
             Err(_) if answered(&challenges) > before && challenges.iter().any(Challenges::need_new_connection) => {
                 endpoints = Some(mem::replace(&mut route.endpoints, Endpoints::fixed([endpoint])));
@@ -40,11 +77,21 @@ where
     }
 }
 
+/// What `establish` comes to.
+type Tunnelled<S, L> = Link<TunnelIo<<S as Connector>::Io, <L as TlsConnect<<S as Connector>::Io>>::Io>>;
+
+/// Whether HTTP/2 is spoken, and who waits for this connection.
+struct Http2 {
+    on: bool,
+    lead: Option<Lead>,
+}
+
 /// Turns a link to the first proxy into a link through all of them.
 async fn tunnel_through_all<I, L>(
     link: Link<I>,
     tls_connect: L,
     limit: Duration,
+    http2: Http2,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, <L as TlsConnect<I>>::Io>>, ConnectError>
 where
@@ -54,44 +101,143 @@ where
     if let Err(unfit) = link.info.fit_for_tunnel() {
         return Err(link.phase(Phase::Tunnel).fail(unfit));
     }
-    let route = &link.info.route;
-    let (ctx, proxies, forwarded) = (route.ctx().clone(), Arc::clone(&route.proxies), route.is_forwarded());
-    let origin = ProxyTarget::origin(route);
-    let mut link = match proxies.first() {
+    let (ctx, proxies) = (link.info.route.ctx().clone(), Arc::clone(&link.info.route.proxies));
+    let link = match proxies.first() {
         Some(proxy) if proxy.kind == ProxyKind::Https => {
-            tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?.map_io(TunnelIo::tls)
+            let (link, protocol) = tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?;
+            if protocol == Some(Protocol::Http2) {
+                let connection = begin_http2(link, proxy, limit, http2.on).await?;
+                let Some(place) = connection.place() else {
+                    let error = TunnelError::Closed.into_connect_error(Some(proxy));
+                    return Err(
+                        PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error)
+                    );
+                };
+                let ended = through_http2(place, connection.first_info(), limit, challenges).await;
+                // Not before: how many streams it allows, the proxy has said by now.
+                if let Some(lead) = http2.lead {
+                    lead.live(&connection);
+                }
+                return through_rest(ended?, 1, tls_connect, limit, challenges).await;
+            }
+            link.map_io(TunnelIo::tls)
         }
         _ => link.map_io(TunnelIo::plain),
     };
-    for (i, (proxy, challenges)) in proxies.iter().zip(challenges).enumerate() {
+    if let Some(lead) = http2.lead {
+        lead.http1();
+    }
+    through_rest(link, 0, tls_connect, limit, challenges).await
+}
+
+/// Through all proxies but the first ones.
+async fn through_rest<I, T, L>(
+    mut link: Link<TunnelIo<I, T>>,
+    first: usize,
+    tls_connect: L,
+    limit: Duration,
+    challenges: &mut [Challenges],
+) -> Result<Link<TunnelIo<I, T>>, ConnectError>
+where
+    I: Io,
+    T: Io,
+    L: TlsConnect<BoxedIo>,
+{
+    let route = &link.info.route;
+    let (ctx, proxies, forwarded) = (route.ctx().clone(), Arc::clone(&route.proxies), route.is_forwarded());
+    for (i, (proxy, challenges)) in proxies.iter().zip(challenges).enumerate().skip(first) {
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
-            link = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?.map_io(TunnelIo::boxed);
+            let (sealed, protocol) = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?;
+            link = sealed.map_io(TunnelIo::boxed);
+            if protocol == Some(Protocol::Http2) {
+                // Only connections to the first proxy are shared.
+                return Err(link.phase(Phase::Tunnel).fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
+            }
         }
-        let next = proxies.get(i + 1);
-        if next.is_none() && forwarded {
+        if i + 1 == proxies.len() && forwarded {
             (link.info.forwarded, link.info.proxies_passed) = (true, proxies.len());
             break;
         }
-        let proxy_target = next.map_or_else(|| origin.clone(), ProxyTarget::proxy);
+        let proxy_target = target_of(&link.info.route, i);
         link = tunnel(link, proxy, &proxy_target, limit, challenges).await?;
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
     Ok(link)
 }
 
-/// TLS to a proxy. The link's facts describe the origin, so they stay as they are.
+/// What the proxy at this place is asked for: the next one, or the origin.
+fn target_of(route: &Route, proxy: usize) -> ProxyTarget {
+    route.proxies.get(proxy + 1).map_or_else(|| ProxyTarget::origin(route), ProxyTarget::proxy)
+}
+
+async fn begin_http2<I: Io>(
+    link: Link<I>,
+    proxy: &Proxy,
+    limit: Duration,
+    on: bool,
+) -> Result<Arc<Connection>, ConnectError> {
+    let guard = link.phase(Phase::Tunnel);
+    if !on {
+        return Err(guard.fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
+    }
+    let ctx = link.info.route.ctx().clone();
+    match phase_timeout(&ctx, Phase::Tunnel, limit, Connection::begin(link.io, link.info)).await {
+        Ok(Ok(connection)) => {
+            guard.done();
+            Ok(connection)
+        }
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
+        Err(timed_out) => Err(guard.fail(timed_out)),
+    }
+}
+
+/// A tunnel through the first proxy, as a stream of this connection.
+async fn through_http2<I, T>(
+    place: Place,
+    mut info: Box<ConnInfo>,
+    limit: Duration,
+    challenges: &mut [Challenges],
+) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
+    let guard = PhaseGuard::begin(info.route.ctx(), Phase::Tunnel, Some(info.attempt));
+    let (ctx, proxies, proxy_target) =
+        (info.route.ctx().clone(), Arc::clone(&info.route.proxies), target_of(&info.route, 0));
+    let (Some(proxy), Some(challenges)) = (proxies.first(), challenges.first_mut()) else {
+        return Err(guard.fail(TunnelError::Closed.into_connect_error(None)));
+    };
+    let connection = Arc::clone(place.connection());
+    let asked = place.tunnel(proxy, &proxy_target, challenges);
+    match phase_timeout(&ctx, Phase::Tunnel, limit, asked).await {
+        Ok(Ok(io)) => {
+            info.timings.set(Phase::Tunnel, guard.done());
+            (info.tunnelled, info.proxies_passed) = (true, 1);
+            Ok(Link::new(TunnelIo::boxed(io), info))
+        }
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
+        Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
+            Some(refused) => refused.into_connect_error(Some(proxy)),
+            None => {
+                // It may be dead: whoever comes next had better not wait for it too.
+                connection.give_up();
+                timed_out.into()
+            }
+        })),
+    }
+}
+
+/// TLS to a proxy, and what it chose by ALPN. The link's facts describe the origin, so they stay as they are.
 async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
     tls_connect: L,
     link: Link<I>,
     proxy: &Proxy,
     ctx: &Ctx,
-) -> Result<Link<L::Io>, ConnectError> {
+) -> Result<(Link<L::Io>, Option<Protocol>), ConnectError> {
     let (tried, timings, tls) = (link.info.tried(), link.info.timings, link.info.tls.clone());
     match tls_connect.tls_connect(link, proxy.name(), ctx).await {
         Ok(mut link) => {
+            let protocol = link.info.tls.as_ref().and_then(|tls| tls.alpn);
             (link.info.timings, link.info.tls) = (timings, tls);
-            Ok(link)
+            Ok((link, protocol))
         }
         Err(error) => Err(tried.failed(error.in_phase(Phase::Tls))),
     }

@@ -19,12 +19,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct TunnelLayer<L = NoTls> {
     tls_connect: L,
     limit: Duration,
+    http2: bool,
 }
 
 impl TunnelLayer {
     /// Speaks to proxies in cleartext. Each may take 10 s: see [`timeout`](Self::timeout).
     pub fn new() -> Self {
-        Self { tls_connect: NoTls, limit: LIMIT }
+        Self { tls_connect: NoTls, limit: LIMIT, http2: false }
     }
 }
 
@@ -39,7 +40,21 @@ impl<L> TunnelLayer<L> {
     /// origins, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a
     /// proxy fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
     pub fn proxy_tls<T: TlsConnect<BoxedIo>>(self, tls_connect: T) -> TunnelLayer<T> {
-        TunnelLayer { tls_connect, limit: self.limit }
+        TunnelLayer { tls_connect, limit: self.limit, http2: self.http2 }
+    }
+
+    /// Speaks HTTP/2 to an `https://` proxy that chooses it by ALPN, which the [TLS connector](Self::proxy_tls) must
+    /// offer (default: off). Tunnels through the same proxy, as the first one, with the same credentials are streams of
+    /// one connection (RFC 9113, section 8.5), up to 100 or to what the proxy allows; then there is another. Who comes
+    /// while it is being opened waits for it. It is closed with its last tunnel.
+    pub fn http2(mut self, on: bool) -> Self {
+        self.http2 = on;
+        self
+    }
+
+    /// Whether [`http2`](Self::http2) is on.
+    pub fn speaks_http2(&self) -> bool {
+        self.http2
     }
 
     /// How long each proxy may take to establish its tunnel (default: 10 s).
@@ -58,6 +73,6 @@ where
     type Service = Deferred<S::Io, Tunnel<S, L>>;
 
     fn layer(&self, inner: S) -> Tunnel<S, L> {
-        Tunnel::new(inner, self.tls_connect.clone(), self.limit)
+        Tunnel::new(inner, self.tls_connect.clone(), self.limit, self.http2)
     }
 }

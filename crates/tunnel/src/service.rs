@@ -1,10 +1,12 @@
-use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, proxy_target};
+use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, http2::Shared, proxy_target};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, TlsConnect};
 use std::{
     fmt,
     future::{Future, ready},
+    mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,6 +18,8 @@ pub struct Tunnel<S, L = NoTls> {
     inner: S,
     tls_connect: L,
     limit: Duration,
+    /// `None` where HTTP/2 is off.
+    http2: Option<Arc<Shared>>,
 }
 
 /// The future of [`Tunnel`]. Dropping it closes the socket.
@@ -33,8 +37,8 @@ enum State<F, I, T> {
 // === impl Tunnel ===
 
 impl<S, L> Tunnel<S, L> {
-    pub(crate) fn new(inner: S, tls_connect: L, limit: Duration) -> Self {
-        Self { inner, tls_connect, limit }
+    pub(crate) fn new(inner: S, tls_connect: L, limit: Duration, http2: bool) -> Self {
+        Self { inner, tls_connect, limit, http2: http2.then(Arc::default) }
     }
 }
 
@@ -59,8 +63,10 @@ where
             let error = ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
             return Tunnelling(State::Tunnel(Box::pin(ready(Err(error)))));
         }
-        let connecting = self.inner.connect(route);
-        let establishing = establish(self.inner.clone(), connecting, self.tls_connect.clone(), self.limit);
+        // It is the one that is ready: a clone isn't yet.
+        let ready = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, ready);
+        let establishing = establish(ready, route, self.tls_connect.clone(), self.limit, self.http2.clone());
         Tunnelling(State::Tunnel(Box::pin(establishing)))
     }
 }

@@ -51,7 +51,7 @@ impl<I: Io> TlsConnect<I> for Salute {
 }
 
 fn none() -> TlsInfo {
-    fixtures::tls(Some(skybridge_core::Protocol::Http2), ["proxy.test"])
+    fixtures::tls(Some(skybridge_core::Protocol::Http1), ["proxy.test"])
 }
 
 impl<I: Io> AsyncRead for Loud<I> {

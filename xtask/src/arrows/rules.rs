@@ -63,7 +63,7 @@ struct Fence {
 const FENCES: [Fence; 31] = [
     fence("axum", &[]),
     fence("dns-lookup", &["skybridge-dns"]),
-    fence("h2", &["skybridge-h2", "skybridge-testkit"]),
+    fence("h2", &["skybridge-h2", "skybridge-testkit", "skybridge-tunnel"]),
     fence("hickory-resolver", &["skybridge-dns"]),
     fence("http-auth", &["skybridge-tunnel"]),
     fence("httparse", &["skybridge-h1-codec"]),

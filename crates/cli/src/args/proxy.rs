@@ -27,6 +27,9 @@ pub(crate) struct ProxyArgs {
     /// Answer HTTP proxies that ask for user and password, by the strongest scheme that they offer: Digest or Basic
     #[arg(long, overrides_with_all = ["proxy_basic", "proxy_digest"])]
     pub(crate) proxy_anyauth: bool,
+    /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels are streams of one connection
+    #[arg(long)]
+    pub(crate) proxy_http2: bool,
     /// Hosts that are connected to directly: names with their subdomains, addresses, networks, `*`
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,

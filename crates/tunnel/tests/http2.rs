@@ -1,0 +1,345 @@
+//! CONNECT over HTTP/2 (RFC 9113, section 8.5): many tunnels on one connection to the proxy.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "those who come at once are tasks")]
+
+mod support;
+
+use self::support::{World, all_of};
+use bytes::Bytes;
+use h2::{Reason, server};
+use http::{HeaderMap, HeaderValue, Method, Response};
+use skybridge_core::{
+    ConnectError, Connector as _, Ctx, Io, Link, Protocol, Proxy, ProxyAuth, ProxyRequest, Route, TlsConnect, TlsInfo,
+};
+use skybridge_testkit::{net::Conn, proxy::ProxyServer};
+use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
+use std::{
+    future::{Ready, ready},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::Layer;
+
+const PROXY: &str = "https://proxy.test:3128";
+
+/// TLS that seals nothing, and whose peer has chosen this.
+#[derive(Clone, Copy)]
+struct Chosen(Option<Protocol>);
+
+impl<I: Io> TlsConnect<I> for Chosen {
+    type Io = I;
+    type Future = Ready<Result<Link<I>, ConnectError>>;
+
+    fn tls_connect(&self, mut link: Link<I>, _: &str, _: &Ctx) -> Self::Future {
+        let mut tls = TlsInfo::unknown();
+        tls.alpn = self.0;
+        link.info.tls = Some(tls);
+        ready(Ok(link))
+    }
+}
+
+/// Each authority, with the credentials that were shown.
+type Asked = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
+/// What a proxy does with tunnels.
+#[derive(Clone)]
+struct Peer {
+    /// How many streams it allows.
+    streams: u32,
+    /// What each was asked for, with the credentials.
+    asked: Asked,
+    challenges: bool,
+    refuses: bool,
+    resets: bool,
+    goes: bool,
+    /// It answers the first, and nobody after it.
+    stalls: bool,
+}
+
+impl Peer {
+    fn new() -> Self {
+        let asked = Arc::default();
+        Self { streams: 1000, asked, challenges: false, refuses: false, resets: false, goes: false, stalls: false }
+    }
+
+    async fn serve(self, conn: Conn) {
+        let mut connection =
+            server::Builder::new().max_concurrent_streams(self.streams).handshake::<_, Bytes>(conn).await.unwrap();
+        while let Some(Ok((request, mut answer))) = connection.accept().await {
+            assert_eq!((request.method(), request.uri().scheme()), (&Method::CONNECT, None));
+            let shown = request.headers().get("proxy-authorization").map(|value| value.to_str().unwrap().to_owned());
+            self.asked.lock().unwrap().push((request.uri().to_string(), shown.clone()));
+            if self.stalls && self.asked.lock().unwrap().len() == 2 {
+                tokio::spawn(async move {
+                    let _held = (request, answer);
+                    std::future::pending::<()>().await;
+                });
+                continue;
+            }
+            if self.goes {
+                connection.graceful_shutdown();
+            }
+            let say = |status: u16| Response::builder().status(status);
+            if self.challenges && shown.is_none() {
+                let who = say(407).header("proxy-authenticate", "Who").body(()).unwrap();
+                answer.send_response(who, false).unwrap().send_data("who".into(), true).unwrap();
+            } else if self.refuses {
+                let no = say(403).header("x-why", "rules").body(()).unwrap();
+                answer.send_response(no, false).unwrap().send_data("no way!".into(), true).unwrap();
+            } else {
+                let mut send = answer.send_response(say(200).body(()).unwrap(), false).unwrap();
+                let resets = self.resets;
+                tokio::spawn(async move {
+                    let mut receive = request.into_body();
+                    while let Some(Ok(data)) = receive.data().await {
+                        if resets {
+                            return send.send_reset(Reason::CONNECT_ERROR);
+                        }
+                        receive.flow_control().release_capacity(data.len()).unwrap();
+                        send.send_data(data, false).unwrap();
+                    }
+                    _ = send.send_data(Bytes::new(), true);
+                });
+            }
+        }
+    }
+}
+
+/// A layer with HTTP/2, over a proxy that serves so.
+macro_rules! stage {
+    ($world:ident, $peer:expr) => {{
+        let (net, peer) = ($world.net.clone(), $peer);
+        let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+        let World { net: _, executor, recorder, timeouts: _, listener } = $world;
+        let serving = listener.serve(move |_, conn| peer.clone().serve(conn));
+        (layer.layer(net.connector()), net, executor, recorder, serving)
+    }};
+}
+
+async fn echoes(link: &mut Link<TunnelIo<Conn>>, text: &str) -> bool {
+    link.io.write_all(text.as_bytes()).await.unwrap();
+    let mut said = vec![0; text.len()];
+    link.io.read_exact(&mut said).await.unwrap();
+    said == text.as_bytes()
+}
+
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
+fn routes(world: &World, count: usize) -> Vec<Route> {
+    (0..count).map(|i| world.route(&format!("https://a{i}.test"), &[PROXY])).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_tunnels_at_once_are_streams_of_one_connection_that_ends_with_the_last() {
+    let world = World::new();
+    let (routes, peer) = (routes(&world, 50), Peer::new());
+    let asked = Arc::clone(&peer.asked);
+    let (tunnels, net, executor, recorder, _serving) = stage!(world, peer);
+    let connecting = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route)));
+    let mut links = Vec::new();
+    for connecting in connecting.collect::<Vec<_>>() {
+        links.push(connecting.await.unwrap().unwrap());
+    }
+    assert_eq!(net.opened(), 1);
+    for (i, link) in links.iter_mut().enumerate() {
+        assert!(link.info.tunnelled && link.info.proxies_passed == 1 && link.info.tls.is_none());
+        assert!(link.info.route.target.origin().to_string().contains(&format!("a{i}.test")));
+        assert!(echoes(link, &format!("hello {i}")).await);
+    }
+    let mut asked: Vec<_> = asked.lock().unwrap().iter().map(|(authority, _)| authority.clone()).collect();
+    asked.sort();
+    asked.dedup();
+    assert_eq!((asked.len(), asked.contains(&"a49.test:443".to_owned())), (50, true));
+    links.truncate(1);
+    a_moment().await;
+    assert_eq!(net.live_sockets(), 1, "one tunnel is left");
+    drop(links);
+    a_moment().await;
+    assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
+    recorder.assert_balanced();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_allows_ten_streams_gets_a_connection_for_each_ten() {
+    let world = World::new();
+    let routes = routes(&world, 25);
+    let (tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer { streams: 10, ..Peer::new() });
+    let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    let mut links = Vec::new();
+    for connecting in all {
+        links.push(connecting.await.unwrap().unwrap());
+    }
+    assert_eq!(net.opened(), 3);
+    for link in &mut links {
+        assert!(echoes(link, "hello").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mebibyte_goes_through_and_each_half_ends_by_itself() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let link = tunnels.connect(route).await.unwrap();
+    let (mut read, mut write) = tokio::io::split(link.io);
+    let sent = (0..1024 * 1024).map(|i: u32| i as u8).collect::<Vec<_>>();
+    let (mut said, to_send) = (Vec::new(), sent.clone());
+    let writing = async {
+        write.write_all(&to_send).await.unwrap();
+        write.shutdown().await.unwrap();
+    };
+    let (read, ()) = tokio::join!(read.read_to_end(&mut said), writing);
+    read.unwrap();
+    assert!(said == sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_holds_up_nobody_else() {
+    let world = World::new();
+    let routes = routes(&world, 2);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut links = Vec::new();
+    for route in routes {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    let mut other = links.pop().unwrap();
+    // It comes back until the window is full.
+    links[0].io.write_all(&vec![0; 8 * 1024 * 1024]).await.unwrap();
+    a_moment().await;
+    assert!(echoes(&mut other, "hello").await);
+    assert_eq!(net.opened(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_and_leaves_the_connection_to_the_others() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let (mut tunnels, net, executor, recorder, _serving) = stage!(world, Peer { refuses: true, ..Peer::new() });
+    let error = tunnels.connect(route).await.unwrap_err();
+    let Some(TunnelError::Refused { status, headers, body, .. }) = error.source_as() else { panic!("{error:?}") };
+    assert_eq!((status.as_u16(), &headers["x-why"], &body[..]), (403, &"rules".parse().unwrap(), &b"no way!"[..]));
+    assert!(all_of(&error).contains("no tunnel through https://proxy.test:3128"));
+    a_moment().await;
+    assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
+    recorder.assert_balanced();
+}
+
+struct Answers;
+
+impl ProxyAuth for Answers {
+    fn identity(&self) -> &[u8] {
+        b"answers"
+    }
+
+    fn authorize(&self, _: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+        challenge.map(|_| HeaderValue::from_static("Me"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_is_answered_on_another_stream_and_credentials_are_not_shared() {
+    let world = World::new();
+    let (mut route, peer) = (world.route("https://a.test", &[]), Peer { challenges: true, ..Peer::new() });
+    route.proxies = [Proxy::parse(PROXY).unwrap().auth(Answers)].into();
+    let stranger = world.route("https://b.test", &["https://mallory:pw@proxy.test:3128"]);
+    let asked = Arc::clone(&peer.asked);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+    let mut link = tunnels.connect(route).await.unwrap();
+    assert!(echoes(&mut link, "hello").await);
+    let shown: Vec<_> = asked.lock().unwrap().iter().map(|(_, shown)| shown.clone()).collect();
+    assert_eq!((shown, net.opened()), (vec![None, Some("Me".to_owned())], 1));
+    let _other = tunnels.connect(stranger).await.unwrap();
+    assert_eq!(net.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_of_a_tunnel_is_its_cause_and_the_others_go_on() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer { resets: true, ..Peer::new() });
+    let mut link = tunnels.connect(route).await.unwrap();
+    link.io.write_all(b"hello").await.unwrap();
+    let error = link.io.read(&mut [0; 9]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<h2::Error>()).unwrap();
+    assert_eq!(cause.reason(), Some(Reason::CONNECT_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_goes_away_is_joined_by_nobody() {
+    let world = World::new();
+    let routes = routes(&world, 3);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer { goes: true, ..Peer::new() });
+    let mut links = Vec::new();
+    for route in routes {
+        links.push(tunnels.connect(route).await.unwrap());
+        a_moment().await;
+    }
+    assert_eq!(net.opened(), 3);
+    for link in &mut links {
+        assert!(echoes(link, "hello").await, "what it carries goes on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_joined_a_connection_that_answers_no_more_gets_another_which_is_shared() {
+    let world = World::new();
+    let routes = routes(&world, 3);
+    let begun = tokio::time::Instant::now();
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer { stalls: true, ..Peer::new() });
+    let mut links = Vec::new();
+    for route in routes {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    assert_eq!((net.opened(), begun.elapsed().as_secs()), (2, 10), "after the limit of a tunnel");
+    for link in &mut links {
+        assert!(echoes(link, "hello").await, "what it carries goes on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_who_opens_it_leaves_the_others_get_there() {
+    let world = World::new();
+    let routes = routes(&world, 4);
+    world.net.at(support::proxy()).connect_latency(Duration::from_millis(50));
+    let (tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    a_moment().await;
+    assert_eq!(net.connects_to(support::proxy()), 1, "three wait");
+    let mut all = all.into_iter();
+    all.next().unwrap().abort();
+    for connecting in all {
+        assert!(echoes(&mut connecting.await.unwrap().unwrap(), "hello").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_chooses_http1_gets_a_connection_for_each_tunnel() {
+    let world = World::new();
+    let routes = routes(&world, 3);
+    let net = world.net.clone();
+    let origin = net.listen("192.0.2.9:443".parse().unwrap());
+    (0..3).for_each(|i| _ = net.host(&format!("a{i}.test"), ["192.0.2.9".parse().unwrap()]));
+    let World { listener, executor: _executor, .. } = world;
+    let proxy = ProxyServer::http().serve_on(listener, &net);
+    let tunnels = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http1))).layer(net.connector());
+    let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    for connecting in all {
+        assert!(connecting.await.unwrap().unwrap().info.tunnelled);
+    }
+    assert_eq!(proxy.connections(), 3);
+    drop(origin);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_it_is_off_nothing_is_said_in_http2() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let mut tunnels = TunnelLayer::new().proxy_tls(Chosen(Some(Protocol::Http2))).layer(world.net.connector());
+    let error = tunnels.connect(route).await.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NoHttp2)) && error.is_fatal());
+    assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
+}
