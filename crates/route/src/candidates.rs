@@ -1,9 +1,10 @@
 use crate::{
     error::NoAddresses,
+    proxy_selector::SharedSelector,
     resolve::{Lookup, Resolved, resolve},
     route_database::RouteDatabase,
     route_history::RouteHistory,
-    settings::{ProxyChains, Settings},
+    settings::{ProxyChains, ProxyChoice, Settings},
 };
 use skybridge_core::{
     BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
@@ -24,6 +25,8 @@ pub(crate) struct Candidates<R> {
     settings: Settings,
     database: Arc<RouteDatabase>,
     target: Target,
+    /// Asked for the chains when the first is needed.
+    selector: Option<SharedSelector>,
     proxy_chains: ProxyChains,
     /// The index of the next chain.
     next: usize,
@@ -52,14 +55,15 @@ impl<R: Resolver> Candidates<R> {
         resolver: R,
         settings: Settings,
         database: Arc<RouteDatabase>,
-        proxy_chains: ProxyChains,
+        proxy_choice: ProxyChoice,
         target: Target,
     ) -> Self {
-        let proxy_chains = match target.connect_options().proxies.clone() {
-            Some(chain) => [chain].into(),
-            None => sort(proxy_chains, settings, &database, &target),
+        let (selector, proxy_chains) = match (target.connect_options().proxies.clone(), proxy_choice) {
+            (Some(chain), _) => (None, [chain].into()),
+            (None, ProxyChoice::Fixed(chains)) => (None, sort(chains, settings, &database, &target)),
+            (None, ProxyChoice::Selected(selector)) => (Some(selector), [].into()),
         };
-        Self { resolver, settings, database, target, proxy_chains, next: 0, first_error: None }
+        Self { resolver, settings, database, target, selector, proxy_chains, next: 0, first_error: None }
     }
 
     /// How many attempts each candidate may make.
@@ -69,6 +73,10 @@ impl<R: Resolver> Candidates<R> {
 
     /// The next candidate whose names can be resolved.
     pub(crate) async fn next(&mut self) -> Result<Box<Candidate>, ConnectError> {
+        if let Some(selector) = self.selector.take() {
+            let chains = selector.select(self.target.origin()).await?;
+            self.proxy_chains = sort(chains, self.settings, &self.database, &self.target);
+        }
         while let Some(proxies) = self.proxy_chains.get(self.next).cloned() {
             self.next += 1;
             match self.decide(proxies).await {

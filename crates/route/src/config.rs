@@ -1,6 +1,7 @@
 use crate::{
     proxy_order::ProxyOrder,
-    settings::{ProxyChains, Settings},
+    proxy_selector::{ProxySelector, SharedSelector},
+    settings::{ProxyChains, ProxyChoice, Settings},
 };
 use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};
@@ -17,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`proxies`](Self::proxies) | none: a direct connection |
+/// | [`proxies`](Self::proxies), [`proxy_selector`](Self::proxy_selector) | none: a direct connection |
 /// | [`proxy_order`](Self::proxy_order) | those last, but nothing direct before a proxy listed before it |
 /// | [`failed_proxy_timeout`](Self::failed_proxy_timeout) | 2 s |
 /// | [`timeout`](Self::timeout) | 15 s |
@@ -27,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// | [`remember_failures`](Self::remember_failures) | 5 minutes |
 #[derive(Clone, Debug)]
 pub struct RouteConfig {
-    pub(crate) proxy_chains: ProxyChains,
+    pub(crate) proxy_choice: ProxyChoice,
     pub(crate) settings: Settings,
     pub(crate) remember_failures: Duration,
 }
@@ -43,7 +44,8 @@ impl RouteConfig {
             max_addresses: MAX_ADDRESSES,
             max_attempts: MAX_ATTEMPTS,
         };
-        Self { proxy_chains: [[].into()].into(), settings, remember_failures: Duration::from_secs(5 * 60) }
+        let proxy_choice = ProxyChoice::Fixed([[].into()].into());
+        Self { proxy_choice, settings, remember_failures: Duration::from_secs(5 * 60) }
     }
 
     /// The chains of proxies to try, in [order](Self::proxy_order) (default: a direct connection, and nothing else). In
@@ -56,10 +58,41 @@ impl RouteConfig {
     /// `[[one], [other]]` two chains of one proxy each, the second for when the first fails. Unless an empty chain is
     /// among them, no connection is ever direct, whatever fails.
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
-        self.proxy_chains = chains.into_iter().map(Into::into).collect();
-        if self.proxy_chains.is_empty() {
-            self.proxy_chains = [[].into()].into();
+        let mut chains: ProxyChains = chains.into_iter().map(Into::into).collect();
+        if chains.is_empty() {
+            chains = [[].into()].into();
         }
+        self.proxy_choice = ProxyChoice::Fixed(chains);
+        self
+    }
+
+    /// Asks a service for the chains of proxies that lead to an origin, instead of taking the same for all (default:
+    /// no service). It is asked for each connect, and not for requests that have
+    /// [`ConnectOptions::proxies`](skybridge_core::ConnectOptions::proxies) of their own, nor where a pooled connection
+    /// is found: see [`ProxySelector`]. Of this and [`proxies`](Self::proxies) the last call counts.
+    ///
+    /// The chains are tried in [order](Self::proxy_order), and no connection is direct unless an empty chain is among
+    /// them. If it fails, so does the connect, and nothing else is tried. The time that it takes is part of the pool's
+    /// limit for connecting.
+    ///
+    /// [`EnvironmentProxies`](crate::EnvironmentProxies) is one: the proxies that `http_proxy` and its like name.
+    ///
+    /// ```
+    /// use skybridge_core::{Origin, Proxy};
+    /// use skybridge_route::RouteConfig;
+    /// use std::{convert::Infallible, sync::Arc};
+    /// use tower::service_fn;
+    ///
+    /// let proxy: Arc<[Proxy]> = [Proxy::parse("http://proxy.test:3128")?].into();
+    /// let config = RouteConfig::new().proxy_selector(service_fn(move |origin: Origin| {
+    ///     let chain = if origin.name().ends_with(".internal.test") { [].into() } else { Arc::clone(&proxy) };
+    ///     async move { Ok::<_, Infallible>([chain]) }
+    /// }));
+    /// # let _ = config;
+    /// # Ok::<_, skybridge_core::ProxyError>(())
+    /// ```
+    pub fn proxy_selector(mut self, selector: impl ProxySelector) -> Self {
+        self.proxy_choice = ProxyChoice::Selected(SharedSelector::new(selector));
         self
     }
 

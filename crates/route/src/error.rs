@@ -1,3 +1,4 @@
+use skybridge_core::Origin;
 use std::{fmt, sync::Arc};
 
 /// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
@@ -16,3 +17,20 @@ impl fmt::Display for NoAddresses {
 }
 
 impl std::error::Error for NoAddresses {}
+
+/// A [`ProxySelector`](crate::ProxySelector) named no chain of proxies at all. A direct connection would be an empty
+/// chain in its list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NothingSelected {
+    /// What was to be reached.
+    pub origin: Box<Origin>,
+}
+
+impl fmt::Display for NothingSelected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the proxy selector named no way to {}, not even a direct one", self.origin)
+    }
+}
+
+impl std::error::Error for NothingSelected {}

@@ -1,6 +1,6 @@
 use crate::{
     config::RouteConfig, connector::RouteConnector, planner::RoutePlanner, proxy_order::ProxyOrder,
-    route_database::RouteDatabase,
+    proxy_selector::ProxySelector, route_database::RouteDatabase,
 };
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
@@ -47,6 +47,12 @@ impl<R: Resolver> RouteLayer<R> {
     /// ```
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
         self.config = self.config.proxies(chains);
+        self
+    }
+
+    /// Asks a service for the chains of proxies, by origin: see [`RouteConfig::proxy_selector`].
+    pub fn proxy_selector(mut self, selector: impl ProxySelector) -> Self {
+        self.config = self.config.proxy_selector(selector);
         self
     }
 
@@ -101,13 +107,13 @@ impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
 
     /// Each service has a route database of its own: stacks don't share what they know of failures.
     fn layer(&self, inner: S) -> RoutePlanner<S, R> {
-        let RouteConfig { proxy_chains, settings, remember_failures } = self.config.clone();
+        let RouteConfig { proxy_choice, settings, remember_failures } = self.config.clone();
         RoutePlanner {
             inner,
             resolver: self.resolver.clone(),
             settings,
             database: Arc::new(RouteDatabase::new(remember_failures)),
-            proxy_chains,
+            proxy_choice,
         }
     }
 }

@@ -38,21 +38,34 @@ mod candidates;
 mod config;
 mod connecting;
 mod connector;
+mod environment;
 mod error;
 mod layer;
+mod no_proxy;
 mod plan;
 mod planner;
 mod planning;
 mod proxy_order;
 mod recent_map;
+mod proxy_selector;
 mod resolve;
 mod route_database;
 mod route_history;
 mod settings;
 
 pub use self::{
-    config::RouteConfig, connecting::Connecting, connector::RouteConnector, error::NoAddresses, layer::RouteLayer,
-    plan::RoutePlan, planner::RoutePlanner, planning::Planning, proxy_order::ProxyOrder,
+    config::RouteConfig,
+    connecting::Connecting,
+    connector::RouteConnector,
+    environment::{EnvironmentProxies, ProxyVariableError},
+    error::{NoAddresses, NothingSelected},
+    layer::RouteLayer,
+    no_proxy::NoProxy,
+    plan::RoutePlan,
+    planner::RoutePlanner,
+    planning::Planning,
+    proxy_order::ProxyOrder,
+    proxy_selector::ProxySelector,
 };
 
 #[cfg(doctest)]

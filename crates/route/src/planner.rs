@@ -4,7 +4,7 @@ use crate::{
     plan::RoutePlan,
     planning::{Planning, plan},
     route_database::RouteDatabase,
-    settings::{ProxyChains, Settings},
+    settings::{ProxyChoice, Settings},
 };
 use skybridge_core::{ConnectError, Resolver, Target};
 use std::{
@@ -16,7 +16,7 @@ use tower_service::Service;
 /// The service that [`RouteLayer`](crate::RouteLayer) makes: a target in, a [`RoutePlan`] out.
 ///
 /// # Errors
-/// Those of the resolver, [`NoAddresses`](crate::NoAddresses), and [`TimedOut`](skybridge_core::TimedOut) when the
+/// Those of the resolver and of the proxy selector, [`NoAddresses`](crate::NoAddresses), and [`TimedOut`](skybridge_core::TimedOut) when the
 /// first addresses take too long. No socket has been opened by then.
 #[derive(Clone, Debug)]
 pub struct RoutePlanner<S, R> {
@@ -24,7 +24,7 @@ pub struct RoutePlanner<S, R> {
     pub(crate) resolver: R,
     pub(crate) settings: Settings,
     pub(crate) database: Arc<RouteDatabase>,
-    pub(crate) proxy_chains: ProxyChains,
+    pub(crate) proxy_choice: ProxyChoice,
 }
 
 impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
@@ -38,8 +38,8 @@ impl<S: RouteConnector, R: Resolver> Service<Target> for RoutePlanner<S, R> {
     }
 
     fn call(&mut self, target: Target) -> Self::Future {
-        let Self { inner, resolver, settings, database, proxy_chains } = self.clone();
-        let candidates = Candidates::new(resolver, settings, database, proxy_chains, target);
+        let Self { inner, resolver, settings, database, proxy_choice } = self.clone();
+        let candidates = Candidates::new(resolver, settings, database, proxy_choice, target);
         // Boxed once: by value they would lie several times in each future that they pass through.
         Planning(Box::pin(plan(inner, Box::new(candidates))))
     }
