@@ -9,8 +9,8 @@ use skybridge::{
     Client, ClientBuilder, ConnectOptions, H1, H2, HttpVersions, NegotiateLayer, OverridesLayer, PoolConfig, Proxy,
     RaceLayer, RequestBody, RequestOptions, RetryLayer, RouteConfig, Timeouts, TlsConfig, TlsConnector, TlsLayer,
     TunnelLayer,
-    tower::ServiceBuilder,
-    types::{Attempt, BoxError, Endpoint, Families},
+    tower::{ServiceBuilder, service_fn},
+    types::{Attempt, BoxError, Endpoint, Families, Origin as OriginKey},
 };
 use skybridge_testkit::{
     certs::{Ca, Cert},
@@ -244,6 +244,12 @@ macro_rules! set {
     (proxies, $builder:expr, $stage:ident) => {
         $builder.proxies([vec![Proxy::parse(PROXY).unwrap()]])
     };
+    (proxy_selector, $builder:expr, $stage:ident) => {{
+        // Not for all origins, as a list is.
+        let proxy_for = |origin: OriginKey| (origin.scheme().as_str() == "http").then(|| Proxy::parse(PROXY).unwrap());
+        let select = move |origin| async move { Ok::<_, BoxError>([proxy_for(origin).into_iter().collect()]) };
+        $builder.proxy_selector(service_fn(select))
+    }};
     (negotiate, $builder:expr, $stage:ident) => {
         $builder.negotiate(NegotiateLayer::new(H1::new(), H2::new().stream_window(80_000)))
     };
@@ -303,8 +309,8 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
     let plain = stage.builder().build();
     let plain = stage.behaviour(plain).await;
     let pairs: Vec<Pair> = pairs!(
-        runtime observer timeouts connect_options retry pool route resolver proxies negotiate h1 h2 tls proxy_tls tunnel
-        race dialer
+        runtime observer timeouts connect_options retry pool route resolver proxies proxy_selector negotiate h1 h2
+        tls proxy_tls tunnel race dialer
     );
     let mut behaviours = BTreeMap::new();
     for (first, second, make) in pairs {
@@ -312,7 +318,7 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
         let client = make(&stage);
         behaviours.insert((first, second), stage.behaviour(client).await);
     }
-    assert_eq!(behaviours.len(), 17 * 17);
+    assert_eq!(behaviours.len(), 18 * 18);
     for ((first, second), behaviour) in &behaviours {
         if first == second {
             // What doesn't show could not be missed.
@@ -323,6 +329,8 @@ async fn every_pair_of_methods_in_both_orders_gives_the_same_client() {
     }
     // Of a protocol, what is said of it alone goes before what is said of both.
     assert_eq!(behaviours[&("h2", "negotiate")], behaviours[&("h2", "h2")]);
+    // A list goes before who would name one.
+    assert_eq!(behaviours[&("proxies", "proxy_selector")], behaviours[&("proxies", "proxies")]);
     // Neither is lost, of the two of which one was.
     let proxied = &behaviours[&("proxies", "resolver")];
     assert!(proxied.contains("first: ") && !proxied.contains("[(0, 0), "), "nothing went through the proxy: {proxied}");

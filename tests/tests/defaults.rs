@@ -211,7 +211,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
 fn the_tables_of_the_crates_say_what_the_table_says() {
     let tables = [
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
-        (include_str!("../../crates/route/src/config.rs"), "", 8),
+        (include_str!("../../crates/route/src/config.rs"), "", 9),
         (include_str!("../../crates/pool/src/config.rs"), "", 23),
         (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 12),

@@ -4,6 +4,7 @@
 
 use skybridge::{
     Cause, Client, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer,
+    tower::service_fn, types::Origin as OriginKey,
 };
 use skybridge_testkit::{
     certs::Ca,
@@ -13,7 +14,15 @@ use skybridge_testkit::{
     proxy::{Builder, ProxyServer},
 };
 use skybridge_tests::{World, addr, all, get, h2, read, wishing};
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{io::AsyncReadExt, time::Instant};
 
 /// What is between the client and the origin.
@@ -93,6 +102,52 @@ async fn one_connection_serves_one_request_after_the_other() {
         assert!(seen.iter().all(|seen| seen.header("proxy-authorization").is_none() && seen.uri.path() == "/"));
         assert!(seen.iter().all(|seen| way.over_h2 || seen.header("host") == Some("a.test")));
         assert_eq!(stage.world.recorder.count("tunnel_end"), usize::from(!way.forwarded));
+    }
+}
+
+/// As with OkHttp since 4.4: what the pool has needs no way.
+#[tokio::test(start_paused = true)]
+async fn a_selector_is_asked_for_a_connection_and_not_for_a_pooled_one() {
+    for way in ALL {
+        let stage = way.stage();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let selector = service_fn(move |_: OriginKey| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async move { Ok::<_, Infallible>([[Proxy::parse(way.url).unwrap()].into()]) }
+        });
+        let client = stage.world.builder().proxy_selector(selector).build();
+        for _ in 0..3 {
+            assert_eq!(read(client.request(way.request())).await.unwrap(), "hello");
+        }
+        assert_eq!((asked.load(Ordering::Relaxed), stage.proxy.connections()), (1, 1), "{way:?}");
+        let direct = wishing(way.request(), |options: RequestOptions| options.proxies([]));
+        assert_eq!(read(client.request(direct)).await.unwrap(), "hello");
+        assert_eq!((asked.load(Ordering::Relaxed), stage.proxy.connections()), (1, 1), "{way:?}");
+        drop(client);
+    }
+}
+
+/// In a process of its own, as the environment is one for all tests.
+#[test]
+fn a_client_honours_the_environment_when_it_is_asked_to_and_not_otherwise() {
+    const ASKED: &str = "SKYBRIDGE_TEST_ASKS_ENVIRONMENT";
+    if let Ok(asked) = std::env::var(ASKED) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        return runtime.block_on(async {
+            let stage = FORWARDED.stage();
+            let builder = stage.world.builder();
+            let client = if asked == "yes" { builder.proxies_from_env() } else { builder }.build();
+            assert_eq!(read(client.get("http://a.test/")).await.unwrap(), "hello");
+            assert_eq!(stage.proxy.connections(), usize::from(asked == "yes"));
+        });
+    }
+    for asked in ["yes", "no"] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "a_client_honours_the_environment_when_it_is_asked_to_and_not_otherwise"]);
+        child.env(ASKED, asked).env("http_proxy", FORWARDED.url).env_remove("no_proxy").env_remove("NO_PROXY");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{asked}: {}", String::from_utf8_lossy(&output.stdout));
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
 };
 use http::{Request, Response};
 use skybridge_core::{
-    ConnectOptions, Connector, Dialer, Failed, Ids, Observe, Plan, Planner, Proxy, Resolver, Runtime, Timeouts,
+    BoxError, ConnectOptions, Connector, Dialer, Failed, Ids, Observe, Origin, Plan, Planner, Proxy, Resolver, Runtime,
+    Timeouts,
 };
 use skybridge_dns::System;
 use skybridge_h1::H1;
@@ -15,14 +16,14 @@ use skybridge_h2::H2;
 use skybridge_negotiate::{Negotiate, NegotiateLayer};
 use skybridge_pool::{PoolConfig, PoolLayer};
 use skybridge_retry::{Retry, RetryLayer};
-use skybridge_route::{RouteConfig, RouteConnector, RouteLayer, RoutePlanner};
+use skybridge_route::{EnvironmentProxies, ProxySelector, RouteConfig, RouteConnector, RouteLayer, RoutePlanner};
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::{Race, RaceLayer, Tcp};
 #[cfg(feature = "tls")]
 use skybridge_tls::{TlsConnector, TlsLayer};
 use skybridge_tunnel::{Tunnel, TunnelLayer};
-use std::{fmt, sync::Arc};
-use tower::{Layer, Service, ServiceBuilder, layer::util::Stack};
+use std::{fmt, future::poll_fn, sync::Arc};
+use tower::{Layer, Service, ServiceBuilder, layer::util::Stack, service_fn, util::BoxCloneSyncService};
 
 /// Makes a [`Client`]. It has no settings of its own: each method takes what the layer has that owns them, and
 /// [`build`](Self::build) stacks the layers. In which order the methods are called makes no difference; of one that is
@@ -49,6 +50,9 @@ pub struct ClientBuilder<R = System, D = Tcp, L = Seams> {
     seams: L,
 }
 
+/// A selector of proxies without its type.
+type SharedSelector = BoxCloneSyncService<Origin, Arc<[Arc<[Proxy]>]>, BoxError>;
+
 /// All that changes no type. Each is kept as it was given: they meet in [`build`](ClientBuilder::build).
 struct Settings {
     runtime: Option<Arc<dyn Runtime>>,
@@ -59,6 +63,7 @@ struct Settings {
     pool: PoolConfig,
     route: RouteConfig,
     proxies: Option<Vec<Arc<[Proxy]>>>,
+    proxy_selector: Option<SharedSelector>,
     negotiate: NegotiateLayer<H1<RequestBody>, H2<RequestBody>>,
     h1: Option<H1<RequestBody>>,
     h2: Option<H2<RequestBody>>,
@@ -78,6 +83,7 @@ impl ClientBuilder {
             pool: PoolConfig::new(),
             route: RouteConfig::new(),
             proxies: None,
+            proxy_selector: None,
             negotiate: NegotiateLayer::new(H1::new(), H2::new()),
             h1: None,
             h2: None,
@@ -155,6 +161,41 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, ways: impl IntoIterator<Item = W>) -> Self {
         self.settings.proxies = Some(ways.into_iter().map(Into::into).collect());
         self
+    }
+
+    /// Who names the ways to an origin, where no [`proxies`](Self::proxies) are listed. As
+    /// [`RouteConfig::proxy_selector`], before which it goes.
+    pub fn proxy_selector(mut self, selector: impl ProxySelector) -> Self {
+        let select = move |origin| {
+            let mut selector = selector.clone();
+            async move {
+                poll_fn(|cx| selector.poll_ready(cx)).await.map_err(Into::into)?;
+                selector.select(origin).await.map(Into::into).map_err(Into::into)
+            }
+        };
+        self.settings.proxy_selector = Some(BoxCloneSyncService::new(service_fn(select)));
+        self
+    }
+
+    /// Goes through the proxies that the environment names, as it is now: `http_proxy`, `https_proxy`, `all_proxy` and
+    /// `no_proxy`, by the rules of [`EnvironmentProxies`]. It is a [`proxy_selector`](Self::proxy_selector), of which
+    /// the last one counts.
+    ///
+    /// A client doesn't do so unasked: who starts a program may mean these variables for another one, and they decide
+    /// who sees where its requests go, and those in cleartext as a whole. Nor does it look the same on each machine
+    /// then: a typing error in a variable fails requests, and without `no_proxy` even those to this machine leave it.
+    /// A program that its users start from a shell wants it; a service is better told its proxies by its own
+    /// configuration.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let client = skybridge::Client::builder().proxies_from_env().build();
+    /// # let _ = client;
+    /// # }
+    /// ```
+    pub fn proxies_from_env(self) -> Self {
+        self.proxy_selector(EnvironmentProxies::read())
     }
 
     /// How a protocol is chosen, and how long its handshake may take. What [`h1`](Self::h1) and [`h2`](Self::h2) say
@@ -334,9 +375,10 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         let (tls, tunnel) = settings.tls.layers(settings.tunnel);
         let negotiate = settings.h1.into_iter().fold(settings.negotiate, NegotiateLayer::h1);
         let negotiate = settings.h2.into_iter().fold(negotiate, NegotiateLayer::h2);
-        let route = match settings.proxies {
-            Some(ways) => settings.route.proxies(ways),
-            None => settings.route,
+        let route = match (settings.proxies, settings.proxy_selector) {
+            (Some(ways), _) => settings.route.proxies(ways),
+            (None, Some(selector)) => settings.route.proxy_selector(selector),
+            (None, None) => settings.route,
         };
         let mut retry = settings.retry.runtime(Arc::clone(&runtime));
         let mut pool = PoolLayer::shared(Arc::clone(&runtime))
@@ -375,7 +417,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
 impl<R: fmt::Debug, D: fmt::Debug, L> fmt::Debug for ClientBuilder<R, D, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settings { timeouts, connect_options, retry, pool, route, proxies, negotiate, .. } = &self.settings;
-        let Settings { h1, h2, tls, tunnel, race, .. } = &self.settings;
+        let Settings { proxy_selector, h1, h2, tls, tunnel, race, .. } = &self.settings;
         f.debug_struct("ClientBuilder")
             .field("timeouts", timeouts)
             .field("connect_options", connect_options)
@@ -383,6 +425,7 @@ impl<R: fmt::Debug, D: fmt::Debug, L> fmt::Debug for ClientBuilder<R, D, L> {
             .field("pool", pool)
             .field("route", route)
             .field("proxies", proxies)
+            .field("selects_proxies", &proxy_selector.is_some())
             .field("resolver", &self.resolver)
             .field("negotiate", negotiate)
             .field("h1", h1)

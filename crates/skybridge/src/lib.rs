@@ -123,7 +123,9 @@ pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
-pub use skybridge_route::{ProxyOrder, RouteConfig, RouteLayer};
+pub use skybridge_route::{
+    EnvironmentProxies, NoProxy, ProxyOrder, ProxySelector, ProxyVariableError, RouteConfig, RouteLayer,
+};
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};
 #[cfg(feature = "tls")]
