@@ -4,23 +4,24 @@ use crate::{
     args::{Args, Interface},
     connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
-    proxies::{Proxies, proxy_lists},
+    proxies::Proxies,
     start_error::StartError,
     tls,
 };
 use skybridge::{
     Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
     RetryLayer, RouteConfig, System, Tcp, Timeouts, TunnelLayer,
-    tower::ServiceBuilder,
-    types::{Egress, Families},
+    tower::{ServiceBuilder, service_fn},
+    types::{Egress, Families, Origin},
 };
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 /// # Errors
 /// When a file or value of a TLS flag can't be used.
 pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
     let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
     let resolver = ConnectToResolver::new(resolver, args.route.connect_to.clone(), proxies.hosts_and_ports());
+    let selected = proxies.clone();
     let client = Client::builder()
         .observer(Arc::clone(observer) as _)
         .timeouts(timeouts(args))
@@ -28,7 +29,8 @@ pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>
         .retry(retry(args))
         .pool(pool(args))
         .resolver(resolver)
-        .route(RouteConfig::new().families(families(args)).proxies(proxy_lists(args)))
+        .route(RouteConfig::new().families(families(args)))
+        .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin))))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
         .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2))

@@ -3,7 +3,8 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, Error, Phase, Protocol, RequestError, SocketRefused, TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, Error, Phase, Protocol, ProxyVariableError, RequestError, SocketRefused,
+    TlsConfigError, TlsError,
     types::{CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
@@ -107,6 +108,9 @@ fn connect(error: &ConnectError) -> Classification {
     }
     if error.source_as::<SocketRefused>().is_some() {
         return ("connect", Exit::INTERFACE);
+    }
+    if error.source_as::<ProxyVariableError>().is_some() {
+        return ("resolve", Exit::RESOLVE_PROXY);
     }
     match error.phase() {
         Some(Phase::LookupQueue | Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {

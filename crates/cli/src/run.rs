@@ -47,8 +47,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
     let recorder = reporter.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
     let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
-    let proxies = Proxies::of(&args, |name| std::env::var_os(name))
-        .map_err(|(name, error)| StartError(Exit::RESOLVE_PROXY, format!("{name}: {error}")))?;
+    let proxies = Proxies::of(&args, |name| std::env::var_os(name));
     let client = client::build(&args, &proxies, &observer)?;
     let shared = Shared::new(args, client, proxies, observer).map_err(|(exit, why)| StartError(exit, why))?;
     let shared = Arc::new(shared);

@@ -95,9 +95,6 @@ impl Shared {
         } else if let Some(endpoint) = dial(&self.args.route.connect_to, uri, &self.proxies)? {
             options = options.dial([endpoint]);
         }
-        if let Some(proxies) = self.proxies.proxies(uri) {
-            options = options.proxies(proxies);
-        }
         Ok(options)
     }
 

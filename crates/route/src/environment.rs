@@ -180,6 +180,8 @@ mod tests {
     use super::*;
     use skybridge_core::OriginRef;
 
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
     fn proxies(variables: &[(&str, &str)]) -> EnvironmentProxies {
         EnvironmentProxies::of(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, it)| it.into()))
     }
@@ -200,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_scheme_has_its_variable_lower_case_goes_first_and_all_proxy_is_last() {
-        let rows: [(&[(&str, &str)], [&str; 2]); 13] = [
+        let rows: [(Variables<'_>, [&str; 2]); 13] = [
             (&[], ["direct", "direct"]),
             (&[("http_proxy", "p:1")], ["http://p:1", "direct"]),
             (&[("https_proxy", "p:1")], ["direct", "http://p:1"]),

@@ -4,8 +4,8 @@ use clap::{ArgAction, Args};
 #[derive(Args)]
 #[command(next_help_heading = "Proxy")]
 pub(crate) struct ProxyArgs {
-    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://;
-    /// several are tried in order
+    /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://,
+    /// which '' is too; several are tried in order
     #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
     pub(crate) proxy: Vec<Way>,
     /// Go through this proxy first, then through those of -x, if any, and not of the environment:

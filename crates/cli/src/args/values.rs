@@ -104,7 +104,8 @@ impl FromStr for Way {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if matches!(text, "direct://" | "direct:") {
+        // As with curl, an empty one turns off those of the environment.
+        if matches!(text, "" | "direct://" | "direct:") {
             return Ok(Self(None));
         }
         let nearest = "nearest: http://proxy.test:3128, socks5h://proxy.test:1080 or direct://";

@@ -153,6 +153,32 @@ async fn a_proxy_of_the_environment_that_is_not_text_is_not_passed_over() {
     assert_eq!((listed.exit, listed.out.as_str()), (0, "hello"), "{}", listed.err);
 }
 
+/// As desktops set it, without a digit.
+#[tokio::test]
+async fn a_variable_that_names_no_proxy_fails_only_what_would_go_through_it() {
+    let origin = Origin::h1().start().await;
+    let bad = "socks://me:hunter2@127.0.0.1:9/";
+    for variables in [
+        &[("ALL_PROXY", bad), ("NO_PROXY", "127.0.0.1")][..],
+        &[("ALL_PROXY", bad), ("NO_PROXY", "*")],
+        &[("all_proxy", bad), ("no_proxy", "b.test\t127.0.0.0/8")],
+        &[("https_proxy", bad)],
+        &[("HTTP_PROXY", bad), ("REQUEST_METHOD", "GET")],
+    ] {
+        let ran = fed_in(variables, [origin.url("/")], "").await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{variables:?}: {}", ran.err);
+    }
+    let ran = fed_in(&[("ALL_PROXY", bad)], ["-x", "", &origin.url("/")], "").await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+    for name in ["ALL_PROXY", "all_proxy", "http_proxy", "HTTP_PROXY"] {
+        let ran = fed_in(&[(name, bad), ("no_proxy", "b.test")], ["--report", "-", &origin.url("/")], "").await;
+        let report = &reports(&ran)[0];
+        assert_eq!((ran.exit, &report["error"]["processed"]), (5, &"no".into()), "{}", ran.err);
+        assert!(ran.err.contains(name) && !(ran.err + &ran.out).contains("hunter2"));
+    }
+    assert_eq!(origin.requests().len(), 6, "one was sent past its proxy");
+}
+
 /// Whatever the URL says, and whatever is to be connected to in its place.
 #[cfg(unix)]
 #[tokio::test]

@@ -28,7 +28,8 @@ pub(crate) async fn fed_in<A: AsRef<OsStr>, V: AsRef<OsStr> + Copy>(
     stdin: &str,
 ) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skybridge"));
-    for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+    for name in ["http", "https", "all", "no"].map(|what| format!("{what}_proxy")) {
+        command.env_remove(name.to_ascii_uppercase());
         command.env_remove(name);
     }
     command.envs(variables.iter().copied());

@@ -55,7 +55,7 @@ impl Shared {
     pub(crate) async fn turn(self: &Arc<Self>, route: &Route) -> Turn {
         let Some(proxy) = route.proxies.first().cloned() else { return Turn::Alone };
         let ConnectOptions { partition, egress, .. } = route.target.connect_options();
-        let by = SharedBy { proxy, partition: partition.clone(), egress: *egress };
+        let by = SharedBy { proxy, partition: partition.clone(), egress: egress.clone() };
         let mut waited = false;
         poll_fn(|cx| self.poll_turn(&by, &mut waited, cx)).await
     }
