@@ -88,7 +88,7 @@ impl Connection {
         proxy: &Proxy,
         proxy_target: &ProxyTarget,
         challenges: &mut Challenges,
-    ) -> Result<Stream, TunnelError> {
+    ) -> Result<Stream<Place>, TunnelError> {
         let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target);
         let authority = Uri::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
         let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
@@ -151,7 +151,7 @@ impl Place {
         proxy: &Proxy,
         proxy_target: &ProxyTarget,
         challenges: &mut Challenges,
-    ) -> Result<Stream, TunnelError> {
+    ) -> Result<Stream<Place>, TunnelError> {
         let connection = Arc::clone(&self.0);
         connection.tunnel(self, proxy, proxy_target, challenges).await
     }

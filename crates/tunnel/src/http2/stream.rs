@@ -1,4 +1,3 @@
-use super::connection::Place;
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use std::{
@@ -13,22 +12,22 @@ const WRITE: usize = 64 * 1024;
 
 /// A tunnel: what is read and written is the DATA of one stream, under its flow control. Each half ends by itself
 /// (RFC 9113, section 8.5); dropped before, it is reset.
-pub(crate) struct Stream {
+pub(crate) struct Stream<P> {
     send: SendStream<Bytes>,
     receive: RecvStream,
     unread: Bytes,
     finished: bool,
     /// After both halves: with the last place goes the connection.
-    _place: Place,
+    _place: P,
 }
 
-impl Stream {
-    pub(super) fn new(send: SendStream<Bytes>, receive: RecvStream, place: Place) -> Self {
+impl<P> Stream<P> {
+    pub(super) fn new(send: SendStream<Bytes>, receive: RecvStream, place: P) -> Self {
         Self { send, receive, unread: Bytes::new(), finished: false, _place: place }
     }
 }
 
-impl AsyncRead for Stream {
+impl<P: Unpin> AsyncRead for Stream<P> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while this.unread.is_empty() {
@@ -47,7 +46,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl<P: Unpin> AsyncWrite for Stream<P> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if bytes.is_empty() {
