@@ -61,6 +61,11 @@ const TARGETS: [Target; 11] = [
         promises: "an origin or a proxy that is understood is understood again when it is printed, as the same",
     },
     Target {
+        name: "no_proxy",
+        seeds: "no-proxy",
+        promises: "a list of exceptions covers what one of its entries covers, and the origin that it names",
+    },
+    Target {
         name: "certificate",
         seeds: "certificates",
         promises: "a server's certificate that is trusted itself is valid now and for servers by webpki too",
@@ -159,7 +164,7 @@ mod tests {
     fn an_unknown_target_is_refused_with_the_known_ones() {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
-                        h1_connection, h2_connection, tunnel_answer, challenge, names, certificate, pins, retry_after";
+                        h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }

@@ -10,6 +10,7 @@ mod differential;
 mod hyper_client;
 mod input;
 mod names;
+mod no_proxy;
 mod ours;
 mod outcome;
 mod pins;
@@ -25,6 +26,7 @@ pub use self::{
     connection::{h1_connection, h2_connection},
     differential::h1_differential,
     names::names,
+    no_proxy::no_proxy,
     pins::pins,
     request::h1_request,
     response::h1_response,

@@ -50,6 +50,11 @@ fn names() {
 }
 
 #[test]
+fn no_proxy() {
+    replay("no-proxy", skybridge_fuzz::no_proxy);
+}
+
+#[test]
 fn certificate() {
     replay("certificates", skybridge_fuzz::certificate);
 }
