@@ -164,7 +164,8 @@ mod tests {
     fn an_unknown_target_is_refused_with_the_known_ones() {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
-                        h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, certificate, pins, retry_after";
+                        h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, \
+                        certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }
