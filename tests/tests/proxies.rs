@@ -105,6 +105,55 @@ async fn one_connection_serves_one_request_after_the_other() {
     }
 }
 
+/// A request as of a caller who takes headers for the way to reach a proxy.
+fn with_own_credentials(mut request: http::Request<RequestBody>, credentials: &str) -> http::Request<RequestBody> {
+    request.headers_mut().insert("proxy-authorization", credentials.parse().unwrap());
+    request.headers_mut().insert("proxy-connection", http::HeaderValue::from_static("keep-alive"));
+    request
+}
+
+/// As curl's CVEs taught. Who forwards is a proxy, and gets the credentials; a tunnel is asked for by its own alone.
+#[tokio::test(start_paused = true)]
+async fn what_a_caller_says_to_a_proxy_reaches_no_origin_and_is_in_no_connect() {
+    const OWN: &str = "Basic eA==";
+    for way in ALL {
+        for is_direct in [true, false] {
+            let stage = way.stage();
+            let mut request = with_own_credentials(way.request(), OWN);
+            if is_direct {
+                request = wishing(request, |options: RequestOptions| options.proxies([]));
+            }
+            let expected = if way.forwarded && !is_direct { 407 } else { 200 };
+            assert_eq!(stage.client.request(request).await.unwrap().status(), expected, "{way:?}");
+            for seen in stage.origin.requests() {
+                let told = ["proxy-authorization", "proxy-connection"].map(|name| seen.header(name));
+                assert_eq!(told, [None, None], "{way:?}");
+            }
+            for asked in stage.proxy.requests() {
+                assert!(!is_direct && asked.header("proxy-connection").is_none(), "{asked:?}");
+                assert_eq!(asked.credentials.as_deref() == Some(OWN), way.forwarded, "{asked:?}");
+                if asked.line.starts_with("CONNECT ") {
+                    let names: Vec<_> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
+                    assert_eq!(names, ["host", "proxy-authorization"]);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forwarded_requests_that_bring_credentials_of_their_own_share_no_connection() {
+    let stage = FORWARDED.stage();
+    let (ours, theirs) = ("Basic YWxpY2U6aGlkZGVu", "Basic eA==");
+    for (credentials, expected) in [(ours, 200), (theirs, 407), (ours, 200)] {
+        let response = stage.client.request(with_own_credentials(get("/"), credentials)).await.unwrap();
+        assert_eq!(response.status(), expected);
+        let _ = response.into_body().bytes().await;
+    }
+    let asked: Vec<_> = stage.proxy.requests().into_iter().map(|asked| asked.connection).collect();
+    assert_eq!(asked, [0, 1, 2]);
+}
+
 /// As with OkHttp since 4.4: what the pool has needs no way.
 #[tokio::test(start_paused = true)]
 async fn a_selector_is_asked_for_a_connection_and_not_for_a_pooled_one() {

@@ -85,7 +85,9 @@ fn encode_cleaned<B: Body>(
     // The proxy's credentials are for the proxy. Who is asked for a tunnel is one (RFC 9110, section 9.3.6).
     let to_proxy = info.forwarded || *request.method() == Method::CONNECT;
     let kept = |name: &HeaderName| to_proxy && *name == PROXY_AUTHORIZATION;
-    let next = strip_hop_by_hop(&mut headers, kept, |_, _| {});
+    let mut next = strip_hop_by_hop(&mut headers, kept, |_, _| {});
+    // By whose credentials a connection was used decides who may use it next, and no key has what a header says.
+    next.close |= info.forwarded && headers.contains_key(PROXY_AUTHORIZATION);
     let encoded = write(request, &headers, has_host, framing, &next, connection, info, settings, out);
     let (close, upgrade) = (next.close, next.upgrade.is_some());
     Ok(Written { framing, length, close, upgrade, expects_continue: encoded.expects_continue })

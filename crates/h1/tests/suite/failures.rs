@@ -5,7 +5,7 @@ use super::support::{TestBody, amended, empty, forwarded, get, ready, response, 
 use crate::handshake::{self, H1};
 use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
-use skybridge_core::{Capacity, CloseReason, Connection, Delivery, Error, Failed, Phase};
+use skybridge_core::{Capacity, CloseReason, Connection, ConnectionStatus, Delivery, Error, Failed, Phase};
 use skybridge_testkit::executor::run_until_idle;
 use std::{error::Error as _, io};
 
@@ -73,7 +73,11 @@ async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() 
             assert_as_it_came(failed, &uri);
             world.peer.expect_close().await;
             assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
-            world.status.assert_closed(CloseReason::PeerFin);
+            // With credentials of its own it would have been the last one by a proxy, which hyper's notes before.
+            let [ConnectionStatus::Closed(reason)] = world.status.all()[..] else {
+                unreachable!("{:?}", world.status.all())
+            };
+            assert!(reason == CloseReason::PeerFin || by_proxy && reason == CloseReason::Evicted, "{reason:?}");
         }
     }
 }

@@ -178,7 +178,9 @@ impl Rewrite {
         // The framing is this connection's own, and the proxy's credentials are for the proxy.
         let kept = |name: &HeaderName| *name == TRANSFER_ENCODING || forwarded && *name == PROXY_AUTHORIZATION;
         let stripped = &mut self.stripped;
-        let next = strip_hop_by_hop(headers, kept, |name, value| stripped.push((name, value)));
+        let mut next = strip_hop_by_hop(headers, kept, |name, value| stripped.push((name, value)));
+        // By whose credentials a connection was used decides who may use it next, and no key has what a header says.
+        next.close |= forwarded && headers.contains_key(PROXY_AUTHORIZATION);
         self.rewritten = true;
         let mut tell = |name: HeaderName, value| match headers.try_insert(name, value) {
             Ok(_) => Ok(()),
