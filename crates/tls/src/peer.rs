@@ -29,13 +29,13 @@ impl Peer {
         Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
     }
 
-    /// A proxy. Requests that it forwards are HTTP/1.1.
+    /// A proxy. Requests that it forwards are HTTP/1.1, and so are tunnels through any but the first of a chain.
     pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: bool) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
-        let http_versions =
-            if http2 && !info.route.is_forwarded() { HttpVersions::default() } else { HttpVersions::Http1 };
+        let http2 = http2 && !info.route.is_forwarded() && info.proxies_passed == 0;
+        let http_versions = if http2 { HttpVersions::default() } else { HttpVersions::Http1 };
         Ok(Self { name, text, host: None, http_versions, session })
     }
 
