@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 216] = [
+const FLAGS: [CurlFlag; 215] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -166,7 +166,6 @@ const FLAGS: [CurlFlag; 216] = [
     flag("proxy-ciphers", None, Value::Plain, None),
     flag("proxy-crlfile", None, Value::Plain, None),
     flag("proxy-header", None, Value::Plain, Some("-U USER:PASSWORD")),
-    flag("proxy-http2", None, Value::None, Some("an https:// proxy, spoken to by HTTP/1.1")),
     flag("proxy-key-type", None, Value::Plain, None),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-ntlm", None, Value::None, Some("-U USER:PASSWORD")),
