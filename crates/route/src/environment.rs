@@ -30,8 +30,9 @@ use tower_service::Service;
 /// use skybridge_route::EnvironmentProxies;
 ///
 /// let variables = [("all_proxy", "socks5h://proxy.test"), ("no_proxy", "localhost, .internal.test")];
-/// let proxies = EnvironmentProxies::of(|name| variables.iter().find(|(known, _)| *known == name).map(|it| it.1.into()));
-/// let proxy_for = |url: &str| proxies.proxy_for(&OriginRef::of(&url.parse().unwrap()).unwrap().to_owned().unwrap());
+/// let proxies = EnvironmentProxies::of(|name| variables.iter().find(|(known, _)| *known == name).map(|it|
+/// it.1.into())); let proxy_for = |url: &str|
+/// proxies.proxy_for(&OriginRef::of(&url.parse().unwrap()).unwrap().to_owned().unwrap());
 /// assert_eq!(proxy_for("https://a.test/")?.unwrap().to_string(), "socks5h://proxy.test:1080");
 /// assert_eq!(proxy_for("https://wiki.internal.test/")?, None);
 /// # Ok::<_, skybridge_route::ProxyVariableError>(())

@@ -16,8 +16,8 @@ use tower_service::Service;
 /// The service that [`RouteLayer`](crate::RouteLayer) makes: a target in, a [`RoutePlan`] out.
 ///
 /// # Errors
-/// Those of the resolver and of the proxy selector, [`NoAddresses`](crate::NoAddresses), and [`TimedOut`](skybridge_core::TimedOut) when the
-/// first addresses take too long. No socket has been opened by then.
+/// Those of the resolver and of the proxy selector, [`NoAddresses`](crate::NoAddresses), and
+/// [`TimedOut`](skybridge_core::TimedOut) when the first addresses take too long. No socket has been opened by then.
 #[derive(Clone, Debug)]
 pub struct RoutePlanner<S, R> {
     pub(crate) inner: S,

@@ -12,11 +12,11 @@ use tower_service::Service;
 /// `Service`, bound on this.
 ///
 /// Its response is a list of chains as [`RouteConfig::proxies`](crate::RouteConfig::proxies) takes it, such as a
-/// `Vec<Arc<[Proxy]>>`. An empty chain is a direct connection; an empty list is an error, so that nothing is direct that
-/// wasn't listed as such.
+/// `Vec<Arc<[Proxy]>>`. An empty chain is a direct connection; an empty list is an error, so that nothing is direct
+/// that wasn't listed as such.
 ///
-/// It is asked each time that a connection is to be opened, and not for requests that a pooled connection takes: what it
-/// says must follow from the origin alone. Whatever else decides, as whose request it is, must be in the request's
+/// It is asked each time that a connection is to be opened, and not for requests that a pooled connection takes: what
+/// it says must follow from the origin alone. Whatever else decides, as whose request it is, must be in the request's
 /// [`ConnectOptions`](skybridge_core::ConnectOptions), so that it decides about sharing connections, too. Connections
 /// that are open stay in use when it changes its mind.
 #[diagnostic::on_unimplemented(

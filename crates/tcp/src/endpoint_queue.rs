@@ -12,7 +12,7 @@ pub(crate) struct EndpointQueue {
     /// The family of the endpoint that was tried last.
     last: Option<Family>,
     /// How many IPv6 endpoints are yet to be tried before the first IPv4 one.
-    first_family: usize,
+    first_family: u8,
     /// One has been tried.
     started: bool,
     /// The resolver has no more.
@@ -25,7 +25,7 @@ pub(crate) enum Order {
     /// In the order of the resolver.
     Listed,
     /// IPv6 first, this many, then alternating address families (RFC 8305, section 4).
-    Interleaved { first_family_count: usize },
+    Interleaved { first_family_count: u8 },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -13,7 +13,7 @@ const SHORTEST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// The "Resolution Delay" and the "First Address Family Count" of RFC 8305, section 8.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
-const FIRST_FAMILY_COUNT: usize = 1;
+const FIRST_FAMILY_COUNT: u8 = 1;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects a route by trying its endpoints until one answers.
@@ -79,12 +79,12 @@ impl RaceLayer {
         self
     }
 
-    /// How many IPv6 addresses are tried before the first IPv4 one (default: 1; at least 1; RFC 8305, section 4: "First
-    /// Address Family Count"). After that the families alternate. Has no effect on [`sequential`](Self::sequential) and
-    /// [`as_listed`](Self::as_listed).
+    /// How many IPv6 addresses are tried before the first IPv4 one (default: 1; at least 1, at most 255; RFC 8305,
+    /// section 4: "First Address Family Count"). After that the families alternate. Has no effect on
+    /// [`sequential`](Self::sequential) and [`as_listed`](Self::as_listed).
     pub fn first_family_count(mut self, count: usize) -> Self {
         if let Order::Interleaved { first_family_count } = &mut self.order {
-            *first_family_count = count.max(1);
+            *first_family_count = u8::try_from(count).unwrap_or(u8::MAX).max(1);
         }
         self
     }

@@ -17,7 +17,8 @@ use std::{
 /// configuration for proxies, or by [`TlsLayer::proxy_connector`](crate::TlsLayer::proxy_connector) with the roots and
 /// pins of the layer for origins.
 ///
-/// ALPN offers HTTP/1.1 alone, unless [`http2`](Self::http2) says otherwise. Pins apply to proxies as to origins, by their names.
+/// ALPN offers HTTP/1.1 alone, unless [`http2`](Self::http2) says otherwise. Pins apply to proxies as to origins, by
+/// their names.
 #[derive(Clone, Debug)]
 pub struct TlsConnector {
     config: LazyConfig,

@@ -10,7 +10,8 @@ use std::{
 /// How many proxies are known at once; beyond that, connections aren't shared.
 const MAX_KNOWN: usize = 256;
 
-/// The connections of HTTP/2 to first proxies, by what makes one of them fit for a route. Its lock is held for no await.
+/// The connections of HTTP/2 to first proxies, by what makes one of them fit for a route. Its lock is held for no
+/// await.
 #[derive(Default)]
 pub(crate) struct Shared(Mutex<Vec<(SharedBy, State)>>);
 
