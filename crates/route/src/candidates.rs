@@ -1,10 +1,10 @@
 use crate::{
     error::NoAddresses,
-    proxy_selector::SharedSelector,
+    proxy_selector::{ProxyChains, ProxyChoice, SharedSelector},
     resolve::{Lookup, Resolved, resolve},
     route_database::RouteDatabase,
     route_history::RouteHistory,
-    settings::{ProxyChains, ProxyChoice, Settings},
+    settings::Settings,
 };
 use skybridge_core::{
     BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,

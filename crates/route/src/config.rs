@@ -1,7 +1,7 @@
 use crate::{
     proxy_order::ProxyOrder,
-    proxy_selector::{ProxySelector, SharedSelector},
-    settings::{ProxyChains, ProxyChoice, Settings},
+    proxy_selector::{ProxyChains, ProxyChoice, ProxySelector, SharedSelector},
+    settings::Settings,
 };
 use skybridge_core::{Families, Proxy};
 use std::{sync::Arc, time::Duration};

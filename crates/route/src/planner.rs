@@ -3,8 +3,9 @@ use crate::{
     connector::RouteConnector,
     plan::RoutePlan,
     planning::{Planning, plan},
+    proxy_selector::ProxyChoice,
     route_database::RouteDatabase,
-    settings::{ProxyChoice, Settings},
+    settings::Settings,
 };
 use skybridge_core::{ConnectError, Resolver, Target};
 use std::{

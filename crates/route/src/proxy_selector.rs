@@ -1,4 +1,4 @@
-use crate::{error::NothingSelected, settings::ProxyChains};
+use crate::error::NothingSelected;
 use skybridge_core::{BoxError, BoxFuture, ConnectError, Origin, Phase, Proxy};
 use std::{
     fmt,
@@ -7,6 +7,17 @@ use std::{
     task::{Context, Poll},
 };
 use tower_service::Service;
+
+/// Chains of proxies, in the order in which they are tried. An empty chain is a direct connection.
+pub(crate) type ProxyChains = Arc<[Arc<[Proxy]>]>;
+
+/// Who names the chains of proxies that lead to an origin.
+#[derive(Clone, Debug)]
+pub(crate) enum ProxyChoice {
+    /// The same for all of them.
+    Fixed(ProxyChains),
+    Selected(SharedSelector),
+}
 
 /// Trait alias: a service that says by which chains of proxies an [`Origin`] is reached, in which order. Implement
 /// `Service`, bound on this.
