@@ -169,9 +169,11 @@ impl Machine {
         let mut actions = Actions::none();
         let mut permit_refused = false;
         loop {
+            // Asked before: if SETTINGS come meanwhile, whoever brings them serves those who wait.
+            let awaits_settings = !self.queue.is_empty() && self.awaits_settings(env);
             self.hand_out(env, &mut actions);
             if !self.queue.is_empty() && !self.closed {
-                permit_refused |= self.begin_missing(config, env, &mut actions);
+                permit_refused |= self.begin_missing(awaits_settings, config, env, &mut actions);
                 self.begin_backups(config, env, &mut actions);
             }
             if !self.line_up(env) {

@@ -26,8 +26,20 @@ pub(super) enum Begun {
 }
 
 impl Machine {
+    /// The SETTINGS of a shared connection will say whether it carries those who wait.
+    pub(super) fn awaits_settings(&self, env: &impl Environment) -> bool {
+        let mut loads = self.connections.shared().iter().map(|connection| env.load(*connection));
+        loads.any(|load| load.known_capacity.is_none() && !load.draining && !load.suspect)
+    }
+
     /// Begins the connects that those who wait need. True when a permit for one was refused.
-    pub(super) fn begin_missing(&mut self, config: &PoolConfig, env: &impl Environment, actions: &mut Actions) -> bool {
+    pub(super) fn begin_missing(
+        &mut self,
+        awaits_settings: bool,
+        config: &PoolConfig,
+        env: &impl Environment,
+        actions: &mut Actions,
+    ) -> bool {
         let shared = self.connections.shared();
         let known = shared.iter().filter_map(|connection| env.load(*connection).known_capacity).max();
         self.stream_capacity = known.unwrap_or(self.stream_capacity);
@@ -38,8 +50,7 @@ impl Machine {
             || self.connections.shared().iter().map(|connection| env.load(*connection)).filter(|load| !load.suspect);
         if loads().any(|load| !(load.used_up || waits && load.allows_none)) {
             match config.at_stream_limit {
-                // Its SETTINGS will say whether it carries those who wait.
-                _ if loads().any(|load| load.known_capacity.is_none() && !load.draining) => return false,
+                _ if awaits_settings => return false,
                 AtStreamLimit::Open => {}
                 AtStreamLimit::Wait => return false,
                 AtStreamLimit::Refuse => {

@@ -21,12 +21,21 @@ struct World {
     /// How often the origin has been queued for a permit; whether the last time it starved.
     queued: Cell<(usize, bool)>,
     now: Cell<u64>,
+    /// The peer of this connection announces ten streams once so many more questions were asked.
+    announces: Cell<Option<(ConnectionKey, usize)>>,
 }
 
 impl World {
     fn new(config: PoolConfig) -> Self {
         let permits = Cell::new(config.max_total);
-        Self { config, loads: RefCell::default(), permits, queued: Cell::default(), now: Cell::new(1) }
+        Self {
+            config,
+            loads: RefCell::default(),
+            permits,
+            queued: Cell::default(),
+            now: Cell::new(1),
+            announces: Cell::default(),
+        }
     }
 
     fn change(&self, connection: ConnectionKey, change: impl FnOnce(&mut Load)) {
@@ -44,6 +53,15 @@ impl World {
         self.change(connection, |load| load.capacity = capacity);
     }
 
+    /// One more question.
+    fn asked(&self) {
+        let Some((connection, left)) = self.announces.get() else { return };
+        self.announces.set(left.checked_sub(1).map(|left| (connection, left)));
+        if left == 0 {
+            self.change(connection, |load| (load.capacity, load.known_capacity) = (10, Some(10)));
+        }
+    }
+
     fn of(&self, connection: ConnectionKey) -> Load {
         let loads = self.loads.borrow();
         loads.iter().find(|(key, _)| *key == connection).map(|(_, load)| *load).unwrap_or_default()
@@ -52,10 +70,12 @@ impl World {
 
 impl Environment for World {
     fn load(&self, connection: ConnectionKey) -> Load {
+        self.asked();
         self.of(connection)
     }
 
     fn reserve(&self, connection: ConnectionKey) -> bool {
+        self.asked();
         let free = self.of(connection).has_capacity;
         if free {
             self.change(connection, |load| load.in_use += 1);
@@ -177,6 +197,28 @@ fn what_a_request_finds_when_all_streams_are_taken() {
         assert_eq!(said(machine.serve(&world.config, &world)), "stream initiator joined");
         world.change(connection, |load| load.known_capacity = known_capacity);
         assert_eq!(said(wait(&mut machine, &world).1), expected, "{policy:?}, {known_capacity:?} known");
+    }
+}
+
+/// Of its first connection nobody knows what it carries. That may become known at any point of a decision, and who says
+/// it lets the machine decide again.
+#[test]
+fn settings_that_come_while_it_decides_open_no_connection() {
+    for questions in 0..20 {
+        let world = World::new(PoolConfig::new());
+        let mut machine = Machine::new(None, 0);
+        let connect = connects(wait(&mut machine, &world).1)[0];
+        let connection = machine.connected(connect, facts(false), Some(Protocol::Http2), Timestamp(10)).unwrap().0;
+        world.add(connection, 1);
+        world.change(connection, |load| load.known_capacity = None);
+        assert_eq!(said(machine.serve(&world.config, &world)), "stream initiator joined");
+        world.announces.set(Some((connection, questions)));
+        let first = said(wait(&mut machine, &world).1);
+        while world.announces.get().is_some() {
+            world.asked();
+        }
+        let then = said(machine.serve(&world.config, &world));
+        assert_eq!(first + &then, "stream", "after {questions} questions");
     }
 }
 
