@@ -9,7 +9,7 @@ pub enum ResolveError {
     NotFound {
         /// The name.
         host: Arc<str>,
-        /// The error of the operating system.
+        /// The error of the operating system, or of the server that was asked.
         source: Arc<io::Error>,
     },
     /// The name exists, but has no address of the families that were asked for.
@@ -21,7 +21,7 @@ pub enum ResolveError {
     Io {
         /// The name.
         host: Arc<str>,
-        /// The error of the operating system.
+        /// The error of the operating system, or of the server that was asked.
         source: Arc<io::Error>,
     },
     /// Too many lookups are waiting already.

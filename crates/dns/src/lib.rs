@@ -33,6 +33,8 @@ mod cache;
 mod error;
 mod fixed;
 mod getaddrinfo;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod job;
 mod localhost;
 mod lookup;
@@ -43,6 +45,8 @@ mod pending;
 mod pick;
 mod system;
 
+#[cfg(feature = "hickory")]
+pub use self::hickory::{Hickory, HickoryLookup};
 pub use self::{
     answers::{Answers, Resolving},
     cache::{Cache, CacheLayer, Cached},

@@ -10,6 +10,7 @@
 //! | how requests are spread over connections | [`origin`] |
 //! | what a client requests of proxies | [`proxy`] |
 //! | a pool, without any bytes | [`fake`] |
+//! | what a resolver asks of DNS servers | [`dns`] |
 //! | TLS: chains of certificates, good and bad | [`certs`] |
 //! | that nothing is lost when a future is dropped | [`drop_walk`] |
 //! | that no task is left and no panic swallowed | [`executor`] |
@@ -44,6 +45,7 @@
 mod tasks;
 
 pub mod certs;
+pub mod dns;
 pub mod drop_walk;
 pub mod executor;
 pub mod fake;

@@ -1,0 +1,77 @@
+mod lookup;
+mod records;
+
+pub use self::lookup::HickoryLookup;
+
+use self::records::Servers;
+use skybridge_core::Query;
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_service::Service;
+
+/// Longer than a server takes that asks others, and shorter than a connect's look-up may be.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Asks DNS servers itself, by [hickory](https://docs.rs/hickory-resolver): over UDP, and over TCP where an answer is
+/// too long for that. With the feature `hickory`.
+///
+/// AAAA and A records are asked for at once. Each are an [`Answer`](skybridge_core::Answer) with their time to live, as
+/// they come: who connects decides which wait for which. When one family has addresses and the other fails, the error
+/// ends the stream after the addresses; that it has none is no error.
+///
+/// Unlike [`System`](crate::System), this reads no hosts file, and knows no search domains. Nothing is kept: put a
+/// [`CacheLayer`](crate::CacheLayer) over it. `localhost` and names below it are the loopback addresses.
+///
+/// A query that is dropped is ended. Queries for the same records that overlap share one. At most 256 run at once, and
+/// the others wait, in order. They run on the tokio runtime that they are polled in, with its timers for sending again;
+/// the time limit of a lookup is by the clock of [`Ctx`](skybridge_core::Ctx).
+#[derive(Clone)]
+pub struct Hickory {
+    servers: Arc<Servers>,
+    timeout: Duration,
+}
+
+impl Hickory {
+    /// Asks these servers: the fastest of them first, and two at once.
+    ///
+    /// # Errors
+    /// `InvalidInput` when there are none.
+    pub fn new(servers: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
+        Ok(Self { servers: Arc::new(Servers::new(servers.into_iter().collect())?), timeout: TIMEOUT })
+    }
+
+    /// How long the records of one family are waited for, from when they are asked for (default: 10 s). A packet that
+    /// is lost is sent again after a third of a second.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+}
+
+impl Service<Query> for Hickory {
+    type Response = HickoryLookup;
+    type Error = Infallible;
+    type Future = Ready<Result<HickoryLookup, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, query: Query) -> Self::Future {
+        ready(Ok(HickoryLookup::new(query, &self.servers, self.timeout)))
+    }
+}
+
+impl fmt::Debug for Hickory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hickory").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! The border to hickory: what is asked of it, and what it answers in our words.
+
+use crate::ResolveError;
+use hickory_resolver::{
+    TokioResolver,
+    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
+    net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::{Name, RData, RecordType},
+};
+use skybridge_core::Families;
+use std::{
+    io::{Error, ErrorKind, Result as IoResult},
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// Queries at once, each of which may have a socket.
+const MAX_RUNNING: usize = 256;
+/// How long one server is waited for.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// The servers, and the places of queries to them.
+pub(super) struct Servers {
+    resolver: TokioResolver,
+    places: Semaphore,
+}
+
+/// The addresses of one family.
+pub(super) struct Records {
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) ttl: Duration,
+}
+
+impl Servers {
+    pub(super) fn new(addrs: Vec<SocketAddr>) -> IoResult<Self> {
+        if addrs.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "no DNS server to ask"));
+        }
+        let servers = addrs.into_iter().map(|addr| {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = addr.port();
+                connection
+            });
+            NameServerConfig::new(addr.ip(), true, connections.into())
+        });
+        let config = ResolverConfig::from_name_servers(servers.collect());
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let options = builder.options_mut();
+        options.timeout = ATTEMPT;
+        options.attempts = 1;
+        options.cache_size = 0;
+        options.use_hosts_file = ResolveHosts::Never;
+        let resolver = builder.build().map_err(Error::other)?;
+        Ok(Self { resolver, places: Semaphore::new(MAX_RUNNING) })
+    }
+
+    /// Asks for the addresses of one family.
+    pub(super) async fn ask(&self, host: Arc<str>, family: Families) -> Result<Records, ResolveError> {
+        let kind = if family == Families::V6 { RecordType::AAAA } else { RecordType::A };
+        // Without search domains. A name that can't be is not there.
+        let mut name =
+            Name::from_ascii(&host).map_err(|error| not_found(&host, Error::new(ErrorKind::InvalidInput, error)))?;
+        name.set_fqdn(true);
+        let answer = match self.resolver.lookup(name, kind).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(in_our_words(host, error)),
+        };
+        // Also those of aliases on the way: what they lead to may be kept no longer than they.
+        let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+        let addresses = answer.answers().iter().filter_map(|record| match &record.data {
+            RData::A(ip) if family != Families::V6 => Some(IpAddr::V4(ip.0)),
+            RData::AAAA(ip) if family == Families::V6 => Some(IpAddr::V6(ip.0)),
+            _ => None,
+        });
+        let addresses: Vec<_> = addresses.collect();
+        if addresses.is_empty() {
+            return Err(ResolveError::NoAddresses { host });
+        }
+        Ok(Records { addresses, ttl: Duration::from_secs(ttl.into()) })
+    }
+
+    /// A place for a query, when there is one.
+    pub(super) async fn place(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It is never closed.
+        self.places.acquire().await.ok()
+    }
+}
+
+fn not_found(host: &Arc<str>, source: Error) -> ResolveError {
+    ResolveError::NotFound { host: Arc::clone(host), source: Arc::new(source) }
+}
+
+fn in_our_words(host: Arc<str>, error: NetError) -> ResolveError {
+    if error.is_nx_domain() {
+        return not_found(&host, Error::new(ErrorKind::NotFound, error));
+    }
+    if error.is_no_records_found() {
+        return ResolveError::NoAddresses { host };
+    }
+    let kind = match &error {
+        NetError::Timeout => ErrorKind::TimedOut,
+        NetError::Io(error) => error.kind(),
+        _ => ErrorKind::Other,
+    };
+    ResolveError::Io { host, source: Arc::new(Error::new(kind, error)) }
+}
