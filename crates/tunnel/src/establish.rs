@@ -37,7 +37,13 @@ where
             match shared.turn(&route).await {
                 Turn::Join(place) => {
                     let connection = Arc::clone(place.connection());
-                    match through_http2(place, connection.info(&route), limit, &mut challenges).await {
+                    let info = connection.info(&route);
+                    // Whoever opened it was judged for an origin of its own.
+                    let target = &route.target;
+                    if let Err(refused) = target.connect_options().egress.check_proxy(target.origin(), &info.remote) {
+                        return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
+                    }
+                    match through_http2(place, info, limit, &mut challenges).await {
                         Ok(link) => return through_rest(link, 1, tls_connect, limit, &mut challenges).await,
                         // It has ended, or answers no more: that is not the fault of who has joined it.
                         Err(error) if connection.is_gone() && !error.is_fatal() => {}

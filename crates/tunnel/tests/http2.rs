@@ -9,9 +9,10 @@ use bytes::Bytes;
 use h2::{Reason, server};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use skybridge_core::{
-    ConnectError, Connector as _, Ctx, Io, Link, Protocol, Proxy, ProxyAuth, ProxyRequest, Route, TlsConnect, TlsInfo,
+    ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key, Link, Protocol,
+    Proxy, ProxyAuth, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
 };
-use skybridge_testkit::{net::Conn, proxy::ProxyServer};
+use skybridge_testkit::{fixtures, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
     future::{Ready, ready},
@@ -342,4 +343,27 @@ async fn where_it_is_off_nothing_is_said_in_http2() {
     let error = tunnels.connect(route).await.unwrap_err();
     assert!(matches!(error.source_as(), Some(TunnelError::NoHttp2)) && error.is_fatal());
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
+}
+
+/// Who opened the connection was judged for another origin.
+#[tokio::test(start_paused = true)]
+async fn who_joins_a_connection_is_judged_for_the_proxy_as_who_opens_one() {
+    let world = World::new();
+    let egress = Egress::any().deny(EgressRule::new().port(3128).host("b.test"));
+    let mut options = ConnectOptions::default();
+    options.egress = egress;
+    let route = |url: &str| {
+        let mut route = world.route(url, &[PROXY]);
+        route.target = Target::new(Key::new(fixtures::key(url).origin, options.clone()), world.ctx());
+        route
+    };
+    let (allowed, denied) = (route("https://a.test"), route("https://b.test"));
+    let (peer, net) = (Peer::new(), world.net.clone());
+    let World { listener, executor: _executor, .. } = world;
+    let _serving = listener.serve(move |_, conn| peer.clone().serve(conn));
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+    let mut tunnels = layer.layer(net.connector());
+    let _first = tunnels.connect(allowed).await.unwrap();
+    let error = tunnels.connect(denied).await.unwrap_err();
+    assert!(error.source_as::<EgressRefused>().is_some() && error.is_fatal(), "{error}");
 }

@@ -248,6 +248,16 @@ mod tests {
             .map_or_else(|refused| refused.to_string(), |()| "ok".into())
     }
 
+    /// A socket that is connected to it reaches this machine's loopback.
+    #[test]
+    fn who_denies_loopback_denies_the_unspecified_address() {
+        for (denied, addr) in [("127.0.0.0/8", "0.0.0.0:80"), ("::1", "[::]:80"), ("127.0.0.1", "[::ffff:0.0.0.0]:80")]
+        {
+            assert_ne!(said(&Egress::any().deny(network(denied)), addr), "ok", "{denied} {addr}");
+        }
+        assert_eq!(said(&Egress::any().deny(network("10.0.0.0/8")), "0.0.0.0:80"), "ok");
+    }
+
     #[test]
     fn a_refusal_names_its_rule() {
         let rows = [

@@ -2,7 +2,7 @@ use super::public::embedded;
 use crate::{Endpoint, Origin};
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     ops::RangeInclusive,
     str::FromStr,
     sync::Arc,
@@ -235,8 +235,16 @@ impl Network {
         ip.is_ipv4() == self.first.is_ipv4() && Self::masked(ip, self.prefix) == *self
     }
 
-    /// Whether the address, or one that is embedded in it, is in the network.
+    /// Whether the address, or one that is embedded in it, is in the network. A connection to the unspecified address
+    /// goes to this machine.
     fn leads_to(&self, ip: IpAddr) -> bool {
+        let this_machine: IpAddr = match ip {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        if ip.is_unspecified() && self.contains(this_machine) {
+            return true;
+        }
         let inner = match ip {
             IpAddr::V6(v6) => embedded(v6),
             IpAddr::V4(_) => [None, None],
