@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use skybridge::{
-    Cause, Client, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots, TlsConfig, TlsError, TlsLayer,
-    tower::service_fn, types::Origin as OriginKey,
+    Cause, Client, HttpVersions, Partition, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots,
+    TlsConfig, TlsError, TlsLayer, tower::service_fn, types::Origin as OriginKey,
 };
 use skybridge_testkit::{
     certs::Ca,
@@ -227,6 +227,117 @@ async fn whose_credentials_differ_shares_no_connection() {
     }
 }
 
+/// Twenty names behind one forwarding proxy, each with an origin of its own.
+struct Twenty {
+    stage: Stage,
+    origins: Vec<Origin>,
+}
+
+impl Twenty {
+    const NAMES: usize = 20;
+
+    fn behind(way: Way) -> Self {
+        let stage = way.stage();
+        let origins = (0..Self::NAMES).map(|n| {
+            let addr: SocketAddr = format!("192.0.2.{}:80", 100 + n).parse().unwrap();
+            stage.world.net.host(&format!("n{n}.test"), [addr.ip()]);
+            Origin::h1().serve_on(stage.world.net.listen(addr))
+        });
+        Self { origins: origins.collect(), stage }
+    }
+
+    fn request(n: usize) -> http::Request<RequestBody> {
+        http::Request::get(format!("http://n{n}.test/{n}")).body(RequestBody::empty()).unwrap()
+    }
+
+    async fn ask(&self, n: usize, change: impl FnOnce(RequestOptions) -> RequestOptions) -> String {
+        read(self.stage.client.request(wishing(Self::request(n), change))).await.unwrap()
+    }
+}
+
+/// The proxy is the peer of whatever it forwards, as RFC 9112, section 9.3, has it.
+#[tokio::test(start_paused = true)]
+async fn twenty_origins_behind_a_proxy_that_forwards_share_one_connection() {
+    let twenty = Twenty::behind(FORWARDED);
+    for round in 1..=2 {
+        for n in 0..Twenty::NAMES {
+            assert_eq!(twenty.ask(n, |options| options).await, "hello");
+            assert_eq!(twenty.stage.proxy.connections(), 1, "n{n}, round {round}");
+        }
+    }
+    let (proxy, client) = (&twenty.stage.proxy, &twenty.stage.client);
+    let asked = proxy.requests();
+    assert_eq!(asked.len(), 2 * Twenty::NAMES);
+    for (i, asked) in asked.iter().enumerate() {
+        let n = i % Twenty::NAMES;
+        assert_eq!(asked.line, format!("GET http://n{n}.test/{n} HTTP/1.1"));
+        assert_eq!(asked.header("host"), Some(&*format!("n{n}.test")));
+        assert!(asked.credentials.is_some());
+    }
+    assert!(twenty.origins.iter().all(|origin| origin.requests().len() == 2));
+    let stats = client.stats();
+    assert_eq!((stats.idle, stats.active, stats.origins), (1, 0, 1), "{stats:?}");
+    let count = |kind| twenty.stage.world.recorder.count(kind);
+    assert_eq!((count("connection_created"), count("connection_closed")), (1, 0));
+    drop(twenty.stage.client);
+    assert_eq!(twenty.stage.world.recorder.count("connection_closed"), 1);
+}
+
+/// Only what is asked of them all the same is carried on one connection.
+#[tokio::test(start_paused = true)]
+async fn origins_behind_a_proxy_share_nothing_where_anything_else_differs() {
+    let other_user = Proxy::parse("http://mallory:hidden@p.test:3128").unwrap();
+    let tunnels = Proxy::parse(FORWARDED.url).unwrap().tunnels_all();
+    let differs: [Box<dyn Fn(RequestOptions) -> RequestOptions>; 4] = [
+        Box::new(|options| options.partition(Partition::new("b"))),
+        Box::new(|options| options.http_versions(HttpVersions::Http1)),
+        Box::new(|options| options.proxies([other_user.clone()])),
+        Box::new(|options| options.proxies([tunnels.clone()])),
+    ];
+    for (i, differs) in differs.iter().enumerate() {
+        let twenty = Twenty::behind(FORWARDED);
+        twenty.ask(0, |options| options).await;
+        twenty.ask(1, differs).await;
+        assert_eq!(twenty.stage.proxy.connections(), 2, "{i}");
+    }
+    // Nor do tunnels, whose peer is the origin.
+    for way in [CONNECT, SOCKS5] {
+        let twenty = Twenty::behind(way);
+        for n in 0..3 {
+            twenty.ask(n, |options| options).await;
+        }
+        let expected = if way.line.starts_with("CONNECT") { 1 } else { 3 };
+        assert_eq!(twenty.stage.proxy.connections(), expected, "{way:?}");
+    }
+}
+
+/// What is in use is nobody else's: as many connections as there are requests at once, and no more.
+#[tokio::test(start_paused = true)]
+async fn origins_behind_a_proxy_share_as_many_connections_as_are_used_at_once() {
+    let twenty = Twenty::behind(FORWARDED);
+    for _ in 0..3 {
+        let answers = all((0..Twenty::NAMES).map(|n| read(twenty.stage.client.request(Twenty::request(n))))).await;
+        assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == "hello"));
+    }
+    assert!(twenty.stage.proxy.connections() <= Twenty::NAMES, "{}", twenty.stage.proxy.connections());
+    for n in 0..Twenty::NAMES {
+        twenty.ask(n, |options| options).await;
+    }
+    assert!(twenty.stage.proxy.connections() <= Twenty::NAMES);
+}
+
+/// One that died while it was another origin's is replaced, as one of its own would be.
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_another_origin_that_died_while_idle_is_replaced() {
+    let twenty = Twenty::behind(FORWARDED);
+    twenty.ask(0, |options| options).await;
+    twenty.stage.world.net.wire(0).reset();
+    assert_eq!(twenty.ask(1, |options| options).await, "hello");
+    assert_eq!(twenty.stage.proxy.connections(), 2);
+    assert_eq!(twenty.ask(0, |options| options).await, "hello");
+    assert_eq!(twenty.stage.proxy.connections(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn cleartext_has_a_tunnel_of_its_own_when_it_is_asked_for() {
     let stage = FORWARDED.stage();
@@ -351,6 +462,29 @@ async fn a_request_is_given_up_at_every_point() {
         let walked = drop_walk(build, check).await;
         assert!(walked.drops > 4, "{way:?}: {walked:?}");
     }
+}
+
+/// A request for which another origin's connection is taken.
+#[tokio::test(start_paused = true)]
+async fn a_request_on_another_origins_connection_is_given_up_at_every_point() {
+    let build = async || {
+        let twenty = Twenty::behind(FORWARDED);
+        assert_eq!(twenty.ask(0, |options| options).await, "hello");
+        let call = twenty.stage.client.request(Twenty::request(1));
+        (twenty, async { assert_eq!(read(call).await.unwrap(), "hello") })
+    };
+    let check = async |twenty: Twenty, moment: DropPoint| {
+        for n in [1, 0, 2] {
+            assert_eq!(twenty.ask(n, |options| options).await, "hello", "{moment}");
+        }
+        assert!(twenty.stage.proxy.connections() <= 2, "{moment}: at most the one that was cut is replaced");
+        assert_eq!(twenty.stage.client.stats().idle, 1, "{moment}");
+        drop(twenty.stage.client);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(twenty.stage.proxy.open(), 0, "{moment}");
+    };
+    let walked = drop_walk(build, check).await;
+    assert!(walked.drops >= 5, "{walked:?}");
 }
 
 /// Everything at once: TLS to the proxy, a tunnel, TLS to the origin, a pin, HTTP/2.

@@ -1,4 +1,5 @@
 mod can_coalesce;
+mod can_forward;
 mod fit;
 mod info;
 mod link;
@@ -8,6 +9,7 @@ mod write_failure;
 
 pub use self::{
     can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
+    can_forward::{NotForwarded, can_forward},
     fit::{Lost, Unfit},
     info::{CertificateScope, ConnInfo, Protocol, Timings, TlsInfo, Trust},
     link::Link,

@@ -67,7 +67,8 @@
 //! [`is_hop_by_hop`] and [`strip_hop_by_hop`], [`BodyLength`], [`host_field`] and [`WriteFailure`] are used by HTTP/1.1
 //! and HTTP/2, [`Egress::check`] by sockets and proxies, the checks that return [`Unfit`] by every layer that uses a
 //! link, [`phase_timeout`] by every layer with a time limit, and [`Reference`] by everything that prints a URL.
-//! [`can_coalesce`] is a pure function of the types here, so that it can be read, and tested rule by rule, beside them.
+//! [`can_coalesce`] and [`can_forward`] are pure functions of the types here, so that they can be read, and tested rule
+//! by rule, beside them.
 //! [`BasicAuth`] is what [`Proxy::parse`] makes of the userinfo of a URL.
 
 mod connection;
@@ -83,9 +84,9 @@ mod target;
 
 pub use self::{
     connection::{
-        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, Link, Lost, NotCoalesced, Protocol, StatusListener,
-        StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
-        can_still_coalesce,
+        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, Link, Lost, NotCoalesced, NotForwarded, Protocol,
+        StatusListener, StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
+        can_forward, can_still_coalesce,
     },
     context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{

@@ -10,8 +10,11 @@ pub use self::{
     query::{Answer, Families, Query},
 };
 
-use crate::{AttemptId, ConnectError, Ctx, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy, Scheme, Span, Target};
-use std::{fmt, sync::Arc};
+use crate::{
+    AttemptId, ConnectError, Ctx, EgressRefused, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy, Scheme, Span,
+    Target,
+};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// One way to reach an origin: which proxies, and which endpoints of the first one or of the origin itself.
 #[derive(Clone, Debug)]
@@ -68,6 +71,29 @@ impl Route {
         cleartext
             && self.proxy_target.is_none()
             && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
+    }
+
+    /// Checks the [egress policy](crate::Egress) for everything that the proxies of this route would be asked to connect
+    /// to, or to forward to. What a name resolves to, only the proxy knows that is asked.
+    ///
+    /// # Errors
+    /// With the first that is refused.
+    pub fn check_proxied(&self) -> Result<(), EgressRefused> {
+        let (origin, egress) = (self.target.origin(), &self.target.connect_options().egress);
+        for (i, proxy) in self.proxies.iter().enumerate() {
+            let next = self.proxies.get(i + 1);
+            let address = match (next, &self.proxy_target) {
+                (Some(next), _) => next.ip().map(|ip| SocketAddr::new(ip, next.port).into()),
+                (None, Some(address)) => Some(address.clone()),
+                (None, None) => origin.ip().map(|ip| SocketAddr::new(ip, origin.port()).into()),
+            };
+            match (address, next) {
+                (Some(address), None) => egress.check(origin, &address)?,
+                (Some(address), Some(_)) => egress.check_proxy(origin, &address)?,
+                (None, next) => egress.check_name(origin, proxy, next)?,
+            }
+        }
+        Ok(())
     }
 
     /// Begins a phase of connecting that belongs to no single attempt.

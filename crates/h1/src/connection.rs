@@ -97,6 +97,10 @@ where
         self.0.sent_bytes()
     }
 
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        self.0.forward_to(info)
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         self.0.start(request);

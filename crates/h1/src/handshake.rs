@@ -123,7 +123,7 @@ where
 }
 
 /// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
-fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+pub(crate) fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
     let host = HeaderValue::try_from(authority)?;
     drop(host.clone());
     Ok(host)

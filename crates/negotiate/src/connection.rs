@@ -91,6 +91,13 @@ where
         }
     }
 
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        match self {
+            Self::Http1(connection) => connection.forward_to(info),
+            Self::Http2(connection) => connection.forward_to(info),
+        }
+    }
+
     #[inline]
     fn start(&mut self, request: Request<B>) {
         match self {

@@ -5,7 +5,7 @@ pub(crate) mod new_connection;
 
 use crate::{
     connect::new_connection::NewConnection,
-    connection::PooledConnection,
+    connection::{PooledConnection, lent::NotLent},
     origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
@@ -194,6 +194,7 @@ impl<C: Send + 'static> ConnectTask<C> {
     /// Gives what was found to its origin.
     fn finish(mut self, found: Found<C>) {
         match found {
+            Found::Taken => self.over = true,
             Found::Known(connection) => {
                 self.over = true;
                 self.origin.found(&self.connect, &connection);
@@ -299,6 +300,8 @@ enum Found<C: Send + 'static> {
     New(NewConnection<C>),
     /// One of another name, or one of its own whose peer allows streams by now.
     Known(Arc<PooledConnection<C>>),
+    /// One that was another origin's, which this one has already.
+    Taken,
 }
 
 /// `None` when it must not begin, as there is no permit for its socket once its origin's backoff is over.
@@ -332,8 +335,8 @@ where
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = plan.route().clone();
     origin.drain_moved(&route);
-    if let Some(connection) = coalesce(&pool, &origin, &route) {
-        return Ok(Some(Found::Known(connection)));
+    if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, &route) {
+        return Ok(Some(found));
     }
     let mut endpoints = route.endpoints.clone();
     progress.connects.store(true, Relaxed);
@@ -344,8 +347,8 @@ where
         }
         // Each late answer may be the address of a connection that is there.
         while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
-            if let Some(connection) = coalesce(&pool, &origin, &route) {
-                return Poll::Ready(Ok(Ok(connection)));
+            if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, &route) {
+                return Poll::Ready(Ok(Ok(found)));
             }
         }
         if !is_whole && route.endpoints.is_whole() {
@@ -355,7 +358,7 @@ where
         Poll::Pending
     });
     let handle = match found.await? {
-        Ok(connection) => return Ok(Some(Found::Known(connection))),
+        Ok(found) => return Ok(Some(found)),
         Err(handle) => handle,
     };
     progress.connects.store(false, Relaxed);
@@ -397,11 +400,32 @@ async fn wait_for_streams<C: Send + 'static>(connection: &PooledConnection<C>, w
     }
 }
 
-/// A connection of another name that leads to one of the addresses that are known by now.
-fn coalesce<C: Send + 'static>(
+/// A connection of another origin that leads to one of the addresses that are known by now: a shared one that may carry
+/// this one too, or an idle one to the proxy that forwards to both.
+fn find_of_another<C, B>(
     pool: &Weak<Registry<C>>,
     origin: &Arc<OriginPool<C>>,
+    connect: &PendingConnect,
     route: &Route,
-) -> Option<Arc<PooledConnection<C>>> {
-    pool.upgrade()?.coalesce(origin, route, &route.endpoints.snapshot())
+) -> Option<Found<C>>
+where
+    C: Connection<B>,
+{
+    let pool = pool.upgrade()?;
+    if let Some(connection) = pool.coalesce(origin, route, &route.endpoints.snapshot()) {
+        return Some(Found::Known(connection));
+    }
+    while let Some(lent) = pool.lend(origin, route) {
+        match NewConnection::of_another::<B>(origin, lent, route, connect.failures) {
+            Ok(taken) => {
+                if taken.publish(origin, connect).is_ok() {
+                    return Some(Found::Taken);
+                }
+            }
+            // The next may be alive.
+            Err(NotLent::Ended) => {}
+            Err(NotLent::Stays) => break,
+        }
+    }
+    None
 }

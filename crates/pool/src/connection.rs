@@ -4,6 +4,7 @@
 //! the origin's lock: its streams, its handles, the names that use it, and why it ends.
 
 pub(crate) mod handles;
+pub(crate) mod lent;
 pub(crate) mod listener;
 pub(crate) mod misdirected;
 pub(crate) mod names;
@@ -40,6 +41,12 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
     /// The connection's socket is gone, or the last handle is, after which its driver closes it.
     fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>);
 
+    /// The handle of an exclusive connection, if it is idle: for a request of another origin.
+    fn lend(self: Arc<Self>, connection: &PooledConnection<C>) -> Option<C>;
+
+    /// It is idle again: the other origin has no use for it.
+    fn take_back(self: Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: C);
+
     /// Its streams have changed: requests that wait may be served, or need another connection.
     fn serve_waiters(self: Arc<Self>);
 
@@ -54,6 +61,8 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
 const REPORTED: u8 = 1;
 /// It has carried a response.
 const ANSWERED: u8 = 2;
+/// It was opened for another origin, which nobody has been told yet.
+const OF_ANOTHER: u8 = 4;
 
 /// One connection. Shared by whoever has it in hand, and by the origins that may use it.
 pub(crate) struct PooledConnection<C> {
@@ -87,7 +96,7 @@ pub(crate) struct PooledConnection<C> {
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
     ask: Ask<C>,
-    /// What has been told of it: [`REPORTED`], [`ANSWERED`]. One byte, as each idle connection has it.
+    /// What has been told of it: [`REPORTED`], [`ANSWERED`], [`OF_ANOTHER`]. One byte, as each idle connection has it.
     told: AtomicU8,
     /// How many failures in a row its origin had seen when it was made.
     pub(crate) failures_before: u8,
@@ -154,6 +163,40 @@ impl<C: Send + 'static> PooledConnection<C> {
             told: AtomicU8::new(0),
             failures_before,
         })
+    }
+
+    /// The same exclusive connection for another origin, whose it is from now on: as old as it was, and as used.
+    pub(crate) fn for_another(
+        &self,
+        info: Arc<ConnInfo>,
+        home: Weak<dyn ConnectionUser<C>>,
+        failures: u8,
+    ) -> Arc<Self> {
+        let (shared, slots) = (Arc::clone(&self.shared), StreamSlots::exclusive());
+        let mut another = Self::new(info, slots, true, home, shared, self.ask, failures);
+        if let Some(another) = Arc::get_mut(&mut another) {
+            another.expires_at = self.expires_at;
+            *another.exchanges.get_mut() = self.exchanges.load(Relaxed);
+            *another.told.get_mut() = OF_ANOTHER;
+        }
+        another
+    }
+
+    /// Its origin has lent it for good: what happens to it is none of its business any more. False when it has ended
+    /// before.
+    pub(crate) fn leave_home(&self) -> bool {
+        let left = self.slots.drain().is_some() && self.slots.close();
+        if left && let Some(home) = self.home() {
+            Arc::clone(&home).remove(self);
+            home.socket_closed(self);
+        }
+        left
+    }
+
+    /// Whether it was opened for another origin. Once: then it has been told.
+    #[cold]
+    pub(crate) fn is_of_another(&self) -> bool {
+        self.told.load(Relaxed) & OF_ANOTHER > 0 && self.told.fetch_and(!OF_ANOTHER, Relaxed) & OF_ANOTHER > 0
     }
 
     /// It is in its home's machine now, under whose lock this is called.
@@ -248,6 +291,11 @@ impl<C: Send + 'static> PooledConnection<C> {
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
         self.exchanges.load(Relaxed) == 0
+    }
+
+    /// Whether it is to be drained for its age.
+    pub(crate) fn is_too_old(&self) -> bool {
+        self.expires_at.is_some_and(|until| until <= self.shared.now())
     }
 
     /// Whether all exchanges that it may carry in its life are taken.

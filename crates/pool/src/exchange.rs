@@ -207,6 +207,7 @@ where
             let id = lease.info().id;
             let how = match waited.filter(|waited| waited.joined || lease.is_fresh()) {
                 _ if lease.is_coalesced() => Acquired::Coalesced,
+                Some(_) if lease.connection().is_of_another() => Acquired::Coalesced,
                 Some(Waited { initiator: true, .. }) => Acquired::New,
                 Some(_) => Acquired::Joined,
                 None => Acquired::Reused,

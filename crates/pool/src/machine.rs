@@ -121,6 +121,11 @@ impl Machine {
         self.connections.pop_idle().map(Grant::Exclusive)
     }
 
+    /// An idle connection, for a request of another origin. False when it isn't idle any more.
+    pub(crate) fn lend(&mut self, connection: ConnectionKey) -> bool {
+        !self.closed && self.connections.take_idle(connection)
+    }
+
     /// Of the connection with the fewest streams.
     #[inline]
     fn reserve_stream(&self, env: &impl Environment) -> Option<ConnectionKey> {

@@ -557,6 +557,20 @@ impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
         }
     }
 
+    fn lend(self: Arc<Self>, connection: &PooledConnection<C>) -> Option<C> {
+        self.step(|machine, tables| {
+            // What was idle before the machine slept is nobody's.
+            let slept = self.slept(machine).unwrap_or_default();
+            let key = connection.key().filter(|key| machine.lend(*key));
+            let entry = key.and_then(|key| tables.connections.get_mut(key));
+            (entry.and_then(|entry| entry.handle.take()), slept)
+        })
+    }
+
+    fn take_back(self: Arc<Self>, connection: &Arc<PooledConnection<C>>, handle: C) {
+        self.put_back(connection, &mut Some(handle));
+    }
+
     fn serve_waiters(self: Arc<Self>) {
         self.serve();
     }

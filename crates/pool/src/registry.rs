@@ -7,12 +7,12 @@ mod ending;
 
 use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
 use crate::{
-    connection::PooledConnection,
+    connection::{PooledConnection, lent::Lent},
     origin::{Host, OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
     shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce};
+use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce, can_forward};
 use std::{
     fmt,
     sync::{Arc, Weak},
@@ -35,7 +35,10 @@ pub(crate) struct Registry<C: Send + 'static> {
     pub(crate) shared: Arc<Shared>,
     by_key: ByKey<C>,
     by_uri: UriCache<C>,
+    /// Shared ones, which names may be coalesced onto.
     by_address: ByAddress<C>,
+    /// Exclusive ones to proxies that forward requests, whose peer is the proxy for any origin.
+    forwarded: ByAddress<C>,
     connect: Box<dyn Connect<C>>,
     this: Weak<Self>,
 }
@@ -48,6 +51,7 @@ impl<C: Send + 'static> Registry<C> {
             by_key: ByKey::new(),
             by_uri: UriCache::new(),
             by_address: ByAddress::new(),
+            forwarded: ByAddress::new(),
             connect,
             this: this.clone(),
         })
@@ -107,6 +111,22 @@ impl<C: Send + 'static> Registry<C> {
                 && connection.add_name(&origin.as_user())
         })
     }
+
+    /// An idle connection of another origin to the proxy that would forward this one's requests too.
+    pub(crate) fn lend(&self, origin: &OriginPool<C>, route: &Route) -> Option<Lent<C>> {
+        if !self.shared.config.coalesce || !route.is_forwarded() {
+            return None;
+        }
+        let endpoints = route.endpoints.snapshot();
+        let connections = endpoints.iter().flat_map(|endpoint| self.forwarded.at(endpoint));
+        let mut fit = connections.filter(|connection| {
+            connection.is_open()
+                && !connection.is_too_old()
+                && !origin.is_home_of(connection)
+                && can_forward(&connection.info, route).is_ok()
+        });
+        fit.find_map(Lent::of)
+    }
 }
 
 impl<C: Send + 'static> Host<C> for Registry<C> {
@@ -115,7 +135,12 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
     }
 
     fn add_address(&self, connection: &Arc<PooledConnection<C>>) {
-        self.by_address.insert(connection);
+        // One that can never carry another origin is left out.
+        if connection.exclusive && connection.info.forwarded {
+            self.forwarded.insert(connection);
+        } else if !connection.exclusive && connection.info.tls.is_some() {
+            self.by_address.insert(connection);
+        }
     }
 
     fn reclaim(&self) {
@@ -176,10 +201,11 @@ impl<C: Send + 'static> Registry<C> {
     }
 
     pub(crate) fn has_addresses(&self) -> bool {
-        !self.by_address.is_empty()
+        !self.by_address.is_empty() || !self.forwarded.is_empty()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
-        self.by_key.is_locked() || self.by_address.is_locked() || self.shared.permits.is_locked()
+        let by_address = self.by_address.is_locked() || self.forwarded.is_locked();
+        self.by_key.is_locked() || by_address || self.shared.permits.is_locked()
     }
 }

@@ -1,8 +1,5 @@
-use skybridge_core::{EgressRefused, Endpoint, Proxy, Route};
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use skybridge_core::{Endpoint, Proxy, Route};
+use std::{fmt, net::IpAddr};
 
 /// What a proxy is asked to connect to: the next proxy, or the origin.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,22 +27,6 @@ impl ProxyTarget {
             None => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
         }
     }
-}
-
-/// Checks the egress policy for everything that a proxy would be asked for. What a name resolves to, only the proxy
-/// knows that is asked.
-pub(crate) fn check_egress(route: &Route) -> Result<(), EgressRefused> {
-    let (origin, egress) = (route.target.origin(), &route.target.connect_options().egress);
-    for (i, proxy) in route.proxies.iter().enumerate() {
-        let next = route.proxies.get(i + 1);
-        let asked = next.map_or_else(|| ProxyTarget::origin(route), ProxyTarget::proxy);
-        match (asked.host, next) {
-            (Host::Ip(ip), None) => egress.check(origin, &SocketAddr::new(ip, asked.port).into())?,
-            (Host::Ip(ip), Some(_)) => egress.check_proxy(origin, &SocketAddr::new(ip, asked.port).into())?,
-            (Host::Name(_), next) => egress.check_name(origin, proxy, next)?,
-        }
-    }
-    Ok(())
 }
 
 impl Host {

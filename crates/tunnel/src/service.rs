@@ -1,4 +1,4 @@
-use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, http2::Shared, proxy_target};
+use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, http2::Shared};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, TlsConnect};
 use std::{
@@ -59,7 +59,7 @@ where
         if route.proxies.is_empty() {
             return Tunnelling(State::Direct(self.inner.connect(route)));
         }
-        if let Err(refused) = proxy_target::check_egress(&route) {
+        if let Err(refused) = route.check_proxied() {
             let error = ConnectError::new(Phase::Tcp, refused).fatal().on_route(&route);
             return Tunnelling(State::Tunnel(Box::pin(ready(Err(error)))));
         }

@@ -1,8 +1,5 @@
 use crate::sync::Mutex;
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 /// Is notified of changes of a connection's status. Implemented by a pool.
 pub trait StatusListener: Send + Sync + 'static {
@@ -125,19 +122,19 @@ impl fmt::Display for CloseReason {
 }
 
 /// Reports changes of status to the [`StatusListener`]. Held by a connection, or by its driver. It keeps what happens
-/// before there is a listener, and reports the end of the connection once.
+/// before there is a listener, and reports the end of the connection once to each.
 #[derive(Default)]
-pub struct StatusSender {
-    listener: OnceLock<Arc<dyn StatusListener>>,
-    state: Mutex<State>,
-}
+pub struct StatusSender(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// What happened before there was a listener.
+    /// What happened before there was a listener, or while it is told of that.
     early: Vec<ConnectionStatus>,
-    subscribed: bool,
-    closed: bool,
+    listener: Option<Arc<dyn StatusListener>>,
+    /// It is told at once.
+    is_told: bool,
+    /// Its end, or that it takes no new exchanges.
+    ending: Option<ConnectionStatus>,
 }
 
 impl StatusSender {
@@ -146,51 +143,53 @@ impl StatusSender {
         Self::default()
     }
 
-    /// Sets the listener, and reports to it what has happened so far. Only the first call has an effect.
+    /// Sets the listener, in place of the one before, and reports to it what has happened while there was none. One
+    /// that comes after the end, or after it began, is told of that.
     pub fn subscribe(&self, listener: Arc<dyn StatusListener>) {
-        if self.listener.set(listener).is_err() {
-            return;
+        {
+            let mut state = self.0.lock();
+            let is_first = state.listener.replace(Arc::clone(&listener)).is_none();
+            if !is_first && state.is_told {
+                state.early = state.ending.into_iter().collect();
+            }
+            state.is_told = false;
         }
         loop {
             let early = {
-                let mut state = self.state.lock();
-                state.subscribed = state.early.is_empty();
+                let mut state = self.0.lock();
+                state.is_told = state.early.is_empty();
                 std::mem::take(&mut state.early)
             };
             if early.is_empty() {
                 return;
             }
-            self.publish(early);
+            early.into_iter().for_each(|status| listener.notify(status));
         }
     }
 
     /// Reports a change, or keeps it until there is a listener. After [`ConnectionStatus::Closed`] nothing more is
     /// reported.
     pub fn report(&self, status: ConnectionStatus) {
-        {
-            let mut state = self.state.lock();
-            if state.closed {
+        let listener = {
+            let mut state = self.0.lock();
+            if matches!(state.ending, Some(ConnectionStatus::Closed(_))) {
                 return;
             }
-            state.closed = matches!(status, ConnectionStatus::Closed(_));
-            if !state.subscribed {
-                state.early.push(status);
-                return;
+            if matches!(status, ConnectionStatus::Closed(_) | ConnectionStatus::Draining(_)) {
+                state.ending = Some(status);
             }
-        }
-        self.publish([status]);
-    }
-
-    fn publish(&self, status: impl IntoIterator<Item = ConnectionStatus>) {
-        if let Some(listener) = self.listener.get() {
-            status.into_iter().for_each(|status| listener.notify(status));
-        }
+            match &state.listener {
+                Some(listener) if state.is_told => Arc::clone(listener),
+                _ => return state.early.push(status),
+            }
+        };
+        listener.notify(status);
     }
 }
 
 impl fmt::Debug for StatusSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatusSender").field("subscribed", &self.listener.get().is_some()).finish_non_exhaustive()
+        f.debug_struct("StatusSender").field("ending", &self.0.lock().ending).finish_non_exhaustive()
     }
 }
 
@@ -215,5 +214,21 @@ mod tests {
         sender.report(ConnectionStatus::Closed(CloseReason::Protocol));
         sender.report(ConnectionStatus::Capacity(1));
         assert_eq!(*notes.0.lock(), [ConnectionStatus::Capacity(7), ConnectionStatus::Closed(CloseReason::PeerFin)]);
+    }
+
+    #[test]
+    fn a_second_listener_takes_the_place_of_the_first_and_is_told_of_an_end_before_it() {
+        let (sender, [first, second, third]) = (StatusSender::new(), [(); 3].map(|()| Arc::new(Notes::default())));
+        sender.subscribe(first.clone());
+        sender.report(ConnectionStatus::Capacity(7));
+        sender.subscribe(second.clone());
+        assert_eq!(*second.0.lock(), []);
+        sender.report(ConnectionStatus::Closed(CloseReason::PeerFin));
+        sender.subscribe(third.clone());
+        sender.report(ConnectionStatus::Closed(CloseReason::Protocol));
+        assert_eq!(*first.0.lock(), [ConnectionStatus::Capacity(7)]);
+        for told in [second, third] {
+            assert_eq!(*told.0.lock(), [ConnectionStatus::Closed(CloseReason::PeerFin)]);
+        }
     }
 }

@@ -40,7 +40,7 @@ pub trait Connection<B>: Send + 'static {
     /// The body of its responses.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// What is known of the connection. It doesn't change.
+    /// What is known of the connection. It doesn't change, but by [`forward_to`](Self::forward_to).
     fn info(&self) -> &Arc<ConnInfo>;
 
     /// How many exchanges it may carry at once, as of now. Changes are reported to the [`StatusListener`].
@@ -52,7 +52,9 @@ pub trait Connection<B>: Send + 'static {
         Self: Sized;
 
     /// Sets the listener for changes of the connection's status. Changes that happened before are reported at once.
-    /// Called once, before the connection is used.
+    /// Called before the connection is used, and once more when it is [taken to another origin](Self::forward_to): then
+    /// the new listener takes the place of the one before, and is told of the connection's end if that has come, or
+    /// has begun.
     fn subscribe(&self, listener: Arc<dyn StatusListener>);
 
     /// Ready when this handle can carry an exchange: the one before is over, its response read or drained to the end.
@@ -87,6 +89,15 @@ pub trait Connection<B>: Send + 'static {
     /// [`Suspect`](crate::ConnectionStatus::Suspect) at once, and find out whether its peer is alive. Called on a
     /// handle that carries no exchange. The default does nothing.
     fn suspect(&self) {}
+
+    /// From now on it carries requests for another origin, to which the same proxy
+    /// [forwards](crate::ConnInfo::forwarded) them: what is known of it is `info` now, whose route leads to that origin.
+    /// Called between two exchanges, on a connection that can't be shared. False when that can't be done, and then
+    /// nothing has changed. The default is `false`: it stays with its origin.
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        let _ = info;
+        false
+    }
 
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);

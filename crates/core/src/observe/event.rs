@@ -52,7 +52,8 @@ pub enum Acquired {
     New,
     /// It was in the pool, opened for the same key, and idle or with a free stream.
     Reused,
-    /// It was in the pool, opened for another origin (RFC 9113, section 9.1.1).
+    /// It was in the pool, opened for another origin: it is shared with that (RFC 9113, section 9.1.1), or leads to the
+    /// proxy that forwards the requests of both.
     Coalesced,
     /// It was being opened for another request, and this one waited for it.
     Joined,

@@ -7,7 +7,7 @@ mod request;
 mod response;
 
 use super::{idle::IdleWatch, sent::Sent, shared::Shared, timer::Timer, upload::Upload};
-use crate::{H1Error, head::Fixed, settings::Settings};
+use crate::{H1Error, handshake::shared_host, head::Fixed, settings::Settings};
 use http::HeaderValue;
 use http_body::Body;
 use skybridge_core::{CloseReason, ConnInfo, Io, RequestError};
@@ -73,6 +73,17 @@ impl<B: Body> Handle<B> {
     /// How many bytes of the request have left us; `None` for all of them.
     pub(super) fn sent_bytes(&self) -> Option<u64> {
         (!self.upload.is_written()).then(|| self.upload.taken())
+    }
+
+    /// Between two exchanges: what is sent from now on is for another origin.
+    #[cold]
+    pub(super) fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        let Ok(host) = shared_host(info.route.target.origin().authority()) else { return false };
+        let may = self.info.forwarded && info.forwarded && matches!(self.step, Step::Idle);
+        if may {
+            (self.fixed, self.info) = (Fixed { host, credentials: None }, Arc::clone(info));
+        }
+        may
     }
 
     /// Nothing of the exchange is this handle's any more.

@@ -2,6 +2,7 @@ use super::{
     body::HyperH1Body,
     classify,
     error::HyperH1Error,
+    handshake::shared_host,
     in_flight::{InFlight, Unsent},
     replay_copy::ReplayCopy,
     request_body::{RequestBody, Shared, look},
@@ -129,6 +130,16 @@ where
     fn sent(&self, _: &mut Context<'_>) -> Option<u64> {
         let lifecycle = &self.0.shared.lifecycle;
         (!lifecycle.is_sent()).then(|| lifecycle.pieces())
+    }
+
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        let inner = &mut *self.0;
+        let Ok(host) = shared_host(info.route.target.origin().authority()) else { return false };
+        let may = inner.info.forwarded && info.forwarded && inner.state != State::Waiting && inner.sender.is_ready();
+        if may {
+            (inner.host, inner.credentials, inner.info) = (host, None, Arc::clone(info));
+        }
+        may
     }
 
     #[inline]

@@ -1,9 +1,14 @@
 use crate::{
-    connection::{PooledConnection, Question, listener::Listener, slots::StreamSlots},
+    connection::{
+        PooledConnection, Question,
+        lent::{Lent, NotLent},
+        listener::Listener,
+        slots::StreamSlots,
+    },
     exchange::is_of_connection,
     origin::{OriginPool, pending_connect::PendingConnect},
 };
-use skybridge_core::{Capacity, CloseReason, Connection, Error, EventKind, Phase};
+use skybridge_core::{Capacity, CloseReason, ConnInfo, Connection, Error, EventKind, Phase, Route};
 use std::{
     fmt,
     sync::Arc,
@@ -43,6 +48,28 @@ impl<C: Send + 'static> NewConnection<C> {
         Self { handle: Some(handle), connection }
     }
 
+    /// Makes an exclusive one that is `lent` by another origin this one's, to be reached by this route: the same proxy
+    /// forwards to both.
+    pub(crate) fn of_another<B>(
+        home: &Arc<OriginPool<C>>,
+        lent: Lent<C>,
+        route: &Route,
+        failures: u8,
+    ) -> Result<Self, NotLent>
+    where
+        C: Connection<B>,
+    {
+        let before = Arc::clone(lent.connection());
+        let mut info = ConnInfo::clone(&before.info);
+        info.route = route.clone();
+        let info = Arc::new(info);
+        let handle = lent.take(|handle| handle.forward_to(&info))?;
+        let connection = before.for_another(info, Arc::downgrade(&home.as_user()), failures);
+        // After it has left its home: whatever ends it is told to one of the two.
+        handle.subscribe(Listener::new(&connection, home.shared.config.max_streams));
+        Ok(Self { handle: Some(handle), connection })
+    }
+
     pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {
         &self.connection
     }
@@ -63,7 +90,7 @@ impl<C: Send + 'static> NewConnection<C> {
             return Ok(());
         }
         let error = connection.ending(handle.as_mut()).in_phase(Phase::Handshake);
-        if is_of_connection(&error) {
+        if is_of_connection(&error) && !connection.is_of_another() {
             connection.report_unused(&error);
         }
         drop(handle);

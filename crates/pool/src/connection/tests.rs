@@ -14,6 +14,10 @@ impl ConnectionUser<()> for Nobody {
         false
     }
     fn socket_closed(self: Arc<Self>, _: &PooledConnection<()>) {}
+    fn lend(self: Arc<Self>, _: &PooledConnection<()>) -> Option<()> {
+        None
+    }
+    fn take_back(self: Arc<Self>, _: &Arc<PooledConnection<()>>, (): ()) {}
     fn serve_waiters(self: Arc<Self>) {}
     fn became_idle(self: Arc<Self>) {}
     fn answered(self: Arc<Self>) {}

@@ -124,6 +124,12 @@ impl Connections {
         self.idle.pop().map(|idle| idle.connection)
     }
 
+    /// Takes this one out of those that nobody uses. False when it isn't one of them.
+    pub(super) fn take_idle(&mut self, connection: ConnectionKey) -> bool {
+        let at = self.idle.iter().rposition(|idle| idle.connection == connection);
+        at.map(|at| self.idle.remove(at)).is_some()
+    }
+
     /// An exclusive connection is used by nobody. Returns its place in the order in which they became idle; `None` when
     /// everything was evicted since it was made.
     #[inline]
@@ -145,8 +151,7 @@ impl Connections {
             self.members.remove(connection);
         }
         self.shared.retain(|other| *other != connection);
-        let at = self.idle.iter().rposition(|idle| idle.connection == connection);
-        at.map(|at| self.idle.remove(at)).is_some()
+        self.take_idle(connection)
     }
 
     /// The socket of one of its own is gone. False when that is known already.

@@ -123,6 +123,7 @@ impl History {
         let world = World::new();
         let below = Arc::<Mutex<Below>>::default();
         let config = config(&mut rng);
+        below.lock().unwrap().forwards = seed.is_multiple_of(2);
         if verbose {
             eprintln!("  {config:?}");
         }

@@ -6,8 +6,8 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use skybridge_core::{
     BoxError, BoxFuture, Capacity, CloseReason, ConnInfo, ConnectError, Connection, ConnectionStatus, Delivery,
-    Endpoint, Endpoints, Error, Failed, Phase, PhaseGuard, Plan, Protocol, ResponseResult, Route, StatusListener,
-    StatusSender, Target,
+    Endpoint, Endpoints, Error, Failed, Phase, PhaseGuard, Plan, Protocol, Proxy, ProxyKind, ResponseResult, Route,
+    Scheme, StatusListener, StatusSender, Target,
 };
 use skybridge_testkit::fixtures;
 use std::{
@@ -40,6 +40,8 @@ impl Body for Nothing {
 /// What the pool has asked for.
 #[derive(Default)]
 pub(super) struct Below {
+    /// Requests in cleartext go to a proxy that forwards them.
+    pub(super) forwards: bool,
     pub(super) connects: Vec<Arc<Dial>>,
     pub(super) wires: Vec<Arc<Wire>>,
     pub(super) plan_fails: u32,
@@ -91,7 +93,11 @@ impl Service<Target> for Plans {
             })
             .await;
             let at = fixtures::endpoint(&format!("192.0.2.1:{}", target.origin().port()));
-            Ok(RoutePlan(Route::direct(target, Endpoints::fixed([at])), plans))
+            let mut route = Route::direct(target, Endpoints::fixed([at]));
+            if plans.below.lock().unwrap().forwards && route.target.origin().scheme() == Scheme::Http {
+                route.proxies = [Proxy::new(ProxyKind::Http, "192.0.2.1", 80)].into();
+            }
+            Ok(RoutePlan(route, plans))
         })
     }
 }
@@ -248,9 +254,11 @@ impl Wire {
     ) -> (Arc<Self>, Handle) {
         let at = endpoint(route);
         let mut info = ConnInfo::new(&route.attempt(at.clone()), None, at);
-        if route.target.origin().scheme() == skybridge_core::Scheme::Https {
+        (info.forwarded, info.proxies_passed) = (route.is_forwarded(), route.proxies.len());
+        if route.target.origin().scheme() == Scheme::Https {
             info.tls = Some(fixtures::tls(Some(protocol), ["c.test", "d.test"]));
         }
+        let info = info.freeze(protocol);
         let state = WireState {
             capacity,
             guess,
@@ -263,14 +271,14 @@ impl Wire {
         };
         let wire = Arc::new(Self {
             world: world.clone(),
-            info: info.freeze(protocol),
+            info: Arc::clone(&info),
             exclusive: protocol == Protocol::Http1,
             drains,
             late,
             status: StatusSender::new(),
             state: Mutex::new(state),
         });
-        (Arc::clone(&wire), Handle { wire, run: None })
+        (Arc::clone(&wire), Handle { wire, info, run: None })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, WireState> {
@@ -340,6 +348,7 @@ impl Wire {
 /// What the pool holds.
 pub(super) struct Handle {
     wire: Arc<Wire>,
+    info: Arc<ConnInfo>,
     run: Option<Arc<Mutex<Run>>>,
 }
 
@@ -347,7 +356,17 @@ impl Connection<Nothing> for Handle {
     type Body = Arriving;
 
     fn info(&self) -> &Arc<ConnInfo> {
-        &self.wire.info
+        &self.info
+    }
+
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        self.wire.world.unlocked();
+        // Some stay with their origin.
+        if !self.wire.drains {
+            assert!(self.run.as_ref().is_none_or(|run| run.lock().unwrap().is_over()), "taken while it is used");
+            self.info = Arc::clone(info);
+        }
+        !self.wire.drains
     }
 
     fn capacity(&self) -> Capacity {
@@ -359,7 +378,7 @@ impl Connection<Nothing> for Handle {
             return None;
         }
         self.wire.state().handles += 1;
-        Some(Self { wire: Arc::clone(&self.wire), run: None })
+        Some(Self { wire: Arc::clone(&self.wire), info: Arc::clone(&self.info), run: None })
     }
 
     fn subscribe(&self, subscribe: Arc<dyn StatusListener>) {

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-/// How many connections to one address are considered for coalescing: the most recent ones.
+/// How many connections to one address are considered for another origin: the most recent ones.
 const MAX_CONSIDERED: usize = 64;
 
-/// Which shared connections lead to an address: how one of another origin is found without looking at all.
+/// Which connections that may carry other origins lead to an address: how one is found without looking at all.
 pub(crate) struct ByAddress<C>(Mutex<HashMap<Endpoint, Vec<Weak<PooledConnection<C>>>>>);
 
 impl<C: Send + 'static> ByAddress<C> {
@@ -16,11 +16,7 @@ impl<C: Send + 'static> ByAddress<C> {
         Self(Mutex::default())
     }
 
-    /// One that can never carry another origin is left out.
     pub(crate) fn insert(&self, connection: &Arc<PooledConnection<C>>) {
-        if connection.exclusive || connection.info.tls.is_none() {
-            return;
-        }
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let list = map.entry(connection.info.remote.clone()).or_default();
         if list.len() == list.capacity() {

@@ -37,6 +37,7 @@ mod descriptors;
 mod draining;
 mod events;
 mod failing;
+mod forwarding;
 mod handles;
 mod lifetime;
 mod limits;

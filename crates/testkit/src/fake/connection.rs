@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 /// It panics when it is started without having been ready.
 pub struct Connection<B> {
     shared: Arc<Shared<B>>,
+    info: Arc<ConnInfo>,
     slot: Arc<Slot>,
     ready: bool,
     answer: Option<oneshot::Receiver<ResponseResult<B, Body>>>,
@@ -29,7 +30,7 @@ pub struct Connection<B> {
 impl<B> Connection<B> {
     pub(super) fn new(shared: Arc<Shared<B>>) -> Self {
         shared.state().handles += 1;
-        Self { shared, slot: Arc::default(), ready: false, answer: None }
+        Self { info: Arc::clone(&shared.info), shared, slot: Arc::default(), ready: false, answer: None }
     }
 }
 
@@ -37,7 +38,15 @@ impl<B: Send + 'static> skybridge_core::Connection<B> for Connection<B> {
     type Body = Body;
 
     fn info(&self) -> &Arc<ConnInfo> {
-        &self.shared.info
+        &self.info
+    }
+
+    fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
+        let stays = self.shared.stays || !self.shared.exclusive;
+        if !stays {
+            self.info = Arc::clone(info);
+        }
+        !stays
     }
 
     fn capacity(&self) -> Capacity {

@@ -9,6 +9,7 @@ pub struct Facts {
     pub(super) protocol: Protocol,
     pub(super) capacity: Capacity,
     pub(super) drains: bool,
+    pub(super) stays: bool,
     endpoint: Option<Endpoint>,
     amend: Vec<Amend>,
 }
@@ -50,6 +51,12 @@ impl Facts {
         self
     }
 
+    /// It can't be taken to another origin, though a proxy forwards its requests.
+    pub fn stays(mut self) -> Self {
+        self.stays = true;
+        self
+    }
+
     /// Changes any other fact, after those above.
     pub fn amend(mut self, amend: impl FnOnce(&mut ConnInfo) + Send + 'static) -> Self {
         self.amend.push(Box::new(amend));
@@ -57,7 +64,7 @@ impl Facts {
     }
 
     fn new(protocol: Protocol, capacity: Capacity) -> Self {
-        Self { protocol, capacity, drains: false, endpoint: None, amend: Vec::new() }
+        Self { protocol, capacity, drains: false, stays: false, endpoint: None, amend: Vec::new() }
     }
 
     pub(super) fn freeze(self, route: &Route) -> Arc<ConnInfo> {
@@ -65,6 +72,7 @@ impl Facts {
         let unspecified = || Endpoint::from(([0, 0, 0, 0], 0));
         let endpoint = self.endpoint.or_else(first).unwrap_or_else(unspecified);
         let mut info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
+        (info.forwarded, info.proxies_passed) = (route.is_forwarded(), route.proxies.len());
         for amend in self.amend {
             amend(&mut info);
         }

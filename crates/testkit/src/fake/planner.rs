@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 /// Everything below a pool, answered by the test; clones are the same one. See the [module](super).
+///
+/// Its plans go through the proxies that a target asks for, and its connections through all of them.
 pub struct Planner<B> {
     world: Arc<World<B>>,
 }
@@ -163,7 +165,9 @@ impl<B> World<B> {
         self.planned.fetch_add(1, Ordering::SeqCst);
         if !self.state().holds {
             let endpoints = self.endpoints_of(&target);
-            return Ok(Route::direct(target, Endpoints::fixed(endpoints)));
+            let mut route = Route::direct(target, Endpoints::fixed(endpoints));
+            route.proxies = route.target.connect_options().proxies.clone().unwrap_or_default();
+            return Ok(route);
         }
         let (answer, answered) = oneshot::channel();
         self.plannings.push(Planning { target, answer });

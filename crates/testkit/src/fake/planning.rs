@@ -1,7 +1,7 @@
 //! Requests for plans and connects, to be answered by the test.
 
 use super::{Connection, Facts, Peer, planner::World, slot::Shared};
-use skybridge_core::{ConnectError, Endpoint, Endpoints, EndpointsFeed, Protocol, Route, Target};
+use skybridge_core::{ConnectError, Endpoint, Endpoints, EndpointsFeed, Route, Target};
 use std::{fmt, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -79,8 +79,7 @@ impl<B: Send + 'static> Connect<B> {
 
     /// Succeeds with a connection of these facts.
     pub fn succeed(self, facts: Facts) -> Peer<B> {
-        let (exclusive, capacity, drains) = (facts.protocol == Protocol::Http1, facts.capacity, facts.drains);
-        let shared = Arc::new(Shared::new(facts.freeze(&self.route), exclusive, capacity, drains));
+        let shared = Arc::new(Shared::new(facts, &self.route));
         let (connection, peer) = (Connection::new(Arc::clone(&shared)), Peer { shared });
         self.world.peers().push(peer.clone());
         // An asker that has gone drops the connection.

@@ -1,8 +1,9 @@
 //! The state of one fake connection, and of each handle to it.
 
-use super::{Exchange, body::Parts, queue::Queue};
+use super::{Exchange, Facts, body::Parts, queue::Queue};
 use skybridge_core::{
-    Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, StatusSender, sync::Mutex,
+    Capacity, CloseReason, ConnInfo, ConnectionStatus, Delivery, Error, Phase, Protocol, Route, StatusSender,
+    sync::Mutex,
 };
 use std::{
     sync::{
@@ -14,6 +15,7 @@ use std::{
 use tokio::sync::Notify;
 
 pub(super) struct Shared<B> {
+    /// As it was made.
     pub(super) info: Arc<ConnInfo>,
     pub(super) exclusive: bool,
     pub(super) status: StatusSender,
@@ -21,6 +23,8 @@ pub(super) struct Shared<B> {
     pub(super) dropped: Notify,
     /// An exclusive one reads what is missing of a response that was dropped.
     pub(super) drains: bool,
+    /// It can't be taken to another origin.
+    pub(super) stays: bool,
     state: Mutex<State>,
 }
 
@@ -62,9 +66,10 @@ const CANCELLED: u8 = 2;
 // === impl Shared ===
 
 impl<B> Shared<B> {
-    pub(super) fn new(info: Arc<ConnInfo>, exclusive: bool, capacity: Capacity, drains: bool) -> Self {
+    pub(super) fn new(facts: Facts, route: &Route) -> Self {
+        let (exclusive, drains, stays) = (facts.protocol == Protocol::Http1, facts.drains, facts.stays);
         let state = State {
-            capacity,
+            capacity: facts.capacity,
             over: None,
             held: None,
             answers_all: false,
@@ -75,12 +80,13 @@ impl<B> Shared<B> {
             wakers: Vec::new(),
         };
         Self {
-            info,
+            info: facts.freeze(route),
             exclusive,
             status: StatusSender::new(),
             exchanges: Queue::default(),
             dropped: Notify::new(),
             drains,
+            stays,
             state: Mutex::new(state),
         }
     }

@@ -1,0 +1,100 @@
+//! One connection to a proxy that forwards requests, for several origins. The rules themselves are
+//! `core::can_forward`'s, and tested there.
+
+use crate::stage::*;
+use skybridge_core::{CloseReason, Proxy, ProxyKind, RequestOptions};
+use skybridge_pool::PoolConfig;
+use skybridge_testkit::{executor::run_until_idle, fake::Facts};
+
+fn proxied() -> RequestOptions {
+    RequestOptions::new().proxies([Proxy::new(ProxyKind::Http, "192.0.2.1", 80)])
+}
+
+/// Calls by way of the proxy, and reads the answer to its end: by which connection.
+async fn ask(stage: &Stage, url: &str) -> u64 {
+    let call = stage.options(url, proxied());
+    run_until_idle().await;
+    stage.answer();
+    read(call.await.unwrap().unwrap()).await
+}
+
+fn stage(config: PoolConfig) -> Stage {
+    Stage::easy(config, Facts::h1)
+}
+
+fn closed(stage: &Stage) -> Vec<String> {
+    stage.recorder.lines().into_iter().filter(|line| line.contains("connection_closed")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_carries_the_requests_of_another_origin() {
+    let stage = stage(PoolConfig::new());
+    for url in [A, B, A, B] {
+        assert_eq!(ask(&stage, url).await, 1);
+        let stats = stage.pool.stats();
+        assert_eq!((stats.origins, stats.idle, stats.active), (1, 1, 0), "{url}");
+    }
+    assert_eq!((stage.below.connects(), stage.below.plans()), (1, 4));
+    let created = stage.recorder.count("connection_created");
+    let how = stage.recorder.lines().into_iter().filter(|line| line.ends_with("coalesced")).count();
+    assert_eq!((created, how, closed(&stage).len()), (1, 3, 0));
+    after(1000 * SECOND).await;
+    assert_eq!((stage.pool.stats(), stage.below.open(), closed(&stage).len()), (Default::default(), 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_use_is_left_where_it_is() {
+    let stage = stage(PoolConfig::new());
+    let running = stage.options(A, proxied());
+    run_until_idle().await;
+    let exchange = stage.below.peers()[0].exchange().await;
+    assert_eq!(ask(&stage, B).await, 2);
+    exchange.respond(200, "");
+    assert_eq!(read(running.await.unwrap().unwrap()).await, 1);
+    // Each has one of its own by now.
+    assert_eq!((ask(&stage, A).await, ask(&stage, B).await, stage.below.connects()), (1, 2, 2));
+}
+
+/// Nobody looks after it any more where it came from.
+#[tokio::test(start_paused = true)]
+async fn its_end_is_seen_where_it_is_now() {
+    for reason in [CloseReason::PeerFin, CloseReason::PeerGoAway] {
+        let stage = stage(PoolConfig::new());
+        ask(&stage, A).await;
+        ask(&stage, B).await;
+        let peer = stage.below.peers().remove(0);
+        if reason == CloseReason::PeerFin {
+            peer.close(reason)
+        } else {
+            peer.drain(reason)
+        }
+        run_until_idle().await;
+        assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
+        assert!(closed(&stage)[0].contains(reason.as_str()) && closed(&stage).len() == 1, "{:?}", closed(&stage));
+        assert_eq!(ask(&stage, A).await, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_grows_no_younger_and_carries_no_more_by_changing_its_origin() {
+    let stage_of_age = stage(PoolConfig::new().max_age(60 * SECOND).idle_timeout(1000 * SECOND));
+    ask(&stage_of_age, A).await;
+    after(50 * SECOND).await;
+    assert_eq!(ask(&stage_of_age, B).await, 1);
+    after(15 * SECOND).await;
+    assert_eq!(stage_of_age.below.open(), 0);
+    assert!(closed(&stage_of_age)[0].contains("max_age"));
+
+    let stage_of_requests = stage(PoolConfig::new().max_requests(3));
+    let connections = [ask(&stage_of_requests, A).await, ask(&stage_of_requests, B).await];
+    let more = [ask(&stage_of_requests, A).await, ask(&stage_of_requests, B).await];
+    assert_eq!((connections, more), ([1, 1], [1, 2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_of_connection_that_stays_is_still_there_for_its_own() {
+    let stage = Stage::easy(PoolConfig::new(), || Facts::h1().stays());
+    assert_eq!((ask(&stage, A).await, ask(&stage, B).await), (1, 2));
+    assert_eq!((ask(&stage, A).await, ask(&stage, B).await), (1, 2));
+    assert_eq!((stage.pool.stats().idle, closed(&stage).len()), (2, 0));
+}
