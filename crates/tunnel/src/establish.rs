@@ -10,7 +10,13 @@ use skybridge_core::{
     ConnInfo, ConnectError, Connector, Ctx, Endpoints, Io, Link, Phase, PhaseGuard, Protocol, Proxy, ProxyKind, Route,
     Span, TlsConnect, phase_timeout,
 };
-use std::{future::poll_fn, mem, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 /// How many connections of others are joined that turn out to have ended, before there is one of one's own.
 const JOINS: usize = 2;
@@ -28,56 +34,56 @@ where
     S: Connector,
     L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
-    let mut challenges = Vec::new();
-    let mut lead = None;
-    if let Some(shared) = http2.as_ref().filter(|_| Shared::is_for(&route)) {
-        for _ in 0..JOINS {
-            challenges.clear();
-            challenges.resize_with(route.proxies.len(), Challenges::default);
-            match shared.turn(&route).await {
-                Turn::Join(place) => {
-                    let connection = Arc::clone(place.connection());
-                    let info = connection.info(&route);
-                    // Whoever opened it was judged for an origin of its own.
-                    let target = &route.target;
-                    if let Err(refused) = target.connect_options().egress.check_proxy(target.origin(), &info.remote) {
-                        return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
-                    }
-                    match through_http2(place, info, limit, &mut challenges).await {
-                        Ok(link) => return through_rest(link, 1, tls_connect, limit, &mut challenges).await,
-                        // It has ended, or answers no more: that is not the fault of who has joined it.
-                        Err(error) if connection.is_gone() && !error.is_fatal() => {}
-                        Err(error) => return Err(error),
-                    }
-                }
-                Turn::Lead(turn) => {
-                    lead = Some(turn);
-                    break;
-                }
-                Turn::Alone => break,
-            }
-        }
-        challenges.clear();
-    }
-    let mut connecting = connector.connect(route);
-    let mut endpoints = None;
+    let shared = http2.as_ref().filter(|_| Shared::is_for(&route));
+    let mut challenges: Vec<_> = route.proxies.iter().map(|_| Challenges::default()).collect();
+    let (mut route, mut endpoint) = (route, None);
+    let (mut joins, mut is_ready) = (JOINS, true);
     loop {
-        let mut link = connecting.await.map_err(Into::into)?;
-        if let Some(endpoints) = endpoints.take() {
-            link.info.route.endpoints = endpoints;
-        }
-        let (mut route, endpoint) = (link.info.route.clone(), link.info.remote.clone());
-        challenges.resize_with(route.proxies.len(), Challenges::default);
         let answered = |challenges: &[Challenges]| challenges.iter().map(Challenges::answered).sum::<usize>();
         let before = answered(&challenges);
-        let http2 = Http2 { on: http2.is_some(), lead: lead.take() };
-        match tunnel_through_all(link, tls_connect.clone(), limit, http2, &mut challenges).await {
-            // Only for an answer of this round, so that it ends: each proxy is answered so often and no more.
-            Err(_) if answered(&challenges) > before && challenges.iter().any(Challenges::need_new_connection) => {
-                endpoints = Some(mem::replace(&mut route.endpoints, Endpoints::fixed([endpoint])));
-                poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
-                connecting = connector.connect(route);
+        let turn = match shared {
+            Some(shared) if joins > 0 => shared.turn(&route).await,
+            _ => Turn::Alone,
+        };
+        let ended = match turn {
+            Turn::Join(place) => {
+                let connection = Arc::clone(place.connection());
+                let info = connection.info(&route);
+                // Whoever opened it was judged for an origin of its own.
+                let target = &route.target;
+                if let Err(refused) = target.connect_options().egress.check_proxy(target.origin(), &info.remote) {
+                    return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
+                }
+                match through_http2(place, info, limit, &mut challenges).await {
+                    Ok(link) => through_rest(link, 1, tls_connect.clone(), limit, &mut challenges).await,
+                    // It has ended, or answers no more: that is not the fault of who has joined it.
+                    Err(error) if connection.is_gone() && !error.is_fatal() => {
+                        joins -= 1;
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                }
             }
+            turn => {
+                if !mem::take(&mut is_ready) {
+                    poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
+                }
+                let endpoints =
+                    endpoint.take().map(|endpoint| mem::replace(&mut route.endpoints, Endpoints::fixed([endpoint])));
+                let mut link = connector.connect(route).await.map_err(Into::into)?;
+                if let Some(endpoints) = endpoints {
+                    link.info.route.endpoints = endpoints;
+                }
+                route = link.info.route.clone();
+                endpoint = Some(link.info.remote.clone());
+                let lead = if let Turn::Lead(lead) = turn { Some(lead) } else { None };
+                let http2 = Http2 { on: http2.is_some(), lead };
+                tunnel_through_all(link, tls_connect.clone(), limit, http2, &mut challenges).await
+            }
+        };
+        match ended {
+            // Only for an answer of this round, so that it ends: each proxy is answered so often and no more.
+            Err(_) if answered(&challenges) > before && challenges.iter().any(Challenges::need_new_connection) => {}
             ended => return ended,
         }
     }
@@ -119,12 +125,9 @@ where
                         PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error)
                     );
                 };
-                let ended = through_http2(place, connection.first_info(), limit, challenges).await;
-                // Not before: how many streams it allows, the proxy has said by now.
-                if let Some(lead) = http2.lead {
-                    lead.live(&connection);
-                }
-                return through_rest(ended?, 1, tls_connect, limit, challenges).await;
+                let asked = through_http2(place, connection.first_info(), limit, challenges);
+                let link = while_others_join(asked, &connection, http2.lead).await?;
+                return through_rest(link, 1, tls_connect, limit, challenges).await;
             }
             link.map_io(TunnelIo::tls)
         }
@@ -198,6 +201,27 @@ async fn begin_http2<I: Io>(
     }
 }
 
+/// Lets others join the connection once the proxy's SETTINGS are known, whatever becomes of the first tunnel. If it
+/// comes to nothing before, those who wait are told so.
+async fn while_others_join<T>(
+    asked: impl Future<Output = T>,
+    connection: &Arc<Connection>,
+    mut lead: Option<Lead>,
+) -> T {
+    let mut asked = pin!(asked);
+    poll_fn(|cx| {
+        let ended = asked.as_mut().poll(cx);
+        if lead.is_some()
+            && connection.poll_announced(cx).is_ready()
+            && let Some(lead) = lead.take()
+        {
+            lead.live(connection);
+        }
+        ended
+    })
+    .await
+}
+
 /// A tunnel through the first proxy, as a stream of this connection.
 async fn through_http2<I, T>(
     place: Place,
@@ -212,6 +236,7 @@ async fn through_http2<I, T>(
         return Err(guard.fail(TunnelError::Closed.into_connect_error(None)));
     };
     let connection = Arc::clone(place.connection());
+    let before = connection.answered();
     let asked = place.tunnel(proxy, &proxy_target, challenges);
     match phase_timeout(&ctx, Phase::Tunnel, limit, asked).await {
         Ok(Ok(io)) => {
@@ -223,8 +248,11 @@ async fn through_http2<I, T>(
         Err(timed_out) => Err(guard.fail(match challenges.take_refusal() {
             Some(refused) => refused.into_connect_error(Some(proxy)),
             None => {
-                // It may be dead: whoever comes next had better not wait for it too.
-                connection.give_up();
+                // It may be dead: whoever comes next had better not wait for it too. If others were answered, it is
+                // what this one asked for that can't be reached.
+                if connection.answered() == before {
+                    connection.give_up();
+                }
                 timed_out.into()
             }
         })),

@@ -46,7 +46,8 @@ impl<L> TunnelLayer<L> {
     /// Speaks HTTP/2 to an `https://` proxy that chooses it by ALPN, which the [TLS connector](Self::proxy_tls) must
     /// offer (default: off). Tunnels through the same proxy, as the first one, with the same credentials are streams of
     /// one connection (RFC 9113, section 8.5), up to 100 or to what the proxy allows; then there is another. Who comes
-    /// while it is being opened waits for it. It is closed with its last tunnel.
+    /// while it is being opened waits for the proxy's SETTINGS. It is closed with its last tunnel. A tunnel that is not
+    /// answered in time ends it for those who come later, unless another was answered meanwhile.
     pub fn http2(mut self, on: bool) -> Self {
         self.http2 = on;
         self

@@ -24,6 +24,8 @@ use tower::Layer;
 
 const PROXY: &str = "https://proxy.test:3128";
 
+const CHALLENGE: &str = "HTTP/1.1 407 Who\r\nproxy-authenticate: Who\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// TLS that seals nothing, and whose peer has chosen this.
 #[derive(Clone, Copy)]
 struct Chosen(Option<Protocol>);
@@ -56,12 +58,26 @@ struct Peer {
     goes: bool,
     /// It answers the first, and nobody after it.
     stalls: bool,
+    /// Whoever asks for this gets no answer.
+    silent: Option<&'static str>,
+    /// What it reaches is another proxy, which challenges and hangs up.
+    second: bool,
 }
 
 impl Peer {
     fn new() -> Self {
         let asked = Arc::default();
-        Self { streams: 1000, asked, challenges: false, refuses: false, resets: false, goes: false, stalls: false }
+        Self {
+            streams: 1000,
+            asked,
+            challenges: false,
+            refuses: false,
+            resets: false,
+            goes: false,
+            stalls: false,
+            silent: None,
+            second: false,
+        }
     }
 
     async fn serve(self, conn: Conn) {
@@ -71,7 +87,8 @@ impl Peer {
             assert_eq!((request.method(), request.uri().scheme()), (&Method::CONNECT, None));
             let shown = request.headers().get("proxy-authorization").map(|value| value.to_str().unwrap().to_owned());
             self.asked.lock().unwrap().push((request.uri().to_string(), shown.clone()));
-            if self.stalls && self.asked.lock().unwrap().len() == 2 {
+            let is_silent = self.silent.is_some_and(|authority| request.uri() == authority);
+            if is_silent || self.stalls && self.asked.lock().unwrap().len() == 2 {
                 tokio::spawn(async move {
                     let _held = (request, answer);
                     std::future::pending::<()>().await;
@@ -90,9 +107,17 @@ impl Peer {
                 answer.send_response(no, false).unwrap().send_data("no way!".into(), true).unwrap();
             } else {
                 let mut send = answer.send_response(say(200).body(()).unwrap(), false).unwrap();
-                let resets = self.resets;
+                let (resets, second) = (self.resets, self.second);
                 tokio::spawn(async move {
                     let mut receive = request.into_body();
+                    if second {
+                        let head = receive.data().await.unwrap().unwrap();
+                        receive.flow_control().release_capacity(head.len()).unwrap();
+                        if !head.windows(8).any(|part| part == b"Answer 1") {
+                            return send.send_data(CHALLENGE.into(), true).unwrap();
+                        }
+                        send.send_data("HTTP/1.1 200 OK\r\n\r\n".into(), false).unwrap();
+                    }
                     while let Some(Ok(data)) = receive.data().await {
                         if resets {
                             return send.send_reset(Reason::CONNECT_ERROR);
@@ -257,6 +282,19 @@ async fn a_challenge_is_answered_on_another_stream_and_credentials_are_not_share
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_challenges_and_goes_away_is_answered_on_a_new_connection() {
+    let world = World::new();
+    let (mut route, peer) = (world.route("https://a.test", &[]), Peer { challenges: true, goes: true, ..Peer::new() });
+    route.proxies = [Proxy::parse(PROXY).unwrap().auth(Answers)].into();
+    let asked = Arc::clone(&peer.asked);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+    let mut link = tunnels.connect(route).await.unwrap();
+    assert!(echoes(&mut link, "hello").await);
+    let shown: Vec<_> = asked.lock().unwrap().iter().map(|(_, shown)| shown.clone()).collect();
+    assert_eq!((shown, net.opened()), (vec![None, Some("Me".to_owned())], 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_of_a_tunnel_is_its_cause_and_the_others_go_on() {
     let world = World::new();
     let route = world.route("https://a.test", &[PROXY]);
@@ -298,6 +336,107 @@ async fn who_has_joined_a_connection_that_answers_no_more_gets_another_which_is_
     assert_eq!((net.opened(), begun.elapsed().as_secs()), (2, 10), "after the limit of a tunnel");
     for link in &mut links {
         assert!(echoes(link, "hello").await, "what it carries goes on");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_joins_when_settings_are_known_whatever_becomes_of_the_first_tunnel() {
+    let world = World::new();
+    let routes = routes(&world, 5);
+    let begun = tokio::time::Instant::now();
+    let peer = Peer { silent: Some("a0.test:443"), ..Peer::new() };
+    let (tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+    let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    let (mut all, mut links) = (all.into_iter(), Vec::new());
+    let first = all.next().unwrap();
+    for connecting in all {
+        links.push(connecting.await.unwrap().unwrap());
+    }
+    assert_eq!((net.opened(), begun.elapsed()), (1, Duration::ZERO));
+    let error = first.await.unwrap().unwrap_err();
+    assert_eq!((error.timed_out().is_some(), begun.elapsed().as_secs()), (true, 10));
+    for link in &mut links {
+        assert!(echoes(link, "hello").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_without_an_answer_leaves_a_connection_that_answers_others() {
+    let world = World::new();
+    let mut routes = routes(&world, 4).into_iter();
+    let mut next = || routes.next().unwrap();
+    let (first, silent, third, fourth) = (next(), next(), next(), next());
+    let peer = Peer { silent: Some("a1.test:443"), ..Peer::new() };
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+    let _first = tunnels.connect(first).await.unwrap();
+    let silent = tokio::spawn(tunnels.connect(silent));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let _third = tunnels.connect(third).await.unwrap();
+    assert!(silent.await.unwrap().unwrap_err().timed_out().is_some());
+    let mut fourth = tunnels.connect(fourth).await.unwrap();
+    assert!(echoes(&mut fourth, "hello").await);
+    assert_eq!(net.opened(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_for_a_proxy_that_says_nothing_waits_no_second_time() {
+    let world = World::new();
+    let routes = routes(&world, 5);
+    let begun = tokio::time::Instant::now();
+    let net = world.net.clone();
+    let World { listener, executor: _executor, .. } = world;
+    let _serving = listener.serve(|_, conn| async move {
+        let _held = conn;
+        std::future::pending::<()>().await;
+    });
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+    let tunnels = layer.layer(net.connector());
+    let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    for connecting in all {
+        assert!(connecting.await.unwrap().unwrap_err().timed_out().is_some());
+    }
+    assert_eq!((net.opened(), begun.elapsed().as_secs()), (5, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_proxy_that_challenges_and_hangs_up_is_answered_by_who_opens_and_by_who_joins() {
+    let world = World::new();
+    let peer = Peer { second: true, ..Peer::new() };
+    let asked = Arc::clone(&peer.asked);
+    let second = Proxy::parse("http://second.test:8080").unwrap().auth(Counted);
+    let routes: Vec<_> = (0..3)
+        .map(|i| {
+            let mut route = world.route(&format!("https://a{i}.test"), &[PROXY]);
+            route.proxies = [route.proxies[0].clone(), second.clone()].into();
+            route
+        })
+        .collect();
+    let (mut tunnels, net, executor, recorder, _serving) = stage!(world, peer);
+    let mut links = Vec::new();
+    for route in routes {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    for link in &mut links {
+        assert!(link.info.proxies_passed == 2 && echoes(link, "hello").await);
+    }
+    // The first found nobody on the connection when it came back, and has opened another.
+    assert_eq!((asked.lock().unwrap().len(), net.opened()), (6, 2));
+    drop(links);
+    a_moment().await;
+    assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
+    recorder.assert_balanced();
+}
+
+/// Counts the challenges that it answers.
+struct Counted;
+
+impl ProxyAuth for Counted {
+    fn identity(&self) -> &[u8] {
+        b"counted"
+    }
+
+    fn authorize(&self, _: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+        challenge.map(|_| HeaderValue::from_static("Answer 1"))
     }
 }
 

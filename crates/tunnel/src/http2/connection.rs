@@ -5,15 +5,18 @@ use crate::{
     proxy_target::ProxyTarget,
 };
 use bytes::{Bytes, BytesMut};
-use h2::{RecvStream, client::SendRequest};
-use http::{Method, Request, Uri, header::PROXY_AUTHORIZATION};
-use skybridge_core::{ConnInfo, Io, Proxy, ProxyRequest, Route};
+use h2::{RecvStream, SendStream, client::SendRequest};
+use http::{Method, Request, Uri, header::PROXY_AUTHORIZATION, response::Parts};
+use skybridge_core::{ConnInfo, Io, Proxy, ProxyRequest, Route, sync::Mutex};
 use std::{
     fmt,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
+    task::{Context, Poll, Waker},
 };
 
 /// The most tunnels of one connection, if the proxy allows so many.
@@ -21,14 +24,27 @@ const MAX_TUNNELS: usize = 100;
 /// How much of one tunnel, and of all, may lie unread.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// How many streams the proxy allows until its SETTINGS have arrived: a number that it can't announce.
+const UNANNOUNCED: usize = usize::MAX - 1;
 
 /// A connection of HTTP/2 to a proxy. It is closed when the last of its tunnels is dropped.
 pub(crate) struct Connection {
     sender: SendRequest<Bytes>,
     /// Tunnels that are open or asked for.
     open: AtomicUsize,
-    gone: Arc<AtomicBool>,
+    /// How many of those that were asked for were granted, refused or reset.
+    answered: AtomicUsize,
+    task: Arc<Task>,
     info: ConnInfo,
+}
+
+/// What the task that drives it tells.
+#[derive(Debug, Default)]
+struct Task {
+    /// It takes no more tunnels.
+    gone: AtomicBool,
+    /// Who waits for the proxy's SETTINGS: whoever has opened the connection. The lock is held for no await.
+    waits: Mutex<Option<Waker>>,
 }
 
 /// One of its tunnels, from before it is asked for until it is dropped.
@@ -40,18 +56,29 @@ impl Connection {
         let mut builder = h2::client::Builder::new();
         builder
             .enable_push(false)
+            .initial_max_send_streams(UNANNOUNCED)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEAD_LIMIT as u32);
         let (sender, driver) = builder.handshake(io).await.map_err(http2)?;
-        let gone = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&gone);
+        let task = Arc::new(Task::default());
+        let tells = Arc::clone(&task);
         info.route.ctx().runtime().spawn(Box::pin(async move {
+            let (mut driver, mut announced) = (pin!(driver), false);
             // Why it ended, each of its streams is told.
-            let _ = driver.await;
-            end.store(true, Relaxed);
+            let _ = poll_fn(|cx| {
+                let ended = driver.as_mut().poll(cx);
+                if !announced && driver.max_concurrent_send_streams() != UNANNOUNCED {
+                    announced = true;
+                    let waits = tells.waits.lock().take();
+                    waits.into_iter().for_each(Waker::wake);
+                }
+                ended
+            })
+            .await;
+            tells.gone.store(true, Relaxed);
         }));
-        Ok(Arc::new(Self { sender, open: AtomicUsize::new(0), gone, info: *info }))
+        Ok(Arc::new(Self { sender, open: AtomicUsize::new(0), answered: AtomicUsize::new(0), task, info: *info }))
     }
 
     /// The facts for the tunnel that it was opened for.
@@ -66,12 +93,28 @@ impl Connection {
     }
 
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone.load(Relaxed)
+        self.task.gone.load(Relaxed)
+    }
+
+    /// How many tunnels were answered so far, whatever the answer.
+    pub(crate) fn answered(&self) -> usize {
+        self.answered.load(Relaxed)
+    }
+
+    /// Whether the proxy's SETTINGS have arrived: it is alive then, and has said how many streams it allows.
+    pub(crate) fn poll_announced(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_announced = || self.sender.current_max_send_streams() != UNANNOUNCED;
+        if is_announced() {
+            return Poll::Ready(());
+        }
+        *self.task.waits.lock() = Some(cx.waker().clone());
+        // They may have come before the waker was there.
+        if is_announced() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Nobody joins it any more. What it carries goes on.
     pub(crate) fn give_up(&self) {
-        self.gone.store(true, Relaxed);
+        self.task.gone.store(true, Relaxed);
     }
 
     /// A tunnel more, if the proxy allows it.
@@ -92,14 +135,21 @@ impl Connection {
         let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target);
         let authority = Uri::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
         let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
+        let mut refused_before = None;
         loop {
             let mut request = Request::new(());
             (*request.method_mut(), *request.uri_mut()) = (Method::CONNECT, authority.clone());
             *request.version_mut() = http::Version::HTTP_2;
             request.headers_mut().extend(credentials.clone().map(|value| (PROXY_AUTHORIZATION, value)));
-            let mut sender = self.sender.clone().ready().await.map_err(|error| self.lost(error))?;
-            let (answer, send) = sender.send_request(request, false).map_err(|error| self.lost(error))?;
-            let (head, body) = answer.await.map_err(|error| self.lost(error))?.into_parts();
+            let (head, body, send) = match (self.ask(request).await, refused_before) {
+                (Ok(answer), _) => answer,
+                // A proxy that challenges and goes away: it takes the answer on a new connection.
+                (Err(_), Some(refused)) if self.is_gone() => {
+                    challenges.answer = credentials;
+                    return Err(refused);
+                }
+                (Err(error), _) => return Err(http2(error)),
+            };
             if head.status.is_success() {
                 return Ok(Stream::new(send, body, place));
             }
@@ -111,18 +161,28 @@ impl Connection {
             };
             read_body(body, &mut challenges.refusal.insert(refusal).body).await;
             match challenges.answer_refusal(asked.refused(credentials.as_ref())) {
-                Some((answer, _)) => credentials = Some(answer),
+                Some((answer, refused)) => (credentials, refused_before) = (Some(answer), Some(refused)),
                 None => return Err(challenges.take_refusal().unwrap_or(TunnelError::Closed)),
             }
         }
     }
 
-    /// A connection that takes no more streams is joined by nobody.
-    fn lost(&self, error: h2::Error) -> TunnelError {
-        if error.is_go_away() || error.is_io() || !error.is_reset() {
-            self.give_up();
-        }
-        http2(error)
+    /// One stream. A connection that takes no more of them is joined by nobody.
+    async fn ask(&self, request: Request<()>) -> Result<(Parts, RecvStream, SendStream<Bytes>), h2::Error> {
+        let asked = async {
+            let (answer, send) = self.sender.clone().ready().await?.send_request(request, false)?;
+            let answer = answer.await;
+            if answer.as_ref().map_or_else(|error| error.is_reset() && error.is_remote(), |_| true) {
+                self.answered.fetch_add(1, Relaxed);
+            }
+            let (head, body) = answer?.into_parts();
+            Ok((head, body, send))
+        };
+        asked.await.inspect_err(|error: &h2::Error| {
+            if error.is_go_away() || error.is_io() || !error.is_reset() {
+                self.give_up();
+            }
+        })
     }
 }
 
@@ -165,6 +225,6 @@ impl Drop for Place {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("open", &self.open).field("gone", &self.gone).finish_non_exhaustive()
+        f.debug_struct("Connection").field("open", &self.open).field("gone", &self.task.gone).finish_non_exhaustive()
     }
 }
