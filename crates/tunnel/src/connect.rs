@@ -1,7 +1,7 @@
 use crate::{TunnelError, proxy_target::ProxyTarget};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use skybridge_core::{Io, Proxy, ProxyAnswer, ProxyRequest};
+use skybridge_core::{Io, Partition, Proxy, ProxyAnswer, ProxyRequest, Route};
 use skybridge_h1_codec::{
     BodyDecoder, BodyFraming, ConnectionOptions, FieldCase, Framing, HeadDecoder, HeadError, Limits, Piece,
     RequestHead, RequestTarget, ResponseHead,
@@ -36,6 +36,8 @@ pub(crate) struct Refusal {
 /// What is known of one proxy's authentication, beyond the connection on which it was asked.
 #[derive(Default)]
 pub(crate) struct Challenges {
+    /// For whom the tunnel is.
+    partition: Option<Partition>,
     /// How many were answered.
     answered: usize,
     /// So many were answered that the last one wasn't.
@@ -57,7 +59,8 @@ pub(crate) async fn connect<I: Io>(
 ) -> Result<(I, Bytes), TunnelError> {
     let mut dialogue = Dialogue::new(io);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
-    let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target);
+    let partition = challenges.partition().cloned();
+    let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target).for_partition(partition.as_ref());
     let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
     let mut refused_before = None;
     loop {
@@ -95,6 +98,16 @@ pub(crate) async fn connect<I: Io>(
 // === impl Challenges ===
 
 impl Challenges {
+    /// Those of a proxy of this route, before any.
+    pub(crate) fn none(route: &Route) -> Self {
+        Self { partition: route.target.connect_options().partition.clone(), ..Self::default() }
+    }
+
+    /// For whom the tunnel is.
+    pub(crate) fn partition(&self) -> Option<&Partition> {
+        self.partition.as_ref()
+    }
+
     /// Whether there is an answer that must be sent on a new connection.
     pub(crate) fn need_new_connection(&self) -> bool {
         self.answer.is_some()

@@ -1,4 +1,6 @@
 use crate::SocksReply;
+#[cfg(feature = "digest")]
+use crate::password_auth::has_unreadable_digest;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use skybridge_core::{BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
@@ -78,8 +80,9 @@ impl TunnelError {
     /// What to do about it, as far as that can be told.
     fn advice(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Refused { status, authorized, .. } => match status.as_u16() {
+            Self::Refused { status, authorized, headers, .. } => match status.as_u16() {
                 407 if *authorized => "user or password is wrong, or it wants another scheme",
+                407 if has_unreadable_digest(headers) => "it wants credentials by Digest, in words that can't be read",
                 407 => "it wants credentials",
                 403 => "its rules don't allow it",
                 300..400 => "redirects of proxies aren't followed",
@@ -106,6 +109,11 @@ impl TunnelError {
         };
         if fatal { error.fatal() } else { error }
     }
+}
+
+#[cfg(not(feature = "digest"))]
+fn has_unreadable_digest(_: &HeaderMap) -> bool {
+    false
 }
 
 impl From<io::Error> for TunnelError {

@@ -35,7 +35,7 @@ where
     L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
     let shared = http2.as_ref().filter(|_| Shared::is_for(&route));
-    let mut challenges: Vec<_> = route.proxies.iter().map(|_| Challenges::default()).collect();
+    let mut challenges: Vec<_> = route.proxies.iter().map(|_| Challenges::none(&route)).collect();
     let (mut route, mut endpoint) = (route, None);
     let (mut joins, mut is_ready) = (JOINS, true);
     loop {

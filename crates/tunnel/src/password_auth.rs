@@ -3,6 +3,7 @@
 mod offers;
 mod remembered;
 
+pub(crate) use self::offers::has_unreadable_digest;
 use self::{
     offers::{Offer, strongest},
     remembered::Remembered,
@@ -13,12 +14,14 @@ use std::{fmt, sync::Arc};
 
 /// User and password for an HTTP proxy, shown only when it asks for them (407), by the strongest scheme that it offers
 /// and that is allowed: Digest (RFC 7616; `SHA-512-256`, `SHA-256`, `MD5`, each with `-sess`, with `qop=auth`), then
-/// Basic (RFC 7617), where [`any`](Self::any) allows that. [`BasicAuth`] shows them at once.
+/// Basic (RFC 7617), where [`any`](Self::any) allows that. Beside a Digest that can't be read, Basic isn't answered.
+/// [`BasicAuth`] shows them at once.
 ///
-/// The scheme is remembered for each of up to 16 proxies, and so is the nonce (`nc` counts its uses): later tunnels and
-/// requests are sent with credentials at once. A proxy that wants another nonce gets an answer to that. One that
-/// refuses an answer to its own challenge, and doesn't say `stale`, has refused user and password; weaker schemes
-/// aren't tried then. Clones share what they remember. A lock is held while a digest is calculated.
+/// The scheme is remembered by proxy, realm and [`Partition`](skybridge_core::Partition), for up to 256 of them, and so
+/// is the nonce (`nc` counts its uses): later tunnels and requests are sent with credentials at once. A proxy that
+/// wants another nonce gets an answer to that. One that refuses an answer to its own challenge, and doesn't say
+/// `stale`, has refused user and password; weaker schemes aren't tried then. Clones share what they remember. A lock is
+/// held while a digest is calculated.
 ///
 /// To SOCKS proxies user and password are given as those of [`BasicAuth`] are.
 ///
@@ -62,29 +65,31 @@ impl PasswordAuth {
         Self { identity, basic, schemes, remembered }
     }
 
-    fn answer(&self, offer: Offer, request: &ProxyRequest<'_>) -> Option<HeaderValue> {
+    fn answer(&self, offer: Option<Offer>, request: &ProxyRequest<'_>) -> Option<HeaderValue> {
         let (user, password) = self.basic.user_password()?;
         let mut remembered = self.remembered.lock();
+        let refused = request.refused_credentials();
         match offer {
-            Offer::Digest(offered) => {
-                if let Some(refused) = request.refused_credentials().and_then(|value| value.to_str().ok())
-                    && !offered.stale()
-                    && offers::is_refused(refused, &offered)
+            Some(Offer::Digest(offered)) => {
+                if let Some(refused) = refused.and_then(|value| value.to_str().ok())
+                    && !offered.client.stale()
+                    && offers::is_refused(refused, &offered.client, |nonce| remembered.was_at_once(nonce))
                 {
-                    remembered.forget(request.proxy());
+                    remembered.forget(request);
                     return None;
                 }
                 remembered.digest(request, offered, user, password)
             }
-            // They were shown, and this is the answer.
-            Offer::Basic if request.refused_credentials().is_some() => {
-                remembered.forget(request.proxy());
-                None
-            }
-            Offer::Basic => {
-                remembered.basic(request.proxy());
+            Some(Offer::Basic { realm }) if refused.is_none() => {
+                remembered.basic(request, &realm);
                 self.basic.header()
             }
+            // What was shown is refused, and this is all that could be shown next.
+            Some(Offer::Basic { .. }) | None if refused.is_some() => {
+                remembered.forget(request);
+                None
+            }
+            Some(Offer::Basic { .. }) | None => None,
         }
     }
 }
@@ -96,7 +101,7 @@ impl ProxyAuth for PasswordAuth {
 
     fn authorize(&self, request: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
         match challenge {
-            Some(challenge) => self.answer(strongest(challenge, self.schemes == Schemes::Any)?, request),
+            Some(challenge) => self.answer(strongest(challenge, self.schemes == Schemes::Any), request),
             None => {
                 let (user, password) = self.basic.user_password()?;
                 self.remembered.lock().at_once(request, user, password, &self.basic)

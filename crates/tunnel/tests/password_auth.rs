@@ -6,8 +6,8 @@ mod support;
 use self::support::World;
 use http_auth::{PasswordParams, digest::DigestClient, parser::ChallengeParser};
 use sha2::{Digest as _, Sha256};
-use skybridge_core::{ConnectError, Proxy, ProxyKind, Route};
-use skybridge_testkit::{h1::Script, net::Conn};
+use skybridge_core::{ConnectError, Key, Partition, Proxy, ProxyKind, Route, Target};
+use skybridge_testkit::{fixtures, h1::Script, net::Conn};
 use skybridge_tunnel::{BasicAuth, PasswordAuth, TunnelError};
 
 const OK: &str = "HTTP/1.1 200 OK\r\n\r\n";
@@ -109,13 +109,15 @@ async fn a_session_key_is_made_once_for_all_uses_of_its_nonce() {
 async fn the_strongest_scheme_that_is_offered_is_chosen() {
     let md5 = "Digest realm=\"r\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
     let basic = "Basic realm=\"r\"";
-    let (unknown, broken) = ("Negotiate, Bearer x=\"y\"", "Digest realm=\"r\", nonce=\"unclosed");
+    let unknown = "Negotiate, Bearer x=\"y\"";
     let both = format!("{basic}, {md5}, {SHA256}");
-    let rows: [(&[&str], Option<&str>); 8] = [
+    let latin = "Basic realm=\"Z\u{fc}rich\"";
+    let rows: [(&[&str], Option<&str>); 9] = [
+        (&[latin], Some(ENCODED)),
         (&[basic, md5, SHA256], Some(SHA256)),
         (&[&both], Some(SHA256)),
         (&[md5, basic], Some(md5)),
-        (&[unknown, broken, basic], Some(ENCODED)),
+        (&[unknown, "Bearer =", basic], Some(ENCODED)),
         (&[basic, "Digest realm=\"r\", nonce=\"n\", algorithm=SHA-3000"], Some(ENCODED)),
         (&[basic, "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\""], Some(ENCODED)),
         (&[unknown], None),
@@ -130,6 +132,133 @@ async fn the_strongest_scheme_that_is_offered_is_chosen() {
         let said = shown[1].as_deref().unwrap();
         assert!(said == expected || answers(said, expected), "{offers:?}: {said}");
     }
+}
+
+/// The proxy knows better than to want the password itself.
+#[tokio::test(start_paused = true)]
+async fn beside_a_digest_that_can_not_be_read_the_password_is_not_shown() {
+    let (basic, md5) = ("Basic realm=\"r\"", "Digest realm=\"r\", nonce=\"n\", algorithm=MD5, qop=\"auth\"");
+    let unreadable = [
+        "Digest realm=\"Z\u{fc}rich\", nonce=\"n\", qop=\"auth\"",
+        "Digest realm=\"r\", nonce=\"unclosed",
+        "Digest realm=r, nonce=\"n\", =\"auth\"",
+        "Digest realm=\"r\", qop=\"auth\"",
+        "digest",
+        "Digest realm=\"r\", realm=\"s\", nonce=\"n\"",
+        "Negotiate abc==, Digest realm=\"r\", nonce=\"n\"",
+        "Basic realm=\"r\", Digest realm=\"r\", nonce=\"n\u{fc}\"",
+    ];
+    for digest in unreadable {
+        for offers in [&[digest, basic], &[basic, digest]] {
+            let (linked, shown) =
+                tunnel(&World::new(), &PasswordAuth::any("alice", "secret"), &[&challenge(offers)]).await;
+            let error = linked.unwrap_err();
+            assert_eq!(shown, [None], "{digest}");
+            assert!(support::all_of(&error).contains("by Digest, in words that can't be read"), "{error:?}");
+        }
+        // One that can be read is answered beside it.
+        let script = [&*challenge(&[digest, md5, basic]), OK];
+        let (linked, shown) = tunnel(&World::new(), &PasswordAuth::any("alice", "secret"), &script).await;
+        linked.unwrap();
+        assert!(answers(shown[1].as_deref().unwrap(), md5), "{shown:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_wanted_is_not_shown_at_once_again() {
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&["Basic realm=\"r\""]), OK]).await.0.unwrap();
+    let (linked, shown) = tunnel(&world, &auth, &[&challenge(&["Negotiate"])]).await;
+    assert!(linked.unwrap_err().is_fatal() && shown == [Some(ENCODED.to_owned())]);
+    assert_eq!(tunnel(&world, &auth, &[OK]).await.1, [None]);
+}
+
+/// RFC 2069 knows neither `qop` nor `nc`, and a proxy may leave `stale` out.
+#[tokio::test(start_paused = true)]
+async fn a_nonce_without_qop_that_was_shown_at_once_may_have_expired() {
+    let offer = |nonce: u32| format!("Digest realm=\"r\", nonce=\"{nonce}\"");
+    let (world, auth) = (World::new(), PasswordAuth::digest("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&[&offer(1)]), OK]).await.0.unwrap();
+    for nonce in 2..5 {
+        let (linked, shown) = tunnel(&world, &auth, &[&challenge(&[&offer(nonce)]), OK]).await;
+        linked.unwrap();
+        assert!(answers(shown[0].as_deref().unwrap(), &offer(nonce - 1)));
+        assert!(answers(shown[1].as_deref().unwrap(), &offer(nonce)));
+    }
+    // The answer to a challenge is refused for the password, and so is one whose nonce is still good.
+    for refused in [[offer(5), offer(6)], [offer(7), offer(7)]] {
+        let script = refused.map(|offer| challenge(&[&offer]));
+        let (linked, shown) = tunnel(&world, &auth, &[&script[0], &script[1]]).await;
+        assert!(linked.unwrap_err().is_fatal(), "{shown:?}");
+        assert_eq!(tunnel(&world, &auth, &[OK]).await.1, [None]);
+    }
+    // Two at once: the second's challenge comes when the first has another nonce already.
+    tunnel(&world, &auth, &[&challenge(&[&offer(8)]), OK]).await.0.unwrap();
+    let (first, second) = (world.connect(route(&world, &auth)), world.connect(route(&world, &auth)));
+    let proxy = async {
+        let mut proxies = [world.accept().await, world.accept().await];
+        for (i, proxy) in proxies.iter_mut().enumerate() {
+            assert!(answers(&credentials(proxy).await.unwrap(), &offer(8)));
+            proxy.send(challenge(&[&offer(9 + i as u32)])).await;
+            assert!(answers(&credentials(proxy).await.unwrap(), &offer(9 + i as u32)));
+        }
+        for proxy in &mut proxies {
+            proxy.send(OK).await;
+        }
+    };
+    let (first, second, ()) = tokio::join!(first, second, proxy);
+    assert!(first.is_ok() && second.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_nonce_with_other_words_is_answered_in_those() {
+    let (world, auth) = (World::new(), PasswordAuth::digest("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&[&format!("{SHA256}, opaque=\"one\"")]), OK]).await.0.unwrap();
+    for more in ["opaque=\"two\", stale=true", "opaque=\"two\", userhash=true, stale=true"] {
+        let next = format!("{SHA256}, {more}");
+        let (linked, shown) = tunnel(&world, &auth, &[&challenge(&[&next]), OK]).await;
+        linked.unwrap();
+        let said = shown[1].as_deref().unwrap();
+        assert!(answers(said, &next), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_of_one_partition_and_of_one_realm() {
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    let in_partition = |name: &str| {
+        let (mut route, key) = (route(&world, &auth), fixtures::key("https://a.test"));
+        let mut options = key.connect_options;
+        options.partition = Some(Partition::new(name));
+        route.target = Target::new(Key::new(key.origin, options), world.ctx());
+        route
+    };
+    tunnel(&world, &auth, &[&challenge(&[SHA256]), OK]).await.0.unwrap();
+    for (partition, known) in [("one", false), ("two", false), ("one", true)] {
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            let shown = credentials(&mut proxy).await;
+            if shown.is_none() {
+                proxy.send(challenge(&[SHA256])).await;
+                credentials(&mut proxy).await;
+            }
+            proxy.send(OK).await;
+            shown
+        };
+        let (linked, shown) = tokio::join!(world.connect(in_partition(partition)), proxy);
+        linked.unwrap();
+        assert_eq!(shown.is_some(), known, "{partition}");
+    }
+    // Uses of the nonce of one realm are counted on when another has challenged in between.
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    let other = "Digest realm=\"s\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"";
+    tunnel(&world, &auth, &[&challenge(&[SHA256]), OK]).await.0.unwrap();
+    tunnel(&world, &auth, &[&challenge(&[&format!("{other}, stale=true")]), OK]).await.0.unwrap();
+    let (linked, shown) = tunnel(&world, &auth, &[&challenge(&[&format!("{SHA256}, stale=true")]), OK]).await;
+    linked.unwrap();
+    let (at_once, then) = (shown[0].as_deref().unwrap(), shown[1].as_deref().unwrap());
+    assert!(answers(at_once, other) && answers(then, SHA256));
+    assert_eq!(parameter(then, "nc").unwrap(), "00000003");
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,6 +321,11 @@ async fn a_refused_password_is_not_shown_again_nor_by_a_weaker_scheme() {
     let (again, basic) = ("Digest realm=\"r\", nonce=\"n2\", algorithm=SHA-256, qop=\"auth\"", "Basic realm=\"r\"");
     let rows: [(&[&str], &[&str]); 3] =
         [(&[SHA256], &[again, basic]), (&[SHA256], &[SHA256, basic]), (&[basic], &[basic])];
+    // A use of a nonce that is refused although the nonce is still good.
+    let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
+    tunnel(&world, &auth, &[&challenge(&[SHA256]), OK]).await.0.unwrap();
+    assert!(tunnel(&world, &auth, &[&challenge(&[SHA256])]).await.0.unwrap_err().is_fatal());
+    assert_eq!(tunnel(&world, &auth, &[OK]).await.1, [None]);
     for (first, second) in rows {
         let (world, auth) = (World::new(), PasswordAuth::any("alice", "secret"));
         let (linked, _) = tunnel(&world, &auth, &[&challenge(first), &challenge(second)]).await;

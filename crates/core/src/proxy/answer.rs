@@ -27,7 +27,9 @@ impl ProxyAnswer {
         let proxy = forwarding_proxy(info)?;
         match request.extensions().get::<Self>() {
             Some(answer) if answer.proxy == *proxy => Some(answer.value.clone()),
-            _ => ProxyRequest::new(proxy, request.method(), &Absolute(request.uri())).authorize(None),
+            _ => ProxyRequest::new(proxy, request.method(), &Absolute(request.uri()))
+                .for_partition(info.route.target.connect_options().partition.as_ref())
+                .authorize(None),
         }
     }
 
@@ -48,7 +50,9 @@ impl ProxyAnswer {
             return false;
         }
         let target = Absolute(request.uri());
-        let asked = ProxyRequest::new(proxy, request.method(), &target).refused(shown);
+        let asked = ProxyRequest::new(proxy, request.method(), &target)
+            .for_partition(info.route.target.connect_options().partition.as_ref())
+            .refused(shown);
         let Some(value) = asked.authorize(Some(challenge)) else { return false };
         let answer = Self { proxy: proxy.clone(), value, answered: answered + 1 };
         request.extensions_mut().insert(answer);

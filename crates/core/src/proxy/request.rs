@@ -1,4 +1,4 @@
-use crate::Proxy;
+use crate::{Partition, Proxy};
 use http::{HeaderMap, HeaderValue, Method};
 use std::fmt;
 
@@ -9,6 +9,7 @@ pub struct ProxyRequest<'a> {
     proxy: &'a Proxy,
     method: &'a Method,
     target: &'a (dyn fmt::Display + Sync),
+    partition: Option<&'a Partition>,
     refused: Option<&'a HeaderValue>,
 }
 
@@ -16,7 +17,13 @@ impl<'a> ProxyRequest<'a> {
     /// A request with this target, as it stands in the request line (RFC 9112, section 3.2): `host:port` for CONNECT,
     /// the whole URI for a request that is forwarded.
     pub fn new(proxy: &'a Proxy, method: &'a Method, target: &'a (dyn fmt::Display + Sync)) -> Self {
-        Self { proxy, method, target, refused: None }
+        Self { proxy, method, target, partition: None, refused: None }
+    }
+
+    /// It is sent for this partition (default: none).
+    pub fn for_partition(mut self, partition: Option<&'a Partition>) -> Self {
+        self.partition = partition;
+        self
     }
 
     /// It was sent with these credentials before, and answered with a challenge.
@@ -38,6 +45,12 @@ impl<'a> ProxyRequest<'a> {
     /// The target, as it stands in the request line.
     pub fn target(&self) -> String {
         self.target.to_string()
+    }
+
+    /// The partition of the connections that it asks for or is sent on. What is remembered of a challenge is for the
+    /// requests of the same one.
+    pub fn partition(&self) -> Option<&'a Partition> {
+        self.partition
     }
 
     /// The credentials that the challenge is an answer to; `None` if there were none, or there was no challenge yet.

@@ -132,7 +132,8 @@ impl Connection {
         proxy_target: &ProxyTarget,
         challenges: &mut Challenges,
     ) -> Result<Stream<Place>, TunnelError> {
-        let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target);
+        let partition = challenges.partition().cloned();
+        let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target).for_partition(partition.as_ref());
         let authority = Uri::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
         let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
         let mut refused_before = None;

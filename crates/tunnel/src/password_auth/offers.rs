@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, header::PROXY_AUTHENTICATE};
 use http_auth::{
+    ChallengeRef,
     digest::{Algorithm, DigestClient, Qop},
     parser::ChallengeParser,
 };
@@ -9,40 +10,86 @@ use http_auth::{
 /// A scheme that can be answered.
 #[derive(Debug)]
 pub(super) enum Offer {
-    Digest(DigestClient),
-    Basic,
+    Digest(DigestOffer),
+    Basic { realm: Box<str> },
 }
 
-/// The strongest that can be answered; of several as strong the first, as RFC 7616, section 3.7, has it.
+#[derive(Debug)]
+pub(super) struct DigestOffer {
+    pub(super) client: DigestClient,
+    /// The user is to be named by a digest too (RFC 7616, section 3.4.4).
+    pub(super) userhash: bool,
+}
+
+/// The strongest that can be answered; of several as strong the first, as RFC 7616, section 3.7, has it. Basic would
+/// show the password to a proxy that knows better, so beside a Digest that can't be read it is none.
 pub(super) fn strongest(challenge: &HeaderMap, basic: bool) -> Option<Offer> {
     let mut best: Option<Offer> = None;
+    let mut consider = |offer: Offer| {
+        if best.as_ref().is_none_or(|best| strength(&offer) > strength(best)) {
+            best = Some(offer);
+        }
+    };
+    let is_readable = read(challenge, |offer| {
+        if basic || !matches!(offer, Offer::Basic { .. }) {
+            consider(offer);
+        }
+    });
+    best.filter(|best| is_readable || !matches!(best, Offer::Basic { .. }))
+}
+
+/// Whether there is a Digest that can't be read.
+pub(crate) fn has_unreadable_digest(challenge: &HeaderMap) -> bool {
+    !read(challenge, drop)
+}
+
+/// Reads what can be answered. False if something is or may be a Digest that can't be read; one of an algorithm or a
+/// `qop` that isn't known can be, and is left out (RFC 7616, section 3.3).
+fn read(challenge: &HeaderMap, mut found: impl FnMut(Offer)) -> bool {
+    let mut is_readable = true;
     for value in challenge.get_all(PROXY_AUTHENTICATE) {
-        let Ok(text) = value.to_str() else { continue };
-        // What follows a mistake can't be told apart.
-        for offered in ChallengeParser::new(text).map_while(Result::ok) {
-            let offer = if offered.scheme.eq_ignore_ascii_case("basic") && basic {
-                Offer::Basic
-            } else if let Ok(digest) = DigestClient::try_from(&offered)
-                && digest.qop() & Qop::Auth
-            {
-                // By `auth-int`, bodies would have to be read before they are sent.
-                Offer::Digest(digest)
-            } else {
-                continue;
+        // What isn't ASCII may stand in the realm of another scheme, where it does no harm.
+        let is_ascii = value.as_bytes().is_ascii();
+        let text: String =
+            value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
+        for offered in ChallengeParser::new(&text) {
+            let Ok(offered) = offered else {
+                // What follows a mistake can't be told apart.
+                is_readable &= !text.to_ascii_lowercase().contains("digest");
+                break;
             };
-            if best.as_ref().is_none_or(|best| strength(&offer) > strength(best)) {
-                best = Some(offer);
+            if offered.scheme.eq_ignore_ascii_case("basic") {
+                let realm = parameter(&offered, "realm").unwrap_or_default().into();
+                found(Offer::Basic { realm });
+            } else if offered.scheme.eq_ignore_ascii_case("digest") {
+                match DigestClient::try_from(&offered) {
+                    _ if !is_ascii => is_readable = false,
+                    // By `auth-int`, bodies would have to be read before they are sent.
+                    Ok(client) if client.qop() & Qop::Auth => {
+                        let userhash =
+                            parameter(&offered, "userhash").is_some_and(|it| it.eq_ignore_ascii_case("true"));
+                        found(Offer::Digest(DigestOffer { client, userhash }));
+                    }
+                    Ok(_) => {}
+                    Err(_) => is_readable &= is_well_formed(offered),
+                }
             }
         }
     }
-    best
+    is_readable
+}
+
+/// Whether a Digest is as it should be, but for what it wants.
+fn is_well_formed(mut offered: ChallengeRef<'_>) -> bool {
+    offered.params.retain(|(name, _)| !["algorithm", "qop"].iter().any(|known| name.eq_ignore_ascii_case(known)));
+    DigestClient::try_from(&offered).is_ok()
 }
 
 /// Without `qop` the answer doesn't depend on anything of ours, and can be had from a table made beforehand.
 fn strength(offer: &Offer) -> u8 {
     match offer {
-        Offer::Basic => 0,
-        Offer::Digest(digest) => match (digest.algorithm(), digest.rfc2069_compat()) {
+        Offer::Basic { .. } => 0,
+        Offer::Digest(DigestOffer { client, .. }) => match (client.algorithm(), client.rfc2069_compat()) {
             (Algorithm::Md5, true) => 1,
             (_, true) => 2,
             (Algorithm::Md5, false) => 3,
@@ -52,18 +99,23 @@ fn strength(offer: &Offer) -> u8 {
 }
 
 /// Whether this answer was refused, rather than the age of its nonce: it was the first with its nonce, or the proxy
-/// still goes by that.
-pub(super) fn is_refused(answer: &str, offered: &DigestClient) -> bool {
+/// still goes by that. Without `qop` no answer says how often its nonce was used; `was_at_once` tells whether it was
+/// shown without a challenge.
+pub(super) fn is_refused(answer: &str, offered: &DigestClient, was_at_once: impl FnOnce(&str) -> bool) -> bool {
     let Some(Ok(answer)) = ChallengeParser::new(answer).next() else { return false };
     if !answer.scheme.eq_ignore_ascii_case("digest") {
         return false;
     }
-    let is_first = parameter(&answer, "nc").is_none_or(|uses| uses == "00000001");
-    is_first || parameter(&answer, "nonce").is_some_and(|nonce| nonce == offered.nonce())
+    let nonce = parameter(&answer, "nonce").unwrap_or_default();
+    let is_first = match parameter(&answer, "nc") {
+        Some(uses) => uses == "00000001",
+        None => !was_at_once(&nonce),
+    };
+    is_first || nonce == offered.nonce()
 }
 
 /// A parameter of a challenge, or of an answer, which is written alike.
-pub(super) fn parameter(of: &http_auth::ChallengeRef<'_>, name: &str) -> Option<String> {
+pub(super) fn parameter(of: &ChallengeRef<'_>, name: &str) -> Option<String> {
     let found = of.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     Some(found.1.to_unescaped())
 }

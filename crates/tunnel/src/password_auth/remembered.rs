@@ -1,23 +1,32 @@
 //! What proxies wanted when they were asked last.
 
-use super::offers::parameter;
+use super::offers::{DigestOffer, parameter};
 use http::HeaderValue;
 use http_auth::{PasswordParams, digest::DigestClient, parser::ChallengeParser};
-use skybridge_core::{BasicAuth, Proxy, ProxyKind, ProxyRequest};
-use std::sync::Arc;
+use skybridge_core::{BasicAuth, Partition, ProxyKind, ProxyRequest};
+use std::{collections::VecDeque, sync::Arc};
 
-/// How many proxies are remembered; the one that hasn't challenged for longest is forgotten first.
-const PROXIES: usize = 16;
+/// How many challenges are remembered; the one that came longest ago is forgotten first.
+const CHALLENGES: usize = 256;
+/// How many nonces are remembered that were shown at once; the oldest is forgotten first.
+const NONCES: usize = 64;
 
-/// The last that challenged comes last.
 #[derive(Default)]
-pub(super) struct Remembered(Vec<(Id, Scheme)>);
+pub(super) struct Remembered {
+    /// The last that challenged comes last.
+    challenges: Vec<(Id, Scheme)>,
+    /// Nonces of answers without `qop`, which don't say themselves how often they were used.
+    at_once: VecDeque<String>,
+}
 
+/// Who has challenged, and whom.
 #[derive(Eq, PartialEq)]
 struct Id {
     kind: ProxyKind,
     host: Arc<str>,
     port: u16,
+    partition: Option<Partition>,
+    realm: Box<str>,
 }
 
 enum Scheme {
@@ -28,6 +37,7 @@ enum Scheme {
 /// The use of one nonce.
 struct Session {
     digest: DigestClient,
+    userhash: bool,
     /// That of its first use. A session key is made of it once (`-sess`; RFC 7616, section 3.4.2), so it stays.
     cnonce: Option<String>,
 }
@@ -35,7 +45,7 @@ struct Session {
 // === impl Remembered ===
 
 impl Remembered {
-    /// What is shown without being asked for.
+    /// What is shown without being asked for: what the last challenge of this proxy wanted, whatever its realm.
     pub(super) fn at_once(
         &mut self,
         request: &ProxyRequest<'_>,
@@ -43,67 +53,80 @@ impl Remembered {
         password: &str,
         basic: &BasicAuth,
     ) -> Option<HeaderValue> {
-        match self.find(request.proxy())? {
-            Scheme::Basic => basic.header(),
-            Scheme::Digest(session) => session.respond(request, user, password),
+        let Self { challenges, at_once } = self;
+        let (_, scheme) = challenges.iter_mut().rfind(|(id, _)| id.is_of(request))?;
+        let Scheme::Digest(session) = scheme else { return basic.header() };
+        let nonce = session.digest.nonce();
+        if session.digest.rfc2069_compat() && !at_once.iter().any(|known| known == nonce) {
+            at_once.truncate(NONCES - 1);
+            at_once.push_front(nonce.to_owned());
         }
+        session.respond(request, user, password)
     }
 
-    pub(super) fn basic(&mut self, proxy: &Proxy) {
-        self.put(proxy, Scheme::Basic);
+    /// Whether a nonce was shown without a challenge, so that its age may be why it was refused.
+    pub(super) fn was_at_once(&self, nonce: &str) -> bool {
+        self.at_once.iter().any(|known| known == nonce)
+    }
+
+    pub(super) fn basic(&mut self, request: &ProxyRequest<'_>, realm: &str) {
+        self.put(request, realm, Scheme::Basic);
     }
 
     /// The answer to this challenge: another use of its nonce, if another request has begun that already.
     pub(super) fn digest(
         &mut self,
         request: &ProxyRequest<'_>,
-        offered: DigestClient,
+        offered: DigestOffer,
         user: &str,
         password: &str,
     ) -> Option<HeaderValue> {
-        let mut session = match self.take(request.proxy()) {
+        let realm = offered.client.realm().to_owned();
+        let mut session = match self.take(request, &realm) {
             Some(Scheme::Digest(session)) if session.is_of(&offered) => session,
-            _ => Box::new(Session { digest: offered, cnonce: None }),
+            _ => Box::new(Session { digest: offered.client, userhash: offered.userhash, cnonce: None }),
         };
         let value = session.respond(request, user, password);
-        self.put(request.proxy(), Scheme::Digest(session));
+        self.put(request, &realm, Scheme::Digest(session));
         value
     }
 
-    pub(super) fn forget(&mut self, proxy: &Proxy) {
-        self.take(proxy);
+    /// All that this proxy wanted.
+    pub(super) fn forget(&mut self, request: &ProxyRequest<'_>) {
+        self.challenges.retain(|(id, _)| !id.is_of(request));
     }
 
-    fn put(&mut self, proxy: &Proxy, scheme: Scheme) {
-        self.take(proxy);
-        if self.0.len() == PROXIES {
-            self.0.remove(0);
+    fn put(&mut self, request: &ProxyRequest<'_>, realm: &str, scheme: Scheme) {
+        self.take(request, realm);
+        if self.challenges.len() == CHALLENGES {
+            self.challenges.remove(0);
         }
-        let id = Id { kind: proxy.kind, host: Arc::clone(&proxy.host), port: proxy.port };
-        self.0.push((id, scheme));
+        let (proxy, partition) = (request.proxy(), request.partition().cloned());
+        let (kind, host, port) = (proxy.kind, Arc::clone(&proxy.host), proxy.port);
+        self.challenges.push((Id { kind, host, port, partition, realm: realm.into() }, scheme));
     }
 
-    fn find(&mut self, proxy: &Proxy) -> Option<&mut Scheme> {
-        self.0.iter_mut().find(|(id, _)| id.is(proxy)).map(|(_, scheme)| scheme)
-    }
-
-    fn take(&mut self, proxy: &Proxy) -> Option<Scheme> {
-        let at = self.0.iter().position(|(id, _)| id.is(proxy))?;
-        Some(self.0.remove(at).1)
+    fn take(&mut self, request: &ProxyRequest<'_>, realm: &str) -> Option<Scheme> {
+        let at = self.challenges.iter().position(|(id, _)| id.is_of(request) && *id.realm == *realm)?;
+        Some(self.challenges.remove(at).1)
     }
 }
 
 impl Id {
-    fn is(&self, proxy: &Proxy) -> bool {
+    fn is_of(&self, request: &ProxyRequest<'_>) -> bool {
+        let proxy = request.proxy();
         (self.kind, &self.host, self.port) == (proxy.kind, &proxy.host, proxy.port)
+            && self.partition.as_ref() == request.partition()
     }
 }
 
 impl Session {
-    fn is_of(&self, offered: &DigestClient) -> bool {
+    fn is_of(&self, offered: &DigestOffer) -> bool {
         let of = |digest: &DigestClient| (digest.algorithm(), digest.session(), digest.rfc2069_compat());
-        of(&self.digest) == of(offered)
-            && (self.digest.realm(), self.digest.nonce()) == (offered.realm(), offered.nonce())
+        let (known, new) = (&self.digest, &offered.client);
+        of(known) == of(new)
+            && (known.realm(), known.nonce(), known.opaque()) == (new.realm(), new.nonce(), new.opaque())
+            && self.userhash == offered.userhash
     }
 
     /// `None` if method or target can't be said, or the nonce was used 2^32 times.
