@@ -4,7 +4,7 @@ use crate::args::{Args, Way};
 use http::Uri;
 use skybridge::{
     EnvironmentProxies, NoProxy, PasswordAuth, ProxyVariableError,
-    types::{BasicAuth, Origin, OriginRef, Proxy},
+    types::{BasicAuth, Origin, OriginRef, Proxy, ProxyAuth as _, sync::Mutex},
 };
 use std::{ffi::OsString, sync::Arc};
 
@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     /// User and password are shown when the proxy asks for them, by Digest alone or by any scheme.
     digest: bool,
     any_scheme: bool,
+    /// One for each user and password: it remembers what was asked for. The environment's proxies are looked up for
+    /// every request.
+    by_challenge: Arc<Mutex<Vec<PasswordAuth>>>,
 }
 
 /// The proxies of `-x` in order, each behind that of `--preproxy`. Without either there is none, and `-x ''` is a
@@ -54,7 +57,7 @@ impl Settings {
     fn of(args: &Args) -> Self {
         let credentials = args.proxy.proxy_user.as_ref().map(|credentials| credentials.0.clone());
         let (digest, any_scheme) = (args.proxy.proxy_digest, args.proxy.proxy_anyauth);
-        Self { tunnels_all: args.proxy.proxytunnel, credentials, digest, any_scheme }
+        Self { tunnels_all: args.proxy.proxytunnel, credentials, digest, any_scheme, by_challenge: Arc::default() }
     }
 
     fn apply(&self, proxy: Proxy) -> Proxy {
@@ -69,7 +72,16 @@ impl Settings {
             Some((user, password)) if self.any_scheme => PasswordAuth::any(user, password),
             _ => return proxy,
         };
-        proxy.auth(auth)
+        proxy.auth(self.known(auth))
+    }
+
+    fn known(&self, auth: PasswordAuth) -> PasswordAuth {
+        let mut all = self.by_challenge.lock();
+        if let Some(known) = all.iter().find(|known| known.identity() == auth.identity()) {
+            return known.clone();
+        }
+        all.push(auth.clone());
+        auth
     }
 }
 
@@ -135,7 +147,7 @@ impl Proxies {
 mod tests {
     use super::*;
     use clap::Parser;
-    use http::Method;
+    use http::{HeaderMap, HeaderValue, Method, header::PROXY_AUTHENTICATE};
     use skybridge::types::ProxyRequest;
 
     fn args(line: &str) -> Args {
@@ -221,6 +233,21 @@ mod tests {
             assert_eq!(shown.as_ref().map(|value| value.to_str().unwrap()), at_once, "{line}");
             assert_eq!(proxy.auth.as_ref().unwrap().0.user_password(), Some(("me", "pw")), "{line}");
         }
+    }
+
+    #[test]
+    fn what_a_proxy_of_the_environment_wanted_is_shown_at_once_the_next_time() {
+        let environment = [("http_proxy", "http://me:pw@p.test:1"), ("https_proxy", "http://you:pw@p.test:2")];
+        let own = proxies("--proxy-anyauth", &environment);
+        let shown = |url: &str, challenge: Option<&HeaderMap>| {
+            let proxy = own.chains_for(&url.parse().unwrap()).unwrap()[0][0].clone();
+            ProxyRequest::new(&proxy, &Method::CONNECT, &"a.test:443").authorize(challenge)
+        };
+        let basic = HeaderMap::from_iter([(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"r\""))]);
+        assert_eq!(shown("http://a.test/", None), None);
+        let said = shown("http://a.test/", Some(&basic)).unwrap();
+        assert_eq!(shown("http://a.test/", None), Some(said));
+        assert_eq!(shown("https://a.test/", None), None, "another user");
     }
 
     #[test]
