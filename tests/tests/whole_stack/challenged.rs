@@ -3,13 +3,14 @@
 use http::{HeaderMap, HeaderValue, Request};
 use skybridge::{
     Body, PasswordAuth, Proxy, RequestBody,
-    types::{ProxyAuth, ProxyRequest},
+    types::{Origin, ProxyAuth, ProxyRequest},
 };
 use skybridge_testkit::{
     h1::Script,
     net::{Conn, Listener},
 };
 use skybridge_tests::{World, addr, get, h2, post, read};
+use tower::service_fn;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -117,6 +118,35 @@ async fn endless_challenges_end_with_the_407_after_21_requests() {
         tokio::select! { () = call => {}, _ = proxy => {} }
         assert_eq!((requests, world.net.opened()), (21, if close.is_empty() { 1 } else { 21 }));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn proxies_that_take_turns_are_answered_no_more_often_together() {
+    let world = World::new();
+    let listener = world.listen();
+    let other: std::net::SocketAddr = "192.0.2.7:3128".parse().unwrap();
+    let listeners = [listener, world.net.listen(other)];
+    let ways = [addr(), other].map(|addr| Proxy::parse(&format!("http://{addr}")).unwrap().auth(Numbered));
+    let turns = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let selector = service_fn(move |_: Origin| {
+        let turn = turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        std::future::ready(Ok::<_, std::convert::Infallible>(vec![[ways[turn % 2].clone()].into()]))
+    });
+    let client = world.builder().proxy_selector(selector).build();
+    let proxies = async {
+        for number in 1.. {
+            assert!(number <= 21, "for ever");
+            let mut proxy = accept(&listeners[(number - 1) % 2]).await;
+            // What one has asked for, the other isn't shown.
+            assert_eq!(proxy.head().await.header("proxy-authorization"), None);
+            proxy.send(challenge(number, "connection: close\r\n")).await;
+            proxy.expect_close().await;
+        }
+    };
+    let call = async { client.request(get("/")).await.unwrap() };
+    let response = tokio::select! { response = call => response, () = proxies => unreachable!() };
+    assert_eq!(response.headers()["proxy-authenticate"], "challenge 21");
+    assert_eq!((response.status().as_u16(), world.net.opened()), (407, 21));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct ProxyAnswer {
     proxy: Proxy,
     value: HeaderValue,
-    /// How many challenges were answered for this request.
+    /// How many challenges were answered for this request, those of other proxies too.
     answered: usize,
 }
 
@@ -18,8 +18,9 @@ pub struct ProxyAnswer {
 struct Absolute<'a>(&'a Uri);
 
 impl ProxyAnswer {
-    /// The most challenges of one proxy that are answered for one tunnel or one request, whether its connections are
-    /// kept or closed. The next one is final: a request is sent 21 times at most, as with OkHttp.
+    /// The most challenges that are answered for one request, by whichever proxies it is forwarded, and to each proxy
+    /// for one tunnel, whether its connections are kept or closed. The next one is final: a request is sent 21 times at
+    /// most, as with OkHttp.
     pub const LIMIT: usize = 20;
 
     /// What this request shows the proxy that forwards it. `None` on a connection that isn't forwarded.
@@ -44,8 +45,8 @@ impl ProxyAnswer {
         info: &ConnInfo,
     ) -> bool {
         let Some(proxy) = forwarding_proxy(info) else { return false };
-        let earlier = request.extensions().get::<Self>().filter(|answer| answer.proxy == *proxy);
-        let answered = earlier.map_or(0, |answer| answer.answered);
+        // Of whichever proxy: two that take turns would go on for ever.
+        let answered = request.extensions().get::<Self>().map_or(0, |earlier| earlier.answered);
         if answered == Self::LIMIT || request.headers().contains_key(PROXY_AUTHORIZATION) {
             return false;
         }
