@@ -134,7 +134,10 @@ async fn the_second_proxy_is_not_looked_up_while_the_first_works() {
     let _p = Origin::h1().serve_on(world.net.listen(at("192.0.2.9:3128")));
     let _q = Origin::h1().serve_on(world.net.listen(at("192.0.2.10:3128")));
     let chain = |proxy: &str| vec![Proxy::parse(proxy).unwrap()];
-    let client = world.builder().proxies([chain("http://p.test:3128"), chain("http://q.test:3128")]).build();
+    // Each origin with connections of its own.
+    let pool = PoolConfig::new().coalesce(false);
+    let chains = [chain("http://p.test:3128"), chain("http://q.test:3128")];
+    let client = world.builder().pool(pool).proxies(chains).build();
     read(client.request(get("/"))).await.unwrap();
     let queries = || ["a.test", "p.test", "q.test"].map(|name| world.net.name(name).queries());
     assert_eq!(queries(), [0, 1, 0]);
