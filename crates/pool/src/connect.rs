@@ -10,8 +10,8 @@ use crate::{
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Phase, PhaseGuard, Plan, Planner, Route, SharedTimeouts as _, Sleep,
-    Target, TimedOut,
+    CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, PhaseGuard, Plan, Planner, Route, SharedTimeouts as _,
+    Sleep, Target, TimedOut,
 };
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use std::{
     marker::PhantomData,
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
@@ -116,6 +116,8 @@ struct Progress {
     no_streams: AtomicBool,
     /// The names are resolved, and there is no connection yet.
     connects: AtomicBool,
+    /// Of its plan.
+    route: OnceLock<Route>,
 }
 
 impl<C: Send + 'static> ConnectTask<C> {
@@ -129,12 +131,17 @@ impl<C: Send + 'static> ConnectTask<C> {
     }
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket, and that is in nobody's way.
-    fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    ///
+    /// `left_by`: the limit of its own that has just ended the wait of a request.
+    fn poll_abandon(&mut self, cx: &mut Context<'_>, left_by: Option<TimedOut>) -> Poll<()> {
         while self.connect.changed.poll(cx).is_ready() {
             let given_up =
                 self.origin.is_closed() || !self.ctx.attempt_log().has_socket() || self.origin.gives_up(&self.connect);
             if given_up && self.origin.abandon(&self.connect) {
                 self.over = true;
+                if let Some(timed_out) = left_by {
+                    self.connect.timeouts.set_ended_by(timed_out);
+                }
                 return Poll::Ready(());
             }
             // It may be told something else by this.
@@ -143,11 +150,25 @@ impl<C: Send + 'static> ConnectTask<C> {
         Poll::Pending
     }
 
-    /// When it will take long, while it connects. Once it does, its origin is told.
-    fn takes_long_from(&mut self, connects: bool) -> Option<Instant> {
+    /// Its route learns which attempts have not got through their phases.
+    #[cold]
+    fn tell_stalled(&self, route: &Route) {
+        let Some(feedback) = &route.feedback else { return };
+        let (after, now, text) =
+            (self.origin.shared.config.backup_connect, self.ctx.runtime().now(), route.to_string());
+        for report in self.ctx.attempt_log().reports() {
+            let is_long = now.saturating_duration_since(report.started) >= after / 2;
+            if matches!(report.outcome, Outcome::Pending | Outcome::Connected) && is_long && *report.route == *text {
+                feedback.stalls(&report.endpoint, report.phase, after);
+            }
+        }
+    }
+
+    /// When it will take long, while it connects. Once it does, its origin is told, and its route.
+    fn takes_long_from(&mut self, progress: &Progress) -> Option<Instant> {
         let now = match self.long {
             TakesLong::Told => return None,
-            _ if !connects => {
+            _ if !progress.connects.load(Relaxed) => {
                 self.long = TakesLong::NotYet;
                 return None;
             }
@@ -162,16 +183,28 @@ impl<C: Send + 'static> ConnectTask<C> {
             return Some(from);
         }
         self.long = TakesLong::Told;
+        // Before another connect begins, so that it goes elsewhere.
+        if let Some(route) = progress.route.get() {
+            self.tell_stalled(route);
+        }
         self.origin.takes_long(&self.connect);
         None
     }
 
     /// Fails the requests whose own limits are over, and sees to it that another one begins when this takes long. Ready
     /// when the limit of connecting in total is over.
-    fn poll_timeouts(&mut self, cx: &mut Context<'_>, connects: bool) -> Poll<TimedOut> {
+    ///
+    /// `left_by` becomes the limit of one that has failed.
+    fn poll_timeouts(
+        &mut self,
+        cx: &mut Context<'_>,
+        progress: &Progress,
+        left_by: &mut Option<TimedOut>,
+    ) -> Poll<TimedOut> {
         loop {
-            let takes_long_from = self.takes_long_from(connects);
-            let next = self.origin.time_out(&self.connect, &self.ctx);
+            let takes_long_from = self.takes_long_from(progress);
+            let (next, timed_out) = self.origin.time_out(&self.connect, &self.ctx);
+            *left_by = timed_out.or(*left_by);
             let limit = self.connect.timeouts.limit(Phase::Acquire, self.origin.shared.config.connect_timeout);
             let end = self.connect.began.checked_add(limit);
             let Some(next) = [next, takes_long_from, end].into_iter().flatten().min() else {
@@ -270,11 +303,16 @@ where
             task.is_polled = true;
             let found = find.as_mut().poll(cx);
             task.is_polled = false;
+            let mut left_by = None;
             match found {
                 Poll::Ready(outcome) => Poll::Ready(Some(Ok(outcome))),
-                Poll::Pending => match task.poll_timeouts(cx, progress.connects.load(Relaxed)) {
-                    Poll::Ready(timed_out) => Poll::Ready(Some(Err(timed_out))),
-                    Poll::Pending => task.poll_abandon(cx).map(|()| None),
+                Poll::Pending => match task.poll_timeouts(cx, &progress, &mut left_by) {
+                    Poll::Ready(timed_out) => {
+                        // Before it is dropped.
+                        task.connect.timeouts.set_ended_by(timed_out);
+                        Poll::Ready(Some(Err(timed_out)))
+                    }
+                    Poll::Pending => task.poll_abandon(cx, left_by).map(|()| None),
                 },
             }
         })
@@ -333,9 +371,9 @@ where
     }
     poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
     let plan = planner.plan(target).await.map_err(Into::into)?;
-    let route = plan.route().clone();
-    origin.drain_moved(&route);
-    if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, &route) {
+    let route = progress.route.get_or_init(|| plan.route().clone());
+    origin.drain_moved(route);
+    if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route) {
         return Ok(Some(found));
     }
     let mut endpoints = route.endpoints.clone();
@@ -347,13 +385,13 @@ where
         }
         // Each late answer may be the address of a connection that is there.
         while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
-            if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, &route) {
+            if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route) {
                 return Poll::Ready(Ok(Ok(found)));
             }
         }
         if !is_whole && route.endpoints.is_whole() {
             is_whole = true;
-            origin.drain_moved(&route);
+            origin.drain_moved(route);
         }
         Poll::Pending
     });

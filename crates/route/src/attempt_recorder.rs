@@ -1,9 +1,10 @@
 use crate::route_history::RouteHistory;
-use skybridge_core::{AttemptId, AttemptReport, ConnectError, Ctx, Endpoint, Outcome, Phase};
+use skybridge_core::{AttemptId, AttemptReport, ConnectError, Ctx, Endpoint, Outcome, Phase, TimedOut};
 use std::sync::Arc;
 
 /// Records the failed attempts of one route in the route database. It does so when it is dropped, so that they are
-/// recorded however connecting ends. An attempt that was abandoned has not failed.
+/// recorded however connecting ends. An attempt that was abandoned has not failed, unless a limit of the whole connect
+/// has ended it.
 pub(crate) struct AttemptRecorder {
     ctx: Ctx,
     history: Arc<RouteHistory>,
@@ -73,8 +74,20 @@ fn has_socket(report: &AttemptReport) -> bool {
     report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected)
 }
 
+/// Whether what has taken so long is to blame when this limit is over: what began late had hardly a chance.
+fn is_stalled(report: &AttemptReport, timed_out: TimedOut) -> bool {
+    matches!(report.outcome, Outcome::Abandoned | Outcome::Pending) && report.elapsed >= timed_out.limit / 2
+}
+
 impl Drop for AttemptRecorder {
     fn drop(&mut self) {
+        if let Some(timed_out) = self.ctx.ended_by() {
+            // What was abandoned while it opened a socket, as another had one, was only slower.
+            let first = if self.reports().any(|report| has_socket(&report)) { Phase::Tunnel } else { Phase::Tcp };
+            for report in self.reports().filter(|report| report.phase >= first && is_stalled(report, timed_out)) {
+                self.history.stalled(&report.endpoint, TimedOut { phase: report.phase, ..timed_out });
+            }
+        }
         for report in self.reports() {
             if has_socket(&report) {
                 self.history.socket_opened(&report.endpoint);

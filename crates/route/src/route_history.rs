@@ -1,9 +1,9 @@
 use crate::route_database::{Failed, FailureKey, FirstHop, FirstHopKey, OriginPath, RouteDatabase};
 use skybridge_core::{
     ConnectError, Delivery, Endpoint, FirstExchange, Partition, Phase, Proxy, RecentFailure, RouteFeedback, Runtime,
-    Target,
+    Target, TimedOut,
 };
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 /// The [`RouteDatabase`] as it concerns one route.
 ///
@@ -115,6 +115,15 @@ impl RouteHistory {
         }
     }
 
+    /// An attempt at `endpoint` has taken too long in this phase, whether it has ended for that or not.
+    pub(crate) fn stalled(&self, endpoint: &Endpoint, timed_out: TimedOut) {
+        let phase = timed_out.phase;
+        self.failed(endpoint, phase, &timed_out);
+        if !self.path.proxies.is_empty() {
+            self.path_failed(phase, &timed_out, phase > Phase::Tcp);
+        }
+    }
+
     /// `endpoint` connected while one that was tried before it didn't answer.
     pub(crate) fn overtook(&self, endpoint: &Endpoint) {
         // What is dialled in the place of the origin says nothing of the origin's addresses.
@@ -174,6 +183,10 @@ impl RouteFeedback for RouteHistory {
             }
             _ => {}
         }
+    }
+
+    fn stalls(&self, endpoint: &Endpoint, phase: Phase, after: Duration) {
+        self.stalled(endpoint, TimedOut { phase, limit: after });
     }
 
     fn failed_recently(&self, endpoint: &Endpoint) -> bool {

@@ -27,6 +27,7 @@ mod routes;
 mod silent;
 mod slept;
 mod stale;
+mod stalling;
 mod stillborn;
 mod trips;
 mod unread;

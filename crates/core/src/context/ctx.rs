@@ -1,6 +1,6 @@
 use crate::{
     AttemptId, AttemptLog, CallId, ConnectionId, Event, EventKind, Ids, Observe, Phase, Runtime, SharedTimeouts,
-    Timeouts, notify,
+    TimedOut, Timeouts, notify,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -93,6 +93,11 @@ impl Ctx {
             Some(shared) => shared.limit(phase, own),
             None => self.timeouts().of(phase).unwrap_or(own),
         }
+    }
+
+    /// The limit that has ended the connect as a whole, of which this is a part: what is dropped now has taken too long.
+    pub fn ended_by(&self) -> Option<TimedOut> {
+        self.0.shared_timeouts.as_ref().and_then(|shared| shared.ended_by())
     }
 
     pub(crate) fn shared_timeouts(&self) -> Option<&Arc<dyn SharedTimeouts>> {

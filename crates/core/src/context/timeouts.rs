@@ -1,4 +1,4 @@
-use crate::Phase;
+use crate::{Phase, TimedOut};
 use std::time::{Duration, Instant};
 
 /// Time limits of one client or one request. A field that is `None` leaves the limit to the layer that owns it;
@@ -190,4 +190,9 @@ pub trait SharedTimeouts: Send + Sync + 'static {
     fn limit(&self, phase: Phase, own: Duration) -> Duration;
     /// The step with this number has ended, or was dropped.
     fn end(&self, step: u64);
+    /// The limit that has ended the connect as a whole, so that what is under way is dropped: not because nobody wants
+    /// it, but because it has taken too long. Default: `None`.
+    fn ended_by(&self) -> Option<TimedOut> {
+        None
+    }
 }

@@ -1,5 +1,10 @@
 use crate::{Endpoint, Error, Phase};
-use std::{error::Error as StdError, fmt, sync::Arc, time::Instant};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How the first exchange on a new connection ended.
 #[derive(Debug)]
@@ -30,6 +35,12 @@ pub struct RecentFailure {
 pub trait RouteFeedback: fmt::Debug + Send + Sync + 'static {
     /// The first exchange on a connection to `endpoint` ended.
     fn report(&self, endpoint: &Endpoint, how: FirstExchange<'_>);
+
+    /// An attempt at `endpoint` has not got through this phase in a time after which another connect begins beside it,
+    /// and that should go elsewhere first. Default: nothing.
+    fn stalls(&self, endpoint: &Endpoint, phase: Phase, after: Duration) {
+        let _ = (endpoint, phase, after);
+    }
 
     /// Whether `endpoint` failed recently, so that the others should be tried first. No endpoint is left out because of
     /// it.

@@ -18,12 +18,14 @@ pub(crate) struct ConnectTimeouts {
 
 #[derive(Debug, Default)]
 struct Inside {
+    /// The limit that has ended the connect. In a box, as it is rare, and connections keep this.
+    ended_by: Option<Box<TimedOut>>,
     /// How many waiting requests have the client's limits.
-    plain: usize,
+    plain: u32,
     /// The limits of each of the others, completed by the client's.
     own: Vec<Timeouts>,
     steps: Vec<Step>,
-    next: u64,
+    next: u32,
 }
 
 /// A step under way.
@@ -98,6 +100,11 @@ impl ConnectTimeouts {
         }
     }
 
+    /// What is under way is dropped because this limit is over.
+    pub(crate) fn set_ended_by(&self, timed_out: TimedOut) {
+        self.inside().ended_by = Some(Box::new(timed_out));
+    }
+
     /// `None` when all waiting requests have the client's limits, which then are the connect's.
     pub(crate) fn steps(&self) -> Option<Steps<'_>> {
         let inside = self.inside();
@@ -129,7 +136,7 @@ impl SharedTimeouts for ConnectTimeouts {
     fn begin(&self, phase: Phase, own: Duration, now: Instant) -> u64 {
         let mut inside = self.inside();
         inside.next += 1;
-        let number = inside.next;
+        let number = u64::from(inside.next);
         if inside.steps.is_empty() {
             // Connecting in total, and one step after the other.
             inside.steps.reserve_exact(2);
@@ -149,6 +156,10 @@ impl SharedTimeouts for ConnectTimeouts {
             // The facts of the connection keep this for as long as it lives.
             inside.steps = Vec::new();
         }
+    }
+
+    fn ended_by(&self) -> Option<TimedOut> {
+        self.inside().ended_by.as_deref().copied()
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
     origin::{Entry, OriginPool, pending_connect::PendingConnect},
     shared::time::Timestamp,
 };
-use skybridge_core::{ConnectError, Ctx, Error, Phase};
-use std::{sync::Arc, time::Instant};
+use skybridge_core::{ConnectError, Ctx, Error, Phase, TimedOut};
+use std::{cell::Cell, sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
     /// A connect ended with a new connection; `handle` is the connection itself unless it is shared. False when that
@@ -126,18 +126,27 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's
-    /// are.
-    pub(crate) fn time_out(self: &Arc<Self>, connect: &PendingConnect, ctx: &Ctx) -> Option<Instant> {
-        let steps = connect.timeouts.steps()?;
-        let error = |timed_out| Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()));
+    /// are, and the limit of one that has failed.
+    pub(crate) fn time_out(
+        self: &Arc<Self>,
+        connect: &PendingConnect,
+        ctx: &Ctx,
+    ) -> (Option<Instant>, Option<TimedOut>) {
+        let Some(steps) = connect.timeouts.steps() else { return (None, None) };
+        let over = Cell::new(None);
+        let error = |timed_out| {
+            over.set(Some(timed_out));
+            Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()))
+        };
         let now = self.shared.runtime.now();
-        self.step(|machine, tables| {
+        let next = self.step(|machine, tables| {
             let deadline = |waiter: WaiterKey, joined: Timestamp| {
                 let waiter = tables.waiters.get(waiter)?;
                 steps.deadline(&waiter.context.timeouts, self.shared.clock.instant(joined))
             };
             machine.time_out(connect.key, now, deadline, error)
-        })
+        });
+        (next, over.get())
     }
 
     /// Whether a connect is given up though it has a socket: nothing is wanted of it, and its place may be.
