@@ -61,6 +61,13 @@ impl EndpointQueue {
         self.waiting.is_empty()
     }
 
+    /// All that is left failed recently.
+    pub(crate) fn is_postponed(&self, route: &Route) -> bool {
+        let failed_recently =
+            |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
+        !self.is_empty() && self.waiting.iter().all(failed_recently)
+    }
+
     /// Every endpoint has been tried, and no more will be resolved.
     pub(crate) fn is_finished(&self) -> bool {
         self.complete && self.waiting.is_empty()

@@ -10,7 +10,7 @@ use tower_service::Service;
 /// The recommended "Connection Attempt Delay" of RFC 8305, section 8, and the recommended least and the most of it.
 const DELAY: Duration = Duration::from_millis(250);
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_DELAY: Duration = Duration::from_secs(2);
 /// The "Resolution Delay" and the "First Address Family Count" of RFC 8305, section 8.
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 const FIRST_FAMILY_COUNT: u8 = 1;
@@ -63,7 +63,7 @@ impl RaceLayer {
     }
 
     /// The time between the starts of two attempts (default: 250 ms; at least 100 ms, at most 2 s: RFC 8305, section
-    /// 8). Has no effect on [`sequential`](Self::sequential).
+    /// 8). Before an address that failed recently it is four times that, but at most 2 s. Has no effect on [`sequential`](Self::sequential).
     pub fn delay(mut self, delay: Duration) -> Self {
         if let Pace::Staggered(own) = &mut self.pace {
             *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);

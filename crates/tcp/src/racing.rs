@@ -2,7 +2,7 @@ use crate::{
     attempt::attempt,
     endpoint_queue::EndpointQueue,
     error::NoEndpoint,
-    race::{Pace, RaceLayer},
+    race::{LONGEST_DELAY, Pace, RaceLayer},
 };
 use skybridge_core::{BoxFuture, ConnectError, Dialer, EgressRefused, Endpoint, Link, Phase, Route, Sleep};
 use std::{
@@ -13,6 +13,10 @@ use std::{
     time::Duration,
 };
 
+/// So many delays are before what failed recently, but no more than the longest delay there may be: what is slow, and
+/// works, is not overtaken by what takes a connection and then fails again.
+const POSTPONED: u32 = 4;
+
 /// The future of [`Race`](crate::Race). Dropped, it closes every socket it has opened.
 pub struct Racing<S: Dialer> {
     dialer: S,
@@ -22,6 +26,8 @@ pub struct Racing<S: Dialer> {
     resolution_delay: Duration,
     queue: EndpointQueue,
     started: usize,
+    /// The delay is the longer one, before what failed recently.
+    is_longer: bool,
     /// The attempts that are running, in the order in which they started.
     running: Vec<BoxFuture<Result<Link<S::Io>, ConnectError>>>,
     /// Fires when the next attempt may start, unless one fails before; or the first, unless IPv6 addresses come before.
@@ -43,6 +49,7 @@ impl<S: Dialer> Racing<S> {
             resolution_delay,
             queue,
             started: 0,
+            is_longer: false,
             running: Vec::new(),
             delay: None,
             first_error: None,
@@ -87,6 +94,20 @@ impl<S: Dialer> Racing<S> {
         }
     }
 
+    /// Whether those that run get more time, as only what failed recently is left. One that fails ends that.
+    fn holds_back(&mut self) -> bool {
+        let Pace::Staggered(delay) = self.pace else { return false };
+        if self.is_longer || self.running.is_empty() || !self.queue.is_postponed(&self.route) {
+            return false;
+        }
+        let more = (delay * POSTPONED).min(LONGEST_DELAY).saturating_sub(delay);
+        let Some(timer) = self.delay.as_mut().filter(|_| !more.is_zero()) else { return false };
+        self.is_longer = true;
+        let runtime = self.route.ctx().runtime();
+        timer.as_mut().reset(runtime.now() + more);
+        true
+    }
+
     /// Whether the first attempt has to wait for IPv6 addresses, of which none is known (RFC 8305, section 3).
     fn awaits_ipv6(&mut self, cx: &mut Context<'_>) -> bool {
         if self.started > 0 || !self.queue.may_lack_ipv6(&self.route) {
@@ -119,6 +140,7 @@ impl<S: Dialer> Racing<S> {
 
     fn start(&mut self, endpoint: Endpoint) {
         self.started += 1;
+        self.is_longer = false;
         if let Err(refused) = self.check_egress(&endpoint) {
             let error = ConnectError::new(Phase::Tcp, refused).fatal();
             let error = self.route.attempt(endpoint).failed(error);
@@ -157,11 +179,18 @@ impl<S: Dialer> Future for Racing<S> {
                 return Poll::Ready(result);
             }
             this.queue.poll_resolved(&mut this.route, cx);
+            if this.is_longer && !this.queue.is_postponed(&this.route) {
+                // It has waited for long enough.
+                (this.is_longer, this.delay) = (false, None);
+            }
             if this.running.is_empty() && (this.queue.is_finished() || this.is_exhausted()) {
                 return Poll::Ready(Err(this.take_error()));
             }
             if this.queue.is_empty() || this.is_exhausted() || this.awaits_ipv6(cx) || !this.may_start(cx) {
                 return Poll::Pending;
+            }
+            if this.holds_back() {
+                continue;
             }
             if let Some(endpoint) = this.queue.next(&this.route) {
                 this.start(endpoint);

@@ -406,6 +406,55 @@ async fn what_failed_recently_starts_last_whatever_its_family() {
     }
 }
 
+/// It may take connections quickly, and fail again: what works gets more time than it would beside a sound address.
+#[tokio::test(start_paused = true)]
+async fn what_failed_recently_waits_longer_for_what_is_slow() {
+    let (good, bad) = (v4(1), v6(1));
+    // How the good one fares, and when the race is decided for whom.
+    type Row = (fn(&World, &str), u128, usize);
+    let rows: [Row; 4] = [
+        (|world, good| _ = world.up(good, 900), 900, 0),
+        (|world, good| _ = world.up(good, 1200), 1000, 1),
+        (|world, good| _ = world.silent(good), 1000, 1),
+        (|world, good| _ = world.refuses(good, 100), 100, 1),
+    ];
+    for (i, (fare, when, winner)) in rows.into_iter().enumerate() {
+        let world = World::new();
+        world.up(&bad, 0);
+        fare(&world, &good);
+        let mut route = world.route([&*bad, &*good]);
+        route.feedback = Some(Arc::new(Postponed(fixtures::endpoint(&bad))));
+        let link = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap();
+        let winner = [&good, &bad][winner];
+        assert_eq!((world.elapsed(), link.info.remote), (when, fixtures::endpoint(winner)), "row {i}");
+    }
+    // At most as long as any delay may be.
+    let world = World::new();
+    world.up(&bad, 0).silent(&good);
+    let mut route = world.route([&*bad, &*good]);
+    route.feedback = Some(Arc::new(Postponed(fixtures::endpoint(&bad))));
+    RaceLayer::happy_eyeballs().delay(ms(900)).layer(world.net.dialer()).oneshot(route).await.unwrap();
+    assert_eq!(world.elapsed(), 2000);
+}
+
+/// A sound address that is found meanwhile has not to wait like that.
+#[tokio::test(start_paused = true)]
+async fn what_is_found_while_a_bad_address_waits_starts_at_once() {
+    let world = World::new();
+    world.silent(&v4(1)).up(&v6(1), 0).up(&v4(2), 0);
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend([fixtures::endpoint(&v6(1)), fixtures::endpoint(&v4(1))]);
+    let mut route = world.route_by(endpoints);
+    route.feedback = Some(Arc::new(Postponed(fixtures::endpoint(&v6(1)))));
+    let race = RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route);
+    let late = async {
+        tokio::time::sleep(ms(600)).await;
+        feed.extend([fixtures::endpoint(&v4(2))]);
+    };
+    let (link, ()) = tokio::join!(race, late);
+    assert_eq!((link.unwrap().info.remote, world.elapsed()), (fixtures::endpoint(&v4(2)), 600));
+}
+
 #[tokio::test(start_paused = true)]
 async fn dropped_at_any_point_it_leaves_no_socket() {
     let walked = drop_walk(
