@@ -441,6 +441,23 @@ impl ProxyAuth for Counted {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_reads_no_more_keeps_no_connection_without_tunnels() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    world.net.at(support::proxy()).window(1024);
+    let (mut tunnels, net, executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut link = tunnels.connect(route).await.unwrap();
+    net.wire(0).other_end().stall();
+    link.io.write_all(&[0; 32 * 1024]).await.unwrap();
+    a_moment().await;
+    drop(link);
+    a_moment().await;
+    assert_eq!(executor.tasks(), 1, "it says good-bye");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(executor.tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_who_opens_it_leaves_the_others_get_there() {
     let world = World::new();
     let routes = routes(&world, 4);

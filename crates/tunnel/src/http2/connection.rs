@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// The most tunnels of one connection, if the proxy allows so many.
@@ -26,6 +27,9 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// How many streams the proxy allows until its SETTINGS have arrived: a number that it can't announce.
 const UNANNOUNCED: usize = usize::MAX - 1;
+
+/// How long a proxy may take to read the last frames, once the last tunnel is gone.
+const LINGER: Duration = Duration::from_secs(30);
 
 /// A connection of HTTP/2 to a proxy. It is closed when the last of its tunnels is dropped.
 pub(crate) struct Connection {
@@ -38,13 +42,17 @@ pub(crate) struct Connection {
     info: ConnInfo,
 }
 
-/// What the task that drives it tells.
+/// What it and the task that drives it tell each other.
 #[derive(Debug, Default)]
 struct Task {
     /// It takes no more tunnels.
     gone: AtomicBool,
-    /// Who waits for the proxy's SETTINGS: whoever has opened the connection. The lock is held for no await.
+    /// Its last tunnel is gone.
+    left: AtomicBool,
+    /// Who waits for the proxy's SETTINGS: whoever has opened the connection. The locks are held for no await.
     waits: Mutex<Option<Waker>>,
+    /// The task itself. The h2 crate doesn't wake it for the last tunnel while it waits to write.
+    driver: Mutex<Option<Waker>>,
 }
 
 /// One of its tunnels, from before it is asked for until it is dropped.
@@ -63,15 +71,26 @@ impl Connection {
         let (sender, driver) = builder.handshake(io).await.map_err(http2)?;
         let task = Arc::new(Task::default());
         let tells = Arc::clone(&task);
-        info.route.ctx().runtime().spawn(Box::pin(async move {
-            let (mut driver, mut announced) = (pin!(driver), false);
+        let runtime = Arc::clone(info.route.ctx().runtime());
+        let clock = Arc::clone(&runtime);
+        runtime.spawn(Box::pin(async move {
+            let (mut driver, mut announced, mut linger) = (pin!(driver), false, None);
+            let mut waker: Option<Waker> = None;
             // Why it ended, each of its streams is told.
-            let _ = poll_fn(|cx| {
-                let ended = driver.as_mut().poll(cx);
+            poll_fn(|cx| {
+                if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    waker = Some(cx.waker().clone());
+                    (*tells.driver.lock()).clone_from(&waker);
+                }
+                let ended = driver.as_mut().poll(cx).map(drop);
                 if !announced && driver.max_concurrent_send_streams() != UNANNOUNCED {
                     announced = true;
                     let waits = tells.waits.lock().take();
                     waits.into_iter().for_each(Waker::wake);
+                }
+                if ended.is_pending() && tells.left.load(Relaxed) {
+                    let linger = linger.get_or_insert_with(|| clock.sleep_until(clock.now() + LINGER));
+                    return linger.as_mut().poll(cx);
                 }
                 ended
             })
@@ -221,6 +240,14 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.left.store(true, Relaxed);
+        let driver = self.task.driver.lock().take();
+        driver.into_iter().for_each(Waker::wake);
     }
 }
 
