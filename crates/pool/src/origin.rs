@@ -224,8 +224,11 @@ impl<C: Send + 'static> OriginPool<C> {
 
     /// Takes a place in the queue, and begins a connect if one is missing.
     pub(crate) fn wait(self: &Arc<Self>, waiter: &Arc<Waiter<Granted<C>>>) -> Result<WaiterKey, Refused> {
+        // A connect that waits for the end of the backoff makes room when that is over.
+        let begins_later =
+            |machine: &Machine| machine.is_connecting() || machine.pause_until(self.shared.now()).is_some();
         if self.shared.must_make_room()
-            && !self.ask(|machine, _| machine.is_connecting())
+            && !self.ask(|machine, _| begins_later(machine))
             && let Some(host) = self.host.upgrade()
         {
             host.reclaim();

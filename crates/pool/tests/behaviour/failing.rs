@@ -32,6 +32,21 @@ impl Stage {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_idle_elsewhere_makes_room_when_the_pause_is_over() {
+    let stage = Stage::new(PoolConfig::new().max_total(1).at_connection_limit(AtConnectionLimit::Refuse));
+    for _ in 0..2 {
+        stage.fails(A).await;
+    }
+    let idle = stage.warm(B, Facts::h1()).await;
+    let call = stage.call(A);
+    run_until_idle().await;
+    assert_eq!((stage.below.try_connecting().map(drop), idle.is_dropped()), (None, false), "it pauses");
+    stage.connected(Facts::h1()).await.exchange().await.respond(200, "");
+    assert!(idle.is_dropped());
+    done(call).await;
+}
+
 /// A balancer with a dead backend: what fails on it fails alone.
 #[tokio::test(start_paused = true)]
 async fn who_comes_after_a_failure_waits_for_no_connect_from_before() {
