@@ -109,6 +109,11 @@ impl Machine {
         Some(actions)
     }
 
+    /// The other of two connects.
+    pub(crate) fn beside(&self, connect: ConnectKey) -> Option<ConnectKey> {
+        self.connects.other(connect)
+    }
+
     /// A connect is about to end: the task of the other one, if there are two, looks after those who wait from now on.
     pub(crate) fn notify_other(&self, connect: ConnectKey) -> Actions {
         let mut actions = Actions::none();

@@ -286,8 +286,9 @@ impl Machine {
         if self.queue.is_empty() { actions } else { actions.and(self.serve_or_queue(true, config, env)) }
     }
 
-    /// Fails the requests whose own limits end their wait for a connect that goes on. `deadline` says when that is, of
-    /// a request that joined at some time, and `error` makes the error of it. Returns the next deadline too.
+    /// Fails the requests whose own limits end their wait for a connect that goes on, or for the other of two.
+    /// `deadline` says when that is, of a request that joined at some time, and `error` makes the error of it. Returns
+    /// the next deadline too.
     pub(crate) fn time_out(
         &mut self,
         connect: ConnectKey,
@@ -298,11 +299,13 @@ impl Machine {
         let mut actions = Actions::none();
         let mut next: Option<Instant> = None;
         let Self { queue, connects, .. } = self;
+        let other = connects.other(connect);
         queue.retain(|waiter, waiting| {
-            let joined = waiting.connect.filter(|(joined, _)| *joined == connect);
-            let Some((at, timed_out)) = joined.and_then(|(_, since)| deadline(waiter, since)) else { return true };
+            let joined = waiting.connect.filter(|(joined, _)| *joined == connect || Some(*joined) == other);
+            let ends = joined.and_then(|(joined, since)| Some((joined, deadline(waiter, since)?)));
+            let Some((joined, (at, timed_out))) = ends else { return true };
             if at <= now {
-                leave(connects, connect, waiter, &mut actions);
+                leave(connects, joined, waiter, &mut actions);
                 actions.push(Action::Fail(waiter, error(timed_out)));
                 return false;
             }

@@ -165,8 +165,26 @@ impl SharedTimeouts for ConnectTimeouts {
 
 impl Steps<'_> {
     /// When a request's own limits end its wait before the connect ends, and which limit that is: when every step under
-    /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count.
-    pub(crate) fn deadline(&self, options: &Timeouts, joined: Instant) -> Option<(Instant, TimedOut)> {
+    /// way, or connecting in total, has taken longer than its limit. Time before the request joined doesn't count. Of
+    /// two connects both must have taken too long: `beside` are the steps of the other one.
+    pub(crate) fn deadline(
+        &self,
+        beside: Option<&Steps<'_>>,
+        options: &Timeouts,
+        joined: Instant,
+    ) -> Option<(Instant, TimedOut)> {
+        let (whole, mut steps) = self.ends(options, joined);
+        let mut other_whole = None;
+        if let Some(beside) = beside {
+            let (whole, others) = beside.ends(options, joined);
+            other_whole = whole;
+            steps = steps.zip(others).map(|(one, other)| if one.0 < other.0 { other } else { one });
+        }
+        [whole, other_whole, steps].into_iter().flatten().min_by_key(|(end, _)| *end)
+    }
+
+    /// When connecting in total has taken too long, and when the steps under way have.
+    fn ends(&self, options: &Timeouts, joined: Instant) -> (Option<End>, Option<End>) {
         let own = options.or(self.client);
         let of = |step: &Step| {
             let limit = own.of(step.phase).unwrap_or(step.layer);
@@ -176,10 +194,12 @@ impl Steps<'_> {
         let (whole, steps): (Vec<_>, Vec<_>) = self.steps.iter().partition(|step| step.phase == Phase::Acquire);
         let whole = whole.into_iter().filter_map(of).min_by_key(|(end, _)| *end);
         let steps: Option<Vec<_>> = steps.into_iter().map(of).collect();
-        let steps = steps.into_iter().flatten().max_by_key(|(end, _)| *end);
-        whole.into_iter().chain(steps).min_by_key(|(end, _)| *end)
+        (whole, steps.into_iter().flatten().max_by_key(|(end, _)| *end))
     }
 }
+
+/// When a limit is over, and which it is.
+type End = (Instant, TimedOut);
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -241,7 +261,7 @@ mod tests {
         let deadline = |options: &Timeouts, joined: u64| {
             let steps = connect.steps().unwrap();
             steps
-                .deadline(options, start + secs(joined))
+                .deadline(None, options, start + secs(joined))
                 .map(|(at, what)| ((at - start).as_secs(), what.limit.as_secs()))
         };
         assert_eq!(deadline(&short, 0), None, "nothing is under way");

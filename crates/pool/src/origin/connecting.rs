@@ -125,8 +125,9 @@ impl<C: Send + 'static> OriginPool<C> {
         });
     }
 
-    /// Fails the requests whose own limits are over while the connect goes on for others. Returns when the next one's
-    /// are, and the limit of one that has failed.
+    /// Fails the requests whose own limits are over, for both of two connects, while the connect goes on for others.
+    /// Returns when the next one's are, and the limit of one that has failed. Each of the two looks after what changes of
+    /// its own steps.
     pub(crate) fn time_out(
         self: &Arc<Self>,
         connect: &PendingConnect,
@@ -140,9 +141,11 @@ impl<C: Send + 'static> OriginPool<C> {
         };
         let now = self.shared.runtime.now();
         let next = self.step(|machine, tables| {
+            let beside = machine.beside(connect.key).and_then(|other| tables.connects.get(other));
+            let beside = beside.and_then(|other| other.timeouts.steps());
             let deadline = |waiter: WaiterKey, joined: Timestamp| {
                 let waiter = tables.waiters.get(waiter)?;
-                steps.deadline(&waiter.context.timeouts, self.shared.clock.instant(joined))
+                steps.deadline(beside.as_ref(), &waiter.context.timeouts, self.shared.clock.instant(joined))
             };
             machine.time_out(connect.key, now, deadline, error)
         });

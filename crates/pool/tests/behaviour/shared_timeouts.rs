@@ -89,11 +89,14 @@ impl World {
     }
 
     fn with(phase: Phase, routes: usize, config: PoolConfig, timeouts: Timeouts) -> Self {
+        // Another connect beside it would have steps of its own.
+        Self::backed_up(phase, routes, config.backup_connect(Duration::MAX), timeouts)
+    }
+
+    fn backed_up(phase: Phase, routes: usize, config: PoolConfig, timeouts: Timeouts) -> Self {
         let mut stage = Stage::new(PoolConfig::new());
         let (go, begun) = (Arc::new(Semaphore::new(0)), Arc::default());
         let steps = Stepwise { below: stage.below.clone(), phase, routes, go, begun };
-        // Another connect beside it would have steps of its own.
-        let config = config.backup_connect(Duration::MAX);
         let layer = PoolLayer::shared(stage.executor.runtime()).config(config).timeouts(timeouts);
         stage.pool = layer.layer(steps.clone());
         Self { stage, steps, start: Instant::now() }
@@ -188,6 +191,33 @@ async fn the_longer_limit_of_one_makes_nobody_wait_for_longer() {
             world.goes_on().await;
             assert_eq!((read(done(long).await).await, world.begun()), (1, 1));
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_connects_both_must_have_taken_too_long() {
+    for phase in PHASES {
+        let config = || PoolConfig::new().backup_connect(2 * SECOND);
+        let world = World::backed_up(phase, 1, config(), Timeouts::new());
+        let (short, long) = (world.lets(phase, 3), world.plain());
+        world.at(4).await;
+        assert_eq!((world.begun(), short.is_finished()), (2, false), "{phase:?}");
+        assert_eq!(world.over(short, phase).await, 5, "three seconds of the second");
+        // The first has failed: it is the second's time alone.
+        let late = world.lets(phase, 1);
+        world.at(5).await;
+        world.steps.go.add_permits(1);
+        world.stage.below.connecting().await.fail(ConnectError::new(phase, "no"));
+        assert_eq!(world.over(late, phase).await, 6);
+        world.goes_on().await;
+        read(done(long).await).await;
+        // The second has come to its end first.
+        let world = World::backed_up(phase, 1, config(), Timeouts::new());
+        let (short, long) = (world.lets(phase, 4), world.plain());
+        world.at(3).await;
+        world.goes_on().await;
+        read(done(short).await).await;
+        read(done(long).await).await;
     }
 }
 
