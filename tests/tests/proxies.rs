@@ -4,7 +4,9 @@
 
 use skybridge::{
     Cause, Client, HttpVersions, Partition, PoolConfig, PoolStats, Proxy, RequestBody, RequestOptions, Roots,
-    TlsConfig, TlsError, TlsLayer, tower::service_fn, types::Origin as OriginKey,
+    TlsConfig, TlsError, TlsLayer,
+    tower::service_fn,
+    types::{Origin as OriginKey, ProxyHeaders},
 };
 use skybridge_testkit::{
     certs::Ca,
@@ -134,10 +136,42 @@ async fn what_a_caller_says_to_a_proxy_reaches_no_origin_and_is_in_no_connect() 
                 assert_eq!(asked.credentials.as_deref() == Some(OWN), way.forwarded, "{asked:?}");
                 if asked.line.starts_with("CONNECT ") {
                     let names: Vec<_> = asked.headers.iter().map(|(name, _)| name.as_str()).collect();
-                    assert_eq!(names, ["host", "proxy-authorization"]);
+                    assert_eq!(names, ["host", "user-agent", "proxy-authorization"]);
                 }
             }
         }
+    }
+}
+
+/// Also to the second of a chain, whose connection goes through the first.
+#[tokio::test(start_paused = true)]
+async fn headers_for_a_proxy_reach_it_alone_and_separate_connections() {
+    let session = |proxy: Proxy, session: &'static str| {
+        let fields = [("x-session".parse().unwrap(), http::HeaderValue::from_static(session))];
+        proxy.headers(ProxyHeaders::new(&fields.into_iter().collect()).unwrap())
+    };
+    for way in [FORWARDED, CONNECT] {
+        let stage = way.stage();
+        let front_addr: SocketAddr = "192.0.2.9:8080".parse().unwrap();
+        let front = ProxyServer::http().serve_on(stage.world.net.listen(front_addr), &stage.world.net);
+        let chain = |value| {
+            let first = session(Proxy::parse(&format!("http://{front_addr}")).unwrap(), "front");
+            [first, session(Proxy::parse(way.url).unwrap(), value)]
+        };
+        for value in ["1", "2", "1"] {
+            let request = wishing(way.request(), |options: RequestOptions| options.proxies(chain(value)));
+            assert_eq!(read(stage.client.request(request)).await.unwrap(), "hello", "{way:?}");
+        }
+        let told = |asked: Vec<skybridge_testkit::proxy::ProxyRequest>| -> Vec<_> {
+            asked.into_iter().map(|asked| (asked.connection, asked.header("x-session").map(str::to_owned))).collect()
+        };
+        let expected: &[_] = if way.forwarded { &[(0, "1"), (1, "2"), (0, "1")] } else { &[(0, "1"), (1, "2")] };
+        let expected: Vec<_> = expected.iter().map(|(i, value)| (*i, Some((*value).to_owned()))).collect();
+        assert_eq!(told(stage.proxy.requests()), expected, "{way:?}");
+        assert_eq!(told(front.requests()), [0, 1].map(|i| (i, Some("front".to_owned()))), "{way:?}");
+        // Who forwards passes on what it doesn't know.
+        let seen = stage.origin.requests();
+        assert!(seen.iter().all(|seen| seen.header("x-session").is_some() == way.forwarded), "{seen:?}");
     }
 }
 

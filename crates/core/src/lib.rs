@@ -101,7 +101,10 @@ pub use self::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
         notify,
     },
-    proxy::{BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyKind, ProxyRequest},
+    proxy::{
+        BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,
+        ProxyKind, ProxyRequest,
+    },
     request::{
         Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays,
         RequestError, RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,

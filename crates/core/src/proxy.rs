@@ -1,6 +1,7 @@
 mod answer;
 mod auth;
 mod basic_auth;
+mod headers;
 mod request;
 mod url;
 
@@ -8,6 +9,7 @@ pub use self::{
     answer::ProxyAnswer,
     auth::{ProxyAuth, ProxyCredentials},
     basic_auth::BasicAuth,
+    headers::{ProxyHeaderError, ProxyHeaders},
     request::ProxyRequest,
     url::ProxyError,
 };
@@ -54,6 +56,8 @@ pub struct Proxy {
     /// Whether it refuses itself what the target's [`Egress`](crate::Egress) would, of names that it resolves. Default:
     /// false.
     pub filters_egress: bool,
+    /// Header fields for it, which no other hop and no origin is told. Default: none.
+    pub headers: ProxyHeaders,
 }
 
 impl ProxyKind {
@@ -84,7 +88,8 @@ impl Proxy {
         if host.parse::<Ipv6Addr>().is_ok() {
             host = format!("[{host}]").into();
         }
-        Self { kind, host, port, auth: None, tunnels_all: false, filters_egress: false }
+        let headers = ProxyHeaders::default();
+        Self { kind, host, port, auth: None, tunnels_all: false, filters_egress: false, headers }
     }
 
     /// The host, when it is an IP address.
@@ -115,6 +120,12 @@ impl Proxy {
     /// that it may be given names. The client can't tell whether that is so.
     pub fn filters_egress(mut self) -> Self {
         self.filters_egress = true;
+        self
+    }
+
+    /// Sets header fields for requests to the proxy.
+    pub fn headers(mut self, headers: ProxyHeaders) -> Self {
+        self.headers = headers;
         self
     }
 }

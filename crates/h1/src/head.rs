@@ -8,7 +8,7 @@ use http::{
 };
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop,
+    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, ProxyHeaders, RequestError, host_field, is_hop_by_hop,
     strip_hop_by_hop,
 };
 use skybridge_h1_codec::{
@@ -58,7 +58,7 @@ pub(crate) fn encode<B: Body>(
     if *request.method() == Method::CONNECT {
         tunnel_target(request)?;
     }
-    if found.hop_by_hop {
+    if found.hop_by_hop || ProxyHeaders::of_forwarding(info).is_some() {
         return encode_cleaned(request, found.host, framing, length, connection, info, settings, out);
     }
     let headers = request.headers();
@@ -68,7 +68,7 @@ pub(crate) fn encode<B: Body>(
     Ok(Written { framing, length, close: false, upgrade: false, expects_continue })
 }
 
-/// Leaves nothing that is for another hop, and tells the next one what it is asked.
+/// Leaves nothing that is for another hop, tells the next one what it is asked, and a proxy what is for it.
 #[cold]
 #[allow(clippy::too_many_arguments, reason = "each is a part of the head")]
 fn encode_cleaned<B: Body>(
@@ -88,6 +88,9 @@ fn encode_cleaned<B: Body>(
     let mut next = strip_hop_by_hop(&mut headers, kept, |_, _| {});
     // By whose credentials a connection was used decides who may use it next, and no key has what a header says.
     next.close |= info.forwarded && headers.contains_key(PROXY_AUTHORIZATION);
+    if let Some(for_proxy) = ProxyHeaders::of_forwarding(info) {
+        for_proxy.add_to(&mut headers, |_| {})?;
+    }
     let encoded = write(request, &headers, has_host, framing, &next, connection, info, settings, out);
     let (close, upgrade) = (next.close, next.upgrade.is_some());
     Ok(Written { framing, length, close, upgrade, expects_continue: encoded.expects_continue })

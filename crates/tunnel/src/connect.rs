@@ -1,4 +1,4 @@
-use crate::{TunnelError, proxy_target::ProxyTarget};
+use crate::{TunnelError, proxy_target::ProxyTarget, settings::Settings};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use skybridge_core::{Io, Partition, Proxy, ProxyAnswer, ProxyRequest, Route};
@@ -55,8 +55,10 @@ pub(crate) async fn connect<I: Io>(
     io: I,
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
+    settings: &Settings,
     challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
+    let fields = settings.fields(proxy);
     let mut dialogue = Dialogue::new(io);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
     let partition = challenges.partition().cloned();
@@ -65,7 +67,7 @@ pub(crate) async fn connect<I: Io>(
     let mut refused_before = None;
     loop {
         let authorized = credentials.is_some();
-        let head = match (dialogue.ask(&authority, credentials.as_ref()).await, refused_before) {
+        let head = match (dialogue.ask(&authority, &fields, credentials.as_ref()).await, refused_before) {
             (Ok(head), _) => head,
             // A proxy that challenges and hangs up without a word: it takes the answer on a new connection.
             (Err(TunnelError::Closed | TunnelError::Io(_)), Some(refused)) => {
@@ -163,15 +165,15 @@ impl<I: Io> Dialogue<I> {
     async fn ask(
         &mut self,
         authority: &HeaderValue,
+        fields: &HeaderMap,
         credentials: Option<&HeaderValue>,
     ) -> Result<ResponseHead, TunnelError> {
         let mut request = Vec::new();
-        // Of the origin's request no header is in it: those are for the origin alone.
         let head = RequestHead {
             method: &Method::CONNECT,
             target: RequestTarget::Authority(authority.to_str().unwrap_or_default()),
             host: authority,
-            headers: &HeaderMap::new(),
+            headers: fields,
             body: BodyFraming::Empty,
             options: ConnectionOptions::default(),
             credentials,

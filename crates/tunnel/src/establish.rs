@@ -3,6 +3,7 @@ use crate::{
     connect::Challenges,
     http2::{Connection, Lead, Place, Shared, Turn},
     proxy_target::ProxyTarget,
+    settings::Settings,
     socks4, socks5,
 };
 use bytes::Bytes;
@@ -15,7 +16,6 @@ use std::{
     mem,
     pin::pin,
     sync::Arc,
-    time::Duration,
 };
 
 /// How many connections of others are joined that turn out to have ended, before there is one of one's own.
@@ -27,7 +27,7 @@ pub(crate) async fn establish<S, L>(
     mut connector: S,
     route: Route,
     tls_connect: L,
-    limit: Duration,
+    settings: Arc<Settings>,
     http2: Option<Arc<Shared>>,
 ) -> Result<Tunnelled<S, L>, ConnectError>
 where
@@ -54,8 +54,8 @@ where
                 if let Err(refused) = target.connect_options().egress.check_proxy(target.origin(), &info.remote) {
                     return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
                 }
-                match through_http2(place, info, limit, &mut challenges).await {
-                    Ok(link) => through_rest(link, 1, tls_connect.clone(), limit, &mut challenges).await,
+                match through_http2(place, info, &settings, &mut challenges).await {
+                    Ok(link) => through_rest(link, 1, tls_connect.clone(), &settings, &mut challenges).await,
                     // It has ended, or answers no more: that is not the fault of who has joined it.
                     Err(error) if connection.is_gone() && !error.is_fatal() => {
                         joins -= 1;
@@ -78,7 +78,7 @@ where
                 endpoint = Some(link.info.remote.clone());
                 let lead = if let Turn::Lead(lead) = turn { Some(lead) } else { None };
                 let http2 = Http2 { on: http2.is_some(), lead };
-                tunnel_through_all(link, tls_connect.clone(), limit, http2, &mut challenges).await
+                tunnel_through_all(link, tls_connect.clone(), &settings, http2, &mut challenges).await
             }
         };
         match ended {
@@ -102,7 +102,7 @@ struct Http2 {
 async fn tunnel_through_all<I, L>(
     link: Link<I>,
     tls_connect: L,
-    limit: Duration,
+    settings: &Settings,
     http2: Http2,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, <L as TlsConnect<I>>::Io>>, ConnectError>
@@ -118,16 +118,16 @@ where
         Some(proxy) if proxy.kind == ProxyKind::Https => {
             let (link, protocol) = tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?;
             if protocol == Some(Protocol::Http2) {
-                let connection = begin_http2(link, proxy, limit, http2.on).await?;
+                let connection = begin_http2(link, proxy, settings, http2.on).await?;
                 let Some(place) = connection.place() else {
                     let error = TunnelError::Closed.into_connect_error(Some(proxy));
                     return Err(
                         PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error)
                     );
                 };
-                let asked = through_http2(place, connection.first_info(), limit, challenges);
+                let asked = through_http2(place, connection.first_info(), settings, challenges);
                 let link = while_others_join(asked, &connection, http2.lead).await?;
-                return through_rest(link, 1, tls_connect, limit, challenges).await;
+                return through_rest(link, 1, tls_connect, settings, challenges).await;
             }
             link.map_io(TunnelIo::tls)
         }
@@ -136,7 +136,7 @@ where
     if let Some(lead) = http2.lead {
         lead.http1();
     }
-    through_rest(link, 0, tls_connect, limit, challenges).await
+    through_rest(link, 0, tls_connect, settings, challenges).await
 }
 
 /// Through all proxies but the first ones.
@@ -144,7 +144,7 @@ async fn through_rest<I, T, L>(
     mut link: Link<TunnelIo<I, T>>,
     first: usize,
     tls_connect: L,
-    limit: Duration,
+    settings: &Settings,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError>
 where
@@ -169,7 +169,7 @@ where
             break;
         }
         let proxy_target = target_of(&link.info.route, i);
-        link = tunnel(link, proxy, &proxy_target, limit, challenges).await?;
+        link = tunnel(link, proxy, &proxy_target, settings, challenges).await?;
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
     Ok(link)
@@ -183,7 +183,7 @@ fn target_of(route: &Route, proxy: usize) -> ProxyTarget {
 async fn begin_http2<I: Io>(
     link: Link<I>,
     proxy: &Proxy,
-    limit: Duration,
+    settings: &Settings,
     on: bool,
 ) -> Result<Arc<Connection>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
@@ -191,7 +191,7 @@ async fn begin_http2<I: Io>(
         return Err(guard.fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
     }
     let ctx = link.info.route.ctx().clone();
-    match phase_timeout(&ctx, Phase::Tunnel, limit, Connection::begin(link.io, link.info)).await {
+    match phase_timeout(&ctx, Phase::Tunnel, settings.limit, Connection::begin(link.io, link.info)).await {
         Ok(Ok(connection)) => {
             guard.done();
             Ok(connection)
@@ -226,7 +226,7 @@ async fn while_others_join<T>(
 async fn through_http2<I, T>(
     place: Place,
     mut info: Box<ConnInfo>,
-    limit: Duration,
+    settings: &Settings,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = PhaseGuard::begin(info.route.ctx(), Phase::Tunnel, Some(info.attempt));
@@ -237,8 +237,8 @@ async fn through_http2<I, T>(
     };
     let connection = Arc::clone(place.connection());
     let before = connection.answered();
-    let asked = place.tunnel(proxy, &proxy_target, challenges);
-    match phase_timeout(&ctx, Phase::Tunnel, limit, asked).await {
+    let asked = place.tunnel(proxy, &proxy_target, settings, challenges);
+    match phase_timeout(&ctx, Phase::Tunnel, settings.limit, asked).await {
         Ok(Ok(io)) => {
             info.timings.set(Phase::Tunnel, guard.done());
             (info.tunnelled, info.proxies_passed) = (true, 1);
@@ -282,13 +282,14 @@ async fn tunnel<I: Io, T: Io>(
     link: Link<TunnelIo<I, T>>,
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
-    limit: Duration,
+    settings: &Settings,
     challenges: &mut Challenges,
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
     let ctx = info.route.ctx().clone();
-    let ended = phase_timeout(&ctx, Phase::Tunnel, limit, handshake(io, proxy, proxy_target, challenges)).await;
+    let asked = handshake(io, proxy, proxy_target, settings, challenges);
+    let ended = phase_timeout(&ctx, Phase::Tunnel, settings.limit, asked).await;
     match ended {
         Ok(Ok((io, rewind))) => {
             let Span { start, end } = guard.done();
@@ -309,13 +310,14 @@ async fn handshake<I: Io>(
     mut io: I,
     proxy: &Proxy,
     proxy_target: &ProxyTarget,
+    settings: &Settings,
     challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
     match proxy.kind {
         ProxyKind::Socks4 | ProxyKind::Socks4a => socks4::connect(&mut io, proxy, proxy_target).await?,
         ProxyKind::Socks5 | ProxyKind::Socks5h => socks5::connect(&mut io, proxy, proxy_target).await?,
         // Http and Https: TLS is below already.
-        _ => return connect::connect(io, proxy, proxy_target, challenges).await,
+        _ => return connect::connect(io, proxy, proxy_target, settings, challenges).await,
     }
     Ok((io, Bytes::new()))
 }

@@ -1,10 +1,13 @@
-use crate::{BoxedIo, NoTls, Tunnel};
+use crate::{BoxedIo, NoTls, Tunnel, settings::Settings};
+use http::HeaderValue;
 use skybridge_core::{Connector, Deferred, TlsConnect};
 use std::time::Duration;
 use tower_layer::Layer;
 
 /// How long one proxy may take by default.
 const LIMIT: Duration = Duration::from_secs(10);
+/// Who asks for tunnels by default.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
 
 /// Establishes tunnels through the proxies of a route, in order, over any [`Connector`]. Routes without proxies pass
 /// through. An HTTP proxy is asked for a tunnel (CONNECT) for `https` and for HTTP/2; requests in cleartext are left
@@ -15,17 +18,21 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A proxy's challenge (407) is answered with what its [`ProxyAuth`](skybridge_core::ProxyAuth) gives, up to 20
 /// times: on the same connection, or, if that can't go on (as after `connection: close`), on a new one to the same
 /// address.
-#[derive(Clone, Copy, Debug)]
+///
+/// CONNECT carries `host`, [`user-agent`](Self::user_agent), `proxy-authorization` and the proxy's own
+/// [headers](skybridge_core::ProxyHeaders), and nothing else: what the caller's request says is for the origin.
+#[derive(Clone, Debug)]
 pub struct TunnelLayer<L = NoTls> {
     tls_connect: L,
     limit: Duration,
     http2: bool,
+    user_agent: Option<HeaderValue>,
 }
 
 impl TunnelLayer {
     /// Speaks to proxies in cleartext. Each may take 10 s: see [`timeout`](Self::timeout).
     pub fn new() -> Self {
-        Self { tls_connect: NoTls, limit: LIMIT, http2: false }
+        Self { tls_connect: NoTls, limit: LIMIT, http2: false, user_agent: Some(USER_AGENT) }
     }
 }
 
@@ -40,7 +47,8 @@ impl<L> TunnelLayer<L> {
     /// origins, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a
     /// proxy fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
     pub fn proxy_tls<T: TlsConnect<BoxedIo>>(self, tls_connect: T) -> TunnelLayer<T> {
-        TunnelLayer { tls_connect, limit: self.limit, http2: self.http2 }
+        let Self { limit, http2, user_agent, .. } = self;
+        TunnelLayer { tls_connect, limit, http2, user_agent }
     }
 
     /// Speaks HTTP/2 to an `https://` proxy that chooses it by ALPN, which the [TLS connector](Self::proxy_tls) must
@@ -50,6 +58,13 @@ impl<L> TunnelLayer<L> {
     /// answered in time ends it for those who come later, unless another was answered meanwhile.
     pub fn http2(mut self, on: bool) -> Self {
         self.http2 = on;
+        self
+    }
+
+    /// The `user-agent` of CONNECT (RFC 9110, section 10.1.5; default: `skybridge/` and the version); `None` sends none.
+    /// A proxy whose [headers](skybridge_core::ProxyHeaders) have one gets that.
+    pub fn user_agent(mut self, user_agent: impl Into<Option<HeaderValue>>) -> Self {
+        self.user_agent = user_agent.into();
         self
     }
 
@@ -74,6 +89,7 @@ where
     type Service = Deferred<S::Io, Tunnel<S, L>>;
 
     fn layer(&self, inner: S) -> Tunnel<S, L> {
-        Tunnel::new(inner, self.tls_connect.clone(), self.limit, self.http2)
+        let settings = Settings { limit: self.limit, user_agent: self.user_agent.clone() };
+        Tunnel::new(inner, self.tls_connect.clone(), settings, self.http2)
     }
 }

@@ -41,6 +41,7 @@ mod no_tls;
 mod password_auth;
 mod proxy_target;
 mod service;
+mod settings;
 mod socks4;
 mod socks5;
 mod socks_reply;

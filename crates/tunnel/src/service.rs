@@ -1,4 +1,4 @@
-use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, http2::Shared};
+use crate::{BoxedIo, NoTls, TunnelIo, establish::establish, http2::Shared, settings::Settings};
 use pin_project::pin_project;
 use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, TlsConnect};
 use std::{
@@ -8,7 +8,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 use tower_service::Service;
 
@@ -17,7 +16,7 @@ use tower_service::Service;
 pub struct Tunnel<S, L = NoTls> {
     inner: S,
     tls_connect: L,
-    limit: Duration,
+    settings: Arc<Settings>,
     /// `None` where HTTP/2 is off.
     http2: Option<Arc<Shared>>,
 }
@@ -37,8 +36,8 @@ enum State<F, I, T> {
 // === impl Tunnel ===
 
 impl<S, L> Tunnel<S, L> {
-    pub(crate) fn new(inner: S, tls_connect: L, limit: Duration, http2: bool) -> Self {
-        Self { inner, tls_connect, limit, http2: http2.then(Arc::default) }
+    pub(crate) fn new(inner: S, tls_connect: L, settings: Settings, http2: bool) -> Self {
+        Self { inner, tls_connect, settings: Arc::new(settings), http2: http2.then(Arc::default) }
     }
 }
 
@@ -66,7 +65,8 @@ where
         // It is the one that is ready: a clone isn't yet.
         let ready = self.inner.clone();
         let ready = mem::replace(&mut self.inner, ready);
-        let establishing = establish(ready, route, self.tls_connect.clone(), self.limit, self.http2.clone());
+        let (settings, http2) = (Arc::clone(&self.settings), self.http2.clone());
+        let establishing = establish(ready, route, self.tls_connect.clone(), settings, http2);
         Tunnelling(State::Tunnel(Box::pin(establishing)))
     }
 }

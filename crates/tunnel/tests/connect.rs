@@ -5,7 +5,7 @@ mod support;
 
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyKind, ProxyRequest};
+use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyHeaders, ProxyKind, ProxyRequest};
 use skybridge_testkit::{fixtures, h1::Script, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{sync::Arc, time::Duration};
@@ -46,7 +46,8 @@ async fn the_connect_request_byte_by_byte() {
     ];
     for (url, proxy, authority, credentials) in rows {
         let world = World::new();
-        let expected = format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{credentials}\r\n");
+        let agent = concat!("user-agent: skybridge/", env!("CARGO_PKG_VERSION"), "\r\n");
+        let expected = format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{agent}{credentials}\r\n");
         let part = async |proxy: &mut Script<Conn>| {
             proxy.expect(&expected).await;
             proxy.send(OK).await;
@@ -61,6 +62,40 @@ async fn the_connect_request_byte_by_byte() {
         let proxy = async { part(&mut world.accept().await).await };
         tokio::join!(client, proxy);
         assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tunnel_start", "tunnel_end"]);
+    }
+}
+
+/// Each proxy of a chain is told what is for it.
+#[tokio::test(start_paused = true)]
+async fn connect_has_the_proxys_headers_and_the_layers_user_agent() {
+    const MINE: &str = "user-agent: mine/1\r\n";
+    const NONE: &[(&str, &str)] = &[];
+    let rows = [
+        (Some("mine/1"), NONE, MINE, MINE),
+        (None, NONE, "", ""),
+        (Some("mine/1"), &[("x-b", "2"), ("x-a", "1")], "x-b: 2\r\nx-a: 1\r\nuser-agent: mine/1\r\n", MINE),
+        (Some("mine/1"), &[("user-agent", "theirs")], "user-agent: theirs\r\n", MINE),
+        (None, &[("proxy-session", "7")], "proxy-session: 7\r\n", ""),
+    ];
+    for (user_agent, headers, first_fields, second_fields) in rows {
+        let world = World::new();
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let headers = ProxyHeaders::new(&headers.collect::<HeaderMap>()).unwrap();
+        let mut route = world.route("https://a.test", &[ALICE, "http://b.test:8080"]);
+        let (first, second) = (route.proxies[0].clone(), route.proxies[1].clone());
+        route.proxies = [first.headers(headers), second].into();
+        let layer = TunnelLayer::new().user_agent(user_agent.map(|agent| agent.parse().unwrap()));
+        let mut connector = layer.layer(world.net.connector());
+        let proxies = async {
+            let mut proxy = world.accept().await;
+            let own = format!("{first_fields}proxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n");
+            proxy.expect(format!("CONNECT b.test:8080 HTTP/1.1\r\nhost: b.test:8080\r\n{own}\r\n")).await;
+            proxy.send(OK).await;
+            proxy.expect(format!("CONNECT a.test:443 HTTP/1.1\r\nhost: a.test:443\r\n{second_fields}\r\n")).await;
+            proxy.send(OK).await;
+        };
+        let (link, ()) = tokio::join!(connector.connect(route), proxies);
+        link.unwrap();
     }
 }
 

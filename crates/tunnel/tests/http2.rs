@@ -10,7 +10,7 @@ use h2::{Reason, server};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use skybridge_core::{
     ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key, Link, Protocol,
-    Proxy, ProxyAuth, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
+    Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
 };
 use skybridge_testkit::{fixtures, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
@@ -522,4 +522,27 @@ async fn who_joins_a_connection_is_judged_for_the_proxy_as_who_opens_one() {
     let _first = tunnels.connect(allowed).await.unwrap();
     let error = tunnels.connect(denied).await.unwrap_err();
     assert!(error.source_as::<EgressRefused>().is_some() && error.is_fatal(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_has_the_proxys_headers_the_user_agent_and_nothing_else() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &["https://alice:secret@proxy.test:3128"]);
+    let fields = HeaderMap::from_iter([("x-session".parse().unwrap(), HeaderValue::from_static("7"))]);
+    route.proxies = [route.proxies[0].clone().headers(ProxyHeaders::new(&fields).unwrap())].into();
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+    let mut connector = layer.layer(world.net.connector());
+    let proxy = async {
+        let mut connection = server::handshake(world.listener.accept().await.0).await.unwrap();
+        let (request, mut answer) = connection.accept().await.unwrap().unwrap();
+        let _stream = answer.send_response(Response::new(()), false).unwrap();
+        let mut told: Vec<_> =
+            request.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        told.sort_unstable();
+        let agent = concat!("user-agent: skybridge/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(told, ["proxy-authorization: Basic YWxpY2U6c2VjcmV0", agent, "x-session: 7"]);
+        std::future::poll_fn(|cx| connection.poll_closed(cx)).await.unwrap();
+    };
+    let connected = async { drop(connector.connect(route).await.unwrap()) };
+    tokio::join!(connected, proxy);
 }

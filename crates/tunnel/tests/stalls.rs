@@ -15,9 +15,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A dialogue: after this many bytes are received, these are sent.
 type Dialogue = &'static [(usize, &'static [u8])];
 
+/// How long CONNECT is.
+const ASKED: usize = 49 + concat!("user-agent: skybridge/", env!("CARGO_PKG_VERSION"), "\r\n").len();
 const CONNECT: Dialogue =
-    &[(49, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Connection established\r\nvia: x\r\n\r\n")];
-const REFUSAL: Dialogue = &[(49, b"HTTP/1.1 403 Forbidden\r\ncontent-length: 7\r\n\r\nno way!")];
+    &[(ASKED, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Connection established\r\nvia: x\r\n\r\n")];
+const REFUSAL: Dialogue = &[(ASKED, b"HTTP/1.1 403 Forbidden\r\ncontent-length: 7\r\n\r\nno way!")];
 const SOCKS5: Dialogue = &[(4, &[5, 2]), (14, &[1, 0]), (13, &[5, 0, 0, 3, 2, b'x', b'y', 0, 0])];
 const SOCKS4: Dialogue = &[(16, &[0, 90, 0, 0, 0, 0, 0, 0])];
 

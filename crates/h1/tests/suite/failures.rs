@@ -1,7 +1,7 @@
 //! Exchanges that fail: what the error says, and whether the request comes back.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may panic")]
 
-use super::support::{TestBody, amended, empty, forwarded, get, ready, response, send, stream, world};
+use super::support::{TestBody, amended, empty, forwarded_with_headers, get, ready, response, send, stream, world};
 use crate::handshake::{self, H1};
 use http::{HeaderValue, Request, Uri, Version};
 use http_body_util::BodyExt;
@@ -62,7 +62,8 @@ fn uris() -> [Uri; 4] {
 async fn what_the_peer_closed_upon_comes_back_as_it_came_and_nothing_was_sent() {
     for by_proxy in [false, true] {
         for uri in uris() {
-            let mut world = if by_proxy { amended(H1::new(), forwarded).await } else { world(H1::new()).await };
+            let mut world =
+                if by_proxy { amended(H1::new(), forwarded_with_headers).await } else { world(H1::new()).await };
             ready(&mut world.conn).await.unwrap();
             world.peer.fin().await;
             // The driver hasn't run since: the connection looks alive.

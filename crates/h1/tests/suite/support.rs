@@ -3,12 +3,12 @@
 
 use crate::handshake::{H1, H1Body, Http1};
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use skybridge_core::{
     BoxError, CloseReason, ConnInfo, Connection, ConnectionStatus, Connector as _, Failed, Handshake, Proxy,
-    ResponseResult, StatusListener,
+    ProxyHeaders, ResponseResult, StatusListener,
 };
 use skybridge_testkit::{
     executor::Executor,
@@ -76,6 +76,15 @@ where
 pub(crate) fn forwarded(info: &mut ConnInfo) {
     (info.forwarded, info.proxies_passed) = (true, 1);
     info.route.proxies = [Proxy::parse("http://alice:secret@proxy.test").unwrap()].into();
+}
+
+/// The same, with headers for the proxy.
+pub(crate) fn forwarded_with_headers(info: &mut ConnInfo) {
+    forwarded(info);
+    let fields = [("x-session", "7"), ("user-agent", "ours"), ("proxy-way", "w")];
+    let fields = fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+    let headers = ProxyHeaders::new(&HeaderMap::from_iter(fields)).unwrap();
+    info.route.proxies = [info.route.proxies[0].clone().headers(headers)].into();
 }
 
 impl<B> World<B>

@@ -1,10 +1,12 @@
 //! What a request looks like on the wire.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use super::support::{amended, empty, forwarded, frames, full, get, ready, send, stream, world};
+use super::support::{
+    amended, empty, forwarded, forwarded_with_headers, frames, full, get, ready, send, stream, world,
+};
 use crate::handshake::H1;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use http_body::Frame;
 use skybridge_core::{Capacity, Connection};
 
@@ -227,6 +229,30 @@ async fn a_forwarding_proxy_gets_its_credentials_with_each_request_unless_the_re
         let (head, _) = world.exchange(request, OK).await;
         let credentials = own.unwrap_or("Basic YWxpY2U6c2VjcmV0");
         assert!(head.contains(&format!("\r\nproxy-authorization: {credentials}\r\n")), "{head}");
+    }
+}
+
+/// In a tunnel, and without a proxy, nobody is told.
+#[tokio::test(start_paused = true)]
+async fn a_forwarding_proxy_gets_its_headers_with_each_request_but_those_that_the_request_has() {
+    for by_proxy in [true, false] {
+        let mut world = amended(H1::new(), move |info| {
+            forwarded_with_headers(info);
+            info.forwarded = by_proxy;
+        })
+        .await;
+        for own in [None, Some("theirs"), None] {
+            let mut request = get("http://a.test/x");
+            request.headers_mut().extend(own.map(|own| (header::USER_AGENT, HeaderValue::from_static(own))));
+            request
+                .headers_mut()
+                .extend(own.map(|own| (HeaderName::from_static("proxy-way"), HeaderValue::from_static(own))));
+            let (head, _) = world.exchange(request, OK).await;
+            let told = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(&format!("{name}: ")));
+            let expected =
+                if by_proxy { [Some("7"), Some(own.unwrap_or("ours")), Some("w")] } else { [None, own, None] };
+            assert_eq!([told("x-session"), told("user-agent"), told("proxy-way")], expected, "{head}");
+        }
     }
 }
 

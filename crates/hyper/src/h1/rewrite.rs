@@ -5,7 +5,7 @@ use http::{
 };
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, RequestError, host_field, is_hop_by_hop,
+    BodyLength, ConnInfo, ConnectProtocol, NextHop, OriginRef, ProxyHeaders, RequestError, host_field, is_hop_by_hop,
     strip_hop_by_hop,
 };
 use std::mem;
@@ -25,6 +25,8 @@ pub(crate) struct Rewrite {
     /// The fields for the next hop were put together anew.
     rewritten: bool,
     stripped: Vec<(HeaderName, HeaderValue)>,
+    /// Those for the proxy.
+    added: Vec<HeaderName>,
 }
 
 /// What stands in a request's headers, found in one walk over their names.
@@ -85,6 +87,10 @@ impl Rewrite {
         if forwarded {
             self.absolute_form(request);
             self.authorize(request.headers_mut(), credentials)?;
+            if let Some(for_proxy) = ProxyHeaders::of_forwarding(info) {
+                let added = &mut self.added;
+                for_proxy.add_to(request.headers_mut(), |name| added.push(name.clone()))?;
+            }
         } else {
             self.origin_form(request);
         }
@@ -215,6 +221,7 @@ impl Rewrite {
         if mem::take(&mut self.rewritten) {
             [CONNECTION, TE, UPGRADE].iter().for_each(|name| _ = headers.remove(name));
         }
+        self.added.drain(..).for_each(|name| _ = headers.remove(name));
         for (name, value) in self.stripped.drain(..) {
             // Not more than there were before.
             let _ = headers.try_append(name, value);
@@ -237,6 +244,7 @@ impl Rewrite {
         self.credentials_added = false;
         self.rewritten = false;
         self.stripped.clear();
+        self.added.clear();
     }
 }
 

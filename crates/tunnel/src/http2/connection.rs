@@ -3,6 +3,7 @@ use crate::{
     TunnelError,
     connect::{BODY_LIMIT, Challenges, HEAD_LIMIT, Refusal},
     proxy_target::ProxyTarget,
+    settings::Settings,
 };
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, SendStream, client::SendRequest};
@@ -149,6 +150,7 @@ impl Connection {
         place: Place,
         proxy: &Proxy,
         proxy_target: &ProxyTarget,
+        settings: &Settings,
         challenges: &mut Challenges,
     ) -> Result<Stream<Place>, TunnelError> {
         let partition = challenges.partition().cloned();
@@ -160,6 +162,7 @@ impl Connection {
             let mut request = Request::new(());
             (*request.method_mut(), *request.uri_mut()) = (Method::CONNECT, authority.clone());
             *request.version_mut() = http::Version::HTTP_2;
+            *request.headers_mut() = settings.fields(proxy);
             request.headers_mut().extend(credentials.clone().map(|value| (PROXY_AUTHORIZATION, value)));
             let (head, body, send) = match (self.ask(request).await, refused_before) {
                 (Ok(answer), _) => answer,
@@ -230,10 +233,11 @@ impl Place {
         self,
         proxy: &Proxy,
         proxy_target: &ProxyTarget,
+        settings: &Settings,
         challenges: &mut Challenges,
     ) -> Result<Stream<Place>, TunnelError> {
         let connection = Arc::clone(&self.0);
-        connection.tunnel(self, proxy, proxy_target, challenges).await
+        connection.tunnel(self, proxy, proxy_target, settings, challenges).await
     }
 }
 
