@@ -4,7 +4,7 @@ use crate::{
     args::{Args, Interface},
     connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
-    proxies::Proxies,
+    proxies::{self, Proxies},
     start_error::StartError,
     tls,
 };
@@ -33,7 +33,7 @@ pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>
         .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin))))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
-        .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2))
+        .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2).user_agent(proxies::user_agent(args)))
         .race(race(args))
         .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 215] = [
+const FLAGS: [CurlFlag; 214] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -165,7 +165,6 @@ const FLAGS: [CurlFlag; 215] = [
     flag("proxy-cert-type", None, Value::Plain, None),
     flag("proxy-ciphers", None, Value::Plain, None),
     flag("proxy-crlfile", None, Value::Plain, None),
-    flag("proxy-header", None, Value::Plain, Some("-U USER:PASSWORD")),
     flag("proxy-key-type", None, Value::Plain, None),
     flag("proxy-negotiate", None, Value::None, Some("-U USER:PASSWORD")),
     flag("proxy-ntlm", None, Value::None, Some("-U USER:PASSWORD")),

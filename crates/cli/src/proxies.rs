@@ -1,10 +1,13 @@
 //! The proxies of a URL: those of `-x` and `--preproxy`, or the environment's; and the hosts that are exempt.
 
-use crate::args::{Args, Way};
-use http::Uri;
+use crate::{
+    args::{Args, Header, Way},
+    shared,
+};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use skybridge::{
     EnvironmentProxies, NoProxy, PasswordAuth, ProxyVariableError,
-    types::{BasicAuth, Origin, OriginRef, Proxy, ProxyAuth as _, sync::Mutex},
+    types::{BasicAuth, Origin, OriginRef, Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, sync::Mutex},
 };
 use std::{ffi::OsString, sync::Arc};
 
@@ -35,6 +38,23 @@ pub(crate) struct Settings {
     /// One for each user and password: it remembers what was asked for. The environment's proxies are looked up for
     /// every request.
     by_challenge: Arc<Mutex<Vec<PasswordAuth>>>,
+    headers: ProxyHeaders,
+    /// That of `--proxy-header`, which goes before user and password.
+    authorization: Option<Authorization>,
+}
+
+/// Credentials as they are sent.
+#[derive(Clone)]
+struct Authorization(HeaderValue);
+
+impl ProxyAuth for Authorization {
+    fn identity(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn authorize(&self, _: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue> {
+        challenge.is_none().then(|| self.0.clone())
+    }
 }
 
 /// The proxies of `-x` in order, each behind that of `--preproxy`. Without either there is none, and `-x ''` is a
@@ -53,15 +73,35 @@ fn proxy_chains(args: &Args) -> Vec<ProxyChain> {
     args.proxy.proxy.iter().map(way).collect()
 }
 
+/// Who asks for tunnels.
+pub(crate) fn user_agent(args: &Args) -> Option<HeaderValue> {
+    let without = Header::Without(header::USER_AGENT);
+    shared::user_agent(args).filter(|_| args.proxy.proxy_header.iter().all(|given| given.0 != without))
+}
+
 impl Settings {
     fn of(args: &Args) -> Self {
         let credentials = args.proxy.proxy_user.as_ref().map(|credentials| credentials.0.clone());
         let (digest, any_scheme) = (args.proxy.proxy_digest, args.proxy.proxy_anyauth);
-        Self { tunnels_all: args.proxy.proxytunnel, credentials, digest, any_scheme, by_challenge: Arc::default() }
+        let mut headers = HeaderMap::new();
+        for given in &args.proxy.proxy_header {
+            if let Header::Set(name, value) = &given.0 {
+                headers.append(name, value.clone());
+            }
+        }
+        let authorization = headers.remove(header::PROXY_AUTHORIZATION).map(Authorization);
+        // Each was checked by itself.
+        let headers = ProxyHeaders::new(&headers).unwrap_or_default();
+        let (tunnels_all, by_challenge) = (args.proxy.proxytunnel, Arc::default());
+        Self { tunnels_all, credentials, digest, any_scheme, by_challenge, headers, authorization }
     }
 
     fn apply(&self, proxy: Proxy) -> Proxy {
         let proxy = if self.tunnels_all { proxy.tunnels_all() } else { proxy };
+        let proxy = proxy.headers(self.headers.clone());
+        if let Some(authorization) = self.authorization.as_ref().filter(|_| proxy.kind.is_http()) {
+            return proxy.auth(authorization.clone());
+        }
         let proxy = match &self.credentials {
             Some(credentials) if proxy.auth.is_none() => proxy.auth(credentials.clone()),
             _ => proxy,

@@ -141,14 +141,15 @@ fn payload(args: &Args) -> Result<Payload, (PathBuf, io::Error)> {
     Ok(Payload::Bytes(parts.join(&b'&').into()))
 }
 
+/// Who asks.
+pub(crate) fn user_agent(args: &Args) -> Option<HeaderValue> {
+    let agent = args.request.user_agent.as_deref().unwrap_or(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
+    HeaderValue::from_str(agent).ok().filter(|agent| !agent.is_empty())
+}
+
 fn headers(args: &Args, has_body: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let agent = args.request.user_agent.as_deref().unwrap_or(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
-    if let Ok(agent) = HeaderValue::from_str(agent)
-        && !agent.is_empty()
-    {
-        headers.insert(header::USER_AGENT, agent);
-    }
+    headers.extend(user_agent(args).map(|agent| (header::USER_AGENT, agent)));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));

@@ -199,6 +199,8 @@ mod tests {
             "-u me:hunter2 http://a.test/",
             "--cookie=a=hunter2 http://a.test/",
             "-H hunter2 http://a.test/",
+            "--proxy-header host:hunter2 http://a.test/",
+            "--proxy-header=hunter2 http://a.test/",
             "tour http://me:hunter2@a.test/",
             // A flag without its value takes the URL for it.
             "-m http://me:hunter2@a.test/",

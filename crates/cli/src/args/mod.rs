@@ -17,7 +17,7 @@ pub(crate) use self::{
     request::RequestArgs,
     route::RouteArgs,
     tls::{Hashes, TlsArgs},
-    values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, Resolve, Seconds, Way},
+    values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };
 use clap::Parser;
 

@@ -1,4 +1,4 @@
-use super::{Credentials, Preproxy, Way};
+use super::{Credentials, Preproxy, ProxyHeader, Way};
 use clap::{ArgAction, Args};
 
 #[derive(Args)]
@@ -27,6 +27,9 @@ pub(crate) struct ProxyArgs {
     /// Answer HTTP proxies that ask for user and password, by the strongest scheme that they offer: Digest or Basic
     #[arg(long, overrides_with_all = ["proxy_basic", "proxy_digest"])]
     pub(crate) proxy_anyauth: bool,
+    /// A header for HTTP proxies and nobody else, 'Name: value'; 'user-agent:' leaves out ours, 'Name;' sends an empty one
+    #[arg(long, value_name = "HEADER", action = ArgAction::Append)]
+    pub(crate) proxy_header: Vec<ProxyHeader>,
     /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels are streams of one connection
     #[arg(long)]
     pub(crate) proxy_http2: bool,

@@ -1,9 +1,9 @@
 //! How the values of flags are read. Each error ends in an example of what would do.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use skybridge::{
     Endpoint, Pins,
-    types::{BasicAuth, Proxy},
+    types::{BasicAuth, Proxy, ProxyHeaders},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,6 +22,10 @@ pub(crate) enum Header {
     /// One that is sent unasked is left out.
     Without(HeaderName),
 }
+
+/// One `--proxy-header`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ProxyHeader(pub(crate) Header);
 
 /// One `--resolve`.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +101,29 @@ impl FromStr for Header {
             "" => Ok(Self::Without(name)),
             value => Ok(Self::Set(name, HeaderValue::from_str(value).map_err(|_| wrong)?)),
         }
+    }
+}
+
+impl FromStr for ProxyHeader {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nearest = "nearest: 'x-session: 7'";
+        let header = text.parse().map_err(|_| format!("not a header; {nearest}"))?;
+        match &header {
+            // Credentials; no other header takes their place.
+            Header::Set(name, _) if *name == header::PROXY_AUTHORIZATION => {}
+            Header::Set(name, value) => {
+                let one = HeaderMap::from_iter([(name.clone(), value.clone())]);
+                ProxyHeaders::new(&one).map_err(|error| format!("{error}; {nearest}"))?;
+            }
+            Header::Without(name) if *name == header::HOST => {
+                return Err(format!("a proxy must be told the host; {nearest}"));
+            }
+            // It isn't there.
+            Header::Without(_) => {}
+        }
+        Ok(Self(header))
     }
 }
 
@@ -252,6 +279,19 @@ mod tests {
         assert_eq!("X;".parse(), Ok(Header::Set(name.clone(), HeaderValue::from_static(""))));
         assert_eq!("X:".parse(), Ok(Header::Without(name)));
         assert!("X".parse::<Header>().is_err() && "a b: c".parse::<Header>().is_err());
+    }
+
+    #[test]
+    fn headers_for_proxies_are_those_that_are_not_ours_to_say() {
+        for header in ["x: 1", "x;", "user-agent:", "Proxy-Authorization: Bearer x", "proxy-connection:"] {
+            assert_eq!(header.parse(), Ok(ProxyHeader(header.parse().unwrap())));
+        }
+        for header in ["x", "Host: a.test", "host:", "Connection: x", "content-length: 1", "transfer-encoding: x"] {
+            assert!(
+                header.parse::<ProxyHeader>().is_err_and(|why| why.ends_with("nearest: 'x-session: 7'")),
+                "{header}"
+            );
+        }
     }
 
     #[test]

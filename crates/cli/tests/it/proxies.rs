@@ -97,6 +97,40 @@ async fn plain_http_goes_through_a_tunnel_when_it_is_asked_for() {
     );
 }
 
+#[tokio::test]
+async fn headers_for_the_proxy_are_in_connect_and_in_what_it_forwards_and_not_in_the_tunnel() {
+    let origin = Origin::h1().start().await;
+    let proxy = ProxyServer::http().user("me", "hunter2").start().await;
+    let (through, url) = (proxy.url(), origin.url("/"));
+    let own = ["-H", "user-agent: to the origin", "-H", "x-own: 1"];
+    let credentials = ["--proxy-header", "Proxy-Authorization: Basic bWU6aHVudGVyMg=="];
+    let fetch = async |flags: &[&str]| {
+        let all = ["-v", "-x", &through, "-A", "mine/1", &url];
+        let ran = skybridge(all.iter().chain(&own).chain(&credentials).chain(flags)).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+        assert!(!ran.err.contains("hunter2") && !ran.err.contains("bWU6aHVudGVyMg"), "{}", ran.err);
+        let told = |headers: Vec<(String, String)>| -> Vec<_> {
+            headers
+                .into_iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .filter(|told| !told.starts_with("proxy-a"))
+                .collect()
+        };
+        let seen = origin.requests().last().unwrap().header("x-session").map(str::to_owned);
+        (told(proxy.requests().last().unwrap().headers.clone()), seen)
+    };
+    let host = format!("host: {}", origin.addr());
+    let (told, seen) = fetch(&["-p", "--proxy-header", "X-Session: 7"]).await;
+    assert_eq!((told, seen), (vec![host.clone(), "x-session: 7".into(), "user-agent: mine/1".into()], None));
+    let (told, _) = fetch(&["-p", "--proxy-header", "user-agent:"]).await;
+    assert_eq!(told, [host.as_str()]);
+    let (told, _) = fetch(&["-p", "--proxy-header", "user-agent: theirs"]).await;
+    assert_eq!(told, [host, "user-agent: theirs".into()]);
+    let (told, seen) = fetch(&["--proxy-header", "X-Session: 7", "--proxy-header", "user-agent: theirs"]).await;
+    assert_eq!(seen.as_deref(), Some("7"));
+    assert!(told.contains(&"x-session: 7".into()) && told.contains(&"user-agent: to the origin".into()), "{told:?}");
+}
+
 /// The rule is about hosts that URLs name: a proxy that it matches too is still the one that was given, and its
 /// credentials go nowhere else.
 #[tokio::test]
