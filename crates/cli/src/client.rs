@@ -12,7 +12,7 @@ use skybridge::{
     Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
     RetryLayer, RouteConfig, System, Tcp, Timeouts, TunnelLayer,
     tower::{ServiceBuilder, service_fn},
-    types::{Egress, Families, Origin},
+    types::{Egress, EgressRule, Families, Origin},
 };
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -65,6 +65,10 @@ fn connect_options(args: &Args) -> ConnectOptions {
     }
     if args.route.egress.is_some() {
         connect_options.egress = Egress::public();
+        if args.proxy.proxy_filters_egress {
+            // They were chosen by whoever wrote the command line; what a URL names, was not.
+            connect_options.egress = Egress::public().allow_proxy(EgressRule::new());
+        }
     }
     connect_options.dial = args.route.unix_socket.clone().map(|path| [Endpoint::from(path)].into());
     connect_options

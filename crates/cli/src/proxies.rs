@@ -38,6 +38,7 @@ pub(crate) struct Settings {
     /// One for each user and password: it remembers what was asked for. The environment's proxies are looked up for
     /// every request.
     by_challenge: Arc<Mutex<Vec<PasswordAuth>>>,
+    filters_egress: bool,
     headers: ProxyHeaders,
     /// That of `--proxy-header`, which goes before user and password.
     authorization: Option<Authorization>,
@@ -60,8 +61,8 @@ impl ProxyAuth for Authorization {
 /// The proxies of `-x` in order, each behind that of `--preproxy`. Without either there is none, and `-x ''` is a
 /// direct connection.
 fn proxy_chains(args: &Args) -> Vec<ProxyChain> {
-    let first = args.proxy.preproxy.as_ref().map(|preproxy| preproxy.0.clone());
     let settings = Settings::of(args);
+    let first = args.proxy.preproxy.as_ref().map(|preproxy| settings.declare(preproxy.0.clone()));
     if args.proxy.proxy.is_empty() {
         // Without -x, -U is for this proxy.
         return first.into_iter().map(|proxy| [settings.apply(proxy)].into()).collect();
@@ -92,11 +93,18 @@ impl Settings {
         let authorization = headers.remove(header::PROXY_AUTHORIZATION).map(Authorization);
         // Each was checked by itself.
         let headers = ProxyHeaders::new(&headers).unwrap_or_default();
-        let (tunnels_all, by_challenge) = (args.proxy.proxytunnel, Arc::default());
-        Self { tunnels_all, credentials, digest, any_scheme, by_challenge, headers, authorization }
+        let (tunnels_all, filters_egress) = (args.proxy.proxytunnel, args.proxy.proxy_filters_egress);
+        let by_challenge = Arc::default();
+        Self { tunnels_all, credentials, digest, any_scheme, by_challenge, filters_egress, headers, authorization }
+    }
+
+    /// What is said of all of them, the preproxy included.
+    fn declare(&self, proxy: Proxy) -> Proxy {
+        if self.filters_egress { proxy.filters_egress() } else { proxy }
     }
 
     fn apply(&self, proxy: Proxy) -> Proxy {
+        let proxy = self.declare(proxy);
         let proxy = if self.tunnels_all { proxy.tunnels_all() } else { proxy };
         let proxy = proxy.headers(self.headers.clone());
         if let Some(authorization) = self.authorization.as_ref().filter(|_| proxy.kind.is_http()) {

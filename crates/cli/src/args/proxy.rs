@@ -33,6 +33,10 @@ pub(crate) struct ProxyArgs {
     /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels are streams of one connection
     #[arg(long)]
     pub(crate) proxy_http2: bool,
+    /// With --egress public: the proxies refuse addresses that aren't public by themselves, so that they may be asked for
+    /// names, and may be anywhere themselves
+    #[arg(long)]
+    pub(crate) proxy_filters_egress: bool,
     /// Hosts that are connected to directly: names with their subdomains, addresses, networks, `*`
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,

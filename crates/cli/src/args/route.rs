@@ -17,7 +17,8 @@ pub(crate) struct RouteArgs {
     /// IPv6 only
     #[arg(short = '6', long, overrides_with = "ipv4")]
     pub(crate) ipv6: bool,
-    /// Refuse addresses that are not public, proxies' too, and names that a proxy would resolve
+    /// Refuse addresses that are not public, proxies' too, and names that a proxy would resolve, unless
+    /// --proxy-filters-egress says that it refuses them itself
     #[arg(long, value_name = "WHERE")]
     pub(crate) egress: Option<EgressArg>,
     /// The time between the starts of two attempts to connect; 250 unless given, from 100 to 2000

@@ -131,6 +131,30 @@ async fn headers_for_the_proxy_are_in_connect_and_in_what_it_forwards_and_not_in
     assert!(told.contains(&"x-session: 7".into()) && told.contains(&"user-agent: to the origin".into()), "{told:?}");
 }
 
+/// Addresses that aren't public are refused all the same, also where it is the proxy's own.
+#[tokio::test]
+async fn a_proxy_that_is_said_to_filter_may_be_asked_for_names_and_be_anywhere_itself() {
+    let origin = Origin::h1().start().await;
+    let second = ProxyServer::http().host("a.test", origin.addr()).start().await;
+    let first = ProxyServer::socks5().host("q.test", second.addr()).start().await;
+    let (preproxy, through) = (format!("socks5h://{}", first.addr()), second.url());
+    let (by_name, named) = (format!("http://q.test:{}", second.addr().port()), "http://a.test/".to_owned());
+    let ways = [&["-x", &through][..], &["-p", "-x", &through], &["--preproxy", &preproxy, "-x", &by_name]];
+    for way in ways {
+        let fetch = async |flags: &[&str]| skybridge(["--egress", "public"].iter().chain(way).chain(flags)).await;
+        let ran = fetch(&["--proxy-filters-egress", &named]).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{way:?}: {}", ran.err);
+        let asked = (first.requests().len(), second.requests().len());
+        for flags in [&[named.as_str()][..], &["--proxy-filters-egress", &origin.url("/")]] {
+            let ran = fetch(flags).await;
+            assert_eq!((ran.exit, ran.out.as_str()), (7, ""), "{way:?} {flags:?}: {}", ran.err);
+        }
+        let ran = fetch(&["--proxy-filters-egress", "--noproxy", "*", &format!("{through}/")]).await;
+        assert_eq!(ran.exit, 7, "{}", ran.err);
+        assert_eq!((first.requests().len(), second.requests().len()), asked);
+    }
+}
+
 /// The rule is about hosts that URLs name: a proxy that it matches too is still the one that was given, and its
 /// credentials go nowhere else.
 #[tokio::test]

@@ -31,6 +31,8 @@ pub struct Egress(Option<Arc<Policy>>);
 struct Policy {
     rest: Rest,
     allowed: Vec<EgressRule>,
+    /// For proxies alone.
+    allowed_proxies: Vec<EgressRule>,
     denied: Vec<EgressRule>,
 }
 
@@ -100,6 +102,13 @@ impl Egress {
         self.with(|policy| policy.allowed.push(rule))
     }
 
+    /// Allows proxies at what this rule is about, unless another denies it, and no origins: for one at a private address,
+    /// that the caller has chosen. A rule about an origin or a host is about no proxy.
+    #[must_use]
+    pub fn allow_proxy(self, rule: EgressRule) -> Self {
+        self.with(|policy| policy.allowed_proxies.push(rule))
+    }
+
     /// Denies what this rule is about, whatever allows it.
     #[must_use]
     pub fn deny(self, rule: EgressRule) -> Self {
@@ -159,12 +168,18 @@ impl Egress {
 }
 
 impl Policy {
+    /// What is allowed. `owner` is `None` for a proxy.
+    fn allowed_for(&self, owner: Option<&Origin>) -> impl Iterator<Item = &EgressRule> {
+        let for_proxies = if owner.is_none() { &*self.allowed_proxies } else { &[] };
+        self.allowed.iter().chain(for_proxies)
+    }
+
     /// Why it is refused.
     fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Option<EgressReason> {
         if let Some(rule) = self.denied.iter().find(|rule| rule.denies(origin, endpoint)) {
             return Some(EgressReason::Denied(Box::new(rule.clone())));
         }
-        if self.allowed.iter().any(|rule| rule.allows(owner, endpoint)) {
+        if self.allowed_for(owner).any(|rule| rule.allows(owner, endpoint)) {
             return None;
         }
         match (self.rest, endpoint.inet()) {
@@ -186,7 +201,7 @@ impl Policy {
                 Matches::No => {}
             }
         }
-        let allowed = self.allowed.iter().map(|rule| rule.matches_name(owner, port));
+        let allowed = self.allowed_for(owner).map(|rule| rule.matches_name(owner, port));
         let allowed = allowed.fold(Matches::No, |known, matches| match (known, matches) {
             (Matches::Yes, _) | (_, Matches::Yes) => Matches::Yes,
             (Matches::No, Matches::No) => Matches::No,
@@ -384,6 +399,24 @@ mod tests {
         }
         let egress = Egress::public().allow(network("10.0.0.1").port(3128));
         assert!(egress.check_proxy(&origin, &private).is_ok());
+    }
+
+    #[test]
+    fn a_proxys_exception_is_not_its_origins() {
+        let (origin, private) = (origin("http://a.test"), at("10.0.0.1:3128"));
+        let (first, next) = (Proxy::new(ProxyKind::Http, "p.test", 80), Proxy::new(ProxyKind::Http, "q.test", 8080));
+        let rows = [
+            (Egress::public().allow_proxy(EgressRule::new()), true, true),
+            (Egress::none().allow_proxy(network("10.0.0.0/8").port(3128)), true, false),
+            (Egress::none().allow_proxy(EgressRule::new().port(8080)), false, true),
+            (Egress::public().allow_proxy(EgressRule::new().host("a.test")), false, false),
+            (Egress::public().allow_proxy(EgressRule::new()).deny(network("10.0.0.0/8")), false, false),
+        ];
+        for (egress, by_address, by_name) in rows {
+            assert_eq!(egress.check_proxy(&origin, &private).is_ok(), by_address, "{egress:?}");
+            assert_eq!(egress.check_name(&origin, &first, Some(&next)).is_ok(), by_name, "{egress:?}");
+            assert!(egress.check(&origin, &private).is_err() && egress.check_name(&origin, &first, None).is_err());
+        }
     }
 
     #[test]
