@@ -5,12 +5,13 @@ use crate::{
     connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
+    resolve::ResolveLayer,
     start_error::StartError,
     tls,
 };
 use skybridge::{
-    Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, OverridesLayer, PoolConfig, RaceLayer, RequestBody,
-    RetryLayer, RouteConfig, System, Tcp, Timeouts, TunnelLayer,
+    Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, PoolConfig, RaceLayer, RequestBody, RetryLayer,
+    RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
     tower::{ServiceBuilder, service_fn},
     types::{Egress, EgressRule, Families, Origin},
 };
@@ -19,7 +20,9 @@ use std::{future::ready, sync::Arc, time::Duration};
 /// # Errors
 /// When a file or value of a TLS flag can't be used.
 pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
-    let resolver = ServiceBuilder::new().layer(overrides(args)).service(System::new());
+    let resolver = ServiceBuilder::new()
+        .layer(ResolveLayer::new(&args.route.resolve, &TokioRuntime::current()))
+        .service(System::new());
     let resolver = ConnectToResolver::new(resolver, args.route.connect_to.clone(), proxies.hosts_and_ports());
     let selected = proxies.clone();
     let client = Client::builder()
@@ -37,12 +40,6 @@ pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>
         .race(race(args))
         .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())
-}
-
-fn overrides(args: &Args) -> OverridesLayer {
-    args.route.resolve.iter().fold(OverridesLayer::new(), |layer, resolve| {
-        layer.host_port(&resolve.host, resolve.port, resolve.endpoints.iter().cloned())
-    })
 }
 
 fn timeouts(args: &Args) -> Timeouts {

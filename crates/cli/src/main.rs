@@ -18,6 +18,7 @@ mod outcome;
 mod progress;
 mod proxies;
 mod report;
+mod resolve;
 mod run;
 mod secrets;
 mod shared;

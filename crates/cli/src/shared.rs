@@ -6,6 +6,7 @@ use crate::{
     exit::Exit,
     observer::CallObserver,
     proxies::Proxies,
+    resolve,
     secrets::Secrets,
     sink::Destination,
     usage::Usage,
@@ -94,6 +95,10 @@ impl Shared {
             }
         } else if let Some(endpoint) = dial(&self.args.route.connect_to, uri, &self.proxies)? {
             options = options.dial([endpoint]);
+        } else if let Some(endpoints) = resolve::for_address(&self.args.route.resolve, uri)
+            && !self.proxies.are_for(uri)
+        {
+            options = options.dial(endpoints);
         }
         Ok(options)
     }

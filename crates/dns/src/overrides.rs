@@ -14,7 +14,7 @@ use tower_service::Service;
 /// Answers for some names itself, and asks the resolver below for all others: an `/etc/hosts` for one client.
 ///
 /// Names are compared without regard to case and a trailing dot. An entry for a host and port takes precedence over one
-/// for the host alone. Endpoints are tried in the order given; port 0 is replaced by that of the query.
+/// for the host alone, and that over one for all hosts of a port. Endpoints are tried in the order given; port 0 is replaced by that of the query.
 #[derive(Clone, Debug, Default)]
 pub struct OverridesLayer {
     entries: Arc<Entries>,
@@ -27,8 +27,15 @@ pub struct Overrides<R> {
     entries: Arc<Entries>,
 }
 
-/// For each name its endpoints by port, where `None` is any port.
-type Entries = HashMap<Box<str>, HashMap<Option<u16>, Arc<[Endpoint]>>>;
+/// The endpoints of a name by port, where `None` is any port.
+type OfHost = HashMap<Option<u16>, Arc<[Endpoint]>>;
+
+#[derive(Clone, Debug, Default)]
+struct Entries {
+    hosts: HashMap<Box<str>, OfHost>,
+    /// For all other names.
+    ports: HashMap<u16, Arc<[Endpoint]>>,
+}
 
 // === impl OverridesLayer ===
 
@@ -48,9 +55,15 @@ impl OverridesLayer {
         self.entry(host, Some(port), endpoints)
     }
 
+    /// Sets the endpoints of every host for queries with this port. Replaces an earlier entry of the port.
+    pub fn port(mut self, port: u16, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        Arc::make_mut(&mut self.entries).ports.insert(port, endpoints.into_iter().collect());
+        self
+    }
+
     fn entry(mut self, host: &str, port: Option<u16>, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let entries = Arc::make_mut(&mut self.entries);
-        entries.entry(canonical(host)).or_default().insert(port, endpoints.into_iter().collect());
+        entries.hosts.entry(canonical(host)).or_default().insert(port, endpoints.into_iter().collect());
         self
     }
 }
@@ -71,8 +84,10 @@ impl<R: Resolver> Layer<R> for OverridesLayer {
 
 impl<R> Overrides<R> {
     fn find(&self, query: &Query) -> Option<&Arc<[Endpoint]>> {
-        let ports = self.entries.get(&canonical(&query.host))?;
-        ports.get(&Some(query.port)).or_else(|| ports.get(&None))
+        let Entries { hosts, ports } = &*self.entries;
+        let host = hosts.get(&canonical(&query.host));
+        let of_host = host.and_then(|own| own.get(&Some(query.port)).or_else(|| own.get(&None)));
+        of_host.or_else(|| ports.get(&query.port))
     }
 }
 

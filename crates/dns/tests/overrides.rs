@@ -49,6 +49,20 @@ async fn overridden_names_are_answered_in_the_order_given_and_others_asked_below
 }
 
 #[tokio::test]
+async fn an_entry_for_all_hosts_of_a_port_comes_after_those_of_a_host() {
+    let layer = OverridesLayer::new().port(443, [at("127.0.0.1:0")]).host("a.test", [at("127.0.0.2:0")]);
+    let resolver = layer.host_port("b.test", 80, [at("127.0.0.3:0")]).layer(Fixed::new([at("10.0.0.1:0")]));
+    for (host, port, endpoint) in [
+        ("a.test", 443, "127.0.0.2:443"),
+        ("b.test", 443, "127.0.0.1:443"),
+        ("c.test", 443, "127.0.0.1:443"),
+        ("c.test", 80, "10.0.0.1:80"),
+    ] {
+        assert_eq!(ask(&resolver, query(host, port)).await.unwrap(), [at(endpoint)], "{host}:{port}");
+    }
+}
+
+#[tokio::test]
 async fn a_later_entry_replaces_an_earlier_one_and_clones_are_not_touched() {
     let first = OverridesLayer::new().host("a.test", [at("127.0.0.1:0")]);
     let second = first.clone().host("a.test", [at("127.0.0.2:0")]);

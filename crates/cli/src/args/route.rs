@@ -5,8 +5,9 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(next_help_heading = "Route")]
 pub(crate) struct RouteArgs {
-    /// Addresses for a host and port, in the order to try them
-    #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR...]", action = ArgAction::Append)]
+    /// Addresses for a host and port, in the order to try them; `*` is any host, +HOST... holds for a minute, and
+    /// -HOST:PORT takes back an earlier one
+    #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR...]", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) resolve: Vec<Resolve>,
     /// Connect to H2:P2 instead of H1:P1; an empty part means any, or the same
     #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]

@@ -30,9 +30,13 @@ pub(crate) struct ProxyHeader(pub(crate) Header);
 /// One `--resolve`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Resolve {
-    pub(crate) host: String,
+    /// `None` is any, `*`.
+    pub(crate) host: Option<String>,
     pub(crate) port: u16,
+    /// None at all takes away what was said before.
     pub(crate) endpoints: Vec<Endpoint>,
+    /// It holds for a while only.
+    pub(crate) expires: bool,
 }
 
 /// One `--connect-to`. What is `None` on the left matches all, on the right it stays as it was.
@@ -178,18 +182,29 @@ impl FromStr for Resolve {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = "not HOST:PORT:ADDR[,ADDR...], such as a.test:443:127.0.0.1,::1";
+        let expires = text.starts_with('+');
+        let (removes, text) = match text.strip_prefix('-') {
+            Some(text) => (true, text),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
         let (host, rest) = split(text).ok_or(wrong)?;
+        let host = match host {
+            "*" => None,
+            host if host.is_empty() || host.starts_with(['+', '-']) || host.contains(['*', ',']) => return Err(wrong),
+            host => Some(host.to_owned()),
+        };
+        if removes {
+            let port = rest.parse().map_err(|_| "not -HOST:PORT, such as -a.test:443")?;
+            return Ok(Self { host, port, endpoints: Vec::new(), expires });
+        }
         let (port, addresses) = rest.split_once(':').ok_or(wrong)?;
         let port = port.parse().map_err(|_| wrong)?;
-        if host.is_empty() || host.starts_with(['+', '-', '*']) {
-            return Err(wrong);
-        }
         let endpoint = |address: &str| -> Result<_, &'static str> {
             let ip = address.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| wrong)?;
             Ok(Endpoint::from(SocketAddr::new(ip, port)))
         };
         let endpoints = addresses.split(',').map(endpoint).collect::<Result<_, _>>()?;
-        Ok(Self { host: host.to_owned(), port, endpoints })
+        Ok(Self { host, port, endpoints, expires })
     }
 }
 
@@ -307,13 +322,37 @@ mod tests {
     #[test]
     fn resolve_takes_addresses_of_both_families_in_order() {
         let resolve: Resolve = "a.test:443:[::1],127.0.0.1".parse().unwrap();
-        assert_eq!((resolve.host.as_str(), resolve.port), ("a.test", 443));
+        assert_eq!((resolve.host.as_deref(), resolve.port, resolve.expires), (Some("a.test"), 443, false));
         assert_eq!(
             resolve.endpoints.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["[::1]:443", "127.0.0.1:443"]
         );
-        for wrong in ["a.test:443", "a.test:x:127.0.0.1", "a.test:443:b.test", "*:443:127.0.0.1", ""] {
+        for wrong in [
+            "a.test:443",
+            "a.test:x:127.0.0.1",
+            "a.test:443:b.test",
+            "*.test:443:127.0.0.1",
+            "a.test:443:",
+            ":443:::1",
+            "",
+        ] {
             assert!(wrong.parse::<Resolve>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn resolve_may_be_for_any_host_for_a_while_and_undone() {
+        let of = |text: &str| {
+            let Resolve { host, port, endpoints, expires } = text.parse()?;
+            Ok::<_, &str>((host.unwrap_or("*".into()), port, endpoints.len(), expires))
+        };
+        assert_eq!(of("*:443:127.0.0.1"), Ok(("*".into(), 443, 1, false)));
+        assert_eq!(of("+a.test:443:[::1],127.0.0.1"), Ok(("a.test".into(), 443, 2, true)));
+        assert_eq!(of("+*:443:::1"), Ok(("*".into(), 443, 1, true)));
+        assert_eq!(of("-[::1]:443"), Ok(("::1".into(), 443, 0, false)));
+        assert_eq!(of("-*:443"), Ok(("*".into(), 443, 0, false)));
+        for wrong in ["-a.test", "-a.test:443:127.0.0.1", "--a.test:443", "+-a.test:443", "-:443"] {
+            assert!(of(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -349,6 +349,34 @@ async fn names_lead_where_resolve_and_connect_to_say() {
 }
 
 #[tokio::test]
+async fn resolve_may_be_for_any_host_and_taken_back_and_for_an_address() {
+    let origin = Origin::h1().start().await;
+    let port = origin.addr().port();
+    let (any, nowhere) = (format!("*:{port}:127.0.0.1"), format!("a.test:{port}:127.0.0.9"));
+    let back = format!("-a.test:{port}");
+    let rows: [(&[&str], &str, i32); 7] = [
+        (&["--resolve", &any], "a.test", 0),
+        (&["--resolve", &any], "192.0.2.1", 0),
+        (&["--resolve", &any, "--connect-to", "b.test::192.0.2.1:"], "b.test", 0),
+        // What is said of the host goes first, whatever comes after it, unless it is taken back.
+        (&["--resolve", &nowhere, "--resolve", &any], "a.test", 7),
+        (&["--resolve", &nowhere, "--resolve", &any, "--resolve", &back], "a.test", 0),
+        (&["--resolve", &any, "--resolve", &format!("-*:{port}")], "a.invalid", 6),
+        (&["--resolve", &format!("+{any}")], "a.test", 0),
+    ];
+    for (flags, host, exit) in rows {
+        let url = format!("http://{host}:{port}/");
+        let ran = skybridge(flags.iter().chain(&[url.as_str()])).await;
+        assert_eq!(
+            (ran.exit, ran.out.as_str()),
+            (exit, if exit == 0 { "hello" } else { "" }),
+            "{flags:?}: {}",
+            ran.err
+        );
+    }
+}
+
+#[tokio::test]
 async fn addresses_of_resolve_are_tried_in_their_order() {
     let origin = Origin::h1().start().await;
     let port = origin.addr().port();
