@@ -13,6 +13,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tower::Layer;
@@ -96,6 +97,7 @@ async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
     let proxies = ["http://one.test:1", "socks5h://two.test:2", "http://u:p@[::3]:3", "socks4a://four.test:4"];
     let (linked, ()) = play(&world, "https://a.test", &proxies, async |proxy| {
         assert_eq!(proxy.head().await.line(), "CONNECT two.test:2 HTTP/1.1");
+        tokio::time::sleep(Duration::from_millis(10)).await;
         // The first answer of the second proxy comes along with that of the first one.
         proxy.send(format!("{OK}\x05")).await;
         proxy.expect([5, 1, 0]).await;
@@ -107,6 +109,7 @@ async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
         assert_eq!(request.header("proxy-authorization"), Some("Basic dTpw"));
         proxy.send(OK).await;
         proxy.expect(b"\x04\x01\x01\xbb\x00\x00\x00\x01\x00a.test\x00").await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         proxy.send([0, 90, 0, 0, 0, 0, 0, 0]).await;
         proxy.send("hello").await;
     })
@@ -116,6 +119,8 @@ async fn each_proxy_is_asked_for_the_next_and_the_last_for_the_origin() {
     link.io.read_exact(&mut said).await.unwrap();
     assert_eq!(&said, b"hello");
     assert!(link.info.tunnelled && !link.info.forwarded && link.info.proxies_passed == 4);
+    let took = link.info.timings.get(Phase::Tunnel).unwrap();
+    assert_eq!((took.end - took.start).as_millis(), 20, "from the first of them to the last");
     assert_eq!(world.recorder.count("tunnel_start"), 4);
     world.recorder.assert_balanced();
 }

@@ -5,12 +5,19 @@ mod support;
 
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use skybridge_core::{Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyHeaders, ProxyKind, ProxyRequest};
+use skybridge_core::{
+    Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyHeaders, ProxyKind, ProxyRequest, Route,
+};
 use skybridge_testkit::{fixtures, h1::Script, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
-use std::{sync::Arc, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower::Layer;
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
 const HTTP: &str = "http://proxy.test:3128";
@@ -287,6 +294,173 @@ async fn a_challenge_whose_connection_can_not_go_on_is_answered_on_a_new_one() {
         let events = [["connect_start", "connect_end", "tunnel_start"]; 2];
         let [first, second] = events.map(|events| events.to_vec());
         assert_eq!(world.recorder.names(), [first, vec!["tunnel_failed"], second, vec!["tunnel_end"]].concat());
+    }
+}
+
+/// It has answered before it was asked, as one that is overloaded may.
+#[tokio::test(start_paused = true)]
+async fn an_answer_counts_for_more_than_that_the_request_could_not_be_written() {
+    let world = World::new();
+    let connector = world.net.connector();
+    let late = service_fn(move |route: Route| {
+        let mut connector = connector.clone();
+        async move {
+            let link = connector.connect(route).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            link
+        }
+    });
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.send("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
+    };
+    let connecting = TunnelLayer::new().layer(late).oneshot(world.route("https://a.test", &[HTTP]));
+    let (linked, ()) = tokio::join!(connecting, proxy);
+    assert_eq!(refused(&linked.unwrap_err()).0, 503);
+}
+
+/// After so many bytes, these are sent.
+type Dialogue = &'static [(usize, &'static [u8])];
+
+/// TLS, for one, keeps what is written until it is flushed.
+#[tokio::test(start_paused = true)]
+async fn what_a_proxy_is_asked_is_flushed() {
+    const GRANTED: &[u8] = b"\x05\x00\x00\x01\0\0\0\0\0\0";
+    const ROWS: [(&str, Dialogue); 3] = [
+        (HTTP, &[(49, OK.as_bytes())]),
+        ("socks5h://proxy.test", &[(3, &[5, 0]), (13, GRANTED)]),
+        ("socks4a://proxy.test", &[(16, &[0, 90, 0, 0, 0, 0, 0, 0])]),
+    ];
+    for (url, dialogue) in ROWS {
+        let world = World::new();
+        let connector = world.net.connector();
+        let buffered = service_fn(move |route: Route| {
+            let connecting = connector.clone().connect(route);
+            async move { connecting.await.map(|link| link.map_io(BufWriter::new)) }
+        });
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            for (wait, answer) in dialogue {
+                proxy.take(*wait).await;
+                proxy.send(*answer).await;
+            }
+            proxy
+        };
+        let connecting = TunnelLayer::new().layer(buffered).oneshot(world.route("https://a.test", &[url]));
+        let (linked, _proxy) = tokio::join!(connecting, proxy);
+        linked.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_off_and_was_no_head_is_no_http() {
+    for (said, is_http) in [("SSH-2.0", false), ("HTTP/1.1 200", true), ("", true)] {
+        let world = World::new();
+        let (linked, ()) = world
+            .play("https://a.test", &[HTTP], async |proxy| {
+                proxy.head().await;
+                proxy.send(said).await;
+            })
+            .await;
+        match linked.unwrap_err().source_as() {
+            Some(TunnelError::Closed) => assert!(is_http, "{said}"),
+            Some(TunnelError::NotHttp(_)) => assert!(!is_http, "{said}"),
+            other => panic!("{said}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_with_trailers_is_answered_on_the_same_connection() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        let head = "HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ntransfer-encoding: chunked\r\n\r\n";
+        proxy.send(format!("{head}3\r\nwho\r\n0\r\nx-more: no\r\n\r\n")).await;
+        assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Digest answer=1"));
+        proxy.send(OK).await;
+    };
+    let (linked, ()) = tokio::join!(world.connect(route), proxy);
+    linked.unwrap();
+    assert_eq!(world.net.opened(), 1);
+}
+
+/// What follows would be taken for the next answer.
+#[tokio::test(start_paused = true)]
+async fn a_challenge_of_which_not_all_is_read_is_answered_on_a_new_connection() {
+    let world = World::new();
+    let mut route = world.route("https://a.test", &[]);
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        proxy.send("HTTP/1.1 407 Who\r\nproxy-authenticate: Digest nonce=1\r\ncontent-length: 16385\r\n\r\n").await;
+        proxy.send("x".repeat(16 * 1024)).await;
+        proxy.expect_close().await;
+        let mut proxy = world.accept().await;
+        assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Digest answer=1"));
+        proxy.send(OK).await;
+        proxy
+    };
+    let (linked, _proxy) = tokio::join!(world.connect(route), proxy);
+    linked.unwrap();
+}
+
+/// Whoever knows a nonce of one server of several must come back to it.
+#[tokio::test(start_paused = true)]
+async fn the_new_connection_is_to_the_same_address_and_made_when_the_connector_is_ready() {
+    let world = World::new();
+    let dead: SocketAddr = "192.0.2.2:3128".parse().unwrap();
+    let _other = world.net.listen(dead);
+    world.net.at(dead).refuse();
+    let mut route = fixtures::route("https://a.test", ["192.0.2.2:3128", PROXY], world.ctx());
+    route.proxies = [Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(Digest)].into();
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        proxy.head().await;
+        world.net.at(dead).heal();
+        proxy.send("HTTP/1.0 407 Who\r\nproxy-authenticate: Digest nonce=1\r\n\r\n").await;
+        drop(proxy);
+        let mut proxy = world.accept().await;
+        assert_eq!(proxy.head().await.header("proxy-authorization"), Some("Digest answer=1"));
+        proxy.send(OK).await;
+        proxy
+    };
+    let connector = Ready { inner: world.net.connector(), is_ready: false };
+    let connecting = TunnelLayer::new().layer(connector).oneshot(route.clone());
+    let (linked, _proxy) = tokio::join!(connecting, proxy);
+    let info = linked.unwrap().info;
+    assert_eq!(info.remote, fixtures::endpoint(PROXY));
+    assert_eq!(
+        format!("{:?}", info.route.endpoints),
+        format!("{:?}", route.endpoints),
+        "all are known to who is above"
+    );
+}
+
+/// Is not called before it is ready.
+#[derive(Clone)]
+struct Ready<S> {
+    inner: S,
+    is_ready: bool,
+}
+
+impl<S: Service<Route>> Service<Route> for Ready<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.is_ready = true;
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, route: Route) -> S::Future {
+        assert!(std::mem::take(&mut self.is_ready), "it isn't ready");
+        self.inner.call(route)
     }
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use h2::{Reason, server};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use skybridge_core::{
-    ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key, Link, Protocol,
-    Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
+    ConnectError, ConnectOptions, Connector as _, Ctx, Egress, EgressRefused, EgressRule, Io, Key, Link, Partition,
+    Protocol, Proxy, ProxyAuth, ProxyHeaders, ProxyRequest, Route, Target, TlsConnect, TlsInfo,
 };
 use skybridge_testkit::{fixtures, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
@@ -54,7 +54,7 @@ struct Peer {
     asked: Asked,
     challenges: bool,
     refuses: bool,
-    resets: bool,
+    resets: Option<Reason>,
     goes: bool,
     /// It answers the first, and nobody after it.
     stalls: bool,
@@ -62,6 +62,15 @@ struct Peer {
     silent: Option<&'static str>,
     /// What it reaches is another proxy, which challenges and hangs up.
     second: bool,
+    /// Its refusals don't end.
+    endless: bool,
+    /// How long a field of its refusals is, and their body.
+    field: usize,
+    body: usize,
+    /// With what it grants them.
+    status: u16,
+    /// Whoever asks for this is reset.
+    rejects: Option<&'static str>,
 }
 
 impl Peer {
@@ -72,11 +81,16 @@ impl Peer {
             asked,
             challenges: false,
             refuses: false,
-            resets: false,
+            resets: None,
             goes: false,
             stalls: false,
             silent: None,
             second: false,
+            endless: false,
+            field: 5,
+            body: 7,
+            status: 200,
+            rejects: None,
         }
     }
 
@@ -95,18 +109,34 @@ impl Peer {
                 });
                 continue;
             }
+            assert!(answer.push_request(http::Request::new(())).is_err(), "nothing is to be pushed");
             if self.goes {
                 connection.graceful_shutdown();
+            }
+            if self.rejects.is_some_and(|authority| request.uri() == authority) {
+                answer.send_reset(Reason::CONNECT_ERROR);
+                continue;
             }
             let say = |status: u16| Response::builder().status(status);
             if self.challenges && shown.is_none() {
                 let who = say(407).header("proxy-authenticate", "Who").body(()).unwrap();
                 answer.send_response(who, false).unwrap().send_data("who".into(), true).unwrap();
+            } else if self.endless {
+                let mut held = answer.send_response(say(407).body(()).unwrap(), false).unwrap();
+                held.send_data("wh".into(), false).unwrap();
+                tokio::spawn(async move {
+                    let _held = (request, held);
+                    std::future::pending::<()>().await;
+                });
             } else if self.refuses {
-                let no = say(403).header("x-why", "rules").body(()).unwrap();
-                answer.send_response(no, false).unwrap().send_data("no way!".into(), true).unwrap();
+                let no = say(403).header("x-why", "rules".repeat(self.field / 5)).body(()).unwrap();
+                answer
+                    .send_response(no, false)
+                    .unwrap()
+                    .send_data("no way!".repeat(self.body / 7).into(), true)
+                    .unwrap();
             } else {
-                let mut send = answer.send_response(say(200).body(()).unwrap(), false).unwrap();
+                let mut send = answer.send_response(say(self.status).body(()).unwrap(), false).unwrap();
                 let (resets, second) = (self.resets, self.second);
                 tokio::spawn(async move {
                     let mut receive = request.into_body();
@@ -119,8 +149,8 @@ impl Peer {
                         send.send_data("HTTP/1.1 200 OK\r\n\r\n".into(), false).unwrap();
                     }
                     while let Some(Ok(data)) = receive.data().await {
-                        if resets {
-                            return send.send_reset(Reason::CONNECT_ERROR);
+                        if let Some(reason) = resets {
+                            return send.send_reset(reason);
                         }
                         receive.flow_control().release_capacity(data.len()).unwrap();
                         send.send_data(data, false).unwrap();
@@ -205,6 +235,47 @@ async fn a_proxy_that_allows_ten_streams_gets_a_connection_for_each_ten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_carries_a_hundred_tunnels_and_a_place_that_is_left_is_free() {
+    let world = World::new();
+    let mut routes = routes(&world, 104).into_iter();
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut links = Vec::new();
+    for route in routes.by_ref().take(100) {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    for route in routes.by_ref().take(3) {
+        links.pop();
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    assert_eq!(net.opened(), 1);
+    links.push(tunnels.connect(routes.next().unwrap()).await.unwrap());
+    assert_eq!(net.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_one_tunnel_a_quarter_of_a_mebibyte_may_lie_unread() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    world.net.at(support::proxy()).window(1024 * 1024);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut link = tunnels.connect(route).await.unwrap();
+    link.io.write_all(&vec![0; 1024 * 1024]).await.unwrap();
+    a_moment().await;
+    let said = net.wire(0).bytes_sent();
+    assert!((256 * 1024..300 * 1024).contains(&said), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_without_end_hits_its_size_limit() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let peer = Peer { refuses: true, field: 100_000, ..Peer::new() };
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, peer);
+    let error = tunnels.connect(route).await.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::Http2(_))), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mebibyte_goes_through_and_each_half_ends_by_itself() {
     let world = World::new();
     let route = world.route("https://a.test", &[PROXY]);
@@ -215,6 +286,7 @@ async fn a_mebibyte_goes_through_and_each_half_ends_by_itself() {
     let (mut said, to_send) = (Vec::new(), sent.clone());
     let writing = async {
         write.write_all(&to_send).await.unwrap();
+        write.shutdown().await.unwrap();
         write.shutdown().await.unwrap();
     };
     let (read, ()) = tokio::join!(read.read_to_end(&mut said), writing);
@@ -251,6 +323,35 @@ async fn a_refusal_is_told_and_leaves_the_connection_to_the_others() {
     a_moment().await;
     assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
     recorder.assert_balanced();
+}
+
+/// Who has refused credentials isn't asked by another way, as after a time limit.
+#[tokio::test(start_paused = true)]
+async fn a_407_without_end_still_refuses_the_credentials() {
+    let world = World::new();
+    let route = world.route("https://a.test", &["https://alice:secret@proxy.test:3128"]);
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer { endless: true, ..Peer::new() });
+    let error = tunnels.connect(route).await.unwrap_err();
+    let Some(TunnelError::Refused { status, body, authorized, .. }) = error.source_as() else { panic!("{error:?}") };
+    assert_eq!((status.as_u16(), &body[..], *authorized, error.is_fatal()), (407, &b"wh"[..], true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_proxy_of_a_chain_is_spoken_to_in_http2() {
+    let world = World::new();
+    let route = world.route("https://a.test", &["http://one.test:3128", "https://two.test:3129"]);
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+    let connecting = layer.layer(world.net.connector()).connect(route);
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        assert_eq!(proxy.head().await.line(), "CONNECT two.test:3129 HTTP/1.1");
+        proxy.send("HTTP/1.1 200 OK\r\n\r\n").await;
+        proxy.expect_close().await;
+    };
+    let (linked, ()) = tokio::join!(connecting, proxy);
+    let error = linked.unwrap_err();
+    assert!(matches!(error.source_as(), Some(TunnelError::NoHttp2)) && error.is_fatal());
+    assert!(all_of(&error).contains("no tunnel through https://two.test:3129"));
 }
 
 struct Answers;
@@ -295,16 +396,82 @@ async fn a_proxy_that_challenges_and_goes_away_is_answered_on_a_new_connection()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_of_a_tunnel_is_its_cause_and_the_others_go_on() {
+async fn a_reset_of_a_tunnel_is_its_cause() {
+    for reason in [Reason::CONNECT_ERROR, Reason::CANCEL] {
+        let world = World::new();
+        let route = world.route("https://a.test", &[PROXY]);
+        let peer = Peer { resets: Some(reason), ..Peer::new() };
+        let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, peer);
+        let mut link = tunnels.connect(route).await.unwrap();
+        link.io.write_all(b"hello").await.unwrap();
+        let error = link.io.read(&mut [0; 9]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<h2::Error>()).unwrap();
+        assert_eq!(cause.reason(), Some(reason));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_2xx_is_a_success() {
     let world = World::new();
     let route = world.route("https://a.test", &[PROXY]);
-    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer { resets: true, ..Peer::new() });
-    let mut link = tunnels.connect(route).await.unwrap();
-    link.io.write_all(b"hello").await.unwrap();
-    let error = link.io.read(&mut [0; 9]).await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<h2::Error>()).unwrap();
-    assert_eq!(cause.reason(), Some(Reason::CONNECT_ERROR));
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer { status: 299, ..Peer::new() });
+    assert!(echoes(&mut tunnels.connect(route).await.unwrap(), "hello").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_long_refusal_16_kib_are_kept() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let peer = Peer { refuses: true, body: 42_000, ..Peer::new() };
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, peer);
+    let error = tunnels.connect(route).await.unwrap_err();
+    let Some(TunnelError::Refused { body, .. }) = error.source_as() else { panic!("{error:?}") };
+    assert_eq!(body.len(), 16 * 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn partitions_and_egress_policies_have_connections_of_their_own() {
+    let world = World::new();
+    let with = |change: fn(&mut ConnectOptions)| {
+        let (mut route, mut options) = (world.route("https://a.test", &[PROXY]), ConnectOptions::default());
+        change(&mut options);
+        route.target = Target::new(Key::new(fixtures::key("https://a.test").origin, options), world.ctx());
+        route
+    };
+    let routes = [
+        with(|_| {}),
+        with(|options| options.partition = Some(Partition::new("one"))),
+        with(|options| options.partition = Some(Partition::new("two"))),
+        with(|options| options.egress = Egress::any().deny(EgressRule::new().port(1))),
+    ];
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut links = Vec::new();
+    for (i, route) in routes.iter().enumerate() {
+        links.push(tunnels.connect(route.clone()).await.unwrap());
+        links.push(tunnels.connect(route.clone()).await.unwrap());
+        assert_eq!(net.opened(), i + 1);
+    }
+}
+
+/// What a caller can make grow has a bound.
+#[tokio::test(start_paused = true)]
+async fn with_256_proxies_one_more_is_not_shared_until_others_are_gone() {
+    let world = World::new();
+    let route = |user: usize| world.route("https://a.test", &[&format!("https://u{user}:p@proxy.test:3128")]);
+    let routes: Vec<_> = (0..257).chain([256, 257, 257]).map(route).collect();
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let (mut links, mut routes) = (Vec::new(), routes.into_iter());
+    for route in routes.by_ref().take(258) {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    assert_eq!(net.opened(), 258);
+    links.clear();
+    a_moment().await;
+    for route in routes {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    assert_eq!(net.opened(), 259);
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,20 +529,23 @@ async fn who_waits_joins_when_settings_are_known_whatever_becomes_of_the_first_t
 
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_without_an_answer_leaves_a_connection_that_answers_others() {
-    let world = World::new();
-    let mut routes = routes(&world, 4).into_iter();
-    let mut next = || routes.next().unwrap();
-    let (first, silent, third, fourth) = (next(), next(), next(), next());
-    let peer = Peer { silent: Some("a1.test:443"), ..Peer::new() };
-    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
-    let _first = tunnels.connect(first).await.unwrap();
-    let silent = tokio::spawn(tunnels.connect(silent));
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let _third = tunnels.connect(third).await.unwrap();
-    assert!(silent.await.unwrap().unwrap_err().timed_out().is_some());
-    let mut fourth = tunnels.connect(fourth).await.unwrap();
-    assert!(echoes(&mut fourth, "hello").await);
-    assert_eq!(net.opened(), 1);
+    for rejects in [None, Some("a2.test:443")] {
+        let world = World::new();
+        let mut routes = routes(&world, 4).into_iter();
+        let mut next = || routes.next().unwrap();
+        let (first, silent, third, fourth) = (next(), next(), next(), next());
+        let peer = Peer { silent: Some("a1.test:443"), rejects, ..Peer::new() };
+        let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+        let _first = tunnels.connect(first).await.unwrap();
+        let silent = tokio::spawn(tunnels.connect(silent));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        // One that was granted, and one that was reset.
+        assert_eq!(tunnels.connect(third).await.is_ok(), rejects.is_none());
+        assert!(silent.await.unwrap().unwrap_err().timed_out().is_some());
+        let mut fourth = tunnels.connect(fourth).await.unwrap();
+        assert!(echoes(&mut fourth, "hello").await);
+        assert_eq!(net.opened(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -447,7 +617,7 @@ async fn a_proxy_that_reads_no_more_keeps_no_connection_without_tunnels() {
     world.net.at(support::proxy()).window(1024);
     let (mut tunnels, net, executor, _recorder, _serving) = stage!(world, Peer::new());
     let mut link = tunnels.connect(route).await.unwrap();
-    net.wire(0).other_end().stall();
+    net.wire(0).stall();
     link.io.write_all(&[0; 32 * 1024]).await.unwrap();
     a_moment().await;
     drop(link);
@@ -489,6 +659,40 @@ async fn a_proxy_that_chooses_http1_gets_a_connection_for_each_tunnel() {
     }
     assert_eq!(proxy.connections(), 3);
     drop(origin);
+}
+
+/// Nobody waits for somebody else's connection where it can't be shared.
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_speaks_no_http2_is_connected_to_at_once() {
+    let rows = [
+        ("https://a.test", "http://proxy.test:3128", false),
+        ("https://a.test", PROXY, false),
+        ("https://a.test", PROXY, true),
+        ("http://a.test", PROXY, false),
+    ];
+    for (url, proxy, waits) in rows {
+        let world = World::new();
+        let net = world.net.clone();
+        let origin = net.listen("192.0.2.9:443".parse().unwrap());
+        net.host("a.test", ["192.0.2.9".parse().unwrap()]);
+        net.at(support::proxy()).connect_latency(Duration::from_millis(50));
+        let routes: Vec<_> = (0..4).map(|_| world.route(url, &[proxy])).collect();
+        let World { listener, executor: _executor, .. } = world;
+        let _proxy = ProxyServer::http().serve_on(listener, &net);
+        let tunnels = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http1))).layer(net.connector());
+        let mut routes = routes.into_iter();
+        if (url, proxy, waits) == rows[1] {
+            // It is known by then.
+            tunnels.clone().connect(routes.next().unwrap()).await.unwrap();
+        }
+        let begun = tokio::time::Instant::now();
+        let all: Vec<_> = routes.map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+        for connecting in all {
+            connecting.await.unwrap().unwrap();
+        }
+        assert_eq!(begun.elapsed().as_millis(), if waits { 100 } else { 50 }, "{url} by {proxy}");
+        drop(origin);
+    }
 }
 
 #[tokio::test(start_paused = true)]
