@@ -6,17 +6,19 @@ mod support;
 use self::support::{PROXY, World};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use skybridge_core::{
-    Connector as _, HttpVersions, Phase, Proxy, ProxyAuth, ProxyHeaders, ProxyKind, ProxyRequest, Route,
+    Connector as _, HttpVersions, Io, Phase, Proxy, ProxyAuth, ProxyHeaders, ProxyKind, ProxyRequest, Route,
 };
 use skybridge_testkit::{fixtures, h1::Script, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelLayer};
 use std::{
+    io,
     net::SocketAddr,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, ReadBuf};
 use tower::{Layer, Service, ServiceExt as _, service_fn};
 
 const OK: &str = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -32,6 +34,7 @@ fn refused(error: &skybridge_core::ConnectError) -> (StatusCode, &HeaderMap, &[u
 
 /// That of the last refusal.
 fn challenged(error: &skybridge_core::ConnectError) -> u16 {
+    assert!(support::all_of(error).contains("the proxy refused the tunnel with 407"), "{error:?}");
     match error.source_as::<TunnelError>() {
         Some(TunnelError::Challenged(last)) => match &**last {
             TunnelError::Refused { status, .. } => status.as_u16(),
@@ -49,6 +52,7 @@ async fn the_connect_request_byte_by_byte() {
         ("https://A.Test.", HTTP, "a.test:443", ""),
         ("https://[::1]", HTTP, "[::1]:443", ""),
         ("https://192.0.2.9", HTTP, "192.0.2.9:443", ""),
+        ("https://[::ffff:192.0.2.9]", HTTP, "192.0.2.9:443", ""),
         ("https://a.test", ALICE, "a.test:443", "proxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n"),
     ];
     for (url, proxy, authority, credentials) in rows {
@@ -297,24 +301,43 @@ async fn a_challenge_whose_connection_can_not_go_on_is_answered_on_a_new_one() {
     }
 }
 
+/// Takes nothing more, and has said something before.
+struct Deaf<I>(I);
+
+impl<I: Io> AsyncRead for Deaf<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<I: Io> AsyncWrite for Deaf<I> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// It has answered before it was asked, as one that is overloaded may.
 #[tokio::test(start_paused = true)]
 async fn an_answer_counts_for_more_than_that_the_request_could_not_be_written() {
     let world = World::new();
     let connector = world.net.connector();
-    let late = service_fn(move |route: Route| {
-        let mut connector = connector.clone();
-        async move {
-            let link = connector.connect(route).await;
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            link
-        }
+    let deaf = service_fn(move |route: Route| {
+        let connecting = connector.clone().connect(route);
+        async move { connecting.await.map(|link| link.map_io(Deaf)) }
     });
     let proxy = async {
         let mut proxy = world.accept().await;
         proxy.send("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
     };
-    let connecting = TunnelLayer::new().layer(late).oneshot(world.route("https://a.test", &[HTTP]));
+    let connecting = TunnelLayer::new().layer(deaf).oneshot(world.route("https://a.test", &[HTTP]));
     let (linked, ()) = tokio::join!(connecting, proxy);
     assert_eq!(refused(&linked.unwrap_err()).0, 503);
 }
@@ -354,18 +377,21 @@ async fn what_a_proxy_is_asked_is_flushed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_breaks_off_and_was_no_head_is_no_http() {
-    for (said, is_http) in [("SSH-2.0", false), ("HTTP/1.1 200", true), ("", true)] {
+    for (pieces, is_http) in [(["SSH", "-2.0"], false), (["HTTP", "-2.0"], false), (["HTTP/1.1", " 200"], true)] {
         let world = World::new();
         let (linked, ()) = world
             .play("https://a.test", &[HTTP], async |proxy| {
                 proxy.head().await;
-                proxy.send(said).await;
+                for piece in pieces {
+                    proxy.send(piece).await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
             })
             .await;
         match linked.unwrap_err().source_as() {
-            Some(TunnelError::Closed) => assert!(is_http, "{said}"),
-            Some(TunnelError::NotHttp(_)) => assert!(!is_http, "{said}"),
-            other => panic!("{said}: {other:?}"),
+            Some(TunnelError::Closed) => assert!(is_http, "{pieces:?}"),
+            Some(TunnelError::NotHttp(_)) => assert!(!is_http, "{pieces:?}"),
+            other => panic!("{pieces:?}: {other:?}"),
         }
     }
 }
@@ -441,11 +467,16 @@ async fn the_new_connection_is_to_the_same_address_and_made_when_the_connector_i
     );
 }
 
-/// Is not called before it is ready.
-#[derive(Clone)]
+/// Is not called before it is ready, which a clone isn't.
 struct Ready<S> {
     inner: S,
     is_ready: bool,
+}
+
+impl<S: Clone> Clone for Ready<S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), is_ready: false }
+    }
 }
 
 impl<S: Service<Route>> Service<Route> for Ready<S> {

@@ -123,7 +123,7 @@ impl Peer {
                 answer.send_response(who, false).unwrap().send_data("who".into(), true).unwrap();
             } else if self.endless {
                 let mut held = answer.send_response(say(407).body(()).unwrap(), false).unwrap();
-                held.send_data("wh".into(), false).unwrap();
+                held.send_data("wh".repeat(self.body / 7).into(), false).unwrap();
                 tokio::spawn(async move {
                     let _held = (request, held);
                     std::future::pending::<()>().await;
@@ -420,14 +420,15 @@ async fn any_2xx_is_a_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_long_refusal_16_kib_are_kept() {
+async fn of_a_long_refusal_16_kib_are_kept_and_no_more_is_waited_for() {
     let world = World::new();
     let route = world.route("https://a.test", &[PROXY]);
-    let peer = Peer { refuses: true, body: 42_000, ..Peer::new() };
+    let begun = tokio::time::Instant::now();
+    let peer = Peer { endless: true, body: 100_000, ..Peer::new() };
     let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, peer);
     let error = tunnels.connect(route).await.unwrap_err();
     let Some(TunnelError::Refused { body, .. }) = error.source_as() else { panic!("{error:?}") };
-    assert_eq!(body.len(), 16 * 1024);
+    assert_eq!((body.len(), begun.elapsed()), (16 * 1024, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]

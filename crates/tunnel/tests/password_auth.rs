@@ -4,9 +4,10 @@
 mod support;
 
 use self::support::World;
+use http::{HeaderMap, HeaderValue, Method, header::PROXY_AUTHENTICATE};
 use http_auth::{PasswordParams, digest::DigestClient, parser::ChallengeParser};
 use sha2::{Digest as _, Sha256};
-use skybridge_core::{ConnectError, Key, Partition, Proxy, ProxyKind, Route, Target};
+use skybridge_core::{ConnectError, Key, Partition, Proxy, ProxyKind, ProxyRequest, Route, Target};
 use skybridge_testkit::{fixtures, h1::Script, net::Conn};
 use skybridge_tunnel::{BasicAuth, PasswordAuth, TunnelError};
 
@@ -300,6 +301,25 @@ async fn what_one_proxy_wanted_is_not_shown_to_another() {
         };
         assert_eq!(tokio::join!(world.connect(route), proxy).1, None);
     }
+}
+
+#[test]
+fn of_257_challenges_the_first_is_forgotten() {
+    let auth = PasswordAuth::any("alice", "secret");
+    let basic = HeaderMap::from_iter([(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"r\""))]);
+    let ask = |kind: ProxyKind, partition: usize, challenge: Option<&HeaderMap>| {
+        let (proxy, partition) =
+            (Proxy::new(kind, "proxy.test", 3128).auth(auth.clone()), Partition::new(partition.to_string()));
+        let asked = ProxyRequest::new(&proxy, &Method::CONNECT, &"a.test:443").for_partition(Some(&partition));
+        asked.authorize(challenge)
+    };
+    for partition in 0..257 {
+        assert!(ask(ProxyKind::Http, partition, Some(&basic)).is_some());
+    }
+    assert_eq!(ask(ProxyKind::Http, 0, None), None);
+    assert!((1..257).all(|partition| ask(ProxyKind::Http, partition, None).is_some()));
+    // At the same host and port is another proxy.
+    assert_eq!(ask(ProxyKind::Https, 256, None), None);
 }
 
 #[tokio::test(start_paused = true)]
