@@ -8,21 +8,34 @@ use crate::{
     resolve::ResolveLayer,
     start_error::StartError,
     tls,
+    usage::Usage,
 };
 use skybridge::{
-    Client, ConnectOptions, Endpoint, HttpVersions, KeepAlive, PoolConfig, RaceLayer, RequestBody, RetryLayer,
-    RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
-    tower::{ServiceBuilder, service_fn},
-    types::{Egress, EgressRule, Families, Origin},
+    CacheLayer, Client, ConnectOptions, Endpoint, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer, RequestBody,
+    RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
+    tower::{Layer, ServiceBuilder, service_fn},
+    types::{Egress, EgressRule, Families, Origin, Resolver},
 };
 use std::{future::ready, sync::Arc, time::Duration};
 
 /// # Errors
 /// When a file or value of a TLS flag can't be used.
 pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
-    let resolver = ServiceBuilder::new()
-        .layer(ResolveLayer::new(&args.route.resolve, &TokioRuntime::current()))
-        .service(System::new());
+    let Some(servers) = &args.route.dns_servers else { return asking(System::new(), args, proxies, observer) };
+    let servers = Hickory::new(servers.0.iter().copied())
+        .map_err(|error| Usage::of("--dns-servers", "", format_args!("they can't be asked: {error}")))?;
+    asking(CacheLayer::new().layer(servers), args, proxies, observer)
+}
+
+/// The client that asks this resolver.
+fn asking(
+    resolver: impl Resolver,
+    args: &Args,
+    proxies: &Proxies,
+    observer: &Arc<CallObserver>,
+) -> Result<Client, StartError> {
+    let resolver =
+        ServiceBuilder::new().layer(ResolveLayer::new(&args.route.resolve, &TokioRuntime::current())).service(resolver);
     let resolver = ConnectToResolver::new(resolver, args.route.connect_to.clone(), proxies.hosts_and_ports());
     let selected = proxies.clone();
     let client = Client::builder()

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 214] = [
+const FLAGS: [CurlFlag; 213] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -70,7 +70,6 @@ const FLAGS: [CurlFlag; 214] = [
     flag("dns-interface", None, Value::Plain, Some("--interface ADDR")),
     flag("dns-ipv4-addr", None, Value::Plain, Some("--interface ADDR")),
     flag("dns-ipv6-addr", None, Value::Plain, Some("--interface ADDR")),
-    flag("dns-servers", None, Value::Plain, Some("--resolve HOST:PORT:ADDR")),
     flag("doh-cert-status", None, Value::None, None),
     flag("doh-insecure", None, Value::None, None),
     flag("doh-url", None, Value::Plain, Some("--resolve HOST:PORT:ADDR")),

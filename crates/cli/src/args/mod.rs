@@ -2,6 +2,7 @@
 
 mod data;
 mod diagnostics;
+mod dns_servers;
 mod protocol;
 mod proxy;
 mod request;
@@ -12,6 +13,7 @@ mod values;
 pub(crate) use self::{
     data::Data,
     diagnostics::SeeingArgs,
+    dns_servers::DnsServers,
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
     request::RequestArgs,

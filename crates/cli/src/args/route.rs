@@ -1,4 +1,4 @@
-use super::{ConnectTo, Interface, Resolve};
+use super::{ConnectTo, DnsServers, Interface, Resolve};
 use clap::{ArgAction, Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -12,6 +12,9 @@ pub(crate) struct RouteArgs {
     /// Connect to H2:P2 instead of H1:P1; an empty part means any, or the same
     #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]
     pub(crate) connect_to: Vec<ConnectTo>,
+    /// Ask these DNS servers for addresses, not the system: no hosts file is read, and no search domains are tried
+    #[arg(long, value_name = "IP[:PORT][,...]")]
+    pub(crate) dns_servers: Option<DnsServers>,
     /// IPv4 only
     #[arg(short = '4', long, overrides_with = "ipv6")]
     pub(crate) ipv4: bool,

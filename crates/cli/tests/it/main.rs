@@ -11,6 +11,7 @@
 mod cleartext;
 mod compressed;
 mod endings;
+mod names;
 mod proxies;
 mod ran;
 mod redirects;

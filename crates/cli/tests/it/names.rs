@@ -1,0 +1,37 @@
+//! Whom names are asked for.
+
+use crate::ran::skybridge;
+use skybridge_testkit::{
+    dns::{DnsServer, Reply},
+    origin::Origin,
+};
+
+#[tokio::test]
+async fn given_dns_servers_are_asked_once_for_each_name() {
+    let origin = Origin::h1().start().await;
+    let server = DnsServer::start(|_| Reply::Addresses(vec![[127, 0, 0, 1].into()], 60)).await;
+    let servers = server.addr().to_string();
+    let url = format!("http://a.test:{}/", origin.addr().port());
+    let ran = skybridge(["--dns-servers", &servers, "--no-reuse", "--repeat", "2", &url]).await;
+    assert_eq!((ran.exit, ran.out.as_str(), origin.connections()), (0, "hellohello", 2), "{}", ran.err);
+    let asked = server.asked();
+    for question in ["a.test A", "a.test AAAA"] {
+        assert_eq!(asked.iter().filter(|asked| *asked == question).count(), 1, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_no_given_server_knows_is_not_resolved() {
+    let server = DnsServer::start(|_| Reply::NotFound).await;
+    let servers = server.addr().to_string();
+    let ran = skybridge(["--dns-servers", &servers, "http://nobody.test/"]).await;
+    assert_eq!(ran.exit, 6, "{}", ran.err);
+    assert!(ran.err.contains("nobody.test"), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn a_server_that_is_no_address_is_refused_before_anything_is_sent() {
+    let ran = skybridge(["--dns-servers", "dns.test", "http://a.test/"]).await;
+    assert_eq!(ran.exit, 2);
+    assert!(ran.err.contains("--dns-servers \"dns.test\": not addresses of DNS servers"), "{}", ran.err);
+}
