@@ -114,8 +114,8 @@ pub use self::{
         RouteFeedback,
     },
     target::{
-        ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, Host, HttpVersions, Key, KeyRef, Network,
-        NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
+        ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host, HttpVersions, Key,
+        KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
     },
 };
 

@@ -7,7 +7,7 @@ mod reference;
 
 pub use self::{
     connect_options::{ConnectOptions, HttpVersions, Partition},
-    egress::{Egress, EgressReason, EgressRefused, EgressRule, Network, NetworkError},
+    egress::{Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Network, NetworkError},
     host::Host,
     key::{Key, KeyRef},
     origin::{Origin, OriginError, OriginRef, Scheme},

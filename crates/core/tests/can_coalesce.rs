@@ -49,7 +49,7 @@ fn options(url: &str, change: impl FnOnce(&mut ConnectOptions)) -> Key {
 
 /// A policy that is the same for both origins, and refuses one of them.
 fn not_b() -> Egress {
-    Egress::any().deny(EgressRule::new().host("b.test"))
+    Egress::any().deny(EgressRule::new().host("b.test").unwrap())
 }
 
 /// Only the rules whose result can change are checked again.

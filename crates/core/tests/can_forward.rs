@@ -96,7 +96,7 @@ fn options(route: &mut Route) -> &mut ConnectOptions {
 #[tokio::test]
 async fn what_the_policy_refuses_to_one_origin_it_gets_by_no_other() {
     let executor = Executor::new();
-    let not_b = || Egress::any().deny(EgressRule::new().host("b.test"));
+    let not_b = || Egress::any().deny(EgressRule::new().host("b.test").unwrap());
     let not_port = || Egress::any().deny(EgressRule::new().port(25));
     for (policy, url, expected) in [
         (not_b(), "http://b.test", Err(NotForwarded::Egress)),

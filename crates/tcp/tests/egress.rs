@@ -75,7 +75,7 @@ async fn a_rule_of_ones_own_is_named_and_an_exception_of_an_origin_is_no_proxys(
     assert_eq!(refused.rule, EgressReason::Denied(Box::new(denied.clone())));
     assert_eq!(refused.to_string(), "1.1.1.1:80 is refused: a rule denies 1.0.0.0/8 port 80");
 
-    let egress = Egress::public().deny(denied).allow(EgressRule::new().host("a.test"));
+    let egress = Egress::public().deny(denied).allow(EgressRule::new().host("a.test").unwrap());
     let link = race(route(&world, egress.clone(), all())).await.unwrap();
     assert_eq!(link.info.remote, fixtures::endpoint("10.0.0.1:80"));
     let mut proxied = route(&world, egress, all());

@@ -146,7 +146,7 @@ async fn but_not_to_one_that_is_declared_to_filter_or_where_the_address_does_not
         connect_options.proxies = Some([filters].into());
         World::new(&["9.9.9.9"]).reach("https://a.test", &[], connect_options).await.unwrap();
         let mut connect_options = public();
-        connect_options.egress = Egress::public().allow(EgressRule::new().host("a.test"));
+        connect_options.egress = Egress::public().allow(EgressRule::new().host("a.test").unwrap());
         World::new(&["9.9.9.9"]).reach("https://a.test", &[proxy], connect_options).await.unwrap();
     }
     let private = World::new(&[]);

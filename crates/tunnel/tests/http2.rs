@@ -710,7 +710,7 @@ async fn where_it_is_off_nothing_is_said_in_http2() {
 #[tokio::test(start_paused = true)]
 async fn who_joins_a_connection_is_judged_for_the_proxy_as_who_opens_one() {
     let world = World::new();
-    let egress = Egress::any().deny(EgressRule::new().port(3128).host("b.test"));
+    let egress = Egress::any().deny(EgressRule::new().port(3128).host("b.test").unwrap());
     let mut options = ConnectOptions::default();
     options.egress = egress;
     let route = |url: &str| {

@@ -89,7 +89,7 @@ async fn an_exception_holds_for_its_origin_alone() {
     let (world, _servers) = world();
     world.net.host("other.test", [at("10.0.0.1:80").ip()]);
     let _private = Origin::h1().serve_on(world.net.listen(at("10.0.0.1:80")));
-    let rule = EgressRule::new().host("rebound.test").network("10.0.0.0/8".parse().unwrap()).port(80);
+    let rule = EgressRule::new().host("rebound.test").unwrap().network("10.0.0.0/8".parse().unwrap()).port(80);
     let client = world.builder().connect_options(options(Egress::public().allow(rule))).build();
     assert_eq!(read(client.request(url("http://rebound.test/"))).await.unwrap(), "hello");
     let error = read(client.request(url("http://other.test/"))).await.unwrap_err();

@@ -182,7 +182,7 @@ fn parse_port(text: &str, scheme: Scheme) -> Result<u16, OriginError> {
     }
 }
 
-fn check_host(host: &str) -> Result<(), OriginError> {
+pub(super) fn check_host(host: &str) -> Result<(), OriginError> {
     if !host.is_ascii() {
         return Err(OriginError::NotAscii(host.into()));
     }

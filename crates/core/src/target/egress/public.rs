@@ -19,11 +19,9 @@ pub(super) fn not_public(ip: IpAddr) -> Option<(&'static str, Option<&'static st
     };
     let embedded = embedded(v6);
     let special = embedded.iter().flatten().find_map(|inner| Some((not_public_v4(inner.ip)?, Some(inner.by))));
-    match embedded {
-        [None, None] => not_public_v6(v6).map(|kind| (kind, None)),
-        // An address that nobody has leads nowhere, or to where a router of this network sends it.
-        [first, _] => special.or_else(|| first.filter(|inner| !inner.is_routed).map(|inner| (inner.by, None))),
-    }
+    // An address that nobody has leads nowhere, or to where a router of this network sends it.
+    let unrouted = || embedded.iter().flatten().find(|inner| !inner.is_routed).map(|inner| (inner.by, None));
+    special.or_else(unrouted).or_else(|| not_public_v6(v6).map(|kind| (kind, None)))
 }
 
 fn not_public_v4(ip: Ipv4Addr) -> Option<&'static str> {
@@ -54,6 +52,8 @@ fn not_public_v6(ip: Ipv6Addr) -> Option<&'static str> {
         [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => "metadata service",
         [0, 0, 0, 0, 0, 0, 0, 0] => "unspecified",
         [0, 0, 0, 0, 0, 0, 0, 1] => "loopback",
+        // NAT64, which is what the IPv4 address is.
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => return None,
         [0x64, 0xff9b, 1, ..] => "local NAT64 (64:ff9b:1::/48)",
         [0x2001, 0xdb8, ..] => "documentation",
         [0x3fff, b, ..] if b < 0x1000 => "documentation",
@@ -73,6 +73,11 @@ pub(super) fn embedded(ip: Ipv6Addr) -> [Option<Embedded>; 2] {
     let segments = ip.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     let of = |ip, by, is_routed| Some(Embedded { ip, by, is_routed });
+    // RFC 5214, section 6.1: in an address of any prefix.
+    let isatap = match segments {
+        [_, _, _, _, 0 | 0x200, 0x5efe, y, z] => of(v4(y, z), "ISATAP", true),
+        _ => None,
+    };
     match segments {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => [None, None],
         [0, 0, 0, 0, 0, 0xffff, y, z] => [of(v4(y, z), "IPv4-mapped", true), None],
@@ -80,10 +85,21 @@ pub(super) fn embedded(ip: Ipv6Addr) -> [Option<Embedded>; 2] {
         [0, 0, 0, 0, 0xffff, 0, y, z] => [of(v4(y, z), "IPv4-translated (::ffff:0:0:0/96)", false), None],
         // RFC 6052, 3056, and 4380, where the client's address is inverted.
         [0x64, 0xff9b, 0, 0, 0, 0, y, z] => [of(v4(y, z), "NAT64", true), None],
-        [0x2002, high, low, ..] => [of(v4(high, low), "6to4", true), None],
+        [0x2002, high, low, ..] => [of(v4(high, low), "6to4", true), isatap],
         [0x2001, 0, high, low, _, _, y, z] => [of(v4(high, low), "Teredo", false), of(v4(!y, !z), "Teredo", false)],
-        _ => [None, None],
+        _ => [isatap, None],
     }
+}
+
+/// The IPv4 addresses that one of a network's own NAT64 (64:ff9b:1::/48, RFC 8215) can lead to. Which part of it embeds
+/// one depends on the length of the network's prefix, which isn't known here: 48, 56, 64 or 96 bits (RFC 6052, section
+/// 2.2). Where it isn't this one the part is mostly zeros, and 0.0.0.0/8 is nowhere.
+pub(super) fn by_local_nat64(ip: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
+    const PARTS: [[usize; 4]; 4] = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], [12, 13, 14, 15]];
+    let octets = ip.octets();
+    let parts = if octets.starts_with(&[0, 0x64, 0xff, 0x9b, 0, 1]) { &PARTS[..] } else { &[] };
+    let addresses = parts.iter().map(move |part| Ipv4Addr::from(part.map(|at| octets[at])));
+    addresses.filter(|ip| ip.octets()[0] != 0)
 }
 
 #[cfg(test)]
@@ -114,6 +130,8 @@ mod tests {
             "2002:101:101::1",
             "::ffff:1.1.1.1",
             "3fff:1000::1",
+            "2606:4700::5efe:1.1.1.1",
+            "2606:4700::100:5efe:10.0.0.1",
         ];
         for ip in ips {
             assert_eq!(of(ip), None, "{ip}");
@@ -150,6 +168,7 @@ mod tests {
             ("::", "unspecified"),
             ("::1", "loopback"),
             ("64:ff9b:1::1", "local NAT64 (64:ff9b:1::/48)"),
+            ("64:ff9b:1::1.1.1.1", "local NAT64 (64:ff9b:1::/48)"),
             ("64:ff9b:2::1", "reserved"),
             ("100::1", "reserved"),
             ("2001:2::1", "IETF protocol assignment (2001::/23)"),
@@ -188,6 +207,12 @@ mod tests {
             ("2001:0:a00:1::f5ff:fffe", "private", Some("Teredo")),
             ("2001:0:101:101::f5ff:fffe", "private", Some("Teredo")),
             ("2001:0:101:101::fefe:fefe", "Teredo", None),
+            ("2606:4700::5efe:10.0.0.1", "private", Some("ISATAP")),
+            ("2606:4700::200:5efe:127.0.0.1", "loopback", Some("ISATAP")),
+            ("2002:101:101::5efe:10.0.0.1", "private", Some("ISATAP")),
+            // Whatever the IPv4 address, the prefix is judged too.
+            ("fe80::5efe:1.1.1.1", "link-local", None),
+            ("fd00::200:5efe:1.1.1.1", "unique local (fc00::/7)", None),
         ];
         for (ip, kind, by) in rows {
             assert_eq!(of(ip), Some((kind, by)), "{ip}");

@@ -1,5 +1,8 @@
-use super::public::embedded;
-use crate::{Endpoint, Origin};
+use super::{
+    public::{by_local_nat64, embedded},
+    rule_error::EgressRuleError,
+};
+use crate::{Endpoint, Origin, OriginError, target::origin::check_host};
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -37,6 +40,8 @@ pub struct Network {
 pub struct NetworkError {
     /// The text.
     pub text: Box<str>,
+    /// The network that the address is in, where it isn't the first of it (`10.1.2.3/8`): which of them was meant?
+    pub nearest: Option<Network>,
 }
 
 /// Whether a rule is about a connection, of which the address need not be known.
@@ -57,7 +62,9 @@ impl EgressRule {
     }
 
     /// Only about addresses in this network. IPv4-mapped addresses are IPv4 addresses. What is denied is denied as well
-    /// where it is embedded in an IPv6 address, as by NAT64.
+    /// where it is embedded in an IPv6 address: by NAT64 with the prefixes 64:ff9b::/96 and 64:ff9b:1::/48, and not
+    /// with another prefix of a network's own, by 6to4, Teredo or ISATAP, or as an IPv4-compatible or IPv4-translated
+    /// address.
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.to = Some(Place::Network(network));
@@ -73,15 +80,22 @@ impl EgressRule {
 
     /// Only about this port of the address.
     #[must_use]
-    pub fn port(self, port: u16) -> Self {
-        self.ports(port..=port)
+    pub fn port(mut self, port: u16) -> Self {
+        self.ports = Some((port, port));
+        self
     }
 
     /// Only about these ports of the address.
-    #[must_use]
-    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Self {
-        self.ports = Some(ports.into_inner());
-        self
+    ///
+    /// # Errors
+    /// When the first is above the last.
+    pub fn ports(mut self, ports: RangeInclusive<u16>) -> Result<Self, EgressRuleError> {
+        let (first, last) = ports.into_inner();
+        if first > last {
+            return Err(EgressRuleError::Ports(first, last));
+        }
+        self.ports = Some((first, last));
+        Ok(self)
     }
 
     /// Only about connections for this origin. What is allowed so is the origin's own address, and not a proxy's.
@@ -92,13 +106,17 @@ impl EgressRule {
     }
 
     /// Only about connections for origins with this host: a name, an address, `*.` and a name for all below it, or `*`
-    /// for all. What is allowed so is the origin's own address, and not a proxy's.
-    #[must_use]
-    pub fn host(mut self, host: &str) -> Self {
-        let name = host.trim_end_matches('.');
+    /// for all. What is allowed so is the origin's own address, and not a proxy's. A name that isn't ASCII is given in
+    /// the form that URLs have, with `xn--`.
+    ///
+    /// # Errors
+    /// When it is none of these, so that the rule would never match.
+    pub fn host(mut self, host: &str) -> Result<Self, EgressRuleError> {
+        let name = host.strip_suffix('.').unwrap_or(host);
         let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        check_pattern(host, name)?;
         self.host = Some(name.to_ascii_lowercase().into());
-        self
+        Ok(self)
     }
 
     fn is_about_origin(&self, origin: &Origin) -> bool {
@@ -150,6 +168,26 @@ impl EgressRule {
             Some(Place::Network(_)) => Matches::Perhaps,
             Some(Place::UnixSocket) => Matches::No,
         }
+    }
+}
+
+/// Whether the host of an origin can be this one, which was given as `host`.
+fn check_pattern(host: &str, name: &str) -> Result<(), EgressRuleError> {
+    let below = name.strip_prefix("*.");
+    let rest = below.unwrap_or(name);
+    if host == "*" {
+        return Ok(());
+    }
+    if rest.contains('*') {
+        return Err(EgressRuleError::Wildcard(host.into()));
+    }
+    let of = |source| EgressRuleError::Host { host: host.into(), source };
+    match rest.parse::<IpAddr>() {
+        Ok(_) if below.is_none() => Ok(()),
+        // Nothing is below an address.
+        Ok(_) => Err(of(OriginError::NotAHost(host.into()))),
+        Err(_) if rest.ends_with('.') => Err(of(OriginError::NotAHost(host.into()))),
+        Err(_) => check_host(rest).map_err(of),
     }
 }
 
@@ -245,11 +283,9 @@ impl Network {
         if ip.is_unspecified() && self.contains(this_machine) {
             return true;
         }
-        let inner = match ip {
-            IpAddr::V6(v6) => embedded(v6),
-            IpAddr::V4(_) => [None, None],
-        };
-        self.contains(ip) || inner.iter().flatten().any(|inner| self.contains(inner.ip.into()))
+        let IpAddr::V6(v6) = ip else { return self.contains(ip) };
+        let mut inner = embedded(v6).into_iter().flatten().map(|inner| inner.ip).chain(by_local_nat64(v6));
+        self.contains(ip) || inner.any(|inner| self.contains(inner.into()))
     }
 }
 
@@ -263,18 +299,20 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     /// # Errors
-    /// When it is neither an address nor a block of them.
+    /// When it is neither an address nor a block of them, or the address isn't the first of its block.
     fn from_str(text: &str) -> Result<Self, NetworkError> {
         let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
         let parsed = || {
             let ip: IpAddr = ip.parse().ok()?;
             let most = if ip.is_ipv4() { 32 } else { 128 };
-            let Some(prefix) = prefix else { return Some(Self::new(ip, most)) };
+            let Some(prefix) = prefix else { return Some((ip, Self::new(ip, most))) };
             let is_number = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
             let prefix = prefix.parse().ok().filter(|prefix| is_number && *prefix <= most)?;
-            Some(Self::new(ip, prefix))
+            Some((ip, Self::new(ip, prefix)))
         };
-        parsed().ok_or_else(|| NetworkError { text: text.into() })
+        let wrong = |nearest| NetworkError { text: text.into(), nearest };
+        let (ip, network) = parsed().ok_or_else(|| wrong(None))?;
+        if network.first.to_canonical() == ip.to_canonical() { Ok(network) } else { Err(wrong(Some(network))) }
     }
 }
 
@@ -286,7 +324,11 @@ impl fmt::Display for Network {
 
 impl fmt::Display for NetworkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no network, such as 10.0.0.0/8", self.text.escape_default())
+        let text = self.text.escape_default();
+        match self.nearest {
+            None => write!(f, "`{text}` is no network, such as 10.0.0.0/8"),
+            Some(network) => write!(f, "`{text}` has an address that is not the first of its network, {network}"),
+        }
     }
 }
 
@@ -299,11 +341,11 @@ mod tests {
     #[test]
     fn networks() {
         let rows = [
-            ("10.1.2.3/8", "10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("10.0.0.0/8", "10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
             ("10.1.2.3", "10.1.2.3/32", "10.1.2.3", "10.1.2.4"),
             ("0.0.0.0/0", "0.0.0.0/0", "255.1.1.1", "::1"),
             ("::/0", "::/0", "::1", "1.1.1.1"),
-            ("fd00::1/8", "fd00::/8", "fdff::1", "fe00::1"),
+            ("fd00::/8", "fd00::/8", "fdff::1", "fe00::1"),
             ("::1", "::1/128", "::1", "::2"),
             ("::ffff:10.0.0.0/104", "10.0.0.0/8", "::ffff:10.9.9.9", "11.0.0.1"),
         ];
@@ -313,7 +355,47 @@ mod tests {
             assert!(network.contains(inside.parse().unwrap()) && !network.contains(outside.parse().unwrap()), "{text}");
         }
         for text in ["", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "::/129", "a.test", "10.0.0/8", "10.0.0.0/8/8"] {
-            assert_eq!(text.parse::<Network>(), Err(NetworkError { text: text.into() }));
+            assert_eq!(text.parse::<Network>(), Err(NetworkError { text: text.into(), nearest: None }));
         }
+    }
+
+    #[test]
+    fn an_address_that_is_not_the_first_of_its_network_is_refused() {
+        for (text, nearest) in [
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("fd00::1/8", "fd00::/8"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+            ("1.1.1.1/0", "0.0.0.0/0"),
+        ] {
+            let error = text.parse::<Network>().unwrap_err();
+            let expected = format!("`{text}` has an address that is not the first of its network, {nearest}");
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.nearest, Some(nearest.parse().unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_rule_that_would_never_match_is_refused() {
+        let rule = EgressRule::new;
+        for host in ["*", "a.test", "A.test.", "*.a.test", "xn--bcher-kva.test", "a_b.test", "[::1]", "::1", "1.1.1.1"]
+        {
+            assert!(rule().host(host).is_ok(), "{host}");
+        }
+        let told = |host: &str| rule().host(host).unwrap_err().to_string();
+        let expected = "the host `bücher.test` of a rule must be as URLs have it, in its form with xn--";
+        assert_eq!(told("bücher.test"), expected);
+        for host in ["*.", "*corp.test", "a.*.test", "*.*.test", "**", "a.test*"] {
+            assert!(
+                told(host).starts_with(&format!("the `*` in `{host}` of a rule must be its first label")),
+                "{host}"
+            );
+        }
+        for host in
+            ["", ".", ".a.test", "a..test", "a.test..", "a.test:443", "http://a.test", "*.1.1.1.1", "1.1", "[a.test"]
+        {
+            assert!(told(host).starts_with(&format!("`{host}` in a rule is no host")), "{host}");
+        }
+        assert_eq!(rule().ports(RangeInclusive::new(443, 80)), Err(EgressRuleError::Ports(443, 80)));
+        assert_eq!(rule().ports(80..=80), Ok(rule().port(80)));
     }
 }
