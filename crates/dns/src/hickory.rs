@@ -1,10 +1,11 @@
 mod lookup;
 mod records;
+mod transport;
 
 pub use self::lookup::HickoryLookup;
 
-use self::records::Servers;
-use skybridge_core::Query;
+use self::{records::Servers, transport::Transport};
+use skybridge_core::{Query, TlsConnect};
 use std::{
     convert::Infallible,
     fmt,
@@ -21,7 +22,7 @@ use tower_service::Service;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks DNS servers itself, by [hickory](https://docs.rs/hickory-resolver): over UDP, and over TCP where an answer is
-/// too long for that. With the feature `hickory`.
+/// too long for that; or over TLS. With the feature `hickory`.
 ///
 /// AAAA and A records are asked for at once. Each are an [`Answer`](skybridge_core::Answer) with their time to live, as
 /// they come: who connects decides which wait for which. When one family has addresses and the other fails, the error
@@ -45,7 +46,28 @@ impl Hickory {
     /// # Errors
     /// `InvalidInput` when there are none.
     pub fn new(servers: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
-        Ok(Self { servers: Arc::new(Servers::new(servers.into_iter().collect())?), timeout: TIMEOUT })
+        Ok(Self {
+            servers: Arc::new(Servers::new(servers.into_iter().collect(), Transport::default())?),
+            timeout: TIMEOUT,
+        })
+    }
+
+    /// Asks these servers over TLS alone (RFC 7858; the port is 853 by custom), each of which must prove to have the
+    /// name beside it, or to be the address. Nothing is sent in cleartext, whatever fails. By whose roots and pins a
+    /// server is verified is the connector's: `TlsConfig::tls_connector` gives one, and `TlsLayer::proxy_connector`; it
+    /// should offer no ALPN (`TlsConnector::no_alpn`). The handshake counts as part of a query, and may take 5 s.
+    ///
+    /// # Errors
+    /// `InvalidInput` when there are none, a name is none, or an address has two.
+    pub fn over_tls<T>(servers: impl IntoIterator<Item = (SocketAddr, Box<str>)>, connector: T) -> io::Result<Self>
+    where
+        T: TlsConnect<tokio::net::TcpStream> + Sync,
+        T::Io: Sync,
+    {
+        let servers: Vec<_> = servers.into_iter().collect();
+        let transport = Transport::over_tls(&servers, connector)?;
+        let addrs = servers.into_iter().map(|(addr, _)| addr).collect();
+        Ok(Self { servers: Arc::new(Servers::new(addrs, transport)?), timeout: TIMEOUT })
     }
 
     /// How long the records of one family are waited for, from when they are asked for (default: 10 s). A packet that
@@ -66,6 +88,7 @@ impl Service<Query> for Hickory {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
+        self.servers.transport().runs_on(query.ctx.runtime());
         ready(Ok(HickoryLookup::new(query, &self.servers, self.timeout)))
     }
 }

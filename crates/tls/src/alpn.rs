@@ -5,23 +5,27 @@ const H2: &[u8] = b"h2";
 const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// The protocols to offer (RFC 7301), in order of preference.
-pub(crate) fn offer(http_versions: HttpVersions) -> Vec<Vec<u8>> {
+pub(crate) fn offer(http_versions: Option<HttpVersions>) -> Vec<Vec<u8>> {
     let names: &[&[u8]] = match http_versions {
-        HttpVersions::Http1 => &[HTTP_1_1],
-        HttpVersions::Http2 => &[H2],
-        _ => &[H2, HTTP_1_1],
+        None => &[],
+        Some(HttpVersions::Http1) => &[HTTP_1_1],
+        Some(HttpVersions::Http2) => &[H2],
+        Some(_) => &[H2, HTTP_1_1],
     };
     names.iter().map(|name| name.to_vec()).collect()
 }
 
 /// What the peer chose. HTTP/2 over TLS is negotiated by ALPN only (RFC 9113, section 3.2): a peer that chose nothing
 /// speaks HTTP/1.1.
-pub(crate) fn selected(http_versions: HttpVersions, answer: Option<&[u8]>) -> Result<Option<Protocol>, TlsError> {
+pub(crate) fn selected(
+    http_versions: Option<HttpVersions>,
+    answer: Option<&[u8]>,
+) -> Result<Option<Protocol>, TlsError> {
     match answer {
         Some(H2) => Ok(Some(Protocol::Http2)),
         Some(HTTP_1_1) => Ok(Some(Protocol::Http1)),
         Some(_) => Err(TlsError::UnknownProtocol),
-        None if http_versions == HttpVersions::Http2 => Err(TlsError::NoHttp2),
+        None if http_versions == Some(HttpVersions::Http2) => Err(TlsError::NoHttp2),
         None => Ok(None),
     }
 }

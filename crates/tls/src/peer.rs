@@ -11,8 +11,8 @@ pub(crate) struct Peer {
     pub(crate) text: Arc<str>,
     /// The origin's host, when `server_name` overrides it: its pins apply too.
     pub(crate) host: Option<Box<str>>,
-    /// The protocols to offer by ALPN.
-    pub(crate) http_versions: HttpVersions,
+    /// The protocols to offer by ALPN; none where it isn't for HTTP.
+    pub(crate) http_versions: Option<HttpVersions>,
     /// The key of its sessions.
     pub(crate) session: SessionKey,
 }
@@ -26,16 +26,17 @@ impl Peer {
         let host = (host != text).then(|| (&*host).into());
         let session =
             SessionKey { partition: connect_options.partition.clone(), name: name.clone(), port: Some(origin.port()) };
-        Ok(Self { name, text, host, http_versions: connect_options.http_versions, session })
+        Ok(Self { name, text, host, http_versions: Some(connect_options.http_versions), session })
     }
 
     /// A proxy. Requests that it forwards are HTTP/1.1, and so are tunnels through any but the first of a chain.
-    pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: bool) -> Result<Self, TlsError> {
+    /// `http2` is `None` where nothing is to be offered.
+    pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: Option<bool>) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
-        let http2 = http2 && !info.route.is_forwarded() && info.proxies_passed == 0;
-        let http_versions = if http2 { HttpVersions::default() } else { HttpVersions::Http1 };
+        let may = !info.route.is_forwarded() && info.proxies_passed == 0;
+        let http_versions = http2.map(|http2| if http2 && may { HttpVersions::default() } else { HttpVersions::Http1 });
         Ok(Self { name, text, host: None, http_versions, session })
     }
 

@@ -23,7 +23,8 @@ use std::{
 pub struct TlsConnector {
     config: LazyConfig,
     limit: Duration,
-    http2: bool,
+    /// `None`: no ALPN.
+    http2: Option<bool>,
 }
 
 /// The future of a TLS connection to a proxy. Dropping it closes the stream.
@@ -43,7 +44,7 @@ impl TlsConfig {
 
 impl TlsConnector {
     pub(crate) fn of(config: LazyConfig) -> Self {
-        Self { config, limit: LIMIT, http2: false }
+        Self { config, limit: LIMIT, http2: Some(false) }
     }
 
     /// How long a handshake may take (default: 10 s). [`Timeouts::tls`](skybridge_core::Timeouts) takes precedence;
@@ -58,7 +59,13 @@ impl TlsConnector {
     /// Offers HTTP/2 too, where a tunnel is wanted of the last proxy: for a tunnel layer that speaks it. A proxy that
     /// forwards requests is spoken to by HTTP/1.1.
     pub fn http2(mut self) -> Self {
-        self.http2 = true;
+        self.http2 = Some(true);
+        self
+    }
+
+    /// Offers no protocol by ALPN: for what isn't HTTP, such as DNS over TLS (RFC 7858).
+    pub fn no_alpn(mut self) -> Self {
+        self.http2 = None;
         self
     }
 }

@@ -1,10 +1,11 @@
 //! The border to hickory: what is asked of it, and what it answers in our words.
 
+use super::transport::Transport;
 use crate::ResolveError;
 use hickory_resolver::{
-    TokioResolver,
-    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig},
-    net::{NetError, runtime::TokioRuntimeProvider},
+    Resolver,
+    config::{NameServerConfig, ResolveHosts, ResolverConfig},
+    net::NetError,
     proto::rr::{Name, RData, RecordType},
 };
 use skybridge_core::Families;
@@ -23,7 +24,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// The servers, and the places of queries to them.
 pub(super) struct Servers {
-    resolver: TokioResolver,
+    resolver: Resolver<Transport>,
+    transport: Transport,
     places: Semaphore,
 }
 
@@ -34,26 +36,28 @@ pub(super) struct Records {
 }
 
 impl Servers {
-    pub(super) fn new(addrs: Vec<SocketAddr>) -> IoResult<Self> {
+    pub(super) fn new(addrs: Vec<SocketAddr>, transport: Transport) -> IoResult<Self> {
         if addrs.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "no DNS server to ask"));
         }
         let servers = addrs.into_iter().map(|addr| {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = addr.port();
-                connection
-            });
-            NameServerConfig::new(addr.ip(), true, connections.into())
+            let mut connections = transport.protocols();
+            connections.iter_mut().for_each(|connection| connection.port = addr.port());
+            NameServerConfig::new(addr.ip(), true, connections)
         });
         let config = ResolverConfig::from_name_servers(servers.collect());
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let mut builder = Resolver::builder_with_config(config, transport.clone());
         let options = builder.options_mut();
         options.timeout = ATTEMPT;
         options.attempts = 1;
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
         let resolver = builder.build().map_err(Error::other)?;
-        Ok(Self { resolver, places: Semaphore::new(MAX_RUNNING) })
+        Ok(Self { resolver, transport, places: Semaphore::new(MAX_RUNNING) })
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// Asks for the addresses of one family.
@@ -65,7 +69,7 @@ impl Servers {
         name.set_fqdn(true);
         let answer = match self.resolver.lookup(name, kind).await {
             Ok(answer) => answer,
-            Err(error) => return Err(in_our_words(host, error)),
+            Err(error) => return Err(in_our_words(host, self.transport.explain(error))),
         };
         // Also those of aliases on the way: what they lead to may be kept no longer than they.
         let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
@@ -99,10 +103,11 @@ fn in_our_words(host: Arc<str>, error: NetError) -> ResolveError {
     if error.is_no_records_found() {
         return ResolveError::NoAddresses { host };
     }
-    let kind = match &error {
-        NetError::Timeout => ErrorKind::TimedOut,
-        NetError::Io(error) => error.kind(),
-        _ => ErrorKind::Other,
+    let source = match error {
+        NetError::Timeout => Error::new(ErrorKind::TimedOut, error),
+        // Itself, since hickory's has no source.
+        NetError::Io(error) => Error::new(error.kind(), error),
+        error => Error::other(error),
     };
-    ResolveError::Io { host, source: Arc::new(Error::new(kind, error)) }
+    ResolveError::Io { host, source: Arc::new(source) }
 }
