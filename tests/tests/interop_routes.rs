@@ -152,3 +152,41 @@ fn ipv4_is_used_at_once_where_nobody_answers_for_ipv6() {
     let resolve = ran.report["timings_us"]["resolve"].as_u64().unwrap();
     assert!(resolve < 5_000_000, "{}", ran.text);
 }
+
+/// Those of `resolv.conf` are not asked: nothing over IPv4 reaches them.
+#[test]
+fn given_dns_servers_are_asked_for_both_families_and_no_others() {
+    let _network = Network::with(&["meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 drop"]);
+    for (family, address) in [("-6", "[fd77::2]:80"), ("-4", "10.77.0.2:80")] {
+        let ran = skybridge(&["--dns-servers", "[fd77::2]:53", family, "http://a.test/"]);
+        assert_eq!((ran.exit, &ran.report["status"]), (0, &json!(200)), "{}", ran.text);
+        assert_eq!(attempts(&ran), expected(&[("connected", address)]), "{}", ran.text);
+    }
+}
+
+/// It is sent again after a third of a second, and not after the 5 s of the system's resolver.
+#[test]
+fn a_given_dns_server_is_asked_again_soon_when_a_packet_is_lost() {
+    let _network = Network::with(&["udp dport 53 numgen inc mod 1000000 == 0 drop"]);
+    let ran = skybridge(&["--dns-servers", "10.77.0.2", "-4", "http://a.test/"]);
+    assert_eq!((ran.exit, &ran.report["status"]), (0, &json!(200)), "{}", ran.text);
+    let resolve = ran.report["timings_us"]["resolve"].as_u64().unwrap();
+    assert!(resolve < 5_000_000, "{}", ran.text);
+}
+
+#[test]
+fn ipv4_is_used_at_once_where_a_given_dns_server_is_silent_about_ipv6() {
+    let _network = Network::with(&["udp dport 53 @th,224,16 28 drop"]);
+    let ran = skybridge(&["--dns-servers", "10.77.0.2", "http://a.test/"]);
+    assert_eq!((ran.exit, &ran.report["status"]), (0, &json!(200)), "{}", ran.text);
+    assert_eq!(attempts(&ran), expected(&[("connected", "10.77.0.2:80")]), "{}", ran.text);
+    let resolve = ran.report["timings_us"]["resolve"].as_u64().unwrap();
+    assert!(resolve < 5_000_000, "{}", ran.text);
+}
+
+#[test]
+fn a_name_that_a_given_dns_server_does_not_have_is_exit_6() {
+    let _network = Network::with(&[]);
+    let ran = skybridge(&["--dns-servers", "10.77.0.2", "http://nobody.test/"]);
+    assert_eq!(ran.exit, 6, "{}", ran.text);
+}
