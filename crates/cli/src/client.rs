@@ -1,7 +1,7 @@
 //! The client that the flags describe: each flag is a setting of the layer that owns it.
 
 use crate::{
-    args::{Args, Interface},
+    args::{Args, DnsServers, Interface},
     connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
@@ -22,8 +22,12 @@ use std::{future::ready, sync::Arc, time::Duration};
 /// When a file or value of a TLS flag can't be used.
 pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
     let Some(servers) = &args.route.dns_servers else { return asking(System::new(), args, proxies, observer) };
-    let servers = Hickory::new(servers.0.iter().copied())
-        .map_err(|error| Usage::of("--dns-servers", "", format_args!("they can't be asked: {error}")))?;
+    let servers = match servers {
+        DnsServers::Cleartext(servers) => Hickory::new(servers.iter().copied()),
+        DnsServers::Tls(servers) => Hickory::over_tls(servers.iter().cloned(), tls::dns_servers(args)?),
+    };
+    let servers =
+        servers.map_err(|error| Usage::of("--dns-servers", "", format_args!("they can't be asked: {error}")))?;
     asking(CacheLayer::new().layer(servers), args, proxies, observer)
 }
 

@@ -72,7 +72,7 @@ const FLAGS: [CurlFlag; 213] = [
     flag("dns-ipv6-addr", None, Value::Plain, Some("--interface ADDR")),
     flag("doh-cert-status", None, Value::None, None),
     flag("doh-insecure", None, Value::None, None),
-    flag("doh-url", None, Value::Plain, Some("--resolve HOST:PORT:ADDR")),
+    flag("doh-url", None, Value::Plain, Some("--dns-servers tls://IP#NAME")),
     flag("dump-ca-embed", None, Value::None, None),
     flag("dump-header", Some('D'), Value::Plain, Some("-i")),
     flag("ech", None, Value::Plain, None),

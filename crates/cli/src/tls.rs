@@ -63,6 +63,26 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
     Ok(settings.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
 }
 
+/// For DNS servers: the roots of origins. They verify with `-k` too, which is about what is fetched, and are neither
+/// told who we are nor held to the pin of every host.
+///
+/// # Errors
+/// As for [`origins`].
+pub(crate) fn dns_servers(args: &Args) -> Result<TlsConnector, StartError> {
+    let tls = &args.tls;
+    let settings = TlsSettings {
+        cacert: tls.cacert.as_deref(),
+        capath: tls.capath.as_deref(),
+        insecure: false,
+        cert: None,
+        every_leaf: &[],
+        pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
+        versions: None,
+    };
+    let native = || TlsLayer::native().proxy_connector();
+    Ok(settings.config()?.map_or_else(native, |config| config.tls_connector()).no_alpn())
+}
+
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {
     let cert = cert.as_deref()?;
     Some((cert, key.as_deref().unwrap_or(cert)))

@@ -12,7 +12,8 @@ pub(crate) struct RouteArgs {
     /// Connect to H2:P2 instead of H1:P1; an empty part means any, or the same
     #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]
     pub(crate) connect_to: Vec<ConnectTo>,
-    /// Ask these DNS servers for addresses, not the system: no hosts file is read, and no search domains are tried
+    /// Ask these DNS servers for addresses, not the system: no hosts file is read, and no search domains are tried.
+    /// Over TLS alone where they are tls://IP[:PORT][#NAME]; each proves the name, or the address
     #[arg(long, value_name = "IP[:PORT][,...]")]
     pub(crate) dns_servers: Option<DnsServers>,
     /// IPv4 only
