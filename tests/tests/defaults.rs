@@ -181,6 +181,7 @@ fn the_documentation_of_each_layer_says_what_the_table_says() {
         (source!("route/src/config.rs"), "remember_failures", "remember_failures"),
         (source!("dns/src/system.rs"), "split_after", "split_after"),
         (source!("dns/src/hickory.rs"), "timeout", "Hickory::timeout"),
+        (source!("dns/src/hickory.rs"), "https_delay", "Hickory::https_delay"),
         (source!("dns/src/cache.rs"), "min_ttl", "min_ttl"),
         (source!("dns/src/cache.rs"), "max_ttl", "max_ttl"),
         (source!("dns/src/cache.rs"), "negative_ttl", "negative_ttl"),

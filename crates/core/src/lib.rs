@@ -33,6 +33,7 @@
 //! | [`Proxy`] | one proxy on the way | `java.net.Proxy` | `client::proxy::matcher::Intercept` |
 //! | [`Endpoint`] | where to connect: an address, or a Unix socket | `InetSocketAddress` | `SocketAddr` |
 //! | [`Query`], [`Answer`], [`Resolver`] | a look-up of a name | `Dns.lookup` | `dns::Name`, `Service<dns::Name>` |
+//! | [`ServiceBinding`] | what an HTTPS record (RFC 9460) says of endpoints | `ServiceMetadata` | none |
 //! | [`Route`] | one decided way: proxies, and endpoints of the first hop | `Route` (of one address) | none |
 //! | [`RouteFeedback`] | what is remembered of failed routes | `RouteDatabase` | none |
 //! | [`Plan`], [`Planner`] | a decided connection that isn't open yet | `RoutePlanner.Plan` (of one route, or ready), `RoutePlanner` | none |
@@ -111,7 +112,7 @@ pub use self::{
     },
     route::{
         Answer, Attempt, Endpoint, Endpoints, EndpointsFeed, Families, FirstExchange, Query, RecentFailure, Route,
-        RouteFeedback,
+        RouteFeedback, ServiceBinding,
     },
     target::{
         ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host, HttpVersions, Key,

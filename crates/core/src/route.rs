@@ -2,12 +2,14 @@ mod endpoint;
 mod endpoints;
 mod feedback;
 mod query;
+mod service_binding;
 
 pub use self::{
     endpoint::Endpoint,
     endpoints::{Endpoints, EndpointsFeed},
     feedback::{FirstExchange, RecentFailure, RouteFeedback},
     query::{Answer, Families, Query},
+    service_binding::ServiceBinding,
 };
 
 use crate::{

@@ -1,6 +1,7 @@
 mod cached;
 mod config;
 mod entries;
+mod found;
 mod look_up;
 mod progress;
 mod shared_lookup;
@@ -33,7 +34,7 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 
 /// Keeps the answers of the resolver below, for as long as they may be kept.
 ///
-/// A query is answered by what was found for the same name, port and families. One that comes while the name is looked
+/// A query is answered by what was found for the same name, port and families, and HTTPS record where it wants that. One that comes while the name is looked
 /// up shares that lookup and gets its answers as they come; dropped, it leaves the lookup to the others, and the last
 /// ends it. What is kept counts from the beginning of its lookup. That a name doesn't exist or has no addresses is kept
 /// too, a failure is not. Where a lookup has found addresses and then failed, its addresses are kept no longer than an

@@ -1,5 +1,8 @@
+mod family;
+mod https_records;
 mod lookup;
 mod records;
+mod services;
 mod transport;
 
 pub use self::lookup::HickoryLookup;
@@ -20,6 +23,8 @@ use tower_service::Service;
 
 /// Longer than a server takes that asks others, and shorter than a connect's look-up may be.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// As the "Resolution Delay" of RFC 8305, section 8.
+const HTTPS_DELAY: Duration = Duration::from_millis(50);
 
 /// Asks DNS servers itself, by [hickory](https://docs.rs/hickory-resolver): over UDP, and over TCP where an answer is
 /// too long for that; or over TLS. With the feature `hickory`.
@@ -27,6 +32,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// AAAA and A records are asked for at once. Each are an [`Answer`](skybridge_core::Answer) with their time to live, as
 /// they come: who connects decides which wait for which. When one family has addresses and the other fails, the error
 /// ends the stream after the addresses; that it has none is no error.
+///
+/// Where the HTTPS record is [wanted](Query::https_record), as for `https` origins without a proxy, it is asked for too
+/// (RFC 9460), under `_port._https.` where the port isn't 443: aliases are followed (8), and of each service (8, the
+/// preferred first) the addresses of its name are given at its port, its address hints until they are there, and what
+/// the record says of HTTP versions and of encrypted names. Records that are malformed, need what we don't know or lead
+/// to `localhost` are passed over. The addresses of the name itself come last, at its own port. No `http` origin is made
+/// an `https` one for its record.
 ///
 /// Unlike [`System`](crate::System), this reads no hosts file, and knows no search domains. Nothing is kept: put a
 /// [`CacheLayer`](crate::CacheLayer) over it. `localhost` and names below it are the loopback addresses.
@@ -38,6 +50,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Hickory {
     servers: Arc<Servers>,
     timeout: Duration,
+    https_delay: Duration,
 }
 
 impl Hickory {
@@ -49,6 +62,7 @@ impl Hickory {
         Ok(Self {
             servers: Arc::new(Servers::new(servers.into_iter().collect(), Transport::default())?),
             timeout: TIMEOUT,
+            https_delay: HTTPS_DELAY,
         })
     }
 
@@ -67,13 +81,22 @@ impl Hickory {
         let servers: Vec<_> = servers.into_iter().collect();
         let transport = Transport::over_tls(&servers, connector)?;
         let addrs = servers.into_iter().map(|(addr, _)| addr).collect();
-        Ok(Self { servers: Arc::new(Servers::new(addrs, transport)?), timeout: TIMEOUT })
+        Ok(Self { servers: Arc::new(Servers::new(addrs, transport)?), timeout: TIMEOUT, https_delay: HTTPS_DELAY })
     }
 
     /// How long the records of one family are waited for, from when they are asked for (default: 10 s). A packet that
     /// is lost is sent again after a third of a second.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
+        self
+    }
+
+    /// How long addresses wait for the HTTPS record, where that is wanted, and as long again for those that it leads to
+    /// (default: 50 ms; zero: the record isn't asked for). A record that comes later is not used, unless there are no
+    /// addresses without: then the addresses end with an error, so that they are not taken for all there are, and a
+    /// [`CacheLayer`](crate::CacheLayer) soon asks again.
+    pub fn https_delay(mut self, delay: Duration) -> Self {
+        self.https_delay = delay;
         self
     }
 }
@@ -89,7 +112,7 @@ impl Service<Query> for Hickory {
 
     fn call(&mut self, query: Query) -> Self::Future {
         self.servers.transport().runs_on(query.ctx.runtime());
-        ready(Ok(HickoryLookup::new(query, &self.servers, self.timeout)))
+        ready(Ok(HickoryLookup::new(query, &self.servers, self.timeout, self.https_delay)))
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn localhost(host: &str, families: Families) -> Option<Arc<[Endpoint]
 }
 
 /// Whether the last label is `localhost`, whatever its case. A name may end with a dot.
-fn is_localhost(host: &str) -> bool {
+pub(crate) fn is_localhost(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     host.rsplit('.').next().is_some_and(|label| label.eq_ignore_ascii_case("localhost"))
 }

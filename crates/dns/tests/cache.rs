@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use futures_core::Stream;
-use skybridge_core::{Answer, BoxFuture, ConnectError, Ctx, Endpoint, Families, Phase, Query, Resolver};
+use skybridge_core::{
+    Answer, BoxFuture, ConnectError, Ctx, Endpoint, Families, Phase, Query, Resolver, ServiceBinding,
+};
 use skybridge_dns::{Cache, CacheLayer, Cached, ResolveError};
 use skybridge_runtime::TokioRuntime;
 use std::{
@@ -449,5 +451,53 @@ async fn on_threads_nobody_waits_for_ever() {
             assert!(tokio::time::timeout(secs(20), task).await.unwrap_or_else(|_| panic!("{round}")).unwrap());
         }
         assert_eq!(resolver.running(), 0);
+    }
+}
+
+/// What an HTTPS record says is kept with the addresses it says it of, and what stands in for them isn't.
+#[tokio::test(start_paused = true)]
+async fn what_a_record_says_is_kept_and_hints_are_not() {
+    let answer = |host: u8, priority: Option<u16>| {
+        let mut answer = Answer::only([Endpoint::from(([192, 0, 2, host], 443))]);
+        answer.ttl = Some(Duration::from_secs(60));
+        answer.last = false;
+        answer.service = priority.map(|priority| Arc::new(ServiceBinding::new(priority, "b.test")));
+        answer
+    };
+    let mut answers = [answer(1, Some(1)), answer(2, Some(1)), answer(3, Some(2)), answer(4, None)];
+    (answers[0].early, answers[3].last) = (true, true);
+    let resolver = tower::service_fn(move |query: Query| {
+        let plain = [answer(4, None)];
+        let answers: VecDeque<_> = if query.https_record { answers.clone().into() } else { plain.into() };
+        ready(Ok::<_, Infallible>(Told(answers)))
+    });
+    let mut cache = CacheLayer::new().layer(resolver);
+    let mut ask = async |https_record| {
+        let mut query = query("a.test");
+        query.https_record = https_record;
+        let mut cached = cache.call(query).await.unwrap();
+        let mut found = Vec::new();
+        while let Some(answer) = poll_fn(|cx| Pin::new(&mut cached).poll_next(cx)).await {
+            let answer = answer.unwrap();
+            let priority = answer.service.as_ref().map(|service| service.priority);
+            found.push((answer.endpoints[0].to_string(), priority, answer.last));
+        }
+        found
+    };
+    let at = |host: u8, priority: Option<u16>, last| (format!("192.0.2.{host}:443"), priority, last);
+    let known = [at(2, Some(1), false), at(3, Some(2), false), at(4, None, true)];
+    assert_eq!(ask(true).await.len(), 4);
+    assert_eq!(ask(true).await, known);
+    assert_eq!(ask(false).await[0], at(4, None, false), "another question");
+    assert_eq!(ask(true).await, known);
+}
+
+struct Told(VecDeque<Answer>);
+
+impl Stream for Told {
+    type Item = Result<Answer, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
     }
 }

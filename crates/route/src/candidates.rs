@@ -7,7 +7,8 @@ use crate::{
     settings::Settings,
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Span, Target,
+    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Scheme, Span,
+    Target,
 };
 use std::{
     future::Future,
@@ -147,7 +148,9 @@ impl<R: Resolver> Candidates<R> {
             candidate.route.endpoints = Endpoints::fixed([SocketAddr::new(ip, port).into()]);
             return Ok(());
         }
-        let lookup = Lookup { host: host.into(), port, families: self.settings.families };
+        // The record of a proxy is no record of the origin, and behind one it is the proxy that resolves.
+        let https_record = candidate.route.proxies.is_empty() && origin.scheme() == Scheme::Https;
+        let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
         candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
     }
@@ -165,7 +168,7 @@ impl<R: Resolver> Candidates<R> {
             candidate.proxy_targets = Some(Endpoints::fixed(inet));
         } else if last.kind.wants_address() && origin.ip().is_none() {
             let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
-            let lookup = Lookup { host: origin.name().into(), port: origin.port(), families };
+            let lookup = Lookup { host: origin.name().into(), port: origin.port(), families, https_record: false };
             candidate.proxy_targets = Some(self.resolve(candidate, lookup).await?);
         }
         Ok(())

@@ -1,8 +1,8 @@
 use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings};
 use futures_core::Stream;
 use skybridge_core::{
-    Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, Phase, Query,
-    Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
+    Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, HttpVersions, Phase,
+    Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
 };
 use std::{
     future::poll_fn,
@@ -16,6 +16,8 @@ pub(crate) struct Lookup {
     pub(crate) host: Arc<str>,
     pub(crate) port: u16,
     pub(crate) families: Families,
+    /// Whether what the HTTPS record leads to is wanted too.
+    pub(crate) https_record: bool,
 }
 
 /// The first addresses of a name, and the rest of the lookup.
@@ -39,17 +41,21 @@ pub(crate) async fn resolve<R: Resolver>(
     let ctx = route.ctx();
     let mut query = Query::new(Arc::clone(&lookup.host), lookup.port, ctx.clone());
     query.families = lookup.families;
+    query.https_record = lookup.https_record;
+    let wanted = Wanted(lookup.https_record.then_some(route.target.connect_options().http_versions));
     let guard = route.phase(Phase::Resolve);
     let mut begun = ctx.runtime().now();
-    let asked = phase_timeout(ctx, Phase::Resolve, limit, ask::<R>(resolver, query)).await;
+    let asked = phase_timeout(ctx, Phase::Resolve, limit, ask::<R>(resolver, query, wanted)).await;
     let found = match flatten(asked) {
         Ok(First::Found(answer, answers)) => Ok((answer, answers)),
         Ok(First::Queued(answers)) => {
             // In a box of its own, so that no look-up that needn't wait is larger for it.
-            Box::pin(begin::<R>(answers, settings.timeout, route, lookup.host, limit)).await.map(|(since, found)| {
-                begun = since;
-                found
-            })
+            Box::pin(begin::<R>(answers, settings.timeout, route, lookup.host, limit, wanted)).await.map(
+                |(since, found)| {
+                    begun = since;
+                    found
+                },
+            )
         }
         Err(error) => Err(error),
     };
@@ -60,8 +66,8 @@ pub(crate) async fn resolve<R: Resolver>(
     let span = guard.done();
     let (feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
     let max = settings.max_addresses;
-    let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max };
-    sink.add(answer.endpoints);
+    let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max, wanted };
+    sink.add(answer);
     let rest = match answers {
         Some(answers) => {
             let taken = span.end.saturating_duration_since(begun);
@@ -75,6 +81,17 @@ pub(crate) async fn resolve<R: Resolver>(
         }
     };
     Ok(Resolved { endpoints, span, rest })
+}
+
+/// The versions of HTTP that endpoints of HTTPS records must speak one of; `None` where no record was asked for.
+#[derive(Clone, Copy)]
+struct Wanted(Option<HttpVersions>);
+
+impl Wanted {
+    /// Not endpoints of a record that nobody asked for: they may be of another port.
+    fn takes(self, answer: &Answer) -> bool {
+        answer.service.as_ref().is_none_or(|service| self.0.is_some_and(|versions| service.speaks(versions)))
+    }
 }
 
 /// The first answer with addresses, and the stream of further answers unless it was the last.
@@ -91,7 +108,7 @@ fn flatten<T>(result: Result<Result<T, ConnectError>, TimedOut>) -> Result<T, Co
     result.unwrap_or_else(|timed_out| Err(timed_out.into()))
 }
 
-async fn ask<R: Resolver>(mut resolver: R, query: Query) -> Result<First<R>, ConnectError> {
+async fn ask<R: Resolver>(mut resolver: R, query: Query, wanted: Wanted) -> Result<First<R>, ConnectError> {
     let host = Arc::clone(&query.host);
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
@@ -99,7 +116,7 @@ async fn ask<R: Resolver>(mut resolver: R, query: Query) -> Result<First<R>, Con
     if answer.as_ref().is_some_and(|answer| answer.queued) {
         return Ok(First::Queued(answers));
     }
-    first::<R>(answer, answers, host).await.map(|(answer, answers)| First::Found(answer, answers))
+    first::<R>(answer, answers, host, wanted).await.map(|(answer, answers)| First::Found(answer, answers))
 }
 
 /// Waits until the resolver has begun, and then for the first addresses: since when, and what was found.
@@ -109,6 +126,7 @@ async fn begin<R: Resolver>(
     route: &Route,
     host: Arc<str>,
     limit: Duration,
+    wanted: Wanted,
 ) -> Result<(Instant, Found<R>), ConnectError> {
     let ctx = route.ctx();
     let guard = route.phase(Phase::LookupQueue);
@@ -120,7 +138,7 @@ async fn begin<R: Resolver>(
     };
     let _ = guard.done();
     let since = ctx.runtime().now();
-    let first = first::<R>(answer, answers, host);
+    let first = first::<R>(answer, answers, host, wanted);
     let found = flatten(phase_timeout(ctx, Phase::Resolve, limit, first).await)?;
     Ok((since, found))
 }
@@ -130,9 +148,10 @@ async fn first<R: Resolver>(
     mut answer: Option<Answer>,
     mut answers: Pin<Box<R::Answers>>,
     host: Arc<str>,
+    wanted: Wanted,
 ) -> Result<Found<R>, ConnectError> {
     while let Some(found) = answer {
-        if !found.endpoints.is_empty() {
+        if !found.endpoints.is_empty() && wanted.takes(&found) {
             let answers = (!found.last).then_some(answers);
             return Ok((found, answers));
         }
@@ -154,14 +173,15 @@ struct AddressSink {
     history: Arc<RouteHistory>,
     ctx: Ctx,
     max: usize,
+    wanted: Wanted,
 }
 
 impl AddressSink {
     /// Adds those that failed recently last, so that they are the first to be left out.
-    fn add(&mut self, endpoints: Vec<Endpoint>) {
-        let endpoints = self.history.sort_failed_last(endpoints);
-        self.tell_postponed(&endpoints);
-        let addresses = self.feed.extend(endpoints);
+    fn add(&mut self, mut answer: Answer) {
+        answer.endpoints = self.history.sort_failed_last(answer.endpoints);
+        self.tell_postponed(&answer.endpoints);
+        let addresses = self.feed.extend_by(answer);
         if addresses > 0 {
             self.ctx.emit(None, None, EventKind::LeftOut { addresses, limit: self.max });
         }
@@ -191,8 +211,11 @@ where
     let added = timeout(&ctx, Phase::Resolve, remaining, async {
         while !sink.feed.is_full() {
             let Some(answer) = next(&mut answers).await.transpose().map_err(Into::into)? else { return Ok(true) };
-            sink.add(answer.endpoints);
-            if answer.last {
+            let last = answer.last;
+            if sink.wanted.takes(&answer) {
+                sink.add(answer);
+            }
+            if last {
                 return Ok(true);
             }
         }

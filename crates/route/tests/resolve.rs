@@ -288,6 +288,129 @@ mod cancelling {
     }
 }
 
+/// HTTPS records (RFC 9460): when they are asked for, and what of them is used.
+mod https_records {
+    use super::*;
+    use futures_core::Stream;
+    use skybridge_core::{Answer, ConnectError, HttpVersions, Query, ServiceBinding};
+    use std::{
+        collections::VecDeque,
+        pin::Pin,
+        sync::{Arc, Mutex},
+        task::{Context, Poll},
+    };
+    use tower::service_fn;
+
+    struct Scripted(VecDeque<Answer>);
+
+    impl Stream for Scripted {
+        type Item = Result<Answer, ConnectError>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.0.pop_front().map(Ok))
+        }
+    }
+
+    /// Of these priorities at these addresses: what is spoken there. `None` is no record's.
+    fn answers(script: &[(Option<u16>, &[usize], &str)]) -> VecDeque<Answer> {
+        let answer = |(priority, ns, versions): &(Option<u16>, &[usize], &str)| {
+            let mut answer = Answer::only(ns.iter().map(|n| at(*n)));
+            answer.last = false;
+            answer.service = priority.map(|priority| {
+                let mut service = ServiceBinding::new(priority, "b.test");
+                (service.http1, service.http2) = (versions.contains('1'), versions.contains('2'));
+                Arc::new(service)
+            });
+            answer
+        };
+        script.iter().map(answer).collect()
+    }
+
+    type Asked = Arc<Mutex<Vec<(String, bool)>>>;
+
+    /// A resolver that answers so, and what it was asked: each host, and whether its record was wanted.
+    fn resolver(answers: VecDeque<Answer>) -> (impl skybridge_core::Resolver, Asked) {
+        let asked = Asked::default();
+        let noted = Arc::clone(&asked);
+        let resolver = service_fn(move |query: Query| {
+            noted.lock().unwrap().push((query.host.to_string(), query.https_record));
+            let answers = Scripted(answers.clone());
+            std::future::ready(Ok::<_, ConnectError>(answers))
+        });
+        (resolver, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn they_are_asked_for_of_https_origins_without_a_proxy() {
+        let world = World::new();
+        let (resolver, asked) = resolver(answers(&[(None, &[1], "")]));
+        let planner = RouteLayer::new(resolver).layer(world.connector());
+        let via = |kind: ProxyKind| {
+            world
+                .target_with("https://a.test", |options| options.proxies = Some([Proxy::new(kind, "p.test", 1)].into()))
+        };
+        for target in [world.target("https://a.test"), world.target("http://a.test"), via(ProxyKind::Http)] {
+            plan(&planner, target).await.unwrap();
+        }
+        plan(&planner, via(ProxyKind::Socks5)).await.unwrap();
+        let asked: Vec<_> = asked.lock().unwrap().iter().map(|(host, https)| format!("{host} {https}")).collect();
+        let expected = ["a.test true", "a.test false", "p.test false", "p.test false", "a.test false"];
+        assert_eq!(asked, expected, "a proxy's record is never asked for, nor the origin's behind one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_service_that_can_be_reached_is_and_the_name_itself_last() {
+        let world = World::new();
+        world.net.at(addr(1)).black_hole();
+        world.up(2, 0).up(3, 0).tls_fails(2, false);
+        let script = answers(&[(Some(1), &[1], "12"), (Some(2), &[2], "12"), (None, &[3], "")]);
+        let planner = RouteLayer::new(resolver(script).0).layer(world.connector());
+        let target = world.target("https://a.test");
+        let ctx = target.ctx.clone();
+        let link = reach(&planner, target).await.unwrap();
+        assert_eq!((link.info.remote, tried(&ctx)), (at(3), vec![at(1), at(2), at(1), at(3)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn services_that_speak_no_wanted_version_are_left_out() {
+        let world = World::new();
+        let script = [(Some(1), &[1][..], "2"), (Some(2), &[2], "1"), (Some(3), &[3], ""), (None, &[1, 4], "")];
+        world.up(1, 500).up(2, 500).up(4, 500);
+        let known = async |versions: HttpVersions, url: &str| {
+            let planner = RouteLayer::new(resolver(answers(&script)).0).layer(world.connector());
+            let target = world.target_with(url, |options| options.http_versions = versions);
+            let plan = plan(&planner, target).await.unwrap();
+            let endpoints = plan.route().endpoints.clone();
+            plan.connect().await.unwrap();
+            let service = |endpoint: &Endpoint| endpoints.service(endpoint).map(|service| service.priority);
+            endpoints.snapshot().iter().map(|endpoint| (endpoint.clone(), service(endpoint))).collect::<Vec<_>>()
+        };
+        let of = |list: &[(usize, Option<u16>)]| list.iter().map(|(n, of)| (at(*n), *of)).collect::<Vec<_>>();
+        let https = "https://a.test";
+        assert_eq!(known(HttpVersions::Any, https).await, of(&[(1, Some(1)), (2, Some(2)), (4, None)]));
+        assert_eq!(known(HttpVersions::Http1, https).await, of(&[(2, Some(2)), (1, None), (4, None)]));
+        assert_eq!(known(HttpVersions::Http2, https).await, of(&[(1, Some(1)), (4, None)]));
+        let unasked = known(HttpVersions::Any, "http://a.test").await;
+        assert_eq!(unasked, of(&[(1, None), (4, None)]), "nobody asked for a record");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn egress_judges_the_addresses_of_services_and_their_hints() {
+        let world = World::new();
+        world.up(1, 0);
+        let mut script = answers(&[(Some(1), &[], "12"), (None, &[1], "")]);
+        script[0].early = true;
+        script[0].endpoints = vec![fixtures::endpoint("10.0.0.1:80")];
+        let planner = RouteLayer::new(resolver(script).0).layer(world.connector());
+        let network = "10.0.0.0/8".parse().unwrap();
+        let target = world.target_with("https://a.test", |options| {
+            options.egress = Egress::any().deny(skybridge_core::EgressRule::new().network(network));
+        });
+        let link = reach(&planner, target).await.unwrap();
+        assert_eq!((link.info.remote, world.net.connects_to("10.0.0.1:80".parse().unwrap())), (at(1), 0));
+    }
+}
+
 /// Lookups that wait for others, in the system's resolver and in one of our own.
 mod queued {
     use super::*;

@@ -90,7 +90,14 @@ impl EndpointQueue {
     pub(crate) fn next(&mut self, route: &Route) -> Option<Endpoint> {
         let failed_recently =
             |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
-        let in_order = || self.choose(|endpoint| !failed_recently(endpoint)).or_else(|| self.choose(|_| true));
+        let priorities = route.endpoints.priorities(&self.waiting);
+        let in_order = || {
+            let choose = |may: &dyn Fn(&Endpoint) -> bool| match &priorities {
+                Some(priorities) => self.choose_by(priorities, may),
+                None => self.choose(may),
+            };
+            choose(&|endpoint| !failed_recently(endpoint)).or_else(|| choose(&|_| true))
+        };
         let chosen = self.fastest(route).or_else(in_order)?;
         let endpoint = self.waiting.remove(chosen);
         self.started = true;
@@ -101,9 +108,23 @@ impl EndpointQueue {
         Some(endpoint)
     }
 
+    /// The same among those of the smallest priority, of which HTTPS records tell. Whom none is about comes last (RFC
+    /// 9460, section 3).
+    fn choose_by(&self, priorities: &[Option<u16>], may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
+        let rank = |place: usize| priorities.get(place).copied().flatten().map_or(u32::MAX, u32::from);
+        let allowed: Vec<bool> = self.waiting.iter().map(may).collect();
+        let is_allowed = |place: usize| allowed.get(place).copied().unwrap_or_default();
+        let first = (0..allowed.len()).filter(|place| is_allowed(*place)).map(rank).min()?;
+        self.choose_at(|place, _| is_allowed(place) && rank(place) == first)
+    }
+
     /// The index of the first endpoint of the family whose turn it is, or else of the first. `may` is a lookup in a
     /// database, so it is called for no more endpoints than necessary.
     fn choose(&self, may: impl Fn(&Endpoint) -> bool) -> Option<usize> {
+        self.choose_at(|_, endpoint| may(endpoint))
+    }
+
+    fn choose_at(&self, may: impl Fn(usize, &Endpoint) -> bool) -> Option<usize> {
         let wanted = match (self.order, self.last) {
             (Order::Listed, _) => None,
             (Order::Interleaved { .. }, Some(Family::V6)) if self.first_family == 0 => Some(Family::V4),
@@ -112,7 +133,7 @@ impl EndpointQueue {
         let mut first = None;
         for (i, endpoint) in self.waiting.iter().enumerate() {
             let in_turn = wanted.is_none() || family(endpoint) == wanted;
-            if (in_turn || first.is_none()) && may(endpoint) {
+            if (in_turn || first.is_none()) && may(i, endpoint) {
                 if in_turn {
                     return Some(i);
                 }

@@ -5,7 +5,9 @@
 mod support;
 
 use self::support::{World, addr, kind, ms, tried, v4, v6};
-use skybridge_core::{ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback, Span};
+use skybridge_core::{
+    Answer, ConnectError, Endpoint, Endpoints, FirstExchange, Link, Outcome, Phase, RouteFeedback, ServiceBinding, Span,
+};
 use skybridge_tcp::{NoEndpoint, RaceLayer};
 use skybridge_testkit::{drop_walk::drop_walk, fixtures, net::Conn};
 use std::{io::ErrorKind, sync::Arc, time::Duration};
@@ -24,6 +26,23 @@ async fn a_first_attempt_that_answers_in_time_is_alone() {
     assert_eq!(link.info.remote, fixtures::endpoint(&v4(1)));
     assert_eq!(world.trace(), ["t0 connect_start a1", "t240 connect_end a1"]);
     assert_eq!(world.net.connects_to(addr(&v4(2))), 0);
+}
+
+/// RFC 9460, section 3: in order of priority, families alternating within each, and what no record is about last.
+#[tokio::test(start_paused = true)]
+async fn what_https_records_prefer_goes_first_and_what_none_is_about_last() {
+    let world = World::new();
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend([v6(9), v4(9)].map(|at| fixtures::endpoint(&at)));
+    for (priority, list) in [(2, vec![v4(3), v6(3)]), (1, vec![v4(1), v4(2), v6(1)])] {
+        let mut answer = Answer::only(list.iter().map(|at| fixtures::endpoint(at)));
+        answer.service = Some(Arc::new(ServiceBinding::new(priority, "a.test")));
+        feed.extend_by(answer);
+    }
+    feed.finish();
+    let route = world.route_by(endpoints);
+    RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route.clone()).await.unwrap_err();
+    assert_eq!(tried(&route), [v6(1), v4(1), v4(2), v6(3), v4(3), v6(9), v4(9)]);
 }
 
 #[tokio::test(start_paused = true)]

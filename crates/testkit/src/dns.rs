@@ -31,6 +31,8 @@ pub enum Reply {
     Addresses(Vec<IpAddr>, u32),
     /// That the name is an alias, with a time to live, and the addresses of its target with theirs.
     Alias(&'static str, u32, Vec<IpAddr>, u32),
+    /// Records of the type asked for, with their time to live, whose data are these: see [`https`].
+    Records(Vec<Vec<u8>>, u32),
     /// That the name doesn't exist (NXDOMAIN).
     NotFound,
     /// That the server can't tell (SERVFAIL).
@@ -196,6 +198,9 @@ fn message(query: &[u8], question: &Question, reply: &Reply) -> Option<Vec<u8>> 
             records.extend(addresses(&target, question.kind, addrs, *ttl));
             (0x8180, records)
         }
+        Reply::Records(data, ttl) => {
+            (0x8180, data.iter().map(|data| record(&[0xc0, 12], question.kind, *ttl, data)).collect())
+        }
         Reply::NotFound => (0x8183, Vec::new()),
         Reply::Fail => (0x8182, Vec::new()),
         Reply::Truncated => (0x8380, Vec::new()),
@@ -208,6 +213,19 @@ fn message(query: &[u8], question: &Question, reply: &Reply) -> Option<Vec<u8>> 
     message.extend(query.get(12..end)?);
     records.iter().for_each(|record| message.extend(record));
     Some(message)
+}
+
+/// The data of an HTTPS record (RFC 9460, section 2.2): of priority 0 it is an alias. The target `.` is the name itself;
+/// parameters are a key and its value, such as 3 and a port.
+pub fn https(priority: u16, target: &str, parameters: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut data = priority.to_be_bytes().to_vec();
+    data.extend(if target == "." { vec![0] } else { wire_name(target) });
+    for (key, value) in parameters {
+        data.extend(key.to_be_bytes());
+        data.extend((value.len() as u16).to_be_bytes());
+        data.extend(*value);
+    }
+    data
 }
 
 fn wire_name(name: &str) -> Vec<u8> {

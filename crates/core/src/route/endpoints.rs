@@ -1,4 +1,4 @@
-use crate::{ConnectError, Endpoint, sync::Mutex};
+use crate::{Answer, ConnectError, Endpoint, ServiceBinding, sync::Mutex};
 use std::{
     collections::HashSet,
     fmt,
@@ -27,6 +27,9 @@ pub struct EndpointsFeed(Arc<Mutex<Feed>>);
 #[derive(Debug)]
 struct Feed {
     list: Vec<Endpoint>,
+    /// What HTTPS records say of them. Boxed, as few lists have any.
+    #[expect(clippy::box_collection, reason = "every look-up has a place for it")]
+    services: Option<Box<Vec<Bound>>>,
     /// The limit for each kind: IPv4, IPv6, others.
     most: usize,
     taken: [usize; 3],
@@ -35,6 +38,15 @@ struct Feed {
     complete: bool,
     whole: bool,
     readers: Vec<Waker>,
+}
+
+/// What an HTTPS record says of the endpoint at this place of the list.
+#[derive(Debug)]
+struct Bound {
+    place: usize,
+    service: Arc<ServiceBinding>,
+    /// The endpoint stands in for others.
+    early: bool,
 }
 
 // === impl Endpoints ===
@@ -58,7 +70,17 @@ impl Endpoints {
     /// of the other.
     pub fn feed_up_to(most: usize) -> (EndpointsFeed, Self) {
         let (list, readers) = (Vec::new(), Vec::new());
-        let feed = Feed { list, most, taken: [0; 3], left_out: 0, error: None, complete: false, whole: false, readers };
+        let feed = Feed {
+            list,
+            services: None,
+            most,
+            taken: [0; 3],
+            left_out: 0,
+            error: None,
+            complete: false,
+            whole: false,
+            readers,
+        };
         let feed = Arc::new(Mutex::new(feed));
         (EndpointsFeed(Arc::clone(&feed)), Self { feed, seen: 0, except: None })
     }
@@ -81,6 +103,18 @@ impl Endpoints {
     /// Whether this endpoint is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
         !self.is_excepted(endpoint) && self.feed.lock().list.contains(endpoint)
+    }
+
+    /// What an HTTPS record says of this endpoint.
+    pub fn service(&self, endpoint: &Endpoint) -> Option<Arc<ServiceBinding>> {
+        self.feed.lock().service(endpoint).cloned()
+    }
+
+    /// The [priority](ServiceBinding::priority) of each of these; `None` when no HTTPS record is about any in the list.
+    pub fn priorities(&self, of: &[Endpoint]) -> Option<Vec<Option<u16>>> {
+        let feed = self.feed.lock();
+        feed.services.as_ref()?;
+        Some(of.iter().map(|endpoint| feed.service(endpoint).map(|service| service.priority)).collect())
     }
 
     /// Whether no more endpoints will be added.
@@ -147,7 +181,23 @@ impl EndpointsFeed {
     /// of the limit.
     pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
         let before = self.0.lock().left_out;
-        self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint)));
+        self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint, None)));
+        self.0.lock().left_out - before
+    }
+
+    /// The same for an answer, of which an HTTPS record may tell. What that says counts also for an endpoint that is in the
+    /// list already, unless another record does. Those that [stood in](Answer::early) for this answer come last then.
+    pub fn extend_by(&mut self, answer: Answer) -> usize {
+        let before = self.0.lock().left_out;
+        let Answer { endpoints, service, early, .. } = answer;
+        self.change(|feed| {
+            if let Some(service) = service.as_ref().filter(|_| !early) {
+                feed.postpone_early(service, &endpoints);
+            }
+            endpoints
+                .into_iter()
+                .for_each(|endpoint| feed.add(endpoint, service.as_ref().map(|service| (service, early))));
+        });
         self.0.lock().left_out - before
     }
 
@@ -180,14 +230,42 @@ impl EndpointsFeed {
 // === impl Feed ===
 
 impl Feed {
-    fn add(&mut self, endpoint: Endpoint) {
+    fn service(&self, endpoint: &Endpoint) -> Option<&Arc<ServiceBinding>> {
+        let services = self.services.as_deref()?;
+        let place = self.list.iter().position(|known| known == endpoint)?;
+        services.iter().find(|bound| bound.place == place).map(|bound| &bound.service)
+    }
+
+    fn bind(&mut self, place: usize, by: Option<(&Arc<ServiceBinding>, bool)>) {
+        let Some((service, early)) = by else { return };
+        let services = self.services.get_or_insert_default();
+        match services.iter_mut().find(|bound| bound.place == place) {
+            Some(bound) if bound.early && !early && bound.service == *service => bound.early = false,
+            Some(_) => {}
+            None => services.push(Bound { place, service: Arc::clone(service), early }),
+        }
+    }
+
+    /// Those that stood in for these come last.
+    fn postpone_early(&mut self, service: &Arc<ServiceBinding>, found: &[Endpoint]) {
+        let is_v4 = |endpoint: &Endpoint| endpoint.inet().map(|addr| addr.is_ipv4());
+        for bound in self.services.as_deref_mut().into_iter().flatten() {
+            let Some(endpoint) = self.list.get(bound.place) else { continue };
+            let is_replaced = bound.early && bound.service == *service && !found.contains(endpoint);
+            if is_replaced && found.iter().any(|other| is_v4(other) == is_v4(endpoint)) {
+                Arc::make_mut(&mut bound.service).priority = u16::MAX;
+            }
+        }
+    }
+
+    fn add(&mut self, endpoint: Endpoint, by: Option<(&Arc<ServiceBinding>, bool)>) {
         let kind = match endpoint.inet() {
             Some(SocketAddr::V4(_)) => 0,
             Some(SocketAddr::V6(_)) => 1,
             None => 2,
         };
-        if self.list.contains(&endpoint) {
-            return;
+        if let Some(place) = self.list.iter().position(|known| *known == endpoint) {
+            return self.bind(place, by);
         }
         if self.taken[kind] >= self.most {
             self.left_out += 1;
@@ -197,6 +275,7 @@ impl Feed {
         if self.list.is_empty() {
             self.list.reserve_exact(1);
         }
+        self.bind(self.list.len(), by);
         self.list.push(endpoint);
     }
 }
@@ -237,6 +316,33 @@ mod tests {
         assert!(feed.is_full());
         assert_eq!(list.snapshot(), [six(1), six(2), at(1), at(2)]);
         assert_eq!(list.without(&[at(1)]).left_out(), 3);
+    }
+
+    #[test]
+    fn what_a_record_says_first_counts_also_of_endpoints_known_without() {
+        let (mut feed, list) = Endpoints::feed();
+        let answer = |priority, endpoints: Vec<Endpoint>| {
+            let mut answer = Answer::only(endpoints);
+            answer.service = Some(Arc::new(ServiceBinding::new(priority, "a.test")));
+            answer
+        };
+        feed.extend([at(1)]);
+        assert_eq!((list.service(&at(1)), list.priorities(&[at(1)])), (None, None));
+        feed.extend_by(answer(7, vec![at(2), at(1)]));
+        feed.extend_by(answer(8, vec![at(2), at(3)]));
+        feed.extend([at(3), at(4)]);
+        let all = list.without(&[at(1)]);
+        assert_eq!(all.priorities(&[at(1), at(2), at(3), at(4)]), Some(vec![Some(7), Some(7), Some(8), None]));
+        assert_eq!((all.service(&at(2)).unwrap().priority, all.service(&at(5))), (7, None));
+
+        let mut early = answer(9, vec![at(5), at(6)]);
+        early.early = true;
+        feed.extend_by(early);
+        feed.extend_by(answer(10, vec![at(7)]));
+        let of = [at(5), at(6)];
+        assert_eq!(all.priorities(&of), Some(vec![Some(9); 2]), "another service");
+        feed.extend_by(answer(9, vec![at(6)]));
+        assert_eq!(all.priorities(&of), Some(vec![Some(u16::MAX), Some(9)]), "what stood in comes last");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::{Ctx, Endpoint};
+use crate::{Ctx, Endpoint, ServiceBinding};
 use std::{sync::Arc, time::Duration};
 
 /// Which address families to ask for.
@@ -24,14 +24,17 @@ pub struct Query {
     pub port: u16,
     /// The address families to ask for.
     pub families: Families,
+    /// Whether the HTTPS record of the name (RFC 9460) is wanted too, and what it leads to: for `https` origins that are
+    /// connected to directly. A resolver that knows no such records answers with addresses alone.
+    pub https_record: bool,
     /// The context: the runtime to use, and the observer.
     pub ctx: Ctx,
 }
 
 impl Query {
-    /// A query for the addresses of both families.
+    /// A query for the addresses of both families, and for no HTTPS record.
     pub fn new(host: impl Into<Arc<str>>, port: u16, ctx: Ctx) -> Self {
-        Self { host: host.into(), port, families: Families::Both, ctx }
+        Self { host: host.into(), port, families: Families::Both, https_record: false, ctx }
     }
 }
 
@@ -42,8 +45,14 @@ impl Query {
 pub struct Answer {
     /// The endpoints, in the order in which they should be tried.
     pub endpoints: Vec<Endpoint>,
+    /// What an HTTPS record says of them all; `None` where none does, as of the addresses of the name itself. Those
+    /// should come too, as what is left when the others fail (RFC 9460, section 3).
+    pub service: Option<Arc<ServiceBinding>>,
     /// How long it may be cached; `None` when that isn't known, as with the system's resolver.
     pub ttl: Option<Duration>,
+    /// Whether the endpoints only stand in for those of the same `service` that are still looked up, as a record's address
+    /// hints do. They are not kept, and tried last once the others of their family are known.
+    pub early: bool,
     /// Whether this is the last answer of the stream.
     pub last: bool,
     /// Whether the lookup has not begun: it waits for others to end, such as for a free thread. The answer after it,

@@ -1,7 +1,8 @@
-use super::{entries::Entry, waiter::Waiter};
+use super::{entries::Entry, found, waiter::Waiter};
 use futures_core::Stream;
 use skybridge_core::{Answer, ConnectError};
 use std::{
+    collections::VecDeque,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -12,18 +13,24 @@ use std::{
 pub struct Cached(Source);
 
 enum Source {
-    Known(Option<Answer>, Option<ConnectError>),
+    Known(VecDeque<Answer>, Option<ConnectError>),
     Lookup(Waiter),
 }
 
 impl Cached {
     pub(super) fn known(entry: &Entry, now: Instant) -> Self {
-        let Entry { endpoints, error, expires, .. } = entry;
-        let mut answer = Answer::only(endpoints.iter().cloned());
-        answer.ttl = Some(expires.saturating_duration_since(now));
-        answer.last = error.is_none();
-        let answer = (answer.last || !endpoints.is_empty()).then_some(answer);
-        Self(Source::Known(answer, error.clone()))
+        let Entry { found, error, expires, .. } = entry;
+        let mut answers: VecDeque<Answer> = found::answers(found).collect();
+        if answers.is_empty() && error.is_none() {
+            answers.push_back(Answer::only([]));
+        }
+        for answer in &mut answers {
+            answer.ttl = Some(expires.saturating_duration_since(now));
+        }
+        if let Some(last) = answers.back_mut() {
+            last.last = error.is_none();
+        }
+        Self(Source::Known(answers, error.clone()))
     }
 
     pub(super) fn waiting(waiter: Waiter) -> Self {
@@ -36,7 +43,7 @@ impl Stream for Cached {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.0 {
-            Source::Known(answer, error) => Poll::Ready(answer.take().map(Ok).or_else(|| error.take().map(Err))),
+            Source::Known(answers, error) => Poll::Ready(answers.pop_front().map(Ok).or_else(|| error.take().map(Err))),
             Source::Lookup(waiter) => waiter.poll_next(cx),
         }
     }

@@ -1,22 +1,24 @@
-use skybridge_core::{ConnectError, Endpoint, Families, Query};
+use super::found::Found;
+use skybridge_core::{ConnectError, Families, Query};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
     time::Instant,
 };
 
-/// What was asked: the name in lower case and without a trailing dot, the port, the families.
+/// What was asked: the name in lower case and without a trailing dot, the port, the families, and whether the HTTPS record is wanted too.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct CacheKey {
     host: Arc<str>,
     port: u16,
     families: Families,
+    https_record: bool,
 }
 
 /// What came of a lookup.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) endpoints: Arc<[Endpoint]>,
+    pub(super) found: Arc<[Found]>,
     /// What ended the lookup, after the addresses.
     pub(super) error: Option<ConnectError>,
     /// When its time to live ends.
@@ -42,7 +44,7 @@ impl CacheKey {
         let host = query.host.strip_suffix('.').unwrap_or(&query.host);
         let is_canonical = host.len() == query.host.len() && !host.bytes().any(|byte| byte.is_ascii_uppercase());
         let host = if is_canonical { Arc::clone(&query.host) } else { host.to_ascii_lowercase().into() };
-        Self { host, port: query.port, families: query.families }
+        Self { host, port: query.port, families: query.families, https_record: query.https_record }
     }
 
     pub(super) fn host(&self) -> &Arc<str> {
@@ -100,7 +102,7 @@ mod tests {
         let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
         let now = ctx.runtime().now();
         let key = |number: u16| CacheKey::of(&Query::new("a.test", number, ctx.clone()));
-        let entry = || Entry { endpoints: Arc::new([]), error: None, expires: now, usable_until: now };
+        let entry = || Entry { found: Arc::new([]), error: None, expires: now, usable_until: now };
         let mut entries = Entries::new(3);
         for number in [1, 2, 3, 1] {
             entries.insert(key(number), entry());

@@ -1,5 +1,6 @@
 use super::{
     entries::CacheKey,
+    found,
     progress::Progress,
     store::{Outcome, Store, is_negative},
 };
@@ -27,12 +28,13 @@ pub(super) async fn look_up<R: Resolver>(resolver: R, query: Query, store: Arc<S
         Err(error) => Err(error),
     };
     outcome.error = ended.err();
-    let failed = outcome.endpoints.is_empty() && outcome.error.as_ref().is_some_and(|error| !is_negative(error));
+    let failed = outcome.is_empty() && outcome.error.as_ref().is_some_and(|error| !is_negative(error));
     let stale = if failed { store.use_stale(&key, ctx.runtime().now()) } else { None };
-    if let Some(endpoints) = stale {
-        let mut answer = Answer::only(endpoints.iter().cloned());
-        answer.ttl = Some(Duration::ZERO);
-        progress.push(answer);
+    if let Some(found) = stale {
+        for mut answer in found::answers(&found) {
+            answer.ttl = Some(Duration::ZERO);
+            progress.push(answer);
+        }
         progress.finish(Ok(()));
         return;
     }
@@ -52,7 +54,7 @@ async fn ask<R: Resolver>(
 ) -> Result<Option<Answers<R>>, ConnectError> {
     poll_fn(|cx| resolver.poll_ready(cx)).await.map_err(Into::into)?;
     let mut answers = Box::pin(resolver.resolve(query).await.map_err(Into::into)?);
-    let more = read(&mut answers, progress, outcome, |outcome| !outcome.endpoints.is_empty()).await?;
+    let more = read(&mut answers, progress, outcome, |outcome| !outcome.is_empty()).await?;
     Ok(more.then_some(answers))
 }
 
@@ -72,12 +74,9 @@ where
             return Ok(false);
         };
         let last = answer.last;
-        if !answer.endpoints.is_empty() {
-            outcome.ttl = outcome.ttl.into_iter().chain(answer.ttl).min();
-            outcome.endpoints.extend(answer.endpoints.iter().cloned());
-        }
+        outcome.add(&answer);
         progress.push(answer);
-        if last || outcome.endpoints.len() >= MAX_ENDPOINTS {
+        if last || outcome.len() >= MAX_ENDPOINTS {
             return Ok(false);
         }
         if is_enough(outcome) {

@@ -1,11 +1,12 @@
 use super::{
     config::CacheConfig,
     entries::{CacheKey, Entries, Entry},
+    found,
     progress::Progress,
     shared_lookup::SharedLookup,
 };
 use crate::ResolveError;
-use skybridge_core::{BoxFuture, ConnectError, Endpoint, sync::Mutex};
+use skybridge_core::{Answer, BoxFuture, ConnectError, sync::Mutex};
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
@@ -44,10 +45,28 @@ pub(super) struct Refreshing(Arc<Store>);
 /// What came of a lookup that has ended.
 #[derive(Default)]
 pub(super) struct Outcome {
-    pub(super) endpoints: Vec<Endpoint>,
+    found: Vec<found::Found>,
     /// The shortest of those known.
     pub(super) ttl: Option<Duration>,
     pub(super) error: Option<ConnectError>,
+}
+
+impl Outcome {
+    pub(super) fn add(&mut self, answer: &Answer) {
+        if !answer.endpoints.is_empty() && !answer.early {
+            self.ttl = self.ttl.into_iter().chain(answer.ttl).min();
+            found::add(&mut self.found, answer);
+        }
+    }
+
+    /// How many endpoints there are.
+    pub(super) fn len(&self) -> usize {
+        self.found.iter().map(|found| found.endpoints.len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
 }
 
 /// Whether it is known that there are no addresses. A failure is no such knowledge.
@@ -99,15 +118,15 @@ impl Store {
 
     /// Whether addresses are looked up again, ahead of their end.
     fn is_due(&self, entry: &Entry, now: Instant) -> bool {
-        !entry.endpoints.is_empty() && now < entry.expires && after(now, self.config.refresh_ahead) > entry.expires
+        !entry.found.is_empty() && now < entry.expires && after(now, self.config.refresh_ahead) > entry.expires
     }
 
     /// Keeps what came of a lookup that was begun then.
     pub(super) fn keep(&self, key: &CacheKey, begun: Instant, outcome: &Outcome) {
         let ttl = match &outcome.error {
-            None if !outcome.endpoints.is_empty() => self.config.ttl(outcome.ttl),
+            None if !outcome.is_empty() => self.config.ttl(outcome.ttl),
             Some(error) if !is_negative(error) => {
-                if outcome.endpoints.is_empty() {
+                if outcome.is_empty() {
                     return;
                 }
                 // What is missing is asked for again soon.
@@ -116,8 +135,8 @@ impl Store {
             _ => self.config.negative_ttl,
         };
         let expires = after(begun, ttl);
-        let (endpoints, error) = (outcome.endpoints.as_slice().into(), outcome.error.clone());
-        let entry = Entry { endpoints, error, expires, usable_until: expires };
+        let (found, error) = (outcome.found.as_slice().into(), outcome.error.clone());
+        let entry = Entry { found, error, expires, usable_until: expires };
         self.state.lock().entries.insert(key.clone(), entry);
     }
 
@@ -127,17 +146,17 @@ impl Store {
     }
 
     /// The addresses that may be used as a lookup has failed. They are the answer for a while, before the next lookup.
-    pub(super) fn use_stale(&self, key: &CacheKey, now: Instant) -> Option<Arc<[Endpoint]>> {
+    pub(super) fn use_stale(&self, key: &CacheKey, now: Instant) -> Option<Arc<[found::Found]>> {
         let mut state = self.state.lock();
         let entry = state.entries.get(key).filter(|entry| self.may_be_stale(entry, now))?;
         let until = after(now, self.config.negative_ttl).min(after(entry.expires, self.config.stale_if_error));
         entry.usable_until = entry.usable_until.max(until);
-        Some(Arc::clone(&entry.endpoints))
+        Some(Arc::clone(&entry.found))
     }
 
     fn may_be_stale(&self, entry: &Entry, now: Instant) -> bool {
         let stale = self.config.stale_if_error;
-        !stale.is_zero() && !entry.endpoints.is_empty() && now < after(entry.expires, stale)
+        !stale.is_zero() && !entry.found.is_empty() && now < after(entry.expires, stale)
     }
 
     /// Somebody has left the lookup of this key, which may be gone.

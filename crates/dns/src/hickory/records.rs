@@ -1,12 +1,19 @@
 //! The border to hickory: what is asked of it, and what it answers in our words.
 
-use super::transport::Transport;
+use super::{
+    https_records::{self, RecordSet},
+    transport::Transport,
+};
 use crate::ResolveError;
 use hickory_resolver::{
     Resolver,
     config::{NameServerConfig, ResolveHosts, ResolverConfig},
+    lookup::Lookup,
     net::NetError,
-    proto::rr::{Name, RData, RecordType},
+    proto::{
+        ProtoError,
+        rr::{Name, RData, RecordType},
+    },
 };
 use skybridge_core::Families;
 use std::{
@@ -63,16 +70,12 @@ impl Servers {
     /// Asks for the addresses of one family.
     pub(super) async fn ask(&self, host: Arc<str>, family: Families) -> Result<Records, ResolveError> {
         let kind = if family == Families::V6 { RecordType::AAAA } else { RecordType::A };
-        // Without search domains. A name that can't be is not there.
-        let mut name =
-            Name::from_ascii(&host).map_err(|error| not_found(&host, Error::new(ErrorKind::InvalidInput, error)))?;
-        name.set_fqdn(true);
+        // A name that can't be is not there.
+        let name = full_name(&host).map_err(|error| not_found(&host, Error::new(ErrorKind::InvalidInput, error)))?;
         let answer = match self.resolver.lookup(name, kind).await {
             Ok(answer) => answer,
             Err(error) => return Err(in_our_words(host, self.transport.explain(error))),
         };
-        // Also those of aliases on the way: what they lead to may be kept no longer than they.
-        let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
         let addresses = answer.answers().iter().filter_map(|record| match &record.data {
             RData::A(ip) if family != Families::V6 => Some(IpAddr::V4(ip.0)),
             RData::AAAA(ip) if family == Families::V6 => Some(IpAddr::V6(ip.0)),
@@ -82,7 +85,26 @@ impl Servers {
         if addresses.is_empty() {
             return Err(ResolveError::NoAddresses { host });
         }
-        Ok(Records { addresses, ttl: Duration::from_secs(ttl.into()) })
+        Ok(Records { addresses, ttl: shortest_ttl(&answer) })
+    }
+
+    /// Asks for the HTTPS records of a name; `None` when there are none, or none that can be read.
+    pub(super) async fn ask_https(&self, name: &Arc<str>) -> Result<Option<(RecordSet, Duration)>, ResolveError> {
+        let Ok(full_name) = full_name(name) else { return Ok(None) };
+        let answer = match self.resolver.lookup(full_name, RecordType::HTTPS).await {
+            Ok(answer) => answer,
+            Err(NetError::Proto(_)) => return Ok(None),
+            Err(error) => {
+                let error = in_our_words(Arc::clone(name), self.transport.explain(error));
+                return if error.is_failure() { Err(error) } else { Ok(None) };
+            }
+        };
+        let records = answer.answers().iter().filter_map(|record| match &record.data {
+            RData::HTTPS(https) => Some((&record.name, &https.0)),
+            _ => None,
+        });
+        let records: Vec<_> = records.collect();
+        Ok((!records.is_empty()).then(|| (https_records::read(name, records), shortest_ttl(&answer))))
     }
 
     /// A place for a query, when there is one.
@@ -90,6 +112,19 @@ impl Servers {
         // It is never closed.
         self.places.acquire().await.ok()
     }
+}
+
+/// Without search domains.
+fn full_name(host: &str) -> Result<Name, ProtoError> {
+    let mut name = Name::from_ascii(host)?;
+    name.set_fqdn(true);
+    Ok(name)
+}
+
+/// Also of aliases on the way: what they lead to may be kept no longer than they.
+fn shortest_ttl(answer: &Lookup) -> Duration {
+    let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
+    Duration::from_secs(ttl.into())
 }
 
 fn not_found(host: &Arc<str>, source: Error) -> ResolveError {
