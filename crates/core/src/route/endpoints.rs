@@ -32,8 +32,9 @@ struct Feed {
     services: Option<Box<Vec<Bound>>>,
     /// The limit for each kind: IPv4, IPv6, others.
     most: usize,
-    taken: [usize; 3],
-    left_out: usize,
+    /// Small, as each connection keeps the list that it was opened by.
+    taken: [u32; 3],
+    left_out: u32,
     error: Option<ConnectError>,
     complete: bool,
     whole: bool,
@@ -87,7 +88,7 @@ impl Endpoints {
 
     /// How many endpoints have been left out because of the limit.
     pub fn left_out(&self) -> usize {
-        self.feed.lock().left_out
+        self.feed.lock().left_out as usize
     }
 
     fn is_excepted(&self, endpoint: &Endpoint) -> bool {
@@ -182,7 +183,7 @@ impl EndpointsFeed {
     pub fn extend(&mut self, more: impl IntoIterator<Item = Endpoint>) -> usize {
         let before = self.0.lock().left_out;
         self.change(|feed| more.into_iter().for_each(|endpoint| feed.add(endpoint, None)));
-        self.0.lock().left_out - before
+        (self.0.lock().left_out - before) as usize
     }
 
     /// The same for an answer, of which an HTTPS record may tell. What that says counts also for an endpoint that is in the
@@ -198,13 +199,13 @@ impl EndpointsFeed {
                 .into_iter()
                 .for_each(|endpoint| feed.add(endpoint, service.as_ref().map(|service| (service, early))));
         });
-        self.0.lock().left_out - before
+        (self.0.lock().left_out - before) as usize
     }
 
     /// Whether the list takes no more IP addresses.
     pub fn is_full(&self) -> bool {
         let feed = self.0.lock();
-        feed.taken[0] >= feed.most && feed.taken[1] >= feed.most
+        !feed.has_place(0) && !feed.has_place(1)
     }
 
     /// Completes the list: there are no others.
@@ -234,6 +235,10 @@ impl Feed {
         let services = self.services.as_deref()?;
         let place = self.list.iter().position(|known| known == endpoint)?;
         services.iter().find(|bound| bound.place == place).map(|bound| &bound.service)
+    }
+
+    fn has_place(&self, kind: usize) -> bool {
+        (self.taken[kind] as usize) < self.most
     }
 
     fn bind(&mut self, place: usize, by: Option<(&Arc<ServiceBinding>, bool)>) {
@@ -267,11 +272,11 @@ impl Feed {
         if let Some(place) = self.list.iter().position(|known| *known == endpoint) {
             return self.bind(place, by);
         }
-        if self.taken[kind] >= self.most {
-            self.left_out += 1;
+        if !self.has_place(kind) {
+            self.left_out = self.left_out.saturating_add(1);
             return;
         }
-        self.taken[kind] += 1;
+        self.taken[kind] = self.taken[kind].saturating_add(1);
         if self.list.is_empty() {
             self.list.reserve_exact(1);
         }
