@@ -6,6 +6,7 @@
 mod apache;
 mod caddy;
 mod certs;
+mod dnsmasq;
 mod haproxy;
 mod hypercorn;
 mod microsocks;
@@ -44,15 +45,16 @@ pub(crate) fn run() -> Outcome {
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<24>()?;
+        ports::free::<25>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
-    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed] = others;
+    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed, names] = others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
     let origins =
         nginx::Ports { plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend };
     let network = network::Network::new(&ip)?;
     let inside = network.nginx(&nginx, &scratch.folder("routes")?, &certs)?;
+    let records = dnsmasq::start(&dnsmasq, &scratch.folder("records")?, names, tls)?;
     let (dnsmasq, resolv) = network.dnsmasq(&dnsmasq, &scratch.folder("dnsmasq")?)?;
     let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
     let small = nghttpd::start_small(&nghttpd, &scratch.folder("small")?, h2c_small)?;
@@ -83,6 +85,8 @@ pub(crate) fn run() -> Outcome {
                 "--test",
                 "interop_endings",
                 "--test",
+                "interop_names",
+                "--test",
                 "interop_routes",
             ])
             .env("SKYBRIDGE_CLI", cli)
@@ -98,6 +102,8 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NGINX_KEEPALIVE10_TLS", at(keepalive10_tls))
             .env("SKYBRIDGE_NGINX_TLS", at(tls))
             .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
+            .env("SKYBRIDGE_DNSMASQ", at(names))
+            .env("SKYBRIDGE_DNSMASQ_LOG", records.log())
             .env("SKYBRIDGE_NGINX_TLS_EXPIRED", at(tls_expired))
             .env("SKYBRIDGE_NGINX_WEBSOCKET", at(websocket))
             .env("SKYBRIDGE_WEBSOCKET_BACKEND", at(backend))
@@ -125,7 +131,7 @@ pub(crate) fn run() -> Outcome {
         )
     });
     let proxies = [nghttpx, squid, microsocks, tinyproxy];
-    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq];
+    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq, records];
     let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
     tests.and(running)
 }
