@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 12] = [
+const TARGETS: [Target; 13] = [
     Target {
         name: "h1_response",
         seeds: "responses",
@@ -64,6 +64,11 @@ const TARGETS: [Target; 12] = [
         name: "no_proxy",
         seeds: "no-proxy",
         promises: "a list of exceptions covers what one of its entries covers, and the origin that it names",
+    },
+    Target {
+        name: "https_record",
+        seeds: "https-records",
+        promises: "whatever HTTPS records say, the name's own address is found, and no service that we can't use",
     },
     Target {
         name: "certificate",
@@ -165,7 +170,7 @@ mod tests {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
                         h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, \
-                        certificate, pins, retry_after";
+                        https_record, certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }

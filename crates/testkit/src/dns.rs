@@ -179,7 +179,7 @@ fn question(query: &[u8]) -> Option<(String, u16, usize)> {
         if len == 0 {
             break;
         }
-        labels.push(String::from_utf8(query.get(at..at + len)?.to_vec()).ok()?);
+        labels.push(String::from_utf8_lossy(query.get(at..at + len)?).into_owned());
         at += len;
     }
     let kind = u16::from_be_bytes(query.get(at..at + 2)?.try_into().ok()?);

@@ -7,6 +7,7 @@ mod certificate;
 mod challenge;
 mod connection;
 mod differential;
+mod https_record;
 mod hyper_client;
 mod input;
 mod names;
@@ -25,6 +26,7 @@ pub use self::{
     challenge::challenge,
     connection::{h1_connection, h2_connection},
     differential::h1_differential,
+    https_record::https_record,
     names::names,
     no_proxy::no_proxy,
     pins::pins,

@@ -73,3 +73,8 @@ fn retry_after() {
 fn challenge() {
     replay("challenges", skybridge_fuzz::challenge);
 }
+
+#[test]
+fn https_record() {
+    replay("https-records", skybridge_fuzz::https_record);
+}
