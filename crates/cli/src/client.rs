@@ -2,7 +2,6 @@
 
 use crate::{
     args::{Args, DnsServers, Interface},
-    connect_to::ConnectToResolver,
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
     resolve::ResolveLayer,
@@ -40,7 +39,6 @@ fn asking(
 ) -> Result<Client, StartError> {
     let resolver =
         ServiceBuilder::new().layer(ResolveLayer::new(&args.route.resolve, &TokioRuntime::current())).service(resolver);
-    let resolver = ConnectToResolver::new(resolver, args.route.connect_to.clone(), proxies.hosts_and_ports());
     let selected = proxies.clone();
     let client = Client::builder()
         .observer(Arc::clone(observer) as _)

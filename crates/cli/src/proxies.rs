@@ -170,25 +170,6 @@ impl Proxies {
     pub(crate) fn are_for(&self, uri: &Uri) -> bool {
         self.chains_for(uri).is_some_and(|chains| chains.iter().any(|chain| !chain.is_empty()))
     }
-
-    /// The hosts and ports of all of them.
-    pub(crate) fn hosts_and_ports(&self) -> Arc<[(Box<str>, u16)]> {
-        let any = |url: &'static str| self.chains_anywhere(&Uri::from_static(url));
-        let chains = any("http://skybridge.invalid/").into_iter().chain(any("https://skybridge.invalid/"));
-        let proxies: Vec<Proxy> = chains.flat_map(|chain| chain.to_vec()).collect();
-        proxies.iter().map(|proxy| (proxy.name().into(), proxy.port)).collect()
-    }
-
-    /// Without regard to exceptions.
-    fn chains_anywhere(&self, uri: &Uri) -> Vec<ProxyChain> {
-        let everywhere = match self.clone() {
-            Self::Given { chains, .. } => Self::Given { chains, except: NoProxy::default() },
-            Self::Environment { proxies, settings } => {
-                Self::Environment { proxies: proxies.no_proxy(NoProxy::default()), settings }
-            }
-        };
-        everywhere.chains_for(uri).map(|chains| chains.to_vec()).unwrap_or_default()
-    }
 }
 
 #[cfg(test)]
@@ -233,7 +214,6 @@ mod tests {
         let given = proxies("-x http://r.test:2 --noproxy c.test", &environment);
         assert_eq!(chains(&given, "http://b.test/"), ["r.test"]);
         assert_eq!(chains(&given, "http://c.test/"), [""]);
-        assert_eq!(&*given.hosts_and_ports(), [("r.test".into(), 2), ("r.test".into(), 2)]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `--resolve`: addresses for hosts and ports, in place of what a resolver would say.
 
 use crate::args::Resolve;
-use http::Uri;
 use skybridge::{
     Endpoint, OverridesLayer,
     tower::{Layer, Service},
-    types::{OriginRef, Query, Resolver, Runtime},
+    types::{Query, Resolver, Runtime},
 };
 use std::{
+    net::IpAddr,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -48,22 +48,14 @@ impl ResolveLayer {
     }
 }
 
-/// The endpoints for a URL whose host is an address, which no resolver is asked for.
-pub(crate) fn for_address(given: &[Resolve], uri: &Uri) -> Option<Vec<Endpoint>> {
-    let origin = OriginRef::of(uri).and_then(OriginRef::to_owned).ok()?;
-    let ip = origin.ip()?;
+/// The endpoints for a host that is an address, which no resolver is asked for.
+pub(crate) fn for_address(given: &[Resolve], ip: IpAddr, port: u16) -> Option<Vec<Endpoint>> {
     let entries = entries(given);
-    let of = |host: Option<&str>| {
-        let is_it = |entry: &&&Resolve| {
-            let same = match (entry.host.as_deref(), host) {
-                (Some(own), Some(_)) => own.parse() == Ok(ip),
-                (own, host) => own.is_none() && host.is_none(),
-            };
-            same && entry.port == origin.port()
-        };
-        entries.iter().find(is_it).map(|entry| entry.endpoints.clone())
+    let of = |is_it: &dyn Fn(Option<&str>) -> bool| {
+        let found = entries.iter().find(|entry| entry.port == port && is_it(entry.host.as_deref()));
+        found.map(|entry| entry.endpoints.clone())
     };
-    of(Some(origin.name())).or_else(|| of(None))
+    of(&|host| host.is_some_and(|host| host.parse() == Ok(ip))).or_else(|| of(&|host| host.is_none()))
 }
 
 /// What is left of them: each replaces what was said before of its host and port, or takes it away.
@@ -134,14 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_a_url_has_entries_too() {
+    fn an_address_has_entries_too() {
         let given = ["*:80:192.0.2.1", "[::1]:80:192.0.2.2", "127.0.0.1:80:192.0.2.3"].map(resolve);
-        let to = |url: &str| for_address(&given, &url.parse().unwrap()).map(|to| to[0].to_string());
-        assert_eq!(to("http://[0::1]/").as_deref(), Some("192.0.2.2:80"));
-        assert_eq!(to("http://127.0.0.1/").as_deref(), Some("192.0.2.3:80"));
-        assert_eq!(to("http://127.0.0.2/").as_deref(), Some("192.0.2.1:80"));
-        assert_eq!((to("http://127.0.0.1:81/"), to("http://a.test/")), (None, None));
+        let to = |ip: &str, port| for_address(&given, ip.parse().unwrap(), port).map(|to| to[0].to_string());
+        assert_eq!(to("0::1", 80).as_deref(), Some("192.0.2.2:80"));
+        assert_eq!(to("127.0.0.1", 80).as_deref(), Some("192.0.2.3:80"));
+        assert_eq!(to("127.0.0.2", 80).as_deref(), Some("192.0.2.1:80"));
+        assert_eq!(to("127.0.0.1", 81), None);
     }
+
     /// The system says that the name is this machine, and the entry that it is another one, where nobody listens.
     #[cfg(target_os = "linux")]
     #[tokio::test]

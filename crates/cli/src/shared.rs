@@ -2,11 +2,10 @@
 
 use crate::{
     args::{Args, Data, Header},
-    connect_to::dial,
+    connect_to,
     exit::Exit,
     observer::CallObserver,
     proxies::Proxies,
-    resolve,
     secrets::Secrets,
     sink::Destination,
     usage::Usage,
@@ -86,21 +85,16 @@ impl Shared {
     /// # Errors
     /// When `--connect-to` or `--unix-socket` can't be applied to it.
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
-        let mut options = RequestOptions::new();
+        let options = RequestOptions::new();
         if let Some(path) = &self.args.route.unix_socket {
             // The client dials it, whatever the rules for hosts say. A proxy can't.
             if self.proxies.are_for(uri) {
                 let why = "not reached through a proxy; nearest: --noproxy '*'";
                 return Err(Usage::of("--unix-socket", path.display(), why));
             }
-        } else if let Some(endpoint) = dial(&self.args.route.connect_to, uri, &self.proxies)? {
-            options = options.dial([endpoint]);
-        } else if let Some(endpoints) = resolve::for_address(&self.args.route.resolve, uri)
-            && !self.proxies.are_for(uri)
-        {
-            options = options.dial(endpoints);
+            return Ok(options);
         }
-        Ok(options)
+        connect_to::apply(options, &self.args.route, uri, &self.proxies)
     }
 
     pub(crate) fn request(&self, uri: Uri) -> Request<RequestBody> {

@@ -115,8 +115,8 @@ pub use self::{
         RouteFeedback, ServiceBinding,
     },
     target::{
-        ConnectOptions, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host, HttpVersions, Key,
-        KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
+        ConnectOptions, Dial, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host, HttpVersions,
+        Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
     },
 };
 

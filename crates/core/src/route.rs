@@ -13,8 +13,8 @@ pub use self::{
 };
 
 use crate::{
-    AttemptId, ConnectError, Ctx, EgressRefused, HttpVersions, Key, Outcome, Phase, PhaseGuard, Proxy, Scheme, Span,
-    Target,
+    AttemptId, ConnectError, ConnectOptions, Ctx, Dial, EgressRefused, HttpVersions, Key, Outcome, Phase, PhaseGuard,
+    Proxy, Scheme, Span, Target,
 };
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -66,12 +66,13 @@ impl Route {
 
     /// Whether the last proxy forwards the requests, in absolute form (RFC 9112, section 3.2.2), rather than give a
     /// tunnel. That is so for requests in cleartext over HTTP/1.1 through an HTTP proxy, unless it is [asked for
-    /// tunnels only](Proxy::tunnels_all) or must connect to another address than the request names.
+    /// tunnels only](Proxy::tunnels_all) or must connect to another address or host than the request names.
     pub fn is_forwarded(&self) -> bool {
         let Key { origin, connect_options } = &*self.target.key;
         let cleartext = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
         cleartext
             && self.proxy_target.is_none()
+            && connect_options.dial.as_ref().is_none_or(|dial| dial.host().is_none())
             && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
     }
 
@@ -81,18 +82,21 @@ impl Route {
     /// # Errors
     /// With the first that is refused.
     pub fn check_proxied(&self) -> Result<(), EgressRefused> {
-        let (origin, egress) = (self.target.origin(), &self.target.connect_options().egress);
+        let (origin, ConnectOptions { egress, dial, .. }) = (self.target.origin(), self.target.connect_options());
+        let other = dial.as_ref().and_then(Dial::host);
         for (i, proxy) in self.proxies.iter().enumerate() {
             let next = self.proxies.get(i + 1);
             let address = match (next, &self.proxy_target) {
                 (Some(next), _) => next.ip().map(|ip| SocketAddr::new(ip, next.port).into()),
                 (None, Some(address)) => Some(address.clone()),
+                (None, None) if other.is_some() => None,
                 (None, None) => origin.ip().map(|ip| SocketAddr::new(ip, origin.port()).into()),
             };
-            match (address, next) {
-                (Some(address), None) => egress.check(origin, &address)?,
-                (Some(address), Some(_)) => egress.check_proxy(origin, &address)?,
-                (None, next) => egress.check_name(origin, proxy, next)?,
+            match (address, next, other) {
+                (Some(address), None, _) => egress.check(origin, &address)?,
+                (Some(address), Some(_), _) => egress.check_proxy(origin, &address)?,
+                (None, None, Some((name, port))) => egress.check_other(origin, name, port, Some(proxy))?,
+                (None, next, _) => egress.check_name(origin, proxy, next)?,
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
 mod connect_options;
+mod dial;
 mod egress;
 mod host;
 mod key;
@@ -7,6 +8,7 @@ mod reference;
 
 pub use self::{
     connect_options::{ConnectOptions, HttpVersions, Partition},
+    dial::Dial,
     egress::{Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Network, NetworkError},
     host::Host,
     key::{Key, KeyRef},

@@ -7,8 +7,8 @@ use crate::{
     settings::Settings,
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Scheme, Span,
-    Target,
+    BoxFuture, ConnectError, Dial, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Scheme,
+    Span, Target,
 };
 use std::{
     future::Future,
@@ -137,19 +137,26 @@ impl<R: Resolver> Candidates<R> {
         let (ip, host, port) = match candidate.route.proxies.first() {
             Some(proxy) => (proxy.ip(), proxy.name(), proxy.port),
             None => {
-                if let Some(dial) = &self.target.connect_options().dial {
-                    candidate.route.endpoints = Endpoints::fixed(candidate.history.sort_failed_last(dial.to_vec()));
+                let dial = self.target.connect_options().dial.as_ref();
+                if let Some(endpoints) = dial.and_then(Dial::endpoints) {
+                    let endpoints = candidate.history.sort_failed_last(endpoints.to_vec());
+                    candidate.route.endpoints = Endpoints::fixed(endpoints);
                     return Ok(());
                 }
-                (origin.ip(), origin.name(), origin.port())
+                match dial.and_then(Dial::host) {
+                    Some((name, port)) => (None, self.may_look_up(name, port)?, port),
+                    None => (origin.ip(), origin.name(), origin.port()),
+                }
             }
         };
         if let Some(ip) = ip {
             candidate.route.endpoints = Endpoints::fixed([SocketAddr::new(ip, port).into()]);
             return Ok(());
         }
-        // The record of a proxy is no record of the origin, and behind one it is the proxy that resolves.
-        let https_record = candidate.route.proxies.is_empty() && origin.scheme() == Scheme::Https;
+        // The record of a proxy, or of a host that is connected to in place of the origin, is no record of the origin;
+        // and behind a proxy it is that which resolves.
+        let is_own = candidate.route.proxies.is_empty() && self.target.connect_options().dial.is_none();
+        let https_record = is_own && origin.scheme() == Scheme::Https;
         let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
         candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
@@ -160,18 +167,34 @@ impl<R: Resolver> Candidates<R> {
     async fn resolve_proxy_targets(&self, candidate: &mut Candidate) -> Result<(), ConnectError> {
         let Some(last) = candidate.route.proxies.last() else { return Ok(()) };
         let origin = self.target.origin();
-        if let Some(dial) = &self.target.connect_options().dial {
-            let inet: Vec<Endpoint> = dial.iter().filter(|endpoint| endpoint.inet().is_some()).cloned().collect();
+        let dial = self.target.connect_options().dial.as_ref();
+        let other = dial.and_then(Dial::host);
+        if let Some(endpoints) = dial.and_then(Dial::endpoints) {
+            let inet: Vec<Endpoint> = endpoints.iter().filter(|endpoint| endpoint.inet().is_some()).cloned().collect();
             if inet.is_empty() {
                 return Err(no_addresses(&self.target));
             }
             candidate.proxy_targets = Some(Endpoints::fixed(inet));
-        } else if last.kind.wants_address() && origin.ip().is_none() {
+        } else if last.kind.wants_address() && (other.is_some() || origin.ip().is_none()) {
             let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
-            let lookup = Lookup { host: origin.name().into(), port: origin.port(), families, https_record: false };
+            let (host, port) = match other {
+                Some((name, port)) => (self.may_look_up(name, port)?, port),
+                None => (origin.name(), origin.port()),
+            };
+            let lookup = Lookup { host: host.into(), port, families, https_record: false };
             candidate.proxy_targets = Some(self.resolve(candidate, lookup).await?);
         }
         Ok(())
+    }
+
+    /// The name of the host that is connected to in place of the origin's, if the egress policy has nothing against it.
+    /// Its addresses are judged when they are connected to.
+    fn may_look_up<'n>(&self, name: &'n str, port: u16) -> Result<&'n str, ConnectError> {
+        let Target { key, .. } = &self.target;
+        match key.connect_options.egress.check_other(&key.origin, name, port, None) {
+            Ok(()) => Ok(name),
+            Err(refused) => Err(ConnectError::new(Phase::Tcp, refused).fatal()),
+        }
     }
 
     async fn resolve(&self, candidate: &mut Candidate, lookup: Lookup) -> Result<Endpoints, ConnectError> {

@@ -5,7 +5,10 @@
 mod support;
 
 use self::support::{World, addr, at, ip, ms, plan, reach, tried};
-use skybridge_core::{Delivery, Egress, Endpoint, Error, Families, Phase, Plan, Proxy, ProxyKind};
+use skybridge_core::{
+    ConnectOptions, Delivery, Egress, EgressRefused, EgressRule, Endpoint, Error, Families, Phase, Plan, Proxy,
+    ProxyKind,
+};
 use skybridge_dns::Fixed;
 use skybridge_route::{NoAddresses, RouteLayer};
 use skybridge_testkit::{drop_walk::drop_walk, fixtures};
@@ -36,6 +39,24 @@ async fn what_is_to_be_dialled_is_dialled_and_nobody_asked() {
     let link = reach(&world.planner(), target).await.unwrap();
     assert_eq!(link.info.remote, at(7));
     assert_eq!(world.net.name("a.test").queries(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_is_looked_up_in_place_of_the_origins_unless_it_is_denied() {
+    let world = World::new();
+    world.up(7, 0).host("b.test", [7]);
+    let port = at(7).inet().unwrap().port();
+    let to = |host: &'static str, egress: Egress| {
+        world.target_with("http://a.test", move |connect_options| {
+            *connect_options = ConnectOptions::new().connect_to(host, port).unwrap().egress(egress);
+        })
+    };
+    assert_eq!(reach(&world.planner(), to("B.test", Egress::any())).await.unwrap().info.remote, at(7));
+    assert_eq!((world.net.name("a.test").queries(), world.net.name("b.test").queries()), (0, 1));
+    let denied = Egress::any().deny(EgressRule::new().host("b.test").unwrap());
+    let error = reach(&world.planner(), to("b.test", denied)).await.map(|_| ()).unwrap_err();
+    assert!(error.is_fatal() && error.source_as::<EgressRefused>().is_some(), "{error:?}");
+    assert_eq!(world.net.name("b.test").queries(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Proxy, Route};
+use skybridge_core::{Dial, Endpoint, Proxy, Route};
 use std::{fmt, net::IpAddr};
 
 /// What a proxy is asked to connect to: the next proxy, or the origin.
@@ -19,12 +19,14 @@ impl ProxyTarget {
         Self { host: Host::of(proxy.ip(), proxy.name()), port: proxy.port }
     }
 
-    /// The address that the route chose, otherwise the origin's name.
+    /// The address that the route chose, otherwise the name of the host to connect to: as a rule the origin's.
     pub(crate) fn origin(route: &Route) -> Self {
         let origin = route.target.origin();
-        match route.proxy_target.as_ref().and_then(Endpoint::inet) {
-            Some(addr) => Self { host: Host::Ip(addr.ip()), port: addr.port() },
-            None => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
+        let other = route.target.connect_options().dial.as_ref().and_then(Dial::host);
+        match (route.proxy_target.as_ref().and_then(Endpoint::inet), other) {
+            (Some(addr), _) => Self { host: Host::Ip(addr.ip()), port: addr.port() },
+            (None, Some((name, port))) => Self { host: Host::Name(name.into()), port },
+            (None, None) => Self { host: Host::of(origin.ip(), origin.name()), port: origin.port() },
         }
     }
 }

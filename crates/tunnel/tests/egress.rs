@@ -113,6 +113,23 @@ async fn nor_for_one_that_was_resolved_or_dialled_instead() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_for_another_host_than_the_origins() {
+    let other = |egress: Egress| ConnectOptions::new().connect_to("b.test", 8443).unwrap().egress(egress);
+    for proxy in [HTTP, SOCKS[1], SOCKS[2]] {
+        let refused = World::new(&[]).refused("https://9.9.9.9", &[proxy], other(Egress::public())).await;
+        assert_eq!(refused.to, "b.test:8443".into());
+    }
+    for proxy in [HTTP].into_iter().chain(SOCKS) {
+        let denied = Egress::any().deny(EgressRule::new().host("b.test").unwrap());
+        World::new(&[]).refused("https://a.test", &[proxy], other(denied)).await;
+    }
+    let world = World::new(&[]);
+    world.net.host("b.test", ["10.0.0.1".parse().unwrap()]);
+    let refused = world.refused("https://9.9.9.9", &["socks5://p.test"], other(Egress::public())).await;
+    assert_eq!(refused.endpoint, Some(fixtures::endpoint("10.0.0.1:8443")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_proxy_is_asked_for_the_public_ones_of_several_addresses() {
     let world = World::new(&["10.0.0.1", "9.9.9.9"]);
     world.reach("https://a.test", &["socks5://p.test"], public()).await.unwrap();

@@ -250,6 +250,29 @@ async fn the_last_proxy_is_asked_for_the_dial_address() {
     }
 }
 
+/// Of two the second, through the first; one that wants an address is told that of the other host.
+#[tokio::test(start_paused = true)]
+async fn the_last_proxy_is_asked_for_the_host_to_connect_to() {
+    for (url, list, builder, line) in [
+        ("https://b.test", &["http://p1.test:1080"][..], ProxyServer::http(), "CONNECT c.test:8443 HTTP/1.1"),
+        ("http://b.test", &["http://p1.test:1080"], ProxyServer::http(), "CONNECT c.test:8443 HTTP/1.1"),
+        ("https://b.test", &["socks5h://p1.test"], ProxyServer::socks5(), "SOCKS5 c.test:8443"),
+        ("https://192.0.2.99", &["socks5h://p1.test"], ProxyServer::socks5(), "SOCKS5 c.test:8443"),
+        ("https://b.test", &["socks5://p1.test"], ProxyServer::socks5(), "SOCKS5 192.0.2.9:8443"),
+        ("https://192.0.2.99", &["socks5://p1.test"], ProxyServer::socks5(), "SOCKS5 192.0.2.9:8443"),
+        ("https://192.0.2.99", &["socks4://p1.test"], ProxyServer::socks4(), "SOCKS4 192.0.2.9:8443"),
+    ] {
+        let world = World::new();
+        let proxy = world.proxy("192.0.2.1:1080", builder);
+        world.net.host("c.test", [addr(ORIGIN).ip()]);
+        let _origin = world.net.listen(addr("192.0.2.9:8443"));
+        let connect_options = ConnectOptions::new().connect_to("c.test", 8443).unwrap();
+        let link = world.reach(&[list], world.target(url, connect_options)).await.unwrap();
+        assert_eq!(proxy.requests().last().unwrap().line, line, "{url} {list:?}");
+        assert!(link.info.tunnelled && !link.info.forwarded);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_proxy_is_also_asked_for_addresses_that_resolve_late() {
     let world = World::new();

@@ -1,6 +1,7 @@
 //! What one request asks of its connection.
 
-use skybridge::{Endpoint, HttpVersions, Partition, Protocol, ResponseExt};
+use http::Request;
+use skybridge::{Endpoint, HttpVersions, Partition, Protocol, RequestBody, ResponseExt};
 use skybridge_testkit::{h1::Script, h2::Peer, observe::Recorder, origin::Origin};
 use skybridge_tests::{World, get, h2, read, wishing};
 
@@ -29,6 +30,25 @@ async fn what_is_dialled_is_not_who_is_asked() {
     assert_eq!(origin.requests()[0].header("host"), Some("a.test"));
     assert_eq!(world.net.name("a.test").queries(), 0);
     // Others are not sent there.
+    assert!(read(client.request(get("/"))).await.unwrap_err().is_connect());
+}
+
+/// With a connection of its own.
+#[tokio::test(start_paused = true)]
+async fn whose_host_is_connected_to_is_not_who_is_asked() {
+    let world = World::new();
+    let elsewhere = "198.51.100.7:8080".parse().unwrap();
+    world.net.host("b.test", ["198.51.100.7".parse().unwrap()]);
+    let origin = Origin::h1().serve_on(world.net.listen(elsewhere));
+    let client = world.client();
+    for _ in 0..2 {
+        let request = wishing(get("/"), |options| options.connect_to("b.test", 8080).unwrap());
+        assert_eq!(read(client.request(request)).await.unwrap(), "hello");
+    }
+    assert_eq!((origin.connections(), origin.requests()[0].header("host")), (1, Some("a.test")));
+    let own = Request::get("http://b.test:8080/").body(RequestBody::empty()).unwrap();
+    assert_eq!(read(client.request(own)).await.unwrap(), "hello");
+    assert_eq!(origin.connections(), 2);
     assert!(read(client.request(get("/"))).await.unwrap_err().is_connect());
 }
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use skybridge::{
     Endpoint, Pins,
-    types::{BasicAuth, Proxy, ProxyHeaders},
+    types::{BasicAuth, Dial, Proxy, ProxyHeaders},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -241,7 +241,9 @@ impl FromStr for ConnectTo {
         let (host1, rest) = split(text).ok_or(wrong)?;
         let (port1, rest) = rest.split_once(':').ok_or(wrong)?;
         let (host2, port2) = split(rest).ok_or(wrong)?;
-        Ok(Self { from: (part(host1), port(port1)?), to: (part(host2), port(port2)?) })
+        let to = (part(host2), port(port2)?);
+        Dial::host_and_port(to.0.as_deref().unwrap_or("a.test"), to.1.unwrap_or(1)).map_err(|_| wrong)?;
+        Ok(Self { from: (part(host1), port(port1)?), to })
     }
 }
 
@@ -362,6 +364,8 @@ mod tests {
         assert_eq!(all, ConnectTo { from: (Some("a.test".into()), Some(443)), to: (Some("::1".into()), Some(8443)) });
         let none: ConnectTo = ":::".parse().unwrap();
         assert_eq!(none, ConnectTo { from: (None, None), to: (None, None) });
-        assert!("a.test:443:b.test".parse::<ConnectTo>().is_err());
+        for wrong in ["a.test:443:b.test", "a.test:443:b test:443", "::b.test:0", "a.test:443:u@b.test:"] {
+            assert!(wrong.parse::<ConnectTo>().is_err(), "{wrong}");
+        }
     }
 }

@@ -182,15 +182,42 @@ async fn what_is_connected_to_elsewhere_is_not_the_proxy() {
     }
 }
 
-/// Which host is meant can't be told when it is both, and whoever has a rule for it must not be sent to another one.
+/// The rule is about the URL, and the proxy is reached where it is.
 #[tokio::test]
-async fn a_rule_for_a_host_that_is_the_proxy_is_refused_when_it_is_reached_directly() {
+async fn a_rule_for_a_host_that_is_also_the_proxy_is_for_urls_alone() {
     let origin = Origin::h1().start().await;
     let rule = format!("p.test:3128:127.0.0.1:{}", origin.addr().port());
     let arguments = ["-x", "http://p.test:3128", "--noproxy", "p.test", "--connect-to", &rule, "http://p.test:3128/"];
     let ran = skybridge(arguments).await;
-    assert_eq!(ran.exit, 2, "{}", ran.err);
-    assert!(ran.err.contains("--connect-to") && ran.err.contains("is also a proxy"), "{}", ran.err);
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+}
+
+/// As with curl, the proxy is asked for a tunnel, also where it would forward the request.
+#[tokio::test]
+async fn another_name_is_connected_to_with_and_without_a_proxy() {
+    let origin = Origin::h1().start().await;
+    let port = origin.addr().port();
+    let rules = ["--connect-to".to_owned(), format!("a.test::b.test:{port}")];
+    let proxies = [
+        ProxyServer::http().host("b.test", origin.addr()).start().await,
+        ProxyServer::socks5().host("b.test", origin.addr()).start().await,
+    ];
+    let ways = [
+        (vec![], None),
+        (vec!["-x".to_owned(), proxies[0].url()], Some(format!("CONNECT b.test:{port} HTTP/1.1"))),
+        (vec!["-x".to_owned(), format!("socks5h://{}", proxies[1].addr())], Some(format!("SOCKS5 b.test:{port}"))),
+        // It is told an address that was looked up here.
+        (vec!["-x".to_owned(), format!("socks5://{}", proxies[1].addr())], Some(format!("SOCKS5 127.0.0.1:{port}"))),
+    ];
+    for (way, line) in ways {
+        let resolve = ["--resolve".to_owned(), format!("b.test:{port}:127.0.0.1")];
+        let ran = skybridge(way.iter().chain(&rules).chain(&resolve).chain(&["http://a.test/".to_owned()])).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{way:?}: {}", ran.err);
+        let asked = proxies.iter().filter(|proxy| way.iter().any(|way| way.contains(&proxy.addr().to_string())));
+        let asked = asked.filter_map(|proxy| proxy.requests().pop()).map(|asked| asked.line).next();
+        assert_eq!(asked, line, "{way:?}");
+    }
+    assert!(origin.requests().iter().all(|seen| seen.header("host") == Some("a.test") && seen.uri.path() == "/"));
 }
 
 #[cfg(unix)]

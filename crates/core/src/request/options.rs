@@ -1,4 +1,4 @@
-use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, Partition, Proxy, Timeouts};
+use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts};
 use std::{fmt, sync::Arc};
 
 /// The options of one request, carried in its `extensions`. They override those of the client.
@@ -50,8 +50,17 @@ impl RequestOptions {
 
     /// Dials these endpoints instead of resolving the origin's host.
     pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
-        self.connect_options.dial = Some(endpoints.into());
+        self.connect_options.dial = Some(endpoints.into().into());
         self
+    }
+
+    /// Connects to this host and port in place of the origin's: see [`ConnectOptions::connect_to`].
+    ///
+    /// # Errors
+    /// When the host is not valid, or the port is 0.
+    pub fn connect_to(mut self, host: &str, port: u16) -> Result<Self, OriginError> {
+        self.connect_options = self.connect_options.connect_to(host, port)?;
+        Ok(self)
     }
 
     /// The name for SNI and the verification of the certificate, in place of the origin's.

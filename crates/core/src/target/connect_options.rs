@@ -1,4 +1,4 @@
-use crate::{Egress, Endpoint, Proxy};
+use crate::{Dial, Egress, Endpoint, OriginError, Proxy};
 use std::{fmt, sync::Arc};
 
 /// Which version of HTTP a connection must speak.
@@ -28,8 +28,8 @@ pub struct ConnectOptions {
     pub partition: Option<Partition>,
     /// The proxies to go through; an empty list is a direct connection. Default: `None`, as the route layer decides.
     pub proxies: Option<Arc<[Proxy]>>,
-    /// The endpoints to dial, instead of asking a resolver. Default: `None`.
-    pub dial: Option<Arc<[Endpoint]>>,
+    /// Where to connect to, in place of the origin's host and port. Default: `None`.
+    pub dial: Option<Dial>,
     /// The name for SNI and the verification of the certificate. Default: `None`, the origin's host.
     pub server_name: Option<Arc<str>>,
     /// Which addresses the connection may go to. Default: any.
@@ -84,8 +84,18 @@ impl ConnectOptions {
     /// Dials these endpoints and asks no resolver.
     #[must_use]
     pub fn dial(mut self, endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
-        self.dial = Some(endpoints.into());
+        self.dial = Some(endpoints.into().into());
         self
+    }
+
+    /// Connects to this host and port in place of the origin's, also by way of proxies, none of which forwards then:
+    /// they are asked for a tunnel. Requests and TLS name the origin as before, and the egress policy is asked for both.
+    ///
+    /// # Errors
+    /// When the host is not valid, or the port is 0.
+    pub fn connect_to(mut self, host: &str, port: u16) -> Result<Self, OriginError> {
+        self.dial = Some(Dial::host_and_port(host, port)?);
+        Ok(self)
     }
 
     /// The name for SNI (RFC 6066, section 3) and for the verification of the certificate, in place of the origin's.

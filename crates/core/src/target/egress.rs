@@ -8,7 +8,7 @@ pub use self::{
 };
 
 use self::{public::not_public, rule::Matches};
-use crate::{Endpoint, Origin, Proxy};
+use crate::{Endpoint, Origin, OriginRef, Proxy};
 use std::{fmt, sync::Arc};
 
 /// Where connections may go. It is judged by the address, when a connection is made, whichever name, list or redirect
@@ -165,9 +165,45 @@ impl Egress {
             None => (origin.name(), origin.port()),
         };
         let owner = if next.is_none() { Some(origin) } else { None };
-        policy
-            .judge_name(origin, owner, port, proxy)
-            .map_or(Ok(()), |rule| Err(EgressRefused { to: format!("{name}:{port}").into(), endpoint: None, rule }))
+        policy.judge_name(origin, owner, port, proxy).map_or(Ok(()), |rule| Err(EgressRefused::name(name, port, rule)))
+    }
+
+    /// Must be called before another host is connected to than the origin's ([`Dial::host`](crate::Dial::host)): with
+    /// the proxy that is asked for its name, or without one before it is looked up. What is denied for either host is
+    /// refused; what is allowed for the origin holds for the other host's addresses.
+    ///
+    /// # Errors
+    /// When it is refused, or when it depends on the address and the proxy isn't declared to filter.
+    pub fn check_other(
+        &self,
+        origin: &Origin,
+        host: &str,
+        port: u16,
+        proxy: Option<&Proxy>,
+    ) -> Result<(), EgressRefused> {
+        let Some(policy) = &self.0 else { return Ok(()) };
+        let authority = format!("{host}:{port}");
+        let other = OriginRef::parse(origin.scheme(), &authority).and_then(OriginRef::to_owned);
+        let denied = other.ok().and_then(|other| {
+            policy.denied.iter().find(|rule| match rule.matches_name(Some(&other), port) {
+                Matches::Yes => true,
+                // Addresses are judged for the origin, which this rule is not about.
+                Matches::Perhaps => rule.matches_name(Some(origin), port) == Matches::No,
+                Matches::No => false,
+            })
+        });
+        let rule = match (denied, proxy) {
+            (Some(rule), _) => Some(EgressReason::Denied(Box::new(rule.clone()))),
+            (None, Some(proxy)) => policy.judge_name(origin, Some(origin), port, proxy),
+            (None, None) => None,
+        };
+        rule.map_or(Ok(()), |rule| Err(EgressRefused::name(host, port, rule)))
+    }
+}
+
+impl EgressRefused {
+    fn name(name: &str, port: u16, rule: EgressReason) -> Self {
+        Self { to: format!("{name}:{port}").into(), endpoint: None, rule }
     }
 }
 
@@ -245,7 +281,7 @@ impl std::error::Error for EgressRefused {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OriginRef, ProxyKind};
+    use crate::ProxyKind;
     use std::path::PathBuf;
 
     fn origin(url: &str) -> Origin {
@@ -435,6 +471,36 @@ mod tests {
         }
         let egress = Egress::public().allow(network("10.0.0.1").port(3128));
         assert!(egress.check_proxy(&origin, &private).is_ok());
+    }
+
+    #[test]
+    fn another_host_is_judged_by_what_is_denied_for_either_and_by_its_own_port() {
+        let rule = EgressRule::new;
+        let rows = [
+            // (by its addresses, through a proxy, through one that filters)
+            (Egress::any(), true, true, true),
+            (Egress::public(), true, false, true),
+            (Egress::public().allow(rule().host("a.test").unwrap()), true, true, true),
+            (Egress::public().allow(rule().host("b.test").unwrap()), true, false, true),
+            (Egress::none().allow(rule().port(8443)), true, true, true),
+            (Egress::none().allow(rule().port(443)), true, false, false),
+            (Egress::any().deny(rule().host("b.test").unwrap()), false, false, false),
+            (Egress::any().deny(rule().origin(origin("https://b.test:8443"))), false, false, false),
+            (Egress::any().deny(rule().origin(origin("https://b.test"))), true, true, true),
+            (Egress::any().deny(rule().host("a.test").unwrap()), true, false, false),
+            (Egress::any().deny(network("10.0.0.0/8").host("b.test").unwrap()), false, false, false),
+            (Egress::any().deny(network("10.0.0.0/8")), true, false, true),
+        ];
+        let (origin, plain) = (origin("https://a.test"), Proxy::new(ProxyKind::Http, "p.test", 3128));
+        let filters = plain.clone().filters_egress();
+        for (egress, by_address, through_plain, through_filtering) in rows {
+            let is_ok = |proxy| egress.check_other(&origin, "b.test", 8443, proxy).is_ok();
+            assert_eq!(is_ok(None), by_address, "{egress:?}");
+            assert_eq!(is_ok(Some(&plain)), through_plain, "{egress:?}");
+            assert_eq!(is_ok(Some(&filters)), through_filtering, "{egress:?}");
+        }
+        let refused = Egress::public().check_other(&origin, "b.test", 8443, Some(&plain)).unwrap_err().to_string();
+        assert!(refused.starts_with("b.test:8443 is refused: http://p.test:3128 would resolve the name"), "{refused}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::{Connect, Connection, Facts, Peer, Planning, queue::Queue};
-use skybridge_core::{BoxFuture, ConnectError, Endpoint, Endpoints, Phase, Plan, Route, Target, sync::Mutex};
+use skybridge_core::{BoxFuture, ConnectError, Dial, Endpoint, Endpoints, Phase, Plan, Route, Target, sync::Mutex};
 use std::{
     collections::HashMap,
     fmt,
@@ -175,8 +175,8 @@ impl<B> World<B> {
     }
 
     fn endpoints_of(&self, target: &Target) -> Vec<Endpoint> {
-        if let Some(dial) = &target.connect_options().dial {
-            return dial.to_vec();
+        if let Some(endpoints) = target.connect_options().dial.as_ref().and_then(Dial::endpoints) {
+            return endpoints.to_vec();
         }
         let (host, port) = (target.origin().host(), target.origin().port());
         let default = || vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), port).into()];
