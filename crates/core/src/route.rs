@@ -76,8 +76,8 @@ impl Route {
             && self.proxies.last().is_some_and(|proxy| proxy.kind.is_http() && !proxy.tunnels_all)
     }
 
-    /// Checks the [egress policy](crate::Egress) for everything that the proxies of this route would be asked to connect
-    /// to, or to forward to. What a name resolves to, only the proxy knows that is asked.
+    /// Checks the [egress policy](crate::Egress) for everything that the proxies of this route would be asked to
+    /// connect to, or to forward to. What a name resolves to, only the proxy knows that is asked.
     ///
     /// # Errors
     /// With the first that is refused.

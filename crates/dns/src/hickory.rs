@@ -37,8 +37,8 @@ const HTTPS_DELAY: Duration = Duration::from_millis(50);
 /// (RFC 9460), under `_port._https.` where the port isn't 443: aliases are followed (8), and of each service (8, the
 /// preferred first) the addresses of its name are given at its port, its address hints until they are there, and what
 /// the record says of HTTP versions and of encrypted names. Records that are malformed, need what we don't know or lead
-/// to `localhost` are passed over. The addresses of the name itself come last, at its own port. No `http` origin is made
-/// an `https` one for its record.
+/// to `localhost` are passed over. The addresses of the name itself come last, at its own port. No `http` origin is
+/// made an `https` one for its record.
 ///
 /// Unlike [`System`](crate::System), this reads no hosts file, and knows no search domains. Nothing is kept: put a
 /// [`CacheLayer`](crate::CacheLayer) over it. `localhost` and names below it are the loopback addresses.

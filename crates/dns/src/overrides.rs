@@ -14,7 +14,8 @@ use tower_service::Service;
 /// Answers for some names itself, and asks the resolver below for all others: an `/etc/hosts` for one client.
 ///
 /// Names are compared without regard to case and a trailing dot. An entry for a host and port takes precedence over one
-/// for the host alone, and that over one for all hosts of a port. Endpoints are tried in the order given; port 0 is replaced by that of the query.
+/// for the host alone, and that over one for all hosts of a port. Endpoints are tried in the order given; port 0 is
+/// replaced by that of the query.
 #[derive(Clone, Debug, Default)]
 pub struct OverridesLayer {
     entries: Arc<Entries>,

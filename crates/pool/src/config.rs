@@ -298,9 +298,9 @@ impl PoolConfig {
         self
     }
 
-    /// Whether a connection may carry another host than the one it was opened for: an HTTP/2 one whose certificate names
-    /// both (RFC 9113, section 9.1.1; [`can_coalesce`](skybridge_core::can_coalesce)), and one to a proxy that forwards
-    /// the requests of both, once it is idle ([`can_forward`](skybridge_core::can_forward)).
+    /// Whether a connection may carry another host than the one it was opened for: an HTTP/2 one whose certificate
+    /// names both (RFC 9113, section 9.1.1; [`can_coalesce`](skybridge_core::can_coalesce)), and one to a proxy that
+    /// forwards the requests of both, once it is idle ([`can_forward`](skybridge_core::can_forward)).
     pub fn coalesce(mut self, coalesce: bool) -> Self {
         self.coalesce = coalesce;
         self

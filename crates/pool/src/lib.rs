@@ -36,8 +36,8 @@
 //!    - waits for a connection of its own whose peer allows no streams yet, if there is one;
 //!    - plans, and takes out the connections to where the origin is no more ([`PoolConfig::drain_moved`]);
 //!    - looks, at each address that becomes known, for a shared connection of another name that may carry this one, or
-//!      an idle one of another origin to the proxy that would forward this one's requests too: its peer is the proxy, so
-//!      it changes its origin, with its age and all that counts (`connection::lent`);
+//!      an idle one of another origin to the proxy that would forward this one's requests too: its peer is the proxy,
+//!      so it changes its origin, with its age and all that counts (`connection::lent`);
 //!    - connects. One that takes long gets a second one beside it ([`PoolConfig::backup_connect`]); whoever waits is
 //!      served by the first that comes, and fails when both have failed.
 //! 5. **Serve the queue** with whatever comes first: the new connection, a stream or an exclusive connection that came

@@ -63,7 +63,8 @@ impl RaceLayer {
     }
 
     /// The time between the starts of two attempts (default: 250 ms; at least 100 ms, at most 2 s: RFC 8305, section
-    /// 8). Before an address that failed recently it is four times that, but at most 2 s. Has no effect on [`sequential`](Self::sequential).
+    /// 8). Before an address that failed recently it is four times that, but at most 2 s. Has no effect on
+    /// [`sequential`](Self::sequential).
     pub fn delay(mut self, delay: Duration) -> Self {
         if let Pace::Staggered(own) = &mut self.pace {
             *own = delay.clamp(SHORTEST_DELAY, LONGEST_DELAY);

@@ -215,8 +215,8 @@ fn message(query: &[u8], question: &Question, reply: &Reply) -> Option<Vec<u8>> 
     Some(message)
 }
 
-/// The data of an HTTPS record (RFC 9460, section 2.2): of priority 0 it is an alias. The target `.` is the name itself;
-/// parameters are a key and its value, such as 3 and a port.
+/// The data of an HTTPS record (RFC 9460, section 2.2): of priority 0 it is an alias. The target `.` is the name
+/// itself; parameters are a key and its value, such as 3 and a port.
 pub fn https(priority: u16, target: &str, parameters: &[(u16, &[u8])]) -> Vec<u8> {
     let mut data = priority.to_be_bytes().to_vec();
     data.extend(if target == "." { vec![0] } else { wire_name(target) });

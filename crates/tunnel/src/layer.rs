@@ -61,8 +61,8 @@ impl<L> TunnelLayer<L> {
         self
     }
 
-    /// The `user-agent` of CONNECT (RFC 9110, section 10.1.5; default: `skybridge/` and the version); `None` sends none.
-    /// A proxy whose [headers](skybridge_core::ProxyHeaders) have one gets that.
+    /// The `user-agent` of CONNECT (RFC 9110, section 10.1.5; default: `skybridge/` and the version); `None` sends
+    /// none. A proxy whose [headers](skybridge_core::ProxyHeaders) have one gets that.
     pub fn user_agent(mut self, user_agent: impl Into<Option<HeaderValue>>) -> Self {
         self.user_agent = user_agent.into();
         self

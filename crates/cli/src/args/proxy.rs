@@ -27,14 +27,15 @@ pub(crate) struct ProxyArgs {
     /// Answer HTTP proxies that ask for user and password, by the strongest scheme that they offer: Digest or Basic
     #[arg(long, overrides_with_all = ["proxy_basic", "proxy_digest"])]
     pub(crate) proxy_anyauth: bool,
-    /// A header for HTTP proxies and nobody else, 'Name: value'; 'user-agent:' leaves out ours, 'Name;' sends an empty one
+    /// A header for HTTP proxies and nobody else, 'Name: value'; 'user-agent:' leaves out ours, 'Name;' sends an empty
+    /// one
     #[arg(long, value_name = "HEADER", action = ArgAction::Append)]
     pub(crate) proxy_header: Vec<ProxyHeader>,
     /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels are streams of one connection
     #[arg(long)]
     pub(crate) proxy_http2: bool,
-    /// With --egress public: the proxies refuse addresses that aren't public by themselves, so that they may be asked for
-    /// names, and may be anywhere themselves
+    /// With --egress public: the proxies refuse addresses that aren't public by themselves, so that they may be asked
+    /// for names, and may be anywhere themselves
     #[arg(long)]
     pub(crate) proxy_filters_egress: bool,
     /// Hosts that are connected to directly: names with their subdomains, addresses, networks, `*`

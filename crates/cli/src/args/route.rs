@@ -9,7 +9,8 @@ pub(crate) struct RouteArgs {
     /// -HOST:PORT takes back an earlier one
     #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR...]", action = ArgAction::Append, allow_hyphen_values = true)]
     pub(crate) resolve: Vec<Resolve>,
-    /// Connect to H2:P2 instead of H1:P1, by a tunnel where there is an HTTP proxy; an empty part means any, or the same
+    /// Connect to H2:P2 instead of H1:P1, by a tunnel where there is an HTTP proxy; an empty part means any, or the
+    /// same
     #[arg(long, value_name = "H1:P1:H2:P2", action = ArgAction::Append)]
     pub(crate) connect_to: Vec<ConnectTo>,
     /// Ask these DNS servers for addresses, not the system: no hosts file is read, and no search domains are tried.

@@ -23,8 +23,8 @@ pub enum NotForwarded {
 /// those of another: there the proxy is the peer, and each request names its origin (RFC 9112, section 3.2.2). A pure
 /// function of facts.
 ///
-/// `route` is that of the other origin, with the addresses of the proxy that are known by now. What only the pool knows,
-/// as whether the connection is in use, the pool checks itself.
+/// `route` is that of the other origin, with the addresses of the proxy that are known by now. What only the pool
+/// knows, as whether the connection is in use, the pool checks itself.
 ///
 /// # Errors
 /// The first rule that forbids it.

@@ -95,7 +95,8 @@ impl Ctx {
         }
     }
 
-    /// The limit that has ended the connect as a whole, of which this is a part: what is dropped now has taken too long.
+    /// The limit that has ended the connect as a whole, of which this is a part: what is dropped now has taken too
+    /// long.
     pub fn ended_by(&self) -> Option<TimedOut> {
         self.0.shared_timeouts.as_ref().and_then(|shared| shared.ended_by())
     }

@@ -91,9 +91,9 @@ pub trait Connection<B>: Send + 'static {
     fn suspect(&self) {}
 
     /// From now on it carries requests for another origin, to which the same proxy
-    /// [forwards](crate::ConnInfo::forwarded) them: what is known of it is `info` now, whose route leads to that origin.
-    /// Called between two exchanges, on a connection that can't be shared. False when that can't be done, and then
-    /// nothing has changed. The default is `false`: it stays with its origin.
+    /// [forwards](crate::ConnInfo::forwarded) them: what is known of it is `info` now, whose route leads to that
+    /// origin. Called between two exchanges, on a connection that can't be shared. False when that can't be done, and
+    /// then nothing has changed. The default is `false`: it stays with its origin.
     fn forward_to(&mut self, info: &Arc<ConnInfo>) -> bool {
         let _ = info;
         false

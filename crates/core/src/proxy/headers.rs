@@ -37,7 +37,8 @@ impl ProxyHeaders {
     /// # Errors
     /// When one of them is not for the caller to say: `host`, those that frame a message or are about the connection
     /// (`content-length`, `transfer-encoding`, `trailer`, `te`, `connection`, `proxy-connection`, `keep-alive`,
-    /// `upgrade`, `http2-settings`, `expect`), and `proxy-authorization`, which [`Proxy::auth`](crate::Proxy::auth) has.
+    /// `upgrade`, `http2-settings`, `expect`), and `proxy-authorization`, which [`Proxy::auth`](crate::Proxy::auth)
+    /// has.
     pub fn new(fields: &HeaderMap) -> Result<Self, ProxyHeaderError> {
         if let Some(name) = fields.keys().find(|name| why_not(name).is_some()) {
             return Err(ProxyHeaderError { name: name.clone() });

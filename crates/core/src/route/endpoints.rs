@@ -186,8 +186,9 @@ impl EndpointsFeed {
         (self.0.lock().left_out - before) as usize
     }
 
-    /// The same for an answer, of which an HTTPS record may tell. What that says counts also for an endpoint that is in the
-    /// list already, unless another record does. Those that [stood in](Answer::early) for this answer come last then.
+    /// The same for an answer, of which an HTTPS record may tell. What that says counts also for an endpoint that is in
+    /// the list already, unless another record does. Those that [stood in](Answer::early) for this answer come last
+    /// then.
     pub fn extend_by(&mut self, answer: Answer) -> usize {
         let before = self.0.lock().left_out;
         let Answer { endpoints, service, early, .. } = answer;

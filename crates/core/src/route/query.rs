@@ -24,8 +24,8 @@ pub struct Query {
     pub port: u16,
     /// The address families to ask for.
     pub families: Families,
-    /// Whether the HTTPS record of the name (RFC 9460) is wanted too, and what it leads to: for `https` origins that are
-    /// connected to directly. A resolver that knows no such records answers with addresses alone.
+    /// Whether the HTTPS record of the name (RFC 9460) is wanted too, and what it leads to: for `https` origins that
+    /// are connected to directly. A resolver that knows no such records answers with addresses alone.
     pub https_record: bool,
     /// The context: the runtime to use, and the observer.
     pub ctx: Ctx,
@@ -50,8 +50,8 @@ pub struct Answer {
     pub service: Option<Arc<ServiceBinding>>,
     /// How long it may be cached; `None` when that isn't known, as with the system's resolver.
     pub ttl: Option<Duration>,
-    /// Whether the endpoints only stand in for those of the same `service` that are still looked up, as a record's address
-    /// hints do. They are not kept, and tried last once the others of their family are known.
+    /// Whether the endpoints only stand in for those of the same `service` that are still looked up, as a record's
+    /// address hints do. They are not kept, and tried last once the others of their family are known.
     pub early: bool,
     /// Whether this is the last answer of the stream.
     pub last: bool,

@@ -24,7 +24,8 @@ impl ServiceBinding {
     }
 
     /// Whether one of these versions is spoken there. Endpoints where none is are left out. What is offered by ALPN is
-    /// all that is wanted, whatever a record says (RFC 9460, section 7.1.2): who forges one must not choose the version.
+    /// all that is wanted, whatever a record says (RFC 9460, section 7.1.2): who forges one must not choose the
+    /// version.
     pub fn speaks(&self, versions: HttpVersions) -> bool {
         match versions {
             HttpVersions::Any => self.http1 || self.http2,

@@ -89,7 +89,8 @@ impl ConnectOptions {
     }
 
     /// Connects to this host and port in place of the origin's, also by way of proxies, none of which forwards then:
-    /// they are asked for a tunnel. Requests and TLS name the origin as before, and the egress policy is asked for both.
+    /// they are asked for a tunnel. Requests and TLS name the origin as before, and the egress policy is asked for
+    /// both.
     ///
     /// # Errors
     /// When the host is not valid, or the port is 0.

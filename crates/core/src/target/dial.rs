@@ -26,8 +26,8 @@ enum To {
 }
 
 impl Dial {
-    /// This host, which is looked up or, behind a proxy that resolves names, told to that proxy. An address, an IPv6 one
-    /// with or without brackets, is an endpoint.
+    /// This host, which is looked up or, behind a proxy that resolves names, told to that proxy. An address, an IPv6
+    /// one with or without brackets, is an endpoint.
     ///
     /// # Errors
     /// When the host is not valid, or the port is 0.

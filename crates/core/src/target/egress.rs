@@ -106,8 +106,8 @@ impl Egress {
         self.with(|policy| policy.allowed.push(rule))
     }
 
-    /// Allows proxies at what this rule is about, unless another denies it, and no origins: for one at a private address,
-    /// that the caller has chosen. A rule about an origin or a host is about no proxy.
+    /// Allows proxies at what this rule is about, unless another denies it, and no origins: for one at a private
+    /// address, that the caller has chosen. A rule about an origin or a host is about no proxy.
     #[must_use]
     pub fn allow_proxy(self, rule: EgressRule) -> Self {
         self.with(|policy| policy.allowed_proxies.push(rule))

@@ -6,7 +6,8 @@ use std::{
     time::Instant,
 };
 
-/// What was asked: the name in lower case and without a trailing dot, the port, the families, and whether the HTTPS record is wanted too.
+/// What was asked: the name in lower case and without a trailing dot, the port, the families, and whether the HTTPS
+/// record is wanted too.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct CacheKey {
     host: Arc<str>,

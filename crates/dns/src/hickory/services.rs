@@ -21,8 +21,8 @@ impl Services {
     }
 }
 
-/// Asks for the HTTPS records of an origin, and follows aliases. Where they can't be had, the origin is reached without:
-/// the error says only that there may be others.
+/// Asks for the HTTPS records of an origin, and follows aliases. Where they can't be had, the origin is reached
+/// without: the error says only that there may be others.
 pub(super) async fn find(servers: &Servers, host: Arc<str>, port: u16) -> (Services, Option<ResolveError>) {
     let mut name = if port == 443 { host } else { format!("_{port}._https.{host}").into() };
     let mut services = Services::none();

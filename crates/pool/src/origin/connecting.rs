@@ -126,8 +126,8 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// Fails the requests whose own limits are over, for both of two connects, while the connect goes on for others.
-    /// Returns when the next one's are, and the limit of one that has failed. Each of the two looks after what changes of
-    /// its own steps.
+    /// Returns when the next one's are, and the limit of one that has failed. Each of the two looks after what changes
+    /// of its own steps.
     pub(crate) fn time_out(
         self: &Arc<Self>,
         connect: &PendingConnect,
