@@ -3,7 +3,6 @@
 
 use crate::{
     args::{ConnectTo, RouteArgs},
-    proxies::Proxies,
     resolve,
     usage::Usage,
 };
@@ -18,6 +17,7 @@ impl ConnectTo {
 }
 
 /// The options with which a URL is connected to. Rules are about what URLs name: proxies are reached where they are.
+/// `is_proxied`: there are proxies for this URL.
 ///
 /// # Errors
 /// When a rule leads to what is no host.
@@ -25,7 +25,7 @@ pub(crate) fn apply(
     options: RequestOptions,
     route: &RouteArgs,
     uri: &Uri,
-    proxies: &Proxies,
+    is_proxied: bool,
 ) -> Result<RequestOptions, Usage> {
     // The client refuses URLs without an origin.
     let Ok(origin) = OriginRef::of(uri).and_then(OriginRef::to_owned) else { return Ok(options) };
@@ -35,7 +35,7 @@ pub(crate) fn apply(
     // No resolver is asked for an address, so that its entries are to be found here. A proxy is told what the URL says.
     if let Ok(ip) = to.0.parse()
         && let Some(endpoints) = resolve::for_address(&route.resolve, ip, to.1)
-        && !proxies.are_for(uri)
+        && !is_proxied
     {
         return Ok(options.dial(endpoints));
     }

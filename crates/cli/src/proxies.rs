@@ -1,9 +1,6 @@
 //! The proxies of a URL: those of `-x` and `--preproxy`, or the environment's; and the hosts that are exempt.
 
-use crate::{
-    args::{Args, Header, Way},
-    shared,
-};
+use crate::args::{Args, Header, Way};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use skybridge::{
     EnvironmentProxies, NoProxy, PasswordAuth, ProxyVariableError,
@@ -77,7 +74,7 @@ fn proxy_chains(args: &Args) -> Vec<ProxyChain> {
 /// Who asks for tunnels.
 pub(crate) fn user_agent(args: &Args) -> Option<HeaderValue> {
     let without = Header::Without(header::USER_AGENT);
-    shared::user_agent(args).filter(|_| args.proxy.proxy_header.iter().all(|given| given.0 != without))
+    args.request.who_asks().filter(|_| args.proxy.proxy_header.iter().all(|given| given.0 != without))
 }
 
 impl Settings {

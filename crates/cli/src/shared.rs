@@ -94,7 +94,7 @@ impl Shared {
             }
             return Ok(options);
         }
-        connect_to::apply(options, &self.args.route, uri, &self.proxies)
+        connect_to::apply(options, &self.args.route, uri, self.proxies.are_for(uri))
     }
 
     pub(crate) fn request(&self, uri: Uri) -> Request<RequestBody> {
@@ -140,15 +140,9 @@ fn payload(args: &Args) -> Result<Payload, (PathBuf, io::Error)> {
     Ok(Payload::Bytes(parts.join(&b'&').into()))
 }
 
-/// Who asks.
-pub(crate) fn user_agent(args: &Args) -> Option<HeaderValue> {
-    let agent = args.request.user_agent.as_deref().unwrap_or(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
-    HeaderValue::from_str(agent).ok().filter(|agent| !agent.is_empty())
-}
-
 fn headers(args: &Args, has_body: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.extend(user_agent(args).map(|agent| (header::USER_AGENT, agent)));
+    headers.extend(args.request.who_asks().map(|agent| (header::USER_AGENT, agent)));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));

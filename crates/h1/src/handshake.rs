@@ -1,5 +1,4 @@
-use crate::{Http1, settings::Settings};
-use http::HeaderValue;
+use crate::{Http1, head::shared_host, settings::Settings};
 use http_body::Body;
 use skybridge_core::{BoxError, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol};
 use std::{
@@ -120,13 +119,6 @@ where
         let info = info.freeze(Protocol::Http1);
         Handshaking(ready(Ok(Http1::new(io, Arc::new(self.settings), host, info))))
     }
-}
-
-/// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
-pub(crate) fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
-    let host = HeaderValue::try_from(authority)?;
-    drop(host.clone());
-    Ok(host)
 }
 
 impl<B> Clone for H1<B> {

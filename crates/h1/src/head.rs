@@ -229,3 +229,10 @@ pub(crate) fn response<T>(head: ResponseHead, body: T) -> Response<T> {
     }
     response
 }
+
+/// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
+pub(crate) fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let host = HeaderValue::try_from(authority)?;
+    drop(host.clone());
+    Ok(host)
+}

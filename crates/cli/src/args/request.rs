@@ -1,6 +1,6 @@
 use super::{Data, Header, Seconds};
 use clap::{ArgAction, Args};
-use http::Method;
+use http::{HeaderValue, Method};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -76,5 +76,13 @@ fn redirects(text: &str) -> Result<usize, &'static str> {
     match text {
         "-1" => Ok(usize::MAX),
         _ => text.parse().map_err(|_| "not a number of redirects, such as 5, or -1"),
+    }
+}
+
+impl RequestArgs {
+    /// The value of `user-agent`.
+    pub(crate) fn who_asks(&self) -> Option<HeaderValue> {
+        let agent = self.user_agent.as_deref().unwrap_or(concat!("skybridge/", env!("CARGO_PKG_VERSION")));
+        HeaderValue::from_str(agent).ok().filter(|agent| !agent.is_empty())
     }
 }

@@ -7,7 +7,11 @@ mod request;
 mod response;
 
 use super::{idle::IdleWatch, sent::Sent, shared::Shared, timer::Timer, upload::Upload};
-use crate::{H1Error, handshake::shared_host, head::Fixed, settings::Settings};
+use crate::{
+    H1Error,
+    head::{Fixed, shared_host},
+    settings::Settings,
+};
 use http::HeaderValue;
 use http_body::Body;
 use skybridge_core::{CloseReason, ConnInfo, Io, RequestError};

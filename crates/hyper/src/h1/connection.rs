@@ -2,11 +2,10 @@ use super::{
     body::HyperH1Body,
     classify,
     error::HyperH1Error,
-    handshake::shared_host,
     in_flight::{InFlight, Unsent},
     replay_copy::ReplayCopy,
     request_body::{RequestBody, Shared, look},
-    rewrite::{Prepared, Rewrite},
+    rewrite::{Prepared, Rewrite, shared_host},
 };
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body;

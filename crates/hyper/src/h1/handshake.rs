@@ -1,5 +1,4 @@
-use super::{connection::HyperHttp1, driver::Driver, request_body::Shared, wire::Wire};
-use http::HeaderValue;
+use super::{connection::HyperHttp1, driver::Driver, request_body::Shared, rewrite::shared_host, wire::Wire};
 use http_body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -172,13 +171,6 @@ where
     info.timings.set(Phase::Handshake, guard.done());
     ctx.runtime().spawn(Box::pin(Driver::new(connection.with_upgrades(), Arc::clone(&shared))));
     Ok(HyperHttp1::new(sender, host, info.freeze(Protocol::Http1), shared))
-}
-
-/// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
-pub(super) fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
-    let host = HeaderValue::try_from(authority)?;
-    drop(host.clone());
-    Ok(host)
 }
 
 impl<B> Clone for HyperH1<B> {

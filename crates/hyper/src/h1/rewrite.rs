@@ -325,3 +325,10 @@ impl Found {
         BodyLength::declared(Some(request.headers()).filter(|_| self.content_length), &size)
     }
 }
+
+/// The first clone of fresh bytes allocates their reference count: done here, each request finds them shared.
+pub(super) fn shared_host(authority: String) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+    let host = HeaderValue::try_from(authority)?;
+    drop(host.clone());
+    Ok(host)
+}
