@@ -28,6 +28,8 @@ pub struct Racing<S: Dialer> {
     started: usize,
     /// The delay is the longer one, before what failed recently.
     is_longer: bool,
+    /// What started last failed recently too: nothing is gained by giving it more time.
+    last_was_postponed: bool,
     /// The attempts that are running, in the order in which they started.
     running: Vec<BoxFuture<Result<Link<S::Io>, ConnectError>>>,
     /// Fires when the next attempt may start, unless one fails before; or the first, unless IPv6 addresses come before.
@@ -50,6 +52,7 @@ impl<S: Dialer> Racing<S> {
             queue,
             started: 0,
             is_longer: false,
+            last_was_postponed: false,
             running: Vec::new(),
             delay: None,
             first_error: None,
@@ -97,7 +100,8 @@ impl<S: Dialer> Racing<S> {
     /// Whether those that run get more time, as only what failed recently is left. One that fails ends that.
     fn holds_back(&mut self) -> bool {
         let Pace::Staggered(delay) = self.pace else { return false };
-        if self.is_longer || self.running.is_empty() || !self.queue.is_postponed(&self.route) {
+        if self.is_longer || self.last_was_postponed || self.running.is_empty() || !self.queue.is_postponed(&self.route)
+        {
             return false;
         }
         let more = (delay * POSTPONED).min(LONGEST_DELAY).saturating_sub(delay);
@@ -192,6 +196,7 @@ impl<S: Dialer> Future for Racing<S> {
             if this.holds_back() {
                 continue;
             }
+            this.last_was_postponed = this.queue.is_postponed(&this.route);
             if let Some(endpoint) = this.queue.next(&this.route) {
                 this.start(endpoint);
             }

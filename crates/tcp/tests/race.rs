@@ -414,6 +414,17 @@ impl RouteFeedback for Postponed {
     }
 }
 
+#[derive(Debug)]
+struct AllPostponed;
+
+impl RouteFeedback for AllPostponed {
+    fn report(&self, _: &Endpoint, _: FirstExchange<'_>) {}
+
+    fn failed_recently(&self, _: &Endpoint) -> bool {
+        true
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_failed_recently_starts_last_whatever_its_family() {
     for layer in [RaceLayer::happy_eyeballs(), RaceLayer::sequential()] {
@@ -447,6 +458,13 @@ async fn what_failed_recently_waits_longer_for_what_is_slow() {
         let winner = [&good, &bad][winner];
         assert_eq!((world.elapsed(), link.info.remote), (when, fixtures::endpoint(winner)), "row {i}");
     }
+    // Where all failed recently none of them is any better.
+    let world = World::new();
+    world.silent(&good).up(&v4(2), 0);
+    let mut route = world.route([&*good, &*v4(2)]);
+    route.feedback = Some(Arc::new(AllPostponed));
+    RaceLayer::happy_eyeballs().layer(world.net.dialer()).oneshot(route).await.unwrap();
+    assert_eq!(world.elapsed(), 250);
     // At most as long as any delay may be.
     let world = World::new();
     world.up(&bad, 0).silent(&good);
