@@ -5,7 +5,7 @@ pub(crate) mod new_connection;
 
 use crate::{
     connect::new_connection::NewConnection,
-    connection::{PooledConnection, lent::NotLent},
+    connection::PooledConnection,
     origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
@@ -23,8 +23,11 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// A request whose own limit is shorter says nothing of the way by giving up.
+const SHORTEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Gives each connect a clone of the planner, and the connect makes that one ready: a pool hit never sees it.
 pub(crate) struct Connector<P, B> {
@@ -139,7 +142,7 @@ impl<C: Send + 'static> ConnectTask<C> {
                 self.origin.is_closed() || !self.ctx.attempt_log().has_socket() || self.origin.gives_up(&self.connect);
             if given_up && self.origin.abandon(&self.connect) {
                 self.over = true;
-                if let Some(timed_out) = left_by {
+                if let Some(timed_out) = left_by.filter(|timed_out| timed_out.limit >= SHORTEST_PATIENCE) {
                     self.connect.timeouts.set_ended_by(timed_out);
                 }
                 return Poll::Ready(());
@@ -453,16 +456,17 @@ where
     if let Some(connection) = pool.coalesce(origin, route, &route.endpoints.snapshot()) {
         return Some(Found::Known(connection));
     }
+    let evictions = pool.evictions()?;
     while let Some(lent) = pool.lend(origin, route) {
-        match NewConnection::of_another::<B>(origin, lent, route, connect.failures) {
-            Ok(taken) => {
-                if taken.publish(origin, connect).is_ok() {
-                    return Some(Found::Taken);
-                }
+        // If it stays where it is, or has ended, the next may do.
+        let Ok(taken) = NewConnection::of_another::<B>(origin, lent, route, connect.failures) else { continue };
+        let connection = Arc::clone(taken.connection());
+        if taken.publish(origin, connect).is_ok() {
+            if pool.evictions() != Some(evictions) {
+                // It was where that had not come yet, and is where that has been.
+                connection.drain(CloseReason::Evicted);
             }
-            // The next may be alive.
-            Err(NotLent::Ended) => {}
-            Err(NotLent::Stays) => break,
+            return Some(Found::Taken);
         }
     }
     None

@@ -63,6 +63,8 @@ const REPORTED: u8 = 1;
 const ANSWERED: u8 = 2;
 /// It was opened for another origin, which nobody has been told yet.
 const OF_ANOTHER: u8 = 4;
+/// It stays with its origin.
+const STAYS: u8 = 8;
 
 /// One connection. Shared by whoever has it in hand, and by the origins that may use it.
 pub(crate) struct PooledConnection<C> {
@@ -96,7 +98,8 @@ pub(crate) struct PooledConnection<C> {
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
     ask: Ask<C>,
-    /// What has been told of it: [`REPORTED`], [`ANSWERED`], [`OF_ANOTHER`]. One byte, as each idle connection has it.
+    /// What has been told of it: [`REPORTED`], [`ANSWERED`], [`OF_ANOTHER`], [`STAYS`]. One byte, as each
+    /// idle connection has it.
     told: AtomicU8,
     /// How many failures in a row its origin had seen when it was made.
     pub(crate) failures_before: u8,
@@ -185,12 +188,32 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// Its origin has lent it for good: what happens to it is none of its business any more. False when it has ended
     /// before.
     pub(crate) fn leave_home(&self) -> bool {
-        let left = self.slots.drain().is_some() && self.slots.close();
-        if left && let Some(home) = self.home() {
+        if self.slots.drain().is_none() {
+            return false;
+        }
+        let left = self.slots.close();
+        if let Some(home) = self.home() {
+            // Whoever closed it in between has found that it drained, and left this to us.
             Arc::clone(&home).remove(self);
-            home.socket_closed(self);
+            if left {
+                home.socket_closed(self);
+            }
         }
         left
+    }
+
+    /// It can't be taken to another origin, as has turned out.
+    pub(crate) fn set_stays(&self) {
+        self.told.fetch_or(STAYS, Relaxed);
+    }
+
+    pub(crate) fn stays(&self) -> bool {
+        self.told.load(Relaxed) & STAYS > 0
+    }
+
+    /// Whether this exclusive connection has carried exchanges before the present one.
+    pub(crate) fn has_carried_others(&self) -> bool {
+        self.exclusive && self.exchanges.load(Relaxed) > 1
     }
 
     /// Whether it was opened for another origin. Once: then it has been told.

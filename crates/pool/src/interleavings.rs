@@ -346,6 +346,7 @@ impl TestHost {
 }
 
 impl Host<Handle> for TestHost {
+    fn lend_no_more(&self, _: &skybridge_core::Endpoint) {}
     fn connect(self: Arc<Self>, _: &Origin, connect: Arc<PendingConnect>, _: &RequestContext) {
         self.0.lock().unwrap().push(connect);
     }

@@ -42,7 +42,8 @@ use crate::{
     },
 };
 use skybridge_core::{
-    Cause, CloseReason, Delivery, Error, HttpVersions, Key, Overloaded, Phase, Protocol, Scheme, can_still_coalesce,
+    Cause, CloseReason, Delivery, Endpoint, Error, HttpVersions, Key, Overloaded, Phase, Protocol, Scheme,
+    can_still_coalesce,
 };
 use std::{
     fmt,
@@ -59,6 +60,10 @@ pub(crate) trait Host<C: Send + 'static>: Send + Sync {
 
     /// Closes an idle connection of any origin, so that another origin may open one.
     fn reclaim(&self);
+
+    /// A connection to a proxy that forwards was dead when it was used: others that lead there are not taken to other
+    /// origins any more, which would find one dead after the other.
+    fn lend_no_more(&self, endpoint: &Endpoint);
 
     /// More connections are idle than may be: closes the one that has been so longest.
     fn evict_oldest(&self, own: &Arc<OriginPool<C>>);

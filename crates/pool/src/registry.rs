@@ -15,7 +15,10 @@ use http::Uri;
 use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce, can_forward};
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 
 /// Begins to connect. It hides the planner, so that nothing else in the pool has its type.
@@ -40,6 +43,8 @@ pub(crate) struct Registry<C: Send + 'static> {
     /// Exclusive ones to proxies that forward requests, whose peer is the proxy for any origin.
     forwarded: ByAddress<C>,
     connect: Box<dyn Connect<C>>,
+    /// How often it was begun to evict everything, and how often that has ended.
+    evictions: [AtomicUsize; 2],
     this: Weak<Self>,
 }
 
@@ -53,6 +58,7 @@ impl<C: Send + 'static> Registry<C> {
             by_address: ByAddress::new(),
             forwarded: ByAddress::new(),
             connect,
+            evictions: Default::default(),
             this: this.clone(),
         })
     }
@@ -112,9 +118,18 @@ impl<C: Send + 'static> Registry<C> {
         })
     }
 
+    /// How often everything was evicted; `None` while it is.
+    pub(crate) fn evictions(&self) -> Option<usize> {
+        let [begun, ended] = &self.evictions;
+        let ended = ended.load(SeqCst);
+        (begun.load(SeqCst) == ended).then_some(ended)
+    }
+
     /// An idle connection of another origin to the proxy that would forward this one's requests too.
     pub(crate) fn lend(&self, origin: &OriginPool<C>, route: &Route) -> Option<Lent<C>> {
-        if !self.shared.config.coalesce || !route.is_forwarded() {
+        // A layer between may have planned for another target, with less protection.
+        let is_own = *route.target.key == *origin.key;
+        if !self.shared.config.coalesce || !route.is_forwarded() || !is_own || origin.is_closed() {
             return None;
         }
         let endpoints = route.endpoints.snapshot();
@@ -122,6 +137,7 @@ impl<C: Send + 'static> Registry<C> {
         let mut fit = connections.filter(|connection| {
             connection.is_open()
                 && !connection.is_too_old()
+                && !connection.stays()
                 && !origin.is_home_of(connection)
                 && can_forward(&connection.info, route).is_ok()
         });
@@ -145,6 +161,10 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
 
     fn reclaim(&self) {
         self.reclaim_idle();
+    }
+
+    fn lend_no_more(&self, endpoint: &Endpoint) {
+        self.forwarded.remove(endpoint);
     }
 
     fn evict_oldest(&self, own: &Arc<OriginPool<C>>) {

@@ -9,14 +9,9 @@ pub(crate) struct Lent<C: Send + 'static> {
     connection: Arc<PooledConnection<C>>,
 }
 
-/// Why the other origin can't have it.
+/// The other origin can't have it: it stays with its own, or it has ended meanwhile.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum NotLent {
-    /// Its kind of connection stays with its origin.
-    Stays,
-    /// It has ended meanwhile.
-    Ended,
-}
+pub(crate) struct NotLent;
 
 impl<C: Send + 'static> Lent<C> {
     /// From its home, if it is idle there.
@@ -32,14 +27,15 @@ impl<C: Send + 'static> Lent<C> {
     /// Takes it from its home for good, once it is `forwarded` elsewhere.
     pub(crate) fn take(mut self, forwarded: impl FnOnce(&mut C) -> bool) -> Result<C, NotLent> {
         if !self.handle.as_mut().is_some_and(forwarded) {
-            return Err(NotLent::Stays);
+            self.connection.set_stays();
+            return Err(NotLent);
         }
-        let handle = self.handle.take().ok_or(NotLent::Ended)?;
+        let handle = self.handle.take().ok_or(NotLent)?;
         if self.connection.leave_home() {
             return Ok(handle);
         }
         self.connection.close_with(handle, self.connection.close_reason());
-        Err(NotLent::Ended)
+        Err(NotLent)
     }
 }
 

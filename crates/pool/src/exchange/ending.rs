@@ -56,7 +56,9 @@ impl<C: Send + 'static> Lease<C> {
                 | Cause::Protocol(_)
                 | Cause::ConnectionClosed(_)
         );
-        let is_lost = is_loss && is_of_connection(error) && !self.connection().is_answered();
+        // One that was another origin's has had answers there.
+        let is_unproved = !self.connection().is_answered() && !self.connection().has_carried_others();
+        let is_lost = is_loss && is_of_connection(error) && is_unproved;
         let is_refused = matches!(error.cause(), Cause::Reset(_)) && self.connection().is_refusing();
         self.has_begun() && (is_lost || is_refused) && !self.is_coalesced() && self.never_carried(error)
     }

@@ -58,6 +58,11 @@ impl<C: Send + 'static> OriginPool<C> {
     /// Closes the idle connections to the same endpoint that have been idle since before this one was.
     #[cold]
     pub(crate) fn close_older_siblings(self: &Arc<Self>, dead: &PooledConnection<C>) {
+        if dead.info.forwarded
+            && let Some(host) = self.host.upgrade()
+        {
+            host.lend_no_more(&dead.info.remote);
+        }
         self.step(|machine, tables| {
             let is_older = |key: ConnectionKey| {
                 let other = tables.connections.get(key).map(|entry| &entry.connection);

@@ -30,6 +30,12 @@ impl<C: Send + 'static> ByAddress<C> {
         map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MAX_CONSIDERED).collect()
     }
 
+    /// Forgets those that lead to an address.
+    pub(crate) fn remove(&self, endpoint: &Endpoint) {
+        let removed = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
+        drop(removed);
+    }
+
     /// Forgets those that are gone.
     pub(crate) fn remove_closed(&self) {
         // Whoever holds the last of a connection drops it outside the lock.

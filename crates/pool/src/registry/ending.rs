@@ -2,7 +2,10 @@
 
 use crate::{origin::OriginPool, registry::Registry, shared::time::Timestamp, stats::PoolStats};
 use skybridge_core::{Cause, CloseReason, Delivery, Error, Phase};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 impl<C: Send + 'static> Registry<C> {
     /// Closes the connection that has been idle longest: of all origins when there are few, of a sample when there are
@@ -45,6 +48,9 @@ impl<C: Send + 'static> Registry<C> {
 
     /// Closes what is idle, and keeps nothing of what is in use.
     pub(crate) fn evict_all(&self) {
+        let [begun, ended] = &self.evictions;
+        begun.fetch_add(1, SeqCst);
+        let _ended = Ended(ended);
         for origin in self.by_key.all() {
             origin.evict_all(CloseReason::Evicted);
         }
@@ -69,6 +75,15 @@ impl<C: Send + 'static> Registry<C> {
 
     pub(crate) fn stats(&self) -> PoolStats {
         self.by_key.all().iter().fold(PoolStats::default(), |stats, origin| stats.plus(origin.stats()))
+    }
+}
+
+/// Counts when it is dropped, also by a panic.
+struct Ended<'a>(&'a AtomicUsize);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
     }
 }
 

@@ -2,9 +2,22 @@
 //! `core::can_forward`'s, and tested there.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, Proxy, ProxyKind, RequestOptions};
-use skybridge_pool::PoolConfig;
-use skybridge_testkit::{executor::run_until_idle, fake::Facts};
+use skybridge_core::{
+    Cause, CloseReason, Delivery, Error, Key, Phase, Proxy, ProxyKind, RequestOptions, Scheme, Target,
+};
+use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_testkit::{
+    executor::{Executor, run_until_idle},
+    fake::Facts,
+    fixtures,
+    observe::Recorder,
+};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_layer::Layer;
+use tower_service::Service;
 
 fn proxied() -> RequestOptions {
     RequestOptions::new().proxies([Proxy::new(ProxyKind::Http, "192.0.2.1", 80)])
@@ -97,4 +110,77 @@ async fn a_kind_of_connection_that_stays_is_still_there_for_its_own() {
     assert_eq!((ask(&stage, A).await, ask(&stage, B).await), (1, 2));
     assert_eq!((ask(&stage, A).await, ask(&stage, B).await), (1, 2));
     assert_eq!((stage.pool.stats().idle, closed(&stage).len()), (2, 0));
+}
+
+/// A foreign layer that plans for `http`, whatever is asked for.
+#[derive(Clone)]
+struct InCleartext(Planner);
+
+impl Service<Target> for InCleartext {
+    type Response = <Planner as Service<Target>>::Response;
+    type Error = <Planner as Service<Target>>::Error;
+    type Future = <Planner as Service<Target>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut target: Target) -> Self::Future {
+        if target.origin().scheme() == Scheme::Https {
+            target.key = Arc::new(Key::new(fixtures::key(B).origin, target.connect_options().clone()));
+        }
+        self.0.call(target)
+    }
+}
+
+/// A layer between may ask for less than the request does: then another origin's connection is no way out either.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_changed_is_not_the_requests() {
+    let (executor, below) = (Executor::new(), Planner::new());
+    below.connect_all(|_| Facts::h1());
+    let pool: Pool = PoolLayer::shared(executor.runtime()).layer(InCleartext(below.clone()));
+    let stage = Stage { executor, below, pool, recorder: Recorder::new() };
+    assert_eq!(ask(&stage, A).await, 1);
+    let error = failed(stage.options("https://b.test/", proxied())).await.error;
+    let text = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    assert!(text.last().unwrap().to_string().contains("asks for https"), "{error}");
+    assert_eq!(stage.below.peers()[0].started(), 1, "nothing more was sent");
+}
+
+/// It is asked once.
+#[tokio::test(start_paused = true)]
+async fn one_that_stays_is_idle_for_no_longer_for_being_asked() {
+    let stage = Stage::easy(PoolConfig::new().idle_timeout(60 * SECOND), || Facts::h1().stays());
+    ask(&stage, A).await;
+    for _ in 0..6 {
+        after(15 * SECOND).await;
+        ask(&stage, B).await;
+        stage.below.peers().last().unwrap().close(CloseReason::PeerFin);
+        run_until_idle().await;
+    }
+    assert_eq!(stage.below.open(), 0);
+}
+
+/// One that was another's and ends without an answer is no reason to leave its new origin alone.
+#[tokio::test(start_paused = true)]
+async fn one_that_dies_when_it_is_taken_costs_no_backoff_and_no_second_one() {
+    let stage = stage(PoolConfig::new());
+    let urls = [A, "http://c.test/", "http://d.test/"];
+    let running: Vec<_> = urls.map(|url| stage.options(url, proxied())).into();
+    run_until_idle().await;
+    let exchanges: Vec<_> = stage.below.peers().into_iter().map(|peer| peer.try_exchange().unwrap()).collect();
+    exchanges.into_iter().for_each(|exchange| exchange.respond(200, ""));
+    for call in running {
+        read(call.await.unwrap().unwrap()).await;
+    }
+    assert_eq!((stage.below.connects(), stage.pool.stats().idle), (3, 3));
+    let call = stage.options(B, proxied());
+    run_until_idle().await;
+    let exchange = stage.below.peers().into_iter().find_map(|peer| peer.try_exchange()).unwrap();
+    let stale = Cause::Stale(Box::new(Cause::NoResponse("end of file".into())));
+    exchange.fail_with(Error::of(Delivery::Unknown, Phase::Wait, stale));
+    let error = failed(call).await.error;
+    assert!(!error.is_backing_off(), "{error}");
+    // None of the two others, which may be as dead, is taken.
+    assert_eq!(ask(&stage, B).await, 4);
 }

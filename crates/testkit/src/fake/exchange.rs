@@ -4,7 +4,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use skybridge_core::{Delivery, Failed, Phase, ResponseResult};
+use skybridge_core::{Delivery, Error, Failed, Phase, ResponseResult};
 use std::{fmt, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -62,8 +62,13 @@ impl<B: Send + 'static> Exchange<B> {
 
     /// Fails, and the request is lost. An exclusive connection stays open until [`Peer::close`](super::Peer::close).
     pub fn fail(self, delivery: Delivery) {
-        self.slot.finish(&self.shared);
         let error = self.shared.error(delivery, Phase::Wait, "the test failed this exchange");
+        self.fail_with(error);
+    }
+
+    /// The same, with this error.
+    pub fn fail_with(self, error: Error) {
+        self.slot.finish(&self.shared);
         // A caller that has gone needs no answer.
         let _ = self.answer.send(Err(Failed::lost(error)));
     }
