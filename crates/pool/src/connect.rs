@@ -458,8 +458,8 @@ where
     }
     let evictions = pool.evictions()?;
     while let Some(lent) = pool.lend(origin, route) {
-        // If it stays where it is, or has ended, the next may do.
-        let Ok(taken) = NewConnection::of_another::<B>(origin, lent, route, connect.failures) else { continue };
+        // If it stays where it is, or has ended, the next may do: neither is lent again.
+        let Some(taken) = NewConnection::of_another::<B>(origin, lent, route, connect.failures) else { continue };
         let connection = Arc::clone(taken.connection());
         if taken.publish(origin, connect).is_ok() {
             if pool.evictions() != Some(evictions) {

@@ -61,10 +61,6 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
 const REPORTED: u8 = 1;
 /// It has carried a response.
 const ANSWERED: u8 = 2;
-/// It was opened for another origin, which nobody has been told yet.
-const OF_ANOTHER: u8 = 4;
-/// It stays with its origin.
-const STAYS: u8 = 8;
 
 /// One connection. Shared by whoever has it in hand, and by the origins that may use it.
 pub(crate) struct PooledConnection<C> {
@@ -98,8 +94,8 @@ pub(crate) struct PooledConnection<C> {
     close_reason: OnceLock<CloseReason>,
     handles: Handles<C>,
     ask: Ask<C>,
-    /// What has been told of it: [`REPORTED`], [`ANSWERED`], [`OF_ANOTHER`], [`STAYS`]. One byte, as each
-    /// idle connection has it.
+    /// What has been told of it: [`REPORTED`], [`ANSWERED`], and what [`lent`] has. One byte, as each idle connection
+    /// has it.
     told: AtomicU8,
     /// How many failures in a row its origin had seen when it was made.
     pub(crate) failures_before: u8,
@@ -166,60 +162,6 @@ impl<C: Send + 'static> PooledConnection<C> {
             told: AtomicU8::new(0),
             failures_before,
         })
-    }
-
-    /// The same exclusive connection for another origin, whose it is from now on: as old as it was, and as used.
-    pub(crate) fn for_another(
-        &self,
-        info: Arc<ConnInfo>,
-        home: Weak<dyn ConnectionUser<C>>,
-        failures: u8,
-    ) -> Arc<Self> {
-        let (shared, slots) = (Arc::clone(&self.shared), StreamSlots::exclusive());
-        let mut another = Self::new(info, slots, true, home, shared, self.ask, failures);
-        if let Some(another) = Arc::get_mut(&mut another) {
-            another.expires_at = self.expires_at;
-            *another.exchanges.get_mut() = self.exchanges.load(Relaxed);
-            *another.told.get_mut() = OF_ANOTHER;
-        }
-        another
-    }
-
-    /// Its origin has lent it for good: what happens to it is none of its business any more. False when it has ended
-    /// before.
-    pub(crate) fn leave_home(&self) -> bool {
-        if self.slots.drain().is_none() {
-            return false;
-        }
-        let left = self.slots.close();
-        if let Some(home) = self.home() {
-            // Whoever closed it in between has found that it drained, and left this to us.
-            Arc::clone(&home).remove(self);
-            if left {
-                home.socket_closed(self);
-            }
-        }
-        left
-    }
-
-    /// It can't be taken to another origin, as has turned out.
-    pub(crate) fn set_stays(&self) {
-        self.told.fetch_or(STAYS, Relaxed);
-    }
-
-    pub(crate) fn stays(&self) -> bool {
-        self.told.load(Relaxed) & STAYS > 0
-    }
-
-    /// Whether this exclusive connection has carried exchanges before the present one.
-    pub(crate) fn has_carried_others(&self) -> bool {
-        self.exclusive && self.exchanges.load(Relaxed) > 1
-    }
-
-    /// Whether it was opened for another origin. Once: then it has been told.
-    #[cold]
-    pub(crate) fn is_of_another(&self) -> bool {
-        self.told.load(Relaxed) & OF_ANOTHER > 0 && self.told.fetch_and(!OF_ANOTHER, Relaxed) & OF_ANOTHER > 0
     }
 
     /// It is in its home's machine now, under whose lock this is called.
@@ -509,13 +451,14 @@ impl<C: Send + 'static> PooledConnection<C> {
     /// It is gone. The first reason is reported, the others are not.
     pub(crate) fn close(&self, reason: CloseReason) {
         let reason = self.set_close_reason(reason);
-        let drained_here = self.slots.drain().is_some();
-        if !self.slots.close() {
-            return;
-        }
-        // First: whoever is told that it is closed finds it gone.
+        let (drained_here, closed_here) = (self.slots.drain().is_some(), self.slots.close());
+        // First: whoever is told that it is closed finds it gone. Also where another closes it in between, who has
+        // found that it drained and leaves this to us.
         if drained_here {
             self.leave_origins();
+        }
+        if !closed_here {
+            return;
         }
         self.handles.wake();
         if let Some(home) = self.home() {

@@ -5,7 +5,7 @@
 
 use crate::{
     config::PoolConfig,
-    connection::{PooledConnection, names::CoalescedNames, slots::StreamSlots},
+    connection::{PooledConnection, lent::Lent, names::CoalescedNames, slots::StreamSlots},
     origin::{
         Host, OriginPool, Refused,
         pending_connect::PendingConnect,
@@ -281,6 +281,22 @@ fn exclusive_in_use() -> (Stage, Handle) {
 }
 
 /// An origin with one connection, and the pool that the origin knows weakly.
+/// An idle connection is lent to another origin for good while its peer ends it: it is gone here in any case.
+#[test]
+fn what_is_lent_while_it_ends_leaves_nothing_behind() {
+    bounded(|| {
+        let Stage { origin, connection, host: _host } = connected(true);
+        let theirs = Arc::clone(&connection);
+        let peer = thread::spawn(move || theirs.close(CloseReason::PeerFin));
+        let taken = Lent::of(Arc::clone(&connection)).and_then(|lent| lent.take(|_| true));
+        peer.join().unwrap();
+        drop(taken);
+        assert!(origin.is_vacant() && !connection.is_open());
+        assert_eq!(origin.shared.permits.open(), 0, "its permit is free, once");
+        assert_eq!(Arc::strong_count(&connection), 1, "its origin has forgotten it");
+    });
+}
+
 struct Stage {
     origin: Origin,
     connection: Pooled,
@@ -346,12 +362,12 @@ impl TestHost {
 }
 
 impl Host<Handle> for TestHost {
-    fn lend_no_more(&self, _: &skybridge_core::Endpoint) {}
     fn connect(self: Arc<Self>, _: &Origin, connect: Arc<PendingConnect>, _: &RequestContext) {
         self.0.lock().unwrap().push(connect);
     }
     fn add_address(&self, _: &Pooled) {}
     fn reclaim(&self) {}
+    fn lend_no_more(&self, _: &Endpoint) {}
     fn evict_oldest(&self, _: &Origin) {}
     fn start_reaper(self: Arc<Self>) {}
     fn successor(&self, _: &Key) -> Option<Origin> {

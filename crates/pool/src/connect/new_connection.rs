@@ -1,10 +1,5 @@
 use crate::{
-    connection::{
-        PooledConnection, Question,
-        lent::{Lent, NotLent},
-        listener::Listener,
-        slots::StreamSlots,
-    },
+    connection::{PooledConnection, Question, lent::Lent, listener::Listener, slots::StreamSlots},
     exchange::is_of_connection,
     origin::{OriginPool, pending_connect::PendingConnect},
 };
@@ -49,13 +44,8 @@ impl<C: Send + 'static> NewConnection<C> {
     }
 
     /// Makes an exclusive one that is `lent` by another origin this one's, to be reached by this route: the same proxy
-    /// forwards to both.
-    pub(crate) fn of_another<B>(
-        home: &Arc<OriginPool<C>>,
-        lent: Lent<C>,
-        route: &Route,
-        failures: u8,
-    ) -> Result<Self, NotLent>
+    /// forwards to both. `None` when it can't have it.
+    pub(crate) fn of_another<B>(home: &Arc<OriginPool<C>>, lent: Lent<C>, route: &Route, failures: u8) -> Option<Self>
     where
         C: Connection<B>,
     {
@@ -67,7 +57,7 @@ impl<C: Send + 'static> NewConnection<C> {
         let connection = before.for_another(info, Arc::downgrade(&home.as_user()), failures);
         // After it has left its home: whatever ends it is told to one of the two.
         handle.subscribe(Listener::new(&connection, home.shared.config.max_streams));
-        Ok(Self { handle: Some(handle), connection })
+        Some(Self { handle: Some(handle), connection })
     }
 
     pub(crate) fn connection(&self) -> &Arc<PooledConnection<C>> {

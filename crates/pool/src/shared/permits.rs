@@ -284,12 +284,15 @@ impl Inside {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 impl SocketPermits {
     pub(crate) fn open(&self) -> usize {
         self.inside().open
     }
+}
 
+#[cfg(all(test, not(loom)))]
+impl SocketPermits {
     pub(crate) fn queued(&self) -> usize {
         let inside = self.inside();
         inside.starving.len() + inside.queue.len()

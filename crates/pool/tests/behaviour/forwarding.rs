@@ -184,3 +184,29 @@ async fn one_that_dies_when_it_is_taken_costs_no_backoff_and_no_second_one() {
     // None of the two others, which may be as dead, is taken.
     assert_eq!(ask(&stage, B).await, 4);
 }
+
+/// Nor do several, one after the other, though none of them has had an answer for this origin.
+#[tokio::test(start_paused = true)]
+async fn some_that_die_when_they_are_taken_are_no_reason_to_leave_their_origin_alone() {
+    let stage = stage(PoolConfig::new());
+    let urls = [A, "http://c.test/", "http://d.test/"];
+    let running: Vec<_> = urls.map(|url| stage.options(url, proxied())).into();
+    run_until_idle().await;
+    let exchanges: Vec<_> = stage.below.peers().into_iter().map(|peer| peer.try_exchange().unwrap()).collect();
+    exchanges.into_iter().for_each(|exchange| exchange.respond(200, ""));
+    for call in running {
+        read(call.await.unwrap().unwrap()).await;
+    }
+    for _ in urls {
+        let call = stage.options(B, proxied());
+        run_until_idle().await;
+        let exchange = stage.below.peers().into_iter().find_map(|peer| peer.try_exchange()).unwrap();
+        exchange.fail_with(Error::of(Delivery::Unknown, Phase::Wait, Cause::NoResponse("end of file".into())));
+        assert!(!failed(call).await.error.is_backing_off());
+    }
+    let call = stage.options(B, proxied());
+    run_until_idle().await;
+    assert_eq!((stage.below.connects(), stage.recorder.count("backoff_start")), (4, 0), "the next connects at once");
+    stage.answer();
+    assert_eq!(read(call.await.unwrap().unwrap()).await, 4);
+}
