@@ -76,7 +76,7 @@ fn has_socket(report: &AttemptReport) -> bool {
 
 /// Whether what has taken so long is to blame when this limit is over: what began late had hardly a chance.
 fn is_stalled(report: &AttemptReport, timed_out: TimedOut) -> bool {
-    matches!(report.outcome, Outcome::Abandoned | Outcome::Pending) && report.elapsed >= timed_out.limit / 2
+    matches!(report.outcome, Outcome::Abandoned) && report.elapsed >= timed_out.limit / 2
 }
 
 impl Drop for AttemptRecorder {

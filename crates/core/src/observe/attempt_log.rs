@@ -13,7 +13,7 @@ pub struct AttemptId(pub u32);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It hasn't ended yet.
+    /// Its latest phase hasn't ended yet.
     Pending,
     /// Its latest phase succeeded.
     Connected,
@@ -77,7 +77,7 @@ impl AttemptLog {
     }
 
     pub(crate) fn reached(&self, id: AttemptId, phase: Phase) {
-        self.change(id, |report| report.phase = phase);
+        self.change(id, |report| (report.phase, report.outcome) = (phase, Outcome::Pending));
     }
 
     pub(crate) fn end(&self, id: AttemptId, now: Instant, outcome: Outcome) {
