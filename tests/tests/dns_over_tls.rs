@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 struct Server {
     inner: DnsServer,
     addr: SocketAddr,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Server {
@@ -37,7 +37,7 @@ impl Server {
                 let _ = copy_bidirectional(&mut tls, &mut plain).await;
             }
         });
-        Self { inner, addr, _tasks: tasks }
+        Self { inner, addr, tasks }
     }
 
     fn resolver(&self, name: &str, tls: TlsConnector) -> Hickory {
@@ -87,6 +87,23 @@ async fn a_server_that_does_not_is_told_no_name() {
         assert_eq!(server.inner.asked(), Vec::<String>::new(), "{name}");
         assert_eq!(origin.connections(), 0);
     }
+}
+
+/// What is told is how it ended this time, not how it did before.
+#[tokio::test]
+async fn a_server_that_has_gone_since_is_not_told_by_its_certificate() {
+    let (authority, origin) = (Ca::new("root"), Origin::h1().start().await);
+    let mut server = Server::start(&authority.leaf(["dns.test"])).await;
+    let resolver = server.resolver("other.test", trusting(&authority));
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let error = get(resolver.clone(), &origin).await.unwrap_err();
+        let text = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        told.push(text.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+        server.tasks.shutdown().await;
+    }
+    assert!(told[0].contains("certificate"), "{told:?}");
+    assert!(told[1].contains("refused") && !told[1].contains("certificate"), "{told:?}");
 }
 
 #[tokio::test]

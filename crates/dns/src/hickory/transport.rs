@@ -33,7 +33,7 @@ pub(super) struct Transport {
     tls: Option<Arc<dyn Secures>>,
     /// That of the first query.
     runtime: Arc<OnceLock<Arc<dyn Runtime>>>,
-    /// Why TLS failed last, since when it hasn't succeeded: hickory only says that there is no connection.
+    /// Why the last connection failed, unless one was made since: hickory only says that there is none.
     failure: Arc<Mutex<Option<ConnectError>>>,
 }
 
@@ -103,7 +103,7 @@ impl Transport {
         self.runtime.get_or_init(|| Arc::clone(runtime));
     }
 
-    /// The error of a query, with the reason where TLS is why there is no connection.
+    /// The error of a query, with the reason why there is no connection.
     pub(super) fn explain(&self, error: NetError) -> NetError {
         match lock(&self.failure).clone() {
             Some(failure) if matches!(error, NetError::NoConnections) => Error::other(failure).into(),
@@ -131,10 +131,12 @@ impl RuntimeProvider for Transport {
         let connecting = self.tokio.connect_tcp(to, from, limit);
         let (tls, runtime, failure) = (self.tls.clone(), self.runtime.get().cloned(), Arc::clone(&self.failure));
         Box::pin(async move {
-            let tcp = connecting.await?.0;
-            let Some(tls) = tls else { return Ok(AsyncIoTokioAsStd(Box::new(tcp) as Stream)) };
+            let Some(tls) = tls else { return Ok(AsyncIoTokioAsStd(Box::new(connecting.await?.0) as Stream)) };
             let runtime = runtime.ok_or_else(|| Error::other("nothing has been asked yet"))?;
-            let secured = tls.secure(tcp, to, limit.unwrap_or(HANDSHAKE), Ctx::new(runtime)).await;
+            let secured = match connecting.await {
+                Ok(tcp) => tls.secure(tcp.0, to, limit.unwrap_or(HANDSHAKE), Ctx::new(runtime)).await,
+                Err(error) => Err(ConnectError::new(Phase::Tcp, error)),
+            };
             *lock(&failure) = secured.as_ref().err().cloned();
             secured.map(AsyncIoTokioAsStd).map_err(Error::other)
         })
