@@ -63,9 +63,7 @@ impl EndpointQueue {
 
     /// All that is left failed recently.
     pub(crate) fn is_postponed(&self, route: &Route) -> bool {
-        let failed_recently =
-            |endpoint: &Endpoint| route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint));
-        !self.is_empty() && self.waiting.iter().all(failed_recently)
+        !self.is_empty() && self.waiting.iter().all(|endpoint| failed_recently(route, endpoint))
     }
 
     /// Every endpoint has been tried, and no more will be resolved.
@@ -142,6 +140,11 @@ impl EndpointQueue {
         }
         first
     }
+}
+
+/// Whether the endpoint is to be tried after the others of its route.
+pub(crate) fn failed_recently(route: &Route, endpoint: &Endpoint) -> bool {
+    route.feedback.as_ref().is_some_and(|feedback| feedback.failed_recently(endpoint))
 }
 
 fn family(endpoint: &Endpoint) -> Option<Family> {

@@ -1,6 +1,6 @@
 use crate::{
     attempt::attempt,
-    endpoint_queue::EndpointQueue,
+    endpoint_queue::{EndpointQueue, failed_recently},
     error::NoEndpoint,
     race::{LONGEST_DELAY, Pace, RaceLayer},
 };
@@ -196,8 +196,8 @@ impl<S: Dialer> Future for Racing<S> {
             if this.holds_back() {
                 continue;
             }
-            this.last_was_postponed = this.queue.is_postponed(&this.route);
             if let Some(endpoint) = this.queue.next(&this.route) {
+                this.last_was_postponed = failed_recently(&this.route, &endpoint);
                 this.start(endpoint);
             }
         }

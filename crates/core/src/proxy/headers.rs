@@ -1,6 +1,6 @@
 //! Header fields for one proxy.
 
-use crate::{ConnInfo, RequestError};
+use crate::{ConnInfo, RequestError, is_hop_by_hop};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::{fmt, sync::Arc};
 
@@ -86,15 +86,16 @@ impl ProxyHeaders {
 
 /// Why a field can't be among those for a proxy.
 fn why_not(name: &HeaderName) -> Option<&'static str> {
-    const OF_CONNECTION: [&str; 4] = ["keep-alive", "proxy-connection", "http2-settings", "proxy-authenticate"];
     Some(match *name {
         header::HOST => "it names what is asked for",
         header::PROXY_AUTHORIZATION => "credentials are set by `Proxy::auth`",
         header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TRAILER | header::EXPECT => {
             "it says how the message is framed"
         }
-        header::CONNECTION | header::TE | header::UPGRADE => "it is about the connection",
-        _ if OF_CONNECTION.contains(&name.as_str()) => "it is about the connection",
+        // Any `proxy-` field but those: it is said to a proxy, which these are for.
+        header::PROXY_AUTHENTICATE => "it is about the connection",
+        _ if name.as_str() == "proxy-connection" => "it is about the connection",
+        _ if is_hop_by_hop(name) && !name.as_str().starts_with("proxy-") => "it is about the connection",
         _ => return None,
     })
 }
