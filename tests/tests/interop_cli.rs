@@ -161,6 +161,19 @@ fn squid_leads_to_nginx_with_the_password() {
     leads_to_nginx(&format!("https://alice:s3cret@{}", named("SKYBRIDGE_SQUID_TLS")), "a.test", "squid-tls");
 }
 
+/// It is the peer of both. `http://` is forwarded, so nothing but the connection to it is shared.
+#[test]
+fn squid_forwards_for_two_names_over_one_connection() {
+    let proxy = format!("http://alice:s3cret@{}", named("SKYBRIDGE_SQUID"));
+    let turns = ["a.test", "b.test", "a.test"].map(|name| url(name, "SKYBRIDGE_NGINX", "forwarded"));
+    let turns = turns.map(|url| url.replace("https://", "http://"));
+    let ran = skybridge(&["-x", &proxy, &turns[0], &turns[1], &turns[2]]);
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let told = |report: &Value| (report["status"].clone(), report["connection"]["id"].clone());
+    let told: Vec<_> = ran.reports.iter().map(told).collect();
+    assert_eq!(told, [(json!(200), json!(1)), (json!(200), json!(1)), (json!(200), json!(1))]);
+}
+
 #[test]
 fn squid_is_answered_by_digest_and_sees_the_password_never() {
     let proxy = format!("http://alice:s3cret@{}", named("SKYBRIDGE_SQUID"));
@@ -208,14 +221,24 @@ fn microsocks_leads_to_nginx_with_the_password() {
 }
 
 #[test]
+fn dante_leads_to_nginx_with_the_password() {
+    leads_to_nginx(&format!("socks5://alice:s3cret@{}", named("SKYBRIDGE_DANTE")), "a.test", "dante");
+    leads_to_nginx(&format!("socks5h://alice:s3cret@{}", named("SKYBRIDGE_DANTE")), "127.0.0.1", "dante-name");
+}
+
+#[test]
 fn what_a_proxy_refuses_is_exit_97() {
     let (squid, socks) = (named("SKYBRIDGE_SQUID"), named("SKYBRIDGE_MICROSOCKS"));
+    let dante = named("SKYBRIDGE_DANTE");
     let target = url("a.test", "SKYBRIDGE_NGINX_TLS", "refused");
     let refused = [
         (format!("http://alice:s3cret@{squid}"), "https://forbidden.test/"),
         (format!("http://alice:wrong@{squid}"), &target),
         (format!("http://{squid}"), &target),
         (format!("socks5://alice:wrong@{socks}"), &target),
+        (format!("socks5://alice:wrong@{dante}"), &target),
+        (format!("socks5://{dante}"), &target),
+        (format!("socks5h://alice:s3cret@{dante}"), "https://forbidden.test/"),
     ];
     for (proxy, target) in refused {
         let ran = skybridge(&["-x", &proxy, target]);

@@ -6,6 +6,7 @@
 mod apache;
 mod caddy;
 mod certs;
+mod dante;
 mod dnsmasq;
 mod haproxy;
 mod hypercorn;
@@ -33,6 +34,7 @@ pub(crate) fn run() -> Outcome {
     let nghttpx = installed("nghttpx", "nghttp2-proxy")?;
     let squid = installed("squid", "squid-openssl")?;
     let microsocks = installed("microsocks", "microsocks")?;
+    let dante = installed("danted", "dante-server")?;
     let apache = installed("apache2", "apache2-bin")?;
     let tinyproxy = installed("tinyproxy", "tinyproxy-bin")?;
     let haproxy = installed("haproxy", "haproxy")?;
@@ -45,9 +47,10 @@ pub(crate) fn run() -> Outcome {
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<25>()?;
+        ports::free::<26>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
-    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed, names] = others;
+    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed, names, socks_dante] =
+        others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
     let origins =
@@ -62,6 +65,7 @@ pub(crate) fn run() -> Outcome {
     let squid = squid::start(&squid, &scratch.folder("squid")?, &certs, proxy, sealed)?;
     let nghttpx = nghttpx::start(&nghttpx, &scratch.folder("nghttpx")?, &certs, multiplexed, proxy)?;
     let microsocks = microsocks::start(&microsocks, &scratch.folder("microsocks")?, socks)?;
+    let dante = dante::start(&dante, &openssl, &scratch.folder("dante")?, socks_dante)?;
     let apache = apache::start(&apache, &scratch.folder("apache")?, http10)?;
     let tinyproxy = tinyproxy::start(&tinyproxy, &scratch.folder("tinyproxy")?, proxy10)?;
     let haproxy = haproxy::start(&haproxy, &scratch.folder("haproxy")?, &certs, reloaded, reloaded_tls)?;
@@ -127,10 +131,11 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_SQUID", at(proxy))
             .env("SKYBRIDGE_SQUID_TLS", at(sealed))
             .env("SKYBRIDGE_SQUID_LOG", squid.log())
+            .env("SKYBRIDGE_DANTE", at(socks_dante))
             .env("SKYBRIDGE_MICROSOCKS", at(socks)),
         )
     });
-    let proxies = [nghttpx, squid, microsocks, tinyproxy];
+    let proxies = [nghttpx, squid, microsocks, dante, tinyproxy];
     let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq, records];
     let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
     tests.and(running)
