@@ -1,7 +1,5 @@
 //! What is told of an attempt while it goes on.
 
-#![expect(clippy::unwrap_used, reason = "a test's own steps")]
-
 use skybridge_core::{Outcome, Phase, PhaseGuard};
 use skybridge_testkit::{executor::Executor, fixtures};
 
