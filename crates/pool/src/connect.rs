@@ -134,13 +134,14 @@ impl<C: Send + 'static> ConnectTask<C> {
     }
 
     /// Nobody waits for it: it is given up, unless it has got as far as a socket, and that is in nobody's way.
-    ///
-    /// `left_by`: the limit of its own that has just ended the wait of a request.
-    fn poll_abandon(&mut self, cx: &mut Context<'_>, left_by: Option<TimedOut>) -> Poll<()> {
+    fn poll_abandon(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.connect.changed.poll(cx).is_ready() {
             let given_up =
                 self.origin.is_closed() || !self.ctx.attempt_log().has_socket() || self.origin.gives_up(&self.connect);
-            if given_up && self.origin.abandon(&self.connect) {
+            let is_over = given_up && self.origin.abandon(&self.connect);
+            // Also where it goes on: whoever leaves it later does so for a reason of their own.
+            let left_by = self.connect.take_left_by();
+            if is_over {
                 self.over = true;
                 if let Some(timed_out) = left_by.filter(|timed_out| timed_out.limit >= SHORTEST_PATIENCE) {
                     self.connect.timeouts.set_ended_by(timed_out);
@@ -196,18 +197,10 @@ impl<C: Send + 'static> ConnectTask<C> {
 
     /// Fails the requests whose own limits are over, and sees to it that another one begins when this takes long. Ready
     /// when the limit of connecting in total is over.
-    ///
-    /// `left_by` becomes the limit of one that has failed.
-    fn poll_timeouts(
-        &mut self,
-        cx: &mut Context<'_>,
-        progress: &Progress,
-        left_by: &mut Option<TimedOut>,
-    ) -> Poll<TimedOut> {
+    fn poll_timeouts(&mut self, cx: &mut Context<'_>, progress: &Progress) -> Poll<TimedOut> {
         loop {
             let takes_long_from = self.takes_long_from(progress);
-            let (next, timed_out) = self.origin.time_out(&self.connect, &self.ctx);
-            *left_by = timed_out.or(*left_by);
+            let next = self.origin.time_out(&self.connect, &self.ctx);
             let limit = self.connect.timeouts.limit(Phase::Acquire, self.origin.shared.config.connect_timeout);
             let end = self.connect.began.checked_add(limit);
             let Some(next) = [next, takes_long_from, end].into_iter().flatten().min() else {
@@ -306,16 +299,15 @@ where
             task.is_polled = true;
             let found = find.as_mut().poll(cx);
             task.is_polled = false;
-            let mut left_by = None;
             match found {
                 Poll::Ready(outcome) => Poll::Ready(Some(Ok(outcome))),
-                Poll::Pending => match task.poll_timeouts(cx, &progress, &mut left_by) {
+                Poll::Pending => match task.poll_timeouts(cx, &progress) {
                     Poll::Ready(timed_out) => {
                         // Before it is dropped.
                         task.connect.timeouts.set_ended_by(timed_out);
                         Poll::Ready(Some(Err(timed_out)))
                     }
-                    Poll::Pending => task.poll_abandon(cx, left_by).map(|()| None),
+                    Poll::Pending => task.poll_abandon(cx).map(|()| None),
                 },
             }
         })

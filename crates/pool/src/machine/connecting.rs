@@ -315,6 +315,11 @@ impl Machine {
         (next, actions)
     }
 
+    /// Whether requests wait for a connect, or for the other of two.
+    pub(crate) fn is_awaited(&self, connect: ConnectKey) -> bool {
+        self.connects.is_awaited(connect)
+    }
+
     /// A connect has no socket yet. True when nobody waits for it or for the other of two, or the origin is closed:
     /// then it is over.
     pub(crate) fn abandon(&mut self, connect: ConnectKey) -> bool {

@@ -6,7 +6,7 @@ use crate::{
     origin::{Entry, OriginPool, pending_connect::PendingConnect},
     shared::time::Timestamp,
 };
-use skybridge_core::{ConnectError, Ctx, Error, Phase, TimedOut};
+use skybridge_core::{ConnectError, Ctx, Error, Phase};
 use std::{cell::Cell, sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -126,30 +126,30 @@ impl<C: Send + 'static> OriginPool<C> {
     }
 
     /// Fails the requests whose own limits are over, for both of two connects, while the connect goes on for others.
-    /// Returns when the next one's are, and the limit of one that has failed. Each of the two looks after what changes
-    /// of its own steps.
-    pub(crate) fn time_out(
-        self: &Arc<Self>,
-        connect: &PendingConnect,
-        ctx: &Ctx,
-    ) -> (Option<Instant>, Option<TimedOut>) {
-        let Some(steps) = connect.timeouts.steps() else { return (None, None) };
+    /// Returns when the next one's are. Each of the two looks after what changes of its own steps. Where nobody is
+    /// left, both are told by which limit.
+    pub(crate) fn time_out(self: &Arc<Self>, connect: &PendingConnect, ctx: &Ctx) -> Option<Instant> {
+        let steps = connect.timeouts.steps()?;
         let over = Cell::new(None);
         let error = |timed_out| {
             over.set(Some(timed_out));
             Error::from(ConnectError::from(timed_out).with_attempts(ctx.attempt_log().reports()))
         };
         let now = self.shared.runtime.now();
-        let next = self.step(|machine, tables| {
-            let beside = machine.beside(connect.key).and_then(|other| tables.connects.get(other));
-            let beside = beside.and_then(|other| other.timeouts.steps());
+        self.step(|machine, tables| {
+            let other = machine.beside(connect.key).and_then(|other| tables.connects.get(other));
+            let beside = other.and_then(|other| other.timeouts.steps());
             let deadline = |waiter: WaiterKey, joined: Timestamp| {
                 let waiter = tables.waiters.get(waiter)?;
                 steps.deadline(beside.as_ref(), &waiter.context.timeouts, self.shared.clock.instant(joined))
             };
-            machine.time_out(connect.key, now, deadline, error)
-        });
-        (next, over.get())
+            let timed_out = machine.time_out(connect.key, now, deadline, error);
+            if let Some(over) = over.get().filter(|_| !machine.is_awaited(connect.key)) {
+                connect.set_left_by(over);
+                other.into_iter().for_each(|other| other.set_left_by(over));
+            }
+            timed_out
+        })
     }
 
     /// Whether a connect is given up though it has a socket: nothing is wanted of it, and its place may be.

@@ -1,5 +1,12 @@
-use crate::{machine::connects::ConnectKey, origin::connect_timeouts::ConnectTimeouts, shared::notify::Notify};
-use skybridge_core::Timeouts;
+use crate::{
+    machine::connects::ConnectKey,
+    origin::connect_timeouts::ConnectTimeouts,
+    shared::{
+        notify::Notify,
+        sync::{Mutex, lock},
+    },
+};
+use skybridge_core::{TimedOut, Timeouts};
 use std::{sync::Arc, time::Instant};
 
 /// A connect under way, as its origin and its task know it. Which requests wait for it, the origin's machine knows.
@@ -16,11 +23,24 @@ pub(crate) struct PendingConnect {
     /// How long its steps may take. Apart from the rest, as the facts of the connection keep it for as long as that
     /// lives.
     pub(crate) timeouts: Arc<ConnectTimeouts>,
+    /// The limit of its own that has ended the wait of the last request, until the task has looked. Of two connects
+    /// either task may find that it is over, and both have taken too long.
+    left_by: Mutex<Option<TimedOut>>,
 }
 
 impl PendingConnect {
     pub(crate) fn new(key: ConnectKey, failures: u8, began: Instant, timeouts: Timeouts) -> Arc<Self> {
         let timeouts = Arc::new(ConnectTimeouts::new(timeouts));
-        Arc::new(Self { key, failures, began, changed: Notify::default(), timeouts })
+        let (changed, left_by) = (Notify::default(), Mutex::new(None));
+        Arc::new(Self { key, failures, began, changed, timeouts, left_by })
+    }
+
+    /// The last request that waited for it has left, as this limit of its own is over. Under the lock of its origin.
+    pub(crate) fn set_left_by(&self, timed_out: TimedOut) {
+        *lock(&self.left_by) = Some(timed_out);
+    }
+
+    pub(crate) fn take_left_by(&self) -> Option<TimedOut> {
+        lock(&self.left_by).take()
     }
 }

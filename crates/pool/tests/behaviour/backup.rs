@@ -405,3 +405,27 @@ async fn the_next_that_waits_for_a_stuck_one_has_a_second_too() {
     stage.connected(Facts::h2(9)).await.exchange().await.respond(200, "");
     read(done(call).await).await;
 }
+
+/// By whichever of the two it was found that the time is over.
+#[tokio::test(start_paused = true)]
+async fn both_are_told_by_which_limit_the_last_request_has_left_them() {
+    let within = |seconds| RequestOptions::new().timeouts(Timeouts::new().connect(Duration::from_secs(seconds)));
+    for (others, told) in [(0, true), (1, false)] {
+        let stage = Stage::new(PoolConfig::new());
+        let short = stage.options(SECURE, within(5));
+        let other: Vec<_> = (0..others).map(|_| stage.call(SECURE)).collect();
+        let first = stage.below.connecting().await;
+        after(2 * SECOND).await;
+        let second = stage.below.try_connecting().unwrap();
+        let error = came_back(short).await;
+        assert!(error.is_timeout(), "{error}");
+        run_until_idle().await;
+        // Who leaves later says nothing of the way.
+        other.iter().for_each(|call| call.abort());
+        run_until_idle().await;
+        for connect in [first, second] {
+            let limit = connect.route().ctx().ended_by().map(|timed_out| timed_out.limit);
+            assert_eq!((connect.is_cancelled(), limit), (true, told.then_some(5 * SECOND)));
+        }
+    }
+}
