@@ -132,16 +132,18 @@ impl<C: Send + 'static> Registry<C> {
         if !self.shared.config.coalesce || !route.is_forwarded() || !is_own || origin.is_closed() {
             return None;
         }
-        let endpoints = route.endpoints.snapshot();
-        let connections = endpoints.iter().flat_map(|endpoint| self.forwarded.at(endpoint));
-        let mut fit = connections.filter(|connection| {
+        let is_fit = |connection: &PooledConnection<C>| {
             connection.is_open()
                 && !connection.is_too_old()
                 && !connection.stays()
                 && !origin.is_home_of(connection)
                 && can_forward(&connection.info, route).is_ok()
-        });
-        fit.find_map(Lent::of)
+        };
+        let endpoints = route.endpoints.snapshot();
+        // All of them are looked at, as there may be any number in use. Where nothing is idle, none is.
+        endpoints.iter().take_while(|_| self.shared.idle.get() > 0).find_map(|endpoint| {
+            self.forwarded.find(endpoint, |connection| is_fit(&connection).then(|| Lent::of(connection)).flatten())
+        })
     }
 }
 

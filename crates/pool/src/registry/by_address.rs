@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-/// How many connections to one address are considered for another origin: the most recent ones.
+/// How many connections to one address are considered for another origin at once: the most recent ones.
 const MAX_CONSIDERED: usize = 64;
 
 /// Which connections that may carry other origins lead to an address: how one is found without looking at all.
@@ -28,6 +28,29 @@ impl<C: Send + 'static> ByAddress<C> {
     pub(crate) fn at(&self, endpoint: &Endpoint) -> Vec<Arc<PooledConnection<C>>> {
         let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         map.get(endpoint).into_iter().flatten().rev().filter_map(Weak::upgrade).take(MAX_CONSIDERED).collect()
+    }
+
+    /// What is found by looking at all that lead to an address, the most recent first, without the lock.
+    pub(crate) fn find<T>(
+        &self,
+        endpoint: &Endpoint,
+        mut look: impl FnMut(Arc<PooledConnection<C>>) -> Option<T>,
+    ) -> Option<T> {
+        let mut end = usize::MAX;
+        while end > 0 {
+            let some: Vec<_> = {
+                let map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let list = map.get(endpoint)?;
+                end = end.min(list.len());
+                let before = end.saturating_sub(MAX_CONSIDERED);
+                let some = list[before..std::mem::replace(&mut end, before)].iter().rev();
+                some.filter_map(Weak::upgrade).collect()
+            };
+            if let Some(found) = some.into_iter().find_map(&mut look) {
+                return Some(found);
+            }
+        }
+        None
     }
 
     /// Forgets those that lead to an address.

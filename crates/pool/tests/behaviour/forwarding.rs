@@ -210,3 +210,18 @@ async fn some_that_die_when_they_are_taken_are_no_reason_to_leave_their_origin_a
     stage.answer();
     assert_eq!(read(call.await.unwrap().unwrap()).await, 4);
 }
+
+/// However many are in use, which none of them tells before it is asked.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_idle_is_found_behind_many_in_use() {
+    let stage = stage(PoolConfig::new());
+    let mut running: Vec<_> = (0..200).map(|i| stage.options(&format!("http://h{i}.test/"), proxied())).collect();
+    run_until_idle().await;
+    stage.below.peers()[0].try_exchange().unwrap().respond(200, "");
+    assert_eq!(read(done(running.remove(0)).await).await, 1);
+    let call = stage.options(B, proxied());
+    run_until_idle().await;
+    assert_eq!(stage.below.connects(), 200);
+    stage.below.peers()[0].try_exchange().unwrap().respond(200, "");
+    assert_eq!(read(done(call).await).await, 1);
+}
