@@ -29,9 +29,10 @@ pub enum Trust {
 pub struct ConnInfo {
     /// Its number; those of a client count from 1. `None` until it is frozen.
     pub id: Option<ConnectionId>,
-    /// The attempt that opened it.
+    /// The attempt that opened it, in the log of its route's context.
     pub attempt: AttemptId,
-    /// The route it was opened by.
+    /// The route it was opened by. Of a connection to a proxy that [forwards](Self::forwarded) and has come to another
+    /// origin: the route to that, with the context, and so the observer, of the request that it was opened for.
     pub route: Route,
     /// The local address.
     pub local_addr: Option<SocketAddr>,

@@ -8,6 +8,13 @@ use std::time::{Duration, Instant};
 /// implementation.
 ///
 /// Called by the task in which the event happens, never under a lock. It must not block.
+///
+/// A request may have an observer of its own ([`RequestOptions`](crate::RequestOptions)), in place of the client's:
+/// that one is told of the request, and of what is done for it. What happens to a connection
+/// ([`Created`](EventKind::Created), [`Draining`](EventKind::Draining), [`Closed`](EventKind::Closed)) is told to one
+/// observer for as long as it lives: that of the request for which it was opened, or else the client's. Requests that
+/// use it later, of other origins too, tell theirs of it by its number alone ([`Acquired`](EventKind::Acquired),
+/// [`Released`](EventKind::Released)).
 pub trait Observe: Send + Sync + 'static {
     /// Called for each event.
     fn observe(&self, event: &Event<'_>);

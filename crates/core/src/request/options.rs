@@ -16,7 +16,8 @@ use std::{fmt, sync::Arc};
 pub struct RequestOptions {
     /// What is asked of the connection.
     pub connect_options: ConnectOptions,
-    /// An observer of this request, in place of the client's. Default: `None`.
+    /// An observer of this request, in place of the client's, and of the connections that are opened for it: see
+    /// [`Observe`]. Default: `None`.
     pub observer: Option<Arc<dyn Observe>>,
     /// Time limits that take precedence over the client's and the layers' own.
     pub timeouts: Timeouts,

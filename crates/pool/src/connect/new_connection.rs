@@ -52,6 +52,8 @@ impl<C: Send + 'static> NewConnection<C> {
         let before = Arc::clone(lent.connection());
         let mut info = ConnInfo::clone(&before.info);
         info.route = route.clone();
+        // Its attempt is in that log, and whoever was told that it was made is told of its end.
+        info.route.target.ctx = before.info.route.ctx().clone();
         let info = Arc::new(info);
         let handle = lent.take(|handle| handle.forward_to(&info))?;
         let connection = before.for_another(info, Arc::downgrade(&home.as_user()), failures);

@@ -225,3 +225,34 @@ async fn one_that_is_idle_is_found_behind_many_in_use() {
     stage.below.peers()[0].try_exchange().unwrap().respond(200, "");
     assert_eq!(read(done(call).await).await, 1);
 }
+
+/// What happens to a connection is told to whom it was opened for, whoever has it now.
+#[tokio::test(start_paused = true)]
+async fn who_is_told_that_it_was_made_is_told_of_its_end() {
+    let stage = stage(PoolConfig::new());
+    let (first, second) = (Recorder::new(), Recorder::new());
+    for (url, observer) in [(A, &first), (B, &second)] {
+        let call = stage.options(url, proxied().observer(observer.clone()));
+        run_until_idle().await;
+        stage.answer();
+        read(done(call).await).await;
+    }
+    ask(&stage, "http://c.test/").await;
+    stage.below.peers()[0].close(CloseReason::PeerFin);
+    run_until_idle().await;
+    let of_connection = |recorder: &Recorder| -> Vec<_> {
+        recorder.lines().into_iter().filter(|line| line.starts_with("connection_")).collect()
+    };
+    let opened = [
+        "connection_created a1 c1",
+        "connection_acquired c1 new",
+        "connection_released c1",
+        "connection_closed a1 c1 peer_fin",
+    ];
+    let used = ["connection_acquired c1 coalesced", "connection_released c1"];
+    assert_eq!(
+        (of_connection(&first), of_connection(&second)),
+        (opened.map(Into::into).into(), used.map(Into::into).into())
+    );
+    assert_eq!(of_connection(&stage.recorder), used, "the client's own has seen its own request");
+}
