@@ -44,7 +44,15 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
     };
-    Ok(settings.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
+    Ok(settings.config()?.map_or_else(|| system(args), TlsLayer::new))
+}
+
+/// The system's roots, which are read now where they are needed for sure, and not within the first call. What goes
+/// wrong is that call's error all the same.
+fn system(args: &Args) -> TlsLayer {
+    let needed = args.urls.iter().any(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
+    let config = if needed { TlsConfig::builder().build().ok() } else { None };
+    config.map_or_else(TlsLayer::native, TlsLayer::new)
 }
 
 /// # Errors

@@ -12,13 +12,15 @@ pub(crate) async fn tls_connect<I: Io>(
     config: &LazyConfig,
     limit: Duration,
 ) -> Result<Link<MaybeTls<I>>, ConnectError> {
+    // Before the phase: reading the roots and starting the provider are no part of a handshake.
+    let config = config.get();
     let guard = link.phase(Phase::Tls);
     let Link { io, mut info, .. } = link;
     let peer = match peer(&info) {
         Ok(peer) => peer,
         Err(error) => return Err(guard.fail(connect_error(error))),
     };
-    let config = match config.get() {
+    let config = match config {
         Ok(config) => config,
         Err(error) => return Err(guard.fail(error)),
     };

@@ -74,6 +74,26 @@ async fn the_given_provider_is_used() {
     assert_eq!(tls.cipher, Some("TLS13_CHACHA20_POLY1305_SHA256"));
 }
 
+/// The first byte of a process may take tens of milliseconds, which belong to no handshake.
+#[test]
+fn a_configuration_that_is_built_has_drawn_a_random_byte() {
+    use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, aws_lc_rs};
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    #[derive(Debug)]
+    struct Counted(AtomicUsize);
+    impl SecureRandom for Counted {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+            self.0.fetch_add(bytes.len(), Relaxed);
+            Err(GetRandomFailed)
+        }
+    }
+    static RANDOM: Counted = Counted(AtomicUsize::new(0));
+    let provider = CryptoProvider { secure_random: &RANDOM, ..aws_lc_rs::default_provider() };
+    let built = trusting(&Ca::new("root")).provider(Arc::new(provider)).build();
+    assert!(built.is_ok(), "a source that fails says so in the handshake: {built:?}");
+    assert_eq!(RANDOM.0.load(Relaxed), 1);
+}
+
 /// Preferred by our configuration, and by no other one in the same binary.
 #[tokio::test(start_paused = true)]
 async fn a_post_quantum_key_exchange_is_preferred_here_alone() {

@@ -137,7 +137,8 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Builds the configuration. Reads the system's roots, if they are to be trusted.
+    /// Builds the configuration. Reads the system's roots, if they are to be trusted, and draws a first random byte:
+    /// the first of a process takes aws-lc-rs tens of milliseconds, which no handshake should have to wait for.
     ///
     /// # Errors
     /// The first invalid setting; otherwise what is missing or doesn't fit together.
@@ -146,6 +147,7 @@ impl TlsConfigBuilder {
             return Err(error);
         }
         let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
+        provider::start(&provider);
         let identity = match self.identity.take() {
             Some((chain, key)) => Identity::new(chain, key, &provider).map_err(TlsConfigError::Identity)?,
             None => Identity::none(),

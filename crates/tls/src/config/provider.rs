@@ -24,3 +24,9 @@ fn built_in() -> Option<Arc<CryptoProvider>> {
 fn built_in() -> Option<Arc<CryptoProvider>> {
     None
 }
+
+/// Draws a random byte, so that what gathers entropy does so now, and not within the first handshake. A source that
+/// fails says so there, where it matters.
+pub(crate) fn start(provider: &CryptoProvider) {
+    let _ = provider.secure_random.fill(&mut [0]);
+}
