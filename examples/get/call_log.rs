@@ -25,7 +25,7 @@ impl Observe for CallLog {
     fn observe(&self, event: &Event<'_>) {
         let mut entries = self.entries();
         match &event.kind {
-            EventKind::CallStarted => entries.began = Some(event.at),
+            EventKind::CallStarted { .. } => entries.began = Some(event.at),
             EventKind::CallEnded(_) => {
                 entries.took = entries.began.map(|began| event.at.saturating_duration_since(began))
             }

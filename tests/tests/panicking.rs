@@ -54,7 +54,7 @@ impl Observe for Panicking {
     fn observe(&self, event: &Event<'_>) {
         // A kind that is new here needs a thought whether a way below comes by it.
         match event.kind {
-            EventKind::CallStarted
+            EventKind::CallStarted { .. }
             | EventKind::CallEnded(_)
             | EventKind::PhaseStarted(_)
             | EventKind::PhaseEnded(..)
@@ -64,6 +64,7 @@ impl Observe for Panicking {
             | EventKind::Postponed(..)
             | EventKind::Created(_)
             | EventKind::Acquired(_)
+            | EventKind::ResponseHead { .. }
             | EventKind::Released
             | EventKind::Draining(_)
             | EventKind::Closed(_)
@@ -217,7 +218,7 @@ async fn a_get_on_a_new_connection_and_on_one_that_is_there() {
             }
         })
         .await;
-        let call = ["call_start", "call_end", "acquire_start", "acquire_end", "wait_start", "wait_end", "body_start"];
+        let call = ["call_start", "call_end", "acquire_start", "acquire_end", "wait_start", "response_head", "body_start"];
         let connect = ["resolve_start", "resolve_end", "connect_start", "connect_end", "handshake_start"];
         let connection = ["handshake_end", "connection_created", "connection_acquired", "connection_released"];
         assert_has(&names, &[&call[..], &connect, &connection, &["body_end"]].concat());

@@ -167,7 +167,7 @@ impl State {
 impl CallRecord {
     fn note(&mut self, event: &Event<'_>) {
         match &event.kind {
-            EventKind::CallStarted => self.started = self.started.or(Some(event.at)),
+            EventKind::CallStarted { .. } => self.started = self.started.or(Some(event.at)),
             EventKind::PhaseStarted(phase) => self.spans.push((*phase, event.at, None)),
             EventKind::PhaseEnded(phase, _) | EventKind::PhaseFailed(phase, ..) | EventKind::PhaseDropped(phase, _) => {
                 let open = |span: &&mut (Phase, Instant, Option<Instant>)| span.0 == *phase && span.2.is_none();

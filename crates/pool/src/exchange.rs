@@ -29,7 +29,7 @@ use crate::{
     },
     registry::Registry,
 };
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use skybridge_core::{
     Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Phase, RequestOptions,
@@ -311,7 +311,7 @@ where
         match handle.poll_response(cx) {
             Poll::Ready(Ok(response)) => {
                 let ended = response.body().is_end_stream();
-                let holding = self.received(cx, response.status(), ended);
+                let holding = self.received(cx, response.status(), response.version(), ended);
                 // Last, and at once: a response that is moved before is copied once more.
                 Poll::Ready(Ok(response.map(|body| holding.body(body, &mut self.lease))))
             }
@@ -327,13 +327,16 @@ where
 
     /// All that the arrival of a response changes. `ended`: its body is over already.
     #[inline]
-    fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, ended: bool) -> Holding {
+    fn received(&mut self, cx: &mut Context<'_>, status: StatusCode, version: Version, ended: bool) -> Holding {
         self.step = Step::Done;
         self.disarm();
         if let Some(lease) = &mut self.lease {
             lease.answered();
             if !lease.connection().is_answered() {
                 lease.connection().set_answered();
+            }
+            if let Some(events) = &lease.events {
+                events.answered(status, version);
             }
             if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
                 lease.misdirected();

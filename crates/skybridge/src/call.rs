@@ -3,7 +3,7 @@ use crate::{
     call_limit::CallLimit,
     stack::{ClientStack, HttpPool, IntoBody, Sending, Stack, timed_out_error},
 };
-use http::{Extensions, Request, Response};
+use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
     CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut,
@@ -77,7 +77,7 @@ impl<S: ClientStack> Call<S> {
     /// Perhaps it has a time limit, or an observer.
     #[cold]
     fn attended(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
-        let scope = defaults.scope(request.extensions_mut());
+        let scope = defaults.scope(&mut request);
         Self { state: State::Sending(stack.call(request)), scope }
     }
 
@@ -177,9 +177,9 @@ impl CallScope {
 // === impl CallEvents ===
 
 impl CallEvents {
-    fn begin(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId) -> Self {
+    fn begin<B>(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId, request: &Request<B>) -> Self {
         let events = Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), over: false };
-        events.report(EventKind::CallStarted);
+        events.report(EventKind::CallStarted { method: request.method(), uri: request.uri() });
         events
     }
 
@@ -210,8 +210,8 @@ impl CallDefaults {
         self.observer.is_some() || self.timeouts.call.is_some()
     }
 
-    fn scope(&self, extensions: &mut Extensions) -> Option<Box<CallScope>> {
-        let options = extensions.get::<RequestOptions>();
+    fn scope<B>(&self, request: &mut Request<B>) -> Option<Box<CallScope>> {
+        let options = request.extensions().get::<RequestOptions>();
         let limit = options.and_then(|options| options.timeouts.call).or(self.timeouts.call);
         let observer = options.and_then(|options| options.observer.as_ref()).or(self.observer.as_ref()).cloned();
         if limit.is_none() && observer.is_none() {
@@ -219,11 +219,11 @@ impl CallDefaults {
         }
         let limit = limit.and_then(|limit| CallLimit::start(&self.runtime, limit));
         let events = observer.map(|observer| {
-            let options = extensions.get_or_insert_default::<RequestOptions>();
+            let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
             let call = options.call_id.unwrap_or_else(|| self.ids.next_call());
             // So that every layer, and every further try, names the same call.
             *options = mem::take(options).call(call);
-            CallEvents::begin(observer, &self.runtime, call)
+            CallEvents::begin(observer, &self.runtime, call, request)
         });
         Some(Box::new(CallScope { limit, events }))
     }

@@ -1,4 +1,5 @@
-use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, TlsInfo};
+use http::{Uri, Version};
+use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, Reference, TlsInfo};
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// The facts of a connection. Unlike its [`ConnInfo`] they hold nothing of the client, so that a recorder can keep
@@ -34,6 +35,22 @@ pub struct TlsFacts {
     pub sni: Option<Arc<str>>,
     /// Whether a session was resumed.
     pub resumed: bool,
+}
+
+/// A URI without secrets.
+pub(crate) fn url(uri: &Uri) -> String {
+    Reference::parse(&uri.to_string()).to_string()
+}
+
+/// A version of HTTP, as OpenTelemetry's `network.protocol.version` has it.
+pub(crate) fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_11 => "1.1",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "0.9",
+    }
 }
 
 impl Facts {

@@ -36,6 +36,14 @@ impl Recorded {
 
 fn details(object: &mut Object, kind: &RecordedKind) {
     match kind {
+        RecordedKind::CallStarted { method, url } => {
+            object.text("method", method.as_str());
+            object.text("url", url);
+        }
+        RecordedKind::ResponseHead { status, version } => {
+            object.raw("status", status.as_u16());
+            object.text("version", crate::facts::version(*version));
+        }
         RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),
         RecordedKind::Ended(_, elapsed) | RecordedKind::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),
         RecordedKind::Failed(_, elapsed, failure) => {

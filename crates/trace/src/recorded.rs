@@ -1,4 +1,5 @@
-use crate::Facts;
+use crate::{Facts, facts};
+use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase,
 };
@@ -36,7 +37,12 @@ pub struct Recorded {
 #[non_exhaustive]
 pub enum RecordedKind {
     /// A call began.
-    CallStarted,
+    CallStarted {
+        /// The method of its request.
+        method: Method,
+        /// The URL of its request, without secrets.
+        url: Box<str>,
+    },
     /// A call has its response's head, or failed.
     CallEnded(Option<Failure>),
     /// A phase began.
@@ -65,6 +71,13 @@ pub enum RecordedKind {
     Created(Arc<Facts>),
     /// A request has acquired its connection.
     Acquired(Acquired),
+    /// The head of a response is here.
+    ResponseHead {
+        /// Its status.
+        status: StatusCode,
+        /// The version of HTTP.
+        version: Version,
+    },
     /// An exchange is over.
     Released,
     /// A connection takes no more requests.
@@ -118,7 +131,9 @@ impl From<&Event<'_>> for Recorded {
 impl From<&EventKind<'_>> for RecordedKind {
     fn from(kind: &EventKind<'_>) -> Self {
         match *kind {
-            EventKind::CallStarted => Self::CallStarted,
+            EventKind::CallStarted { method, uri } => {
+                Self::CallStarted { method: method.clone(), url: facts::url(uri).into() }
+            }
             EventKind::CallEnded(error) => Self::CallEnded(error.map(|error| Failure::of(error))),
             EventKind::PhaseStarted(phase) => Self::Started(phase),
             EventKind::PhaseEnded(phase, elapsed) => Self::Ended(phase, elapsed),
@@ -130,6 +145,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             }
             EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
             EventKind::Acquired(how) => Self::Acquired(how),
+            EventKind::ResponseHead { status, version } => Self::ResponseHead { status, version },
             EventKind::Released => Self::Released,
             EventKind::Draining(reason) => Self::Draining(reason),
             EventKind::Closed(reason) => Self::Closed(reason),

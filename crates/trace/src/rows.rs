@@ -90,7 +90,7 @@ impl Rows {
         let began = *self.began.get_or_insert(event.at);
         let at = event.at.saturating_duration_since(began);
         match &event.kind {
-            RecordedKind::CallStarted => self.end = End::Running,
+            RecordedKind::CallStarted { .. } => self.end = End::Running,
             RecordedKind::CallEnded(None) => self.end = End::ResponseResult,
             RecordedKind::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
             RecordedKind::Dropped(Phase::Call, _) => self.end = End::GivenUp,

@@ -60,7 +60,7 @@ async fn each_event_is_a_line_as_it_happens() {
     client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap();
     run_until_idle().await;
     let expected = r#"
-{"t_us":0,"call":1,"event":"call_start"}
+{"t_us":0,"call":1,"event":"call_start","method":"GET","url":"http://a.test/"}
 {"t_us":0,"call":1,"event":"acquire_start"}
 {"t_us":0,"call":1,"event":"resolve_start"}
 {"t_us":2000,"call":1,"event":"resolve_end","elapsed_us":2000}
@@ -72,6 +72,7 @@ async fn each_event_is_a_line_as_it_happens() {
 {"t_us":2000,"call":1,"connection":1,"event":"connection_acquired","acquired":"new"}
 {"t_us":2000,"call":1,"connection":1,"event":"acquire_end","elapsed_us":2000}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_start"}
+{"t_us":2000,"call":1,"connection":1,"event":"response_head","status":200,"version":"1.1"}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_end","elapsed_us":0}
 {"t_us":2000,"call":1,"connection":1,"event":"body_start"}
 {"t_us":2000,"call":1,"event":"call_end"}

@@ -2,6 +2,7 @@ use crate::{
     AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase,
     RecentFailure,
 };
+use http::{Method, StatusCode, Uri, Version};
 use std::time::{Duration, Instant};
 
 /// Observes the events of a client. It has one method with one enum, so that a new kind of event breaks no
@@ -70,8 +71,14 @@ pub enum Acquired {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventKind<'a> {
-    /// A call began.
-    CallStarted,
+    /// A call began. The URI may contain secrets: who shows it does so by a [`Reference`](crate::Reference), which
+    /// leaves them out.
+    CallStarted {
+        /// The method of its request.
+        method: &'a Method,
+        /// The URI of its request.
+        uri: &'a Uri,
+    },
     /// A call has its response's head, or has failed with this error.
     CallEnded(Option<&'a Error>),
     /// A phase began.
@@ -95,6 +102,13 @@ pub enum EventKind<'a> {
     Created(&'a ConnInfo),
     /// A request has its connection.
     Acquired(Acquired),
+    /// The head of a final response is here.
+    ResponseHead {
+        /// Its status.
+        status: StatusCode,
+        /// The version of HTTP that it came by.
+        version: Version,
+    },
     /// An exchange has ended and released its connection.
     Released,
     /// A connection takes no more requests; those on it continue.
@@ -116,7 +130,7 @@ impl EventKind<'_> {
     /// The name for logs and reports, in snake case.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::CallStarted => "call_start",
+            Self::CallStarted { .. } => "call_start",
             Self::CallEnded(None) => "call_end",
             Self::CallEnded(Some(_)) => "call_failed",
             Self::PhaseStarted(phase) => phase.names().0,
@@ -127,6 +141,7 @@ impl EventKind<'_> {
             Self::Postponed(..) => "address_postponed",
             Self::Created(_) => "connection_created",
             Self::Acquired(_) => "connection_acquired",
+            Self::ResponseHead { .. } => "response_head",
             Self::Released => "connection_released",
             Self::Draining(_) => "connection_draining",
             Self::Closed(_) => "connection_closed",

@@ -1,3 +1,4 @@
+use http::{StatusCode, Version};
 use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime, notify};
 use std::{sync::Arc, time::Instant};
 
@@ -28,6 +29,10 @@ impl CallEvents {
         self.leave();
         self.phase = Some((phase, self.runtime.now()));
         self.emit(self.connection, EventKind::PhaseStarted(phase));
+    }
+
+    pub(crate) fn answered(&self, status: StatusCode, version: Version) {
+        self.emit(self.connection, EventKind::ResponseHead { status, version });
     }
 
     pub(crate) fn leave(&mut self) {

@@ -17,6 +17,7 @@ async fn a_cold_and_a_warm_request() {
             "connection_acquired c1 new",
             "acquire_end c1",
             "wait_start c1",
+            "response_head c1 200",
             "wait_end c1",
             "body_start c1",
             "body_end c1",

@@ -38,12 +38,13 @@ impl Observe for Panicking {
 /// How an exchange ends, in the tests below.
 const ENDINGS: [&str; 7] = ["complete", "failed", "dropped", "body dropped", "peer gone", "evicted", "connect fails"];
 
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "acquire_start",
     "acquire_end",
     "connection_created",
     "connection_acquired",
     "wait_start",
+    "response_head",
     "wait_end",
     "wait_failed",
     "wait_dropped",
