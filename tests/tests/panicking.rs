@@ -218,7 +218,8 @@ async fn a_get_on_a_new_connection_and_on_one_that_is_there() {
             }
         })
         .await;
-        let call = ["call_start", "call_end", "acquire_start", "acquire_end", "wait_start", "response_head", "body_start"];
+        let call =
+            ["call_start", "call_end", "acquire_start", "acquire_end", "wait_start", "response_head", "body_start"];
         let connect = ["resolve_start", "resolve_end", "connect_start", "connect_end", "handshake_start"];
         let connection = ["handshake_end", "connection_created", "connection_acquired", "connection_released"];
         assert_has(&names, &[&call[..], &connect, &connection, &["body_end"]].concat());

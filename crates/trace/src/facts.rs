@@ -42,14 +42,14 @@ pub(crate) fn url(uri: &Uri) -> String {
     Reference::parse(&uri.to_string()).to_string()
 }
 
-/// A version of HTTP, as OpenTelemetry's `network.protocol.version` has it.
-pub(crate) fn version(version: Version) -> &'static str {
+/// A version of HTTP, as `network.protocol.version` of OpenTelemetry has it.
+pub(crate) fn protocol_version(version: Version) -> &'static str {
     match version {
+        Version::HTTP_09 => "0.9",
         Version::HTTP_10 => "1.0",
-        Version::HTTP_11 => "1.1",
         Version::HTTP_2 => "2",
         Version::HTTP_3 => "3",
-        _ => "0.9",
+        _ => "1.1",
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::{Facts, Recorded, RecordedKind};
+use crate::{Facts, Recorded, RecordedKind, facts::protocol_version};
 use skybridge_core::{Acquired, Delivery};
 use std::{
     fmt::{Display, Write},
@@ -42,7 +42,7 @@ fn details(object: &mut Object, kind: &RecordedKind) {
         }
         RecordedKind::ResponseHead { status, version } => {
             object.raw("status", status.as_u16());
-            object.text("version", crate::facts::version(*version));
+            object.text("version", protocol_version(*version));
         }
         RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),
         RecordedKind::Ended(_, elapsed) | RecordedKind::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),

@@ -1,8 +1,10 @@
 //! Observers that record what happened, and show it as JSON lines or as a waterfall in the terminal. Beside the stack:
 //! each type here is an observer ([`Observe`](skybridge_core::Observe)), to be given to a client or to one request's
 //! [`RequestOptions`](skybridge_core::RequestOptions). [`Recorder`] keeps the latest events, and draws the [`Timeline`]
-//! of a call from them; [`JsonLines`] writes each event as it happens; [`Observers`] combines several. Events contain
-//! no header, no body, and only host and port of a URL: so does all that is written here.
+//! of a call from them; [`JsonLines`] writes each event as it happens; [`Observers`] combines several. With the feature
+//! `tracing`, `Spans` makes spans and lines for that crate's subscribers; with `metrics`, `Metrics` feeds that crate's
+//! recorders. Events contain no header and no body, and URLs are written without their secrets: userinfo, query and
+//! fragment.
 //!
 //! ```
 //! use skybridge_core::{CallId, EventKind, Phase};
@@ -28,10 +30,16 @@ mod draw;
 mod facts;
 mod json;
 mod lines;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observers;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod otel;
 mod recorded;
 mod recorder;
 mod rows;
+#[cfg(feature = "tracing")]
+mod spans;
 mod timeline;
 
 pub use self::{
@@ -42,6 +50,11 @@ pub use self::{
     recorder::Recorder,
     timeline::Timeline,
 };
+
+#[cfg(feature = "metrics")]
+pub use self::metrics::Metrics;
+#[cfg(feature = "tracing")]
+pub use self::spans::Spans;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

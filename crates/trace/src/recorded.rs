@@ -160,7 +160,7 @@ impl From<&EventKind<'_>> for RecordedKind {
 // === impl Failure ===
 
 impl Failure {
-    fn of(error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut message = error.to_string();
         let mut innermost = error;
         while let Some(source) = innermost.source() {
