@@ -1,9 +1,11 @@
+mod failure;
 mod family;
 mod https_records;
 mod lookup;
 mod records;
 mod services;
 mod transport;
+mod udp;
 
 pub use self::lookup::HickoryLookup;
 
@@ -54,7 +56,8 @@ pub struct Hickory {
 }
 
 impl Hickory {
-    /// Asks these servers: the fastest of them first, and two at once.
+    /// Asks these servers: the fastest of them first, and two at once. One that isn't there is not waited for, where the
+    /// network tells (ICMP).
     ///
     /// # Errors
     /// `InvalidInput` when there are none.

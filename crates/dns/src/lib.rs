@@ -26,7 +26,7 @@
 //! ```
 //!
 //! One lock per [`System`] guards its queue, and one per lookup its result; one per [`Cache`] what it keeps, and two
-//! per shared lookup that lookup and what it has found; one per `Hickory` over TLS why that failed last. None is held
+//! per shared lookup that lookup and what it has found; one per `Hickory` why a server failed last. None is held
 //! during a lookup.
 
 mod answers;

@@ -8,7 +8,15 @@ use skybridge_core::{Answer, ConnectError, Ctx, Families, Query};
 use skybridge_dns::{Hickory, HickoryLookup, ResolveError};
 use skybridge_runtime::TokioRuntime;
 use skybridge_testkit::dns::{DnsServer, Question, Reply};
-use std::{future::poll_fn, io::ErrorKind, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 use tower::Service;
 
 const A: u16 = 1;
@@ -185,6 +193,26 @@ async fn another_server_answers_where_one_does_not() {
     let hickory = Hickory::new([silent.addr(), server.addr()]).unwrap();
     assert_eq!(read(ask(&hickory, query("a.test"))).await.0, ["192.0.2.1:80 for 60, last"]);
     assert_eq!(Hickory::new([]).unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+/// As when a name server of the network is down: the system is told that nobody listens (ICMP).
+#[tokio::test]
+async fn a_server_that_is_not_there_is_not_waited_for() {
+    let (_, error) = read(ask(&Hickory::new([nobody()]).unwrap(), query("a.test"))).await;
+    let Some(ResolveError::Io { source, .. }) = &error else { panic!("{error:?}") };
+    assert!(matches!(source.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset), "{source:?}");
+
+    let server = DnsServer::start(|_| both(60)).await;
+    // Two are asked at once, and one is waited for up to 5 s.
+    let servers = [nobody(), nobody(), nobody(), nobody(), server.addr()];
+    let hickory = Hickory::new(servers).unwrap().timeout(Duration::from_secs(4));
+    let (answers, error) = read(ask(&hickory, query("a.test"))).await;
+    assert!(answers.len() == 2 && error.is_none(), "{answers:?} {error:?}");
+}
+
+/// Where no server is.
+fn nobody() -> SocketAddr {
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[tokio::test]

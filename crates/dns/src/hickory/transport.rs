@@ -1,6 +1,7 @@
 //! What hickory asks servers over: UDP and TCP as they are, or DNS over TLS (RFC 7858), which is DNS over TCP on a
 //! stream with TLS of ours. Then nothing is sent in cleartext.
 
+use super::{failure::Failure, udp::Connected};
 use hickory_resolver::{
     config::ConnectionConfig,
     net::{
@@ -18,11 +19,11 @@ use std::{
     io::{Error, ErrorKind, Result},
     net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 // Hickory asks for tokio's sockets.
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 
 /// How long a TLS handshake may take, where hickory doesn't say.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -33,8 +34,7 @@ pub(super) struct Transport {
     tls: Option<Arc<dyn Secures>>,
     /// That of the first query.
     runtime: Arc<OnceLock<Arc<dyn Runtime>>>,
-    /// Why the last connection failed, unless one was made since: hickory only says that there is none.
-    failure: Arc<Mutex<Option<ConnectError>>>,
+    failure: Failure,
 }
 
 /// Puts TLS on a stream to a server.
@@ -55,10 +55,6 @@ impl<T: Io + Sync> DnsIo for T {}
 type Stream = Box<dyn DnsIo>;
 
 type Securing = BoxFuture<std::result::Result<Stream, ConnectError>>;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 // === impl Transport ===
 
@@ -105,17 +101,14 @@ impl Transport {
 
     /// The error of a query, with the reason why there is no connection.
     pub(super) fn explain(&self, error: NetError) -> NetError {
-        match lock(&self.failure).clone() {
-            Some(failure) if matches!(error, NetError::NoConnections) => Error::other(failure).into(),
-            _ => error,
-        }
+        self.failure.explain(error)
     }
 }
 
 impl RuntimeProvider for Transport {
     type Handle = TokioHandle;
     type Timer = TokioTime;
-    type Udp = UdpSocket;
+    type Udp = Connected;
     type Tcp = AsyncIoTokioAsStd<Stream>;
 
     fn create_handle(&self) -> TokioHandle {
@@ -129,21 +122,24 @@ impl RuntimeProvider for Transport {
         limit: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = Result<Self::Tcp>> + Send>> {
         let connecting = self.tokio.connect_tcp(to, from, limit);
-        let (tls, runtime, failure) = (self.tls.clone(), self.runtime.get().cloned(), Arc::clone(&self.failure));
+        let (tls, runtime, failure) = (self.tls.clone(), self.runtime.get().cloned(), self.failure.clone());
         Box::pin(async move {
-            let Some(tls) = tls else { return Ok(AsyncIoTokioAsStd(Box::new(connecting.await?.0) as Stream)) };
+            let Some(tls) = tls else {
+                let tcp = connecting.await.map_err(|error| failure.note(to, error))?;
+                return Ok(AsyncIoTokioAsStd(Box::new(tcp.0) as Stream));
+            };
             let runtime = runtime.ok_or_else(|| Error::other("nothing has been asked yet"))?;
             let secured = match connecting.await {
                 Ok(tcp) => tls.secure(tcp.0, to, limit.unwrap_or(HANDSHAKE), Ctx::new(runtime)).await,
                 Err(error) => Err(ConnectError::new(Phase::Tcp, error)),
             };
-            *lock(&failure) = secured.as_ref().err().cloned();
+            failure.set(secured.as_ref().err().cloned());
             secured.map(AsyncIoTokioAsStd).map_err(Error::other)
         })
     }
 
     fn bind_udp(&self, from: SocketAddr, to: SocketAddr) -> Pin<Box<dyn Future<Output = Result<Self::Udp>> + Send>> {
-        self.tokio.bind_udp(from, to)
+        Box::pin(Connected::bind(from, to, self.failure.clone()))
     }
 }
 
