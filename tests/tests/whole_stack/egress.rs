@@ -97,6 +97,33 @@ async fn an_exception_holds_for_its_origin_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_narrows_the_policy_of_its_client_and_never_widens_it() {
+    let private = || Egress::none().allow(EgressRule::new().network("10.0.0.0/8".parse().unwrap()));
+    let rows = [
+        // (the client's, the request's, whether a public address is reached, and a private one)
+        (Egress::any(), Egress::any(), true, true),
+        (Egress::any(), Egress::public(), true, false),
+        (Egress::public(), Egress::any(), true, false),
+        (Egress::public(), private(), false, false),
+        (private(), Egress::public(), false, false),
+        (Egress::any(), private(), false, true),
+    ];
+    for (clients, requests, to_public, to_private) in rows {
+        let (world, _servers) = world();
+        let _private = Origin::h1().serve_on(world.net.listen(at("10.0.0.1:80")));
+        let client = world.builder().connect_options(options(clients.clone())).build();
+        for (to, reached) in [("http://a.test/", to_public), ("http://rebound.test/", to_private)] {
+            let request = wishing(url(to), |options: RequestOptions| options.egress(requests.clone()));
+            let answered = read(client.request(request)).await;
+            assert_eq!(answered.is_ok(), reached, "{clients:?} {requests:?} {to}");
+            if let Err(error) = answered {
+                refused(&error);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_proxy_that_resolves_names_is_not_asked() {
     let (world, _servers) = world();
     let proxy = Proxy::parse("http://1.1.1.1:80").unwrap();

@@ -1,4 +1,4 @@
-use crate::{CallId, ConnectOptions, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts};
+use crate::{CallId, ConnectOptions, Egress, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts};
 use std::{fmt, sync::Arc};
 
 /// The options of one request, carried in its `extensions`. They override those of the client.
@@ -67,6 +67,13 @@ impl RequestOptions {
     /// The name for SNI and the verification of the certificate, in place of the origin's.
     pub fn server_name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.connect_options.server_name = Some(name.into());
+        self
+    }
+
+    /// Which addresses the connection may go to, besides that the client's policy must allow them too: see
+    /// [`Egress::and`]. Requests with other policies share no connections.
+    pub fn egress(mut self, egress: Egress) -> Self {
+        self.connect_options.egress = egress;
         self
     }
 

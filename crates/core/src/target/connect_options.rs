@@ -113,8 +113,8 @@ impl ConnectOptions {
         self
     }
 
-    /// These options, and those of `base` where these are not set. `egress` is always that of `base`: no request may
-    /// widen it.
+    /// These options, and those of `base` where these are not set. Of `egress` it is what [both](Egress::and) allow: a
+    /// request may narrow it, and never widen it.
     pub fn or(&self, base: &Self) -> Self {
         Self {
             http_versions: if self.http_versions == HttpVersions::Any {
@@ -126,7 +126,7 @@ impl ConnectOptions {
             proxies: self.proxies.clone().or_else(|| base.proxies.clone()),
             dial: self.dial.clone().or_else(|| base.dial.clone()),
             server_name: self.server_name.clone().or_else(|| base.server_name.clone()),
-            egress: base.egress.clone(),
+            egress: self.egress.clone().and(&base.egress),
         }
     }
 

@@ -9,7 +9,7 @@ pub use self::{
 
 use self::{public::not_public, rule::Matches};
 use crate::{Endpoint, Origin, OriginRef, Proxy};
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 /// Where connections may go. It is judged by the address, when a connection is made, whichever name, list or redirect
 /// has led there.
@@ -38,6 +38,8 @@ struct Policy {
     /// For proxies alone.
     allowed_proxies: Vec<EgressRule>,
     denied: Vec<EgressRule>,
+    /// What must allow it besides.
+    also: Option<Arc<Policy>>,
 }
 
 /// What no rule is about.
@@ -119,6 +121,30 @@ impl Egress {
         self.with(|policy| policy.denied.push(rule))
     }
 
+    /// What both allow. A rule that is added to it later belongs to this policy, and allows nothing that `other` doesn't.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let Some(also) = other.0.as_ref().filter(|_| !other.is_any()) else { return self };
+        if self.is_any() {
+            return other.clone();
+        }
+        if self.policies().any(|known| *known == **also) {
+            return self;
+        }
+        self.with(|policy| {
+            let mut last = &mut policy.also;
+            while let Some(policy) = last {
+                last = &mut Arc::make_mut(policy).also;
+            }
+            *last = Some(Arc::clone(also));
+        })
+    }
+
+    /// All of which must allow a connection.
+    fn policies(&self) -> impl Iterator<Item = &Policy> {
+        iter::successors(self.0.as_deref(), |policy| policy.also.as_deref())
+    }
+
     fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = self.0.unwrap_or_default();
         change(Arc::make_mut(&mut policy));
@@ -127,7 +153,7 @@ impl Egress {
 
     /// Whether everything is allowed.
     pub fn is_any(&self) -> bool {
-        self.0.as_ref().is_none_or(|policy| policy.rest == Rest::Allowed && policy.denied.is_empty())
+        self.policies().all(|policy| policy.rest == Rest::Allowed && policy.denied.is_empty())
     }
 
     /// Must be called before a socket is opened to an address of the origin, and before a proxy is asked to connect to
@@ -148,8 +174,8 @@ impl Egress {
     }
 
     fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Result<(), EgressRefused> {
-        let Some(policy) = &self.0 else { return Ok(()) };
-        policy.judge(origin, owner, endpoint).map_or(Ok(()), |rule| {
+        let refused = self.policies().find_map(|policy| policy.judge(origin, owner, endpoint));
+        refused.map_or(Ok(()), |rule| {
             Err(EgressRefused { to: endpoint.to_string().into(), endpoint: Some(endpoint.clone()), rule })
         })
     }
@@ -159,13 +185,13 @@ impl Egress {
     /// # Errors
     /// When it is refused, or when it depends on the address and the proxy isn't declared to filter.
     pub fn check_name(&self, origin: &Origin, proxy: &Proxy, next: Option<&Proxy>) -> Result<(), EgressRefused> {
-        let Some(policy) = &self.0 else { return Ok(()) };
         let (name, port) = match next {
             Some(next) => (next.name(), next.port),
             None => (origin.name(), origin.port()),
         };
         let owner = if next.is_none() { Some(origin) } else { None };
-        policy.judge_name(origin, owner, port, proxy).map_or(Ok(()), |rule| Err(EgressRefused::name(name, port, rule)))
+        let refused = self.policies().find_map(|policy| policy.judge_name(origin, owner, port, proxy));
+        refused.map_or(Ok(()), |rule| Err(EgressRefused::name(name, port, rule)))
     }
 
     /// Must be called before another host is connected to than the origin's ([`Dial::host`](crate::Dial::host)): with
@@ -181,22 +207,12 @@ impl Egress {
         port: u16,
         proxy: Option<&Proxy>,
     ) -> Result<(), EgressRefused> {
-        let Some(policy) = &self.0 else { return Ok(()) };
+        if self.0.is_none() {
+            return Ok(());
+        }
         let authority = format!("{host}:{port}");
-        let other = OriginRef::parse(origin.scheme(), &authority).and_then(OriginRef::to_owned);
-        let denied = other.ok().and_then(|other| {
-            policy.denied.iter().find(|rule| match rule.matches_name(Some(&other), port) {
-                Matches::Yes => true,
-                // Addresses are judged for the origin, which this rule is not about.
-                Matches::Perhaps => rule.matches_name(Some(origin), port) == Matches::No,
-                Matches::No => false,
-            })
-        });
-        let rule = match (denied, proxy) {
-            (Some(rule), _) => Some(EgressReason::Denied(Box::new(rule.clone()))),
-            (None, Some(proxy)) => policy.judge_name(origin, Some(origin), port, proxy),
-            (None, None) => None,
-        };
+        let other = OriginRef::parse(origin.scheme(), &authority).and_then(OriginRef::to_owned).ok();
+        let rule = self.policies().find_map(|policy| policy.judge_other(origin, other.as_ref(), port, proxy));
         rule.map_or(Ok(()), |rule| Err(EgressRefused::name(host, port, rule)))
     }
 }
@@ -229,6 +245,27 @@ impl Policy {
             (Rest::IfPublic, Some(addr)) => {
                 not_public(addr.ip()).map(|(kind, embedded)| EgressReason::NotPublic { kind, embedded })
             }
+        }
+    }
+
+    /// Of another host than the origin's, without a proxy only what its name tells.
+    fn judge_other(
+        &self,
+        origin: &Origin,
+        other: Option<&Origin>,
+        port: u16,
+        proxy: Option<&Proxy>,
+    ) -> Option<EgressReason> {
+        let denied = self.denied.iter().find(|rule| match rule.matches_name(other, port) {
+            Matches::Yes => other.is_some(),
+            // Addresses are judged for the origin, which this rule is not about.
+            Matches::Perhaps => other.is_some() && rule.matches_name(Some(origin), port) == Matches::No,
+            Matches::No => false,
+        });
+        match (denied, proxy) {
+            (Some(rule), _) => Some(EgressReason::Denied(Box::new(rule.clone()))),
+            (None, Some(proxy)) => self.judge_name(origin, Some(origin), port, proxy),
+            (None, None) => None,
         }
     }
 
@@ -410,6 +447,37 @@ mod tests {
         for (egress, addr, allowed) in rows {
             assert_eq!(said(&egress, addr) == "ok", allowed, "{egress:?} {addr}");
         }
+    }
+
+    #[test]
+    fn of_two_policies_both_must_allow_it() {
+        let rule = EgressRule::new;
+        let private = || Egress::none().allow(network("10.0.0.0/8"));
+        let rows = [
+            // (to a public address, to a private one, to a name through a proxy, is anything refused)
+            (Egress::any().and(&Egress::any()), true, true, true),
+            (Egress::any().and(&Egress::public()), true, false, false),
+            (Egress::public().and(&Egress::any()), true, false, false),
+            (Egress::public().and(&private()), false, false, false),
+            (private().and(&Egress::public()), false, false, false),
+            (private().and(&private()), false, true, false),
+            (Egress::public().and(&Egress::any().deny(rule().port(443))), false, false, false),
+            // Neither what is allowed before nor what is allowed after widens the other.
+            (Egress::public().allow(rule()).and(&Egress::public()), true, false, false),
+            (Egress::any().deny(rule().port(25)).and(&Egress::public()).allow(rule()), true, false, false),
+            (Egress::any().and(&Egress::public()).and(&Egress::none()), false, false, false),
+        ];
+        let (origin, proxy) = (origin("https://a.test"), Proxy::new(ProxyKind::Http, "p.test", 3128));
+        for (egress, to_public, to_private, by_name) in rows {
+            let is_ok = |addr| egress.check(&origin, &at(addr)).is_ok();
+            assert_eq!((is_ok("1.1.1.1:443"), is_ok("10.0.0.1:443")), (to_public, to_private), "{egress:?}");
+            assert_eq!(egress.check_name(&origin, &proxy, None).is_ok(), by_name, "{egress:?}");
+            assert_eq!(egress.check_other(&origin, "b.test", 443, Some(&proxy)).is_ok(), by_name, "{egress:?}");
+            assert_eq!(egress.is_any(), by_name, "{egress:?}");
+        }
+        let (public, none) = (Egress::public(), Egress::none());
+        assert_eq!(public.clone().and(&public), public);
+        assert_eq!(public.clone().and(&none).and(&none), public.and(&none));
     }
 
     #[test]
