@@ -1,5 +1,5 @@
 use crate::{
-    error::NoAddresses,
+    error::{NoAddresses, NothingSelected},
     proxy_selector::{ProxyChains, ProxyChoice, SharedSelector},
     resolve::{Lookup, Resolved, resolve},
     route_database::RouteDatabase,
@@ -77,6 +77,10 @@ impl<R: Resolver> Candidates<R> {
         if let Some(selector) = self.selector.take() {
             let chains = selector.select(self.target.origin()).await?;
             self.proxy_chains = sort(chains, self.settings, &self.database, &self.target);
+        }
+        if self.proxy_chains.is_empty() {
+            let origin = Box::new(self.target.origin().clone());
+            return Err(ConnectError::new(Phase::Resolve, NothingSelected { origin }).fatal());
         }
         while let Some(proxies) = self.proxy_chains.get(self.next).cloned() {
             self.next += 1;

@@ -56,12 +56,10 @@ impl RouteConfig {
     ///
     /// `[[proxy]]` is one proxy for everything, `[vec![first, second]]` one chain of two proxies, and
     /// `[[one], [other]]` two chains of one proxy each, the second for when the first fails. Unless an empty chain is
-    /// among them, no connection is ever direct, whatever fails.
+    /// among them, no connection is ever direct, whatever fails; where there are no chains at all, every connect fails
+    /// with [`NothingSelected`](crate::NothingSelected).
     pub fn proxies<W: Into<Arc<[Proxy]>>>(mut self, chains: impl IntoIterator<Item = W>) -> Self {
-        let mut chains: ProxyChains = chains.into_iter().map(Into::into).collect();
-        if chains.is_empty() {
-            chains = [[].into()].into();
-        }
+        let chains: ProxyChains = chains.into_iter().map(Into::into).collect();
         self.proxy_choice = ProxyChoice::Fixed(chains);
         self
     }

@@ -18,8 +18,8 @@ impl fmt::Display for NoAddresses {
 
 impl std::error::Error for NoAddresses {}
 
-/// A [`ProxySelector`](crate::ProxySelector) named no chain of proxies at all. A direct connection would be an empty
-/// chain in its list.
+/// A [`ProxySelector`](crate::ProxySelector), or [`RouteConfig::proxies`](crate::RouteConfig::proxies), named no chain of
+/// proxies at all. A direct connection would be an empty chain in the list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NothingSelected {
@@ -29,7 +29,7 @@ pub struct NothingSelected {
 
 impl fmt::Display for NothingSelected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the proxy selector named no way to {}, not even a direct one", self.origin)
+        write!(f, "the list of proxies names no way to {}, not even a direct one", self.origin)
     }
 }
 

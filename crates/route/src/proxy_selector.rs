@@ -1,4 +1,3 @@
-use crate::error::NothingSelected;
 use skybridge_core::{BoxError, BoxFuture, ConnectError, Origin, Phase, Proxy};
 use std::{
     fmt,
@@ -81,14 +80,8 @@ impl SharedSelector {
         Self(Arc::new(move |origin| Box::pin(select(selector.clone(), origin))))
     }
 
-    /// At least one chain.
     pub(crate) async fn select(&self, origin: &Origin) -> Result<ProxyChains, ConnectError> {
-        let chains = (self.0)(origin.clone()).await?;
-        if chains.is_empty() {
-            let nothing = NothingSelected { origin: Box::new(origin.clone()) };
-            return Err(ConnectError::new(Phase::Resolve, nothing).fatal());
-        }
-        Ok(chains)
+        (self.0)(origin.clone()).await
     }
 }
 

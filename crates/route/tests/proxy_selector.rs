@@ -69,13 +69,12 @@ async fn nothing_is_direct_that_is_not_listed_whatever_fails() {
     assert_eq!(reach(&planner, world.target("http://a.test")).await.unwrap_err().endpoint(), Some(&at(2)));
 
     let nothing = service_fn(|_: Origin| async { Ok::<_, Infallible>(Chains::new()) });
-    let planner = world.layer().proxy_selector(nothing).layer(world.connector());
-    let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
-    assert!(error.is_fatal() && error.source_as::<NothingSelected>().is_some(), "{error:?}");
-    assert_eq!(
-        error.root_cause().to_string(),
-        "the proxy selector named no way to http://a.test, not even a direct one"
-    );
+    for layer in [world.layer().proxy_selector(nothing), world.layer().proxies(Chains::new())] {
+        let error = reach(&layer.layer(world.connector()), world.target("http://a.test")).await.unwrap_err();
+        assert!(error.is_fatal() && error.source_as::<NothingSelected>().is_some(), "{error:?}");
+        let expected = "the list of proxies names no way to http://a.test, not even a direct one";
+        assert_eq!(error.root_cause().to_string(), expected);
+    }
     assert_eq!(world.net.connects_to(support::addr(1)), 0);
 }
 
