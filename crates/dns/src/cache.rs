@@ -38,7 +38,7 @@ const REFRESH_LIMIT: Duration = Duration::from_secs(15);
 /// One that comes while the name is looked up shares that lookup and gets its answers as they come; dropped, it leaves
 /// the lookup to the others, and the last ends it. What is kept counts from the beginning of its lookup. That a name
 /// doesn't exist or has no addresses is kept too, a failure is not. Where a lookup has found addresses and then failed,
-/// its addresses are kept no longer than an answer without.
+/// its addresses are kept no longer than an answer without. Of each family no more than 128 are taken.
 ///
 /// Lookups that several wait for are polled by those who wait. One ahead of an entry's end runs as a task, no longer
 /// than 15 s, and no more than 64 of them at once. A stack's own lookups of `localhost` and of literals need no cache.

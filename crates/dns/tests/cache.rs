@@ -388,6 +388,18 @@ async fn the_answer_that_was_not_asked_for_longest_makes_room() {
     assert_eq!(resolver.asked(), 4);
 }
 
+/// As many as fit in an answer over TCP.
+#[tokio::test(start_paused = true)]
+async fn of_one_lookup_so_many_addresses_of_a_family_are_kept_and_no_more() {
+    let (resolver, cache) = cache(plain());
+    resolver.name("a.test", [vec![Found(&[1; 100], Some(60)), Found(&[2; 4000], Some(60)), Last(&[3], Some(60))]]);
+    for _ in 0..2 {
+        let found = ask(&cache, "a.test").await;
+        assert_eq!((found.len(), found.contains(&2), found.contains(&3)), (128, true, false));
+    }
+    assert_eq!(resolver.asked(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn old_addresses_stand_in_for_a_failure_if_asked_and_for_nothing_else() {
     let found = || vec![Last(&[1], Some(20))];

@@ -11,9 +11,6 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
 /// How long a lookup may find nothing before addresses of an earlier one are used: the "client response timer" of RFC
 /// 8767, section 5.
 const STALE_AFTER: Duration = Duration::from_millis(1800);
-/// The addresses that are kept of one lookup, twice as many as a connect tries.
-const MAX_ENDPOINTS: usize = 256;
-
 /// Asks the resolver, tells `progress` what it answers, and keeps that. After the last answer it doesn't wait any more,
 /// as nobody need be left then who polls it.
 pub(super) async fn look_up<R: Resolver>(resolver: R, query: Query, store: Arc<Store>, progress: Arc<Progress>) {
@@ -74,9 +71,10 @@ where
             return Ok(false);
         };
         let last = answer.last;
-        outcome.add(&answer);
-        progress.push(answer);
-        if last || outcome.len() >= MAX_ENDPOINTS {
+        if let Some(answer) = outcome.take(answer) {
+            progress.push(answer);
+        }
+        if last || outcome.is_full() {
             return Ok(false);
         }
         if is_enough(outcome) {

@@ -15,6 +15,9 @@ use std::{
 
 /// How many entries may be looked up ahead of their end at once.
 const MAX_REFRESHING: usize = 64;
+/// The addresses of each family that are kept of one lookup, twice as many as a connect tries: a single answer may have
+/// thousands.
+const MAX_ENDPOINTS: usize = 128;
 /// So that no sum of times overflows.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -46,22 +49,35 @@ pub(super) struct Refreshing(Arc<Store>);
 #[derive(Default)]
 pub(super) struct Outcome {
     found: Vec<found::Found>,
+    /// How many endpoints: those of IPv6, and others.
+    taken: [usize; 2],
     /// The shortest of those known.
     pub(super) ttl: Option<Duration>,
     pub(super) error: Option<ConnectError>,
 }
 
 impl Outcome {
-    pub(super) fn add(&mut self, answer: &Answer) {
-        if !answer.endpoints.is_empty() && !answer.early {
-            self.ttl = self.ttl.into_iter().chain(answer.ttl).min();
-            found::add(&mut self.found, answer);
+    /// Notes an answer, and gives back what may be told of it; `None` where nothing of it fits any more.
+    pub(super) fn take(&mut self, mut answer: Answer) -> Option<Answer> {
+        if answer.endpoints.is_empty() || answer.early {
+            return Some(answer);
         }
+        answer.endpoints.retain(|endpoint| {
+            let taken = &mut self.taken[usize::from(endpoint.inet().is_none_or(|addr| addr.is_ipv4()))];
+            *taken += 1;
+            *taken <= MAX_ENDPOINTS
+        });
+        if answer.endpoints.is_empty() {
+            return None;
+        }
+        self.ttl = self.ttl.into_iter().chain(answer.ttl).min();
+        found::add(&mut self.found, &answer);
+        Some(answer)
     }
 
-    /// How many endpoints there are.
-    pub(super) fn len(&self) -> usize {
-        self.found.iter().map(|found| found.endpoints.len()).sum()
+    /// Whether no more endpoints fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.taken.iter().all(|taken| *taken >= MAX_ENDPOINTS)
     }
 
     pub(super) fn is_empty(&self) -> bool {
