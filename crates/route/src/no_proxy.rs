@@ -106,9 +106,9 @@ impl Hosts {
         }
         let (name, below): (_, fn(Box<str>) -> Self) = match text.strip_prefix("*.") {
             Some(name) => (name, Self::Below),
-            None => (text.trim_start_matches('.'), Self::Name),
+            None => (text.strip_prefix('.').unwrap_or(text), Self::Name),
         };
-        let legal = !name.is_empty() && !name.contains(['*', '/', '[', ']', ':']);
+        let legal = !name.is_empty() && !name.starts_with('.') && !name.contains(['*', '/', '[', ']', ':']);
         legal.then(|| below(name.to_ascii_lowercase().into()))
     }
 
@@ -259,6 +259,9 @@ mod tests {
             ".",
             "*.",
             "..",
+            "..a.test",
+            "*..a.test",
+            "a.test..",
             ":",
             "/8",
             "[]",
