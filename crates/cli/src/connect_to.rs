@@ -10,9 +10,12 @@ use http::Uri;
 use skybridge::{RequestOptions, types::OriginRef};
 
 impl ConnectTo {
+    /// One that leads nowhere else is passed over, as with curl.
     fn matches(&self, host: &str, port: u16) -> bool {
         let (from, at) = &self.from;
-        from.as_ref().is_none_or(|from| from.eq_ignore_ascii_case(host)) && at.is_none_or(|at| at == port)
+        (self.to.0.is_some() || self.to.1.is_some())
+            && from.as_ref().is_none_or(|from| from.eq_ignore_ascii_case(host))
+            && at.is_none_or(|at| at == port)
     }
 }
 

@@ -197,7 +197,8 @@ async fn a_rule_for_a_host_that_is_also_the_proxy_is_for_urls_alone() {
 async fn another_name_is_connected_to_with_and_without_a_proxy() {
     let origin = Origin::h1().start().await;
     let port = origin.addr().port();
-    let rules = ["--connect-to".to_owned(), format!("a.test::b.test:{port}")];
+    // One that leads nowhere else is passed over.
+    let rules = ["--connect-to", ":::", "--connect-to", &format!("a.test::b.test:{port}")].map(str::to_owned);
     let proxies = [
         ProxyServer::http().host("b.test", origin.addr()).start().await,
         ProxyServer::socks5().host("b.test", origin.addr()).start().await,
