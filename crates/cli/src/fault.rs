@@ -3,8 +3,8 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, Error, Phase, Protocol, ProxyVariableError, RequestError, SocketRefused,
-    TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, Error, NoAddresses, Phase, Protocol, ProxyVariableError, RequestError, ResolveError,
+    SocketRefused, TlsConfigError, TlsError,
     types::{CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
@@ -113,15 +113,25 @@ fn connect(error: &ConnectError) -> Classification {
         return ("resolve", Exit::RESOLVE_PROXY);
     }
     match error.phase() {
-        Some(Phase::LookupQueue | Phase::Resolve) if error.route().is_some_and(|route| route.contains(" via ")) => {
-            ("resolve", Exit::RESOLVE_PROXY)
-        }
+        Some(Phase::LookupQueue | Phase::Resolve) if is_of_proxy(error) => ("resolve", Exit::RESOLVE_PROXY),
         Some(Phase::LookupQueue | Phase::Resolve) => ("resolve", Exit::RESOLVE),
         Some(Phase::Tunnel) => ("proxy", Exit::PROXY),
         Some(Phase::Tls) => ("tls", Exit::TLS),
         Some(Phase::Handshake) => ("handshake", Exit::HTTP2),
         _ => ("connect", Exit::CONNECT),
     }
+}
+
+/// Whether a name that was not resolved is the first proxy's. Where that must be given an address, it may be the
+/// origin's.
+fn is_of_proxy(error: &ConnectError) -> bool {
+    let Some((_, proxies)) = error.route().and_then(|route| route.split_once(" via ")) else { return false };
+    let first = proxies.split(", ").next().unwrap_or_default();
+    let name = first.split_once("://").and_then(|(_, first)| first.rsplit_once(':')).map(|(name, _)| name);
+    let not_found = error.source_as::<ResolveError>().map(ResolveError::host);
+    let not_found = not_found.or_else(|| error.source_as::<NoAddresses>().map(|none| &*none.host));
+    let is_same = |one: &str, other: &str| one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'));
+    not_found.is_none_or(|not_found| name.is_none_or(|name| is_same(name, not_found)))
 }
 
 fn exchange(cause: &Cause, error: &Error) -> Classification {

@@ -119,14 +119,15 @@ pub use skybridge_core::{
 };
 #[cfg(feature = "hickory")]
 pub use skybridge_dns::Hickory;
-pub use skybridge_dns::{CacheLayer, OverridesLayer, System};
+pub use skybridge_dns::{CacheLayer, OverridesLayer, ResolveError, System};
 pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};
 pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{
-    EnvironmentProxies, NoProxy, ProxyOrder, ProxySelector, ProxyVariableError, RouteConfig, RouteLayer,
+    EnvironmentProxies, NoAddresses, NoProxy, NothingSelected, ProxyOrder, ProxySelector, ProxyVariableError,
+    RouteConfig, RouteLayer,
 };
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};

@@ -52,6 +52,19 @@ async fn a_proxy_without_a_name_is_exit_5_and_an_exception_goes_directly() {
     assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"));
 }
 
+/// Such proxies are given addresses, and it is not their name that there is none of.
+#[tokio::test]
+async fn an_origin_without_a_name_is_exit_6_behind_proxies_that_resolve_none() {
+    let proxy = ProxyServer::socks5().start().await;
+    for kind in ["socks4", "socks5"] {
+        let proxy = format!("{kind}://{}", proxy.addr());
+        let ran = skybridge(["-x", &proxy, "http://nobody.invalid/"]).await;
+        assert_eq!(ran.exit, 6, "{}", ran.err);
+    }
+    let ran = skybridge(["-x", "socks5://nobody.invalid:1", "http://nowhere.invalid/"]).await;
+    assert_eq!(ran.exit, 5, "{}", ran.err);
+}
+
 #[tokio::test]
 async fn a_preproxy_leads_to_the_proxy_and_alone_to_the_origin() {
     let origin = Origin::h1().start().await;
