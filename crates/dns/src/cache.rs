@@ -82,7 +82,7 @@ impl CacheLayer {
     }
 
     /// How long before their end addresses that are asked for are looked up again, while they are the answer still
-    /// (default: 5 s; zero: never).
+    /// (default: 5 s, but no more than half of the time that they are kept; zero: never).
     pub fn refresh_ahead(mut self, time: Duration) -> Self {
         self.config.refresh_ahead = time;
         self

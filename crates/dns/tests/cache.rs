@@ -362,11 +362,25 @@ async fn addresses_that_end_soon_are_the_answer_and_looked_up_once_beside_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn addresses_that_are_kept_briefly_are_not_looked_up_each_time() {
+    let (resolver, cache) = cache(CacheLayer::new().min_ttl(secs(1)));
+    resolver.name("a.test", [vec![Last(&[1], Some(4))]]);
+    for asked in 1..4 {
+        for _ in 0..20 {
+            assert_eq!(ask(&cache, "a.test").await, [1]);
+            sleep(ms(100)).await;
+            assert_eq!(resolver.asked(), asked);
+        }
+        sleep(ms(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lookup_ahead_that_hangs_is_given_up_after_15_s() {
     let (resolver, cache) = cache(CacheLayer::new().refresh_ahead(secs(40)));
     resolver.name("a.test", [vec![Last(&[1], Some(60))], vec![After(600_000)]]);
     ask(&cache, "a.test").await;
-    advance(secs(30)).await;
+    advance(secs(31)).await;
     ask(&cache, "a.test").await;
     sleep(ms(14_990)).await;
     assert_eq!(resolver.running(), 1);

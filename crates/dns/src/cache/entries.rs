@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) found: Arc<[Found]>,
     /// What ended the lookup, after the addresses.
     pub(super) error: Option<ConnectError>,
+    /// After this it is looked up ahead of its end.
+    pub(super) ends_soon: Instant,
     /// When its time to live ends.
     pub(super) expires: Instant,
     /// Until when it is an answer: also beyond `expires`, where a lookup failed since.
@@ -103,7 +105,7 @@ mod tests {
         let ctx = Ctx::new(Arc::new(TokioRuntime::current()));
         let now = ctx.runtime().now();
         let key = |number: u16| CacheKey::of(&Query::new("a.test", number, ctx.clone()));
-        let entry = || Entry { found: Arc::new([]), error: None, expires: now, usable_until: now };
+        let entry = || Entry { found: Arc::new([]), error: None, ends_soon: now, expires: now, usable_until: now };
         let mut entries = Entries::new(3);
         for number in [1, 2, 3, 1] {
             entries.insert(key(number), entry());

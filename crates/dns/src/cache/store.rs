@@ -90,6 +90,11 @@ pub(super) fn is_negative(error: &ConnectError) -> bool {
     error.source_as::<ResolveError>().is_some_and(|error| !error.is_failure())
 }
 
+/// Whether addresses are looked up again, ahead of their end.
+fn is_due(entry: &Entry, now: Instant) -> bool {
+    !entry.found.is_empty() && (entry.ends_soon < now && now < entry.expires)
+}
+
 fn after(time: Instant, duration: Duration) -> Instant {
     time + duration.min(FOREVER)
 }
@@ -117,7 +122,7 @@ impl Store {
             drop(state);
             return entry.map_or_else(|| Found::Lookup(lookup), Found::Entry);
         }
-        let is_due = entry.as_ref().is_none_or(|entry| self.is_due(entry, now) && state.refreshing < MAX_REFRESHING);
+        let is_due = entry.as_ref().is_none_or(|entry| is_due(entry, now) && state.refreshing < MAX_REFRESHING);
         match entry {
             Some(entry) if !is_due => Found::Entry(entry),
             entry => {
@@ -130,11 +135,6 @@ impl Store {
                 Found::Refresh(entry, lookup, Refreshing(Arc::clone(self)))
             }
         }
-    }
-
-    /// Whether addresses are looked up again, ahead of their end.
-    fn is_due(&self, entry: &Entry, now: Instant) -> bool {
-        !entry.found.is_empty() && now < entry.expires && after(now, self.config.refresh_ahead) > entry.expires
     }
 
     /// Keeps what came of a lookup that was begun then.
@@ -151,8 +151,10 @@ impl Store {
             _ => self.config.negative_ttl,
         };
         let expires = after(begun, ttl);
+        // Not before half of its time is over: a short one would be looked up without end.
+        let ends_soon = after(begun, ttl.saturating_sub(self.config.refresh_ahead).max(ttl / 2));
         let (found, error) = (outcome.found.as_slice().into(), outcome.error.clone());
-        let entry = Entry { found, error, expires, usable_until: expires };
+        let entry = Entry { found, error, ends_soon, expires, usable_until: expires };
         self.state.lock().entries.insert(key.clone(), entry);
     }
 
