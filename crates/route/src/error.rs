@@ -18,7 +18,7 @@ impl fmt::Display for NoAddresses {
 
 impl std::error::Error for NoAddresses {}
 
-/// A [`ProxySelector`](crate::ProxySelector), or [`RouteConfig::proxies`](crate::RouteConfig::proxies), named no chain of
+/// A [`ProxySelector`](crate::ProxySelector) or [`RouteConfig::proxies`](crate::RouteConfig::proxies) named no chain of
 /// proxies at all. A direct connection would be an empty chain in the list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

@@ -121,7 +121,7 @@ impl Egress {
         self.with(|policy| policy.denied.push(rule))
     }
 
-    /// What both allow. A rule that is added to it later belongs to this policy, and allows nothing that `other` doesn't.
+    /// What both allow. A rule that is added later belongs to this policy: it allows nothing that `other` doesn't.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         let Some(also) = other.0.as_ref().filter(|_| !other.is_any()) else { return self };
