@@ -324,22 +324,30 @@ impl<I: Io> AsyncWrite for Deaf<I> {
     }
 }
 
-/// It has answered before it was asked, as one that is overloaded may.
+/// It has answered before it was asked, as one that is overloaded may. If it hasn't, why it can't be asked is the error.
 #[tokio::test(start_paused = true)]
 async fn an_answer_counts_for_more_than_that_the_request_could_not_be_written() {
-    let world = World::new();
-    let connector = world.net.connector();
-    let deaf = service_fn(move |route: Route| {
-        let connecting = connector.clone().connect(route);
-        async move { connecting.await.map(|link| link.map_io(Deaf)) }
-    });
-    let proxy = async {
-        let mut proxy = world.accept().await;
-        proxy.send("HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n").await;
-    };
-    let connecting = TunnelLayer::new().layer(deaf).oneshot(world.route("https://a.test", &[HTTP]));
-    let (linked, ()) = tokio::join!(connecting, proxy);
-    assert_eq!(refused(&linked.unwrap_err()).0, 503);
+    for answer in ["HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "", "HTTP/1.1 503"] {
+        let world = World::new();
+        let connector = world.net.connector();
+        let deaf = service_fn(move |route: Route| {
+            let connecting = connector.clone().connect(route);
+            async move { connecting.await.map(|link| link.map_io(Deaf)) }
+        });
+        let proxy = async {
+            let mut proxy = world.accept().await;
+            proxy.send(answer).await;
+        };
+        let connecting = TunnelLayer::new().layer(deaf).oneshot(world.route("https://a.test", &[HTTP]));
+        let (linked, ()) = tokio::join!(connecting, proxy);
+        let error = linked.unwrap_err();
+        if answer.ends_with("\r\n\r\n") {
+            assert_eq!(refused(&error).0, 503);
+        } else {
+            let written = error.source_as::<io::Error>().map(io::Error::kind);
+            assert_eq!(written, Some(io::ErrorKind::BrokenPipe), "{error:?}");
+        }
+    }
 }
 
 /// After so many bytes, these are sent.
@@ -728,4 +736,27 @@ async fn the_testkits_http_proxy_tunnels() {
     drop(peer);
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!((proxy.open(), net.live_sockets()), (0, 0));
+}
+
+/// It is told for what it is, and not as if an answer had broken off.
+#[tokio::test(start_paused = true)]
+async fn what_ends_and_could_not_have_become_an_answer_is_not_http() {
+    let close = |said: &'static str| async move {
+        let world = World::new();
+        let (linked, ()) = world
+            .play("https://a.test", &["http://proxy.test"], async |proxy| {
+                proxy.head().await;
+                for byte in said.bytes() {
+                    proxy.send([byte]).await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            })
+            .await;
+        linked.unwrap_err()
+    };
+    // The mistake comes late, and piece by piece: it isn't looked for again with each.
+    let wrong = close("HTTP/1.1 200 OK\r\nvia: 1.1 proxy.test\r\nno colon\r\n").await;
+    assert!(matches!(wrong.source_as(), Some(TunnelError::NotHttp(_))), "{wrong:?}");
+    let cut = close("HTTP/1.1 200 OK\r\nvia: x\r\n").await;
+    assert!(matches!(cut.source_as(), Some(TunnelError::Closed)), "{cut:?}");
 }

@@ -569,6 +569,116 @@ async fn who_has_waited_for_a_proxy_that_says_nothing_waits_no_second_time() {
     assert_eq!((net.opened(), begun.elapsed().as_secs()), (5, 20));
 }
 
+/// Whoever meets only connections that are about to end would join one after the other.
+#[tokio::test(start_paused = true)]
+async fn after_two_joined_connections_that_ended_there_is_one_of_its_own() {
+    let world = World::new();
+    let mut routes = routes(&world, 5).into_iter();
+    let first = routes.next().unwrap();
+    let silent = || world.route("https://a1.test", &[PROXY]);
+    let (before, joins, later) = (silent(), silent(), silent());
+    let (mut tunnels, net, _executor, _recorder, _serving) =
+        stage!(world, Peer { silent: Some("a1.test:443"), ..Peer::new() });
+    let _first = tunnels.connect(first).await.unwrap();
+    // Each gives up the connection that the one after it has joined, and opens another, which is joined too.
+    let before = tokio::spawn(tunnels.connect(before));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = tokio::time::Instant::now();
+    let joins = tokio::spawn(tunnels.connect(joins));
+    tokio::time::sleep(Duration::from_millis(19_500)).await;
+    assert_eq!(net.opened(), 2);
+    let later = tokio::spawn(tunnels.connect(later));
+    let error = joins.await.unwrap().unwrap_err();
+    assert_eq!((error.timed_out().is_some(), begun.elapsed().as_secs()), (true, 30));
+    for other in [before, later] {
+        assert!(other.await.unwrap().unwrap_err().timed_out().is_some());
+    }
+    assert_eq!(net.opened(), 4);
+}
+
+/// The connection that was joined has ended too, but what the proxy said of the credentials holds on any.
+#[tokio::test(start_paused = true)]
+async fn who_has_joined_and_was_refused_for_good_is_not_asked_again_elsewhere() {
+    let mut world = World::new();
+    let proxy = "https://alice:secret@proxy.test:3128";
+    let (first, joins) = (world.route("https://a.test", &[proxy]), world.route("https://b.test", &[proxy]));
+    world.timeouts.tunnel = Some(Duration::from_secs(3));
+    let silent = world.route("https://c.test", &[proxy]);
+    let peer = Peer { endless: true, silent: Some("c.test:443"), ..Peer::new() };
+    let asked = Arc::clone(&peer.asked);
+    let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+    let mut all = Vec::new();
+    for route in [first, joins, silent] {
+        all.push(tokio::spawn(tunnels.connect(route)));
+        a_moment().await;
+    }
+    assert_eq!(net.opened(), 1);
+    let silent = all.pop().unwrap().await.unwrap().unwrap_err();
+    assert!(silent.timed_out().is_some(), "{silent:?}");
+    for refused in all {
+        let error = refused.await.unwrap().unwrap_err();
+        assert!(matches!(error.source_as(), Some(TunnelError::Refused { authorized: true, .. })) && error.is_fatal());
+    }
+    let asked: Vec<_> = asked.lock().unwrap().iter().map(|(authority, _)| authority.clone()).collect();
+    assert_eq!(asked, ["a.test:443", "b.test:443", "c.test:443", "c.test:443"]);
+}
+
+/// TLS that seals nothing, and whose peer chooses HTTP/2 if it is `proxy.test`.
+#[derive(Clone, Copy)]
+struct ChosenByName;
+
+impl<I: Io> TlsConnect<I> for ChosenByName {
+    type Io = I;
+    type Future = Ready<Result<Link<I>, ConnectError>>;
+
+    fn tls_connect(&self, link: Link<I>, name: &str, ctx: &Ctx) -> Self::Future {
+        let chosen = if name == "proxy.test" { Protocol::Http2 } else { Protocol::Http1 };
+        Chosen(Some(chosen)).tls_connect(link, name, ctx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn proxies_of_http1_are_forgotten_where_256_leave_no_room_for_one_of_http2() {
+    let world = World::new();
+    let older: Vec<_> =
+        (0..256).map(|i| world.route("https://a.test", &[&format!("https://old{i}.test:3128")])).collect();
+    let shared = routes(&world, 2);
+    let (peer, net) = (Peer::new(), world.net.clone());
+    let opened = net.clone();
+    let World { listener, executor: _executor, .. } = world;
+    let _serving = listener.serve(move |_, mut conn| {
+        let (peer, is_old) = (peer.clone(), opened.opened() <= 256);
+        async move {
+            if !is_old {
+                return peer.serve(conn).await;
+            }
+            conn.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            // Until the tunnel is dropped.
+            while conn.read(&mut [0; 256]).await.is_ok_and(|length| length > 0) {}
+        }
+    });
+    let mut tunnels = TunnelLayer::new().http2(true).proxy_tls(ChosenByName).layer(net.connector());
+    for route in older {
+        tunnels.connect(route).await.unwrap();
+    }
+    let mut links = Vec::new();
+    for route in shared {
+        links.push(tunnels.connect(route).await.unwrap());
+    }
+    assert_eq!(net.opened(), 257, "both are streams of one connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_end_nothing_is_written() {
+    let world = World::new();
+    let route = world.route("https://a.test", &[PROXY]);
+    let (mut tunnels, _net, _executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut link = tunnels.connect(route).await.unwrap();
+    link.io.shutdown().await.unwrap();
+    let written = tokio::time::timeout(Duration::from_secs(1), link.io.write(b"more")).await;
+    assert_eq!(written.unwrap().unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_later_proxy_that_challenges_and_hangs_up_is_answered_by_who_opens_and_by_who_joins() {
     let world = World::new();

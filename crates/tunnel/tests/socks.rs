@@ -128,6 +128,37 @@ async fn what_socks_cannot_encode_is_an_error_before_anything_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_may_have_255_bytes_and_no_more() {
+    for proxy in [SOCKS5H, "socks4a://proxy.test"] {
+        for (length, fits) in [(255, true), (256, false)] {
+            let name = "x.".repeat(125) + &"y".repeat(length - 250);
+            let world = World::new();
+            let route = world.route(&format!("https://{name}"), &[proxy]);
+            if !fits {
+                let error = world.connect(route).await.unwrap_err();
+                assert!(matches!(error.source_as(), Some(TunnelError::HostUnsupported)), "{error:?}");
+                assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
+                continue;
+            }
+            let proxy = async {
+                let mut script = world.accept().await;
+                if proxy == SOCKS5H {
+                    script.expect([5, 1, 0]).await;
+                    script.send([5, 0]).await;
+                    script.expect([&[5, 1, 0, 3, 255][..], name.as_bytes(), &[1, 187]].concat()).await;
+                    script.send(GRANTED).await;
+                } else {
+                    script.expect([&[4, 1, 1, 187, 0, 0, 0, 1, 0][..], name.as_bytes(), &[0]].concat()).await;
+                    script.send([0, 90, 0, 0, 0, 0, 0, 0]).await;
+                }
+            };
+            let (linked, ()) = tokio::join!(world.connect(route), proxy);
+            linked.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_reply_code_of_socks5_has_its_variant() {
     let expected = |reply| match reply {
         1 => SocksReply::Failed,
