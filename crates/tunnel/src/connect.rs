@@ -31,6 +31,7 @@ pub(crate) struct Refusal {
     pub(crate) headers: Box<HeaderMap>,
     pub(crate) body: BytesMut,
     pub(crate) authorized: bool,
+    pub(crate) allowed: &'static str,
 }
 
 /// What is known of one proxy's authentication, beyond the connection on which it was asked.
@@ -81,7 +82,8 @@ pub(crate) async fn connect<I: Io>(
             return Ok((dialogue.io, dialogue.read.freeze()));
         }
         let headers = Box::new(head.headers);
-        let refusal = Refusal { status: head.status, headers, body: BytesMut::new(), authorized };
+        let allowed = allowed(proxy);
+        let refusal = Refusal { status: head.status, headers, body: BytesMut::new(), authorized, allowed };
         let refusal = challenges.refusal.insert(refusal);
         let complete = dialogue.read_body(head.framing, &mut refusal.body).await;
         // What is left over came before the next request, and would be taken for the answer to it.
@@ -145,10 +147,15 @@ impl Challenges {
 
 // === impl Refusal ===
 
+/// By which schemes credentials may be shown to a proxy.
+pub(crate) fn allowed(proxy: &Proxy) -> &'static str {
+    proxy.auth.as_ref().map_or("", |auth| auth.0.schemes())
+}
+
 impl Refusal {
     fn into_error(self) -> TunnelError {
-        let Self { status, headers, body, authorized } = self;
-        TunnelError::Refused { status, headers, body: body.freeze(), authorized }
+        let Self { status, headers, body, authorized, allowed } = self;
+        TunnelError::Refused { status, headers, body: body.freeze(), authorized, allowed }
     }
 }
 

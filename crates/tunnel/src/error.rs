@@ -1,10 +1,10 @@
-use crate::SocksReply;
 #[cfg(feature = "digest")]
 use crate::password_auth::has_unreadable_digest;
+use crate::{SocksReply, offered_schemes::offered_schemes};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use skybridge_core::{BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
-use std::{error::Error, fmt, io};
+use std::{borrow::Cow, error::Error, fmt, io};
 
 /// Why a tunnel through a proxy could not be established.
 #[non_exhaustive]
@@ -20,6 +20,9 @@ pub enum TunnelError {
         body: Bytes,
         /// Whether credentials were sent.
         authorized: bool,
+        /// The [schemes](skybridge_core::ProxyAuth::schemes) by which they may be; empty if there are none, or that
+        /// isn't known.
+        allowed: &'static str,
     },
     /// An HTTP proxy has challenged 21 requests for one tunnel in a row (407), each but the first with an answer to the
     /// challenge before. The source is the last [refusal](Self::Refused).
@@ -78,12 +81,10 @@ impl TunnelError {
     }
 
     /// What to do about it, as far as that can be told.
-    fn advice(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Refused { status, authorized, headers, .. } => match status.as_u16() {
-                407 if *authorized => "user or password is wrong, or it wants another scheme",
-                407 if has_unreadable_digest(headers) => "it wants credentials by Digest, in words that can't be read",
-                407 => "it wants credentials",
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        let advice = match self {
+            Self::Refused { status, authorized, headers, allowed, .. } => match status.as_u16() {
+                407 => return Some(about_credentials(*authorized, headers, allowed)),
                 403 => "its rules don't allow it",
                 300..400 => "redirects of proxies aren't followed",
                 405 | 501 => "it gives no tunnels to this port, or none at all",
@@ -97,7 +98,8 @@ impl TunnelError {
             Self::NotSocks(0 | 4 | 5) => "it may speak another version",
             Self::CredentialsRequired => "give it user and password",
             _ => return None,
-        })
+        };
+        Some(advice.into())
     }
 
     /// The error of the connecting stack, which names the proxy.
@@ -108,6 +110,24 @@ impl TunnelError {
             None => ConnectError::new(Phase::Tunnel, self),
         };
         if fatal { error.fatal() } else { error }
+    }
+}
+
+/// What to do about a 407.
+fn about_credentials(authorized: bool, headers: &HeaderMap, allowed: &str) -> Cow<'static, str> {
+    match (authorized, offered_schemes(headers), allowed) {
+        (true, None, _) => "user or password is wrong, or it wants another scheme".into(),
+        (true, Some(offered), _) => {
+            format!("user or password is wrong, or it wants another scheme: it offers {offered}").into()
+        }
+        (false, ..) if has_unreadable_digest(headers) => {
+            "it wants credentials by Digest, in words that can't be read".into()
+        }
+        (false, None, _) => "it wants credentials".into(),
+        (false, Some(offered), "") => format!("it wants credentials by {offered}").into(),
+        (false, Some(offered), allowed) => {
+            format!("it wants credentials by {offered}, and they may be shown by {allowed} alone").into()
+        }
     }
 }
 
@@ -151,7 +171,7 @@ impl fmt::Display for TunnelError {
 impl fmt::Debug for TunnelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status, headers, body, authorized } => {
+            Self::Refused { status, headers, body, authorized, .. } => {
                 let (headers, body) = (headers.len(), body.len());
                 write!(f, "Refused {{ status: {status}, headers: {headers}, body: {body} bytes, ")?;
                 write!(f, "authorized: {authorized} }}")

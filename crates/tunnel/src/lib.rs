@@ -37,6 +37,7 @@ mod http2;
 mod io;
 mod layer;
 mod no_tls;
+mod offered_schemes;
 #[cfg(feature = "digest")]
 mod password_auth;
 mod proxy_target;

@@ -109,6 +109,13 @@ impl ProxyAuth for PasswordAuth {
         }
     }
 
+    fn schemes(&self) -> &'static str {
+        match self.schemes {
+            Schemes::Any => "Digest or Basic",
+            Schemes::Digest => "Digest",
+        }
+    }
+
     fn user_password(&self) -> Option<(&str, &str)> {
         self.basic.user_password()
     }

@@ -87,6 +87,20 @@ async fn a_digest_of_each_algorithm_is_answered() {
     assert!(answers(shown[1].as_deref().unwrap(), offer));
 }
 
+/// RFC 9110, section 11.6.1.
+#[tokio::test(start_paused = true)]
+async fn after_a_scheme_and_between_parameters_there_may_be_several_spaces_or_tabs() {
+    let digest = "Digest  realm=\"a  b\",\t nonce =  \"n1\",  algorithm=SHA-256,\tqop=\"auth\"";
+    let as_read = "Digest realm=\"a  b\", nonce=\"n1\", algorithm=SHA-256, qop=\"auth\"";
+    for (offer, expected) in [("Basic \t realm=\"r\"", ENCODED), (digest, as_read), ("Basic\trealm=r", ENCODED)] {
+        let auth = PasswordAuth::any("alice", "secret");
+        let (linked, shown) = tunnel(&World::new(), &auth, &[&challenge(&[offer]), OK]).await;
+        linked.unwrap();
+        let said = shown[1].as_deref().unwrap();
+        assert!(said == expected || answers(said, expected), "{offer}: {said}");
+    }
+}
+
 /// RFC 7616, sections 3.4.1 and 3.4.2.
 #[tokio::test(start_paused = true)]
 async fn a_session_key_is_made_once_for_all_uses_of_its_nonce() {
@@ -266,7 +280,9 @@ async fn what_is_remembered_is_of_one_partition_and_of_one_realm() {
 async fn digest_alone_never_shows_the_password() {
     let (linked, shown) =
         tunnel(&World::new(), &PasswordAuth::digest("alice", "secret"), &[&challenge(&["Basic realm=\"r\""])]).await;
-    assert!(!linked.unwrap_err().is_fatal(), "no credentials were shown");
+    let error = linked.unwrap_err();
+    assert!(!error.is_fatal(), "no credentials were shown");
+    assert!(support::all_of(&error).contains("by Basic, and they may be shown by Digest alone"), "{error:?}");
     assert_eq!(shown, [None]);
 }
 
@@ -320,6 +336,28 @@ fn of_257_challenges_the_first_is_forgotten() {
     assert!((1..257).all(|partition| ask(ProxyKind::Http, partition, None).is_some()));
     // At the same host and port is another proxy.
     assert_eq!(ask(ProxyKind::Https, 256, None), None);
+}
+
+/// A nonce without `qop` that was shown at once may have expired; of one that is forgotten that isn't known any more.
+#[test]
+fn of_65_nonces_shown_at_once_the_first_is_forgotten() {
+    let auth = PasswordAuth::digest("alice", "secret");
+    let proxy = Proxy::new(ProxyKind::Http, "proxy.test", 3128).auth(auth);
+    let challenge = |nonce: String| {
+        let offer = HeaderValue::try_from(format!("Digest realm=\"r\", nonce=\"{nonce}\"")).unwrap();
+        HeaderMap::from_iter([(PROXY_AUTHENTICATE, offer)])
+    };
+    let (target, partitions) = ("a.test:443", (0..65).map(|i| Partition::new(i.to_string())).collect::<Vec<_>>());
+    let request = |i: usize| ProxyRequest::new(&proxy, &Method::CONNECT, &target).for_partition(Some(&partitions[i]));
+    let mut shown = Vec::new();
+    for i in 0..65 {
+        assert!(request(i).authorize(Some(&challenge(i.to_string()))).is_some());
+        shown.push(request(i).authorize(None).unwrap());
+    }
+    for (i, shown) in shown.iter().enumerate() {
+        let answer = request(i).refused(Some(shown)).authorize(Some(&challenge(format!("next {i}"))));
+        assert_eq!(answer.is_some(), i > 0, "{i}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

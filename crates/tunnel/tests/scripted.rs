@@ -482,10 +482,26 @@ fn an_error_says_what_to_do() {
         headers: Box::default(),
         body: bytes::Bytes::new(),
         authorized,
+        allowed: "",
+    };
+    let asked = |authorized, offer: &'static str, allowed| {
+        let offer = http::HeaderValue::from_static(offer);
+        let headers = Box::new(http::HeaderMap::from_iter([(http::header::PROXY_AUTHENTICATE, offer)]));
+        let (status, body) = (http::StatusCode::PROXY_AUTHENTICATION_REQUIRED, bytes::Bytes::new());
+        TunnelError::Refused { status, headers, body, authorized, allowed }
     };
     let rows = [
         (refused(407, false), "it wants credentials"),
         (refused(407, true), "user or password is wrong, or it wants another scheme"),
+        (asked(false, "Basic realm=x", ""), "it wants credentials by Basic"),
+        (
+            asked(false, "Basic realm=x, NTLM", "Digest"),
+            "it wants credentials by Basic or NTLM, and they may be shown by Digest alone",
+        ),
+        (
+            asked(true, "Negotiate", "Basic"),
+            "user or password is wrong, or it wants another scheme: it offers Negotiate",
+        ),
         (refused(403, false), "its rules don't allow it"),
         (refused(302, false), "redirects of proxies aren't followed"),
         (refused(405, false), "it gives no tunnels to this port, or none at all"),

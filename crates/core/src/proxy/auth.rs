@@ -22,6 +22,12 @@ pub trait ProxyAuth: Send + Sync + 'static {
     /// ([`Replays`](crate::Replays)).
     fn authorize(&self, request: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
 
+    /// The schemes by which credentials may be shown, for messages: such as `Basic`, or `Digest or Basic`. Default: empty,
+    /// for any.
+    fn schemes(&self) -> &'static str {
+        ""
+    }
+
     /// User and password for SOCKS5 (RFC 1929); SOCKS4 uses the user alone. Default: none.
     fn user_password(&self) -> Option<(&str, &str)> {
         None

@@ -57,6 +57,10 @@ impl ProxyAuth for BasicAuth {
         if challenge.is_some() { None } else { self.header.clone() }
     }
 
+    fn schemes(&self) -> &'static str {
+        "Basic"
+    }
+
     fn user_password(&self) -> Option<(&str, &str)> {
         Some((&self.user, &self.password))
     }

@@ -1,7 +1,7 @@
 use super::stream::Stream;
 use crate::{
     TunnelError,
-    connect::{BODY_LIMIT, Challenges, HEAD_LIMIT, Refusal},
+    connect::{BODY_LIMIT, Challenges, HEAD_LIMIT, Refusal, allowed},
     proxy_target::ProxyTarget,
     settings::Settings,
 };
@@ -181,6 +181,7 @@ impl Connection {
                 headers: Box::new(head.headers),
                 body: BytesMut::new(),
                 authorized: credentials.is_some(),
+                allowed: allowed(proxy),
             };
             read_body(body, &mut challenges.refusal.insert(refusal).body).await;
             match challenges.answer_refusal(asked.refused(credentials.as_ref())) {

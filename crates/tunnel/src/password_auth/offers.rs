@@ -50,8 +50,7 @@ fn read(challenge: &HeaderMap, mut found: impl FnMut(Offer)) -> bool {
     for value in challenge.get_all(PROXY_AUTHENTICATE) {
         // What isn't ASCII may stand in the realm of another scheme, where it does no harm.
         let is_ascii = value.as_bytes().is_ascii();
-        let text: String =
-            value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect();
+        let text = with_single_spaces(value.as_bytes());
         for offered in ChallengeParser::new(&text) {
             let Ok(offered) = offered else {
                 // What follows a mistake can't be told apart.
@@ -77,6 +76,27 @@ fn read(challenge: &HeaderMap, mut found: impl FnMut(Offer)) -> bool {
         }
     }
     is_readable
+}
+
+/// A challenge as text, with one space where there are several, or tabs: after a scheme there may be any number of them,
+/// and the parser wants one. What is in quotes stays as it is.
+fn with_single_spaces(value: &[u8]) -> String {
+    let (mut text, mut is_quoted, mut is_escaped) = (String::with_capacity(value.len()), false, false);
+    for byte in value {
+        match byte {
+            b' ' | b'\t' if !is_quoted => {
+                if !text.ends_with(' ') {
+                    text.push(' ');
+                }
+                continue;
+            }
+            b'"' if !is_escaped => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_escaped = is_quoted && !is_escaped && *byte == b'\\';
+        text.push(if byte.is_ascii() { char::from(*byte) } else { '?' });
+    }
+    text
 }
 
 /// Whether a Digest is as it should be, but for what it wants.
