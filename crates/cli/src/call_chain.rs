@@ -49,8 +49,8 @@ struct State {
 
 impl<'a> CallChain<'a> {
     pub(crate) fn new(shared: &'a Shared, job: &Job) -> Self {
-        let url = shared.secrets.url(&job.url);
-        let current = Outcome::new(job.call, url, shared.method(), shared.observer.runtime.now());
+        let started = shared.observer.runtime.now();
+        let current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(), started);
         let state = State {
             finished: Vec::new(),
             current,
@@ -87,9 +87,9 @@ impl<'a> CallChain<'a> {
         let mut state = self.state();
         if std::mem::replace(&mut state.is_sent, true) {
             let shared = self.shared;
-            let url = shared.secrets.url(&request.uri().to_string());
-            let next =
-                Outcome::new(shared.next_call_id(), url, request.method().clone(), shared.observer.runtime.now());
+            let (url, method) = (request.uri().to_string(), request.method().clone());
+            let started = shared.observer.runtime.now();
+            let next = Outcome::new(shared.next_call_id(), &url, shared.secrets, method, started);
             state.next_call(shared, next);
         }
         state.is_one_shot = !request.body().is_end_stream() && request.body().replay().is_none();
@@ -120,7 +120,7 @@ impl<'a> CallChain<'a> {
             verbose::response(response, version, secrets);
         }
         let is_shown = request.include || request.head;
-        is_shown.then(|| sink::head(response, version, secrets))
+        is_shown.then(|| sink::head(response, version))
     }
 
     /// # Errors

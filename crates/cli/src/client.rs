@@ -10,8 +10,8 @@ use crate::{
     usage::Usage,
 };
 use skybridge::{
-    CacheLayer, Client, ConnectOptions, Endpoint, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer, RequestBody,
-    RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
+    CacheLayer, Client, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer,
+    RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
     tower::{Layer, ServiceBuilder, service_fn},
     types::{Egress, EgressRule, Families, Origin, Resolver},
 };
@@ -49,6 +49,8 @@ fn asking(
         .resolver(resolver)
         .route(RouteConfig::new().families(families(args)))
         .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin))))
+        // For what is printed of heads as they came.
+        .h1(H1::new().keep_case())
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
         .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2).user_agent(proxies::user_agent(args)))

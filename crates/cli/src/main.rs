@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Err(usage) => Err(usage.into()),
     };
     exit.unwrap_or_else(|StartError(exit, why)| {
-        let _ = writeln!(std::io::stderr().lock(), "skybridge: {why}");
+        let _ = writeln!(std::io::stderr().lock(), "skybridge: {}", skybridge_trace::clean(&why));
         exit
     })
     .into()

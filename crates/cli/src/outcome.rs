@@ -4,6 +4,7 @@ use crate::{
     exit::Exit,
     fault::{BoxError, Fault},
     observer::{CallRecord, version},
+    secrets::Secrets,
     usage::Usage,
 };
 use http::{Method, Response, StatusCode, Version};
@@ -19,6 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) call: CallId,
     /// As it may be printed.
     pub(crate) url: String,
+    /// As it is.
+    pub(crate) exact_url: String,
     pub(crate) method: Method,
     pub(crate) status: Option<StatusCode>,
     /// What the server has said beside it, if that isn't the usual phrase.
@@ -36,16 +39,17 @@ pub(crate) struct Outcome {
 /// The URL from the command line, and the totals of the calls before the last redirect.
 #[derive(Clone)]
 pub(crate) struct UrlTotals {
-    pub(crate) url: String,
+    pub(crate) exact_url: String,
     pub(crate) started: Instant,
     pub(crate) connects: u32,
 }
 
 impl Outcome {
-    pub(crate) fn new(call: CallId, url: String, method: Method, started: Instant) -> Self {
+    pub(crate) fn new(call: CallId, url: &str, secrets: Secrets, method: Method, started: Instant) -> Self {
         Self {
             call,
-            url: url.clone(),
+            url: secrets.url(url),
+            exact_url: url.to_owned(),
             method,
             status: None,
             reason: None,
@@ -54,7 +58,7 @@ impl Outcome {
             body_bytes: 0,
             record: CallRecord::default(),
             started,
-            first: UrlTotals { url, started, connects: 0 },
+            first: UrlTotals { exact_url: url.to_owned(), started, connects: 0 },
             fault: None,
             exit: Exit::OK,
         }

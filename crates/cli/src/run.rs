@@ -17,7 +17,7 @@ use crate::{
 };
 use skybridge::types::sync::Mutex;
 use skybridge::{TokioRuntime, types::CallId};
-use skybridge_trace::{JsonLines, Recorder, Timeline};
+use skybridge_trace::{JsonLines, Recorder, Timeline, clean, clean_json};
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
@@ -166,7 +166,7 @@ impl Reporter {
             && let Ok(line) = serde_json::to_string(&Report::of(outcome))
         {
             let mut report = report.lock();
-            let _ = writeln!(report, "{line}").and_then(|()| report.flush());
+            let _ = writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush());
         }
     }
 
@@ -182,7 +182,7 @@ impl Reporter {
             }
             _ => return,
         };
-        let _ = writeln!(io::stderr().lock(), "skybridge: {why}");
+        let _ = writeln!(io::stderr().lock(), "skybridge: {}", clean(&why));
     }
 
     fn exit(&self) -> Exit {

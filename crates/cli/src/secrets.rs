@@ -1,5 +1,5 @@
-//! What is not printed by default: queries, fragments, userinfo, cookies, credentials. URLs are parsed by the library,
-//! which prints none of these either.
+//! What diagnostics don't print by default: queries, fragments, userinfo, cookies, credentials. URLs are parsed by the
+//! library, which prints none of these either. What is data (`-i`, `-I`, `-w`, `-o`) is printed as it came.
 
 use http::{HeaderName, HeaderValue, Uri, header};
 use skybridge::types::Reference;
@@ -58,12 +58,7 @@ impl Secrets {
         }
     }
 
-    /// A header's value as it came, byte by byte, unless it is hidden.
-    pub(crate) fn raw(self, name: &HeaderName, value: &HeaderValue) -> Vec<u8> {
-        let text = self.header(name, value);
-        if text == String::from_utf8_lossy(value.as_bytes()) { value.as_bytes().to_vec() } else { text.into_bytes() }
-    }
-
+    /// A header's value, as far as it may be printed.
     pub(crate) fn header(self, name: &HeaderName, value: &HeaderValue) -> String {
         let text = || String::from_utf8_lossy(value.as_bytes());
         match self {

@@ -116,7 +116,8 @@ impl Shared {
         match self.args.request.output.get(at) {
             Some(path) if path.as_os_str() != "-" => Destination::File(path.clone()),
             _ if self.args.diagnostics.reports_to_stdout() => Destination::Nowhere,
-            _ => Destination::Stdout,
+            Some(_) => Destination::Stdout,
+            None => Destination::stdout_for_text(),
         }
     }
 

@@ -2,10 +2,9 @@
 //! opened. So a sink is opened and written to on a thread of its own ([`blocking`]), which can be abandoned on a
 //! timeout.
 
-use crate::secrets::Secrets;
 use bytes::Bytes;
 use http::Response;
-use skybridge::ReasonPhrase;
+use skybridge::{FieldSpelling, ReasonPhrase};
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
@@ -16,12 +15,15 @@ use std::{
 #[derive(Clone, Debug)]
 pub(crate) enum Destination {
     Stdout,
+    /// Stdout where nobody asked for it, and somebody reads it: it takes text only.
+    Terminal,
     File(PathBuf),
     Nowhere,
 }
 
 pub(crate) enum Sink {
     Stdout,
+    Terminal,
     File(File),
     Nowhere,
 }
@@ -32,13 +34,23 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 }
 
 impl Destination {
+    /// Stdout, unless that is a terminal which shouldn't get what is no text.
+    pub(crate) fn stdout_for_text() -> Self {
+        if io::stdout().is_terminal() { Self::Terminal } else { Self::Stdout }
+    }
+
     pub(crate) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Stdout) && io::stdout().is_terminal()
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Terminal => true,
+            Self::File(_) | Self::Nowhere => false,
+        }
     }
 
     pub(crate) fn open(&self) -> io::Result<Sink> {
         match self {
             Self::Stdout => Ok(Sink::Stdout),
+            Self::Terminal => Ok(Sink::Terminal),
             Self::Nowhere => Ok(Sink::Nowhere),
             Self::File(path) => {
                 let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -51,7 +63,11 @@ impl Destination {
 impl Sink {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().lock().write_all(bytes),
+            // As with curl, a zero byte makes the difference: text of any encoding but UTF-16 has none.
+            Self::Terminal if bytes.contains(&0) => Err(io::Error::other(
+                "it is binary, and may garble the terminal; nearest: -o FILE, or -o - for the terminal all the same",
+            )),
+            Self::Stdout | Self::Terminal => io::stdout().lock().write_all(bytes),
             Self::File(file) => file.write_all(bytes),
             Self::Nowhere => Ok(()),
         }
@@ -59,26 +75,50 @@ impl Sink {
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Stdout => io::stdout().lock().flush(),
+            Self::Stdout | Self::Terminal => io::stdout().lock().flush(),
             Self::File(file) => file.flush(),
             Self::Nowhere => Ok(()),
         }
     }
 }
 
-/// The head as HTTP/1.1 writes it.
-pub(crate) fn head<B>(response: &Response<B>, version: &str, secrets: Secrets) -> Bytes {
+/// The head as it came, byte by byte, but for folded lines; one of HTTP/2 as HTTP/1.1 writes it.
+pub(crate) fn head<B>(response: &Response<B>, version: &str) -> Bytes {
+    if let Some(kept) = response.extensions().get::<FieldSpelling>() {
+        return unfolded(kept.head());
+    }
     let mut head = format!("HTTP/{version} {} ", response.status().as_u16()).into_bytes();
     head.extend_from_slice(reason(response, version));
     head.extend_from_slice(b"\r\n");
     for (name, value) in response.headers() {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");
-        head.extend_from_slice(&secrets.raw(name, value));
+        head.extend_from_slice(value.as_bytes());
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
     head.into()
+}
+
+/// A line that begins with a space continues the one before it (RFC 9112, section 5.2).
+fn unfolded(head: &Bytes) -> Bytes {
+    let is_fold = |two: &[u8]| matches!(two, [b'\n', b' ' | b'\t']);
+    if !head.windows(2).any(is_fold) {
+        return head.clone();
+    }
+    let mut lines: Vec<u8> = Vec::with_capacity(head.len());
+    for line in head.split_inclusive(|byte| *byte == b'\n') {
+        if matches!(line, [b' ' | b'\t', ..]) {
+            lines.truncate(lines.trim_ascii_end().len());
+            lines.push(b' ');
+        }
+        lines.extend_from_slice(if line.starts_with(b" ") || line.starts_with(b"\t") {
+            line.trim_ascii_start()
+        } else {
+            line
+        });
+    }
+    lines.into()
 }
 
 /// What the server has said beside the status; HTTP/2 has no such phrase.

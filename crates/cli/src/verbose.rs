@@ -7,12 +7,13 @@ use crate::{
 };
 use http::{Request, Response, header};
 use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
+use skybridge_trace::clean;
 use std::{fmt::Display, io::Write};
 
 fn print(mark: char, text: impl Display) {
-    // A closed stderr is ignored.
     let line = format!("{mark} {text}");
-    let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
+    // A closed stderr is ignored.
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean(line.trim_end()));
 }
 
 pub(crate) fn dial(attempt: &Attempt) {

@@ -15,7 +15,7 @@ enum Piece {
 type Variable = fn(&Outcome) -> String;
 
 #[rustfmt::skip]
-const VARIABLES: [(&str, Variable); 20] = [
+const VARIABLES: [(&str, Variable); 21] = [
     ("http_code",          |call| format!("{:03}", call.status.map_or(0, |status| status.as_u16()))),
     ("http_version",       |call| call.status.and_then(|_| call.http_version()).unwrap_or("0").to_owned()),
     ("remote_ip",          |call| remote(call).map_or_else(String::new, |addr| addr.ip().to_string())),
@@ -32,7 +32,8 @@ const VARIABLES: [(&str, Variable); 20] = [
     ("time_total",         |call| seconds(Some(call.time_total()))),
     ("size_download",      |call| call.body_bytes.to_string()),
     ("method",             |call| call.method.to_string()),
-    ("url",                |call| call.first.url.clone()),
+    ("url",                |call| call.first.exact_url.clone()),
+    ("url_effective",      |call| call.exact_url.clone()),
     ("errormsg",           |call| call.fault.as_ref().map_or_else(String::new, |fault| fault.message.clone())),
     ("exitcode",           |call| call.exit.to_string()),
     ("json",               |call| serde_json::to_string(&Report::of(call)).unwrap_or_default()),

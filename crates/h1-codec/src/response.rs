@@ -249,23 +249,23 @@ impl HeadDecoder {
             reason,
             headers,
             framing: framed.framing,
-            spelling: if self.spelling { spelling(&head, spans) } else { None },
+            spelling: self.spelling.then(|| spelling(&head, spans)),
             keep_alive,
             strict: strict & framed.strict,
         })
     }
 }
 
-/// How the names are spelled, if any is not in lower case.
+/// How the names are spelled.
 #[cold]
-fn spelling(head: &Bytes, spans: &[Span]) -> Option<Box<FieldSpelling>> {
-    let mut spelling = FieldSpelling::default();
+fn spelling(head: &Bytes, spans: &[Span]) -> Box<FieldSpelling> {
+    let mut spelling = FieldSpelling::of(head.clone());
     for span in spans {
         if let Ok(name) = HeaderName::from_bytes(span.name(head)) {
             spelling.learn(&name, head.slice_ref(span.name(head)));
         }
     }
-    (!spelling.is_empty()).then(|| Box::new(spelling))
+    Box::new(spelling)
 }
 
 fn within(buf: &[u8], limits: &Limits) -> Result<(), HeadError> {

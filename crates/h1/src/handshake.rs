@@ -81,7 +81,8 @@ impl<B> H1<B> {
         self
     }
 
-    /// Keeps how a response's header names were spelled, as [`FieldSpelling`](crate::FieldSpelling) in its extensions.
+    /// Keeps how a response's header names were spelled, and all of its head as it came, as
+    /// [`FieldSpelling`](crate::FieldSpelling) in its extensions.
     pub fn keep_case(mut self) -> Self {
         self.settings.keep_case = true;
         self

@@ -120,7 +120,7 @@ pub use skybridge_core::{
 #[cfg(feature = "hickory")]
 pub use skybridge_dns::Hickory;
 pub use skybridge_dns::{CacheLayer, OverridesLayer, ResolveError, System};
-pub use skybridge_h1::{BodyError, H1, H1Error, ReasonPhrase};
+pub use skybridge_h1::{BodyError, FieldSpelling, H1, H1Error, ReasonPhrase};
 pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};

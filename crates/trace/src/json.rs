@@ -1,4 +1,8 @@
-use crate::{Facts, Recorded, RecordedKind, facts::protocol_version};
+use crate::{
+    Facts, Recorded, RecordedKind,
+    clean::{is_unsafe, json_escape},
+    facts::protocol_version,
+};
 use skybridge_core::{Acquired, Delivery};
 use std::{
     fmt::{Display, Write},
@@ -149,13 +153,13 @@ impl Object {
         self.raw_text(value);
     }
 
-    /// Escapes as RFC 8259, section 7 says, and C1 controls too, which a terminal would interpret.
+    /// Escapes as RFC 8259, section 7 says, and what a terminal would interpret too.
     fn raw_text(&mut self, text: &str) {
         self.0.push('"');
         for c in text.chars() {
             match c {
                 '"' | '\\' => self.0.extend(['\\', c]),
-                c if c.is_control() => drop(write!(self.0, "\\u{:04x}", u32::from(c))),
+                c if is_unsafe(c) => self.0.push_str(&json_escape(c)),
                 c => self.0.push(c),
             }
         }

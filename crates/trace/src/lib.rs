@@ -43,6 +43,7 @@ mod spans;
 mod timeline;
 
 pub use self::{
+    clean::{clean, clean_json},
     facts::{Facts, TlsFacts},
     lines::JsonLines,
     observers::Observers,

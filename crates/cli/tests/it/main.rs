@@ -8,6 +8,7 @@
     reason = "a test's own steps"
 )]
 
+mod as_said;
 mod cleartext;
 mod compressed;
 mod endings;

@@ -105,6 +105,7 @@ async fn how_names_are_spelled_is_kept_when_that_is_asked_for() {
         assert_eq!(spelling.is_some(), kept);
         // Given to a request, it is written so.
         let Some(spelling) = spelling else { continue };
+        assert_eq!(spelling.head(), "HTTP/1.1 200 OK\r\nX-MiXed: 1\r\nContent-Length: 0\r\n\r\n");
         let mut request = get("http://a.test/");
         request.headers_mut().insert("x-mixed", "2".parse().unwrap());
         request.extensions_mut().insert(spelling);
