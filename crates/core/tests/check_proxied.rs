@@ -1,4 +1,4 @@
-//! What the egress policy is asked of a route by proxies: each thing that one of them would be asked for, as what it is.
+//! What the egress policy is asked of a route by proxies: each thing that one of them would be asked for.
 
 use skybridge_core::{ConnectOptions, Egress, EgressRule, Key, Proxy};
 use skybridge_testkit::{executor::Executor, fixtures};

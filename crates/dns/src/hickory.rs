@@ -56,8 +56,8 @@ pub struct Hickory {
 }
 
 impl Hickory {
-    /// Asks these servers: the fastest of them first, and two at once. One that isn't there is not waited for, where the
-    /// network tells (ICMP).
+    /// Asks these servers: the fastest of them first, and two at once. One that isn't there is not waited for, where
+    /// the network tells (ICMP).
     ///
     /// # Errors
     /// `InvalidInput` when there are none.

@@ -17,8 +17,8 @@ impl FieldSpelling {
         Self { head, ..Self::default() }
     }
 
-    /// The head of a response as it came, from the status line to the empty line; empty where it wasn't received. It has
-    /// all that a header map doesn't keep: the order of fields of different names, and spaces.
+    /// The head of a response as it came, from the status line to the empty line; empty where it wasn't received. It
+    /// has all that a header map doesn't keep: the order of fields of different names, and spaces.
     pub fn head(&self) -> &Bytes {
         &self.head
     }

@@ -324,7 +324,7 @@ impl<I: Io> AsyncWrite for Deaf<I> {
     }
 }
 
-/// It has answered before it was asked, as one that is overloaded may. If it hasn't, why it can't be asked is the error.
+/// It has answered before it was asked, as one that is overloaded may. Else the error is why it can't be asked.
 #[tokio::test(start_paused = true)]
 async fn an_answer_counts_for_more_than_that_the_request_could_not_be_written() {
     for answer in ["HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "", "HTTP/1.1 503"] {

@@ -22,8 +22,8 @@ pub trait ProxyAuth: Send + Sync + 'static {
     /// ([`Replays`](crate::Replays)).
     fn authorize(&self, request: &ProxyRequest<'_>, challenge: Option<&HeaderMap>) -> Option<HeaderValue>;
 
-    /// The schemes by which credentials may be shown, for messages: such as `Basic`, or `Digest or Basic`. Default: empty,
-    /// for any.
+    /// The schemes by which credentials may be shown, for messages: such as `Basic`, or `Digest or Basic`. Default:
+    /// empty, for any.
     fn schemes(&self) -> &'static str {
         ""
     }

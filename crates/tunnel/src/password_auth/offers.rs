@@ -78,8 +78,8 @@ fn read(challenge: &HeaderMap, mut found: impl FnMut(Offer)) -> bool {
     is_readable
 }
 
-/// A challenge as text, with one space where there are several, or tabs: after a scheme there may be any number of them,
-/// and the parser wants one. What is in quotes stays as it is.
+/// A challenge as text, with one space where there are several, or tabs: after a scheme there may be any number of
+/// them, and the parser wants one. What is in quotes stays as it is.
 fn with_single_spaces(value: &[u8]) -> String {
     let (mut text, mut is_quoted, mut is_escaped) = (String::with_capacity(value.len()), false, false);
     for byte in value {
