@@ -3,17 +3,19 @@
 
 mod common;
 
-use common::World;
+use common::{World, begin};
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use skybridge::types::{CloseReason, ConnectionId, Event, EventKind, Observe};
-use skybridge_testkit::{executor::run_until_idle, origin::Origin};
+use skybridge_testkit::{
+    executor::{Executor, run_until_idle},
+    origin::Origin,
+};
 use skybridge_trace::Metrics;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::Instant,
 };
 
 /// Sums, and for histograms how many there were, by name and labels.
@@ -128,22 +130,22 @@ async fn calls_and_connections_are_counted_while_and_after_they_last() {
     client.get("http://a.test/").await.unwrap_err();
     let failed = sums.of("http.client.request.duration");
     assert!(failed.contains(&row(&format!("{SERVER} http.request.method=GET error.type=tcp"), 1.0)), "{failed:?}");
-    let call = tokio::spawn(client.get("http://silent.test/"));
+    let call = begin(client.get("http://silent.test/")).await;
     run_until_idle().await;
     assert_eq!(sums.of("http.client.active_requests").iter().map(|(_, open)| *open).sum::<f64>(), 1.0);
-    call.abort();
+    drop(call);
     run_until_idle().await;
     assert_eq!(sums.of("http.client.active_requests").iter().map(|(_, open)| *open).sum::<f64>(), 0.0);
 }
 
 /// As of a connection that another observer was told of.
-#[test]
-fn what_it_was_not_told_of_is_not_counted_as_closed_twice() {
+#[tokio::test(start_paused = true)]
+async fn what_it_was_not_told_of_is_not_counted_as_closed_twice() {
     let sums = Sums::default();
     let _guard = metrics::set_default_local_recorder(&sums);
     let metrics = Metrics::new();
     for kind in [EventKind::Released, EventKind::Closed(CloseReason::Idle)] {
-        metrics.observe(&Event::new(Instant::now(), None, None, Some(ConnectionId(7)), kind));
+        metrics.observe(&Event::new(Executor::new().runtime().now(), None, None, Some(ConnectionId(7)), kind));
     }
     assert_eq!(sums.of("http.client.open_connections"), []);
     assert_eq!(sums.of("skybridge.connections.closed"), [row("reason=idle", 1.0)]);

@@ -3,16 +3,18 @@
 
 mod common;
 
-use common::{Paper, World};
+use common::{Paper, World, begin};
 use http::Request;
 use skybridge::types::{CallId, Event, EventKind, Observe};
-use skybridge_testkit::{executor::run_until_idle, origin::Origin};
+use skybridge_testkit::{
+    executor::{Executor, run_until_idle},
+    origin::Origin,
+};
 use skybridge_trace::Spans;
 use std::{
     collections::BTreeMap,
     fmt::{self, Write},
     sync::{Arc, Mutex},
-    time::Instant,
 };
 use tracing::{
     Subscriber,
@@ -152,9 +154,9 @@ async fn what_fails_and_what_is_dropped_says_so() {
     assert!(has("http request > attempt attempt", "error.type=tcp"), "{lines:#?}");
     assert!(has("http request error.type=tcp", "otel.status_code=ERROR"), "{lines:#?}");
 
-    let call = tokio::spawn(client.get("http://silent.test/"));
+    let call = begin(client.get("http://silent.test/")).await;
     run_until_idle().await;
-    call.abort();
+    drop(call);
     run_until_idle().await;
     let lines = ended.lines();
     assert!(lines.iter().any(|line| line.starts_with("http request error.type=cancelled")), "{lines:#?}");
@@ -166,10 +168,10 @@ async fn nothing_is_kept_of_a_call_that_nobody_wants_to_see() {
     let client = world.client(spans.clone());
     for (filter, kept) in [("skybridge=warn", 0), ("skybridge=info", 1)] {
         let _guard = ended.subscribe(filter);
-        let call = tokio::spawn(client.get("http://silent.test/"));
+        let call = begin(client.get("http://silent.test/")).await;
         run_until_idle().await;
         assert!(format!("{spans:?}").contains(&format!("calls: {kept}")), "{spans:?}");
-        call.abort();
+        drop(call);
         run_until_idle().await;
     }
     assert!(format!("{spans:?}").contains("calls: 0"), "{spans:?}");
@@ -192,7 +194,7 @@ impl<S: Subscriber> Layer<S> for Asks {
 
 impl Asks {
     fn ask(&self) {
-        self.0.observe(&Event::new(Instant::now(), Some(CallId(99)), None, None, EventKind::Released));
+        self.0.observe(&Event::new(Executor::new().runtime().now(), Some(CallId(99)), None, None, EventKind::Released));
     }
 }
 

@@ -10,7 +10,9 @@ use skybridge_testkit::{
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -62,6 +64,17 @@ impl World {
     pub fn refuse(&self) {
         self.net.at(addr()).refuse();
     }
+}
+
+/// Begins what won't end soon.
+pub async fn begin<F: Future>(future: F) -> Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    std::future::poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    future
 }
 
 pub fn addr() -> SocketAddr {
