@@ -1,8 +1,7 @@
 //! The words of OpenTelemetry's semantic conventions for HTTP, as spans and metrics have them in common.
 
 use http::Method;
-use skybridge_core::{Cause, ConnectError, Error, Phase};
-use std::error::Error as StdError;
+use skybridge_core::{Cause, Error, Phase};
 
 /// The method, if it is one of RFC 9110 or PATCH; else `_OTHER`, so that metrics have a bound.
 pub(crate) fn method(method: &Method) -> &'static str {
@@ -44,16 +43,5 @@ fn cause_type(cause: &Cause) -> &'static str {
         Cause::Incomplete(_) => "incomplete",
         Cause::Stale(cause) => cause_type(cause),
         _ => "exchange",
-    }
-}
-
-/// `error.type` of a phase that failed.
-pub(crate) fn phase_error_type(phase: Phase, error: &(dyn StdError + 'static)) -> &'static str {
-    if let Some(error) = error.downcast_ref::<Error>() {
-        return error_type(error);
-    }
-    match error.downcast_ref::<ConnectError>() {
-        Some(error) if error.is_timeout() => "timeout",
-        _ => phase.as_str(),
     }
 }

@@ -203,9 +203,7 @@ impl OpenCall {
                 let _attempt =
                     ended.filter(|_| phase == Phase::Handshake).and_then(|_| self.take_attempt(event.attempt));
             }
-            EventKind::PhaseFailed(phase, _, error) => {
-                self.phase_over(event, phase, otel::phase_error_type(phase, error))
-            }
+            EventKind::PhaseFailed(phase, ..) => self.phase_over(event, phase, phase.as_str()),
             EventKind::PhaseDropped(phase, _) => self.phase_over(event, phase, "cancelled"),
             EventKind::ResponseHead { status, version } => self.progress.lock().answer = Some((status, version)),
             EventKind::RetryDecided { again: true, error, .. } => {
