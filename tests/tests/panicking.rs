@@ -65,6 +65,8 @@ impl Observe for Panicking {
             | EventKind::Created(_)
             | EventKind::Acquired(_)
             | EventKind::ResponseHead { .. }
+            | EventKind::RequestBody(_)
+            | EventKind::ResponseBody(_)
             | EventKind::Released
             | EventKind::Draining(_)
             | EventKind::Closed(_)

@@ -30,7 +30,7 @@ use crate::{
     registry::Registry,
 };
 use http::{Request, Response, StatusCode, Version};
-use http_body::Body as _;
+use http_body::{Body as _, SizeHint};
 use skybridge_core::{
     Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Phase, RequestOptions,
     TimedOut, validate_request,
@@ -294,7 +294,7 @@ where
         self.step = Step::Waiting;
         let Some(lease) = &mut self.lease else { return };
         if let Some(events) = &mut lease.events {
-            events.enter(Phase::Wait);
+            events.send(self.request.as_ref().map_or_else(SizeHint::new, |request| request.body().size_hint()));
         }
         lease.begin(max_requests);
         if let Some(handle) = lease.handle()
@@ -316,13 +316,23 @@ where
                 Poll::Ready(Ok(response.map(|body| holding.body(body, &mut self.lease))))
             }
             Poll::Ready(Err(failed)) => self.failed(cx, failed),
-            Poll::Pending => {
-                let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
-                let sent = handle.sent(cx);
-                let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
-                self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
-            }
+            Poll::Pending if self.timeouts.is_none() && lease.events.is_none() => Poll::Pending,
+            Poll::Pending => self.poll_unanswered(cx),
         }
+    }
+
+    /// No response yet, and somebody wants to know how far the request has got.
+    #[cold]
+    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<C, B>> {
+        let Some(lease) = &mut self.lease else { return Poll::Pending };
+        let Some(handle) = lease.handle() else { return Poll::Pending };
+        let sent = handle.sent(cx);
+        if let (None, Some(events)) = (sent, &mut lease.events) {
+            events.sent();
+        }
+        let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
+        let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
+        self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
     }
 
     /// All that the arrival of a response changes. `ended`: its body is over already.
@@ -335,7 +345,7 @@ where
             if !lease.connection().is_answered() {
                 lease.connection().set_answered();
             }
-            if let Some(events) = &lease.events {
+            if let Some(events) = &mut lease.events {
                 events.answered(status, version);
             }
             if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {

@@ -1,4 +1,4 @@
-use crate::{call_limit::CallLimit, collect::Collecting, layered_body::LayeredBody, stack::LeasedBody, text::Text};
+use crate::{call::CallScope, collect::Collecting, layered_body::LayeredBody, stack::LeasedBody, text::Text};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use pin_project::pin_project;
@@ -19,7 +19,8 @@ use std::{
 pub struct Body {
     #[pin]
     source: Source,
-    limit: Option<Box<CallLimit>>,
+    /// Dropped after the rest: the call ends last.
+    scope: Option<Box<CallScope>>,
 }
 
 #[pin_project(project = SourceProj)]
@@ -35,16 +36,23 @@ impl Body {
 
     #[inline]
     pub(crate) fn pooled(body: LeasedBody) -> Self {
-        Self { source: Source::Pooled(body), limit: None }
+        Self { source: Source::Pooled(body), scope: None }
     }
 
     pub(crate) fn layered(body: LayeredBody) -> Self {
-        Self { source: Source::Layered(body), limit: None }
+        Self { source: Source::Layered(body), scope: None }
     }
 
-    #[inline]
-    pub(crate) fn limited(self, limit: Option<Box<CallLimit>>) -> Self {
-        Self { limit, ..self }
+    /// What ends with its call ends with it.
+    pub(crate) fn within(self, scope: Option<Box<CallScope>>) -> Self {
+        let mut scope = scope;
+        if let Some(scope) = &mut scope {
+            scope.answered();
+            if self.source.is_end_stream() {
+                scope.end(None);
+            }
+        }
+        Self { scope, ..self }
     }
 
     /// The facts of the connection; `None` only for a default body, which came by none, and where a layer
@@ -95,9 +103,9 @@ impl http_body::Body for Body {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.project();
-        match this.limit {
+        match this.scope {
             None => this.source.poll_frame(cx),
-            Some(_) => poll_limited(this.source, this.limit, cx),
+            Some(_) => poll_in_scope(this.source, this.scope, cx),
         }
     }
 
@@ -112,38 +120,52 @@ impl http_body::Body for Body {
     }
 }
 
-/// Within the call's time limit. Apart from the rest, so that the one without is small enough to be inlined.
-fn poll_limited(
+/// Within the call's time limit, and seen by its observer. Apart from the rest, so that the one without is small enough
+/// to be inlined.
+fn poll_in_scope(
     mut source: Pin<&mut Source>,
-    limit: &mut Option<Box<CallLimit>>,
+    scope: &mut Option<Box<CallScope>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-    let Some(running) = limit else { return source.poll_frame(cx) };
+    let Some(running) = scope else { return source.poll_frame(cx) };
     // Before anything is read: somebody reads slowly, or there is always more. What is over already is not cut.
-    if running.is_over() && !source.is_end_stream() {
-        let error = running.error();
-        return Poll::Ready(Some(Err(cut(source, limit, error))));
+    if let Some(limit) = running.limit()
+        && limit.is_over()
+        && !source.is_end_stream()
+    {
+        let error = limit.error();
+        return Poll::Ready(Some(Err(cut(source, scope, error))));
     }
     let frame = source.as_mut().poll_frame(cx);
-    if frame.is_pending()
-        && let Poll::Ready(error) = running.poll(cx)
-    {
-        return Poll::Ready(Some(Err(cut(source, limit, error))));
+    match &frame {
+        Poll::Pending => {
+            if let Some(limit) = running.limit()
+                && let Poll::Ready(error) = limit.poll(cx)
+            {
+                return Poll::Ready(Some(Err(cut(source, scope, error))));
+            }
+        }
+        Poll::Ready(Some(Err(error))) => running.end(Some(error)),
+        Poll::Ready(frame) if frame.is_none() || source.is_end_stream() => running.end(None),
+        Poll::Ready(_) => {}
     }
     frame
 }
 
 /// Ends the exchange now, not when the body is dropped.
 #[cold]
-fn cut(mut source: Pin<&mut Source>, limit: &mut Option<Box<CallLimit>>, error: Error) -> Error {
-    let limit = limit.take();
+fn cut(mut source: Pin<&mut Source>, scope: &mut Option<Box<CallScope>>, error: Error) -> Error {
+    let mut scope = scope.take();
     let error = match source.connection() {
         Some(connection) => error.on(connection),
         None => error,
     };
-    match limit {
+    match scope.as_mut().and_then(|scope| scope.limit()) {
         Some(limit) => limit.timed_out().ends(|| source.set(Source::default())),
         None => source.set(Source::default()),
+    }
+    if let Some(scope) = &mut scope {
+        scope.end(Some(&error));
     }
     error
 }

@@ -36,19 +36,22 @@ enum State<F> {
     Over(Option<Error>),
 }
 
-/// What ends with a call, where it has such: its time limit, and whoever observes it.
+/// What ends with a call, where it has such: its time limit, and whoever observes it. It goes from the call to the body
+/// of its response.
 #[derive(Default)]
-struct CallScope {
+pub(crate) struct CallScope {
     limit: Option<Box<CallLimit>>,
     events: Option<CallEvents>,
 }
 
-/// Reports that a call began, and once that it ended, failed, or was given up.
+/// Reports that a call began, and once that it ended, failed, or was given up before its response's head came.
 struct CallEvents {
     observer: Arc<dyn Observe>,
     runtime: Arc<dyn Runtime>,
     call: CallId,
     start: Instant,
+    /// The response's head is here: whoever drops the body has what it wants.
+    answered: bool,
     over: bool,
 }
 
@@ -92,8 +95,8 @@ impl<S: ClientStack> Future for Call<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Some(scope) = this.scope {
-            return poll_in_scope(this.state, scope, cx);
+        if this.scope.is_some() {
+            return poll_in_scope(this.state, this.scope, cx);
         }
         match this.state.project() {
             // Straight up: a response is large, and each name it is given is a copy.
@@ -111,15 +114,16 @@ impl<S: ClientStack> Future for Call<S> {
 #[inline(never)]
 fn poll_in_scope<F, B>(
     mut state: Pin<&mut State<F>>,
-    scope: &mut CallScope,
+    scope: &mut Option<Box<CallScope>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Response<Body>, Error>>
 where
     F: Sending + Future<Output = Result<Response<B>, Error>>,
     B: IntoBody,
 {
+    let Some(running) = scope.as_mut() else { return Poll::Pending };
     let answered = match state.as_mut().project() {
-        StateProj::Sending(sending) => match &scope.limit {
+        StateProj::Sending(sending) => match &running.limit {
             Some(limit) => Deadline::during(limit.deadline(), || sending.poll(cx)),
             None => sending.poll(cx),
         },
@@ -128,19 +132,23 @@ where
     let answered = match answered {
         Poll::Ready(answered) => answered,
         Poll::Pending => {
-            let timed_out = ready!(scope.poll_limit(cx));
+            let timed_out = ready!(running.poll_limit(cx));
             let error = give_up(state.as_mut(), timed_out);
             timed_out.ends(|| state.set(State::Over(None)));
             Err(error)
         }
     };
-    if let Some(mut events) = scope.events.take() {
-        events.end(answered.as_ref().err());
-    }
     // Whatever is still under way ends with the call, not with its future.
     state.set(State::Over(None));
-    let limit = scope.limit.take();
-    Poll::Ready(answered.map(|response| response.map(|body| body.into_body().limited(limit))))
+    Poll::Ready(match answered {
+        Ok(response) => Ok(response.map(|body| body.into_body().within(scope.take()))),
+        Err(error) => {
+            if let Some(mut scope) = scope.take() {
+                scope.end(Some(&error));
+            }
+            Err(error)
+        }
+    })
 }
 
 /// The error of a time limit: with what was tried before, and with how far the request has got.
@@ -172,13 +180,32 @@ impl CallScope {
             None => Poll::Pending,
         }
     }
+
+    pub(crate) fn limit(&mut self) -> Option<&mut CallLimit> {
+        self.limit.as_deref_mut()
+    }
+
+    /// The response's head is here.
+    pub(crate) fn answered(&mut self) {
+        if let Some(events) = &mut self.events {
+            events.answered = true;
+        }
+    }
+
+    /// All of the response is here, or the call has failed.
+    pub(crate) fn end(&mut self, error: Option<&Error>) {
+        if let Some(mut events) = self.events.take() {
+            events.end(error);
+        }
+    }
 }
 
 // === impl CallEvents ===
 
 impl CallEvents {
     fn begin<B>(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId, request: &Request<B>) -> Self {
-        let events = Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), over: false };
+        let events =
+            Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), answered: false, over: false };
         events.report(EventKind::CallStarted { method: request.method(), uri: request.uri() });
         events
     }
@@ -195,7 +222,12 @@ impl CallEvents {
 
 impl Drop for CallEvents {
     fn drop(&mut self) {
-        if !self.over {
+        if self.over {
+            return;
+        }
+        if self.answered {
+            self.report(EventKind::CallEnded(None));
+        } else {
             let elapsed = self.runtime.now().saturating_duration_since(self.start);
             self.report(EventKind::PhaseDropped(Phase::Call, elapsed));
         }

@@ -48,6 +48,8 @@ fn details(object: &mut Object, kind: &RecordedKind) {
             object.raw("status", status.as_u16());
             object.text("version", protocol_version(*version));
         }
+        RecordedKind::RequestBody(bytes) => object.maybe("bytes", *bytes),
+        RecordedKind::ResponseBody(bytes) => object.raw("bytes", bytes),
         RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),
         RecordedKind::Ended(_, elapsed) | RecordedKind::Dropped(_, elapsed) => object.micros("elapsed_us", *elapsed),
         RecordedKind::Failed(_, elapsed, failure) => {

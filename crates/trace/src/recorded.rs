@@ -43,7 +43,7 @@ pub enum RecordedKind {
         /// The URL of its request, without secrets.
         url: Box<str>,
     },
-    /// A call has its response's head, or failed.
+    /// A call has its response, or failed.
     CallEnded(Option<Failure>),
     /// A phase began.
     Started(Phase),
@@ -78,6 +78,10 @@ pub enum RecordedKind {
         /// The version of HTTP.
         version: Version,
     },
+    /// A request's body was sent: so many bytes, where its length was declared.
+    RequestBody(Option<u64>),
+    /// So many bytes of a response's body were read.
+    ResponseBody(u64),
     /// An exchange is over.
     Released,
     /// A connection takes no more requests.
@@ -146,6 +150,8 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
             EventKind::Acquired(how) => Self::Acquired(how),
             EventKind::ResponseHead { status, version } => Self::ResponseHead { status, version },
+            EventKind::RequestBody(bytes) => Self::RequestBody(bytes),
+            EventKind::ResponseBody(bytes) => Self::ResponseBody(bytes),
             EventKind::Released => Self::Released,
             EventKind::Draining(reason) => Self::Draining(reason),
             EventKind::Closed(reason) => Self::Closed(reason),

@@ -76,6 +76,7 @@ impl Rows {
             }
         }
         rows.mark_timeout();
+        rows.leave_out_heads();
         rows
     }
 
@@ -104,6 +105,8 @@ impl Rows {
             }
             RecordedKind::Created(facts) => self.created(event, facts),
             RecordedKind::Acquired(how) => self.acquired(event, *how),
+            RecordedKind::RequestBody(bytes) => self.carried(Phase::Send, *bytes),
+            RecordedKind::ResponseBody(bytes) => self.carried(Phase::Body, Some(*bytes)),
             RecordedKind::Retry { again, delivery, failure } => {
                 let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
                 self.mark("retry", String::new(), at, note);
@@ -154,9 +157,11 @@ impl Rows {
         let repeated = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
         if let Some(row) = place.and_then(|place| self.list.get_mut(place)) {
             (row.end, row.how) = (Some(at), how);
-            // One that succeeds may have its note already.
+            // One that succeeds may have its note already; one that doesn't has carried what its note says, and no more.
             if how != How::Done {
-                row.note = if repeated { "no connection".into() } else { note.into_owned() };
+                let note = if repeated { "no connection".into() } else { note.into_owned() };
+                let carried = (phase == Phase::Body && !row.note.is_empty()).then_some(&row.note);
+                row.note = carried.map_or_else(|| note.clone(), |carried| format!("{carried}, {note}"));
             }
         }
     }
@@ -204,6 +209,23 @@ impl Rows {
         }
     }
 
+    /// How much a phase that is about to end has carried.
+    fn carried(&mut self, phase: Phase, bytes: Option<u64>) {
+        if let Some(row) = self.list.iter_mut().rfind(|row| row.phase == Some(phase) && row.end.is_none()) {
+            row.note = bytes.map_or_else(|| "of no declared length".into(), size);
+        }
+    }
+
+    /// A head alone is sent in no time: a row of its own would say nothing.
+    fn leave_out_heads(&mut self) {
+        let total = self.total();
+        let is_head = |row: &Row| {
+            let short = row.end.is_some_and(|end| end.saturating_sub(row.start) * 100 <= total);
+            row.phase == Some(Phase::Send) && row.how == How::Done && row.note.is_empty() && short
+        };
+        self.list.retain(|row| !is_head(row));
+    }
+
     fn mark(&mut self, label: &'static str, about: String, at: Duration, note: String) {
         let (phase, attempt, how) = (None, None, How::Mark);
         self.list.push(Row { label, phase, attempt, about, start: at, end: Some(at), how, note });
@@ -219,6 +241,23 @@ impl Rows {
         let ended = self.list.iter().filter(own).map(last).max();
         (if running { latest } else { ended.or(latest) }).unwrap_or_default()
     }
+}
+
+/// So many bytes, for people.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return if bytes == 1 { "1 byte".into() } else { format!("{bytes} bytes") };
+    }
+    let mut size = bytes as f64 / 1e3;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while size >= 999.95
+        && let Some(next) = units.next()
+    {
+        (size, unit) = (size / 1e3, Some(next));
+    }
+    format!("{size:.1} {}", unit.unwrap_or(&"TB"))
 }
 
 fn connection(event: &Recorded) -> String {

@@ -71,13 +71,16 @@ async fn each_event_is_a_line_as_it_happens() {
 {"t_us":2000,"call":1,"attempt":1,"connection":1,"event":"connection_created","endpoint":"192.0.2.1:80","route":"a.test","origin":"a.test","protocol":"h1","remote_addr":"192.0.2.1:80","local_addr":"127.0.0.1:49152"}
 {"t_us":2000,"call":1,"connection":1,"event":"connection_acquired","acquired":"new"}
 {"t_us":2000,"call":1,"connection":1,"event":"acquire_end","elapsed_us":2000}
+{"t_us":2000,"call":1,"connection":1,"event":"send_start"}
+{"t_us":2000,"call":1,"connection":1,"event":"send_end","elapsed_us":0}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_start"}
 {"t_us":2000,"call":1,"connection":1,"event":"response_head","status":200,"version":"1.1"}
 {"t_us":2000,"call":1,"connection":1,"event":"wait_end","elapsed_us":0}
 {"t_us":2000,"call":1,"connection":1,"event":"body_start"}
-{"t_us":2000,"call":1,"event":"call_end"}
+{"t_us":2000,"call":1,"connection":1,"event":"response_body","bytes":5}
 {"t_us":2000,"call":1,"connection":1,"event":"body_end","elapsed_us":0}
 {"t_us":2000,"call":1,"connection":1,"event":"connection_released"}
+{"t_us":2000,"call":1,"event":"call_end"}
 "#;
     assert_eq!(paper.text(), expected.trim_start(), "{}", paper.text());
     assert_eq!(recorder.json_lines(), paper.text());

@@ -1,7 +1,16 @@
 //! The events that an observer sees of a call, in order.
 
-use skybridge_testkit::{executor::run_until_idle, origin::Origin};
-use skybridge_tests::{World, get, h2, read};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Channel, Full};
+use skybridge::RequestBody;
+use skybridge_testkit::{
+    executor::run_until_idle,
+    h1::Script,
+    origin::{Incoming, Origin},
+};
+use skybridge_tests::{World, addr, get, h2, post, read};
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn a_cold_call_and_a_warm_one() {
@@ -27,13 +36,16 @@ async fn a_cold_call_and_a_warm_one() {
                 "connection_created a1 c1",
                 "connection_acquired c1 new",
                 "acquire_end c1",
+                "send_start c1",
+                "send_end c1",
                 "wait_start c1",
                 "response_head c1 200",
                 "wait_end c1",
                 "body_start c1",
-                "call_end",
+                "response_body c1 5",
                 "body_end c1",
                 "connection_released c1",
+                "call_end",
             ],
             "h2: {over_h2}"
         );
@@ -49,13 +61,16 @@ async fn a_cold_call_and_a_warm_one() {
                 "acquire_start",
                 "connection_acquired c1 reused",
                 "acquire_end c1",
+                "send_start c1",
+                "send_end c1",
                 "wait_start c1",
                 "response_head c1 200",
                 "wait_end c1",
                 "body_start c1",
-                "call_end",
+                "response_body c1 5",
                 "body_end c1",
                 "connection_released c1",
+                "call_end",
             ],
             "h2: {over_h2}"
         );
@@ -77,4 +92,167 @@ async fn a_call_that_fails_says_why() {
     assert!(lines.iter().any(|line| line.starts_with("connect_failed a1")), "{lines:?}");
     assert!(lines.last().unwrap().starts_with("call_failed no connection"), "{lines:?}");
     world.recorder.assert_balanced();
+}
+
+/// What is observed from the first byte of a request on.
+fn exchange(world: &World) -> Vec<String> {
+    let lines = world.recorder.lines();
+    lines.into_iter().skip_while(|line| !line.starts_with("send_start")).collect()
+}
+
+/// From the one event to the other.
+fn between(world: &World, start: &str, end: &str) -> Duration {
+    let at = |name| world.recorder.recorded().iter().find(|event| event.name == name).unwrap().at;
+    at(end) - at(start)
+}
+
+/// A reader that takes 100 kB in two seconds, and answers a second later.
+#[tokio::test(start_paused = true)]
+async fn an_upload_to_a_slow_reader_is_not_the_wait_for_its_answer() {
+    let second = Duration::from_secs(1);
+    for over_h2 in [false, true] {
+        let world = World::new();
+        world.net.at(addr()).window(4096).bandwidth(50_000);
+        let origin = if over_h2 { Origin::h2c() } else { Origin::h1() };
+        let origin = origin.handle(move |request: Request<Incoming>| async move {
+            request.into_body().collect().await.unwrap();
+            tokio::time::sleep(second).await;
+            Response::new(Full::new(Bytes::from("thanks")))
+        });
+        let _origin = origin.serve_on(world.listen());
+        let request = post(vec![0; 100_000]);
+        let client = world.client();
+        read(client.request(if over_h2 { h2(request) } else { request })).await.unwrap();
+        run_until_idle().await;
+        let expected = [
+            "send_start c1",
+            "request_body c1 100000",
+            "send_end c1",
+            "wait_start c1",
+            "response_head c1 200",
+            "wait_end c1",
+            "body_start c1",
+            "response_body c1 6",
+            "body_end c1",
+            "connection_released c1",
+            "call_end",
+        ];
+        assert_eq!(exchange(&world), expected, "h2: {over_h2}");
+        let (send, wait) = (between(&world, "send_start", "send_end"), between(&world, "wait_start", "wait_end"));
+        assert!(send > second && send < 3 * second, "h2: {over_h2}: {send:?}");
+        assert!(wait >= second && wait < 2 * second, "h2: {over_h2}: {wait:?}");
+        world.recorder.assert_balanced();
+    }
+}
+
+/// OkHttp's sequences: a body that is empty, read, not read, or not whole, and a head that doesn't come. What is not read
+/// is thrown away by the connection, which is released after the call's end.
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_once_and_last_however_its_exchange_ends() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
+    let rows: [(&str, bool, &[&str]); 5] = [
+        (
+            "HTTP/1.1 204 No Content\r\n\r\n",
+            true,
+            &["wait_start", "response_head", "wait_end", "body_start", "body_end", "connection_released", "call_end"],
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nand so on",
+            true,
+            &[
+                "wait_start",
+                "response_head",
+                "wait_end",
+                "body_start",
+                "response_body",
+                "body_end",
+                "connection_released",
+                "call_end",
+            ],
+        ),
+        (
+            head,
+            false,
+            &[
+                "wait_start",
+                "response_head",
+                "wait_end",
+                "body_start",
+                "body_dropped",
+                "call_end",
+                "connection_released",
+            ],
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+            true,
+            &[
+                "wait_start",
+                "response_head",
+                "wait_end",
+                "body_start",
+                "response_body",
+                "body_failed",
+                "connection_released",
+                "call_failed",
+            ],
+        ),
+        ("", true, &["wait_start", "wait_failed", "retry_decision", "connection_released", "call_failed"]),
+    ];
+    for (answer, reads, expected) in rows {
+        let world = World::new();
+        let listener = world.listen();
+        let client = world.client();
+        let call = async {
+            let Ok(response) = client.request(post("x")).await else { return };
+            if reads {
+                let _ = response.into_body().text().await;
+            } else {
+                drop(response);
+            }
+            run_until_idle().await;
+        };
+        let server = async {
+            let mut peer = Script::new(listener.accept().await.0);
+            peer.request().await;
+            peer.send(answer).await;
+            run_until_idle().await;
+        };
+        tokio::join!(call, server);
+        run_until_idle().await;
+        let kept: Vec<_> = world.recorder.names().into_iter().skip_while(|name| *name != "wait_start").collect();
+        let kept: Vec<_> = kept.into_iter().filter(|name| *name != "connection_closed").collect();
+        assert_eq!(kept, expected, "{answer:?}");
+        world.recorder.assert_balanced();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_while_it_is_sent_fails_the_sending_and_one_without_a_length_has_no_number() {
+    for fails in [false, true] {
+        let world = World::new();
+        let _origin = Origin::h1().serve_on(world.listen());
+        let client = world.client();
+        let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+        let upload = async {
+            sender.send_data("piece".into()).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if fails {
+                sender.abort(std::io::Error::other("the disk is gone"));
+            }
+        };
+        let (answer, ()) = tokio::join!(read(client.request(post(RequestBody::wrap(body)))), upload);
+        assert_eq!(answer.is_err(), fails);
+        run_until_idle().await;
+        let lines = exchange(&world);
+        if fails {
+            assert_eq!(lines[2], "send_failed c1 the disk is gone", "{lines:?}");
+            assert!(lines.last().unwrap().starts_with("call_failed"), "{lines:?}");
+        } else {
+            assert_eq!(lines[1..3], ["request_body c1 ?", "send_end c1"], "{lines:?}");
+        }
+        let sent = between(&world, "send_start", if fails { "send_failed" } else { "send_end" });
+        assert!(sent >= Duration::from_secs(1), "{sent:?}");
+        world.recorder.assert_balanced();
+    }
 }

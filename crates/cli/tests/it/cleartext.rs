@@ -52,7 +52,11 @@ async fn repeated_urls_use_one_connection_and_the_report_says_so() {
         assert_eq!(connection["remote_addr"], origin.addr().to_string());
         assert_eq!(report["decision"]["kind"], if at == 0 { "new" } else { "reused" });
         assert_eq!(report["timings_us"]["tcp"].is_null(), at > 0);
-        assert!(report["timings_us"]["wait"].is_u64() && report["timings_us"]["tls"].is_null());
+        assert!(
+            report["timings_us"]["send"].is_u64()
+                && report["timings_us"]["wait"].is_u64()
+                && report["timings_us"]["tls"].is_null()
+        );
         assert!(report["error"].is_null());
     }
     let attempt = &reports[0]["attempts"][0];

@@ -79,7 +79,7 @@ pub enum EventKind<'a> {
         /// The URI of its request.
         uri: &'a Uri,
     },
-    /// A call has its response's head, or has failed with this error.
+    /// A call has its response, its body included if that is read to its end; or it has failed with this error.
     CallEnded(Option<&'a Error>),
     /// A phase began.
     PhaseStarted(Phase),
@@ -109,6 +109,10 @@ pub enum EventKind<'a> {
         /// The version of HTTP that it came by.
         version: Version,
     },
+    /// A request's body was sent, to its end: so many bytes; `None` where its length was not declared.
+    RequestBody(Option<u64>),
+    /// A response's body is over, or given up: so many bytes of it were read. Without any there is no such event.
+    ResponseBody(u64),
     /// An exchange has ended and released its connection.
     Released,
     /// A connection takes no more requests; those on it continue.
@@ -142,6 +146,8 @@ impl EventKind<'_> {
             Self::Created(_) => "connection_created",
             Self::Acquired(_) => "connection_acquired",
             Self::ResponseHead { .. } => "response_head",
+            Self::RequestBody(_) => "request_body",
+            Self::ResponseBody(_) => "response_body",
             Self::Released => "connection_released",
             Self::Draining(_) => "connection_draining",
             Self::Closed(_) => "connection_closed",

@@ -26,9 +26,9 @@ pub enum Phase {
     Handshake,
     /// Waiting for a connection from the pool.
     Acquire,
-    /// Sending the request: the phase of errors. In events it is part of [`Wait`](Self::Wait).
+    /// Sending the request, until all of it is sent or its response's head is here.
     Send,
-    /// Sending the request and waiting for the response's head.
+    /// Waiting for the response's head, once all of the request is sent.
     Wait,
     /// Reading the response's body.
     Body,
@@ -67,8 +67,8 @@ impl Phase {
             Self::Tls => ("tls_start", "tls_end", "tls_failed", "tls_dropped"),
             Self::Handshake => ("handshake_start", "handshake_end", "handshake_failed", "handshake_dropped"),
             Self::Acquire => ("acquire_start", "acquire_end", "acquire_failed", "acquire_dropped"),
-            // Sending is where an error may happen, but no phase that is timed by itself: the wait begins with it.
-            Self::Send | Self::Wait => ("wait_start", "wait_end", "wait_failed", "wait_dropped"),
+            Self::Send => ("send_start", "send_end", "send_failed", "send_dropped"),
+            Self::Wait => ("wait_start", "wait_end", "wait_failed", "wait_dropped"),
             Self::Body => ("body_start", "body_end", "body_failed", "body_dropped"),
             Self::Call => ("call_start", "call_end", "call_failed", "call_dropped"),
         }

@@ -141,6 +141,9 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
+                if let Some(events) = this.lease.as_mut().and_then(|lease| lease.events.as_mut()) {
+                    events.read(frame.data_ref().map_or(0, |data| data.len()));
+                }
                 if this.body.is_end_stream() {
                     finish::<C, B>(cx, this.lease);
                 }

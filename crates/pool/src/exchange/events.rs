@@ -1,4 +1,5 @@
 use http::{StatusCode, Version};
+use http_body::SizeHint;
 use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime, notify};
 use std::{sync::Arc, time::Instant};
 
@@ -9,11 +10,15 @@ pub(crate) struct CallEvents {
     call: CallId,
     connection: Option<ConnectionId>,
     phase: Option<(Phase, Instant)>,
+    /// The body of the request that is sent.
+    request_body: SizeHint,
+    /// How much of the response's body was read.
+    read: u64,
 }
 
 impl CallEvents {
     pub(crate) fn new(observer: Arc<dyn Observe>, runtime: Arc<dyn Runtime>, call: CallId) -> Self {
-        Self { observer, runtime, call, connection: None, phase: None }
+        Self { observer, runtime, call, connection: None, phase: None, request_body: SizeHint::new(), read: 0 }
     }
 
     pub(crate) fn call(&self) -> CallId {
@@ -31,20 +36,66 @@ impl CallEvents {
         self.emit(self.connection, EventKind::PhaseStarted(phase));
     }
 
-    pub(crate) fn answered(&self, status: StatusCode, version: Version) {
+    /// A request with this body is sent from now on.
+    pub(crate) fn send(&mut self, body: SizeHint) {
+        (self.request_body, self.read) = (body, 0);
+        self.enter(Phase::Send);
+    }
+
+    pub(crate) fn is_sending(&self) -> bool {
+        self.phase.is_some_and(|(phase, _)| phase == Phase::Send)
+    }
+
+    /// All of the request was sent.
+    pub(crate) fn sent(&mut self) {
+        if self.is_sending() {
+            let bytes = self.request_body.exact();
+            if bytes != Some(0) {
+                self.emit(self.connection, EventKind::RequestBody(bytes));
+            }
+            self.enter(Phase::Wait);
+        }
+    }
+
+    /// A response's head is here, though all of the request may not be sent.
+    pub(crate) fn answered(&mut self, status: StatusCode, version: Version) {
+        if self.is_sending() {
+            self.enter(Phase::Wait);
+        }
         self.emit(self.connection, EventKind::ResponseHead { status, version });
     }
 
+    /// So much of the response's body was read.
+    #[cold]
+    pub(crate) fn read(&mut self, bytes: usize) {
+        self.read = self.read.saturating_add(bytes as u64);
+    }
+
     pub(crate) fn leave(&mut self) {
-        if let Some((phase, since)) = self.phase.take() {
+        if let Some((phase, since)) = self.over() {
             self.emit(self.connection, EventKind::PhaseEnded(phase, self.runtime.now() - since));
         }
     }
 
     pub(crate) fn fail(&mut self, error: &Error) {
-        if let Some((phase, since)) = self.phase.take() {
+        // The response was waited for: the request was sent, and nobody has asked since.
+        if self.is_sending() && error.phase() == Phase::Wait {
+            self.enter(Phase::Wait);
+        }
+        if let Some((phase, since)) = self.over() {
             self.emit(self.connection, EventKind::PhaseFailed(phase, self.runtime.now() - since, error));
         }
+    }
+
+    /// The phase is over, however it ended.
+    fn over(&mut self) -> Option<(Phase, Instant)> {
+        let over = self.phase.take();
+        if let Some((Phase::Body, _)) = over
+            && self.read > 0
+        {
+            self.emit(self.connection, EventKind::ResponseBody(self.read));
+        }
+        over
     }
 
     pub(crate) fn set_connection(&mut self, connection: Option<ConnectionId>) {
@@ -66,7 +117,7 @@ impl CallEvents {
 
     /// What it was about to do is not done to its end.
     pub(crate) fn give_up(&mut self) {
-        if let Some((phase, since)) = self.phase.take() {
+        if let Some((phase, since)) = self.over() {
             self.emit(self.connection, EventKind::PhaseDropped(phase, self.runtime.now() - since));
         }
     }

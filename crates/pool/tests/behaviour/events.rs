@@ -16,6 +16,8 @@ async fn a_cold_and_a_warm_request() {
             "connection_created a1 c1",
             "connection_acquired c1 new",
             "acquire_end c1",
+            "send_start c1",
+            "send_end c1",
             "wait_start c1",
             "response_head c1 200",
             "wait_end c1",

@@ -5,8 +5,17 @@
 mod odd;
 mod world;
 
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use skybridge::RequestBody;
 use skybridge::types::{Acquired, CallId, Connector, Ctx, EventKind, Phase, Protocol, Proxy, ProxyKind};
-use skybridge_testkit::{executor::run_until_idle, fixtures, h1::Script, net::Network, origin::Origin};
+use skybridge_testkit::{
+    executor::run_until_idle,
+    fixtures,
+    h1::Script,
+    net::Network,
+    origin::{Incoming, Origin},
+};
 use world::{World, addr, get, h2, ms, read, slow};
 
 /// Prints the difference as it looks.
@@ -31,7 +40,7 @@ call 1  GET http://a.test/  122.0 ms on new connection 1: h1, 192.0.2.1:80
     tcp       192.0.2.1:80   12.0   40.0     ███████████████
     handshake                52.0    0.0                   ▏                        h1
   wait                       52.0   70.0                   ███████████████████████
-  body                      122.0    0.0                                         ▏
+  body                      122.0    0.0                                         ▏  5 bytes
 ",
     );
 }
@@ -52,7 +61,7 @@ call 2  GET http://a.test/  70.00 ms on reused connection 1: h1, 192.0.2.1:80
                                at   took  0                            70.00 ms
   acquire                    0.00   0.00  ─                                      reused connection 1
   wait                       0.00  70.00  █████████████████████████████████████
-  body                      70.00   0.00                                      ▏
+  body                      70.00   0.00                                      ▏  5 bytes
   closed      connection 1                5.0 s later: peer_fin
 ",
     );
@@ -81,7 +90,7 @@ call 1  GET http://a.test/  612.0 ms on new connection 1: h2, 192.0.2.1:80
     tcp       #3 [2001:db8::2]:80  512.0   15.0                           ▓✗      connection refused
     handshake #2                   542.0    0.0                             ▏     h2
   wait                             542.0   70.0                             ████
-  body                             612.0    0.0                                ▏
+  body                             612.0    0.0                                ▏  5 bytes
 ",
     );
 }
@@ -170,7 +179,7 @@ call 2  GET http://a.test/  48.00 ms on new connection 2: h1, 192.0.2.1:80
     tcp       192.0.2.1:80  10.00   8.00       ██████
     handshake               18.00   0.00            ▏                   h1
   wait                      18.00  30.00            ██████████████████
-  body                      48.00   0.00                             ▏
+  body                      48.00   0.00                             ▏  5 bytes
 ",
     );
 }
@@ -192,7 +201,36 @@ call 2  GET http://a.test/  122.0 ms on joined connection 1: h2, 192.0.2.1:80
                    at   took  0                                        122.0 ms
   acquire         0.0   52.0  ─────────────────────                              joined connection 1
   wait           52.0   70.0                      █████████████████████████████
-  body          122.0    0.0                                                  ▏
+  body          122.0    0.0                                                  ▏  5 bytes
+",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_not_part_of_the_wait() {
+    let world = World::far();
+    world.net.at(addr()).bandwidth(1_000_000);
+    let origin = Origin::h1().handle(|request: Request<Incoming>| async {
+        let length = request.into_body().collect().await.unwrap().to_bytes().len();
+        tokio::time::sleep(ms(30)).await;
+        Response::new(Full::from(length.to_string()))
+    });
+    let _origin = origin.serve_on(world.net.listen(addr()));
+    let client = world.client();
+    let body = RequestBody::from(vec![b'x'; 100_000]);
+    read(client.request(Request::post("http://a.test/").body(body).unwrap())).await;
+    assert_drawn(
+        &world.drawn(1),
+        "
+call 1  GET http://a.test/  244.0 ms on new connection 1: h1, 192.0.2.1:80
+                               at   took  0                               244.0 ms
+  acquire                     0.0   52.0  ─────────                                 new connection 1
+    resolve                   0.0   12.0  ██
+    tcp       192.0.2.1:80   12.0   40.0   ████████
+    handshake                52.0    0.0          ▏                                 h1
+  send                       52.0   86.0          ███████████████                   100.0 kB
+  wait                      138.0  106.0                        ██████████████████
+  body                      244.0    0.0                                         ▏  6 bytes
 ",
     );
 }
