@@ -140,7 +140,7 @@ impl Connection {
                 alpn: tls.alpn.map(|alpn| if alpn == Protocol::Http2 { "h2" } else { "http/1.1" }),
                 sni: tls.sni.as_ref().map(|sni| sni.to_string()),
                 resumed: tls.resumed,
-                ech: "none",
+                ech: tls.ech.name(),
                 pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
             }),
         }

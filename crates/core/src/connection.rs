@@ -11,7 +11,7 @@ pub use self::{
     can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     can_forward::{NotForwarded, can_forward},
     fit::{Lost, Unfit},
-    info::{CertificateScope, ConnInfo, Protocol, Timings, TlsInfo, Trust},
+    info::{CertificateScope, ConnInfo, EchStatus, Protocol, Timings, TlsInfo, Trust},
     link::Link,
     status::{CloseReason, ConnectionStatus, StatusListener, StatusSender},
     upgrade::{Upgrade, Upgraded},

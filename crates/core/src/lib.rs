@@ -85,9 +85,9 @@ mod target;
 
 pub use self::{
     connection::{
-        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, Link, Lost, NotCoalesced, NotForwarded, Protocol,
-        StatusListener, StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce,
-        can_forward, can_still_coalesce,
+        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, EchStatus, Link, Lost, NotCoalesced, NotForwarded,
+        Protocol, StatusListener, StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure,
+        can_coalesce, can_forward, can_still_coalesce,
     },
     context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{
@@ -115,8 +115,9 @@ pub use self::{
         RouteFeedback, ServiceBinding,
     },
     target::{
-        ConnectOptions, Dial, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host, HttpVersions,
-        Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme, Target,
+        ConnectOptions, Dial, EchMode, Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Host,
+        HttpVersions, Key, KeyRef, Network, NetworkError, Origin, OriginError, OriginRef, Partition, Reference, Scheme,
+        Target,
     },
 };
 

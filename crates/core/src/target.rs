@@ -1,5 +1,6 @@
 mod connect_options;
 mod dial;
+mod ech_mode;
 mod egress;
 mod host;
 mod key;
@@ -9,6 +10,7 @@ mod reference;
 pub use self::{
     connect_options::{ConnectOptions, HttpVersions, Partition},
     dial::Dial,
+    ech_mode::EchMode,
     egress::{Egress, EgressReason, EgressRefused, EgressRule, EgressRuleError, Network, NetworkError},
     host::Host,
     key::{Key, KeyRef},

@@ -1,7 +1,9 @@
 //! What may be done with a link, depending on what is known of it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skybridge_core::{ConnInfo, ConnectError, Phase, Proxy, TlsInfo, Unfit};
+use skybridge_core::{
+    ConnInfo, ConnectError, ConnectOptions, EchMode, EchStatus, Key, Lost, Phase, Proxy, TlsInfo, Unfit,
+};
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::error::Error;
 
@@ -84,6 +86,27 @@ async fn what_goes_through_proxies_ends_at_the_first_and_is_not_sealed() {
     for (i, (info, fit)) in rows.into_iter().enumerate() {
         assert_eq!(info.fit_for_tunnel(), fit, "row {i}: {info:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_require_a_hidden_name_are_not_sent_where_it_was_shown() {
+    let by = |ech| {
+        info("https://a.test", 0, move |info| {
+            let mut tls = TlsInfo::unknown();
+            tls.ech = ech;
+            info.tls = Some(tls);
+        })
+    };
+    let key = |url, ech| Key::new(fixtures::key(url).origin, ConnectOptions::new().ech(ech));
+    let lost = Err(Unfit::Less(Lost::Ech));
+    for (status, fit) in
+        [(EchStatus::Accepted, Ok(())), (EchStatus::None, lost), (EchStatus::Grease, lost), (EchStatus::Rejected, lost)]
+    {
+        assert_eq!(by(status).fit_for_key(&key("https://a.test", EchMode::Require)), fit, "{status:?}");
+        assert_eq!(by(status).fit_for_key(&key("https://a.test", EchMode::Offer)), Ok(()), "{status:?}");
+    }
+    let cleartext = info("http://a.test", 0, |_| {});
+    assert_eq!(cleartext.fit_for_key(&key("http://a.test", EchMode::Require)), Ok(()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What must be true of a link before a layer uses it. Checked before TLS, before a tunnel and before HTTP, so that
 //! layers in a wrong order, and layers that are missing or doubled, send nothing.
 
-use crate::{ConnInfo, ConnectError, Key, Scheme};
+use crate::{ConnInfo, ConnectError, EchMode, EchStatus, Key, Scheme};
 use std::fmt;
 
 /// A link can't be used by the next layer, because the layers of the stack are in a wrong order, missing or doubled.
@@ -45,6 +45,8 @@ pub enum Lost {
     Proxies,
     /// The [limits of egress](crate::Egress): the connection was allowed to go elsewhere.
     Egress,
+    /// [Encrypted Client Hello](crate::EchMode::Require): the origin's name was sent in the clear.
+    Ech,
 }
 
 impl ConnInfo {
@@ -119,6 +121,10 @@ impl ConnInfo {
         if !egress.is_any() && *egress != self.route.target.connect_options().egress {
             return Err(Unfit::Less(Lost::Egress));
         }
+        let is_hidden = || self.tls.as_ref().is_some_and(|tls| tls.ech == EchStatus::Accepted);
+        if key.connect_options.ech == Some(EchMode::Require) && key.origin.scheme() == Scheme::Https && !is_hidden() {
+            return Err(Unfit::Less(Lost::Ech));
+        }
         Ok(())
     }
 
@@ -173,6 +179,7 @@ impl fmt::Display for Unfit {
                     Lost::Https => "https",
                     Lost::Proxies => "proxies",
                     Lost::Egress => "limits of egress",
+                    Lost::Ech => "Encrypted Client Hello",
                 };
                 write!(f, "the request asks for {what}, but a layer below the pool has asked for a connection without")
             }

@@ -22,6 +22,22 @@ pub enum Trust {
     Other,
 }
 
+/// Whether the origin's name was hidden: Encrypted Client Hello (RFC 9849).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum EchStatus {
+    /// It was sent in the clear.
+    #[default]
+    None,
+    /// It was sent in the clear, beside an extension that looks as if another were encrypted.
+    Grease,
+    /// It was encrypted, and the server has accepted that.
+    Accepted,
+    /// It was sent in the clear, on a new connection, after it had been encrypted and the server proved to be the keys'
+    /// public name, and to have no keys.
+    Rejected,
+}
+
 /// What is known of one connection. Created by the dialer, completed by each layer, and [frozen](Self::freeze) by the
 /// handshake.
 #[derive(Clone, Debug)]
@@ -72,10 +88,12 @@ pub struct TlsInfo {
     pub group: Option<&'static str>,
     /// The protocol that was negotiated by ALPN.
     pub alpn: Option<Protocol>,
-    /// The server name that was sent (SNI).
+    /// The server name that was sent (SNI): the origin's, also where it was encrypted beside a public one.
     pub sni: Option<Arc<str>>,
     /// Whether a session was resumed.
     pub resumed: bool,
+    /// Whether the name was encrypted.
+    pub ech: EchStatus,
     /// Whether the client sent a certificate.
     pub client_auth: bool,
     /// When the first certificate of the path expires, on the runtime's clock; `None` when that isn't known.
@@ -182,6 +200,20 @@ fn slot(phase: Phase) -> Option<usize> {
     (phase as usize).checked_sub(Phase::Resolve as usize)
 }
 
+// === impl EchStatus ===
+
+impl EchStatus {
+    /// The name for logs and reports, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Grease => "grease",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 // === impl TlsInfo ===
 
 impl TlsInfo {
@@ -199,6 +231,7 @@ impl TlsInfo {
             alpn: None,
             sni: None,
             resumed: false,
+            ech: EchStatus::None,
             client_auth: false,
             valid_until: None,
             trust: Trust::Other,
@@ -225,6 +258,7 @@ impl fmt::Debug for TlsInfo {
             .field("alpn", &self.alpn)
             .field("sni", &self.sni)
             .field("resumed", &self.resumed)
+            .field("ech", &self.ech)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,6 @@
-use crate::{CallId, ConnectOptions, Egress, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts};
+use crate::{
+    CallId, ConnectOptions, EchMode, Egress, Endpoint, HttpVersions, Observe, OriginError, Partition, Proxy, Timeouts,
+};
 use std::{fmt, sync::Arc};
 
 /// The options of one request, carried in its `extensions`. They override those of the client.
@@ -74,6 +76,12 @@ impl RequestOptions {
     /// [`Egress::and`]. Requests with other policies share no connections.
     pub fn egress(mut self, egress: Egress) -> Self {
         self.connect_options.egress = egress;
+        self
+    }
+
+    /// Whether TLS hides the origin's name (RFC 9849).
+    pub fn ech(mut self, mode: EchMode) -> Self {
+        self.connect_options.ech = Some(mode);
         self
     }
 

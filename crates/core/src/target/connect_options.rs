@@ -1,4 +1,4 @@
-use crate::{Dial, Egress, Endpoint, OriginError, Proxy};
+use crate::{Dial, EchMode, Egress, Endpoint, OriginError, Proxy};
 use std::{fmt, sync::Arc};
 
 /// Which version of HTTP a connection must speak.
@@ -24,6 +24,8 @@ pub struct Partition(Arc<str>);
 pub struct ConnectOptions {
     /// The version of HTTP to speak. Default: by ALPN.
     pub http_versions: HttpVersions,
+    /// Whether TLS hides the origin's name. Default: `None`, only where the TLS layer has keys for the host.
+    pub ech: Option<EchMode>,
     /// The partition. Default: none.
     pub partition: Option<Partition>,
     /// The proxies to go through; an empty list is a direct connection. Default: `None`, as the route layer decides.
@@ -106,6 +108,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Whether TLS hides the origin's name (RFC 9849); by default only where the TLS layer has keys for the host.
+    #[must_use]
+    pub fn ech(mut self, mode: EchMode) -> Self {
+        self.ech = Some(mode);
+        self
+    }
+
     /// Which addresses connections may go to; [`Egress::any`] by default.
     #[must_use]
     pub fn egress(mut self, egress: Egress) -> Self {
@@ -122,6 +131,7 @@ impl ConnectOptions {
             } else {
                 self.http_versions
             },
+            ech: self.ech.or(base.ech),
             partition: self.partition.clone().or_else(|| base.partition.clone()),
             proxies: self.proxies.clone().or_else(|| base.proxies.clone()),
             dial: self.dial.clone().or_else(|| base.dial.clone()),

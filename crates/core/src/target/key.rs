@@ -47,7 +47,7 @@ impl<'a> KeyRef<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Egress, EgressRule, Endpoint, HttpVersions, Partition};
+    use crate::{EchMode, Egress, EgressRule, Endpoint, HttpVersions, Partition};
     use std::hash::{BuildHasher, RandomState};
 
     #[test]
@@ -58,6 +58,9 @@ mod tests {
             ConnectOptions::default(),
             ConnectOptions { http_versions: HttpVersions::Http1, ..ConnectOptions::default() },
             ConnectOptions { http_versions: HttpVersions::Http2, ..ConnectOptions::default() },
+            ConnectOptions::default().ech(EchMode::Off),
+            ConnectOptions::default().ech(EchMode::Offer),
+            ConnectOptions::default().ech(EchMode::Require),
             ConnectOptions { partition: Some(Partition::new("a")), ..ConnectOptions::default() },
             ConnectOptions { partition: Some(Partition::new("b")), ..ConnectOptions::default() },
             ConnectOptions { proxies: Some([].into()), ..ConnectOptions::default() },
