@@ -12,6 +12,7 @@
 //! | a pool, without any bytes | [`fake`] |
 //! | what a resolver asks of DNS servers | [`dns`] |
 //! | TLS: chains of certificates, good and bad | [`certs`] |
+//! | TLS whose names are encrypted | [`ech`] |
 //! | that nothing is lost when a future is dropped | [`drop_walk`] |
 //! | that no task is left and no panic swallowed | [`executor`] |
 //! | which events observers receive | [`observe`] |
@@ -47,6 +48,7 @@ mod tasks;
 pub mod certs;
 pub mod dns;
 pub mod drop_walk;
+pub mod ech;
 pub mod executor;
 pub mod fake;
 pub mod fixtures;

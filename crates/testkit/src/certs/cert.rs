@@ -87,6 +87,15 @@ impl Cert {
         self.server_for(None, rustls::ALL_VERSIONS, alpn)
     }
 
+    /// The same by another provider, for TLS 1.3 alone and without ALPN.
+    pub(crate) fn server_by(&self, provider: rustls::crypto::CryptoProvider) -> ServerConfig {
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap_or_else(|error| panic!("versions: {error}"));
+        let config = builder.with_no_client_auth().with_single_cert(self.chain(), self.key());
+        config.unwrap_or_else(|error| panic!("certificate: {error}"))
+    }
+
     /// The same for certain versions; with roots, client certificates are required.
     pub(crate) fn server_for(
         &self,

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     certs::{Ca, Cert},
+    ech::EchKeys,
     net,
     tasks::Owner,
 };
@@ -96,6 +97,23 @@ impl Builder {
     /// Before [`tls`](Self::tls).
     pub fn tls12(self) -> Self {
         self.with_tls(|tls| tls.versions = &ONLY_1_2)
+    }
+
+    /// Serves Encrypted Client Hello (RFC 9849) with these keys, and TLS 1.3 alone. Who shows the public name and has
+    /// other keys is answered by this certificate, and given these keys.
+    ///
+    /// # Panics
+    /// Before [`tls`](Self::tls).
+    pub fn ech(self, keys: &EchKeys, public: &Cert) -> Self {
+        self.with_tls(|tls| tls.ech = Some((keys.clone(), public.clone(), keys.list())))
+    }
+
+    /// Gives this `ECHConfigList` instead of its own keys; an empty one is none.
+    ///
+    /// # Panics
+    /// Before [`ech`](Self::ech).
+    pub fn ech_retry_configs(self, list: &[u8]) -> Self {
+        self.with_tls(|tls| tls.ech.as_mut().unwrap_or_else(|| panic!("`ech` comes first")).2 = list.to_vec())
     }
 
     fn with_tls(mut self, change: impl FnOnce(&mut OriginTls)) -> Self {

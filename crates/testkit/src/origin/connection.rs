@@ -3,7 +3,7 @@
 use super::{
     builder::{Builder, Handle, ResponseBody},
     requests::{Open, Record},
-    tls::Handshake,
+    tls::{Acceptor, Handshake},
 };
 use crate::tasks::Tasks;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -19,7 +19,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Notify, watch},
 };
-use tokio_rustls::TlsAcceptor;
 
 /// Orders of an origin to its connections.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +32,7 @@ pub(super) enum Order {
 #[derive(Clone)]
 pub(super) struct Served {
     pub(super) builder: Arc<Builder>,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Acceptor>,
     pub(super) tasks: Tasks,
     pub(super) record: Arc<Record>,
     pub(super) orders: watch::Sender<Order>,
@@ -87,19 +86,21 @@ impl Served {
 }
 
 async fn accept_tls(
-    tls: TlsAcceptor,
+    tls: Acceptor,
     builder: Arc<Builder>,
     tasks: Tasks,
     open: Open,
     mut orders: watch::Receiver<Order>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
 ) {
-    let mut accepting = pin!(tls.accept(io));
-    let accepted = loop {
-        tokio::select! {
-            biased;
-            accepted = accepting.as_mut() => break accepted,
-            order = next(&mut orders) => if matches!(order, Order::HangUp) { return },
+    let accepted = {
+        let mut accepting = pin!(tls.accept(io, |hello| open.greeted(hello)));
+        loop {
+            tokio::select! {
+                biased;
+                accepted = accepting.as_mut() => break accepted,
+                order = next(&mut orders) => if matches!(order, Order::HangUp) { return },
+            }
         }
     };
     // How a handshake fails is the client's business.

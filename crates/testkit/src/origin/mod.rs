@@ -105,6 +105,11 @@ impl Origin {
         self.record.handshakes()
     }
 
+    /// What clients have shown, of an origin with [`ech`](Builder::ech), in order.
+    pub fn outer_hellos(&self) -> Vec<crate::ech::OuterHello> {
+        self.record.hellos()
+    }
+
     /// Drains every connection: by `connection: close` or GOAWAY.
     pub fn drain(&self) {
         self.orders.send_modify(|order| *order = Order::Drain);

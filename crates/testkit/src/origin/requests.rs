@@ -1,4 +1,5 @@
 use super::Handshake;
+use crate::ech::OuterHello;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use skybridge_core::sync::Mutex;
 use std::sync::{Arc, MutexGuard};
@@ -33,6 +34,7 @@ struct List {
     connections: usize,
     requests: Vec<OriginRequest>,
     handshakes: Vec<Handshake>,
+    hellos: Vec<OuterHello>,
 }
 
 /// A connection that is open.
@@ -77,6 +79,10 @@ impl Record {
         let _ = open.wait_for(|open| *open == connections).await;
     }
 
+    pub(super) fn hellos(&self) -> Vec<OuterHello> {
+        self.list().hellos.clone()
+    }
+
     pub(super) fn requests(&self) -> Vec<OriginRequest> {
         self.list().requests.clone()
     }
@@ -103,6 +109,11 @@ impl Record {
 // === impl Open ===
 
 impl Open {
+    /// Records what the client shows.
+    pub(super) fn greeted(&self, hello: OuterHello) {
+        self.record.list().hellos.push(hello);
+    }
+
     /// Records a handshake.
     pub(super) fn shook(&self, handshake: Handshake) {
         self.record.list().handshakes.push(handshake);

@@ -1,9 +1,13 @@
 //! TLS in front of an origin.
 
-use crate::certs::{Ca, Cert};
+use crate::{
+    certs::{Ca, Cert},
+    ech::{EchKeys, EchServer, OuterHello, Prefixed},
+};
 use rustls::{HandshakeKind, ProtocolVersion, RootCertStore, ServerConnection, pki_types::CertificateDer};
-use std::sync::Arc;
-use tokio_rustls::TlsAcceptor;
+use std::{io, sync::Arc};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(super) static ONLY_1_2: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
 
@@ -31,6 +35,15 @@ pub(super) struct OriginTls {
     pub(super) clients: Option<CertificateDer<'static>>,
     pub(super) alpn: Vec<String>,
     pub(super) versions: &'static [&'static rustls::SupportedProtocolVersion],
+    /// Its keys, the certificate of their public name, and what it says its keys are.
+    pub(super) ech: Option<(EchKeys, Cert, Vec<u8>)>,
+}
+
+/// Accepts TLS connections.
+#[derive(Clone)]
+pub(super) enum Acceptor {
+    Tls(TlsAcceptor),
+    Ech(Arc<EchServer>),
 }
 
 // === impl OriginTls ===
@@ -39,21 +52,38 @@ impl OriginTls {
     pub(super) fn new(cert: &Cert, http2: bool) -> Self {
         let alpn: &[&str] = if http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
         let alpn = alpn.iter().map(|name| (*name).to_owned()).collect();
-        Self { cert: cert.clone(), clients: None, alpn, versions: rustls::ALL_VERSIONS }
+        Self { cert: cert.clone(), clients: None, alpn, versions: rustls::ALL_VERSIONS, ech: None }
     }
 
     pub(super) fn require_client(&mut self, ca: &Ca) {
         self.clients = Some(ca.der());
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    pub(super) fn acceptor(&self) -> Acceptor {
+        if let Some((keys, public, retry_configs)) = &self.ech {
+            return Acceptor::Ech(Arc::new(EchServer::new(keys, public, &self.cert, retry_configs, &self.alpn)));
+        }
         let clients = self.clients.clone().map(|root| {
             let mut roots = RootCertStore::empty();
             roots.add(root).unwrap_or_else(|error| panic!("client root: {error}"));
             Arc::new(roots)
         });
         let alpn: Vec<&str> = self.alpn.iter().map(String::as_str).collect();
-        Arc::new(self.cert.server_for(clients, self.versions, &alpn)).into()
+        Acceptor::Tls(Arc::new(self.cert.server_for(clients, self.versions, &alpn)).into())
+    }
+}
+
+// === impl Acceptor ===
+
+impl Acceptor {
+    pub(super) async fn accept<I>(&self, io: I, seen: impl FnOnce(OuterHello)) -> io::Result<TlsStream<Prefixed<I>>>
+    where
+        I: AsyncRead + AsyncWrite + Unpin,
+    {
+        match self {
+            Self::Tls(tls) => tls.accept(Prefixed::none(io)).await,
+            Self::Ech(server) => server.accept(io, seen).await,
+        }
     }
 }
 
