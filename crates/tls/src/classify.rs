@@ -1,7 +1,7 @@
 //! Turns the errors of rustls, webpki and the stream into this crate's.
 
-use crate::{Pin, TlsError, invalid_certificate::InvalidCertificate};
-use rustls::{CertificateError, PeerMisbehaved};
+use crate::{Pin, TlsError, ech, invalid_certificate::InvalidCertificate};
+use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
 use skybridge_core::TlsAlert;
 use std::{io, time::Duration};
 use webpki::EndEntityCert;
@@ -14,6 +14,9 @@ pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
         }
         Ok(rustls::Error::InvalidCertificate(error)) => {
             TlsError::Certificate { name: name.into(), source: rustls::Error::from(error).into() }
+        }
+        Ok(rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(configs))) => {
+            TlsError::rejected(None, configs.map(|configs| ech::write(&configs)))
         }
         Ok(error) => TlsError::Handshake(error),
         Err(error) => TlsError::Io(error),

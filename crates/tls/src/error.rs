@@ -52,6 +52,30 @@ pub enum TlsError {
     UnknownProtocol,
     /// HTTP/2 is required, and the peer chose nothing by ALPN (RFC 9113, section 3.2).
     NoHttp2,
+    /// Encrypted Client Hello was rejected (RFC 9849) by a server that proved to be the keys' public name. No other try
+    /// is left, or was allowed.
+    EchRejected {
+        /// The name that stood in the clear.
+        public_name: Box<str>,
+        /// The `ECHConfigList` that the server gave. It counts for one more connection, not for later ones.
+        retry_configs: Option<Box<[u8]>>,
+    },
+    /// Encrypted Client Hello was rejected by a server that could not prove to be the keys' public name, so nothing that
+    /// it says about keys counts.
+    EchPublicName {
+        /// The name that stood in the clear.
+        public_name: Box<str>,
+        /// What is wrong with its certificate.
+        source: Box<TlsError>,
+    },
+    /// The name must be encrypted ([`EchMode::Require`](skybridge_core::EchMode)), and no usable keys are known: nothing
+    /// was sent.
+    EchRequired {
+        /// The name.
+        name: Box<str>,
+        /// Why the keys that are known can't be used.
+        source: Option<rustls::Error>,
+    },
     /// The name to verify is neither a DNS name nor an IP address.
     NotAName(Box<str>),
     /// The handshake failed: an alert, no common version or cipher suite, a client certificate that the peer rejects,
@@ -80,9 +104,46 @@ impl TlsError {
         matches!(self, Self::PinMismatch(_))
     }
 
+    pub(crate) fn rejected(public_name: Option<&str>, retry_configs: Option<Box<[u8]>>) -> Self {
+        Self::EchRejected { public_name: public_name.unwrap_or_default().into(), retry_configs }
+    }
+
+    /// The same of a handshake that sent a public name beside the encrypted one: that is what the peer is verified by
+    /// when it rejects the other.
+    pub(crate) fn beside(self, public_name: &str, name: &str) -> Self {
+        let is_public = |verified: &str| verified == public_name && verified != name;
+        match self {
+            Self::EchRejected { retry_configs, .. } => Self::rejected(Some(public_name), retry_configs),
+            error if error.verified_name().is_some_and(is_public) => {
+                Self::EchPublicName { public_name: public_name.into(), source: error.into() }
+            }
+            error => error,
+        }
+    }
+
+    /// The name that the peer failed to prove.
+    fn verified_name(&self) -> Option<&str> {
+        match self {
+            Self::UnknownIssuer { name }
+            | Self::SelfSigned { name }
+            | Self::NotValidForName { name, .. }
+            | Self::Expired { name, .. }
+            | Self::NotYetValid { name, .. }
+            | Self::Certificate { name, .. } => Some(name),
+            Self::PinMismatch(mismatch) => Some(&mismatch.host),
+            _ => None,
+        }
+    }
+
     /// Whether no other route may be tried: it would only find somebody else who can't prove to be this peer.
     pub(crate) fn is_fatal(&self) -> bool {
-        !matches!(self, Self::Handshake(_) | Self::Io(_))
+        !self.is_ech() && !matches!(self, Self::Handshake(_) | Self::Io(_))
+    }
+
+    /// Whether the origin's name would have had to be sent in the clear: Encrypted Client Hello was rejected, or is
+    /// required where no keys are known.
+    pub fn is_ech(&self) -> bool {
+        matches!(self, Self::EchRejected { .. } | Self::EchPublicName { .. } | Self::EchRequired { .. })
     }
 }
 
@@ -106,6 +167,21 @@ impl fmt::Display for TlsError {
             Self::PinMismatch(_) => f.write_str("the peer's keys don't match its pins"),
             Self::UnknownProtocol => f.write_str("the peer chose a protocol by ALPN that it was not offered"),
             Self::NoHttp2 => f.write_str("HTTP/2 is required, and the peer did not choose it by ALPN"),
+            Self::EchRejected { public_name, .. } => {
+                write!(f, "the server of the public name {public_name} rejected Encrypted Client Hello")
+            }
+            Self::EchPublicName { public_name, .. } => {
+                write!(
+                    f,
+                    "Encrypted Client Hello was rejected, and the server is not that of its public name {public_name}"
+                )
+            }
+            Self::EchRequired { name, source: None } => {
+                write!(f, "no keys are known to encrypt the name {name} with, as Encrypted Client Hello would")
+            }
+            Self::EchRequired { name, .. } => {
+                write!(f, "the keys to encrypt the name {name} with, as Encrypted Client Hello would, can't be used")
+            }
             Self::NotAName(name) => write!(f, "`{name}` is not a name that a certificate can be issued for"),
             Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
                 f.write_str("the peer does not speak TLS")
@@ -121,7 +197,8 @@ impl StdError for TlsError {
         match self {
             Self::Certificate { source, .. } => Some(&**source),
             Self::PinMismatch(mismatch) => Some(mismatch),
-            Self::Handshake(error) => Some(error),
+            Self::Handshake(error) | Self::EchRequired { source: Some(error), .. } => Some(error),
+            Self::EchPublicName { source, .. } => Some(&**source),
             Self::Io(error) => Some(error),
             _ => None,
         }

@@ -1,4 +1,4 @@
-use crate::{MaybeTls, TlsConfig, TlsError, classify, handshake_capture, peer::Peer, tls_info};
+use crate::{MaybeTls, TlsConfig, TlsError, classify, ech::Offer, handshake_capture, peer::Peer, tls_info};
 use skybridge_core::{Io, Runtime, TlsInfo};
 use std::{
     future::{Future, poll_fn},
@@ -11,10 +11,11 @@ use tokio_rustls::TlsConnector;
 pub(crate) async fn handshake<I: Io>(
     io: I,
     peer: Peer,
+    ech: Option<&Offer>,
     config: &TlsConfig,
     runtime: &dyn Runtime,
 ) -> Result<(MaybeTls<I>, TlsInfo), TlsError> {
-    let (client, store) = config.for_connection(&peer);
+    let (client, store) = config.for_connection(&peer, ech.and_then(Offer::mode)).map_err(TlsError::Handshake)?;
     let mut connecting = pin!(TlsConnector::from(Arc::new(client)).connect(peer.name.clone(), io));
     let connected = poll_fn(|cx| {
         let (poll, captured) = handshake_capture::capture(|| connecting.as_mut().poll(cx));
@@ -23,7 +24,13 @@ pub(crate) async fn handshake<I: Io>(
     });
     let stream = match connected.await {
         Ok(stream) => stream,
-        Err(error) => return Err(store.refused().unwrap_or_else(|| classify::handshake(error, &peer.text))),
+        Err(error) => {
+            let error = store.refused().unwrap_or_else(|| classify::handshake(error, &peer.text));
+            return Err(match ech.and_then(Offer::public_name) {
+                Some(public_name) => error.beside(public_name, &peer.text),
+                None => error,
+            });
+        }
     };
     let resumed = tls_info::is_resumed(stream.get_ref().1);
     let facts = store.finish(resumed).ok_or(TlsError::Handshake(rustls::Error::NoCertificatesPresented))?;
@@ -32,6 +39,6 @@ pub(crate) async fn handshake<I: Io>(
     for host in [Some(&*peer.text), peer.host.as_deref()].into_iter().flatten() {
         config.pins().check(host, &facts.path.pins).map_err(TlsError::PinMismatch)?;
     }
-    let info = tls_info::collect(stream.get_ref().1, facts, &peer, config, runtime)?;
+    let info = tls_info::collect(stream.get_ref().1, facts, &peer, ech, config, runtime)?;
     Ok((MaybeTls::tls(stream), info))
 }

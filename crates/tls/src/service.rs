@@ -1,19 +1,33 @@
-use crate::{MaybeTls, config::LazyConfig, peer::Peer, tls_connect::tls_connect};
+use crate::{
+    MaybeTls, TlsConfig,
+    config::LazyConfig,
+    ech::Again,
+    peer::Peer,
+    tls_connect::{HandshakeFailed, tls_connect},
+};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme};
+use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme, sync::Mutex};
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tower_service::Service;
 
 /// The service of [`TlsLayer`](crate::TlsLayer): connects a route, and runs TLS on the link if its origin is `https`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tls<S> {
     inner: S,
+    shared: Arc<Shared<S>>,
+}
+
+/// What all connections of a layer have in common.
+struct Shared<S> {
+    /// For a second connection, where the first is of no use. Cloned only then.
+    inner: Mutex<S>,
     config: LazyConfig,
     limit: Duration,
 }
@@ -32,9 +46,36 @@ enum State<F, I> {
 
 // === impl Tls ===
 
-impl<S> Tls<S> {
+impl<S: Clone> Tls<S> {
     pub(crate) fn new(inner: S, config: LazyConfig, limit: Duration) -> Self {
-        Self { inner, config, limit }
+        let shared = Arc::new(Shared { inner: Mutex::new(inner.clone()), config, limit });
+        Self { inner, shared }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Tls<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shared { config, limit, .. } = &*self.shared;
+        let mut debug = f.debug_struct("Tls");
+        debug.field("inner", &self.inner).field("config", config).field("limit", limit).finish()
+    }
+}
+
+// === impl Shared ===
+
+impl<S: Connector> Shared<S> {
+    /// Connects once more, after the server has rejected the keys that the name was encrypted with.
+    async fn connect_again(&self, again: Again) -> Result<Link<MaybeTls<S::Io>>, ConnectError> {
+        let Again { route, endpoints, offer } = again;
+        let mut inner = self.inner.lock().clone();
+        poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
+        let mut link = inner.connect(route).await.map_err(Into::into)?;
+        link.info.route.endpoints = endpoints;
+        if let Err(unfit) = link.info.fit_for_tls() {
+            return Err(link.phase(Phase::Tls).fail(unfit));
+        }
+        let offered = |_: &_, _: &_, _: &TlsConfig| Ok(Some(offer));
+        tls_connect(link, Peer::origin, offered, &self.config, self.limit).await.map_err(|failed| failed.error)
     }
 }
 
@@ -53,13 +94,19 @@ impl<S: Connector> Service<Route> for Tls<S> {
         if plain {
             return TlsConnecting(State::Plain(connecting));
         }
-        let (config, limit) = (self.config.clone(), self.limit);
+        let shared = Arc::clone(&self.shared);
         TlsConnecting(State::TlsConnect(Box::pin(async move {
             let link = connecting.await.map_err(Into::into)?;
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            tls_connect(link, Peer::origin, &config, limit).await
+            let offer = |info: &_, peer: &_, config: &TlsConfig| config.offer(info, peer);
+            match tls_connect(link, Peer::origin, offer, &shared.config, shared.limit).await {
+                Ok(link) => Ok(link),
+                // In a box of its own, so that no other connect is larger for it.
+                Err(HandshakeFailed { again: Some(again), .. }) => Box::pin(shared.connect_again(*again)).await,
+                Err(failed) => Err(failed.error),
+            }
         })))
     }
 }

@@ -1,38 +1,66 @@
-use crate::{MaybeTls, TlsError, config::LazyConfig, handshake::handshake, peer::Peer};
+use crate::{
+    MaybeTls, TlsConfig, TlsError,
+    config::LazyConfig,
+    ech::{Again, Offer},
+    handshake::handshake,
+    peer::Peer,
+};
 use skybridge_core::{ConnInfo, ConnectError, Io, Link, Phase, phase_timeout};
 use std::time::Duration;
 
 /// How long a handshake may take by default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// Runs TLS on a link, and notes in its facts what was negotiated.
+/// A handshake that failed, and what may be tried instead.
+pub(crate) struct HandshakeFailed {
+    pub(crate) error: ConnectError,
+    pub(crate) again: Option<Box<Again>>,
+}
+
+/// Runs TLS on a link, and notes in its facts what was negotiated. `peer` and `offer` decide by these facts with whom,
+/// and what it does about the name.
 pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
     peer: impl FnOnce(&ConnInfo) -> Result<Peer, TlsError>,
+    offer: impl FnOnce(&ConnInfo, &Peer, &TlsConfig) -> Result<Option<Box<Offer>>, TlsError>,
     config: &LazyConfig,
     limit: Duration,
-) -> Result<Link<MaybeTls<I>>, ConnectError> {
+) -> Result<Link<MaybeTls<I>>, HandshakeFailed> {
     // Before the phase: reading the roots and starting the provider are no part of a handshake.
     let config = config.get();
     let guard = link.phase(Phase::Tls);
     let Link { io, mut info, .. } = link;
     let peer = match peer(&info) {
         Ok(peer) => peer,
-        Err(error) => return Err(guard.fail(connect_error(error))),
+        Err(error) => return Err(guard.fail(connect_error(error)).into()),
     };
     let config = match config {
         Ok(config) => config,
-        Err(error) => return Err(guard.fail(error)),
+        Err(error) => return Err(guard.fail(error).into()),
+    };
+    let offer = match offer(&info, &peer, config) {
+        Ok(offer) => offer,
+        Err(error) => return Err(guard.fail(connect_error(error)).into()),
     };
     let ctx = info.route.ctx().clone();
-    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, config, &**ctx.runtime())).await {
+    match phase_timeout(&ctx, Phase::Tls, limit, handshake(io, peer, offer.as_deref(), config, &**ctx.runtime())).await
+    {
         Ok(Ok((io, tls))) => {
             info.tls = Some(tls);
             info.timings.set(Phase::Tls, guard.done());
             Ok(Link::new(io, info))
         }
-        Ok(Err(error)) => Err(guard.fail(connect_error(error))),
-        Err(timed_out) => Err(guard.fail(timed_out)),
+        Ok(Err(error)) => {
+            let again = Again::after(&error, offer, info);
+            Err(HandshakeFailed { error: guard.fail(connect_error(error)), again })
+        }
+        Err(timed_out) => Err(guard.fail(timed_out).into()),
+    }
+}
+
+impl From<ConnectError> for HandshakeFailed {
+    fn from(error: ConnectError) -> Self {
+        Self { error, again: None }
     }
 }
 

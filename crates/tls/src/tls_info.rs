@@ -1,5 +1,6 @@
 use crate::{
-    TlsConfig, TlsError, alpn, certificate_scope::VerifiedPeer, path::Path, peer::Peer, sessions::SessionFacts,
+    TlsConfig, TlsError, alpn, certificate_scope::VerifiedPeer, ech::Offer, path::Path, peer::Peer,
+    sessions::SessionFacts,
 };
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use skybridge_core::{Runtime, TlsInfo, Trust};
@@ -13,6 +14,7 @@ pub(crate) fn collect(
     tls: &ClientConnection,
     facts: SessionFacts,
     peer: &Peer,
+    ech: Option<&Offer>,
     config: &TlsConfig,
     runtime: &dyn Runtime,
 ) -> Result<TlsInfo, TlsError> {
@@ -24,6 +26,11 @@ pub(crate) fn collect(
     info.alpn = alpn::selected(peer.http_versions, tls.alpn_protocol())?;
     info.sni = peer.sni();
     info.resumed = is_resumed(tls);
+    if let Some(offer) = ech {
+        // rustls has refused such a connection already.
+        let rejected = || TlsError::rejected(offer.public_name(), None);
+        info.ech = offer.status(tls.ech_status()).ok_or_else(rejected)?;
+    }
     info.client_auth = client_auth;
     info.valid_until = valid_until(&path, config, runtime);
     info.trust = if config.knows_paths() { Trust::Verified } else { Trust::Other };

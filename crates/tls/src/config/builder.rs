@@ -4,6 +4,7 @@ use super::{
 };
 use crate::{
     Pins, Roots, TlsConfig, TlsConfigError, TlsVersion,
+    ech::GivenKeys,
     identity::Identity,
     verifier::{TrustStore, Verifier},
 };
@@ -25,6 +26,7 @@ pub struct TlsConfigBuilder {
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     pins: Pins,
     versions: RangeInclusive<TlsVersion>,
+    given_keys: GivenKeys,
     insecure: bool,
     provider: Option<Arc<CryptoProvider>>,
     error: Option<TlsConfigError>,
@@ -52,6 +54,7 @@ impl TlsConfigBuilder {
             identity: None,
             pins: Pins::new(),
             versions: TlsVersion::Tls12..=TlsVersion::Tls13,
+            given_keys: GivenKeys::default(),
             insecure: false,
             provider: None,
             error: None,
@@ -120,6 +123,26 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// The keys of Encrypted Client Hello (RFC 9849) for the hosts that a pattern matches, written as for [`Pins`]: an
+    /// `ECHConfigList`, as it is in an HTTPS record. They go before those of records, and are not for proxies.
+    ///
+    /// The names of these hosts are never sent in the clear: where the server doesn't accept them, nor others that it
+    /// gives itself, the connect fails. [`ConnectOptions::ech`](skybridge_core::ConnectOptions::ech) may turn it off.
+    pub fn ech_keys(mut self, pattern: &str, list: &[u8]) -> Self {
+        if let Err(error) = self.given_keys.add(Some(pattern), list) {
+            self.reject(error);
+        }
+        self
+    }
+
+    /// The same for every host that no pattern matches.
+    pub fn ech_keys_for_every_host(mut self, list: &[u8]) -> Self {
+        if let Err(error) = self.given_keys.add(None, list) {
+            self.reject(error);
+        }
+        self
+    }
+
     /// Accepts any certificate: an attacker on the path can read and change everything. Pins are still checked, for the
     /// leaf. Such a connection is never coalesced.
     ///
@@ -163,14 +186,27 @@ impl TlsConfigBuilder {
         });
         let trust = self.trust(&provider)?;
         let knows_paths = trust.knows_paths();
-        let verifier = Verifier::new(trust, &provider, self.pins.clone());
+        let tls13 = self.versions.contains(&TlsVersion::Tls13);
+        if !self.given_keys.is_empty() && !tls13 {
+            return Err(TlsConfigError::Ech(rustls::Error::General("TLS 1.3 is not offered".into())));
+        }
+        let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone()));
         let client = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(TlsConfigError::Versions)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
             .with_client_cert_resolver(Arc::new(identity));
-        Ok(TlsConfig::new(Inner { client, pins: self.pins, knows_paths, sessions: Arc::default(), verifying }))
+        Ok(TlsConfig::new(Inner {
+            client,
+            verifier,
+            pins: self.pins,
+            knows_paths,
+            sessions: Arc::default(),
+            given_keys: self.given_keys,
+            tls13,
+            verifying,
+        }))
     }
 
     /// A builder with the same roots, pins, versions and provider, but without a client certificate, and never
@@ -182,6 +218,7 @@ impl TlsConfigBuilder {
             identity: None,
             pins: self.pins.clone(),
             versions: self.versions.clone(),
+            given_keys: GivenKeys::default(),
             insecure: false,
             provider: self.provider.clone(),
             error: None,

@@ -23,6 +23,11 @@ pub enum TlsConfigError {
     Identity(rustls::Error),
     /// A pin is malformed.
     Pin(PinError),
+    /// The hosts that keys of Encrypted Client Hello were given for are no pattern.
+    EchHost(PinError),
+    /// No key of Encrypted Client Hello can be used: the `ECHConfigList` is malformed, all of it is of unknown kinds, this
+    /// crate was built without `aws-lc-rs`, or TLS 1.3 isn't offered.
+    Ech(rustls::Error),
     /// The provider has no cipher suite for the TLS versions.
     Versions(rustls::Error),
     /// The system's verifier isn't available.
@@ -40,6 +45,8 @@ impl fmt::Display for TlsConfigError {
             Self::Pem { what, .. } => write!(f, "there is no {what} in the PEM"),
             Self::Identity(_) => f.write_str("the client's certificate and key can't be used"),
             Self::Pin(_) => f.write_str("invalid pin"),
+            Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
+            Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
             Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
             Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
@@ -52,8 +59,8 @@ impl StdError for TlsConfigError {
             Self::NoProvider | Self::NoRoots => None,
             Self::Root(error) => Some(error),
             Self::Pem { source, .. } => Some(source),
-            Self::Pin(error) => Some(error),
-            Self::Identity(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
+            Self::Pin(error) | Self::EchHost(error) => Some(error),
+            Self::Identity(error) | Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
         }
     }
 }

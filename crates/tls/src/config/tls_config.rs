@@ -1,11 +1,17 @@
 use crate::{
-    Pins, TlsConfigError, alpn,
+    Pins, TlsConfigError, TlsError, alpn,
+    ech::{GivenKeys, Offer},
     identity::Identity,
     peer::Peer,
     sessions::{ConnectionStore, Sessions},
+    verifier::Verifier,
 };
-use rustls::{ClientConfig, SupportedProtocolVersion, client::Resumption, time_provider::TimeProvider};
-use skybridge_core::{ConnectError, Phase};
+use rustls::{
+    ClientConfig, SupportedProtocolVersion,
+    client::{EchMode, Resumption},
+    time_provider::TimeProvider,
+};
+use skybridge_core::{ConnInfo, ConnectError, Phase};
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -21,9 +27,14 @@ pub struct TlsConfig(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) client: ClientConfig,
+    /// That of `client`.
+    pub(crate) verifier: Arc<Verifier>,
     pub(crate) pins: Pins,
     pub(crate) knows_paths: bool,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) given_keys: GivenKeys,
+    /// Whether TLS 1.3 is offered.
+    pub(crate) tls13: bool,
     /// Of an insecure configuration: the one that verifies proxies.
     pub(crate) verifying: Option<LazyConfig>,
 }
@@ -64,8 +75,18 @@ impl TlsConfig {
         }
         let mut client = self.0.client.clone();
         client.client_auth_cert_resolver = Arc::new(Identity::none());
-        let (pins, knows_paths) = (self.0.pins.clone(), self.0.knows_paths);
-        Self::new(Inner { client, pins, knows_paths, sessions: Arc::default(), verifying: None }).into()
+        let Inner { verifier, pins, knows_paths, tls13, .. } = &*self.0;
+        Self::new(Inner {
+            client,
+            verifier: Arc::clone(verifier),
+            pins: pins.clone(),
+            knows_paths: *knows_paths,
+            sessions: Arc::default(),
+            given_keys: GivenKeys::default(),
+            tls13: *tls13,
+            verifying: None,
+        })
+        .into()
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
@@ -84,14 +105,36 @@ impl TlsConfig {
         &self.0.client.time_provider
     }
 
-    /// rustls' configuration for one connection: its session store and its ALPN offer are its own, all else is shared.
-    pub(crate) fn for_connection(&self, peer: &Peer) -> (ClientConfig, Arc<ConnectionStore>) {
+    /// What a handshake with this origin does about its name.
+    pub(crate) fn offer(&self, info: &ConnInfo, peer: &Peer) -> Result<Option<Box<Offer>>, TlsError> {
+        Offer::first(info, peer, &self.0.given_keys, self.0.tls13)
+    }
+
+    /// rustls' configuration for one connection: its session store, its ALPN offer and the keys that encrypt its name
+    /// are its own, all else is shared.
+    pub(crate) fn for_connection(
+        &self,
+        peer: &Peer,
+        ech: Option<EchMode>,
+    ) -> Result<(ClientConfig, Arc<ConnectionStore>), rustls::Error> {
         let store = ConnectionStore::new(Arc::clone(&self.0.sessions), peer.session.clone(), Arc::clone(self.clock()));
         let store = Arc::new(store);
-        let mut client = self.0.client.clone();
+        let mut client = match ech {
+            None => self.0.client.clone(),
+            Some(mode) => self.with_ech(mode)?,
+        };
         client.resumption = Resumption::store(store.clone());
         client.alpn_protocols = alpn::offer(peer.http_versions);
-        (client, store)
+        Ok((client, store))
+    }
+
+    /// The verifier and the identity are the same, as sessions are resumed only under these.
+    fn with_ech(&self, mode: EchMode) -> Result<ClientConfig, rustls::Error> {
+        let (shared, verifier) = (&self.0.client, Arc::<Verifier>::clone(&self.0.verifier));
+        let builder =
+            ClientConfig::builder_with_details(Arc::clone(shared.crypto_provider()), Arc::clone(&shared.time_provider));
+        let builder = builder.with_ech(mode)?.dangerous().with_custom_certificate_verifier(verifier);
+        Ok(builder.with_client_cert_resolver(Arc::clone(&shared.client_auth_cert_resolver)))
     }
 }
 

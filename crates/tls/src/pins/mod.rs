@@ -35,7 +35,7 @@ struct Rule {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Pattern {
+pub(crate) enum Pattern {
     Exact(Box<str>),
     OneLabel(Box<str>),
     AnyLabels(Box<str>),
@@ -126,7 +126,7 @@ impl Pins {
 // === impl Pattern ===
 
 impl Pattern {
-    fn parse(pattern: &str) -> Result<Self, PinError> {
+    pub(crate) fn parse(pattern: &str) -> Result<Self, PinError> {
         let (make, host): (fn(Box<str>) -> Self, &str) = match (pattern.strip_prefix("**."), pattern.strip_prefix("*."))
         {
             (Some(host), _) => (Self::AnyLabels, host),
@@ -140,7 +140,7 @@ impl Pattern {
         canonical(host, exact).map(make).ok_or_else(|| PinError::Pattern(pattern.into()))
     }
 
-    fn matches(&self, host: &str) -> bool {
+    pub(crate) fn matches(&self, host: &str) -> bool {
         match self {
             Self::Exact(name) => host == &**name,
             Self::OneLabel(name) => label_before(host, name).is_some_and(|label| !label.contains('.')),

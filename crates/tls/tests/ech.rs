@@ -1,0 +1,262 @@
+//! Encrypted Client Hello: with which keys a name is encrypted, what is shown instead, and what follows when the server
+//! has other keys.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use skybridge_core::{
+    Answer, ConnectError, ConnectOptions, EchMode, EchStatus, Endpoints, Outcome, Phase, Route, ServiceBinding,
+};
+use skybridge_testkit::{
+    certs::Ca,
+    ech::{EchKeys, OuterHello},
+    executor::run_until_idle,
+    fixtures,
+    origin::{Builder, Origin},
+};
+use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsVersion};
+use std::{error::Error, sync::Arc};
+use support::{ADDR, World, message, tls_error, trusting};
+
+/// A record of `a.test` with keys, and an origin that may have them.
+struct Scene {
+    root: Ca,
+    /// Those of the record.
+    keys: EchKeys,
+    world: World,
+}
+
+impl Scene {
+    fn new(ech: impl FnOnce(Builder, &Ca, &EchKeys) -> Builder) -> Self {
+        let (root, keys) = (Ca::new("root"), EchKeys::new("public.test"));
+        let world = World::new(ech(Origin::h1().tls(&root.leaf(["a.test"])), &root, &keys));
+        Self { root, keys, world }
+    }
+
+    /// The origin has the keys.
+    fn accepting() -> Self {
+        Self::new(|origin, root, keys| origin.ech(keys, &root.leaf(["public.test"])))
+    }
+
+    /// The origin has others, and gives this list.
+    fn rejecting(gives: impl FnOnce(&EchKeys) -> Vec<u8>) -> Self {
+        Self::new(|origin, root, _| {
+            let own = EchKeys::new("public.test");
+            origin.ech(&own, &root.leaf(["public.test"])).ech_retry_configs(&gives(&own))
+        })
+    }
+
+    fn config(&self) -> TlsConfig {
+        trusting(&self.root).build().unwrap()
+    }
+
+    /// To an endpoint whose record has this list.
+    fn route_by(&self, mode: Option<EchMode>, list: &[u8]) -> Route {
+        let mut options = ConnectOptions::default();
+        options.ech = mode;
+        let mut route = self.world.route_on("https://a.test", options);
+        route.endpoints = endpoints(list);
+        route
+    }
+
+    fn route(&self, mode: EchMode) -> Route {
+        self.route_by(Some(mode), &self.keys.list())
+    }
+
+    /// What clients have shown: the name, and whether another was encrypted, and accepted.
+    fn shown(&self) -> Vec<String> {
+        let text = |hello: OuterHello| {
+            let what = if hello.decrypted { " accepted" } else { " rejected" };
+            format!("{}{}", hello.sni.unwrap_or_default(), if hello.ech { what } else { "" })
+        };
+        self.world.origin.outer_hellos().into_iter().map(text).collect()
+    }
+
+    /// Connects, and is refused for the want of keys. Says what clients have shown until then.
+    async fn refused(&self, config: &TlsConfig, route: Route) -> (ConnectError, Vec<String>) {
+        let error = self.world.connect_by(config, route).await.unwrap_err();
+        assert_eq!((error.phase(), error.is_fatal()), (Some(Phase::Tls), false), "{error:?}");
+        assert!(tls_error(&error).is_ech(), "{error:?}");
+        run_until_idle().await;
+        assert_eq!((self.world.origin.handshakes().len(), self.world.net.live_sockets()), (0, 0));
+        (error, self.shown())
+    }
+}
+
+/// One, whose record has this list of keys.
+fn endpoints(list: &[u8]) -> Endpoints {
+    let mut service = ServiceBinding::new(1, "a.test");
+    service.ech = Some(list.into());
+    let mut answer = Answer::only([fixtures::endpoint(ADDR)]);
+    answer.service = Some(Arc::new(service));
+    let (mut feed, endpoints) = Endpoints::feed();
+    feed.extend_by(answer);
+    feed.finish();
+    endpoints
+}
+
+/// A list with keys of an unknown version.
+const UNKNOWN: &[u8] = &[0, 6, 0xba, 0xba, 0, 2, 1, 2];
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_encrypted_by_the_keys_of_its_record_where_that_is_asked_for() {
+    let rows = [
+        (None, EchStatus::None, "a.test"),
+        (Some(EchMode::Off), EchStatus::None, "a.test"),
+        (Some(EchMode::Offer), EchStatus::Accepted, "public.test accepted"),
+        (Some(EchMode::Require), EchStatus::Accepted, "public.test accepted"),
+        (Some(EchMode::Grease), EchStatus::Grease, "a.test rejected"),
+    ];
+    for (mode, status, shown) in rows {
+        let scene = Scene::accepting();
+        let route = scene.route_by(mode, &scene.keys.list());
+        let tls = scene.world.exchange_by(&scene.config(), route).await;
+        assert_eq!((tls.ech, tls.sni.as_deref(), tls.version), (status, Some("a.test"), Some("1.3")), "{mode:?}");
+        assert_eq!(scene.shown(), [shown], "{mode:?}");
+        assert_eq!(scene.world.origin.handshakes()[0].sni.as_deref(), Some("a.test"), "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_certificate_is_verified_for_the_encrypted_name_and_not_for_the_public_one() {
+    let (root, keys) = (Ca::new("root"), EchKeys::new("public.test"));
+    let public = root.leaf(["public.test"]);
+    let world = World::new(Origin::h1().tls(&public).ech(&keys, &public));
+    let scene = Scene { root, keys, world };
+    let error = scene.world.connect_by(&scene.config(), scene.route(EchMode::Offer)).await.unwrap_err();
+    assert!(matches!(tls_error(&error), TlsError::NotValidForName { name, .. } if &**name == "a.test"), "{error:?}");
+    assert!(error.is_fatal() && scene.shown() == ["public.test accepted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_resumed_beside_an_encrypted_name() {
+    let scene = Scene::accepting();
+    let config = scene.config();
+    for resumed in [false, true] {
+        let tls = scene.world.exchange_by(&config, scene.route(EchMode::Offer)).await;
+        assert_eq!((tls.ech, tls.resumed, tls.pins.len()), (EchStatus::Accepted, resumed, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_given_go_before_those_of_records_and_never_reveal_the_name() {
+    let given = |scene: &Scene| trusting(&scene.root).ech_keys("**.a.test", &scene.keys.list()).build().unwrap();
+    for (mode, shown) in [
+        (None, "public.test accepted"),
+        (Some(EchMode::Offer), "public.test accepted"),
+        (Some(EchMode::Require), "public.test accepted"),
+        (Some(EchMode::Off), "a.test"),
+    ] {
+        let scene = Scene::accepting();
+        scene.world.exchange_by(&given(&scene), scene.route_by(mode, &EchKeys::new("x.test").list())).await;
+        assert_eq!(scene.shown(), [shown], "{mode:?}");
+    }
+    // Neither the record nor the mode makes it lenient.
+    for mode in [None, Some(EchMode::Offer)] {
+        let scene = Scene::rejecting(|_| Vec::new());
+        let (_, shown) = scene.refused(&given(&scene), scene.route_by(mode, &scene.keys.list())).await;
+        assert_eq!(shown, ["public.test rejected"]);
+    }
+    // They are those of other hosts.
+    let scene = Scene::accepting();
+    let config = trusting(&scene.root).ech_keys("b.test", &scene.keys.list()).build().unwrap();
+    scene.world.exchange_by(&config, scene.route_by(None, &scene.keys.list())).await;
+    assert_eq!(scene.shown(), ["a.test"]);
+    let every = trusting(&scene.root).ech_keys_for_every_host(&scene.keys.list()).build().unwrap();
+    scene.world.exchange(&every, "https://a.test").await;
+    assert_eq!(scene.shown()[1..], ["public.test accepted"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_the_server_gives_are_tried_once_on_another_connection() {
+    for mode in [EchMode::Offer, EchMode::Require] {
+        let scene = Scene::rejecting(EchKeys::list);
+        let route = scene.route(mode);
+        let ctx = route.ctx().clone();
+        let tls = scene.world.exchange_by(&scene.config(), route.clone()).await;
+        assert_eq!(tls.ech, EchStatus::Accepted);
+        assert_eq!(scene.shown(), ["public.test rejected", "public.test accepted"]);
+        assert_eq!(scene.world.origin.exchanges(), ["c1e0"]);
+        let reports = ctx.attempt_log().reports();
+        let [rejected, accepted] = &*reports else { panic!("{reports:?}") };
+        let Outcome::Failed(error) = &rejected.outcome else { panic!("{rejected:?}") };
+        assert!(matches!(tls_error(error), TlsError::EchRejected { retry_configs: Some(_), .. }), "{error:?}");
+        assert!(matches!(accepted.outcome, Outcome::Connected), "{accepted:?}");
+        // They are of one connection alone (RFC 9849, section 6.1.6).
+        scene.world.exchange_by(&scene.config(), route).await;
+        assert_eq!(scene.shown()[2..], ["public.test rejected", "public.test accepted"]);
+    }
+    for mode in [EchMode::Offer, EchMode::Require] {
+        let scene = Scene::rejecting(|_| EchKeys::new("public.test").list());
+        let (error, shown) = scene.refused(&scene.config(), scene.route(mode)).await;
+        assert!(matches!(tls_error(&error), TlsError::EchRejected { .. }));
+        assert_eq!(shown, ["public.test rejected"; 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_proves_to_have_no_keys_is_shown_the_name_unless_that_is_forbidden() {
+    for list in [&[][..], UNKNOWN] {
+        let scene = Scene::rejecting(|_| list.to_vec());
+        let tls = scene.world.exchange_by(&scene.config(), scene.route(EchMode::Offer)).await;
+        assert_eq!((tls.ech, tls.sni.as_deref()), (EchStatus::Rejected, Some("a.test")));
+        assert_eq!(scene.shown(), ["public.test rejected", "a.test"]);
+        assert_eq!(scene.world.origin.exchanges(), ["c1e0"]);
+
+        let scene = Scene::rejecting(|_| list.to_vec());
+        let (error, shown) = scene.refused(&scene.config(), scene.route(EchMode::Require)).await;
+        assert_eq!(shown, ["public.test rejected"]);
+        assert!(message(&error).contains("public.test rejected Encrypted Client Hello"), "{}", message(&error));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_the_public_name_is_believed_nothing() {
+    for names in [["b.test"], ["a.test"]] {
+        let scene = Scene::new(|origin, root, _| origin.ech(&EchKeys::new("public.test"), &root.leaf(names)));
+        let (error, shown) = scene.refused(&scene.config(), scene.route(EchMode::Offer)).await;
+        assert_eq!(shown, ["public.test rejected"]);
+        let TlsError::EchPublicName { source, .. } = tls_error(&error) else { panic!("{error:?}") };
+        assert!(matches!(&**source, TlsError::NotValidForName { name, .. } if &**name == "public.test"), "{source:?}");
+    }
+    // The same of one that pins refuse.
+    let scene = Scene::rejecting(EchKeys::list);
+    let pinned = trusting(&scene.root).pin("public.test", &Ca::new("another").pin()).build().unwrap();
+    let (error, _) = scene.refused(&pinned, scene.route(EchMode::Offer)).await;
+    assert!(tls_error(&error).source().unwrap().downcast_ref::<TlsError>().unwrap().is_pin(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_where_a_name_must_be_encrypted_and_no_keys_are_known() {
+    let scene = Scene::accepting();
+    let plain = |mode| scene.world.route_on("https://a.test", ConnectOptions::new().ech(mode));
+    let tls12 = trusting(&scene.root).versions(TlsVersion::Tls12..=TlsVersion::Tls12).build().unwrap();
+    let rows = [
+        (scene.config(), plain(EchMode::Require)),
+        (scene.config(), scene.route_by(Some(EchMode::Require), UNKNOWN)),
+        (scene.config(), scene.route_by(Some(EchMode::Require), b"no list")),
+        (tls12, scene.route(EchMode::Require)),
+    ];
+    for (n, (config, route)) in rows.into_iter().enumerate() {
+        let (error, shown) = scene.refused(&config, route).await;
+        assert!(matches!(tls_error(&error), TlsError::EchRequired { .. }) && shown.is_empty(), "{error:?}");
+        assert_eq!((scene.world.net.opened(), scene.world.net.wire(n).bytes_sent()), (n + 1, 0));
+    }
+    // And it is sent in the clear where it may be.
+    for route in [plain(EchMode::Offer), scene.route_by(Some(EchMode::Offer), UNKNOWN)] {
+        assert_eq!(scene.world.exchange_by(&scene.config(), route).await.ech, EchStatus::None);
+    }
+    assert_eq!(scene.shown(), ["a.test"; 2]);
+}
+
+#[test]
+fn keys_that_can_not_be_used_are_no_configuration() {
+    let (root, keys) = (Ca::new("root"), EchKeys::new("public.test"));
+    let with = |pattern: &str, list: &[u8]| trusting(&root).ech_keys(pattern, list);
+    for list in [&b"no list"[..], UNKNOWN, &[]] {
+        assert!(matches!(with("a.test", list).build(), Err(TlsConfigError::Ech(_))), "{list:?}");
+    }
+    assert!(matches!(with("*", &keys.list()).build(), Err(TlsConfigError::EchHost(_))));
+    let tls12 = with("a.test", &keys.list()).versions(TlsVersion::Tls12..=TlsVersion::Tls12);
+    assert!(matches!(tls12.build(), Err(TlsConfigError::Ech(_))));
+}
