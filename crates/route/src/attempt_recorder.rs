@@ -69,6 +69,12 @@ fn is_of_endpoint(error: &ConnectError) -> bool {
     !error.is_fatal() && !error.is_out_of_descriptors()
 }
 
+/// Whether a layer has connected there once more, and was successful: as when a server has other keys of Encrypted Client
+/// Hello.
+fn is_made_up_for(failed: &AttemptReport, later: &[AttemptReport]) -> bool {
+    later.iter().any(|report| report.endpoint == failed.endpoint && matches!(report.outcome, Outcome::Connected))
+}
+
 /// In a later phase, or between two.
 fn has_socket(report: &AttemptReport) -> bool {
     report.phase > Phase::Tcp || matches!(report.outcome, Outcome::Connected)
@@ -88,13 +94,15 @@ impl Drop for AttemptRecorder {
                 self.history.stalled(&report.endpoint, TimedOut { phase: report.phase, ..timed_out });
             }
         }
-        for report in self.reports() {
-            if has_socket(&report) {
+        let reports: Vec<_> = self.reports().collect();
+        for (i, report) in reports.iter().enumerate() {
+            if has_socket(report) {
                 self.history.socket_opened(&report.endpoint);
             }
             if let Outcome::Failed(error) = &report.outcome
                 && is_of_endpoint(error)
                 && Some(report.id) != self.ignored
+                && !is_made_up_for(report, reports.get(i + 1..).unwrap_or_default())
             {
                 self.history.failed(&report.endpoint, report.phase, error);
             }

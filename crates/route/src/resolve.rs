@@ -1,8 +1,8 @@
 use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings};
 use futures_core::Stream;
 use skybridge_core::{
-    Answer, BoxFuture, ConnectError, Ctx, Endpoint, Endpoints, EndpointsFeed, EventKind, Families, HttpVersions, Phase,
-    Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
+    Answer, BoxFuture, ConnectError, Ctx, EchMode, Endpoint, Endpoints, EndpointsFeed, EventKind, Families,
+    HttpVersions, Phase, Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
 };
 use std::{
     future::poll_fn,
@@ -64,7 +64,10 @@ pub(crate) async fn resolve<R: Resolver>(
         Err(error) => return Err(guard.fail(error)),
     };
     let span = guard.done();
-    let (feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
+    let (mut feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
+    if !matches!(route.target.connect_options().ech, None | Some(EchMode::Off | EchMode::Grease)) {
+        feed.hide_name();
+    }
     let max = settings.max_addresses;
     let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max, wanted };
     sink.add(answer);

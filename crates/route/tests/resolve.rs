@@ -313,7 +313,7 @@ mod cancelling {
 mod https_records {
     use super::*;
     use futures_core::Stream;
-    use skybridge_core::{Answer, ConnectError, HttpVersions, Query, ServiceBinding};
+    use skybridge_core::{Answer, ConnectError, EchMode, HttpVersions, Query, ServiceBinding};
     use std::{
         collections::VecDeque,
         pin::Pin,
@@ -332,7 +332,7 @@ mod https_records {
         }
     }
 
-    /// Of these priorities at these addresses: what is spoken there. `None` is no record's.
+    /// Of these priorities at these addresses: what is spoken there, and `e` where it has keys. `None` is no record's.
     fn answers(script: &[(Option<u16>, &[usize], &str)]) -> VecDeque<Answer> {
         let answer = |(priority, ns, versions): &(Option<u16>, &[usize], &str)| {
             let mut answer = Answer::only(ns.iter().map(|n| at(*n)));
@@ -340,6 +340,7 @@ mod https_records {
             answer.service = priority.map(|priority| {
                 let mut service = ServiceBinding::new(priority, "b.test");
                 (service.http1, service.http2) = (versions.contains('1'), versions.contains('2'));
+                service.ech = versions.contains('e').then(|| [0].into());
                 Arc::new(service)
             });
             answer
@@ -390,6 +391,31 @@ mod https_records {
         let ctx = target.ctx.clone();
         let link = reach(&planner, target).await.unwrap();
         assert_eq!((link.info.remote, tried(&ctx)), (at(3), vec![at(1), at(2), at(1), at(3)]));
+    }
+
+    /// RFC 9848, section 5.1.
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_is_to_be_hidden_is_not_shown_elsewhere_where_all_records_have_keys() {
+        let rows = [
+            (Some(EchMode::Offer), "12e", false),
+            (Some(EchMode::Require), "12e", false),
+            (Some(EchMode::Offer), "12", true),
+            (Some(EchMode::Grease), "12e", true),
+            (Some(EchMode::Off), "12e", true),
+            (None, "12e", true),
+        ];
+        for (mode, keys, falls_back) in rows {
+            let world = World::new();
+            world.up(1, 0).up(2, 0).up(3, 0).tls_fails(1, false).tls_fails(2, false);
+            let script = answers(&[(Some(1), &[1], "12e"), (Some(2), &[2], keys), (None, &[3], "")]);
+            let planner = RouteLayer::new(resolver(script).0).layer(world.connector());
+            let target = world.target_with("https://a.test", |options| options.ech = mode);
+            let ctx = target.ctx.clone();
+            let reached = reach(&planner, target).await;
+            let rest: &[Endpoint] = if falls_back { &[at(3)] } else { &[] };
+            assert_eq!(tried(&ctx), [&[at(1), at(2)], rest].concat(), "{mode:?}");
+            assert_eq!(reached.map(|link| link.info.remote).ok().as_slice(), rest, "{mode:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -36,6 +36,8 @@ struct Feed {
     taken: [u32; 3],
     left_out: u32,
     error: Option<ConnectError>,
+    /// Endpoints that no record is about are no fallback for those whose records have keys.
+    hidden: bool,
     complete: bool,
     whole: bool,
     readers: Vec<Waker>,
@@ -78,6 +80,7 @@ impl Endpoints {
             taken: [0; 3],
             left_out: 0,
             error: None,
+            hidden: false,
             complete: false,
             whole: false,
             readers,
@@ -91,19 +94,20 @@ impl Endpoints {
         self.feed.lock().left_out as usize
     }
 
-    fn is_excepted(&self, endpoint: &Endpoint) -> bool {
-        self.except.as_ref().is_some_and(|except| except.contains(endpoint))
+    fn is_excepted(&self, feed: &Feed, endpoint: &Endpoint) -> bool {
+        self.except.as_ref().is_some_and(|except| except.contains(endpoint)) || feed.would_reveal(endpoint)
     }
 
     /// The endpoints known by now, in order.
     pub fn snapshot(&self) -> Vec<Endpoint> {
         let feed = self.feed.lock();
-        feed.list.iter().filter(|endpoint| !self.is_excepted(endpoint)).cloned().collect()
+        feed.list.iter().filter(|endpoint| !self.is_excepted(&feed, endpoint)).cloned().collect()
     }
 
     /// Whether this endpoint is known by now.
     pub fn contains(&self, endpoint: &Endpoint) -> bool {
-        !self.is_excepted(endpoint) && self.feed.lock().list.contains(endpoint)
+        let feed = self.feed.lock();
+        !self.is_excepted(&feed, endpoint) && feed.list.contains(endpoint)
     }
 
     /// What an HTTPS record says of this endpoint.
@@ -139,7 +143,7 @@ impl Endpoints {
         let mut feed = self.feed.lock();
         while let Some(endpoint) = feed.list.get(self.seen) {
             self.seen += 1;
-            if !self.is_excepted(endpoint) {
+            if !self.is_excepted(&feed, endpoint) {
                 return Poll::Ready(Some(endpoint.clone()));
             }
         }
@@ -203,6 +207,13 @@ impl EndpointsFeed {
         (self.0.lock().left_out - before) as usize
     }
 
+    /// Leaves out the endpoints that no HTTPS record is about, wherever there are records and each has
+    /// [keys](ServiceBinding::ech): who hides a name must not fall back to where it can't be hidden (RFC 9848, section
+    /// 5.1). By default they stay.
+    pub fn hide_name(&mut self) {
+        self.0.lock().hidden = true;
+    }
+
     /// Whether the list takes no more IP addresses.
     pub fn is_full(&self) -> bool {
         let feed = self.0.lock();
@@ -236,6 +247,11 @@ impl Feed {
         let services = self.services.as_deref()?;
         let place = self.list.iter().position(|known| known == endpoint)?;
         services.iter().find(|bound| bound.place == place).map(|bound| &bound.service)
+    }
+
+    fn would_reveal(&self, endpoint: &Endpoint) -> bool {
+        let all_have_keys = |bound: &[Bound]| bound.iter().all(|bound| bound.service.ech.is_some());
+        self.hidden && self.services.as_ref().is_some_and(|all| all_have_keys(all)) && self.service(endpoint).is_none()
     }
 
     fn has_place(&self, kind: usize) -> bool {
@@ -349,6 +365,33 @@ mod tests {
         assert_eq!(all.priorities(&of), Some(vec![Some(9); 2]), "another service");
         feed.extend_by(answer(9, vec![at(6)]));
         assert_eq!(all.priorities(&of), Some(vec![Some(u16::MAX), Some(9)]), "what stood in comes last");
+    }
+
+    #[test]
+    fn what_no_record_is_about_is_no_fallback_where_all_records_have_keys() {
+        let answer = |n: u16, ech: bool| {
+            let mut answer = Answer::only([at(n)]);
+            let mut service = ServiceBinding::new(n, "a.test");
+            service.ech = ech.then(|| [0].into());
+            answer.service = Some(Arc::new(service));
+            answer
+        };
+        for hidden in [true, false] {
+            let (mut feed, mut list) = Endpoints::feed();
+            if hidden {
+                feed.hide_name();
+            }
+            feed.extend([at(9)]);
+            assert_eq!(list.snapshot(), [at(9)], "no record is known");
+            feed.extend_by(answer(1, true));
+            feed.extend([at(8)]);
+            let rest: &[Endpoint] = if hidden { &[at(1)] } else { &[at(9), at(1), at(8)] };
+            assert_eq!((list.snapshot(), list.contains(&at(9))), (rest.to_vec(), !hidden));
+            let first = list.poll_more(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(first, Poll::Ready(rest.first().cloned()));
+            feed.extend_by(answer(2, false));
+            assert_eq!(list.snapshot(), [at(9), at(1), at(8), at(2)], "one has no keys");
+        }
     }
 
     #[test]
