@@ -1,7 +1,7 @@
 //! The client that the flags describe: each flag is a setting of the layer that owns it.
 
 use crate::{
-    args::{Args, DnsServers, Interface},
+    args::{Args, DnsServers, EchArg, Interface},
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
     resolve::ResolveLayer,
@@ -77,6 +77,7 @@ fn connect_options(args: &Args) -> ConnectOptions {
     if args.protocol.http2_prior_knowledge {
         connect_options.http_versions = HttpVersions::Http2;
     }
+    connect_options.ech = EchArg::mode(&args.tls.ech);
     if args.route.egress.is_some() {
         connect_options.egress = Egress::public();
         if args.proxy.proxy_filters_egress {

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 213] = [
+const FLAGS: [CurlFlag; 212] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -75,7 +75,6 @@ const FLAGS: [CurlFlag; 213] = [
     flag("doh-url", None, Value::Plain, Some("--dns-servers tls://IP#NAME")),
     flag("dump-ca-embed", None, Value::None, None),
     flag("dump-header", Some('D'), Value::Plain, Some("-i")),
-    flag("ech", None, Value::Plain, None),
     flag("egd-file", None, Value::Plain, None),
     flag("engine", None, Value::Plain, None),
     flag("etag-compare", None, Value::Plain, None),

@@ -37,6 +37,7 @@ impl Exit {
     pub(crate) const PIN: Self            = Self(90);
     pub(crate) const STREAM: Self         = Self(92);
     pub(crate) const PROXY: Self          = Self(97);
+    pub(crate) const ECH: Self            = Self(101);
 }
 
 impl From<Exit> for ExitCode {

@@ -100,6 +100,7 @@ fn connect(error: &ConnectError) -> Classification {
         return match error {
             error if error.is_pin() => ("pin", Exit::PIN),
             error if error.is_certificate() => ("certificate", Exit::CERTIFICATE),
+            error if error.is_ech() => ("tls", Exit::ECH),
             _ => ("tls", Exit::TLS),
         };
     }

@@ -1,7 +1,7 @@
 //! Roots, pins and client certificates, of origins and of proxies, which are set separately as with curl.
 
 use crate::{
-    args::{Args, Hashes},
+    args::{Args, EchArg, Hashes},
     exit::Exit,
     fault::chain,
     start_error::StartError,
@@ -29,6 +29,8 @@ struct TlsSettings<'a> {
     /// Pins by pattern.
     pins: Vec<(&'a str, &'a str)>,
     versions: Option<RangeInclusive<TlsVersion>>,
+    /// Keys of Encrypted Client Hello, for every host.
+    ech_keys: Option<&'a [u8]>,
 }
 
 /// # Errors
@@ -43,6 +45,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         every_leaf: hashes(&tls.pinnedpubkey),
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
+        ech_keys: EchArg::keys(&tls.ech),
     };
     Ok(settings.config()?.map_or_else(|| system(args), TlsLayer::new))
 }
@@ -67,6 +70,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         every_leaf: hashes(&tls.proxy_pinnedpubkey),
         pins: Vec::new(),
         versions: None,
+        ech_keys: None,
     };
     Ok(settings.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
 }
@@ -86,6 +90,7 @@ pub(crate) fn dns_servers(args: &Args) -> Result<TlsConnector, StartError> {
         every_leaf: &[],
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: None,
+        ech_keys: None,
     };
     let native = || TlsLayer::native().proxy_connector();
     Ok(settings.config()?.map_or_else(native, |config| config.tls_connector()).no_alpn())
@@ -116,7 +121,7 @@ impl TlsSettings<'_> {
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
-        if !trusts && !pins && self.cert.is_none() && self.versions.is_none() {
+        if !trusts && !pins && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
         let (cacert, capath, cert) = (self.cacert, self.capath, self.cert);
@@ -141,6 +146,9 @@ impl TlsSettings<'_> {
         }
         if let Some(versions) = self.versions {
             builder = builder.versions(versions);
+        }
+        if let Some(keys) = self.ech_keys {
+            builder = builder.ech_keys_for_every_host(keys);
         }
         builder.build().map(Some).map_err(|error| {
             let file = match &error {
@@ -192,7 +200,7 @@ fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {
 fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
     let exit = match error {
         TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
-        TlsConfigError::Pin(_) => Exit::USAGE,
+        TlsConfigError::Pin(_) | TlsConfigError::Ech(_) => Exit::USAGE,
         TlsConfigError::NoRoots | TlsConfigError::Root(_) | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,
     };

@@ -3,6 +3,7 @@
 mod data;
 mod diagnostics;
 mod dns_servers;
+mod ech;
 mod protocol;
 mod proxy;
 mod request;
@@ -14,6 +15,7 @@ pub(crate) use self::{
     data::Data,
     diagnostics::SeeingArgs,
     dns_servers::DnsServers,
+    ech::EchArg,
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
     request::RequestArgs,

@@ -1,4 +1,4 @@
-use super::PinRule;
+use super::{EchArg, PinRule};
 use clap::{ArgAction, Args};
 use skybridge::TlsVersion;
 use std::path::PathBuf;
@@ -37,6 +37,11 @@ pub(crate) struct TlsArgs {
     /// TLS 1.2 at most, or 1.3
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub(crate) tls_max: Option<TlsVersion>,
+    /// Encrypt the names of https servers (Encrypted Client Hello): true where their HTTPS records have keys, as
+    /// --dns-servers tells them; hard there or not at all; ecl:BASE64 with these keys or not at all; false; or grease,
+    /// which only looks like it
+    #[arg(long, value_name = "true|hard|ecl:BASE64|false|grease", action = ArgAction::Append)]
+    pub(crate) ech: Vec<EchArg>,
     /// As --cacert, for proxies
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_cacert: Option<PathBuf>,
