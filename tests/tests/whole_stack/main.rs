@@ -14,6 +14,7 @@ mod egress;
 mod events;
 mod expectations;
 mod goaway;
+mod hidden_names;
 mod interim;
 mod last_byte;
 mod limits;
