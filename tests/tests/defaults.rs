@@ -253,6 +253,7 @@ fn every_setting_of_the_table_is_a_method() {
     let sources = [
         include_str!("../../crates/core/src/context/timeouts.rs"),
         include_str!("../../crates/core/src/proxy.rs"),
+        include_str!("../../crates/core/src/target/connect_options.rs"),
         include_str!("../../crates/dns/src/cache.rs"),
         include_str!("../../crates/dns/src/hickory.rs"),
         include_str!("../../crates/dns/src/system.rs"),
