@@ -35,6 +35,8 @@ pub struct TlsFacts {
     pub sni: Option<Arc<str>>,
     /// Whether a session was resumed.
     pub resumed: bool,
+    /// Whether the name was encrypted.
+    pub ech: skybridge_core::EchStatus,
 }
 
 /// A URI without secrets.
@@ -78,7 +80,7 @@ impl Facts {
 
 impl TlsFacts {
     fn of(tls: &TlsInfo) -> Self {
-        Self { version: tls.version, cipher: tls.cipher, sni: tls.sni.clone(), resumed: tls.resumed }
+        Self { version: tls.version, cipher: tls.cipher, sni: tls.sni.clone(), resumed: tls.resumed, ech: tls.ech }
     }
 }
 

@@ -95,6 +95,9 @@ fn facts(object: &mut Object, facts: &Facts) {
             inner.text(name, value);
         }
         inner.raw("resumed", tls.resumed);
+        if tls.ech != skybridge_core::EchStatus::None {
+            inner.text("ech", tls.ech.name());
+        }
         object.raw("tls", inner.end());
     }
 }

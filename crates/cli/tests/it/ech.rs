@@ -70,6 +70,8 @@ async fn names_are_encrypted_by_the_keys_that_are_given() {
         assert_eq!(ech(&scene.run_there(arguments).await), status, "{arguments:?}");
     }
     assert_eq!(scene.shown(), ["public.test", "public.test", "a.test", "a.test", "a.test", "a.test"]);
+    let ran = scene.run_there(&[&*given, "--events"]).await;
+    assert!(ran.err.contains(r#""sni":"a.test","resumed":false,"ech":"accepted""#), "{}", ran.err);
 }
 
 #[tokio::test]
