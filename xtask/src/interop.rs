@@ -43,6 +43,7 @@ pub(crate) fn run() -> Outcome {
     let hypercorn = installed("hypercorn", "python3-hypercorn")?;
     let openssl = installed("openssl", "openssl")?;
     let dnsmasq = installed("dnsmasq", "dnsmasq-base")?;
+    let tstclnt = installed("tstclnt", "libnss3-tools")?;
     let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
@@ -96,6 +97,7 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_IP", &ip)
             .env("SKYBRIDGE_NFT", &nft)
+            .env("SKYBRIDGE_TSTCLNT", &tstclnt)
             .env("SKYBRIDGE_NETWORK_CLIENT", network.client())
             .env("SKYBRIDGE_NETWORK_SERVER", network.server())
             .env("SKYBRIDGE_NETWORK_RESOLV", resolv)
