@@ -1,16 +1,23 @@
+mod answer;
+mod doh_error;
+mod doh_url;
 mod failure;
 mod family;
 mod https_records;
 mod lookup;
+mod message;
+mod over_https;
 mod records;
 mod services;
 mod transport;
 mod udp;
 
-pub use self::lookup::HickoryLookup;
+pub use self::{doh_error::DohError, lookup::HickoryLookup};
 
-use self::{records::Servers, transport::Transport};
-use skybridge_core::{Query, TlsConnect};
+use self::{over_https::OverHttps, records::Servers, transport::Transport};
+use http::{Request, Response};
+use http_body::Body;
+use skybridge_core::{BoxError, Query, TlsConnect};
 use std::{
     convert::Infallible,
     fmt,
@@ -29,7 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const HTTPS_DELAY: Duration = Duration::from_millis(50);
 
 /// Asks DNS servers itself, by [hickory](https://docs.rs/hickory-resolver): over UDP, and over TCP where an answer is
-/// too long for that; or over TLS. With the feature `hickory`.
+/// too long for that; over TLS; or over HTTPS, by a client. With the feature `hickory`.
 ///
 /// AAAA and A records are asked for at once. Each are an [`Answer`](skybridge_core::Answer) with their time to live, as
 /// they come: who connects decides which wait for which. When one family has addresses and the other fails, the error
@@ -87,6 +94,29 @@ impl Hickory {
         Ok(Self { servers: Arc::new(Servers::new(addrs, transport)?), timeout: TIMEOUT, https_delay: HTTPS_DELAY })
     }
 
+    /// Asks the server of this URL over HTTPS (RFC 8484), such as `https://dns.test/dns-query`, by a client: each
+    /// question is a GET, whose answer may be kept on the way, and whose length doesn't tell the name (RFC 8467). The
+    /// messages are hickory's, and all else the client's: by whose roots the server is verified, through which proxies
+    /// it is asked, and who is asked for the server's own name. So that resolver is another than this one, and no
+    /// question can wait for itself. The client should follow no redirects: they could lead to cleartext.
+    ///
+    /// An answer counts if its status is a success, its type `application/dns-message`, its length 65,535 bytes at most,
+    /// and its question the same; its time to live is what is left after its `Age`. What an alias leads to is in the
+    /// answer, or isn't found. Queries that overlap are each sent, unless a [`CacheLayer`](crate::CacheLayer) is over
+    /// this. Of why there is no answer, [`DohError`] tells.
+    ///
+    /// # Errors
+    /// `InvalidInput` when the URL is none of `https`, or has credentials or a fragment; `{?dns}` may stand at its end.
+    pub fn over_https<S, B>(url: &str, client: S) -> io::Result<Self>
+    where
+        S: Service<Request<String>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
+        S: Clone + Send + Sync + 'static,
+        B: Body<Error: Into<BoxError>> + Send + 'static,
+    {
+        let servers = Servers::over_https(OverHttps::new(url, client)?);
+        Ok(Self { servers: Arc::new(servers), timeout: TIMEOUT, https_delay: HTTPS_DELAY })
+    }
+
     /// How long the records of one family are waited for, from when they are asked for (default: 10 s). A packet that
     /// is lost is sent again after a third of a second.
     pub fn timeout(mut self, limit: Duration) -> Self {
@@ -114,7 +144,7 @@ impl Service<Query> for Hickory {
     }
 
     fn call(&mut self, query: Query) -> Self::Future {
-        self.servers.transport().runs_on(query.ctx.runtime());
+        self.servers.runs_on(query.ctx.runtime());
         ready(Ok(HickoryLookup::new(query, &self.servers, self.timeout, self.https_delay)))
     }
 }

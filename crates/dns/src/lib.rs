@@ -47,7 +47,7 @@ mod pick;
 mod system;
 
 #[cfg(feature = "hickory")]
-pub use self::hickory::{Hickory, HickoryLookup};
+pub use self::hickory::{DohError, Hickory, HickoryLookup};
 pub use self::{
     answers::{Answers, Resolving},
     cache::{Cache, CacheLayer, Cached},

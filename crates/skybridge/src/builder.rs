@@ -11,6 +11,8 @@ use skybridge_core::{
     Timeouts,
 };
 use skybridge_dns::System;
+#[cfg(feature = "hickory")]
+use skybridge_dns::{CacheLayer, Hickory};
 use skybridge_h1::H1;
 use skybridge_h2::H2;
 use skybridge_negotiate::{Negotiate, NegotiateLayer};
@@ -143,6 +145,31 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     /// Who is asked for addresses.
     pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D, L> {
         ClientBuilder { settings: self.settings, resolver, dialer: self.dialer, seams: self.seams }
+    }
+
+    /// Asks the server of this URL for addresses, over HTTPS alone (RFC 8484), by another client, and keeps what it
+    /// says: a [`resolver`](Self::resolver), of which the last one counts, that is [`Hickory::over_https`] below a
+    /// [`CacheLayer`](crate::CacheLayer).
+    ///
+    /// The other client decides whom to trust, through which proxies the server is asked, and who finds the server. It
+    /// needs no pool, time limits or observer of this one's.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// use skybridge::Client;
+    ///
+    /// let client = Client::builder().dns_over_https("https://dns.test/dns-query", Client::new())?.build();
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidInput` when the URL is none of `https`, or has credentials or a fragment.
+    #[cfg(feature = "hickory")]
+    pub fn dns_over_https(self, url: &str, by: Client) -> std::io::Result<ClientBuilder<impl Resolver, D, L>> {
+        Ok(self.resolver(CacheLayer::new().layer(Hickory::over_https(url, by)?)))
     }
 
     /// The ways to go, in order, each a list of proxies, so that one proxy for everything is `[[proxy]]`. As

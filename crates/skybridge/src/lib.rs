@@ -117,9 +117,9 @@ pub use skybridge_core::{
     HttpVersions, Observe, OnInformational, Partition, Phase, Protocol, Proxy, RequestError, RequestOptions, Timeouts,
     Upgrade, Upgraded, stack,
 };
-#[cfg(feature = "hickory")]
-pub use skybridge_dns::Hickory;
 pub use skybridge_dns::{CacheLayer, OverridesLayer, ResolveError, System};
+#[cfg(feature = "hickory")]
+pub use skybridge_dns::{DohError, Hickory};
 pub use skybridge_h1::{BodyError, FieldSpelling, H1, H1Error, ReasonPhrase};
 pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;

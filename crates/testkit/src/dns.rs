@@ -1,5 +1,8 @@
-//! A DNS server on loopback that answers as a test says.
+//! A DNS server on loopback that answers as a test says, and what one over HTTPS needs: [`query_in`] a request's URI,
+//! and the [`Reply::message`] to it.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::Uri;
 use std::{
     io::{Error, ErrorKind, Result},
     net::{IpAddr, SocketAddr},
@@ -154,6 +157,31 @@ impl State {
         asked.push(question.clone());
         let reply = reply(&question);
         Some((question, reply))
+    }
+}
+
+/// The query in the URI of a request over HTTPS (RFC 8484, section 4.1).
+pub fn query_in(uri: &Uri) -> Option<Vec<u8>> {
+    let dns = uri.query()?.split('&').find_map(|pair| pair.strip_prefix("dns="))?;
+    URL_SAFE_NO_PAD.decode(dns).ok()
+}
+
+// === impl Question ===
+
+impl Question {
+    /// What a query asks, as if over TCP and for the first time.
+    pub fn read(query: &[u8]) -> Option<Self> {
+        let (name, kind, _) = question(query)?;
+        Some(Self { name, kind, tcp: true, before: 0 })
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// The answer to a query; `None` for a query that is none, and where nothing is said at once.
+    pub fn message(&self, query: &[u8]) -> Option<Vec<u8>> {
+        message(query, &Question::read(query)?, self)
     }
 }
 

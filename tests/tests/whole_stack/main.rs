@@ -9,6 +9,7 @@ mod by_hand;
 mod challenged;
 mod connects;
 mod descriptors;
+mod doh;
 mod draining;
 mod egress;
 mod events;

@@ -1,21 +1,22 @@
-//! The border to hickory: what is asked of it, and what it answers in our words.
+//! What servers are asked, and what they answer in our words: by hickory, or over HTTPS.
 
 use super::{
+    answer::{Found, Missing},
     https_records::{self, RecordSet},
+    over_https::OverHttps,
     transport::Transport,
 };
 use crate::ResolveError;
 use hickory_resolver::{
     Resolver,
     config::{NameServerConfig, ResolveHosts, ResolverConfig},
-    lookup::Lookup,
     net::NetError,
     proto::{
         ProtoError,
         rr::{Name, RData, RecordType},
     },
 };
-use skybridge_core::Families;
+use skybridge_core::{Families, Runtime};
 use std::{
     io::{Error, ErrorKind, Result as IoResult},
     net::{IpAddr, SocketAddr},
@@ -31,9 +32,13 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// The servers, and the places of queries to them.
 pub(super) struct Servers {
-    resolver: Resolver<Transport>,
-    transport: Transport,
+    asked: Asked,
     places: Semaphore,
+}
+
+enum Asked {
+    ByHickory(Box<Resolver<Transport>>, Transport),
+    OverHttps(OverHttps),
 }
 
 /// The addresses of one family.
@@ -60,11 +65,22 @@ impl Servers {
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
         let resolver = builder.build().map_err(Error::other)?;
-        Ok(Self { resolver, transport, places: Semaphore::new(MAX_RUNNING) })
+        Ok(Self::asked(Asked::ByHickory(Box::new(resolver), transport)))
     }
 
-    pub(super) fn transport(&self) -> &Transport {
-        &self.transport
+    pub(super) fn over_https(server: OverHttps) -> Self {
+        Self::asked(Asked::OverHttps(server))
+    }
+
+    fn asked(asked: Asked) -> Self {
+        Self { asked, places: Semaphore::new(MAX_RUNNING) }
+    }
+
+    /// With whose clock and tasks TLS of ours runs, unless there is one.
+    pub(super) fn runs_on(&self, runtime: &Arc<dyn Runtime>) {
+        if let Asked::ByHickory(_, transport) = &self.asked {
+            transport.runs_on(runtime);
+        }
     }
 
     /// Asks for the addresses of one family.
@@ -72,11 +88,11 @@ impl Servers {
         let kind = if family == Families::V6 { RecordType::AAAA } else { RecordType::A };
         // A name that can't be is not there.
         let name = full_name(&host).map_err(|error| not_found(&host, Error::new(ErrorKind::InvalidInput, error)))?;
-        let answer = match self.resolver.lookup(name, kind).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(in_our_words(host, self.transport.explain(error))),
+        let found = match self.look_up(name, kind).await {
+            Ok(found) => found,
+            Err(missing) => return Err(missing.into_error(host)),
         };
-        let addresses = answer.answers().iter().filter_map(|record| match &record.data {
+        let addresses = found.records.iter().filter_map(|record| match &record.data {
             RData::A(ip) if family != Families::V6 => Some(IpAddr::V4(ip.0)),
             RData::AAAA(ip) if family == Families::V6 => Some(IpAddr::V6(ip.0)),
             _ => None,
@@ -85,26 +101,34 @@ impl Servers {
         if addresses.is_empty() {
             return Err(ResolveError::NoAddresses { host });
         }
-        Ok(Records { addresses, ttl: shortest_ttl(&answer) })
+        Ok(Records { addresses, ttl: found.ttl })
     }
 
     /// Asks for the HTTPS records of a name; `None` when there are none, or none that can be read.
     pub(super) async fn ask_https(&self, name: &Arc<str>) -> Result<Option<(RecordSet, Duration)>, ResolveError> {
         let Ok(full_name) = full_name(name) else { return Ok(None) };
-        let answer = match self.resolver.lookup(full_name, RecordType::HTTPS).await {
-            Ok(answer) => answer,
-            Err(NetError::Proto(_)) => return Ok(None),
-            Err(error) => {
-                let error = in_our_words(Arc::clone(name), self.transport.explain(error));
-                return if error.is_failure() { Err(error) } else { Ok(None) };
-            }
+        let found = match self.look_up(full_name, RecordType::HTTPS).await {
+            Ok(found) => found,
+            Err(missing @ Missing::Unknown(_)) => return Err(missing.into_error(Arc::clone(name))),
+            Err(_) => return Ok(None),
         };
-        let records = answer.answers().iter().filter_map(|record| match &record.data {
+        let records = found.records.iter().filter_map(|record| match &record.data {
             RData::HTTPS(https) => Some((&record.name, &https.0)),
             _ => None,
         });
         let records: Vec<_> = records.collect();
-        Ok((!records.is_empty()).then(|| (https_records::read(name, records), shortest_ttl(&answer))))
+        Ok((!records.is_empty()).then(|| (https_records::read(name, records), found.ttl)))
+    }
+
+    async fn look_up(&self, name: Name, kind: RecordType) -> Result<Found, Missing> {
+        let (resolver, transport) = match &self.asked {
+            Asked::OverHttps(server) => return server.ask(&name, kind).await,
+            Asked::ByHickory(resolver, transport) => (resolver, transport),
+        };
+        let answer = resolver.lookup(name, kind).await.map_err(|error| transport.explain(error))?;
+        let records = answer.answers().to_vec();
+        let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
+        Ok(Found { records, ttl: Duration::from_secs(ttl.into()) })
     }
 
     /// A place for a query, when there is one.
@@ -121,28 +145,36 @@ fn full_name(host: &str) -> Result<Name, ProtoError> {
     Ok(name)
 }
 
-/// Also of aliases on the way: what they lead to may be kept no longer than they.
-fn shortest_ttl(answer: &Lookup) -> Duration {
-    let ttl = answer.answers().iter().map(|record| record.ttl).min().unwrap_or(0);
-    Duration::from_secs(ttl.into())
-}
-
 fn not_found(host: &Arc<str>, source: Error) -> ResolveError {
     ResolveError::NotFound { host: Arc::clone(host), source: Arc::new(source) }
 }
 
-fn in_our_words(host: Arc<str>, error: NetError) -> ResolveError {
-    if error.is_nx_domain() {
-        return not_found(&host, Error::new(ErrorKind::NotFound, error));
+// === impl Missing ===
+
+impl Missing {
+    fn into_error(self, host: Arc<str>) -> ResolveError {
+        match self {
+            Self::Name(source) => not_found(&host, source),
+            Self::Records => ResolveError::NoAddresses { host },
+            Self::Unreadable(source) | Self::Unknown(source) => ResolveError::Io { host, source: Arc::new(source) },
+        }
     }
-    if error.is_no_records_found() {
-        return ResolveError::NoAddresses { host };
+}
+
+impl From<NetError> for Missing {
+    fn from(error: NetError) -> Self {
+        if error.is_nx_domain() {
+            return Self::Name(Error::new(ErrorKind::NotFound, error));
+        }
+        if error.is_no_records_found() {
+            return Self::Records;
+        }
+        match error {
+            NetError::Timeout => Self::Unknown(Error::new(ErrorKind::TimedOut, error)),
+            // Itself, since hickory's has no source.
+            NetError::Io(error) => Self::Unknown(Error::new(error.kind(), error)),
+            NetError::Proto(_) => Self::Unreadable(Error::other(error)),
+            error => Self::Unknown(Error::other(error)),
+        }
     }
-    let source = match error {
-        NetError::Timeout => Error::new(ErrorKind::TimedOut, error),
-        // Itself, since hickory's has no source.
-        NetError::Io(error) => Error::new(error.kind(), error),
-        error => Error::other(error),
-    };
-    ResolveError::Io { host, source: Arc::new(source) }
 }
