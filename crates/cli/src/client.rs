@@ -12,7 +12,7 @@ use crate::{
 use skybridge::{
     CacheLayer, Client, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer,
     RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
-    tower::{Layer, ServiceBuilder, service_fn},
+    tower::{Layer, service_fn},
     types::{Egress, EgressRule, Families, Origin, Resolver},
 };
 use std::{future::ready, sync::Arc, time::Duration};
@@ -20,14 +20,39 @@ use std::{future::ready, sync::Arc, time::Duration};
 /// # Errors
 /// When a file or value of a TLS flag can't be used.
 pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
-    let Some(servers) = &args.route.dns_servers else { return asking(System::new(), args, proxies, observer) };
+    let Some(servers) = &args.route.dns_servers else { return over_https(System::new(), args, proxies, observer) };
     let servers = match servers {
         DnsServers::Cleartext(servers) => Hickory::new(servers.iter().copied()),
         DnsServers::Tls(servers) => Hickory::over_tls(servers.iter().cloned(), tls::dns_servers(args)?),
     };
     let servers =
         servers.map_err(|error| Usage::of("--dns-servers", "", format_args!("they can't be asked: {error}")))?;
-    asking(CacheLayer::new().layer(servers), args, proxies, observer)
+    over_https(CacheLayer::new().layer(servers), args, proxies, observer)
+}
+
+/// The client that asks the server of `--doh-url`, if there is one, and this resolver for that server's own name.
+fn over_https(
+    resolver: impl Resolver,
+    args: &Args,
+    proxies: &Proxies,
+    observer: &Arc<CallObserver>,
+) -> Result<Client, StartError> {
+    let Some(url) = &args.route.doh_url else { return asking(resolver, args, proxies, observer) };
+    // As curl, not through the proxies of what is fetched.
+    let doh = Client::builder()
+        .resolver(with_resolve(args, resolver))
+        .tls(tls::doh(args)?)
+        .race(race(args))
+        .dialer(tcp(args))
+        .build();
+    // Without the URL, which may have credentials.
+    let server = Hickory::over_https(url, doh).map_err(|error| Usage::of("--doh-url", "", error))?;
+    asking(CacheLayer::new().layer(server), args, proxies, observer)
+}
+
+/// What `--resolve` says goes before.
+fn with_resolve<R: Resolver>(args: &Args, resolver: R) -> <ResolveLayer as Layer<R>>::Service {
+    ResolveLayer::new(&args.route.resolve, &TokioRuntime::current()).layer(resolver)
 }
 
 /// The client that asks this resolver.
@@ -37,8 +62,7 @@ fn asking(
     proxies: &Proxies,
     observer: &Arc<CallObserver>,
 ) -> Result<Client, StartError> {
-    let resolver =
-        ServiceBuilder::new().layer(ResolveLayer::new(&args.route.resolve, &TokioRuntime::current())).service(resolver);
+    let resolver = with_resolve(args, resolver);
     let selected = proxies.clone();
     let client = Client::builder()
         .observer(Arc::clone(observer) as _)

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 212] = [
+const FLAGS: [CurlFlag; 210] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -71,8 +71,6 @@ const FLAGS: [CurlFlag; 212] = [
     flag("dns-ipv4-addr", None, Value::Plain, Some("--interface ADDR")),
     flag("dns-ipv6-addr", None, Value::Plain, Some("--interface ADDR")),
     flag("doh-cert-status", None, Value::None, None),
-    flag("doh-insecure", None, Value::None, None),
-    flag("doh-url", None, Value::Plain, Some("--dns-servers tls://IP#NAME")),
     flag("dump-ca-embed", None, Value::None, None),
     flag("dump-header", Some('D'), Value::Plain, Some("-i")),
     flag("egd-file", None, Value::Plain, None),

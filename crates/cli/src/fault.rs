@@ -3,8 +3,8 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, Error, NoAddresses, Phase, Protocol, ProxyVariableError, RequestError, ResolveError,
-    SocketRefused, TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, DohError, Error, NoAddresses, Phase, Protocol, ProxyVariableError, RequestError,
+    ResolveError, SocketRefused, TlsConfigError, TlsError,
     types::{CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
@@ -88,6 +88,10 @@ fn classify(error: &Error) -> Classification {
 }
 
 fn connect(error: &ConnectError) -> Classification {
+    // What else is behind it is about another server than the URL's.
+    if error.source_as::<DohError>().is_some() {
+        return by_phase(error);
+    }
     // A handshake that the peer refused only after it was over.
     if error.source_as::<TlsAlert>().is_some() {
         return ("tls", Exit::RECEIVE);
@@ -113,6 +117,10 @@ fn connect(error: &ConnectError) -> Classification {
     if error.source_as::<ProxyVariableError>().is_some() {
         return ("resolve", Exit::RESOLVE_PROXY);
     }
+    by_phase(error)
+}
+
+fn by_phase(error: &ConnectError) -> Classification {
     match error.phase() {
         Some(Phase::LookupQueue | Phase::Resolve) if is_of_proxy(error) => ("resolve", Exit::RESOLVE_PROXY),
         Some(Phase::LookupQueue | Phase::Resolve) => ("resolve", Exit::RESOLVE),

@@ -81,19 +81,18 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
 /// # Errors
 /// As for [`origins`].
 pub(crate) fn dns_servers(args: &Args) -> Result<TlsConnector, StartError> {
-    let tls = &args.tls;
-    let settings = TlsSettings {
-        cacert: tls.cacert.as_deref(),
-        capath: tls.capath.as_deref(),
-        insecure: false,
-        cert: None,
-        every_leaf: &[],
-        pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
-        versions: None,
-        ech_keys: None,
-    };
     let native = || TlsLayer::native().proxy_connector();
-    Ok(settings.config()?.map_or_else(native, |config| config.tls_connector()).no_alpn())
+    let config = TlsSettings::of_dns_servers(args, false).config()?;
+    Ok(config.map_or_else(native, |config| config.tls_connector()).no_alpn())
+}
+
+/// The same for the server of `--doh-url`, unless `--doh-insecure` is given.
+///
+/// # Errors
+/// As for [`origins`].
+pub(crate) fn doh(args: &Args) -> Result<TlsLayer, StartError> {
+    let settings = TlsSettings::of_dns_servers(args, args.route.doh_insecure);
+    Ok(settings.config()?.map_or_else(TlsLayer::native, TlsLayer::new))
 }
 
 fn identity<'a>(cert: &'a Option<PathBuf>, key: &'a Option<PathBuf>) -> Option<(&'a Path, &'a Path)> {
@@ -116,7 +115,21 @@ fn versions(args: &Args) -> Result<Option<RangeInclusive<TlsVersion>>, Usage> {
     Ok(said.then_some(least..=most))
 }
 
-impl TlsSettings<'_> {
+impl<'a> TlsSettings<'a> {
+    fn of_dns_servers(args: &'a Args, insecure: bool) -> Self {
+        let tls = &args.tls;
+        Self {
+            cacert: tls.cacert.as_deref(),
+            capath: tls.capath.as_deref(),
+            insecure,
+            cert: None,
+            every_leaf: &[],
+            pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
+            versions: None,
+            ech_keys: None,
+        }
+    }
+
     /// `None` without any flag: the default configuration then reads the system's roots on first use.
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;

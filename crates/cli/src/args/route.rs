@@ -17,6 +17,13 @@ pub(crate) struct RouteArgs {
     /// Over TLS alone where they are tls://IP[:PORT][#NAME]; each proves the name, or the address
     #[arg(long, value_name = "IP[:PORT][,...]")]
     pub(crate) dns_servers: Option<DnsServers>,
+    /// Ask this server for addresses, over HTTPS alone: directly, whatever proxies there are. Its own name is asked of
+    /// the system or of --dns-servers, if --resolve has none
+    #[arg(long, value_name = "URL")]
+    pub(crate) doh_url: Option<String>,
+    /// As --insecure, for the server of --doh-url, which --insecure isn't about
+    #[arg(long)]
+    pub(crate) doh_insecure: bool,
     /// IPv4 only
     #[arg(short = '4', long, overrides_with = "ipv6")]
     pub(crate) ipv4: bool,

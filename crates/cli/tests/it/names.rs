@@ -1,12 +1,15 @@
 //! Whom names are asked for.
 
 use crate::ran::skybridge;
+use http::{Response, header::CONTENT_TYPE};
+use http_body_util::Full;
 use skybridge_testkit::{
     certs::Ca,
-    dns::{DnsServer, Reply},
+    dns::{self, DnsServer, Reply},
     origin::Origin,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
+use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -65,4 +68,104 @@ async fn servers_over_tls_prove_their_name_even_to_who_is_insecure() {
         assert_eq!(ran.err.contains("certificate"), exit != 0, "{}", ran.err);
     }
     assert!(server.asked().iter().all(|asked| asked.ends_with(" tcp")), "{:?}", server.asked());
+}
+
+/// A server over HTTPS, which is `dns.test` and says that every name is this machine; and a file with its root.
+struct Doh {
+    origin: Origin,
+    _folder: TempDir,
+    cacert: PathBuf,
+}
+
+impl Doh {
+    async fn start() -> Self {
+        let root = Ca::new("root");
+        let origin = Origin::h2c().handle(|request| async move {
+            let query = dns::query_in(request.uri()).unwrap();
+            let reply = Reply::Addresses(vec![[127, 0, 0, 1].into()], 60).message(&query).unwrap();
+            let response = Response::builder().header(CONTENT_TYPE, "application/dns-message");
+            response.body(Full::from(reply)).unwrap()
+        });
+        let origin = origin.tls(&root.leaf(["dns.test"])).start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let cacert = folder.path().join("root.pem");
+        std::fs::write(&cacert, root.pem()).unwrap();
+        Self { origin, _folder: folder, cacert }
+    }
+
+    fn port(&self) -> u16 {
+        self.origin.addr().port()
+    }
+
+    fn url(&self) -> String {
+        format!("https://dns.test:{}/dns-query", self.port())
+    }
+
+    /// For `--resolve`: the server's own name.
+    fn at(&self) -> String {
+        format!("dns.test:{}:127.0.0.1", self.port())
+    }
+}
+
+#[tokio::test]
+async fn a_server_over_https_is_asked_over_one_connection_for_all_but_what_is_known() {
+    let (doh, origin) = (Doh::start().await, Origin::h1().start().await);
+    let port = origin.addr().port();
+    let (cacert, url, at) = (doh.cacert.to_string_lossy(), doh.url(), doh.at());
+    let known = format!("c.test:{port}:127.0.0.1");
+    let urls = ["a.test", "b.test", "a.test", "c.test", "localhost", "127.0.0.1"];
+    let urls = urls.map(|host| format!("http://{host}:{port}/"));
+    let flags = ["--doh-url", &url, "--cacert", &cacert, "--resolve", &at, "--resolve", &known, "--no-reuse"];
+    let ran = skybridge(flags.into_iter().chain(urls.iter().map(String::as_str))).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello".repeat(6).as_str()), "{}", ran.err);
+    assert_eq!((doh.origin.connections(), doh.origin.requests().len()), (1, 4), "two families of two names");
+}
+
+#[tokio::test]
+async fn a_server_over_https_is_asked_without_the_proxies_of_what_is_fetched() {
+    let (doh, proxy) = (Doh::start().await, Origin::h1().start().await);
+    let (cacert, url, at) = (doh.cacert.to_string_lossy(), doh.url(), doh.at());
+    let proxy_url = format!("http://p.test:{}", proxy.addr().port());
+    let flags = ["--doh-url", &url, "--cacert", &cacert, "--resolve", &at, "-x", &proxy_url, "http://a.test/"];
+    let ran = skybridge(flags).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hello"), "{}", ran.err);
+    assert_eq!(doh.origin.requests().len(), 2, "for the proxy's name");
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_over_https_proves_its_name_even_to_who_is_insecure() {
+    let (doh, origin) = (Doh::start().await, Origin::h1().start().await);
+    let (cacert, at) = (doh.cacert.to_string_lossy(), doh.at());
+    let url = format!("http://a.test:{}/", origin.addr().port());
+    // A name that it hasn't, and a root that is not trusted.
+    let other = format!("https://other.test:{}/dns-query", doh.port());
+    let at_other = format!("other.test:{}:127.0.0.1", doh.port());
+    let rows: [(&[&str], i32); 4] = [
+        (&["--doh-url", &doh.url(), "--resolve", &at, "--cacert", &cacert], 0),
+        (&["--doh-url", &doh.url(), "--resolve", &at, "-k"], 6),
+        (&["--doh-url", &other, "--resolve", &at_other, "--cacert", &cacert, "-k"], 6),
+        (&["--doh-url", &other, "--resolve", &at_other, "--doh-insecure"], 0),
+    ];
+    for (flags, exit) in rows {
+        let ran = skybridge(flags.iter().copied().chain([&*url])).await;
+        assert_eq!(ran.exit, exit, "{flags:?}: {}", ran.err);
+        assert_eq!(ran.err.contains("certificate"), exit != 0, "{}", ran.err);
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_is_not_over_https_is_refused_before_anything_is_sent() {
+    for url in ["http://127.0.0.1/dns-query", "127.0.0.1", "", "https://alice:s3cret@127.0.0.1/"] {
+        let ran = skybridge(["--doh-url", url, "http://a.test/"]).await;
+        assert_eq!(ran.exit, 2, "{}", ran.err);
+        assert!(
+            ran.err.contains("--doh-url : the URL of the DNS server") && !ran.err.contains("s3cret"),
+            "{}",
+            ran.err
+        );
+    }
+    let ran = skybridge(["--doh-cert-status", "--doh-url", "https://127.0.0.1/", "http://a.test/"]).await;
+    assert_eq!(ran.exit, 2);
+    assert!(ran.err.contains("--doh-cert-status"), "{}", ran.err);
 }
