@@ -22,6 +22,7 @@ mod scratch;
 mod server;
 mod squid;
 mod tinyproxy;
+mod unbound;
 
 use std::path::PathBuf;
 
@@ -44,14 +45,27 @@ pub(crate) fn run() -> Outcome {
     let openssl = installed("openssl", "openssl")?;
     let dnsmasq = installed("dnsmasq", "dnsmasq-base")?;
     let tstclnt = installed("tstclnt", "libnss3-tools")?;
+    let unbound = installed("unbound", "unbound")?;
     let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
-        ports::free::<26>()?;
+        ports::free::<29>()?;
     let [h2c, h2c_small, proxy, sealed, socks, http10, proxy10, others @ ..] = others;
-    let [reloaded, reloaded_tls, caddy_tls, caddy_admin, goaway, python, verifying, multiplexed, names, socks_dante] =
-        others;
+    let [
+        reloaded,
+        reloaded_tls,
+        caddy_tls,
+        caddy_admin,
+        goaway,
+        python,
+        verifying,
+        multiplexed,
+        names,
+        socks_dante,
+        others @ ..,
+    ] = others;
+    let [unbound_plain, unbound_tls, unbound_https] = others;
     let certs = scratch.folder("certs")?;
     certs::make(&certs)?;
     let origins =
@@ -59,6 +73,8 @@ pub(crate) fn run() -> Outcome {
     let network = network::Network::new(&ip)?;
     let inside = network.nginx(&nginx, &scratch.folder("routes")?, &certs)?;
     let records = dnsmasq::start(&dnsmasq, &scratch.folder("records")?, names, tls)?;
+    let unbound_ports = unbound::Ports { plain: unbound_plain, tls: unbound_tls, https: unbound_https, record: tls };
+    let unbound = unbound::start(&unbound, &scratch.folder("unbound")?, &certs, unbound_ports)?;
     let (dnsmasq, resolv) = network.dnsmasq(&dnsmasq, &scratch.folder("dnsmasq")?)?;
     let nginx = nginx::start(&nginx, &scratch.folder("nginx")?, &certs, origins)?;
     let small = nghttpd::start_small(&nghttpd, &scratch.folder("small")?, h2c_small)?;
@@ -110,6 +126,10 @@ pub(crate) fn run() -> Outcome {
             .env("SKYBRIDGE_NGINX_TLS_H1", at(tls_h1))
             .env("SKYBRIDGE_DNSMASQ", at(names))
             .env("SKYBRIDGE_DNSMASQ_LOG", records.log())
+            .env("SKYBRIDGE_UNBOUND", at(unbound_plain))
+            .env("SKYBRIDGE_UNBOUND_TLS", at(unbound_tls))
+            .env("SKYBRIDGE_UNBOUND_HTTPS", at(unbound_https))
+            .env("SKYBRIDGE_UNBOUND_LOG", unbound.log())
             .env("SKYBRIDGE_NGINX_TLS_EXPIRED", at(tls_expired))
             .env("SKYBRIDGE_NGINX_WEBSOCKET", at(websocket))
             .env("SKYBRIDGE_WEBSOCKET_BACKEND", at(backend))
@@ -138,8 +158,9 @@ pub(crate) fn run() -> Outcome {
         )
     });
     let proxies = [nghttpx, squid, microsocks, dante, tinyproxy];
-    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside, dnsmasq, records];
-    let running = proxies.into_iter().chain(origins).try_for_each(server::Server::still_running);
+    let origins = [nginx, nghttpd, small, apache, haproxy, caddy, node, hypercorn, openssl, inside];
+    let names = [dnsmasq, records, unbound];
+    let running = proxies.into_iter().chain(origins).chain(names).try_for_each(server::Server::still_running);
     tests.and(running)
 }
 
