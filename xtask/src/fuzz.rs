@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     Target {
         name: "h1_response",
         seeds: "responses",
@@ -69,6 +69,11 @@ const TARGETS: [Target; 13] = [
         name: "https_record",
         seeds: "https-records",
         promises: "whatever HTTPS records say, the name's own address is found, and no service that we can't use",
+    },
+    Target {
+        name: "dns_answer",
+        seeds: "dns-answers",
+        promises: "over HTTPS, only a successful answer to the question tells addresses, however its bytes are cut",
     },
     Target {
         name: "certificate",
@@ -170,7 +175,7 @@ mod tests {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
                         h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, \
-                        https_record, certificate, pins, retry_after";
+                        https_record, dns_answer, certificate, pins, retry_after";
         assert_eq!(failure.to_string(), sentence);
     }
 }

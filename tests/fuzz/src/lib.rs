@@ -7,6 +7,7 @@ mod certificate;
 mod challenge;
 mod connection;
 mod differential;
+mod dns_answer;
 mod https_record;
 mod hyper_client;
 mod input;
@@ -26,6 +27,7 @@ pub use self::{
     challenge::challenge,
     connection::{h1_connection, h2_connection},
     differential::h1_differential,
+    dns_answer::dns_answer,
     https_record::https_record,
     names::names,
     no_proxy::no_proxy,

@@ -78,3 +78,8 @@ fn challenge() {
 fn https_record() {
     replay("https-records", skybridge_fuzz::https_record);
 }
+
+#[test]
+fn dns_answer() {
+    replay("dns-answers", skybridge_fuzz::dns_answer);
+}
