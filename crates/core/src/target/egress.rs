@@ -348,6 +348,8 @@ mod tests {
             assert_ne!(said(&Egress::any().deny(network(denied)), addr), "ok", "{denied} {addr}");
         }
         assert_eq!(said(&Egress::any().deny(network("10.0.0.0/8")), "0.0.0.0:80"), "ok");
+        let mapped = Endpoint::Inet("[::ffff:0.0.0.0]:80".parse().unwrap());
+        assert!(Egress::any().deny(network("127.0.0.0/8")).check(&origin("http://a.test"), &mapped).is_err());
     }
 
     #[test]

@@ -276,6 +276,8 @@ impl Network {
     /// Whether the address, or one that is embedded in it, is in the network. A connection to the unspecified address
     /// goes to this machine.
     fn leads_to(&self, ip: IpAddr) -> bool {
+        // Also where an endpoint was made without `From`, which does the same.
+        let ip = ip.to_canonical();
         let this_machine: IpAddr = match ip {
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
