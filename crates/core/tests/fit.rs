@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use skybridge_core::{
-    ConnInfo, ConnectError, ConnectOptions, EchMode, EchStatus, Key, Lost, Phase, Proxy, TlsInfo, Unfit,
+    ConnInfo, ConnectError, ConnectOptions, EchMode, EchStatus, Egress, EgressRule, Key, Lost, Phase, Proxy, Target,
+    TlsInfo, Unfit,
 };
 use skybridge_testkit::{executor::Executor, fixtures};
 use std::error::Error;
@@ -109,6 +110,34 @@ async fn requests_that_require_a_hidden_name_are_not_sent_where_it_was_shown() {
     assert_eq!(cleartext.fit_for_key(&key("http://a.test", EchMode::Require)), Ok(()));
 }
 
+/// Whoever opened it should have asked.
+#[tokio::test(start_paused = true)]
+async fn what_leads_to_where_egress_lets_nothing_go_is_fit_for_nothing() {
+    let allowed = || EgressRule::new().network("192.0.2.0/24".parse().unwrap());
+    for (egress, direct, proxied) in [
+        (Egress::any(), true, true),
+        (Egress::public(), false, false),
+        (Egress::public().allow(allowed()), true, true),
+        (Egress::public().allow(allowed().host("a.test").unwrap()), true, false),
+        (Egress::public().allow_proxy(allowed()), false, true),
+    ] {
+        for (proxies, is_allowed) in [(0, direct), (1, proxied)] {
+            let link = |done: &dyn Fn(&mut ConnInfo)| {
+                info("http://a.test", proxies, |info| {
+                    let origin = info.route.target.origin().clone();
+                    let key = Key::new(origin, ConnectOptions::new().egress(egress.clone()));
+                    info.route.target = Target::new(key, info.route.ctx().clone());
+                    done(info);
+                })
+            };
+            let (first, through) = (link(&|_| {}), link(&passed(proxies)));
+            for fit in [first.fit_for_tunnel(), through.fit_for_tls(), through.fit_for_http()] {
+                assert_eq!(fit == Err(Unfit::Egress), !is_allowed, "{egress:?} {proxies} {fit:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn it_is_fatal_and_names_the_layer() {
     let rows = [
@@ -119,6 +148,7 @@ fn it_is_fatal_and_names_the_layer() {
         (Unfit::NotTunnelled { passed: 1, proxies: 2 }, "through 1 of the 2 proxies"),
         (Unfit::TunnelledTwice, "one TunnelLayer too many"),
         (Unfit::Forwarded, "instead of giving a tunnel"),
+        (Unfit::Egress, "where the egress policy lets no connection go"),
     ];
     for (unfit, text) in rows {
         let error = ConnectError::from(unfit).in_phase(Phase::Tls);

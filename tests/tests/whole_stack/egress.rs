@@ -4,12 +4,12 @@ use http::{Request, Response};
 use http_body_util::Full;
 use skybridge::{
     Client, ConnectOptions, Delivery, Endpoint, Error, OverridesLayer, Proxy, RequestBody, RequestOptions,
-    types::{Egress, EgressReason, EgressRefused, EgressRule},
+    types::{Egress, EgressReason, EgressRefused, EgressRule, Unfit},
 };
 use skybridge_testkit::origin::Origin;
 use skybridge_tests::{World, get, read, wishing};
 use std::net::SocketAddr;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, layer::layer_fn};
 use tower_http::follow_redirect::FollowRedirect;
 
 const PUBLIC: &str = "1.1.1.1:80";
@@ -131,4 +131,21 @@ async fn a_proxy_that_resolves_names_is_not_asked() {
     let error = read(client.request(get("/"))).await.unwrap_err();
     assert_eq!(refused(&error).rule, EgressReason::Unfiltered("http://1.1.1.1:80".into()));
     assert_eq!(world.net.opened(), 0);
+}
+
+/// A connector in the place of happy eyeballs that opens sockets and asks nobody.
+#[tokio::test(start_paused = true)]
+async fn what_a_foreign_connector_has_opened_without_asking_carries_nothing() {
+    for (egress, reached) in [(Egress::any(), true), (Egress::public(), false)] {
+        let (world, _servers) = world();
+        let private = Origin::h1().serve_on(world.net.listen(at("10.0.0.1:80")));
+        let foreign = world.net.connector();
+        let client = world.builder().connect_options(options(egress)).above_race(layer_fn(move |_| foreign.clone()));
+        let answered = read(client.build().request(url("http://rebound.test/"))).await;
+        assert_eq!((answered.is_ok(), private.requests().len()), (reached, usize::from(reached)), "{answered:?}");
+        let Err(error) = answered else { continue };
+        assert_eq!(error.delivery(), Delivery::Unsent);
+        let skybridge::Cause::Connect(error) = error.cause() else { panic!("{error:?}") };
+        assert_eq!((error.is_fatal(), error.source_as()), (true, Some(&Unfit::Egress)));
+    }
 }

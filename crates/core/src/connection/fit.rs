@@ -8,7 +8,8 @@ use std::fmt;
 /// Nothing of a request was sent, and no other route would help.
 ///
 /// This is decided by the facts in [`ConnInfo`]. A custom layer that makes TLS connections must set [`ConnInfo::tls`],
-/// and one that connects through proxies [`ConnInfo::proxies_passed`].
+/// and one that connects through proxies [`ConnInfo::proxies_passed`]. One that opens sockets asks the target's
+/// [`Egress`](crate::Egress) before.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Unfit {
@@ -31,6 +32,8 @@ pub enum Unfit {
     TunnelledTwice,
     /// The origin is `https`, and the last proxy would forward the requests, and so could read them.
     Forwarded,
+    /// The link leads to an address that the target's [`Egress`](crate::Egress) refuses.
+    Egress,
     /// The connection was made for another target than its requests have, with less protection.
     Less(Lost),
 }
@@ -95,6 +98,7 @@ impl ConnInfo {
     /// # Errors
     /// With the first condition that doesn't hold.
     pub fn fit_for_tunnel(&self) -> Result<(), Unfit> {
+        self.is_where_it_may_be()?;
         if self.tls.is_some() {
             return Err(Unfit::SealedTooSoon);
         }
@@ -130,6 +134,7 @@ impl ConnInfo {
 
     /// Checks that it ends at the origin, or at a proxy that forwards requests in cleartext.
     fn tunnelled(&self) -> Result<(), Unfit> {
+        self.is_where_it_may_be()?;
         let (passed, proxies) = (self.proxies_passed, self.route.proxies.len());
         if passed != proxies {
             return Err(Unfit::NotTunnelled { passed, proxies });
@@ -138,6 +143,16 @@ impl ConnInfo {
             return Err(Unfit::Forwarded);
         }
         Ok(())
+    }
+
+    /// Checks that its socket leads to where the egress policy allows. It was to be asked before.
+    fn is_where_it_may_be(&self) -> Result<(), Unfit> {
+        let (origin, egress) = (self.route.target.origin(), &self.route.target.connect_options().egress);
+        let judged = match &*self.route.proxies {
+            [] => egress.check(origin, &self.remote),
+            _ => egress.check_proxy(origin, &self.remote),
+        };
+        judged.map_err(|_| Unfit::Egress)
     }
 
     fn is_https(&self) -> bool {
@@ -174,6 +189,9 @@ impl fmt::Display for Unfit {
             Self::Forwarded => {
                 f.write_str("the origin is https, but a proxy would forward its requests instead of giving a tunnel")
             }
+            Self::Egress => f.write_str(
+                "the link leads to where the egress policy lets no connection go, and what opened it has not asked",
+            ),
             Self::Less(lost) => {
                 let what = match lost {
                     Lost::Https => "https",
