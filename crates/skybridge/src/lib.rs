@@ -80,6 +80,77 @@
 //! # tokio::join!(call, server).0
 //! # }
 //! ```
+//!
+//! # Names, proxies, and where connections may go
+//!
+//! | what for | what there is |
+//! |---|---|
+//! | who is asked for addresses | [`System`]; `Hickory` with the feature `hickory`: given DNS servers, over TLS too, and HTTPS records; [`CacheLayer`] and [`OverridesLayer`] over any: [`resolver`](ClientBuilder::resolver) |
+//! | another host or address than the URL says | [`RequestOptions::connect_to`], [`RequestOptions::dial`] |
+//! | the same proxies for all, the next ones where these fail | [`proxies`](ClientBuilder::proxies) |
+//! | proxies by origin | [`proxy_selector`](ClientBuilder::proxy_selector), or those of the environment: [`proxies_from_env`](ClientBuilder::proxies_from_env) |
+//! | user and password for a proxy | in its URL ([`Proxy::parse`]) or [`Proxy::auth`]: [`BasicAuth`](types::BasicAuth) says them at once, `PasswordAuth` (feature `digest`) when asked |
+//! | header fields for a proxy alone | [`Proxy::headers`] |
+//! | which addresses may be connected to | [`Egress`](types::Egress), for a client by [`ConnectOptions::egress`], for a request by [`RequestOptions::egress`] |
+//!
+//! ```no_run
+//! use http::{HeaderMap, HeaderValue};
+//! use skybridge::{
+//!     Client, ConnectOptions, Proxy, RequestBody, RequestOptions,
+//!     types::{Egress, EgressRule, ProxyHeaders},
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut fields = HeaderMap::new();
+//! fields.insert("x-session", HeaderValue::from_static("7"));
+//! // It is trusted to refuse what we would: else it would be asked for no name.
+//! let proxy = Proxy::parse("http://alice:secret@192.0.2.7:3128")?.filters_egress();
+//! let proxy = proxy.headers(ProxyHeaders::new(&fields)?);
+//!
+//! let egress = Egress::public()
+//!     .allow(EgressRule::new().network("10.1.0.0/16".parse()?).port(443))
+//!     .allow_proxy(EgressRule::new().network("192.0.2.7".parse()?))
+//!     .deny(EgressRule::new().port(25));
+//! let client = Client::builder().proxies([[proxy]]).connect_options(ConnectOptions::new().egress(egress)).build();
+//!
+//! let mut request = http::Request::get("https://a.test/").body(RequestBody::empty())?;
+//! request.extensions_mut().insert(RequestOptions::new().connect_to("canary.a.test", 8443)?);
+//! let response = client.request(request).await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! DNS over TLS, verified by the system's roots, with a cache, and so with the HTTPS records of `https` origins:
+//!
+#![cfg_attr(all(feature = "hickory", feature = "native-roots"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "hickory", feature = "native-roots")), doc = "```ignore")]
+//! use skybridge::{CacheLayer, Client, Hickory, TlsLayer, tower::Layer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tls = TlsLayer::native().proxy_connector().no_alpn();
+//! let servers = Hickory::over_tls([("192.0.2.1:853".parse()?, "dns.test".into())], tls)?;
+//! let client = Client::builder().resolver(CacheLayer::new().layer(servers)).build();
+//! # let _ = client;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | on by default | gives |
+//! |---|---|---|
+//! | `aws-lc-rs` | yes | TLS with the cryptography of AWS-LC |
+//! | `ring` | no | TLS with that of *ring*, which is lighter to build |
+//! | `native-roots` | yes | the roots that the system trusts |
+//! | `webpki-roots` | no | the roots that Mozilla trusts |
+//! | `platform-verifier` | no | the system's own verifier |
+//! | `hickory` | no | `Hickory`, which asks DNS servers itself |
+//! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
+//!
+//! Without any there is no TLS, and no C compiler is needed.
 
 mod body;
 mod builder;
