@@ -371,6 +371,10 @@ where
     if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route) {
         return Ok(Some(found));
     }
+    // Without a permit it has only looked.
+    if !origin.resume(&connect) {
+        return Ok(None);
+    }
     let mut endpoints = route.endpoints.clone();
     progress.connects.store(true, Relaxed);
     let (mut connecting, mut is_whole) = (pin!(plan.connect()), route.endpoints.is_whole());
@@ -451,7 +455,7 @@ where
     let evictions = pool.evictions()?;
     while let Some(lent) = pool.lend(origin, route) {
         // If it stays where it is, or has ended, the next may do: neither is lent again.
-        let Some(taken) = NewConnection::of_another::<B>(origin, lent, route, connect.failures) else { continue };
+        let Some(taken) = NewConnection::of_another::<B>(origin, lent, route, connect) else { continue };
         let connection = Arc::clone(taken.connection());
         if taken.publish(origin, connect).is_ok() {
             if pool.evictions() != Some(evictions) {

@@ -41,6 +41,9 @@ pub(crate) trait ConnectionUser<C>: Send + Sync {
     /// The connection's socket is gone, or the last handle is, after which its driver closes it.
     fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>);
 
+    /// It has left for another origin, to which the permit of its socket goes: true when there is one.
+    fn lent(self: Arc<Self>, connection: &PooledConnection<C>) -> bool;
+
     /// The handle of an exclusive connection, if it is idle: for a request of another origin.
     fn lend(self: Arc<Self>, connection: &PooledConnection<C>) -> Option<C>;
 

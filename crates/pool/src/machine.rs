@@ -18,6 +18,7 @@ mod failing;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::panic, reason = "tests")]
 mod invariants;
+mod looking;
 pub(crate) mod queue;
 pub(crate) mod slab;
 
@@ -53,6 +54,8 @@ pub(crate) struct Machine {
     /// Requests in the middle of the queue may be without a connect while there is one.
     unjoined_in_middle: bool,
     permit_queue: PermitQueue,
+    /// Since a permit was last refused it was found that no other origin lends a connection.
+    looked: bool,
     backoff: Backoff,
     /// A shared connection was used since the reaper last looked.
     used: bool,
@@ -88,6 +91,7 @@ impl Machine {
             stream_capacity: 0,
             unjoined_in_middle: true,
             permit_queue: PermitQueue::Out,
+            looked: false,
             backoff: Backoff::new(),
             used: false,
             unused_since: None,
@@ -189,6 +193,7 @@ impl Machine {
             self.queue_for_permit(returns, env);
             actions.push(Action::WantPermit);
         }
+        self.looked &= !self.queue.is_empty();
         actions
     }
 
@@ -224,6 +229,7 @@ impl Machine {
     /// It was taken out of the queue for permits, as one is free. [`serve`](Self::serve) follows.
     pub(crate) fn permit_freed(&mut self) {
         self.permit_queue = PermitQueue::Out;
+        self.looked = false;
     }
 
     /// Whether it still waits without a connection. If not, it leaves the queue for permits.
@@ -241,7 +247,8 @@ impl Machine {
     /// Whether requests wait without any connection and without a connect.
     fn starves(&self) -> bool {
         let has_none = self.connections.open() == 0 && self.connections.shared().is_empty();
-        has_none && self.connects.wanted() == 0 && !self.queue.is_empty()
+        let connects = self.connects.wanted() - usize::from(self.connects.any_looks());
+        has_none && connects == 0 && !self.queue.is_empty()
     }
 
     /// An exclusive connection whose exchange is complete, or never began. It will have been idle for too long at

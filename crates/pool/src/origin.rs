@@ -61,6 +61,10 @@ pub(crate) trait Host<C: Send + 'static>: Send + Sync {
     /// Closes an idle connection of any origin, so that another origin may open one.
     fn reclaim(&self);
 
+    /// A connection is idle that may be lent, and origins wait for a permit: the first of them looks whether it can
+    /// have it. Otherwise as [`reclaim`](Self::reclaim).
+    fn lend_or_reclaim(&self);
+
     /// A connection to a proxy that forwards was dead when it was used: others that lead there are not taken to other
     /// origins any more, which would find one dead after the other.
     fn lend_no_more(&self, endpoint: &Endpoint);
@@ -229,11 +233,12 @@ impl<C: Send + 'static> OriginPool<C> {
 
     /// Takes a place in the queue, and begins a connect if one is missing.
     pub(crate) fn wait(self: &Arc<Self>, waiter: &Arc<Waiter<Granted<C>>>) -> Result<WaiterKey, Refused> {
-        // A connect that waits for the end of the backoff makes room when that is over.
+        // A connect that waits for the end of the backoff makes room when that is over, and one that looks for a
+        // connection to be lent when it has found none.
         let begins_later =
             |machine: &Machine| machine.is_connecting() || machine.pause_until(self.shared.now()).is_some();
         if self.shared.must_make_room()
-            && !self.ask(|machine, _| begins_later(machine))
+            && !self.ask(|machine, tables| begins_later(machine) || machine.may_look(&self.environment(tables)))
             && let Some(host) = self.host.upgrade()
         {
             host.reclaim();
@@ -350,7 +355,7 @@ impl<C: Send + 'static> OriginPool<C> {
         });
         match kept {
             Ok(()) => {
-                self.keep_limits();
+                self.keep_limits(connection.exclusive && connection.info.forwarded);
                 self.look_by_expiry(connection);
             }
             // Here, without the lock.
@@ -387,14 +392,15 @@ impl<C: Send + 'static> OriginPool<C> {
             let home = if self.is_home_of(connection) { None } else { connection.home() };
             match home {
                 Some(home) => home.became_idle(),
-                None => self.keep_limits(),
+                None => self.keep_limits(false),
             }
         }
     }
 
-    /// Something is idle: keeps the numbers within their limits, and sees to it that it ends in time.
+    /// Something is idle: keeps the numbers within their limits, and sees to it that it ends in time. `lends`: another
+    /// origin may have it.
     #[inline]
-    fn keep_limits(self: &Arc<Self>) {
+    fn keep_limits(self: &Arc<Self>, lends: bool) {
         let Shared { config, idle, permits, reaper, .. } = &*self.shared;
         if config.max_idle_per_origin != usize::MAX && self.idle_count() > config.max_idle_per_origin {
             self.evict_oldest(CloseReason::Evicted);
@@ -406,11 +412,27 @@ impl<C: Send + 'static> OriginPool<C> {
             if too_many {
                 host.evict_oldest(self);
             }
-            if wanted {
-                host.reclaim();
+            match (wanted, lends) {
+                (true, true) => host.lend_or_reclaim(),
+                (true, false) => host.reclaim(),
+                (false, _) => {}
             }
             host.start_reaper();
         }
+    }
+
+    /// The socket of one of its own is gone from here. True when it had a permit.
+    fn forget_socket(self: &Arc<Self>, connection: &PooledConnection<C>) -> bool {
+        let (closed, _entry) = self.step(|machine, tables| {
+            let Some(key) = connection.key() else { return ((false, None), Actions::none()) };
+            let closed = machine.socket_closed(key);
+            let gone = closed && !machine.contains(key);
+            ((closed, if gone { tables.connections.take(key) } else { None }), Actions::none())
+        });
+        if closed {
+            self.remove_if_vacant();
+        }
+        closed
     }
 
     pub(crate) fn remove_if_vacant(self: &Arc<Self>) {
@@ -516,6 +538,12 @@ impl<C: Send + 'static> Environment for Surroundings<'_, C> {
         self.origin.shared.permits.acquire()
     }
 
+    fn may_be_lent(&self) -> bool {
+        let Key { origin, connect_options, .. } = &*self.origin.key;
+        let is_forwarded = origin.scheme() == Scheme::Http && connect_options.http_versions != HttpVersions::Http2;
+        is_forwarded && self.origin.shared.may_lend()
+    }
+
     fn queue_for_permit(&self, starves: bool, returns: bool) {
         self.origin.shared.permits.enqueue(self.origin.as_permit_waiter(), starves, returns);
     }
@@ -553,16 +581,13 @@ impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
     }
 
     fn socket_closed(self: Arc<Self>, connection: &PooledConnection<C>) {
-        let (closed, _entry) = self.step(|machine, tables| {
-            let Some(key) = connection.key() else { return ((false, None), Actions::none()) };
-            let closed = machine.socket_closed(key);
-            let gone = closed && !machine.contains(key);
-            ((closed, if gone { tables.connections.take(key) } else { None }), Actions::none())
-        });
-        if closed {
+        if self.forget_socket(connection) {
             self.shared.permits.release();
-            self.remove_if_vacant();
         }
+    }
+
+    fn lent(self: Arc<Self>, connection: &PooledConnection<C>) -> bool {
+        self.forget_socket(connection)
     }
 
     fn lend(self: Arc<Self>, connection: &PooledConnection<C>) -> Option<C> {
@@ -584,7 +609,7 @@ impl<C: Send + 'static> ConnectionUser<C> for OriginPool<C> {
     }
 
     fn became_idle(self: Arc<Self>) {
-        self.keep_limits();
+        self.keep_limits(false);
     }
 
     fn answered(self: Arc<Self>) {
@@ -601,6 +626,10 @@ impl<C: Send + 'static> PermitWaiter for OriginPool<C> {
             machine.permit_freed();
             ((), self.serve_with(machine, tables))
         });
+    }
+
+    fn look(self: Arc<Self>) -> Option<bool> {
+        self.step(|machine, tables| machine.look(&self.shared.config, &self.environment(tables)))
     }
 
     fn still_starves(self: Arc<Self>) -> bool {

@@ -156,6 +156,7 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
         // One that can never carry another origin is left out.
         if connection.exclusive && connection.info.forwarded {
             self.forwarded.insert(connection);
+            self.shared.set_forwards(true);
         } else if !connection.exclusive && connection.info.tls.is_some() {
             self.by_address.insert(connection);
         }
@@ -163,6 +164,12 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
 
     fn reclaim(&self) {
         self.reclaim_idle();
+    }
+
+    fn lend_or_reclaim(&self) {
+        if !self.shared.permits.next_looks() {
+            self.reclaim_idle();
+        }
     }
 
     fn lend_no_more(&self, endpoint: &Endpoint) {

@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) reaper: Arc<Reaper>,
     pub(crate) unfinished: Arc<UnfinishedExchanges>,
     attends_requests: bool,
+    /// There is a connection to a proxy that forwards, or was a short while ago.
+    forwards: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -78,6 +80,7 @@ impl Shared {
             ids: Arc::default(),
             idle: Arc::default(),
             reaper: Arc::new(Reaper::new()),
+            forwards: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -107,6 +110,16 @@ impl Shared {
     /// No more requests.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether there is a connection to a proxy that forwards requests.
+    pub(crate) fn set_forwards(&self, any: bool) {
+        self.forwards.store(any, Ordering::Release);
+    }
+
+    /// Whether an origin may have an idle connection that it may lend to another.
+    pub(crate) fn may_lend(&self) -> bool {
+        self.config.coalesce && self.forwards.load(Ordering::Acquire) && self.idle.get() > 0
     }
 
     /// Nobody may stand in the queue for permits, and none is free: what is idle elsewhere goes before anybody is

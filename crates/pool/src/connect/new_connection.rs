@@ -45,7 +45,12 @@ impl<C: Send + 'static> NewConnection<C> {
 
     /// Makes an exclusive one that is `lent` by another origin this one's, to be reached by this route: the same proxy
     /// forwards to both. `None` when it can't have it.
-    pub(crate) fn of_another<B>(home: &Arc<OriginPool<C>>, lent: Lent<C>, route: &Route, failures: u8) -> Option<Self>
+    pub(crate) fn of_another<B>(
+        home: &Arc<OriginPool<C>>,
+        lent: Lent<C>,
+        route: &Route,
+        connect: &PendingConnect,
+    ) -> Option<Self>
     where
         C: Connection<B>,
     {
@@ -55,8 +60,11 @@ impl<C: Send + 'static> NewConnection<C> {
         // Its attempt is in that log, and whoever was told that it was made is told of its end.
         info.route.target.ctx = before.info.route.ctx().clone();
         let info = Arc::new(info);
-        let handle = lent.take(|handle| handle.forward_to(&info))?;
-        let connection = before.for_another(info, Arc::downgrade(&home.as_user()), failures);
+        let (handle, permit) = lent.take(|handle| handle.forward_to(&info))?;
+        if permit {
+            home.take_permit(connect);
+        }
+        let connection = before.for_another(info, Arc::downgrade(&home.as_user()), connect.failures);
         // After it has left its home: whatever ends it is told to one of the two.
         handle.subscribe(Listener::new(&connection, home.shared.config.max_streams));
         Some(Self { handle: Some(handle), connection })

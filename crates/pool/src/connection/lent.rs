@@ -31,16 +31,16 @@ impl<C: Send + 'static> Lent<C> {
         &self.connection
     }
 
-    /// Takes it from its home for good, once it is `forwarded` elsewhere. `None` when it stays there, or has ended
-    /// meanwhile.
-    pub(crate) fn take(mut self, forwarded: impl FnOnce(&mut C) -> bool) -> Option<C> {
+    /// Takes it from its home for good, once it is `forwarded` elsewhere; and whether the permit of its socket comes
+    /// with it. `None` when it stays there, or has ended meanwhile.
+    pub(crate) fn take(mut self, forwarded: impl FnOnce(&mut C) -> bool) -> Option<(C, bool)> {
         if !self.handle.as_mut().is_some_and(forwarded) {
             self.connection.told.fetch_or(STAYS, Relaxed);
             return None;
         }
         let handle = self.handle.take()?;
-        if self.connection.leave_home() {
-            return Some(handle);
+        if let Some(permit) = self.connection.leave_home() {
+            return Some((handle, permit));
         }
         self.connection.close_with(handle, self.connection.close_reason());
         None
@@ -65,21 +65,15 @@ impl<C: Send + 'static> PooledConnection<C> {
         another
     }
 
-    /// Its origin has lent it for good: what happens to it is none of its business any more. False when it has ended
-    /// before.
-    fn leave_home(&self) -> bool {
-        if self.slots.drain().is_none() {
-            return false;
-        }
+    /// Its origin has lent it for good: what happens to it is none of its business any more. Whether its permit goes
+    /// with it; `None` when it has ended before.
+    fn leave_home(&self) -> Option<bool> {
+        self.slots.drain()?;
         let left = self.slots.close();
-        if let Some(home) = self.home() {
-            // Whoever closed it in between has found that it drained, and left this to us.
-            Arc::clone(&home).remove(self);
-            if left {
-                home.socket_closed(self);
-            }
-        }
-        left
+        let Some(home) = self.home() else { return left.then_some(false) };
+        // Whoever closed it in between has found that it drained, and left this to us.
+        Arc::clone(&home).remove(self);
+        left.then(|| home.lent(self))
     }
 
     /// It can't be taken to another origin, as has turned out.

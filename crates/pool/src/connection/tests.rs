@@ -14,6 +14,9 @@ impl ConnectionUser<()> for Nobody {
         false
     }
     fn socket_closed(self: Arc<Self>, _: &PooledConnection<()>) {}
+    fn lent(self: Arc<Self>, _: &PooledConnection<()>) -> bool {
+        false
+    }
     fn lend(self: Arc<Self>, _: &PooledConnection<()>) -> Option<()> {
         None
     }

@@ -7,7 +7,7 @@ use crate::{
         action::{Action, Actions},
         backup::leave,
         connections::{ConnectionKey, Facts},
-        connects::ConnectKey,
+        connects::{ConnectKey, Permit},
         environment::Environment,
         queue::WaiterKey,
     },
@@ -159,13 +159,21 @@ impl Machine {
         } else if self.connects.wanted() >= config.max_connecting_per_origin {
             return Begun::AtLimit;
         } else if let Err(full) = permit() {
+            if self.connects.any_looks() {
+                // What that finds is for whoever is first.
+                return Begun::AtLimit;
+            }
+            if self.may_look(env) {
+                return self.begin_look(waiter, actions);
+            }
             (Begun::PermitRefused, full)
         } else {
             if let Some(waiting) = self.queue.get_mut(waiter) {
                 waiting.initiator = true;
             }
             let failures = self.backoff.failures();
-            let connect = self.connects.begin(failures, is_paused);
+            let permit = if is_paused { Permit::AfterPause } else { Permit::Held };
+            let connect = self.connects.begin(failures, permit);
             if !is_paused && failures > 0 {
                 self.backoff.begin(config, env);
             }

@@ -8,13 +8,22 @@ pub(crate) struct Connecting {
     joined: usize,
     /// How many failures in a row there had been when it was wanted.
     failures: u8,
-    /// It waits for the end of the backoff, and has no permit for a socket yet.
-    paused: bool,
+    permit: Permit,
     backup: Backup,
     /// The other of two that are under way for the same requests.
     other: Option<ConnectKey>,
     /// What the other one failed with.
     other_failed: Option<ConnectError>,
+}
+
+/// Whether a connect has a permit for a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Permit {
+    Held,
+    /// Not before the backoff is over.
+    AfterPause,
+    /// There was none: first it looks whether another origin has an idle connection to lend.
+    AfterLook,
 }
 
 /// Whether a connect has another one beside it.
@@ -63,14 +72,14 @@ impl Connects {
         self.all.is_empty()
     }
 
-    pub(super) fn begin(&mut self, failures: u8, paused: bool) -> ConnectKey {
+    pub(super) fn begin(&mut self, failures: u8, permit: Permit) -> ConnectKey {
         let backup = Backup::No;
-        self.all.insert(Connecting { joined: 0, failures, paused, backup, other: None, other_failed: None })
+        self.all.insert(Connecting { joined: 0, failures, permit, backup, other: None, other_failed: None })
     }
 
     /// One more beside one that wants it.
     pub(super) fn begin_backup(&mut self, connect: ConnectKey) -> ConnectKey {
-        let backup = self.begin(0, false);
+        let backup = self.begin(0, Permit::Held);
         for (this, other, how) in [(connect, backup, Backup::Had), (backup, connect, Backup::Is)] {
             if let Some(connecting) = self.all.get_mut(this) {
                 connecting.other = Some(other);
@@ -152,23 +161,30 @@ impl Connects {
         self.all.get(connect).map(|connecting| connecting.failures)
     }
 
+    /// It is under way, and has no permit yet.
     pub(super) fn is_paused(&self, connect: ConnectKey) -> bool {
-        self.all.get(connect).is_some_and(|connecting| connecting.paused)
+        self.all.get(connect).is_some_and(|connecting| connecting.permit != Permit::Held)
     }
 
-    /// It is under way, and not paused.
+    /// One looks for a connection of another origin, without a permit.
+    pub(super) fn any_looks(&self) -> bool {
+        self.all.iter().any(|(_, connecting)| connecting.permit == Permit::AfterLook)
+    }
+
+    /// It is under way, and has a permit.
     pub(super) fn holds_permit(&self, connect: ConnectKey) -> bool {
-        self.all.get(connect).is_some_and(|connecting| !connecting.paused)
+        self.all.get(connect).is_some_and(|connecting| connecting.permit == Permit::Held)
     }
 
-    /// Whether any is under way that isn't paused, and of which anything is wanted.
+    /// Whether any is under way that has a permit, and of which anything is wanted.
     pub(super) fn any_under_way(&self) -> bool {
-        self.all.iter().any(|(_, connecting)| !connecting.paused && connecting.is_wanted())
+        self.all.iter().any(|(_, connecting)| connecting.permit == Permit::Held && connecting.is_wanted())
     }
 
+    /// It has a permit now.
     pub(super) fn unpause(&mut self, connect: ConnectKey) {
         if let Some(connecting) = self.all.get_mut(connect) {
-            connecting.paused = false;
+            connecting.permit = Permit::Held;
         }
     }
 
@@ -207,7 +223,7 @@ impl Connects {
     }
 
     pub(super) fn paused(&self) -> impl Iterator<Item = ConnectKey> {
-        self.all.iter().filter(|(_, connecting)| connecting.paused).map(|(key, _)| key)
+        self.all.iter().filter(|(_, connecting)| connecting.permit != Permit::Held).map(|(key, _)| key)
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = ConnectKey> {

@@ -20,6 +20,10 @@ pub(crate) trait Environment {
     /// When none is free: which limit of the pool that is.
     fn acquire_permit(&self) -> Result<(), Overloaded>;
 
+    /// Whether another origin may have an idle connection to lend, to a proxy that would forward this one's requests
+    /// too.
+    fn may_be_lent(&self) -> bool;
+
     /// Puts this origin into the queue for permits. `starves`: it has no connection. `returns`: it had a permit, for
     /// which there was no descriptor.
     fn queue_for_permit(&self, starves: bool, returns: bool);

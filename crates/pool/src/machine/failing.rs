@@ -70,8 +70,8 @@ impl Machine {
         self.backoff.pause_until(now)
     }
 
-    /// The backoff is over. False when there is no permit for a socket: then the connect is over too, and whoever waits
-    /// for it looks again. [`serve`](Self::serve) follows.
+    /// The backoff is over, or no other origin has lent a connection. False when there is no permit for a socket: then
+    /// the connect is over too, and whoever waits for it looks again. [`serve`](Self::serve) follows.
     pub(crate) fn resume(&mut self, connect: ConnectKey, config: &PoolConfig, env: &impl Environment) -> bool {
         if !self.connects.is_paused(connect) {
             return true;
@@ -81,6 +81,7 @@ impl Machine {
             self.connects.unpause(connect);
             self.backoff.begin(config, env);
         } else {
+            self.looked = true;
             self.end(connect, None);
         }
         permitted

@@ -46,7 +46,7 @@ impl Machine {
         let waits = !shared.is_empty() && config.at_stream_limit == AtStreamLimit::Wait;
         let full = self.connections.open() + self.connects.len() >= config.max_per_origin
             || self.connects.wanted() >= config.max_connecting_per_origin;
-        if all_joined || settings || waits || full {
+        if all_joined || settings || waits || full || self.connects.any_looks() {
             return false;
         }
         assert!(self.permit_queue != PermitQueue::Out, "somebody waits for a permit, and nobody knows");
@@ -57,7 +57,7 @@ impl Machine {
         true
     }
 
-    /// Each socket has one, and each connect that isn't paused.
+    /// Each socket has one, and each connect that waits for none.
     pub(crate) fn permits_held(&self) -> usize {
         self.connections.sockets() + self.connects.len() - self.connects.paused().count()
     }

@@ -18,6 +18,7 @@ struct World {
     config: PoolConfig,
     loads: RefCell<Vec<(ConnectionKey, Load)>>,
     permits: Cell<usize>,
+    may_be_lent: Cell<bool>,
     /// How often the origin has been queued for a permit; whether the last time it starved.
     queued: Cell<(usize, bool)>,
     now: Cell<u64>,
@@ -32,6 +33,7 @@ impl World {
             config,
             loads: RefCell::default(),
             permits,
+            may_be_lent: Cell::default(),
             queued: Cell::default(),
             now: Cell::new(1),
             announces: Cell::default(),
@@ -95,6 +97,10 @@ impl Environment for World {
                 Ok(())
             }
         }
+    }
+
+    fn may_be_lent(&self) -> bool {
+        self.may_be_lent.get()
     }
 
     fn queue_for_permit(&self, starves: bool, _: bool) {

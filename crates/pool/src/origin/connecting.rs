@@ -39,7 +39,7 @@ impl<C: Send + 'static> OriginPool<C> {
             (true, slept.and(left).and(self.serve_with(machine, tables)))
         });
         if published {
-            self.keep_limits();
+            self.keep_limits(connection.exclusive && connection.info.forwarded);
             self.look_by_expiry(connection);
             self.shared.reaper.look_by(self.next_look());
         }
@@ -49,7 +49,8 @@ impl<C: Send + 'static> OriginPool<C> {
     /// A connect found a connection that is there: of another name, or one of its own that has streams by now.
     pub(crate) fn found(self: &Arc<Self>, connect: &PendingConnect, connection: &Arc<PooledConnection<C>>) {
         let own = self.is_home_of(connection);
-        self.step(|machine, tables| {
+        let permit = self.step(|machine, tables| {
+            let permit = machine.holds_permit(connect.key);
             // Since it was found it may have ended, or have said that it is the wrong one.
             let usable = connection.is_open() && (own || !connection.is_misdirected(&self.key.origin));
             let left = match self.key_of(connection, machine, tables) {
@@ -64,9 +65,9 @@ impl<C: Send + 'static> OriginPool<C> {
             if !own && !usable {
                 connection.remove_name(&self.as_user());
             }
-            ((), left)
+            (permit, left)
         });
-        self.connect_over(true);
+        self.connect_over(permit);
         if !own && let Some(until) = self.facts(connection).valid_until {
             self.shared.reaper.look_by(until);
         }
@@ -184,6 +185,13 @@ impl<C: Send + 'static> OriginPool<C> {
         // What is remembered of failures is forgotten in time.
         self.shared.reaper.look_by(self.next_look());
         self.serve();
+    }
+
+    /// A connection was lent for this connect, and the permit of its socket is this origin's now.
+    pub(crate) fn take_permit(self: &Arc<Self>, connect: &PendingConnect) {
+        if !self.step(|machine, _| (machine.take_permit(connect.key), Actions::none())) {
+            self.shared.permits.release();
+        }
     }
 
     /// A connection of its own whose peer has never allowed a stream.

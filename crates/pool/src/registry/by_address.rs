@@ -59,8 +59,8 @@ impl<C: Send + 'static> ByAddress<C> {
         drop(removed);
     }
 
-    /// Forgets those that are gone.
-    pub(crate) fn remove_closed(&self) {
+    /// Forgets those that are gone. True when none is left.
+    pub(crate) fn remove_closed(&self) -> bool {
         // Whoever holds the last of a connection drops it outside the lock.
         let mut upgraded = Vec::new();
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,10 +73,12 @@ impl<C: Send + 'static> ByAddress<C> {
             });
             !list.is_empty()
         });
-        if map.is_empty() {
+        let is_empty = map.is_empty();
+        if is_empty {
             map.shrink_to_fit();
         }
         drop(map);
+        is_empty
     }
 }
 

@@ -16,6 +16,10 @@ pub(crate) trait PermitWaiter: Send + Sync {
     /// A permit is free, and it no longer stands in the queue.
     fn permit_freed(self: Arc<Self>);
 
+    /// An idle connection may be lent to it: whether it looks if it can have it, and makes room otherwise. `None` when
+    /// it needs none.
+    fn look(self: Arc<Self>) -> Option<bool>;
+
     /// Whether it still has no connection and needs one. If not, it leaves the queue.
     fn still_starves(self: Arc<Self>) -> bool;
 }
@@ -169,6 +173,16 @@ impl SocketPermits {
             let inside = self.inside();
             !inside.starving.is_empty() || !inside.queue.is_empty()
         }
+    }
+
+    /// An idle connection may be lent: true when whoever is the next to get a permit looks for it.
+    pub(crate) fn next_looks(&self) -> bool {
+        let next: Vec<_> = {
+            let inside = self.inside();
+            let starving = inside.starving.iter().map(|starving| &starving.origin);
+            starving.chain(&inside.queue).filter_map(Weak::upgrade).collect()
+        };
+        next.into_iter().find_map(|origin| origin.look()).unwrap_or(false)
     }
 
     /// Whether a starving origin is in the queue.

@@ -5,7 +5,7 @@ use crate::stage::*;
 use skybridge_core::{
     Cause, CloseReason, Delivery, Error, Key, Phase, Proxy, ProxyKind, RequestOptions, Scheme, Target,
 };
-use skybridge_pool::{PoolConfig, PoolLayer};
+use skybridge_pool::{AtConnectionLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
     fake::Facts,
@@ -255,4 +255,67 @@ async fn who_is_told_that_it_was_made_is_told_of_its_end() {
         (opened.map(Into::into).into(), used.map(Into::into).into())
     );
     assert_eq!(of_connection(&stage.recorder), used, "the client's own has seen its own request");
+}
+
+fn by_another() -> RequestOptions {
+    RequestOptions::new().proxies([Proxy::new(ProxyKind::Http, "192.0.2.9", 80)])
+}
+
+/// Where no more sockets may be opened one is lent before any is closed.
+#[tokio::test(start_paused = true)]
+async fn at_the_total_limit_what_can_be_lent_is_not_closed() {
+    for limit in [AtConnectionLimit::Wait, AtConnectionLimit::Refuse] {
+        let stage = stage(PoolConfig::new().max_total(1).at_connection_limit(limit));
+        for url in [A, B, A, "http://c.test/"] {
+            assert_eq!(ask(&stage, url).await, 1, "{url} {limit:?}");
+        }
+        assert_eq!((stage.below.connects(), closed(&stage).len(), stage.pool.stats().idle), (1, 0, 1));
+        // What leads elsewhere can't be lent, and makes room as ever.
+        let call = stage.options(B, by_another());
+        run_until_idle().await;
+        stage.answer();
+        assert_eq!(read(done(call).await).await, 2);
+        assert!(closed(&stage).len() == 1 && closed(&stage)[0].ends_with("limit_reclaimed"), "{:?}", closed(&stage));
+        after(1000 * SECOND).await;
+        assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_at_the_total_limit_is_lent_what_becomes_idle() {
+    let stage = stage(PoolConfig::new().max_total(1));
+    let first = stage.options(A, proxied());
+    run_until_idle().await;
+    let waiting = [B, B, "http://c.test/"].map(|url| stage.options(url, proxied()));
+    let elsewhere = stage.options(B, by_another());
+    run_until_idle().await;
+    assert_eq!((stage.pool.stats().waiting, stage.below.connects()), (4, 1));
+    for call in std::iter::once(first).chain(waiting) {
+        stage.below.peers()[0].try_exchange().unwrap().respond(200, "");
+        assert_eq!(read(done(call).await).await, 1);
+        run_until_idle().await;
+    }
+    assert_eq!((stage.below.connects(), closed(&stage).len()), (2, 1));
+    stage.answer();
+    assert_eq!(read(done(elsewhere).await).await, 2);
+}
+
+/// Its permit goes with it, once: there is never a socket more, nor one less.
+#[tokio::test(start_paused = true)]
+async fn what_is_lent_takes_its_place_among_all_along() {
+    let stage = stage(PoolConfig::new().max_total(2));
+    for _ in 0..3 {
+        for url in [A, B] {
+            ask(&stage, url).await;
+        }
+    }
+    let calls = [A, B, "http://c.test/", "http://d.test/"].map(|url| stage.options(url, proxied()));
+    run_until_idle().await;
+    for call in calls {
+        stage.answer();
+        read(done(call).await).await;
+        run_until_idle().await;
+        assert!(stage.below.open() <= 2);
+    }
+    assert_eq!(stage.below.connects(), 2);
 }
