@@ -9,29 +9,29 @@ use crate::{
     shared::{Job, Shared},
 };
 use bytes::Bytes;
-use http::{Response, Uri, header::CONTENT_ENCODING};
+use http::{Response, header::CONTENT_ENCODING};
 use http_body::Body;
 use http_body_util::BodyExt;
-use skybridge::{
-    tower::{ServiceBuilder, ServiceExt, service_fn},
-    types::Reference,
-};
+use skybridge::tower::{ServiceBuilder, ServiceExt, service_fn};
 use std::pin::pin;
 
 /// Fetches a URL. Returns its calls in order: the first, and one for each redirect.
 pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
-    let chain = CallChain::new(shared, &job);
+    let chain = match CallChain::new(shared, &job) {
+        Ok(chain) => chain,
+        Err(outcome) => return vec![*outcome],
+    };
     let error = Box::pin(chain.timeout(exchange(shared, &job, &chain))).await.err();
     chain.end(error)
 }
 
 async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(), CallError> {
-    let uri = absolute(&job.url)?;
+    let (uri, credentials) = shared.uri(job).map_err(CallError::Stack)?;
     let stack = ServiceBuilder::new()
         .layer(layers::decompression(&shared.args))
         .layer(layers::redirects(&shared.args, uri.clone()))
         .service(service_fn(|request| chain.send(request)));
-    let response = stack.oneshot(shared.request(uri)).await?;
+    let response = stack.oneshot(shared.request(uri, job.place, credentials)).await?;
     let (request, is_failure) = (&shared.args.request, is_failure(response.status()));
     if request.location {
         chain.check_redirect(&response)?;
@@ -69,15 +69,4 @@ where
         progress.moved(chain.received(), &*shared.observer.runtime);
     }
     chain.flush().await
-}
-
-/// Without a scheme it is http, as with curl. The fragment is not sent.
-fn absolute(text: &str) -> Result<Uri, CallError> {
-    let reference = Reference::typed(text);
-    let url = reference.without_fragment();
-    let uri = match reference.scheme() {
-        Some(_) => skybridge::IntoUri::into_uri(url),
-        None => skybridge::IntoUri::into_uri(format!("http://{url}")),
-    };
-    uri.map_err(|error| CallError::Stack(error.into()))
 }

@@ -48,9 +48,18 @@ struct State {
 }
 
 impl<'a> CallChain<'a> {
-    pub(crate) fn new(shared: &'a Shared, job: &Job) -> Self {
+    /// # Errors
+    /// With the outcome, when there is no place for the response.
+    pub(crate) fn new(shared: &'a Shared, job: &Job) -> Result<Self, Box<Outcome>> {
         let started = shared.observer.runtime.now();
-        let current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(), started);
+        let mut current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(job.place), started);
+        let place = match shared.place(job) {
+            Ok(place) => place,
+            Err(why) => {
+                current.fail(CallError::Write(io::Error::other(why)));
+                return Err(Box::new(current));
+            }
+        };
         let state = State {
             finished: Vec::new(),
             current,
@@ -59,7 +68,7 @@ impl<'a> CallChain<'a> {
             received: Arc::default(),
             sink: None,
         };
-        Self { shared, place: shared.place(job.place), state: Mutex::new(state) }
+        Ok(Self { shared, place, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,7 +85,12 @@ impl<'a> CallChain<'a> {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
         let response = self.shared.client.request(request).await.map_err(CallError::Stack)?;
-        if let Some(head) = self.response_head(&response) {
+        let (head, is_shown) = self.response_head(&response);
+        if let Some(dump) = self.shared.dump().map(Arc::clone) {
+            let head = head.clone();
+            blocking(move || dump.write(&head)).await.and_then(|written| written).map_err(CallError::Write)?;
+        }
+        if is_shown {
             self.write(head).await?;
         }
         let received = Arc::clone(&self.state().received);
@@ -107,8 +121,8 @@ impl<'a> CallChain<'a> {
         timeouts
     }
 
-    /// Notes the response. Returns its head if it is to be written.
-    fn response_head(&self, response: &Response<Body>) -> Option<Bytes> {
+    /// Notes the response. Returns its head, and whether it is written with the body.
+    fn response_head(&self, response: &Response<Body>) -> (Bytes, bool) {
         let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
         let version = {
             let mut state = self.state();
@@ -119,8 +133,7 @@ impl<'a> CallChain<'a> {
         if request.verbose {
             verbose::response(response, version, secrets);
         }
-        let is_shown = request.include || request.head;
-        is_shown.then(|| sink::head(response, version))
+        (sink::head(response, version), request.include || request.head)
     }
 
     /// # Errors

@@ -186,7 +186,7 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for NotRead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stdin could not be read")
+        f.write_str("the data could not be read")
     }
 }
 

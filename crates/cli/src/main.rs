@@ -10,20 +10,28 @@ mod call_chain;
 mod client;
 mod connect_to;
 mod curl;
+mod dump;
 mod exit;
 mod fault;
+mod file_body;
+mod job_url;
 mod layers;
 mod observer;
 mod outcome;
+mod payload;
+mod percent;
 mod progress;
 mod proxies;
+mod remote_name;
 mod report;
 mod resolve;
+mod retries;
 mod run;
 mod secrets;
 mod shared;
 mod sink;
 mod start_error;
+mod stderr;
 mod stdin;
 mod tls;
 #[cfg(feature = "tour")]
@@ -33,11 +41,15 @@ mod verbose;
 mod watchdog;
 mod write_out;
 
-use crate::{exit::Exit, start_error::StartError, usage::Command};
+use crate::{
+    exit::Exit,
+    start_error::StartError,
+    usage::{Command, Usage},
+};
 use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
-    let exit = match usage::read(std::env::args_os().collect()) {
+    let exit = match args::expand(std::env::args_os().collect()).map_err(Usage::because).and_then(usage::read) {
         Ok(Command::Fetch(args)) => on_tokio(run::run(*args)),
         #[cfg(feature = "tour")]
         Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),
@@ -49,7 +61,7 @@ fn main() -> ExitCode {
         Err(usage) => Err(usage.into()),
     };
     exit.unwrap_or_else(|StartError(exit, why)| {
-        let _ = writeln!(std::io::stderr().lock(), "skybridge: {}", skybridge_trace::clean(&why));
+        stderr::print(format_args!("skybridge: {}\n", skybridge_trace::clean(&why)));
         exit
     })
     .into()

@@ -7,7 +7,7 @@ use crate::{
     secrets::Secrets,
     usage::Usage,
 };
-use http::{Method, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header::RETRY_AFTER};
 use skybridge::{ConnInfo, Error, Phase, ReasonPhrase, types::CallId};
 use std::{
     io,
@@ -34,6 +34,10 @@ pub(crate) struct Outcome {
     pub(crate) first: UrlTotals,
     pub(crate) fault: Option<Fault>,
     pub(crate) exit: Exit,
+    /// How long the answer asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// How often the URL was tried before (`--retry`).
+    pub(crate) tries: u32,
 }
 
 /// The URL from the command line, and the totals of the calls before the last redirect.
@@ -61,6 +65,8 @@ impl Outcome {
             first: UrlTotals { exact_url: url.to_owned(), started, connects: 0 },
             fault: None,
             exit: Exit::OK,
+            retry_after: None,
+            tries: 0,
         }
     }
 
@@ -74,6 +80,7 @@ impl Outcome {
     pub(crate) fn answered<B>(&mut self, response: &Response<B>) {
         (self.status, self.version) = (Some(response.status()), Some(response.version()));
         let reason = response.extensions().get::<ReasonPhrase>();
+        self.retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
         self.reason = reason.map(|reason| reason.as_bytes().escape_ascii().to_string());
     }
 
@@ -140,6 +147,11 @@ pub(crate) enum CallError {
     Rewind,
     /// The target of a redirect, as it may be printed.
     Location(String),
+}
+
+/// A date would need a clock that agrees with the server's.
+fn seconds(retry_after: &HeaderValue) -> Option<Duration> {
+    retry_after.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 pub(crate) fn is_failure(status: StatusCode) -> bool {

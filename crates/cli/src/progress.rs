@@ -1,11 +1,9 @@
 //! A progress bar on stderr, for a terminal and a response that takes long.
 
+use crate::stderr;
 use http_body::Body;
 use skybridge::types::Runtime;
-use std::{
-    io::Write,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 const DELAY: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -34,8 +32,7 @@ impl Progress {
         }
         self.next = Some(now + INTERVAL);
         self.drawn = true;
-        // A closed stderr is ignored.
-        let _ = write!(std::io::stderr().lock(), "\r{}", line(bytes, self.total));
+        stderr::print(format_args!("\r{}", line(bytes, self.total)));
     }
 }
 
@@ -68,7 +65,7 @@ fn size(bytes: u64) -> String {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.drawn {
-            let _ = write!(std::io::stderr().lock(), "\r{:1$}\r", "", WIDTH + 40);
+            stderr::print(format_args!("\r{:1$}\r", "", WIDTH + 40));
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use crate::{
     args::{Args, Seconds},
-    call::perform,
     client,
     exit::Exit,
     observer::CallObserver,
     outcome::Outcome,
     proxies::Proxies,
     report::Report,
+    retries,
     shared::{Job, Shared},
     sink::blocking,
     start_error::StartError,
+    stderr::{self, Stderr},
     watchdog,
     write_out::Format,
 };
@@ -20,7 +21,7 @@ use skybridge::{TokioRuntime, types::CallId};
 use skybridge_trace::{JsonLines, Recorder, Timeline, clean, clean_json};
 use std::{
     fs::File,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::Arc,
     time::Duration,
 };
@@ -28,7 +29,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 /// With `--max-time`, how long printing about a call may block on a slow reader: it belongs to no call, but must end
 /// too.
-const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Prints and writes what is known of each call.
 struct Reporter {
@@ -42,9 +43,12 @@ struct Reporter {
 }
 
 pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
+    if let Some(path) = &args.output.stderr {
+        stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
+    }
     let reporter = Arc::new(Reporter::new(&args)?);
     let runtime = Arc::new(TokioRuntime::current());
-    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(io::stderr())) as _);
+    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as _);
     let recorder = reporter.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
     let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
     let proxies = Proxies::of(&args, |name| std::env::var_os(name));
@@ -71,7 +75,7 @@ async fn close(shared: Arc<Shared>) {
 }
 
 fn jobs(args: &Args) -> Vec<Job> {
-    let urls: Vec<Arc<str>> = args.urls.iter().map(|url| url.as_str().into()).collect();
+    let urls: Vec<Arc<str>> = args.urls().into_iter().map(Into::into).collect();
     let all = (0..args.request.repeat).flat_map(|_| urls.iter().enumerate());
     all.zip(1..).map(|((place, url), call)| Job { call: CallId(call), url: Arc::clone(url), place }).collect()
 }
@@ -92,8 +96,8 @@ async fn in_parallel(shared: &Arc<Shared>, reporter: &Arc<Reporter>, jobs: Vec<J
 /// Fetches one URL and reports on it.
 async fn fetch(shared: &Shared, reporter: &Arc<Reporter>, job: Job) {
     let limit = shared.args.request.max_time.map(Seconds::limit);
-    let _watched = limit.map(|limit| watchdog::watch(limit.saturating_add(2 * OUTPUT_TIMEOUT)));
-    let outcomes = perform(shared, job).await;
+    let outcomes = retries::perform(shared, job).await;
+    let _watched = limit.map(|_| watchdog::watch(2 * OUTPUT_TIMEOUT));
     reporter.note_exit(&outcomes);
     let reporter = Arc::clone(reporter);
     let printed = blocking(move || reporter.print_all(&outcomes));
@@ -113,7 +117,7 @@ impl Reporter {
         };
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         Ok(Self {
-            silent: args.request.silent,
+            silent: args.request.silent && !args.output.show_error,
             format,
             report: report.map(Mutex::new),
             reports_to_stdout: args.diagnostics.reports_to_stdout(),
@@ -157,7 +161,7 @@ impl Reporter {
 
     fn print_timeline(&self, outcome: &Outcome) {
         if let Some(recorder) = &self.recorder {
-            let _ = write!(io::stderr().lock(), "{}", timeline(recorder, outcome));
+            stderr::print(timeline(recorder, outcome));
         }
     }
 
@@ -182,7 +186,7 @@ impl Reporter {
             }
             _ => return,
         };
-        let _ = writeln!(io::stderr().lock(), "skybridge: {}", clean(&why));
+        stderr::print(format_args!("skybridge: {}\n", clean(&why)));
     }
 
     fn exit(&self) -> Exit {
@@ -192,5 +196,5 @@ impl Reporter {
 
 fn timeline(recorder: &Recorder, outcome: &Outcome) -> Timeline {
     let timeline = recorder.timeline(outcome.call).titled(format!("{} {}", outcome.method, outcome.url));
-    if io::stderr().is_terminal() { timeline.colored() } else { timeline }
+    if stderr::is_terminal() { timeline.colored() } else { timeline }
 }

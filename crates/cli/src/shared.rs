@@ -1,24 +1,31 @@
 //! What all calls share.
 
 use crate::{
-    args::{Args, Data, Header},
+    args::{Args, Header, OutputTo},
     connect_to,
+    dump::Dump,
     exit::Exit,
+    job_url,
     observer::CallObserver,
+    payload::{self, Payload},
     proxies::Proxies,
+    remote_name,
     secrets::Secrets,
     sink::Destination,
+    stderr,
     usage::Usage,
 };
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use skybridge::{Client, RequestBody, RequestOptions, types::CallId};
+use skybridge::{
+    Client, Error, RequestBody, RequestOptions,
+    types::{BasicAuth, CallId},
+};
 use std::{
-    io::{self, IsTerminal},
+    io,
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -31,23 +38,23 @@ pub(crate) struct Shared {
     /// The id of the next redirect's call.
     next: AtomicU64,
     headers: HeaderMap,
-    body: Payload,
+    /// Of `-d` and its relatives.
+    data: Payload,
+    /// Of each `-T`, for the URL at its index.
+    uploads: Vec<Payload>,
+    /// Of `-G`, for the query of URLs.
+    query: Option<String>,
+    /// Of `-D`.
+    dump: Option<Arc<Dump>>,
 }
 
 /// A URL to fetch.
+#[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) call: CallId,
     pub(crate) url: Arc<str>,
     /// Its index in the list of URLs.
     pub(crate) place: usize,
-}
-
-/// The body of every request.
-enum Payload {
-    None,
-    Bytes(Bytes),
-    /// Only the first request gets it.
-    Stdin(AtomicBool),
 }
 
 impl Shared {
@@ -60,17 +67,54 @@ impl Shared {
         observer: Arc<CallObserver>,
     ) -> Result<Self, (Exit, String)> {
         let secrets = if args.diagnostics.show_secrets { Secrets::Shown } else { Secrets::Hidden };
-        let body = payload(&args).map_err(|(path, error)| (Exit::READ_FILE, format!("{}: {error}", path.display())))?;
-        let headers = headers(&args, !matches!(body, Payload::None));
-        let listed = args.urls.len() as u64 * u64::from(args.request.repeat);
-        Ok(Self { args, client, observer, secrets, proxies, next: AtomicU64::new(listed + 1), headers, body })
+        let unread = |(path, error): (PathBuf, io::Error)| (Exit::READ_FILE, format!("{}: {error}", path.display()));
+        let data = Payload::of(&args.data).map_err(unread)?;
+        let uploads = args.data.upload_file.iter().map(|path| Payload::upload(path));
+        let uploads = uploads.collect::<Result<_, _>>().map_err(unread)?;
+        let query = query(&args).map_err(unread)?;
+        let headers = headers(&args, !data.is_none());
+        let listed = args.urls().len() as u64 * u64::from(args.request.repeat);
+        let next = AtomicU64::new(listed + 1);
+        let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
+        Ok(Self { args, client, observer, secrets, proxies, next, headers, data, uploads, query, dump })
     }
 
-    pub(crate) fn method(&self) -> Method {
+    /// What the request for the URL at this index carries.
+    fn payload(&self, place: usize) -> &Payload {
+        self.uploads.get(place).unwrap_or(&self.data)
+    }
+
+    /// Whether another request can carry the same.
+    pub(crate) fn can_send_again(&self, place: usize) -> bool {
+        self.payload(place).is_lasting()
+    }
+
+    /// The URI of a job, with what `-G` and `-T` add to it, and the credentials in the URL.
+    ///
+    /// # Errors
+    /// When it is no URL.
+    pub(crate) fn uri(&self, job: &Job) -> Result<(Uri, Option<BasicAuth>), Error> {
+        let (mut uri, credentials) = job_url::parse(&job.url)?;
+        if let Some(file) = self.args.data.upload_file.get(job.place).filter(|file| !payload::is_stdin(file)) {
+            uri = job_url::with_file_name(&uri, file)?;
+        }
+        if let Some(query) = &self.query {
+            uri = job_url::with_query(&uri, query)?;
+        }
+        Ok((uri, credentials))
+    }
+
+    /// Where heads are written besides.
+    pub(crate) fn dump(&self) -> Option<&Arc<Dump>> {
+        self.dump.as_ref()
+    }
+
+    pub(crate) fn method(&self, place: usize) -> Method {
         match &self.args.request.request {
             Some(method) => method.clone(),
             None if self.args.request.head => Method::HEAD,
-            None if matches!(self.body, Payload::None) => Method::GET,
+            None if self.uploads.get(place).is_some() => Method::PUT,
+            None if self.data.is_none() => Method::GET,
             None => Method::POST,
         }
     }
@@ -97,57 +141,59 @@ impl Shared {
         connect_to::apply(options, &self.args.route, uri, self.proxies.are_for(uri))
     }
 
-    pub(crate) fn request(&self, uri: Uri) -> Request<RequestBody> {
-        let body = match &self.body {
-            Payload::None => RequestBody::empty(),
-            Payload::Bytes(bytes) => bytes.clone().into(),
-            Payload::Stdin(taken) if taken.swap(true, Relaxed) => RequestBody::empty(),
-            Payload::Stdin(_) => RequestBody::wrap(crate::stdin::Stdin::new()),
-        };
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method();
+    /// The request for the URL at this index. Credentials of the URL count where the flags give none.
+    pub(crate) fn request(&self, uri: Uri, place: usize, credentials: Option<BasicAuth>) -> Request<RequestBody> {
+        let mut request = Request::new(self.payload(place).body());
+        *request.method_mut() = self.method(place);
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
+        let says_who = |given: &Header| matches!(given, Header::Set(name, _) | Header::Without(name) if *name == header::AUTHORIZATION);
+        if let Some(value) = credentials.and_then(|credentials| credentials.header())
+            && self.args.request.user.is_none()
+            && !self.args.request.header.iter().any(says_who)
+        {
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
         request
     }
 
     /// Where the responses for the URL at this index are written.
-    pub(crate) fn place(&self, at: usize) -> Destination {
-        match self.args.request.output.get(at) {
-            Some(path) if path.as_os_str() != "-" => Destination::File(path.clone()),
+    ///
+    /// # Errors
+    /// When `-O` finds no name in the URL.
+    pub(crate) fn place(&self, job: &Job) -> Result<Destination, String> {
+        Ok(match self.args.output.of(job.place) {
+            Some(OutputTo::RemoteName) => Destination::File(remote_name::of(&job.url)?),
+            Some(OutputTo::File(path)) if path.as_os_str() != "-" => Destination::File(path),
             _ if self.args.diagnostics.reports_to_stdout() => Destination::Nowhere,
             Some(_) => Destination::Stdout,
             None => Destination::stdout_for_text(),
-        }
+        })
     }
 
     pub(crate) fn shows_progress(&self, place: &Destination) -> bool {
-        let quiet = self.args.request.silent || self.args.request.verbose || self.args.diagnostics.events;
-        !quiet && !self.args.request.parallel && io::stderr().is_terminal() && !place.is_terminal()
+        let is_off = self.args.request.silent || self.args.output.no_progress_meter;
+        let quiet = is_off || self.args.request.verbose || self.args.diagnostics.events;
+        !quiet && !self.args.request.parallel && stderr::is_terminal() && !place.is_terminal()
     }
-}
-
-fn payload(args: &Args) -> Result<Payload, (PathBuf, io::Error)> {
-    let all: Vec<&Data> = args.request.data.iter().chain(&args.request.data_binary).collect();
-    if let [only] = all[..]
-        && only.is_stream()
-    {
-        return Ok(Payload::Stdin(AtomicBool::new(false)));
-    }
-    if all.is_empty() {
-        return Ok(Payload::None);
-    }
-    let parts = all.into_iter().map(Data::read).collect::<Result<Vec<_>, _>>()?;
-    Ok(Payload::Bytes(parts.join(&b'&').into()))
 }
 
 fn headers(args: &Args, has_body: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.extend(args.request.who_asks().map(|agent| (header::USER_AGENT, agent)));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-    if has_body {
+    let given = &args.request;
+    if args.data.is_json() {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::ACCEPT, json.clone());
+        headers.insert(header::CONTENT_TYPE, json);
+    } else if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     }
+    headers.extend(given.user.as_ref().and_then(|user| user.0.header()).map(|value| (header::AUTHORIZATION, value)));
+    headers.extend(given.referer.clone().map(|value| (header::REFERER, value)));
+    headers.extend(given.range.clone().map(|value| (header::RANGE, value)));
+    headers.extend(joined(&given.cookie).map(|value| (header::COOKIE, value)));
     // Default headers are replaced by those on the command line.
     for given in &args.request.header {
         let (Header::Set(name, _) | Header::Without(name)) = given;
@@ -159,4 +205,23 @@ fn headers(args: &Args, has_body: bool) -> HeaderMap {
         }
     }
     headers
+}
+
+/// Cookies in one field, as the one of a browser.
+fn joined(cookies: &[HeaderValue]) -> Option<HeaderValue> {
+    let all = cookies.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+    let mut value = HeaderValue::from_bytes(&all).ok().filter(|value| !value.is_empty())?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What `-G` puts into the query of URLs.
+fn query(args: &Args) -> Result<Option<String>, (PathBuf, io::Error)> {
+    if !args.data.get {
+        return Ok(None);
+    }
+    let query = String::from_utf8(args.data.read()?);
+    query
+        .map(|query| Some(query).filter(|query| !query.is_empty()))
+        .map_err(|error| (PathBuf::from("--get"), io::Error::other(error)))
 }

@@ -29,6 +29,11 @@ pub(crate) enum Command {
 }
 
 impl Usage {
+    /// A flag with an invalid value, and why, in one.
+    pub(crate) fn because(why: String) -> Self {
+        Self(why)
+    }
+
     /// A flag with an invalid value.
     pub(crate) fn of(flag: &str, value: impl fmt::Display, why: impl fmt::Display) -> Self {
         Self(format!("{flag} {value}: {why}"))
@@ -138,8 +143,22 @@ fn shown(value: &str) -> String {
 }
 
 fn is_secret(flag: &str) -> bool {
-    let flags =
-        ["--header", "--proxy", "--preproxy", "--proxy-user", "--proxy-header", "--data", "--data-binary", "--cert"];
+    let flags = [
+        "--header",
+        "--proxy",
+        "--preproxy",
+        "--proxy-user",
+        "--proxy-header",
+        "--cert",
+        "--user",
+        "--cookie",
+        "--referer",
+        "--data",
+        "--data-binary",
+        "--data-raw",
+        "--data-urlencode",
+        "--json",
+    ];
     flags.contains(&flag)
 }
 
@@ -171,7 +190,10 @@ mod tests {
     #[test]
     fn a_refusal_is_one_line_with_flag_value_and_nearest_form() {
         let rows = [
-            ("-S http://a.test/", "-S (--show-error) is a flag of curl that is not here; nearest: leave out -s"),
+            (
+                "-C 5 http://a.test/",
+                "-C (--continue-at) 5 is a flag of curl that is not here; there is nothing like it",
+            ),
             (
                 "--limit-rate 5k http://a.test/",
                 "--limit-rate 5k is a flag of curl that is not here; there is nothing like it",
@@ -196,8 +218,9 @@ mod tests {
     #[test]
     fn a_refused_secret_is_not_repeated() {
         for line in [
-            "-u me:hunter2 http://a.test/",
-            "--cookie=a=hunter2 http://a.test/",
+            "-u hunter2 http://a.test/",
+            "--cookie=hunter2 http://a.test/",
+            "--aws-sigv4 me:hunter2 http://a.test/",
             "-H hunter2 http://a.test/",
             "--proxy-header host:hunter2 http://a.test/",
             "--proxy-header=hunter2 http://a.test/",

@@ -3,17 +3,16 @@
 use crate::{
     fault::{chain, in_one_line},
     secrets::Secrets,
-    sink,
+    sink, stderr,
 };
 use http::{Request, Response, header};
 use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
 use skybridge_trace::clean;
-use std::{fmt::Display, io::Write};
+use std::fmt::Display;
 
 fn print(mark: char, text: impl Display) {
     let line = format!("{mark} {text}");
-    // A closed stderr is ignored.
-    let _ = writeln!(std::io::stderr().lock(), "{}", clean(line.trim_end()));
+    stderr::print(format_args!("{}\n", clean(line.trim_end())));
 }
 
 pub(crate) fn dial(attempt: &Attempt) {

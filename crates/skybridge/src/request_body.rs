@@ -7,13 +7,15 @@ use std::{
     any::Any,
     fmt, mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
 };
 
 /// The body of a request: nothing, bytes that are at hand, or a boxed stream.
 ///
 /// Made by `into()` of `()`, [`Bytes`], strings and vectors, and by [`wrap`](Self::wrap) of anybody else's body. The
-/// first two kinds allocate nothing and can be sent a second time.
+/// first two kinds allocate nothing and can be sent a second time; so can a stream that is made anew for each time
+/// ([`replayable`](Self::replayable)).
 ///
 /// A stream is held to the size that its request declares by `content-length`, or that it knows itself: where it turns
 /// out to be longer or shorter its connection fails the call, with
@@ -29,7 +31,15 @@ use std::{
 /// ```
 pub struct RequestBody(Kind);
 
-type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+type Stream = Pin<Box<dyn AnyBody>>;
+
+/// A body in our types.
+trait AnyBody: Body<Data = Bytes, Error = BoxError> + Send {
+    /// The same body once more, if it can be made.
+    fn replay(&self) -> Option<RequestBody> {
+        None
+    }
+}
 
 /// Two variants and not one for each state: so it is no larger than [`Bytes`], and a request, which is moved through
 /// all layers, is no larger than what is copied cheaply.
@@ -48,6 +58,14 @@ struct Sent;
 /// Somebody else's body in our types.
 #[pin_project]
 struct InBytes<B>(#[pin] B);
+
+/// The same, with what makes another.
+#[pin_project]
+struct Replayable<B, F> {
+    #[pin]
+    body: InBytes<B>,
+    make: Arc<F>,
+}
 
 impl RequestBody {
     /// Nothing.
@@ -79,11 +97,39 @@ impl RequestBody {
         Self(Kind::Stream(Box::pin(InBytes(body))))
     }
 
-    /// The same body once more, when that needs no copy: it is empty, or bytes that nobody has taken yet.
+    /// A stream that can be sent again: `make` makes it for each time, at first here. Most of what it makes is kept for
+    /// a case that doesn't come, so let a body open its file when it is read.
+    ///
+    /// ```
+    /// use skybridge::RequestBody;
+    ///
+    /// # use http_body::Body;
+    /// # fn pieces() -> impl Body<Data = bytes::Bytes, Error = std::convert::Infallible> { http_body_util::Full::default() }
+    /// let body = RequestBody::replayable(pieces);
+    /// assert!(body.replay().is_some());
+    /// ```
+    pub fn replayable<B, F>(make: F) -> Self
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        F: Fn() -> B + Send + Sync + 'static,
+    {
+        Self::made_by(Arc::new(make))
+    }
+
+    fn made_by<B, F>(make: Arc<F>) -> Self
+    where
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+        F: Fn() -> B + Send + Sync + 'static,
+    {
+        Self(Kind::Stream(Box::pin(Replayable { body: InBytes(make()), make })))
+    }
+
+    /// The same body once more, when that needs no copy: it is empty, bytes that nobody has taken yet, or
+    /// [replayable](Self::replayable).
     pub fn replay(&self) -> Option<Self> {
         match &self.0 {
             Kind::Bytes(bytes) => Some(Self(Kind::Bytes(bytes.clone()))),
-            Kind::Stream(_) => None,
+            Kind::Stream(stream) => stream.replay(),
         }
     }
 }
@@ -126,6 +172,40 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
+    }
+}
+
+impl<B> AnyBody for InBytes<B> where B: Body<Data: Buf, Error: Into<BoxError>> + Send {}
+
+impl AnyBody for Sent {}
+
+impl<B, F> AnyBody for Replayable<B, F>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    F: Fn() -> B + Send + Sync + 'static,
+{
+    fn replay(&self) -> Option<RequestBody> {
+        Some(RequestBody::made_by(Arc::clone(&self.make)))
+    }
+}
+
+impl<B, F> Body for Replayable<B, F>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

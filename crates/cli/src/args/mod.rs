@@ -1,29 +1,38 @@
 //! The command line: curl's names and meanings wherever curl has one.
 
+mod config;
 mod data;
 mod diagnostics;
 mod dns_servers;
 mod ech;
+mod output;
+mod place;
 mod protocol;
 mod proxy;
 mod request;
+mod retry;
 mod route;
 mod tls;
 mod values;
 
 pub(crate) use self::{
-    data::Data,
+    config::expand,
+    data::{DataArgs, Stream},
     diagnostics::SeeingArgs,
     dns_servers::DnsServers,
     ech::EchArg,
+    output::{OutputArgs, OutputTo},
+    place::{ListedUrl, Place},
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
     request::RequestArgs,
+    retry::RetryArgs,
     route::RouteArgs,
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };
-use clap::Parser;
+use clap::{ArgAction, Parser};
+use std::path::PathBuf;
 
 /// Fetches URLs through one client, and shows what happened to their connections.
 #[derive(Parser)]
@@ -35,10 +44,28 @@ use clap::Parser;
 )]
 pub(crate) struct Args {
     /// What to fetch, in order. Without a scheme it is http://
-    #[arg(required = true, value_name = "URL")]
-    pub(crate) urls: Vec<String>,
+    #[arg(required_unless_present = "url", value_name = "URL", value_parser = ListedUrl::read)]
+    plain: Vec<ListedUrl>,
+    /// A URL, too
+    #[arg(long, value_name = "URL", action = ArgAction::Append, value_parser = ListedUrl::read)]
+    url: Vec<ListedUrl>,
+    /// Read more arguments from this file, a flag a line, as curl does; - is stdin
+    #[arg(short = 'K', long, value_name = "FILE", action = ArgAction::Append)]
+    config: Vec<PathBuf>,
+    /// No configuration is read unasked, which is the default
+    #[arg(short = 'q', long, hide = true)]
+    disable: bool,
+    /// URLs are taken as they are, which is the default
+    #[arg(short = 'g', long, hide = true)]
+    globoff: bool,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) retry: RetryArgs,
     #[command(flatten)]
     pub(crate) route: RouteArgs,
     #[command(flatten)]
@@ -49,4 +76,13 @@ pub(crate) struct Args {
     pub(crate) protocol: ProtocolArgs,
     #[command(flatten)]
     pub(crate) diagnostics: SeeingArgs,
+}
+
+impl Args {
+    /// What to fetch, in the order of the command line.
+    pub(crate) fn urls(&self) -> Vec<&str> {
+        let mut all: Vec<_> = self.plain.iter().chain(&self.url).collect();
+        all.sort_by_key(|listed| listed.place);
+        all.into_iter().map(|listed| &*listed.url).collect()
+    }
 }

@@ -1,7 +1,6 @@
-use super::{Data, Header, Seconds};
+use super::{Credentials, Header, Seconds};
 use clap::{ArgAction, Args};
 use http::{HeaderValue, Method};
-use std::path::PathBuf;
 
 #[derive(Args)]
 #[command(next_help_heading = "Request")]
@@ -15,18 +14,21 @@ pub(crate) struct RequestArgs {
     /// A header, 'Name: value'; 'Name:' leaves out one of ours, 'Name;' sends an empty one
     #[arg(short = 'H', long, value_name = "HEADER", action = ArgAction::Append)]
     pub(crate) header: Vec<Header>,
-    /// A body to POST, or of @FILE or @- without line breaks; several are joined by `&`
-    #[arg(short = 'd', long, value_name = "DATA", action = ArgAction::Append, value_parser = Data::text)]
-    pub(crate) data: Vec<Data>,
-    /// The same, byte by byte; @- is streamed and can't be sent twice
-    #[arg(long, value_name = "DATA", action = ArgAction::Append, value_parser = Data::binary)]
-    pub(crate) data_binary: Vec<Data>,
+    /// Credentials for the origin, by the Basic scheme, sent with the first request; not to where redirects lead
+    #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
+    pub(crate) user: Option<Credentials>,
+    /// Cookies to send: 'NAME=VALUE; NAME=VALUE'
+    #[arg(short = 'b', long, value_name = "COOKIES", action = ArgAction::Append, value_parser = cookies)]
+    pub(crate) cookie: Vec<HeaderValue>,
+    /// The page that led here
+    #[arg(short = 'e', long, value_name = "URL", value_parser = referer)]
+    pub(crate) referer: Option<HeaderValue>,
+    /// Ask for these bytes, such as 0-499 or -500
+    #[arg(short = 'r', long, value_name = "RANGE", value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: Option<HeaderValue>,
     /// The user agent; skybridge/VERSION unless given, none when empty
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
-    /// Write the body here; the nth one is for the nth URL
-    #[arg(short = 'o', long, value_name = "FILE", action = ArgAction::Append)]
-    pub(crate) output: Vec<PathBuf>,
     /// Print the response's head too
     #[arg(short = 'i', long)]
     pub(crate) include: bool,
@@ -70,6 +72,32 @@ pub(crate) struct RequestArgs {
     /// How long to wait for the response, and between two reads of it
     #[arg(long, value_name = "SECONDS")]
     pub(crate) read_timeout: Option<Seconds>,
+}
+
+fn cookies(text: &str) -> Result<HeaderValue, &'static str> {
+    if !text.contains('=') {
+        return Err("no cookie, and files with cookies are not read; nearest: NAME=VALUE");
+    }
+    secret(text).ok_or("not cookies, such as 'a=1; b=2'")
+}
+
+fn referer(text: &str) -> Result<HeaderValue, &'static str> {
+    if text.ends_with(";auto") {
+        return Err("redirects get no referer of their own; nearest: without ;auto");
+    }
+    secret(text).ok_or("not a URL")
+}
+
+fn range(text: &str) -> Result<HeaderValue, &'static str> {
+    let is_range = text.contains('-') && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b','));
+    let value = HeaderValue::try_from(format!("bytes={text}"));
+    value.ok().filter(|_| is_range).ok_or("not a range, such as 0-499, -500, 500- or 0-0,-1")
+}
+
+fn secret(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn redirects(text: &str) -> Result<usize, &'static str> {

@@ -17,7 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-async fn echo() -> Origin {
+pub(crate) async fn echo() -> Origin {
     let answer = |request: http::Request<Incoming>| async move {
         let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         Response::new(http_body_util::Full::new(body))

@@ -1,0 +1,73 @@
+//! Where what comes is written.
+
+use super::Place;
+use clap::{
+    ArgAction, Args,
+    builder::{PathBufValueParser, StringValueParser, TypedValueParser},
+};
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Write the body here; the nth one is for the nth URL
+    #[arg(short = 'o', long, value_name = "FILE", action = ArgAction::Append, value_parser = PathBufValueParser::new().map(Output::file))]
+    output: Vec<Output>,
+    /// Write the body to a file here with the last name of the URL's path; the nth -o or -O is for the nth URL
+    #[arg(short = 'O', long, action = ArgAction::Append, num_args = 0, default_missing_value = "", value_parser = StringValueParser::new().map(Output::remote_name))]
+    remote_name: Vec<Output>,
+    /// -O for all URLs without -o or -O
+    #[arg(long)]
+    remote_name_all: bool,
+    /// Write the heads of responses here; - is stdout
+    #[arg(short = 'D', long, value_name = "FILE")]
+    pub(crate) dump_header: Option<PathBuf>,
+    /// With --silent, print errors
+    #[arg(short = 'S', long)]
+    pub(crate) show_error: bool,
+    /// Write here what would go to stderr; - is stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stderr: Option<PathBuf>,
+    /// Print no progress
+    #[arg(long)]
+    pub(crate) no_progress_meter: bool,
+    /// A bar shows the progress, which is the default
+    #[arg(short = '#', long, hide = true)]
+    progress_bar: bool,
+    /// Nothing is buffered, which is the default
+    #[arg(short = 'N', long, hide = true)]
+    no_buffer: bool,
+}
+
+/// Where the body for one URL goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    place: Place,
+    pub(crate) to: OutputTo,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OutputTo {
+    File(PathBuf),
+    /// A file named as the URL's path ends.
+    RemoteName,
+}
+
+impl Output {
+    fn file(path: PathBuf) -> Self {
+        Self { place: Place::next(), to: OutputTo::File(path) }
+    }
+
+    fn remote_name(_: String) -> Self {
+        Self { place: Place::next(), to: OutputTo::RemoteName }
+    }
+}
+
+impl OutputArgs {
+    /// For the URL at this index; `None` is stdout.
+    pub(crate) fn of(&self, at: usize) -> Option<OutputTo> {
+        let mut all: Vec<_> = self.output.iter().chain(&self.remote_name).collect();
+        all.sort_by_key(|output| output.place);
+        all.get(at).map(|output| output.to.clone()).or_else(|| self.remote_name_all.then_some(OutputTo::RemoteName))
+    }
+}

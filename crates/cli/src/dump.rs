@@ -1,0 +1,34 @@
+//! `-D`: the heads of all responses in one file.
+
+use crate::sink::{Destination, Sink};
+use bytes::Bytes;
+use skybridge::types::sync::Mutex;
+use std::{io, path::Path};
+
+/// Opened for the first head; the heads of calls at the same time follow each other.
+pub(crate) struct Dump {
+    to: Destination,
+    sink: Mutex<Option<Sink>>,
+}
+
+impl Dump {
+    pub(crate) fn new(path: &Path) -> Self {
+        let to = if path.as_os_str() == "-" { Destination::Stdout } else { Destination::File(path.to_owned()) };
+        Self { to, sink: Mutex::default() }
+    }
+
+    /// Blocks.
+    ///
+    /// # Errors
+    /// When the file can't be created or written to.
+    pub(crate) fn write(&self, head: &Bytes) -> io::Result<()> {
+        let mut sink = self.sink.lock();
+        let open = match sink.take() {
+            Some(open) => open,
+            None => self.to.open()?,
+        };
+        let open = sink.insert(open);
+        open.write(head)?;
+        open.flush()
+    }
+}
