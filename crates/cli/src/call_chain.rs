@@ -3,14 +3,18 @@
 
 use crate::{
     args::Seconds,
-    layers::CountedBody,
+    job_url,
+    layers::{CountedBody, counted_upload},
     outcome::{CallError, Outcome, UrlTotals},
     shared::{Job, Shared},
     sink::{self, Destination, Sink, blocking},
     verbose,
 };
 use bytes::Bytes;
-use http::{Method, Request, Response, header::LOCATION};
+use http::{
+    Method, Request, Response, Uri,
+    header::{LOCATION, REFERER},
+};
 use http_body::Body as _;
 use skybridge::types::sync::Mutex;
 use skybridge::{
@@ -43,6 +47,8 @@ struct State {
     /// The request's body can be sent only once.
     is_one_shot: bool,
     received: Arc<AtomicU64>,
+    /// Bytes of the current request's body.
+    sent: Arc<AtomicU64>,
     /// Opened for the first byte; taken out while it is written to.
     sink: Option<Sink>,
 }
@@ -60,12 +66,17 @@ impl<'a> CallChain<'a> {
                 return Err(Box::new(current));
             }
         };
+        current.first.place = job.place;
+        if let Destination::File(path) = &place {
+            current.first.file = Some(path.clone());
+        }
         let state = State {
             finished: Vec::new(),
             current,
             is_sent: false,
             is_one_shot: false,
             received: Arc::default(),
+            sent: Arc::default(),
             sink: None,
         };
         Ok(Self { shared, place, state: Mutex::new(state) })
@@ -84,8 +95,13 @@ impl<'a> CallChain<'a> {
         if self.shared.args.request.verbose {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
+        if self.shared.counts_uploads {
+            let sent = Arc::clone(&self.state().sent);
+            request = request.map(|body| counted_upload(body, &sent));
+        }
+        let uri = request.uri().clone();
         let response = self.shared.client.request(request).await.map_err(CallError::Stack)?;
-        let (head, is_shown) = self.response_head(&response);
+        let (head, is_shown) = self.response_head(&response, &uri);
         if let Some(dump) = self.shared.dump().map(Arc::clone) {
             let head = head.clone();
             blocking(move || dump.write(&head)).await.and_then(|written| written).map_err(CallError::Write)?;
@@ -106,6 +122,9 @@ impl<'a> CallChain<'a> {
             let next = Outcome::new(shared.next_call_id(), &url, shared.secrets, method, started);
             state.next_call(shared, next);
         }
+        let referer = request.headers().get(REFERER);
+        state.current.referer = referer.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        state.current.scheme = request.uri().scheme_str().map(str::to_owned);
         state.is_one_shot = !request.body().is_end_stream() && request.body().replay().is_none();
         state.current.call
     }
@@ -122,7 +141,7 @@ impl<'a> CallChain<'a> {
     }
 
     /// Notes the response. Returns its head, and whether it is written with the body.
-    fn response_head(&self, response: &Response<Body>) -> (Bytes, bool) {
+    fn response_head(&self, response: &Response<Body>, uri: &Uri) -> (Bytes, bool) {
         let (request, secrets) = (&self.shared.args.request, self.shared.secrets);
         let version = {
             let mut state = self.state();
@@ -133,7 +152,13 @@ impl<'a> CallChain<'a> {
         if request.verbose {
             verbose::response(response, version, secrets);
         }
-        (sink::head(response, version), request.include || request.head)
+        let head = sink::head(response, version);
+        let mut state = self.state();
+        state.current.head_bytes += head.len() as u64;
+        let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
+        state.current.redirect =
+            location.filter(|_| !request.location).and_then(|to| job_url::joined(uri, to.as_bytes()));
+        (head, request.include || request.head)
     }
 
     /// # Errors
@@ -211,7 +236,9 @@ impl<'a> CallChain<'a> {
         let mut state = self.state.into_inner();
         state.close(self.shared);
         let connects = state.finished.iter().map(|finished| finished.record.connects).sum();
-        state.current.first = UrlTotals { connects, ..state.first().first.clone() };
+        let head_bytes = state.finished.iter().map(|finished| finished.head_bytes).sum();
+        let redirects = state.finished.len();
+        state.current.first = UrlTotals { connects, redirects, head_bytes, ..state.first().first.clone() };
         if let Some(error) = error {
             state.current.fail(error);
         }
@@ -226,13 +253,13 @@ impl State {
     }
 
     fn close(&mut self, shared: &Shared) {
-        self.current.body_bytes = self.received.load(Relaxed);
+        (self.current.body_bytes, self.current.sent_bytes) = (self.received.load(Relaxed), self.sent.load(Relaxed));
         self.current.record = shared.observer.finish(self.current.call);
     }
 
     fn next_call(&mut self, shared: &Shared, next: Outcome) {
         self.close(shared);
-        self.received = Arc::default();
+        (self.received, self.sent) = (Arc::default(), Arc::default());
         self.finished.push(std::mem::replace(&mut self.current, next));
     }
 }

@@ -61,6 +61,24 @@ pub(crate) fn with_file_name(uri: &Uri, file: &Path) -> Result<Uri, Error> {
     Ok(Uri::from_parts(parts).map_err(|_| RequestError::Uri("the file's name fits in no URL".into()))?)
 }
 
+/// Where a `location` leads from here (RFC 3986, section 5.2); `None` if it is no text.
+pub(crate) fn joined(base: &Uri, location: &[u8]) -> Option<String> {
+    let to = std::str::from_utf8(location).ok()?;
+    let reference = Reference::parse(to);
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    Some(match (reference.scheme(), reference.authority(), reference.path()) {
+        (Some(_), ..) => to.to_owned(),
+        (None, Some(_), _) => format!("{scheme}:{to}"),
+        (None, None, path) if path.starts_with('/') => format!("{scheme}://{authority}{to}"),
+        (None, None, "") if reference.query().is_some() => format!("{scheme}://{authority}{}{to}", base.path()),
+        (None, None, "") => format!("{scheme}://{authority}{}", base.path_and_query()?),
+        (None, None, _) => {
+            let folder = base.path().rfind('/').map_or("/", |slash| &base.path()[..=slash]);
+            format!("{scheme}://{authority}{folder}{to}")
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +107,22 @@ mod tests {
         for wrong in ["http://me:p@w/@a.test/", "http://me:%ff@a.test/", "http:/me@a.test/", "http://me:pw@/"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_location_is_relative_to_what_was_fetched() {
+        let base = "http://a.test:81/b/c?d".parse::<Uri>().unwrap();
+        for (location, expected) in [
+            ("https://e.test/f?g#h", "https://e.test/f?g#h"),
+            ("//e.test/f", "http://e.test/f"),
+            ("/f?g", "http://a.test:81/f?g"),
+            ("f", "http://a.test:81/b/f"),
+            ("?g", "http://a.test:81/b/c?g"),
+            ("", "http://a.test:81/b/c?d"),
+        ] {
+            assert_eq!(joined(&base, location.as_bytes()).as_deref(), Some(expected), "{location}");
+        }
+        assert_eq!(joined(&base, b"\xff"), None);
     }
 
     #[test]

@@ -5,7 +5,10 @@ use crate::{args::Args, outcome::CallError, secrets::is_credential};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
-use skybridge::{Error, RequestBody, types::OriginRef};
+use skybridge::{
+    RequestBody,
+    types::{OriginRef, sync::Mutex},
+};
 use std::{
     pin::Pin,
     sync::{
@@ -35,9 +38,9 @@ pub(crate) struct Redirects {
 }
 
 /// Counts the bytes of a body before it is decoded.
-pub(crate) struct CountedBody {
-    body: skybridge::Body,
-    received: Arc<AtomicU64>,
+pub(crate) struct CountedBody<B = skybridge::Body> {
+    body: B,
+    count: Arc<AtomicU64>,
 }
 
 pub(crate) fn redirects(args: &Args, origin: Uri) -> FollowRedirectLayer<Redirects> {
@@ -93,22 +96,35 @@ fn is_same(one: &Uri, other: &Uri) -> bool {
     matches!((OriginRef::of(one), OriginRef::of(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-impl CountedBody {
-    pub(crate) fn new(body: skybridge::Body, received: Arc<AtomicU64>) -> Self {
-        Self { body, received }
+/// A request's body whose bytes are counted when they are taken, those of the last time that it is sent.
+pub(crate) fn counted_upload(body: RequestBody, count: &Arc<AtomicU64>) -> RequestBody {
+    let (count, is_replayable) = (Arc::clone(count), body.replay().is_some());
+    if !is_replayable {
+        return RequestBody::wrap(CountedBody::new(body, count));
+    }
+    let template = Mutex::new(body);
+    RequestBody::replayable(move || {
+        count.store(0, Relaxed);
+        CountedBody::new(template.lock().replay().unwrap_or_default(), Arc::clone(&count))
+    })
+}
+
+impl<B> CountedBody<B> {
+    pub(crate) fn new(body: B, count: Arc<AtomicU64>) -> Self {
+        Self { body, count }
     }
 }
 
-impl Body for CountedBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
     type Data = Bytes;
-    type Error = Error;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.received.fetch_add(data.len() as u64, Relaxed);
+            self.count.fetch_add(data.len() as u64, Relaxed);
         }
         polled
     }

@@ -7,10 +7,11 @@ use crate::{
     secrets::Secrets,
     usage::Usage,
 };
-use http::{HeaderValue, Method, Response, StatusCode, Version, header::RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header::RETRY_AFTER};
 use skybridge::{ConnInfo, Error, Phase, ReasonPhrase, types::CallId};
 use std::{
     io,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +29,17 @@ pub(crate) struct Outcome {
     pub(crate) reason: Option<String>,
     version: Option<Version>,
     pub(crate) info: Option<Arc<ConnInfo>>,
+    /// The head of the response: its fields, and its length.
+    pub(crate) headers: HeaderMap,
+    pub(crate) head_bytes: u64,
+    /// Where a response that isn't followed leads.
+    pub(crate) redirect: Option<String>,
+    /// What the request says of itself.
+    pub(crate) referer: Option<String>,
+    pub(crate) scheme: Option<String>,
     pub(crate) body_bytes: u64,
+    /// Counted where `-w` asks for it.
+    pub(crate) sent_bytes: u64,
     pub(crate) record: CallRecord,
     pub(crate) started: Instant,
     pub(crate) first: UrlTotals,
@@ -46,6 +57,13 @@ pub(crate) struct UrlTotals {
     pub(crate) exact_url: String,
     pub(crate) started: Instant,
     pub(crate) connects: u32,
+    pub(crate) redirects: usize,
+    /// Of the heads of all responses before.
+    pub(crate) head_bytes: u64,
+    /// Its index in the list of URLs.
+    pub(crate) place: usize,
+    /// Where the body is written.
+    pub(crate) file: Option<PathBuf>,
 }
 
 impl Outcome {
@@ -59,10 +77,24 @@ impl Outcome {
             reason: None,
             version: None,
             info: None,
+            headers: HeaderMap::new(),
+            head_bytes: 0,
+            redirect: None,
+            referer: None,
+            scheme: None,
             body_bytes: 0,
+            sent_bytes: 0,
             record: CallRecord::default(),
             started,
-            first: UrlTotals { exact_url: url.to_owned(), started, connects: 0 },
+            first: UrlTotals {
+                exact_url: url.to_owned(),
+                started,
+                connects: 0,
+                redirects: 0,
+                head_bytes: 0,
+                place: 0,
+                file: None,
+            },
             fault: None,
             exit: Exit::OK,
             retry_after: None,
@@ -80,6 +112,7 @@ impl Outcome {
     pub(crate) fn answered<B>(&mut self, response: &Response<B>) {
         (self.status, self.version) = (Some(response.status()), Some(response.version()));
         let reason = response.extensions().get::<ReasonPhrase>();
+        self.headers = response.headers().clone();
         self.retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
         self.reason = reason.map(|reason| reason.as_bytes().escape_ascii().to_string());
     }

@@ -53,7 +53,9 @@ pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
     let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
     let proxies = Proxies::of(&args, |name| std::env::var_os(name));
     let client = client::build(&args, &proxies, &observer)?;
-    let shared = Shared::new(args, client, proxies, observer).map_err(|(exit, why)| StartError(exit, why))?;
+    let counts_uploads = reporter.format.as_ref().is_some_and(Format::counts_uploads);
+    let shared =
+        Shared::new(args, client, proxies, observer, counts_uploads).map_err(|(exit, why)| StartError(exit, why))?;
     let shared = Arc::new(shared);
     let jobs = jobs(&shared.args);
     if shared.args.request.parallel {
@@ -149,10 +151,8 @@ impl Reporter {
             self.print_error(outcome);
         }
         self.print_timeline(outcome);
-        // A closed stdout is ignored.
         if let Some(format) = &self.format {
-            let mut stdout = io::stdout().lock();
-            let _ = stdout.write_all(format.fill(outcome).as_bytes()).and_then(|()| stdout.flush());
+            format.print(outcome);
         }
         if self.reports_to_stdout {
             outcomes.iter().for_each(|outcome| self.report(outcome));

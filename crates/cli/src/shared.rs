@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) observer: Arc<CallObserver>,
     pub(crate) secrets: Secrets,
+    /// `-w` asks how many bytes were sent.
+    pub(crate) counts_uploads: bool,
     proxies: Proxies,
     /// The id of the next redirect's call.
     next: AtomicU64,
@@ -65,6 +67,7 @@ impl Shared {
         client: Client,
         proxies: Proxies,
         observer: Arc<CallObserver>,
+        counts_uploads: bool,
     ) -> Result<Self, (Exit, String)> {
         let secrets = if args.diagnostics.show_secrets { Secrets::Shown } else { Secrets::Hidden };
         let unread = |(path, error): (PathBuf, io::Error)| (Exit::READ_FILE, format!("{}: {error}", path.display()));
@@ -76,7 +79,7 @@ impl Shared {
         let listed = args.urls().len() as u64 * u64::from(args.request.repeat);
         let next = AtomicU64::new(listed + 1);
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
-        Ok(Self { args, client, observer, secrets, proxies, next, headers, data, uploads, query, dump })
+        Ok(Self { args, client, observer, secrets, counts_uploads, proxies, next, headers, data, uploads, query, dump })
     }
 
     /// What the request for the URL at this index carries.

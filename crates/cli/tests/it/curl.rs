@@ -337,6 +337,44 @@ async fn what_browsers_copy_runs_as_it_is_pasted() {
     assert_eq!((ran.exit, &*ran.out), (0, "hello"), "{}", ran.err);
 }
 
+#[tokio::test]
+async fn what_is_written_out_has_curls_names_and_goes_where_it_says() {
+    let answer: &[u8] = b"HTTP/1.1 302 Found\r\nX-A: 1\r\nx-a: 2\r\nLocation: next?q\r\ncontent-type: text/x\r\ncontent-length: 2\r\n\r\nhi";
+    let (url, serving) = by_hand(&[answer]).await;
+    let url = format!("{url}a/b");
+    let format = "%header{x-A} %header{none}[%{redirect_url}] %{content_type} %{scheme} %{num_headers} %{size_header} \
+                  %{response_code} %{num_redirects} %{num_retries} %{proxy_used} %{urlnum} %{referer} %{stderr}told %{http_code}%{stdout}.";
+    let ran = skybridge(["-o", "/dev/null", "-e", "r", "-w", format, &url]).await;
+    let next = url.replace("/a/b", "/a/next?q");
+    let expected = format!("1 [{next}] text/x http 5 {} 302 0 0 0 0 r .", answer.len() - 2);
+    assert_eq!((&*ran.out, &*ran.err), (&*expected, "told 302"));
+
+    let folder = tempfile::tempdir().unwrap();
+    let (body, log) = (folder.path().join("body"), folder.path().join("log"));
+    let (body, log) = (body.to_str().unwrap(), log.to_str().unwrap());
+    let format = format!("%{{json}}%output{{>>{log}}}%{{filename_effective}} %{{size_upload}}\n");
+    for _ in 0..2 {
+        let ran = skybridge(["-o", body, "-d", "12345", "-w", &format, &url]).await;
+        let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((&json["http_code"], &json["url"], &json["errormsg"]), (&302.into(), &(&*url).into(), &().into()));
+        assert_eq!((&json["size_upload"], &json["exitcode"], &json["method"]), (&5.into(), &0.into(), &"POST".into()));
+        assert!(
+            json["time_total"].is_f64() && json["curl_version"].as_str().unwrap().starts_with("skybridge/"),
+            "{json}"
+        );
+    }
+    assert_eq!(fs::read_to_string(log).unwrap(), format!("{body} 5\n").repeat(2));
+
+    let ran = skybridge(["-o", "/dev/null", "-w", "%{header_json}", &url]).await;
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&json["x-a"], &json["location"]), (&serde_json::json!(["1", "2"]), &serde_json::json!(["next?q"])));
+    serving.abort();
+    for (url, said) in [(&*url, "7 no"), ("http://nobody.invalid/", "6 no")] {
+        let ran = skybridge(["-s", "-w", "%{onerror}%{exitcode} no", url]).await;
+        assert_eq!(&*ran.out, said);
+    }
+}
+
 /// No file in a home folder is read unasked.
 #[tokio::test]
 async fn no_curlrc_is_read() {
