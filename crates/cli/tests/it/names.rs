@@ -36,6 +36,15 @@ async fn a_name_that_no_given_server_knows_is_not_resolved() {
     assert!(ran.err.contains("nobody.test"), "{}", ran.err);
 }
 
+/// It was a timeout: 28, after 10 s.
+#[tokio::test]
+async fn a_given_server_that_is_not_there_is_exit_6() {
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ran = skybridge(["--dns-servers", &nobody, "http://a.test/"]).await;
+    assert_eq!(ran.exit, 6, "{}", ran.err);
+    assert!(ran.err.contains("refused") && ran.err.contains(&nobody), "{}", ran.err);
+}
+
 #[tokio::test]
 async fn a_server_that_is_no_address_is_refused_before_anything_is_sent() {
     let ran = skybridge(["--dns-servers", "dns.test", "http://a.test/"]).await;
