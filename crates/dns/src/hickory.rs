@@ -100,10 +100,10 @@ impl Hickory {
     /// it is asked, and who is asked for the server's own name. So that resolver is another than this one, and no
     /// question can wait for itself. The client should follow no redirects: they could lead to cleartext.
     ///
-    /// An answer counts if its status is a success, its type `application/dns-message`, its length 65,535 bytes at most,
-    /// and its question the same; its time to live is what is left after its `Age`. What an alias leads to is in the
-    /// answer, or isn't found. Queries that overlap are each sent, unless a [`CacheLayer`](crate::CacheLayer) is over
-    /// this. Of why there is no answer, [`DohError`] tells.
+    /// An answer counts if its status is a success, its type `application/dns-message`, its length 65,535 bytes at
+    /// most, and its question the same; its time to live is what is left after its `Age`. What an alias leads to is in
+    /// the answer, or isn't found. Queries that overlap are each sent, unless a [`CacheLayer`](crate::CacheLayer) is
+    /// over this. Of why there is no answer, [`DohError`] tells.
     ///
     /// # Errors
     /// `InvalidInput` when the URL is none of `https`, or has credentials or a fragment; `{?dns}` may stand at its end.

@@ -69,8 +69,8 @@ fn is_of_endpoint(error: &ConnectError) -> bool {
     !error.is_fatal() && !error.is_out_of_descriptors()
 }
 
-/// Whether a layer has connected there once more, and was successful: as when a server has other keys of Encrypted Client
-/// Hello.
+/// Whether a layer has connected there once more, and was successful: as when a server has other keys of Encrypted
+/// Client Hello.
 fn is_made_up_for(failed: &AttemptReport, later: &[AttemptReport]) -> bool {
     later.iter().any(|report| report.endpoint == failed.endpoint && matches!(report.outcome, Outcome::Connected))
 }

@@ -104,7 +104,9 @@ impl RequestBody {
     /// use skybridge::RequestBody;
     ///
     /// # use http_body::Body;
-    /// # fn pieces() -> impl Body<Data = bytes::Bytes, Error = std::convert::Infallible> { http_body_util::Full::default() }
+    /// # fn pieces() -> impl Body<Data = bytes::Bytes, Error = std::convert::Infallible> {
+    /// #     http_body_util::Full::default()
+    /// # }
     /// let body = RequestBody::replayable(pieces);
     /// assert!(body.replay().is_some());
     /// ```

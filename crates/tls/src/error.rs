@@ -60,16 +60,16 @@ pub enum TlsError {
         /// The `ECHConfigList` that the server gave. It counts for one more connection, not for later ones.
         retry_configs: Option<Box<[u8]>>,
     },
-    /// Encrypted Client Hello was rejected by a server that could not prove to be the keys' public name, so nothing that
-    /// it says about keys counts.
+    /// Encrypted Client Hello was rejected by a server that could not prove to be the keys' public name, so nothing
+    /// that it says about keys counts.
     EchPublicName {
         /// The name that stood in the clear.
         public_name: Box<str>,
         /// What is wrong with its certificate.
         source: Box<TlsError>,
     },
-    /// The name must be encrypted ([`EchMode::Require`](skybridge_core::EchMode)), and no usable keys are known: nothing
-    /// was sent.
+    /// The name must be encrypted ([`EchMode::Require`](skybridge_core::EchMode)), and no usable keys are known:
+    /// nothing was sent.
     EchRequired {
         /// The name.
         name: Box<str>,

@@ -33,13 +33,14 @@
 //! Where [`ConnectOptions::ech`](skybridge_core::ConnectOptions::ech) asks for it, the name of an origin is encrypted
 //! (RFC 9849) with the keys of the HTTPS record that led to the endpoint, or with those that are [given for its
 //! host](TlsConfigBuilder::ech_keys). It is off by default: who reads DNS in the clear reads the name there, a
-//! middlebox that wants to know names breaks such connections, and keys that are out of date cost a round trip. It needs
-//! TLS 1.3, and the feature `aws-lc-rs`, whatever the provider.
+//! middlebox that wants to know names breaks such connections, and keys that are out of date cost a round trip. It
+//! needs TLS 1.3, and the feature `aws-lc-rs`, whatever the provider.
 //!
 //! A server that has other keys proves to be their public name, and gives its own: the same endpoint is connected to
 //! once more, with those. They count for that connection alone. If it gives none that can be used, the name is sent in
 //! the clear on another connection, unless that is forbidden; then, and where the second try fails too, the error is
-//! [`TlsError::EchRejected`]. A connection whose keys were rejected carries nothing, and is shown no client certificate.
+//! [`TlsError::EchRejected`]. A connection whose keys were rejected carries nothing, and is shown no client
+//! certificate.
 //!
 //! A proxy over TLS without a configuration of its own is verified by the roots of origins, and by the pins that
 //! name it. It is never shown the identity that is for origins, and origins that need not be verified don't make it

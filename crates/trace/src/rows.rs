@@ -157,7 +157,8 @@ impl Rows {
         let repeated = phase == Phase::Acquire && self.list.iter().any(|row| row.note == note && !note.is_empty());
         if let Some(row) = place.and_then(|place| self.list.get_mut(place)) {
             (row.end, row.how) = (Some(at), how);
-            // One that succeeds may have its note already; one that doesn't has carried what its note says, and no more.
+            // One that succeeds may have its note already; one that doesn't has carried what its note says, and no
+            // more.
             if how != How::Done {
                 let note = if repeated { "no connection".into() } else { note.into_owned() };
                 let carried = (phase == Phase::Body && !row.note.is_empty()).then_some(&row.note);

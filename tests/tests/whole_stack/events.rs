@@ -145,8 +145,8 @@ async fn an_upload_to_a_slow_reader_is_not_the_wait_for_its_answer() {
     }
 }
 
-/// OkHttp's sequences: a body that is empty, read, not read, or not whole, and a head that doesn't come. What is not read
-/// is thrown away by the connection, which is released after the call's end.
+/// OkHttp's sequences: a body that is empty, read, not read, or not whole, and a head that doesn't come. What is not
+/// read is thrown away by the connection, which is released after the call's end.
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_once_and_last_however_its_exchange_ends() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";

@@ -1,10 +1,10 @@
-/// Whether the TLS handshake with the origin hides the origin's name: Encrypted Client Hello (RFC 9849). It says nothing
-/// of TLS with proxies, to which a client gives the name anyway.
+/// Whether the TLS handshake with the origin hides the origin's name: Encrypted Client Hello (RFC 9849). It says
+/// nothing of TLS with proxies, to which a client gives the name anyway.
 ///
-/// The keys to encrypt with are those that the TLS layer was given for the host or, on a direct connection, those of the
-/// origin's HTTPS record ([`ServiceBinding::ech`](crate::ServiceBinding)). With keys that the TLS layer was given the
-/// name is encrypted or the connect fails, in each mode but [`Off`](Self::Off) and [`Grease`](Self::Grease). Where no
-/// mode is set, they alone are used.
+/// The keys to encrypt with are those that the TLS layer was given for the host or, on a direct connection, those of
+/// the origin's HTTPS record ([`ServiceBinding::ech`](crate::ServiceBinding)). With keys that the TLS layer was given
+/// the name is encrypted or the connect fails, in each mode but [`Off`](Self::Off) and [`Grease`](Self::Grease). Where
+/// no mode is set, they alone are used.
 ///
 /// Origins of `http` have no TLS, so this doesn't concern them: their names are in what is sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -16,7 +16,8 @@ impl<C: Send + 'static> OriginPool<C> {
         until.map(|until| self.shared.clock.instant(until))
     }
 
-    /// The backoff is over, or no other origin has lent a connection. False when the connect is, too, as there is no permit for its socket.
+    /// The backoff is over, or no other origin has lent a connection. False when the connect is, too, as there is no
+    /// permit for its socket.
     pub(crate) fn resume(self: &Arc<Self>, connect: &PendingConnect) -> bool {
         let config = &self.shared.config;
         if self.shared.must_make_room()

@@ -25,8 +25,8 @@ pub enum TlsConfigError {
     Pin(PinError),
     /// The hosts that keys of Encrypted Client Hello were given for are no pattern.
     EchHost(PinError),
-    /// No key of Encrypted Client Hello can be used: the `ECHConfigList` is malformed, all of it is of unknown kinds, this
-    /// crate was built without `aws-lc-rs`, or TLS 1.3 isn't offered.
+    /// No key of Encrypted Client Hello can be used: the `ECHConfigList` is malformed, all of it is of unknown kinds,
+    /// this crate was built without `aws-lc-rs`, or TLS 1.3 isn't offered.
     Ech(rustls::Error),
     /// The provider has no cipher suite for the TLS versions.
     Versions(rustls::Error),

@@ -16,8 +16,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The first usable ones of an `ECHConfigList`. rustls doesn't tell the name of those it takes, so it is given one by
-    /// one.
+    /// The first usable ones of an `ECHConfigList`. rustls doesn't tell the name of those it takes, so it is given one
+    /// by one.
     pub(super) fn read(list: &[u8]) -> Result<Self, Error> {
         let malformed = |_| Error::InvalidEncryptedClientHello(EncryptedClientHelloError::InvalidConfigList);
         let configs = Vec::<EchConfigPayload>::read(&mut Reader::init(list)).map_err(malformed)?;

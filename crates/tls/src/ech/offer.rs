@@ -65,8 +65,8 @@ impl Offer {
         Box::new(Self::Encrypted(Encrypted { keys, may_reveal, is_retry }))
     }
 
-    /// What to do on another connection, after the server has rejected this and given these keys; `None` when nothing is
-    /// left (RFC 9849, section 6.1.6). Keys that can't be used are as good as none.
+    /// What to do on another connection, after the server has rejected this and given these keys; `None` when nothing
+    /// is left (RFC 9849, section 6.1.6). Keys that can't be used are as good as none.
     pub(super) fn next(self, retry_configs: Option<&[u8]>) -> Option<Box<Self>> {
         let Self::Encrypted(Encrypted { may_reveal, is_retry: false, .. }) = self else { return None };
         match retry_configs.and_then(|list| Keys::read(list).ok()) {
