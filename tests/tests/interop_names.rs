@@ -1,4 +1,5 @@
 //! Real DNS servers, started by `cargo xtask interop`; what each variable names is in `xtask/fixtures/README.md`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Request;
