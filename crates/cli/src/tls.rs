@@ -53,7 +53,8 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
 /// The system's roots, which are read now where they are needed for sure, and not within the first call. What goes
 /// wrong is that call's error all the same.
 fn system(args: &Args) -> TlsLayer {
-    let needed = args.urls.iter().any(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
+    let needed =
+        args.urls().iter().any(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")));
     let config = if needed { TlsConfig::builder().build().ok() } else { None };
     config.map_or_else(TlsLayer::native, TlsLayer::new)
 }
