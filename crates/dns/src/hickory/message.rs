@@ -179,9 +179,9 @@ mod tests {
         assert_eq!(addresses([address("a.test", 1, 1 << 31)]), Some((vec![1], 0)));
     }
 
-    fn error(message: &Message) -> DohError {
+    fn error(message: &Message) -> String {
         match read_it(message) {
-            Err(Missing::Unknown(error)) => error.downcast().unwrap(),
+            Err(Missing::Unknown(error)) => format!("{error:?}"),
             other => panic!("{:?}", other.map(|found| found.records)),
         }
     }
@@ -201,16 +201,16 @@ mod tests {
         for (at, change) in changes.into_iter().enumerate() {
             let mut message = full();
             change(&mut message);
-            assert!(matches!(error(&message), DohError::AnotherQuestion), "{at}");
+            assert_eq!(error(&message), "AnotherQuestion", "{at}");
         }
         let mut message = full();
         message.metadata.truncation = true;
-        assert!(matches!(error(&message), DohError::Truncated));
+        assert_eq!(error(&message), "Truncated");
         for (code, number) in [(ResponseCode::ServFail, 2), (ResponseCode::Refused, 5), (ResponseCode::BADVERS, 16)] {
             let mut message = full();
             message.set_edns(Edns::new());
             message.metadata.response_code = code;
-            assert!(matches!(error(&message), DohError::ResponseCode(said) if said == number), "{code}");
+            assert_eq!(error(&message), format!("ResponseCode({number})"), "{code}");
         }
     }
 
