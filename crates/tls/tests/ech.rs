@@ -5,18 +5,21 @@
 mod support;
 
 use skybridge_core::{
-    Answer, ConnectError, ConnectOptions, EchMode, EchStatus, Endpoints, Outcome, Phase, Route, ServiceBinding,
+    Answer, ConnectError, ConnectOptions, Connector, EchMode, EchStatus, Endpoints, Outcome, Phase, Route,
+    ServiceBinding,
 };
 use skybridge_testkit::{
     certs::Ca,
+    drop_walk::drop_walk,
     ech::{EchKeys, OuterHello},
     executor::run_until_idle,
     fixtures,
     origin::{Builder, Origin},
 };
-use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsVersion};
-use std::{error::Error, sync::Arc};
+use skybridge_tls::{TlsConfig, TlsConfigError, TlsError, TlsLayer, TlsVersion};
+use std::{error::Error, sync::Arc, time::Duration};
 use support::{ADDR, World, message, tls_error, trusting};
+use tower::Layer;
 
 /// A record of `a.test` with keys, and an origin that may have them.
 struct Scene {
@@ -259,4 +262,48 @@ fn keys_that_can_not_be_used_are_no_configuration() {
     assert!(matches!(with("*", &keys.list()).build(), Err(TlsConfigError::EchHost(_))));
     let tls12 = with("a.test", &keys.list()).versions(TlsVersion::Tls12..=TlsVersion::Tls12);
     assert!(matches!(tls12.build(), Err(TlsConfigError::Ech(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_connection_can_be_dropped_at_any_await() {
+    let walked = drop_walk(
+        async || {
+            let scene = Scene::rejecting(EchKeys::list);
+            scene.world.net.at(ADDR.parse().unwrap()).latency(Duration::from_millis(5));
+            let layer = TlsLayer::new(scene.config());
+            let connecting = layer.layer(scene.world.net.connector()).connect(scene.route(EchMode::Offer));
+            (scene, async { drop(connecting.await.unwrap()) })
+        },
+        async |scene, _moment| {
+            // The server may still read what was written before.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let world = &scene.world;
+            assert_eq!((world.net.live_sockets(), world.origin.open(), world.executor.tasks()), (0, 0, 0));
+            assert!(world.origin.requests().is_empty());
+        },
+    )
+    .await;
+    assert!(walked.drops > 6, "{walked:?}");
+}
+
+/// Records come from anybody.
+#[tokio::test(start_paused = true)]
+async fn keys_of_which_any_byte_is_another_show_no_name_that_is_to_be_hidden() {
+    let scene = Scene::accepting();
+    let (config, list) = (scene.config(), scene.keys.list());
+    let mut accepted = 0;
+    for (at, change) in (0..list.len()).flat_map(|at| [(at, 0x01), (at, 0x80), (at, 0xff)]) {
+        let mut list = list.clone();
+        list[at] ^= change;
+        match scene.world.connect_by(&config, scene.route_by(Some(EchMode::Require), &list)).await {
+            Ok(link) => {
+                assert_eq!(link.info.tls.as_ref().map(|tls| tls.ech), Some(EchStatus::Accepted), "{at} {change}");
+                accepted += 1;
+            }
+            Err(error) => assert_eq!(error.phase(), Some(Phase::Tls), "{at} {change}: {error:?}"),
+        }
+        run_until_idle().await;
+    }
+    assert!(!scene.shown().iter().any(|name| name.starts_with("a.test")), "{:?}", scene.shown());
+    assert!((1..3 * list.len()).contains(&accepted), "{accepted}");
 }
