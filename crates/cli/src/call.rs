@@ -2,6 +2,7 @@
 
 use crate::{
     call_chain::CallChain,
+    decode::Decoded,
     fault::{BoxError, of_stack},
     layers,
     outcome::{CallError, Outcome, is_failure},
@@ -9,7 +10,7 @@ use crate::{
     shared::{Job, Shared},
 };
 use bytes::Bytes;
-use http::{Response, header::CONTENT_ENCODING};
+use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -28,7 +29,6 @@ pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
 async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(), CallError> {
     let (uri, credentials) = shared.uri(job).map_err(CallError::Stack)?;
     let stack = ServiceBuilder::new()
-        .layer(layers::decompression(&shared.args))
         .layer(layers::redirects(&shared.args, uri.clone()))
         .service(service_fn(|request| chain.send(request)));
     let response = stack.oneshot(shared.request(uri, job.place, credentials)).await?;
@@ -39,21 +39,13 @@ async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(
     if request.fail && is_failure {
         return Err(CallError::Status);
     }
-    if request.compressed && response.body().size_hint().exact() != Some(0) {
-        decoded(&response)?;
-    }
-    receive(shared, chain, response.into_body()).await?;
+    let (parts, body) = response.into_parts();
+    // As with HEAD, there may be a name of a coding and nothing that is encoded.
+    let is_encoded = request.compressed && body.size_hint().exact() != Some(0);
+    let codings = if is_encoded { parts.headers } else { HeaderMap::new() };
+    let body = Decoded::new(body, &codings).map_err(|coding| CallError::Encoding(coding.to_string()))?;
+    receive(shared, chain, body).await?;
     if request.fail_with_body && is_failure { Err(CallError::Status) } else { Ok(()) }
-}
-
-/// Checks that the body is decoded: the layer removes the names of encodings that it decodes.
-fn decoded<B>(response: &Response<B>) -> Result<(), CallError> {
-    match response.headers().get(CONTENT_ENCODING) {
-        Some(name) if !name.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(CallError::Encoding(String::from_utf8_lossy(name.as_bytes()).into()))
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn receive<B>(shared: &Shared, chain: &CallChain<'_>, body: B) -> Result<(), CallError>

@@ -1,5 +1,4 @@
-//! The layers above the client: `-L` and `--compressed`, by tower-http. Without these flags they pass everything
-//! through.
+//! What stands above the client: `-L`, by tower-http, and what counts bytes.
 
 use crate::{args::Args, outcome::CallError, secrets::is_credential};
 use bytes::Bytes;
@@ -17,12 +16,9 @@ use std::{
     },
     task::{Context, Poll},
 };
-use tower_http::{
-    decompression::DecompressionLayer,
-    follow_redirect::{
-        FollowRedirectLayer,
-        policy::{Action, Attempt, Policy},
-    },
+use tower_http::follow_redirect::{
+    FollowRedirectLayer,
+    policy::{Action, Attempt, Policy},
 };
 
 /// Which redirects are followed, and with which headers.
@@ -53,11 +49,6 @@ pub(crate) fn redirects(args: &Args, origin: Uri) -> FollowRedirectLayer<Redirec
         is_cross_origin: false,
         method: args.request.request.clone(),
     })
-}
-
-pub(crate) fn decompression(args: &Args) -> DecompressionLayer {
-    let layer = DecompressionLayer::new();
-    if args.request.compressed { layer } else { layer.no_gzip().no_deflate() }
 }
 
 impl Policy<RequestBody, CallError> for Redirects {

@@ -10,6 +10,7 @@ mod call_chain;
 mod client;
 mod connect_to;
 mod curl;
+mod decode;
 mod dump;
 mod exit;
 mod fault;

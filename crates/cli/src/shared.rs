@@ -2,7 +2,7 @@
 
 use crate::{
     args::{Args, Header, OutputTo},
-    connect_to,
+    connect_to, decode,
     dump::Dump,
     exit::Exit,
     job_url,
@@ -186,6 +186,9 @@ fn headers(args: &Args, has_body: bool) -> HeaderMap {
     headers.extend(args.request.who_asks().map(|agent| (header::USER_AGENT, agent)));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     let given = &args.request;
+    if given.compressed {
+        headers.insert(header::ACCEPT_ENCODING, decode::ACCEPTED);
+    }
     if args.data.is_json() {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::ACCEPT, json.clone());

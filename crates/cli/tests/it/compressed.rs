@@ -19,11 +19,17 @@ async fn says(encoding: &'static str, body: &'static [u8]) -> Origin {
 
 #[tokio::test]
 async fn what_was_asked_for_is_decoded_and_what_arrived_is_counted() {
-    for (encoding, body) in [("gzip", GZIP), ("deflate", DEFLATE), ("identity", TEXT.as_bytes())] {
+    for (encoding, body) in [
+        ("gzip", GZIP),
+        ("X-GZip", GZIP),
+        ("deflate", DEFLATE),
+        ("deflate", &DEFLATE[2..12]),
+        ("identity", TEXT.as_bytes()),
+    ] {
         let origin = says(encoding, body).await;
         let ran = skybridge(["--compressed", "-w", " %{size_download}", &origin.url("/")]).await;
         assert_eq!((ran.exit, ran.out), (0, format!("{TEXT} {}", body.len())), "{encoding}: {}", ran.err);
-        assert_eq!(origin.requests()[0].header("accept-encoding"), Some("gzip,deflate"));
+        assert_eq!(origin.requests()[0].header("accept-encoding"), Some("gzip, deflate"));
         // The head is as it came.
         let ran = skybridge(["--compressed", "-I", &origin.url("/")]).await;
         assert!(ran.exit == 0 && ran.out.contains(&format!("content-encoding: {encoding}\r\n")), "{}", ran.err);
