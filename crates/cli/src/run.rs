@@ -119,7 +119,7 @@ impl Reporter {
         };
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         Ok(Self {
-            silent: args.request.silent && !args.output.show_error,
+            silent: !args.prints_errors(),
             format,
             report: report.map(Mutex::new),
             reports_to_stdout: args.diagnostics.reports_to_stdout(),

@@ -5,6 +5,7 @@ use crate::{
     exit::Exit,
     fault::chain,
     start_error::StartError,
+    stderr,
     usage::Usage,
 };
 use skybridge::{Roots, TlsConfig, TlsConfigError, TlsConnector, TlsLayer, TlsVersion};
@@ -31,6 +32,8 @@ struct TlsSettings<'a> {
     versions: Option<RangeInclusive<TlsVersion>>,
     /// Keys of Encrypted Client Hello, for every host.
     ech_keys: Option<&'a [u8]>,
+    /// A file of the folder that can't be used is named on stderr.
+    warns: bool,
 }
 
 /// # Errors
@@ -46,6 +49,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
         ech_keys: EchArg::keys(&tls.ech),
+        warns: args.prints_errors(),
     };
     Ok(settings.config()?.map_or_else(|| system(args), TlsLayer::new))
 }
@@ -72,6 +76,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         pins: Vec::new(),
         versions: None,
         ech_keys: None,
+        warns: false,
     };
     Ok(settings.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
 }
@@ -128,6 +133,7 @@ impl<'a> TlsSettings<'a> {
             pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
             versions: None,
             ech_keys: None,
+            warns: false,
         }
     }
 
@@ -182,24 +188,38 @@ impl<'a> TlsSettings<'a> {
             roots.push(read(file, Exit::ROOTS)?);
         }
         if let Some(folder) = self.capath {
-            roots.extend(folder_of_pems(folder).map_err(|error| unreadable(folder, &error, Exit::ROOTS))?);
+            let files = folder_of_pems(folder).map_err(|error| unreadable(folder, &error, Exit::ROOTS))?;
+            roots.extend(files.into_iter().filter(|(path, pem)| self.is_usable(path, pem)).map(|(_, pem)| pem));
         }
         Ok(roots)
+    }
+
+    /// One of many files that can't be used leaves the others as good as they were.
+    fn is_usable(&self, path: &Path, pem: &[u8]) -> bool {
+        let alone = TlsConfig::builder().roots(Roots::Given(Vec::new())).add_root_pem(pem).build();
+        let Err(error) = alone else { return true };
+        if self.warns {
+            let why = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            let warning = format!("skybridge: {} isn't used: {why}", path.display());
+            stderr::print(format_args!("{}\n", skybridge_trace::clean(&warning)));
+        }
+        false
     }
 }
 
 /// The files of a folder that contain certificates; others are skipped.
-fn folder_of_pems(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
+fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut pems = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_file() {
-            let bytes = fs::read(path)?;
+            let bytes = fs::read(&path)?;
             if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") {
-                pems.push(bytes);
+                pems.push((path, bytes));
             }
         }
     }
+    pems.sort();
     Ok(pems)
 }
 

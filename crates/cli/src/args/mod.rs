@@ -79,6 +79,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Whether errors and warnings go to stderr.
+    pub(crate) fn prints_errors(&self) -> bool {
+        !self.request.silent || self.output.show_error
+    }
+
     /// What to fetch, in the order of the command line.
     pub(crate) fn urls(&self) -> Vec<&str> {
         let mut all: Vec<_> = self.plain.iter().chain(&self.url).collect();

@@ -273,6 +273,29 @@ async fn roots_that_cannot_be_read_are_exit_77() {
 }
 
 #[tokio::test]
+async fn of_a_folder_of_roots_what_cannot_be_used_is_named_and_the_rest_is_used() {
+    let desk = Desk::new();
+    let origin = h2(&desk.ca.leaf(["127.0.0.1"])).start().await;
+    let (url, folder) = (format!("https://{}/", origin.addr()), desk.folder.path().to_str().unwrap().to_owned());
+    let cut = desk.file("cut.pem", &desk.ca.pem()[..300]);
+    let none = desk.file("none.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    for (flag, is_told) in [("-i", true), ("-s", false), ("-sS", true)] {
+        let ran = skybridge([flag, "--capath", &folder, &url]).await;
+        assert!(ran.exit == 0 && ran.out.ends_with("hello"), "{}", ran.err);
+        for file in [&cut, &none] {
+            let told = format!("skybridge: {} isn't used: ", file.display());
+            assert_eq!(ran.err.lines().any(|line| line.starts_with(&told)), is_told, "{flag}: {}", ran.err);
+        }
+    }
+    let marked = desk.file("ca.pem", &format!("\u{feff}{}", desk.ca.pem()));
+    for flags in [["--cacert", marked.to_str().unwrap()], ["--capath", &folder]] {
+        assert_eq!(skybridge(flags.into_iter().chain([&*url])).await.exit, 0, "{flags:?}");
+    }
+    fs::remove_file(&marked).unwrap();
+    assert_eq!(skybridge(["--capath", &folder, &url]).await.exit, 77);
+}
+
+#[tokio::test]
 async fn each_kind_of_proxy_leads_to_the_origin_on_one_connection() {
     let desk = Desk::new();
     let cert = desk.ca.leaf(["a.test"]);

@@ -254,6 +254,8 @@ impl TlsConfigBuilder {
 }
 
 fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    // Editors put a byte order mark before the first line, and OpenSSL reads past it.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if found.is_empty() => Err(not_pem(what, pem::Error::NoItemsFound)),
