@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Args, DnsServers, EchArg, Interface},
+    haproxy::{HaproxyDialer, HaproxyHeader},
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
     resolve::ResolveLayer,
@@ -79,7 +80,7 @@ fn asking(
         .proxy_tls(tls::proxies(args)?)
         .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2).user_agent(proxies::user_agent(args)))
         .race(race(args))
-        .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
+        .dialer(ObservedDialer::new(HaproxyDialer::new(tcp(args), haproxy(args)), Arc::clone(observer)));
     Ok(client.build())
 }
 
@@ -177,6 +178,11 @@ fn race(args: &Args) -> RaceLayer {
         Some(delay) => race.delay(Duration::from_millis(delay)),
         None => race,
     }
+}
+
+fn haproxy(args: &Args) -> Option<HaproxyHeader> {
+    let client = args.protocol.haproxy_clientip;
+    (args.protocol.haproxy_protocol || client.is_some()).then_some(HaproxyHeader { client })
 }
 
 fn tcp(args: &Args) -> Tcp {

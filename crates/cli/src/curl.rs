@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 183] = [
+const FLAGS: [CurlFlag; 178] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -74,9 +74,7 @@ const FLAGS: [CurlFlag; 183] = [
     flag("fail-early", None, Value::None, None),
     flag("false-start", None, Value::None, None),
     flag("follow", None, Value::None, Some("-L")),
-    flag("form", Some('F'), Value::Secret, None),
     flag("form-escape", None, Value::None, None),
-    flag("form-string", None, Value::Secret, None),
     flag("ftp-account", None, Value::Plain, None),
     flag("ftp-alternative-to-user", None, Value::Plain, None),
     flag("ftp-create-dirs", None, Value::None, None),
@@ -88,8 +86,6 @@ const FLAGS: [CurlFlag; 183] = [
     flag("ftp-ssl-ccc", None, Value::None, None),
     flag("ftp-ssl-ccc-mode", None, Value::Plain, None),
     flag("ftp-ssl-control", None, Value::None, None),
-    flag("haproxy-clientip", None, Value::Plain, None),
-    flag("haproxy-protocol", None, Value::None, None),
     flag("hostpubmd5", None, Value::Plain, None),
     flag("hostpubsha256", None, Value::Plain, None),
     flag("hsts", None, Value::Plain, None),
@@ -169,7 +165,6 @@ const FLAGS: [CurlFlag; 183] = [
     flag("remote-header-name", Some('J'), Value::None, None),
     flag("remote-time", Some('R'), Value::None, None),
     flag("remove-on-error", None, Value::None, None),
-    flag("request-target", None, Value::Plain, Some("put it into the URL")),
     flag("sasl-authzid", None, Value::Plain, None),
     flag("sasl-ir", None, Value::None, None),
     flag("service-name", None, Value::Plain, None),

@@ -54,6 +54,11 @@ impl DataFile {
         Ok(Some(Self { path: path.into(), length: metadata.len() }))
     }
 
+    /// In bytes, when it was opened.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
     pub(crate) fn body(&self) -> FileBody {
         FileBody { file: self.clone(), state: State::Closed }
     }

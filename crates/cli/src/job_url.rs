@@ -1,7 +1,7 @@
 //! URLs as they are typed.
 
 use crate::percent;
-use http::Uri;
+use http::{Uri, uri::PathAndQuery};
 use skybridge::{
     Error, IntoUri, RequestError,
     types::{BasicAuth, Reference},
@@ -59,6 +59,16 @@ pub(crate) fn with_file_name(uri: &Uri, file: &Path) -> Result<Uri, Error> {
     let path = format!("{}{name}{query}", uri.path());
     parts.path_and_query = Some(path.parse().map_err(|_| RequestError::Uri("the file's name fits in no URL".into()))?);
     Ok(Uri::from_parts(parts).map_err(|_| RequestError::Uri("the file's name fits in no URL".into()))?)
+}
+
+/// `--request-target`: what the request line says in place of path and query.
+///
+/// # Errors
+/// When it can't stand there.
+pub(crate) fn with_target(uri: &Uri, target: &PathAndQuery) -> Result<Uri, Error> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.clone());
+    Ok(Uri::from_parts(parts).map_err(|_| RequestError::Uri("the request target fits in no request".into()))?)
 }
 
 /// Where a `location` leads from here (RFC 3986, section 5.2); `None` if it is no text.

@@ -15,6 +15,8 @@ mod dump;
 mod exit;
 mod fault;
 mod file_body;
+mod form;
+mod haproxy;
 mod job_url;
 mod layers;
 mod observer;
@@ -51,7 +53,14 @@ use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
     let exit = match args::expand(std::env::args_os().collect()).map_err(Usage::because).and_then(usage::read) {
-        Ok(Command::Fetch(args)) => on_tokio(run::run(*args)),
+        Ok(Command::Fetch(args)) => match args.text() {
+            Some(text) => {
+                // A closed stdout is ignored.
+                let _ = std::io::stdout().lock().write_all(&text);
+                Ok(Exit::OK)
+            }
+            None => on_tokio(run::run(*args)),
+        },
         #[cfg(feature = "tour")]
         Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),
         Ok(Command::Text(text)) => {

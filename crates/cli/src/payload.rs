@@ -3,9 +3,11 @@
 use crate::{
     args::{DataArgs, Stream},
     file_body::{DataFile, FileBody},
+    form::Form,
     stdin::Stdin,
 };
 use bytes::Bytes;
+use http::HeaderValue;
 use skybridge::RequestBody;
 use std::{
     io,
@@ -18,6 +20,7 @@ pub(crate) enum Payload {
     None,
     Bytes(Bytes),
     File(DataFile),
+    Form(Form),
     /// Stdin, or a file that is a pipe: only the first request gets it.
     Once(Option<PathBuf>, AtomicBool),
 }
@@ -28,6 +31,10 @@ impl Payload {
     /// # Errors
     /// When a file can't be read: its name, and why.
     pub(crate) fn of(data: &DataArgs) -> Result<Self, (PathBuf, io::Error)> {
+        let fields = data.fields();
+        if !fields.is_empty() {
+            return Form::of(&fields).map(Self::Form);
+        }
         if data.is_empty() || data.get {
             return Ok(Self::None);
         }
@@ -62,6 +69,15 @@ impl Payload {
         matches!(self, Self::None)
     }
 
+    /// The type that goes with it, where the command line says none.
+    pub(crate) fn content_type(&self) -> Option<HeaderValue> {
+        match self {
+            Self::None => None,
+            Self::Form(form) => form.content_type(),
+            _ => Some(HeaderValue::from_static("application/x-www-form-urlencoded")),
+        }
+    }
+
     /// Whether another request can have the same.
     pub(crate) fn is_lasting(&self) -> bool {
         !matches!(self, Self::Once(..))
@@ -74,6 +90,10 @@ impl Payload {
             Self::File(file) => {
                 let file = file.clone();
                 RequestBody::replayable(move || file.body())
+            }
+            Self::Form(form) => {
+                let form = form.clone();
+                RequestBody::replayable(move || form.body())
             }
             Self::Once(_, taken) if taken.swap(true, Relaxed) => RequestBody::empty(),
             Self::Once(None, _) => RequestBody::wrap(Stdin::new()),

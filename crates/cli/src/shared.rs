@@ -75,7 +75,7 @@ impl Shared {
         let uploads = args.data.upload_file.iter().map(|path| Payload::upload(path));
         let uploads = uploads.collect::<Result<_, _>>().map_err(unread)?;
         let query = query(&args).map_err(unread)?;
-        let headers = headers(&args, !data.is_none());
+        let headers = headers(&args, data.content_type());
         let listed = args.urls().len() as u64 * u64::from(args.request.repeat);
         let next = AtomicU64::new(listed + 1);
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
@@ -103,6 +103,9 @@ impl Shared {
         }
         if let Some(query) = &self.query {
             uri = job_url::with_query(&uri, query)?;
+        }
+        if let Some(target) = &self.args.request.request_target {
+            uri = job_url::with_target(&uri, target)?;
         }
         Ok((uri, credentials))
     }
@@ -133,6 +136,10 @@ impl Shared {
     /// When `--connect-to` or `--unix-socket` can't be applied to it.
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
         let options = RequestOptions::new();
+        let (protocol, is_proxied) = (&self.args.protocol, self.proxies.are_for(uri));
+        if is_proxied && (protocol.haproxy_protocol || protocol.haproxy_clientip.is_some()) {
+            return Err(Usage::of("--haproxy-protocol", "", "not said to a proxy; nearest: --noproxy '*'"));
+        }
         if let Some(path) = &self.args.route.unix_socket {
             // The client dials it, whatever the rules for hosts say. A proxy can't.
             if self.proxies.are_for(uri) {
@@ -181,7 +188,7 @@ impl Shared {
     }
 }
 
-fn headers(args: &Args, has_body: bool) -> HeaderMap {
+fn headers(args: &Args, content_type: Option<HeaderValue>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.extend(args.request.who_asks().map(|agent| (header::USER_AGENT, agent)));
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -193,8 +200,8 @@ fn headers(args: &Args, has_body: bool) -> HeaderMap {
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::ACCEPT, json.clone());
         headers.insert(header::CONTENT_TYPE, json);
-    } else if has_body {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    } else {
+        headers.extend(content_type.map(|value| (header::CONTENT_TYPE, value)));
     }
     headers.extend(given.user.as_ref().and_then(|user| user.0.header()).map(|value| (header::AUTHORIZATION, value)));
     headers.extend(given.referer.clone().map(|value| (header::REFERER, value)));

@@ -158,6 +158,8 @@ fn is_secret(flag: &str) -> bool {
         "--data-raw",
         "--data-urlencode",
         "--json",
+        "--form",
+        "--form-string",
     ];
     flags.contains(&flag)
 }

@@ -1,7 +1,7 @@
 //! What is sent: `-d` and its relatives, and `-T`.
 
 use super::Place;
-use crate::percent;
+use crate::{form::Field, percent};
 use clap::{ArgAction, Args};
 use std::{
     convert::Infallible,
@@ -27,12 +27,26 @@ pub(crate) struct DataArgs {
     /// JSON to POST, or of @FILE or @-, with the headers for it; several are put together
     #[arg(long, value_name = "JSON", action = ArgAction::Append, value_parser = Data::json)]
     json: Vec<Data>,
+    /// A field of a form in parts (multipart/form-data): NAME=CONTENT, NAME=@FILE or NAME=<FILE; then ;type=TYPE and
+    /// ;filename=NAME, if need be
+    #[arg(short = 'F', long, value_name = "FIELD", action = ArgAction::Append, value_parser = PlacedField::read, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get"])]
+    form: Vec<PlacedField>,
+    /// The same, where @, < and ; mean nothing
+    #[arg(long, value_name = "FIELD", action = ArgAction::Append, value_parser = PlacedField::literal, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get"])]
+    form_string: Vec<PlacedField>,
     /// Put the data into the query of the URLs, and send GET
     #[arg(short = 'G', long)]
     pub(crate) get: bool,
     /// PUT this file, or stdin (-), to the URL; a URL that ends in `/` gets the file's name. The nth is for the nth URL
-    #[arg(short = 'T', long, value_name = "FILE", action = ArgAction::Append, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get"])]
+    #[arg(short = 'T', long, value_name = "FILE", action = ArgAction::Append, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get", "form", "form_string"])]
     pub(crate) upload_file: Vec<PathBuf>,
+}
+
+/// One field of a form.
+#[derive(Clone)]
+struct PlacedField {
+    place: Place,
+    field: Field,
 }
 
 /// One piece of data.
@@ -82,6 +96,13 @@ impl DataArgs {
         self.pieces().is_empty()
     }
 
+    /// The fields of a form, in the order of the command line.
+    pub(crate) fn fields(&self) -> Vec<&Field> {
+        let mut fields: Vec<_> = self.form.iter().chain(&self.form_string).collect();
+        fields.sort_by_key(|field| field.place);
+        fields.into_iter().map(|field| &field.field).collect()
+    }
+
     pub(crate) fn is_json(&self) -> bool {
         !self.json.is_empty()
     }
@@ -108,6 +129,16 @@ impl DataArgs {
             all.extend(piece.read()?);
         }
         Ok(all)
+    }
+}
+
+impl PlacedField {
+    fn read(text: &str) -> Result<Self, &'static str> {
+        Field::read(text).map(|field| Self { place: Place::next(), field })
+    }
+
+    fn literal(text: &str) -> Result<Self, &'static str> {
+        Field::literal(text).map(|field| Self { place: Place::next(), field })
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) use self::{
     tls::{Hashes, TlsArgs},
     values::{ConnectTo, Credentials, Header, Interface, PinRule, Preproxy, ProxyHeader, Resolve, Seconds, Way},
 };
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, CommandFactory, Parser};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// Fetches URLs through one client, and shows what happened to their connections.
@@ -44,7 +45,7 @@ use std::path::PathBuf;
 )]
 pub(crate) struct Args {
     /// What to fetch, in order. Without a scheme it is http://
-    #[arg(required_unless_present = "url", value_name = "URL", value_parser = ListedUrl::read)]
+    #[arg(required_unless_present_any = ["url", "completions", "man"], value_name = "URL", value_parser = ListedUrl::read)]
     plain: Vec<ListedUrl>,
     /// A URL, too
     #[arg(long, value_name = "URL", action = ArgAction::Append, value_parser = ListedUrl::read)]
@@ -58,6 +59,12 @@ pub(crate) struct Args {
     /// URLs are taken as they are, which is the default
     #[arg(short = 'g', long, hide = true)]
     globoff: bool,
+    /// Print what this shell needs to complete flags, and nothing else
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
+    /// Print the manual page (roff), and nothing else
+    #[arg(long, exclusive = true)]
+    man: bool,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     #[command(flatten)]
@@ -79,6 +86,20 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What is printed in place of fetching anything.
+    pub(crate) fn text(&self) -> Option<Vec<u8>> {
+        let (mut command, mut text) = (Self::command(), Vec::new());
+        if let Some(shell) = self.completions {
+            clap_complete::generate(shell, &mut command, "skybridge", &mut text);
+        } else if self.man {
+            // Writing to a vector doesn't fail.
+            let _ = clap_mangen::Man::new(command).render(&mut text);
+        } else {
+            return None;
+        }
+        Some(text)
+    }
+
     /// Whether errors and warnings go to stderr.
     pub(crate) fn prints_errors(&self) -> bool {
         !self.request.silent || self.output.show_error

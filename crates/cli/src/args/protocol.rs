@@ -1,5 +1,6 @@
 use super::Seconds;
 use clap::Args;
+use std::net::IpAddr;
 
 #[derive(Args)]
 #[command(next_help_heading = "Protocol and pool")]
@@ -13,6 +14,13 @@ pub(crate) struct ProtocolArgs {
     /// HTTP/2 only, in cleartext too
     #[arg(long, overrides_with_all = ["http1_1", "http2"])]
     pub(crate) http2_prior_knowledge: bool,
+    /// Begin each connection with a header of HAProxy's PROXY protocol, version 1, which says who connects; not through
+    /// proxies
+    #[arg(long)]
+    pub(crate) haproxy_protocol: bool,
+    /// The same, with this address as the client's
+    #[arg(long, value_name = "IP")]
+    pub(crate) haproxy_clientip: Option<IpAddr>,
     /// How long a connection may be silent before TCP asks whether it is alive
     #[arg(long, value_name = "SECONDS")]
     pub(crate) keepalive_time: Option<Seconds>,

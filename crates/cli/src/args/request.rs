@@ -1,6 +1,6 @@
 use super::{Credentials, Header, Seconds};
 use clap::{ArgAction, Args};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, uri::PathAndQuery};
 
 #[derive(Args)]
 #[command(next_help_heading = "Request")]
@@ -26,6 +26,9 @@ pub(crate) struct RequestArgs {
     /// Ask for these bytes, such as 0-499 or -500
     #[arg(short = 'r', long, value_name = "RANGE", value_parser = range, allow_hyphen_values = true)]
     pub(crate) range: Option<HeaderValue>,
+    /// What the request line says in place of the URL's path and query: * or /PATH
+    #[arg(long, value_name = "TARGET", value_parser = target)]
+    pub(crate) request_target: Option<PathAndQuery>,
     /// The user agent; skybridge/VERSION unless given, none when empty
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
@@ -72,6 +75,11 @@ pub(crate) struct RequestArgs {
     /// How long to wait for the response, and between two reads of it
     #[arg(long, value_name = "SECONDS")]
     pub(crate) read_timeout: Option<Seconds>,
+}
+
+fn target(text: &str) -> Result<PathAndQuery, &'static str> {
+    let is_target = text == "*" || text.starts_with('/');
+    text.parse().ok().filter(|_| is_target).ok_or("neither * nor a path with a query, such as /a?b")
 }
 
 fn cookies(text: &str) -> Result<HeaderValue, &'static str> {

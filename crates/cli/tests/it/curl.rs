@@ -375,6 +375,80 @@ async fn what_is_written_out_has_curls_names_and_goes_where_it_says() {
     }
 }
 
+#[tokio::test]
+async fn a_form_is_sent_in_parts_with_its_length() {
+    let origin = echo().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("photo.PNG");
+    fs::write(&file, vec![b'x'; 100_000]).unwrap();
+    let photo = format!("photo=@{}", file.display());
+    let flags =
+        ["--form-string", "a=@b;c", "-F", &photo, "-F", "note=hi;type=text/x", "-L", "-w", "%{size_upload}", "-o"];
+    let body = folder.path().join("body");
+    let ran = skybridge(flags.into_iter().chain([body.to_str().unwrap(), &*origin.url("/")])).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let seen = &origin.requests()[0];
+    let content_type = seen.header("content-type").unwrap();
+    let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let expected = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n@b;c\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"photo.PNG\"\r\nContent-Type: image/png\r\n\r\n{}\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"note\"\r\nContent-Type: text/x\r\n\r\nhi\r\n--{boundary}--\r\n",
+        "x".repeat(100_000)
+    );
+    assert!(fs::read_to_string(body).unwrap() == expected);
+    assert_eq!(
+        (seen.header("content-length"), ran.out),
+        (Some(&*expected.len().to_string()), expected.len().to_string())
+    );
+    assert_eq!(seen.method, "POST");
+    let missing = skybridge(["-F", "a=@/no/such/file", &origin.url("/")]).await;
+    assert!(missing.exit == 26 && missing.err.contains("/no/such/file"), "{}", missing.err);
+    assert_eq!(skybridge(["-F", "a=b", "-d", "c", &origin.url("/")]).await.exit, 2);
+}
+
+#[tokio::test]
+async fn the_request_target_is_as_it_is_given() {
+    let origin = Origin::h1().start().await;
+    for (target, path) in [("*", "*"), ("/../x//y?z", "/../x//y?z")] {
+        let ran = skybridge(["-X", "OPTIONS", "--request-target", target, &origin.url("/path?query")]).await;
+        assert_eq!(ran.exit, 0, "{target}: {}", ran.err);
+        assert_eq!(origin.requests().pop().unwrap().uri.to_string(), path);
+    }
+    for wrong in ["", "http://a.test/", "x", "/a b"] {
+        assert_eq!(skybridge(["--request-target", wrong, &origin.url("/")]).await.exit, 2, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn haproxys_header_is_the_first_that_is_said_on_a_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (addr, url) = (listener.local_addr().unwrap(), format!("http://{}/", listener.local_addr().unwrap()));
+    for (flags, client) in
+        [(&["--haproxy-protocol"][..], "127.0.0.1"), (&["--haproxy-clientip", "192.0.2.9"], "192.0.2.9")]
+    {
+        let served = async {
+            let (mut peer, from) = listener.accept().await.unwrap();
+            let header = format!("PROXY TCP4 {client} 127.0.0.1 {} {}\r\n", from.port(), addr.port());
+            let mut said = vec![0; header.len() + 4];
+            for _ in 0..2 {
+                peer.read_exact(&mut said).await.unwrap();
+                while !said.ends_with(b"\r\n\r\n") {
+                    said.push(peer.read_u8().await.unwrap());
+                }
+                peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                let said = String::from_utf8(std::mem::replace(&mut said, vec![0; 4])).unwrap();
+                assert!(said.starts_with("GET ") || said.starts_with(&format!("{header}GET / HTTP/1.1\r\n")), "{said}");
+            }
+        };
+        let (ran, ()) = tokio::join!(skybridge(flags.iter().copied().chain([&*url, &*url])), served);
+        assert_eq!((ran.exit, &*ran.out), (0, "okok"), "{}", ran.err);
+    }
+    let ran = skybridge(["--haproxy-protocol", "-x", "http://127.0.0.1:1", &url]).await;
+    assert_eq!(ran.exit, 2, "{}", ran.err);
+}
+
 /// No file in a home folder is read unasked.
 #[tokio::test]
 async fn no_curlrc_is_read() {

@@ -37,6 +37,17 @@ async fn what_is_no_url_is_exit_3_and_what_cannot_be_read_26() {
 async fn help_and_version_are_no_errors() {
     let ran = skybridge(["--help"]).await;
     assert!(ran.exit == 0 && ran.out.contains("--report") && ran.out.contains("skybridge tour"));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = skybridge(["--completions", shell]).await;
+        assert!(ran.exit == 0 && ran.out.contains("data-urlencode"), "{shell}: {}", ran.err);
+    }
+    let ran = skybridge(["--man"]).await;
+    assert!(
+        ran.exit == 0 && ran.out.contains(".TH skybridge 1") && ran.out.contains("data\\-urlencode"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(skybridge(["--man", "http://a.test/"]).await.exit, 2);
     let ran = skybridge(["-V"]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, concat!("skybridge ", env!("CARGO_PKG_VERSION"), "\n")));
 }
