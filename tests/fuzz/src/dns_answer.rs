@@ -52,7 +52,7 @@ fn look_up(cuts: Cuts, is_whole: bool, message: &[u8]) -> Vec<String> {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/dns-message"));
         async { Ok::<_, Infallible>(response) }
     });
-    let told = runtime.block_on(timeout(PATIENCE, async {
+    let told = async {
         let mut hickory = Hickory::over_https("https://dns.test/dns-query", client).expect("a URL");
         let Ok(mut answers) = hickory.call(Query::new("a.test", 80, Executor::new().ctx())).await;
         let mut told = Vec::new();
@@ -63,8 +63,8 @@ fn look_up(cuts: Cuts, is_whole: bool, message: &[u8]) -> Vec<String> {
             told.push(format!("{answer:?}"));
         }
         told
-    }));
-    told.expect("an end")
+    };
+    runtime.block_on(async { timeout(PATIENCE, told).await }).expect("an end")
 }
 
 fn check(answer: &Answer, is_whole: bool, message: &[u8]) {
