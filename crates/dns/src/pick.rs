@@ -1,16 +1,12 @@
 use crate::ResolveError;
-use skybridge_core::{Answer, Endpoint, Families, Query};
+use skybridge_core::{Answer, Endpoint, Query};
 use std::sync::Arc;
 
 /// Answers a query with those of the endpoints that are of the families asked for. Port 0 is replaced by that of the
 /// query.
 pub(crate) fn by_endpoints(query: &Query, endpoints: &[Endpoint]) -> Result<Answer, ResolveError> {
-    let wanted = |endpoint: &&Endpoint| match (query.families, endpoint.inet()) {
-        (Families::V4, Some(addr)) => addr.is_ipv4(),
-        (Families::V6, Some(addr)) => addr.is_ipv6(),
-        _ => true,
-    };
-    let answer = Answer::only(endpoints.iter().filter(wanted).map(|endpoint| with_port(endpoint, query.port)));
+    let wanted = endpoints.iter().filter(|endpoint| query.families.have(endpoint));
+    let answer = Answer::only(wanted.map(|endpoint| with_port(endpoint, query.port)));
     if answer.endpoints.is_empty() {
         return Err(ResolveError::NoAddresses { host: Arc::clone(&query.host) });
     }

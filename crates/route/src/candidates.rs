@@ -1,5 +1,5 @@
 use crate::{
-    error::{NoAddresses, NothingSelected},
+    error::{NoAddresses, NothingSelected, OtherFamily},
     proxy_selector::{ProxyChains, ProxyChoice, SharedSelector},
     resolve::{Lookup, Resolved, resolve},
     route_database::RouteDatabase,
@@ -143,7 +143,7 @@ impl<R: Resolver> Candidates<R> {
             None => {
                 let dial = self.target.connect_options().dial.as_ref();
                 if let Some(endpoints) = dial.and_then(Dial::endpoints) {
-                    let endpoints = candidate.history.sort_failed_last(endpoints.to_vec());
+                    let endpoints = candidate.history.sort_failed_last(self.of_families(endpoints.to_vec())?);
                     candidate.route.endpoints = Endpoints::fixed(endpoints);
                     return Ok(());
                 }
@@ -154,7 +154,7 @@ impl<R: Resolver> Candidates<R> {
             }
         };
         if let Some(ip) = ip {
-            candidate.route.endpoints = Endpoints::fixed([SocketAddr::new(ip, port).into()]);
+            candidate.route.endpoints = Endpoints::fixed(self.of_families(vec![SocketAddr::new(ip, port).into()])?);
             return Ok(());
         }
         // The record of a proxy, or of a host that is connected to in place of the origin, is no record of the origin;
@@ -164,6 +164,18 @@ impl<R: Resolver> Candidates<R> {
         let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
         candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
+    }
+
+    /// Those of the families that are connected to. A resolver is only asked for these.
+    fn of_families(&self, mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, ConnectError> {
+        let (families, first) = (self.settings.families, endpoints.first().cloned());
+        endpoints.retain(|endpoint| families.have(endpoint));
+        match first {
+            Some(endpoint) if endpoints.is_empty() => {
+                Err(ConnectError::new(Phase::Tcp, OtherFamily { endpoint, families }))
+            }
+            _ => Ok(endpoints),
+        }
     }
 
     /// Where the origin listens, if the last proxy must be given an address: a SOCKS proxy that doesn't resolve names,

@@ -122,7 +122,9 @@ impl RouteConfig {
         self
     }
 
-    /// Which address families the resolver is asked for (default: both).
+    /// Which address families are connected to (default: both): the resolver is asked for no others, and an address in
+    /// a URL, of a proxy, or to [dial](skybridge_core::ConnectOptions::dial) that is not of them fails
+    /// ([`OtherFamily`](crate::OtherFamily)). What a proxy connects to is not meant.
     pub fn families(mut self, families: Families) -> Self {
         self.settings.families = families;
         self

@@ -1,4 +1,4 @@
-use skybridge_core::Origin;
+use skybridge_core::{Endpoint, Families, Origin};
 use std::{fmt, sync::Arc};
 
 /// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
@@ -34,3 +34,23 @@ impl fmt::Display for NothingSelected {
 }
 
 impl std::error::Error for NothingSelected {}
+
+/// What is to be connected to is given as an address, and that is not of the
+/// [families](crate::RouteConfig::families) that are connected to. No socket was opened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OtherFamily {
+    /// The address; of several the first.
+    pub endpoint: Endpoint,
+    /// The families.
+    pub families: Families,
+}
+
+impl fmt::Display for OtherFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = if self.families == Families::V4 { "IPv4" } else { "IPv6" };
+        write!(f, "{} is no {family} address, and only such are connected to", self.endpoint)
+    }
+}
+
+impl std::error::Error for OtherFamily {}

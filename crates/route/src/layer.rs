@@ -75,7 +75,7 @@ impl<R: Resolver> RouteLayer<R> {
         self
     }
 
-    /// Which address families are asked for (default: both): see [`RouteConfig::families`].
+    /// Which address families are connected to (default: both): see [`RouteConfig::families`].
     pub fn families(mut self, families: Families) -> Self {
         self.config = self.config.families(families);
         self

@@ -58,7 +58,7 @@ pub use self::{
     connecting::Connecting,
     connector::RouteConnector,
     environment::{EnvironmentProxies, ProxyVariableError},
-    error::{NoAddresses, NothingSelected},
+    error::{NoAddresses, NothingSelected, OtherFamily},
     layer::RouteLayer,
     no_proxy::NoProxy,
     plan::RoutePlan,

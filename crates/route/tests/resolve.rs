@@ -78,6 +78,42 @@ async fn only_the_configured_families_are_asked_for() {
     assert_eq!(plan.route().endpoints.snapshot(), [at(1)]);
 }
 
+/// Whoever writes such an address asks no resolver, and is asked for no family.
+#[tokio::test(start_paused = true)]
+async fn an_address_of_another_family_is_not_connected_to() {
+    let world = World::new();
+    let v6 = fixtures::endpoint("[2001:db8::1]:80");
+    let proxy = |host: &str| [Proxy::new(ProxyKind::Http, host, 80)];
+    let planned = async |families, url: &str, options: ConnectOptions| {
+        let planner = world.layer().families(families).layer(world.connector());
+        let plan = plan(&planner, world.target_with(url, |own| *own = options)).await;
+        plan.map(|plan| plan.route().endpoints.snapshot()).map_err(|error| error.root_cause().to_string())
+    };
+    let none = || Err("[2001:db8::1]:80 is no IPv4 address, and only such are connected to".to_owned());
+    let own = ConnectOptions::new;
+    let rows = [
+        (Families::V4, "http://[2001:db8::1]", own(), none()),
+        (Families::V4, "http://[::ffff:192.0.2.1]", own(), Ok(vec![at(1)])),
+        (Families::V4, "http://a.test", own().connect_to("2001:db8::1", 80).unwrap(), none()),
+        (Families::V4, "http://a.test", own().dial([v6.clone(), at(1)]), Ok(vec![at(1)])),
+        (Families::V4, "http://a.test", own().proxies(proxy("2001:db8::1")), none()),
+        // It is the proxy that connects to it.
+        (Families::V4, "http://[2001:db8::1]", own().proxies(proxy("192.0.2.1")), Ok(vec![at(1)])),
+        (Families::Both, "http://[2001:db8::1]", own(), Ok(vec![v6.clone()])),
+        (Families::V6, "http://[2001:db8::1]", own(), Ok(vec![v6])),
+        (
+            Families::V6,
+            "http://192.0.2.1",
+            own(),
+            Err("192.0.2.1:80 is no IPv6 address, and only such are connected to".to_owned()),
+        ),
+    ];
+    for (families, url, options, expected) in rows {
+        let what = format!("{families:?} {url} {options:?}");
+        assert_eq!(planned(families, url, options).await, expected, "{what}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn behind_proxies_the_first_one_is_looked_up() {
     let world = World::new();

@@ -197,8 +197,8 @@ pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{
-    EnvironmentProxies, NoAddresses, NoProxy, NothingSelected, ProxyOrder, ProxySelector, ProxyVariableError,
-    RouteConfig, RouteLayer,
+    EnvironmentProxies, NoAddresses, NoProxy, NothingSelected, OtherFamily, ProxyOrder, ProxySelector,
+    ProxyVariableError, RouteConfig, RouteLayer,
 };
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};

@@ -524,3 +524,21 @@ async fn a_wait_that_a_server_asks_for_is_waited_for_within_its_limit() {
         assert_eq!((ran.exit, ran.out.as_str()), (0, printed), "{limit} {retry_after} {}", ran.err);
     }
 }
+
+/// As with curl, also where the address is written down.
+#[tokio::test]
+async fn only_addresses_of_the_family_that_is_asked_for_are_connected_to() {
+    let origin = Origin::h1().start().await;
+    let (url, port) = (origin.url("/"), origin.addr().port());
+    let to = format!("::127.0.0.1:{port}");
+    for (arguments, exit) in [
+        (vec!["-4", &url], 0),
+        (vec!["-6", &url], 7),
+        (vec!["-6", "--connect-to", &to, "http://a.test/"], 7),
+        (vec!["-6", "-x", &url, "http://a.test/"], 7),
+    ] {
+        let ran = skybridge(arguments.clone()).await;
+        assert_eq!(ran.exit, exit, "{arguments:?}: {}", ran.err);
+    }
+    assert_eq!(origin.requests().len(), 1);
+}

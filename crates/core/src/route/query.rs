@@ -14,6 +14,17 @@ pub enum Families {
     V6,
 }
 
+impl Families {
+    /// Whether this endpoint is of them. Unix sockets are of any.
+    pub fn have(self, endpoint: &Endpoint) -> bool {
+        match (self, endpoint.inet()) {
+            (Self::V4, Some(addr)) => addr.is_ipv4(),
+            (Self::V6, Some(addr)) => addr.is_ipv6(),
+            _ => true,
+        }
+    }
+}
+
 /// A question to a resolver: which addresses does a host have?
 #[derive(Clone, Debug)]
 #[non_exhaustive]
