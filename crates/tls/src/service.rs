@@ -1,12 +1,6 @@
-use crate::{
-    MaybeTls, TlsConfig,
-    config::LazyConfig,
-    ech::Again,
-    peer::Peer,
-    tls_connect::{HandshakeFailed, tls_connect},
-};
+use crate::{MaybeTls, TlsConfig, config::LazyConfig, ech::Again, peer::Peer, tls_connect::tls_connect};
 use pin_project::pin_project;
-use skybridge_core::{BoxFuture, ConnectError, Connector, Link, Phase, Route, Scheme, sync::Mutex};
+use skybridge_core::{BoxFuture, ConnInfo, ConnectError, Connector, Link, Phase, Route, Scheme, sync::Mutex};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -74,8 +68,8 @@ impl<S: Connector> Shared<S> {
         if let Err(unfit) = link.info.fit_for_tls() {
             return Err(link.phase(Phase::Tls).fail(unfit));
         }
-        let offered = |_: &_, _: &_, _: &TlsConfig| Ok(Some(offer));
-        tls_connect(link, Peer::origin, offered, &self.config, self.limit).await.map_err(|failed| failed.error)
+        let decided = |info: &ConnInfo, _: &TlsConfig| Ok((Peer::origin(info)?, Some(offer)));
+        tls_connect(link, decided, &self.config, self.limit).await.map_err(|failed| failed.error)
     }
 }
 
@@ -100,12 +94,19 @@ impl<S: Connector> Service<Route> for Tls<S> {
             if let Err(unfit) = link.info.fit_for_tls() {
                 return Err(link.phase(Phase::Tls).fail(unfit));
             }
-            let offer = |info: &_, peer: &_, config: &TlsConfig| config.offer(info, peer);
-            match tls_connect(link, Peer::origin, offer, &shared.config, shared.limit).await {
-                Ok(link) => Ok(link),
-                // In a box of its own, so that no other connect is larger for it.
-                Err(HandshakeFailed { again: Some(again), .. }) => Box::pin(shared.connect_again(*again)).await,
-                Err(failed) => Err(failed.error),
+            let decide = |info: &ConnInfo, config: &TlsConfig| {
+                let peer = Peer::origin(info)?;
+                let offer = config.offer(info, &peer)?;
+                Ok((peer, offer))
+            };
+            let failed = match tls_connect(link, decide, &shared.config, shared.limit).await {
+                Ok(link) => return Ok(link),
+                Err(failed) => failed,
+            };
+            match failed.again {
+                // In a box of its own, so that no other connect is larger for it. A third there isn't.
+                Some(again) => Box::pin(shared.connect_again(*again)).await,
+                None => Err(failed.error),
             }
         })))
     }

@@ -11,18 +11,19 @@ use std::time::Duration;
 /// How long a handshake may take by default.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
+/// With whom a handshake is, and what it does about the name.
+pub(crate) type Decided = (Peer, Option<Box<Offer>>);
+
 /// A handshake that failed, and what may be tried instead.
 pub(crate) struct HandshakeFailed {
     pub(crate) error: ConnectError,
     pub(crate) again: Option<Box<Again>>,
 }
 
-/// Runs TLS on a link, and notes in its facts what was negotiated. `peer` and `offer` decide by these facts with whom,
-/// and what it does about the name.
+/// Runs TLS on a link, and notes in its facts what was negotiated. `decide` says by these facts with whom.
 pub(crate) async fn tls_connect<I: Io>(
     link: Link<I>,
-    peer: impl FnOnce(&ConnInfo) -> Result<Peer, TlsError>,
-    offer: impl FnOnce(&ConnInfo, &Peer, &TlsConfig) -> Result<Option<Box<Offer>>, TlsError>,
+    decide: impl FnOnce(&ConnInfo, &TlsConfig) -> Result<Decided, TlsError>,
     config: &LazyConfig,
     limit: Duration,
 ) -> Result<Link<MaybeTls<I>>, HandshakeFailed> {
@@ -30,16 +31,13 @@ pub(crate) async fn tls_connect<I: Io>(
     let config = config.get();
     let guard = link.phase(Phase::Tls);
     let Link { io, mut info, .. } = link;
-    let peer = match peer(&info) {
-        Ok(peer) => peer,
-        Err(error) => return Err(guard.fail(connect_error(error)).into()),
-    };
     let config = match config {
         Ok(config) => config,
         Err(error) => return Err(guard.fail(error).into()),
     };
-    let offer = match offer(&info, &peer, config) {
-        Ok(offer) => offer,
+    // Not borrowed here, so that this future has no room for the peer beside the handshake's.
+    let (peer, offer) = match decide(&info, config) {
+        Ok(decided) => decided,
         Err(error) => return Err(guard.fail(connect_error(error)).into()),
     };
     let ctx = info.route.ctx().clone();

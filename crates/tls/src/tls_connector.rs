@@ -78,8 +78,7 @@ impl<I: Io> TlsConnect<I> for TlsConnector {
         let (config, limit, http2) = (self.config.clone(), self.limit, self.http2);
         let name = Box::<str>::from(server_name);
         ProxyTlsConnecting(Box::pin(async move {
-            let connected =
-                tls_connect(link, |info| Peer::proxy(&name, info, http2), |_, _, _| Ok(None), &config, limit);
+            let connected = tls_connect(link, |info, _| Ok((Peer::proxy(&name, info, http2)?, None)), &config, limit);
             connected.await.map_err(|failed| failed.error)
         }))
     }

@@ -18,8 +18,6 @@ pub(crate) struct Encrypted {
     keys: Keys,
     /// Whether it may be sent in the clear to a server that proves to have no keys.
     may_reveal: bool,
-    /// The keys are the server's own, which it gave when it rejected others.
-    is_retry: bool,
 }
 
 impl Offer {
@@ -34,7 +32,7 @@ impl Offer {
         tls13: bool,
     ) -> Result<Option<Box<Self>>, TlsError> {
         let mode = info.route.target.connect_options().ech;
-        let given = || given.get(peer).map(|keys| Self::encrypted(keys.clone(), false, false));
+        let given = || given.get(peer).map(|keys| Self::encrypted(keys.clone(), false));
         match mode {
             None => return Ok(given()),
             Some(EchMode::Off) => return Ok(None),
@@ -46,7 +44,7 @@ impl Offer {
         }
         let may_reveal = mode == Some(EchMode::Offer);
         let error = match found(info) {
-            Some(Ok(keys)) if tls13 => return Ok(Some(Self::encrypted(keys, may_reveal, false))),
+            Some(Ok(keys)) if tls13 => return Ok(Some(Self::encrypted(keys, may_reveal))),
             Some(Err(error)) => Some(error),
             Some(Ok(_)) | None => None,
         };
@@ -61,16 +59,16 @@ impl Offer {
         keys::grease().map(|config| Box::new(Self::Grease(config)))
     }
 
-    fn encrypted(keys: Keys, may_reveal: bool, is_retry: bool) -> Box<Self> {
-        Box::new(Self::Encrypted(Encrypted { keys, may_reveal, is_retry }))
+    fn encrypted(keys: Keys, may_reveal: bool) -> Box<Self> {
+        Box::new(Self::Encrypted(Encrypted { keys, may_reveal }))
     }
 
     /// What to do on another connection, after the server has rejected this and given these keys; `None` when nothing
     /// is left (RFC 9849, section 6.1.6). Keys that can't be used are as good as none.
     pub(super) fn next(self, retry_configs: Option<&[u8]>) -> Option<Box<Self>> {
-        let Self::Encrypted(Encrypted { may_reveal, is_retry: false, .. }) = self else { return None };
+        let Self::Encrypted(Encrypted { may_reveal, .. }) = self else { return None };
         match retry_configs.and_then(|list| Keys::read(list).ok()) {
-            Some(keys) => Some(Self::encrypted(keys, may_reveal, true)),
+            Some(keys) => Some(Self::encrypted(keys, may_reveal)),
             None => may_reveal.then(|| Box::new(Self::Revealed)),
         }
     }
