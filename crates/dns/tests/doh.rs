@@ -220,6 +220,25 @@ async fn an_https_record_leads_to_its_service_and_is_kept_no_longer_than_it() {
     assert_eq!(answers, ["192.0.2.7:8443 of b.test for 30 at 0", "192.0.2.1:443 for 60 at 0, last"]);
 }
 
+/// That it failed is told, so that the addresses are not taken for all there is: a malformed one is none.
+#[tokio::test(start_paused = true)]
+async fn an_https_record_that_cannot_be_had_is_told_behind_the_addresses() {
+    for (message, fails) in [(None, true), (Some(vec![0]), false)] {
+        let server = Server::new(move |question, query| {
+            let reply = if question.kind == HTTPS { Reply::Fail } else { both(60) };
+            let mut said = said(&reply, query);
+            if let Some(message) = message.clone().filter(|_| question.kind == HTTPS) {
+                *said.response.body_mut() = body(message);
+            }
+            said
+        });
+        let mut query = query("a.test");
+        query.https_record = true;
+        let (answers, error) = read(ask(&server.hickory(), query)).await;
+        assert_eq!((answers.len(), error.is_some()), (2, fails), "{answers:?} {error:?}");
+    }
+}
+
 /// So that caches know it again, and nobody learns more than the name.
 #[tokio::test(start_paused = true)]
 async fn a_question_is_the_same_get_each_time_and_says_nothing_of_who_asks() {
