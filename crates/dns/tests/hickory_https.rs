@@ -257,6 +257,24 @@ async fn hints_stand_in_for_the_addresses_of_a_service() {
     assert_eq!(read(asking).await, ["192.0.2.1:443 by 1 a.test h1", OWN]);
 }
 
+/// A connect takes so many addresses of a family: were all of them hints, the true ones would be left out.
+#[tokio::test]
+async fn hints_leave_room_for_the_addresses() {
+    let hints: Vec<u8> = (100..116).flat_map(|last| [192, 0, 2, last]).collect();
+    let records: Vec<_> = (1..9).map(|priority| https(priority, "c.test", &[(IPV4_HINT, &hints)])).collect();
+    let reply = move |question: &Question| match (&*question.name, question.kind) {
+        ("c.test", 1 | 28) => Reply::Held(Box::new(address_of("c.test"))),
+        _ => with(records.clone())(question),
+    };
+    let server = DnsServer::start(reply).await;
+    let mut asking = ask(&server, query(443));
+    let mut early = 0;
+    while let Some(answer) = next(&mut asking).await.map(Result::unwrap).filter(|answer| answer.early) {
+        early += answer.endpoints.len();
+    }
+    assert_eq!(early, 8 * 4);
+}
+
 #[tokio::test]
 async fn a_record_that_does_not_come_holds_nothing_up() {
     let reply = |question: &Question| match question.kind {

@@ -16,8 +16,9 @@ use std::{
 
 /// More than a name has in practice, each of which may have a name of its own to look up.
 const MAX_SERVICES: usize = 8;
-/// Of one record.
-const MAX_HINTS: usize = 16;
+/// Of each family of one record. Those of all services together must leave room for the addresses themselves, which
+/// come later, among the 64 of a family that a connect takes by default.
+const MAX_HINTS: usize = 4;
 
 /// The records of one name.
 #[derive(Debug, Eq, PartialEq)]
