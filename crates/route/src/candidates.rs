@@ -154,7 +154,11 @@ impl<R: Resolver> Candidates<R> {
             }
         };
         if let Some(ip) = ip {
-            candidate.route.endpoints = Endpoints::fixed(self.of_families(vec![SocketAddr::new(ip, port).into()])?);
+            let endpoint = SocketAddr::new(ip, port).into();
+            if !self.settings.families.have(&endpoint) {
+                return Err(self.other_family(endpoint));
+            }
+            candidate.route.endpoints = Endpoints::fixed([endpoint]);
             return Ok(());
         }
         // The record of a proxy, or of a host that is connected to in place of the origin, is no record of the origin;
@@ -168,14 +172,16 @@ impl<R: Resolver> Candidates<R> {
 
     /// Those of the families that are connected to. A resolver is only asked for these.
     fn of_families(&self, mut endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, ConnectError> {
-        let (families, first) = (self.settings.families, endpoints.first().cloned());
-        endpoints.retain(|endpoint| families.have(endpoint));
+        let first = endpoints.first().cloned();
+        endpoints.retain(|endpoint| self.settings.families.have(endpoint));
         match first {
-            Some(endpoint) if endpoints.is_empty() => {
-                Err(ConnectError::new(Phase::Tcp, OtherFamily { endpoint, families }))
-            }
+            Some(first) if endpoints.is_empty() => Err(self.other_family(first)),
             _ => Ok(endpoints),
         }
+    }
+
+    fn other_family(&self, endpoint: Endpoint) -> ConnectError {
+        ConnectError::new(Phase::Tcp, OtherFamily { endpoint, families: self.settings.families })
     }
 
     /// Where the origin listens, if the last proxy must be given an address: a SOCKS proxy that doesn't resolve names,
