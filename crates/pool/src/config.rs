@@ -171,7 +171,8 @@ impl PoolConfig {
     /// and waits for [`max_total`](Self::max_total); at least 1. Without a bound, busy origins would keep their
     /// connections for ever.
     ///
-    /// An idle connection is closed at once to make room. When there is none, one in use makes room after this many
+    /// An idle connection is closed at once to make room, unless the request can have it, as it leads to the proxy that
+    /// forwards for both origins. When there is none, one in use makes room after this many
     /// requests: an HTTP/1.1 connection is closed instead of being reused; an HTTP/2 connection takes no more requests
     /// and closes when those on it are over. Origins that have waited for longer have their turn first.
     ///

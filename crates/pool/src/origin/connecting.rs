@@ -185,6 +185,13 @@ impl<C: Send + 'static> OriginPool<C> {
         // What is remembered of failures is forgotten in time.
         self.shared.reaper.look_by(self.next_look());
         self.serve();
+        if !permit
+            && self.shared.permits.is_wanted()
+            && let Some(host) = self.host.upgrade()
+        {
+            // It may have looked for an idle connection, which has been kept for it.
+            host.lend_or_reclaim();
+        }
     }
 
     /// A connection was lent for this connect, and the permit of its socket is this origin's now.

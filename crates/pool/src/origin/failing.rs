@@ -26,14 +26,16 @@ impl<C: Send + 'static> OriginPool<C> {
         {
             host.reclaim();
         }
-        let resumed = self.step(|machine, tables| {
+        let (resumed, paused) = self.step(|machine, tables| {
+            let paused = machine.is_paused(connect.key);
             let resumed = machine.resume(connect.key, config, &self.environment(tables));
             if !resumed {
                 tables.connects.take(connect.key);
             }
-            (resumed, Actions::none())
+            ((resumed, paused), Actions::none())
         });
-        if !resumed {
+        if paused {
+            // Whoever has waited for its end may begin now, or wait elsewhere.
             self.serve();
         }
         resumed
