@@ -214,6 +214,32 @@ fn fifty_tunnels_through_nghttpx_are_on_one_connection() {
     }
 }
 
+/// `http://` is forwarded: by nghttpx to squid, and from there.
+#[test]
+fn nghttpx_forwards_for_two_names_over_one_connection_of_http2() {
+    let (trust, proxy) = (certificate("root.pem"), format!("https://alice:s3cret@{}", named("SKYBRIDGE_NGHTTPX")));
+    for (how, by) in [(&["--proxy-http2"][..], "HTTP/2"), (&[], "HTTP/1.1")] {
+        let turns = ["a.test", "b.test", "a.test"].map(|name| url(name, "SKYBRIDGE_NGINX", "forwarded-h2"));
+        let turns = turns.map(|url| url.replace("https://", "http://"));
+        let logged = || fs::read_to_string(named("SKYBRIDGE_NGHTTPX_LOG")).unwrap();
+        let before = logged().lines().count();
+        let through = ["-x", &proxy, "--proxy-cacert", trust.to_str().unwrap(), &turns[0], &turns[1], &turns[2]];
+        let ran = skybridge(&[&through[..], how].concat());
+        assert_eq!(ran.exit, 0, "{}", ran.err);
+        assert!(ran.reports.iter().all(|report| report["connection"]["id"] == 1), "{:?}", ran.reports);
+        let lines = loop {
+            let lines: Vec<_> = logged().lines().skip(before).map(str::to_owned).collect();
+            if lines.len() >= 3 {
+                break lines;
+            }
+            std::thread::yield_now();
+        };
+        let ports: BTreeSet<_> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!((lines.len(), ports.len()), (3, 1), "{lines:?}");
+        assert!(lines.iter().all(|line| line.contains(" 200 ") && line.contains(by)), "{lines:?}");
+    }
+}
+
 #[test]
 fn microsocks_leads_to_nginx_with_the_password() {
     leads_to_nginx(&format!("socks5://alice:s3cret@{}", named("SKYBRIDGE_MICROSOCKS")), "a.test", "socks5");

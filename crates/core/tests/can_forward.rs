@@ -43,6 +43,17 @@ async fn the_origins_may_differ_by_host_and_port() {
     }
 }
 
+/// What was opened for a request that may have any version carries no other, and the other way round.
+#[tokio::test]
+async fn the_version_is_no_matter_where_both_origins_leave_it_open() {
+    let executor = Executor::new();
+    let mut info = connection(&executor, |_| {});
+    info.protocol = Some(Protocol::Http2);
+    let any = route("http://b.test", &executor, |_| {});
+    let one = route("http://b.test", &executor, |options| options.http_versions = HttpVersions::Http1);
+    assert_eq!([can_forward(&info, &any), can_forward(&info, &one)], [Ok(()), Err(NotForwarded::Options)]);
+}
+
 #[tokio::test]
 async fn each_rule_alone_forbids_it() {
     type Case = (NotForwarded, fn(&mut ConnInfo), fn(&mut Route));
@@ -57,7 +68,7 @@ async fn each_rule_alone_forbids_it() {
         ),
         (NotForwarded::Tunnel, |_| {}, |route| route.proxy_target = Some(fixtures::endpoint("192.0.2.1:80"))),
         (NotForwarded::Tunnel, |_| {}, |route| route.target.key = Arc::new(fixtures::key("https://b.test"))),
-        (NotForwarded::NotHttp1, |info| info.protocol = Some(Protocol::Http2), |_| {}),
+        (NotForwarded::NotHttp, |info| info.protocol = None, |_| {}),
         (
             NotForwarded::Proxies,
             |_| {},

@@ -109,7 +109,7 @@ where
     fn handshake(&self, link: Link<I>, _: &Ctx) -> Handshaking<B> {
         let guard = link.phase(Phase::Handshake);
         let Link { io, mut info, .. } = link;
-        if let Err(unfit) = info.fit_for_http() {
+        if let Err(unfit) = info.fit_for_version(Protocol::Http1) {
             return Handshaking(ready(Err(guard.fail(ConnectError::from(unfit).in_phase(Phase::Handshake)))));
         }
         let host = match shared_host(info.route.target.origin().authority()) {

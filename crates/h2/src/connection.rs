@@ -2,7 +2,9 @@ use crate::{
     H2Body, H2Error,
     body::BodyParts,
     chunk::Chunk,
-    classify, head,
+    classify,
+    forwarded::ToProxy,
+    head,
     saved_request::SavedRequest,
     shared::Shared,
     strikes,
@@ -18,8 +20,8 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, Delivery, Error, Failed, FollowUp,
-    OnInformational, Phase, Replays, RequestError, ResponseResult, StatusListener,
+    BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, ConnectionStatus,
+    Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -151,12 +153,16 @@ where
             (_, true) => SizeHint::default(),
             _ => request.body().size_hint(),
         };
+        let to_proxy = self.shared.info.forwarded.then(|| ToProxy::of(&request, &self.shared.info));
         if let Some(replays) = Replays::<B>::wanted() {
             let may_repeat = replays.may_repeat(request.method());
             let copy = if ended { None } else { replays.body(request.body()) };
             self.saved.save(&mut request, copy, may_repeat);
         }
-        let mut prepared = head::prepare(&mut request, &size, |length| self.shared.length(length));
+        let mut prepared = match to_proxy {
+            None => head::prepare(&mut request, &size, |length| self.shared.length(length)),
+            Some(to_proxy) => self.prepare_forwarded(&mut request, &size, to_proxy),
+        };
         if let Some(protocol) = protocol {
             if !self.allows_streams() {
                 prepared = Err(NOT_ALLOWED);
@@ -204,6 +210,26 @@ where
             interim,
         };
         Ok(())
+    }
+
+    /// As [`head::prepare`], for the proxy that forwards the request. By whose credentials a connection was used decides
+    /// who may use it next, and no key has what a header says: one that brings its own is the last on this connection.
+    #[cold]
+    fn prepare_forwarded(
+        &mut self,
+        request: &mut Request<B>,
+        size: &SizeHint,
+        mut to_proxy: Box<ToProxy>,
+    ) -> Result<Option<BodyLength>, RequestError> {
+        if let Some(shown) = to_proxy.shown() {
+            self.saved.show(shown);
+        }
+        to_proxy.take(request.headers_mut());
+        let length = head::prepare(request, size, |length| self.shared.length(length))?;
+        if to_proxy.put(request.headers_mut(), &self.shared.info)? {
+            self.shared.status.report(ConnectionStatus::Draining(CloseReason::Evicted));
+        }
+        Ok(length)
     }
 
     /// Whether the peer allows extended CONNECT. One whose connection has ended says nothing: that is told by the
@@ -293,8 +319,11 @@ where
     }
 
     /// A 421 (RFC 9110, section 15.5.20) on a connection that was opened for another origin: the request goes back, to
-    /// be sent on another connection.
+    /// be sent on another connection. Where a proxy forwards it is about the proxy's, and not this one.
     fn misdirected(&mut self) -> Option<Failed<Request<B>>> {
+        if self.shared.info.forwarded {
+            return None;
+        }
         let own = self.shared.info.route.target.origin().as_ref();
         if self.saved.origin().is_none_or(|origin| origin == own) {
             return None;
@@ -316,11 +345,12 @@ where
     ) -> Poll<ResponseResult<B, H2Body>> {
         let Poll::Ready(Ok(response)) = polled else { return self.poll_stopped(polled) };
         let wanted = FollowUp::is_wanted::<B>(response.status());
+        let shown = self.saved.shown().cloned();
         let request = if wanted { self.saved.restore(None) } else { None };
         let body = self.answered(&response);
         let mut response = response.map(|stream| body.map_or_else(H2Body::default, |parts| parts.with(stream)));
         if let Some(request) = request {
-            FollowUp::attach(request, &self.shared.info, &mut response);
+            FollowUp::challenged(request, shown.as_ref(), &self.shared.info, &mut response);
         }
         Poll::Ready(Ok(response))
     }

@@ -191,7 +191,7 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     let phase = link.phase(Phase::Handshake);
-    if let Err(unfit) = link.info.fit_for_http() {
+    if let Err(unfit) = link.info.fit_for_version(Protocol::Http2) {
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;

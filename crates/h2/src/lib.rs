@@ -51,6 +51,7 @@ mod driver;
 mod ending;
 mod error;
 mod flood;
+mod forwarded;
 mod frame_counts;
 mod frame_scanner;
 mod handshake;

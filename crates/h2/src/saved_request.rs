@@ -18,6 +18,10 @@ pub(crate) struct SavedRequest<B> {
     copy: Option<B>,
 }
 
+/// Credentials, for as long as the request is saved.
+#[derive(Clone)]
+struct Shown(HeaderValue);
+
 impl<B> SavedRequest<B> {
     /// Nothing is saved.
     pub(crate) fn none() -> Self {
@@ -30,6 +34,19 @@ impl<B> SavedRequest<B> {
             may_repeat: false,
             copy: None,
         }
+    }
+
+    /// It shows this to the proxy that forwards it.
+    #[cold]
+    pub(crate) fn show(&mut self, credentials: &HeaderValue) {
+        if self.is_saved() {
+            self.extensions.insert(Shown(credentials.clone()));
+        }
+    }
+
+    /// What it has shown to the proxy that forwards it.
+    pub(crate) fn shown(&self) -> Option<&HeaderValue> {
+        self.extensions.get::<Shown>().map(|Shown(credentials)| credentials)
     }
 
     #[inline]
@@ -109,6 +126,7 @@ impl<B> SavedRequest<B> {
             *request.uri_mut() = self.uri.take().unwrap_or_default();
             *request.version_mut() = self.version;
             *request.extensions_mut() = std::mem::take(&mut self.extensions);
+            request.extensions_mut().remove::<Shown>();
             // A failure doesn't matter: several values of one name take a single place in the map.
             let _ = request.headers_mut().try_reserve(self.headers.len());
             for (name, value) in self.headers.drain(..) {

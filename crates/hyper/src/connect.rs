@@ -71,7 +71,7 @@ fn protocol(info: &ConnInfo, key: &Key, tls_above: bool) -> Result<Protocol, Con
     // A layer in between may have planned for another target.
     info.fit_for_key(key).and(fit)?;
     let http_versions = info.route.target.connect_options().http_versions;
-    let negotiated = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1));
+    let negotiated = info.tls.as_ref().map(|tls| tls.alpn.unwrap_or(Protocol::Http1)).or(info.protocol);
     match (negotiated, http_versions) {
         (Some(negotiated @ Protocol::Http1), HttpVersions::Http2)
         | (Some(negotiated @ Protocol::Http2), HttpVersions::Http1) => {

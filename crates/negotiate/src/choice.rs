@@ -11,11 +11,13 @@ pub struct AlpnMismatch {
     pub agreed: Protocol,
 }
 
-/// The protocol that was negotiated by ALPN or, without ALPN, the version that the target asks for.
+/// The protocol that was negotiated by ALPN, with the origin or with the proxy that forwards to it, or, without ALPN,
+/// the version that the target asks for.
 pub(crate) fn choose(info: &ConnInfo) -> Result<Protocol, BoxError> {
     info.fit_for_http()?;
     let http_versions = info.route.target.connect_options().http_versions;
-    match (info.tls.as_ref().and_then(|tls| tls.alpn), http_versions) {
+    let agreed = info.tls.as_ref().and_then(|tls| tls.alpn).or(info.protocol);
+    match (agreed, http_versions) {
         (Some(agreed @ Protocol::Http2), HttpVersions::Http1)
         | (Some(agreed @ Protocol::Http1), HttpVersions::Http2) => Err(AlpnMismatch { http_versions, agreed }.into()),
         (Some(agreed), _) => Ok(agreed),

@@ -348,7 +348,8 @@ where
             if let Some(events) = &mut lease.events {
                 events.answered(status, version);
             }
-            if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() {
+            // Where a proxy forwards, it is about that one's connection.
+            if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() && !lease.info().forwarded {
                 lease.misdirected();
             }
         }

@@ -12,7 +12,9 @@ use crate::{
     shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce, can_forward};
+use skybridge_core::{
+    ConnInfo, Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce, can_forward,
+};
 use std::{
     fmt,
     sync::{
@@ -40,7 +42,8 @@ pub(crate) struct Registry<C: Send + 'static> {
     by_uri: UriCache<C>,
     /// Shared ones, which names may be coalesced onto.
     by_address: ByAddress<C>,
-    /// Exclusive ones to proxies that forward requests, whose peer is the proxy for any origin.
+    /// Those to proxies that forward requests, whose peer is the proxy for any origin: exclusive ones are lent, shared
+    /// ones are used by all.
     forwarded: ByAddress<C>,
     connect: Box<dyn Connect<C>>,
     /// How often it was begun to evict everything, and how often that has ended.
@@ -103,19 +106,32 @@ impl<C: Send + 'static> Registry<C> {
         route: &Route,
         endpoints: &[Endpoint],
     ) -> Option<Arc<PooledConnection<C>>> {
-        if !self.shared.config.coalesce || origin.key.origin.scheme() != Scheme::Https {
+        // A layer between may have planned for another target, with less protection.
+        let forwarded = route.is_forwarded() && *route.target.key == *origin.key;
+        if !self.shared.config.coalesce || !(forwarded || origin.key.origin.scheme() == Scheme::Https) {
             return None;
         }
         let now = self.shared.runtime.now();
         let direct = route.proxies.is_empty();
-        endpoints.iter().flat_map(|endpoint| self.by_address.at(endpoint)).find(|connection| {
+        let may_carry = |info: &ConnInfo| match forwarded {
+            true => can_forward(info, route).is_ok(),
+            false => can_coalesce(info, &origin.key, direct, endpoints, now).is_ok(),
+        };
+        let joins = |connection: &Arc<PooledConnection<C>>| {
             connection.is_open()
+                && !connection.exclusive
                 && !connection.allows_no_streams()
                 && !connection.is_misdirected(&origin.key.origin)
-                && can_coalesce(&connection.info, &origin.key, direct, endpoints, now).is_ok()
-                && !origin.uses(connection)
-                && connection.add_name(&origin.as_user())
-        })
+                && may_carry(&connection.info)
+                // An origin that speaks HTTP/1.1 as a rule begins a connect for each request.
+                && (!origin.uses(connection) || forwarded && connection.has_capacity())
+                && (origin.is_home_of(connection) || connection.add_name(&origin.as_user()))
+        };
+        if forwarded {
+            let find = |endpoint| self.forwarded.find(endpoint, |connection| joins(&connection).then_some(connection));
+            return endpoints.iter().find_map(find);
+        }
+        endpoints.iter().flat_map(|endpoint| self.by_address.at(endpoint)).find(joins)
     }
 
     /// How often everything was evicted; `None` while it is.
@@ -134,6 +150,7 @@ impl<C: Send + 'static> Registry<C> {
         }
         let is_fit = |connection: &PooledConnection<C>| {
             connection.is_open()
+                && connection.exclusive
                 && !connection.is_too_old()
                 && !connection.stays()
                 && !origin.is_home_of(connection)
@@ -154,9 +171,9 @@ impl<C: Send + 'static> Host<C> for Registry<C> {
 
     fn add_address(&self, connection: &Arc<PooledConnection<C>>) {
         // One that can never carry another origin is left out.
-        if connection.exclusive && connection.info.forwarded {
+        if connection.info.forwarded {
             self.forwarded.insert(connection);
-            self.shared.set_forwards(true);
+            self.shared.set_forwards(true, !connection.exclusive);
         } else if !connection.exclusive && connection.info.tls.is_some() {
             self.by_address.insert(connection);
         }

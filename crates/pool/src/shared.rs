@@ -57,8 +57,8 @@ pub(crate) struct Shared {
     pub(crate) reaper: Arc<Reaper>,
     pub(crate) unfinished: Arc<UnfinishedExchanges>,
     attends_requests: bool,
-    /// There is a connection to a proxy that forwards, or was a short while ago.
-    forwards: AtomicBool,
+    /// There is a connection to a proxy that forwards, or was a short while ago; and a shared one.
+    forwards: [AtomicBool; 2],
     closed: AtomicBool,
 }
 
@@ -80,7 +80,7 @@ impl Shared {
             ids: Arc::default(),
             idle: Arc::default(),
             reaper: Arc::new(Reaper::new()),
-            forwards: AtomicBool::new(false),
+            forwards: Default::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -112,14 +112,20 @@ impl Shared {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Whether there is a connection to a proxy that forwards requests.
-    pub(crate) fn set_forwards(&self, any: bool) {
-        self.forwards.store(any, Ordering::Release);
+    /// There is a connection to a proxy that forwards requests, and a `shared` one; or there is none any more.
+    pub(crate) fn set_forwards(&self, any: bool, shared: bool) {
+        let [forwards, shares] = &self.forwards;
+        forwards.store(any, Ordering::Release);
+        if shared || !any {
+            shares.store(shared, Ordering::Release);
+        }
     }
 
-    /// Whether an origin may have an idle connection that it may lend to another.
+    /// Whether an origin may have an idle connection that it may lend to another, or one that both may use.
     pub(crate) fn may_lend(&self) -> bool {
-        self.config.coalesce && self.forwards.load(Ordering::Acquire) && self.idle.get() > 0
+        let [forwards, shares] = &self.forwards;
+        let may = || self.idle.get() > 0 || shares.load(Ordering::Acquire);
+        self.config.coalesce && forwards.load(Ordering::Acquire) && may()
     }
 
     /// Nobody may stand in the queue for permits, and none is free: what is idle elsewhere goes before anybody is

@@ -29,13 +29,15 @@ impl Peer {
         Ok(Self { name, text, host, http_versions: Some(connect_options.http_versions), session })
     }
 
-    /// A proxy. Requests that it forwards are HTTP/1.1, and so are tunnels through any but the first of a chain.
-    /// `http2` is `None` where nothing is to be offered.
+    /// A proxy. HTTP/2 is offered to the first of a chain for tunnels, and to one that forwards requests if these leave
+    /// the version open. `http2` is `None` where nothing is to be offered.
     pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: Option<bool>) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
-        let may = !info.route.is_forwarded() && info.proxies_passed == 0;
+        let forwards = info.proxies_passed + 1 == info.route.proxies.len() && info.route.is_forwarded();
+        let any = info.route.target.connect_options().http_versions == HttpVersions::Any;
+        let may = if forwards { any } else { info.proxies_passed == 0 };
         let http_versions = http2.map(|http2| if http2 && may { HttpVersions::default() } else { HttpVersions::Http1 });
         Ok(Self { name, text, host: None, http_versions, session })
     }

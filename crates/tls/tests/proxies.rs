@@ -3,10 +3,10 @@
 
 mod support;
 
-use skybridge_core::{ConnectError, Connector, Phase, TlsConnect, TlsInfo};
+use skybridge_core::{ConnectError, Connector, HttpVersions, Phase, Proxy, ProxyKind, TlsConnect, TlsInfo};
 use skybridge_testkit::{certs::Ca, executor::run_until_idle, origin::Origin};
 use skybridge_tls::{Roots, TlsConfig, TlsError, TlsLayer};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use support::{World, tls_error, trusting};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -40,6 +40,28 @@ async fn http_2_is_offered_to_the_first_proxy_alone_and_where_that_was_said() {
         tls_connector.tls_connect(link, "proxy.test", &ctx).await.unwrap();
         run_until_idle().await;
         assert_eq!(world.origin.handshakes()[0].alpn.as_deref(), Some(chosen), "{said} {proxies_passed}");
+    }
+}
+
+/// Whose requests must be HTTP/1.1 shares no connection with others.
+#[tokio::test(start_paused = true)]
+async fn http_2_is_offered_to_a_proxy_that_forwards_where_the_version_is_open() {
+    let root = Ca::new("root");
+    for (http_versions, proxies_passed, chosen) in
+        [(HttpVersions::Any, 0, "h2"), (HttpVersions::Any, 1, "h2"), (HttpVersions::Http1, 0, "http/1.1")]
+    {
+        let world = World::new(Origin::h2c().tls(&root.leaf(["proxy.test"])));
+        let tls_connector = trusting(&root).build().unwrap().tls_connector().http2();
+        let mut route = world.route("http://a.test");
+        let proxies = vec![Proxy::new(ProxyKind::Https, "proxy.test", 443); proxies_passed + 1];
+        route.proxies = proxies.into();
+        Arc::make_mut(&mut route.target.key).connect_options.http_versions = http_versions;
+        let ctx = route.ctx().clone();
+        let mut link = world.net.connector().connect(route).await.unwrap();
+        link.info.proxies_passed = proxies_passed;
+        tls_connector.tls_connect(link, "proxy.test", &ctx).await.unwrap();
+        run_until_idle().await;
+        assert_eq!(world.origin.handshakes()[0].alpn.as_deref(), Some(chosen), "{http_versions:?} {proxies_passed}");
     }
 }
 

@@ -55,7 +55,7 @@ where
                     return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
                 }
                 match through_http2(place, info, &settings, &mut challenges).await {
-                    Ok(link) => through_rest(link, 1, tls_connect.clone(), &settings, &mut challenges).await,
+                    Ok(link) => through_rest(link, 1, tls_connect.clone(), &settings, true, &mut challenges).await,
                     // It has ended, or answers no more: that is not the fault of who has joined it.
                     Err(error) if connection.is_gone() && !error.is_fatal() => {
                         joins -= 1;
@@ -116,8 +116,10 @@ where
     let (ctx, proxies) = (link.info.route.ctx().clone(), Arc::clone(&link.info.route.proxies));
     let link = match proxies.first() {
         Some(proxy) if proxy.kind == ProxyKind::Https => {
-            let (link, protocol) = tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?;
-            if protocol == Some(Protocol::Http2) {
+            let (mut link, protocol) = tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?;
+            if protocol == Some(Protocol::Http2) && http2.on && forwards(&link.info.route, 0) {
+                link.info.protocol = protocol;
+            } else if protocol == Some(Protocol::Http2) {
                 let connection = begin_http2(link, proxy, settings, http2.on).await?;
                 let Some(place) = connection.place() else {
                     let error = TunnelError::Closed.into_connect_error(Some(proxy));
@@ -127,7 +129,7 @@ where
                 };
                 let asked = through_http2(place, connection.first_info(), settings, challenges);
                 let link = while_others_join(asked, &connection, http2.lead).await?;
-                return through_rest(link, 1, tls_connect, settings, challenges).await;
+                return through_rest(link, 1, tls_connect, settings, true, challenges).await;
             }
             link.map_io(TunnelIo::tls)
         }
@@ -136,15 +138,16 @@ where
     if let Some(lead) = http2.lead {
         lead.http1();
     }
-    through_rest(link, 0, tls_connect, settings, challenges).await
+    through_rest(link, 0, tls_connect, settings, http2.on, challenges).await
 }
 
-/// Through all proxies but the first ones.
+/// Through all proxies but the first ones. `http2`: whether one that forwards may choose it.
 async fn through_rest<I, T, L>(
     mut link: Link<TunnelIo<I, T>>,
     first: usize,
     tls_connect: L,
     settings: &Settings,
+    http2: bool,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError>
 where
@@ -153,18 +156,20 @@ where
     L: TlsConnect<BoxedIo>,
 {
     let route = &link.info.route;
-    let (ctx, proxies, forwarded) = (route.ctx().clone(), Arc::clone(&route.proxies), route.is_forwarded());
+    let (ctx, proxies) = (route.ctx().clone(), Arc::clone(&route.proxies));
     for (i, (proxy, challenges)) in proxies.iter().zip(challenges).enumerate().skip(first) {
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
             let (sealed, protocol) = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?;
             link = sealed.map_io(TunnelIo::boxed);
-            if protocol == Some(Protocol::Http2) {
+            if protocol == Some(Protocol::Http2) && http2 && forwards(&link.info.route, i) {
+                link.info.protocol = protocol;
+            } else if protocol == Some(Protocol::Http2) {
                 // Only connections to the first proxy are shared.
                 return Err(link.phase(Phase::Tunnel).fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
             }
         }
-        if i + 1 == proxies.len() && forwarded {
+        if forwards(&link.info.route, i) {
             (link.info.forwarded, link.info.proxies_passed) = (true, proxies.len());
             break;
         }
@@ -173,6 +178,11 @@ where
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
     Ok(link)
+}
+
+/// Whether the proxy at this place forwards the requests, rather than give a tunnel.
+fn forwards(route: &Route, proxy: usize) -> bool {
+    proxy + 1 == route.proxies.len() && route.is_forwarded()
 }
 
 /// What the proxy at this place is asked for: the next one, or the origin.

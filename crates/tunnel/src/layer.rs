@@ -56,6 +56,10 @@ impl<L> TunnelLayer<L> {
     /// one connection (RFC 9113, section 8.5), up to 100 or to what the proxy allows; then there is another. Who comes
     /// while it is being opened waits for the proxy's SETTINGS. It is closed with its last tunnel. A tunnel that is not
     /// answered in time ends it for those who come later, unless another was answered meanwhile.
+    ///
+    /// Where the last proxy forwards requests, and chooses HTTP/2 for that, the link says so
+    /// ([`ConnInfo::protocol`](skybridge_core::ConnInfo::protocol)), and the layer above speaks it. It is offered where
+    /// the target leaves the version open.
     pub fn http2(mut self, on: bool) -> Self {
         self.http2 = on;
         self

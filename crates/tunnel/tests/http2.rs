@@ -816,6 +816,45 @@ async fn where_it_is_off_nothing_is_said_in_http2() {
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_proxy_that_forwards_has_chosen_is_a_fact_of_the_link() {
+    for (chosen, on) in [(Protocol::Http2, true), (Protocol::Http1, true), (Protocol::Http2, false)] {
+        let world = World::new();
+        let route = world.route("http://a.test", &[PROXY]);
+        let layer = TunnelLayer::new().http2(on).proxy_tls(Chosen(Some(chosen)));
+        let linked = layer.layer(world.net.connector()).connect(route).await;
+        if !on {
+            let error = linked.unwrap_err();
+            assert!(matches!(error.source_as(), Some(TunnelError::NoHttp2)) && error.is_fatal());
+            continue;
+        }
+        let info = linked.unwrap().info;
+        let expected = (chosen == Protocol::Http2).then_some(Protocol::Http2);
+        assert_eq!((info.forwarded, info.proxies_passed, info.protocol), (true, 1, expected));
+        // Whatever speaks another version refuses it.
+        let fit = [Protocol::Http1, Protocol::Http2].map(|version| info.fit_for_version(version).is_ok());
+        assert_eq!(fit, if expected.is_some() { [false, true] } else { [true, true] });
+    }
+}
+
+/// Behind others, too, which give tunnels.
+#[tokio::test(start_paused = true)]
+async fn the_last_of_a_chain_forwards_in_http2_as_the_first_does() {
+    let world = World::new();
+    let route = world.route("http://a.test", &["http://one.test:3128", "https://two.test:3129"]);
+    let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
+    let connecting = layer.layer(world.net.connector()).connect(route);
+    let proxy = async {
+        let mut proxy = world.accept().await;
+        assert_eq!(proxy.head().await.line(), "CONNECT two.test:3129 HTTP/1.1");
+        proxy.send("HTTP/1.1 200 OK\r\n\r\n").await;
+        proxy
+    };
+    let (linked, _proxy) = tokio::join!(connecting, proxy);
+    let info = linked.unwrap().info;
+    assert_eq!((info.forwarded, info.proxies_passed, info.protocol), (true, 2, Some(Protocol::Http2)));
+}
+
 /// Who opened the connection was judged for another origin.
 #[tokio::test(start_paused = true)]
 async fn who_joins_a_connection_is_judged_for_the_proxy_as_who_opens_one() {

@@ -31,7 +31,8 @@ pub(crate) struct ProxyArgs {
     /// one
     #[arg(long, value_name = "HEADER", action = ArgAction::Append)]
     pub(crate) proxy_header: Vec<ProxyHeader>,
-    /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels are streams of one connection
+    /// Speak HTTP/2 to an https:// proxy that chooses it: tunnels, and the plain requests that it forwards, are streams
+    /// of one connection
     #[arg(long)]
     pub(crate) proxy_http2: bool,
     /// With --egress public: the proxies refuse addresses that aren't public by themselves, so that they may be asked

@@ -1,7 +1,7 @@
 //! What must be true of a link before a layer uses it. Checked before TLS, before a tunnel and before HTTP, so that
 //! layers in a wrong order, and layers that are missing or doubled, send nothing.
 
-use crate::{ConnInfo, ConnectError, EchMode, EchStatus, Key, Scheme};
+use crate::{ConnInfo, ConnectError, EchMode, EchStatus, Key, Protocol, Scheme};
 use std::fmt;
 
 /// A link can't be used by the next layer, because the layers of the stack are in a wrong order, missing or doubled.
@@ -36,6 +36,8 @@ pub enum Unfit {
     Egress,
     /// The connection was made for another target than its requests have, with less protection.
     Less(Lost),
+    /// The proxy that forwards the requests has chosen this version of HTTP by ALPN, and another one would be spoken.
+    Chosen(Protocol),
 }
 
 /// What requests ask for, and their connection was made without.
@@ -78,6 +80,16 @@ impl ConnInfo {
             return Err(Unfit::TlsMissing);
         }
         Ok(())
+    }
+
+    /// As [`fit_for_http`](Self::fit_for_http), for one version of it: a proxy that forwards the requests has not chosen
+    /// the other by ALPN.
+    ///
+    /// # Errors
+    /// With the first condition that doesn't hold.
+    pub fn fit_for_version(&self, version: Protocol) -> Result<(), Unfit> {
+        self.fit_for_http()?;
+        self.protocol.filter(|chosen| *chosen != version).map_or(Ok(()), |chosen| Err(Unfit::Chosen(chosen)))
     }
 
     /// Checks that a TLS connection to the origin may be made on this link: it has no TLS yet, and goes through all
@@ -192,6 +204,13 @@ impl fmt::Display for Unfit {
             Self::Egress => f.write_str(
                 "the link leads to where the egress policy lets no connection go, and what opened it has not asked",
             ),
+            Self::Chosen(protocol) => {
+                let version = if *protocol == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
+                write!(
+                    f,
+                    "the proxy that forwards the requests has chosen {version}, which the layer above doesn't speak"
+                )
+            }
             Self::Less(lost) => {
                 let what = match lost {
                     Lost::Https => "https",

@@ -64,7 +64,8 @@ pub struct ConnInfo {
     /// What is known of TLS with the origin; `None` in cleartext. A layer that makes a TLS connection must set it, to
     /// [`TlsInfo::unknown`] when it knows no more.
     pub tls: Option<TlsInfo>,
-    /// The version of HTTP; `None` until it is frozen.
+    /// The version of HTTP; `None` until it is frozen, unless a proxy that [forwards](Self::forwarded) requests has
+    /// chosen it by ALPN.
     pub protocol: Option<Protocol>,
     /// When each phase took place.
     pub timings: Timings,

@@ -40,7 +40,9 @@ impl<C: Send + 'static> Registry<C> {
         origins.iter().for_each(|origin| origin.remove_if_vacant());
         self.by_address.remove_closed();
         // One that is added at this moment may be missed: another origin then opens its own.
-        self.shared.set_forwards(!self.forwarded.remove_closed());
+        if self.forwarded.remove_closed() {
+            self.shared.set_forwards(false, false);
+        }
         let any = origins.iter().any(|origin| !origin.is_vacant());
         let look_again = any.then(|| now.plus(shared.quiet_interval()));
         let next = next.into_iter().chain(look_again).min()?;

@@ -3,7 +3,8 @@
 
 use crate::stage::*;
 use skybridge_core::{
-    Cause, CloseReason, Delivery, Error, Key, Phase, Proxy, ProxyKind, RequestOptions, Scheme, Target,
+    Cause, CloseReason, Delivery, Error, HttpVersions, Key, Partition, Phase, Proxy, ProxyKind, RequestOptions, Scheme,
+    Target,
 };
 use skybridge_pool::{AtConnectionLimit, PoolConfig, PoolLayer};
 use skybridge_testkit::{
@@ -318,4 +319,87 @@ async fn what_is_lent_takes_its_place_among_all_along() {
         assert!(stage.below.open() <= 2);
     }
     assert_eq!(stage.below.connects(), 2);
+}
+
+fn shared_stage(config: PoolConfig) -> Stage {
+    Stage::easy(config, || Facts::h2(100))
+}
+
+/// A request of each, under way at once.
+async fn under_way(stage: &Stage, urls: &[&str]) -> Vec<Call> {
+    let calls = urls.iter().map(|url| stage.options(url, proxied())).collect();
+    run_until_idle().await;
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http2_the_requests_of_all_origins_share_a_connection() {
+    for config in [PoolConfig::new(), PoolConfig::new().max_total(1)] {
+        let stage = shared_stage(config);
+        let mut calls = under_way(&stage, &[A]).await;
+        calls.extend(under_way(&stage, &[B, "http://c.test/", A, "http://d.test/", B]).await);
+        assert_eq!((stage.below.connects(), stage.below.peers()[0].started()), (1, 6));
+        stage.answer();
+        for call in calls {
+            assert_eq!(read(done(call).await).await, 1);
+        }
+        assert_eq!((stage.pool.stats().idle, closed(&stage).len()), (1, 0));
+        after(1000 * SECOND).await;
+        assert_eq!((stage.pool.stats(), stage.below.open(), closed(&stage).len()), (Default::default(), 0, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http2_none_shares_what_it_may_not() {
+    let http1 = || proxied().http_versions(HttpVersions::Http1);
+    let partition = || proxied().partition(Partition::new("b"));
+    for options in [http1(), partition(), by_another()] {
+        let stage = shared_stage(PoolConfig::new());
+        let mut calls = under_way(&stage, &[A]).await;
+        calls.push(stage.options(B, options));
+        run_until_idle().await;
+        assert_eq!(stage.below.connects(), 2);
+    }
+    let stage = shared_stage(PoolConfig::new().coalesce(false));
+    assert_eq!((ask(&stage, A).await, ask(&stage, B).await), (1, 2));
+}
+
+/// It is about the connection of the proxy, which another one of ours would not change.
+#[tokio::test(start_paused = true)]
+async fn a_421_by_way_of_a_proxy_is_a_response() {
+    let stage = shared_stage(PoolConfig::new());
+    ask(&stage, A).await;
+    for _ in 0..2 {
+        let call = stage.options(B, proxied());
+        run_until_idle().await;
+        stage.answer();
+        assert_eq!(read(done(call).await).await, 1);
+    }
+    let stage = Stage::easy(PoolConfig::new(), || Facts::h2(100));
+    let first = under_way(&stage, &[A]).await;
+    for _ in 0..2 {
+        let call = under_way(&stage, &[B]).await.remove(0);
+        let exchange = std::iter::from_fn(|| stage.below.peers()[0].try_exchange()).last().unwrap();
+        exchange.respond(421, "");
+        assert_eq!(done(call).await.status(), 421);
+    }
+    assert_eq!(stage.below.connects(), 1);
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_proxy_goes_away_all_origins_go_to_the_next_connection() {
+    let stage = shared_stage(PoolConfig::new());
+    let calls = under_way(&stage, &[A]).await.into_iter().chain(under_way(&stage, &[B]).await);
+    stage.below.peers()[0].drain(CloseReason::PeerGoAway);
+    run_until_idle().await;
+    let later = under_way(&stage, &[B]).await.into_iter().chain(under_way(&stage, &[A]).await);
+    assert_eq!(stage.below.connects(), 2);
+    stage.answer();
+    for call in calls {
+        assert_eq!(read(done(call).await).await, 1);
+    }
+    for call in later {
+        assert_eq!(read(done(call).await).await, 2);
+    }
 }

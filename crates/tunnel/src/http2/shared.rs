@@ -50,7 +50,8 @@ pub(crate) struct Lead {
 impl Shared {
     /// A request that is forwarded has no tunnel, so its connection isn't one of these.
     pub(crate) fn is_for(route: &Route) -> bool {
-        route.proxies.first().is_some_and(|proxy| proxy.kind == ProxyKind::Https) && !route.is_forwarded()
+        let is_tunnel = route.proxies.len() > 1 || !route.is_forwarded();
+        is_tunnel && route.proxies.first().is_some_and(|proxy| proxy.kind == ProxyKind::Https)
     }
 
     pub(crate) async fn turn(self: &Arc<Self>, route: &Route) -> Turn {
