@@ -212,8 +212,9 @@ where
         Ok(())
     }
 
-    /// As [`head::prepare`], for the proxy that forwards the request. By whose credentials a connection was used decides
-    /// who may use it next, and no key has what a header says: one that brings its own is the last on this connection.
+    /// As [`head::prepare`], for the proxy that forwards the request. By whose credentials a connection was used
+    /// decides who may use it next, and no key has what a header says: one that brings its own is the last on this
+    /// connection.
     #[cold]
     fn prepare_forwarded(
         &mut self,

@@ -29,15 +29,14 @@ impl Peer {
         Ok(Self { name, text, host, http_versions: Some(connect_options.http_versions), session })
     }
 
-    /// A proxy. HTTP/2 is offered to the first of a chain for tunnels, and to one that forwards requests if these leave
-    /// the version open. `http2` is `None` where nothing is to be offered.
+    /// A proxy. HTTP/2 is offered for tunnels, and to one that forwards requests if these leave the version open.
+    /// `http2` is `None` where nothing is to be offered.
     pub(crate) fn proxy(name: &str, info: &ConnInfo, http2: Option<bool>) -> Result<Self, TlsError> {
         let (name, text) = parse(name)?;
         let partition = info.route.target.connect_options().partition.clone();
         let session = SessionKey { partition, name: name.clone(), port: None };
         let forwards = info.proxies_passed + 1 == info.route.proxies.len() && info.route.is_forwarded();
-        let any = info.route.target.connect_options().http_versions == HttpVersions::Any;
-        let may = if forwards { any } else { info.proxies_passed == 0 };
+        let may = !forwards || info.route.target.connect_options().http_versions == HttpVersions::Any;
         let http_versions = http2.map(|http2| if http2 && may { HttpVersions::default() } else { HttpVersions::Http1 });
         Ok(Self { name, text, host: None, http_versions, session })
     }

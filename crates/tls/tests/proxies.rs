@@ -25,11 +25,10 @@ async fn a_proxy_is_verified_by_its_own_name_and_offered_http_1_alone() {
     assert!(link.info.tls.is_some());
 }
 
-/// Only to the first of a chain are there connections that tunnels share.
 #[tokio::test(start_paused = true)]
-async fn http_2_is_offered_to_the_first_proxy_alone_and_where_that_was_said() {
+async fn http_2_is_offered_to_any_proxy_of_a_chain_where_that_was_said() {
     let root = Ca::new("root");
-    for (said, proxies_passed, chosen) in [(true, 0, "h2"), (true, 1, "http/1.1"), (false, 0, "http/1.1")] {
+    for (said, proxies_passed, chosen) in [(true, 0, "h2"), (true, 1, "h2"), (false, 0, "http/1.1")] {
         let world = World::new(Origin::h2c().tls(&root.leaf(["proxy.test"])));
         let tls_connector = trusting(&root).build().unwrap().tls_connector();
         let tls_connector = if said { tls_connector.http2() } else { tls_connector };

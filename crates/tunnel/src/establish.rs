@@ -34,31 +34,39 @@ where
     S: Connector,
     L: TlsConnect<S::Io> + TlsConnect<BoxedIo>,
 {
-    let shared = http2.as_ref().filter(|_| Shared::is_for(&route));
+    let place = Shared::place(&route);
     let mut challenges: Vec<_> = route.proxies.iter().map(|_| Challenges::none(&route)).collect();
     let (mut route, mut endpoint) = (route, None);
-    let (mut joins, mut is_ready) = (JOINS, true);
+    let (mut joins, mut refusals, mut is_ready) = (JOINS, 1, true);
     loop {
         let answered = |challenges: &[Challenges]| challenges.iter().map(Challenges::answered).sum::<usize>();
         let before = answered(&challenges);
-        let turn = match shared {
-            Some(shared) if joins > 0 => shared.turn(&route).await,
+        let turn = match (&http2, place) {
+            (Some(shared), Some(proxy)) if joins > 0 && refusals > 0 => shared.turn(&route, proxy).await,
             _ => Turn::Alone,
         };
         let ended = match turn {
-            Turn::Join(place) => {
-                let connection = Arc::clone(place.connection());
+            Turn::Join(stream) => {
+                let (connection, proxy) = (Arc::clone(stream.connection()), place.unwrap_or_default());
                 let info = connection.info(&route);
                 // Whoever opened it was judged for an origin of its own.
                 let target = &route.target;
                 if let Err(refused) = target.connect_options().egress.check_proxy(target.origin(), &info.remote) {
                     return Err(ConnectError::new(Phase::Tunnel, refused).fatal());
                 }
-                match through_http2(place, info, &settings, &mut challenges).await {
-                    Ok(link) => through_rest(link, 1, tls_connect.clone(), &settings, true, &mut challenges).await,
+                match through_http2(stream, info, proxy, &settings, &mut challenges).await {
+                    Ok(link) => {
+                        let http2 = Http2 { on: true, lead: None };
+                        through_rest(link, proxy + 1, tls_connect.clone(), &settings, http2, &mut challenges).await
+                    }
                     // It has ended, or answers no more: that is not the fault of who has joined it.
                     Err(error) if connection.is_gone() && !error.is_fatal() => {
                         joins -= 1;
+                        continue;
+                    }
+                    // Nothing was done for it (RFC 9113, section 8.7), and another connection may have room.
+                    Err(error) if is_refused_stream(&error) => {
+                        refusals -= 1;
                         continue;
                     }
                     Err(error) => Err(error),
@@ -76,7 +84,7 @@ where
                 }
                 route = link.info.route.clone();
                 endpoint = Some(link.info.remote.clone());
-                let lead = if let Turn::Lead(lead) = turn { Some(lead) } else { None };
+                let lead = if let Turn::Lead(lead) = turn { place.map(|proxy| (proxy, lead)) } else { None };
                 let http2 = Http2 { on: http2.is_some(), lead };
                 tunnel_through_all(link, tls_connect.clone(), &settings, http2, &mut challenges).await
             }
@@ -92,10 +100,17 @@ where
 /// What `establish` comes to.
 type Tunnelled<S, L> = Link<TunnelIo<<S as Connector>::Io, <L as TlsConnect<<S as Connector>::Io>>::Io>>;
 
-/// Whether HTTP/2 is spoken, and who waits for this connection.
+/// Whether HTTP/2 is spoken, and who waits for the connection to the proxy at this place.
 struct Http2 {
     on: bool,
-    lead: Option<Lead>,
+    lead: Option<(usize, Lead)>,
+}
+
+impl Http2 {
+    /// Those who wait for the proxy at this place.
+    fn lead(&mut self, proxy: usize) -> Option<Lead> {
+        self.lead.take_if(|(place, _)| *place == proxy).map(|(_, lead)| lead)
+    }
 }
 
 /// Turns a link to the first proxy into a link through all of them.
@@ -103,7 +118,7 @@ async fn tunnel_through_all<I, L>(
     link: Link<I>,
     tls_connect: L,
     settings: &Settings,
-    http2: Http2,
+    mut http2: Http2,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, <L as TlsConnect<I>>::Io>>, ConnectError>
 where
@@ -120,34 +135,25 @@ where
             if protocol == Some(Protocol::Http2) && http2.on && forwards(&link.info.route, 0) {
                 link.info.protocol = protocol;
             } else if protocol == Some(Protocol::Http2) {
-                let connection = begin_http2(link, proxy, settings, http2.on).await?;
-                let Some(place) = connection.place() else {
-                    let error = TunnelError::Closed.into_connect_error(Some(proxy));
-                    return Err(
-                        PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error)
-                    );
-                };
-                let asked = through_http2(place, connection.first_info(), settings, challenges);
-                let link = while_others_join(asked, &connection, http2.lead).await?;
-                return through_rest(link, 1, tls_connect, settings, true, challenges).await;
+                let link = begin_tunnel(link, 0, settings, &mut http2, challenges).await?;
+                return through_rest(link, 1, tls_connect, settings, http2, challenges).await;
+            } else if let Some(lead) = http2.lead(0) {
+                lead.http1(ctx.runtime().now());
             }
             link.map_io(TunnelIo::tls)
         }
         _ => link.map_io(TunnelIo::plain),
     };
-    if let Some(lead) = http2.lead {
-        lead.http1();
-    }
-    through_rest(link, 0, tls_connect, settings, http2.on, challenges).await
+    through_rest(link, 0, tls_connect, settings, http2, challenges).await
 }
 
-/// Through all proxies but the first ones. `http2`: whether one that forwards may choose it.
+/// Through all proxies but the first ones.
 async fn through_rest<I, T, L>(
     mut link: Link<TunnelIo<I, T>>,
     first: usize,
     tls_connect: L,
     settings: &Settings,
-    http2: bool,
+    mut http2: Http2,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError>
 where
@@ -157,16 +163,18 @@ where
 {
     let route = &link.info.route;
     let (ctx, proxies) = (route.ctx().clone(), Arc::clone(&route.proxies));
-    for (i, (proxy, challenges)) in proxies.iter().zip(challenges).enumerate().skip(first) {
+    for (i, proxy) in proxies.iter().enumerate().skip(first) {
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
             let (sealed, protocol) = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?;
             link = sealed.map_io(TunnelIo::boxed);
-            if protocol == Some(Protocol::Http2) && http2 && forwards(&link.info.route, i) {
+            if protocol == Some(Protocol::Http2) && http2.on && forwards(&link.info.route, i) {
                 link.info.protocol = protocol;
             } else if protocol == Some(Protocol::Http2) {
-                // Only connections to the first proxy are shared.
-                return Err(link.phase(Phase::Tunnel).fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
+                link = begin_tunnel(link, i, settings, &mut http2, challenges).await?;
+                continue;
+            } else if let Some(lead) = http2.lead(i) {
+                lead.http1(ctx.runtime().now());
             }
         }
         if forwards(&link.info.route, i) {
@@ -174,6 +182,7 @@ where
             break;
         }
         let proxy_target = target_of(&link.info.route, i);
+        let Some(challenges) = challenges.get_mut(i) else { break };
         link = tunnel(link, proxy, &proxy_target, settings, challenges).await?;
         (link.info.tunnelled, link.info.proxies_passed) = (true, i + 1);
     }
@@ -190,25 +199,53 @@ fn target_of(route: &Route, proxy: usize) -> ProxyTarget {
     route.proxies.get(proxy + 1).map_or_else(|| ProxyTarget::origin(route), ProxyTarget::proxy)
 }
 
+/// A connection of HTTP/2 to the proxy at this place, and the first tunnel of it. Those who wait for it join it.
+async fn begin_tunnel<I, J, T>(
+    link: Link<J>,
+    proxy: usize,
+    settings: &Settings,
+    http2: &mut Http2,
+    challenges: &mut [Challenges],
+) -> Result<Link<TunnelIo<I, T>>, ConnectError>
+where
+    J: Io,
+{
+    let (ctx, proxies) = (link.info.route.ctx().clone(), Arc::clone(&link.info.route.proxies));
+    let (named, lead) = (proxies.get(proxy), http2.lead(proxy));
+    if !http2.on {
+        return Err(link.phase(Phase::Tunnel).fail(TunnelError::NoHttp2.into_connect_error(named)));
+    }
+    let connection = begin_http2(link, named, settings).await?;
+    let Some(stream) = connection.place() else {
+        let error = TunnelError::Closed.into_connect_error(named);
+        return Err(PhaseGuard::begin(&ctx, Phase::Tunnel, Some(connection.first_info().attempt)).fail(error));
+    };
+    let asked = through_http2(stream, connection.first_info(), proxy, settings, challenges);
+    while_others_join(asked, &connection, lead).await
+}
+
 async fn begin_http2<I: Io>(
     link: Link<I>,
-    proxy: &Proxy,
+    proxy: Option<&Proxy>,
     settings: &Settings,
-    on: bool,
 ) -> Result<Arc<Connection>, ConnectError> {
     let guard = link.phase(Phase::Tunnel);
-    if !on {
-        return Err(guard.fail(TunnelError::NoHttp2.into_connect_error(Some(proxy))));
-    }
     let ctx = link.info.route.ctx().clone();
     match phase_timeout(&ctx, Phase::Tunnel, settings.limit, Connection::begin(link.io, link.info)).await {
         Ok(Ok(connection)) => {
             guard.done();
             Ok(connection)
         }
-        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),
+        Ok(Err(error)) => Err(guard.fail(error.into_connect_error(proxy))),
         Err(timed_out) => Err(guard.fail(timed_out)),
     }
+}
+
+/// Whether the proxy has refused the stream without doing anything for it.
+fn is_refused_stream(error: &ConnectError) -> bool {
+    let Some(TunnelError::Http2(source)) = error.source_as() else { return false };
+    let reason = source.downcast_ref::<h2::Error>().filter(|error| error.is_remote()).and_then(h2::Error::reason);
+    reason == Some(h2::Reason::REFUSED_STREAM)
 }
 
 /// Lets others join the connection once the proxy's SETTINGS are known, whatever becomes of the first tunnel. If it
@@ -232,17 +269,19 @@ async fn while_others_join<T>(
     .await
 }
 
-/// A tunnel through the first proxy, as a stream of this connection.
+/// A tunnel through the proxy at this place, as a stream of this connection.
 async fn through_http2<I, T>(
     place: Place,
     mut info: Box<ConnInfo>,
+    proxy: usize,
     settings: &Settings,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
     let guard = PhaseGuard::begin(info.route.ctx(), Phase::Tunnel, Some(info.attempt));
     let (ctx, proxies, proxy_target) =
-        (info.route.ctx().clone(), Arc::clone(&info.route.proxies), target_of(&info.route, 0));
-    let (Some(proxy), Some(challenges)) = (proxies.first(), challenges.first_mut()) else {
+        (info.route.ctx().clone(), Arc::clone(&info.route.proxies), target_of(&info.route, proxy));
+    let passed = proxy + 1;
+    let (Some(proxy), Some(challenges)) = (proxies.get(proxy), challenges.get_mut(proxy)) else {
         return Err(guard.fail(TunnelError::Closed.into_connect_error(None)));
     };
     let connection = Arc::clone(place.connection());
@@ -250,8 +289,10 @@ async fn through_http2<I, T>(
     let asked = place.tunnel(proxy, &proxy_target, settings, challenges);
     match phase_timeout(&ctx, Phase::Tunnel, settings.limit, asked).await {
         Ok(Ok(io)) => {
-            info.timings.set(Phase::Tunnel, guard.done());
-            (info.tunnelled, info.proxies_passed) = (true, 1);
+            let Span { start, end } = guard.done();
+            let start = info.timings.get(Phase::Tunnel).map_or(start, |earlier| earlier.start);
+            info.timings.set(Phase::Tunnel, Span { start, end });
+            (info.tunnelled, info.proxies_passed) = (true, passed);
             Ok(Link::new(TunnelIo::boxed(io), info))
         }
         Ok(Err(error)) => Err(guard.fail(error.into_connect_error(Some(proxy)))),

@@ -52,10 +52,12 @@ impl<L> TunnelLayer<L> {
     }
 
     /// Speaks HTTP/2 to an `https://` proxy that chooses it by ALPN, which the [TLS connector](Self::proxy_tls) must
-    /// offer (default: off). Tunnels through the same proxy, as the first one, with the same credentials are streams of
-    /// one connection (RFC 9113, section 8.5), up to 100 or to what the proxy allows; then there is another. Who comes
-    /// while it is being opened waits for the proxy's SETTINGS. It is closed with its last tunnel. A tunnel that is not
-    /// answered in time ends it for those who come later, unless another was answered meanwhile.
+    /// offer (default: off). Tunnels through the same proxy, with the same credentials, and behind the same others, are
+    /// streams of one connection (RFC 9113, section 8.5), up to 100 or to what the proxy allows; then there is another.
+    /// Of a chain it is the connection to the last one that is shared so. Who comes while it is being opened waits for
+    /// the proxy's SETTINGS. It is closed with its last tunnel. A tunnel that is not answered in time ends it for those
+    /// who come later, unless another was answered meanwhile. A stream that the proxy refuses (REFUSED_STREAM) is asked
+    /// for on a new connection, once. A proxy that chooses HTTP/1.1 is taken to do so for 5 minutes.
     ///
     /// Where the last proxy forwards requests, and chooses HTTP/2 for that, the link says so
     /// ([`ConnInfo::protocol`](skybridge_core::ConnInfo::protocol)), and the layer above speaks it. It is offered where

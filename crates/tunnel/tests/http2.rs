@@ -71,6 +71,8 @@ struct Peer {
     status: u16,
     /// Whoever asks for this is reset.
     rejects: Option<&'static str>,
+    /// Whoever asks for this is refused the stream, so often.
+    refused: Option<(&'static str, usize)>,
 }
 
 impl Peer {
@@ -91,6 +93,7 @@ impl Peer {
             body: 7,
             status: 200,
             rejects: None,
+            refused: None,
         }
     }
 
@@ -115,6 +118,13 @@ impl Peer {
             }
             if self.rejects.is_some_and(|authority| request.uri() == authority) {
                 answer.send_reset(Reason::CONNECT_ERROR);
+                continue;
+            }
+            if let Some((authority, times)) = self.refused
+                && request.uri() == authority
+                && self.asked.lock().unwrap().iter().filter(|(other, _)| other == authority).count() <= times
+            {
+                answer.send_reset(Reason::REFUSED_STREAM);
                 continue;
             }
             let say = |status: u16| Response::builder().status(status);
@@ -336,22 +346,96 @@ async fn a_407_without_end_still_refuses_the_credentials() {
     assert_eq!((status.as_u16(), &body[..], *authorized, error.is_fatal()), (407, &b"wh"[..], true, true));
 }
 
+/// Where the whole way to it is the same, and all that is shown on it.
 #[tokio::test(start_paused = true)]
-async fn only_the_first_proxy_of_a_chain_is_spoken_to_in_http2() {
+async fn tunnels_through_a_later_proxy_of_a_chain_share_its_connection_and_the_way_to_it() {
     let world = World::new();
-    let route = world.route("https://a.test", &["http://one.test:3128", "https://two.test:3129"]);
+    let chain = |url: &str, first: &str| world.route(url, &[first, "https://two.test:3129"]);
+    let routes: Vec<_> = (0..4).map(|i| chain(&format!("https://a{i}.test"), "http://one.test:3128")).collect();
+    let elsewhere = chain("https://b.test", "http://alice:secret@one.test:3128");
+    let (peer, net) = (Peer::new(), world.net.clone());
+    let asked = Arc::clone(&peer.asked);
+    let World { listener, executor, .. } = world;
+    let _serving = listener.serve(move |_, mut conn| {
+        let peer = peer.clone();
+        async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                conn.read_buf(&mut head).await.unwrap();
+            }
+            assert!(head.starts_with(b"CONNECT two.test:3129 HTTP/1.1\r\n"));
+            conn.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            peer.serve(conn).await;
+        }
+    });
     let layer = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http2)));
-    let connecting = layer.layer(world.net.connector()).connect(route);
-    let proxy = async {
-        let mut proxy = world.accept().await;
-        assert_eq!(proxy.head().await.line(), "CONNECT two.test:3129 HTTP/1.1");
-        proxy.send("HTTP/1.1 200 OK\r\n\r\n").await;
-        proxy.expect_close().await;
-    };
-    let (linked, ()) = tokio::join!(connecting, proxy);
-    let error = linked.unwrap_err();
-    assert!(matches!(error.source_as(), Some(TunnelError::NoHttp2)) && error.is_fatal());
-    assert!(all_of(&error).contains("no tunnel through https://two.test:3129"));
+    let tunnels = layer.layer(net.connector());
+    let connecting: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();
+    let mut links = Vec::new();
+    for connecting in connecting {
+        links.push(connecting.await.unwrap().unwrap());
+    }
+    for (i, link) in links.iter_mut().enumerate() {
+        assert!(echoes(link, &format!("hello {i}")).await);
+        assert_eq!((link.info.tunnelled, link.info.proxies_passed), (true, 2));
+    }
+    assert_eq!(net.opened(), 1);
+    let mut other = tunnels.clone().connect(elsewhere).await.unwrap();
+    assert!(echoes(&mut other, "hello").await);
+    assert_eq!(net.opened(), 2);
+    let mut authorities: Vec<_> = asked.lock().unwrap().iter().map(|(authority, _)| authority.clone()).collect();
+    authorities.sort_unstable();
+    assert_eq!(authorities, ["a0.test:443", "a1.test:443", "a2.test:443", "a3.test:443", "b.test:443"]);
+    drop((links, other, tunnels));
+    executor.assert_idle().await;
+    assert_eq!(net.live_sockets(), 0);
+}
+
+/// Nothing was done for a tunnel that is refused so (RFC 9113, section 8.7).
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_is_refused_its_stream_has_another_connection_once() {
+    for refusals in [1, 9] {
+        let world = World::new();
+        let routes = routes(&world, 2);
+        let peer = Peer { refused: Some(("a1.test:443", refusals)), ..Peer::new() };
+        let asked = Arc::clone(&peer.asked);
+        let (mut tunnels, net, _executor, _recorder, _serving) = stage!(world, peer);
+        let mut routes = routes.into_iter();
+        let mut first = tunnels.connect(routes.next().unwrap()).await.unwrap();
+        let second = tunnels.connect(routes.next().unwrap()).await;
+        match second {
+            Ok(mut link) => assert!(refusals == 1 && echoes(&mut link, "hello").await),
+            Err(error) => assert!(refusals == 9 && matches!(error.source_as(), Some(TunnelError::Http2(_))), "{error}"),
+        }
+        assert_eq!((net.opened(), asked.lock().unwrap().len()), (2, 3));
+        assert!(echoes(&mut first, "the first goes on").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_that_chose_http1_is_asked_again_after_a_while() {
+    let world = World::new();
+    let routes = routes(&world, 5);
+    let net = world.net.clone();
+    let origin = net.listen("192.0.2.9:443".parse().unwrap());
+    (0..5).for_each(|i| _ = net.host(&format!("a{i}.test"), ["192.0.2.9".parse().unwrap()]));
+    net.at(support::proxy()).connect_latency(Duration::from_millis(50));
+    let World { listener, executor: _executor, .. } = world;
+    let _proxy = ProxyServer::http().serve_on(listener, &net);
+    let tunnels = TunnelLayer::new().http2(true).proxy_tls(Chosen(Some(Protocol::Http1))).layer(net.connector());
+    let mut routes = routes.into_iter();
+    tunnels.clone().connect(routes.next().unwrap()).await.unwrap();
+    // The second of two waits for the answer to the first.
+    for (after, takes) in [(299, 50), (2, 100)] {
+        tokio::time::sleep(Duration::from_secs(after)).await;
+        let begun = tokio::time::Instant::now();
+        let both = routes.by_ref().take(2).map(|route| tokio::spawn(tunnels.clone().connect(route)));
+        for connecting in both.collect::<Vec<_>>() {
+            connecting.await.unwrap().unwrap();
+        }
+        assert_eq!(begun.elapsed().as_millis(), takes);
+    }
+    drop(origin);
 }
 
 struct Answers;
@@ -741,7 +825,7 @@ async fn a_proxy_that_reads_no_more_keeps_no_connection_without_tunnels() {
 #[tokio::test(start_paused = true)]
 async fn when_who_opens_it_leaves_the_others_get_there() {
     let world = World::new();
-    let routes = routes(&world, 4);
+    let routes = routes(&world, 5);
     world.net.at(support::proxy()).connect_latency(Duration::from_millis(50));
     let (tunnels, net, _executor, _recorder, _serving) = stage!(world, Peer::new());
     let all: Vec<_> = routes.into_iter().map(|route| tokio::spawn(tunnels.clone().connect(route))).collect();

@@ -82,8 +82,8 @@ impl ConnInfo {
         Ok(())
     }
 
-    /// As [`fit_for_http`](Self::fit_for_http), for one version of it: a proxy that forwards the requests has not chosen
-    /// the other by ALPN.
+    /// As [`fit_for_http`](Self::fit_for_http), for one version of it: a proxy that forwards the requests has not
+    /// chosen the other by ALPN.
     ///
     /// # Errors
     /// With the first condition that doesn't hold.

@@ -5,20 +5,23 @@ use std::{
     future::poll_fn,
     sync::{Arc, Weak},
     task::{Context, Poll, Waker},
+    time::{Duration, Instant},
 };
 
 /// How many proxies are known at once; beyond that, connections aren't shared.
 const MAX_KNOWN: usize = 256;
+/// For how long a proxy is known to choose HTTP/1.1. Then somebody asks again, for whom others wait once.
+const HTTP1_FOR: Duration = Duration::from_secs(300);
 
-/// The connections of HTTP/2 to first proxies, by what makes one of them fit for a route. Its lock is held for no
-/// await.
+/// The connections of HTTP/2 to proxies, by what makes one of them fit for a route. Its lock is held for no await.
 #[derive(Default)]
 pub(crate) struct Shared(Mutex<Vec<(SharedBy, State)>>);
 
 /// What those who share a connection have in common.
 #[derive(Clone, PartialEq)]
 struct SharedBy {
-    proxy: Proxy,
+    /// The proxy, behind those on the way to it.
+    proxies: Arc<[Proxy]>,
     partition: Option<Partition>,
     egress: skybridge_core::Egress,
 }
@@ -27,8 +30,8 @@ enum State {
     /// Somebody opens it; these wait.
     Connecting(Vec<Waker>),
     Live(Weak<Connection>),
-    /// The proxy has chosen HTTP/1.1.
-    Http1,
+    /// The proxy has chosen HTTP/1.1, and isn't asked again before.
+    Http1(Instant),
 }
 
 pub(crate) enum Turn {
@@ -48,21 +51,24 @@ pub(crate) struct Lead {
 }
 
 impl Shared {
-    /// A request that is forwarded has no tunnel, so its connection isn't one of these.
-    pub(crate) fn is_for(route: &Route) -> bool {
-        let is_tunnel = route.proxies.len() > 1 || !route.is_forwarded();
-        is_tunnel && route.proxies.first().is_some_and(|proxy| proxy.kind == ProxyKind::Https)
+    /// The place of the last proxy of a route that gives a tunnel and may choose HTTP/2: who joins its connection saves
+    /// all that is before it. One that forwards has no tunnel, so its connection isn't one of these.
+    pub(crate) fn place(route: &Route) -> Option<usize> {
+        let tunnels = route.proxies.len() - usize::from(route.is_forwarded());
+        route.proxies[..tunnels].iter().rposition(|proxy| proxy.kind == ProxyKind::Https)
     }
 
-    pub(crate) async fn turn(self: &Arc<Self>, route: &Route) -> Turn {
-        let Some(proxy) = route.proxies.first().cloned() else { return Turn::Alone };
+    /// `proxy` is its place.
+    pub(crate) async fn turn(self: &Arc<Self>, route: &Route, proxy: usize) -> Turn {
+        let Some(proxies) = route.proxies.get(..=proxy).map(Arc::from) else { return Turn::Alone };
         let ConnectOptions { partition, egress, .. } = route.target.connect_options();
-        let by = SharedBy { proxy, partition: partition.clone(), egress: egress.clone() };
+        let by = SharedBy { proxies, partition: partition.clone(), egress: egress.clone() };
+        let runtime = route.ctx().runtime();
         let mut waited = false;
-        poll_fn(|cx| self.poll_turn(&by, &mut waited, cx)).await
+        poll_fn(|cx| self.poll_turn(&by, &mut waited, runtime.now(), cx)).await
     }
 
-    fn poll_turn(self: &Arc<Self>, by: &SharedBy, waited: &mut bool, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(self: &Arc<Self>, by: &SharedBy, waited: &mut bool, now: Instant, cx: &mut Context<'_>) -> Poll<Turn> {
         let mut known = self.0.lock();
         let at = known.iter().position(|(other, _)| other == by);
         match at.map(|at| &mut known[at].1) {
@@ -73,7 +79,7 @@ impl Shared {
                 }
                 return Poll::Pending;
             }
-            Some(State::Http1) => return Poll::Ready(Turn::Alone),
+            Some(State::Http1(until)) if now < *until => return Poll::Ready(Turn::Alone),
             Some(State::Live(connection)) => {
                 if let Some(place) = connection.upgrade().and_then(|connection| connection.place()) {
                     return Poll::Ready(Turn::Join(place));
@@ -81,13 +87,13 @@ impl Shared {
             }
             // Whom they have waited for has failed: one after the other would fail as slowly.
             None if *waited => return Poll::Ready(Turn::Alone),
-            None => {}
+            Some(State::Http1(_)) | None => {}
         }
         known.retain(|(other, state)| {
             other != by && !matches!(state, State::Live(connection) if connection.strong_count() == 0)
         });
         if known.len() >= MAX_KNOWN {
-            known.retain(|(_, state)| !matches!(state, State::Http1));
+            known.retain(|(_, state)| !matches!(state, State::Http1(_)));
         }
         if known.len() >= MAX_KNOWN {
             return Poll::Ready(Turn::Alone);
@@ -103,8 +109,8 @@ impl Lead {
         self.tell(Some(State::Live(Arc::downgrade(connection))));
     }
 
-    pub(crate) fn http1(mut self) {
-        self.tell(Some(State::Http1));
+    pub(crate) fn http1(mut self, now: Instant) {
+        self.tell(now.checked_add(HTTP1_FOR).map(State::Http1));
     }
 
     fn tell(&mut self, new: Option<State>) {
