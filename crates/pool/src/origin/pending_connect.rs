@@ -24,8 +24,8 @@ pub(crate) struct PendingConnect {
     /// lives.
     pub(crate) timeouts: Arc<ConnectTimeouts>,
     /// The limit of its own that has ended the wait of the last request, until the task has looked. Of two connects
-    /// either task may find that it is over, and both have taken too long.
-    left_by: Mutex<Option<TimedOut>>,
+    /// either task may find that it is over, and both have taken too long. In a box, as it is rare.
+    left_by: Mutex<Option<Box<TimedOut>>>,
 }
 
 impl PendingConnect {
@@ -37,10 +37,10 @@ impl PendingConnect {
 
     /// The last request that waited for it has left, as this limit of its own is over. Under the lock of its origin.
     pub(crate) fn set_left_by(&self, timed_out: TimedOut) {
-        *lock(&self.left_by) = Some(timed_out);
+        *lock(&self.left_by) = Some(Box::new(timed_out));
     }
 
     pub(crate) fn take_left_by(&self) -> Option<TimedOut> {
-        lock(&self.left_by).take()
+        lock(&self.left_by).take().map(|timed_out| *timed_out)
     }
 }
