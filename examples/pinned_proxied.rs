@@ -41,14 +41,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         Client::builder().tls(TlsLayer::new(tls)).proxies([[Proxy::parse(&proxy.url())?.auth(alice())]]).build();
     match client.get(&url).await {
         Ok(response) => return Err(format!("accepted: {}", response.status()).into()),
-        Err(error) => {
-            println!("with another pin: {error}");
-            let mut source = error.source();
-            while let Some(why) = source {
-                println!("  {why}");
-                source = why.source();
-            }
-        }
+        Err(error) => println!("with another pin: {}", error.report()),
     }
     println!("the origin has seen {} request", origin.requests().len());
     Ok(())

@@ -30,7 +30,7 @@ impl Observe for CallLog {
                 entries.took = entries.began.map(|began| event.at.saturating_duration_since(began))
             }
             EventKind::Acquired(how) => entries.acquired.push(*how),
-            EventKind::RetryDecided { again: true, error, .. } => entries.retries.push(describe::chain(*error)),
+            EventKind::RetryDecided { again: true, error, .. } => entries.retries.push(describe::report(*error)),
             _ => {}
         }
     }

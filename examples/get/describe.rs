@@ -2,25 +2,14 @@
 
 use http::HeaderMap;
 use skybridge::{ConnInfo, Error, Phase, Protocol, types::Acquired};
-use std::{error::Error as StdError, fmt::Write, time::Duration};
+use std::{error::Error as StdError, time::Duration};
 
-/// An error with its sources, every attempt to connect, and every earlier try.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
+/// All that is known of an error.
+pub(crate) fn report(error: &(dyn StdError + 'static)) -> String {
+    match error.downcast_ref::<Error>() {
+        Some(error) => error.report().to_string(),
+        None => error.to_string(),
     }
-    if let Some(error) = error.downcast_ref::<Error>() {
-        for attempt in error.attempts() {
-            let _ = write!(text, "\n  {attempt}");
-        }
-        for earlier in error.earlier() {
-            let _ = write!(text, "\n  tried before: {}", chain(earlier));
-        }
-    }
-    text
 }
 
 pub(crate) fn acquired(how: Acquired) -> &'static str {

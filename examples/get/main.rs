@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", describe::chain(&*error));
+            eprintln!("{}", describe::report(&*error));
             ExitCode::FAILURE
         }
     }

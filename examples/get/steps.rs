@@ -107,7 +107,7 @@ async fn mistaken(client: &Client) -> Result<(), Failure> {
     match client.get("http://a b/").await {
         Ok(response) => check(false, &format!("it was answered: {}", response.status())),
         Err(error) => {
-            println!("  {}", describe::chain(&error));
+            println!("  {}", describe::report(&error));
             check(error.is_request(), "it should have been refused as a request")
         }
     }

@@ -29,7 +29,7 @@ async fn each_run_names_the_alert() {
             let client = Client::builder().tls(tls).observer(recorder.clone()).build();
             let error = client.get(url.as_str()).await.unwrap_err();
             let alert = alert(&error).unwrap_or_else(|| panic!("HTTP/2 {http2}, run {run}: {error:?}"));
-            assert_eq!((alert.name(), alert.code()), ("CertificateRequired", 116));
+            assert_eq!((alert.name(), alert.code()), ("certificate_required", 116));
             assert!(recorder.count("wait_start") <= 1, "sent again: {:?}", recorder.lines());
         }
     }

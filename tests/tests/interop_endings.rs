@@ -228,6 +228,6 @@ async fn the_alert_of_openssl_that_wants_a_certificate_is_named_each_time() {
             _ => chain.find_map(|error| error.downcast_ref::<TlsAlert>()),
         };
         let alert = alert.unwrap_or_else(|| panic!("run {run}: {error:?}"));
-        assert_eq!(alert.name(), "CertificateRequired");
+        assert_eq!(alert.name(), "certificate_required");
     }
 }

@@ -82,7 +82,7 @@ async fn an_axum_handler_passes_a_body_on() {
     server.shutdown().await;
 }
 
-/// An error tells its kind and its phase by itself, and its causes by `source`.
+/// An error tells all in one sentence. The errors behind it, by `source`, tell their parts in their own words.
 #[tokio::test(start_paused = true)]
 async fn an_error_is_told_in_levels() {
     let world = World::new();
@@ -94,7 +94,7 @@ async fn an_error_is_told_in_levels() {
     assert_eq!(
         levels,
         [
-            "no connection; the request was not sent",
+            "http://a.test: TCP to 192.0.2.1:80 failed: connection refused (nothing was sent)",
             "could not connect to a.test at 192.0.2.1:80: tcp failed",
             "connection refused",
         ]

@@ -9,6 +9,8 @@ pub(crate) struct Exit(pub(crate) u8);
 #[rustfmt::skip]
 impl Exit {
     pub(crate) const OK: Self             = Self(0);
+    /// What answers speaks no HTTP, or none that is spoken here.
+    pub(crate) const UNSUPPORTED: Self    = Self(1);
     /// A check of the tour failed.
     #[cfg(feature = "tour")]
     pub(crate) const TOUR: Self           = Self(1);
@@ -17,6 +19,8 @@ impl Exit {
     pub(crate) const RESOLVE_PROXY: Self  = Self(5);
     pub(crate) const RESOLVE: Self        = Self(6);
     pub(crate) const CONNECT: Self        = Self(7);
+    /// An answer of HTTP/1.1 whose head is malformed.
+    pub(crate) const WEIRD_ANSWER: Self   = Self(8);
     pub(crate) const HTTP2: Self          = Self(16);
     pub(crate) const PARTIAL: Self        = Self(18);
     pub(crate) const STATUS: Self         = Self(22);

@@ -3,9 +3,9 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, DohError, Error, NoAddresses, Phase, Protocol, ProxyVariableError, RequestError,
-    ResolveError, SocketRefused, TlsConfigError, TlsError,
-    types::{CloseReason, TlsAlert},
+    Cause, ConnectError, Delivery, DohError, Error, H1Error, HeadError, NoAddresses, Phase, Protocol,
+    ProxyVariableError, RequestError, ResolveError, SocketRefused, TlsConfigError, TlsError,
+    types::{Advice, CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
 
@@ -19,6 +19,8 @@ pub(crate) struct Fault {
     pub(crate) processed: &'static str,
     #[serde(rename = "exit_code", serialize_with = "code")]
     pub(crate) exit: Exit,
+    #[serde(serialize_with = "key")]
+    pub(crate) advice: Option<Advice>,
 }
 
 /// The body of a request could not be read.
@@ -44,14 +46,13 @@ impl Fault {
             _ => "maybe",
         };
         let chain: Vec<_> = chain(error).map(ToString::to_string).collect();
-        // The next level also says that there was no connection.
-        let message = one_line(&chain[usize::from(error.is_connect())..]);
-        Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit }
+        let (message, advice) = (error.to_string(), error.advice());
+        Self { kind, phase: phase.map(Phase::as_str), message, chain, processed, exit, advice }
     }
 
     /// An error of the command line tool itself.
     pub(crate) fn local(kind: &'static str, exit: Exit, message: String, processed: &'static str) -> Self {
-        Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit }
+        Self { kind, phase: None, chain: vec![message.clone()], message, processed, exit, advice: None }
     }
 }
 
@@ -66,8 +67,11 @@ fn one_line(chain: &[String]) -> String {
     parts.join(": ")
 }
 
-/// An error and all that is behind it, as one line.
+/// An error and all that is behind it, as one line. One of the stack says that by itself.
 pub(crate) fn in_one_line(error: &(dyn StdError + 'static)) -> String {
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return error.reason();
+    }
     one_line(&chain(error).map(ToString::to_string).collect::<Vec<_>>())
 }
 
@@ -153,6 +157,14 @@ fn exchange(cause: &Cause, error: &Error) -> Classification {
         Cause::Reset(_) => ("stream", Exit::STREAM),
         Cause::GoAway(_) => ("protocol", Exit::HTTP2),
         Cause::Protocol(_) if is_http2 => ("protocol", Exit::HTTP2),
+        Cause::ConnectionClosed(CloseReason::Unsolicited) if !is_http2 => ("protocol", Exit::UNSUPPORTED),
+        // Also when it says why by an alert of TLS, or begins as HTTP/2 does.
+        Cause::Protocol(_)
+            if matches!(error.advice(), Some(Advice::NotHttp | Advice::WantsTls | Advice::WantsHttp2)) =>
+        {
+            ("protocol", Exit::UNSUPPORTED)
+        }
+        Cause::Protocol(source) if is_malformed(&**source) => ("protocol", Exit::WEIRD_ANSWER),
         Cause::Incomplete(_) if error.phase() == Phase::Body => ("body", Exit::PARTIAL),
         Cause::NoResponse(_) | Cause::ConnectionClosed(CloseReason::PeerFin) if !is_http2 => ("protocol", Exit::EMPTY),
         Cause::Cancelled => ("cancelled", Exit::RECEIVE),
@@ -163,6 +175,14 @@ fn exchange(cause: &Cause, error: &Error) -> Classification {
 
 fn is_http2(error: &Error) -> bool {
     error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2))
+}
+
+/// Whether it is a head of HTTP/1.1 that is malformed, not only too large, or of a body that can't be read.
+fn is_malformed(error: &(dyn StdError + 'static)) -> bool {
+    let is_well_formed = |error: &HeadError| {
+        matches!(error, HeadError::TooLarge { .. } | HeadError::TooManyFields { .. } | HeadError::TransferCoding(_))
+    };
+    matches!(find(error), Some(H1Error::Head(error)) if !is_well_formed(error))
 }
 
 /// The first error of a type in a chain.
@@ -178,9 +198,15 @@ fn code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_u8(exit.0)
 }
 
+fn key<S: serde::Serializer>(advice: &Option<Advice>, serializer: S) -> Result<S::Ok, S::Error> {
+    advice.map(Advice::key).serialize(serializer)
+}
+
 impl fmt::Display for Fault {
+    /// With what to do about it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({}) {}", self.exit, self.message)
+        write!(f, "({}) {}", self.exit, self.message)?;
+        self.advice.map_or(Ok(()), |advice| write!(f, "; {}", advice.on_command_line()))
     }
 }
 
@@ -235,7 +261,7 @@ mod tests {
             assert_eq!((fault.processed, fault.kind, fault.exit), (processed, "connect", Exit::CONNECT));
         }
         let fault = Fault::of(&Error::from(connect(Phase::Tcp)).after(earlier(Delivery::Unknown)), None);
-        let says = "no connection; an earlier try may have been processed: could not connect: tcp failed: told";
+        let says = "TCP failed: told (an earlier try may have been processed)";
         assert_eq!(fault.message, says);
     }
 

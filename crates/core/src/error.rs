@@ -1,19 +1,30 @@
+mod advice;
 mod cause;
 mod causes;
 mod connect;
 mod delivery;
 mod failed;
+mod failures;
+mod printable;
+mod reason;
+mod report;
+mod rounded;
+mod sentence;
 mod timed_out;
 
 pub use self::{
+    advice::Advice,
     cause::{Cause, ErrorCode, GoAway, Reset, TlsAlert},
     connect::ConnectError,
     delivery::Delivery,
     failed::Failed,
+    report::Report,
+    rounded::Rounded,
     timed_out::TimedOut,
 };
 
-use crate::{AttemptReport, CloseReason, ConnInfo, OriginError, Phase, RequestError};
+use self::sentence::{What, sentence};
+use crate::{AttemptReport, CloseReason, ConnInfo, Origin, OriginError, Phase, RequestError};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// An error of any type.
@@ -33,16 +44,28 @@ pub struct Overloaded {
 /// [`phase`](Self::phase), [`cause`](Self::cause) and [`connection`](Self::connection) are those of the last try; the
 /// others are in [`earlier`](Self::earlier). What concerns the request, above all [`delivery`](Self::delivery), covers
 /// all tries.
-#[derive(Debug)]
+///
+/// Its `Display` is one sentence that needs no other: the [origin](Self::origin), the phase, the addresses, the reason,
+/// and what became of the request. `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago (nothing
+/// was sent)`. It shows neither path nor query nor userinfo, and no control characters. The errors behind it, by
+/// `source()`, are for looking for a type: each says its own part in its own words, so print them or the sentence.
+///
+/// `{:#}` and `Debug` print the [report](Self::report): a `main` that returns an error, and an `unwrap`, say all there is
+/// to say.
 pub struct Error(Box<Repr>);
 
-#[derive(Debug)]
 struct Repr {
     /// Of the last try.
     delivery: Delivery,
     phase: Phase,
     cause: Cause,
     connection: Option<Arc<ConnInfo>>,
+    /// Of the request.
+    origin: Option<Origin>,
+    /// What a limit of the whole call has ended.
+    during: Option<Phase>,
+    /// From whoever knows more than the cause tells.
+    advice: Option<Advice>,
     backing_off: bool,
     earlier: Vec<Error>,
 }
@@ -67,7 +90,17 @@ impl Error {
 
     /// An error of this cause.
     pub fn of(delivery: Delivery, phase: Phase, cause: Cause) -> Self {
-        Self(Box::new(Repr { delivery, phase, cause, connection: None, backing_off: false, earlier: Vec::new() }))
+        Self(Box::new(Repr {
+            delivery,
+            phase,
+            cause,
+            connection: None,
+            origin: None,
+            during: None,
+            advice: None,
+            backing_off: false,
+            earlier: Vec::new(),
+        }))
     }
 
     /// The error of a response's body: as it is if it is one of the stack, and otherwise one of an exchange, as of a
@@ -88,6 +121,18 @@ impl Error {
     /// Adds the connection that it happened on, unless there is one already.
     pub fn on(mut self, connection: &Arc<ConnInfo>) -> Self {
         self.0.connection.get_or_insert_with(|| Arc::clone(connection));
+        self
+    }
+
+    /// Adds the origin that the request was for, unless there is one already.
+    pub fn to(mut self, origin: &Origin) -> Self {
+        self.0.origin.get_or_insert_with(|| origin.clone());
+        self
+    }
+
+    /// Says what a time limit of the whole call has ended.
+    pub fn during(mut self, phase: Phase) -> Self {
+        self.0.during = Some(phase);
         self
     }
 
@@ -124,6 +169,46 @@ impl Error {
     /// The connection that the last try failed on.
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.0.connection.as_ref()
+    }
+
+    /// The origin that the request was for, or at least its connection; `None` when nobody has said so.
+    pub fn origin(&self) -> Option<&Origin> {
+        let of_connection = || self.0.connection.as_ref().map(|info| info.route.target.origin());
+        self.0.origin.as_ref().or_else(of_connection)
+    }
+
+    /// Says what it means, unless that is known already: for a layer that knows more than the [cause](Self::cause).
+    pub fn advise(mut self, advice: Advice) -> Self {
+        self.0.advice.get_or_insert(advice);
+        self
+    }
+
+    /// What it means, and what to do about it, as far as that can be told.
+    pub fn advice(&self) -> Option<Advice> {
+        self.0.advice.or_else(|| Advice::of(self))
+    }
+
+    /// All that is known of it, in several lines: the sentence, each attempt to connect with its route, address, phase,
+    /// time and reason, each earlier try, and what to do.
+    ///
+    /// ```
+    /// use skybridge_core::{Error, RequestError};
+    ///
+    /// let error = Error::from(RequestError::Method("BREW".into()));
+    /// assert_eq!(error.to_string(), "the request can't be sent: the method BREW is not supported");
+    /// assert!(error.report().to_string().ends_with("what to do: change the method, header or body that is named"));
+    /// ```
+    pub fn report(&self) -> Report<'_> {
+        Report { error: self, advises: true }
+    }
+
+    /// What went wrong and why, in the words of the sentence: without the origin, and what became of the request.
+    pub fn reason(&self) -> String {
+        self.what().to_string()
+    }
+
+    fn what(&self) -> What<'_> {
+        What(self)
     }
 
     /// Says that the connections of this origin fail one after the other: see [`is_backing_off`](Self::is_backing_off).
@@ -220,26 +305,14 @@ impl From<Infallible> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.cause.fmt(f)?;
-        if let Cause::Exchange(_) = self.0.cause {
-            write!(f, " ({})", self.0.phase)?;
-        }
-        if let Some(connection) = &self.0.connection {
-            write!(f, " on {connection}")?;
-        }
-        let delivery = self.delivery();
-        f.write_str(match (delivery, delivery > self.0.delivery) {
-            (Delivery::Unsent, _) if self.is_request() => "",
-            (Delivery::Unsent, _) => "; the request was not sent",
-            (Delivery::Refused, false) => "; the request was refused unprocessed",
-            (Delivery::Refused, true) => "; an earlier try was refused unprocessed",
-            (Delivery::Unknown, false) => "; the request may have been processed",
-            (Delivery::Unknown, true) => "; an earlier try may have been processed",
-        })?;
-        if self.0.backing_off {
-            f.write_str("; connections to this origin fail one after the other")?;
-        }
-        Ok(())
+        if f.alternate() { fmt::Display::fmt(&self.report(), f) } else { sentence(self, f) }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// The [report](Self::report).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.report(), f)
     }
 }
 

@@ -31,16 +31,13 @@ async fn a_failed_phase_names_itself_its_endpoint_and_its_route_and_keeps_its_ca
     assert_eq!(
         chain(&Error::from(error)),
         [
-            "no connection; the request was not sent",
+            "TCP to 192.0.2.1:80 failed: connection refused (nothing was sent)",
             "could not connect to a.test at 192.0.2.1:80: tcp failed",
             "connection refused",
         ]
     );
     let [report] = &route.ctx().attempt_log().reports()[..] else { panic!("one attempt") };
-    assert_eq!(
-        report.to_string(),
-        "attempt 1 to a.test at 192.0.2.1:80: failed in tcp after 3.0ms: connection refused"
-    );
+    assert_eq!(report.to_string(), "attempt 1 to a.test at 192.0.2.1:80: failed in tcp after 3ms: connection refused");
     assert_eq!(recorder.names(), ["connect_start", "connect_failed"]);
 }
 
@@ -106,13 +103,17 @@ fn one_connect_error_is_shared_and_later_details_are_the_owners_own() {
 #[test]
 fn a_failed_request_is_an_error_and_says_what_became_of_it() {
     let says = |delivery| Error::new(delivery, Phase::Wait, "gone").to_string();
-    assert_eq!(says(Delivery::Unsent), "the exchange failed (wait); the request was not sent");
-    assert_eq!(says(Delivery::Refused), "the exchange failed (wait); the request was refused unprocessed");
-    assert_eq!(says(Delivery::Unknown), "the exchange failed (wait); the request may have been processed");
+    let failed = "it failed while the response was awaited: gone";
+    assert_eq!(says(Delivery::Unsent), format!("{failed} (nothing was sent)"));
+    assert_eq!(says(Delivery::Refused), format!("{failed} (it was refused unprocessed)"));
+    assert_eq!(says(Delivery::Unknown), format!("{failed} (it may have been processed)"));
 
     let failed = Failed::with(Error::from(RequestError::Method("CONNECT".into())), 7);
     assert!(matches!(failed.error.cause(), Cause::Request(_)) && failed.error.is_request());
-    assert_eq!(chain(&failed), ["the request can't be sent", "the method CONNECT is not supported"]);
+    assert_eq!(
+        chain(&failed),
+        ["the request can't be sent: the method CONNECT is not supported", "the method CONNECT is not supported"]
+    );
     assert!(failed.source().is_some() && failed.has_request());
     assert_eq!(failed.into_request().as_deref(), Some(&7));
 }
@@ -125,23 +126,33 @@ fn the_delivery_of_an_error_is_the_worst_of_all_tries() {
     let connect = || Error::from(ConnectError::new(Phase::Tcp, "down"));
     // (earlier tries, the last one, the delivery of the request, the message)
     let rows = [
-        (vec![Unknown], connect(), Unknown, "no connection; an earlier try may have been processed"),
-        (vec![Refused], connect(), Refused, "no connection; an earlier try was refused unprocessed"),
-        (vec![Unsent], connect(), Unsent, "no connection; the request was not sent"),
+        (vec![Unknown], connect(), Unknown, "TCP failed: down (an earlier try may have been processed)"),
+        (vec![Refused], connect(), Refused, "TCP failed: down (an earlier try was refused unprocessed)"),
+        (vec![Unsent], connect(), Unsent, "TCP failed: down (nothing was sent)"),
         (
             vec![Unknown, Unsent],
             exchange(Refused),
             Unknown,
-            "the exchange failed (wait); an earlier try may have been processed",
+            "it failed while the response was awaited: gone (an earlier try may have been processed)",
         ),
-        (vec![Refused], exchange(Unknown), Unknown, "the exchange failed (wait); the request may have been processed"),
+        (
+            vec![Refused],
+            exchange(Unknown),
+            Unknown,
+            "it failed while the response was awaited: gone (it may have been processed)",
+        ),
         (
             vec![Unknown],
             RequestError::Method("BREW".into()).into(),
             Unknown,
-            "the request can't be sent; an earlier try may have been processed",
+            "the request can't be sent: the method BREW is not supported (an earlier try may have been processed)",
         ),
-        (vec![Unsent], RequestError::Method("BREW".into()).into(), Unsent, "the request can't be sent"),
+        (
+            vec![Unsent],
+            RequestError::Method("BREW".into()).into(),
+            Unsent,
+            "the request can't be sent: the method BREW is not supported",
+        ),
     ];
     for (earlier, last, delivery, said) in rows {
         let error = last.after(earlier.iter().map(|delivery| exchange(*delivery)).collect());
@@ -253,4 +264,105 @@ fn a_failed_request_is_not_printed() {
     let request = http::Request::builder().header("authorization", "secret").body(()).unwrap();
     let failed = Failed::with(Error::new(Delivery::Unsent, Phase::Send, "gone"), request);
     assert!(!format!("{failed:?}").contains("secret"));
+}
+
+/// Attempts at these addresses, each of which failed so.
+fn attempts(route: &skybridge_core::Route, failures: &[(&str, Phase, &'static str)]) -> ConnectError {
+    let failed: Vec<_> = failures
+        .iter()
+        .map(|(at, phase, why)| {
+            route.attempt(fixtures::endpoint(at)).phase(*phase).fail(ConnectError::new(*phase, *why))
+        })
+        .collect();
+    failed[0].clone().on_route(route).with_attempts(route.ctx().attempt_log().reports())
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_addresses_that_failed_are_named_alike_ones_together_and_not_without_end() {
+    let executor = Executor::new();
+    let route = || fixtures::route("https://a.test", [], executor.ctx());
+    let (tcp, tls) = (Phase::Tcp, Phase::Tls);
+    let two = [("10.0.0.1:443", tcp, "refused"), ("[::1]:443", tcp, "refused")];
+    let mixed = [("10.0.0.1:443", tls, "expired"), ("10.0.0.2:443", tcp, "refused"), ("10.0.0.3:443", tcp, "refused")];
+    let six = [1, 2, 3, 4, 5, 6].map(|last| format!("10.0.0.{last}:443"));
+    let six: Vec<_> = six.iter().map(|at| (at.as_str(), tcp, "refused")).collect();
+    let kinds: Vec<_> = six.iter().zip(["a", "b", "c", "d", "e", "f"]).map(|(six, why)| (six.0, tcp, why)).collect();
+    let rows: [(&[(&str, Phase, &'static str)], &str); 4] = [
+        (&two, "TCP to 10.0.0.1:443 and [::1]:443 failed: refused"),
+        (&mixed, "TLS to 10.0.0.1:443 failed: expired; TCP to 10.0.0.2:443 and 10.0.0.3:443 failed: refused"),
+        (&six, "TCP to 10.0.0.1:443, 10.0.0.2:443, 10.0.0.3:443, 10.0.0.4:443 and 2 more failed: refused"),
+        (
+            &kinds,
+            "TCP to 10.0.0.1:443 failed: a; TCP to 10.0.0.2:443 failed: b; TCP to 10.0.0.3:443 failed: c; and 3 more that \
+             failed otherwise",
+        ),
+    ];
+    for (failures, said) in rows {
+        let route = route();
+        let error = Error::from(attempts(&route, failures)).to(route.target.origin());
+        assert_eq!(error.to_string(), format!("https://a.test: {said} (nothing was sent)"));
+    }
+}
+
+/// A limit for all that it takes to connect knows no phase and no address; the attempts do.
+#[tokio::test(start_paused = true)]
+async fn a_limit_for_connecting_says_what_it_has_cut_off() {
+    let executor = Executor::new();
+    let over = |phase| TimedOut { phase, limit: Duration::from_nanos(999_983_245) };
+    let rows = [
+        (Phase::Acquire, "TLS to 10.0.0.2:443 was not done within 1s, the limit for connecting"),
+        (Phase::Tls, "TLS to 10.0.0.2:443 took longer than 1s"),
+    ];
+    for (phase, said) in rows {
+        let route = fixtures::route("https://a.test", [], executor.ctx());
+        let first = route.attempt(fixtures::endpoint("10.0.0.1:443"));
+        let _tcp = first.phase(Phase::Tcp);
+        let second = route.attempt(fixtures::endpoint("10.0.0.2:443"));
+        let _tls = second.phase(Phase::Tls);
+        let error = ConnectError::from(over(phase)).with_attempts(route.ctx().attempt_log().reports());
+        assert_eq!(Error::from(error).to_string(), format!("{said} (nothing was sent)"));
+    }
+    let without = ConnectError::from(over(Phase::Acquire));
+    assert_eq!(Error::from(without).to_string(), "there was no connection within 1s (nothing was sent)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_has_every_attempt_every_earlier_try_and_what_to_do() {
+    let executor = Executor::new();
+    let route = fixtures::route("http://a.test", [], executor.ctx());
+    let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    let first = route.attempt(fixtures::endpoint("10.0.0.1:80"));
+    let guard = first.phase(Phase::Tcp);
+    tokio::time::advance(Duration::from_micros(31_400)).await;
+    let failed = guard.fail(refused());
+    drop(route.attempt(fixtures::endpoint("10.0.0.2:80")).phase(Phase::Tcp));
+    let failed = failed.on_route(&route).with_attempts(route.ctx().attempt_log().reports());
+    let earlier = Error::new(Delivery::Unknown, Phase::Wait, "gone\u{202e}\n");
+    let error = Error::from(failed).to(route.target.origin()).after(vec![earlier]);
+    let report = "\
+http://a.test: TCP to 10.0.0.1:80 failed: connection refused (an earlier try may have been processed)
+  attempt 1, a.test at 10.0.0.1:80: TCP failed after 31.4ms: connection refused
+  attempt 2, a.test at 10.0.0.2:80: TCP was given up after 0ns
+  earlier try 1: it failed while the response was awaited: gone\\u{202e}\\u{a} (it may have been processed)
+  what it means: The host is there, and nothing listens at the port.
+  what to do: check the port, and that the server runs";
+    assert_eq!(error.report().to_string(), report);
+    assert_eq!(format!("{error:#}"), report);
+    assert_eq!(format!("{error:?}"), report, "for `main` and `unwrap`");
+    assert_eq!(error.to_string(), report.lines().next().unwrap());
+    let short = error.report().without_advice().to_string();
+    assert!(!short.contains("what to do") && report.starts_with(&short));
+}
+
+#[test]
+fn an_error_is_one_pointer() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<ConnectError>(), size_of::<usize>());
+}
+
+/// What another's error says may be of any length.
+#[test]
+fn a_sentence_has_an_end() {
+    let error = Error::new(Delivery::Unknown, Phase::Wait, "\u{1d11e}".repeat(10_000));
+    assert!(error.to_string().len() < 500 && error.to_string().contains("..."), "{error}");
 }

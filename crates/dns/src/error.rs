@@ -1,4 +1,4 @@
-use skybridge_core::{ConnectError, Overloaded, Phase};
+use skybridge_core::{Advice, ConnectError, Overloaded, Phase};
 use std::{fmt, io, sync::Arc};
 
 /// Why a name has no addresses. Cheap to clone: everyone who waits for one lookup gets the same error.
@@ -100,6 +100,21 @@ impl std::error::Error for ResolveError {
 
 impl From<ResolveError> for ConnectError {
     fn from(error: ResolveError) -> Self {
-        Self::new(Phase::Resolve, error)
+        let advice = match &error {
+            ResolveError::NotFound { .. } => Some(Advice::NoSuchName),
+            ResolveError::NoAddresses { .. } => Some(Advice::NoAddresses),
+            ResolveError::Overloaded { .. } => Some(Advice::Overloaded),
+            _ => None,
+        };
+        // What is behind it says that once more.
+        let reason = matches!(error, ResolveError::NotFound { .. }).then(|| error.to_string());
+        let mut failed = Self::new(Phase::Resolve, error);
+        if let Some(reason) = reason {
+            failed = failed.because(reason);
+        }
+        match advice {
+            Some(advice) => failed.advise(advice),
+            None => failed,
+        }
     }
 }

@@ -152,9 +152,9 @@ impl fmt::Display for BodyError {
             }
             Self::Trailers(_) => f.write_str("the response's trailers are malformed"),
             Self::Incomplete { missing: Some(missing) } => {
-                write!(f, "the connection ended before the response did: {missing} bytes are missing")
+                write!(f, "{missing} bytes of its body are missing")
             }
-            Self::Incomplete { missing: None } => f.write_str("the connection ended before the response did"),
+            Self::Incomplete { missing: None } => f.write_str("the end of its body is missing"),
         }
     }
 }

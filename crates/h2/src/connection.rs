@@ -20,8 +20,9 @@ use h2::{
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
-    BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection, ConnectionStatus,
-    Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, ResponseResult, StatusListener,
+    Advice, BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection,
+    ConnectionStatus, Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, ResponseResult,
+    StatusListener,
 };
 use std::{
     fmt,
@@ -87,7 +88,10 @@ impl<B: Body> Http2<B> {
 
     #[cold]
     fn error(&self, delivery: Delivery, phase: Phase, cause: Cause) -> Error {
-        Error::of(delivery, phase, cause).on(&self.shared.info)
+        let is_other =
+            matches!(&cause, Cause::Protocol(why) if matches!(why.downcast_ref(), Some(H2Error::FirstFrame)));
+        let error = Error::of(delivery, phase, cause).on(&self.shared.info);
+        if is_other { error.advise(Advice::NotHttp2) } else { error }
     }
 
     /// Asks the h2 crate whether it takes a request.

@@ -1,5 +1,5 @@
 use crate::Flood;
-use skybridge_core::{BoxError, RequestError};
+use skybridge_core::{BoxError, RequestError, Rounded};
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 /// An error of an HTTP/2 connection or one of its streams.
@@ -82,8 +82,8 @@ impl fmt::Display for H2Error {
             Self::FirstFrame => "the peer does not speak HTTP/2: its first frame is not SETTINGS",
             Self::RequestBody(_) => "the request body failed",
             Self::BodySize(_) => "the request body's length differs from what was declared",
-            Self::PingTimeout(limit) => return write!(f, "the peer did not answer a PING in {limit:?}"),
-            Self::SettingsTimeout(limit) => return write!(f, "the peer's SETTINGS did not come in {limit:?}"),
+            Self::PingTimeout(limit) => return write!(f, "the peer did not answer a PING in {}", Rounded(*limit)),
+            Self::SettingsTimeout(limit) => return write!(f, "the peer's SETTINGS did not come in {}", Rounded(*limit)),
             Self::Flood(flood) => return flood.fmt(f),
             Self::InterimResponses(limit) => return write!(f, "more than {limit} interim responses came"),
             Self::NotStarted => "no request was started",

@@ -9,7 +9,7 @@ use crate::{
     wire::Wire,
 };
 use http_body::Body;
-use skybridge_core::{BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol, TlsAlert};
+use skybridge_core::{Advice, BoxError, BoxFuture, ConnectError, Ctx, Handshake, Io, Link, Phase, Protocol, TlsAlert};
 use std::{
     fmt,
     future::Future,
@@ -210,7 +210,9 @@ where
 }
 
 fn failed(error: H2Error) -> ConnectError {
+    let is_other = matches!(error, H2Error::FirstFrame);
     let error = ConnectError::new(Phase::Handshake, error);
+    let error = if is_other { error.advise(Advice::NotHttp2) } else { error };
     // The peer wants another certificate than it gets, on every route.
     let is_fatal = error.source_as().is_some_and(TlsAlert::is_certificate);
     if is_fatal { error.fatal() } else { error }

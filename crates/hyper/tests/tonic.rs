@@ -176,7 +176,7 @@ async fn an_untrusted_root_is_reported_at_once_as_a_tls_error() {
     let error = endpoint.connect_with_connector(connector.clone()).await.unwrap_err();
     let connect: &ConnectError = cause(&error).expect("our error");
     assert_eq!((connect.phase(), connect.is_fatal()), (Some(Phase::Tls), true), "{error:?}");
-    assert!(matches!(cause(&error), Some(TlsError::UnknownIssuer { name }) if &**name == "a.test"), "{error:?}");
+    assert!(matches!(cause(&error), Some(TlsError::UnknownIssuer { name, .. }) if &**name == "a.test"), "{error:?}");
 
     // With a lazily connecting channel, the call fails.
     let status = unary(endpoint.connect_with_connector_lazy(connector), "hello").await.unwrap_err();

@@ -32,8 +32,8 @@ use crate::{
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body as _, SizeHint};
 use skybridge_core::{
-    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Phase, RequestOptions,
-    TimedOut, validate_request,
+    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Origin, OriginRef,
+    Phase, RequestOptions, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -122,6 +122,18 @@ where
             Step::Looking | Step::Queued | Step::Readying => Delivery::Unsent,
             Step::Waiting | Step::Done => Delivery::Unknown,
         }
+    }
+
+    /// What it is doing, and for which origin, for whoever ends it now.
+    #[cold]
+    pub fn progress(&self) -> (Phase, Option<Origin>) {
+        let phase = match self.step {
+            Step::Looking | Step::Queued => Phase::Acquire,
+            Step::Readying => Phase::Handshake,
+            Step::Waiting | Step::Done => Phase::Wait,
+        };
+        let of_request = || Some(OriginRef::of(self.request.as_ref()?.uri()).ok()?.to_owned().ok()?);
+        (phase, self.lease.as_ref().map(|lease| lease.wanted().clone()).or_else(of_request))
     }
 
     /// Looks for a connection; takes a place in the queue when there is none.
@@ -384,8 +396,17 @@ where
     #[cold]
     fn end<T>(&mut self, failed: Failed<Request<B>>) -> Poll<Result<T, Failed<Request<B>>>> {
         self.step = Step::Done;
-        self.queued = None;
         let (mut error, request) = failed.into_parts();
+        match (&self.lease, self.queued.take()) {
+            (Some(lease), _) => error = error.to(lease.wanted()),
+            (None, Some(queued)) => error = error.to(&queued.origin.key.origin),
+            (None, None) => {
+                let origin = request.as_ref().and_then(|request| OriginRef::of(request.uri()).ok());
+                if let Some(origin) = origin.and_then(|origin| origin.to_owned().ok()) {
+                    error = error.to(&origin);
+                }
+            }
+        }
         if let Some(lease) = self.lease.take() {
             error = error.on(lease.info());
             if lease.ends_like_those_before(&error) {

@@ -243,7 +243,7 @@ fn sort(chains: ProxyChains, settings: Settings, database: &Arc<RouteDatabase>, 
 }
 
 fn no_addresses(target: &Target) -> ConnectError {
-    ConnectError::new(Phase::Resolve, NoAddresses { host: target.origin().name().into() })
+    NoAddresses { host: target.origin().name().into() }.into()
 }
 
 // === impl LateAnswers ===

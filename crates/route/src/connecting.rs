@@ -132,7 +132,7 @@ async fn connect_candidate<S: RouteConnector>(
             return Err(first.clone());
         }
     }
-    let none = || ConnectError::new(Phase::Resolve, NoAddresses { host: route.target.origin().name().into() });
+    let none = || NoAddresses { host: route.target.origin().name().into() }.into();
     Err(first_error.or_else(|| proxy_targets.error()).unwrap_or_else(none))
 }
 

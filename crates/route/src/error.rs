@@ -1,4 +1,4 @@
-use skybridge_core::{Endpoint, Families, Origin};
+use skybridge_core::{Advice, ConnectError, Endpoint, Families, Origin, Phase};
 use std::{fmt, sync::Arc};
 
 /// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
@@ -17,6 +17,12 @@ impl fmt::Display for NoAddresses {
 }
 
 impl std::error::Error for NoAddresses {}
+
+impl From<NoAddresses> for ConnectError {
+    fn from(error: NoAddresses) -> Self {
+        Self::new(Phase::Resolve, error).advise(Advice::NoAddresses)
+    }
+}
 
 /// A [`ProxySelector`](crate::ProxySelector) or [`RouteConfig::proxies`](crate::RouteConfig::proxies) named no chain of
 /// proxies at all. A direct connection would be an empty chain in the list.

@@ -1,7 +1,7 @@
 use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings};
 use futures_core::Stream;
 use skybridge_core::{
-    Answer, BoxFuture, ConnectError, Ctx, EchMode, Endpoint, Endpoints, EndpointsFeed, EventKind, Families,
+    Advice, Answer, BoxFuture, ConnectError, Ctx, EchMode, Endpoint, Endpoints, EndpointsFeed, EventKind, Families,
     HttpVersions, Phase, Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
 };
 use std::{
@@ -43,6 +43,7 @@ pub(crate) async fn resolve<R: Resolver>(
     query.families = lookup.families;
     query.https_record = lookup.https_record;
     let wanted = Wanted(lookup.https_record.then_some(route.target.connect_options().http_versions));
+    let (host, families) = (Arc::clone(&lookup.host), lookup.families);
     let guard = route.phase(Phase::Resolve);
     let mut begun = ctx.runtime().now();
     let asked = phase_timeout(ctx, Phase::Resolve, limit, ask::<R>(resolver, query, wanted)).await;
@@ -61,7 +62,7 @@ pub(crate) async fn resolve<R: Resolver>(
     };
     let (answer, answers) = match found {
         Ok(found) => found,
-        Err(error) => return Err(guard.fail(error)),
+        Err(error) => return Err(guard.fail(name_family(error, &host, families))),
     };
     let span = guard.done();
     let (mut feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
@@ -84,6 +85,24 @@ pub(crate) async fn resolve<R: Resolver>(
         }
     };
     Ok(Resolved { endpoints, span, rest })
+}
+
+/// Says it when one family alone was asked for. Not every system tells a name without its addresses from no name.
+#[cold]
+fn name_family(error: ConnectError, host: &str, families: Families) -> ConnectError {
+    let family = match families {
+        Families::V4 => "IPv4",
+        Families::V6 => "IPv6",
+        _ => return error,
+    };
+    match error.advice() {
+        Some(Advice::NoAddresses) => error.because(format_args!("`{host}` has no {family} address")),
+        Some(Advice::NoSuchName) => {
+            let why = format_args!("`{host}` was not found, or has no {family} address");
+            error.because(why).advise(Advice::NoAddresses)
+        }
+        _ => error,
+    }
 }
 
 /// The versions of HTTP that endpoints of HTTPS records must speak one of; `None` where no record was asked for.
@@ -163,7 +182,7 @@ async fn first<R: Resolver>(
         }
         answer = next(&mut answers).await.transpose().map_err(Into::into)?;
     }
-    Err(ConnectError::new(Phase::Resolve, NoAddresses { host }))
+    Err(NoAddresses { host }.into())
 }
 
 async fn next<A: Stream>(answers: &mut Pin<Box<A>>) -> Option<A::Item> {

@@ -2,7 +2,7 @@ use crate::Body;
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use pin_project::pin_project;
-use skybridge_core::{Delivery, Error, Phase};
+use skybridge_core::{Advice, Delivery, Error, Phase};
 use std::{
     fmt,
     future::Future,
@@ -73,7 +73,7 @@ fn append(first: &mut Bytes, all: &mut BytesMut, data: Bytes) {
 
 /// Drops the body with its connection: nobody will read on.
 fn too_large(mut body: Pin<&mut Body>, limit: usize) -> Error {
-    let error = Error::new(Delivery::Unknown, Phase::Body, TooLarge { limit });
+    let error = Error::new(Delivery::Unknown, Phase::Body, TooLarge { limit }).advise(Advice::TooLarge);
     let error = match body.connection() {
         Some(connection) => error.on(connection),
         None => error,
@@ -90,8 +90,21 @@ impl fmt::Debug for Collecting {
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the body has more than the {} bytes that were asked for at most", self.limit)
+        write!(f, "the body has more than the {} that are taken at most", InBytes(self.limit))?;
+        f.write_str(" (`Body::bytes_up_to` and `text_up_to` take more)")
     }
 }
 
 impl std::error::Error for TooLarge {}
+
+/// A number of bytes, in its largest unit where that comes out even.
+struct InBytes(usize);
+
+impl fmt::Display for InBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes")];
+        let even = |(unit, _): &&(usize, &str)| self.0 >= *unit && self.0.is_multiple_of(*unit);
+        let (unit, name) = units.iter().find(even).copied().unwrap_or((1, "bytes"));
+        write!(f, "{} {name}", self.0 / unit)
+    }
+}

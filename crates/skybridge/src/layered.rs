@@ -6,7 +6,7 @@ use crate::{
 use bytes::Buf;
 use http::{Request, Response};
 use pin_project::pin_project;
-use skybridge_core::{BoxError, Delivery, Error, TimedOut};
+use skybridge_core::{BoxError, Delivery, Error, Origin, OriginRef, Phase, TimedOut};
 use std::{
     fmt,
     future::Future,
@@ -122,6 +122,14 @@ impl<S: Service<Request<RequestBody>>, E> Progress for LayeredFuture<S, E> {
             State::Waiting(..) => Delivery::Unsent,
             State::Calling(_) | State::Failed => Delivery::Unknown,
         }
+    }
+
+    fn progress(&self) -> (Phase, Option<Origin>) {
+        let origin = match &self.state {
+            State::Waiting(_, Some(request)) => OriginRef::of(request.uri()).and_then(OriginRef::to_owned).ok(),
+            _ => None,
+        };
+        (Phase::Call, origin)
     }
 }
 

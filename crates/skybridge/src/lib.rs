@@ -159,6 +159,7 @@ mod call_limit;
 mod client;
 mod collect;
 pub mod defaults;
+pub mod errors;
 mod into_uri;
 mod layered;
 mod layered_body;
@@ -191,7 +192,7 @@ pub use skybridge_core::{
 pub use skybridge_dns::{CacheLayer, OverridesLayer, ResolveError, System};
 #[cfg(feature = "hickory")]
 pub use skybridge_dns::{DohError, Hickory};
-pub use skybridge_h1::{BodyError, FieldSpelling, H1, H1Error, ReasonPhrase};
+pub use skybridge_h1::{BodyError, FieldSpelling, H1, H1Error, HeadError, ReasonPhrase};
 pub use skybridge_h2::{Flood, H2, H2Error};
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};

@@ -2,7 +2,7 @@
 
 use crate::{Body, RequestBody};
 use http::{Request, Response};
-use skybridge_core::{Cause, Connection, Delivery, Error, Phase, TimedOut};
+use skybridge_core::{Cause, Connection, Delivery, Error, Origin, Phase, TimedOut};
 use skybridge_h1::Http1;
 use skybridge_h2::Http2;
 use skybridge_negotiate::Negotiated;
@@ -78,11 +78,18 @@ impl IntoBody for LeasedBody {
 pub trait Progress {
     /// Whether the origin can have processed it.
     fn delivery(&self) -> Delivery;
+
+    /// What it is doing, and for which origin.
+    fn progress(&self) -> (Phase, Option<Origin>);
 }
 
 impl Progress for Exchange<Http, RequestBody> {
     fn delivery(&self) -> Delivery {
         self.delivery()
+    }
+
+    fn progress(&self) -> (Phase, Option<Origin>) {
+        self.progress()
     }
 }
 
@@ -98,7 +105,17 @@ where
 {
     fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
         let delivery = self.current().map_or(Delivery::Unsent, Progress::delivery);
-        Retrying::give_up(self, timed_out_error(delivery, timed_out))
+        let mut error = timed_out_error(delivery, timed_out);
+        if let Some((phase, origin)) = self.current().map(Progress::progress) {
+            // Layers of a user's own don't say.
+            if phase != Phase::Call {
+                error = error.during(phase);
+            }
+            if let Some(origin) = origin {
+                error = error.to(&origin);
+            }
+        }
+        Retrying::give_up(self, error)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
 };
 use http::Response;
 use pin_project::pin_project;
-use skybridge_core::{Delivery, Error, TimedOut};
+use skybridge_core::{Delivery, Error, Origin, Phase, TimedOut};
 use std::{
     future::Future,
     pin::Pin,
@@ -66,6 +66,10 @@ where
 impl<F: Progress> Progress for WithBodyFuture<F> {
     fn delivery(&self) -> Delivery {
         self.0.delivery()
+    }
+
+    fn progress(&self) -> (Phase, Option<Origin>) {
+        self.0.progress()
     }
 }
 

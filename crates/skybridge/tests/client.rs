@@ -112,6 +112,13 @@ async fn a_body_is_read_up_to_a_limit_that_the_error_names() {
     let get = async || client.get(origin.url("/")).await.unwrap().into_body();
     let error = get().await.bytes().await.unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), TooLarge { limit: 2_097_152 }.to_string());
+    let at = origin.addr();
+    let why =
+        "the body has more than the 2 MiB that are taken at most (`Body::bytes_up_to` and `text_up_to` take more)";
+    let when = "it failed while the response's body was read";
+    let place = format!("HTTP/1.1 on connection 1 to {at}; the response had begun");
+    assert_eq!(error.to_string(), format!("http://{at}: {when}: {why} ({place})"));
+    assert_eq!(error.advice().map(|advice| advice.key()), Some("too_large"));
     assert!(error.connection().is_some());
     assert_eq!(get().await.bytes_up_to(Body::LIMIT + 1).await.unwrap().len(), Body::LIMIT + 1);
     assert!(get().await.bytes_up_to(0).await.is_err());

@@ -1,8 +1,7 @@
 //! Turns the errors of rustls, webpki and the stream into this crate's.
 
-use crate::{Pin, TlsError, ech, invalid_certificate::InvalidCertificate};
+use crate::{Pin, TlsError, ech, invalid_certificate::InvalidCertificate, words};
 use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
-use skybridge_core::TlsAlert;
 use std::{io, time::Duration};
 use webpki::EndEntityCert;
 
@@ -13,7 +12,7 @@ pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
             TlsError::UnknownProtocol
         }
         Ok(rustls::Error::InvalidCertificate(error)) => {
-            TlsError::Certificate { name: name.into(), source: rustls::Error::from(error).into() }
+            TlsError::Certificate { name: name.into(), source: InvalidCertificate::Rustls(error).into() }
         }
         Ok(rustls::Error::PeerIncompatible(PeerIncompatible::ServerRejectedEncryptedClientHello(configs))) => {
             TlsError::rejected(None, configs.map(|configs| ech::write(&configs)))
@@ -27,9 +26,7 @@ pub(crate) fn handshake(error: io::Error, name: &str) -> TlsError {
 #[cold]
 pub(crate) fn read(error: io::Error) -> io::Error {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
-        Some(&rustls::Error::AlertReceived(alert)) => {
-            io::Error::new(error.kind(), TlsAlert::new(alert.into(), format!("{alert:?}")))
-        }
+        Some(&rustls::Error::AlertReceived(alert)) => io::Error::new(error.kind(), words::alert(alert)),
         _ => error,
     }
 }
@@ -38,7 +35,7 @@ pub(crate) fn read(error: io::Error) -> io::Error {
 pub(crate) fn certificate(error: webpki::Error, name: &str) -> TlsError {
     let name = name.into();
     match error {
-        webpki::Error::UnknownIssuer => TlsError::UnknownIssuer { name },
+        webpki::Error::UnknownIssuer => TlsError::UnknownIssuer { name, issuer: None, alone: false },
         webpki::Error::CertExpired { time, not_after } => {
             TlsError::Expired { name, ago: Duration::from_secs(time.as_secs().saturating_sub(not_after.as_secs())) }
         }
@@ -75,7 +72,7 @@ pub(crate) fn name(error: webpki::Error, leaf: &EndEntityCert<'_>, name: &str) -
 pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::CertificateDer<'_>, name: &str) -> TlsError {
     let rustls::Error::InvalidCertificate(reason) = error else { return TlsError::Handshake(error) };
     match reason {
-        CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into() },
+        CertificateError::UnknownIssuer => TlsError::UnknownIssuer { name: name.into(), issuer: None, alone: false },
         CertificateError::ExpiredContext { time, not_after } => {
             certificate(webpki::Error::CertExpired { time, not_after }, name)
         }
@@ -85,7 +82,7 @@ pub(crate) fn platform(error: rustls::Error, leaf: &rustls::pki_types::Certifica
         CertificateError::NotValidForNameContext { .. } | CertificateError::NotValidForName => {
             not_valid_for(name, leaf, &reason)
         }
-        reason => TlsError::Certificate { name: name.into(), source: rustls::Error::from(reason).into() },
+        reason => TlsError::Certificate { name: name.into(), source: InvalidCertificate::Rustls(reason).into() },
     }
 }
 

@@ -1,5 +1,6 @@
-use crate::{Pin, PinMismatch};
-use skybridge_core::BoxError;
+use crate::{Pin, PinMismatch, path::der, words};
+use rustls::pki_types::CertificateDer;
+use skybridge_core::{Advice, BoxError};
 use std::{error::Error as StdError, fmt, io, time::Duration};
 
 /// Why a TLS handshake failed. No request was sent.
@@ -7,9 +8,14 @@ use std::{error::Error as StdError, fmt, io, time::Duration};
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate's issuer is not trusted.
+    #[non_exhaustive]
     UnknownIssuer {
         /// The name that was to be verified.
         name: Box<str>,
+        /// What the issuer calls itself, if that can be read. Nobody has vouched for that.
+        issuer: Option<Box<str>>,
+        /// Whether the peer has shown no other certificate: then it may be that only the intermediate one is missing.
+        alone: bool,
     },
     /// The certificate is self-signed, and not one of the trusted roots.
     SelfSigned {
@@ -121,10 +127,21 @@ impl TlsError {
         }
     }
 
+    /// Adds what the certificates say that the peer has shown.
+    pub(crate) fn of_chain(self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Self {
+        match self {
+            Self::UnknownIssuer { name, .. } => {
+                let issuer = der::issuer(leaf).filter(|issuer| !issuer.is_empty()).map(Into::into);
+                Self::UnknownIssuer { name, issuer, alone: others.is_empty() }
+            }
+            error => error,
+        }
+    }
+
     /// The name that the peer failed to prove.
     fn verified_name(&self) -> Option<&str> {
         match self {
-            Self::UnknownIssuer { name }
+            Self::UnknownIssuer { name, .. }
             | Self::SelfSigned { name }
             | Self::NotValidForName { name, .. }
             | Self::Expired { name, .. }
@@ -133,6 +150,58 @@ impl TlsError {
             Self::PinMismatch(mismatch) => Some(&mismatch.host),
             _ => None,
         }
+    }
+
+    /// Why, in short, where the peer is named already: `certificate expired 12 days ago`. `None` when that takes all
+    /// errors behind this one.
+    pub(crate) fn in_short(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownIssuer { issuer, alone, .. } => {
+                let who = issuer.as_ref().map(|issuer| format!(" `{issuer}`")).unwrap_or_default();
+                let alone = if *alone { ", and the peer sent no intermediate certificate" } else { "" };
+                format!("certificate issuer{who} is not trusted{alone}")
+            }
+            Self::SelfSigned { .. } => "certificate is self-signed, and not trusted".to_owned(),
+            Self::NotValidForName { name, presented, .. } => {
+                format!("certificate is for {}, not for {name}", Names(presented))
+            }
+            Self::Expired { ago, .. } => format!("certificate expired {} ago", Age(*ago)),
+            Self::NotYetValid { ahead, .. } => format!("certificate is not valid for another {}", Age(*ahead)),
+            Self::Certificate { source, .. } => format!("certificate is invalid: {source}"),
+            Self::PinMismatch(_) => "none of the keys that vouch for the peer is pinned".to_owned(),
+            Self::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the peer closed the connection during the handshake".to_owned()
+            }
+            Self::Io(_) => return None,
+            Self::EchPublicName { source, .. } => {
+                format!("{self}: {}", source.in_short().unwrap_or_else(|| source.to_string()))
+            }
+            Self::EchRequired { source: Some(error), .. } => format!("{self}: {}", words::of_handshake(error)),
+            error => error.to_string(),
+        })
+    }
+
+    /// What it means.
+    pub(crate) fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            Self::UnknownIssuer { alone: true, .. } => Advice::MissingIntermediate,
+            Self::UnknownIssuer { .. } => Advice::UnknownIssuer,
+            Self::SelfSigned { .. } => Advice::SelfSigned,
+            Self::NotValidForName { .. } => Advice::WrongName,
+            Self::Expired { .. } => Advice::Expired,
+            Self::NotYetValid { .. } => Advice::NotYetValid,
+            Self::PinMismatch(_) => Advice::Pins,
+            Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                Advice::NotTls
+            }
+            Self::Handshake(rustls::Error::AlertReceived(alert)) if words::alert(*alert).is_certificate() => {
+                Advice::ClientCertificate
+            }
+            Self::Handshake(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) | Self::NoHttp2 => {
+                Advice::NothingInCommon
+            }
+            _ => return None,
+        })
     }
 
     /// Whether no other route may be tried: it would only find somebody else who can't prove to be this peer.
@@ -150,14 +219,11 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownIssuer { name } => write!(f, "the issuer of the certificate of {name} is not trusted"),
+            Self::UnknownIssuer { name, .. } => write!(f, "the issuer of the certificate of {name} is not trusted"),
             Self::SelfSigned { name } => write!(f, "the certificate of {name} is self-signed, and not trusted"),
             Self::NotValidForName { name, presented, leaf } => {
                 write!(f, "the certificate is not valid for {name}, but for ")?;
-                for (i, name) in presented.iter().enumerate() {
-                    write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
-                }
-                write!(f, "{} ({leaf})", if presented.is_empty() { "no name" } else { "" })
+                write!(f, "{} ({leaf})", Names(presented))
             }
             Self::Expired { name, ago } => write!(f, "the certificate of {name} expired {} ago", Age(*ago)),
             Self::NotYetValid { name, ahead } => {
@@ -183,10 +249,7 @@ impl fmt::Display for TlsError {
                 write!(f, "the keys to encrypt the name {name} with, as Encrypted Client Hello would, can't be used")
             }
             Self::NotAName(name) => write!(f, "`{name}` is not a name that a certificate can be issued for"),
-            Self::Handshake(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
-                f.write_str("the peer does not speak TLS")
-            }
-            Self::Handshake(_) => f.write_str("the TLS handshake failed"),
+            Self::Handshake(error) => f.write_str(&words::of_handshake(error)),
             Self::Io(_) => f.write_str("the connection failed during the TLS handshake"),
         }
     }
@@ -197,10 +260,31 @@ impl StdError for TlsError {
         match self {
             Self::Certificate { source, .. } => Some(&**source),
             Self::PinMismatch(mismatch) => Some(mismatch),
-            Self::Handshake(error) | Self::EchRequired { source: Some(error), .. } => Some(error),
+            Self::EchRequired { source: Some(error), .. } => Some(error),
             Self::EchPublicName { source, .. } => Some(&**source),
+            // Its words are this level's.
+            Self::Handshake(_) => None,
             Self::Io(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+/// How many names of a certificate are printed.
+const MOST_NAMES: usize = 4;
+
+/// The names that a certificate is for.
+struct Names<'a>(&'a [Box<str>]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.0.iter().take(MOST_NAMES).enumerate() {
+            write!(f, "{}{name}", if i == 0 { "" } else { ", " })?;
+        }
+        match self.0.len() {
+            0 => f.write_str("no name"),
+            all if all > MOST_NAMES => write!(f, " and {} more", all - MOST_NAMES),
+            _ => Ok(()),
         }
     }
 }

@@ -1,3 +1,5 @@
+use crate::words;
+use rustls::CertificateError;
 use std::{error::Error, fmt};
 use webpki::Error as WebpkiError;
 
@@ -6,6 +8,8 @@ use webpki::Error as WebpkiError;
 pub(crate) enum InvalidCertificate {
     /// By webpki.
     Webpki(WebpkiError),
+    /// By rustls, or a verifier of the system.
+    Rustls(CertificateError),
     /// By us: its extended key usage doesn't name servers.
     NotForServers,
     /// By us: its key usage doesn't name what a handshake needs.
@@ -16,6 +20,7 @@ impl fmt::Display for InvalidCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = match self {
             Self::Webpki(error) => error,
+            Self::Rustls(error) => return f.write_str(&words::of_certificate(error)),
             Self::NotForServers => return f.write_str("its extended key usage doesn't allow server authentication"),
             Self::NotForHandshakes => return f.write_str("its key usage doesn't allow TLS handshakes"),
         };

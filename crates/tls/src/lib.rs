@@ -90,6 +90,7 @@ mod tls_connector;
 mod tls_info;
 mod trusted_leaf;
 mod verifier;
+mod words;
 
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},

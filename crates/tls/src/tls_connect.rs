@@ -63,7 +63,13 @@ impl From<ConnectError> for HandshakeFailed {
 }
 
 fn connect_error(error: TlsError) -> ConnectError {
-    let fatal = error.is_fatal();
-    let error = ConnectError::new(Phase::Tls, error);
+    let (fatal, in_short, advice) = (error.is_fatal(), error.in_short(), error.advice());
+    let mut error = ConnectError::new(Phase::Tls, error);
+    if let Some(advice) = advice {
+        error = error.advise(advice);
+    }
+    if let Some(in_short) = in_short {
+        error = error.because(in_short);
+    }
     if fatal { error.fatal() } else { error }
 }

@@ -52,8 +52,8 @@ impl Verifier {
             TrustStore::Platform(platform) => {
                 let result = platform.verify_server_cert(leaf, others, server, ocsp, now);
                 result.map_err(|error| match classify::platform(error, leaf, &name) {
-                    TlsError::UnknownIssuer { name } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
-                    error => error,
+                    TlsError::UnknownIssuer { name, .. } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
+                    error => error.of_chain(leaf, others),
                 })?;
                 self.check_pins(Path::of_leaf(leaf), &name)
             }
@@ -106,7 +106,7 @@ impl Verifier {
             {
                 return Err(TlsError::SelfSigned { name: name.into() });
             }
-            (Err(error), None) => return Err(classify::certificate(error, name)),
+            (Err(error), None) => return Err(classify::certificate(error, name).of_chain(leaf, others)),
         };
         Self::check_name(&certificate, server, name)?;
         path

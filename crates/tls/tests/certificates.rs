@@ -14,7 +14,7 @@ async fn a_certificate_of_an_unknown_issuer() {
     let (ours, theirs) = (Ca::new("ours"), Ca::new("theirs"));
     let world = World::h1(&theirs.leaf(["a.test"]));
     let error = world.refused(&trusting(&ours).build().unwrap(), "https://a.test").await;
-    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { name } if &**name == "a.test"), "{error:?}");
+    assert!(matches!(tls_error(&error), TlsError::UnknownIssuer { name, .. } if &**name == "a.test"), "{error:?}");
     assert!(tls_error(&error).is_certificate());
     assert_eq!(
         message(&error),

@@ -168,12 +168,20 @@ impl From<&EventKind<'_>> for RecordedKind {
 impl Failure {
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut message = error.to_string();
+        // One of the stack is a whole sentence by itself.
+        let is_whole = error.is::<skybridge_core::Error>();
         let mut innermost = error;
         while let Some(source) = innermost.source() {
             innermost = source;
-            // Writing to a string doesn't fail.
-            let _ = write!(message, ": {source}");
+            if !is_whole {
+                // Writing to a string doesn't fail.
+                let _ = write!(message, ": {source}");
+            }
         }
-        Self { message: message.into(), cause: innermost.to_string().into() }
+        let cause = match innermost.downcast_ref::<skybridge_core::Error>() {
+            Some(error) => error.reason(),
+            None => innermost.to_string(),
+        };
+        Self { message: message.into(), cause: cause.into() }
     }
 }

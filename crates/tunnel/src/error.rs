@@ -3,7 +3,7 @@ use crate::password_auth::has_unreadable_digest;
 use crate::{SocksReply, offered_schemes::offered_schemes};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use skybridge_core::{BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
+use skybridge_core::{Advice, BoxError, ConnectError, Phase, Proxy, ProxyAnswer};
 use std::{borrow::Cow, error::Error, fmt, io};
 
 /// Why a tunnel through a proxy could not be established.
@@ -102,13 +102,50 @@ impl TunnelError {
         Some(advice.into())
     }
 
+    /// Why, in one line, with the schemes that a proxy asks for credentials by, and what is behind it.
+    fn in_short(&self) -> String {
+        match self {
+            Self::Refused { status, headers, authorized, allowed, .. } if status.as_u16() == 407 => {
+                let sent =
+                    if *authorized { "does not accept the credentials" } else { "wants credentials, none were sent" };
+                let offers = offered_schemes(headers).map(|offered| format!(", and takes {offered}"));
+                let only = match *allowed {
+                    allowed if *authorized || allowed.is_empty() => String::new(),
+                    allowed => format!("; they may be shown by {allowed} alone"),
+                };
+                let unread = if has_unreadable_digest(headers) { " (Digest in words that can't be read)" } else { "" };
+                format!("the proxy {sent} (407){}{unread}{only}", offers.unwrap_or_default())
+            }
+            Self::NotHttp(error) | Self::Http2(error) | Self::Io(error) => format!("{self}: {error}"),
+            Self::Challenged(last) => format!("{self}: {}", last.in_short()),
+            error => error.to_string(),
+        }
+    }
+
+    /// What it means.
+    fn meaning(&self) -> Option<Advice> {
+        Some(match self {
+            Self::Refused { status, authorized: false, .. } if status.as_u16() == 407 => Advice::ProxyCredentials,
+            Self::Refused { status, .. } if status.as_u16() == 407 => Advice::ProxyCredentialsRefused,
+            Self::CredentialsRequired => Advice::ProxyCredentials,
+            Self::Challenged(_) | Self::CredentialsRefused | Self::CredentialsUnsupported => {
+                Advice::ProxyCredentialsRefused
+            }
+            Self::Refused { .. } | Self::Socks(_) => Advice::ProxyRefused,
+            Self::NotHttp(_) | Self::NotSocks(_) => Advice::NotThatProxy,
+            _ => return None,
+        })
+    }
+
     /// The error of the connecting stack, which names the proxy.
     pub(crate) fn into_connect_error(self, proxy: Option<&Proxy>) -> ConnectError {
-        let fatal = self.is_fatal();
+        let (fatal, in_short, meaning) = (self.is_fatal(), self.in_short(), self.meaning());
         let error = match proxy {
             Some(proxy) => ConnectError::new(Phase::Tunnel, AtProxy { proxy: proxy.to_string().into(), error: self }),
             None => ConnectError::new(Phase::Tunnel, self),
         };
+        let error = error.because(in_short);
+        let error = if let Some(meaning) = meaning { error.advise(meaning) } else { error };
         if fatal { error.fatal() } else { error }
     }
 }

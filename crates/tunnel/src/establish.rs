@@ -324,7 +324,13 @@ async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
             (link.info.timings, link.info.tls) = (timings, tls);
             Ok((link, protocol))
         }
-        Err(error) => Err(tried.failed(error.in_phase(Phase::Tls))),
+        Err(error) => {
+            let error = match error.reason().map(str::to_owned) {
+                Some(reason) => error.because(format_args!("{reason} (of the proxy {proxy})")),
+                None => error,
+            };
+            Err(tried.failed(error.in_phase(Phase::Tls)))
+        }
     }
 }
 

@@ -90,7 +90,7 @@ async fn a_call_that_fails_says_why() {
     read(client.request(get("/"))).await.unwrap_err();
     let lines = world.recorder.lines();
     assert!(lines.iter().any(|line| line.starts_with("connect_failed a1")), "{lines:?}");
-    assert!(lines.last().unwrap().starts_with("call_failed no connection"), "{lines:?}");
+    assert!(lines.last().unwrap().starts_with("call_failed http://a.test: TCP to 192.0.2.1:80 failed"), "{lines:?}");
     world.recorder.assert_balanced();
 }
 

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Channel, Full};
-use skybridge::{Client, ClientBuilder, Delivery, Error, Phase, PoolConfig, RaceLayer, RequestBody, Timeouts};
+use skybridge::{
+    Client, ClientBuilder, Delivery, Error, Phase, PoolConfig, RaceLayer, RequestBody, Timeouts, types::Rounded,
+};
 use skybridge_testkit::{
     h1::Script,
     net::{Dialer, Names},
@@ -228,7 +230,8 @@ async fn call_that_was_sent_before() {
     let (error, ()) = tokio::join!(calls, server);
     assert_timed_out(&error, Phase::Call, Delivery::Unknown);
     assert_eq!(error.earlier().len(), 1, "{error:?}");
-    assert_eq!(error.to_string(), "timed out; an earlier try may have been processed");
+    let during = "while a connection was awaited (an earlier try may have been processed)";
+    assert_eq!(error.to_string(), format!("http://a.test: the call took longer than {}, {during}", Rounded(LIMIT)));
 }
 
 #[tokio::test(start_paused = true)]

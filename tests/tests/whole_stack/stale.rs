@@ -227,7 +227,10 @@ async fn a_second_try_that_cannot_connect_does_not_undo_the_first() {
     let (error, ()) = tokio::join!(calls, server);
     assert!(matches!(error.cause(), skybridge::Cause::Connect(_)), "{error:?}");
     assert_eq!((error.delivery(), error.earlier().len()), (Delivery::Unknown, 1), "{error:?}");
-    assert_eq!(error.to_string(), "no connection; an earlier try may have been processed");
+    assert_eq!(
+        error.to_string(),
+        "http://a.test: TCP to 192.0.2.1:80 failed: connection refused (an earlier try may have been processed)"
+    );
     assert!(!error.is_connect(), "who sends again what had no connection would send this twice");
 }
 

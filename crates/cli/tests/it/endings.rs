@@ -202,7 +202,7 @@ async fn a_missing_client_certificate_is_exit_56_and_named_on_one_connection() {
             let ran = skybridge(["-4", &trust, "--report", "-", &url]).await;
             let error = &reports(&ran)[0]["error"];
             assert_eq!((ran.exit, &error["kind"]), (56, &"tls".into()), "HTTP/2 {http2}, run {run}: {}", ran.err);
-            assert!(ran.err.contains("CertificateRequired"), "HTTP/2 {http2}, run {run}: {}", ran.err);
+            assert!(ran.err.contains("certificate_required"), "HTTP/2 {http2}, run {run}: {}", ran.err);
             let attempts = reports(&ran)[0]["attempts"].as_array().unwrap().len();
             assert_eq!(attempts, 1, "HTTP/2 {http2}, run {run}: {}", ran.out);
         }

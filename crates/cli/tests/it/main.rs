@@ -14,6 +14,7 @@ mod compressed;
 mod curl;
 mod ech;
 mod endings;
+mod failures;
 mod names;
 mod proxies;
 mod ran;

@@ -353,6 +353,23 @@ impl TlsAlert {
         &self.name
     }
 
+    /// What the peer means by it, as far as that can be told.
+    pub fn meaning(&self) -> Option<&'static str> {
+        Some(match self.code {
+            40 => "it accepts none of the versions, cipher suites or signatures that were offered",
+            42 | 43 | 46 | 48 | 49 => "it does not accept the certificate of the client",
+            44 => "the certificate of the client was revoked",
+            45 => "the certificate of the client has expired",
+            70 => "it accepts no version of TLS that was offered",
+            71 => "it wants stronger cryptography",
+            80 => "something went wrong in it",
+            112 => "it knows no such host",
+            116 => "it wants a certificate of the client",
+            120 => "it speaks none of the protocols that were offered (ALPN)",
+            _ => return None,
+        })
+    }
+
     /// Whether it is about the certificate that this side has given, or hasn't: another connection would end alike.
     pub fn is_certificate(&self) -> bool {
         // bad_certificate to certificate_unknown, unknown_ca, access_denied, certificate_required.
@@ -393,10 +410,10 @@ mod tests {
 
     #[test]
     fn an_alert_is_found_in_the_error_of_a_socket() {
-        let alert = TlsAlert::new(116, "CertificateRequired");
+        let alert = TlsAlert::new(116, "certificate_required");
         let cause = Cause::of_io(io::Error::new(io::ErrorKind::InvalidData, alert));
         assert_eq!(cause.close_reason(), CloseReason::TlsAlert);
-        assert!(cause.source().unwrap().to_string().contains("CertificateRequired"));
+        assert!(cause.source().unwrap().to_string().contains("certificate_required"));
         assert_eq!(
             Cause::of_io(io::Error::from(io::ErrorKind::ConnectionReset)).close_reason(),
             CloseReason::SocketFailed

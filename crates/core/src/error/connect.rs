@@ -1,5 +1,5 @@
 use super::causes::{self, causes};
-use crate::{AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut};
+use crate::{Advice, AttemptId, AttemptReport, BoxError, Ctx, Endpoint, Outcome, Overloaded, Phase, TimedOut};
 use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 
 /// Why no connection could be made. Cheap to clone: all requests that waited for one connection get the same error.
@@ -13,6 +13,9 @@ struct ConnectRepr {
     endpoint: Option<Endpoint>,
     route: Option<Box<str>>,
     fatal: bool,
+    /// What the source says, in the words of a sentence.
+    reason: Option<Box<str>>,
+    advice: Option<Advice>,
     source: Arc<dyn StdError + Send + Sync>,
     attempts: Vec<AttemptReport>,
     left_out: usize,
@@ -31,6 +34,8 @@ impl ConnectError {
             endpoint: None,
             route: None,
             fatal: false,
+            reason: None,
+            advice: None,
             source: source.into(),
             attempts: Vec::new(),
             left_out: 0,
@@ -77,6 +82,17 @@ impl ConnectError {
     /// Sets the list of all attempts.
     pub fn with_attempts(self, attempts: Vec<AttemptReport>) -> Self {
         self.with(|repr| repr.attempts = attempts)
+    }
+
+    /// Says in short why it failed, for the sentence of an [`Error`](crate::Error): `certificate expired 12 days ago`. By
+    /// default that says what all errors behind this one say.
+    pub fn because(self, reason: impl fmt::Display) -> Self {
+        self.with(|repr| repr.reason = Some(reason.to_string().into()))
+    }
+
+    /// Says what it means, and so what to do about it.
+    pub fn advise(self, advice: Advice) -> Self {
+        self.with(|repr| repr.advice = Some(advice))
     }
 
     /// Sets how many addresses were not tried.
@@ -135,6 +151,20 @@ impl ConnectError {
     /// The time limit of the stack that ended it; `None` for [others](Self::is_timeout).
     pub fn timed_out(&self) -> Option<TimedOut> {
         causes(&*self.0.source).find_map(|cause| cause.downcast_ref::<TimedOut>().copied())
+    }
+
+    /// Why it failed, in short, if whoever knew it [has said so](Self::because).
+    pub fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// What it means, if whoever knew it [has said so](Self::advise).
+    pub fn advice(&self) -> Option<Advice> {
+        self.0.advice
+    }
+
+    pub(super) fn behind(&self) -> &(dyn StdError + 'static) {
+        &*self.0.source
     }
 
     /// All attempts, in order, including those that were abandoned.

@@ -1,4 +1,4 @@
-use crate::Phase;
+use crate::{Phase, Rounded};
 use std::{cell::Cell, error::Error as StdError, fmt, time::Duration};
 
 /// A time limit was exceeded.
@@ -55,7 +55,7 @@ impl Drop for Restore {
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} took longer than {:?}", self.phase, self.limit)
+        write!(f, "{} took longer than {}", self.phase, Rounded(self.limit))
     }
 }
 

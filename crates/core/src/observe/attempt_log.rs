@@ -1,4 +1,4 @@
-use crate::{ConnectError, Endpoint, Phase, sync::Mutex};
+use crate::{ConnectError, Endpoint, Phase, Rounded, sync::Mutex};
 use std::{
     fmt,
     sync::Arc,
@@ -139,16 +139,17 @@ impl AttemptLog {
 }
 
 impl fmt::Display for AttemptReport {
-    /// `attempt 1 to a.test at 127.0.0.1:80: failed in tcp after 3 ms: connection refused`.
+    /// `attempt 1 to a.test at 127.0.0.1:80: failed in tcp after 3ms: connection refused`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, route, endpoint, phase, outcome, elapsed, .. } = self;
+        let elapsed = Rounded(*elapsed);
         write!(f, "attempt {} to {route} at {endpoint}: ", id.0)?;
         match outcome {
             Outcome::Pending => write!(f, "in {phase}"),
-            Outcome::Connected => write!(f, "{phase} done after {elapsed:.1?}"),
-            Outcome::Abandoned => write!(f, "abandoned in {phase} after {elapsed:.1?}"),
+            Outcome::Connected => write!(f, "{phase} done after {elapsed}"),
+            Outcome::Abandoned => write!(f, "abandoned in {phase} after {elapsed}"),
             Outcome::Failed(error) => {
-                write!(f, "failed in {phase} after {elapsed:.1?}: {}", error.root_cause())
+                write!(f, "failed in {phase} after {elapsed}: {}", error.root_cause())
             }
         }
     }

@@ -176,9 +176,9 @@ fn broken<C: Send + 'static>(error: Error, info: &Option<Arc<ConnInfo>>, lease: 
         Some(info) => error.on(info),
         None => error,
     };
-    if let Some(lease) = lease {
-        lease.fail(&error);
-    }
+    let Some(lease) = lease else { return error };
+    let error = error.to(lease.wanted());
+    lease.fail(&error);
     error
 }
 

@@ -3,7 +3,7 @@ use crate::{
     exchange::events::CallEvents,
     origin::{OriginPool, waiter::Granted},
 };
-use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Phase, TimedOut};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Origin, Phase, TimedOut};
 use std::sync::Arc;
 
 /// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
@@ -80,6 +80,11 @@ impl<C: Send + 'static> Lease<C> {
     #[inline]
     pub(crate) fn info(&self) -> &Arc<ConnInfo> {
         &self.connection.info
+    }
+
+    /// The origin that the exchange is with; the connection may be another's.
+    pub(crate) fn wanted(&self) -> &Origin {
+        &self.origin.key.origin
     }
 
     #[inline]

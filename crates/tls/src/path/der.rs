@@ -13,6 +13,10 @@ const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
+/// id-at-commonName and id-at-organizationName (RFC 5280, appendix A.1).
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+const ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
+
 /// id-ce-basicConstraints, id-ce-keyUsage and id-ce-extKeyUsage (RFC 5280, sections 4.2.1.9, 4.2.1.3 and 4.2.1.12), and
 /// id-kp-serverAuth in the last.
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
@@ -33,6 +37,34 @@ pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
     let mut next = || validity.next().and_then(|(tag, text)| time(tag, text));
     let times = Validity { not_before: next()?, not_after: next()? };
     validity.0.is_empty().then_some(times)
+}
+
+/// What the issuer of a certificate calls itself: its common name, or else its organization (RFC 5280, section 4.1.2.4);
+/// at most 64 characters, which is what the RFC allows.
+pub(crate) fn issuer(certificate: &[u8]) -> Option<String> {
+    let mut fields = Reader(certificate).inside(SEQUENCE)?.inside(SEQUENCE)?;
+    if fields.0.first() == Some(&VERSION) {
+        fields.next()?;
+    }
+    for _serial_algorithm in 0..2 {
+        fields.next()?;
+    }
+    let (mut name, mut organization) = (fields.inside(SEQUENCE)?, None);
+    while let Some((_set, attributes)) = name.next_or_end()? {
+        let mut attributes = Reader(attributes);
+        while let Some((_sequence, attribute)) = attributes.next_or_end()? {
+            let mut attribute = Reader(attribute);
+            let id = attribute.content(OBJECT_IDENTIFIER)?;
+            let (_kind, value) = attribute.next()?;
+            let text = || String::from_utf8_lossy(value).chars().take(64).collect();
+            match id {
+                COMMON_NAME => return Some(text()),
+                ORGANIZATION => organization = Some(text()),
+                _ => {}
+            }
+        }
+    }
+    organization
 }
 
 /// What a certificate allows its key to be used for. Each is true when the certificate doesn't restrict it.
@@ -272,6 +304,7 @@ mod tests {
         for length in 0..whole.len() {
             assert!(validity(&whole[..length]).is_none());
             assert!(usage(&whole[..length]).is_none());
+            assert!(issuer(&whole[..length]).is_none());
             assert!(signed(&whole[..length]).is_none());
         }
     }

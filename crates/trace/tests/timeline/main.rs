@@ -106,7 +106,7 @@ async fn a_call_without_a_connection_says_why() {
         &world.drawn(1),
         "
 call 1  GET http://a.test/  FAILED after 52.00 ms
-  ✗ no connection; the request was not sent: could not connect to a.test at 192.0.2.1:80: tcp failed: connection refused
+  ✗ http://a.test: TCP to 192.0.2.1:80 and 192.0.2.2:80 failed: connection refused (nothing was sent)
                                   at   took  0                          52.00 ms
   acquire                       0.00  52.00  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  no connection
     resolve                     0.00  12.00  █████████
@@ -125,9 +125,11 @@ async fn a_connect_that_times_out() {
     world.net.at("192.0.2.2:80".parse().unwrap()).black_hole();
     let client = world.client();
     read(client.request(get())).await;
-    assert_drawn(&world.drawn(1), "
+    assert_drawn(
+        &world.drawn(1),
+        "
 call 1  GET http://a.test/  FAILED after 12250.0 ms
-  ✗ no connection; the request was not sent: could not connect to a.test at 192.0.2.1:80: tcp failed: tcp took longer than 10s
+  ✗ http://a.test: TCP to 192.0.2.1:80 and 192.0.2.2:80 took longer than 10s (nothing was sent)
                                     at     took  0              12250.0 ms
   acquire                          0.0  12250.0  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  tcp took longer than 10s
     resolve                        0.0      0.0  ▏
@@ -136,7 +138,8 @@ call 1  GET http://a.test/  FAILED after 12250.0 ms
     resolve                     2000.0      0.0      ▏
     tcp       #1 192.0.2.1:80   2000.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
     tcp       #2 192.0.2.2:80   2250.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
-");
+",
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +346,7 @@ async fn narrow_in_ascii_and_in_colours() {
         &timeline.clone().ascii().width(70).to_string(),
         "
 call 1  FAILED after 52.00 ms
-  x no connection; the request was not sent: could not connect to a.test at 192.0.2.1:80: tcp failed: connection refused
+  x http://a.test: TCP to 192.0.2.1:80 failed: connection refused (nothing was sent)
                                at   took  0       52.00 ms
   acquire                    0.00  52.00  %%%%%%%%%%%%%%%x
               ` no connection

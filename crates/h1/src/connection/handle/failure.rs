@@ -4,7 +4,8 @@ use super::{Handle, Step};
 use crate::H1Error;
 use http::Request;
 use http_body::Body;
-use skybridge_core::{BoxError, Cause, CloseReason, Delivery, Error, Failed, Phase};
+use skybridge_core::{Advice, BoxError, Cause, CloseReason, Delivery, Error, Failed, Phase};
+use skybridge_h1_codec::HeadError;
 
 impl<B: Body> Handle<B> {
     pub(super) fn error(&self, delivery: Delivery, phase: Phase, error: H1Error) -> Error {
@@ -95,12 +96,14 @@ where
         if error.is_answer() {
             self.sent.clear();
         }
+        let advice = advice(&error);
         let received = self.interim > 0 || self.shared.lock().has_read();
         let mut cause = if received { error.in_response() } else { error.into() };
         if stale && delivery == Delivery::Unknown {
             cause = Cause::Stale(Box::new(cause));
         }
-        self.given_back(Error::of(delivery, phase, cause).on(&self.info))
+        let error = Error::of(delivery, phase, cause).on(&self.info);
+        self.given_back(if let Some(advice) = advice { error.advise(advice) } else { error })
     }
 
     /// Whether a used connection ended without a byte of an answer.
@@ -115,4 +118,14 @@ where
         self.over();
         failed
     }
+}
+
+/// What a peer speaks that doesn't speak HTTP/1.1.
+fn advice(error: &H1Error) -> Option<Advice> {
+    let H1Error::Head(HeadError::NotHttp1 { looks_like, .. }) = error else { return None };
+    Some(match looks_like {
+        Some("TLS") => Advice::WantsTls,
+        Some("HTTP/2") => Advice::WantsHttp2,
+        _ => Advice::NotHttp,
+    })
 }

@@ -1,0 +1,442 @@
+use super::{cause::Cause, causes::causes};
+use crate::{CloseReason, ConnectError, EgressRefused, Error, OriginError, Phase, Protocol, RequestError};
+use std::{error::Error as StdError, fmt, io};
+
+/// What an error means, and what to do about it.
+///
+/// One table, from which come the last lines of a [report](Error::report), what the command line says, and the page
+/// `errors.md` of `skybridge`. A layer that knows more of a failure than its [`Cause`] tells [says so](Error::advise).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// The URL is none, or none that can be fetched.
+    Url,
+    /// The request can't be sent as it is.
+    Request,
+    /// The name doesn't exist.
+    NoSuchName,
+    /// The name has no address of the families that were asked for.
+    NoAddresses,
+    /// The name could not be looked up.
+    NoAnswer,
+    /// Nothing listens there.
+    NothingListens,
+    /// The address can't be reached.
+    Unreachable,
+    /// An own policy refuses the address.
+    Egress,
+    /// Connecting took too long.
+    SlowConnect,
+    /// The peer wants a certificate of the client, or another one.
+    ClientCertificate,
+    /// The peer's certificate is its own issuer.
+    SelfSigned,
+    /// The peer's certificate is by an issuer who is not trusted.
+    UnknownIssuer,
+    /// The same, and the peer has shown no other certificate.
+    MissingIntermediate,
+    /// The peer's certificate is for other names.
+    WrongName,
+    /// The peer's certificate has expired.
+    Expired,
+    /// The peer's certificate is not valid yet.
+    NotYetValid,
+    /// The peer's keys are not the pinned ones.
+    Pins,
+    /// TLS was spoken to a port that speaks something else.
+    NotTls,
+    /// There is no version of TLS, cipher suite or protocol that both sides allow.
+    NothingInCommon,
+    /// A request in cleartext was sent to a port that speaks TLS.
+    WantsTls,
+    /// HTTP/2 was spoken to a port that doesn't.
+    NotHttp2,
+    /// HTTP/1.1 was spoken to a port that speaks HTTP/2.
+    WantsHttp2,
+    /// What answers speaks no HTTP.
+    NotHttp,
+    /// What answers speaks HTTP, and breaks its rules.
+    BrokenHttp,
+    /// A proxy wants credentials, and was given none.
+    ProxyCredentials,
+    /// A proxy does not accept the credentials.
+    ProxyCredentialsRefused,
+    /// A proxy refuses the tunnel.
+    ProxyRefused,
+    /// What was to be a proxy speaks something else.
+    NotThatProxy,
+    /// The peer closes connections without an answer.
+    NoResponse,
+    /// The response broke off.
+    Incomplete,
+    /// No response came in time.
+    SlowResponse,
+    /// The call as a whole took too long.
+    SlowCall,
+    /// The body has more bytes than are taken.
+    TooLarge,
+    /// A limit on this side is reached.
+    Overloaded,
+    /// No descriptor is left for another socket.
+    Descriptors,
+}
+
+/// A row of the table.
+struct Row {
+    key: &'static str,
+    means: &'static str,
+    in_code: &'static str,
+    on_command_line: &'static str,
+}
+
+const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_command_line: &'static str) -> Row {
+    Row { key, means, in_code, on_command_line }
+}
+
+impl Advice {
+    /// All of them, in the order of a request's trip.
+    pub const ALL: [Self; 35] = [
+        Self::Url,
+        Self::Request,
+        Self::NoSuchName,
+        Self::NoAddresses,
+        Self::NoAnswer,
+        Self::NothingListens,
+        Self::Unreachable,
+        Self::Egress,
+        Self::SlowConnect,
+        Self::ClientCertificate,
+        Self::SelfSigned,
+        Self::UnknownIssuer,
+        Self::MissingIntermediate,
+        Self::WrongName,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Pins,
+        Self::NotTls,
+        Self::NothingInCommon,
+        Self::WantsTls,
+        Self::NotHttp2,
+        Self::WantsHttp2,
+        Self::NotHttp,
+        Self::BrokenHttp,
+        Self::ProxyCredentials,
+        Self::ProxyCredentialsRefused,
+        Self::ProxyRefused,
+        Self::NotThatProxy,
+        Self::NoResponse,
+        Self::Incomplete,
+        Self::SlowResponse,
+        Self::SlowCall,
+        Self::TooLarge,
+        Self::Overloaded,
+        Self::Descriptors,
+    ];
+
+    fn row(self) -> Row {
+        match self {
+            Self::Url => row(
+                "url",
+                "The URL can't be fetched.",
+                "write it as `https://host/path`, percent-encoded, without a user and password",
+                "write it as https://host/path, percent-encoded",
+            ),
+            Self::Request => row(
+                "request",
+                "The request is invalid, or its own body failed.",
+                "change the method, header or body that is named",
+                "change the method (-X), header (-H) or body (-d) that is named",
+            ),
+            Self::NoSuchName => row(
+                "no_such_name",
+                "The name doesn't exist, as far as the resolver knows.",
+                "check the spelling, and the resolver that is asked; `Overrides` gives a name addresses of your own",
+                "check the spelling; --resolve HOST:PORT:ADDR gives an address, --dns-servers asks other servers",
+            ),
+            Self::NoAddresses => row(
+                "no_addresses",
+                "The name exists, and has no address of the families that were asked for.",
+                "ask for both families: `RouteConfig::families(Families::Both)`, the default",
+                "leave out -4 or -6",
+            ),
+            Self::NoAnswer => row(
+                "no_answer",
+                "The name could not be looked up: the resolver failed, or took too long.",
+                "check the resolver; `Timeouts::resolve` is how long it may take",
+                "check the resolver; --dns-servers asks other servers",
+            ),
+            Self::NothingListens => row(
+                "nothing_listens",
+                "The host is there, and nothing listens at the port.",
+                "check the port, and that the server runs",
+                "check the port, and that the server runs",
+            ),
+            Self::Unreachable => row(
+                "unreachable",
+                "There is no way to the address from here.",
+                "check the network, and the local address or interface of `Tcp`",
+                "check the network, and --interface; -4 or -6 leaves out the other family",
+            ),
+            Self::Egress => row(
+                "egress",
+                "This side's own policy of egress refuses the address.",
+                "allow it in `ConnectOptions::egress`, or ask for another host",
+                "leave out --egress if the address may be reached",
+            ),
+            Self::SlowConnect => row(
+                "slow_connect",
+                "A step of connecting took longer than its limit.",
+                "a firewall may drop the packets without a word; `Timeouts::connect`, `attempt` and `tls` are the limits",
+                "a firewall may drop the packets without a word; --connect-timeout SECONDS is the limit",
+            ),
+            Self::ClientCertificate => row(
+                "client_certificate",
+                "The server wants a certificate of the client, or does not accept the one that it was shown.",
+                "give it one: `TlsConfig::builder().client_auth_pem(chain, key)`",
+                "give it one: --cert FILE --key FILE",
+            ),
+            Self::SelfSigned => row(
+                "self_signed",
+                "The server vouches for itself.",
+                "trust that one certificate: `TlsConfig::builder().add_root_pem(pem)`",
+                "trust that one certificate: --cacert FILE",
+            ),
+            Self::UnknownIssuer => row(
+                "unknown_issuer",
+                "An authority that is not trusted has issued the server's certificate, as a company's own or a proxy's.",
+                "trust it: `TlsConfig::builder().add_root_pem(pem)`",
+                "trust it: --cacert FILE",
+            ),
+            Self::MissingIntermediate => row(
+                "missing_intermediate",
+                "The server has sent its own certificate alone. Either the one of its issuer is missing, or that is not trusted.",
+                "mend the server: it must send its chain; or `TlsConfig::builder().add_root_pem(pem)` with the issuer",
+                "mend the server: it must send its chain; or --cacert FILE with the issuer",
+            ),
+            Self::WrongName => row(
+                "wrong_name",
+                "The server's certificate is for other names than the one that was asked for.",
+                "ask for one of its names; `ConnectOptions::server_name` is for a server that is known by another",
+                "ask for one of its names; --connect-to NAME:PORT:HOST:PORT leads a name to another host",
+            ),
+            Self::Expired => row(
+                "expired",
+                "A certificate has expired, or the clock of this machine is wrong.",
+                "renew the server's certificate; check the clock",
+                "renew the server's certificate; check the clock",
+            ),
+            Self::NotYetValid => row(
+                "not_yet_valid",
+                "A certificate is not valid yet, or the clock of this machine is wrong.",
+                "check the clock",
+                "check the clock",
+            ),
+            Self::Pins => row(
+                "pins",
+                "The server is trusted, and its keys are none of those that are pinned for it.",
+                "somebody may be in between; if the server has new keys, pin those: `TlsConfig::builder().pin(host, pin)`",
+                "somebody may be in between; if the server has new keys, pin those: --pin HOST=PIN",
+            ),
+            Self::NotTls => row(
+                "not_tls",
+                "The server does not speak TLS at this port.",
+                "use `http://`, or the port for TLS",
+                "use http://, or the port for TLS",
+            ),
+            Self::NothingInCommon => row(
+                "nothing_in_common",
+                "There is no version of TLS, cipher suite or protocol that both sides allow.",
+                "`TlsConfig::builder().versions(..)` allows other versions; TLS 1.1 and before are never spoken",
+                "--tlsv1.2, --tlsv1.3 and --tls-max set the versions; TLS 1.1 and before are never spoken",
+            ),
+            Self::WantsTls => row(
+                "wants_tls",
+                "The server speaks TLS at this port, and got a request in cleartext.",
+                "use `https://`",
+                "use https://",
+            ),
+            Self::NotHttp2 => row(
+                "not_http2",
+                "HTTP/2 was spoken at once, and the server does not seem to speak it.",
+                "let it be negotiated: `ConnectOptions::http_versions(HttpVersions::Any)`, the default",
+                "leave out --http2-prior-knowledge",
+            ),
+            Self::WantsHttp2 => row(
+                "wants_http2",
+                "The server speaks HTTP/2 in cleartext and nothing else.",
+                "speak it at once: `ConnectOptions::http_versions(HttpVersions::Http2)`",
+                "speak it at once: --http2-prior-knowledge",
+            ),
+            Self::NotHttp => {
+                row("not_http", "What answers at this port speaks no HTTP/1.x.", "check the port", "check the port")
+            }
+            Self::BrokenHttp => row(
+                "broken_http",
+                "What answers breaks the rules of HTTP. It is not guessed what it may mean.",
+                "mend the server; what is wrong is named",
+                "mend the server; what is wrong is named",
+            ),
+            Self::ProxyCredentials => row(
+                "proxy_credentials",
+                "The proxy wants credentials, and was given none that it takes.",
+                "put them into the proxy's URL, or into `Proxy::auth`; `PasswordAuth` answers Digest",
+                "--proxy-user USER:PASSWORD; --proxy-digest or --proxy-anyauth answers Digest",
+            ),
+            Self::ProxyCredentialsRefused => row(
+                "proxy_credentials_refused",
+                "The proxy does not accept the credentials, or not by this scheme.",
+                "check user and password; `PasswordAuth` answers Digest",
+                "check --proxy-user; --proxy-digest or --proxy-anyauth answers Digest",
+            ),
+            Self::ProxyRefused => row(
+                "proxy_refused",
+                "The proxy gives no tunnel to the server.",
+                "ask who runs the proxy; `NoProxy` names the hosts that need none",
+                "ask who runs the proxy; --noproxy LIST names the hosts that need none",
+            ),
+            Self::NotThatProxy => row(
+                "not_that_proxy",
+                "What was to be a proxy does not speak its protocol.",
+                "check its URL: `http://`, `https://`, `socks4://`, `socks5://`",
+                "check the URL of --proxy: http://, https://, socks4://, socks5://",
+            ),
+            Self::NoResponse => row(
+                "no_response",
+                "The server closed the connection without an answer.",
+                "look into the server's log: it may have crashed, or want another port",
+                "look into the server's log: it may have crashed, or want another port",
+            ),
+            Self::Incomplete => row(
+                "incomplete",
+                "The connection ended in the middle of the response.",
+                "what was read is not the whole; ask again",
+                "what was written is not the whole; ask again",
+            ),
+            Self::SlowResponse => row(
+                "slow_response",
+                "The server has the request, or a part of it, and is silent.",
+                "`Timeouts::response_head` and `read_idle` are the limits",
+                "--read-timeout SECONDS is the limit",
+            ),
+            Self::SlowCall => row(
+                "slow_call",
+                "All in all the call took longer than it may.",
+                "`Timeouts::call` is the limit",
+                "--max-time SECONDS is the limit",
+            ),
+            Self::TooLarge => row(
+                "too_large",
+                "The body has more bytes than are taken into memory at once.",
+                "`Body::bytes_up_to` and `text_up_to` take more; as a stream it may have any length",
+                "this is the library's, not the command line's",
+            ),
+            Self::Overloaded => row(
+                "overloaded",
+                "A limit on this side is reached, so that the request was not sent.",
+                "wait for others to end, or raise the limit of `PoolConfig` that is named",
+                "--parallel-max and --pool-max-per-host are limits",
+            ),
+            Self::Descriptors => row(
+                "descriptors",
+                "This process may not open another socket.",
+                "raise the limit of the process (`ulimit -n`), or set `PoolConfig::max_total`",
+                "raise the limit of the shell (ulimit -n), or lower --parallel-max",
+            ),
+        }
+    }
+
+    /// A name for logs and metrics, in lower case, which never changes: `unknown_issuer`.
+    pub fn key(self) -> &'static str {
+        self.row().key
+    }
+
+    /// What it means, as a sentence.
+    pub fn means(self) -> &'static str {
+        self.row().means
+    }
+
+    /// What to do about it in a program that uses the library.
+    pub fn in_code(self) -> &'static str {
+        self.row().in_code
+    }
+
+    /// What to do about it on the command line.
+    pub fn on_command_line(self) -> &'static str {
+        self.row().on_command_line
+    }
+
+    /// What can be told of any error.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        if error.is_out_of_descriptors() {
+            return Some(Self::Descriptors);
+        }
+        Some(match error.cause() {
+            Cause::Connect(failed) => return Self::of_connect(failed),
+            Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => Self::Url,
+            Cause::Request(_) | Cause::RequestBody(_) => Self::Request,
+            Cause::TimedOut(limit) => match limit.phase {
+                Phase::Acquire => Self::Overloaded,
+                Phase::Call => Self::SlowCall,
+                _ => Self::SlowResponse,
+            },
+            Cause::Unresponsive(_) => Self::SlowResponse,
+            Cause::Overloaded(_) => Self::Overloaded,
+            Cause::Tls(alert) if alert.is_certificate() => Self::ClientCertificate,
+            Cause::Protocol(_) => Self::BrokenHttp,
+            // As servers of HTTP/1.1 do that don't know what to make of its preface.
+            Cause::NoResponse(_) if speaks_http2_in_cleartext(error) => Self::NotHttp2,
+            Cause::NoResponse(_) => Self::NoResponse,
+            // It speaks first, as servers of SSH or SMTP do.
+            Cause::ConnectionClosed(CloseReason::Unsolicited) => Self::NotHttp,
+            Cause::Incomplete(_) => Self::Incomplete,
+            _ => return None,
+        })
+    }
+
+    fn of_connect(error: &ConnectError) -> Option<Self> {
+        if let Some(advice) = error.advice() {
+            return Some(advice);
+        }
+        if let Some(ended) = error.source_as::<Error>() {
+            return ended.advice();
+        }
+        if error.source_as::<OriginError>().is_some() {
+            return Some(Self::Url);
+        }
+        if error.source_as::<EgressRefused>().is_some() {
+            return Some(Self::Egress);
+        }
+        if error.is_overloaded() {
+            return Some(Self::Overloaded);
+        }
+        match error.phase() {
+            Some(Phase::LookupQueue | Phase::Resolve) => Some(Self::NoAnswer),
+            _ if error.is_timeout() => Some(Self::SlowConnect),
+            Some(Phase::Tcp) => of_socket(error.behind()),
+            _ => None,
+        }
+    }
+}
+
+fn speaks_http2_in_cleartext(error: &Error) -> bool {
+    error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2) && info.tls.is_none())
+}
+
+/// Of a socket that wasn't opened.
+fn of_socket(error: &(dyn StdError + 'static)) -> Option<Advice> {
+    let kind = causes(error).find_map(|cause| cause.downcast_ref().map(io::Error::kind))?;
+    match kind {
+        io::ErrorKind::ConnectionRefused => Some(Advice::NothingListens),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Some(Advice::Unreachable)
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for Advice {
+    /// The [key](Self::key).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}

@@ -1,0 +1,208 @@
+//! Why no connection could be made: each failed address with its phase and reason, alike ones together.
+
+use super::{connect::ConnectError, reason::reason, sentence::name};
+use crate::{AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
+use std::fmt;
+
+/// How many addresses are named of those that failed alike.
+const MOST_ADDRESSES: usize = 4;
+/// How many different failures are told.
+const MOST_FAILURES: usize = 3;
+
+/// The failures of a connect, the one that ended it first.
+pub(super) struct Failures<'a> {
+    list: Vec<Failure<'a>>,
+    error: &'a ConnectError,
+}
+
+/// The addresses that failed alike.
+struct Failure<'a> {
+    phase: Option<Phase>,
+    why: Why,
+    addresses: Vec<&'a Endpoint>,
+    proxies: Option<&'a str>,
+}
+
+#[derive(PartialEq)]
+enum Why {
+    Reason(String),
+    /// This limit was over.
+    Limit(TimedOut),
+}
+
+impl<'a> Failures<'a> {
+    pub(super) fn of(error: &'a ConnectError) -> Self {
+        let mut failures = Self { list: Vec::new(), error };
+        let route = error.route().or_else(|| error.attempts().first().map(|report| &*report.route));
+        failures.add(error, error.phase(), error.endpoint(), route);
+        failures.list.iter_mut().for_each(|first| first.add_cut_off(error));
+        for report in error.attempts() {
+            if let Outcome::Failed(failed) = &report.outcome {
+                failures.add(failed, Some(report.phase), Some(&report.endpoint), Some(&report.route));
+            }
+        }
+        failures
+    }
+
+    fn add(
+        &mut self,
+        error: &ConnectError,
+        phase: Option<Phase>,
+        address: Option<&'a Endpoint>,
+        route: Option<&'a str>,
+    ) {
+        let why = Why::of(error);
+        let proxies = route.and_then(|route| route.split_once(" via ")).map(|(_, proxies)| proxies);
+        let alike = |known: &&mut Failure<'_>| (known.phase, known.proxies, &known.why) == (phase, proxies, &why);
+        match self.list.iter_mut().find(alike) {
+            Some(known) => known.add(address),
+            None => self.list.push(Failure { phase, why, addresses: address.into_iter().collect(), proxies }),
+        }
+    }
+
+    /// Where the attempts were that a limit for all of them has cut off, the furthest first.
+    fn cut_off(&self) -> Option<(TimedOut, Vec<&'a AttemptReport>)> {
+        let limit = limit(self.error)?;
+        let is_for_all = self.error.endpoint().is_none() && matches!(limit.phase, Phase::Acquire | Phase::Call);
+        let mut open: Vec<_> = open(self.error).collect();
+        open.sort_by_key(|report| std::cmp::Reverse(report.phase));
+        is_for_all.then_some((limit, open))
+    }
+}
+
+impl fmt::Display for Failures<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.list.iter();
+        if let Some((limit, open)) = self.cut_off() {
+            // It is the first of the list.
+            told.next();
+            cut_off(f, &open, limit)?;
+            told.clone().next().map_or(Ok(()), |_| f.write_str("; "))?;
+        }
+        for (at, failure) in told.clone().take(MOST_FAILURES).enumerate() {
+            write!(f, "{}{failure}", if at == 0 { "" } else { "; " })?;
+        }
+        match told.len().saturating_sub(MOST_FAILURES) {
+            0 => {}
+            more => write!(f, "; and {more} more that failed otherwise")?,
+        }
+        match self.error.left_out() {
+            0 => Ok(()),
+            1 => f.write_str("; 1 more address was not tried"),
+            more => write!(f, "; {more} more addresses were not tried"),
+        }
+    }
+}
+
+/// The limit for all that it takes to connect is over.
+fn cut_off(f: &mut fmt::Formatter<'_>, open: &[&AttemptReport], limit: TimedOut) -> fmt::Result {
+    let limit = Rounded(limit.limit);
+    let Some(furthest) = open.first() else { return write!(f, "there was no connection within {limit}") };
+    let proxies = furthest.route.split_once(" via ").map(|(_, proxies)| proxies);
+    let alike = open.iter().filter(|report| report.phase == furthest.phase && report.route == furthest.route);
+    let addresses: Vec<_> = alike.map(|report| &report.endpoint).collect();
+    write!(
+        f,
+        "{} was not done within {limit}, the limit for connecting",
+        Step { phase: furthest.phase, addresses: &addresses, proxies }
+    )
+}
+
+/// The limit that ended it, if it is nothing but that.
+fn limit(error: &ConnectError) -> Option<TimedOut> {
+    error.behind().downcast_ref().copied()
+}
+
+/// The attempts that have not failed.
+fn open(error: &ConnectError) -> impl Iterator<Item = &AttemptReport> {
+    error.attempts().iter().filter(|report| !matches!(report.outcome, Outcome::Failed(_)))
+}
+
+impl<'a> Failure<'a> {
+    /// A limit that knows no address has ended the attempts that were in its phase.
+    fn add_cut_off(&mut self, error: &'a ConnectError) {
+        if let Why::Limit(limit) = self.why
+            && self.addresses.is_empty()
+        {
+            open(error)
+                .filter(|report| report.phase == limit.phase)
+                .for_each(|report| self.add(Some(&report.endpoint)));
+        }
+    }
+
+    fn add(&mut self, address: Option<&'a Endpoint>) {
+        if let Some(address) = address
+            && !self.addresses.contains(&address)
+        {
+            self.addresses.push(address);
+        }
+    }
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.phase {
+            Some(Phase::Acquire) => f.write_str("no connection")?,
+            Some(phase) => write!(f, "{}", Step { phase, addresses: &self.addresses, proxies: self.proxies })?,
+            None => f.write_str("connecting")?,
+        }
+        let failed = if self.phase == Some(Phase::Acquire) { "" } else { " failed" };
+        match &self.why {
+            Why::Reason(why) if why.is_empty() => f.write_str(failed),
+            Why::Reason(why) => write!(f, "{failed}: {why}"),
+            Why::Limit(limit) => write!(f, " took longer than {}", Rounded(limit.limit)),
+        }
+    }
+}
+
+/// A phase, and where it was: `TCP to 10.0.0.7:443 and 10.0.0.8:443`.
+struct Step<'a> {
+    phase: Phase,
+    addresses: &'a [&'a Endpoint],
+    proxies: Option<&'a str>,
+}
+
+impl fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.phase, self.addresses) {
+            (Phase::Tcp, [Endpoint::Unix(_), ..]) => f.write_str("the socket")?,
+            (phase, _) => f.write_str(name(phase))?,
+        }
+        if let (Phase::Tunnel, Some(proxies)) = (self.phase, self.proxies) {
+            write!(f, " via {proxies}")?;
+            let is_named = |address: &&&Endpoint| proxies.ends_with(&address.to_string());
+            return match self.addresses.first().filter(|address| !is_named(address)) {
+                Some(address) => write!(f, " at {address}"),
+                None => Ok(()),
+            };
+        }
+        let last = self.addresses.len().min(MOST_ADDRESSES).saturating_sub(1);
+        let more = self.addresses.len().saturating_sub(MOST_ADDRESSES);
+        for (at, address) in self.addresses.iter().take(MOST_ADDRESSES).enumerate() {
+            let and = match at {
+                0 => " to ",
+                at if at == last && more == 0 => " and ",
+                _ => ", ",
+            };
+            write!(f, "{and}{address}")?;
+        }
+        if more > 0 {
+            write!(f, " and {more} more")?;
+        }
+        match (self.proxies, self.phase) {
+            (None, _) => Ok(()),
+            (Some(proxies), Phase::Tcp | Phase::LookupQueue | Phase::Resolve) => write!(f, " (for {proxies})"),
+            (Some(proxies), _) => write!(f, " (via {proxies})"),
+        }
+    }
+}
+
+impl Why {
+    fn of(error: &ConnectError) -> Self {
+        match (error.reason(), limit(error)) {
+            (Some(reason), _) => Self::Reason(reason.to_owned()),
+            (None, Some(limit)) => Self::Limit(limit),
+            (None, None) => Self::Reason(reason(error.behind())),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use super::{
+    printable::Printable,
+    reason::reason,
+    sentence::{name, sentence},
+};
+use crate::{AttemptReport, Error, Outcome, Rounded};
+use std::fmt::{self, Write};
+
+/// How many attempts and earlier tries are told one by one.
+const MOST: usize = 20;
+
+/// All that is known of an error, in several lines: the sentence, each attempt to connect, each earlier try, and what to
+/// do. Made by [`Error::report`].
+#[derive(Clone, Copy)]
+pub struct Report<'a> {
+    pub(super) error: &'a Error,
+    pub(super) advises: bool,
+}
+
+impl Report<'_> {
+    /// Leaves out what to do, for whoever says that in other words.
+    pub fn without_advice(self) -> Self {
+        Self { advises: false, ..self }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        sentence(self.error, f)?;
+        attempts(f, self.error.attempts())?;
+        let earlier = self.error.earlier();
+        for (at, error) in earlier.iter().take(MOST).enumerate() {
+            write!(f, "\n  earlier try {}: ", at + 1)?;
+            sentence(error, f)?;
+        }
+        rest(f, earlier.len(), "earlier tries")?;
+        match self.error.advice().filter(|_| self.advises) {
+            Some(advice) => write!(f, "\n  what it means: {}\n  what to do: {}", advice.means(), advice.in_code()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn attempts(f: &mut fmt::Formatter<'_>, attempts: &[AttemptReport]) -> fmt::Result {
+    for report in attempts.iter().take(MOST) {
+        f.write_str("\n  ")?;
+        attempt(&mut Printable(f), report)?;
+    }
+    rest(f, attempts.len(), "attempts")
+}
+
+/// `attempt 1, a.test at 10.0.0.7:443: TLS failed after 31.4ms: certificate expired 12 days ago`.
+fn attempt(f: &mut Printable<'_, '_>, report: &AttemptReport) -> fmt::Result {
+    let AttemptReport { id, route, endpoint, phase, outcome, elapsed, .. } = report;
+    write!(f, "attempt {}, {route} at {endpoint}: {} ", id.0, name(*phase))?;
+    let after = Rounded(*elapsed);
+    match outcome {
+        Outcome::Pending => write!(f, "had not ended"),
+        Outcome::Connected => write!(f, "was done after {after}"),
+        Outcome::Abandoned => write!(f, "was given up after {after}"),
+        Outcome::Failed(error) => {
+            let why = error.reason().map_or_else(|| reason(error.behind()), str::to_owned);
+            write!(f, "failed after {after}: {why}")
+        }
+    }
+}
+
+fn rest(f: &mut fmt::Formatter<'_>, all: usize, of: &str) -> fmt::Result {
+    if all > MOST { write!(f, "\n  and {} more {of}", all - MOST) } else { Ok(()) }
+}

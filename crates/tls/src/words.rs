@@ -1,0 +1,162 @@
+//! What rustls finds wrong, in sentences: its own errors print the names of their variants.
+
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use skybridge_core::TlsAlert;
+use std::{borrow::Cow, fmt::Debug};
+
+/// Why a handshake failed.
+pub(crate) fn of_handshake(error: &Error) -> Cow<'static, str> {
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "the peer does not speak TLS".into(),
+        Error::InvalidMessage(why) => format!("the peer sent a malformed TLS message ({})", split(why)).into(),
+        Error::AlertReceived(alert) => of_alert(*alert),
+        Error::PeerIncompatible(why) => of_incompatible(why),
+        Error::PeerMisbehaved(why) => format!("the peer broke the rules of TLS ({})", split(why)).into(),
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+            "the peer sent a TLS message that may not come now".into()
+        }
+        Error::InvalidCertificate(error) => of_certificate(error),
+        Error::InvalidCertRevocationList(_) => "a certificate revocation list is invalid".into(),
+        Error::NoCertificatesPresented => "the peer showed no certificate".into(),
+        Error::NoApplicationProtocol => "the peer speaks none of the offered protocols (ALPN)".into(),
+        Error::DecryptError => "what the peer sent can't be decrypted".into(),
+        Error::PeerSentOversizedRecord => "the peer sent a TLS record that is too large".into(),
+        Error::InvalidEncryptedClientHello(why) => format!("Encrypted Client Hello failed ({})", split(why)).into(),
+        Error::InconsistentKeys(_) => "the private key does not belong to the certificate".into(),
+        Error::FailedToGetCurrentTime => "there is no clock".into(),
+        Error::FailedToGetRandomBytes => "there are no random numbers".into(),
+        Error::General(text) => text.clone().into(),
+        Error::Other(error) => error.to_string().into(),
+        other => split(other).into(),
+    }
+}
+
+/// What the peer's alert says (RFC 8446, section 6).
+fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
+    let alert = self::alert(alert);
+    match alert.meaning() {
+        Some(meaning) => format!("the peer refused the handshake: {meaning} (alert {})", alert.name()).into(),
+        None => format!("the peer refused the handshake (alert {})", alert.name()).into(),
+    }
+}
+
+/// An alert with the name that the RFC has for it.
+pub(crate) fn alert(alert: AlertDescription) -> TlsAlert {
+    TlsAlert::new(alert.into(), snake(&format!("{alert:?}")))
+}
+
+fn of_incompatible(why: &PeerIncompatible) -> Cow<'static, str> {
+    match why {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13 => "the peer speaks neither TLS 1.2 nor 1.3".into(),
+        PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            "the peer chose a version of TLS that is not allowed here".into()
+        }
+        PeerIncompatible::NoCipherSuitesInCommon => "there is no cipher suite that both sides allow".into(),
+        PeerIncompatible::NoKxGroupsInCommon => "there is no key exchange that both sides allow".into(),
+        PeerIncompatible::NoSignatureSchemesInCommon
+        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => {
+            "there is no kind of signature that both sides allow".into()
+        }
+        PeerIncompatible::ServerRejectedEncryptedClientHello(_) => "the peer rejected Encrypted Client Hello".into(),
+        other => format!("the peer's TLS does not go with ours ({})", split(other)).into(),
+    }
+}
+
+/// Why a certificate was rejected by a verifier that is not this crate's.
+pub(crate) fn of_certificate(error: &CertificateError) -> Cow<'static, str> {
+    match error {
+        CertificateError::BadEncoding => "the certificate is malformed".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".into(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet".into()
+        }
+        CertificateError::Revoked => "the certificate was revoked".into(),
+        CertificateError::UnhandledCriticalExtension => "the certificate has an unknown critical extension".into(),
+        CertificateError::UnknownIssuer => "the issuer of the certificate is not trusted".into(),
+        CertificateError::UnknownRevocationStatus => "it is not known whether the certificate was revoked".into(),
+        CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
+            "the list of revoked certificates has expired".into()
+        }
+        CertificateError::BadSignature => "a signature is wrong".into(),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "a signature is of a kind that is not supported".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate is for another name".into()
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "the certificate is for another purpose".into()
+        }
+        CertificateError::InvalidOcspResponse => "what was stapled to the certificate (OCSP) is invalid".into(),
+        CertificateError::ApplicationVerificationFailure => "the certificate was refused".into(),
+        CertificateError::Other(error) => error.to_string().into(),
+        other => format!("the certificate was refused ({})", split(other)).into(),
+    }
+}
+
+/// The name of a variant as words. What is in the variant is left out: it is for programs.
+fn split(variant: &impl Debug) -> String {
+    let debug = format!("{variant:?}");
+    let end = debug.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(debug.len());
+    snake(&debug[..end]).replace('_', " ")
+}
+
+/// `UnknownCA` as `unknown_ca`, `UnknownPSKIdentity` as `unknown_psk_identity`.
+fn snake(name: &str) -> String {
+    let mut words = String::new();
+    let chars: Vec<char> = name.chars().collect();
+    for (at, c) in chars.iter().enumerate() {
+        let after_small = at > 0 && chars[at - 1].is_ascii_lowercase();
+        let before_small = at > 0 && chars.get(at + 1).is_some_and(char::is_ascii_lowercase);
+        if c.is_ascii_uppercase() && (after_small || before_small) {
+            words.push('_');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::PeerMisbehaved;
+
+    #[test]
+    fn alerts_have_the_names_of_the_rfc() {
+        let rows = [
+            (AlertDescription::CertificateRequired, "certificate_required"),
+            (AlertDescription::UnknownCA, "unknown_ca"),
+            (AlertDescription::UnknownPSKIdentity, "unknown_psk_identity"),
+            (AlertDescription::HandshakeFailure, "handshake_failure"),
+        ];
+        for (found, name) in rows {
+            assert_eq!(alert(found).name(), name);
+        }
+    }
+
+    #[test]
+    fn no_text_of_a_program_is_in_a_sentence() {
+        let ids = || vec![6, 8, 42];
+        let errors = [
+            Error::AlertReceived(AlertDescription::HandshakeFailure),
+            Error::AlertReceived(AlertDescription::Unknown(200)),
+            Error::PeerIncompatible(PeerIncompatible::NoKxGroupsInCommon),
+            Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered),
+            Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup),
+            Error::InvalidMessage(InvalidMessage::MessageTooLarge),
+            Error::InvalidCertificate(CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: ids(),
+                public_key_algorithm_id: ids(),
+            }),
+            Error::InappropriateMessage { expect_types: Vec::new(), got_type: rustls::ContentType::Alert },
+            Error::EncryptError,
+            Error::BadMaxFragmentSize,
+        ];
+        for error in errors {
+            let said = of_handshake(&error);
+            let is_of_program = |word: &str| word.chars().skip(1).any(|c| c.is_ascii_uppercase()) && word.len() > 5;
+            assert!(!said.contains(['[', '{']) && !said.split([' ', '(', ')']).any(is_of_program), "{said}");
+        }
+    }
+}
