@@ -6,6 +6,7 @@ pub(crate) mod new_connection;
 use crate::{
     connect::new_connection::NewConnection,
     connection::PooledConnection,
+    exchange::as_connect_error,
     origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
@@ -230,7 +231,7 @@ impl<C: Send + 'static> ConnectTask<C> {
             }
             Found::New(new) => match new.publish(&self.origin, &self.connect) {
                 Ok(()) => self.over = true,
-                Err(error) => self.failed(ConnectError::new(Phase::Handshake, error)),
+                Err(error) => self.failed(as_connect_error(error)),
             },
         }
     }

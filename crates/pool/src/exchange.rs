@@ -12,7 +12,7 @@ mod read_timeout;
 pub(crate) mod timeouts;
 mod unfinished;
 
-pub(crate) use self::ending::is_of_connection;
+pub(crate) use self::ending::{as_connect_error, is_of_connection};
 use self::{
     body::{Holding, PooledBody},
     events::CallEvents,

@@ -1,5 +1,5 @@
 use super::{cause::Cause, causes::causes};
-use crate::{CloseReason, ConnectError, EgressRefused, Error, OriginError, Phase, Protocol, RequestError};
+use crate::{CloseReason, ConnectError, EgressRefused, Error, OriginError, Phase, Protocol, RequestError, TlsAlert};
 use std::{error::Error as StdError, fmt, io};
 
 /// What an error means, and what to do about it.
@@ -397,9 +397,6 @@ impl Advice {
         if let Some(advice) = error.advice() {
             return Some(advice);
         }
-        if let Some(ended) = error.source_as::<Error>() {
-            return ended.advice();
-        }
         if error.source_as::<OriginError>().is_some() {
             return Some(Self::Url);
         }
@@ -410,7 +407,12 @@ impl Advice {
             return Some(Self::Overloaded);
         }
         match error.phase() {
+            // What else is behind it is about another server.
             Some(Phase::LookupQueue | Phase::Resolve) => Some(Self::NoAnswer),
+            Some(Phase::Handshake) if error.source_as::<TlsAlert>().is_some_and(TlsAlert::is_certificate) => {
+                Some(Self::ClientCertificate)
+            }
+            _ if error.source_as::<Error>().is_some() => error.source_as::<Error>().and_then(Error::advice),
             _ if error.is_timeout() => Some(Self::SlowConnect),
             Some(Phase::Tcp) => of_socket(error.behind()),
             _ => None,

@@ -123,10 +123,21 @@ pub(crate) fn not_connected(error: Error) -> Error {
         return error;
     }
     let info = error.connection().cloned();
+    let failed = Error::from(as_connect_error(error));
+    match info {
+        Some(info) => failed.on(&info),
+        None => failed,
+    }
+}
+
+/// How a connection has ended before it carried anything, as the failure of its connect: with its route and endpoint.
+#[cold]
+pub(crate) fn as_connect_error(error: Error) -> ConnectError {
+    let info = error.connection().cloned();
     let failed = ConnectError::new(Phase::Handshake, error);
     match info {
-        Some(info) => Error::from(failed.on_route(&info.route).at(info.remote.clone())).on(&info),
-        None => failed.into(),
+        Some(info) => failed.on_route(&info.route).at(info.remote.clone()),
+        None => failed,
     }
 }
 
