@@ -162,8 +162,8 @@ async fn a_direct_route_can_be_among_them() {
     assert_eq!(describe(&link.info.route), "a.test");
     assert!(!link.info.tunnelled);
     assert_eq!(world.queries(), [1, 1, 0, 0]);
-    // Nothing is configured: a direct route alone.
-    let link = world.https(&[]).await.unwrap();
+    // Alone, too.
+    let link = world.https(&[&[]]).await.unwrap();
     assert_eq!(describe(&link.info.route), "a.test");
 }
 
