@@ -99,8 +99,8 @@ pub use self::{
         Rounded, TimedOut, TlsAlert,
     },
     observe::{
-        Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard, Span,
-        notify,
+        Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard,
+        RedactedUri, Span, notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

@@ -5,7 +5,7 @@ mod phase;
 
 pub use self::{
     attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
-    event::{Acquired, Event, EventKind, Observe},
+    event::{Acquired, Event, EventKind, Observe, RedactedUri},
     notify::notify,
     phase::{Phase, PhaseGuard, Span},
 };

@@ -6,8 +6,8 @@ use crate::{
 use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RequestOptions, Runtime, TimedOut,
-    Timeouts, notify,
+    CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RedactedUri, RequestOptions, Runtime,
+    TimedOut, Timeouts, notify,
 };
 use std::{
     fmt,
@@ -206,7 +206,7 @@ impl CallEvents {
     fn begin<B>(observer: Arc<dyn Observe>, runtime: &Arc<dyn Runtime>, call: CallId, request: &Request<B>) -> Self {
         let events =
             Self { observer, runtime: Arc::clone(runtime), call, start: runtime.now(), answered: false, over: false };
-        events.report(EventKind::CallStarted { method: request.method(), uri: request.uri() });
+        events.report(EventKind::CallStarted { method: request.method(), uri: RedactedUri(request.uri()) });
         events
     }
 

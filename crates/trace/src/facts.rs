@@ -1,5 +1,5 @@
-use http::{Uri, Version};
-use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, Reference, TlsInfo};
+use http::Version;
+use skybridge_core::{ConnInfo, ConnectionId, Endpoint, Protocol, TlsInfo};
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// The facts of a connection. Unlike its [`ConnInfo`] they hold nothing of the client, so that a recorder can keep
@@ -37,11 +37,6 @@ pub struct TlsFacts {
     pub resumed: bool,
     /// Whether the name was encrypted.
     pub ech: skybridge_core::EchStatus,
-}
-
-/// A URI without secrets.
-pub(crate) fn url(uri: &Uri) -> String {
-    Reference::parse(&uri.to_string()).to_string()
 }
 
 /// A version of HTTP, as `network.protocol.version` of OpenTelemetry has it.

@@ -1,7 +1,9 @@
 use crate::{facts, json, otel};
 use http::{Method, StatusCode, Version};
 use metrics::{Label, Unit};
-use skybridge_core::{CallId, ConnInfo, ConnectionId, Error, Event, EventKind, Observe, OriginRef, Phase, sync::Mutex};
+use skybridge_core::{
+    CallId, ConnInfo, ConnectionId, Error, Event, EventKind, Observe, OriginRef, Phase, RedactedUri, sync::Mutex,
+};
 use std::{
     collections::HashMap,
     fmt,
@@ -78,8 +80,8 @@ impl Metrics {
         self.calls.lock()
     }
 
-    fn call_started(&self, id: CallId, method: &Method, uri: &http::Uri, at: Instant) {
-        let Ok(origin) = OriginRef::of(uri) else { return };
+    fn call_started(&self, id: CallId, method: &Method, uri: RedactedUri<'_>, at: Instant) {
+        let Ok(origin) = OriginRef::of(uri.0) else { return };
         let server = Server { address: origin.host().to_string().into(), port: origin.port() };
         let call = OpenCall { method: otel::method(method), server, began: at, answer: None };
         metrics::gauge!(ACTIVE_REQUESTS, call.labels()).increment(1);
@@ -136,7 +138,7 @@ impl Observe for Metrics {
     fn observe(&self, event: &Event<'_>) {
         let at = event.at;
         match (&event.kind, event.call, event.connection) {
-            (EventKind::CallStarted { method, uri }, Some(id), _) => self.call_started(id, method, uri, at),
+            (EventKind::CallStarted { method, uri }, Some(id), _) => self.call_started(id, method, *uri, at),
             (EventKind::CallEnded(error), Some(id), _) => self.call_ended(id, at, error.map(otel::error_type)),
             (EventKind::PhaseDropped(Phase::Call, _), Some(id), _) => self.call_ended(id, at, Some("cancelled")),
             (EventKind::PhaseEnded(phase, elapsed), ..) => phase_over(*phase, *elapsed, "ok"),

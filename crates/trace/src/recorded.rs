@@ -1,4 +1,4 @@
-use crate::{Facts, facts};
+use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase,
@@ -136,7 +136,7 @@ impl From<&EventKind<'_>> for RecordedKind {
     fn from(kind: &EventKind<'_>) -> Self {
         match *kind {
             EventKind::CallStarted { method, uri } => {
-                Self::CallStarted { method: method.clone(), url: facts::url(uri).into() }
+                Self::CallStarted { method: method.clone(), url: uri.to_string().into() }
             }
             EventKind::CallEnded(error) => Self::CallEnded(error.map(|error| Failure::of(error))),
             EventKind::PhaseStarted(phase) => Self::Started(phase),

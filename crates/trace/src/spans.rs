@@ -2,7 +2,7 @@ use crate::{Failure, facts, json, otel};
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AttemptId, AttemptReport, CallId, ConnInfo, ConnectionId, Error, Event, EventKind, Observe, OriginRef,
-    Phase, sync::Mutex,
+    Phase, RedactedUri, sync::Mutex,
 };
 use std::{
     collections::HashMap,
@@ -168,8 +168,8 @@ fn shown(id: Option<ConnectionId>) -> impl fmt::Display {
 // === impl OpenCall ===
 
 impl OpenCall {
-    fn begin(method: &Method, uri: &http::Uri, began: Instant) -> Self {
-        let (url, origin) = (facts::url(uri), OriginRef::of(uri).ok());
+    fn begin(method: &Method, uri: RedactedUri<'_>, began: Instant) -> Self {
+        let (url, origin) = (uri.to_string(), OriginRef::of(uri.0).ok());
         let span = tracing::info_span!(
             target: "skybridge::call",
             "http request",

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::{Method, Uri};
-use skybridge_core::{CallId, CloseReason, ConnectionId, Connector, EventKind, Phase, Protocol};
+use skybridge_core::{CallId, CloseReason, ConnectionId, Connector, EventKind, Phase, Protocol, RedactedUri};
 use skybridge_testkit::{executor::Executor, fixtures, net::Network};
 use skybridge_trace::{RecordedKind, Recorder};
 use std::{sync::Arc, time::Duration};
@@ -12,7 +12,11 @@ async fn it_keeps_the_latest_and_counts_the_dropped() {
     let recorder = Recorder::with_capacity(3);
     for call in 1..=5 {
         let ctx = Executor::new().ctx().with_call(CallId(call)).observer(Some(recorder.clone()));
-        ctx.emit(None, None, EventKind::CallStarted { method: &Method::GET, uri: &Uri::from_static("http://a.test/") });
+        ctx.emit(
+            None,
+            None,
+            EventKind::CallStarted { method: &Method::GET, uri: RedactedUri(&Uri::from_static("http://a.test/")) },
+        );
     }
     let calls: Vec<_> = recorder.events().iter().filter_map(|event| event.call).collect();
     assert_eq!((calls, recorder.dropped()), (vec![CallId(3), CallId(4), CallId(5)], 2));

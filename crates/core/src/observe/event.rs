@@ -1,9 +1,12 @@
 use crate::{
     AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase,
-    RecentFailure,
+    RecentFailure, Reference,
 };
 use http::{Method, StatusCode, Uri, Version};
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// Observes the events of a client. It has one method with one enum, so that a new kind of event breaks no
 /// implementation.
@@ -52,6 +55,10 @@ impl<'a> Event<'a> {
     }
 }
 
+/// A URI whose `Display` and `Debug` leave out its secrets - userinfo, query and fragment - as a [`Reference`]'s do.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct RedactedUri<'a>(pub &'a Uri);
+
 /// How a request got its connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -71,13 +78,12 @@ pub enum Acquired {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventKind<'a> {
-    /// A call began. The URI may contain secrets: who shows it does so by a [`Reference`](crate::Reference), which
-    /// leaves them out.
+    /// A call began.
     CallStarted {
         /// The method of its request.
         method: &'a Method,
         /// The URI of its request.
-        uri: &'a Uri,
+        uri: RedactedUri<'a>,
     },
     /// A call has its response, its body included if that is read to its end; or it has failed with this error.
     CallEnded(Option<&'a Error>),
@@ -129,6 +135,22 @@ pub enum EventKind<'a> {
         error: &'a Error,
     },
 }
+
+// === impl RedactedUri ===
+
+impl fmt::Display for RedactedUri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Reference::parse(&self.0.to_string()).fmt(f)
+    }
+}
+
+impl fmt::Debug for RedactedUri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// === impl EventKind ===
 
 impl EventKind<'_> {
     /// The name for logs and reports, in snake case.

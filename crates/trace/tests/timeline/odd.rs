@@ -1,7 +1,7 @@
 //! Events in an odd order, and terminals of odd widths.
 
 use http::{Method, Uri};
-use skybridge::types::{CallId, Event, EventKind, Observe, Phase};
+use skybridge::types::{CallId, Event, EventKind, Observe, Phase, RedactedUri};
 use skybridge_testkit::executor::Executor;
 use skybridge_trace::Recorder;
 use std::time::Duration;
@@ -16,7 +16,7 @@ async fn an_end_before_its_start_takes_no_time() {
     let (recorder, start) = (Recorder::new(), Executor::new().runtime().now());
     let uri = Uri::from_static("http://a.test/");
     let tell = |at, kind| recorder.observe(&Event::new(start + ms(at), Some(CallId(1)), None, None, kind));
-    tell(0, EventKind::CallStarted { method: &Method::GET, uri: &uri });
+    tell(0, EventKind::CallStarted { method: &Method::GET, uri: RedactedUri(&uri) });
     tell(5, EventKind::PhaseStarted(Phase::Acquire));
     tell(3, EventKind::PhaseEnded(Phase::Acquire, ms(0)));
     tell(6, EventKind::PhaseStarted(Phase::Body));
