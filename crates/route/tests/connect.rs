@@ -6,8 +6,8 @@ mod support;
 
 use self::support::{World, addr, at, ms, plan, reach, tried};
 use skybridge_core::{
-    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Error, FirstExchange, Link, Outcome, Partition, Phase,
-    Plan, Proxy, Query, Route, Target,
+    Answer, Attempt, ConnInfo, ConnectError, Delivery, Endpoint, Endpoints, Error, FirstExchange, Link, Outcome,
+    Partition, Phase, Plan, Proxy, Query, Route, Target,
 };
 use skybridge_route::RouteLayer;
 use skybridge_tcp::RaceLayer;
@@ -661,4 +661,24 @@ async fn a_resolver_that_never_stops_is_asked_no_more_when_the_list_is_full() {
     let planner = RouteLayer::new(resolver).max_addresses(10).layer(failing_in_tls());
     reach(&planner, target.clone()).await.unwrap_err();
     assert_eq!((tried(&target.ctx).len(), asked.load(Ordering::SeqCst)), (20, 10));
+}
+
+/// As when a server rejects keys of Encrypted Client Hello and gives its own.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_a_layer_below_connects_to_once_more_has_not_failed() {
+    for again in [true, false] {
+        let world = World::new();
+        world.up(1, 0).up(2, 0).host("a.test", [1, 2]);
+        let connector = world.connector();
+        let planner = RouteLayer::new(world.net.resolver()).layer(service_fn(move |mut route: Route| {
+            let connector = connector.clone();
+            async move {
+                let _ = route.attempt(at(1)).phase(Phase::Tls).fail(ConnectError::new(Phase::Tls, "other keys"));
+                route.endpoints = Endpoints::fixed([at(if again { 1 } else { 2 })]);
+                connector.oneshot(route).await
+            }
+        }));
+        let link = reach(&planner, world.target("https://a.test")).await.unwrap();
+        assert_eq!(link.info.route.feedback.unwrap().failed_recently(&at(1)), !again);
+    }
 }
