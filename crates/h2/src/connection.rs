@@ -165,7 +165,7 @@ where
         }
         let mut prepared = match to_proxy {
             None => head::prepare(&mut request, &size, |length| self.shared.length(length)),
-            Some(to_proxy) => self.prepare_forwarded(&mut request, &size, to_proxy),
+            Some(mut to_proxy) => self.prepare_forwarded(&mut request, &size, &mut to_proxy),
         };
         if let Some(protocol) = protocol {
             if !self.allows_streams() {
@@ -224,7 +224,7 @@ where
         &mut self,
         request: &mut Request<B>,
         size: &SizeHint,
-        mut to_proxy: Box<ToProxy>,
+        to_proxy: &mut ToProxy,
     ) -> Result<Option<BodyLength>, RequestError> {
         if let Some(shown) = to_proxy.shown() {
             self.saved.show(shown);

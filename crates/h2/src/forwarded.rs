@@ -5,6 +5,7 @@ use http::{
     header::{Entry, HOST, PROXY_AUTHORIZATION},
 };
 use skybridge_core::{ConnInfo, ProxyAnswer, ProxyHeaders, RequestError};
+use std::mem;
 
 /// What a request says to the proxy.
 pub(crate) struct ToProxy {
@@ -41,15 +42,15 @@ impl ToProxy {
     /// # Errors
     /// When there are too many fields.
     #[cold]
-    pub(crate) fn put(mut self, headers: &mut HeaderMap, info: &ConnInfo) -> Result<bool, RequestError> {
+    pub(crate) fn put(&mut self, headers: &mut HeaderMap, info: &ConnInfo) -> Result<bool, RequestError> {
         if let Some(for_proxy) = ProxyHeaders::of_forwarding(info) {
             for_proxy.add_to(headers, |_| {})?;
         }
         let brings_own = !self.own.is_empty();
         if !brings_own {
-            self.own.extend(self.credentials);
+            self.own.extend(self.credentials.take());
         }
-        for mut value in self.own {
+        for mut value in mem::take(&mut self.own) {
             value.set_sensitive(true);
             let full = |_| RequestError::Header("proxy-authorization".into(), "too many headers");
             headers.try_append(PROXY_AUTHORIZATION, value).map_err(full)?;
