@@ -1,5 +1,5 @@
-//! `--compressed`: content codings (RFC 9110, section 8.4.1). What is decoded is all that was encoded, or an error: never
-//! a part of it.
+//! `--compressed`: content codings (RFC 9110, section 8.4.1). What is decoded is all that was encoded, or an error:
+//! never a part of it.
 
 use crate::fault::BoxError;
 use bytes::Bytes;
@@ -16,6 +16,9 @@ use std::{
 
 /// What is asked for.
 pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static("gzip, deflate");
+
+/// The same, for people.
+pub(crate) const DECODED: &str = "gzip and deflate; nearest: leave out -H 'accept-encoding: ...'";
 
 /// How much is decoded at once: it may become a thousand times as long.
 const STEP: usize = 4 * 1024;

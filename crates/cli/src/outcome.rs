@@ -1,6 +1,7 @@
 //! What became of a call, and why it ended early.
 
 use crate::{
+    decode::DECODED,
     exit::Exit,
     fault::{BoxError, Fault},
     observer::{CallRecord, version},
@@ -150,7 +151,9 @@ impl Outcome {
             CallError::Usage(usage) => (Exit::USAGE, "request", usage.to_string()),
             CallError::Write(error) => (Exit::WRITE, "body", format!("the body could not be written: {error}")),
             CallError::Decode(error) => (Exit::ENCODING, "body", format!("the body could not be decoded: {error}")),
-            CallError::Encoding(name) => (Exit::ENCODING, "body", format!("unknown content encoding: {name}")),
+            CallError::Encoding(name) => {
+                (Exit::ENCODING, "body", format!("the body is encoded by `{name}`, and what is decoded is {DECODED}"))
+            }
             CallError::Redirects(most) => {
                 (Exit::REDIRECTS, "protocol", format!("more than {most} redirects (--max-redirs)"))
             }

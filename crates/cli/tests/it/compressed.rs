@@ -57,6 +57,7 @@ async fn what_cannot_be_decoded_is_exit_61_and_what_was_cut_18() {
         let origin = says(encoding, body).await;
         let ran = skybridge(["--compressed", &origin.url("/")]).await;
         assert_eq!(ran.exit, 61, "{encoding}: {} {}", ran.out, ran.err);
+        assert_eq!(ran.err.contains("encoded by `br`, and what is decoded is gzip and deflate"), encoding == "br");
     }
     let origin = says("gzip", b"").await;
     let ran = skybridge(["--compressed", &origin.url("/")]).await;
