@@ -5,9 +5,9 @@ use crate::{
     call,
     exit::Exit,
     outcome::Outcome,
-    run::OUTPUT_TIMEOUT,
     shared::{Job, Shared},
-    stderr, watchdog,
+    stderr,
+    watchdog::{self, OUTPUT_TIMEOUT},
 };
 use std::time::{Duration, Instant};
 

@@ -13,7 +13,7 @@ use crate::{
     sink::blocking,
     start_error::StartError,
     stderr::{self, Stderr},
-    watchdog,
+    watchdog::{self, OUTPUT_TIMEOUT},
     write_out::Format,
 };
 use skybridge::types::sync::Mutex;
@@ -26,10 +26,6 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
-
-/// With `--max-time`, how long printing about a call may block on a slow reader: it belongs to no call, but must end
-/// too.
-pub(crate) const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Prints and writes what is known of each call.
 struct Reporter {

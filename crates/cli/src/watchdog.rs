@@ -9,6 +9,10 @@ use std::{
     time::Duration,
 };
 
+/// With `--max-time`, how long printing about a call may block on a slow reader: it belongs to no call, but must end
+/// too.
+pub(crate) const OUTPUT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A call that is being watched, until this is dropped.
 pub(crate) struct ObservedDialer(#[expect(dead_code, reason = "the thread waits for it to be dropped")] SyncSender<()>);
 
