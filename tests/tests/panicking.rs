@@ -60,6 +60,7 @@ impl Observe for Panicking {
             | EventKind::PhaseEnded(..)
             | EventKind::PhaseFailed(..)
             | EventKind::PhaseDropped(..)
+            | EventKind::AtProxy(_)
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)
             | EventKind::Created(_)

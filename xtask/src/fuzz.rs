@@ -90,6 +90,11 @@ const TARGETS: [Target; 14] = [
         seeds: "retry-after",
         promises: "a request is sent again after the seconds that its one `retry-after` says, and otherwise not",
     },
+    Target {
+        name: "timeline",
+        seeds: "timelines",
+        promises: "whatever text is in events, a terminal gets lines, a picture is XML that runs nothing, and HAR is JSON",
+    },
 ];
 
 /// Without a target it lists them.

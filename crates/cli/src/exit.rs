@@ -42,6 +42,8 @@ impl Exit {
     pub(crate) const STREAM: Self         = Self(92);
     pub(crate) const PROXY: Self          = Self(97);
     pub(crate) const ECH: Self            = Self(101);
+    /// As a shell says of what SIGINT ended.
+    pub(crate) const INTERRUPTED: Self    = Self(130);
 }
 
 impl From<Exit> for ExitCode {

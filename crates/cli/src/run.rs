@@ -13,15 +13,20 @@ use crate::{
     sink::blocking,
     start_error::StartError,
     stderr::{self, Stderr},
+    timelines::Timelines,
     watchdog::{self, OUTPUT_TIMEOUT},
     write_out::Format,
 };
 use skybridge::types::sync::Mutex;
-use skybridge::{TokioRuntime, types::CallId};
-use skybridge_trace::{JsonLines, Recorder, Timeline, clean, clean_json};
+use skybridge::{
+    TokioRuntime,
+    types::{CallId, Runtime},
+};
+use skybridge_trace::{JsonLines, clean, clean_json};
 use std::{
     fs::File,
     io::{self, Write},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -33,8 +38,7 @@ struct Reporter {
     format: Option<Format>,
     report: Option<Mutex<Box<dyn Write + Send>>>,
     reports_to_stdout: bool,
-    /// For timelines.
-    recorder: Option<Arc<Recorder>>,
+    timelines: Option<Timelines>,
     exit: Mutex<Exit>,
 }
 
@@ -42,10 +46,10 @@ pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
     if let Some(path) = &args.output.stderr {
         stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
     }
-    let reporter = Arc::new(Reporter::new(&args)?);
-    let runtime = Arc::new(TokioRuntime::current());
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
+    let reporter = Arc::new(Reporter::new(&args, &runtime)?);
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as _);
-    let recorder = reporter.recorder.iter().map(|recorder| Arc::clone(recorder) as _);
+    let recorder = reporter.timelines.iter().map(|timelines| timelines.recorder() as _);
     let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
     let proxies = Proxies::of(&args, |name| std::env::var_os(name));
     let client = client::build(&args, &proxies, &observer)?;
@@ -53,16 +57,41 @@ pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
     let shared =
         Shared::new(args, client, proxies, observer, counts_uploads).map_err(|(exit, why)| StartError(exit, why))?;
     let shared = Arc::new(shared);
-    let jobs = jobs(&shared.args);
-    if shared.args.request.parallel {
-        in_parallel(&shared, &reporter, jobs).await;
-    } else {
-        for job in jobs {
-            fetch(&shared, &reporter, job).await;
+    let fetching = fetch_all(&shared, &reporter);
+    let Some(timelines) = &reporter.timelines else {
+        fetching.await;
+        close(shared).await;
+        return Ok(reporter.exit());
+    };
+    let interrupted = {
+        let mut fetching = pin!(fetching);
+        tokio::select! {
+            () = &mut fetching => None,
+            // Drawn before anything is dropped: what hangs is shown as it is.
+            Ok(()) = tokio::signal::ctrl_c() => Some(timelines.finish(true)),
         }
+    };
+    let is_interrupted = interrupted.is_some();
+    let written = interrupted.unwrap_or_else(|| timelines.finish(false));
+    if is_interrupted {
+        return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(Exit::INTERRUPTED));
     }
     close(shared).await;
-    Ok(reporter.exit())
+    match written {
+        Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
+        _ => Ok(reporter.exit()),
+    }
+}
+
+async fn fetch_all(shared: &Arc<Shared>, reporter: &Arc<Reporter>) {
+    let jobs = jobs(&shared.args);
+    if shared.args.request.parallel {
+        in_parallel(shared, reporter, jobs).await;
+    } else {
+        for job in jobs {
+            fetch(shared, reporter, job).await;
+        }
+    }
 }
 
 /// Closes the connections. That prints events, too, and may block like any output.
@@ -104,7 +133,7 @@ async fn fetch(shared: &Shared, reporter: &Arc<Reporter>, job: Job) {
 }
 
 impl Reporter {
-    fn new(args: &Args) -> Result<Self, StartError> {
+    fn new(args: &Args, runtime: &Arc<dyn Runtime>) -> Result<Self, StartError> {
         let report = match &args.diagnostics.report {
             None => None,
             Some(path) if path.as_os_str() == "-" => Some(Box::new(io::stdout()) as Box<dyn Write + Send>),
@@ -119,7 +148,7 @@ impl Reporter {
             format,
             report: report.map(Mutex::new),
             reports_to_stdout: args.diagnostics.reports_to_stdout(),
-            recorder: args.diagnostics.timeline.then(Recorder::new),
+            timelines: Timelines::of(args, runtime)?,
             exit: Mutex::new(Exit::OK),
         })
     }
@@ -156,8 +185,8 @@ impl Reporter {
     }
 
     fn print_timeline(&self, outcome: &Outcome) {
-        if let Some(recorder) = &self.recorder {
-            stderr::print(timeline(recorder, outcome));
+        if let Some(timelines) = &self.timelines {
+            timelines.ended(outcome);
         }
     }
 
@@ -188,9 +217,4 @@ impl Reporter {
     fn exit(&self) -> Exit {
         *self.exit.lock()
     }
-}
-
-fn timeline(recorder: &Recorder, outcome: &Outcome) -> Timeline {
-    let timeline = recorder.timeline(outcome.call).titled(format!("{} {}", outcome.method, outcome.url));
-    if stderr::is_terminal() { timeline.colored() } else { timeline }
 }

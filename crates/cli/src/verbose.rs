@@ -27,6 +27,17 @@ pub(crate) fn event(event: &Event<'_>) {
         EventKind::PhaseFailed(Phase::Acquire, _, error) if event.connection.is_some() => {
             print('*', format_args!("connection {} ended before it was used: {}", id(event), in_one_line(*error)));
         }
+        EventKind::PhaseEnded(Phase::Tcp, elapsed) => {
+            let endpoint = event.report.map_or_else(String::new, |report| format!(" to {}", report.endpoint));
+            print('*', format_args!("TCP connected{endpoint} after {elapsed:.1?}"));
+        }
+        EventKind::AtProxy(proxy) => print('*', format_args!("at the proxy {proxy}")),
+        EventKind::PhaseStarted(phase @ (Phase::Tunnel | Phase::Tls)) => {
+            let phase = if *phase == Phase::Tls { "TLS" } else { "tunnel" };
+            print('*', format_args!("{phase} started"));
+        }
+        EventKind::PhaseEnded(Phase::Tunnel, elapsed) => print('*', format_args!("tunnel there after {elapsed:.1?}")),
+        EventKind::PhaseEnded(Phase::Tls, elapsed) => print('*', format_args!("TLS done after {elapsed:.1?}")),
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }

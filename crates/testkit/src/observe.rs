@@ -111,6 +111,7 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
         EventKind::PhaseFailed(_, _, error) => root(*error),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),
         EventKind::Postponed(endpoint, failure) => format!("{endpoint}: {failure}"),
+        EventKind::AtProxy(proxy) => proxy.to_string(),
         EventKind::RequestBody(bytes) => bytes.map_or_else(|| "?".into(), |bytes| bytes.to_string()),
         EventKind::ResponseBody(bytes) => bytes.to_string(),
         EventKind::ResponseHead { status, .. } => status.as_u16().to_string(),

@@ -3,6 +3,8 @@
 use crate::{
     clean::clean,
     rows::{End, How, Row, Rows},
+    timeline::Style,
+    wrap::{cut, wrap},
 };
 use skybridge_core::Phase;
 use std::{fmt, time::Duration};
@@ -10,7 +12,12 @@ use std::{fmt, time::Duration};
 /// `    handshake`
 const LABEL: usize = 13;
 const WIDEST_NOTE: usize = 28;
-const NARROWEST_BAR: usize = 16;
+/// What a bar has where everything else fits, and where something has to go.
+const NARROW_BAR: usize = 16;
+const NARROWEST_BAR: usize = 8;
+/// The most and the least of an address or a proxy.
+const WIDEST_ABOUT: usize = 48;
+const NARROWEST_ABOUT: usize = 8;
 
 /// The characters of bars.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +31,7 @@ pub(crate) struct Glyphs {
     hair: char,
     later: char,
     below: char,
+    cut: char,
 }
 
 /// The layout: columns, widths and scale.
@@ -31,10 +39,11 @@ pub(crate) struct Canvas {
     glyphs: Glyphs,
     colored: bool,
     total: Duration,
-    end: End,
     decimals: usize,
     about: usize,
     number: usize,
+    /// Whether there is room for when a row began.
+    has_at: bool,
     bar: usize,
     width: usize,
     numbered: bool,
@@ -51,6 +60,7 @@ impl Glyphs {
         hair: '▏',
         later: '›',
         below: '└',
+        cut: '…',
     };
     pub(crate) const ASCII: Self = Self {
         around: '-',
@@ -62,55 +72,85 @@ impl Glyphs {
         hair: '|',
         later: '>',
         below: '`',
+        cut: '~',
     };
 }
 
 // === impl Canvas ===
 
 impl Canvas {
-    pub(crate) fn new(rows: &Rows, width: usize, glyphs: Glyphs, colored: bool) -> Self {
-        let total = rows.total();
+    /// For all these calls, on an axis of this length.
+    pub(crate) fn new(calls: &[&Rows], total: Duration, style: Style) -> Self {
+        let Style { width, glyphs, colored } = style;
         let decimals = decimals(total);
-        let numbered = rows.attempts > 1;
-        let longest = |of: &dyn Fn(&Row) -> usize| rows.list.iter().map(of).max().unwrap_or_default();
-        let about = longest(&|row| about_of(row, numbered).chars().count());
-        let latest = rows.list.iter().map(|row| row.start.min(total)).max().unwrap_or_default().max(total);
+        let numbered = calls.iter().any(|rows| rows.attempts > 1);
+        let rows = || calls.iter().flat_map(|rows| &rows.list);
+        let longest = |of: &dyn Fn(&Row) -> usize| rows().map(of).max().unwrap_or_default();
+        let about = longest(&|row| about_of(row, numbered).chars().count()).min(WIDEST_ABOUT);
+        let latest = rows().map(|row| row.start.min(total)).max().unwrap_or_default().max(total);
         let number = millis(latest, decimals).len().max(4);
         let note = longest(&|row| row.note.chars().count()).min(WIDEST_NOTE);
-        let taken = LABEL + 1 + about + 2 * (number + 2) + 2 + 2 + note;
-        let bar = width.saturating_sub(taken).max(NARROWEST_BAR);
-        let end = rows.end.clone();
-        Self { glyphs, colored, total, end, decimals, about, number, bar, width, numbered }
+        let mut canvas =
+            Self { glyphs, colored, total, decimals, about, number, has_at: true, bar: NARROW_BAR, width, numbered };
+        // The notes give way first, then the column of beginnings, then the addresses, then the bars.
+        canvas.has_at = canvas.before_bars() + NARROW_BAR <= width;
+        if canvas.before_bars() + NARROW_BAR > width {
+            let rest = canvas.before_bars() - about + NARROWEST_BAR;
+            canvas.about = about.min(width.saturating_sub(rest).max(NARROWEST_ABOUT));
+        }
+        let room = width.saturating_sub(canvas.before_bars());
+        canvas.bar = room.saturating_sub(2 + note).max(NARROW_BAR.min(room)).max(NARROWEST_BAR);
+        canvas
     }
 
-    /// The rest of the first line, and the error if there is one.
-    pub(crate) fn head(&self, f: &mut fmt::Formatter<'_>, on: Option<&str>) -> fmt::Result {
-        let total = millis(self.total, self.decimals);
+    /// What the call is, how long it took, on what, and its error if there is one.
+    pub(crate) fn head(&self, f: &mut fmt::Formatter<'_>, rows: &Rows, title: &str, on: Option<&str>) -> fmt::Result {
+        let total = millis(rows.total(), self.decimals);
         let on = on.map(|on| format!(" {on}")).unwrap_or_default();
-        match &self.end {
-            End::ResponseResult | End::Unknown => writeln!(f, "  {total} ms{on}"),
-            End::Running => writeln!(f, "  still running, the latest news at {total} ms{on}"),
-            End::GivenUp => writeln!(f, "  given up after {total} ms{on}"),
-            End::Failed(failure) => {
-                writeln!(f, "  {} after {total} ms{on}", self.paint("FAILED", RED))?;
-                let message = format!("{} {}", self.glyphs.cross, clean(&failure.message));
-                writeln!(f, "  {}", self.paint(&message, RED))
+        let call = format!("call {}{title}", rows.call);
+        let (line, error) = match &rows.end {
+            End::ResponseResult | End::Unknown => (format!("{call}  {total} ms{on}"), None),
+            End::Running if rows.is_extended() => (format!("{call}  still running after {total} ms{on}"), None),
+            End::Running => (format!("{call}  still running, the latest news at {total} ms{on}"), None),
+            End::GivenUp => (format!("{call}  given up after {total} ms{on}"), None),
+            End::Failed(failure) => (format!("{call}  FAILED after {total} ms{on}"), Some(failure)),
+        };
+        for (i, part) in wrap(&line, self.width, 4).iter().enumerate() {
+            let part = if i == 0 { part.clone() } else { format!("    {part}") };
+            match part.split_once("FAILED") {
+                Some((before, after)) if error.is_some() => {
+                    writeln!(f, "{before}{}{after}", self.paint("FAILED", RED))?;
+                }
+                _ => writeln!(f, "{part}")?,
             }
         }
+        let Some(failure) = error else { return Ok(()) };
+        let message = format!("{} {}", self.glyphs.cross, clean(&failure.message));
+        for (i, part) in wrap(&message, self.width.saturating_sub(2), 2).iter().enumerate() {
+            writeln!(f, "{}{}", if i == 0 { "  " } else { "    " }, self.paint(part, RED))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn axis(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pad, number) = (LABEL + 1 + self.about, self.number + 2);
+        let number = self.number + 2;
         let end = format!("{} ms", millis(self.total, self.decimals));
-        let line = format!("{:pad$}{:>number$}{:>number$}  0{end:>bar$}", "", "at", "took", bar = self.bar - 1);
+        let at = if self.has_at { format!("{:>number$}", "at") } else { String::new() };
+        let pad = LABEL + 1 + self.about;
+        let scale = match self.bar.checked_sub(end.chars().count() + 2) {
+            Some(gap) => format!("0{:gap$} {end}", ""),
+            None => cut(&format!("{end:>bar$}", bar = self.bar), self.bar, self.glyphs.cut),
+        };
+        let line = format!("{:pad$}{at}{:>number$}  {scale}", "", "took");
         writeln!(f, "{}", self.paint(&line, DIM))
     }
 
     pub(crate) fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
         let label = format!("{}{}", if is_connecting(row) { "    " } else { "  " }, row.label);
         let (about, number) = (self.about, self.number + 2);
-        let kind = about_of(row, self.numbered);
+        let kind = cut(&about_of(row, self.numbered), about, self.glyphs.cut);
         let at = if row.start > self.total { String::new() } else { millis(row.start, self.decimals) };
+        let at = if self.has_at { format!("{at:>number$}") } else { String::new() };
         let took = match row.end {
             _ if row.how == How::Mark => String::new(),
             // Events of several threads are not always in the order of their times.
@@ -122,7 +162,7 @@ impl Canvas {
         let (cells, letters) = (bar.chars().count(), note.chars().count());
         let lead = bar.len() - bar.trim_start().len();
         let painted = self.paint(bar.trim_start(), color(row));
-        let line = format!("{label:LABEL$} {kind:about$}{at:>number$}{took:>number$}  {:lead$}{painted}", "");
+        let line = format!("{label:LABEL$} {kind:about$}{at}{took:>number$}  {:lead$}{painted}", "");
         let right = self.width.saturating_sub(self.before_bars());
         // In the column of notes if it fits, otherwise right after the bar, otherwise below.
         if letters == 0 {
@@ -132,13 +172,20 @@ impl Canvas {
         } else if cells + 2 + letters <= right {
             writeln!(f, "{line}{:pad$}{}", "", self.paint(&note, color(row)), pad = if cells > 0 { 2 } else { 0 })
         } else {
+            writeln!(f, "{}", line.trim_end())?;
+            let indent = if self.width < WIDTH_OF_INDENT { 4 } else { LABEL + 1 };
             let note = format!("{} {note}", self.glyphs.below);
-            writeln!(f, "{}\n{:LABEL$} {}", line.trim_end(), "", self.paint(&note, color(row)))
+            for (i, part) in wrap(&note, self.width.saturating_sub(indent), 2).iter().enumerate() {
+                let more = if i == 0 { 0 } else { 2 };
+                writeln!(f, "{:pad$}{}", "", self.paint(part, color(row)), pad = indent + more)?;
+            }
+            Ok(())
         }
     }
 
     fn before_bars(&self) -> usize {
-        LABEL + 1 + self.about + 2 * (self.number + 2) + 2
+        let numbers = if self.has_at { 2 } else { 1 };
+        LABEL + 1 + self.about + numbers * (self.number + 2) + 2
     }
 
     fn note(&self, row: &Row) -> String {
@@ -197,6 +244,9 @@ impl Canvas {
         if self.colored && !text.is_empty() { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
+
+/// From this width on, notes below a row are in line with the column after its label.
+const WIDTH_OF_INDENT: usize = 80;
 
 const RED: &str = "31";
 const GREEN: &str = "32";

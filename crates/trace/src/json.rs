@@ -48,6 +48,7 @@ fn details(object: &mut Object, kind: &RecordedKind) {
             object.raw("status", status.as_u16());
             object.text("version", protocol_version(*version));
         }
+        RecordedKind::AtProxy(proxy) => object.text("proxy", proxy),
         RecordedKind::RequestBody(bytes) => object.maybe("bytes", *bytes),
         RecordedKind::ResponseBody(bytes) => object.raw("bytes", bytes),
         RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),
@@ -121,11 +122,16 @@ fn word(delivery: Delivery) -> &'static str {
     }
 }
 
+/// Values as a JSON array.
+pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.collect::<Vec<_>>().join(","))
+}
+
 /// A JSON object that is being written. Names need no escaping.
-struct Object(String);
+pub(crate) struct Object(String);
 
 impl Object {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self("{".into())
     }
 
@@ -137,7 +143,7 @@ impl Object {
         self.0.push(':');
     }
 
-    fn raw(&mut self, name: &str, value: impl Display) {
+    pub(crate) fn raw(&mut self, name: &str, value: impl Display) {
         self.name(name);
         // Writing to a string doesn't fail.
         let _ = write!(self.0, "{value}");
@@ -153,7 +159,7 @@ impl Object {
         self.raw(name, time.as_micros());
     }
 
-    fn text(&mut self, name: &str, value: &str) {
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         self.raw_text(value);
     }
@@ -171,7 +177,7 @@ impl Object {
         self.0.push('"');
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }

@@ -26,9 +26,12 @@
 //! ```
 
 mod clean;
+mod date;
 mod draw;
 mod facts;
+mod har;
 mod json;
+mod lanes;
 mod lines;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -40,16 +43,21 @@ mod recorder;
 mod rows;
 #[cfg(feature = "tracing")]
 mod spans;
+mod svg;
 mod timeline;
+mod timelines;
+mod wrap;
 
 pub use self::{
     clean::{clean, clean_json},
+    date::iso8601,
     facts::{Facts, TlsFacts},
     lines::JsonLines,
     observers::Observers,
     recorded::{Failure, Recorded, RecordedKind},
     recorder::Recorder,
     timeline::Timeline,
+    timelines::Timelines,
 };
 
 #[cfg(feature = "metrics")]

@@ -53,6 +53,8 @@ pub enum RecordedKind {
     Failed(Phase, Duration, Failure),
     /// A phase was dropped.
     Dropped(Phase, Duration),
+    /// What follows of this attempt's TLS and tunnels is with this proxy, which is written without credentials.
+    AtProxy(Box<str>),
     /// Resolved addresses exceed the limit, and won't be tried.
     LeftOut {
         /// How many.
@@ -113,6 +115,13 @@ pub struct Failure {
 
 // === impl Recorded ===
 
+impl Recorded {
+    /// Whether it happened to a connection, and so to all that used it.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        matches!(self.kind, RecordedKind::Draining(_) | RecordedKind::Closed(_))
+    }
+}
+
 impl From<&Event<'_>> for Recorded {
     fn from(event: &Event<'_>) -> Self {
         let connection = match &event.kind {
@@ -143,6 +152,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseEnded(phase, elapsed) => Self::Ended(phase, elapsed),
             EventKind::PhaseFailed(phase, elapsed, error) => Self::Failed(phase, elapsed, Failure::of(error)),
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
+            EventKind::AtProxy(proxy) => Self::AtProxy(proxy.to_string().into()),
             EventKind::LeftOut { addresses, limit } => Self::LeftOut { addresses, limit },
             EventKind::Postponed(endpoint, failure) => {
                 Self::Postponed { endpoint: endpoint.clone(), failure: failure.to_string() }

@@ -1,7 +1,7 @@
-use crate::{Facts, Recorded, RecordedKind, Timeline};
+use crate::{Facts, Recorded, RecordedKind, Timeline, Timelines, lanes, rows::Rows};
 use skybridge_core::{CallId, ConnectionId, Event, Observe, sync::Mutex};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     sync::{Arc, MutexGuard},
     time::Instant,
@@ -24,6 +24,8 @@ struct Store {
     connections: BTreeMap<ConnectionId, Arc<Facts>>,
     began: Option<Instant>,
     dropped: u64,
+    /// How many calls have begun.
+    calls: u64,
 }
 
 // === impl Recorder ===
@@ -70,7 +72,37 @@ impl Recorder {
     /// The timeline of a call, as far as it has been recorded.
     pub fn timeline(&self, call: CallId) -> Timeline {
         let store = self.store();
-        Timeline::new(call, store.events.iter(), |id| store.connections.get(&id).cloned())
+        Timeline::of(call, store.events.iter(), |id| store.connections.get(&id).cloned())
+    }
+
+    /// The timelines of all calls whose beginning is among the events that are kept, on one axis.
+    pub fn timelines(&self) -> Timelines {
+        let store = self.store();
+        let mut calls = Vec::<Rows>::new();
+        let mut places = HashMap::new();
+        for event in &store.events {
+            let is_whole = store.dropped == 0 || matches!(event.kind, RecordedKind::CallStarted { .. });
+            if let Some(call) = event.call.filter(|_| is_whole) {
+                places.entry(call).or_insert_with(|| {
+                    calls.push(Rows::new(call));
+                    calls.len() - 1
+                });
+            }
+            match event.call.and_then(|call| calls.get_mut(*places.get(&call)?)) {
+                Some(rows) if !event.is_of_connection() => rows.add(event),
+                _ if event.is_of_connection() => {
+                    calls.iter_mut().filter(|rows| rows.concerns(event)).for_each(|rows| rows.add(event));
+                }
+                _ => {}
+            }
+        }
+        let facts = |id| store.connections.get(&id).cloned();
+        let timelines = calls.into_iter().map(|mut rows| {
+            rows.finish();
+            Timeline::new(rows, facts)
+        });
+        let events = store.events.iter();
+        Timelines::new(timelines.collect(), store.calls, |began| lanes::lanes(events, began, facts))
     }
 
     /// Removes all events.
@@ -89,6 +121,7 @@ impl Observe for Recorder {
         let event = Recorded::from(event);
         let mut store = self.store();
         store.began.get_or_insert(event.at);
+        store.calls += u64::from(matches!(event.kind, RecordedKind::CallStarted { .. }));
         if let (Some(id), RecordedKind::Created(facts)) = (event.connection, &event.kind) {
             store.connections.insert(id, Arc::clone(facts));
             if store.connections.len() > CONNECTIONS {

@@ -1,6 +1,7 @@
 //! The events of one call as rows of a waterfall.
 
 use crate::{Facts, Failure, Recorded, RecordedKind, clean::clean, json::acquired};
+use http::{Method, Version};
 use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase};
 use std::{
     sync::Arc,
@@ -58,8 +59,25 @@ pub(crate) struct Rows {
     /// How it acquired its latest connection.
     pub(crate) on: Option<(&'static str, ConnectionId)>,
     pub(crate) attempts: u32,
-    call: CallId,
-    began: Option<Instant>,
+    /// Method and URL, where its start was recorded.
+    pub(crate) title: Option<Box<str>>,
+    pub(crate) request: Option<(Method, Box<str>)>,
+    /// The status of its latest response, and the version that it came by.
+    pub(crate) status: Option<u16>,
+    pub(crate) version: Option<Version>,
+    /// The bytes of the request's body, where they are known, and those that were read of the response's.
+    pub(crate) sent: Option<u64>,
+    pub(crate) read: u64,
+    /// How long heads were sent that have no row.
+    pub(crate) heads: Duration,
+    pub(crate) call: CallId,
+    pub(crate) began: Option<Instant>,
+    /// Until when it is drawn if it is running: the latest event if nothing is said.
+    until: Option<Duration>,
+    /// Where it stands on an axis that it shares with others.
+    offset: Duration,
+    /// The proxies that attempts have come to.
+    at_proxy: Vec<(Option<AttemptId>, Box<str>)>,
     /// Connections that it opened or used.
     used: Vec<ConnectionId>,
 }
@@ -68,33 +86,66 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn of<'a>(call: CallId, events: impl Iterator<Item = &'a Recorded>) -> Self {
-        let mut rows =
-            Self { list: Vec::new(), end: End::Unknown, on: None, attempts: 0, call, began: None, used: Vec::new() };
+        let mut rows = Self::new(call);
         for event in events {
             if rows.concerns(event) {
                 rows.add(event);
             }
         }
-        rows.mark_timeout();
-        rows.leave_out_heads();
+        rows.finish();
         rows
     }
 
-    /// Events of a connection are reported for the call that opened it, and concern all that used it.
-    fn concerns(&self, event: &Recorded) -> bool {
-        let used = || event.connection.is_some_and(|id| self.used.contains(&id));
-        event.call == Some(self.call)
-            || (matches!(event.kind, RecordedKind::Draining(_) | RecordedKind::Closed(_)) && used())
+    pub(crate) fn new(call: CallId) -> Self {
+        Self {
+            list: Vec::new(),
+            end: End::Unknown,
+            on: None,
+            attempts: 0,
+            title: None,
+            request: None,
+            status: None,
+            version: None,
+            sent: Some(0),
+            read: 0,
+            heads: Duration::ZERO,
+            call,
+            began: None,
+            until: None,
+            offset: Duration::ZERO,
+            at_proxy: Vec::new(),
+            used: Vec::new(),
+        }
     }
 
-    fn add(&mut self, event: &Recorded) {
+    /// All events were added.
+    pub(crate) fn finish(&mut self) {
+        self.mark_timeout();
+        self.leave_out_heads();
+    }
+
+    /// Events of a connection are reported for the call that opened it, and concern all that used it.
+    pub(crate) fn concerns(&self, event: &Recorded) -> bool {
+        let used = || event.connection.is_some_and(|id| self.used.contains(&id));
+        event.call == Some(self.call) || (event.is_of_connection() && used())
+    }
+
+    pub(crate) fn add(&mut self, event: &Recorded) {
         let began = *self.began.get_or_insert(event.at);
         let at = event.at.saturating_duration_since(began);
         match &event.kind {
-            RecordedKind::CallStarted { .. } => self.end = End::Running,
+            RecordedKind::CallStarted { method, url } => {
+                self.end = End::Running;
+                self.title = Some(format!("{method} {url}").into());
+                self.request = Some((method.clone(), url.clone()));
+            }
             RecordedKind::CallEnded(None) => self.end = End::ResponseResult,
             RecordedKind::CallEnded(Some(failure)) => self.end = End::Failed(failure.clone()),
             RecordedKind::Dropped(Phase::Call, _) => self.end = End::GivenUp,
+            RecordedKind::AtProxy(proxy) => {
+                self.at_proxy.retain(|(attempt, _)| *attempt != event.attempt);
+                self.at_proxy.push((event.attempt, proxy.clone()));
+            }
             RecordedKind::Started(phase) => self.open(event, *phase, at),
             RecordedKind::Ended(phase, took) => self.close(event, *phase, (at, *took), How::Done, ""),
             RecordedKind::Failed(phase, took, failure) => {
@@ -104,9 +155,18 @@ impl Rows {
                 self.close(event, *phase, (at, *took), How::Dropped, self.why_dropped(*phase));
             }
             RecordedKind::Created(facts) => self.created(event, facts),
+            RecordedKind::ResponseHead { status, version } => {
+                (self.status, self.version) = (Some(status.as_u16()), Some(*version));
+            }
             RecordedKind::Acquired(how) => self.acquired(event, *how),
-            RecordedKind::RequestBody(bytes) => self.carried(Phase::Send, *bytes),
-            RecordedKind::ResponseBody(bytes) => self.carried(Phase::Body, Some(*bytes)),
+            RecordedKind::RequestBody(bytes) => {
+                self.sent = *bytes;
+                self.carried(Phase::Send, *bytes);
+            }
+            RecordedKind::ResponseBody(bytes) => {
+                self.read = *bytes;
+                self.carried(Phase::Body, Some(*bytes));
+            }
             RecordedKind::Retry { again, delivery, failure } => {
                 let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
                 self.mark("retry", String::new(), at, note);
@@ -130,9 +190,12 @@ impl Rows {
 
     fn open(&mut self, event: &Recorded, phase: Phase, at: Duration) {
         self.attempts = self.attempts.max(event.attempt.map_or(0, |attempt| attempt.0));
+        let at_proxy = || self.at_proxy.iter().find(|(attempt, _)| *attempt == event.attempt);
+        let route = event.route.as_deref().map(|route| route.split_once(" via ").unwrap_or((route, "")));
         let about = match phase {
             Phase::Tcp => event.endpoint.as_ref().map(ToString::to_string),
-            Phase::Tunnel => event.route.as_ref().and_then(|route| Some(route.split_once(" via ")?.1.to_owned())),
+            Phase::Tls => at_proxy().map(|(_, proxy)| proxy.to_string()).or(route.map(|(origin, _)| origin.to_owned())),
+            Phase::Tunnel => at_proxy().map(|(_, proxy)| proxy.to_string()).or(route.map(|(_, via)| via.to_owned())),
             _ => None,
         };
         self.list.push(Row {
@@ -148,9 +211,13 @@ impl Rows {
     }
 
     fn close(&mut self, event: &Recorded, phase: Phase, (at, took): (Duration, Duration), how: How, note: &str) {
+        if phase == Phase::Tunnel && how == How::Done {
+            // What is beyond is told by itself.
+            self.at_proxy.retain(|(attempt, _)| *attempt != event.attempt);
+        }
         let same = |row: &Row| row.end.is_none() && row.phase == Some(phase) && row.attempt == event.attempt;
         // Two connects of one call number their attempts alike: it is the one that began then.
-        let began = |row: &Row| row.start + took == at;
+        let began = |row: &Row| row.start.checked_add(took) == Some(at);
         let place = self.list.iter().rposition(|row| same(row) && began(row));
         let place = place.or_else(|| self.list.iter().rposition(same));
         let note = clean(note);
@@ -192,7 +259,9 @@ impl Rows {
 
     fn created(&mut self, event: &Recorded, facts: &Facts) {
         self.used.extend(event.connection);
-        self.on = event.connection.map(|id| (OPENED, id)).or(self.on);
+        // Another may have been free sooner.
+        let has_one = self.on.is_some_and(|(how, _)| how != OPENED);
+        self.on = self.on.filter(|_| has_one).or(event.connection.map(|id| (OPENED, id))).or(self.on);
         let row = |phase| move |row: &&mut Row| row.phase == Some(phase) && row.attempt == event.attempt;
         if let (Some(tls), Some(row)) = (&facts.tls, self.list.iter_mut().rfind(row(Phase::Tls))) {
             row.note = tls.to_string();
@@ -224,6 +293,8 @@ impl Rows {
             let short = row.end.is_some_and(|end| end.saturating_sub(row.start) * 100 <= total);
             row.phase == Some(Phase::Send) && row.how == How::Done && row.note.is_empty() && short
         };
+        let took = |row: &Row| row.end.unwrap_or(row.start).saturating_sub(row.start);
+        self.heads = self.list.iter().filter(|row| is_head(row)).map(took).sum();
         self.list.retain(|row| !is_head(row));
     }
 
@@ -232,15 +303,41 @@ impl Rows {
         self.list.push(Row { label, phase, attempt, about, start: at, end: Some(at), how, note });
     }
 
+    /// It is drawn until then, if it is running.
+    pub(crate) fn extend(&mut self, until: Instant) {
+        self.until = self.began.map(|began| until.saturating_duration_since(began));
+    }
+
+    /// Whether it is drawn until a time that was given.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Counts its times from then, instead of its own beginning.
+    pub(crate) fn count_from(&mut self, began: Instant) {
+        let from = self.began.map_or(Duration::ZERO, |own| own.saturating_duration_since(began));
+        for row in &mut self.list {
+            row.start = row.start.saturating_sub(self.offset) + from;
+            row.end = row.end.map(|end| end.saturating_sub(self.offset) + from);
+        }
+        self.offset = from;
+    }
+
     /// How long the call took. What goes on after it doesn't count.
     pub(crate) fn total(&self) -> Duration {
+        self.ends_at().saturating_sub(self.offset)
+    }
+
+    /// When the call ended, on the axis of its rows.
+    pub(crate) fn ends_at(&self) -> Duration {
         let own = |row: &&Row| row.phase.is_some_and(|phase| phase >= Phase::Acquire) || row.label == "retry";
         let last = |row: &Row| row.end.unwrap_or(row.start);
         let latest = self.list.iter().map(last).max();
         // While a call is running, all events so far count.
         let running = self.list.iter().filter(own).any(|row| row.end.is_none());
         let ended = self.list.iter().filter(own).map(last).max();
-        (if running { latest } else { ended.or(latest) }).unwrap_or_default()
+        let until = self.until.map(|until| until + self.offset);
+        (if running { latest.max(until) } else { ended.or(latest) }).unwrap_or(self.offset)
     }
 }
 

@@ -5,11 +5,15 @@ use crate::{
     rows::{Rows, on},
 };
 use skybridge_core::{CallId, ConnectionId};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-const WIDTH: usize = 100;
-const NARROWEST: usize = 60;
-const WIDEST: usize = 1000;
+pub(crate) const WIDTH: usize = 100;
+const NARROWEST: usize = 40;
+const WIDEST: usize = 300;
 
 /// One call, drawn as a waterfall: a row for each phase, and for each attempt of a race. Bars share one scale, from the
 /// start of the call to the end of its body; times are in milliseconds. What follows the call, such as the connection's
@@ -26,67 +30,120 @@ const WIDEST: usize = 1000;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    call: CallId,
     title: Option<Box<str>>,
     pub(crate) rows: Rows,
     on: Option<String>,
-    width: usize,
-    glyphs: Glyphs,
-    colored: bool,
+    style: Style,
 }
 
+/// How it is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    pub(crate) width: usize,
+    pub(crate) glyphs: Glyphs,
+    pub(crate) colored: bool,
+}
+
+// === impl Timeline ===
+
 impl Timeline {
-    pub(crate) fn new<'a>(
+    pub(crate) fn of<'a>(
         call: CallId,
         events: impl Iterator<Item = &'a Recorded>,
         facts: impl FnOnce(ConnectionId) -> Option<Arc<Facts>>,
     ) -> Self {
-        let rows = Rows::of(call, events);
-        let facts = rows.on.and_then(|(_, id)| facts(id));
-        let on = on(&rows, facts);
-        Self { call, title: None, rows, on, width: WIDTH, glyphs: Glyphs::UNICODE, colored: false }
+        Self::new(Rows::of(call, events), facts)
     }
 
-    /// A title for the first line, such as method and URL, which events don't contain. It is printed as it is, so it
-    /// should contain no secret.
+    pub(crate) fn new(rows: Rows, facts: impl FnOnce(ConnectionId) -> Option<Arc<Facts>>) -> Self {
+        let facts = rows.on.and_then(|(_, id)| facts(id));
+        let on = on(&rows, facts);
+        Self { title: rows.title.clone(), rows, on, style: Style::default() }
+    }
+
+    /// A title for the first line (default: the method, and the URL without secrets). It should contain no secret.
     pub fn titled(mut self, title: impl Into<Box<str>>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// The width in columns (default: 100; from 60 to 1000).
+    /// The width in columns (default: 100; from 40 to 300).
     pub fn width(mut self, columns: usize) -> Self {
-        self.width = columns.clamp(NARROWEST, WIDEST);
+        self.style.set_width(columns);
         self
     }
 
     /// Draws with ASCII alone.
     pub fn ascii(mut self) -> Self {
-        self.glyphs = Glyphs::ASCII;
+        self.style.glyphs = Glyphs::ASCII;
         self
     }
 
     /// Draws in colours (ANSI escapes), for a terminal.
     pub fn colored(mut self) -> Self {
-        self.colored = true;
+        self.style.colored = true;
         self
+    }
+
+    /// A call that is still running is drawn until then, on the runtime's clock (default: until its latest event).
+    pub fn until(mut self, now: Instant) -> Self {
+        self.rows.extend(now);
+        self
+    }
+
+    /// The call.
+    pub fn call(&self) -> CallId {
+        self.rows.call
+    }
+
+    /// Whether the call is still running.
+    pub fn is_running(&self) -> bool {
+        matches!(self.rows.end, crate::rows::End::Running)
+    }
+
+    /// Its title: see [`titled`](Self::titled).
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// How it got its connection, and that one's facts.
+    pub(crate) fn on(&self) -> Option<&str> {
+        self.on.as_deref()
     }
 
     /// How long the call took, its response's body included.
     pub fn total(&self) -> Duration {
         self.rows.total()
     }
+
+    /// With the style of all, if it is one of several.
+    pub(crate) fn draw(&self, f: &mut fmt::Formatter<'_>, canvas: &Canvas, axis: bool) -> fmt::Result {
+        let title = self.title.as_ref().map(|title| format!("  {}", clean(title))).unwrap_or_default();
+        canvas.head(f, &self.rows, &title, self.on.as_deref())?;
+        if axis {
+            canvas.axis(f)?;
+        }
+        self.rows.list.iter().try_for_each(|row| canvas.row(f, row))
+    }
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "call {}", self.call)?;
-        if let Some(title) = &self.title {
-            write!(f, "  {}", clean(title))?;
-        }
-        let canvas = Canvas::new(&self.rows, self.width, self.glyphs, self.colored);
-        canvas.head(f, self.on.as_deref())?;
-        canvas.axis(f)?;
-        self.rows.list.iter().try_for_each(|row| canvas.row(f, row))
+        let canvas = Canvas::new(&[&self.rows], self.rows.total(), self.style);
+        self.draw(f, &canvas, true)
+    }
+}
+
+// === impl Style ===
+
+impl Style {
+    pub(crate) fn set_width(&mut self, columns: usize) {
+        self.width = columns.clamp(NARROWEST, WIDEST);
+    }
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: WIDTH, glyphs: Glyphs::UNICODE, colored: false }
     }
 }

@@ -8,8 +8,8 @@ use crate::{
 };
 use bytes::Bytes;
 use skybridge_core::{
-    ConnInfo, ConnectError, Connector, Ctx, Endpoints, Io, Link, Phase, PhaseGuard, Protocol, Proxy, ProxyKind, Route,
-    Span, TlsConnect, phase_timeout,
+    ConnInfo, ConnectError, Connector, Ctx, Endpoints, EventKind, Io, Link, Phase, PhaseGuard, Protocol, Proxy,
+    ProxyKind, Route, Span, TlsConnect, phase_timeout,
 };
 use std::{
     future::{Future, poll_fn},
@@ -129,6 +129,9 @@ where
         return Err(link.phase(Phase::Tunnel).fail(unfit));
     }
     let (ctx, proxies) = (link.info.route.ctx().clone(), Arc::clone(&link.info.route.proxies));
+    if let Some(proxy) = proxies.first() {
+        ctx.emit(Some(link.info.attempt), None, EventKind::AtProxy(proxy));
+    }
     let link = match proxies.first() {
         Some(proxy) if proxy.kind == ProxyKind::Https => {
             let (mut link, protocol) = tls_to_proxy(tls_connect.clone(), link, proxy, &ctx).await?;
@@ -164,6 +167,9 @@ where
     let route = &link.info.route;
     let (ctx, proxies) = (route.ctx().clone(), Arc::clone(&route.proxies));
     for (i, proxy) in proxies.iter().enumerate().skip(first) {
+        if i > 0 {
+            ctx.emit(Some(link.info.attempt), None, EventKind::AtProxy(proxy));
+        }
         if i > 0 && proxy.kind == ProxyKind::Https {
             let boxed = link.map_io(|io| -> BoxedIo { Box::new(io) });
             let (sealed, protocol) = tls_to_proxy(tls_connect.clone(), boxed, proxy, &ctx).await?;
@@ -277,6 +283,9 @@ async fn through_http2<I, T>(
     settings: &Settings,
     challenges: &mut [Challenges],
 ) -> Result<Link<TunnelIo<I, T>>, ConnectError> {
+    if let Some(proxy) = info.route.proxies.get(proxy) {
+        info.route.ctx().emit(Some(info.attempt), None, EventKind::AtProxy(proxy));
+    }
     let guard = PhaseGuard::begin(info.route.ctx(), Phase::Tunnel, Some(info.attempt));
     let (ctx, proxies, proxy_target) =
         (info.route.ctx().clone(), Arc::clone(&info.route.proxies), target_of(&info.route, proxy));

@@ -47,7 +47,10 @@ async fn socks5_sends_names_or_addresses_and_keeps_early_bytes() {
                 link.io.write_all(b"to the origin").await.unwrap();
             };
             tokio::join!(client, proxy);
-            assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "tunnel_start", "tunnel_end"]);
+            assert_eq!(
+                world.recorder.names(),
+                ["connect_start", "connect_end", "at_proxy", "tunnel_start", "tunnel_end"]
+            );
         }
     }
 }

@@ -19,6 +19,7 @@ mod pins;
 mod request;
 mod response;
 mod retry_after;
+mod timeline;
 mod tunnel;
 mod wire;
 
@@ -35,5 +36,6 @@ pub use self::{
     request::h1_request,
     response::h1_response,
     retry_after::retry_after,
+    timeline::timeline,
     tunnel::tunnel_answer,
 };

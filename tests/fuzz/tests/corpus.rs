@@ -83,3 +83,8 @@ fn https_record() {
 fn dns_answer() {
     replay("dns-answers", skybridge_fuzz::dns_answer);
 }
+
+#[test]
+fn timeline() {
+    replay("timelines", skybridge_fuzz::timeline);
+}

@@ -18,7 +18,7 @@ mod values;
 pub(crate) use self::{
     config::expand,
     data::{DataArgs, Stream},
-    diagnostics::SeeingArgs,
+    diagnostics::{Color, SeeingArgs},
     dns_servers::DnsServers,
     ech::EchArg,
     output::{OutputArgs, OutputTo},

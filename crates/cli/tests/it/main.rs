@@ -22,6 +22,7 @@ mod redirects;
 mod refusals;
 mod secrets;
 mod time;
+mod timelines;
 mod tls;
 #[cfg(feature = "tour")]
 mod tour;

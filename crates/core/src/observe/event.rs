@@ -1,5 +1,5 @@
 use crate::{
-    AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase,
+    AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase, Proxy,
     RecentFailure, Reference,
 };
 use http::{Method, StatusCode, Uri, Version};
@@ -95,6 +95,9 @@ pub enum EventKind<'a> {
     PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
     /// A phase was dropped after this time: the call was cancelled, or another attempt was faster.
     PhaseDropped(Phase, Duration),
+    /// An attempt has come to this proxy: its phases of TLS and of tunnels from here on are with it, until that tunnel is
+    /// there.
+    AtProxy(&'a Proxy),
     /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
     LeftOut {
         /// How many.
@@ -163,6 +166,7 @@ impl EventKind<'_> {
             Self::PhaseEnded(phase, _) => phase.names().1,
             Self::PhaseFailed(phase, ..) => phase.names().2,
             Self::PhaseDropped(phase, _) => phase.names().3,
+            Self::AtProxy(_) => "at_proxy",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",
             Self::Created(_) => "connection_created",

@@ -176,7 +176,8 @@ call 2  GET http://a.test/  48.00 ms on new connection 2: h1, 192.0.2.1:80
   wait                       0.00  10.00  ▓▓▓▓▓✗  the peer closed the connection without an answer
   closed      connection 1  10.00              ◆                        peer_fin
   retry                     10.00              ◆
-              └ sent again: the peer closed the connection without an answer (it may have been processed)
+              └ sent again: the peer closed the connection without an answer (it may have been
+                processed)
   acquire                   10.00   8.00       ──────                   new connection 2
     resolve                 10.00   0.00       ▏
     tcp       192.0.2.1:80  10.00   8.00       ██████
@@ -323,12 +324,13 @@ async fn tunnel_and_tls_and_what_was_negotiated() {
     assert_drawn(
         &recorder.timeline(CallId(1)).titled("GET https://a.test/").to_string(),
         "
-call 1  GET https://a.test/  69.00 ms on new connection 1: h2, TLS 1.3 resumed, a.test via http://proxy.test:3128
+call 1  GET https://a.test/  69.00 ms on new connection 1: h2, TLS 1.3 resumed, a.test via
+    http://proxy.test:3128
                                          at   took  0                     69.00 ms
   acquire                              0.00  69.00  ──────────────────────────────  new connection 1
     tcp       192.0.2.7:3128           0.00   5.00  ███
     tunnel    http://proxy.test:3128   5.00  22.00    ██████████
-    tls                               27.00  41.00             ███████████████████  TLS 1.3 resumed
+    tls       a.test                  27.00  41.00             ███████████████████  TLS 1.3 resumed
     handshake                         68.00   1.00                               ▏  h2
 ",
     );
@@ -345,20 +347,130 @@ async fn narrow_in_ascii_and_in_colours() {
     assert_drawn(
         &timeline.clone().ascii().width(70).to_string(),
         "
-call 1  FAILED after 52.00 ms
-  x http://a.test: TCP to 192.0.2.1:80 failed: connection refused (nothing was sent)
+call 1  GET http://a.test/  FAILED after 52.00 ms
+  x http://a.test: TCP to 192.0.2.1:80 failed: connection refused
+    (nothing was sent)
                                at   took  0       52.00 ms
   acquire                    0.00  52.00  %%%%%%%%%%%%%%%x
-              ` no connection
+    ` no connection
     resolve                  0.00  12.00  ####
     tcp       192.0.2.1:80  12.00  40.00     %%%%%%%%%%%%x
-              ` connection refused
+    ` connection refused
 ",
     );
     let colored = timeline.clone().colored().to_string();
     assert!(colored.contains("\x1b[31m▓"), "{colored}");
     let plain = colored.split("\x1b[").map(|part| part.split_once('m').map_or(part, |(_, text)| text));
     assert!(plain.collect::<String>().contains("connection refused"));
+}
+
+/// Two calls at once: the same scale, times from the first one's beginning, one scale for all.
+#[tokio::test(start_paused = true)]
+async fn calls_that_run_at_once_share_an_axis() {
+    let (world, _origin) = World::usual();
+    let client = world.client();
+    let later = async {
+        tokio::time::sleep(ms(100)).await;
+        read(client.request(get())).await;
+    };
+    tokio::join!(read(client.request(get())), later);
+    assert_drawn(
+        &world.recorder.timelines().to_string(),
+        "
+                               at   took  0                            192.0 ms
+call 1  GET http://a.test/  122.0 ms on new connection 1: h1, 192.0.2.1:80
+  acquire                     0.0   52.0  ───────────                            new connection 1
+    resolve                   0.0   12.0  ███
+    tcp       192.0.2.1:80   12.0   40.0    █████████
+    handshake                52.0    0.0            ▏                            h1
+  wait                       52.0   70.0            ██████████████
+  body                      122.0    0.0                         ▏               5 bytes
+call 2  GET http://a.test/  92.0 ms on reused connection 1: h1, 192.0.2.1:80
+  acquire                   100.0   22.0                     ─────               reused connection 1
+    resolve                 100.0   12.0                     ███
+    tcp       192.0.2.1:80  112.0   10.0                       ░░░               given up
+  wait                      122.0   70.0                         ██████████████
+  body                      192.0    0.0                                      ▏  5 bytes
+",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_is_drawn_until_now() {
+    let (world, _origin) = World::usual();
+    let client = world.client();
+    let mut call = std::pin::pin!(client.request(get()));
+    tokio::time::timeout(ms(30), call.as_mut()).await.unwrap_err();
+    let now = world.executor.runtime().now();
+    let timeline = world.recorder.timeline(CallId(1)).until(now);
+    assert!(timeline.is_running());
+    assert_drawn(
+        &timeline.to_string(),
+        "
+call 1  GET http://a.test/  still running after 30.00 ms
+                               at   took  0                                               30.00 ms
+  acquire                    0.00    ...  ───────────────────────────────────────────────────────›
+    resolve                  0.00  12.00  ███████████████████████
+    tcp       192.0.2.1:80  12.00    ...                        █████████████████████████████████›
+",
+    );
+}
+
+/// A proxy of HTTP/2 has two: for its connection, and for the way through.
+#[tokio::test(start_paused = true)]
+async fn each_tunnel_names_its_hop_and_each_tls_its_peer() {
+    let world = World::new();
+    let addr = "192.0.2.7:3128".parse().unwrap();
+    let _listener = world.net.listen(addr);
+    let ctx = world.executor.ctx().with_call(CallId(1)).observer(Some(world.recorder.clone()));
+    let route = fixtures::route("https://a.test", ["192.0.2.7:3128"], ctx.clone());
+    let link = world.net.connector().connect(route).await.unwrap();
+    let first = Proxy::new(ProxyKind::Https, "first.test", 443);
+    let second = Proxy::new(ProxyKind::Socks5, "second.test", 1080);
+    for (proxy, phases) in [
+        (Some(&first), &[Phase::Tls, Phase::Tunnel][..]),
+        (Some(&first), &[Phase::Tunnel]),
+        (Some(&second), &[Phase::Tunnel]),
+        (None, &[Phase::Tls]),
+    ] {
+        if let Some(proxy) = proxy {
+            ctx.emit(Some(link.info.attempt), None, EventKind::AtProxy(proxy));
+        }
+        for phase in phases {
+            let guard = link.phase(*phase);
+            tokio::time::sleep(ms(10)).await;
+            guard.done();
+        }
+    }
+    let drawn = world.recorder.timeline(CallId(1)).to_string();
+    let rows: Vec<_> = drawn
+        .lines()
+        .filter_map(|line| Some(line.trim().split_once("  ")?.0.to_owned() + " " + line.split_whitespace().nth(1)?))
+        .collect();
+    let expected = [
+        "tcp 192.0.2.7:3128",
+        "tls https://first.test:443",
+        "tunnel https://first.test:443",
+        "tunnel https://first.test:443",
+        "tunnel socks5://second.test:1080",
+        "tls a.test",
+    ];
+    assert_eq!(rows[rows.len() - 6..], expected, "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_line_is_longer_than_the_terminal_is_wide() {
+    let world = World::new();
+    world.net.host("a.test", [addr().ip()]).latency(ms(12));
+    world.net.at(addr()).connect_latency(ms(40)).refuse();
+    let client = world.client();
+    read(client.request(get())).await;
+    for width in 40..=300 {
+        let drawn = world.recorder.timeline(CallId(1)).width(width).to_string();
+        let widest = drawn.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= width, "{width}: {widest}\n{drawn}");
+        assert!(drawn.contains("resolve") && drawn.contains("refused"), "{drawn}");
+    }
 }
 
 /// The events of tunnel and TLS, besides those of a stack in cleartext.

@@ -1,0 +1,103 @@
+//! `--timeline`, `--timeline-svg`, `--har`, and what `-v` says while it happens.
+
+use crate::ran::{fed_in, skybridge};
+use skybridge_testkit::origin::Origin;
+use std::{process::Stdio, time::Duration};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpListener,
+    process::Command,
+};
+
+#[tokio::test]
+async fn a_picture_and_an_archive_of_the_whole_run() {
+    let origin = Origin::h1().start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, har) = (folder.path().join("run.svg"), folder.path().join("run.har"));
+    let url = origin.url("/path?token=hunter2");
+    let flags = ["-s", "--timeline-svg", svg.to_str().unwrap(), "--har", har.to_str().unwrap(), &url, &url];
+    let ran = skybridge(flags).await;
+    assert_eq!((ran.exit, ran.out.as_str(), ran.err.as_str()), (0, "hellohello", ""));
+    let svg = std::fs::read_to_string(svg).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    for told in [
+        "2 calls in ",
+        "on 1 connection<",
+        "connection 1<",
+        "call 2  reused",
+        concat!("skybridge ", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(svg.contains(told), "{told}: {svg}");
+    }
+    let har: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(har).unwrap()).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), entries[1]["response"]["status"].as_u64()), (2, Some(200)));
+    assert!(entries[0]["timings"]["connect"].as_f64() > Some(0.0) && entries[1]["timings"]["connect"] == -1.0, "{har}");
+    assert!(!svg.contains("hunter2") && !har.to_string().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_file_that_can_not_be_made_is_told_before_anything_is_sent() {
+    let origin = Origin::h1().start().await;
+    for flag in ["--timeline-svg", "--har"] {
+        let ran = skybridge([flag, "/nowhere/at/all", &origin.url("/")]).await;
+        assert_eq!((ran.exit, ran.out.as_str()), (23, ""), "{}", ran.err);
+        assert!(ran.err.contains("/nowhere/at/all"), "{}", ran.err);
+    }
+    assert_eq!(origin.connections(), 0);
+}
+
+#[tokio::test]
+async fn calls_that_run_at_once_are_drawn_on_one_axis() {
+    let origin = Origin::h1().start().await;
+    let url = origin.url("/");
+    let ran = skybridge(["-Z", "-s", "--timeline", &url, &url, &url]).await;
+    assert_eq!((ran.exit, ran.out.as_str()), (0, "hellohellohello"), "{}", ran.err);
+    let axes = ran.err.lines().filter(|line| line.trim_start().starts_with("at ")).count();
+    assert_eq!((axes, ran.err.matches("\ncall ").count()), (1, 3), "{}", ran.err);
+}
+
+#[tokio::test]
+async fn ascii_where_the_locale_has_no_more_and_colours_as_asked() {
+    let origin = Origin::h1().start().await;
+    let url = origin.url("/");
+    let plain = fed_in(&[("LC_ALL", "C"), ("COLUMNS", "60")], ["--timeline", &url], "").await;
+    assert!(plain.err.is_ascii() && plain.err.contains("#"), "{}", plain.err);
+    assert!(plain.err.lines().all(|line| line.len() <= 60), "{}", plain.err);
+    let colored =
+        fed_in(&[("LC_ALL", "C.UTF-8"), ("NO_COLOR", "1")], ["--timeline", "--color", "always", &url], "").await;
+    assert!(colored.err.contains("\u{1b}[") && colored.err.contains('\u{2500}'), "{}", colored.err);
+    let never = fed_in(&[("LC_ALL", "C.UTF-8")], ["--timeline", "--color", "never", &url], "").await;
+    assert!(!never.err.contains('\u{1b}') && never.err.contains('\u{2500}'), "{}", never.err);
+}
+
+/// What `-v` prints is there before the phase is over, and Ctrl-C draws what hangs.
+#[tokio::test]
+async fn what_hangs_is_told_as_it_happens_and_drawn_when_it_is_interrupted() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("run.svg");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skybridge"));
+    command.args(["-v", "--noproxy", "*", "--timeline", "--timeline-svg"]).arg(&svg);
+    command.arg(format!("https://{}/", silent.local_addr().unwrap())).env("LC_ALL", "C");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let (_peer, _) = silent.accept().await.unwrap();
+    let mut told = Vec::new();
+    while !told.last().is_some_and(|line: &String| line.starts_with("* TLS started")) {
+        told.push(lines.next_line().await.unwrap().unwrap());
+    }
+    assert!(told.iter().any(|line| line.starts_with("* TCP connected to 127.0.0.1:")), "{told:?}");
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(20), child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(130));
+    let mut drawn = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        drawn += &(line + "\n");
+    }
+    for told in ["call 1  GET https://127.0.0.1:", "still running", "tls ", "..."] {
+        assert!(drawn.contains(told), "{told}: {drawn}");
+    }
+    assert!(std::fs::read_to_string(svg).unwrap().contains("1 still running"));
+}

@@ -1,0 +1,179 @@
+//! A recording as an HTTP Archive, which browsers open in their network panels.
+
+use crate::{
+    Facts, Timeline, Timelines,
+    date::iso8601,
+    json::{Object, array},
+    rows::{End, How, Rows},
+};
+use http::{StatusCode, Version};
+use skybridge_core::{Endpoint, Phase};
+use std::time::{Duration, Instant, SystemTime};
+
+impl Timelines {
+    /// All calls as an [HTTP Archive 1.2](http://www.softwareishard.com/blog/har-12-spec/), as JSON. `version` is that
+    /// of the program that writes it, `clock` one moment on the runtime's clock and on the wall's. It has no headers
+    /// and no bodies; URLs are without secrets. A call without an answer has the status 0, and `_error` says why.
+    ///
+    /// `blocked` is all that is none of the other phases: waiting for a connection, also for one that another call
+    /// opens, and tries that failed. `connect` is from the first attempt to a connection that speaks HTTP, tunnels and
+    /// `ssl` included.
+    pub fn har(&self, version: &str, clock: (Instant, SystemTime)) -> String {
+        let mut creator = Object::new();
+        creator.text("name", "skybridge");
+        creator.text("version", version);
+        let entries = self.list.iter().map(|timeline| self.entry(timeline, clock));
+        let mut log = Object::new();
+        log.text("version", "1.2");
+        log.raw("creator", creator.end());
+        log.raw("pages", "[]");
+        log.raw("entries", array(entries));
+        if self.not_kept() > 0 {
+            log.text("comment", &format!("{} earlier calls were not kept", self.not_kept()));
+        }
+        let mut har = Object::new();
+        har.raw("log", log.end());
+        har.end() + "\n"
+    }
+
+    fn entry(&self, timeline: &Timeline, (instant, wall): (Instant, SystemTime)) -> String {
+        let rows = &timeline.rows;
+        let started = rows.began.map_or(wall, |began| match began.checked_duration_since(instant) {
+            Some(later) => wall.checked_add(later).unwrap_or(wall),
+            None => wall.checked_sub(instant.saturating_duration_since(began)).unwrap_or(wall),
+        });
+        let facts = rows.on.and_then(|(_, id)| self.lanes.iter().find(|lane| lane.id == id)?.facts.as_deref());
+        let mut entry = Object::new();
+        entry.text("startedDateTime", &iso8601(started));
+        entry.raw("time", millis(rows.total()));
+        entry.raw("request", request(rows));
+        entry.raw("response", response(rows));
+        entry.raw("cache", "{}");
+        entry.raw("timings", Timings::of(rows).json());
+        if let Some(Endpoint::Inet(address)) = facts.map(|facts| &facts.remote) {
+            entry.text("serverIPAddress", &address.ip().to_string());
+        }
+        if let Some((_, id)) = rows.on {
+            entry.text("connection", &id.to_string());
+        }
+        if let Some(facts) = facts {
+            entry.text("comment", &about(rows, facts));
+        }
+        entry.end()
+    }
+}
+
+fn about(rows: &Rows, facts: &Facts) -> String {
+    let how = rows.on.map_or("", |(how, _)| how);
+    format!("call {}: {how} connection, {facts}", rows.call)
+}
+
+fn version(rows: &Rows) -> &'static str {
+    match rows.version {
+        Some(Version::HTTP_2) => "HTTP/2",
+        Some(Version::HTTP_10) => "HTTP/1.0",
+        Some(_) => "HTTP/1.1",
+        None => "",
+    }
+}
+
+fn request(rows: &Rows) -> String {
+    let (method, url) = rows.request.as_ref().map_or(("", ""), |(method, url)| (method.as_str(), url));
+    let mut request = Object::new();
+    request.text("method", method);
+    request.text("url", url);
+    request.text("httpVersion", version(rows));
+    for name in ["cookies", "headers", "queryString"] {
+        request.raw(name, "[]");
+    }
+    request.raw("headersSize", -1);
+    request.raw("bodySize", rows.sent.map_or("-1".into(), |bytes| bytes.to_string()));
+    request.end()
+}
+
+fn response(rows: &Rows) -> String {
+    let status = rows.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let mut content = Object::new();
+    content.raw("size", rows.read);
+    content.text("mimeType", "");
+    let mut response = Object::new();
+    response.raw("status", rows.status.unwrap_or(0));
+    response.text("statusText", status.and_then(|status| status.canonical_reason()).unwrap_or_default());
+    response.text("httpVersion", version(rows));
+    response.raw("cookies", "[]");
+    response.raw("headers", "[]");
+    response.raw("content", content.end());
+    response.text("redirectURL", "");
+    response.raw("headersSize", -1);
+    response.raw("bodySize", rows.read);
+    match &rows.end {
+        End::Failed(failure) => response.text("_error", &failure.message),
+        End::GivenUp => response.text("_error", "given up"),
+        End::Running => response.text("_error", "still running"),
+        End::Unknown | End::ResponseResult => {}
+    }
+    response.end()
+}
+
+/// The phases of a call as the format has them; `None` for what there was none of.
+struct Timings {
+    blocked: Duration,
+    dns: Option<Duration>,
+    connect: Option<Duration>,
+    ssl: Option<Duration>,
+    send: Duration,
+    wait: Duration,
+    receive: Duration,
+}
+
+impl Timings {
+    fn of(rows: &Rows) -> Self {
+        let total = rows.ends_at();
+        let ended = |row: &crate::rows::Row| row.end.unwrap_or(total).min(total).max(row.start);
+        let of = |phase: Phase| rows.list.iter().filter(move |row| row.phase == Some(phase));
+        let sum = |phase| of(phase).map(|row| ended(row).saturating_sub(row.start)).sum::<Duration>();
+        let any = |phase| of(phase).next().map(|_| sum(phase));
+        let connecting = || {
+            let phases = [Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake];
+            rows.list.iter().filter(move |row| row.phase.is_some_and(|phase| phases.contains(&phase)))
+        };
+        let begin = connecting().map(|row| row.start.min(total)).min();
+        let end = connecting().filter(|row| row.how != How::Dropped).map(ended).max();
+        // From the first to the last, but for what is told by itself: names that are still looked up, and exchanges on
+        // another connection.
+        let connect = begin.map(|begin| {
+            let within = |row: &crate::rows::Row| {
+                let (from, to) = (row.start.max(begin), ended(row).min(end.unwrap_or(begin)));
+                to.saturating_sub(from)
+            };
+            let others = [Phase::Resolve, Phase::Send, Phase::Wait, Phase::Body];
+            let others = others.into_iter().flat_map(of).map(within).sum::<Duration>();
+            end.unwrap_or(begin).saturating_sub(begin).saturating_sub(others)
+        });
+        let (dns, send) = (any(Phase::Resolve), sum(Phase::Send) + rows.heads);
+        let (wait, receive) = (sum(Phase::Wait), sum(Phase::Body));
+        let told = dns.unwrap_or_default() + connect.unwrap_or_default() + send + wait + receive;
+        let blocked = rows.total().saturating_sub(told);
+        // It is a part of the connect, which is what it may be.
+        let ssl = any(Phase::Tls).map(|ssl| ssl.min(connect.unwrap_or_default()));
+        Self { blocked, dns, connect, ssl, send, wait, receive }
+    }
+
+    fn json(&self) -> String {
+        let mut timings = Object::new();
+        let maybe = |time: Option<Duration>| time.map_or_else(|| "-1".into(), millis);
+        timings.raw("blocked", millis(self.blocked));
+        timings.raw("dns", maybe(self.dns));
+        timings.raw("connect", maybe(self.connect));
+        timings.raw("send", millis(self.send));
+        timings.raw("wait", millis(self.wait));
+        timings.raw("receive", millis(self.receive));
+        timings.raw("ssl", maybe(self.ssl));
+        timings.end()
+    }
+}
+
+/// Milliseconds, as the format has them.
+fn millis(time: Duration) -> String {
+    format!("{}.{:03}", time.as_micros() / 1000, time.as_micros() % 1000)
+}

@@ -1,0 +1,25 @@
+use super::canvas::{Canvas, Look, RIGHT};
+
+pub(super) fn draw(canvas: &mut Canvas) {
+    canvas.advance(16.0);
+    let mut x = 14.0;
+    for (hue, look, name) in [
+        ("resolve", Look::Solid, "resolve"),
+        ("tcp", Look::Solid, "tcp"),
+        ("tunnel", Look::Solid, "tunnel"),
+        ("tls", Look::Solid, "tls"),
+        ("handshake", Look::Solid, "handshake"),
+        ("queue", Look::Hollow, "waiting for a connection"),
+        ("send", Look::Solid, "send"),
+        ("wait", Look::Hollow, "waiting for the answer"),
+        ("body", Look::Solid, "body"),
+        ("tcp", Look::Lost, "lost or given up"),
+        ("failed", Look::Failed, "failed"),
+    ] {
+        if x + 30.0 + name.chars().count() as f64 * 6.0 > RIGHT {
+            canvas.advance(17.0);
+            x = 14.0;
+        }
+        x = canvas.example(x, hue, look, name);
+    }
+}
