@@ -19,7 +19,7 @@ struct Target {
     promises: &'static str,
 }
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 15] = [
     Target {
         name: "h1_response",
         seeds: "responses",

@@ -62,7 +62,7 @@ pub struct Exchange<C: Connection<B>, B> {
     /// And how many of these were new.
     dead_new: u8,
     events: Option<Box<CallEvents>>,
-    /// Only when it has limits that a pool looks after.
+    /// Only when it has limits that a pool looks after, or is observed: then it is asked how far it has got.
     timeouts: Option<Box<ExchangeTimeouts>>,
 }
 
@@ -146,7 +146,7 @@ where
             self.version = validate_request(request)?;
             if options.is_some() || self.pool.shared.attends_requests() {
                 self.events = events(&self.pool, options);
-                self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options);
+                self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options, self.events.is_some());
             }
         }
         if options.is_none()
@@ -328,7 +328,8 @@ where
                 Poll::Ready(Ok(response.map(|body| holding.body(body, &mut self.lease))))
             }
             Poll::Ready(Err(failed)) => self.failed(cx, failed),
-            Poll::Pending if self.timeouts.is_none() && lease.events.is_none() => Poll::Pending,
+            // An observed one has limits too, though they may be none.
+            Poll::Pending if self.timeouts.is_none() => Poll::Pending,
             Poll::Pending => self.poll_unanswered(cx),
         }
     }
@@ -357,16 +358,13 @@ where
             if !lease.connection().is_answered() {
                 lease.connection().set_answered();
             }
-            if let Some(events) = &mut lease.events {
-                events.answered(status, version);
-            }
             // Where a proxy forwards, it is about that one's connection.
             if status == StatusCode::MISDIRECTED_REQUEST && lease.is_coalesced() && !lease.info().forwarded {
                 lease.misdirected();
             }
         }
         let read_idle = self.timeouts.as_ref().and_then(|timeouts| timeouts.read_idle());
-        Holding::new::<C, B>(cx, &mut self.lease, status, ended, read_idle)
+        Holding::new::<C, B>(cx, &mut self.lease, (status, version), ended, read_idle)
     }
 
     /// Waits for a connection from now on, or goes on waiting.

@@ -1,5 +1,5 @@
 use crate::exchange::{lease::Lease, read_timeout::ReadTimeout, unfinished::UnfinishedExchange};
-use http::StatusCode;
+use http::{StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
 use skybridge_core::{Cause, ConnInfo, Connection, Delivery, Error, Phase, TimedOut};
@@ -44,7 +44,7 @@ impl Holding {
     pub(crate) fn new<C: Connection<B>, B: 'static>(
         cx: &mut Context<'_>,
         lease: &mut Option<Lease<C>>,
-        status: StatusCode,
+        (status, version): (StatusCode, Version),
         ended: bool,
         read_idle: Option<Duration>,
     ) -> Self {
@@ -58,7 +58,11 @@ impl Holding {
                 lease.upgrade();
             }
             if let Some(events) = &mut lease.events {
+                events.answered(status, version);
                 events.enter(Phase::Body);
+                let ctx = lease.connection().info.route.ctx();
+                // It sees each frame, and never fires.
+                read_timeout.get_or_insert_with(|| Box::new(ReadTimeout::new(Duration::MAX, ctx)));
             }
         }
         if ended && !upgraded {
@@ -138,12 +142,12 @@ impl<C: Connection<B>, B: 'static> Body for PooledBody<C, B> {
         };
         if let Some(read_timeout) = this.read_timeout {
             read_timeout.received();
+            if let (Some(Ok(frame)), Some(lease)) = (&frame, this.lease.as_mut()) {
+                lease.read(frame.data_ref().map_or(0, |data| data.len()));
+            }
         }
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
-                if let Some(events) = this.lease.as_mut().and_then(|lease| lease.events.as_mut()) {
-                    events.read(frame.data_ref().map_or(0, |data| data.len()));
-                }
                 if this.body.is_end_stream() {
                     finish::<C, B>(cx, this.lease);
                 }

@@ -66,7 +66,6 @@ impl CallEvents {
     }
 
     /// So much of the response's body was read.
-    #[cold]
     pub(crate) fn read(&mut self, bytes: usize) {
         self.read = self.read.saturating_add(bytes as u64);
     }

@@ -162,6 +162,13 @@ impl<C: Send + 'static> Lease<C> {
         if self.stage == Stage::Answered { Phase::Body } else { Phase::Wait }
     }
 
+    /// So many bytes of the response's body were read.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        if let Some(events) = &mut self.events {
+            events.read(bytes);
+        }
+    }
+
     /// The response's head is here.
     #[inline]
     pub(crate) fn answered(&mut self) {

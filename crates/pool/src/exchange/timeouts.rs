@@ -27,15 +27,15 @@ enum Sending {
 }
 
 impl ExchangeTimeouts {
-    /// `None` when there are no such limits.
+    /// `None` when there are no such limits, and nobody observes it.
     #[cold]
-    pub(crate) fn of(shared: &Shared, options: Option<&RequestOptions>) -> Option<Box<Self>> {
+    pub(crate) fn of(shared: &Shared, options: Option<&RequestOptions>, observed: bool) -> Option<Box<Self>> {
         let any = |timeouts: &Timeouts| {
             let Timeouts { pool_wait, write_idle, response_head, read_idle, .. } = timeouts;
             [pool_wait, write_idle, response_head, read_idle].iter().any(|limit| limit.is_some())
         };
         let own = options.map(|options| &options.timeouts);
-        if !any(&shared.timeouts) && !own.is_some_and(any) {
+        if !observed && !any(&shared.timeouts) && !own.is_some_and(any) {
             return None;
         }
         let timeouts = own.map_or_else(|| shared.timeouts.clone(), |own| own.or(&shared.timeouts));
