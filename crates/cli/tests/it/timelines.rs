@@ -24,7 +24,7 @@ async fn a_picture_and_an_archive_of_the_whole_run() {
         "2 calls in ",
         "on 1 connection<",
         "connection 1<",
-        "call 2  reused",
+        ": reused after ",
         concat!("skybridge ", env!("CARGO_PKG_VERSION")),
     ] {
         assert!(svg.contains(told), "{told}: {svg}");

@@ -35,7 +35,9 @@ pub(super) fn draw(canvas: &mut Canvas, lane: &Lane, timelines: &Timelines) {
         canvas.advance(ROW);
         for (i, carried) in row.iter().enumerate() {
             let next = row.get(i + 1).map_or(RIGHT, |next| canvas.x(next.waits_from()));
-            draw_call(canvas, carried, next, timelines);
+            let before = i.checked_sub(1).and_then(|before| row.get(before));
+            let before = before.map_or(0.0, |before| canvas.x(before.ends_at()));
+            draw_call(canvas, carried, (before, next), timelines);
         }
     }
     if rows.is_empty() {
@@ -50,7 +52,7 @@ pub(super) fn draw(canvas: &mut Canvas, lane: &Lane, timelines: &Timelines) {
     canvas.advance(6.0);
 }
 
-fn draw_call(canvas: &mut Canvas, carried: &Carried, next: f64, timelines: &Timelines) {
+fn draw_call(canvas: &mut Canvas, carried: &Carried, room: (f64, f64), timelines: &Timelines) {
     let title = timelines.list.iter().find(|timeline| timeline.call() == carried.call).and_then(|found| found.title());
     let title = title.unwrap_or_default();
     let waited = carried.acquired.saturating_sub(carried.waits_from());
@@ -75,8 +77,7 @@ fn draw_call(canvas: &mut Canvas, carried: &Carried, next: f64, timelines: &Time
     let how = if carried.how == "new" { "" } else { carried.how };
     let label = [&*format!("call {}", carried.call), how, title];
     let label = label.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
-    // Never left of it, where another call may be.
-    canvas.note(place, (RIGHT, next), &label, ("small", "small"));
+    canvas.note(place, room, &label, ("small", "small"));
 }
 
 /// The calls in rows, so that none overlaps another; and how many have no place.

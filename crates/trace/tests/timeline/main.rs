@@ -106,7 +106,8 @@ async fn a_call_without_a_connection_says_why() {
         &world.drawn(1),
         "
 call 1  GET http://a.test/  FAILED after 52.00 ms
-  ✗ http://a.test: TCP to 192.0.2.1:80 and 192.0.2.2:80 failed: connection refused (nothing was sent)
+  ✗ http://a.test: TCP to 192.0.2.1:80 and 192.0.2.2:80 failed: connection refused (nothing was
+    sent)
                                   at   took  0                          52.00 ms
   acquire                       0.00  52.00  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  no connection
     resolve                     0.00  12.00  █████████
