@@ -3,7 +3,7 @@
 
 use http::{Method, StatusCode, Uri, Version};
 use serde_json::Value;
-use skybridge_core::{Acquired, CallId, CloseReason, ConnectionId, Event, EventKind, Observe, Phase};
+use skybridge_core::{Acquired, CallId, CloseReason, ConnectionId, Event, EventKind, Observe, Phase, RedactedUri};
 use skybridge_testkit::executor::Executor;
 use skybridge_trace::Recorder;
 use std::{
@@ -33,7 +33,7 @@ impl Told {
 
     fn start(&self, at: u64, call: u64, uri: &str) {
         let uri: Uri = uri.parse().unwrap();
-        self.tell(at, call, None, EventKind::CallStarted { method: &Method::POST, uri: &uri });
+        self.tell(at, call, None, EventKind::CallStarted { method: &Method::POST, uri: RedactedUri(&uri) });
     }
 
     /// A call of 100 ms on this connection: 40 to get it, 10 each to send and to wait, 35 for the body.

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode, Uri, Version};
 use skybridge_core::{
     Acquired, CallId, CloseReason, ConnectionId, Delivery, Error, Event, EventKind, Observe, Phase, Proxy, ProxyKind,
+    RedactedUri,
 };
 use skybridge_trace::Recorder;
 use std::{
@@ -75,7 +76,7 @@ fn tell(recorder: &Recorder, at: Instant, what: u8, call: u8, text: &str) {
     let method = Method::from_bytes(text.as_bytes()).unwrap_or(Method::GET);
     let (status, version) = (StatusCode::OK, Version::HTTP_2);
     let kind = match what & 15 {
-        0 => EventKind::CallStarted { method: &method, uri: &uri },
+        0 => EventKind::CallStarted { method: &method, uri: RedactedUri(&uri) },
         1 => EventKind::CallEnded(Some(&error)),
         2 => EventKind::CallEnded(None),
         3 | 4 => EventKind::PhaseStarted(phase),
