@@ -1,5 +1,5 @@
-//! `--timeline`, `--timeline-svg` and `--har`: what a recorder has kept, drawn and written. On stderr each call is drawn
-//! when it ends, or all together at the end; the files are written at the end.
+//! `--timeline`, `--timeline-svg` and `--har`: what a recorder has kept, drawn and written. On stderr each call is
+//! drawn when it ends, or all together at the end; the files are written at the end.
 
 use crate::{args::Args, exit::Exit, outcome::Outcome, start_error::StartError, stderr, terminal::Terminal};
 use skybridge::types::Runtime;

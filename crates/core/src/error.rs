@@ -46,12 +46,12 @@ pub struct Overloaded {
 /// all tries.
 ///
 /// Its `Display` is one sentence that needs no other: the [origin](Self::origin), the phase, the addresses, the reason,
-/// and what became of the request. `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago (nothing
-/// was sent)`. It shows neither path nor query nor userinfo, and no control characters. The errors behind it, by
-/// `source()`, are for looking for a type: each says its own part in its own words, so print them or the sentence.
+/// and what became of the request. `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago
+/// (nothing was sent)`. It shows neither path nor query nor userinfo, and no control characters. The errors behind it,
+/// by `source()`, are for looking for a type: each says its own part in its own words, so print them or the sentence.
 ///
-/// `{:#}` and `Debug` print the [report](Self::report): a `main` that returns an error, and an `unwrap`, say all there is
-/// to say.
+/// `{:#}` and `Debug` print the [report](Self::report): a `main` that returns an error, and an `unwrap`, say all there
+/// is to say.
 pub struct Error(Box<Repr>);
 
 struct Repr {

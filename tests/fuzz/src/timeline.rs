@@ -24,8 +24,8 @@ const PHASES: [Phase; 10] = [
     Phase::Body,
 ];
 
-/// Whatever is told, and in whatever order, a terminal gets nothing but lines of text, a picture is XML without anything
-/// that runs or refers elsewhere, and an archive is JSON.
+/// Whatever is told, and in whatever order, a terminal gets nothing but lines of text, a picture is XML without
+/// anything that runs or refers elsewhere, and an archive is JSON.
 ///
 /// An input is lines: a letter that says what happens, one for the call, one for how much later, and text.
 pub fn timeline(input: &[u8]) {

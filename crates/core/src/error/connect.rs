@@ -84,8 +84,8 @@ impl ConnectError {
         self.with(|repr| repr.attempts = attempts)
     }
 
-    /// Says in short why it failed, for the sentence of an [`Error`](crate::Error): `certificate expired 12 days ago`. By
-    /// default that says what all errors behind this one say.
+    /// Says in short why it failed, for the sentence of an [`Error`](crate::Error): `certificate expired 12 days ago`.
+    /// By default that says what all errors behind this one say.
     pub fn because(self, reason: impl fmt::Display) -> Self {
         self.with(|repr| repr.reason = Some(reason.to_string().into()))
     }

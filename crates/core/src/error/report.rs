@@ -9,8 +9,8 @@ use std::fmt::{self, Write};
 /// How many attempts and earlier tries are told one by one.
 const MOST: usize = 20;
 
-/// All that is known of an error, in several lines: the sentence, each attempt to connect, each earlier try, and what to
-/// do. Made by [`Error::report`].
+/// All that is known of an error, in several lines: the sentence, each attempt to connect, each earlier try, and what
+/// to do. Made by [`Error::report`].
 #[derive(Clone, Copy)]
 pub struct Report<'a> {
     pub(super) error: &'a Error,

@@ -1,5 +1,5 @@
-//! What an error says in one line: `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago (nothing
-//! was sent)`.
+//! What an error says in one line: `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago
+//! (nothing was sent)`.
 
 use super::{cause::Cause, failures::Failures, printable::Printable, reason::reason};
 use crate::{CloseReason, ConnInfo, Delivery, Error, Phase, Protocol, Rounded, TimedOut};

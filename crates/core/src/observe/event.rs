@@ -95,8 +95,8 @@ pub enum EventKind<'a> {
     PhaseFailed(Phase, Duration, &'a (dyn std::error::Error + 'static)),
     /// A phase was dropped after this time: the call was cancelled, or another attempt was faster.
     PhaseDropped(Phase, Duration),
-    /// An attempt has come to this proxy: its phases of TLS and of tunnels from here on are with it, until that tunnel is
-    /// there.
+    /// An attempt has come to this proxy: its phases of TLS and of tunnels from here on are with it, until that tunnel
+    /// is there.
     AtProxy(&'a Proxy),
     /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
     LeftOut {

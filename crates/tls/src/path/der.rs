@@ -39,8 +39,8 @@ pub(crate) fn validity(certificate: &[u8]) -> Option<Validity> {
     validity.0.is_empty().then_some(times)
 }
 
-/// What the issuer of a certificate calls itself: its common name, or else its organization (RFC 5280, section 4.1.2.4);
-/// at most 64 characters, which is what the RFC allows.
+/// What the issuer of a certificate calls itself: its common name, or else its organization (RFC 5280, section
+/// 4.1.2.4); at most 64 characters, which is what the RFC allows.
 pub(crate) fn issuer(certificate: &[u8]) -> Option<String> {
     let mut fields = Reader(certificate).inside(SEQUENCE)?.inside(SEQUENCE)?;
     if fields.0.first() == Some(&VERSION) {
