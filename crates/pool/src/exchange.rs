@@ -132,7 +132,7 @@ where
             Step::Readying => Phase::Handshake,
             Step::Waiting | Step::Done => Phase::Wait,
         };
-        let of_request = || Some(OriginRef::of(self.request.as_ref()?.uri()).ok()?.to_owned().ok()?);
+        let of_request = || OriginRef::of(self.request.as_ref()?.uri()).ok()?.to_owned().ok();
         (phase, self.lease.as_ref().map(|lease| lease.wanted().clone()).or_else(of_request))
     }
 
