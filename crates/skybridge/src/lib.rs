@@ -85,7 +85,7 @@
 //!
 //! | what for | what there is |
 //! |---|---|
-//! | who is asked for addresses | [`System`]; `Hickory` with the feature `hickory`: given DNS servers, over TLS too, and HTTPS records; [`CacheLayer`] and [`OverridesLayer`] over any: [`resolver`](ClientBuilder::resolver) |
+//! | who is asked for addresses | [`System`]; `Hickory` with the feature `hickory`: given DNS servers, over TLS and HTTPS too (`ClientBuilder::dns_over_https`), and HTTPS records; [`CacheLayer`] and [`OverridesLayer`] over any: [`resolver`](ClientBuilder::resolver) |
 //! | another host or address than the URL says | [`RequestOptions::connect_to`], [`RequestOptions::dial`] |
 //! | the same proxies for all, the next ones where these fail | [`proxies`](ClientBuilder::proxies) |
 //! | proxies by origin | [`proxy_selector`](ClientBuilder::proxy_selector), or those of the environment: [`proxies_from_env`](ClientBuilder::proxies_from_env) |
@@ -142,6 +142,7 @@
 //!
 //! | feature | on by default | gives |
 //! |---|---|---|
+//! | `tls` | yes, by those below | TLS, which needs one of the two cryptographies |
 //! | `aws-lc-rs` | yes | TLS with the cryptography of AWS-LC |
 //! | `ring` | no | TLS with that of *ring*, which is lighter to build |
 //! | `native-roots` | yes | the roots that the system trusts |
