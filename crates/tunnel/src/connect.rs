@@ -43,6 +43,8 @@ pub(crate) struct Challenges {
     answered: usize,
     /// So many were answered that the last one wasn't.
     too_many: bool,
+    /// The proxy has refused a stream of HTTP/2, without doing anything for it.
+    pub(crate) refused_stream: bool,
     /// The answer to the last one, to be sent on a new connection.
     pub(crate) answer: Option<HeaderValue>,
     /// The refusal whose body is being read: if reading it times out, the caller still knows why there is no tunnel.
@@ -110,6 +112,11 @@ impl Challenges {
     /// For whom the tunnel is.
     pub(crate) fn partition(&self) -> Option<&Partition> {
         self.partition.as_ref()
+    }
+
+    /// Whether the proxy has refused a stream since this was last asked.
+    pub(crate) fn take_refused_stream(&mut self) -> bool {
+        std::mem::take(&mut self.refused_stream)
     }
 
     /// Whether there is an answer that must be sent on a new connection.

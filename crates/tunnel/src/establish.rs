@@ -65,7 +65,7 @@ where
                         continue;
                     }
                     // Nothing was done for it (RFC 9113, section 8.7), and another connection may have room.
-                    Err(error) if is_refused_stream(&error) => {
+                    Err(_) if challenges.get_mut(proxy).is_some_and(Challenges::take_refused_stream) => {
                         refusals -= 1;
                         continue;
                     }
@@ -245,13 +245,6 @@ async fn begin_http2<I: Io>(
         Ok(Err(error)) => Err(guard.fail(error.into_connect_error(proxy))),
         Err(timed_out) => Err(guard.fail(timed_out)),
     }
-}
-
-/// Whether the proxy has refused the stream without doing anything for it.
-fn is_refused_stream(error: &ConnectError) -> bool {
-    let Some(TunnelError::Http2(source)) = error.source_as() else { return false };
-    let reason = source.downcast_ref::<h2::Error>().filter(|error| error.is_remote()).and_then(h2::Error::reason);
-    reason == Some(h2::Reason::REFUSED_STREAM)
 }
 
 /// Lets others join the connection once the proxy's SETTINGS are known, whatever becomes of the first tunnel. If it

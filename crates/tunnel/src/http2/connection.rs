@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
 };
 use bytes::{Bytes, BytesMut};
-use h2::{RecvStream, SendStream, client::SendRequest};
+use h2::{Reason, RecvStream, SendStream, client::SendRequest};
 use http::{Method, Request, Uri, header::PROXY_AUTHORIZATION, response::Parts};
 use skybridge_core::{ConnInfo, Io, Proxy, ProxyRequest, Route, sync::Mutex};
 use std::{
@@ -171,7 +171,11 @@ impl Connection {
                     challenges.answer = credentials;
                     return Err(refused);
                 }
-                (Err(error), _) => return Err(http2(error)),
+                (Err(error), _) => {
+                    let is_refused = error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
+                    challenges.refused_stream = is_refused;
+                    return Err(http2(error));
+                }
             };
             if head.status.is_success() {
                 return Ok(Stream::new(send, body, place));
