@@ -277,6 +277,9 @@ fn attempts(route: &skybridge_core::Route, failures: &[(&str, Phase, &'static st
     failed[0].clone().on_route(route).with_attempts(route.ctx().attempt_log().reports())
 }
 
+/// Where, in which phase and how an attempt fails.
+type Failing<'a> = (&'a str, Phase, &'static str);
+
 #[tokio::test(start_paused = true)]
 async fn all_addresses_that_failed_are_named_alike_ones_together_and_not_without_end() {
     let executor = Executor::new();
@@ -287,7 +290,7 @@ async fn all_addresses_that_failed_are_named_alike_ones_together_and_not_without
     let six = [1, 2, 3, 4, 5, 6].map(|last| format!("10.0.0.{last}:443"));
     let six: Vec<_> = six.iter().map(|at| (at.as_str(), tcp, "refused")).collect();
     let kinds: Vec<_> = six.iter().zip(["a", "b", "c", "d", "e", "f"]).map(|(six, why)| (six.0, tcp, why)).collect();
-    let rows: [(&[(&str, Phase, &'static str)], &str); 4] = [
+    let rows: [(&[Failing<'_>], &str); 4] = [
         (&two, "TCP to 10.0.0.1:443 and [::1]:443 failed: refused"),
         (&mixed, "TLS to 10.0.0.1:443 failed: expired; TCP to 10.0.0.2:443 and 10.0.0.3:443 failed: refused"),
         (&six, "TCP to 10.0.0.1:443, 10.0.0.2:443, 10.0.0.3:443, 10.0.0.4:443 and 2 more failed: refused"),
