@@ -98,7 +98,7 @@ async fn beyond_the_limit_refuse() {
         let error = came_back(call).await;
         assert!(matches!(error.cause(), skybridge_core::Cause::Overloaded(full) if full.limit == 2), "{error:?}");
     }
-    assert!(came_back(stage.call(SECURE)).await.to_string().contains("overloaded"));
+    assert!(came_back(stage.call(SECURE)).await.to_string().contains(" is full (2)"));
 }
 
 #[tokio::test(start_paused = true)]
