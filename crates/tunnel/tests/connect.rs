@@ -636,7 +636,7 @@ async fn cleartext_is_forwarded_and_only_cleartext() {
     let world = World::new();
     let link = world.connect(world.route("http://a.test", &[HTTP])).await.unwrap();
     assert!(link.info.forwarded && !link.info.tunnelled && link.info.proxies_passed == 1);
-    assert_eq!(world.recorder.names(), ["connect_start", "connect_end"]);
+    assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "at_proxy"]);
     assert_eq!(world.net.wire(0).other_end().bytes_sent(), 0);
 
     // Tunnelled all the same: HTTP/2 by prior knowledge, an address that the request doesn't name, and by
