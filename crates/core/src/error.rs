@@ -124,6 +124,11 @@ impl Error {
         self
     }
 
+    /// The error of the stack that this is, if it is one: for observers, which are told of errors of any type.
+    pub fn from_dyn<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        error.downcast_ref()
+    }
+
     /// Adds the origin that the request was for, unless there is one already.
     pub fn to(mut self, origin: &Origin) -> Self {
         self.0.origin.get_or_insert_with(|| origin.clone());

@@ -88,8 +88,7 @@ impl<B: Body> Http2<B> {
 
     #[cold]
     fn error(&self, delivery: Delivery, phase: Phase, cause: Cause) -> Error {
-        let is_other =
-            matches!(&cause, Cause::Protocol(why) if matches!(why.downcast_ref(), Some(H2Error::FirstFrame)));
+        let is_other = matches!(cause, Cause::Protocol(_)) && self.shared.wire.ending().speaks_no_http2();
         let error = Error::of(delivery, phase, cause).on(&self.shared.info);
         if is_other { error.advise(Advice::NotHttp2) } else { error }
     }

@@ -136,6 +136,12 @@ impl Ending {
         }
     }
 
+    /// Whether the peer's first frame says that it speaks something else.
+    #[cold]
+    pub(crate) fn speaks_no_http2(&self) -> bool {
+        matches!(self.socket.get(), Some(H2Error::FirstFrame))
+    }
+
     fn of_goaway(&self, code: ErrorCode, error: Error) -> GoAway {
         let goaway = GoAway::new(code, H2Error::from(error)).after_a_response(self.strikes.has_answered());
         match &*self.goaway.lock() {

@@ -179,7 +179,7 @@ impl Failure {
     pub(crate) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut message = error.to_string();
         // One of the stack is a whole sentence by itself.
-        let is_whole = error.is::<skybridge_core::Error>();
+        let is_whole = skybridge_core::Error::from_dyn(error).is_some();
         let mut innermost = error;
         while let Some(source) = innermost.source() {
             innermost = source;
@@ -188,7 +188,7 @@ impl Failure {
                 let _ = write!(message, ": {source}");
             }
         }
-        let cause = match innermost.downcast_ref::<skybridge_core::Error>() {
+        let cause = match skybridge_core::Error::from_dyn(innermost) {
             Some(error) => error.reason(),
             None => innermost.to_string(),
         };
