@@ -3,11 +3,15 @@
 use crate::{
     clean::clean,
     rows::{End, How, Row, Rows},
-    timeline::Style,
     wrap::{cut, wrap},
 };
 use skybridge_core::Phase;
 use std::{fmt, time::Duration};
+
+/// Of the whole: by default, at least, at most.
+const WIDTH: usize = 100;
+const NARROWEST: usize = 40;
+const WIDEST: usize = 300;
 
 /// `    handshake`
 const LABEL: usize = 13;
@@ -32,6 +36,14 @@ pub(crate) struct Glyphs {
     later: char,
     below: char,
     cut: char,
+}
+
+/// How timelines are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    pub(crate) width: usize,
+    pub(crate) glyphs: Glyphs,
+    pub(crate) colored: bool,
 }
 
 /// The layout: columns, widths and scale.
@@ -74,6 +86,20 @@ impl Glyphs {
         below: '`',
         cut: '~',
     };
+}
+
+// === impl Style ===
+
+impl Style {
+    pub(crate) fn set_width(&mut self, columns: usize) {
+        self.width = columns.clamp(NARROWEST, WIDEST);
+    }
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: WIDTH, glyphs: Glyphs::UNICODE, colored: false }
+    }
 }
 
 // === impl Canvas ===

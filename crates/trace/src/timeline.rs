@@ -1,7 +1,7 @@
 use crate::{
     Facts, Recorded,
     clean::clean,
-    draw::{Canvas, Glyphs},
+    draw::{Canvas, Glyphs, Style},
     rows::{Rows, on},
 };
 use skybridge_core::{CallId, ConnectionId};
@@ -10,10 +10,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-pub(crate) const WIDTH: usize = 100;
-const NARROWEST: usize = 40;
-const WIDEST: usize = 300;
 
 /// One call, drawn as a waterfall: a row for each phase, and for each attempt of a race. Bars share one scale, from the
 /// start of the call to the end of its body; times are in milliseconds. What follows the call, such as the connection's
@@ -34,14 +30,6 @@ pub struct Timeline {
     pub(crate) rows: Rows,
     on: Option<String>,
     style: Style,
-}
-
-/// How it is drawn.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    pub(crate) width: usize,
-    pub(crate) glyphs: Glyphs,
-    pub(crate) colored: bool,
 }
 
 // === impl Timeline ===
@@ -131,19 +119,5 @@ impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let canvas = Canvas::new(&[&self.rows], self.rows.total(), self.style);
         self.draw(f, &canvas, true)
-    }
-}
-
-// === impl Style ===
-
-impl Style {
-    pub(crate) fn set_width(&mut self, columns: usize) {
-        self.width = columns.clamp(NARROWEST, WIDEST);
-    }
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self { width: WIDTH, glyphs: Glyphs::UNICODE, colored: false }
     }
 }

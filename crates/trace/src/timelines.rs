@@ -1,8 +1,7 @@
 use crate::{
     Timeline,
-    draw::{Canvas, Glyphs},
+    draw::{Canvas, Glyphs, Style},
     lanes::Lane,
-    timeline::Style,
 };
 use std::{
     fmt,
