@@ -313,7 +313,7 @@ async fn what_fails_afterwards_says_what_was_answered_before() {
     let [earlier] = error.earlier() else { panic!("{error:?}") };
     assert!(matches!(earlier.cause(), Cause::Answered(StatusCode::REQUEST_TIMEOUT)), "{earlier:?}");
     assert_eq!(earlier.delivery(), Delivery::Refused);
-    assert!(earlier.to_string().starts_with("the peer answered 408 Request Timeout on "), "{earlier}");
+    assert!(earlier.to_string().starts_with("http://a.test: the peer answered 408 Request Timeout ("), "{earlier}");
 }
 
 /// The first connection is the second's no more: it is closed at this time, and the request has come on another by

@@ -181,7 +181,7 @@ mod tests {
 
     fn error(message: &Message) -> String {
         match read_it(message) {
-            Err(Missing::Unknown(error)) => format!("{error:?}"),
+            Err(Missing::Unknown(error)) => format!("{:?}", error.get_ref().unwrap()),
             other => panic!("{:?}", other.map(|found| found.records)),
         }
     }
