@@ -180,7 +180,7 @@ mod tests {
         let failure = run(&Fuzz { target: Some("h3".into()), seconds: 1 }).unwrap_err();
         let sentence = "there is no target `h3`: they are h1_response, h1_differential, h1_request, \
                         h1_connection, h2_connection, tunnel_answer, challenge, names, no_proxy, \
-                        https_record, dns_answer, certificate, pins, retry_after";
+                        https_record, dns_answer, certificate, pins, retry_after, timeline";
         assert_eq!(failure.to_string(), sentence);
     }
 }

@@ -146,7 +146,8 @@ async fn an_upload_to_a_slow_reader_is_not_the_wait_for_its_answer() {
 }
 
 /// OkHttp's sequences: a body that is empty, read, not read, or not whole, and a head that doesn't come. What is not
-/// read is thrown away by the connection, which is released after the call's end.
+/// read is thrown away by the connection, which is released after the call's end. Unlike OkHttp's, a connection is
+/// released before it is decided whether the request is sent again: the pool is below who decides.
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_once_and_last_however_its_exchange_ends() {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n";
@@ -197,7 +198,7 @@ async fn a_call_ends_once_and_last_however_its_exchange_ends() {
                 "call_failed",
             ],
         ),
-        ("", true, &["wait_start", "wait_failed", "retry_decision", "connection_released", "call_failed"]),
+        ("", true, &["wait_start", "wait_failed", "connection_released", "retry_decision", "call_failed"]),
     ];
     for (answer, reads, expected) in rows {
         let world = World::new();

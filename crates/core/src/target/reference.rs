@@ -118,7 +118,9 @@ impl<'a> Reference<'a> {
             return (is_path || !self.has_at()).then_some((false, ""));
         };
         let Some((user, host)) = authority.rsplit_once('@') else {
-            let certain = !self.has_at() || is_host(authority) && self.is_legal();
+            // Of a scheme that isn't known, what is before the `@` may be anything.
+            let is_url = self.scheme.is_none_or(is_known) && is_host(authority) && self.is_legal();
+            let certain = !self.has_at() || is_url;
             return certain.then_some((false, authority));
         };
         let certain = is_host(host) && authority.matches('@').count() == self.text.matches('@').count();
@@ -290,6 +292,7 @@ mod tests {
             ("https://me:pw@a.test/?x=y@z", "https://[hidden]"),
             ("https://me:/pw@a b.test/", "https://[hidden]"),
             ("me://pw@a.test/", "[hidden]://[hidden]@a.test/"),
+            ("ftp://me://@a.test", "[hidden]://[hidden]"),
             ("https://me:hunter2", "https://me:[hidden]"),
             ("https://a.test:99999/", "https://a.test:99999/"),
             ("https://a.test/\u{1b}[2J", "https://a.test/\\u{1b}[2J"),
