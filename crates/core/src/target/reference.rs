@@ -118,8 +118,8 @@ impl<'a> Reference<'a> {
             return (is_path || !self.has_at()).then_some((false, ""));
         };
         let Some((user, host)) = authority.rsplit_once('@') else {
-            // Of a scheme that isn't known, what is before the `@` may be anything.
-            let is_url = self.scheme.is_none_or(is_known) && is_host(authority) && self.is_legal();
+            // Of other schemes nothing has a rule for what is before the `@`.
+            let is_url = self.scheme.is_none_or(is_http) && is_host(authority) && self.is_legal();
             let certain = !self.has_at() || is_url;
             return certain.then_some((false, authority));
         };
@@ -163,6 +163,10 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
 
 fn is_known(scheme: &str) -> bool {
     KNOWN_SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme))
+}
+
+fn is_http(scheme: &str) -> bool {
+    ["http", "https"].iter().any(|http| http.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether the text is a valid `host[:port]`.
@@ -292,7 +296,7 @@ mod tests {
             ("https://me:pw@a.test/?x=y@z", "https://[hidden]"),
             ("https://me:/pw@a b.test/", "https://[hidden]"),
             ("me://pw@a.test/", "[hidden]://[hidden]@a.test/"),
-            ("ftp://me://@a.test", "[hidden]://[hidden]"),
+            ("ftp://me://@a.test", "ftp://[hidden]"),
             ("https://me:hunter2", "https://me:[hidden]"),
             ("https://a.test:99999/", "https://a.test:99999/"),
             ("https://a.test/\u{1b}[2J", "https://a.test/\\u{1b}[2J"),
