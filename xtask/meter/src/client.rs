@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use skybridge::{Client, ConnectOptions, Endpoint, TlsLayer};
+use skybridge::{Client, ConnectOptions, Endpoint};
 use skybridge_core::Attempt;
 use skybridge_dns::Fixed;
 use tower::service_fn;
@@ -20,7 +20,7 @@ pub(crate) fn client(version: Version, over: Over) -> Client {
     Client::builder()
         .resolver(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))]))
         .connect_options(connect_options)
-        .tls(TlsLayer::new(sealed::config(over)))
+        .tls(sealed::layer(over))
         .dialer(service_fn(move |attempt: Attempt| stack::dial(version, over, &attempt)))
         .build()
 }

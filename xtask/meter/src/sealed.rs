@@ -3,7 +3,7 @@
 use crate::peer::Over;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use skybridge_tls::{
-    Roots, TlsConfig,
+    Roots, TlsConfig, TlsLayer,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
@@ -41,8 +41,16 @@ fn ends() -> Outcome<Ends> {
     Ok(Ends { root: root.der().clone(), acceptor: Arc::new(config).into() })
 }
 
-/// What the stack trusts. Where nothing is sealed no certificate is made: how long a key takes to find is chance, and
-/// would blur `instr`.
+/// Where nothing is sealed, one that makes no configuration: a provider's first random byte takes 400 million
+/// instructions, of which chance decides some, and would blur `instr`.
+pub(crate) fn layer(over: Over) -> TlsLayer {
+    match over {
+        Over::Nothing => TlsLayer::native(),
+        Over::Tls => TlsLayer::new(config(over)),
+    }
+}
+
+/// What the stack trusts. Where nothing is sealed no certificate is made: how long a key takes to find is chance.
 #[expect(clippy::expect_used, reason = "a root that was just made can be read")]
 pub(crate) fn config(over: Over) -> TlsConfig {
     let builder = TlsConfig::builder();

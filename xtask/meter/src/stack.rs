@@ -19,7 +19,6 @@ use skybridge_retry::RetryLayer;
 use skybridge_route::RouteLayer;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
-use skybridge_tls::TlsLayer;
 use skybridge_tunnel::TunnelLayer;
 use std::future::{Ready, ready};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -66,7 +65,7 @@ pub(crate) fn stack(
         .layer(PoolLayer::new(TokioRuntime::current()).connect_options(connect_options))
         .layer(RouteLayer::new(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))])))
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
-        .layer(TlsLayer::new(sealed::config(over)))
+        .layer(sealed::layer(over))
         .layer(TunnelLayer::new())
         .layer(RaceLayer::happy_eyeballs())
         .service(service_fn(move |attempt: Attempt| dial(version, over, &attempt)))
