@@ -13,6 +13,8 @@ const BAR: f64 = 12.0;
 /// The most characters of one text, and of a tooltip.
 const LONGEST: usize = 140;
 const LONGEST_TOOLTIP: usize = 600;
+/// Where a note has so much room beside a bar it rather loses its end than lies upon what it tells of.
+const CUT: f64 = 100.0;
 /// What a character takes on average, in pixels. A little more than it does, so that nothing overlaps.
 const LETTER: f64 = 6.6;
 
@@ -228,6 +230,8 @@ impl Canvas {
             self.text(x0 + 5.0, y, within, note);
         } else if width <= left {
             self.text(x0 - 5.0, y, &format!("{class} end"), note);
+        } else if right >= CUT && right >= left {
+            self.text(x1 + 5.0, y, class, &cut(note, letters(right), '…'));
         } else if width <= x1 - x0 - 8.0 {
             self.text(x0 + 5.0, y, within, note);
         } else if right >= left.max(40.0) {
