@@ -14,7 +14,7 @@ use skybridge::{
     CacheLayer, Client, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer,
     RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
     tower::{Layer, service_fn},
-    types::{Egress, EgressRule, Families, Origin, Resolver},
+    types::{Egress, EgressRule, Families, Origin, Reference, Resolver},
 };
 use std::{future::ready, sync::Arc, time::Duration};
 
@@ -47,7 +47,8 @@ fn over_https(
         .dialer(tcp(args))
         .build();
     // Without the URL, which may have credentials.
-    let server = Hickory::over_https(url, doh).map_err(|error| Usage::of("--doh-url", "", error))?;
+    let server = Hickory::over_https(url, doh)
+        .map_err(|error| Usage::of("--doh-url", &Reference::typed(url).to_string(), error))?;
     asking(CacheLayer::new().layer(server), args, proxies, observer)
 }
 

@@ -165,11 +165,17 @@ async fn a_server_over_https_proves_its_name_even_to_who_is_insecure() {
 
 #[tokio::test]
 async fn a_url_that_is_not_over_https_is_refused_before_anything_is_sent() {
-    for url in ["http://127.0.0.1/dns-query", "127.0.0.1", "", "https://alice:s3cret@127.0.0.1/"] {
+    let rows = [
+        ("http://127.0.0.1/dns-query", "http://127.0.0.1/dns-query"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("", ""),
+        ("https://alice:s3cret@127.0.0.1/", "https://[hidden]@127.0.0.1/"),
+    ];
+    for (url, shown) in rows {
         let ran = skybridge(["--doh-url", url, "http://a.test/"]).await;
         assert_eq!(ran.exit, 2, "{}", ran.err);
         assert!(
-            ran.err.contains("--doh-url : the URL of the DNS server") && !ran.err.contains("s3cret"),
+            ran.err.contains(&format!("--doh-url {shown}: the URL of the DNS server")) && !ran.err.contains("s3cret"),
             "{}",
             ran.err
         );
