@@ -1,4 +1,4 @@
-//! What is a secret in a URL comes out of no error, event, timeline or line of JSON, whatever becomes of the request.
+//! What is a secret in a URL comes out of no error, event, timeline, picture, archive, span or line of JSON, whatever becomes of the request.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -10,13 +10,15 @@ use skybridge::{
 };
 use skybridge_testkit::net::Conn;
 use skybridge_tests::World;
-use skybridge_trace::{JsonLines, Recorder};
+use skybridge_trace::{JsonLines, Recorder, Spans};
 use std::{
     error::Error as StdError,
     io::{self, Write},
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 use tokio::io::AsyncReadExt;
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan, util::SubscriberInitExt};
 
 const SECRET: &str = "hunter2";
 
@@ -129,13 +131,21 @@ async fn shown(text: &str) -> String {
     let observers = All(vec![
         Arc::new(diary.clone()),
         Arc::new(JsonLines::new(diary.clone())),
+        Spans::new(),
         recorder.clone(),
         world.recorder.clone(),
     ]);
+    let spans = diary.clone();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("skybridge=trace"));
+    let subscriber = subscriber.with_span_events(FmtSpan::FULL).with_writer(move || spans.clone()).finish();
+    let _subscribed = subscriber.set_default();
     let client = world.builder().observer(Arc::new(observers)).build();
+    let began = world.executor.runtime().now();
     send(&client, text, &diary).await;
     diary.note(&format!("{client:?} {:?}", world.recorder));
     (1..3).for_each(|call| diary.note(&recorder.timeline(CallId(call)).to_string()));
+    let timelines = recorder.timelines();
+    diary.note(&format!("{timelines} {} {}", timelines.svg("a run"), timelines.har("1", (began, SystemTime::now()))));
     diary.0.lock().unwrap().clone()
 }
 
@@ -148,5 +158,14 @@ proptest! {
         let shown = runtime.block_on(shown(&text));
         let open = text.parse().is_ok_and(|uri| is_open(&uri));
         prop_assert!(open || !shown.contains(SECRET), "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_written_of_a_run_is_looked_at() {
+    let shown = shown("http://a.test/").await;
+    for kind in ["call_start", "skybridge::call", "http.request.method", "skybridge::phase", "<svg", "\"entries\"", "─"]
+    {
+        assert!(shown.contains(kind), "{kind}: {shown}");
     }
 }
