@@ -2,15 +2,15 @@
 
 use crate::{
     case::{Case, Sender},
-    connects, memory, names, passing,
+    connects, memory, names, observed, passing,
     peer::Over,
     request::Shape,
     stack::{Retry, Version},
 };
 use skybridge_counting::allocations;
 
-const WARM: u64 = 200;
-const COUNTED: u64 = 1000;
+pub(crate) const WARM: u64 = 200;
+pub(crate) const COUNTED: u64 = 1000;
 
 /// Prints what each case costs; false when one costs more than it may.
 pub(crate) fn gate() -> bool {
@@ -27,6 +27,7 @@ pub(crate) fn gate() -> bool {
     good &= passing::gate();
     good &= names::gate();
     good &= connects::gate();
+    good &= observed::print();
     good &= memory::gate();
     println!("\n{}", if good { "no allocation above what is allowed" } else { "MORE than is allowed" });
     good

@@ -104,7 +104,7 @@ impl Case {
                     composable::run(shape, over, requests, check).await?;
                 }
                 (Sender::Client, version) => {
-                    let client = client::client(version, over);
+                    let client = client::client(version, over, None);
                     each!(client::send(&client, shape, over).await);
                 }
                 (Sender::Stack(retry), version) => {

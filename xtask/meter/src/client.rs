@@ -8,21 +8,25 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use skybridge::{Client, ConnectOptions, Endpoint};
+use skybridge::{Client, ConnectOptions, Endpoint, Observe};
 use skybridge_core::Attempt;
 use skybridge_dns::Fixed;
+use std::sync::Arc;
 use tower::service_fn;
 
 /// A client with all defaults, over the peers in memory.
-pub(crate) fn client(version: Version, over: Over) -> Client {
+pub(crate) fn client(version: Version, over: Over, observer: Option<Arc<dyn Observe>>) -> Client {
     let mut connect_options = ConnectOptions::default();
     connect_options.http_versions = version.into();
-    Client::builder()
+    let builder = Client::builder()
         .resolver(Fixed::new([Endpoint::from(([192, 0, 2, 1], 80))]))
         .connect_options(connect_options)
         .tls(sealed::layer(over))
-        .dialer(service_fn(move |attempt: Attempt| stack::dial(version, over, &attempt)))
-        .build()
+        .dialer(service_fn(move |attempt: Attempt| stack::dial(version, over, &attempt)));
+    match observer {
+        Some(observer) => builder.observer(observer).build(),
+        None => builder.build(),
+    }
 }
 
 /// One request, read to its end.

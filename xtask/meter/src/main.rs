@@ -16,6 +16,7 @@ mod connects;
 mod instr;
 mod memory;
 mod names;
+mod observed;
 mod passing;
 mod peer;
 mod request;

@@ -89,7 +89,7 @@ async fn idle_bare() -> Outcome<i64> {
 
 /// All to one origin, which is counted too.
 async fn idle_ours() -> Outcome<i64> {
-    let client = client::client(Version::H1, Over::Nothing);
+    let client = client::client(Version::H1, Over::Nothing, None);
     let before = kept();
     let mut responses = Vec::with_capacity(CONNECTIONS as usize);
     for _ in 0..CONNECTIONS {
@@ -156,7 +156,7 @@ fn cold_ours(over: Over) -> Outcome<Cost> {
 
 fn cold(over: Over) -> Outcome<Cost> {
     block_on(async {
-        let client = client::client(Version::H1, over);
+        let client = client::client(Version::H1, over, None);
         let before = (allocated(), allocations());
         client::send(&client, Shape::Get, over).await?;
         Ok(Cost::of(before))
