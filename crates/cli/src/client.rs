@@ -47,8 +47,7 @@ fn over_https(
         .dialer(tcp(args))
         .build();
     // Without the URL, which may have credentials.
-    let server = Hickory::over_https(url, doh)
-        .map_err(|error| Usage::of("--doh-url", &Reference::typed(url).to_string(), error))?;
+    let server = Hickory::over_https(url, doh).map_err(|error| Usage::of("--doh-url", Reference::typed(url), error))?;
     asking(CacheLayer::new().layer(server), args, proxies, observer)
 }
 
