@@ -1,4 +1,5 @@
-//! What is a secret in a URL comes out of no error, event, timeline, picture, archive, span or line of JSON, whatever becomes of the request.
+//! What is a secret in a URL comes out of no error, event, timeline, picture, archive, span or line of JSON, whatever
+//! becomes of the request.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
