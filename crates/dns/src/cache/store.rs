@@ -132,6 +132,10 @@ impl Store {
                 state.running.insert(key, Arc::downgrade(&lookup));
                 let Some(entry) = entry else { return Found::Lookup(lookup) };
                 state.refreshing += 1;
+                // One that fails at once is not made again by the next query, but at half of what is left.
+                if let Some(kept) = state.entries.get(&lookup.key) {
+                    kept.ends_soon = now + entry.expires.saturating_duration_since(now) / 2;
+                }
                 Found::Refresh(entry, lookup, Refreshing(Arc::clone(self)))
             }
         }
