@@ -120,7 +120,11 @@ impl Store {
         if let Some(lookup) = running.filter(|lookup| !lookup.progress.has_ended()) {
             // Not under the lock: it may be the last that is left of the lookup.
             drop(state);
-            return entry.map_or_else(|| Found::Lookup(lookup), Found::Entry);
+            let Some(entry) = entry else { return Found::Lookup(lookup) };
+            drop(lookup);
+            // Whoever left meanwhile took it for alive.
+            self.left(&key);
+            return Found::Entry(entry);
         }
         let is_due = entry.as_ref().is_none_or(|entry| is_due(entry, now) && state.refreshing < MAX_REFRESHING);
         match entry {
