@@ -1,6 +1,13 @@
 //! `--compressed`: content codings (RFC 9110, section 8.4.1). What is decoded is all that was encoded, or an error:
 //! never a part of it.
 
+mod brotli;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+use self::brotli::Brotli;
+#[cfg(feature = "zstd")]
+use self::zstd::Zstd;
 use crate::fault::BoxError;
 use bytes::Bytes;
 use flate2::{Decompress, write::MultiGzDecoder};
@@ -15,10 +22,16 @@ use std::{
 };
 
 /// What is asked for.
-pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static("gzip, deflate");
+pub(crate) const ACCEPTED: HeaderValue = HeaderValue::from_static(CODINGS);
+
+const CODINGS: &str = if cfg!(feature = "zstd") { "gzip, deflate, br, zstd" } else { "gzip, deflate, br" };
 
 /// The same, for people.
-pub(crate) const DECODED: &str = "gzip and deflate; nearest: leave out -H 'accept-encoding: ...'";
+pub(crate) const DECODED: &str = if cfg!(feature = "zstd") {
+    "gzip, deflate, br and zstd; nearest: leave out -H 'accept-encoding: ...'"
+} else {
+    "gzip, deflate and br, zstd not in this build; nearest: leave out -H 'accept-encoding: ...'"
+};
 
 /// How much is decoded at once: it may become a thousand times as long.
 const STEP: usize = 4 * 1024;
@@ -44,6 +57,9 @@ enum Decoder {
     /// All members (RFC 1952, section 2.2).
     Gzip(Box<MultiGzDecoder<Vec<u8>>>),
     Deflate(Deflate),
+    Brotli(Brotli),
+    #[cfg(feature = "zstd")]
+    Zstd(Zstd),
 }
 
 /// In zlib's wrapper (RFC 1950), or without one, as some servers have it.
@@ -59,7 +75,7 @@ pub(crate) struct Unsupported(pub(crate) String);
 
 impl<B> Decoded<B> {
     /// # Errors
-    /// When a coding isn't supported.
+    /// When a coding isn't supported, or there is no memory for its decoder.
     pub(crate) fn new(body: B, headers: &HeaderMap) -> Result<Self, Unsupported> {
         let mut stages = Vec::new();
         for value in headers.get_all(CONTENT_ENCODING) {
@@ -68,6 +84,9 @@ impl<B> Decoded<B> {
                     "" | "identity" => continue,
                     "gzip" | "x-gzip" => Decoder::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
                     "deflate" => Decoder::Deflate(Deflate::Unknown(None)),
+                    "br" => Decoder::Brotli(Brotli::new()),
+                    #[cfg(feature = "zstd")]
+                    "zstd" => Decoder::Zstd(Zstd::new().map_err(|error| Unsupported(format!("{name}: {error}")))?),
                     _ => return Err(Unsupported(name.to_owned())),
                 };
                 stages.push(Stage { decoder, input: Bytes::new(), is_begun: false, has_ended: false });
@@ -117,7 +136,7 @@ where
         if stage.has_ended {
             return Poll::Ready(Ok(None));
         }
-        if stage.input.is_empty() {
+        if stage.input.is_empty() && !stage.decoder.holds_more() {
             match ready!(poll_read(body, below, cx))? {
                 Some(data) => stage.input = data,
                 None => {
@@ -138,8 +157,7 @@ impl Stage {
     /// Decodes a piece of the input.
     fn step(&mut self) -> io::Result<Bytes> {
         self.is_begun = true;
-        let piece = self.input.split_to(self.input.len().min(STEP));
-        self.decoder.decode(&piece).map(Bytes::from)
+        self.decoder.decode(&mut self.input).map(Bytes::from)
     }
 
     /// What is left when the input has ended. No input at all is no encoded body, and an empty one.
@@ -149,15 +167,29 @@ impl Stage {
 }
 
 impl Decoder {
-    fn decode(&mut self, input: &[u8]) -> io::Result<Vec<u8>> {
+    /// Whether it can decode more without any input.
+    fn holds_more(&self) -> bool {
+        match self {
+            Self::Gzip(_) | Self::Deflate(_) => false,
+            Self::Brotli(brotli) => brotli.holds_more(),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(zstd) => zstd.holds_more(),
+        }
+    }
+
+    /// Decodes what the input begins with.
+    fn decode(&mut self, input: &mut Bytes) -> io::Result<Vec<u8>> {
         match self {
             Self::Gzip(gzip) => {
-                gzip.write_all(input)?;
+                gzip.write_all(&input.split_to(input.len().min(STEP)))?;
                 // What is decoded already, and held back.
                 gzip.flush()?;
                 Ok(mem::take(gzip.get_mut()))
             }
-            Self::Deflate(deflate) => deflate.decode(input),
+            Self::Deflate(deflate) => deflate.decode(&input.split_to(input.len().min(STEP))),
+            Self::Brotli(brotli) => brotli.decode(input),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(zstd) => zstd.decode(input),
         }
     }
 
@@ -168,7 +200,10 @@ impl Decoder {
                 Ok(mem::take(gzip.get_mut()))
             }
             Self::Deflate(Deflate::Done) => Ok(Vec::new()),
-            Self::Deflate(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Self::Brotli(brotli) if brotli.is_whole() => Ok(Vec::new()),
+            #[cfg(feature = "zstd")]
+            Self::Zstd(zstd) if zstd.is_whole() => Ok(Vec::new()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 }
@@ -209,8 +244,12 @@ impl Deflate {
         if rest.is_empty() {
             return Ok(decoded);
         }
-        Err(io::Error::new(io::ErrorKind::InvalidData, "there is more behind the end of the deflate stream"))
+        Err(more_behind("deflate"))
     }
+}
+
+fn more_behind(coding: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("there is more behind the end of the {coding} stream"))
 }
 
 impl fmt::Display for Unsupported {
@@ -246,6 +285,22 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// "first second", 5,000 times x, and 8 MiB of zeros, as brotli has them.
+    const BR: &[u8] = &[27, 11, 0, 248, 37, 64, 106, 16, 70, 10, 2, 74, 24];
+    const BR_X: &[u8] = &[27, 135, 19, 248, 37, 240, 226, 177, 64, 32, 104, 1, 0];
+    const BR_ZEROS: &[u8] = &[203, 255, 255, 63, 248, 39, 0, 226, 177, 64, 32, 247, 254, 111];
+
+    /// With a checksum.
+    #[cfg(feature = "zstd")]
+    fn zstd(text: &[u8]) -> Vec<u8> {
+        use zstd_safe::{CCtx, CParameter, compress_bound};
+        let mut context = CCtx::create();
+        context.set_parameter(CParameter::ChecksumFlag(true)).unwrap();
+        let mut encoded = Vec::with_capacity(compress_bound(text.len()));
+        context.compress2(&mut encoded, text).unwrap();
+        encoded
+    }
+
     /// Decodes what comes in pieces of this length.
     fn decoded(codings: &[&'static str], body: &[u8], piece: usize) -> Result<Vec<u8>, String> {
         let headers = codings.iter().map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding))).collect();
@@ -272,18 +327,35 @@ mod tests {
     fn all_of_it_is_decoded_however_it_is_cut() {
         let two = [gzip(b"first "), gzip(b"second")].concat();
         let text = b"first second";
-        let twice = gzip(&zlib(text));
-        let rows: [(&[&'static str], &[u8]); 9] = [
-            (&["gzip"], &gzip(text)),
+        let (whole, wrapped, unwrapped, twice) = (gzip(text), zlib(text), raw(text), gzip(&zlib(text)));
+        let mut rows: Vec<(&[&'static str], &[u8])> = vec![
+            (&["gzip"], &whole),
             (&["gzip"], &two),
             (&["GZIP"], &two),
             (&["x-gzip"], &two),
-            (&["Deflate"], &zlib(text)),
-            (&["deflate"], &raw(text)),
+            (&["Deflate"], &wrapped),
+            (&["deflate"], &unwrapped),
             (&["deflate, gzip"], &twice),
             (&["deflate", "identity, gzip"], &twice),
             (&["identity"], text),
+            (&["Br"], BR),
         ];
+        let over_br = gzip(BR);
+        rows.push((&["br", "gzip"], &over_br));
+        #[cfg(feature = "zstd")]
+        let frames = {
+            // Skippable frames (RFC 8878, section 3.1.2) and an empty one, before, between and behind.
+            let skipped = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, b'a', b'b', b'c'];
+            [&skipped[..], &zstd(b"first "), &skipped, &zstd(b""), &zstd(b"second"), &skipped].concat()
+        };
+        #[cfg(feature = "zstd")]
+        let (one, two_of_br) = (zstd(text), zstd(BR));
+        #[cfg(feature = "zstd")]
+        rows.extend::<[(&[&'static str], &[u8]); 3]>([
+            (&["zstd"], &one),
+            (&["ZSTD"], &frames),
+            (&["br, zstd"], &two_of_br),
+        ]);
         for (codings, body) in rows {
             for piece in 1..=body.len() {
                 let read = decoded(codings, body, piece);
@@ -292,7 +364,7 @@ mod tests {
         }
         // Empty members, and no body at all.
         assert_eq!(decoded(&["gzip"], &[gzip(b""), gzip(b"x"), gzip(b"")].concat(), 7).as_deref(), Ok(&b"x"[..]));
-        for coding in ["gzip", "deflate"] {
+        for coding in CODINGS.split(", ") {
             assert_eq!(decoded(&[coding], b"", 1).as_deref(), Ok(&b""[..]), "{coding}");
         }
     }
@@ -300,20 +372,38 @@ mod tests {
     #[test]
     fn what_is_cut_wrong_or_has_more_behind_it_is_an_error() {
         let text = &vec![b'x'; 5_000][..];
-        for (coding, whole) in [("gzip", gzip(text)), ("deflate", zlib(text)), ("deflate", raw(text))] {
+        let mut rows = vec![("gzip", gzip(text)), ("deflate", zlib(text)), ("deflate", raw(text))];
+        rows.extend([("br", BR_X.to_vec()), ("br", BR.to_vec())]);
+        #[cfg(feature = "zstd")]
+        rows.push(("zstd", zstd(text)));
+        for (coding, whole) in rows {
             for length in 1..whole.len() {
                 assert!(decoded(&[coding], &whole[..length], 3).is_err(), "{coding} {length}");
             }
-            let more = [&whole[..], b"more"].concat();
-            for piece in [1, 3, more.len()] {
-                assert!(decoded(&[coding], &more, piece).is_err(), "{coding} by {piece}");
+            for behind in [&b"more"[..], b"m", b"\0"] {
+                let more = [&whole[..], behind].concat();
+                for piece in [1, 3, more.len()] {
+                    assert!(decoded(&[coding], &more, piece).is_err(), "{coding} by {piece}: {behind:?}");
+                }
             }
         }
         let mut wrong = gzip(text);
         let at = wrong.len() - 8;
         wrong[at] ^= 1;
         assert!(decoded(&["gzip"], &wrong, 9).is_err(), "its checksum");
-        assert!(decoded(&["br"], b"x", 1).is_err() && decoded(&["gzip,gzip,gzip", "gzip,gzip,gzip"], b"x", 1).is_err());
+        #[cfg(feature = "zstd")]
+        {
+            let mut wrong = zstd(b"first second");
+            *wrong.last_mut().unwrap() ^= 1;
+            assert!(decoded(&["zstd"], &wrong, 9).is_err(), "its checksum");
+            // A window of 8 MiB is the largest (RFC 9659), and the next one is 9 MiB.
+            let with_window = |byte| [0x28, 0xb5, 0x2f, 0xfd, 0, byte, 0x09, 0, 0, b'x'];
+            assert_eq!(decoded(&["zstd"], &with_window(13 << 3), 9).as_deref(), Ok(&b"x"[..]));
+            assert!(decoded(&["zstd"], &with_window(13 << 3 | 1), 9).unwrap_err().contains("too much memory"));
+        }
+        // Large windows are no part of RFC 7932.
+        assert!(decoded(&["br"], &[0x11, 0x1e, 3], 1).is_err());
+        assert!(decoded(&["xz"], b"x", 1).is_err() && decoded(&["gzip,gzip,gzip", "gzip,gzip,gzip"], b"x", 1).is_err());
     }
 
     /// A megabyte of zeros is a kilobyte.
@@ -321,13 +411,17 @@ mod tests {
     fn what_grows_comes_in_pieces() {
         let zeros = vec![0; 8 << 20];
         assert_eq!(decoded(&["gzip"], &gzip(&zeros), 1 << 20).map(|read| read.len()), Ok(8 << 20));
-        let body = Bytes::from(gzip(&zeros));
-        let mut stage = Stage {
-            decoder: Decoder::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            input: body,
-            is_begun: false,
-            has_ended: false,
-        };
-        assert!(stage.step().unwrap().len() <= 5 << 20);
+        assert_eq!(decoded(&["br"], BR_ZEROS, 1 << 20).map(|read| read.len()), Ok(8 << 20));
+        let gzip = (Decoder::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))), gzip(&zeros), 5 << 20);
+        let mut rows = vec![gzip, (Decoder::Brotli(Brotli::new()), BR_ZEROS.to_vec(), 64 << 10)];
+        #[cfg(feature = "zstd")]
+        {
+            assert_eq!(decoded(&["zstd"], &zstd(&zeros), 1 << 20).map(|read| read.len()), Ok(8 << 20));
+            rows.push((Decoder::Zstd(Zstd::new().unwrap()), zstd(&zeros), 64 << 10));
+        }
+        for (decoder, body, most) in rows {
+            let mut stage = Stage { decoder, input: body.into(), is_begun: false, has_ended: false };
+            assert!(stage.step().unwrap().len() <= most);
+        }
     }
 }

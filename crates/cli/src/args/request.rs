@@ -54,7 +54,7 @@ pub(crate) struct RequestArgs {
     /// With --location, follow at most this many redirects (exit 47); -1 is no limit
     #[arg(long, value_name = "N", default_value = "50", value_parser = redirects, allow_negative_numbers = true)]
     pub(crate) max_redirs: usize,
-    /// Ask for gzip and deflate, and decode the response
+    /// Ask for gzip, deflate, br and zstd, and decode the response
     #[arg(long)]
     pub(crate) compressed: bool,
     /// Fetch the list of URLs this many times, through the same client

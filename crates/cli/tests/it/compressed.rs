@@ -9,6 +9,11 @@ const TEXT: &str = "hello hello hello";
 const GZIP: &[u8] =
     &[31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 72, 205, 201, 201, 87, 200, 64, 144, 0, 128, 136, 249, 229, 17, 0, 0, 0];
 const DEFLATE: &[u8] = &[120, 156, 203, 72, 205, 201, 201, 87, 200, 64, 144, 0, 58, 46, 6, 125];
+const BR: &[u8] = &[27, 16, 0, 248, 141, 148, 110, 222, 68, 85, 134, 150, 108, 32, 111, 1, 79, 28, 96, 28];
+#[cfg(feature = "zstd")]
+const ZSTD: &[u8] =
+    &[40, 181, 47, 253, 4, 88, 101, 0, 0, 48, 104, 101, 108, 108, 111, 32, 1, 0, 49, 74, 17, 162, 237, 30, 12];
+const ACCEPTED: &str = if cfg!(feature = "zstd") { "gzip, deflate, br, zstd" } else { "gzip, deflate, br" };
 
 async fn says(encoding: &'static str, body: &'static [u8]) -> Origin {
     let answer = move |_| async move {
@@ -25,11 +30,14 @@ async fn what_was_asked_for_is_decoded_and_what_arrived_is_counted() {
         ("deflate", DEFLATE),
         ("deflate", &DEFLATE[2..12]),
         ("identity", TEXT.as_bytes()),
+        ("br", BR),
+        #[cfg(feature = "zstd")]
+        ("zstd", ZSTD),
     ] {
         let origin = says(encoding, body).await;
         let ran = skybridge(["--compressed", "-w", " %{size_download}", &origin.url("/")]).await;
         assert_eq!((ran.exit, ran.out), (0, format!("{TEXT} {}", body.len())), "{encoding}: {}", ran.err);
-        assert_eq!(origin.requests()[0].header("accept-encoding"), Some("gzip, deflate"));
+        assert_eq!(origin.requests()[0].header("accept-encoding"), Some(ACCEPTED));
         // The head is as it came.
         let ran = skybridge(["--compressed", "-I", &origin.url("/")]).await;
         assert!(ran.exit == 0 && ran.out.contains(&format!("content-encoding: {encoding}\r\n")), "{}", ran.err);
@@ -52,18 +60,18 @@ async fn unasked_nothing_is_decoded() {
 #[tokio::test]
 async fn what_cannot_be_decoded_is_exit_61_and_what_was_cut_18() {
     for (encoding, body) in
-        [("gzip", TEXT.as_bytes()), ("gzip", &GZIP[..20]), ("deflate", TEXT.as_bytes()), ("br", b"x")]
+        [("gzip", TEXT.as_bytes()), ("gzip", &GZIP[..20]), ("deflate", TEXT.as_bytes()), ("br", &BR[..9]), ("xz", b"x")]
     {
         let origin = says(encoding, body).await;
         let ran = skybridge(["--compressed", &origin.url("/")]).await;
         assert_eq!(ran.exit, 61, "{encoding}: {} {}", ran.out, ran.err);
-        assert_eq!(ran.err.contains("encoded by `br`, and what is decoded is gzip and deflate"), encoding == "br");
+        assert_eq!(ran.err.contains("encoded by `xz`, and what is decoded is gzip, deflate"), encoding == "xz");
     }
     let origin = says("gzip", b"").await;
     let ran = skybridge(["--compressed", &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (0, ""), "{}", ran.err);
 
-    let origin = says("br", b"x").await;
+    let origin = says("xz", b"x").await;
     let ran = skybridge(["--compressed", "-I", &origin.url("/")]).await;
     assert_eq!(ran.exit, 0, "there was nothing to decode: {}", ran.err);
 
