@@ -5,6 +5,7 @@ mod connect;
 mod delivery;
 mod failed;
 mod failures;
+mod one_line;
 mod printable;
 mod reason;
 mod report;
@@ -18,6 +19,7 @@ pub use self::{
     connect::ConnectError,
     delivery::Delivery,
     failed::Failed,
+    one_line::OneLine,
     report::Report,
     rounded::Rounded,
     timed_out::TimedOut,
@@ -31,7 +33,7 @@ use std::{convert::Infallible, error::Error as StdError, fmt, sync::Arc};
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// A limit is reached or a queue is full, and the request may not wait.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Overloaded {
     /// What is full.
     pub what: &'static str,
@@ -64,6 +66,8 @@ struct Repr {
     origin: Option<Origin>,
     /// What a limit of the whole call has ended.
     during: Option<Phase>,
+    /// Those of connects that it has ended.
+    attempts: Vec<AttemptReport>,
     /// From whoever knows more than the cause tells.
     advice: Option<Advice>,
     backing_off: bool,
@@ -75,6 +79,12 @@ struct Repr {
 impl fmt::Display for Overloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is full ({})", self.what, self.limit)
+    }
+}
+
+impl fmt::Debug for Overloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 
@@ -97,6 +107,7 @@ impl Error {
             connection: None,
             origin: None,
             during: None,
+            attempts: Vec::new(),
             advice: None,
             backing_off: false,
             earlier: Vec::new(),
@@ -138,6 +149,12 @@ impl Error {
     /// Says what a time limit of the whole call has ended.
     pub fn during(mut self, phase: Phase) -> Self {
         self.0.during = Some(phase);
+        self
+    }
+
+    /// Adds the attempts to connect that a time limit of the whole call has ended.
+    pub fn with_attempts(mut self, attempts: Vec<AttemptReport>) -> Self {
+        self.0.attempts = attempts;
         self
     }
 
@@ -233,11 +250,12 @@ impl Error {
         &self.0.earlier
     }
 
-    /// The attempts to connect of the last try, if no connection could be made.
+    /// The attempts to connect of the last try, if no connection could be made, or if a time limit of the whole call
+    /// ended it before there was one.
     pub fn attempts(&self) -> &[AttemptReport] {
         match &self.0.cause {
             Cause::Connect(error) => error.attempts(),
-            _ => &[],
+            _ => &self.0.attempts,
         }
     }
 

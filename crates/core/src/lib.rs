@@ -95,8 +95,8 @@ pub use self::{
         ResponseResult, Runtime, Sleep, TlsConnect, stack,
     },
     error::{
-        Advice, BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, Overloaded, Report, Reset,
-        Rounded, TimedOut, TlsAlert,
+        Advice, BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, OneLine, Overloaded, Report,
+        Reset, Rounded, TimedOut, TlsAlert,
     },
     observe::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard,

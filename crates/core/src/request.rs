@@ -24,7 +24,7 @@ use http_body::{Body, SizeHint};
 use std::fmt;
 
 /// Why a request is invalid, so that no connection could send it. Found before a connection is opened.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The URI has no origin that can be reached.
@@ -148,6 +148,12 @@ impl fmt::Display for RequestError {
             Self::Method(method) => write!(f, "the method {method} is not supported"),
             Self::ExtendedConnect(why) => write!(f, "an extended CONNECT isn't possible here: {why}"),
         }
+    }
+}
+
+impl fmt::Debug for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

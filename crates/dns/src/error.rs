@@ -2,7 +2,7 @@ use skybridge_core::{Advice, ConnectError, Overloaded, Phase};
 use std::{fmt, io, sync::Arc};
 
 /// Why a name has no addresses. Cheap to clone: everyone who waits for one lookup gets the same error.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum ResolveError {
     /// The name does not exist.
@@ -85,6 +85,12 @@ impl fmt::Display for ResolveError {
             Self::Overloaded { host, .. } => write!(f, "`{host}` was not looked up"),
             Self::Cancelled { host } => write!(f, "the lookup of `{host}` was abandoned"),
         }
+    }
+}
+
+impl fmt::Debug for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

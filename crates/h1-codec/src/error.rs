@@ -2,7 +2,7 @@ use http::HeaderName;
 use std::{error::Error, fmt};
 
 /// Why a response's head, or its trailers, can't be understood.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum HeadError {
     /// It doesn't begin as an HTTP/1.x response does.
@@ -48,7 +48,7 @@ pub enum HeadError {
 }
 
 /// Why a response's body can't be read.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BodyError {
     /// The line before a chunk is malformed (RFC 9112, section 7.1).
@@ -71,7 +71,7 @@ pub enum BodyError {
 
 /// A request's trailers have a field that is not sent behind a body: one that frames, routes, authenticates or modifies
 /// the message, or says what its body is (RFC 9110, section 6.5.1).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ForbiddenTrailer(pub(crate) HeaderName);
 
 impl ForbiddenTrailer {
@@ -84,6 +84,12 @@ impl ForbiddenTrailer {
 impl fmt::Display for ForbiddenTrailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` must not be sent as a trailer", self.0)
+    }
+}
+
+impl fmt::Debug for ForbiddenTrailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -140,6 +146,12 @@ impl fmt::Display for HeadError {
     }
 }
 
+impl fmt::Debug for HeadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for HeadError {}
 
 impl fmt::Display for BodyError {
@@ -156,6 +168,12 @@ impl fmt::Display for BodyError {
             }
             Self::Incomplete { missing: None } => f.write_str("the end of its body is missing"),
         }
+    }
+}
+
+impl fmt::Debug for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

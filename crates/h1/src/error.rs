@@ -3,7 +3,7 @@ use skybridge_h1_codec::{BodyError, ForbiddenTrailer, HeadError};
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
 /// Why an exchange failed on an HTTP/1.1 connection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum H1Error {
     /// The socket failed while the request was sent.
@@ -140,6 +140,12 @@ impl fmt::Display for H1Error {
             Self::NotOpen(reason) => write!(f, "the connection was closed before the request was sent ({reason})"),
             Self::NotStarted => f.write_str("no request was started"),
         }
+    }
+}
+
+impl fmt::Debug for H1Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

@@ -3,7 +3,6 @@ use skybridge_core::{BoxError, RequestError, Rounded};
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
 /// An error of an HTTP/2 connection or one of its streams.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum H2Error {
     /// The connection failed, or the peer reset the stream: [`reason`](h2::Error::reason) is its code.
@@ -94,6 +93,12 @@ impl fmt::Display for H2Error {
 /// The h2 crate found something wrong in what it read. It has one code for that, whether it was a field or a frame.
 fn is_malformed(error: &h2::Error) -> bool {
     error.is_library() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
+}
+
+impl fmt::Debug for H2Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
 }
 
 impl StdError for H2Error {

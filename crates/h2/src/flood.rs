@@ -2,7 +2,7 @@ use std::{error::Error, fmt, time::Duration};
 
 /// A peer sent more frames of a kind than it may, and the connection was ended by GOAWAY with ENHANCE_YOUR_CALM (RFC
 /// 9113, section 10.5).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Flood {
     /// What there were too many of.
@@ -17,6 +17,12 @@ impl fmt::Display for Flood {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the peer sent more than {} {}", self.limit, self.what)?;
         self.within.map_or(Ok(()), |within| write!(f, " in {within:?}"))
+    }
+}
+
+impl fmt::Debug for Flood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

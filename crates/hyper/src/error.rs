@@ -2,7 +2,7 @@ use skybridge_core::{ConnectOptions, HttpVersions, Protocol};
 use std::fmt;
 
 /// The peer negotiated another version of HTTP than the client requires.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AlpnMismatch {
     /// The version that the client requires.
@@ -12,12 +12,12 @@ pub struct AlpnMismatch {
 }
 
 /// A foreign connector connects by itself, and can't be sent through the proxies of a route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyUnsupported;
 
 /// A foreign connector is called with an origin and nothing else, and would ignore this option of the route.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OptionUnsupported {
     /// Public addresses only: the connector resolves names by itself.
@@ -56,7 +56,19 @@ impl fmt::Display for ProxyUnsupported {
     }
 }
 
+impl fmt::Debug for AlpnMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
+
 impl std::error::Error for AlpnMismatch {}
+
+impl fmt::Debug for ProxyUnsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
 
 impl std::error::Error for ProxyUnsupported {}
 
@@ -68,6 +80,12 @@ impl fmt::Display for OptionUnsupported {
             Self::UnixSocket => "a foreign connector can't dial a unix socket",
             Self::ServerName => "a foreign connector can't be given another server name",
         })
+    }
+}
+
+impl fmt::Debug for OptionUnsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

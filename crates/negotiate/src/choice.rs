@@ -3,7 +3,7 @@ use std::fmt;
 
 /// The protocol that was negotiated by ALPN is not the version of HTTP that the target asks for. To try again, or
 /// another route, would not help.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct AlpnMismatch {
     /// The version that the target asks for.
     pub http_versions: HttpVersions,
@@ -31,6 +31,12 @@ impl fmt::Display for AlpnMismatch {
         let agreed = if self.agreed == Protocol::Http2 { "HTTP/2" } else { "HTTP/1.1" };
         let http_versions = if self.http_versions == HttpVersions::Http2 { "HTTP/2" } else { "HTTP/1.1" };
         write!(f, "the peer chose {agreed} by ALPN, but the target asks for {http_versions}")
+    }
+}
+
+impl fmt::Debug for AlpnMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

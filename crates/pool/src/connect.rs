@@ -56,6 +56,8 @@ where
         context: &RequestContext,
     ) {
         let ctx = pool.ctx(context).with_shared_timeouts(connect.timeouts.clone());
+        // A connect begins once.
+        let _ = connect.attempts.set(ctx.attempt_log().clone());
         let target = Target::new(Arc::clone(&origin.key), ctx);
         let ctx = target.ctx.clone();
         let (origin, weak) = (Arc::clone(origin), Arc::downgrade(pool));

@@ -136,6 +136,20 @@ where
         (phase, self.lease.as_ref().map(|lease| lease.wanted().clone()).or_else(of_request))
     }
 
+    /// Adds to the error of whoever ends it now where it was: on which connection, or at which addresses.
+    #[cold]
+    pub fn tell_place(&self, error: Error) -> Error {
+        if let Some(lease) = &self.lease {
+            return error.on(lease.info());
+        }
+        let Some(queued) = &self.queued else { return error };
+        let connects = queued.origin.connects_progress();
+        let looks_up = connects.iter().any(|(phase, attempts)| *phase == Some(Phase::Resolve) && attempts.is_empty());
+        let attempts = connects.into_iter().flat_map(|(_, attempts)| attempts).collect::<Vec<_>>();
+        let error = if attempts.is_empty() && looks_up { error.during(Phase::Resolve) } else { error };
+        error.with_attempts(attempts)
+    }
+
     /// Looks for a connection; takes a place in the queue when there is none.
     #[inline]
     fn look(&mut self) -> Result<(), Error> {

@@ -7,8 +7,8 @@ use crate::{
     settings::Settings,
 };
 use skybridge_core::{
-    BoxFuture, ConnectError, Dial, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route, Scheme,
-    Span, Target,
+    Advice, BoxFuture, ConnectError, Dial, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route,
+    Scheme, Span, Target,
 };
 use std::{
     future::Future,
@@ -181,7 +181,8 @@ impl<R: Resolver> Candidates<R> {
     }
 
     fn other_family(&self, endpoint: Endpoint) -> ConnectError {
-        ConnectError::new(Phase::Tcp, OtherFamily { endpoint, families: self.settings.families })
+        let error = OtherFamily { endpoint, families: self.settings.families };
+        ConnectError::new(Phase::Tcp, error).advise(Advice::NoAddresses)
     }
 
     /// Where the origin listens, if the last proxy must be given an address: a SOCKS proxy that doesn't resolve names,

@@ -56,7 +56,7 @@ struct Variable {
 
 /// A variable of the environment is set, and doesn't name a proxy. The request that would go through it was not sent;
 /// the value, which may have a password in it, is not repeated.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ProxyVariableError {
     name: &'static str,
     /// `None` where the value is not UTF-8.
@@ -160,6 +160,12 @@ impl fmt::Display for ProxyVariableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = if self.why.is_some() { "names no proxy" } else { "is not UTF-8, and so names no proxy" };
         write!(f, "the environment variable {} {why}", self.name)
+    }
+}
+
+impl fmt::Debug for ProxyVariableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

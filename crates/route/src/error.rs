@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 
 /// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
 /// none.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoAddresses {
     /// The name that was looked up.
@@ -13,6 +13,12 @@ pub struct NoAddresses {
 impl fmt::Display for NoAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no addresses were found for `{}`", self.host)
+    }
+}
+
+impl fmt::Debug for NoAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 
@@ -26,7 +32,7 @@ impl From<NoAddresses> for ConnectError {
 
 /// A [`ProxySelector`](crate::ProxySelector) or [`RouteConfig::proxies`](crate::RouteConfig::proxies) named no chain of
 /// proxies at all. A direct connection would be an empty chain in the list.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NothingSelected {
     /// What was to be reached.
@@ -39,11 +45,17 @@ impl fmt::Display for NothingSelected {
     }
 }
 
+impl fmt::Debug for NothingSelected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
+
 impl std::error::Error for NothingSelected {}
 
 /// What is to be connected to is given as an address, and that is not of the
 /// [families](crate::RouteConfig::families) that are connected to. No socket was opened.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OtherFamily {
     /// The address; of several the first.
@@ -56,6 +68,12 @@ impl fmt::Display for OtherFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let family = if self.families == Families::V4 { "IPv4" } else { "IPv6" };
         write!(f, "{} is no {family} address, and only such are connected to", self.endpoint)
+    }
+}
+
+impl fmt::Debug for OtherFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

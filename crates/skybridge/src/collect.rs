@@ -24,7 +24,7 @@ pub struct Collecting {
 }
 
 /// A body has more bytes than its reader takes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct TooLarge {
     /// How many it takes.
     pub limit: usize,
@@ -92,6 +92,12 @@ impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the body has more than the {} that are taken at most", InBytes(self.limit))?;
         f.write_str(" (`Body::bytes_up_to` and `text_up_to` take more)")
+    }
+}
+
+impl fmt::Debug for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

@@ -81,6 +81,11 @@ pub trait Progress {
 
     /// What it is doing, and for which origin.
     fn progress(&self) -> (Phase, Option<Origin>);
+
+    /// Adds to an error where the request was: on which connection, or at which addresses.
+    fn tell_place(&self, error: Error) -> Error {
+        error
+    }
 }
 
 impl Progress for Exchange<Http, RequestBody> {
@@ -90,6 +95,10 @@ impl Progress for Exchange<Http, RequestBody> {
 
     fn progress(&self) -> (Phase, Option<Origin>) {
         self.progress()
+    }
+
+    fn tell_place(&self, error: Error) -> Error {
+        self.tell_place(error)
     }
 }
 
@@ -106,7 +115,8 @@ where
     fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
         let delivery = self.current().map_or(Delivery::Unsent, Progress::delivery);
         let mut error = timed_out_error(delivery, timed_out);
-        if let Some((phase, origin)) = self.current().map(Progress::progress) {
+        if let Some(current) = self.current() {
+            let (phase, origin) = current.progress();
             // Layers of a user's own don't say.
             if phase != Phase::Call {
                 error = error.during(phase);
@@ -114,6 +124,7 @@ where
             if let Some(origin) = origin {
                 error = error.to(&origin);
             }
+            error = current.tell_place(error);
         }
         Retrying::give_up(self, error)
     }

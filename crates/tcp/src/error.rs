@@ -1,12 +1,12 @@
 use std::{fmt, io, net::IpAddr};
 
 /// The route has no endpoint to connect to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoEndpoint;
 
 /// Local addresses are configured, and none of them is of the endpoint's address family. No socket was opened.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NoLocalAddress {
     /// The peer's address.
@@ -15,7 +15,6 @@ pub struct NoLocalAddress {
 
 /// A socket can't be given what is configured: no such interface, no right to it, or a system without it. No other
 /// endpoint would be different, so the error is fatal, and nothing was sent.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SocketRefused {
     /// It can't be bound to this [interface](crate::Tcp::interface).
@@ -47,6 +46,12 @@ impl fmt::Display for SocketRefused {
     }
 }
 
+impl fmt::Debug for SocketRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
+
 impl std::error::Error for SocketRefused {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -55,6 +60,18 @@ impl std::error::Error for SocketRefused {
     }
 }
 
+impl fmt::Debug for NoEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
+
 impl std::error::Error for NoEndpoint {}
+
+impl fmt::Debug for NoLocalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
 
 impl std::error::Error for NoLocalAddress {}

@@ -4,7 +4,6 @@ use skybridge_core::{Advice, BoxError};
 use std::{error::Error as StdError, fmt, io, time::Duration};
 
 /// Why a TLS handshake failed. No request was sent.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate's issuer is not trusted.
@@ -252,6 +251,12 @@ impl fmt::Display for TlsError {
             Self::Handshake(error) => f.write_str(&words::of_handshake(error)),
             Self::Io(_) => f.write_str("the connection failed during the TLS handshake"),
         }
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

@@ -207,26 +207,7 @@ impl fmt::Display for TunnelError {
 
 impl fmt::Debug for TunnelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused { status, headers, body, authorized, .. } => {
-                let (headers, body) = (headers.len(), body.len());
-                write!(f, "Refused {{ status: {status}, headers: {headers}, body: {body} bytes, ")?;
-                write!(f, "authorized: {authorized} }}")
-            }
-            Self::Challenged(last) => f.debug_tuple("Challenged").field(last).finish(),
-            Self::Socks(reply) => f.debug_tuple("Socks").field(reply).finish(),
-            Self::CredentialsRefused => f.write_str("CredentialsRefused"),
-            Self::CredentialsRequired => f.write_str("CredentialsRequired"),
-            Self::CredentialsUnsupported => f.write_str("CredentialsUnsupported"),
-            Self::HostUnsupported => f.write_str("HostUnsupported"),
-            Self::NotHttp(error) => f.debug_tuple("NotHttp").field(error).finish(),
-            Self::Http2(error) => f.debug_tuple("Http2").field(error).finish(),
-            Self::NoHttp2 => f.write_str("NoHttp2"),
-            Self::NotSocks(byte) => f.debug_tuple("NotSocks").field(byte).finish(),
-            Self::Closed => f.write_str("Closed"),
-            Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
-            Self::NoTls => f.write_str("NoTls"),
-        }
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

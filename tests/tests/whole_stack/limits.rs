@@ -230,7 +230,7 @@ async fn call_that_was_sent_before() {
     let (error, ()) = tokio::join!(calls, server);
     assert_timed_out(&error, Phase::Call, Delivery::Unknown);
     assert_eq!(error.earlier().len(), 1, "{error:?}");
-    let during = "while a connection was awaited (an earlier try may have been processed)";
+    let during = "while TCP to 192.0.2.1:80 was under way (an earlier try may have been processed)";
     assert_eq!(error.to_string(), format!("http://a.test: the call took longer than {}, {during}", Rounded(LIMIT)));
 }
 
@@ -369,4 +369,34 @@ async fn a_limit_of_a_phase_is_each_callers_own() {
         drop(client);
         world.assert_nothing_left().await;
     }
+}
+
+/// The limit of the call says where it struck: the step, and the address or the connection.
+#[tokio::test(start_paused = true)]
+async fn call_names_the_step_and_the_address_that_it_was_at() {
+    let said = async |prepare: &dyn Fn(&World) -> Option<Box<dyn Send>>| {
+        let world = World::new();
+        let serving = prepare(&world);
+        let client = world.builder().timeouts(timeouts(|timeouts| &mut timeouts.call, LIMIT)).build();
+        let error = read(client.request(get("/"))).await.unwrap_err();
+        drop(serving);
+        let text = error.to_string();
+        let start = format!("http://a.test: the call took longer than {}, while ", Rounded(LIMIT));
+        (text.strip_prefix(&start).unwrap_or(&text).to_owned(), error.report().to_string())
+    };
+    let hangs = |world: &World| {
+        world.net.host("a.test", []).hang();
+        None
+    };
+    assert_eq!(said(&hangs).await.0, "the name was looked up (nothing was sent)");
+    let black_hole = |world: &World| {
+        world.net.at(addr()).black_hole();
+        None
+    };
+    let (text, report) = said(&black_hole).await;
+    assert_eq!(text, "TCP to 192.0.2.1:80 was under way (nothing was sent)");
+    assert!(report.contains("\n  attempt 1, a.test at 192.0.2.1:80: TCP had not ended"), "{report}");
+    let silent = |world: &World| scripted(world, "");
+    let place = "HTTP/1.1 on connection 1 to 192.0.2.1:80";
+    assert_eq!(said(&silent).await.0, format!("the response was awaited ({place}; it may have been processed)"));
 }

@@ -407,7 +407,7 @@ async fn limits_that_are_over() {
         ),
         (
             "--max-time",
-            "http://127.0.0.1:PORT: the call took longer than 300ms, while the response was awaited (it may have been processed); --max-time SECONDS is the limit",
+            "http://127.0.0.1:PORT: the call took longer than 300ms, while the response was awaited (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed); --max-time SECONDS is the limit",
         ),
     ] {
         let ran = skybridge([flag, "0.3", &format!("http://{}/", silent.0)]).await;

@@ -10,7 +10,7 @@ use std::fmt;
 /// This is decided by the facts in [`ConnInfo`]. A custom layer that makes TLS connections must set [`ConnInfo::tls`],
 /// and one that connects through proxies [`ConnInfo::proxies_passed`]. One that opens sockets asks the target's
 /// [`Egress`](crate::Egress) before.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Unfit {
     /// The origin is `https`, and the link has no TLS.
@@ -221,6 +221,12 @@ impl fmt::Display for Unfit {
                 write!(f, "the request asks for {what}, but a layer below the pool has asked for a connection without")
             }
         }
+    }
+}
+
+impl fmt::Debug for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

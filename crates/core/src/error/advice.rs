@@ -15,7 +15,7 @@ pub enum Advice {
     Request,
     /// The name doesn't exist.
     NoSuchName,
-    /// The name has no address of the families that were asked for.
+    /// The name has no address of the families that were asked for, or is an address of another.
     NoAddresses,
     /// The name could not be looked up.
     NoAnswer,
@@ -155,7 +155,7 @@ impl Advice {
             ),
             Self::NoAddresses => row(
                 "no_addresses",
-                "The name exists, and has no address of the families that were asked for.",
+                "The name has no address of the families that were asked for, or is itself an address of another.",
                 "ask for both families: `RouteConfig::families(Families::Both)`, the default",
                 "leave out -4 or -6",
             ),
@@ -393,7 +393,7 @@ impl Advice {
         })
     }
 
-    fn of_connect(error: &ConnectError) -> Option<Self> {
+    pub(super) fn of_connect(error: &ConnectError) -> Option<Self> {
         if let Some(advice) = error.advice() {
             return Some(advice);
         }

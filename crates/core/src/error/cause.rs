@@ -84,7 +84,7 @@ pub struct ErrorCode(pub u32);
 
 /// A fatal TLS alert that the peer sent after the handshake (RFC 8446, section 6.2). The layer of TLS puts it into the
 /// [`io::Error`] of reading.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct TlsAlert {
     code: u8,
     name: Box<str>,
@@ -380,6 +380,12 @@ impl TlsAlert {
 impl fmt::Display for TlsAlert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the peer sent the TLS alert {} ({})", self.name, self.code)
+    }
+}
+
+impl fmt::Debug for TlsAlert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

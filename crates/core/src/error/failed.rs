@@ -86,9 +86,9 @@ impl<R> From<Infallible> for Failed<R> {
 }
 
 impl<R> fmt::Debug for Failed<R> {
-    /// Leaves the request out, because its headers may contain secrets.
+    /// The [report](Error::report) of the error. Leaves the request out, because its headers may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failed").field("error", &self.error).field("request", &self.has_request()).finish()
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{connect::ConnectError, reason::reason, sentence::name};
 use crate::{AttemptReport, Endpoint, Outcome, Phase, Rounded, TimedOut};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// How many addresses are named of those that failed alike.
 const MOST_ADDRESSES: usize = 4;
@@ -97,15 +97,10 @@ impl fmt::Display for Failures<'_> {
 /// The limit for all that it takes to connect is over.
 fn cut_off(f: &mut fmt::Formatter<'_>, open: &[&AttemptReport], limit: TimedOut) -> fmt::Result {
     let limit = Rounded(limit.limit);
-    let Some(furthest) = open.first() else { return write!(f, "there was no connection within {limit}") };
-    let proxies = furthest.route.split_once(" via ").map(|(_, proxies)| proxies);
-    let alike = open.iter().filter(|report| report.phase == furthest.phase && report.route == furthest.route);
-    let addresses: Vec<_> = alike.map(|report| &report.endpoint).collect();
-    write!(
-        f,
-        "{} was not done within {limit}, the limit for connecting",
-        Step { phase: furthest.phase, addresses: &addresses, proxies }
-    )
+    match Step::furthest(open) {
+        Some(step) => write!(f, "{step} was not done within {limit}, the limit for connecting"),
+        None => write!(f, "there was no connection within {limit}"),
+    }
 }
 
 /// The limit that ended it, if it is nothing but that.
@@ -143,7 +138,9 @@ impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.phase {
             Some(Phase::Acquire) => f.write_str("no connection")?,
-            Some(phase) => write!(f, "{}", Step { phase, addresses: &self.addresses, proxies: self.proxies })?,
+            Some(phase) => {
+                write!(f, "{}", Step { phase, addresses: self.addresses.as_slice().into(), proxies: self.proxies })?
+            }
             None => f.write_str("connecting")?,
         }
         let failed = if self.phase == Some(Phase::Acquire) { "" } else { " failed" };
@@ -156,15 +153,33 @@ impl fmt::Display for Failure<'_> {
 }
 
 /// A phase, and where it was: `TCP to 10.0.0.7:443 and 10.0.0.8:443`.
-struct Step<'a> {
+pub(super) struct Step<'a> {
     phase: Phase,
-    addresses: &'a [&'a Endpoint],
+    addresses: Cow<'a, [&'a Endpoint]>,
     proxies: Option<&'a str>,
+}
+
+impl<'a> Step<'a> {
+    /// How far attempts have got that are under way, and where. Nothing if none is.
+    pub(super) fn under_way(attempts: &'a [AttemptReport]) -> Option<Self> {
+        let is_open = |report: &&AttemptReport| matches!(report.outcome, Outcome::Pending | Outcome::Connected);
+        let mut open: Vec<_> = attempts.iter().filter(is_open).collect();
+        open.sort_by_key(|report| std::cmp::Reverse(report.phase));
+        Self::furthest(&open)
+    }
+
+    /// The step of the first of these, and of those that are as far as it.
+    fn furthest(open: &[&'a AttemptReport]) -> Option<Self> {
+        let furthest = open.first()?;
+        let proxies = furthest.route.split_once(" via ").map(|(_, proxies)| proxies);
+        let alike = open.iter().filter(|report| report.phase == furthest.phase && report.route == furthest.route);
+        Some(Self { phase: furthest.phase, addresses: alike.map(|report| &report.endpoint).collect(), proxies })
+    }
 }
 
 impl fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.phase, self.addresses) {
+        match (self.phase, &*self.addresses) {
             (Phase::Tcp, [Endpoint::Unix(_), ..]) => f.write_str("the socket")?,
             (phase, _) => f.write_str(name(phase))?,
         }

@@ -1,9 +1,10 @@
 use super::{
+    failures::Failures,
     printable::Printable,
     reason::reason,
     sentence::{name, sentence},
 };
-use crate::{AttemptReport, Error, Outcome, Rounded};
+use crate::{Advice, AttemptReport, ConnectError, Error, Outcome, Rounded};
 use std::fmt::{self, Write};
 
 /// How many attempts and earlier tries are told one by one.
@@ -34,10 +35,26 @@ impl fmt::Display for Report<'_> {
             sentence(error, f)?;
         }
         rest(f, earlier.len(), "earlier tries")?;
-        match self.error.advice().filter(|_| self.advises) {
-            Some(advice) => write!(f, "\n  what it means: {}\n  what to do: {}", advice.means(), advice.in_code()),
-            None => Ok(()),
-        }
+        advice(f, self.error.advice().filter(|_| self.advises))
+    }
+}
+
+/// Of what could not be connected: the host, the failures, each attempt, and what to do.
+pub(super) fn connect(error: &ConnectError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let host = error.route().and_then(|route| route.split(" via ").next());
+    let out = &mut Printable(f);
+    match host {
+        Some(host) => write!(out, "{host}: {}", Failures::of(error))?,
+        None => write!(out, "{}", Failures::of(error))?,
+    }
+    attempts(f, error.attempts())?;
+    advice(f, Advice::of_connect(error))
+}
+
+fn advice(f: &mut fmt::Formatter<'_>, advice: Option<Advice>) -> fmt::Result {
+    match advice {
+        Some(advice) => write!(f, "\n  what it means: {}\n  what to do: {}", advice.means(), advice.in_code()),
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,12 @@
 //! What an error says in one line: `https://a.test: TLS to 10.0.0.7:443 failed: certificate expired 12 days ago
 //! (nothing was sent)`.
 
-use super::{cause::Cause, failures::Failures, printable::Printable, reason::reason};
+use super::{
+    cause::Cause,
+    failures::{Failures, Step},
+    printable::Printable,
+    reason::reason,
+};
 use crate::{CloseReason, ConnInfo, Delivery, Error, Phase, Protocol, Rounded, TimedOut};
 use std::fmt::{self, Write};
 
@@ -48,14 +53,14 @@ impl fmt::Display for What<'_> {
         let error = self.0;
         match error.cause() {
             Cause::Connect(failed) => Failures::of(failed).fmt(f),
-            Cause::TimedOut(timed_out) => limit(f, *timed_out, error.0.during),
+            Cause::TimedOut(timed_out) => limit(f, *timed_out, error),
             cause => because(f, cause, error.phase()),
         }
     }
 }
 
-/// A limit of the request or of its call.
-fn limit(f: &mut fmt::Formatter<'_>, timed_out: TimedOut, during: Option<Phase>) -> fmt::Result {
+/// A limit of the request or of its call, and what it has ended: the step and its addresses where these are known.
+fn limit(f: &mut fmt::Formatter<'_>, timed_out: TimedOut, error: &Error) -> fmt::Result {
     let limit = Rounded(timed_out.limit);
     match timed_out.phase {
         Phase::Acquire => write!(f, "no connection was free within {limit}"),
@@ -65,9 +70,10 @@ fn limit(f: &mut fmt::Formatter<'_>, timed_out: TimedOut, during: Option<Phase>)
         Phase::Call => write!(f, "the call took longer than {limit}"),
         phase => write!(f, "{} took longer than {limit}", name(phase)),
     }?;
-    match during {
-        Some(phase) => write!(f, ", {}", while_in(phase)),
-        None => Ok(()),
+    match (Step::under_way(&error.0.attempts), error.0.during) {
+        (Some(step), _) => write!(f, ", while {step} was under way"),
+        (None, Some(phase)) => write!(f, ", {}", while_in(phase)),
+        (None, None) => Ok(()),
     }
 }
 
@@ -128,6 +134,7 @@ fn while_in(phase: Phase) -> &'static str {
         Phase::Wait => "while the response was awaited",
         Phase::Body => "while the response's body was read",
         Phase::Handshake => "before the request was sent",
+        Phase::Resolve => "while the name was looked up",
         _ => "while a connection was awaited",
     }
 }

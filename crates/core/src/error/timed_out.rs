@@ -2,7 +2,7 @@ use crate::{Phase, Rounded};
 use std::{cell::Cell, error::Error as StdError, fmt, time::Duration};
 
 /// A time limit was exceeded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct TimedOut {
     /// The phase that took too long.
     pub phase: Phase,
@@ -56,6 +56,12 @@ impl Drop for Restore {
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} took longer than {}", self.phase, Rounded(self.limit))
+    }
+}
+
+impl fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

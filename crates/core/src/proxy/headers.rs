@@ -24,7 +24,7 @@ use std::{fmt, sync::Arc};
 pub struct ProxyHeaders(Option<Arc<[(HeaderName, HeaderValue)]>>);
 
 /// A field that [`ProxyHeaders`] can't have.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyHeaderError {
     /// Its name.
@@ -111,6 +111,12 @@ impl fmt::Display for ProxyHeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = why_not(&self.name).unwrap_or("it is not allowed");
         write!(f, "the header `{}` can't be added to requests to a proxy: {why}", self.name)
+    }
+}
+
+impl fmt::Debug for ProxyHeaderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{BasicAuth, OriginError, OriginRef, Proxy, ProxyKind, Reference, Sche
 use std::{fmt, str::FromStr};
 
 /// Why a text is not the URL of a proxy. No message repeats userinfo.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The scheme is not `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. Empty where it may be a user
@@ -121,6 +121,12 @@ impl fmt::Display for ProxyError {
             Self::UserInfo => f.write_str("the proxy's user or password is not percent-encoded UTF-8"),
             Self::Path => f.write_str("a proxy's URL must not have a path, a query or a fragment"),
         }
+    }
+}
+
+impl fmt::Debug for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

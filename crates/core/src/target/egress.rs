@@ -53,7 +53,7 @@ enum Rest {
 
 /// A connection is refused by the target's [`Egress`]. No socket was opened to the endpoint, and no proxy was asked to
 /// connect to it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct EgressRefused {
     /// The address and port; or the name and port, where a proxy would resolve the name.
@@ -310,6 +310,12 @@ impl fmt::Display for EgressRefused {
                 write!(f, "{proxy} would resolve the name, and is not declared to filter")
             }
         }
+    }
+}
+
+impl fmt::Debug for EgressRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

@@ -55,7 +55,7 @@ pub struct OriginRef<'a> {
 ///
 /// The text of a variant is the invalid part. It is empty where that may be a part of userinfo: by RFC 3986, the URI
 /// `http://me:secret/and@a.test/` has the port `secret`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OriginError {
     /// The URI is relative, or only an authority.
@@ -314,6 +314,12 @@ impl fmt::Display for OriginError {
             Self::NotAnAddress(host) => write!(f, "{} is not a valid IP address", Named("the host", host)),
             Self::NotAHost(host) => write!(f, "{} is not a host name", Named("the host", host)),
         }
+    }
+}
+
+impl fmt::Debug for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

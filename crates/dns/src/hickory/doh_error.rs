@@ -4,7 +4,6 @@ use std::{error::Error as StdError, fmt, io};
 
 /// Why a server that is asked over HTTPS ([`Hickory::over_https`](crate::Hickory::over_https)) didn't tell. It is among
 /// the causes of the error: `ConnectError::source_as` finds it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum DohError {
     /// No response came, or no whole one.
@@ -48,6 +47,12 @@ impl fmt::Display for DohError {
             Self::ResponseCode(5) => f.write_str("the DNS server refuses to tell (REFUSED)"),
             Self::ResponseCode(code) => write!(f, "the DNS server can't tell (response code {code})"),
         }
+    }
+}
+
+impl fmt::Debug for DohError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

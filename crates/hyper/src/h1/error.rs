@@ -2,7 +2,6 @@ use skybridge_core::{BoxError, RequestError};
 use std::{error::Error as StdError, fmt};
 
 /// Why an exchange failed, where it wasn't the connection's fault. What the connection did is a [`hyper::Error`].
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum HyperH1Error {
     /// The request's own body failed.
@@ -23,6 +22,12 @@ impl fmt::Display for HyperH1Error {
             Self::DriverGone => "the task that drove the connection is gone",
             Self::NotStarted => "no request was started",
         })
+    }
+}
+
+impl fmt::Debug for HyperH1Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

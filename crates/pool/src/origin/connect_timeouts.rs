@@ -100,6 +100,12 @@ impl ConnectTimeouts {
         }
     }
 
+    /// The step under way, of those with a limit of their own: the latest.
+    #[cold]
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        self.inside().steps.iter().rev().map(|step| step.phase).find(|phase| *phase != Phase::Acquire)
+    }
+
     /// What is under way is dropped because this limit is over.
     pub(crate) fn set_ended_by(&self, timed_out: TimedOut) {
         self.inside().ended_by = Some(Box::new(timed_out));

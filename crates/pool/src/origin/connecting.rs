@@ -6,7 +6,7 @@ use crate::{
     origin::{Entry, OriginPool, pending_connect::PendingConnect},
     shared::time::Timestamp,
 };
-use skybridge_core::{ConnectError, Ctx, Error, Phase};
+use skybridge_core::{AttemptReport, ConnectError, Ctx, Error, Phase};
 use std::{cell::Cell, sync::Arc, time::Instant};
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -151,6 +151,13 @@ impl<C: Send + 'static> OriginPool<C> {
             }
             timed_out
         })
+    }
+
+    /// What its connects are doing, and what they have tried, for a request that is ended while it waits for them.
+    #[cold]
+    pub(crate) fn connects_progress(&self) -> Vec<(Option<Phase>, Vec<AttemptReport>)> {
+        let connects: Vec<_> = self.ask(|_, tables| tables.connects.values().map(Arc::clone).collect());
+        connects.iter().map(|connect| connect.progress()).collect()
     }
 
     /// Whether a connect is given up though it has a socket: nothing is wanted of it, and its place may be.

@@ -6,8 +6,11 @@ use crate::{
         sync::{Mutex, lock},
     },
 };
-use skybridge_core::{TimedOut, Timeouts};
-use std::{sync::Arc, time::Instant};
+use skybridge_core::{AttemptLog, AttemptReport, Phase, TimedOut, Timeouts};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 /// A connect under way, as its origin and its task know it. Which requests wait for it, the origin's machine knows.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct PendingConnect {
     /// How long its steps may take. Apart from the rest, as the facts of the connection keep it for as long as that
     /// lives.
     pub(crate) timeouts: Arc<ConnectTimeouts>,
+    /// What its task has tried, for a request that is ended meanwhile.
+    pub(crate) attempts: OnceLock<AttemptLog>,
     /// The limit of its own that has ended the wait of the last request, until the task has looked. Of two connects
     /// either task may find that it is over, and both have taken too long. In a box, as it is rare.
     left_by: Mutex<Option<Box<TimedOut>>>,
@@ -32,7 +37,13 @@ impl PendingConnect {
     pub(crate) fn new(key: ConnectKey, failures: u8, began: Instant, timeouts: Timeouts) -> Arc<Self> {
         let timeouts = Arc::new(ConnectTimeouts::new(timeouts));
         let (changed, left_by) = (Notify::default(), Mutex::new(None));
-        Arc::new(Self { key, failures, began, changed, timeouts, left_by })
+        Arc::new(Self { key, failures, began, changed, timeouts, attempts: OnceLock::new(), left_by })
+    }
+
+    /// What it is doing, and what it has tried.
+    #[cold]
+    pub(crate) fn progress(&self) -> (Option<Phase>, Vec<AttemptReport>) {
+        (self.timeouts.phase(), self.attempts.get().map(AttemptLog::reports).unwrap_or_default())
     }
 
     /// The last request that waited for it has left, as this limit of its own is over. Under the lock of its origin.

@@ -31,6 +31,10 @@ impl<K, V> Table<K, V> {
         self.values.get_mut(key.index())?.as_mut()
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter().flatten()
+    }
+
     pub(super) fn take(&mut self, key: Key<K>) -> Option<V> {
         self.values.get_mut(key.index())?.take()
     }

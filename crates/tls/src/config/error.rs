@@ -3,7 +3,6 @@ use rustls::pki_types::pem;
 use std::{error::Error as StdError, fmt};
 
 /// Why a [`TlsConfig`](crate::TlsConfig) can't be built.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
     /// No cryptography provider was given, the process has no default, and this crate was built without one.
@@ -50,6 +49,12 @@ impl fmt::Display for TlsConfigError {
             Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
             Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
+    }
+}
+
+impl fmt::Debug for TlsConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

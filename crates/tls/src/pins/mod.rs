@@ -42,7 +42,7 @@ pub(crate) enum Pattern {
 }
 
 /// None of the keys on a host's verified path is pinned for it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PinMismatch {
     /// The host.
@@ -182,6 +182,12 @@ fn list(f: &mut fmt::Formatter<'_>, pins: &[Pin]) -> fmt::Result {
         write!(f, "{}{pin}", if i == 0 { "" } else { ", " })?;
     }
     if pins.is_empty() { f.write_str("none") } else { Ok(()) }
+}
+
+impl fmt::Debug for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
 }
 
 impl std::error::Error for PinMismatch {}

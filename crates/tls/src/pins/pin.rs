@@ -10,7 +10,7 @@ const PREFIX: &str = "sha256/";
 pub struct Pin([u8; 32]);
 
 /// Why a pin or its pattern is malformed.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PinError {
     /// The pattern is neither a host, nor `*.` or `**.` followed by a host.
@@ -77,6 +77,12 @@ impl fmt::Display for PinError {
             }
             Self::Base64(pin) => write!(f, "pin `{pin}` is not `{PREFIX}` and the base64 of 32 bytes"),
         }
+    }
+}
+
+impl fmt::Debug for PinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 

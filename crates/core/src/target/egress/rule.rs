@@ -35,7 +35,7 @@ pub struct Network {
 }
 
 /// A text that is no [`Network`].
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NetworkError {
     /// The text.
@@ -331,6 +331,12 @@ impl fmt::Display for NetworkError {
             None => write!(f, "`{text}` is no network, such as 10.0.0.0/8"),
             Some(network) => write!(f, "`{text}` has an address that is not the first of its network, {network}"),
         }
+    }
+}
+
+impl fmt::Debug for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 

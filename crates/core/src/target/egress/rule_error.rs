@@ -2,7 +2,7 @@ use crate::OriginError;
 use std::fmt;
 
 /// Why an [`EgressRule`](crate::EgressRule) would be about nothing, however it was meant.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EgressRuleError {
     /// No URL has this host.
@@ -37,6 +37,12 @@ impl fmt::Display for EgressRuleError {
             }
             Self::Ports(first, last) => write!(f, "there are no ports from {first} to {last}"),
         }
+    }
+}
+
+impl fmt::Debug for EgressRuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&crate::OneLine(self), f)
     }
 }
 
