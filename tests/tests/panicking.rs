@@ -63,6 +63,7 @@ impl Observe for Panicking {
             | EventKind::AtProxy(_)
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)
+            | EventKind::Searched(_)
             | EventKind::Created(_)
             | EventKind::Acquired(_)
             | EventKind::ResponseHead { .. }

@@ -99,8 +99,8 @@ pub use self::{
         Reset, Rounded, TimedOut, TlsAlert,
     },
     observe::{
-        Acquired, AttemptId, AttemptLog, AttemptReport, Event, EventKind, Observe, Outcome, Phase, PhaseGuard,
-        RedactedUri, Span, notify,
+        Acquired, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed, Observe, Outcome,
+        PassedOver, Phase, PhaseGuard, RedactedUri, Search, Span, Waits, notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

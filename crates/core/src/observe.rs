@@ -2,10 +2,12 @@ mod attempt_log;
 mod event;
 mod notify;
 mod phase;
+mod search;
 
 pub use self::{
     attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
     event::{Acquired, Event, EventKind, Observe, RedactedUri},
     notify::notify,
     phase::{Phase, PhaseGuard, Span},
+    search::{Differs, Found, NotUsed, PassedOver, Search, Waits},
 };

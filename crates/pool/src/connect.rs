@@ -2,17 +2,18 @@
 //! its origin.
 
 pub(crate) mod new_connection;
+mod searching;
 
 use crate::{
-    connect::new_connection::NewConnection,
+    connect::{new_connection::NewConnection, searching::Searching},
     connection::PooledConnection,
     exchange::as_connect_error,
     origin::{OriginPool, connect_timeouts::ConnectTimeouts, pending_connect::PendingConnect, waiter::RequestContext},
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, PhaseGuard, Plan, Planner, Route, SharedTimeouts as _,
-    Sleep, Target, TimedOut,
+    CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, PhaseGuard, Plan, Planner, Route, Search,
+    SharedTimeouts as _, Sleep, Target, TimedOut,
 };
 use std::{
     fmt,
@@ -371,7 +372,8 @@ where
     let plan = planner.plan(target).await.map_err(Into::into)?;
     let route = progress.route.get_or_init(|| plan.route().clone());
     origin.drain_moved(route);
-    if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route) {
+    let mut told = None;
+    if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route, &mut told) {
         return Ok(Some(found));
     }
     // Without a permit it has only looked.
@@ -387,7 +389,7 @@ where
         }
         // Each late answer may be the address of a connection that is there.
         while let Poll::Ready(Some(_)) = endpoints.poll_more(cx) {
-            if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route) {
+            if let Some(found) = find_of_another::<C, B>(&pool, &origin, &connect, route, &mut told) {
                 return Poll::Ready(Ok(Ok(found)));
             }
         }
@@ -441,32 +443,43 @@ async fn wait_for_streams<C: Send + 'static>(connection: &PooledConnection<C>, w
 }
 
 /// A connection of another origin that leads to one of the addresses that are known by now: a shared one that may carry
-/// this one too, or an idle one to the proxy that forwards to both.
+/// this one too, or an idle one to the proxy that forwards to both. An observer is told of those that may not, once.
 fn find_of_another<C, B>(
     pool: &Weak<Registry<C>>,
     origin: &Arc<OriginPool<C>>,
     connect: &PendingConnect,
     route: &Route,
+    told: &mut Option<Box<Search>>,
 ) -> Option<Found<C>>
 where
     C: Connection<B>,
 {
     let pool = pool.upgrade()?;
-    if let Some(connection) = pool.coalesce(origin, route, &route.endpoints.snapshot()) {
+    let mut search = Searching::begin(origin, route);
+    let endpoints = route.endpoints.snapshot();
+    if let Some(connection) = pool.coalesce(origin, route, &endpoints, search.list()) {
+        search.found(origin, &connection);
         return Some(Found::Known(connection));
     }
-    let evictions = pool.evictions()?;
-    while let Some(lent) = pool.lend(origin, route) {
-        // If it stays where it is, or has ended, the next may do: neither is lent again.
-        let Some(taken) = NewConnection::of_another::<B>(origin, lent, route, connect) else { continue };
-        let connection = Arc::clone(taken.connection());
-        if taken.publish(origin, connect).is_ok() {
-            if pool.evictions() != Some(evictions) {
-                // It was where that had not come yet, and is where that has been.
-                connection.drain(CloseReason::Evicted);
+    if let Some(evictions) = pool.evictions() {
+        while let Some(lent) = pool.lend(origin, route, search.list()) {
+            // If it stays where it is, or has ended, the next may do: neither is lent again.
+            let before = Arc::clone(lent.connection());
+            let Some(taken) = NewConnection::of_another::<B>(origin, lent, route, connect) else {
+                search.stayed(&before);
+                continue;
+            };
+            let connection = Arc::clone(taken.connection());
+            search.taken(&connection);
+            if taken.publish(origin, connect).is_ok() {
+                if pool.evictions() != Some(evictions) {
+                    // It was where that had not come yet, and is where that has been.
+                    connection.drain(CloseReason::Evicted);
+                }
+                return Some(Found::Taken);
             }
-            return Some(Found::Taken);
         }
     }
+    search.found_none(&pool, origin, connect, &endpoints, told);
     None
 }

@@ -22,7 +22,9 @@ use crate::{
     machine::connections::ConnectionKey,
     shared::{Shared, time::Timestamp},
 };
-use skybridge_core::{Cause, CloseReason, ConnInfo, Delivery, Error, EventKind, FirstExchange, Origin, Phase};
+use skybridge_core::{
+    Cause, CloseReason, ConnInfo, Delivery, Error, EventKind, FirstExchange, NotUsed, Origin, Phase,
+};
 use std::{
     fmt,
     sync::{
@@ -283,6 +285,22 @@ impl<C: Send + 'static> PooledConnection<C> {
     pub(crate) fn has_capacity(&self) -> bool {
         let state = self.slots.state();
         !state.draining && !state.suspect && state.in_use < state.capacity && !self.is_used_up()
+    }
+
+    /// Why it takes no exchange now, if it doesn't. An exclusive one is busy unless it is idle, which its origin knows.
+    #[cold]
+    pub(crate) fn not_used(&self) -> Option<NotUsed> {
+        let state = self.slots.state();
+        Some(match state {
+            _ if state.draining || state.closed => NotUsed::Draining(self.close_reason()),
+            _ if self.exclusive => NotUsed::Busy,
+            _ if state.suspect => NotUsed::Suspect,
+            _ if self.is_used_up() => NotUsed::UsedUp,
+            _ if state.capacity == 0 => NotUsed::NoStreams,
+            _ if state.in_use < state.capacity => return None,
+            _ if state.unknown => NotUsed::BeforeSettings(state.capacity),
+            _ => NotUsed::StreamsInUse(state.capacity),
+        })
     }
 
     /// Whether its peer allows no streams and has never allowed any. It may do so later.

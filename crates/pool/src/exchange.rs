@@ -32,8 +32,8 @@ use crate::{
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body as _, SizeHint};
 use skybridge_core::{
-    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, HttpVersions, Origin, OriginRef,
-    Phase, RequestOptions, TimedOut, validate_request,
+    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions, NotUsed,
+    Origin, OriginRef, Phase, RequestOptions, Search, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -194,15 +194,24 @@ where
                         self.acquired(lease, None);
                         return Ok(());
                     }
-                    Err(_) => continue,
+                    Err(not) => {
+                        if let Some(events) = &mut self.events {
+                            events.pass_over(&not.info, &not.wanted, not.why);
+                        }
+                        continue;
+                    }
                 }
             }
             let waiter = Waiter::new(self.context(options));
-            match origin.wait(&waiter) {
+            let mut search = self.events.as_ref().map(|_| Box::new(Search::new(origin.key.origin.clone(), Found::Idle)));
+            match origin.wait(&waiter, &mut search) {
                 Ok(key) => {
                     self.queued = Some(Box::new(QueueEntry { origin, waiter, key }));
                     self.wait();
                     self.step = Step::Queued;
+                    if let (Some(search), Some(events)) = (search, &mut self.events) {
+                        events.searched(None, *search);
+                    }
                     return Ok(());
                 }
                 Err(Refused::Stale) => {}
@@ -239,6 +248,7 @@ where
                 None => Acquired::Reused,
             };
             events.set_connection(id);
+            lease.tell_taken(&mut events, waited.is_some());
             events.emit(id, EventKind::Acquired(how));
             lease.events = Some(events);
         }
@@ -273,7 +283,12 @@ where
         match Lease::redeem(granted, origin, C::share) {
             Ok(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
             // It was closed between the grant and this poll, or may not be used any more.
-            Err(ended) => self.found_dead(ended, false, false)?,
+            Err(not) => {
+                if let Some(events) = &mut self.events {
+                    events.pass_over(&not.info, &not.wanted, not.why);
+                }
+                self.found_dead(not.error, false, false)?
+            }
         }
         self.queued = None;
         Poll::Ready(Ok(()))
@@ -303,7 +318,10 @@ where
             }
             return self.poll_wait(cx).map(Err);
         }
-        self.events = lease.events.take().map(|events| events.start_over());
+        self.events = lease.events.take().map(|mut events| {
+            events.pass_over(lease.info(), lease.wanted(), NotUsed::NotReady);
+            events.start_over()
+        });
         if let Some(lease) = self.lease.take() {
             UnfinishedExchange::<C, B>::await_request(lease);
         }

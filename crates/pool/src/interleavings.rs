@@ -194,7 +194,7 @@ fn a_stream_that_is_granted_to_who_has_left_comes_back() {
     bounded(|| {
         let Stage { origin, connection, host: _host } = shared_in_use();
         let waiter = Waiter::new(RequestContext::default());
-        let key = origin.wait(&waiter).unwrap_or_else(|_| panic!("there is a place"));
+        let key = origin.wait(&waiter, &mut None).unwrap_or_else(|_| panic!("there is a place"));
         let (theirs, their_connection) = (Arc::clone(&origin), Arc::clone(&connection));
         let other = thread::spawn(move || theirs.release(&their_connection));
         origin.cancel(key, &waiter);
@@ -253,7 +253,7 @@ type Pooled = Arc<PooledConnection<Handle>>;
 
 fn wait(origin: &Origin) -> Arc<Waiter<Granted<Handle>>> {
     let waiter = Waiter::new(RequestContext::default());
-    match origin.wait(&waiter) {
+    match origin.wait(&waiter, &mut None) {
         Ok(_) => waiter,
         Err(Refused::Stale) => panic!("it is not closed"),
         Err(Refused::Full(error)) => panic!("{error}"),
@@ -318,7 +318,7 @@ fn connected(exclusive: bool) -> Stage {
     let host = Arc::new(TestHost(Mutex::new(Vec::new())));
     let origin = origin_pool(&shared, "https://a.test", &host);
     let waiter = Waiter::new(RequestContext::default());
-    let key = origin.wait(&waiter).unwrap_or_else(|_| panic!("there is a place"));
+    let key = origin.wait(&waiter, &mut None).unwrap_or_else(|_| panic!("there is a place"));
     let connect = host.take_connect();
     let idle = Arc::clone(&shared.idle);
     let slots = if exclusive { StreamSlots::exclusive() } else { StreamSlots::shared(1, false, idle) };

@@ -21,6 +21,7 @@ mod invariants;
 mod looking;
 pub(crate) mod queue;
 pub(crate) mod slab;
+mod waits;
 
 use self::{
     action::{Action, Actions, Grant},

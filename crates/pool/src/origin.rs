@@ -9,6 +9,7 @@ mod ending;
 mod failing;
 mod left;
 pub(crate) mod pending_connect;
+mod searching;
 mod table;
 mod tables;
 pub(crate) mod uri_key;
@@ -42,8 +43,8 @@ use crate::{
     },
 };
 use skybridge_core::{
-    Cause, CloseReason, Delivery, Endpoint, Error, HttpVersions, Key, Overloaded, Phase, Protocol, Scheme,
-    can_still_coalesce,
+    Cause, CloseReason, Delivery, Endpoint, Error, HttpVersions, Key, NotCoalesced, Overloaded, Phase, Protocol,
+    Scheme, Search, can_still_coalesce,
 };
 use std::{
     fmt,
@@ -231,8 +232,13 @@ impl<C: Send + 'static> OriginPool<C> {
         machine.slept(self.shared.sleeps())
     }
 
-    /// Takes a place in the queue, and begins a connect if one is missing.
-    pub(crate) fn wait(self: &Arc<Self>, waiter: &Arc<Waiter<Granted<C>>>) -> Result<WaiterKey, Refused> {
+    /// Takes a place in the queue, and begins a connect if one is missing. Where the request is observed, the search is
+    /// told why none of the connections carries it, and what it waits for; nothing if it was served at once.
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        waiter: &Arc<Waiter<Granted<C>>>,
+        search: &mut Option<Box<Search>>,
+    ) -> Result<WaiterKey, Refused> {
         // A connect that waits for the end of the backoff makes room when that is over, and one that looks for a
         // connection to be lent when it has found none.
         let begins_later =
@@ -248,13 +254,18 @@ impl<C: Send + 'static> OriginPool<C> {
             if machine.is_closed() || self.shared.is_closed() {
                 return (Err(None), Actions::none());
             }
+            if let Some(search) = search {
+                Self::pass_over(machine, tables, search);
+            }
             match machine.enqueue(config) {
                 Ok(key) => {
                     // Before it looks for a stream. Each change of this reads the one before: either whoever frees a
                     // stream from now on sees that somebody waits, or it is seen here to be free.
                     self.waiting.swap(true, AcqRel);
                     tables.waiters.set(key, Arc::clone(waiter));
-                    (Ok(key), machine.serve(config, &self.environment(tables)))
+                    let served = machine.serve(config, &self.environment(tables));
+                    *search = search.take().and_then(|search| self.came_of(search, machine, tables, key));
+                    (Ok(key), served)
                 }
                 Err(full) => (Err(Some(full)), Actions::none()),
             }
@@ -458,7 +469,16 @@ impl<C: Send + 'static> OriginPool<C> {
     /// Whether a connection may still carry this key: one of another name may stop being able to.
     #[inline]
     pub(crate) fn may_use(&self, connection: &PooledConnection<C>) -> bool {
-        self.is_home_of(connection) || can_still_coalesce(&connection.info, || self.shared.runtime.now()).is_ok()
+        self.still_carries(connection).is_ok()
+    }
+
+    /// As [`may_use`](Self::may_use), with the rule that forbids it.
+    #[inline]
+    pub(crate) fn still_carries(&self, connection: &PooledConnection<C>) -> Result<(), NotCoalesced> {
+        if self.is_home_of(connection) {
+            return Ok(());
+        }
+        can_still_coalesce(&connection.info, || self.shared.runtime.now())
     }
 
     /// Whether a connection was opened for this origin.
@@ -536,6 +556,10 @@ impl<C: Send + 'static> Environment for Surroundings<'_, C> {
 
     fn acquire_permit(&self) -> Result<(), Overloaded> {
         self.origin.shared.permits.acquire()
+    }
+
+    fn permit_refused(&self) -> Option<Overloaded> {
+        self.origin.shared.permits.refused()
     }
 
     fn may_be_lent(&self) -> bool {

@@ -4,17 +4,16 @@ pub(crate) mod by_address;
 pub(crate) mod by_key;
 pub(crate) mod by_uri;
 mod ending;
+mod searching;
 
-use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
+use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache, searching::is_fit};
 use crate::{
     connection::{PooledConnection, lent::Lent},
     origin::{Host, OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
     shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{
-    ConnInfo, Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, can_coalesce, can_forward,
-};
+use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, Search};
 use std::{
     fmt,
     sync::{
@@ -99,37 +98,27 @@ impl<C: Send + 'static> Registry<C> {
         }
     }
 
-    /// A shared connection of another name that may carry this origin to one of these endpoints, and will.
+    /// A shared connection of another name that may carry this origin to one of these endpoints, and will. Those that
+    /// may not are listed in the search.
     pub(crate) fn coalesce(
         &self,
         origin: &Arc<OriginPool<C>>,
         route: &Route,
         endpoints: &[Endpoint],
+        mut search: Option<&mut Search>,
     ) -> Option<Arc<PooledConnection<C>>> {
-        // A layer between may have planned for another target, with less protection.
-        let forwarded = route.is_forwarded() && *route.target.key == *origin.key;
+        let forwarded = self.is_forwarded(origin, route);
         if !self.shared.config.coalesce || !(forwarded || origin.key.origin.scheme() == Scheme::Https) {
             return None;
         }
-        let now = self.shared.runtime.now();
-        let direct = route.proxies.is_empty();
-        let may_carry = |info: &ConnInfo| match forwarded {
-            true => can_forward(info, route).is_ok(),
-            false => can_coalesce(info, &origin.key, direct, endpoints, now).is_ok(),
-        };
-        let joins = |connection: &Arc<PooledConnection<C>>| {
-            connection.is_open()
-                && !connection.exclusive
-                && !connection.allows_no_streams()
-                && !connection.is_misdirected(&origin.key.origin)
-                && may_carry(&connection.info)
-                // An origin that speaks HTTP/1.1 as a rule begins a connect for each request.
-                && (!origin.uses(connection) || forwarded && connection.has_capacity())
-                && (origin.is_home_of(connection) || connection.add_name(&origin.as_user()))
+        let mut joins = |connection: &Arc<PooledConnection<C>>| {
+            !connection.exclusive
+                && is_fit(&connection.info, self.joins(connection, origin, route, endpoints), &mut search)
         };
         if forwarded {
-            let find = |endpoint| self.forwarded.find(endpoint, |connection| joins(&connection).then_some(connection));
-            return endpoints.iter().find_map(find);
+            let mut find =
+                |endpoint| self.forwarded.find(endpoint, |connection| joins(&connection).then_some(connection));
+            return endpoints.iter().find_map(&mut find);
         }
         endpoints.iter().flat_map(|endpoint| self.by_address.at(endpoint)).find(joins)
     }
@@ -141,26 +130,27 @@ impl<C: Send + 'static> Registry<C> {
         (begun.load(SeqCst) == ended).then_some(ended)
     }
 
-    /// An idle connection of another origin to the proxy that would forward this one's requests too.
-    pub(crate) fn lend(&self, origin: &OriginPool<C>, route: &Route) -> Option<Lent<C>> {
-        // A layer between may have planned for another target, with less protection.
-        let is_own = *route.target.key == *origin.key;
-        if !self.shared.config.coalesce || !route.is_forwarded() || !is_own || origin.is_closed() {
+    /// An idle connection of another origin to the proxy that would forward this one's requests too. Those that it
+    /// can't be are listed in the search.
+    pub(crate) fn lend(
+        &self,
+        origin: &OriginPool<C>,
+        route: &Route,
+        mut search: Option<&mut Search>,
+    ) -> Option<Lent<C>> {
+        if !self.shared.config.coalesce || !self.is_forwarded(origin, route) || origin.is_closed() {
             return None;
         }
-        let is_fit = |connection: &PooledConnection<C>| {
-            connection.is_open()
-                && connection.exclusive
-                && !connection.is_too_old()
-                && !connection.stays()
-                && !origin.is_home_of(connection)
-                && can_forward(&connection.info, route).is_ok()
+        let mut lend = |connection: Arc<PooledConnection<C>>| {
+            let is_anothers = connection.exclusive && !origin.is_home_of(&connection);
+            let is_fit =
+                is_anothers && is_fit(&connection.info, Self::may_be_lent(&connection, route), &mut search);
+            is_fit.then(|| Self::lend_one(connection, &mut search)).flatten()
         };
         let endpoints = route.endpoints.snapshot();
         // All of them are looked at, as there may be any number in use. Where nothing is idle, none is.
-        endpoints.iter().take_while(|_| self.shared.idle.get() > 0).find_map(|endpoint| {
-            self.forwarded.find(endpoint, |connection| is_fit(&connection).then(|| Lent::of(connection)).flatten())
-        })
+        let endpoints = endpoints.iter().take_while(|_| self.shared.idle.get() > 0);
+        endpoints.into_iter().find_map(|endpoint| self.forwarded.find(endpoint, &mut lend))
     }
 }
 

@@ -111,6 +111,11 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
         EventKind::PhaseFailed(_, _, error) => root(*error),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),
         EventKind::Postponed(endpoint, failure) => format!("{endpoint}: {failure}"),
+        EventKind::Searched(search) => {
+            let passed = search.passed_over.iter().map(|passed| format!("{passed}; ")).collect::<String>();
+            let more = if search.more > 0 { format!("and {} more; ", search.more) } else { String::new() };
+            format!("{passed}{more}{search}")
+        }
         EventKind::AtProxy(proxy) => proxy.to_string(),
         EventKind::RequestBody(bytes) => bytes.map_or_else(|| "?".into(), |bytes| bytes.to_string()),
         EventKind::ResponseBody(bytes) => bytes.to_string(),

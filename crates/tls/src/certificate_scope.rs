@@ -12,13 +12,21 @@ pub(crate) struct VerifiedPeer {
 
 impl CertificateScope for VerifiedPeer {
     fn covers(&self, origin: &Origin) -> bool {
-        if !self.config.knows_paths() {
-            return false;
-        }
-        let host = origin.ip().map_or_else(|| origin.name().to_owned(), |address| address.to_canonical().to_string());
+        self.config.knows_paths()
+            && self.names(origin)
+            && self.config.pins().check(&host(origin), &self.path.pins).is_ok()
+    }
+
+    fn names(&self, origin: &Origin) -> bool {
+        let host = host(origin);
         let (Ok(leaf), Ok(name)) = (EndEntityCert::try_from(&self.path.leaf), ServerName::try_from(&*host)) else {
             return false;
         };
-        leaf.verify_is_valid_for_subject_name(&name).is_ok() && self.config.pins().check(&host, &self.path.pins).is_ok()
+        leaf.verify_is_valid_for_subject_name(&name).is_ok()
     }
+}
+
+/// As certificates and pins name it.
+fn host(origin: &Origin) -> String {
+    origin.ip().map_or_else(|| origin.name().to_owned(), |address| address.to_canonical().to_string())
 }

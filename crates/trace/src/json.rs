@@ -3,7 +3,7 @@ use crate::{
     clean::{is_unsafe, json_escape},
     facts::protocol_version,
 };
-use skybridge_core::{Acquired, Delivery};
+use skybridge_core::{Acquired, Delivery, Search};
 use std::{
     fmt::{Display, Write},
     time::{Duration, Instant},
@@ -19,7 +19,8 @@ impl Recorded {
     /// ```
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
-    /// `addresses` and `limit`, and `connection_created` the facts.
+    /// `addresses` and `limit`, `connection_search` has `found`, `text` and `passed_over`, each of which has
+    /// `connection`, `origin`, `why` and `text`, and `connection_created` the facts.
     pub fn json(&self, began: Instant) -> String {
         let mut object = Object::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
@@ -65,6 +66,7 @@ fn details(object: &mut Object, kind: &RecordedKind) {
             object.text("endpoint", &endpoint.to_string());
             object.text("error", failure);
         }
+        RecordedKind::Searched(of) => search(object, of),
         RecordedKind::Created(of) => facts(object, of),
         RecordedKind::Acquired(how) => object.text("acquired", acquired(*how)),
         RecordedKind::Draining(reason) | RecordedKind::Closed(reason) => object.text("reason", reason.as_str()),
@@ -75,6 +77,22 @@ fn details(object: &mut Object, kind: &RecordedKind) {
         }
         _ => {}
     }
+}
+
+fn search(object: &mut Object, search: &Search) {
+    object.text("origin", &search.wanted.authority());
+    object.text("found", search.found.name());
+    object.text("text", &search.to_string());
+    let passed = search.passed_over.iter().map(|passed| {
+        let mut inner = Object::new();
+        inner.maybe("connection", passed.connection);
+        inner.text("origin", &passed.opened_for.authority());
+        inner.text("why", passed.why.name());
+        inner.text("text", &passed.reason());
+        inner.end()
+    });
+    object.raw("passed_over", array(passed));
+    object.maybe("more", (search.more > 0).then_some(search.more));
 }
 
 fn facts(object: &mut Object, facts: &Facts) {

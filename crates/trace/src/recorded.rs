@@ -2,6 +2,7 @@ use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
     Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase,
+    Search,
 };
 use std::{
     error::Error,
@@ -69,6 +70,8 @@ pub enum RecordedKind {
         /// How it failed.
         failure: String,
     },
+    /// A pool has looked for a connection: why others were passed over, or what the request waits for.
+    Searched(Box<Search>),
     /// A connection is established.
     Created(Arc<Facts>),
     /// A request has acquired its connection.
@@ -157,6 +160,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::Postponed(endpoint, failure) => {
                 Self::Postponed { endpoint: endpoint.clone(), failure: failure.to_string() }
             }
+            EventKind::Searched(search) => Self::Searched(Box::new(search.clone())),
             EventKind::Created(info) => Self::Created(Arc::new(Facts::of(info))),
             EventKind::Acquired(how) => Self::Acquired(how),
             EventKind::ResponseHead { status, version } => Self::ResponseHead { status, version },

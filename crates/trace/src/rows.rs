@@ -2,7 +2,7 @@
 
 use crate::{Facts, Failure, Recorded, RecordedKind, clean::clean, json::acquired};
 use http::{Method, Version};
-use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase};
+use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase, Search};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -182,6 +182,7 @@ impl Rows {
                     format!("{}: {}", clean(&endpoint.to_string()), clean(failure)),
                 );
             }
+            RecordedKind::Searched(search) => self.searched(search, at),
             RecordedKind::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
             RecordedKind::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
             _ => {}
@@ -255,6 +256,19 @@ impl Rows {
             let given_up = |row: &&mut Row| row.phase == Some(Phase::Tcp) && row.note == GIVEN_UP;
             self.list.iter_mut().filter(given_up).for_each(|row| row.note = "out of time".into());
         }
+    }
+
+    /// The first of those that were passed over, and what came of it.
+    fn searched(&mut self, search: &Search, at: Duration) {
+        const MOST: usize = 4;
+        for passed in search.passed_over.iter().take(MOST) {
+            self.mark("passed over", String::new(), at, clean(&passed.to_string()).into_owned());
+        }
+        match search.passed_over.len().saturating_sub(MOST) + search.more {
+            0 => {}
+            more => self.mark("passed over", String::new(), at, format!("and {more} more")),
+        }
+        self.mark("search", String::new(), at, clean(&search.to_string()).into_owned());
     }
 
     fn created(&mut self, event: &Recorded, facts: &Facts) {

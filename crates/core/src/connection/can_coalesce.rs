@@ -31,8 +31,10 @@ pub enum NotCoalesced {
     Expired,
     /// The address of the connection is not one of the target.
     Address,
-    /// The certificate isn't valid for the host, or the host's pins don't match.
+    /// The certificate isn't valid for the host.
     NotCovered,
+    /// The certificate is valid for the host, and the host's pins don't match.
+    Pins,
 }
 
 /// Whether a connection that was opened for one origin may carry another (RFC 9113, section 9.1.1). A pure function of
@@ -72,7 +74,8 @@ pub fn can_coalesce(
     rule(!tls.client_auth, NotCoalesced::ClientAuth)?;
     rule(tls.trust == Trust::Verified, NotCoalesced::Trust)?;
     rule(endpoints.contains(&info.remote), NotCoalesced::Address)?;
-    rule(tls.covers.covers(&key.origin), NotCoalesced::NotCovered)
+    let not_covered = || if tls.covers.names(&key.origin) { NotCoalesced::Pins } else { NotCoalesced::NotCovered };
+    if tls.covers.covers(&key.origin) { Ok(()) } else { Err(not_covered()) }
 }
 
 /// Whether a connection that [could carry](can_coalesce) another origin still may. Checks the rules whose result can
@@ -110,7 +113,8 @@ impl fmt::Display for NotCoalesced {
             Self::Trust => "the peer was not verified by the stack's own verifier",
             Self::Expired => "a certificate has expired",
             Self::Address => "its address is not one of the target",
-            Self::NotCovered => "its certificate is not valid for the host, or the pins don't match",
+            Self::NotCovered => "its certificate is not valid for the host",
+            Self::Pins => "the host's pins don't match",
         })
     }
 }

@@ -115,6 +115,12 @@ pub trait CertificateScope: Send + Sync + 'static {
     /// match.
     fn covers(&self, origin: &Origin) -> bool;
 
+    /// Whether the certificate names the host, whatever its pins say: asked only to tell why it doesn't
+    /// [cover](Self::covers) it. Default: whether it does.
+    fn names(&self, origin: &Origin) -> bool {
+        self.covers(origin)
+    }
+
     /// Whether the trusted roots and the client's certificate are still those that it was made with. Default: true.
     fn is_current(&self) -> bool {
         true

@@ -1,6 +1,6 @@
 use crate::{
     AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase, Proxy,
-    RecentFailure, Reference,
+    RecentFailure, Reference, Search,
 };
 use http::{Method, StatusCode, Uri, Version};
 use std::{
@@ -107,6 +107,9 @@ pub enum EventKind<'a> {
     },
     /// This address is tried after others that were found with it, as it failed recently in this way.
     Postponed(&'a Endpoint, &'a RecentFailure),
+    /// A pool has looked for a connection, and something is to be said about that: connections were passed over, one of
+    /// another origin is used, or the request waits.
+    Searched(&'a Search),
     /// A connection was made. Observed before any request uses it.
     Created(&'a ConnInfo),
     /// A request has its connection.
@@ -169,6 +172,7 @@ impl EventKind<'_> {
             Self::AtProxy(_) => "at_proxy",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",
+            Self::Searched(_) => "connection_search",
             Self::Created(_) => "connection_created",
             Self::Acquired(_) => "connection_acquired",
             Self::ResponseHead { .. } => "response_head",

@@ -5,7 +5,7 @@ use super::{
     ending::{is_final, is_of_connection, not_connected},
 };
 use http::Request;
-use skybridge_core::{ConnectError, Connection, Delivery, Error, Failed, Phase};
+use skybridge_core::{ConnectError, Connection, Delivery, Error, Failed, NotUsed, Phase};
 use std::task::{Context, Poll};
 
 /// How many connections one request may find dead before it gives up. Each was taken out of the pool, so this is a
@@ -51,6 +51,8 @@ where
             }
             if let Some(mut events) = lease.events.take() {
                 events.fail(&error);
+                let reason = lease.connection().set_close_reason(error.close_reason());
+                events.pass_over(lease.info(), lease.wanted(), NotUsed::Ended(reason));
                 self.events = Some(events.start_over());
             }
             if lease.is_exclusive() {

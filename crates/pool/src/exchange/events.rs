@@ -1,6 +1,9 @@
 use http::{StatusCode, Version};
 use http_body::SizeHint;
-use skybridge_core::{CallId, ConnectionId, Error, Event, EventKind, Observe, Phase, Runtime, notify};
+use skybridge_core::{
+    CallId, ConnInfo, ConnectionId, Error, Event, EventKind, Found, NotUsed, Observe, Origin, Phase, Runtime, Search,
+    notify,
+};
 use std::{sync::Arc, time::Instant};
 
 /// The events of one request, and its phase. Only requests with an observer have one.
@@ -14,11 +17,13 @@ pub(crate) struct CallEvents {
     request_body: SizeHint,
     /// How much of the response's body was read.
     read: u64,
+    /// The connections that it was given and could not use, and was not told of yet.
+    given: Option<Box<Search>>,
 }
 
 impl CallEvents {
     pub(crate) fn new(observer: Arc<dyn Observe>, runtime: Arc<dyn Runtime>, call: CallId) -> Self {
-        Self { observer, runtime, call, connection: None, phase: None, request_body: SizeHint::new(), read: 0 }
+        Self { observer, runtime, call, connection: None, phase: None, request_body: SizeHint::new(), read: 0, given: None }
     }
 
     pub(crate) fn call(&self) -> CallId {
@@ -27,6 +32,25 @@ impl CallEvents {
 
     pub(crate) fn emit(&self, connection: Option<ConnectionId>, kind: EventKind<'_>) {
         notify(&*self.observer, &Event::new(self.runtime.now(), Some(self.call), None, connection, kind));
+    }
+
+    /// It was given this connection and can't use it.
+    #[cold]
+    pub(crate) fn pass_over(&mut self, info: &ConnInfo, wanted: &Origin, why: NotUsed) {
+        let given = self.given.get_or_insert_with(|| Box::new(Search::new(wanted.clone(), Found::Idle)));
+        given.pass_over(info, why);
+    }
+
+    /// Tells what came of a search, with what it could not use before that.
+    #[cold]
+    pub(crate) fn searched(&mut self, connection: Option<ConnectionId>, search: Search) {
+        let search = match self.given.take() {
+            Some(given) => given.and(search),
+            None => search,
+        };
+        if search.is_news() {
+            self.emit(connection, EventKind::Searched(&search));
+        }
     }
 
     /// The next phase; the one before ended well.

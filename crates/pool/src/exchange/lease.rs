@@ -3,7 +3,7 @@ use crate::{
     exchange::events::CallEvents,
     origin::{OriginPool, waiter::Granted},
 };
-use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Origin, Phase, TimedOut};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Error, Found, NotUsed, Origin, Phase, Search, TimedOut};
 use std::sync::Arc;
 
 /// A connection on loan for one exchange. Dropped before the exchange began, it goes back; dropped during it, the
@@ -37,6 +37,15 @@ enum Stage {
     Closed(CloseReason),
 }
 
+/// A stream that was granted and is of no use.
+pub(crate) struct NotRedeemed {
+    /// How the connection has ended, if it has.
+    pub(crate) error: Option<Error>,
+    pub(crate) info: Arc<ConnInfo>,
+    pub(crate) wanted: Origin,
+    pub(crate) why: NotUsed,
+}
+
 impl<C: Send + 'static> Lease<C> {
     #[inline]
     fn new(handle: C, connection: Arc<PooledConnection<C>>, origin: Arc<OriginPool<C>>) -> Self {
@@ -48,19 +57,20 @@ impl<C: Send + 'static> Lease<C> {
     /// so when it is made ready.
     ///
     /// # Errors
-    /// When the stream was given back: with how the connection has ended, if it has.
+    /// When the stream was given back: with how the connection has ended, if it has. In a box, as it is rare.
     #[inline]
     pub(crate) fn redeem(
         granted: Granted<C>,
         origin: Arc<OriginPool<C>>,
         share: impl FnOnce(&C) -> Option<C>,
-    ) -> Result<Self, Option<Error>> {
+    ) -> Result<Self, Box<NotRedeemed>> {
         let connection = match granted {
             Granted::Exclusive(handle, connection) => return Ok(Self::new(handle, connection, origin)),
             Granted::Stream(connection) => connection,
         };
-        let mut ended = None;
-        if !origin.may_use(&connection) {
+        let (mut ended, mut why) = (None, NotUsed::NoStreams);
+        if let Err(rule) = origin.still_carries(&connection) {
+            why = NotUsed::Coalesced(rule);
             origin.leave_coalesced(&connection);
         } else if connection.slots().capacity == 0 {
             // Granted before the peer lowered its limit to 0: the stream would not be opened for as long as the peer
@@ -71,10 +81,12 @@ impl<C: Send + 'static> Lease<C> {
             // Also when it says itself that it takes no more: it must not be found again.
             let error = connection.ending(None);
             connection.drain(error.close_reason());
+            why = NotUsed::Ended(connection.close_reason());
             ended = Some(error);
         }
+        let (info, wanted) = (Arc::clone(&connection.info), origin.key.origin.clone());
         origin.give_back(Granted::Stream(connection));
-        Err(ended)
+        Err(Box::new(NotRedeemed { error: ended, info, wanted, why }))
     }
 
     #[inline]
@@ -106,6 +118,22 @@ impl<C: Send + 'static> Lease<C> {
     #[inline]
     pub(crate) fn is_coalesced(&self) -> bool {
         !self.origin.is_home_of(&self.connection)
+    }
+
+    /// The observer is told why it has this connection and not another, if there is more to tell than that. `waited`: it
+    /// was told already why it had none before.
+    #[cold]
+    pub(super) fn tell_taken(&self, events: &mut CallEvents, waited: bool) {
+        let slots = self.connection.slots();
+        let found = match self.connection.exclusive {
+            true => Found::Idle,
+            false => Found::Stream { in_use: slots.in_use, limit: slots.capacity },
+        };
+        let mut search = Search::new(self.origin.key.origin.clone(), found);
+        if !waited && !self.connection.exclusive {
+            self.origin.pass_over_beside(&self.connection, &mut search);
+        }
+        events.searched(self.connection.info.id, search);
     }
 
     /// The connection was dead when it was used again: those that have been idle for longer are no better.

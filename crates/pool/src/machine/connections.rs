@@ -77,6 +77,11 @@ impl Connections {
         self.members.get(connection).is_some()
     }
 
+    /// All that are known, whoever opened them, and those that drain.
+    pub(super) fn members(&self) -> impl Iterator<Item = ConnectionKey> {
+        self.members.iter().map(|(key, _)| key)
+    }
+
     #[inline]
     pub(super) fn shared(&self) -> &[ConnectionKey] {
         &self.shared

@@ -20,6 +20,9 @@ pub(crate) trait Environment {
     /// When none is free: which limit of the pool that is.
     fn acquire_permit(&self) -> Result<(), Overloaded>;
 
+    /// Which limit of the pool would refuse a permit now.
+    fn permit_refused(&self) -> Option<Overloaded>;
+
     /// Whether another origin may have an idle connection to lend, to a proxy that would forward this one's requests
     /// too.
     fn may_be_lent(&self) -> bool;

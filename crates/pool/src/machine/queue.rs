@@ -64,6 +64,10 @@ impl Queue {
         self.order.front().copied()
     }
 
+    pub(super) fn get(&self, key: WaiterKey) -> Option<&Waiting> {
+        self.waiting.get(key)
+    }
+
     pub(super) fn get_mut(&mut self, key: WaiterKey) -> Option<&mut Waiting> {
         self.waiting.get_mut(key)
     }

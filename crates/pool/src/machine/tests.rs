@@ -89,6 +89,10 @@ impl Environment for World {
         false
     }
 
+    fn permit_refused(&self) -> Option<Overloaded> {
+        (self.permits.get() == 0).then_some(Overloaded { what: "the total connection limit", limit: 0 })
+    }
+
     fn acquire_permit(&self) -> Result<(), Overloaded> {
         match self.permits.get() {
             0 => Err(Overloaded { what: "the total connection limit", limit: self.config.max_total }),

@@ -42,6 +42,15 @@ impl<C: Send + 'static> ByKey<C> {
         self.shards.iter().flat_map(|shard| read(shard).iter().cloned().collect::<Vec<_>>()).collect()
     }
 
+    /// So many of them at most.
+    pub(crate) fn some(&self, most: usize) -> Vec<Arc<OriginPool<C>>> {
+        let mut some = Vec::new();
+        for shard in &self.shards {
+            some.extend(read(shard).iter().take(most - some.len()).cloned());
+        }
+        some
+    }
+
     /// All when there are few; otherwise a few, others each time.
     pub(crate) fn sample(&self) -> Vec<Arc<OriginPool<C>>> {
         let mut sample = Vec::new();

@@ -100,6 +100,11 @@ impl SocketPermits {
         }
     }
 
+    /// The limit that refuses a permit now.
+    pub(crate) fn refused(&self) -> Option<Overloaded> {
+        self.inside().full(self.limit)
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.is_limited() && self.inside().full(self.limit).is_some()
     }

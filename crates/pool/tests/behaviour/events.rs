@@ -135,6 +135,8 @@ async fn a_dead_connection_is_released_before_another_is_acquired() {
             "connection_acquired c1 reused",
             "connection_closed a1 c1 peer_fin",
             "connection_released c1",
+            "connection_search connection 1 to a.test passed over: it had ended when it was to be used: its peer has \
+             closed it; a new connection is opened",
             "connection_created a1 c2",
             "connection_acquired c2 new",
             "connection_released c2"

@@ -56,3 +56,4 @@ mod time;
 mod unread;
 mod uploads;
 mod walks;
+mod why;

@@ -64,7 +64,7 @@ async fn who_waits_for_its_room_does_so_for_as_long_as_connecting_may_take() {
     assert_eq!((start.elapsed(), stage.below.connects()), (30 * SECOND, 1));
     run_until_idle().await;
     assert_eq!((stage.pool.stats(), stage.below.open()), (Default::default(), 0));
-    let ends: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains("connection_")).collect();
+    let ends: Vec<_> = stage.recorder.lines().into_iter().filter(|line| line.contains(" a1 ")).collect();
     assert_eq!(ends, ["connection_created a1 c1", "connection_closed a1 c1 protocol"], "{ends:?}");
     // The next one gets its own chance.
     let call = stage.call(SECURE);

@@ -1,0 +1,459 @@
+use crate::{
+    CloseReason, ConnInfo, ConnectOptions, ConnectionId, NotCoalesced, NotForwarded, Origin, Overloaded, Rounded,
+};
+use std::{fmt, time::Duration};
+
+/// What a pool has looked at for one request, and what came of it: why this connection, and why not another.
+///
+/// A request may be searched for more than once: among the connections of its own key, and, once its addresses are
+/// known, among those of other origins. A search that had nothing to pass over, and that led to an own connection or to
+/// a new one at once, is not told: [`Acquired`](crate::EventKind::Acquired) says it all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Search {
+    /// The origin that the request is for.
+    pub wanted: Origin,
+    /// What came of it.
+    pub found: Found,
+    /// The connections that were looked at and not used, no more than [`MOST_LISTED`](Self::MOST_LISTED).
+    pub passed_over: Vec<PassedOver>,
+    /// How many more there were.
+    pub more: usize,
+}
+
+/// What came of a [`Search`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Found {
+    /// An idle connection of its own key, which carries one request at a time.
+    Idle,
+    /// A stream of a shared connection of its own key.
+    Stream {
+        /// How many requests it carries, this one included.
+        in_use: u32,
+        /// How many it may carry at once.
+        limit: u32,
+    },
+    /// A shared connection of another origin: its address and its certificate are this one's too.
+    Coalesced,
+    /// A connection of another origin to the proxy that forwards the requests of both.
+    Forwarded,
+    /// None: a new one is opened.
+    Opens {
+        /// How many connections of its key there are then, those that are being opened included.
+        open: usize,
+        /// How many there may be; `None` without a limit.
+        limit: Option<usize>,
+    },
+    /// None yet: it waits for one that is being opened for another request.
+    Joins,
+    /// None yet, and for now none is opened for it.
+    Waits(Waits),
+    /// None, and it may not wait for one.
+    Refused(Overloaded),
+}
+
+/// What a request waits for that has no connection, and for which none is opened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Waits {
+    /// Its turn: others have waited for longer.
+    Turn,
+    /// A stream of a connection that is there: no other is opened beside it.
+    Stream,
+    /// The SETTINGS of a connection that is there, which say how many requests it carries.
+    Settings,
+    /// A connection of its key comes free or ends: there may be no more than so many.
+    OriginLimit(usize),
+    /// A connect of its key ends: there may be no more than so many at once.
+    ConnectLimit(usize),
+    /// A connection of any origin ends: a limit of the whole pool, or of the system, is reached.
+    PoolLimit(Overloaded),
+    /// The pause after connects that have failed, which lasts for so long from now.
+    Backoff(Duration),
+}
+
+/// A connection that was looked at and not used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct PassedOver {
+    /// Its number.
+    pub connection: Option<ConnectionId>,
+    /// The origin that it was opened for.
+    pub opened_for: Origin,
+    /// The origin that the request is for.
+    pub wanted: Origin,
+    /// The first rule that forbids it.
+    pub why: NotUsed,
+}
+
+/// Why a connection was not used: the first rule that forbids it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NotUsed {
+    /// It carries one request at a time, and does.
+    Busy,
+    /// So many requests run on it, and its peer, or a limit of this side, allows no more.
+    StreamsInUse(u32),
+    /// So many requests run on it, and its peer has yet to say how many it allows.
+    BeforeSettings(u32),
+    /// Its peer allows no streams.
+    NoStreams,
+    /// Nobody knows whether its peer is alive: it was asked for a sign of life.
+    Suspect,
+    /// It has carried as many requests as it may in its life.
+    UsedUp,
+    /// It takes no more requests, for this reason.
+    Draining(CloseReason),
+    /// It had ended when it was to be used, for this reason.
+    Ended(CloseReason),
+    /// It was not ready: what it carried before isn't over.
+    NotReady,
+    /// It was opened for the same origin, and something else was asked of it.
+    Options(Differs),
+    /// It has answered this origin with 421 (RFC 9110, section 15.5.20).
+    Misdirected,
+    /// It carries as many other names as it may.
+    TooManyNames,
+    /// The pool doesn't use connections of other origins.
+    SharingOff,
+    /// It is too old to be taken to another origin.
+    TooOld,
+    /// What speaks HTTP on it can't take it to another origin.
+    Stays,
+    /// It may not be shared with this origin (RFC 9113, section 9.1.1).
+    Coalesced(NotCoalesced),
+    /// It leads to a proxy that forwards, and may not carry this origin's requests.
+    Forwarded(NotForwarded),
+}
+
+/// Which of the [`ConnectOptions`] differs: the first that does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Differs {
+    /// The versions of HTTP.
+    HttpVersions,
+    /// Whether the origin's name is hidden.
+    Ech,
+    /// The partition.
+    Partition,
+    /// The proxies.
+    Proxies,
+    /// Where to connect to.
+    Dial,
+    /// The server name.
+    ServerName,
+    /// The egress policy.
+    Egress,
+}
+
+/// The names of the variants, for logs and reports, in snake case. One without a name is refused by the compiler.
+macro_rules! names {
+    ($($Type:ident { $($pattern:pat => $name:literal),+ $(,)? })+) => { $(
+        impl $Type {
+            /// The names of all variants.
+            pub const NAMES: &[&str] = &[$($name),+];
+
+            /// The name for logs and reports, in snake case.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $($pattern => $name,)+
+                }
+            }
+        }
+    )+ };
+}
+
+// === impl Search ===
+
+impl Search {
+    /// How many connections are listed at most.
+    pub const MOST_LISTED: usize = 16;
+
+    /// A search that has looked at nothing yet.
+    pub fn new(wanted: Origin, found: Found) -> Self {
+        Self { wanted, found, passed_over: Vec::new(), more: 0 }
+    }
+
+    /// A connection was looked at and is not used.
+    pub fn pass_over(&mut self, info: &ConnInfo, why: NotUsed) {
+        if self.passed_over.len() >= Self::MOST_LISTED {
+            self.more += 1;
+            return;
+        }
+        let opened_for = info.route.target.origin().clone();
+        self.passed_over.push(PassedOver { connection: info.id, opened_for, wanted: self.wanted.clone(), why });
+    }
+
+    /// This one, and what came of it when it went on.
+    #[must_use]
+    pub fn and(mut self, later: Self) -> Self {
+        let free = Self::MOST_LISTED.saturating_sub(self.passed_over.len());
+        self.more += later.more + later.passed_over.len().saturating_sub(free);
+        self.passed_over.extend(later.passed_over.into_iter().take(free));
+        Self { found: later.found, ..self }
+    }
+
+    /// Whether it says more than how the connection was [acquired](crate::EventKind::Acquired).
+    pub fn is_news(&self) -> bool {
+        let plain = matches!(self.found, Found::Idle | Found::Stream { .. } | Found::Opens { .. });
+        !(plain && self.passed_over.is_empty())
+    }
+}
+
+impl fmt::Display for Search {
+    /// What came of it, without what was passed over.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = self.wanted.authority();
+        match &self.found {
+            Found::Idle => f.write_str("an idle connection is used"),
+            Found::Stream { in_use, limit } => write!(f, "stream {in_use} of {limit} of a connection is used"),
+            Found::Coalesced => {
+                write!(f, "a connection of another origin is used: its address and certificate are those of {to} too")
+            }
+            Found::Forwarded => {
+                write!(f, "a connection of another origin is used: the same proxy forwards the requests to {to}")
+            }
+            Found::Opens { open, limit: Some(limit) } => write!(f, "a new connection is opened: {open} of {limit} to {to}"),
+            Found::Opens { .. } => f.write_str("a new connection is opened"),
+            Found::Joins => f.write_str("it waits for a connection that is being opened for another request"),
+            Found::Waits(waits) => write!(f, "it waits: {}", waits.sentence(&to)),
+            Found::Refused(full) => write!(f, "it may not wait: {} of {} is reached", full.what, full.limit),
+        }
+    }
+}
+
+names! {
+    Found {
+        Self::Idle => "idle",
+        Self::Stream { .. } => "stream",
+        Self::Coalesced => "coalesced",
+        Self::Forwarded => "forwarded",
+        Self::Opens { .. } => "opens",
+        Self::Joins => "joins",
+        Self::Refused(_) => "refused",
+        Self::Waits(Waits::Turn) => "waits_for_turn",
+        Self::Waits(Waits::Stream) => "waits_for_stream",
+        Self::Waits(Waits::Settings) => "waits_for_settings",
+        Self::Waits(Waits::OriginLimit(_)) => "waits_at_origin_limit",
+        Self::Waits(Waits::ConnectLimit(_)) => "waits_at_connect_limit",
+        Self::Waits(Waits::PoolLimit(_)) => "waits_at_pool_limit",
+        Self::Waits(Waits::Backoff(_)) => "waits_for_backoff",
+    }
+    NotUsed {
+        Self::Busy => "busy",
+        Self::StreamsInUse(_) => "streams_in_use",
+        Self::BeforeSettings(_) => "before_settings",
+        Self::NoStreams => "no_streams",
+        Self::Suspect => "suspect",
+        Self::UsedUp => "used_up",
+        Self::Draining(_) => "draining",
+        Self::Ended(_) => "ended",
+        Self::NotReady => "not_ready",
+        Self::Misdirected => "misdirected",
+        Self::TooManyNames => "too_many_names",
+        Self::SharingOff => "sharing_off",
+        Self::TooOld => "too_old",
+        Self::Stays => "stays",
+        Self::Options(Differs::HttpVersions) => "other_http_versions",
+        Self::Options(Differs::Ech) => "other_ech",
+        Self::Options(Differs::Partition) => "other_partition",
+        Self::Options(Differs::Proxies) => "other_proxies",
+        Self::Options(Differs::Dial) => "other_dial",
+        Self::Options(Differs::ServerName) => "other_server_name",
+        Self::Options(Differs::Egress) => "other_egress",
+        Self::Coalesced(NotCoalesced::NotHttp2) => "coalesce_not_http2",
+        Self::Coalesced(NotCoalesced::NotHttps) => "coalesce_not_https",
+        Self::Coalesced(NotCoalesced::Port) => "coalesce_port",
+        Self::Coalesced(NotCoalesced::Partition) => "coalesce_partition",
+        Self::Coalesced(NotCoalesced::Egress) => "coalesce_egress",
+        Self::Coalesced(NotCoalesced::HttpVersions) => "coalesce_http_versions",
+        Self::Coalesced(NotCoalesced::Proxy) => "coalesce_proxy",
+        Self::Coalesced(NotCoalesced::Override) => "coalesce_override",
+        Self::Coalesced(NotCoalesced::Generation) => "coalesce_generation",
+        Self::Coalesced(NotCoalesced::ClientAuth) => "coalesce_client_auth",
+        Self::Coalesced(NotCoalesced::Trust) => "coalesce_trust",
+        Self::Coalesced(NotCoalesced::Expired) => "coalesce_expired",
+        Self::Coalesced(NotCoalesced::Address) => "coalesce_address",
+        Self::Coalesced(NotCoalesced::NotCovered) => "coalesce_not_covered",
+        Self::Coalesced(NotCoalesced::Pins) => "coalesce_pins",
+        Self::Forwarded(NotForwarded::Tunnel) => "forward_tunnel",
+        Self::Forwarded(NotForwarded::NotHttp) => "forward_not_http",
+        Self::Forwarded(NotForwarded::Proxies) => "forward_proxies",
+        Self::Forwarded(NotForwarded::Options) => "forward_options",
+        Self::Forwarded(NotForwarded::Egress) => "forward_egress",
+        Self::Forwarded(NotForwarded::Address) => "forward_address",
+    }
+}
+
+// === impl Waits ===
+
+impl Waits {
+    fn sentence(&self, to: &str) -> String {
+        match self {
+            Self::Turn => format!("other requests to {to} come first"),
+            Self::Stream => format!("all streams of the connections to {to} are in use, and no other is opened"),
+            Self::Settings => format!("a connection to {to} is there, and its peer has yet to say how many it carries"),
+            Self::OriginLimit(limit) => format!("{limit} connections to {to} are open, as many as there may be"),
+            Self::ConnectLimit(limit) => format!("{limit} connections to {to} are being opened, as many as may be"),
+            Self::PoolLimit(full) => format!("{} of {} is reached", full.what, full.limit),
+            Self::Backoff(time) => {
+                format!("connections to {to} have failed, and the next is opened after {}", Rounded(*time))
+            }
+        }
+    }
+}
+
+// === impl PassedOver ===
+
+impl fmt::Display for PassedOver {
+    /// `connection 1 to a.test passed over: its certificate does not cover b.test`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("connection ")?;
+        match self.connection {
+            Some(id) => write!(f, "{id}")?,
+            None => f.write_str("without a number")?,
+        }
+        write!(f, " to {} passed over: {}", self.opened_for.authority(), self.reason())
+    }
+}
+
+impl PassedOver {
+    /// The rule as a sentence.
+    pub fn reason(&self) -> String {
+        let wanted = self.wanted.authority();
+        match self.why {
+            NotUsed::Busy => "it carries another request".into(),
+            NotUsed::StreamsInUse(1) => "it carries another request, and may carry no more".into(),
+            NotUsed::StreamsInUse(limit) => format!("it carries {limit} requests, as many as it may"),
+            NotUsed::BeforeSettings(1) => "it carries a request, and its peer has yet to say how many it allows".into(),
+            NotUsed::BeforeSettings(count) => {
+                format!("it carries {count} requests, and its peer has yet to say how many it allows")
+            }
+            NotUsed::NoStreams => "its peer allows no requests".into(),
+            NotUsed::Suspect => "its peer was asked whether it is alive, and has not answered".into(),
+            NotUsed::UsedUp => "it has had as many requests as it may".into(),
+            NotUsed::Draining(reason) => format!("it takes no more requests: {}", of(reason)),
+            NotUsed::Ended(reason) => format!("it had ended when it was to be used: {}", of(reason)),
+            NotUsed::NotReady => "its last exchange is not over".into(),
+            NotUsed::Options(differs) => differs.sentence().into(),
+            NotUsed::Misdirected => format!("it has answered {wanted} with 421"),
+            NotUsed::TooManyNames => "it carries as many other names as it may".into(),
+            NotUsed::SharingOff => "connections of other origins are not used (coalesce is off)".into(),
+            NotUsed::TooOld => "it is too old to be taken to another origin".into(),
+            NotUsed::Stays => "it can't be taken to another origin".into(),
+            NotUsed::Coalesced(rule) => rule.sentence(&wanted),
+            NotUsed::Forwarded(rule) => rule.sentence(&wanted),
+        }
+    }
+}
+
+/// Why a connection ends.
+fn of(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Idle => "it was idle for too long",
+        CloseReason::MaxAge => "it is older than connections may be",
+        CloseReason::CertificateExpired => "a certificate of its peer has expired",
+        CloseReason::Moved => "its address is no longer one of its origin",
+        CloseReason::MaxRequests => "it has carried as many requests as it may",
+        CloseReason::PeerFin => "its peer has closed it",
+        CloseReason::PeerGoAway => "its peer has sent GOAWAY",
+        CloseReason::Refusing => "its peer refuses one request after the other",
+        CloseReason::Protocol => "its peer has violated the protocol",
+        CloseReason::SocketFailed => "its socket has failed",
+        CloseReason::TlsAlert => "its peer has sent a TLS alert",
+        CloseReason::TimedOut => "a request on it has taken too long",
+        CloseReason::Cancelled => "a request on it was cancelled",
+        CloseReason::RequestFailed => "the body of a request on it has failed",
+        CloseReason::Stale => "it is as old as another one that was dead",
+        CloseReason::Unresponsive => "its peer has given no sign of life",
+        CloseReason::Unread => "a response on it was not read to its end",
+        CloseReason::UploadStalled => "the rest of a request on it could not be sent in time",
+        CloseReason::Poisoned => "a layer has asked to close it",
+        CloseReason::Unsolicited => "its peer has sent data that nobody asked for",
+        CloseReason::Upgraded => "it speaks another protocol by now",
+        CloseReason::Evicted => "it was evicted",
+        CloseReason::LimitReclaimed => "it makes room for another one, as a limit was reached",
+        CloseReason::Shutdown => "the client was closed",
+        CloseReason::RuntimeShutdown => "its runtime has ended",
+    }
+}
+
+// === impl Differs ===
+
+impl Differs {
+    /// The first of the options that differs; `None` when they are equal.
+    pub fn between(one: &ConnectOptions, other: &ConnectOptions) -> Option<Self> {
+        let ConnectOptions { http_versions, ech, partition, proxies, dial, server_name, egress } = one;
+        let differ = [
+            (*http_versions != other.http_versions, Self::HttpVersions),
+            (*ech != other.ech, Self::Ech),
+            (*partition != other.partition, Self::Partition),
+            (*proxies != other.proxies, Self::Proxies),
+            (*dial != other.dial, Self::Dial),
+            (*server_name != other.server_name, Self::ServerName),
+            (*egress != other.egress, Self::Egress),
+        ];
+        differ.into_iter().find(|(differs, _)| *differs).map(|(_, which)| which)
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::HttpVersions => "other versions of HTTP were asked of it",
+            Self::Ech => "it was asked to hide its name (ECH) in another way",
+            Self::Partition => "it is of another partition",
+            Self::Proxies => "other proxies were asked of it",
+            Self::Dial => "it was asked to go to another address",
+            Self::ServerName => "another server name was asked of it",
+            Self::Egress => "another egress policy was asked of it",
+        }
+    }
+}
+
+impl NotCoalesced {
+    fn sentence(self, wanted: &str) -> String {
+        match self {
+            Self::NotHttp2 => "it does not speak HTTP/2, so no other origin may use it".into(),
+            Self::NotHttps => "one of the two is not https".into(),
+            Self::Port => "its port is another".into(),
+            Self::Partition => "it is of another partition".into(),
+            Self::Egress => format!("its egress policy is another, or that of {wanted} refuses its address"),
+            Self::HttpVersions => "the request asks for HTTP/1.1".into(),
+            Self::Proxy => "one of the two goes through a proxy".into(),
+            Self::Override => "an address or a server name is set for one of the two".into(),
+            Self::Generation => "the TLS settings have changed since it was opened".into(),
+            Self::ClientAuth => "a client certificate was shown on it".into(),
+            Self::Trust => "its certificate was not verified by the stack's own verifier".into(),
+            Self::Expired => "a certificate of its peer has expired".into(),
+            Self::Address => format!("its address is not one of {wanted}"),
+            Self::NotCovered => format!("its certificate does not cover {wanted}"),
+            Self::Pins => format!("its keys are none of the pins of {wanted}"),
+        }
+    }
+}
+
+impl NotForwarded {
+    fn sentence(self, wanted: &str) -> String {
+        match self {
+            Self::Tunnel => "one of the two is not forwarded by a proxy".into(),
+            Self::NotHttp => "nobody has said which version of HTTP it speaks".into(),
+            Self::Proxies => format!("it goes through other proxies than {wanted}, or shows them something else"),
+            Self::Options => "something else was asked of it".into(),
+            Self::Egress => format!("the egress policy of {wanted} refuses the proxy, or what it is asked for"),
+            Self::Address => "its address is not one of the proxy".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        for names in [Found::NAMES, NotUsed::NAMES] {
+            let unique: std::collections::BTreeSet<_> = names.iter().collect();
+            assert_eq!(unique.len(), names.len());
+        }
+    }
+}
