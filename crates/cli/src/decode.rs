@@ -244,12 +244,8 @@ impl Deflate {
         if rest.is_empty() {
             return Ok(decoded);
         }
-        Err(more_behind("deflate"))
+        Err(io::Error::new(io::ErrorKind::InvalidData, "there is more behind the end of the deflate stream"))
     }
-}
-
-fn more_behind(coding: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("there is more behind the end of the {coding} stream"))
 }
 
 impl fmt::Display for Unsupported {

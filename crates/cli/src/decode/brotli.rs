@@ -62,7 +62,8 @@ impl Brotli {
         input.advance(taken);
         decoded.truncate(written);
         if self.has_ended && !input.is_empty() {
-            return Err(super::more_behind("brotli"));
+            let why = "there is more behind the end of the brotli stream";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         Ok(decoded)
     }
