@@ -3,7 +3,7 @@
 
 use crate::{
     args::Seconds,
-    job_url,
+    client, job_url,
     layers::{CountedBody, counted_upload},
     outcome::{CallError, Outcome, UrlTotals},
     shared::{Job, Shared},
@@ -95,7 +95,7 @@ impl<'a> CallChain<'a> {
         if self.shared.args.request.verbose {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
-        if self.shared.counts_uploads {
+        if self.shared.counts_uploads() {
             let sent = Arc::clone(&self.state().sent);
             request = request.map(|body| counted_upload(body, &sent));
         }
@@ -131,7 +131,7 @@ impl<'a> CallChain<'a> {
 
     /// `--max-time` limits all calls together.
     fn timeouts(&self) -> Timeouts {
-        let mut timeouts = Timeouts::new();
+        let mut timeouts = client::timeouts(&self.shared.args);
         if let Some(most) = self.shared.args.request.max_time {
             let started = self.state().first().started;
             let spent = self.shared.observer.runtime.now().saturating_duration_since(started);

@@ -18,9 +18,24 @@ use skybridge::{
 };
 use std::{future::ready, sync::Arc, time::Duration};
 
-/// # Errors
-/// When a file or value of a TLS flag can't be used.
-pub(crate) fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
+/// A client, and who is asked about it.
+#[derive(Clone)]
+pub(crate) struct Connects {
+    pub(crate) client: Client,
+    pub(crate) proxies: Proxies,
+    pub(crate) observer: Arc<CallObserver>,
+}
+
+impl Connects {
+    /// # Errors
+    /// When a file or value of a TLS flag can't be used.
+    pub(crate) fn of(args: &Args, observer: CallObserver) -> Result<Self, StartError> {
+        let (proxies, observer) = (Proxies::of(args, |name| std::env::var_os(name)), Arc::new(observer));
+        Ok(Self { client: build(args, &proxies, &observer)?, proxies, observer })
+    }
+}
+
+fn build(args: &Args, proxies: &Proxies, observer: &Arc<CallObserver>) -> Result<Client, StartError> {
     let Some(servers) = &args.route.dns_servers else { return over_https(System::new(), args, proxies, observer) };
     let servers = match servers {
         DnsServers::Cleartext(servers) => Hickory::new(servers.iter().copied()),
@@ -67,8 +82,6 @@ fn asking(
     let selected = proxies.clone();
     let client = Client::builder()
         .observer(Arc::clone(observer) as _)
-        .timeouts(timeouts(args))
-        .connect_options(connect_options(args))
         .retry(retry(args))
         .pool(pool(args))
         .resolver(resolver)
@@ -84,17 +97,18 @@ fn asking(
     Ok(client.build())
 }
 
-fn timeouts(args: &Args) -> Timeouts {
+/// Those of each request, but for `--max-time`, which is for all of a chain.
+pub(crate) fn timeouts(args: &Args) -> Timeouts {
     let mut timeouts = Timeouts::new();
     let limit = |seconds: Option<crate::args::Seconds>| seconds.map(|seconds| seconds.limit());
-    timeouts.call = limit(args.request.max_time);
     timeouts.connect = limit(args.request.connect_timeout);
     timeouts.response_head = limit(args.request.read_timeout);
     timeouts.read_idle = limit(args.request.read_timeout);
     timeouts
 }
 
-fn connect_options(args: &Args) -> ConnectOptions {
+/// What each request asks of its connection.
+pub(crate) fn connect_options(args: &Args) -> ConnectOptions {
     let mut connect_options = ConnectOptions::default();
     if args.protocol.http1_1 {
         connect_options.http_versions = HttpVersions::Http1;

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 178] = [
+const FLAGS: [CurlFlag; 177] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -118,7 +118,6 @@ const FLAGS: [CurlFlag; 178] = [
     flag("netrc", Some('n'), Value::None, None),
     flag("netrc-file", None, Value::Plain, None),
     flag("netrc-optional", None, Value::None, None),
-    flag("next", Some(':'), Value::None, None),
     flag("no-alpn", None, Value::None, Some("--http1.1")),
     flag("no-clobber", None, Value::None, None),
     flag("no-keepalive", None, Value::None, Some("--keepalive-time SECONDS")),

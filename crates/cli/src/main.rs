@@ -55,13 +55,13 @@ use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
     let exit = match args::expand(std::env::args_os().collect()).map_err(Usage::because).and_then(usage::read) {
-        Ok(Command::Fetch(args)) => match args.text() {
+        Ok(Command::Fetch(parts)) => match parts.first().and_then(|part| part.args.text()) {
             Some(text) => {
                 // A closed stdout is ignored.
                 let _ = std::io::stdout().lock().write_all(&text);
                 Ok(Exit::OK)
             }
-            None => on_tokio(run::run(*args)),
+            None => on_tokio(run::run(parts)),
         },
         #[cfg(feature = "tour")]
         Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),

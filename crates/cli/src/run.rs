@@ -1,12 +1,11 @@
 //! Fetches all URLs, one after the other or in parallel, and reports on each when it ends.
 
 use crate::{
-    args::{Args, Seconds},
-    client,
+    args::{Args, ClientKey, Part, Seconds},
+    client::Connects,
     exit::Exit,
     observer::CallObserver,
     outcome::Outcome,
-    proxies::Proxies,
     report::Report,
     retries,
     shared::{Job, Shared},
@@ -20,14 +19,14 @@ use crate::{
 use skybridge::types::sync::Mutex;
 use skybridge::{
     TokioRuntime,
-    types::{CallId, Runtime},
+    types::{Observe, Runtime},
 };
 use skybridge_trace::{JsonLines, clean, clean_json};
 use std::{
     fs::File,
     io::{self, Write},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
@@ -35,32 +34,38 @@ use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 /// Prints and writes what is known of each call.
 struct Reporter {
     silent: bool,
-    format: Option<Format>,
     report: Option<Mutex<Box<dyn Write + Send>>>,
     reports_to_stdout: bool,
     timelines: Option<Timelines>,
     exit: Mutex<Exit>,
 }
 
-pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
+/// A part of the command line: its URLs are fetched in order.
+struct Listed {
+    shared: Arc<Shared>,
+    jobs: Vec<Job>,
+}
+
+pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
+    // What is said for all parts is said in each, and in the last one as it was said last.
+    let Some(args) = parts.last().map(|part| &part.args) else { return Ok(Exit::OK) };
     if let Some(path) = &args.output.stderr {
         stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
     }
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
-    let reporter = Arc::new(Reporter::new(&args, &runtime)?);
-    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as _);
-    let recorder = reporter.timelines.iter().map(|timelines| timelines.recorder() as _);
-    let observer = Arc::new(CallObserver::new(runtime, args.request.verbose).also_notify(events).also_notify(recorder));
-    let proxies = Proxies::of(&args, |name| std::env::var_os(name));
-    let client = client::build(&args, &proxies, &observer)?;
-    let counts_uploads = reporter.format.as_ref().is_some_and(Format::counts_uploads);
-    let shared =
-        Shared::new(args, client, proxies, observer, counts_uploads).map_err(|(exit, why)| StartError(exit, why))?;
-    let shared = Arc::new(shared);
-    let fetching = fetch_all(&shared, &reporter);
+    let reporter = Arc::new(Reporter::new(args, &runtime)?);
+    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
+    let verbose = args.request.verbose;
+    let observer = || {
+        let recorder = reporter.timelines.iter().map(|timelines| timelines.recorder() as _);
+        CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()).also_notify(recorder)
+    };
+    let is_parallel = args.request.parallel.then_some(args.request.parallel_max);
+    let parts = list(parts, observer)?;
+    let fetching = fetch_all(&parts, &reporter, is_parallel);
     let Some(timelines) = &reporter.timelines else {
         fetching.await;
-        close(shared).await;
+        close(parts).await;
         return Ok(reporter.exit());
     };
     let interrupted = {
@@ -76,58 +81,70 @@ pub(crate) async fn run(args: Args) -> Result<Exit, StartError> {
     if is_interrupted {
         return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(Exit::INTERRUPTED));
     }
-    close(shared).await;
+    close(parts).await;
     match written {
         Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
         _ => Ok(reporter.exit()),
     }
 }
 
-async fn fetch_all(shared: &Arc<Shared>, reporter: &Arc<Reporter>) {
-    let jobs = jobs(&shared.args);
-    if shared.args.request.parallel {
-        in_parallel(shared, reporter, jobs).await;
-    } else {
-        for job in jobs {
-            fetch(shared, reporter, job).await;
+/// Makes the clients, one for all parts in which it is the same, and numbers the calls.
+fn list(parts: Vec<Part>, observer: impl Fn() -> CallObserver) -> Result<Vec<Listed>, StartError> {
+    let next = Arc::new(AtomicU64::new(1));
+    let (mut known, mut listed) = (Vec::<(ClientKey, Connects)>::new(), Vec::with_capacity(parts.len()));
+    for Part { args, client } in parts {
+        let connects = match known.iter().find(|(key, _)| *key == client) {
+            Some((_, connects)) => connects.clone(),
+            None => Connects::of(&args, observer())?,
+        };
+        known.push((client, connects.clone()));
+        let shared = Arc::new(Shared::new(args, connects, &next)?);
+        let jobs = shared.jobs();
+        listed.push(Listed { shared, jobs });
+    }
+    Ok(listed)
+}
+
+async fn fetch_all(parts: &[Listed], reporter: &Arc<Reporter>, at_once: Option<u16>) {
+    let all = parts.iter().flat_map(|part| part.jobs.iter().map(|job| (Arc::clone(&part.shared), job.clone())));
+    match at_once {
+        Some(most) => in_parallel(all, reporter, most).await,
+        None => {
+            for (shared, job) in all {
+                fetch(shared, reporter, job).await;
+            }
         }
     }
 }
 
 /// Closes the connections. That prints events, too, and may block like any output.
-async fn close(shared: Arc<Shared>) {
-    let is_limited = shared.args.request.max_time.is_some();
-    let ended = blocking(move || drop(shared));
+async fn close(parts: Vec<Listed>) {
+    let is_limited = parts.iter().any(|part| part.shared.args.request.max_time.is_some());
+    let ended = blocking(move || drop(parts));
     let _ = timeout(if is_limited { OUTPUT_TIMEOUT } else { Duration::MAX }, ended).await;
 }
 
-fn jobs(args: &Args) -> Vec<Job> {
-    let urls: Vec<Arc<str>> = args.urls().into_iter().map(Into::into).collect();
-    let all = (0..args.request.repeat).flat_map(|_| urls.iter().enumerate());
-    all.zip(1..).map(|((place, url), call)| Job { call: CallId(call), url: Arc::clone(url), place }).collect()
-}
-
-async fn in_parallel(shared: &Arc<Shared>, reporter: &Arc<Reporter>, jobs: Vec<Job>) {
-    let permits = Arc::new(Semaphore::new(shared.args.request.parallel_max.into()));
+async fn in_parallel(all: impl Iterator<Item = (Arc<Shared>, Job)>, reporter: &Arc<Reporter>, most: u16) {
+    let permits = Arc::new(Semaphore::new(most.into()));
     let mut calls = JoinSet::new();
-    for job in jobs {
-        let (shared, reporter, permits) = (Arc::clone(shared), Arc::clone(reporter), Arc::clone(&permits));
+    for (shared, job) in all {
+        let (reporter, permits) = (Arc::clone(reporter), Arc::clone(&permits));
         calls.spawn(async move {
             let _place = permits.acquire().await;
-            fetch(&shared, &reporter, job).await;
+            fetch(shared, &reporter, job).await;
         });
     }
     while calls.join_next().await.is_some() {}
 }
 
 /// Fetches one URL and reports on it.
-async fn fetch(shared: &Shared, reporter: &Arc<Reporter>, job: Job) {
+async fn fetch(shared: Arc<Shared>, reporter: &Arc<Reporter>, job: Job) {
     let limit = shared.args.request.max_time.map(Seconds::limit);
-    let outcomes = retries::perform(shared, job).await;
+    let outcomes = retries::perform(&shared, job).await;
     let _watched = limit.map(|_| watchdog::watch(2 * OUTPUT_TIMEOUT));
     reporter.note_exit(&outcomes);
     let reporter = Arc::clone(reporter);
-    let printed = blocking(move || reporter.print_all(&outcomes));
+    let printed = blocking(move || reporter.print_all(&outcomes, shared.format.as_ref()));
     // There is nothing to do about a closed or full stdout or stderr.
     let _ = timeout(limit.map_or(Duration::MAX, |_| OUTPUT_TIMEOUT), printed).await;
 }
@@ -142,10 +159,8 @@ impl Reporter {
                 Err(error) => return Err(StartError(Exit::WRITE, format!("{}: {error}", path.display()))),
             },
         };
-        let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         Ok(Self {
             silent: !args.prints_errors(),
-            format,
             report: report.map(Mutex::new),
             reports_to_stdout: args.diagnostics.reports_to_stdout(),
             timelines: Timelines::of(args, runtime)?,
@@ -164,7 +179,7 @@ impl Reporter {
 
     /// Reports on a URL: on each of its calls, and at last on its outcome. A report to a file comes first, as it
     /// doesn't block on the reader of the rest.
-    fn print_all(&self, outcomes: &[Outcome]) {
+    fn print_all(&self, outcomes: &[Outcome], format: Option<&Format>) {
         let Some((outcome, redirected)) = outcomes.split_last() else { return };
         if !self.reports_to_stdout {
             outcomes.iter().for_each(|outcome| self.report(outcome));
@@ -176,7 +191,7 @@ impl Reporter {
             self.print_error(outcome);
         }
         self.print_timeline(outcome);
-        if let Some(format) = &self.format {
+        if let Some(format) = format {
             format.print(outcome);
         }
         if self.reports_to_stdout {

@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Args, Header, OutputTo},
+    client::{self, Connects},
     connect_to, decode,
     dump::Dump,
     exit::Exit,
@@ -12,8 +13,10 @@ use crate::{
     remote_name,
     secrets::Secrets,
     sink::Destination,
+    start_error::StartError,
     stderr,
     usage::Usage,
+    write_out::Format,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use skybridge::{
@@ -34,11 +37,11 @@ pub(crate) struct Shared {
     pub(crate) client: Client,
     pub(crate) observer: Arc<CallObserver>,
     pub(crate) secrets: Secrets,
-    /// `-w` asks how many bytes were sent.
-    pub(crate) counts_uploads: bool,
+    /// Of `-w`.
+    pub(crate) format: Option<Format>,
     proxies: Proxies,
-    /// The id of the next redirect's call.
-    next: AtomicU64,
+    /// The id of the next redirect's call, in all parts.
+    next: Arc<AtomicU64>,
     headers: HeaderMap,
     /// Of `-d` and its relatives.
     data: Payload,
@@ -61,25 +64,33 @@ pub(crate) struct Job {
 
 impl Shared {
     /// # Errors
-    /// When a file with data can't be read.
-    pub(crate) fn new(
-        args: Args,
-        client: Client,
-        proxies: Proxies,
-        observer: Arc<CallObserver>,
-        counts_uploads: bool,
-    ) -> Result<Self, (Exit, String)> {
+    /// When a format isn't valid, or a file with it or with data can't be read.
+    pub(crate) fn new(args: Args, connects: Connects, next: &Arc<AtomicU64>) -> Result<Self, StartError> {
         let secrets = if args.diagnostics.show_secrets { Secrets::Shown } else { Secrets::Hidden };
-        let unread = |(path, error): (PathBuf, io::Error)| (Exit::READ_FILE, format!("{}: {error}", path.display()));
+        let unread =
+            |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
+        let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;
         let data = Payload::of(&args.data).map_err(unread)?;
         let uploads = args.data.upload_file.iter().map(|path| Payload::upload(path));
         let uploads = uploads.collect::<Result<_, _>>().map_err(unread)?;
         let query = query(&args).map_err(unread)?;
         let headers = headers(&args, data.content_type());
-        let listed = args.urls().len() as u64 * u64::from(args.request.repeat);
-        let next = AtomicU64::new(listed + 1);
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
-        Ok(Self { args, client, observer, secrets, counts_uploads, proxies, next, headers, data, uploads, query, dump })
+        let Connects { client, proxies, observer } = connects;
+        let next = Arc::clone(next);
+        Ok(Self { args, client, observer, secrets, format, proxies, next, headers, data, uploads, query, dump })
+    }
+
+    /// What there is to fetch, in order. Their calls have the next ids.
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        let urls: Vec<Arc<str>> = self.args.urls().into_iter().map(Into::into).collect();
+        let all = (0..self.args.request.repeat).flat_map(|_| urls.iter().enumerate());
+        all.map(|(place, url)| Job { call: self.next_call_id(), url: Arc::clone(url), place }).collect()
+    }
+
+    /// `-w` asks how many bytes were sent.
+    pub(crate) fn counts_uploads(&self) -> bool {
+        self.format.as_ref().is_some_and(Format::counts_uploads)
     }
 
     /// What the request for the URL at this index carries.
@@ -135,13 +146,14 @@ impl Shared {
     /// # Errors
     /// When `--connect-to` or `--unix-socket` can't be applied to it.
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
-        let options = RequestOptions::new();
+        let mut options = RequestOptions::new();
+        options.connect_options = client::connect_options(&self.args);
         let (protocol, is_proxied) = (&self.args.protocol, self.proxies.are_for(uri));
         if is_proxied && (protocol.haproxy_protocol || protocol.haproxy_clientip.is_some()) {
             return Err(Usage::of("--haproxy-protocol", "", "not said to a proxy; nearest: --noproxy '*'"));
         }
         if let Some(path) = &self.args.route.unix_socket {
-            // The client dials it, whatever the rules for hosts say. A proxy can't.
+            // It is dialled whatever the rules for hosts say. A proxy can't.
             if self.proxies.are_for(uri) {
                 let why = "not reached through a proxy; nearest: --noproxy '*'";
                 return Err(Usage::of("--unix-socket", path.display(), why));

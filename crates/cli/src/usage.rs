@@ -1,10 +1,11 @@
 //! Parses the command line. An error is one line: the flag, its value, and the nearest valid form.
 
-use crate::{args::Args, curl, curl::Value};
-use clap::{
-    Parser,
-    error::{ContextKind, ContextValue, ErrorKind},
+use crate::{
+    args::{self, Part},
+    curl,
+    curl::Value,
 };
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use skybridge::types::Reference;
 use std::{error::Error, ffi::OsString, fmt};
 
@@ -21,7 +22,8 @@ It needs no network. Exit 0 when every step went as it should, 1 when one didn't
 pub(crate) struct Usage(String);
 
 pub(crate) enum Command {
-    Fetch(Box<Args>),
+    /// Each part, of which there is at least one.
+    Fetch(Vec<Part>),
     #[cfg(feature = "tour")]
     Tour,
     /// Text to print: help, or the version.
@@ -50,9 +52,9 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Command, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
         return tour(arguments.get(2));
     }
-    match Args::try_parse_from(&arguments) {
-        Ok(args) => Ok(Command::Fetch(Box::new(args))),
-        Err(error) => match error.kind() {
+    match args::parse(arguments) {
+        Ok(parts) => Ok(Command::Fetch(parts)),
+        Err((error, arguments)) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Text(error.to_string())),
             _ => Err(Usage(explain(&error, &arguments))),
         },
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn no_flag_is_both_here_and_refused() {
-        let ours: Vec<_> = <Args as clap::CommandFactory>::command().get_arguments().cloned().collect();
+        let ours: Vec<_> = <args::Args as clap::CommandFactory>::command().get_arguments().cloned().collect();
         for flag in ours {
             let long = flag.get_long().map(|long| format!("--{long}"));
             let short = flag.get_short().map(|short| format!("-{short}"));

@@ -48,7 +48,7 @@ fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> R
 }
 
 /// Whether a flag takes a value, which is in the argument itself or in the next one, and is `-K`.
-fn flag_with_value(command: &Command, argument: &OsStr) -> Option<(bool, Option<OsString>)> {
+pub(super) fn flag_with_value(command: &Command, argument: &OsStr) -> Option<(bool, Option<OsString>)> {
     let text = argument.to_str()?;
     if let Some(long) = text.strip_prefix("--") {
         let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
@@ -72,7 +72,7 @@ fn short_takes_value(command: &Command, short: char) -> bool {
     command.get_arguments().any(|known| known.get_short() == Some(short) && has_value(known))
 }
 
-fn has_value(known: &clap::Arg) -> bool {
+pub(super) fn has_value(known: &clap::Arg) -> bool {
     matches!(known.get_action(), ArgAction::Set | ArgAction::Append)
         && known.get_num_args().is_none_or(|count| count.takes_values())
 }

@@ -6,6 +6,7 @@ mod diagnostics;
 mod dns_servers;
 mod ech;
 mod output;
+mod parts;
 mod place;
 mod protocol;
 mod proxy;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     dns_servers::DnsServers,
     ech::EchArg,
     output::{OutputArgs, OutputTo},
+    parts::{ClientKey, Part, parse},
     place::{ListedUrl, Place},
     protocol::ProtocolArgs,
     proxy::ProxyArgs,
@@ -53,6 +55,10 @@ pub(crate) struct Args {
     /// Read more arguments from this file, a flag a line, as curl does; - is stdin
     #[arg(short = 'K', long, value_name = "FILE", action = ArgAction::Append)]
     config: Vec<PathBuf>,
+    /// What follows is fetched with options of its own, over the same connections where they allow it; what is shown of
+    /// it (-s, -S, -v, -Z, --stderr and all below "Seeing what happened" but -w) is said once for all
+    #[arg(short = ':', long)]
+    next: bool,
     /// No configuration is read unasked, which is the default
     #[arg(short = 'q', long, hide = true)]
     disable: bool,

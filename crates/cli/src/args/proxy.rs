@@ -43,3 +43,11 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,
 }
+
+impl ProxyArgs {
+    /// Whether there may be proxies: flags name some, or the environment does.
+    pub(crate) fn may_be_used(&self) -> bool {
+        let names = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+        !self.proxy.is_empty() || self.preproxy.is_some() || names.iter().any(|name| std::env::var_os(name).is_some())
+    }
+}

@@ -16,6 +16,7 @@ mod ech;
 mod endings;
 mod failures;
 mod names;
+mod parts;
 mod proxies;
 mod ran;
 mod redirects;
