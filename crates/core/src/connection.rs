@@ -1,5 +1,6 @@
 mod can_coalesce;
 mod can_forward;
+mod certificate;
 mod fit;
 mod info;
 mod link;
@@ -10,6 +11,7 @@ mod write_failure;
 pub use self::{
     can_coalesce::{NotCoalesced, can_coalesce, can_still_coalesce},
     can_forward::{NotForwarded, can_forward},
+    certificate::{Certificate, CertificateKey, SubjectName},
     fit::{Lost, Unfit},
     info::{CertificateScope, ConnInfo, EchStatus, Protocol, Timings, TlsInfo, Trust},
     link::Link,

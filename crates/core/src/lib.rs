@@ -48,6 +48,7 @@
 //! | [`ConnectionStatus`], [`StatusListener`] | what a connection reports of itself | `Http2Connection.Listener`, `noNewExchanges` | none |
 //! | exchange | one request and its response on a connection | `Exchange` | the future of `send_request` |
 //! | lease | a connection on loan to an exchange | `RealConnection.calls` | `Pooled` |
+//! | [`Certificate`] | what a peer's certificate says | `Handshake.peerCertificates` | none |
 //! | coalescing | a connection of one origin carries another's requests | coalesced connections | none |
 //! | [`Delivery`] | can the origin have processed a request? | `RetryAndFollowUpInterceptor.recover` | `Error::is_canceled` |
 //! | [`Cause`] | why a request has no response, as the layer that knows it says | the class of the `IOException` | `Error::is_timeout` and others |
@@ -85,9 +86,9 @@ mod target;
 
 pub use self::{
     connection::{
-        CertificateScope, CloseReason, ConnInfo, ConnectionStatus, EchStatus, Link, Lost, NotCoalesced, NotForwarded,
-        Protocol, StatusListener, StatusSender, Timings, TlsInfo, Trust, Unfit, Upgrade, Upgraded, WriteFailure,
-        can_coalesce, can_forward, can_still_coalesce,
+        Certificate, CertificateKey, CertificateScope, CloseReason, ConnInfo, ConnectionStatus, EchStatus, Link, Lost,
+        NotCoalesced, NotForwarded, Protocol, StatusListener, StatusSender, SubjectName, Timings, TlsInfo, Trust,
+        Unfit, Upgrade, Upgraded, WriteFailure, can_coalesce, can_forward, can_still_coalesce,
     },
     context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{

@@ -1,4 +1,4 @@
-use crate::path::der;
+use crate::x509;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -22,7 +22,7 @@ impl Anchors {
         let anchor = webpki::anchor_from_trusted_cert(root)?.to_owned();
         // webpki asks no anchor whether it is a CA. A server's own certificate is trusted for what it is, and its key
         // signs no others. What can't be read is no server's certificate either.
-        if der::usage(root).is_none_or(|usage| usage.certificates) {
+        if x509::usage(root).is_none_or(|usage| usage.certificates) {
             self.anchors.push(anchor);
         }
         self.certificates.insert(hash(root));

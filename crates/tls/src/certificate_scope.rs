@@ -1,6 +1,6 @@
 use crate::{TlsConfig, path::Path};
 use rustls::pki_types::ServerName;
-use skybridge_core::{CertificateScope, Origin};
+use skybridge_core::{Certificate, CertificateScope, Origin};
 use std::sync::Arc;
 use webpki::EndEntityCert;
 
@@ -19,10 +19,13 @@ impl CertificateScope for VerifiedPeer {
 
     fn names(&self, origin: &Origin) -> bool {
         let host = host(origin);
-        let (Ok(leaf), Ok(name)) = (EndEntityCert::try_from(&self.path.leaf), ServerName::try_from(&*host)) else {
-            return false;
-        };
+        let leaf = self.path.leaf().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
+        let (Some(leaf), Ok(name)) = (leaf, ServerName::try_from(&*host)) else { return false };
         leaf.verify_is_valid_for_subject_name(&name).is_ok()
+    }
+
+    fn certificates(&self) -> Vec<Certificate> {
+        self.path.certificates()
     }
 }
 

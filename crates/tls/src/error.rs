@@ -1,4 +1,4 @@
-use crate::{Pin, PinMismatch, path::der, words};
+use crate::{Pin, PinMismatch, words, x509};
 use rustls::pki_types::CertificateDer;
 use skybridge_core::{Advice, BoxError};
 use std::{error::Error as StdError, fmt, io, time::Duration};
@@ -130,7 +130,7 @@ impl TlsError {
     pub(crate) fn of_chain(self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Self {
         match self {
             Self::UnknownIssuer { name, .. } => {
-                let issuer = der::issuer(leaf).filter(|issuer| !issuer.is_empty()).map(Into::into);
+                let issuer = x509::issuer(leaf).filter(|issuer| !issuer.is_empty()).map(Into::into);
                 Self::UnknownIssuer { name, issuer, alone: others.is_empty() }
             }
             error => error,

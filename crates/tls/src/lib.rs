@@ -91,6 +91,7 @@ mod tls_info;
 mod trusted_leaf;
 mod verifier;
 mod words;
+mod x509;
 
 pub use self::{
     config::{Roots, TlsConfig, TlsConfigBuilder, TlsConfigError, TlsVersion},

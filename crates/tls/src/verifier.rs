@@ -55,9 +55,9 @@ impl Verifier {
                     TlsError::UnknownIssuer { name, .. } if self.is_self_signed(leaf) => TlsError::SelfSigned { name },
                     error => error.of_chain(leaf, others),
                 })?;
-                self.check_pins(Path::of_leaf(leaf), &name)
+                self.check_pins(Path::of_leaf(leaf, others), &name)
             }
-            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf), &name),
+            TrustStore::Anyone => self.check_pins(Path::of_leaf(leaf, others), &name),
         }
     }
 
@@ -88,7 +88,7 @@ impl Verifier {
         };
         if anchors.contains(leaf) {
             trusted_leaf::check(leaf, now).map_err(|reason| classify::invalid(reason, name))?;
-            let path = Path::of_leaf(leaf);
+            let path = Path::of_leaf(leaf, others);
             match self.pins.check(name, &path.pins) {
                 Ok(()) => return Self::check_name(&certificate, server, name).map(|()| path),
                 // A pinned key may be further up, where the issuer is trusted as well.
@@ -99,7 +99,7 @@ impl Verifier {
         let verified =
             certificate.verify_for_usage(self.algorithms.all, anchors, others, now, usage, None, Some(&check_pins));
         let path = match (verified, mismatch.take()) {
-            (Ok(path), _) => Ok(Path::verified(&path)),
+            (Ok(path), _) => Ok(Path::verified(&path, others)),
             (Err(_), Some(mismatch)) => Err(TlsError::PinMismatch(mismatch)),
             (Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity), None)
                 if self.is_self_signed(leaf) =>

@@ -91,7 +91,11 @@ fn verdict(config: TlsConfig, certificate: &CertificateDer<'static>) -> Verdict 
         let both = async { tokio::join!(connector.connect(route), server).0 };
         match timeout(PATIENCE, both).await.expect("a handshake that waits for ever") {
             // Nobody can say whose key it is, and nobody was to ask.
-            Ok(_) => Verdict::Accepted,
+            Ok(link) => {
+                let said = format!("{:?}", link.info.certificates());
+                assert!(said.contains("Certificate") && !said.contains(char::is_control), "{said}");
+                Verdict::Accepted
+            }
             Err(error) => match error.source_as() {
                 // rustls says this, and it comes after the verifier.
                 Some(TlsError::Certificate { source, .. }) if source.is::<rustls::Error>() => Verdict::Accepted,

@@ -60,8 +60,9 @@ struct Fence {
     allowed: &'static [&'static str],
 }
 
-const FENCES: [Fence; 31] = [
+const FENCES: [Fence; 32] = [
     fence("axum", &[]),
+    fence("der", &["skybridge-tls"]),
     fence("dns-lookup", &["skybridge-dns"]),
     fence("h2", &["skybridge-h2", "skybridge-testkit", "skybridge-tunnel"]),
     fence("hickory-resolver", &["skybridge-dns"]),

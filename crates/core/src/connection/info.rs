@@ -1,4 +1,4 @@
-use crate::{Attempt, AttemptId, ConnectionId, Endpoint, Origin, Phase, Route, Span};
+use crate::{Attempt, AttemptId, Certificate, ConnectionId, Endpoint, Origin, Phase, Route, Span};
 use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
 /// The version of HTTP that a connection speaks.
@@ -125,6 +125,12 @@ pub trait CertificateScope: Send + Sync + 'static {
     fn is_current(&self) -> bool {
         true
     }
+
+    /// The certificates that the peer has presented, read when this is asked: see [`TlsInfo::certificates`]. Default:
+    /// none.
+    fn certificates(&self) -> Vec<Certificate> {
+        Vec::new()
+    }
 }
 
 // === impl ConnInfo ===
@@ -155,6 +161,11 @@ impl ConnInfo {
     /// The attempt that opened it, to report failures above the dialer that no phase guard notices.
     pub fn tried(&self) -> Attempt {
         Attempt { route: self.route.clone(), endpoint: self.remote.clone(), id: self.attempt }
+    }
+
+    /// What the origin's certificates say: see [`TlsInfo::certificates`]. None in cleartext.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.tls.as_ref().map(TlsInfo::certificates).unwrap_or_default()
     }
 
     /// Completes it: sets the protocol and the number of the connection.
@@ -245,6 +256,15 @@ impl TlsInfo {
             pins: [].into(),
             covers,
         }
+    }
+
+    /// What the certificates say that the peer has presented: its own first, the others in the order that it has sent
+    /// them, which needn't be the verified path; at most 16. On a resumed connection they are those of the one whose
+    /// session it is. Empty where they aren't known.
+    ///
+    /// They are read each time that this is called, not before.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.covers.certificates()
     }
 }
 

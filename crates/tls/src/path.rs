@@ -1,33 +1,46 @@
-pub(crate) mod der;
-
-use crate::Pin;
+use crate::{Pin, x509};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use skybridge_core::Certificate;
 use webpki::{EndEntityCert, VerifiedPath};
 
 /// What is remembered of a peer's certificate path.
 #[derive(Debug)]
 pub(crate) struct Path {
-    pub(crate) leaf: CertificateDer<'static>,
+    /// What the peer has presented, its own certificate first: not only what the path needs, and not all of a long list.
+    presented: Box<[CertificateDer<'static>]>,
     /// The pins of its keys, leaf first, anchor last.
     pub(crate) pins: Box<[Pin]>,
     /// When the first of the certificates expires. A trust anchor's expiry doesn't count.
     pub(crate) not_after: Option<UnixTime>,
 }
 
+/// The most certificates of a peer that are kept.
+const PRESENTED: usize = 16;
+
 impl Path {
-    /// A path that webpki verified, up to its trust anchor.
-    pub(crate) fn verified(path: &VerifiedPath<'_>) -> Self {
+    /// A path that webpki verified, up to its trust anchor. The peer has presented these other certificates.
+    pub(crate) fn verified(path: &VerifiedPath<'_>, others: &[CertificateDer<'_>]) -> Self {
         let leaf = path.end_entity().der();
         let times = path.intermediate_certificates().map(|certificate| not_after(&certificate.der()));
         let not_after = times.chain([not_after(&leaf)]).flatten().min();
-        Self { leaf: leaf.into_owned(), pins: pins(path), not_after }
+        Self { presented: presented(&leaf, others), pins: pins(path), not_after }
     }
 
     /// The leaf alone: because it is trusted itself, or because this crate's verifier has built no path.
-    pub(crate) fn of_leaf(leaf: &CertificateDer<'_>) -> Self {
+    pub(crate) fn of_leaf(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Self {
         let key = EndEntityCert::try_from(leaf).map(|certificate| certificate.subject_public_key_info());
         let pins = key.iter().map(|key| Pin::of_key(&[key.as_ref()])).collect();
-        Self { leaf: leaf.clone().into_owned(), pins, not_after: not_after(leaf) }
+        Self { presented: presented(leaf, others), pins, not_after: not_after(leaf) }
+    }
+
+    /// The peer's own certificate.
+    pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
+        self.presented.first()
+    }
+
+    /// What the certificates say that the peer has presented.
+    pub(crate) fn certificates(&self) -> Vec<Certificate> {
+        self.presented.iter().map(|certificate| x509::certificate(certificate)).collect()
     }
 
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
@@ -35,9 +48,13 @@ impl Path {
     }
 }
 
+fn presented(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Box<[CertificateDer<'static>]> {
+    [leaf].into_iter().chain(others).take(PRESENTED).map(|certificate| certificate.clone().into_owned()).collect()
+}
+
 /// When a certificate expires.
 fn not_after(certificate: &[u8]) -> Option<UnixTime> {
-    der::validity(certificate).map(|validity| validity.not_after)
+    x509::validity(certificate).map(|validity| validity.not_after)
 }
 
 /// The pins of a path. webpki holds an anchor's key without its SEQUENCE header, which belongs to what is hashed.
@@ -46,5 +63,5 @@ pub(crate) fn pins(path: &VerifiedPath<'_>) -> Box<[Pin]> {
     let intermediates = path.intermediate_certificates().map(|certificate| certificate.subject_public_key_info());
     let anchor = &path.anchor().subject_public_key_info;
     let presented = [leaf].into_iter().chain(intermediates).map(|key| Pin::of_key(&[key.as_ref()]));
-    presented.chain([Pin::of_key(&[&der::sequence_header(anchor.len()), anchor])]).collect()
+    presented.chain([Pin::of_key(&[&x509::sequence_header(anchor.len()), anchor])]).collect()
 }
