@@ -5,7 +5,7 @@ use skybridge::types::sync::Mutex;
 use skybridge::{
     Cause, ConnInfo, Event, EventKind, Observe, Phase, Protocol,
     tower::Service,
-    types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Span},
+    types::{Acquired, Attempt, AttemptLog, AttemptReport, CallId, ConnectionId, Dialer, Link, Runtime, Search, Span},
 };
 use std::{
     collections::HashMap,
@@ -13,6 +13,9 @@ use std::{
     task::{Context, Poll},
     time::Instant,
 };
+
+/// How many searches of one call are kept.
+const MOST_SEARCHES: usize = 16;
 
 /// The observer of the client.
 pub(crate) struct CallObserver {
@@ -47,6 +50,8 @@ pub(crate) struct CallRecord {
     /// The facts of the last connection that was made for it.
     pub(crate) made: Option<ConnInfo>,
     pub(crate) connects: u32,
+    /// What its searches for a connection came to.
+    pub(crate) searches: Vec<Search>,
     /// The last retry was asked for by an answer: nothing was lost.
     answered: bool,
     pub(crate) retries: u32,
@@ -174,6 +179,9 @@ impl CallRecord {
                 if let Some(span) = self.spans.iter_mut().rev().find(open) {
                     span.2 = Some(event.at);
                 }
+            }
+            EventKind::Searched(search) if self.searches.len() < MOST_SEARCHES => {
+                self.searches.push((*search).clone());
             }
             EventKind::Created(info) => {
                 self.connects += 1;

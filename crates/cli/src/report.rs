@@ -4,7 +4,7 @@ use crate::{fault::Fault, outcome::Outcome};
 use serde::Serialize;
 use skybridge::{
     ConnInfo, Phase, Protocol,
-    types::{Acquired, AttemptReport, Outcome as Ended, Proxy},
+    types::{self, Acquired, AttemptReport, Outcome as Ended, Proxy},
 };
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub(crate) struct Report<'a> {
     attempts: Vec<Attempt>,
     retries: u32,
     decision: Option<Decision>,
+    searches: Vec<Search>,
     timings_us: Timings,
     error: Option<&'a Fault>,
 }
@@ -64,6 +65,23 @@ struct Decision {
     reason: &'static str,
 }
 
+/// What was looked at in the pool, and what came of it.
+#[derive(Serialize)]
+struct Search {
+    found: &'static str,
+    text: String,
+    passed_over: Vec<PassedOver>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct PassedOver {
+    connection: Option<u64>,
+    origin: String,
+    why: &'static str,
+    text: String,
+}
+
 /// How long each phase took; null if there was none.
 #[derive(Serialize)]
 struct Timings {
@@ -96,6 +114,7 @@ impl<'a> Report<'a> {
                 .acquired
                 .as_ref()
                 .map(|acquisition| Decision { kind: kind(acquisition.how), reason: acquisition.reason }),
+            searches: outcome.record.searches.iter().map(Search::of).collect(),
             timings_us: Timings::of(outcome),
             error: outcome.fault.as_ref(),
         }
@@ -144,6 +163,18 @@ impl Connection {
                 pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
             }),
         }
+    }
+}
+
+impl Search {
+    pub(crate) fn of(search: &types::Search) -> Self {
+        let passed = search.passed_over.iter().map(|passed| PassedOver {
+            connection: passed.connection.map(|id| id.0),
+            origin: passed.opened_for.authority(),
+            why: passed.why.name(),
+            text: passed.reason(),
+        });
+        Self { found: search.found.name(), text: search.to_string(), passed_over: passed.collect(), more: search.more }
     }
 }
 

@@ -6,7 +6,10 @@ use crate::{
     sink, stderr,
 };
 use http::{Request, Response, header};
-use skybridge::{Body, ConnInfo, Event, EventKind, Phase, RequestBody, types::Attempt};
+use skybridge::{
+    Body, ConnInfo, Event, EventKind, Phase, RequestBody,
+    types::{Attempt, Search},
+};
 use skybridge_trace::clean;
 use std::fmt::Display;
 
@@ -44,6 +47,7 @@ pub(crate) fn event(event: &Event<'_>) {
         EventKind::Postponed(endpoint, failure) => {
             print('*', format_args!("{endpoint} is tried last, as it failed recently: {failure}"));
         }
+        EventKind::Searched(search) => searched(search),
         EventKind::Created(info) => created(info),
         EventKind::Acquired(how) => {
             let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));
@@ -59,6 +63,17 @@ pub(crate) fn event(event: &Event<'_>) {
         }
         _ => {}
     }
+}
+
+/// Each connection that was passed over, and what came of it.
+fn searched(search: &Search) {
+    for passed in &search.passed_over {
+        print('*', passed);
+    }
+    if search.more > 0 {
+        print('*', format_args!("and {} more passed over", search.more));
+    }
+    print('*', search);
 }
 
 fn id(event: &Event<'_>) -> String {

@@ -22,9 +22,7 @@ use crate::{
     machine::connections::ConnectionKey,
     shared::{Shared, time::Timestamp},
 };
-use skybridge_core::{
-    Cause, CloseReason, ConnInfo, Delivery, Error, EventKind, FirstExchange, NotUsed, Origin, Phase,
-};
+use skybridge_core::{Cause, CloseReason, ConnInfo, Delivery, Error, EventKind, FirstExchange, NotUsed, Origin, Phase};
 use std::{
     fmt,
     sync::{

@@ -32,8 +32,8 @@ use crate::{
 use http::{Request, Response, StatusCode, Version};
 use http_body::{Body as _, SizeHint};
 use skybridge_core::{
-    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions, NotUsed,
-    Origin, OriginRef, Phase, RequestOptions, Search, TimedOut, validate_request,
+    Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions, NotUsed, Origin,
+    OriginRef, Phase, RequestOptions, Search, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -203,7 +203,8 @@ where
                 }
             }
             let waiter = Waiter::new(self.context(options));
-            let mut search = self.events.as_ref().map(|_| Box::new(Search::new(origin.key.origin.clone(), Found::Idle)));
+            let mut search =
+                self.events.as_ref().map(|_| Box::new(Search::new(origin.key.origin.clone(), Found::Idle)));
             match origin.wait(&waiter, &mut search) {
                 Ok(key) => {
                     self.queued = Some(Box::new(QueueEntry { origin, waiter, key }));

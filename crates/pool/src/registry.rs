@@ -143,8 +143,7 @@ impl<C: Send + 'static> Registry<C> {
         }
         let mut lend = |connection: Arc<PooledConnection<C>>| {
             let is_anothers = connection.exclusive && !origin.is_home_of(&connection);
-            let is_fit =
-                is_anothers && is_fit(&connection.info, Self::may_be_lent(&connection, route), &mut search);
+            let is_fit = is_anothers && is_fit(&connection.info, Self::may_be_lent(&connection, route), &mut search);
             is_fit.then(|| Self::lend_one(connection, &mut search)).flatten()
         };
         let endpoints = route.endpoints.snapshot();

@@ -1,8 +1,7 @@
 use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
-    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase,
-    Search,
+    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase, Search,
 };
 use std::{
     error::Error,

@@ -3,8 +3,11 @@
 
 use http::Request;
 use skybridge::{
-    Client, RequestBody, RequestOptions,
-    types::{CallId, EventKind, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure},
+    Client, ConnInfo, RequestBody, RequestOptions,
+    types::{
+        CallId, EventKind, Found, NotCoalesced, NotUsed, Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind,
+        ProxyRequest, RecentFailure, Search,
+    },
 };
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
@@ -121,6 +124,27 @@ async fn why_an_address_is_tried_last_is_reported() {
     assert_eq!(recorder.json_lines().trim_end(), expected);
     let drawn = recorder.timeline(CallId(1)).to_string();
     assert!(drawn.contains("192.0.2.1:80: tcp failed: refused"), "{drawn}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_connection_was_passed_over_is_reported() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let route = fixtures::route("https://a.test", ["192.0.2.1:443"], ctx.clone());
+    let endpoint = fixtures::endpoint("192.0.2.1:443");
+    let info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint).freeze(Protocol::Http2);
+    let wanted = fixtures::key("https://b.test").origin;
+    let mut search = Search::new(wanted, Found::Opens { open: 2, limit: Some(6) });
+    search.pass_over(&info, NotUsed::Coalesced(NotCoalesced::NotCovered));
+    ctx.emit(None, None, EventKind::Searched(&search));
+    let expected = concat!(
+        r#"{"t_us":0,"call":1,"event":"connection_search","origin":"b.test","found":"opens","#,
+        r#""text":"a new connection is opened: 2 of 6 to b.test","passed_over":[{"connection":1,"origin":"a.test","#,
+        r#""why":"coalesce_not_covered","text":"its certificate does not cover b.test"}]}"#
+    );
+    assert_eq!(recorder.json_lines().trim_end(), expected);
+    let drawn = recorder.timeline(CallId(1)).to_string();
+    assert!(drawn.contains("connection 1 to a.test passed over:"), "{drawn}");
 }
 
 #[tokio::test(start_paused = true)]

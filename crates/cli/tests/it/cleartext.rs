@@ -76,6 +76,7 @@ async fn repeated_urls_use_one_connection_and_the_report_says_so() {
             "attempts",
             "retries",
             "decision",
+            "searches",
             "timings_us",
             "error"
         ]

@@ -27,3 +27,4 @@ mod timelines;
 mod tls;
 #[cfg(feature = "tour")]
 mod tour;
+mod why;

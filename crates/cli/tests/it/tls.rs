@@ -8,13 +8,13 @@ use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
 /// An authority, and the files that the flags name.
-struct Desk {
-    ca: Ca,
+pub(crate) struct Desk {
+    pub(crate) ca: Ca,
     folder: TempDir,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let desk = Self { ca: Ca::new("a root"), folder: tempfile::tempdir().unwrap() };
         desk.file("ca.pem", &desk.ca.pem());
         desk
@@ -26,7 +26,7 @@ impl Desk {
         path
     }
 
-    async fn run(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
         let port = origin.addr().port();
         let resolve = ["a.test", "b.test"].map(|name| format!("--resolve={name}:{port}:127.0.0.1"));
         let trust = format!("--cacert={}", self.folder.path().join("ca.pem").display());
@@ -36,7 +36,7 @@ impl Desk {
     }
 }
 
-fn h2(cert: &Cert) -> Builder {
+pub(crate) fn h2(cert: &Cert) -> Builder {
     Origin::h2c().tls(cert)
 }
 

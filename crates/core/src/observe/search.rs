@@ -214,7 +214,9 @@ impl fmt::Display for Search {
             Found::Forwarded => {
                 write!(f, "a connection of another origin is used: the same proxy forwards the requests to {to}")
             }
-            Found::Opens { open, limit: Some(limit) } => write!(f, "a new connection is opened: {open} of {limit} to {to}"),
+            Found::Opens { open, limit: Some(limit) } => {
+                write!(f, "a new connection is opened: {open} of {limit} to {to}")
+            }
             Found::Opens { .. } => f.write_str("a new connection is opened"),
             Found::Joins => f.write_str("it waits for a connection that is being opened for another request"),
             Found::Waits(waits) => write!(f, "it waits: {}", waits.sentence(&to)),

@@ -27,11 +27,7 @@ impl<'a> Searching<'a> {
     }
 
     /// A shared connection of another origin, which uses it from now on; not if the observer panics.
-    pub(super) fn found<C: Send + 'static>(
-        self,
-        origin: &Arc<OriginPool<C>>,
-        connection: &Arc<PooledConnection<C>>,
-    ) {
+    pub(super) fn found<C: Send + 'static>(self, origin: &Arc<OriginPool<C>>, connection: &Arc<PooledConnection<C>>) {
         let leave = Leave { origin, connection };
         self.tell(connection);
         std::mem::forget(leave);

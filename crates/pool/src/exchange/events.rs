@@ -23,7 +23,16 @@ pub(crate) struct CallEvents {
 
 impl CallEvents {
     pub(crate) fn new(observer: Arc<dyn Observe>, runtime: Arc<dyn Runtime>, call: CallId) -> Self {
-        Self { observer, runtime, call, connection: None, phase: None, request_body: SizeHint::new(), read: 0, given: None }
+        Self {
+            observer,
+            runtime,
+            call,
+            connection: None,
+            phase: None,
+            request_body: SizeHint::new(),
+            read: 0,
+            given: None,
+        }
     }
 
     pub(crate) fn call(&self) -> CallId {
