@@ -120,8 +120,8 @@ impl<C: Send + 'static> Lease<C> {
         !self.origin.is_home_of(&self.connection)
     }
 
-    /// The observer is told why it has this connection and not another, if there is more to tell than that. `waited`: it
-    /// was told already why it had none before.
+    /// The observer is told why it has this connection and not another, if there is more to tell. `waited`: it was told
+    /// already why it had none before.
     #[cold]
     pub(super) fn tell_taken(&self, events: &mut CallEvents, waited: bool) {
         let slots = self.connection.slots();

@@ -50,7 +50,7 @@ impl Machine {
     fn waits_for_stream(&self, config: &PoolConfig, env: &impl Environment) -> Option<Waits> {
         let waits = config.at_stream_limit == AtStreamLimit::Wait;
         let mut loads = self.connections.shared().iter().map(|connection| env.load(*connection));
-        let will_serve = loads.any(|load| !load.suspect && !(load.used_up || waits && load.allows_none));
+        let will_serve = loads.any(|load| !(load.suspect || load.used_up || waits && load.allows_none));
         match config.at_stream_limit {
             _ if !will_serve => None,
             _ if self.awaits_settings(env) => Some(Waits::Settings),
