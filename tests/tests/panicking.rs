@@ -61,6 +61,7 @@ impl Observe for Panicking {
             | EventKind::PhaseFailed(..)
             | EventKind::PhaseDropped(..)
             | EventKind::AtProxy(_)
+            | EventKind::ProxyStep(..)
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)
             | EventKind::Searched(_)

@@ -101,7 +101,7 @@ pub use self::{
     },
     observe::{
         Acquired, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed, Observe, Outcome,
-        PassedOver, Phase, PhaseGuard, RedactedUri, Search, Span, Waits, notify,
+        PassedOver, Phase, PhaseGuard, ProxyStep, RedactedUri, Search, SocksStep, Span, Waits, notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

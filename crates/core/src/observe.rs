@@ -2,6 +2,7 @@ mod attempt_log;
 mod event;
 mod notify;
 mod phase;
+mod proxy_step;
 mod search;
 
 pub use self::{
@@ -9,5 +10,6 @@ pub use self::{
     event::{Acquired, Event, EventKind, Observe, RedactedUri},
     notify::notify,
     phase::{Phase, PhaseGuard, Span},
+    proxy_step::{ProxyStep, SocksStep},
     search::{Differs, Found, NotUsed, PassedOver, Search, Waits},
 };

@@ -13,7 +13,7 @@
 //! # }
 //! ```
 
-use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe, sync::Mutex};
+use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Event, EventKind, Observe, ProxyStep, sync::Mutex};
 use std::{
     collections::BTreeSet,
     error::Error,
@@ -117,6 +117,12 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
             format!("{passed}{more}{search}")
         }
         EventKind::AtProxy(proxy) => proxy.to_string(),
+        EventKind::ProxyStep(proxy, step) => match step {
+            ProxyStep::Request { target, .. } => format!("{proxy}: {target}"),
+            ProxyStep::Response { status, .. } => format!("{proxy}: {}", status.as_u16()),
+            ProxyStep::Socks(step) => format!("{proxy}: {step}"),
+            _ => proxy.to_string(),
+        },
         EventKind::RequestBody(bytes) => bytes.map_or_else(|| "?".into(), |bytes| bytes.to_string()),
         EventKind::ResponseBody(bytes) => bytes.to_string(),
         EventKind::ResponseHead { status, .. } => status.as_u16().to_string(),

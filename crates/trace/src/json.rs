@@ -20,7 +20,8 @@ impl Recorded {
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
     /// `addresses` and `limit`, `connection_search` has `found`, `text` and `passed_over`, each of which has
-    /// `connection`, `origin`, `why` and `text`, and `connection_created` the facts.
+    /// `connection`, `origin`, `why` and `text`, `proxy_request`, `proxy_response` and `proxy_socks` have what is said to
+    /// a proxy and by it in `step` or `status`, without header fields, and `connection_created` has the facts.
     pub fn json(&self, began: Instant) -> String {
         let mut object = Object::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
@@ -50,6 +51,13 @@ fn details(object: &mut Object, kind: &RecordedKind) {
             object.text("version", protocol_version(*version));
         }
         RecordedKind::AtProxy(proxy) => object.text("proxy", proxy),
+        RecordedKind::ProxyStep { proxy, text, status } => {
+            object.text("proxy", proxy);
+            if let Some(text) = text {
+                object.text("step", text);
+            }
+            object.maybe("status", status.map(|status| status.as_u16()));
+        }
         RecordedKind::RequestBody(bytes) => object.maybe("bytes", *bytes),
         RecordedKind::ResponseBody(bytes) => object.raw("bytes", bytes),
         RecordedKind::CallEnded(Some(failure)) => object.text("error", &failure.message),

@@ -1,7 +1,8 @@
 use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
-    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase, Search,
+    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase, ProxyStep,
+    Search,
 };
 use std::{
     error::Error,
@@ -55,6 +56,15 @@ pub enum RecordedKind {
     Dropped(Phase, Duration),
     /// What follows of this attempt's TLS and tunnels is with this proxy, which is written without credentials.
     AtProxy(Box<str>),
+    /// A step on the way to a tunnel.
+    ProxyStep {
+        /// The proxy, written without credentials.
+        proxy: Box<str>,
+        /// What it is asked for, or in words what is said; `None` where the status says it.
+        text: Option<Box<str>>,
+        /// The status of its answer.
+        status: Option<StatusCode>,
+    },
     /// Resolved addresses exceed the limit, and won't be tried.
     LeftOut {
         /// How many.
@@ -155,6 +165,7 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseFailed(phase, elapsed, error) => Self::Failed(phase, elapsed, Failure::of(error)),
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
             EventKind::AtProxy(proxy) => Self::AtProxy(proxy.to_string().into()),
+            EventKind::ProxyStep(proxy, ref step) => Self::step(proxy.to_string().into(), step),
             EventKind::LeftOut { addresses, limit } => Self::LeftOut { addresses, limit },
             EventKind::Postponed(endpoint, failure) => {
                 Self::Postponed { endpoint: endpoint.clone(), failure: failure.to_string() }
@@ -173,6 +184,21 @@ impl From<&EventKind<'_>> for RecordedKind {
             }
             _ => Self::Other,
         }
+    }
+}
+
+// === impl RecordedKind ===
+
+impl RecordedKind {
+    /// Fields of proxies and credentials are left out.
+    fn step(proxy: Box<str>, step: &ProxyStep<'_>) -> Self {
+        let (text, status) = match step {
+            ProxyStep::Request { target, .. } => (Some((*target).into()), None),
+            ProxyStep::Response { status, .. } => (None, Some(*status)),
+            ProxyStep::Socks(step) => (Some(step.to_string().into()), None),
+            _ => (None, None),
+        };
+        Self::ProxyStep { proxy, text, status }
     }
 }
 

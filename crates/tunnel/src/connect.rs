@@ -1,6 +1,6 @@
-use crate::{TunnelError, proxy_target::ProxyTarget, settings::Settings};
+use crate::{TunnelError, hop::Hop, proxy_target::ProxyTarget, settings::Settings};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use skybridge_core::{Io, Partition, Proxy, ProxyAnswer, ProxyRequest, Route};
 use skybridge_h1_codec::{
     BodyDecoder, BodyFraming, ConnectionOptions, FieldCase, Framing, HeadDecoder, HeadError, Limits, Piece,
@@ -16,8 +16,9 @@ pub(crate) const BODY_LIMIT: usize = 16 * 1024;
 const MAX_INFORMATIONAL: u32 = 64;
 
 /// The dialogue with one proxy.
-struct Dialogue<I> {
+struct Dialogue<'a, I> {
     io: I,
+    hop: Hop<'a>,
     read: BytesMut,
     decoder: HeadDecoder,
     limits: Limits,
@@ -56,13 +57,14 @@ pub(crate) struct Challenges {
 /// [new one](Challenges::need_new_connection), and the error is the refusal.
 pub(crate) async fn connect<I: Io>(
     io: I,
-    proxy: &Proxy,
+    hop: Hop<'_>,
     proxy_target: &ProxyTarget,
     settings: &Settings,
     challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
+    let proxy = hop.proxy();
     let fields = settings.fields(proxy);
-    let mut dialogue = Dialogue::new(io);
+    let mut dialogue = Dialogue::new(io, hop);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
     let partition = challenges.partition().cloned();
     let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target).for_partition(partition.as_ref());
@@ -168,11 +170,13 @@ impl Refusal {
 
 // === impl Dialogue ===
 
-impl<I: Io> Dialogue<I> {
-    fn new(io: I) -> Self {
+impl<'a, I: Io> Dialogue<'a, I> {
+    fn new(io: I, hop: Hop<'a>) -> Self {
         let mut limits = Limits::default();
         limits.head_bytes = HEAD_LIMIT;
-        Self { io, read: BytesMut::new(), decoder: HeadDecoder::default(), limits, goes_on: true }
+        // Only who observes it sees the head as it came.
+        let decoder = HeadDecoder::default().keep_spelling(hop.is_observed());
+        Self { io, hop, read: BytesMut::new(), decoder, limits, goes_on: true }
     }
 
     /// Asks for a tunnel, and gives the head of the answer; interim ones (1xx) are skipped.
@@ -194,6 +198,7 @@ impl<I: Io> Dialogue<I> {
             case: FieldCase::Lower,
         };
         head.encode(&mut request);
+        self.hop.requested(authority, fields, credentials, Version::HTTP_11);
         // A proxy that has answered and hung up before it was asked has answered: why it can't be written comes second.
         let written = match self.io.write_all(&request).await {
             Ok(()) => self.io.flush().await,
@@ -220,6 +225,8 @@ impl<I: Io> Dialogue<I> {
             };
             self.goes_on &= head.is_keep_alive() && head.is_strict();
             if !head.is_interim() {
+                let kept = head.spelling.as_ref().map(|kept| &**kept.head());
+                self.hop.answered(head.status, head.version, &head.headers, kept);
                 return Ok(head);
             }
         }

@@ -1,6 +1,7 @@
 use crate::{
     BoxedIo, TunnelError, TunnelIo, connect,
     connect::Challenges,
+    hop::Hop,
     http2::{Connection, Lead, Place, Shared, Turn},
     proxy_target::ProxyTarget,
     settings::Settings,
@@ -9,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use skybridge_core::{
     ConnInfo, ConnectError, Connector, Ctx, Endpoints, EventKind, Io, Link, Phase, PhaseGuard, Protocol, Proxy,
-    ProxyKind, Route, Span, TlsConnect, phase_timeout,
+    ProxyKind, ProxyStep, Route, Span, TlsConnect, phase_timeout,
 };
 use std::{
     future::{Future, poll_fn},
@@ -288,7 +289,7 @@ async fn through_http2<I, T>(
     };
     let connection = Arc::clone(place.connection());
     let before = connection.answered();
-    let asked = place.tunnel(proxy, &proxy_target, settings, challenges);
+    let asked = place.tunnel(Hop::new(proxy, &ctx, info.attempt), &proxy_target, settings, challenges);
     match phase_timeout(&ctx, Phase::Tunnel, settings.limit, asked).await {
         Ok(Ok(io)) => {
             let Span { start, end } = guard.done();
@@ -323,6 +324,9 @@ async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
     match tls_connect.tls_connect(link, proxy.name(), ctx).await {
         Ok(mut link) => {
             let protocol = link.info.tls.as_ref().and_then(|tls| tls.alpn);
+            if let Some(tls) = &link.info.tls {
+                ctx.emit(Some(tried.id), None, EventKind::ProxyStep(proxy, ProxyStep::Tls(tls)));
+            }
             (link.info.timings, link.info.tls) = (timings, tls);
             Ok((link, protocol))
         }
@@ -347,7 +351,7 @@ async fn tunnel<I: Io, T: Io>(
     let guard = link.phase(Phase::Tunnel);
     let Link { io, mut info, .. } = link;
     let ctx = info.route.ctx().clone();
-    let asked = handshake(io, proxy, proxy_target, settings, challenges);
+    let asked = handshake(io, Hop::new(proxy, &ctx, info.attempt), proxy_target, settings, challenges);
     let ended = phase_timeout(&ctx, Phase::Tunnel, settings.limit, asked).await;
     match ended {
         Ok(Ok((io, rewind))) => {
@@ -367,16 +371,16 @@ async fn tunnel<I: Io, T: Io>(
 
 async fn handshake<I: Io>(
     mut io: I,
-    proxy: &Proxy,
+    hop: Hop<'_>,
     proxy_target: &ProxyTarget,
     settings: &Settings,
     challenges: &mut Challenges,
 ) -> Result<(I, Bytes), TunnelError> {
-    match proxy.kind {
-        ProxyKind::Socks4 | ProxyKind::Socks4a => socks4::connect(&mut io, proxy, proxy_target).await?,
-        ProxyKind::Socks5 | ProxyKind::Socks5h => socks5::connect(&mut io, proxy, proxy_target).await?,
+    match hop.proxy().kind {
+        ProxyKind::Socks4 | ProxyKind::Socks4a => socks4::connect(&mut io, hop, proxy_target).await?,
+        ProxyKind::Socks5 | ProxyKind::Socks5h => socks5::connect(&mut io, hop, proxy_target).await?,
         // Http and Https: TLS is below already.
-        _ => return connect::connect(io, proxy, proxy_target, settings, challenges).await,
+        _ => return connect::connect(io, hop, proxy_target, settings, challenges).await,
     }
     Ok((io, Bytes::new()))
 }

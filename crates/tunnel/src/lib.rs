@@ -33,6 +33,7 @@
 mod connect;
 mod error;
 mod establish;
+mod hop;
 mod http2;
 mod io;
 mod layer;

@@ -1,8 +1,9 @@
 use crate::{
     SocksReply, TunnelError,
+    hop::Hop,
     proxy_target::{Host, ProxyTarget},
 };
-use skybridge_core::{Io, Proxy, ProxyKind};
+use skybridge_core::{Io, ProxyKind, SocksStep};
 use std::net::{IpAddr, Ipv4Addr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -10,9 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const NAMED: Ipv4Addr = Ipv4Addr::new(0, 0, 0, 1);
 
 /// SOCKS4, or 4a for a name. Reads no byte after the proxy's answer.
-pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
+pub(crate) async fn connect<I: Io>(io: &mut I, hop: Hop<'_>, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
+    let proxy = hop.proxy();
     let user = proxy.auth.as_ref().and_then(|auth| auth.0.user_password()).map_or("", |(user, _)| user);
-    io.write_all(&request(proxy.kind, proxy_target, user)?).await?;
+    let request = request(proxy.kind, proxy_target, user)?;
+    hop.socks_asked(proxy_target);
+    io.write_all(&request).await?;
     io.flush().await?;
     let version = io.read_u8().await?;
     // The version of replies is 0; some proxies repeat the request's.
@@ -23,7 +27,10 @@ pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &Pro
     io.read_exact(&mut answer).await?;
     match SocksReply::of_socks4(answer[0]) {
         Some(refusal) => Err(TunnelError::Socks(refusal)),
-        None => Ok(()),
+        None => {
+            hop.socks(SocksStep::Granted);
+            Ok(())
+        }
     }
 }
 

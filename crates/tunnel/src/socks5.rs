@@ -1,8 +1,9 @@
 use crate::{
     SocksReply, TunnelError,
+    hop::Hop,
     proxy_target::{Host, ProxyTarget},
 };
-use skybridge_core::{Io, Proxy};
+use skybridge_core::{Io, SocksStep};
 use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -11,25 +12,33 @@ const NO_CREDENTIALS: u8 = 0;
 const USER_AND_PASSWORD: u8 = 2;
 
 /// SOCKS5 (RFC 1928), with user and password (RFC 1929) if there are any. Reads no byte after the proxy's answer.
-pub(crate) async fn connect<I: Io>(io: &mut I, proxy: &Proxy, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
-    let credentials = proxy.auth.as_ref().and_then(|auth| auth.0.user_password());
+pub(crate) async fn connect<I: Io>(io: &mut I, hop: Hop<'_>, proxy_target: &ProxyTarget) -> Result<(), TunnelError> {
+    let credentials = hop.proxy().auth.as_ref().and_then(|auth| auth.0.user_password());
     let request = request(proxy_target)?;
     let auth_request = credentials.map(|(user, password)| subnegotiation(user, password)).transpose()?;
     let greeting: &[u8] = match auth_request {
         Some(_) => &[VERSION, 2, NO_CREDENTIALS, USER_AND_PASSWORD],
         None => &[VERSION, 1, NO_CREDENTIALS],
     };
+    hop.socks(SocksStep::Offered { password: auth_request.is_some() });
     send(io, greeting).await?;
     let mut method = [0; 2];
     receive(io, &mut method).await?;
     match (method[1], auth_request) {
-        (NO_CREDENTIALS, _) => {}
-        (USER_AND_PASSWORD, Some(auth_request)) => authenticate(io, &auth_request).await?,
+        (NO_CREDENTIALS, _) => hop.socks(SocksStep::Chosen { password: false }),
+        (USER_AND_PASSWORD, Some(auth_request)) => {
+            hop.socks(SocksStep::Chosen { password: true });
+            authenticate(io, &auth_request).await?;
+            hop.socks(SocksStep::Authenticated);
+        }
         (_, None) => return Err(TunnelError::CredentialsRequired),
         _ => return Err(TunnelError::CredentialsRefused),
     }
+    hop.socks_asked(proxy_target);
     send(io, &request).await?;
-    reply(io).await
+    reply(io).await?;
+    hop.socks(SocksStep::Granted);
+    Ok(())
 }
 
 async fn send<I: Io>(io: &mut I, bytes: &[u8]) -> Result<(), TunnelError> {

@@ -72,7 +72,8 @@ async fn the_connect_request_byte_by_byte() {
         };
         let proxy = async { part(&mut world.accept().await).await };
         tokio::join!(client, proxy);
-        assert_eq!(world.recorder.names(), ["connect_start", "connect_end", "at_proxy", "tunnel_start", "tunnel_end"]);
+        let exchange = ["tunnel_start", "proxy_request", "proxy_response", "tunnel_end"];
+        assert_eq!(world.recorder.names(), [&["connect_start", "connect_end", "at_proxy"][..], &exchange].concat());
     }
 }
 
@@ -295,8 +296,8 @@ async fn a_challenge_whose_connection_can_not_go_on_is_answered_on_a_new_one() {
         let link = linked.unwrap();
         assert!(link.info.tunnelled, "{challenge:?}");
         assert_eq!(format!("{:?}", link.info.route.endpoints), format!("{:?}", route.endpoints));
-        let events = [["connect_start", "connect_end", "at_proxy", "tunnel_start"]; 2];
-        let [first, second] = events.map(|events| events.to_vec());
+        let begun = ["connect_start", "connect_end", "at_proxy", "tunnel_start", "proxy_request", "proxy_response"];
+        let [first, second] = [begun.to_vec(), begun.to_vec()];
         assert_eq!(world.recorder.names(), [first, vec!["tunnel_failed"], second, vec!["tunnel_end"]].concat());
     }
 }

@@ -77,10 +77,9 @@ async fn a_proxy_that_stalls_at_any_byte_times_out() {
                 }
                 assert_eq!(error.phase(), Some(Phase::Tunnel));
                 assert_eq!(world.executor.runtime().now() - begun, limit);
-                assert_eq!(
-                    world.recorder.names(),
-                    ["connect_start", "connect_end", "at_proxy", "tunnel_start", "tunnel_failed"]
-                );
+                let mut told = world.recorder.names();
+                told.retain(|name| !name.starts_with("proxy_"));
+                assert_eq!(told, ["connect_start", "connect_end", "at_proxy", "tunnel_start", "tunnel_failed"]);
                 assert_eq!((world.net.live_sockets(), world.executor.tasks()), (0, 0));
             }
         }

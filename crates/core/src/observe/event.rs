@@ -1,6 +1,6 @@
 use crate::{
     AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase, Proxy,
-    RecentFailure, Reference, Search,
+    ProxyStep, RecentFailure, Reference, Search,
 };
 use http::{Method, StatusCode, Uri, Version};
 use std::{
@@ -98,6 +98,8 @@ pub enum EventKind<'a> {
     /// An attempt has come to this proxy: its phases of TLS and of tunnels from here on are with it, until that tunnel
     /// is there.
     AtProxy(&'a Proxy),
+    /// What is said to this proxy on the way to a tunnel, and what it says.
+    ProxyStep(&'a Proxy, ProxyStep<'a>),
     /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
     LeftOut {
         /// How many.
@@ -170,6 +172,7 @@ impl EventKind<'_> {
             Self::PhaseFailed(phase, ..) => phase.names().2,
             Self::PhaseDropped(phase, _) => phase.names().3,
             Self::AtProxy(_) => "at_proxy",
+            Self::ProxyStep(_, step) => step.name(),
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",
             Self::Searched(_) => "connection_search",

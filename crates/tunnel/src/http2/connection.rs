@@ -2,13 +2,14 @@ use super::stream::Stream;
 use crate::{
     TunnelError,
     connect::{BODY_LIMIT, Challenges, HEAD_LIMIT, Refusal, allowed},
+    hop::Hop,
     proxy_target::ProxyTarget,
     settings::Settings,
 };
 use bytes::{Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream, client::SendRequest};
-use http::{Method, Request, Uri, header::PROXY_AUTHORIZATION, response::Parts};
-use skybridge_core::{ConnInfo, Io, Proxy, ProxyRequest, Route, sync::Mutex};
+use http::{HeaderValue, Method, Request, Uri, header::PROXY_AUTHORIZATION, response::Parts};
+use skybridge_core::{ConnInfo, Io, ProxyRequest, Route, sync::Mutex};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -148,14 +149,16 @@ impl Connection {
     async fn tunnel(
         &self,
         place: Place,
-        proxy: &Proxy,
+        hop: Hop<'_>,
         proxy_target: &ProxyTarget,
         settings: &Settings,
         challenges: &mut Challenges,
     ) -> Result<Stream<Place>, TunnelError> {
-        let partition = challenges.partition().cloned();
+        let (proxy, partition) = (hop.proxy(), challenges.partition().cloned());
         let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target).for_partition(partition.as_ref());
-        let authority = Uri::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
+        let target = proxy_target.to_string();
+        let authority = Uri::try_from(&*target).map_err(|_| TunnelError::HostUnsupported)?;
+        let target = HeaderValue::try_from(target).map_err(|_| TunnelError::HostUnsupported)?;
         let mut credentials = challenges.answer.take().or_else(|| asked.authorize(None));
         let mut refused_before = None;
         loop {
@@ -163,6 +166,7 @@ impl Connection {
             (*request.method_mut(), *request.uri_mut()) = (Method::CONNECT, authority.clone());
             *request.version_mut() = http::Version::HTTP_2;
             *request.headers_mut() = settings.fields(proxy);
+            hop.requested(&target, request.headers(), credentials.as_ref(), request.version());
             request.headers_mut().extend(credentials.clone().map(|value| (PROXY_AUTHORIZATION, value)));
             let (head, body, send) = match (self.ask(request).await, refused_before) {
                 (Ok(answer), _) => answer,
@@ -177,6 +181,7 @@ impl Connection {
                     return Err(http2(error));
                 }
             };
+            hop.answered(head.status, head.version, &head.headers, None);
             if head.status.is_success() {
                 return Ok(Stream::new(send, body, place));
             }
@@ -236,13 +241,13 @@ impl Place {
     /// Asks for the tunnel that it was taken for.
     pub(crate) async fn tunnel(
         self,
-        proxy: &Proxy,
+        hop: Hop<'_>,
         proxy_target: &ProxyTarget,
         settings: &Settings,
         challenges: &mut Challenges,
     ) -> Result<Stream<Place>, TunnelError> {
         let connection = Arc::clone(&self.0);
-        connection.tunnel(self, proxy, proxy_target, settings, challenges).await
+        connection.tunnel(self, hop, proxy_target, settings, challenges).await
     }
 }
 
