@@ -100,8 +100,7 @@ async fn told(proxy: Proxy, part: impl AsyncFnOnce(&mut Script<Conn>)) -> Vec<St
         part(&mut script).await;
     };
     let (_linked, ()) = tokio::join!(world.connect(route), peer);
-    let said = steps.0.lock().unwrap().clone();
-    said
+    steps.0.lock().unwrap().clone()
 }
 
 #[tokio::test(start_paused = true)]
