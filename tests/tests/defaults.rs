@@ -215,7 +215,7 @@ fn the_tables_of_the_crates_say_what_the_table_says() {
         (include_str!("../../crates/core/src/context/timeouts.rs"), "Timeouts::", 11),
         (include_str!("../../crates/route/src/config.rs"), "", 9),
         (include_str!("../../crates/pool/src/config.rs"), "", 23),
-        (include_str!("../../crates/h1/src/handshake.rs"), "", 8),
+        (include_str!("../../crates/h1/src/handshake.rs"), "", 9),
         (include_str!("../../crates/h2/src/handshake.rs"), "", 12),
     ];
     for (source, prefix, settings) in tables {

@@ -87,14 +87,30 @@ fn asking(
         .resolver(resolver)
         .route(RouteConfig::new().families(families(args)))
         .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin))))
-        // For what is printed of heads as they came.
-        .h1(H1::new().keep_case())
+        .h1(h1(args))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)
-        .tunnel(TunnelLayer::new().http2(args.proxy.proxy_http2).user_agent(proxies::user_agent(args)))
+        .tunnel(
+            TunnelLayer::new()
+                .http2(args.proxy.proxy_http2)
+                .http1_0(args.proxy.asks_by_http1_0())
+                .user_agent(proxies::user_agent(args)),
+        )
         .race(race(args))
         .dialer(ObservedDialer::new(HaproxyDialer::new(tcp(args), haproxy(args)), Arc::clone(observer)));
     Ok(client.build())
+}
+
+fn h1(args: &Args) -> H1<RequestBody> {
+    // For what is printed of heads as they came.
+    let mut h1 = H1::new().keep_case();
+    if args.protocol.http1_0 {
+        h1 = h1.http1_0();
+    }
+    match args.protocol.expect100_timeout {
+        Some(delay) => h1.continue_delay(delay.0),
+        None => h1,
+    }
 }
 
 /// Those of each request, but for `--max-time`, which is for all of a chain.
@@ -110,7 +126,7 @@ pub(crate) fn timeouts(args: &Args) -> Timeouts {
 /// What each request asks of its connection.
 pub(crate) fn connect_options(args: &Args) -> ConnectOptions {
     let mut connect_options = ConnectOptions::default();
-    if args.protocol.http1_1 {
+    if args.protocol.http1_1 || args.protocol.http1_0 {
         connect_options.http_versions = HttpVersions::Http1;
     }
     if args.protocol.http2_prior_knowledge {

@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 177] = [
+const FLAGS: [CurlFlag; 174] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -70,7 +70,6 @@ const FLAGS: [CurlFlag; 177] = [
     flag("engine", None, Value::Plain, None),
     flag("etag-compare", None, Value::Plain, None),
     flag("etag-save", None, Value::Plain, None),
-    flag("expect100-timeout", None, Value::Plain, Some("--read-timeout SECONDS")),
     flag("fail-early", None, Value::None, None),
     flag("false-start", None, Value::None, None),
     flag("follow", None, Value::None, Some("-L")),
@@ -90,7 +89,6 @@ const FLAGS: [CurlFlag; 177] = [
     flag("hostpubsha256", None, Value::Plain, None),
     flag("hsts", None, Value::Plain, None),
     flag("http0.9", None, Value::None, None),
-    flag("http1.0", Some('0'), Value::None, Some("--http1.1")),
     flag("http3", None, Value::None, Some("--http2")),
     flag("http3-only", None, Value::None, Some("--http2")),
     flag("ignore-content-length", None, Value::None, Some("--http1.1")),
@@ -155,7 +153,6 @@ const FLAGS: [CurlFlag; 177] = [
     flag("proxy-tlspassword", None, Value::Secret, None),
     flag("proxy-tlsuser", None, Value::Secret, None),
     flag("proxy-tlsv1", None, Value::None, None),
-    flag("proxy1.0", None, Value::Plain, Some("-x http://HOST:PORT")),
     flag("pubkey", None, Value::Plain, None),
     flag("quote", Some('Q'), Value::Plain, None),
     flag("random-file", None, Value::Plain, None),

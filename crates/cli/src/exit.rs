@@ -25,6 +25,7 @@ impl Exit {
     pub(crate) const PARTIAL: Self        = Self(18);
     pub(crate) const STATUS: Self         = Self(22);
     pub(crate) const WRITE: Self          = Self(23);
+    pub(crate) const UPLOAD: Self         = Self(25);
     pub(crate) const READ_FILE: Self      = Self(26);
     pub(crate) const TIMEOUT: Self        = Self(28);
     pub(crate) const TLS: Self            = Self(35);

@@ -84,6 +84,8 @@ fn classify(error: &Error) -> Classification {
     match error.cause() {
         _ if error.is_timeout() => ("timeout", Exit::TIMEOUT),
         Cause::Request(RequestError::Origin(_) | RequestError::Uri(_)) => ("request", Exit::URL),
+        // The only one of ours: HTTP/1.0 has no chunks.
+        Cause::Request(RequestError::Header(name, _)) if &**name == "transfer-encoding" => ("request", Exit::UPLOAD),
         Cause::Request(_) => ("request", Exit::USAGE),
         Cause::Overloaded(_) | Cause::Closed => ("pool", Exit::CONNECT),
         Cause::Connect(error) => connect(error),

@@ -60,7 +60,7 @@ impl ProxyAuth for Authorization {
 fn proxy_chains(args: &Args) -> Vec<ProxyChain> {
     let settings = Settings::of(args);
     let first = args.proxy.preproxy.as_ref().map(|preproxy| settings.declare(preproxy.0.clone()));
-    if args.proxy.proxy.is_empty() {
+    if args.proxy.ways().is_empty() {
         // Without -x, -U is for this proxy.
         return first.into_iter().map(|proxy| [settings.apply(proxy)].into()).collect();
     }
@@ -68,7 +68,7 @@ fn proxy_chains(args: &Args) -> Vec<ProxyChain> {
         let last = way.0.clone().map(|proxy| settings.apply(proxy));
         first.clone().into_iter().chain(last).collect()
     };
-    args.proxy.proxy.iter().map(way).collect()
+    args.proxy.ways().iter().map(way).collect()
 }
 
 /// Who asks for tunnels.
@@ -134,7 +134,7 @@ impl Proxies {
     pub(crate) fn of(args: &Args, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let noproxy = args.proxy.noproxy.as_deref().map(NoProxy::parse);
         // As with curl, --preproxy alone overrides the environment.
-        if !args.proxy.proxy.is_empty() || args.proxy.preproxy.is_some() {
+        if !args.proxy.ways().is_empty() || args.proxy.preproxy.is_some() {
             return Self::Given { chains: proxy_chains(args).into(), except: noproxy.unwrap_or_default() };
         }
         let proxies = EnvironmentProxies::of(variable);

@@ -68,7 +68,7 @@ pub use self::{
     error::{BodyError, ForbiddenTrailer, HeadError},
     framing::{BodyFraming, Framing},
     limits::Limits,
-    request::{ConnectionOptions, Encoded, FieldCase, RequestHead, RequestTarget},
+    request::{ConnectionOptions, Encoded, FieldCase, RequestHead, RequestTarget, http1_0},
     response::{HeadDecoder, ReasonPhrase, ResponseHead},
     spelling::FieldSpelling,
 };

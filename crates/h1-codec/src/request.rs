@@ -147,6 +147,16 @@ impl RequestHead<'_> {
     }
 }
 
+/// Makes HTTP/1.0 of the request line that what was [encoded](RequestHead::encode) begins with.
+#[cold]
+pub fn http1_0(head: &mut [u8]) {
+    let end = head.windows(2).position(|two| two == b"\r\n");
+    // Before the line's end stands the version's last digit.
+    if let Some(digit) = end.and_then(|end| end.checked_sub(1)).and_then(|at| head.get_mut(at)) {
+        *digit = b'0';
+    }
+}
+
 impl RequestTarget<'_> {
     #[inline]
     fn encode(&self, out: &mut Vec<u8>) {

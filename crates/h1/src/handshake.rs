@@ -23,6 +23,7 @@ use std::{
 /// | [`title_case`](Self::title_case) | off |
 /// | [`keep_case`](Self::keep_case) | off |
 /// | [`ignore_invalid_headers`](Self::ignore_invalid_headers) | off |
+/// | [`http1_0`](Self::http1_0) | off |
 pub struct H1<B> {
     settings: Settings,
     _request: PhantomData<fn(B)>,
@@ -92,6 +93,14 @@ impl<B> H1<B> {
     /// used again after such a response.
     pub fn ignore_invalid_headers(mut self) -> Self {
         self.settings.ignore_invalid = true;
+        self
+    }
+
+    /// Says HTTP/1.0 in each request, for servers that know nothing later (RFC 9110, section 2.5). A connection then
+    /// carries one request, which asks for no more of the next hop (`expect: 100-continue`, `te`, `upgrade`), and fails
+    /// unsent where its body's length isn't known: chunks are of HTTP/1.1. What is asked for over HTTP/2 stays that.
+    pub fn http1_0(mut self) -> Self {
+        self.settings.http1_0 = true;
         self
     }
 }

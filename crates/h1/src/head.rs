@@ -3,7 +3,7 @@
 use crate::settings::Settings;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response,
-    header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING},
     uri::Authority,
 };
 use http_body::{Body, SizeHint};
@@ -13,6 +13,7 @@ use skybridge_core::{
 };
 use skybridge_h1_codec::{
     BodyFraming, ConnectionOptions, Encoded, FieldCase, FieldSpelling, RequestHead, RequestTarget, ResponseHead,
+    http1_0,
 };
 
 /// What there is to know of a request whose head is written.
@@ -50,7 +51,7 @@ pub(crate) fn encode<B: Body>(
     settings: &Settings,
     out: &mut Vec<u8>,
 ) -> Result<Written, RequestError> {
-    let found = Found::look(request.headers());
+    let found = Found::look(request.headers(), settings.http1_0);
     let (framing, length) = found.framing(request)?;
     if found.host {
         host_field(request.headers())?;
@@ -86,13 +87,25 @@ fn encode_cleaned<B: Body>(
     let to_proxy = info.forwarded || *request.method() == Method::CONNECT;
     let kept = |name: &HeaderName| to_proxy && *name == PROXY_AUTHORIZATION;
     let mut next = strip_hop_by_hop(&mut headers, kept, |_, _| {});
+    if settings.http1_0 {
+        if framing == BodyFraming::Chunked {
+            let why = "HTTP/1.0 has no chunks, and the length of the body isn't known";
+            return Err(RequestError::Header(TRANSFER_ENCODING.as_str().into(), why));
+        }
+        (next.upgrade, next.trailers) = (None, false);
+        headers.remove(EXPECT);
+    }
     // By whose credentials a connection was used decides who may use it next, and no key has what a header says.
     next.close |= info.forwarded && headers.contains_key(PROXY_AUTHORIZATION);
     if let Some(for_proxy) = ProxyHeaders::of_forwarding(info) {
         for_proxy.add_to(&mut headers, |_| {})?;
     }
+    let start = out.len();
     let encoded = write(request, &headers, has_host, framing, &next, connection, info, settings, out);
-    let (close, upgrade) = (next.close, next.upgrade.is_some());
+    if settings.http1_0 {
+        http1_0(&mut out[start..]);
+    }
+    let (close, upgrade) = (next.close || settings.http1_0, next.upgrade.is_some());
     Ok(Written { framing, length, close, upgrade, expects_continue: encoded.expects_continue })
 }
 
@@ -129,8 +142,8 @@ fn write<B>(
 
 impl Found {
     #[inline]
-    fn look(headers: &HeaderMap) -> Self {
-        let mut found = Self::default();
+    fn look(headers: &HeaderMap, needs_cleaning: bool) -> Self {
+        let mut found = Self { hop_by_hop: needs_cleaning, ..Self::default() };
         for name in headers.keys() {
             if *name == HOST {
                 found.host = true;

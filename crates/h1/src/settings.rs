@@ -8,6 +8,7 @@ pub(crate) struct Settings {
     pub(crate) title_case: bool,
     pub(crate) keep_case: bool,
     pub(crate) ignore_invalid: bool,
+    pub(crate) http1_0: bool,
     /// How many interim responses one request may get.
     pub(crate) interim: u32,
     /// How long a body waits for `100 Continue`.
@@ -25,6 +26,7 @@ impl Default for Settings {
             title_case: false,
             keep_case: false,
             ignore_invalid: false,
+            http1_0: false,
             interim: 64,
             continue_delay: Duration::from_secs(1),
             drain_bytes: 64 * 1024,

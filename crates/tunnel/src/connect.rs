@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use skybridge_core::{Io, Partition, Proxy, ProxyAnswer, ProxyRequest, Route};
 use skybridge_h1_codec::{
     BodyDecoder, BodyFraming, ConnectionOptions, FieldCase, Framing, HeadDecoder, HeadError, Limits, Piece,
-    RequestHead, RequestTarget, ResponseHead,
+    RequestHead, RequestTarget, ResponseHead, http1_0,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -22,6 +22,7 @@ struct Dialogue<'a, I> {
     read: BytesMut,
     decoder: HeadDecoder,
     limits: Limits,
+    http1_0: bool,
     /// Each answer was strictly HTTP/1.1, and lets the connection be used again.
     goes_on: bool,
 }
@@ -64,7 +65,7 @@ pub(crate) async fn connect<I: Io>(
 ) -> Result<(I, Bytes), TunnelError> {
     let proxy = hop.proxy();
     let fields = settings.fields(proxy);
-    let mut dialogue = Dialogue::new(io, hop);
+    let mut dialogue = Dialogue::new(io, hop, settings.http1_0);
     let authority = HeaderValue::try_from(proxy_target.to_string()).map_err(|_| TunnelError::HostUnsupported)?;
     let partition = challenges.partition().cloned();
     let asked = ProxyRequest::new(proxy, &Method::CONNECT, proxy_target).for_partition(partition.as_ref());
@@ -171,12 +172,12 @@ impl Refusal {
 // === impl Dialogue ===
 
 impl<'a, I: Io> Dialogue<'a, I> {
-    fn new(io: I, hop: Hop<'a>) -> Self {
+    fn new(io: I, hop: Hop<'a>, http1_0: bool) -> Self {
         let mut limits = Limits::default();
         limits.head_bytes = HEAD_LIMIT;
         // Only who observes it sees the head as it came.
         let decoder = HeadDecoder::default().keep_spelling(hop.is_observed());
-        Self { io, hop, read: BytesMut::new(), decoder, limits, goes_on: true }
+        Self { io, hop, read: BytesMut::new(), decoder, limits, http1_0, goes_on: !http1_0 }
     }
 
     /// Asks for a tunnel, and gives the head of the answer; interim ones (1xx) are skipped.
@@ -198,7 +199,11 @@ impl<'a, I: Io> Dialogue<'a, I> {
             case: FieldCase::Lower,
         };
         head.encode(&mut request);
-        self.hop.requested(authority, fields, credentials, Version::HTTP_11);
+        let version = if self.http1_0 { Version::HTTP_10 } else { Version::HTTP_11 };
+        self.hop.requested(authority, fields, credentials, version);
+        if self.http1_0 {
+            http1_0(&mut request);
+        }
         // A proxy that has answered and hung up before it was asked has answered: why it can't be written comes second.
         let written = match self.io.write_all(&request).await {
             Ok(()) => self.io.flush().await,

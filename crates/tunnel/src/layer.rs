@@ -27,12 +27,13 @@ pub struct TunnelLayer<L = NoTls> {
     limit: Duration,
     http2: bool,
     user_agent: Option<HeaderValue>,
+    http1_0: bool,
 }
 
 impl TunnelLayer {
     /// Speaks to proxies in cleartext. Each may take 10 s: see [`timeout`](Self::timeout).
     pub fn new() -> Self {
-        Self { tls_connect: NoTls, limit: LIMIT, http2: false, user_agent: Some(USER_AGENT) }
+        Self { tls_connect: NoTls, limit: LIMIT, http2: false, user_agent: Some(USER_AGENT), http1_0: false }
     }
 }
 
@@ -47,8 +48,8 @@ impl<L> TunnelLayer<L> {
     /// origins, `TlsConfig::tls_connector` one with a configuration of its own. Without one, connecting through such a
     /// proxy fails with [`TunnelError::NoTls`](crate::TunnelError::NoTls).
     pub fn proxy_tls<T: TlsConnect<BoxedIo>>(self, tls_connect: T) -> TunnelLayer<T> {
-        let Self { limit, http2, user_agent, .. } = self;
-        TunnelLayer { tls_connect, limit, http2, user_agent }
+        let Self { limit, http2, user_agent, http1_0, .. } = self;
+        TunnelLayer { tls_connect, limit, http2, user_agent, http1_0 }
     }
 
     /// Speaks HTTP/2 to an `https://` proxy that chooses it by ALPN, which the [TLS connector](Self::proxy_tls) must
@@ -74,6 +75,13 @@ impl<L> TunnelLayer<L> {
         self
     }
 
+    /// Says HTTP/1.0 in CONNECT, for proxies that know nothing later (default: off). Credentials that such a proxy asks
+    /// for are shown to it on another connection.
+    pub fn http1_0(mut self, on: bool) -> Self {
+        self.http1_0 = on;
+        self
+    }
+
     /// Whether [`http2`](Self::http2) is on.
     pub fn speaks_http2(&self) -> bool {
         self.http2
@@ -95,7 +103,7 @@ where
     type Service = Deferred<S::Io, Tunnel<S, L>>;
 
     fn layer(&self, inner: S) -> Tunnel<S, L> {
-        let settings = Settings { limit: self.limit, user_agent: self.user_agent.clone() };
+        let settings = Settings { limit: self.limit, user_agent: self.user_agent.clone(), http1_0: self.http1_0 };
         Tunnel::new(inner, self.tls_connect.clone(), settings, self.http2)
     }
 }

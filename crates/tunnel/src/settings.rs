@@ -9,6 +9,8 @@ pub(crate) struct Settings {
     pub(crate) limit: Duration,
     /// `user-agent` of CONNECT.
     pub(crate) user_agent: Option<HeaderValue>,
+    /// CONNECT says HTTP/1.0.
+    pub(crate) http1_0: bool,
 }
 
 impl Settings {

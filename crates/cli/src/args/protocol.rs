@@ -5,15 +5,21 @@ use std::net::IpAddr;
 #[derive(Args)]
 #[command(next_help_heading = "Protocol and pool")]
 pub(crate) struct ProtocolArgs {
+    /// HTTP/1.0 only: a connection for each request, and no body whose length isn't known
+    #[arg(short = '0', long = "http1.0", overrides_with_all = ["http1_1", "http2", "http2_prior_knowledge"])]
+    pub(crate) http1_0: bool,
     /// HTTP/1.1 only
-    #[arg(long = "http1.1", overrides_with_all = ["http2", "http2_prior_knowledge"])]
+    #[arg(long = "http1.1", overrides_with_all = ["http1_0", "http2", "http2_prior_knowledge"])]
     pub(crate) http1_1: bool,
     /// HTTP/2 if ALPN negotiates it, which is the default
-    #[arg(long, overrides_with_all = ["http1_1", "http2_prior_knowledge"])]
+    #[arg(long, overrides_with_all = ["http1_0", "http1_1", "http2_prior_knowledge"])]
     pub(crate) http2: bool,
     /// HTTP/2 only, in cleartext too
-    #[arg(long, overrides_with_all = ["http1_1", "http2"])]
+    #[arg(long, overrides_with_all = ["http1_0", "http1_1", "http2"])]
     pub(crate) http2_prior_knowledge: bool,
+    /// How long a body of HTTP/1.1 waits to be wanted, where -H 'expect: 100-continue' asks whether it is; 1 unless given
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) expect100_timeout: Option<Seconds>,
     /// Begin each connection with a header of HAProxy's PROXY protocol, version 1, which says who connects; not through
     /// proxies
     #[arg(long)]

@@ -6,8 +6,11 @@ use clap::{ArgAction, Args};
 pub(crate) struct ProxyArgs {
     /// Go through this proxy: [http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], or direct://,
     /// which '' is too; several are tried in order
-    #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append)]
+    #[arg(short = 'x', long, value_name = "URL", action = ArgAction::Append, overrides_with = "proxy1_0")]
     pub(crate) proxy: Vec<Way>,
+    /// In place of -x: this HTTP proxy, which is asked for tunnels by HTTP/1.0
+    #[arg(long = "proxy1.0", value_name = "HOST[:PORT]", overrides_with = "proxy", value_parser = Way::of_http)]
+    proxy1_0: Option<Way>,
     /// Go through this proxy first, then through those of -x, if any, and not of the environment:
     /// [socks4|socks4a|socks5|socks5h]://[user:password@]host[:port]
     #[arg(long, value_name = "URL")]
@@ -45,9 +48,18 @@ pub(crate) struct ProxyArgs {
 }
 
 impl ProxyArgs {
+    /// Those to be tried, in order.
+    pub(crate) fn ways(&self) -> &[Way] {
+        if self.asks_by_http1_0() { self.proxy1_0.as_slice() } else { &self.proxy }
+    }
+
+    pub(crate) fn asks_by_http1_0(&self) -> bool {
+        self.proxy1_0.is_some()
+    }
+
     /// Whether there may be proxies: flags name some, or the environment does.
     pub(crate) fn may_be_used(&self) -> bool {
         let names = ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-        !self.proxy.is_empty() || self.preproxy.is_some() || names.iter().any(|name| std::env::var_os(name).is_some())
+        !self.ways().is_empty() || self.preproxy.is_some() || names.iter().any(|name| std::env::var_os(name).is_some())
     }
 }

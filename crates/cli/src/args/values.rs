@@ -144,6 +144,17 @@ impl FromStr for Way {
     }
 }
 
+impl Way {
+    /// `--proxy1.0`.
+    pub(crate) fn of_http(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(Self(Some(proxy))) if proxy.kind.is_http() => Ok(Self(Some(proxy))),
+            Ok(_) => Err("not an HTTP proxy; nearest: proxy.test:3128".to_owned()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl FromStr for Preproxy {
     type Err = String;
 

@@ -15,6 +15,7 @@ mod curl;
 mod ech;
 mod endings;
 mod failures;
+mod http1_0;
 mod names;
 mod parts;
 mod proxies;

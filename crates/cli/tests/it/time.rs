@@ -12,7 +12,11 @@ use std::{
     process::Stdio,
     task::{Context, Poll},
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpListener,
+    process::{Child, Command},
+};
 
 /// There is always more.
 struct Endless;
@@ -102,4 +106,21 @@ async fn it_ends_when_stdin_is_silent() {
     let mut child = command.spawn().unwrap();
     let _held = child.stdin.take();
     assert_eq!(child.wait().await.unwrap().code(), Some(28));
+}
+
+/// Without the flag it is sent after a second.
+#[tokio::test]
+async fn a_body_waits_to_be_wanted_for_as_long_as_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let mut sent = String::new();
+        let _ = listener.accept().await.unwrap().0.read_to_string(&mut sent).await;
+        sent
+    });
+    let flags = ["--expect100-timeout", "3600", "-H", "expect: 100-continue", "-d", "unwanted", "-m", "2"];
+    let ran = skybridge(flags.into_iter().chain([&*url])).await;
+    let sent = serving.await.unwrap();
+    assert_eq!(ran.exit, 28, "{}", ran.err);
+    assert!(sent.contains("expect: 100-continue") && !sent.contains("unwanted"), "{sent}");
 }

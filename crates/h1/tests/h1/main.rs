@@ -8,6 +8,7 @@ mod expect_continue;
 mod fields;
 mod given_back;
 mod handshake;
+mod http1_0;
 mod informational;
 mod leftovers;
 mod responses;
