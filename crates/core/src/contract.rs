@@ -5,6 +5,7 @@ mod deferred;
 mod dialer;
 mod handshake;
 mod io;
+mod outline;
 mod plan;
 mod resolver;
 mod runtime;
@@ -16,6 +17,7 @@ pub use self::{
     dialer::Dialer,
     handshake::{Handshake, TlsConnect},
     io::Io,
+    outline::Outline,
     plan::{Plan, Planner},
     resolver::Resolver,
     runtime::{BoxFuture, Runtime, Sleep},

@@ -12,8 +12,8 @@ use crate::{
     registry::{Connect, Registry},
 };
 use skybridge_core::{
-    CloseReason, ConnectError, Connection, Ctx, Outcome, Phase, PhaseGuard, Plan, Planner, Route, Search,
-    SharedTimeouts as _, Sleep, Target, TimedOut,
+    BoxFuture, CloseReason, ConnectError, Connection, Ctx, Outcome, Outline, Phase, PhaseGuard, Plan, Planner, Route,
+    Search, SharedTimeouts as _, Sleep, Target, TimedOut,
 };
 use std::{
     fmt,
@@ -69,6 +69,15 @@ where
         let planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
         task.is_polled = false;
         pool.shared.runtime.spawn(Box::pin(run::<P, C, B>(task, planner, target)));
+    }
+
+    fn outline(&self, target: Target) -> BoxFuture<Result<Outline, ConnectError>> {
+        let mut planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            poll_fn(|cx| planner.poll_ready(cx)).await.map_err(Into::into)?;
+            let plan = planner.plan(target).await.map_err(Into::into)?;
+            Ok(plan.outline().await)
+        })
     }
 }
 

@@ -404,6 +404,11 @@ impl<C: Send + 'static> PooledConnection<C> {
         added
     }
 
+    /// Whether [`add_name`](Self::add_name) would let it.
+    pub(crate) fn has_room_for(&self, origin: &Arc<dyn ConnectionUser<C>>) -> bool {
+        self.names.has_room_for(origin)
+    }
+
     pub(crate) fn remove_name(&self, origin: &Arc<dyn ConnectionUser<C>>) {
         self.names.remove(origin);
     }

@@ -5,7 +5,7 @@ pub(crate) mod body;
 mod dead;
 mod ending;
 pub(crate) mod events;
-mod find;
+pub(crate) mod find;
 pub(crate) mod lease;
 mod queue_entry;
 mod read_timeout;

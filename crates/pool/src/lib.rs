@@ -135,6 +135,7 @@ mod config;
 mod connect;
 mod connection;
 mod exchange;
+mod explanation;
 #[cfg(all(test, loom))]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 mod interleavings;
@@ -152,6 +153,7 @@ mod stats;
 pub use self::{
     config::{AtConnectionLimit, AtStreamLimit, PoolConfig},
     exchange::{Exchange, body::PooledBody},
+    explanation::Explanation,
     layer::PoolLayer,
     pool::Pool,
     stats::PoolStats,

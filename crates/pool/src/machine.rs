@@ -15,6 +15,7 @@ pub(crate) mod connects;
 pub(crate) mod ending;
 pub(crate) mod environment;
 mod failing;
+mod forecast;
 #[cfg(all(test, not(loom)))]
 #[allow(clippy::panic, reason = "tests")]
 mod invariants;

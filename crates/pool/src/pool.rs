@@ -1,12 +1,15 @@
 use crate::{
-    exchange::{Exchange, body::PooledBody},
+    exchange::{Exchange, body::PooledBody, find::key_of},
+    explanation::Explanation,
+    origin::waiter::RequestContext,
     registry::Registry,
     stats::PoolStats,
 };
 use http::{Request, Response};
-use skybridge_core::{Connection, Failed};
+use skybridge_core::{Connection, Error, Failed, RequestOptions, validate_request};
 use std::{
     fmt,
+    future::Future,
     marker::PhantomData,
     sync::Arc,
     task::{Context, Poll},
@@ -30,6 +33,29 @@ impl<C: Connection<B>, B> Pool<C, B> {
     /// What is in it right now.
     pub fn stats(&self) -> PoolStats {
         self.registry.stats()
+    }
+
+    /// What would become of a request: by which connection it would go and why, or how a new one would be opened. It
+    /// changes nothing and opens no connection, but where a new one would be needed names are looked up, and the proxies
+    /// chosen, as for a request. What layers above would change about the request isn't known here.
+    ///
+    /// # Errors
+    /// Those that the request would have before a connection is opened for it.
+    pub fn explain<T: http_body::Body>(
+        &self,
+        request: &Request<T>,
+    ) -> impl Future<Output = Result<Explanation, Error>> + Send + use<C, B, T> {
+        let options = request.extensions().get::<RequestOptions>();
+        let key = validate_request(request)
+            .map_err(Error::from)
+            .and_then(|version| key_of(&self.registry, request.uri(), options, version));
+        let context = options.map_or_else(RequestContext::default, |options| RequestContext {
+            observer: options.observer.clone(),
+            call: options.call_id,
+            timeouts: options.timeouts.clone(),
+        });
+        let registry = Arc::clone(&self.registry);
+        async move { registry.explain(key?, context).await }
     }
 
     /// Closes what is idle, and keeps nothing of what is in use. New requests open new connections.

@@ -4,6 +4,7 @@ pub(crate) mod by_address;
 pub(crate) mod by_key;
 pub(crate) mod by_uri;
 mod ending;
+mod explaining;
 mod searching;
 
 use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache, searching::is_fit};
@@ -13,7 +14,9 @@ use crate::{
     shared::{Settings, Shared, clock::Clock, reaper::Expire, time::Timestamp},
 };
 use http::Uri;
-use skybridge_core::{Ctx, Endpoint, Key, KeyRef, OriginError, Route, Runtime, Scheme, Search};
+use skybridge_core::{
+    BoxFuture, ConnectError, Ctx, Endpoint, Key, KeyRef, OriginError, Outline, Route, Runtime, Scheme, Search, Target,
+};
 use std::{
     fmt,
     sync::{
@@ -31,6 +34,9 @@ pub(crate) trait Connect<C: Send + 'static>: Send + Sync {
         connect: Arc<PendingConnect>,
         context: &RequestContext,
     );
+
+    /// Plans, and says what the plan would do.
+    fn outline(&self, target: Target) -> BoxFuture<Result<Outline, ConnectError>>;
 }
 
 /// All origins of a pool. Handles and running requests keep it; tasks hold it weakly, and so do origins, so that the

@@ -72,6 +72,11 @@ impl<R: Resolver> Candidates<R> {
         self.settings.max_attempts
     }
 
+    /// All chains, in the order in which they are tried.
+    pub(crate) fn ways(&self) -> Vec<Arc<[Proxy]>> {
+        self.proxy_chains.to_vec()
+    }
+
     /// The next candidate whose names can be resolved.
     pub(crate) async fn next(&mut self) -> Result<Box<Candidate>, ConnectError> {
         if let Some(selector) = self.selector.take() {
@@ -257,6 +262,15 @@ impl LateAnswers {
             future.as_mut().poll(cx)
         })
         .await
+    }
+
+    /// Waits until all of them are over.
+    pub(crate) async fn finish(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.poll(cx);
+            if self.0.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) {

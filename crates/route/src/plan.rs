@@ -3,7 +3,7 @@ use crate::{
     connecting::{Connecting, connect},
     connector::RouteConnector,
 };
-use skybridge_core::{Plan, Resolver, Route};
+use skybridge_core::{BoxFuture, Outline, Plan, Resolver, Route};
 use std::fmt;
 
 /// A decided route, the connector that opens it, and the candidates that remain should it fail. Addresses that the
@@ -24,6 +24,17 @@ impl<S: RouteConnector, R: Resolver> Plan for RoutePlan<S, R> {
 
     fn connect(self) -> Self::Connecting {
         Connecting(Box::pin(connect(Box::new(self.connector), self.candidate, self.candidates)))
+    }
+
+    fn outline(self) -> BoxFuture<Outline> {
+        let Self { mut candidate, candidates, .. } = self;
+        Box::pin(async move {
+            candidate.late_answers.finish().await;
+            let mut outline = Outline::new(candidate.route.clone());
+            outline.ways = candidates.ways();
+            outline.told = candidate.proxy_targets.iter().flat_map(|targets| targets.snapshot()).collect();
+            outline
+        })
     }
 }
 

@@ -45,6 +45,12 @@ impl EndpointQueue {
         Self { order, waiting: Vec::new(), last: None, first_family, started: false, complete: false }
     }
 
+    /// Those that a route has by now, in the order in which they would be tried if none came in time.
+    pub(crate) fn all_in_order(mut self, route: &Route) -> Vec<Endpoint> {
+        self.waiting = route.endpoints.snapshot();
+        std::iter::from_fn(|| self.next(route)).collect()
+    }
+
     /// Takes the endpoints that have been resolved by now. Wakes the task when there are more.
     pub(crate) fn poll_resolved(&mut self, route: &mut Route, cx: &mut Context<'_>) {
         while !self.complete {

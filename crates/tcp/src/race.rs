@@ -1,5 +1,8 @@
-use crate::{endpoint_queue::Order, racing::Racing};
-use skybridge_core::{ConnectError, Deferred, Dialer, Link, Route};
+use crate::{
+    endpoint_queue::{EndpointQueue, Order},
+    racing::Racing,
+};
+use skybridge_core::{ConnectError, Deferred, Dialer, Endpoint, Link, Route};
 use std::{
     task::{Context, Poll},
     time::Duration,
@@ -55,6 +58,11 @@ impl RaceLayer {
     pub fn happy_eyeballs() -> Self {
         let order = Order::Interleaved { first_family_count: FIRST_FAMILY_COUNT };
         Self { pace: Pace::Staggered(DELAY), timeout: TIMEOUT, resolution_delay: RESOLUTION_DELAY, order }
+    }
+
+    /// In which order the endpoints of a route would be tried that are known by now. Nothing is connected to.
+    pub fn order_of(&self, route: &Route) -> Vec<Endpoint> {
+        EndpointQueue::new(self.order).all_in_order(route)
     }
 
     /// One attempt at a time, in the order of the resolver.

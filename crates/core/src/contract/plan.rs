@@ -1,5 +1,5 @@
-use crate::{ConnectError, Route, Target, service_alias};
-use std::future::Future;
+use crate::{BoxFuture, ConnectError, Outline, Route, Target, service_alias};
+use std::future::{Future, ready};
 
 /// A connection that is decided but not opened yet: its first endpoints are known, and no socket exists. To drop it
 /// costs nothing, so a pool can look for a connection to the same endpoints first (coalescing).
@@ -14,6 +14,14 @@ pub trait Plan: Send + 'static {
     fn route(&self) -> &Route;
     /// Opens the connection.
     fn connect(self) -> Self::Connecting;
+    /// What it would do, once all addresses are known, within the time that a lookup may take. No socket is opened to
+    /// what it leads to. Default: its [route](Self::route), with the addresses that are known by now.
+    fn outline(self) -> BoxFuture<Outline>
+    where
+        Self: Sized,
+    {
+        Box::pin(ready(Outline::new(self.route().clone())))
+    }
 }
 
 service_alias! {

@@ -65,6 +65,12 @@ impl<U: ?Sized> CoalescedNames<U> {
         true
     }
 
+    /// Whether one more may be added that is not here.
+    pub(crate) fn has_room_for(&self, origin: &Arc<U>) -> bool {
+        let inside = self.inside();
+        inside.origins.len() < MAX_COALESCED || inside.origins.iter().any(|other| is(other, origin))
+    }
+
     /// Removes an origin, from the line too.
     pub(crate) fn remove(&self, origin: &Arc<U>) {
         let mut inside = self.inside();

@@ -47,7 +47,7 @@ impl Machine {
     }
 
     /// A shared connection is waited for, and no other is opened beside it.
-    fn waits_for_stream(&self, config: &PoolConfig, env: &impl Environment) -> Option<Waits> {
+    pub(super) fn waits_for_stream(&self, config: &PoolConfig, env: &impl Environment) -> Option<Waits> {
         let waits = config.at_stream_limit == AtStreamLimit::Wait;
         let mut loads = self.connections.shared().iter().map(|connection| env.load(*connection));
         let will_serve = loads.any(|load| !(load.suspect || load.used_up || waits && load.allows_none));

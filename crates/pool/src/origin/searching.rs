@@ -2,7 +2,7 @@
 
 use crate::{
     connection::PooledConnection,
-    machine::{Machine, queue::WaiterKey},
+    machine::{Machine, action::Grant, queue::WaiterKey},
     origin::{Entry, OriginPool, Tables, pending_connect::PendingConnect},
 };
 use skybridge_core::{ConnInfo, Found, Search};
@@ -48,6 +48,37 @@ impl<C: Send + 'static> OriginPool<C> {
     /// What a connect does that has found no connection.
     pub(crate) fn goes_on(self: &Arc<Self>, connect: &PendingConnect) -> Found {
         self.ask(|machine, tables| machine.goes_on(connect.key, &self.shared.config, &self.environment(tables)))
+    }
+
+    /// What would become of a request that comes now, and by which connection. Those that would not carry it are listed
+    /// in the search.
+    pub(crate) fn forecast(self: &Arc<Self>, search: &mut Search) -> Option<Arc<ConnInfo>> {
+        self.ask(|machine, tables| {
+            let env = self.environment(tables);
+            let Some(grant) = machine.would_take(&env) else {
+                Self::pass_over(machine, tables, search);
+                let makes_room = self.shared.idle.get() > 0;
+                search.found = machine.would_wait(makes_room, &self.shared.config, &env);
+                return None;
+            };
+            let taken = tables.connection(grant.connection())?;
+            let slots = taken.slots();
+            search.found = match grant {
+                Grant::Exclusive(_) => Found::Idle,
+                Grant::Stream(_) => Found::Stream { in_use: slots.in_use + 1, limit: slots.capacity },
+            };
+            Self::pass_over(machine, tables, search);
+            Some(Arc::clone(&taken.info))
+        })
+    }
+
+    /// Each of its own connections, and whether it is an exclusive one that is idle.
+    pub(crate) fn own(&self) -> Vec<(Arc<PooledConnection<C>>, bool)> {
+        self.ask(|machine, tables| {
+            let entries = machine.members().filter_map(|key| tables.connections.get(key));
+            let own = entries.filter(|entry| self.is_home_of(&entry.connection));
+            own.map(|entry| (Arc::clone(&entry.connection), entry.handle.is_some())).collect()
+        })
     }
 
     /// What is known of each of its connections that takes requests, or will again.

@@ -83,6 +83,12 @@ impl<C: Send + 'static> ByKey<C> {
         Self::insert(shard, hash, key, make)
     }
 
+    /// The origin of a key, if it is there.
+    pub(crate) fn find(&self, key: KeyRef<'_>) -> Option<Arc<OriginPool<C>>> {
+        let hash = self.hasher.hash_one(key);
+        read(self.shard(hash)).find(hash, |origin| Key::as_ref(&origin.key) == key).cloned()
+    }
+
     #[cold]
     fn insert(
         shard: &RwLock<Table<C>>,
