@@ -7,11 +7,14 @@ use futures_core::Stream;
 use skybridge_core::{Answer, ConnectError, Ctx, Families, Query};
 use skybridge_dns::{Hickory, HickoryLookup, ResolveError};
 use skybridge_runtime::TokioRuntime;
-use skybridge_testkit::dns::{DnsServer, Question, Reply};
+use skybridge_testkit::{
+    closed::Closed,
+    dns::{DnsServer, Question, Reply},
+};
 use std::{
     future::poll_fn,
     io::ErrorKind,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -198,21 +201,17 @@ async fn another_server_answers_where_one_does_not() {
 /// As when a name server of the network is down: the system is told that nobody listens (ICMP).
 #[tokio::test]
 async fn a_server_that_is_not_there_is_not_waited_for() {
-    let (_, error) = read(ask(&Hickory::new([nobody()]).unwrap(), query("a.test"))).await;
+    let nobody = [0; 4].map(|_| Closed::udp());
+    let (_, error) = read(ask(&Hickory::new([nobody[0].addr()]).unwrap(), query("a.test"))).await;
     let Some(ResolveError::Io { source, .. }) = &error else { panic!("{error:?}") };
     assert!(matches!(source.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset), "{source:?}");
 
     let server = DnsServer::start(|_| both(60)).await;
     // Two are asked at once, and one is waited for up to 5 s.
-    let servers = [nobody(), nobody(), nobody(), nobody(), server.addr()];
+    let servers = nobody.iter().map(Closed::addr).chain([server.addr()]);
     let hickory = Hickory::new(servers).unwrap().timeout(Duration::from_secs(4));
     let (answers, error) = read(ask(&hickory, query("a.test"))).await;
     assert!(answers.len() == 2 && error.is_none(), "{answers:?} {error:?}");
-}
-
-/// Where no server is.
-fn nobody() -> SocketAddr {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[tokio::test]

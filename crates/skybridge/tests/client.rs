@@ -9,7 +9,7 @@ use skybridge::{
     Body, Client, Error, Flood, H2Error, HttpVersions, Protocol, RequestBody, RequestOptions, ResponseExt, TooLarge,
     tower::ServiceExt,
 };
-use skybridge_testkit::{h2::Peer, origin::Origin};
+use skybridge_testkit::{closed::Closed, h2::Peer, origin::Origin};
 use std::{error::Error as _, sync::Arc};
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -168,8 +168,8 @@ async fn a_stale_connection_costs_no_request() {
 
 #[tokio::test]
 async fn a_refused_connect_is_told_in_full() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error: Error = Client::new().get(format!("http://{gone}/")).await.unwrap_err();
+    let gone = Closed::tcp();
+    let error: Error = Client::new().get(format!("http://{}/", gone.addr())).await.unwrap_err();
     assert!(error.is_connect() && !error.is_timeout() && !error.is_request());
     assert_eq!(error.delivery(), skybridge::Delivery::Unsent);
     assert_eq!(error.attempts().len(), 1, "{error:?}");

@@ -11,6 +11,7 @@
 //! | what a client requests of proxies | [`proxy`] |
 //! | a pool, without any bytes | [`fake`] |
 //! | what a resolver asks of DNS servers | [`dns`] |
+//! | that nobody listens at a port of this machine | [`closed`] |
 //! | TLS: chains of certificates, good and bad | [`certs`] |
 //! | TLS whose names are encrypted | [`ech`] |
 //! | that nothing is lost when a future is dropped | [`drop_walk`] |
@@ -46,6 +47,7 @@
 mod tasks;
 
 pub mod certs;
+pub mod closed;
 pub mod dns;
 pub mod drop_walk;
 pub mod ech;

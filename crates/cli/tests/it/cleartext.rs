@@ -2,15 +2,13 @@ use crate::ran::{fed, reports, skybridge};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use skybridge_testkit::{
+    closed::Closed,
     h1,
     origin::{Incoming, Origin},
 };
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -23,11 +21,6 @@ pub(crate) async fn echo() -> Origin {
         Response::new(http_body_util::Full::new(body))
     };
     Origin::h1().handle(answer).start().await
-}
-
-/// A listener nobody listens at any more.
-async fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 #[tokio::test]
@@ -109,7 +102,8 @@ async fn fifty_at_once_share_one_connection_of_http2() {
 
 #[tokio::test]
 async fn exit_codes_of_what_does_not_answer() {
-    let closed = closed_port().await;
+    let nobody = Closed::tcp();
+    let closed = nobody.addr();
     let ran = skybridge(["--report", "-", &format!("http://{closed}/")]).await;
     let report = &reports(&ran)[0];
     assert_eq!((ran.exit, &report["error"]["exit_code"]), (7, &7.into()));
@@ -286,7 +280,8 @@ async fn a_status_is_an_error_only_when_asked() {
 #[tokio::test]
 async fn the_exit_code_is_that_of_the_last_url_that_failed() {
     let origin = Origin::h1().start().await;
-    let closed = format!("http://{}/", closed_port().await);
+    let nobody = Closed::tcp();
+    let closed = format!("http://{}/", nobody.addr());
     let ran = skybridge([&*origin.url("/"), "http://nobody.invalid/", &closed, &origin.url("/")]).await;
     assert_eq!((ran.exit, ran.out.as_str()), (7, "hellohello"));
 }
@@ -340,7 +335,8 @@ async fn heads_are_printed_and_each_url_has_its_output() {
 #[tokio::test]
 async fn names_lead_where_resolve_and_connect_to_say() {
     let origin = Origin::h1().start().await;
-    let (closed, port) = (closed_port().await, origin.addr().port());
+    let nobody = Closed::tcp();
+    let (closed, port) = (nobody.addr(), origin.addr().port());
     let resolve = format!("a.test:{port}:127.0.0.1");
     let ran = skybridge(["--resolve", &resolve, &format!("http://a.test:{port}/")]).await;
     assert_eq!(ran.out, "hello", "{}", ran.err);
@@ -421,7 +417,8 @@ async fn write_out_fills_in_curls_variables() {
     let line = |connects| format!("200 1.1 {} {connects} 5 GET 0 100%\n", origin.addr());
     assert!(ran.out.starts_with("hello") || ran.out.starts_with(&line(1)), "{}", ran.out);
     assert!(ran.out.ends_with(&line(0)), "{}", ran.out);
-    let closed = closed_port().await;
+    let nobody = Closed::tcp();
+    let closed = nobody.addr();
     let ran = skybridge(["-s", "-w", "%{http_code} %{exitcode} %{errormsg}", &format!("http://{closed}/")]).await;
     let told = format!("000 7 http://{closed}: TCP to {closed} failed: connection refused (nothing was sent)");
     assert_eq!(ran.out, told);

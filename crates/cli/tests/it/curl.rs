@@ -6,7 +6,10 @@ use crate::{
 };
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use skybridge_testkit::origin::{Incoming, Origin};
+use skybridge_testkit::{
+    closed::Closed,
+    origin::{Incoming, Origin},
+};
 use std::{
     fs,
     sync::{
@@ -265,8 +268,8 @@ async fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_again_only_when_asked() {
-    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let url = format!("http://{port}/");
+    let nobody = Closed::tcp();
+    let url = format!("http://{}/", nobody.addr());
     for (flags, again) in [(&["--retry-connrefused"][..], 2), (&[], 0)] {
         let more = ["--retry", "2", "--retry-delay", "0.01", &url];
         let ran = skybridge(flags.iter().chain(&more)).await;

@@ -4,6 +4,7 @@
 use crate::ran::{Ran, skybridge};
 use skybridge_testkit::{
     certs::{Ca, SelfSigned},
+    closed::Closed,
     dns::{DnsServer, Reply},
     h1::Script,
     h2::{Peer, code},
@@ -119,13 +120,10 @@ fn assert_told(ran: &Ran, ports: &[u16], exit: i32, line: &str) {
     assert_eq!(ran.exit, exit);
 }
 
-async fn closed() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test]
 async fn nothing_listens_at_any_address() {
-    let port = closed().await;
+    let nobody = Closed::tcp();
+    let port = nobody.addr().port();
     let ran = skybridge([&format!("http://127.0.0.1:{port}/")]).await;
     assert_told(
         &ran,

@@ -5,6 +5,7 @@ use http::{Response, header::CONTENT_TYPE};
 use http_body_util::Full;
 use skybridge_testkit::{
     certs::Ca,
+    closed::Closed,
     dns::{self, DnsServer, Reply},
     origin::Origin,
 };
@@ -39,7 +40,8 @@ async fn a_name_that_no_given_server_knows_is_not_resolved() {
 /// It was a timeout: 28, after 10 s.
 #[tokio::test]
 async fn a_given_server_that_is_not_there_is_exit_6() {
-    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let closed = Closed::udp();
+    let nobody = closed.addr().to_string();
     let ran = skybridge(["--dns-servers", &nobody, "http://a.test/"]).await;
     assert_eq!(ran.exit, 6, "{}", ran.err);
     assert!(ran.err.contains("refused") && ran.err.contains(&nobody), "{}", ran.err);

@@ -1,5 +1,5 @@
 use crate::ran::{fed_in, reports, skybridge};
-use skybridge_testkit::{h1::Script, origin::Origin, proxy::ProxyServer};
+use skybridge_testkit::{closed::Closed, h1::Script, origin::Origin, proxy::ProxyServer};
 use tokio::net::TcpListener;
 
 /// An HTTP proxy that refuses everybody, and counts.
@@ -35,8 +35,8 @@ async fn a_refused_tunnel_is_exit_97_and_names_no_secret() {
 #[tokio::test]
 async fn the_next_way_is_tried_when_a_proxy_is_gone() {
     let origin = Origin::h1().start().await;
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let ran = skybridge(["-x", &format!("http://{gone}"), "-x", "direct://", "--report", "-", &origin.url("/")]).await;
+    let gone = Closed::tcp();
+    let ran = skybridge(["-x", &format!("http://{}", gone.addr()), "-x", "direct://", "--report", "-", &origin.url("/")]).await;
     let report = &reports(&ran)[0];
     assert_eq!(ran.exit, 0, "{}", ran.err);
     let outcomes: Vec<_> = report["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
