@@ -8,7 +8,7 @@ use crate::{
 use http::{Request, Response, header};
 use skybridge::{
     Body, ConnInfo, Event, EventKind, Phase, RequestBody,
-    types::{Attempt, Search},
+    types::{AddressSource, Attempt, Search},
 };
 use skybridge_trace::clean;
 use std::fmt::Display;
@@ -41,6 +41,20 @@ pub(crate) fn event(event: &Event<'_>) {
         }
         EventKind::PhaseEnded(Phase::Tunnel, elapsed) => print('*', format_args!("tunnel there after {elapsed:.1?}")),
         EventKind::PhaseEnded(Phase::Tls, elapsed) => print('*', format_args!("TLS done after {elapsed:.1?}")),
+        EventKind::AddressesFound { host, endpoints, more, source } if *source != AddressSource::Literal => {
+            let addresses = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+            print('*', format_args!("{host} has the addresses {addresses}{more}{}", from(*source)));
+        }
+        EventKind::GoAway { by_peer, code, last_stream, debug_data } => {
+            let (id, who) = (id(event), if *by_peer { "the peer" } else { "this side" });
+            let said = if debug_data.is_empty() { String::new() } else { format!(", saying \"{debug_data}\"") };
+            print('*', format_args!("connection {id}: {who} sent GOAWAY ({code}, last stream {last_stream}){said}"));
+        }
+        EventKind::StreamReset { by_peer, code, stream } => {
+            let (id, who) = (id(event), if *by_peer { "the peer" } else { "this side" });
+            print('*', format_args!("connection {id}: {who} reset stream {stream} ({code})"));
+        }
         EventKind::LeftOut { addresses, limit } => {
             print('*', format_args!("{addresses} addresses left out: the limit is {limit}"));
         }
@@ -74,6 +88,16 @@ fn searched(search: &Search) {
         print('*', format_args!("and {} more passed over", search.more));
     }
     print('*', search);
+}
+
+/// Where addresses come from, if it isn't the resolver.
+fn from(source: AddressSource) -> &'static str {
+    match source {
+        AddressSource::Hints => ", as its HTTPS record hints",
+        AddressSource::Overrides => ", as was given for it",
+        AddressSource::Dial => ", as was given in its place",
+        _ => "",
+    }
 }
 
 fn id(event: &Event<'_>) -> String {

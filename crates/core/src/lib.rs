@@ -100,8 +100,9 @@ pub use self::{
         Reset, Rounded, TimedOut, TlsAlert,
     },
     observe::{
-        Acquired, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed, Observe, Outcome,
-        PassedOver, Phase, PhaseGuard, ProxyStep, RedactedUri, Search, SocksStep, Span, Waits, notify,
+        Acquired, AddressSource, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed,
+        Observe, Outcome, PassedOver, Phase, PhaseGuard, ProxyStep, RedactedUri, Search, SocksStep, Span, Waits,
+        notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

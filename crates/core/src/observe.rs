@@ -1,3 +1,4 @@
+mod addresses;
 mod attempt_log;
 mod event;
 mod notify;
@@ -6,6 +7,7 @@ mod proxy_step;
 mod search;
 
 pub use self::{
+    addresses::AddressSource,
     attempt_log::{AttemptId, AttemptLog, AttemptReport, Outcome},
     event::{Acquired, Event, EventKind, Observe, RedactedUri},
     notify::notify,

@@ -2,7 +2,7 @@ use crate::{
     answers::{Answers, Resolving},
     pick::by_endpoints,
 };
-use skybridge_core::{ConnectError, Endpoint, Query, Resolver};
+use skybridge_core::{Answer, ConnectError, Endpoint, Query, Resolver};
 use std::{
     collections::HashMap,
     sync::Arc,
@@ -103,7 +103,13 @@ impl<R: Resolver> Service<Query> for Overrides<R> {
 
     fn call(&mut self, query: Query) -> Self::Future {
         match self.find(&query) {
-            Some(endpoints) => Resolving::known(by_endpoints(&query, endpoints)),
+            Some(endpoints) => {
+                let given = |mut answer: Answer| {
+                    answer.overridden = true;
+                    answer
+                };
+                Resolving::known(by_endpoints(&query, endpoints).map(given))
+            }
             None => Resolving::inner(self.inner.resolve(query)),
         }
     }

@@ -21,8 +21,8 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
     Advice, BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection,
-    ConnectionStatus, Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, ResponseResult,
-    StatusListener,
+    ConnectionStatus, Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, RequestOptions,
+    ResponseResult, StatusListener,
 };
 use std::{
     fmt,
@@ -180,6 +180,7 @@ where
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), Some(body))),
         };
+        let watched = wire.watch().map(|watch| (watch, parts.extensions.get().cloned()));
         wire.open_stream();
         self.may_be_pending |= !self.shared.is_roomy();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
@@ -190,6 +191,10 @@ where
                 return Err(self.failed(error, Some(body)));
             }
         };
+        if let Some((watch, options)) = watched {
+            let RequestOptions { call_id, observer, .. } = options.unwrap_or_default();
+            watch.opened(response.stream_id().into(), call_id, observer);
+        }
         let mut body = Some(body);
         if ended {
             self.saved.keep_body(&mut body);

@@ -201,6 +201,17 @@ impl<I: Io, B: Body> Future for Driver<I, B> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.as_mut().poll_frames(cx);
+        if let Some(watch) = self.shared.wire.watch() {
+            watch.tell(&self.shared.info);
+        }
+        polled
+    }
+}
+
+impl<I: Io, B: Body> Driver<I, B> {
+    #[inline]
+    fn poll_frames(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.wire.next_poll();
         if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             self.move_to(cx.waker());

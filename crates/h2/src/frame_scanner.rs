@@ -65,6 +65,10 @@ impl Header {
         Self { payload, kind, flags, stream: u32::from_be_bytes(stream) & LAST_STREAM }
     }
 
+    pub(crate) fn kind(self) -> u8 {
+        self.kind
+    }
+
     /// It is of a kind that requests and responses are made of.
     #[inline]
     fn is_message(self) -> bool {

@@ -195,7 +195,7 @@ where
         return Err(phase.fail(unfit));
     }
     let mut info = link.info;
-    let wire = Wire::new(Limits::of(&h2.settings));
+    let wire = Wire::new(Limits::of(&h2.settings), ctx.is_observed());
     let io = PrefaceIo::new(link.io, wire.clone(), Arc::clone(ctx.runtime()), h2.settings.max_informational);
     let (send, connection) = match h2.settings.builder().handshake(io).await {
         Ok(opened) => opened,

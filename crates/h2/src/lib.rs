@@ -54,6 +54,7 @@ mod flood;
 mod forwarded;
 mod frame_counts;
 mod frame_scanner;
+mod frame_tap;
 mod handshake;
 mod head;
 mod pings;

@@ -1,6 +1,7 @@
 use crate::{
     frame_counts::Done,
     frame_scanner::{Found, FrameScanner},
+    frame_tap::FrameTap,
     small_frames::{Turn, join},
     wire::Wire,
 };
@@ -44,6 +45,8 @@ pub(crate) struct PrefaceIo<I> {
     failure: WriteFailure,
     patience: Patience,
     max_informational: u32,
+    /// Reads along, where somebody observes the connection.
+    tap: Option<Box<FrameTap>>,
     wire: Wire,
 }
 
@@ -74,6 +77,7 @@ impl<I> PrefaceIo<I> {
             failure: WriteFailure::default(),
             patience: Patience { runtime, timer: None },
             max_informational,
+            tap: wire.watch().map(|_| Box::new(FrameTap::new())),
             wire,
         }
     }
@@ -98,6 +102,14 @@ impl<I: AsyncRead + AsyncWrite> PrefaceIo<I> {
         match written {
             Poll::Ready(Err(error)) => self.poll_failed(cx, Some(error)),
             written => written,
+        }
+    }
+
+    #[cold]
+    fn tell_sent(self: Pin<&mut Self>, bufs: &[IoSlice<'_>], written: &Poll<Result<usize>>) {
+        let this = self.project();
+        if let (Some(tap), Some(watch), Poll::Ready(Ok(bytes))) = (this.tap, this.wire.watch(), written) {
+            tap.sent(bufs, *bytes, watch);
         }
     }
 
@@ -149,6 +161,9 @@ impl<I: AsyncWrite> PrefaceIo<I> {
     #[inline]
     fn scan(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, filled: usize) -> Result<()> {
         let this = self.as_mut().project();
+        if let (Some(tap), Some(watch)) = (this.tap, this.wire.watch()) {
+            tap.received(&buf.filled()[filled..], watch);
+        }
         let found = this.frames.scan(&buf.filled()[filled..]);
         this.wire.count_read(this.frames.data(), this.frames.ended());
         if found.small > 1 {
@@ -204,7 +219,11 @@ impl<I: AsyncWrite> PrefaceIo<I> {
         // The h2 crate stops writing in the middle of a frame only to wait for the peer.
         if wire.blocked().is_none() {
             // The last stream of the peer's is 0, as it opens none.
-            let _ = this.io.poll_write(cx, &[0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CALM]);
+            let goaway = [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, CALM];
+            let written = this.io.poll_write(cx, &goaway);
+            if let (Some(tap), Some(watch), Poll::Ready(Ok(bytes))) = (this.tap, wire.watch(), written) {
+                tap.sent(&[IoSlice::new(&goaway)], bytes, watch);
+            }
         }
         Err(wire.ending().flooded(flood))
     }
@@ -256,13 +275,25 @@ impl<I: AsyncRead + AsyncWrite> AsyncRead for PrefaceIo<I> {
 
 impl<I: AsyncRead + AsyncWrite> AsyncWrite for PrefaceIo<I> {
     #[inline]
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        self.poll_bytes(cx, |io, cx| io.poll_write(cx, buf))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
+        let written = self.as_mut().poll_bytes(cx, |io, cx| io.poll_write(cx, buf));
+        if self.tap.is_some() {
+            self.tell_sent(&[IoSlice::new(buf)], &written);
+        }
+        written
     }
 
     #[inline]
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<Result<usize>> {
-        self.poll_bytes(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let written = self.as_mut().poll_bytes(cx, |io, cx| io.poll_write_vectored(cx, bufs));
+        if self.tap.is_some() {
+            self.tell_sent(bufs, &written);
+        }
+        written
     }
 
     #[inline]

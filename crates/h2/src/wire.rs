@@ -1,6 +1,6 @@
 //! What the stream below the h2 crate, the driver and the handles of a connection tell each other.
 
-use crate::{classify::Limits, ending::Ending};
+use crate::{classify::Limits, ending::Ending, frame_tap::Watch};
 use skybridge_core::sync::Mutex;
 use std::{
     io::Result,
@@ -46,6 +46,8 @@ struct Parts {
     /// How many of our SETTINGS the peer has acknowledged.
     acknowledged: AtomicU32,
     ending: Ending,
+    /// Where somebody observes the connection.
+    watch: Option<Box<Watch>>,
 }
 
 /// A stream whose response is being received, until this is dropped.
@@ -59,8 +61,15 @@ pub(crate) struct OpenStream {
 // === impl Wire ===
 
 impl Wire {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self(Arc::new(Parts { ending: Ending::new(limits), ..Parts::default() }))
+    pub(crate) fn new(limits: Limits, is_observed: bool) -> Self {
+        let watch = is_observed.then(Box::default);
+        Self(Arc::new(Parts { ending: Ending::new(limits), watch, ..Parts::default() }))
+    }
+
+    /// What is told of, if somebody observes the connection.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.0.watch.as_deref()
     }
 
     /// How the connection ends.

@@ -359,6 +359,7 @@ async fn an_observer_sees_the_beginning_and_the_end_of_a_connection() {
         [
             "acquire_start",
             "resolve_start",
+            "addresses_found a.test 192.0.2.1:80 (resolver)",
             "resolve_end",
             "connect_start a1",
             "connect_end a1",

@@ -7,8 +7,8 @@ use crate::{
     settings::Settings,
 };
 use skybridge_core::{
-    Advice, BoxFuture, ConnectError, Dial, Endpoint, Endpoints, Families, Phase, Proxy, ProxyKind, Resolver, Route,
-    Scheme, Span, Target,
+    AddressSource, Advice, BoxFuture, ConnectError, Dial, Endpoint, Endpoints, EventKind, Families, Phase, Proxy,
+    ProxyKind, Resolver, Route, Scheme, Span, Target,
 };
 use std::{
     future::Future,
@@ -148,7 +148,9 @@ impl<R: Resolver> Candidates<R> {
             None => {
                 let dial = self.target.connect_options().dial.as_ref();
                 if let Some(endpoints) = dial.and_then(Dial::endpoints) {
-                    let endpoints = candidate.history.sort_failed_last(self.of_families(endpoints.to_vec())?);
+                    let endpoints = self.of_families(endpoints.to_vec())?;
+                    self.tell(AddressSource::Dial, || origin.name().to_owned(), &endpoints);
+                    let endpoints = candidate.history.sort_failed_last(endpoints);
                     candidate.route.endpoints = Endpoints::fixed(endpoints);
                     return Ok(());
                 }
@@ -163,6 +165,7 @@ impl<R: Resolver> Candidates<R> {
             if !self.settings.families.have(&endpoint) {
                 return Err(self.other_family(endpoint));
             }
+            self.tell(AddressSource::Literal, || ip.to_string(), std::slice::from_ref(&endpoint));
             candidate.route.endpoints = Endpoints::fixed([endpoint]);
             return Ok(());
         }
@@ -173,6 +176,14 @@ impl<R: Resolver> Candidates<R> {
         let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
         candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
+    }
+
+    /// Tells of addresses that nobody was asked for.
+    fn tell(&self, source: AddressSource, host: impl FnOnce() -> String, endpoints: &[Endpoint]) {
+        let ctx = &self.target.ctx;
+        if ctx.is_observed() {
+            ctx.emit(None, None, EventKind::addresses_found(&host(), endpoints, source));
+        }
     }
 
     /// Those of the families that are connected to. A resolver is only asked for these.

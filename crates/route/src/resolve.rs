@@ -1,8 +1,9 @@
 use crate::{error::NoAddresses, route_history::RouteHistory, settings::Settings};
 use futures_core::Stream;
 use skybridge_core::{
-    Advice, Answer, BoxFuture, ConnectError, Ctx, EchMode, Endpoint, Endpoints, EndpointsFeed, EventKind, Families,
-    HttpVersions, Phase, Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout, timeout,
+    AddressSource, Advice, Answer, BoxFuture, ConnectError, Ctx, EchMode, Endpoint, Endpoints, EndpointsFeed,
+    EventKind, Families, HttpVersions, Phase, Query, Resolver, Route, RouteFeedback, Span, TimedOut, phase_timeout,
+    timeout,
 };
 use std::{
     future::poll_fn,
@@ -64,13 +65,14 @@ pub(crate) async fn resolve<R: Resolver>(
         Ok(found) => found,
         Err(error) => return Err(guard.fail(name_family(error, &host, families))),
     };
+    tell_found(ctx, &host, &answer);
     let span = guard.done();
     let (mut feed, endpoints) = Endpoints::feed_up_to(settings.max_addresses);
     if !matches!(route.target.connect_options().ech, None | Some(EchMode::Off | EchMode::Grease)) {
         feed.hide_name();
     }
     let max = settings.max_addresses;
-    let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), max, wanted };
+    let mut sink = AddressSink { feed, history: Arc::clone(history), ctx: ctx.clone(), host, max, wanted };
     sink.add(answer);
     let rest = match answers {
         Some(answers) => {
@@ -189,11 +191,25 @@ async fn next<A: Stream>(answers: &mut Pin<Box<A>>) -> Option<A::Item> {
     poll_fn(|cx| answers.as_mut().poll_next(cx)).await
 }
 
+/// Tells what a resolver has answered.
+fn tell_found(ctx: &Ctx, host: &str, answer: &Answer) {
+    if answer.endpoints.is_empty() {
+        return;
+    }
+    let source = match answer {
+        Answer { overridden: true, .. } => AddressSource::Overrides,
+        Answer { early: true, .. } => AddressSource::Hints,
+        _ => AddressSource::Resolver,
+    };
+    ctx.emit(None, None, EventKind::addresses_found(host, &answer.endpoints, source));
+}
+
 /// Takes the addresses of one lookup, up to the limit of each family.
 struct AddressSink {
     feed: EndpointsFeed,
     history: Arc<RouteHistory>,
     ctx: Ctx,
+    host: Arc<str>,
     max: usize,
     wanted: Wanted,
 }
@@ -235,6 +251,7 @@ where
             let Some(answer) = next(&mut answers).await.transpose().map_err(Into::into)? else { return Ok(true) };
             let last = answer.last;
             if sink.wanted.takes(&answer) {
+                tell_found(&sink.ctx, &sink.host, &answer);
                 sink.add(answer);
             }
             if last {

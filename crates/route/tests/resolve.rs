@@ -576,7 +576,10 @@ mod queued {
         assert_eq!(found.unwrap().info.remote, at(1));
         assert_eq!(world.elapsed(), 28_000);
         let names = world.recorder.names();
-        assert_eq!(names[..4], ["resolve_start", "lookup_queue_start", "lookup_queue_end", "resolve_end"]);
+        assert_eq!(
+            names[..5],
+            ["resolve_start", "lookup_queue_start", "lookup_queue_end", "addresses_found", "resolve_end"]
+        );
     }
 
     /// What a script of answers says, each after a while.

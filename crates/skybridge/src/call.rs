@@ -253,8 +253,8 @@ impl CallDefaults {
         let events = observer.map(|observer| {
             let options = request.extensions_mut().get_or_insert_default::<RequestOptions>();
             let call = options.call_id.unwrap_or_else(|| self.ids.next_call());
-            // So that every layer, and every further try, names the same call.
-            *options = mem::take(options).call(call);
+            // So that every layer, and every further try, names the same call, and tells the same observer.
+            *options = mem::take(options).call(call).observer(Arc::clone(&observer));
             CallEvents::begin(observer, &self.runtime, call, request)
         });
         Some(Box::new(CallScope { limit, events }))

@@ -109,6 +109,15 @@ fn detail(kind: &EventKind<'_>) -> Option<String> {
     Some(match kind {
         EventKind::CallEnded(Some(error)) => error.to_string(),
         EventKind::PhaseFailed(_, _, error) => root(*error),
+        EventKind::AddressesFound { host, endpoints, more, source } => {
+            let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+            let endpoints = endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            format!("{host} {endpoints}{more} ({source})")
+        }
+        EventKind::GoAway { code, last_stream, debug_data, .. } => {
+            format!("{code} {last_stream} {debug_data}").trim_end().to_owned()
+        }
+        EventKind::StreamReset { code, stream, .. } => format!("{code} {stream}"),
         EventKind::LeftOut { addresses, limit } => format!("{addresses} ({limit})"),
         EventKind::Postponed(endpoint, failure) => format!("{endpoint}: {failure}"),
         EventKind::Searched(search) => {

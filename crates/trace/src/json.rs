@@ -17,6 +17,10 @@ impl Recorded {
     /// {"t_us":812,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:443","route":"a.test"}
     /// {"t_us":905,"call":1,"attempt":1,"event":"connect_failed","elapsed_us":93,"error":"..."}
     /// ```
+    ///
+    /// `addresses_found` has `host`, `source` (`resolver`, `hints`, `overrides`, `literal`, `dial`), `addresses` and, if
+    /// there are more, their number; `goaway_received` and `goaway_sent` have `code`, `last_stream` and `debug_data`,
+    /// `reset_received` and `reset_sent` `code` and `stream`.
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
     /// `addresses` and `limit`, `connection_search` has `found`, `text` and `passed_over`, each of which has
@@ -65,6 +69,25 @@ fn details(object: &mut Object, kind: &RecordedKind) {
         RecordedKind::Failed(_, elapsed, failure) => {
             object.micros("elapsed_us", *elapsed);
             object.text("error", &failure.message);
+        }
+        RecordedKind::AddressesFound { host, endpoints, more, source } => {
+            object.text("host", host);
+            object.text("source", source.as_str());
+            object.raw("addresses", texts(endpoints.iter().map(ToString::to_string)));
+            if *more > 0 {
+                object.raw("more", more);
+            }
+        }
+        RecordedKind::GoAway { code, last_stream, debug_data, .. } => {
+            object.text("code", &code.to_string());
+            object.raw("last_stream", last_stream);
+            if !debug_data.is_empty() {
+                object.text("debug_data", debug_data);
+            }
+        }
+        RecordedKind::StreamReset { code, stream, .. } => {
+            object.text("code", &code.to_string());
+            object.raw("stream", stream);
         }
         RecordedKind::LeftOut { addresses, limit } => {
             object.raw("addresses", addresses);
@@ -151,6 +174,15 @@ fn word(delivery: Delivery) -> &'static str {
 /// Values as a JSON array.
 pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.collect::<Vec<_>>().join(","))
+}
+
+/// Texts as a JSON array.
+fn texts(values: impl Iterator<Item = String>) -> String {
+    array(values.map(|value| {
+        let mut text = Object(String::new());
+        text.raw_text(&value);
+        text.0
+    }))
 }
 
 /// A JSON object that is being written. Names need no escaping.

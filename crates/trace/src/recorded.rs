@@ -1,8 +1,8 @@
 use crate::Facts;
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
-    Acquired, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, Event, EventKind, Phase, ProxyStep,
-    Search,
+    Acquired, AddressSource, AttemptId, CallId, CloseReason, ConnectionId, Delivery, Endpoint, ErrorCode, Event,
+    EventKind, Phase, ProxyStep, Search,
 };
 use std::{
     error::Error,
@@ -65,6 +65,17 @@ pub enum RecordedKind {
         /// The status of its answer.
         status: Option<StatusCode>,
     },
+    /// Addresses of a host are known.
+    AddressesFound {
+        /// The host.
+        host: Box<str>,
+        /// The addresses.
+        endpoints: Box<[Endpoint]>,
+        /// How many there are besides.
+        more: usize,
+        /// Where they come from.
+        source: AddressSource,
+    },
     /// Resolved addresses exceed the limit, and won't be tried.
     LeftOut {
         /// How many.
@@ -98,6 +109,26 @@ pub enum RecordedKind {
     ResponseBody(u64),
     /// An exchange is over.
     Released,
+    /// GOAWAY was sent on a connection.
+    GoAway {
+        /// Whether the peer has sent it.
+        by_peer: bool,
+        /// The error code.
+        code: ErrorCode,
+        /// The last stream that is processed.
+        last_stream: u32,
+        /// What the peer says about it, without secrets.
+        debug_data: Box<str>,
+    },
+    /// RST_STREAM was sent on a stream of the call.
+    StreamReset {
+        /// Whether the peer has sent it.
+        by_peer: bool,
+        /// The error code.
+        code: ErrorCode,
+        /// The stream.
+        stream: u32,
+    },
     /// A connection takes no more requests.
     Draining(CloseReason),
     /// A connection is closed.
@@ -130,7 +161,7 @@ pub struct Failure {
 impl Recorded {
     /// Whether it happened to a connection, and so to all that used it.
     pub(crate) fn is_of_connection(&self) -> bool {
-        matches!(self.kind, RecordedKind::Draining(_) | RecordedKind::Closed(_))
+        matches!(self.kind, RecordedKind::GoAway { .. } | RecordedKind::Draining(_) | RecordedKind::Closed(_))
     }
 }
 
@@ -166,6 +197,13 @@ impl From<&EventKind<'_>> for RecordedKind {
             EventKind::PhaseDropped(phase, elapsed) => Self::Dropped(phase, elapsed),
             EventKind::AtProxy(proxy) => Self::AtProxy(proxy.to_string().into()),
             EventKind::ProxyStep(proxy, ref step) => Self::step(proxy.to_string().into(), step),
+            EventKind::AddressesFound { host, endpoints, more, source } => {
+                Self::AddressesFound { host: host.into(), endpoints: endpoints.into(), more, source }
+            }
+            EventKind::GoAway { by_peer, code, last_stream, debug_data } => {
+                Self::GoAway { by_peer, code, last_stream, debug_data: debug_data.into() }
+            }
+            EventKind::StreamReset { by_peer, code, stream } => Self::StreamReset { by_peer, code, stream },
             EventKind::LeftOut { addresses, limit } => Self::LeftOut { addresses, limit },
             EventKind::Postponed(endpoint, failure) => {
                 Self::Postponed { endpoint: endpoint.clone(), failure: failure.to_string() }

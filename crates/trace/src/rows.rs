@@ -2,7 +2,7 @@
 
 use crate::{Facts, Failure, Recorded, RecordedKind, clean::clean, json::acquired};
 use http::{Method, Version};
-use skybridge_core::{Acquired, AttemptId, CallId, ConnectionId, Delivery, Phase, Search};
+use skybridge_core::{Acquired, AddressSource, AttemptId, CallId, ConnectionId, Delivery, Endpoint, Phase, Search};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -171,6 +171,17 @@ impl Rows {
                 let note = format!("{}: {} ({})", sent(*again), clean(&failure.cause), may(*delivery));
                 self.mark("retry", String::new(), at, note);
             }
+            RecordedKind::AddressesFound { host, endpoints, more, source } => {
+                self.addresses_found(host, at, found(endpoints, *more, *source), *source);
+            }
+            RecordedKind::GoAway { by_peer, code, last_stream, debug_data } => {
+                let said = if debug_data.is_empty() { String::new() } else { format!(", {}", clean(debug_data)) };
+                let note = format!("{} {code}, last stream {last_stream}{said}", sender(*by_peer));
+                self.mark("goaway", connection(event), at, note);
+            }
+            RecordedKind::StreamReset { by_peer, code, stream } => {
+                self.mark("reset", connection(event), at, format!("{} stream {stream}, {code}", sender(*by_peer)));
+            }
             RecordedKind::LeftOut { addresses, limit } => {
                 self.mark("left out", String::new(), at, format!("{addresses} addresses beyond the limit of {limit}"));
             }
@@ -293,6 +304,17 @@ impl Rows {
         }
     }
 
+    /// The row of the look-up that is about to end says what it has found. Addresses that nobody looked up are in the
+    /// rows of their attempts.
+    fn addresses_found(&mut self, host: &str, at: Duration, note: String, source: AddressSource) {
+        let looks_up = |row: &&mut Row| row.phase == Some(Phase::Resolve) && row.end.is_none();
+        match self.list.iter_mut().rfind(looks_up) {
+            Some(row) => (row.about, row.note) = (clean(host).into_owned(), note),
+            None if matches!(source, AddressSource::Literal | AddressSource::Dial) => {}
+            None => self.mark("addresses", clean(host).into_owned(), at, note),
+        }
+    }
+
     /// How much a phase that is about to end has carried.
     fn carried(&mut self, phase: Phase, bytes: Option<u64>) {
         if let Some(row) = self.list.iter_mut().rfind(|row| row.phase == Some(phase) && row.end.is_none()) {
@@ -374,6 +396,25 @@ pub(crate) fn size(bytes: u64) -> String {
 
 fn connection(event: &Recorded) -> String {
     event.connection.map_or_else(|| "connection".into(), |id| format!("connection {id}"))
+}
+
+/// How many addresses a row names.
+const MOST_ADDRESSES: usize = 4;
+
+/// `192.0.2.1:443, 192.0.2.2:443 and 3 more (hints)`.
+fn found(endpoints: &[Endpoint], more: usize, source: AddressSource) -> String {
+    let told: Vec<_> = endpoints.iter().take(MOST_ADDRESSES).map(ToString::to_string).collect();
+    let more = more + endpoints.len().saturating_sub(MOST_ADDRESSES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let source = match source {
+        AddressSource::Resolver => String::new(),
+        source => format!(" ({source})"),
+    };
+    format!("{}{more}{source}", clean(&told.join(", ")))
+}
+
+fn sender(by_peer: bool) -> &'static str {
+    if by_peer { "by the peer:" } else { "by us:" }
 }
 
 fn sent(again: bool) -> &'static str {

@@ -1,8 +1,8 @@
-use crate::{Failure, facts, json, otel};
+use crate::{Failure, clean::clean, facts, json, otel};
 use http::{Method, StatusCode, Version};
 use skybridge_core::{
-    Acquired, AttemptId, AttemptReport, CallId, ConnInfo, ConnectionId, Error, Event, EventKind, Observe, OriginRef,
-    Phase, RedactedUri, sync::Mutex,
+    Acquired, AttemptId, AttemptReport, CallId, ConnInfo, ConnectionId, Endpoint, Error, Event, EventKind, Observe,
+    OriginRef, Phase, RedactedUri, sync::Mutex,
 };
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use tracing::{Level, Span, field::Empty};
 ///
 /// A call's span has `http.request.method`, `url.full` without secrets, `server.address`, `server.port`,
 /// `network.peer.address`, `network.peer.port`, `network.protocol.version`, `http.response.status_code`,
-/// `http.request.resend_count` and `error.type`, and for exporters `otel.name`, `otel.kind` and `otel.status_code`.
+/// `http.request.resend_count` and `error.type`, the span of a look-up `dns.question.name` and `dns.answers`, and for exporters `otel.name`, `otel.kind` and `otel.status_code`.
 /// Where no subscriber wants the target `skybridge::call`, nothing is kept of a call.
 ///
 /// One is for one client: calls are told apart by their numbers, which each client counts for itself.
@@ -61,7 +61,8 @@ macro_rules! phase_span {
     ($phase:expr, $parent:expr, $($variant:ident => $name:literal),* $(,)?) => {
         match $phase {
             $(Phase::$variant => tracing::debug_span!(
-                target: "skybridge::phase", parent: $parent, $name, "error.type" = Empty, otel.status_code = Empty
+                target: "skybridge::phase", parent: $parent, $name, "error.type" = Empty, otel.status_code = Empty,
+                dns.question.name = Empty, dns.answers = Empty
             ),)*
             _ => Span::none(),
         }
@@ -118,6 +119,16 @@ impl Observe for Spans {
                 }
                 connection_created(id, info);
             }
+            EventKind::GoAway { by_peer, code, last_stream, debug_data } => tracing::debug!(
+                target: "skybridge::connection", parent: None,
+                "connection {}: GOAWAY {}: {code}, last stream {last_stream} {}",
+                shown(event.connection), sender(by_peer), clean(debug_data)
+            ),
+            EventKind::StreamReset { by_peer, code, stream } => tracing::debug!(
+                target: "skybridge::connection", parent: None,
+                "connection {}: stream {stream} of call {} reset {}: {code}",
+                shown(event.connection), event.call.map_or(0, |call| call.0), sender(by_peer)
+            ),
             EventKind::Draining(reason) => tracing::debug!(
                 target: "skybridge::connection", parent: None,
                 "connection {} takes no more requests: {reason}", shown(event.connection)
@@ -161,6 +172,10 @@ fn connection_created(id: Option<ConnectionId>, info: &ConnInfo) {
     }
 }
 
+fn sender(by_peer: bool) -> &'static str {
+    if by_peer { "by the peer" } else { "by us" }
+}
+
 fn shown(id: Option<ConnectionId>) -> impl fmt::Display {
     id.map_or(0, |id| id.0)
 }
@@ -197,6 +212,7 @@ impl OpenCall {
     fn observe(&self, event: &Event<'_>) {
         match event.kind {
             EventKind::PhaseStarted(phase) => self.phase_started(event, phase),
+            EventKind::AddressesFound { host, endpoints, .. } => self.addresses_found(host, endpoints),
             EventKind::PhaseEnded(phase, _) => {
                 let ended = self.take_phase(event.attempt, phase);
                 // The last phase of an attempt.
@@ -250,6 +266,17 @@ impl OpenCall {
             self.progress.lock().attempts.push((id, Arc::clone(&span)));
             span
         })
+    }
+
+    /// The span of the look-up, which is about to end, has them.
+    fn addresses_found(&self, host: &str, endpoints: &[Endpoint]) {
+        let progress = self.progress.lock();
+        let looks_up = progress.phases.iter().rfind(|(_, phase, _)| *phase == Phase::Resolve);
+        let Some(span) = looks_up.map(|(_, _, span)| span.clone()) else { return };
+        drop(progress);
+        let answers: Vec<_> = endpoints.iter().filter_map(|endpoint| endpoint.inet().map(|at| at.ip())).collect();
+        span.record("dns.question.name", host);
+        span.record("dns.answers", tracing::field::debug(answers));
     }
 
     fn phase_over(&self, event: &Event<'_>, phase: Phase, error_type: &str) {

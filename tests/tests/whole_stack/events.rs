@@ -28,6 +28,7 @@ async fn a_cold_call_and_a_warm_one() {
                 "call_start",
                 "acquire_start",
                 "resolve_start",
+                "addresses_found a.test 192.0.2.1:80 (resolver)",
                 "resolve_end",
                 "connect_start a1",
                 "connect_end a1",

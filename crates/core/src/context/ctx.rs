@@ -115,6 +115,11 @@ impl Ctx {
         self.0.observer.is_some()
     }
 
+    /// The observer.
+    pub fn observed_by(&self) -> Option<&Arc<dyn Observe>> {
+        self.0.observer.as_ref()
+    }
+
     /// Passes an event to the observer, if there is one. Must not be called under a lock.
     pub fn emit(&self, attempt: Option<AttemptId>, connection: Option<ConnectionId>, kind: EventKind<'_>) {
         if let Some(observer) = &self.0.observer {

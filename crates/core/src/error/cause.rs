@@ -212,13 +212,15 @@ impl GoAway {
     }
 
     /// Sets what the peer says about it, in characters that can be printed: others become `\u{fffd}`, and only the
-    /// first [`MAX_DEBUG_DATA`](Self::MAX_DEBUG_DATA) are kept.
+    /// first [`MAX_DEBUG_DATA`](Self::MAX_DEBUG_DATA) are kept. Words that may have a secret of the request, as those
+    /// with a query or credentials do, become `[hidden]`.
     pub fn debug_data(self, data: &[u8]) -> Self {
         // A character has at most four bytes: what is behind them need not be decoded.
         let data = &data[..data.len().min(Self::MAX_DEBUG_DATA * 4)];
         let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         let text = String::from_utf8_lossy(data);
-        Self { debug_data: text.chars().take(Self::MAX_DEBUG_DATA).map(printable).collect(), ..self }
+        let text: String = text.chars().take(Self::MAX_DEBUG_DATA).map(printable).collect();
+        Self { debug_data: without_secrets(&text).into(), ..self }
     }
 
     /// Says that the connection has carried a response before.
@@ -246,6 +248,16 @@ impl GoAway {
     pub fn is_planned(&self) -> bool {
         self.planned
     }
+}
+
+/// A peer may quote the request. Words end at spaces and quotes.
+fn without_secrets(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | ',' | ';');
+    let words = text.split_inclusive(is_end).map(|piece| {
+        let word = piece.trim_end_matches(is_end);
+        if word.contains(['?', '@', '#', '=']) { format!("[hidden]{}", &piece[word.len()..]) } else { piece.to_owned() }
+    });
+    words.collect()
 }
 
 impl fmt::Display for GoAway {
@@ -402,6 +414,8 @@ mod tests {
         assert_eq!(calm.to_string(), "the peer sent GOAWAY (ENHANCE_YOUR_CALM, last stream 7, \"too_many_pings\")");
         let hostile = goaway(b"\x1b[2J\r\n\xff");
         assert!(!hostile.to_string().contains(|c: char| c.is_control()), "{hostile}");
+        let quoted = goaway(b"bad request 'https://me:pw@a.test/x?key=1', token=abc");
+        assert_eq!(quoted.debug_text(), "bad request '[hidden]', [hidden]");
         let long = goaway("\u{1d11e}".repeat(GoAway::MAX_DEBUG_DATA * 100).as_bytes());
         assert_eq!(long.debug_text().chars().count(), GoAway::MAX_DEBUG_DATA);
         assert_eq!(GoAway::new(ErrorCode(0x77), "source").to_string(), "the peer sent GOAWAY (error code 0x77)");

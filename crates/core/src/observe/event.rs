@@ -1,6 +1,6 @@
 use crate::{
-    AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error, Phase, Proxy,
-    ProxyStep, RecentFailure, Reference, Search,
+    AddressSource, AttemptId, AttemptReport, CallId, CloseReason, ConnInfo, ConnectionId, Delivery, Endpoint, Error,
+    ErrorCode, Phase, Proxy, ProxyStep, RecentFailure, Reference, Search,
 };
 use http::{Method, StatusCode, Uri, Version};
 use std::{
@@ -100,6 +100,19 @@ pub enum EventKind<'a> {
     AtProxy(&'a Proxy),
     /// What is said to this proxy on the way to a tunnel, and what it says.
     ProxyStep(&'a Proxy, ProxyStep<'a>),
+    /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what is
+    /// connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
+    /// after that.
+    AddressesFound {
+        /// The host, as it was looked up; or the address that it is.
+        host: &'a str,
+        /// The first of them: at most [`AddressSource::MOST`].
+        endpoints: &'a [Endpoint],
+        /// How many there are besides.
+        more: usize,
+        /// Where they come from.
+        source: AddressSource,
+    },
     /// Addresses won't be tried: an answer had more than are taken, or the connect has made all attempts that it may.
     LeftOut {
         /// How many.
@@ -129,6 +142,29 @@ pub enum EventKind<'a> {
     ResponseBody(u64),
     /// An exchange has ended and released its connection.
     Released,
+    /// The peer of a connection has sent GOAWAY (HTTP/2, RFC 9113, section 6.8), or this side has. It is told of the call
+    /// that opened the connection.
+    GoAway {
+        /// Whether the peer has sent it.
+        by_peer: bool,
+        /// The error code.
+        code: ErrorCode,
+        /// The last stream that is processed, of those that the receiver has opened.
+        last_stream: u32,
+        /// What the peer says about it, as [`GoAway::debug_text`](crate::GoAway::debug_text) has it, without what may
+        /// be a secret; of this side's own nothing.
+        debug_data: &'a str,
+    },
+    /// RST_STREAM was sent (HTTP/2, RFC 9113, section 6.4), by the peer or by this side, on a stream of this call. As it
+    /// is told by the connection's task, it may come after the call's end.
+    StreamReset {
+        /// Whether the peer has sent it.
+        by_peer: bool,
+        /// The error code.
+        code: ErrorCode,
+        /// The stream.
+        stream: u32,
+    },
     /// A connection takes no more requests; those on it continue.
     Draining(CloseReason),
     /// A connection was closed.
@@ -160,6 +196,14 @@ impl fmt::Debug for RedactedUri<'_> {
 
 // === impl EventKind ===
 
+impl<'a> EventKind<'a> {
+    /// These addresses of a host are known from now on.
+    pub fn addresses_found(host: &'a str, endpoints: &'a [Endpoint], source: AddressSource) -> Self {
+        let (told, more) = endpoints.split_at(endpoints.len().min(AddressSource::MOST));
+        Self::AddressesFound { host, endpoints: told, more: more.len(), source }
+    }
+}
+
 impl EventKind<'_> {
     /// The name for logs and reports, in snake case.
     pub fn name(&self) -> &'static str {
@@ -173,6 +217,7 @@ impl EventKind<'_> {
             Self::PhaseDropped(phase, _) => phase.names().3,
             Self::AtProxy(_) => "at_proxy",
             Self::ProxyStep(_, step) => step.name(),
+            Self::AddressesFound { .. } => "addresses_found",
             Self::LeftOut { .. } => "addresses_left_out",
             Self::Postponed(..) => "address_postponed",
             Self::Searched(_) => "connection_search",
@@ -182,6 +227,10 @@ impl EventKind<'_> {
             Self::RequestBody(_) => "request_body",
             Self::ResponseBody(_) => "response_body",
             Self::Released => "connection_released",
+            Self::GoAway { by_peer: true, .. } => "goaway_received",
+            Self::GoAway { by_peer: false, .. } => "goaway_sent",
+            Self::StreamReset { by_peer: true, .. } => "reset_received",
+            Self::StreamReset { by_peer: false, .. } => "reset_sent",
             Self::Draining(_) => "connection_draining",
             Self::Closed(_) => "connection_closed",
             Self::RetryDecided { .. } => "retry_decision",

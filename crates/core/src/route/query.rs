@@ -64,6 +64,8 @@ pub struct Answer {
     /// Whether the endpoints only stand in for those of the same `service` that are still looked up, as a record's
     /// address hints do. They are not kept, and tried last once the others of their family are known.
     pub early: bool,
+    /// Whether the endpoints were given for the name on this side, in place of what a resolver would find.
+    pub overridden: bool,
     /// Whether this is the last answer of the stream.
     pub last: bool,
     /// Whether the lookup has not begun: it waits for others to end, such as for a free thread. The answer after it,
