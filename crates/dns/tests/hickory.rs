@@ -11,15 +11,7 @@ use skybridge_testkit::{
     closed::Closed,
     dns::{DnsServer, Question, Reply},
 };
-use std::{
-    future::poll_fn,
-    io::ErrorKind,
-    net::IpAddr,
-    pin::Pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, io::ErrorKind, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use tower::Service;
 
 const A: u16 = 1;

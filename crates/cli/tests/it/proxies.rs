@@ -36,7 +36,9 @@ async fn a_refused_tunnel_is_exit_97_and_names_no_secret() {
 async fn the_next_way_is_tried_when_a_proxy_is_gone() {
     let origin = Origin::h1().start().await;
     let gone = Closed::tcp();
-    let ran = skybridge(["-x", &format!("http://{}", gone.addr()), "-x", "direct://", "--report", "-", &origin.url("/")]).await;
+    let ran =
+        skybridge(["-x", &format!("http://{}", gone.addr()), "-x", "direct://", "--report", "-", &origin.url("/")])
+            .await;
     let report = &reports(&ran)[0];
     assert_eq!(ran.exit, 0, "{}", ran.err);
     let outcomes: Vec<_> = report["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
