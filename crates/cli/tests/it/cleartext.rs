@@ -254,7 +254,7 @@ async fn a_silent_peer_is_exit_28_and_the_phase_is_named() {
     let origin = Origin::h1().handle(|_| std::future::pending::<Response<String>>()).start().await;
     let url = origin.url("/");
     for limit in ["--max-time", "--read-timeout"] {
-        let ran = skybridge([limit, "0.2", "--report", "-", &url]).await;
+        let ran = skybridge([limit, "1.5", "--report", "-", &url]).await;
         let report = &reports(&ran)[0];
         assert_eq!(
             (ran.exit, &report["error"]["kind"], &report["error"]["phase"]),

@@ -55,13 +55,13 @@ async fn it_ends_when_nobody_reads_what_is_written_and_says_so() {
     let origin = endless().await;
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");
-    let more = ["--max-time", "0.3", "-w", "%{http_code}", "--report", report.to_str().unwrap()];
+    let more = ["--max-time", "1.5", "-w", "%{http_code}", "--report", report.to_str().unwrap()];
     // The second URL has a time of its own, and the same reader.
     let urls = [origin.url("/"), origin.url("/")];
     let mut child = unread(more.into_iter().chain(urls.iter().map(String::as_str)));
     assert_eq!(child.wait().await.unwrap().code(), Some(28));
     let said = child.wait_with_output().await.unwrap();
-    assert!(String::from_utf8_lossy(&said.stderr).contains("the call took longer than 300ms"), "{said:?}");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("the call took longer than 1.5s"), "{said:?}");
     let told = fs::read_to_string(&report).unwrap();
     assert_eq!(told.matches(r#""kind":"timeout""#).count(), 2, "{told}");
     assert!(told.lines().all(|line| line.contains(r#""status":200"#) && line.contains(r#""exit_code":28"#)), "{told}");
