@@ -55,10 +55,11 @@ fn url() -> impl Strategy<Value = String> {
         .prop_map(|(scheme, (user, rest), host, path)| format!("{scheme}{user}{host}{path}{rest}"))
 }
 
-/// Text that was meant as userinfo may, to every parser, be the host or the path of a valid URL. There it can't be
-/// hidden.
+/// Text that was meant as userinfo may, to every parser, be the host or the path of a valid URL, or a path that begins
+/// with a slash and has nothing before it. There it can't be hidden.
 fn is_open(uri: &Uri) -> bool {
-    let valid = OriginRef::of(uri).and_then(OriginRef::to_owned).is_ok();
+    let is_path = uri.scheme().is_none() && uri.authority().is_none() && !uri.path().starts_with("//");
+    let valid = is_path || OriginRef::of(uri).and_then(OriginRef::to_owned).is_ok();
     valid && (uri.host().is_some_and(|host| host.contains(SECRET)) || uri.path().contains(SECRET))
 }
 
