@@ -78,6 +78,11 @@ async fn each_rule_forbids_it_and_is_named() {
         (Box::new(|info| info.protocol = Some(Protocol::Http1)), other(), Err(NotCoalesced::NotHttp2)),
         (as_it_is(), options("http://b.test:443", |_| {}), Err(NotCoalesced::NotHttps)),
         (Box::new(|info| info.tls = None), other(), Err(NotCoalesced::NotHttps)),
+        (
+            Box::new(|info| info.route.target.key = Arc::new(fixtures::key("http://a.test:443"))),
+            other(),
+            Err(NotCoalesced::NotHttps),
+        ),
         (as_it_is(), options("https://b.test:8443", |_| {}), Err(NotCoalesced::Port)),
         (
             as_it_is(),
@@ -114,6 +119,14 @@ async fn each_rule_forbids_it_and_is_named() {
             other(),
             Err(NotCoalesced::Proxy),
         ),
+        (
+            as_it_is(),
+            options("https://b.test", |options| {
+                options.proxies = Some([Proxy::new(ProxyKind::Http, "p.test", 1)].into())
+            }),
+            Err(NotCoalesced::Proxy),
+        ),
+        (as_it_is(), options("https://b.test", |options| options.proxies = Some([].into())), Ok(())),
         (
             as_it_is(),
             options("https://b.test", |connect_options| connect_options.dial = Some([fixtures::endpoint(ADDR)].into())),

@@ -108,11 +108,13 @@ fn options(route: &mut Route) -> &mut ConnectOptions {
 async fn what_the_policy_refuses_to_one_origin_it_gets_by_no_other() {
     let executor = Executor::new();
     let not_b = || Egress::any().deny(EgressRule::new().host("b.test").unwrap());
+    let not_there = || Egress::any().deny(EgressRule::new().network("192.0.2.7".parse().unwrap()));
     let not_port = || Egress::any().deny(EgressRule::new().port(25));
     for (policy, url, expected) in [
         (not_b(), "http://b.test", Err(NotForwarded::Egress)),
         (not_b(), "http://c.test", Ok(())),
         (not_port(), "http://c.test:25", Err(NotForwarded::Egress)),
+        (not_there(), "http://c.test", Err(NotForwarded::Egress)),
         // What it resolves to, only the proxy would know, which doesn't say that it filters.
         (Egress::public(), "http://c.test", Err(NotForwarded::Egress)),
     ] {

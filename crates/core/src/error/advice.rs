@@ -424,16 +424,15 @@ fn speaks_http2_in_cleartext(error: &Error) -> bool {
     error.connection().is_some_and(|info| info.protocol == Some(Protocol::Http2) && info.tls.is_none())
 }
 
-/// Of a socket that wasn't opened.
+/// Of a socket that wasn't opened, also where a layer has wrapped what the system said.
 fn of_socket(error: &(dyn StdError + 'static)) -> Option<Advice> {
-    let kind = causes(error).find_map(|cause| cause.downcast_ref().map(io::Error::kind))?;
-    match kind {
+    causes(error).filter_map(|cause| cause.downcast_ref().map(io::Error::kind)).find_map(|kind| match kind {
         io::ErrorKind::ConnectionRefused => Some(Advice::NothingListens),
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
             Some(Advice::Unreachable)
         }
         _ => None,
-    }
+    })
 }
 
 impl fmt::Display for Advice {
