@@ -111,6 +111,18 @@ impl EnvironmentProxies {
     }
 }
 
+impl EnvironmentProxies {
+    /// The name of the variable that is for an origin, whatever it names, and whether `no_proxy` exempts the origin
+    /// from it; `None` where no variable is set.
+    pub fn variable_for(&self, origin: &Origin) -> Option<(&'static str, bool)> {
+        let variable = match origin.scheme() {
+            Scheme::Http => &self.variables.http,
+            Scheme::Https => &self.variables.https,
+        };
+        variable.as_ref().map(|variable| (variable.name, self.no_proxy.covers(origin)))
+    }
+}
+
 impl Service<Origin> for EnvironmentProxies {
     type Response = [Arc<[Proxy]>; 1];
     type Error = ProxyVariableError;

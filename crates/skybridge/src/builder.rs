@@ -399,6 +399,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         let Self { settings, resolver, dialer, seams } = self;
         let Settings { observer, timeouts, connect_options, race, .. } = settings;
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
+        let explainer = settings.tls.explainer(race);
         let (tls, tunnel) = settings.tls.layers(settings.tunnel);
         let negotiate = settings.h1.into_iter().fold(settings.negotiate, NegotiateLayer::h1);
         let negotiate = settings.h2.into_iter().fold(negotiate, NegotiateLayer::h2);
@@ -432,7 +433,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket
-        let defaults = CallDefaults { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone() };
+        let defaults = CallDefaults { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone(), explainer };
         #[rustfmt::skip]
         let stack = ServiceBuilder::new()
             .layer(retry)                                   // send again what may safely be sent again

@@ -1,6 +1,7 @@
 use crate::{
     Body, RequestBody,
     call_limit::CallLimit,
+    explanation::Explainer,
     stack::{ClientStack, HttpPool, IntoBody, Sending, Stack, timed_out_error},
 };
 use http::{Request, Response};
@@ -63,6 +64,7 @@ pub(crate) struct CallDefaults {
     pub(crate) ids: Ids,
     /// For what a client says of its pool, whatever is above that.
     pub(crate) pool: HttpPool,
+    pub(crate) explainer: Explainer,
 }
 
 // === impl Call ===

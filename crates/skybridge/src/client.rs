@@ -1,5 +1,5 @@
 use crate::{
-    Call, ClientBuilder, IntoUri, RequestBody,
+    Call, ClientBuilder, Explanation, IntoUri, RequestBody,
     call::CallDefaults,
     stack::{ClientStack, Stack},
 };
@@ -10,6 +10,7 @@ use skybridge_core::{BoxError, Error};
 use skybridge_pool::PoolStats;
 use std::{
     fmt,
+    future::Future,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -72,6 +73,45 @@ impl<S> Client<S> {
     /// What is in its pool right now.
     pub fn stats(&self) -> PoolStats {
         self.defaults.pool.stats()
+    }
+
+    /// What would become of a request: by which connection it would go and why, or how a new one would be opened: the
+    /// proxies, who resolves which name, the addresses in the order in which they would be tried, TLS. It opens no
+    /// connection; where a new one would be needed, names are looked up and proxies chosen, as for a request. It knows
+    /// nothing of layers of one's own that would change the request, the way or the connection.
+    ///
+    /// ```
+    /// # use skybridge_testkit::origin::Origin;
+    /// use skybridge::Client;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let origin = Origin::h1().start().await;
+    /// # let url = origin.url("/");
+    /// let client = Client::new();
+    /// let explained = client.explain(&http::Request::get(&url).body(())?).await?;
+    /// assert_eq!(explained.search.to_string(), "a new connection is opened");
+    /// assert_eq!(origin.connections(), 0);
+    /// println!("{explained}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those that the request would have before a connection is opened for it.
+    pub fn explain<B>(
+        &self,
+        request: &Request<B>,
+    ) -> impl Future<Output = Result<Explanation, Error>> + Send + use<S, B> {
+        // What its body is changes nothing.
+        let mut head = Request::new(RequestBody::empty());
+        *head.method_mut() = request.method().clone();
+        *head.uri_mut() = request.uri().clone();
+        *head.headers_mut() = request.headers().clone();
+        *head.extensions_mut() = request.extensions().clone();
+        head.headers_mut().remove(http::header::CONTENT_LENGTH);
+        let (explained, defaults) = (self.defaults.pool.explain(&head), Arc::clone(&self.defaults));
+        async move { defaults.explainer.explain(explained.await?, defaults.runtime.now()) }
     }
 
     /// Closes the connections that are idle, and keeps none of those in use.

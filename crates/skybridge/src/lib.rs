@@ -161,6 +161,7 @@ mod client;
 mod collect;
 pub mod defaults;
 pub mod errors;
+mod explanation;
 mod into_uri;
 mod layered;
 mod layered_body;
@@ -178,6 +179,7 @@ pub use self::{
     call::Call,
     client::Client,
     collect::{Collecting, TooLarge},
+    explanation::{Address, Explanation, Hop, Opening, ResolvedBy},
     into_uri::IntoUri,
     request_body::RequestBody,
     response::ResponseExt,
@@ -205,7 +207,10 @@ pub use skybridge_route::{
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};
 #[cfg(feature = "tls")]
-pub use skybridge_tls::{Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsVersion};
+pub use skybridge_tls::{
+    EchOutline, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsOutline, TlsVersion,
+    TrustOutline,
+};
 #[cfg(feature = "digest")]
 pub use skybridge_tunnel::PasswordAuth;
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};

@@ -8,6 +8,8 @@ pub(crate) use off::{ProxyTls, TlsService, TlsSettings};
 
 #[cfg(feature = "tls")]
 mod on {
+    use crate::explanation::Explainer;
+    use skybridge_tcp::RaceLayer;
     use skybridge_tls::{Tls, TlsConnector, TlsLayer};
     use skybridge_tunnel::TunnelLayer;
 
@@ -28,6 +30,11 @@ mod on {
             Self { layer: TlsLayer::native(), proxies: None }
         }
 
+        /// What explains what these layers would do.
+        pub(crate) fn explainer(&self, race: RaceLayer) -> Explainer {
+            Explainer { race, tls: self.layer.clone() }
+        }
+
         /// TLS to origins, and a tunnel that speaks TLS to proxies.
         pub(crate) fn layers(self, tunnel: TunnelLayer) -> (TlsLayer, TunnelLayer<TlsConnector>) {
             let connector = self.proxies.unwrap_or_else(|| self.layer.proxy_connector());
@@ -39,6 +46,8 @@ mod on {
 
 #[cfg(not(feature = "tls"))]
 mod off {
+    use crate::explanation::Explainer;
+    use skybridge_tcp::RaceLayer;
     use skybridge_tunnel::{NoTls, TunnelLayer};
     use tower::layer::util::Identity;
 
@@ -54,6 +63,11 @@ mod off {
     impl TlsSettings {
         pub(crate) fn new() -> Self {
             Self
+        }
+
+        /// What explains what these layers would do.
+        pub(crate) fn explainer(&self, race: RaceLayer) -> Explainer {
+            Explainer { race }
         }
 
         pub(crate) fn layers(self, tunnel: TunnelLayer) -> (Identity, TunnelLayer) {

@@ -33,6 +33,10 @@ impl Anchors {
         self.anchors.is_empty() && self.certificates.is_empty()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.anchors.len().max(self.certificates.len())
+    }
+
     pub(crate) fn for_webpki(&self) -> &[TrustAnchor<'static>] {
         &self.anchors
     }

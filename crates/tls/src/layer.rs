@@ -1,5 +1,5 @@
-use crate::{Tls, TlsConfig, TlsConnector, config::LazyConfig, tls_connect::LIMIT};
-use skybridge_core::{Connector, Deferred};
+use crate::{Tls, TlsConfig, TlsConnector, TlsOutline, config::LazyConfig, tls_connect::LIMIT};
+use skybridge_core::{ConnectError, Connector, Deferred, Route, Scheme};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -35,6 +35,18 @@ impl TlsLayer {
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
+    }
+
+    /// What a handshake by this route with its origin would offer and ask for; `None` where the origin is not `https`.
+    /// Nothing is connected to, but a configuration that is built on first use is.
+    ///
+    /// # Errors
+    /// When that can't be built, or the origin's name is none that a certificate can have.
+    pub fn outline(&self, route: &Route) -> Result<Option<TlsOutline>, ConnectError> {
+        if route.target.origin().scheme() == Scheme::Http {
+            return Ok(None);
+        }
+        self.config.get()?.outline(route).map(Some)
     }
 
     /// TLS to the proxies of a route: with the roots, pins, TLS versions, provider and timeout of this layer.

@@ -80,6 +80,7 @@ mod identity;
 mod invalid_certificate;
 mod io;
 mod layer;
+mod outline;
 mod path;
 mod peer;
 mod pins;
@@ -98,6 +99,7 @@ pub use self::{
     error::TlsError,
     io::MaybeTls,
     layer::TlsLayer,
+    outline::{EchOutline, TlsOutline, TrustOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
     tls_connector::{ProxyTlsConnecting, TlsConnector},

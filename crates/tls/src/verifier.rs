@@ -1,4 +1,6 @@
-use crate::{Pins, TlsError, anchors::Anchors, classify, handshake_capture, path, path::Path, peer, trusted_leaf};
+use crate::{
+    Pins, TlsError, TrustOutline, anchors::Anchors, classify, handshake_capture, path, path::Path, peer, trusted_leaf,
+};
 use rustls::{
     DigitallySignedStruct, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -31,6 +33,16 @@ pub(crate) enum TrustStore {
 impl Verifier {
     pub(crate) fn new(trust: TrustStore, provider: &CryptoProvider, pins: Pins) -> Self {
         Self { trust, algorithms: provider.signature_verification_algorithms, pins }
+    }
+
+    /// Who may vouch for a peer.
+    pub(crate) fn trust(&self) -> TrustOutline {
+        match &self.trust {
+            TrustStore::Anchors(anchors) => TrustOutline::Roots(anchors.count()),
+            #[cfg(feature = "platform-verifier")]
+            TrustStore::Platform(_) => TrustOutline::Platform,
+            TrustStore::Anyone => TrustOutline::Anyone,
+        }
     }
 
     fn verify_peer(

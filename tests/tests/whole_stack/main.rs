@@ -14,6 +14,7 @@ mod draining;
 mod egress;
 mod events;
 mod expectations;
+mod explain;
 mod goaway;
 mod hidden_names;
 mod interim;

@@ -36,6 +36,7 @@ mod connects;
 mod descriptors;
 mod draining;
 mod events;
+mod explain;
 mod failing;
 mod forwarding;
 mod handles;

@@ -168,7 +168,8 @@ fn scoped(scope: &Arc<Scope>) -> Facts {
 }
 
 /// Those that no search comes to, as the indexes lead to none that would fail by them: they are for whoever asks about
-/// all connections there are.
+/// all connections there are, and are tested there (`explain`). Of `forward_not_http` there is no connection: each that
+/// is in a pool speaks some version.
 const NOT_LOOKED_AT: [&str; 4] = ["coalesce_not_http2", "coalesce_not_https", "forward_not_http", "forward_address"];
 
 #[tokio::test(start_paused = true)]

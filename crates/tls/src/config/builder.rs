@@ -205,6 +205,7 @@ impl TlsConfigBuilder {
             sessions: Arc::default(),
             given_keys: self.given_keys,
             tls13,
+            tls12: self.versions.contains(&TlsVersion::Tls12),
             verifying,
         }))
     }

@@ -1,5 +1,5 @@
 use crate::{
-    Pins, TlsConfigError, TlsError, alpn,
+    Pins, TlsConfigError, TlsError, TrustOutline, alpn,
     ech::{GivenKeys, Offer},
     identity::Identity,
     peer::Peer,
@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) given_keys: GivenKeys,
     /// Whether TLS 1.3 is offered.
     pub(crate) tls13: bool,
+    /// Whether TLS 1.2 is.
+    pub(crate) tls12: bool,
     /// Of an insecure configuration: the one that verifies proxies.
     pub(crate) verifying: Option<LazyConfig>,
 }
@@ -75,7 +77,7 @@ impl TlsConfig {
         }
         let mut client = self.0.client.clone();
         client.client_auth_cert_resolver = Arc::new(Identity::none());
-        let Inner { verifier, pins, knows_paths, tls13, .. } = &*self.0;
+        let Inner { verifier, pins, knows_paths, tls13, tls12, .. } = &*self.0;
         Self::new(Inner {
             client,
             verifier: Arc::clone(verifier),
@@ -84,6 +86,7 @@ impl TlsConfig {
             sessions: Arc::default(),
             given_keys: GivenKeys::default(),
             tls13: *tls13,
+            tls12: *tls12,
             verifying: None,
         })
         .into()
@@ -99,6 +102,22 @@ impl TlsConfig {
 
     pub(crate) fn knows_paths(&self) -> bool {
         self.0.knows_paths
+    }
+
+    /// The versions of TLS that are offered, the latest first.
+    pub(crate) fn versions(&self) -> Vec<TlsVersion> {
+        let offered = [(self.0.tls13, TlsVersion::Tls13), (self.0.tls12, TlsVersion::Tls12)];
+        offered.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, version)| version).collect()
+    }
+
+    /// Who may vouch for a peer.
+    pub(crate) fn trust(&self) -> TrustOutline {
+        self.0.verifier.trust()
+    }
+
+    /// Whether there is a client certificate.
+    pub(crate) fn has_identity(&self) -> bool {
+        self.0.client.client_auth_cert_resolver.has_certs()
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn TimeProvider> {

@@ -105,6 +105,12 @@ impl Pins {
         self.every_leaf.extend(more.every_leaf);
     }
 
+    /// Those that apply to a name, and to the origin's host where that is another.
+    pub(crate) fn of(&self, name: &str, host: Option<&str>) -> Vec<Pin> {
+        let applies = |rule: &&Rule| rule.pattern.matches(name) || host.is_some_and(|host| rule.pattern.matches(host));
+        self.every_leaf.iter().copied().chain(self.rules.iter().filter(applies).map(|rule| rule.pin)).collect()
+    }
+
     /// Checks the pins of a host's path, leaf first.
     pub(crate) fn check(&self, host: &str, path: &[Pin]) -> Result<(), PinMismatch> {
         let mismatch = |pinned| Err(PinMismatch { host: host.into(), path: path.into(), pinned });

@@ -1,0 +1,85 @@
+use crate::{Pin, TlsConfig, TlsError, TlsVersion, peer::Peer};
+use skybridge_core::{ConnInfo, ConnectError, EchMode, Phase, Route};
+use std::sync::Arc;
+
+/// What a handshake with an origin would offer and ask for: for whoever wants to know and connects nothing.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TlsOutline {
+    /// The versions of TLS that are offered, the latest first.
+    pub versions: Vec<TlsVersion>,
+    /// The name that the certificate must be valid for.
+    pub name: Arc<str>,
+    /// The name that is sent (SNI); none for an address.
+    pub sni: Option<Arc<str>>,
+    /// The protocols that are offered by ALPN, the preferred one first.
+    pub alpn: Vec<String>,
+    /// Who may vouch for the certificate.
+    pub trust: TrustOutline,
+    /// The pins of this host, of which the verified path must have one; none where it isn't pinned.
+    pub pins: Vec<Pin>,
+    /// Whether there is a certificate to show, if the peer asks for one.
+    pub client_certificate: bool,
+    /// What is done about the origin's name; `None` when it is sent in the clear.
+    pub ech: Option<EchOutline>,
+}
+
+/// Who may vouch for a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TrustOutline {
+    /// So many roots.
+    Roots(usize),
+    /// The system's own verifier.
+    Platform,
+    /// Anyone: it is not verified.
+    Anyone,
+}
+
+/// What is done about the origin's name (RFC 9849).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum EchOutline {
+    /// It is sent in the clear, beside an extension that looks as if another were encrypted.
+    Grease,
+    /// It is encrypted, with keys that are at hand.
+    Encrypted,
+    /// It would have to be encrypted, and there are no keys: the connect fails.
+    NoKeys,
+}
+
+impl TlsConfig {
+    pub(crate) fn outline(&self, route: &Route) -> Result<TlsOutline, ConnectError> {
+        let failed = |error: TlsError| ConnectError::new(Phase::Tls, error).fatal();
+        // It needs the facts of a link; there is none, and no attempt is logged.
+        let endpoint = route.endpoints.snapshot().into_iter().next().unwrap_or_else(|| ([0, 0, 0, 0], 0).into());
+        let mut route = route.clone();
+        route.target.ctx = skybridge_core::Ctx::new(Arc::clone(route.ctx().runtime()));
+        let info = ConnInfo::new(&route.attempt(endpoint.clone()), None, endpoint);
+        let peer = Peer::origin(&info).map_err(failed)?;
+        let options = route.target.connect_options();
+        let offer = self.offer(&info, &peer);
+        let ech = match (options.ech, &offer) {
+            (_, Ok(None)) => None,
+            (Some(EchMode::Grease), Ok(Some(_))) => Some(EchOutline::Grease),
+            (_, Ok(Some(_))) => Some(EchOutline::Encrypted),
+            (_, Err(_)) => Some(EchOutline::NoKeys),
+        };
+        let is_hidden = matches!(ech, Some(EchOutline::Encrypted | EchOutline::Grease));
+        Ok(TlsOutline {
+            // With Encrypted Client Hello it is TLS 1.3 alone.
+            versions: self.versions().into_iter().filter(|it| !is_hidden || *it == TlsVersion::Tls13).collect(),
+            name: Arc::clone(&peer.text),
+            sni: peer.sni(),
+            alpn: crate::alpn::offer(Some(options.http_versions)).into_iter().map(text).collect(),
+            trust: self.trust(),
+            pins: self.pins().of(&peer.text, peer.host.as_deref()),
+            client_certificate: self.has_identity(),
+            ech,
+        })
+    }
+}
+
+fn text(name: Vec<u8>) -> String {
+    String::from_utf8_lossy(&name).into_owned()
+}
