@@ -1,7 +1,7 @@
 //! `skybridge`: fetches URLs through one client, and shows what happened to their connections. A thin shell over the
 //! public API: what it can do, a user of the library can do. Flags are in `args`, the client that they describe in
 //! `client`, one URL in `call`, its requests in `call_chain`, the layers above the client in `layers`. `outcome` is the
-//! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `report`,
+//! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `explain` says what would happen; `report`,
 //! `write_out`, `verbose` and `timelines` print it, the last as `terminal` can show it.
 
 mod args;
@@ -13,6 +13,8 @@ mod curl;
 mod decode;
 mod dump;
 mod exit;
+mod explain;
+mod explained;
 mod fault;
 mod file_body;
 mod form;
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
             }
             None => on_tokio(run::run(parts)),
         },
+        Ok(Command::Explain(parts)) => on_tokio(explain::explain(parts)),
         #[cfg(feature = "tour")]
         Ok(Command::Tour) => on_tokio(async { Ok(tour::tour().await) }),
         Ok(Command::Text(text)) => {

@@ -157,6 +157,21 @@ impl Proxies {
         }
     }
 
+    /// Who has chosen the chains of an origin, in words.
+    pub(crate) fn chosen_by(&self, origin: &Origin, args: &Args) -> String {
+        let flag = if args.proxy.proxy.is_empty() { "--preproxy" } else { "-x" };
+        let list = if args.proxy.noproxy.is_some() { "--noproxy" } else { "no_proxy" };
+        match self {
+            Self::Given { except, .. } if except.covers(origin) => format!("{flag} is given, and --noproxy exempts it"),
+            Self::Given { .. } => format!("{flag} says so"),
+            Self::Environment { proxies, .. } => match proxies.variable_for(origin) {
+                Some((variable, false)) => format!("the environment variable {variable} says so"),
+                Some((variable, true)) => format!("{variable} is set, and {list} exempts it"),
+                None => "no flag and no variable names a proxy".to_owned(),
+            },
+        }
+    }
+
     fn chains_for(&self, uri: &Uri) -> Option<Arc<[ProxyChain]>> {
         // The client refuses URLs without an origin, and fails where the environment's proxy is none.
         let origin = OriginRef::of(uri).and_then(OriginRef::to_owned).ok()?;

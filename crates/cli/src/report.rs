@@ -67,7 +67,7 @@ struct Decision {
 
 /// What was looked at in the pool, and what came of it.
 #[derive(Serialize)]
-struct Search {
+pub(crate) struct Search {
     found: &'static str,
     text: String,
     passed_over: Vec<PassedOver>,

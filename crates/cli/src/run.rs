@@ -41,9 +41,9 @@ struct Reporter {
 }
 
 /// A part of the command line: its URLs are fetched in order.
-struct Listed {
-    shared: Arc<Shared>,
-    jobs: Vec<Job>,
+pub(crate) struct Listed {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) jobs: Vec<Job>,
 }
 
 pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
@@ -89,7 +89,7 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
 }
 
 /// Makes the clients, one for all parts in which it is the same, and numbers the calls.
-fn list(parts: Vec<Part>, observer: impl Fn() -> CallObserver) -> Result<Vec<Listed>, StartError> {
+pub(crate) fn list(parts: Vec<Part>, observer: impl Fn() -> CallObserver) -> Result<Vec<Listed>, StartError> {
     let next = Arc::new(AtomicU64::new(1));
     let (mut known, mut listed) = (Vec::<(ClientKey, Connects)>::new(), Vec::with_capacity(parts.len()));
     for Part { args, client } in parts {

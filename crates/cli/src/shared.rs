@@ -21,7 +21,7 @@ use crate::{
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use skybridge::{
     Client, Error, RequestBody, RequestOptions,
-    types::{BasicAuth, CallId},
+    types::{BasicAuth, CallId, Origin},
 };
 use std::{
     io,
@@ -139,6 +139,11 @@ impl Shared {
     /// The id of a call that isn't on the command line.
     pub(crate) fn next_call_id(&self) -> CallId {
         CallId(self.next.fetch_add(1, Relaxed))
+    }
+
+    /// Who has chosen the proxies of an origin, in words.
+    pub(crate) fn who_chose(&self, origin: &Origin) -> String {
+        self.proxies.chosen_by(origin, &self.args)
     }
 
     /// The options for connecting to a URL.

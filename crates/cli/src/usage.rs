@@ -17,6 +17,9 @@ Usage: skybridge tour
 It needs no network. Exit 0 when every step went as it should, 1 when one didn't.
 ";
 
+/// In front of URLs and flags: they are explained, and not fetched.
+const EXPLAIN: &str = "explain";
+
 /// Why the command line is invalid.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Usage(String);
@@ -24,6 +27,8 @@ pub(crate) struct Usage(String);
 pub(crate) enum Command {
     /// Each part, of which there is at least one.
     Fetch(Vec<Part>),
+    /// The same, to be explained.
+    Explain(Vec<Part>),
     #[cfg(feature = "tour")]
     Tour,
     /// Text to print: help, or the version.
@@ -48,11 +53,16 @@ impl fmt::Display for Usage {
     }
 }
 
-pub(crate) fn read(arguments: Vec<OsString>) -> Result<Command, Usage> {
+pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
     if arguments.get(1).is_some_and(|first| first == "tour") {
         return tour(arguments.get(2));
     }
+    let explains = arguments.get(1).is_some_and(|first| first == EXPLAIN);
+    if explains {
+        arguments.remove(1);
+    }
     match args::parse(arguments) {
+        Ok(parts) if explains && parts.iter().all(|part| part.args.text().is_none()) => Ok(Command::Explain(parts)),
         Ok(parts) => Ok(Command::Fetch(parts)),
         Err((error, arguments)) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Text(error.to_string())),

@@ -14,6 +14,7 @@ mod compressed;
 mod curl;
 mod ech;
 mod endings;
+mod explain;
 mod failures;
 mod http1_0;
 mod names;

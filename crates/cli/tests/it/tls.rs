@@ -27,12 +27,20 @@ impl Desk {
     }
 
     pub(crate) async fn run(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
+        self.run_as(&[], origin, host, arguments).await
+    }
+
+    pub(crate) async fn explain(&self, origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
+        self.run_as(&["explain"], origin, host, arguments).await
+    }
+
+    async fn run_as(&self, verb: &[&str], origin: &Origin, host: &str, arguments: &[&str]) -> Ran {
         let port = origin.addr().port();
         let resolve = ["a.test", "b.test"].map(|name| format!("--resolve={name}:{port}:127.0.0.1"));
         let trust = format!("--cacert={}", self.folder.path().join("ca.pem").display());
         let url = format!("https://{host}:{port}/");
         let first = [resolve[0].as_str(), &resolve[1], &trust, "--report", "-"];
-        skybridge(first.iter().chain(arguments).copied().chain([url.as_str()])).await
+        skybridge(verb.iter().chain(&first).chain(arguments).copied().chain([url.as_str()])).await
     }
 }
 

@@ -1,0 +1,106 @@
+//! `skybridge explain URL`: what fetching it would come to, without connecting to anything but resolvers.
+
+use crate::{
+    args::{Part, Seconds},
+    exit::Exit,
+    explained::Explained,
+    fault::Fault,
+    observer::CallObserver,
+    run::list,
+    shared::{Job, Shared},
+    start_error::StartError,
+    stderr::{self, Stderr},
+};
+use skybridge::{
+    Cause, Delivery, Error, Explanation, Phase, TokioRuntime,
+    types::{Observe, OriginRef, Runtime, TimedOut},
+};
+use skybridge_trace::{JsonLines, clean, clean_json};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// Explains each URL, in the order of the command line.
+///
+/// # Errors
+/// When a flag can't be used, or where it is to be written.
+pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
+    // What is said for all parts is said in each.
+    let Some(args) = parts.last().map(|part| &part.args) else { return Ok(Exit::OK) };
+    if let Some(path) = &args.output.stderr {
+        stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
+    }
+    let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
+    let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
+    let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
+    let verbose = args.request.verbose;
+    let listed = list(parts, || CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()))?;
+    let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));
+    let mut exit = Exit::OK;
+    for (shared, job) in all {
+        let url = shared.secrets.url(&job.url);
+        let (text, line) = match one(shared, job).await {
+            Ok((explained, chosen)) => {
+                let text = with_choice(&explained, &chosen);
+                (text, serde_json::to_string(&Explained::of(&url, &explained, &chosen)))
+            }
+            Err(fault) => {
+                exit = fault.exit;
+                if shared.args.prints_errors() {
+                    stderr::print(format_args!("skybridge: {}\n", clean(&fault.to_string())));
+                }
+                (String::new(), serde_json::to_string(&Explained::failed(&url, &fault)))
+            }
+        };
+        let written = match (&mut report, line) {
+            (Some(report), Ok(line)) => writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush()),
+            // A closed stdout is ignored.
+            _ => Ok(text.lines().for_each(|line| _ = writeln!(io::stdout(), "{}", clean(line)))),
+        };
+        written.map_err(|error| StartError(Exit::WRITE, format!("--report: {error}")))?;
+    }
+    Ok(exit)
+}
+
+fn open(path: &Path) -> Result<Box<dyn Write>, StartError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    let file = File::create(path);
+    file.map(|file| Box::new(file) as _)
+        .map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))
+}
+
+/// What fetching this URL would come to, and who has chosen its proxies.
+async fn one(shared: &Shared, job: &Job) -> Result<(Explanation, String), Fault> {
+    let of = |error: Error| Fault::of(&error, None);
+    let (uri, credentials) = shared.uri(job).map_err(of)?;
+    let options =
+        shared.options(&uri).map_err(|usage| Fault::local("request", Exit::USAGE, usage.to_string(), "no"))?;
+    let mut request = shared.request(uri, job.place, credentials);
+    request.extensions_mut().insert(options.call(job.call));
+    let chosen = OriginRef::of(request.uri()).and_then(OriginRef::to_owned);
+    let chosen = chosen.map(|origin| shared.who_chose(&origin)).unwrap_or_default();
+    let limit = shared.args.request.max_time.map(Seconds::limit);
+    let explaining = shared.client.explain(&request);
+    let explained = match limit {
+        None => explaining.await,
+        Some(limit) => tokio::time::timeout(limit, explaining).await.unwrap_or_else(|_| {
+            let timed_out = TimedOut { phase: Phase::Call, limit };
+            Err(Error::of(Delivery::Unsent, Phase::Resolve, Cause::TimedOut(timed_out)))
+        }),
+    };
+    explained.map(|explained| (explained, chosen)).map_err(of)
+}
+
+/// The lines for people: behind the first way stands who has chosen it.
+fn with_choice(explained: &Explanation, chosen: &str) -> String {
+    let mut lines: Vec<_> = explained.to_string().lines().map(str::to_owned).collect();
+    if let Some(way) = lines.iter_mut().find(|line| line.starts_with("way ")) {
+        way.push_str(&format!(": {chosen}"));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,133 @@
+//! What `explain` writes for `--report`: a line of JSON for each URL.
+
+use crate::{fault::Fault, report::Search};
+use serde::Serialize;
+use skybridge::{EchOutline, Explanation, Opening, ResolvedBy, TlsOutline, TlsVersion, TrustOutline, types::Proxy};
+
+#[derive(Serialize)]
+pub(crate) struct Explained<'a> {
+    url: &'a str,
+    origin: Option<String>,
+    asked: Vec<String>,
+    pool: Option<Search>,
+    connection: Option<u64>,
+    proxies_chosen_by: Option<&'a str>,
+    ways: Vec<Vec<String>>,
+    hops: Vec<Hop>,
+    forwarded: Option<bool>,
+    addresses: Vec<Address>,
+    told: Vec<String>,
+    tls: Option<Tls>,
+    protocol: Option<&'static str>,
+    error: Option<&'a Fault>,
+}
+
+#[derive(Serialize)]
+struct Hop {
+    to: String,
+    resolved_by: String,
+}
+
+#[derive(Serialize)]
+struct Address {
+    address: String,
+    failed: Option<String>,
+    overtook: bool,
+    refused: bool,
+}
+
+#[derive(Serialize)]
+struct Tls {
+    versions: Vec<&'static str>,
+    name: String,
+    sni: Option<String>,
+    alpn: Vec<String>,
+    roots: Option<usize>,
+    verified: bool,
+    pins: Vec<String>,
+    client_certificate: bool,
+    ech: &'static str,
+}
+
+impl<'a> Explained<'a> {
+    pub(crate) fn of(url: &'a str, explained: &Explanation, chosen: &'a str) -> Self {
+        let opening = explained.opening.as_ref();
+        let names = |way: &[Proxy]| way.iter().map(ToString::to_string).collect();
+        Self {
+            url,
+            origin: Some(explained.key.origin.to_string()),
+            asked: explained.asked(),
+            pool: Some(Search::of(&explained.search)),
+            connection: explained.connection.as_ref().and_then(|info| info.id).map(|id| id.0),
+            proxies_chosen_by: opening.map(|_| chosen),
+            ways: opening.map_or_else(Vec::new, |opening| opening.ways.iter().map(|way| names(way)).collect()),
+            hops: opening.map_or_else(Vec::new, hops),
+            forwarded: opening.map(|opening| opening.forwarded),
+            addresses: opening.map_or_else(Vec::new, addresses),
+            told: opening.map_or_else(Vec::new, |opening| opening.told.iter().map(ToString::to_string).collect()),
+            tls: opening.and_then(|opening| opening.tls.as_ref()).map(Tls::of),
+            protocol: Some(explained.protocol()),
+            error: None,
+        }
+    }
+
+    pub(crate) fn failed(url: &'a str, fault: &'a Fault) -> Self {
+        Self {
+            url,
+            origin: None,
+            asked: Vec::new(),
+            pool: None,
+            connection: None,
+            proxies_chosen_by: None,
+            ways: Vec::new(),
+            hops: Vec::new(),
+            forwarded: None,
+            addresses: Vec::new(),
+            told: Vec::new(),
+            tls: None,
+            protocol: None,
+            error: Some(fault),
+        }
+    }
+}
+
+fn hops(opening: &Opening) -> Vec<Hop> {
+    let by = |by: &ResolvedBy| match by {
+        ResolvedBy::Nobody => "nobody".to_owned(),
+        ResolvedBy::Proxy(proxy) => proxy.clone(),
+        _ => "client".to_owned(),
+    };
+    opening.hops.iter().map(|hop| Hop { to: hop.to.clone(), resolved_by: by(&hop.resolved_by) }).collect()
+}
+
+fn addresses(opening: &Opening) -> Vec<Address> {
+    let of = |address: &skybridge::Address| Address {
+        address: address.endpoint.to_string(),
+        failed: address.failed.as_ref().map(|(failure, _)| failure.to_string()),
+        overtook: address.overtook,
+        refused: address.refused,
+    };
+    opening.addresses.iter().map(of).collect()
+}
+
+impl Tls {
+    fn of(tls: &TlsOutline) -> Self {
+        let version = |version: &TlsVersion| if *version == TlsVersion::Tls13 { "1.3" } else { "1.2" };
+        Self {
+            versions: tls.versions.iter().map(version).collect(),
+            name: tls.name.to_string(),
+            sni: tls.sni.as_ref().map(ToString::to_string),
+            alpn: tls.alpn.clone(),
+            roots: if let TrustOutline::Roots(count) = tls.trust { Some(count) } else { None },
+            verified: tls.trust != TrustOutline::Anyone,
+            pins: tls.pins.iter().map(ToString::to_string).collect(),
+            client_certificate: tls.client_certificate,
+            ech: match tls.ech {
+                None => "none",
+                Some(EchOutline::Grease) => "grease",
+                Some(EchOutline::Encrypted) => "encrypted",
+                Some(_) => "no_keys",
+            },
+        }
+    }
+}

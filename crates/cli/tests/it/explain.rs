@@ -1,0 +1,91 @@
+//! `skybridge explain`: what fetching a URL would come to, and nobody is connected to.
+
+use crate::{
+    ran::{Ran, fed_in, reports, skybridge},
+    tls::Desk,
+};
+use serde_json::json;
+use skybridge_testkit::{origin::Origin, proxy::ProxyServer};
+
+fn lines(ran: &Ran) -> Vec<&str> {
+    ran.out.lines().collect()
+}
+
+#[tokio::test]
+async fn a_direct_way_is_explained_and_nothing_arrives() {
+    let origin = Origin::h1().start().await;
+    let (port, url) = (origin.addr().port(), origin.url("/?token=hunter2"));
+    let ran = skybridge(["explain", &url]).await;
+    let told = [
+        format!("request    http://127.0.0.1:{port}"),
+        "pool       a new connection is opened".to_owned(),
+        "way        directly: no flag and no variable names a proxy".to_owned(),
+        format!("hops       127.0.0.1:{port}, which is not looked up"),
+        format!("addresses  127.0.0.1:{port}"),
+        "protocol   HTTP/1.1".to_owned(),
+    ];
+    assert_eq!((ran.exit, lines(&ran)), (0, told.iter().map(String::as_str).collect()), "{}", ran.err);
+    assert_eq!((origin.connections(), &*ran.err), (0, ""));
+}
+
+#[tokio::test]
+async fn proxies_are_explained_with_who_chose_them_and_who_resolves() {
+    let proxy = ProxyServer::http().start().await;
+    let named = format!("http://me:hunter2@127.0.0.1:{}", proxy.addr().port());
+    let plain = format!("http://127.0.0.1:{}", proxy.addr().port());
+    let explained = async |variables: &[(&str, &str)], arguments: &[&str]| {
+        let ran = fed_in(variables, ["explain", "--report", "-"].iter().chain(arguments), "").await;
+        assert_eq!((ran.exit, ran.out.contains("hunter2")), (0, false), "{}{}", ran.err, ran.out);
+        reports(&ran).remove(0)
+    };
+    let by_flag = explained(&[], &["-x", &named, "https://a.test/"]).await;
+    assert_eq!(by_flag["proxies_chosen_by"], "-x says so");
+    assert_eq!(by_flag["ways"], json!([[&plain]]));
+    let hops = json!([{"to": &plain, "resolved_by": "nobody"}, {"to": "a.test:443", "resolved_by": &plain}]);
+    assert_eq!((&by_flag["hops"], &by_flag["forwarded"]), (&hops, &json!(false)));
+    let forwarded = explained(&[("http_proxy", &named)], &["http://a.test/"]).await;
+    assert_eq!(forwarded["proxies_chosen_by"], "the environment variable http_proxy says so");
+    assert_eq!(forwarded["forwarded"], true);
+    let exempt = [("https_proxy", &*named), ("no_proxy", "127.0.0.1")];
+    let exempt = explained(&exempt, &["https://127.0.0.1/"]).await;
+    assert_eq!(exempt["proxies_chosen_by"], "https_proxy is set, and no_proxy exempts it");
+    assert_eq!(exempt["ways"], json!([[]]));
+    assert_eq!(proxy.connections(), 0);
+}
+
+#[tokio::test]
+async fn tls_is_explained_with_the_pins_that_apply() {
+    let desk = Desk::new();
+    let cert = desk.ca.leaf(["a.test"]);
+    let origin = Origin::h2c().tls(&cert).start().await;
+    let pin = format!("a.test={}", cert.pin());
+    let other = format!("b.test={}", desk.ca.pin());
+    let ran = desk.run(&origin, "a.test", &["--pin", &pin, "--pin", &other]).await;
+    assert_eq!(ran.exit, 0, "the flags are right: {}", ran.err);
+    let before = origin.connections();
+    let ran = desk.explain(&origin, "a.test", &["--pin", &pin, "--pin", &other]).await;
+    let tls = &reports(&ran)[0]["tls"];
+    assert_eq!((&tls["versions"], &tls["alpn"]), (&json!(["1.3", "1.2"]), &json!(["h2", "http/1.1"])));
+    assert_eq!((&tls["pins"], &tls["roots"], &tls["verified"]), (&json!([cert.pin()]), &json!(1), &json!(true)));
+    assert_eq!((&tls["name"], &tls["ech"]), (&json!("a.test"), &json!("none")));
+    assert_eq!(origin.connections(), before);
+}
+
+#[tokio::test]
+async fn it_fails_as_the_fetch_would() {
+    let origin = Origin::h1().start().await;
+    for (exit, arguments) in [
+        (3, vec!["htp://a.test/"]),
+        (6, vec!["https://nosuch.invalid/"]),
+        (5, vec!["-x", "http://nosuch.invalid", "https://a.test/"]),
+        (7, vec!["--egress", "public", &*origin.url("/")]),
+        (2, vec!["--no-such-flag", "http://a.test/"]),
+        (2, vec![]),
+    ] {
+        let explained = skybridge(["explain"].iter().chain(&arguments)).await;
+        assert_eq!(explained.exit, exit, "{arguments:?}: {}", explained.err);
+        let fetched = skybridge(&arguments).await;
+        assert_eq!((fetched.exit, fetched.err), (exit, explained.err), "{arguments:?}");
+    }
+    assert_eq!(origin.connections(), 0);
+}
