@@ -1,8 +1,8 @@
 //! `skybridge`: fetches URLs through one client, and shows what happened to their connections. A thin shell over the
 //! public API: what it can do, a user of the library can do. Flags are in `args`, the client that they describe in
 //! `client`, one URL in `call`, its requests in `call_chain`, the layers above the client in `layers`. `outcome` is the
-//! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `explain` says what would happen; `report`,
-//! `write_out`, `verbose` and `timelines` print it, the last as `terminal` can show it.
+//! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `report`, `write_out`,
+//! `verbose` and `timelines` print it, the last as `terminal` can show it. `explain` says what would happen.
 
 mod args;
 mod call;

@@ -36,8 +36,8 @@ impl<C: Connection<B>, B> Pool<C, B> {
     }
 
     /// What would become of a request: by which connection it would go and why, or how a new one would be opened. It
-    /// changes nothing and opens no connection, but where a new one would be needed names are looked up, and the proxies
-    /// chosen, as for a request. What layers above would change about the request isn't known here.
+    /// changes nothing and opens no connection, but where a new one would be needed names are looked up, and the
+    /// proxies chosen, as for a request. What layers above would change about the request isn't known here.
     ///
     /// # Errors
     /// Those that the request would have before a connection is opened for it.

@@ -24,8 +24,8 @@ impl Recorded {
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
     /// `addresses` and `limit`, `connection_search` has `found`, `text` and `passed_over`, each of which has
-    /// `connection`, `origin`, `why` and `text`, `proxy_request`, `proxy_response` and `proxy_socks` have what is said to
-    /// a proxy and by it in `step` or `status`, without header fields, and `connection_created` has the facts.
+    /// `connection`, `origin`, `why` and `text`, `proxy_request`, `proxy_response` and `proxy_socks` have what is said
+    /// to a proxy and by it in `step` or `status`, without header fields, and `connection_created` has the facts.
     pub fn json(&self, began: Instant) -> String {
         let mut object = Object::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
