@@ -32,6 +32,8 @@ struct TlsSettings<'a> {
     versions: Option<RangeInclusive<TlsVersion>>,
     /// Keys of Encrypted Client Hello, for every host.
     ech_keys: Option<&'a [u8]>,
+    /// Where the secrets of connections are written.
+    key_log: Option<&'a Path>,
     /// A file of the folder that can't be used is named on stderr.
     warns: bool,
 }
@@ -49,6 +51,7 @@ pub(crate) fn origins(args: &Args) -> Result<TlsLayer, StartError> {
         pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
         versions: versions(args)?,
         ech_keys: EchArg::keys(&tls.ech),
+        key_log: tls.sslkeylogfile.as_deref(),
         warns: args.prints_errors(),
     };
     Ok(settings.config()?.map_or_else(|| system(args), TlsLayer::new))
@@ -76,6 +79,7 @@ pub(crate) fn proxies(args: &Args) -> Result<TlsConnector, StartError> {
         pins: Vec::new(),
         versions: None,
         ech_keys: None,
+        key_log: tls.sslkeylogfile.as_deref(),
         warns: false,
     };
     Ok(settings.config()?.map_or_else(|| TlsLayer::native().proxy_connector(), |config| config.tls_connector()))
@@ -133,6 +137,7 @@ impl<'a> TlsSettings<'a> {
             pins: tls.pin.iter().map(|rule| (rule.pattern.as_str(), rule.pin.as_str())).collect(),
             versions: None,
             ech_keys: None,
+            key_log: tls.sslkeylogfile.as_deref(),
             warns: false,
         }
     }
@@ -141,7 +146,8 @@ impl<'a> TlsSettings<'a> {
     fn config(self) -> Result<Option<TlsConfig>, StartError> {
         let trusts = self.cacert.is_some() || self.capath.is_some() || self.insecure;
         let pins = !self.every_leaf.is_empty() || !self.pins.is_empty();
-        if !trusts && !pins && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
+        let writes = self.key_log.is_some();
+        if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
         let (cacert, capath, cert) = (self.cacert, self.capath, self.cert);
@@ -166,6 +172,9 @@ impl<'a> TlsSettings<'a> {
         }
         if let Some(versions) = self.versions {
             builder = builder.versions(versions);
+        }
+        if let Some(path) = self.key_log {
+            builder = builder.key_log_file(path);
         }
         if let Some(keys) = self.ech_keys {
             builder = builder.ech_keys_for_every_host(keys);
@@ -235,6 +244,7 @@ fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
     let exit = match error {
         TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
         TlsConfigError::Pin(_) | TlsConfigError::Ech(_) => Exit::USAGE,
+        TlsConfigError::KeyLog { .. } => Exit::WRITE,
         TlsConfigError::NoRoots | TlsConfigError::Root(_) | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,
     };

@@ -42,6 +42,10 @@ pub(crate) struct TlsArgs {
     /// which only looks like it
     #[arg(long, value_name = "true|hard|ecl:BASE64|false|grease", action = ArgAction::Append)]
     pub(crate) ech: Vec<EchArg>,
+    /// Append the secrets of all TLS connections to this file (mode 0600), with which Wireshark reads everything that
+    /// was sent; the variable SSLKEYLOGFILE alone does nothing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sslkeylogfile: Option<PathBuf>,
     /// As --cacert, for proxies
     #[arg(long, value_name = "FILE")]
     pub(crate) proxy_cacert: Option<PathBuf>,

@@ -1,4 +1,5 @@
 use super::{
+    key_log::KeyLogTo,
     provider,
     tls_config::{Inner, LazyConfig},
 };
@@ -16,7 +17,7 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
-use std::{fmt, ops::RangeInclusive, sync::Arc};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, sync::Arc};
 
 /// Builds a [`TlsConfig`]. An invalid setting is reported by [`build`](Self::build).
 #[must_use = "nothing is made until it is built"]
@@ -29,6 +30,7 @@ pub struct TlsConfigBuilder {
     given_keys: GivenKeys,
     insecure: bool,
     provider: Option<Arc<CryptoProvider>>,
+    key_log: Option<KeyLogTo>,
     error: Option<TlsConfigError>,
 }
 
@@ -57,6 +59,7 @@ impl TlsConfigBuilder {
             given_keys: GivenKeys::default(),
             insecure: false,
             provider: None,
+            key_log: None,
             error: None,
         }
     }
@@ -160,7 +163,22 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Builds the configuration. Reads the system's roots, if they are to be trusted, and draws a first random byte:
+    /// Appends the secrets of all connections to this file (default: none), in the format of `SSLKEYLOGFILE` (RFC 9850),
+    /// for Wireshark and the like.
+    ///
+    /// **Whoever reads this file reads all that was sent and received**, passwords and cookies included, and can change
+    /// what is still open. It is for debugging on a machine of one's own. It is created so that its owner alone can
+    /// read it (mode 0600; one that exists keeps its own), and grows with each handshake. The environment variable of
+    /// that name is never read: nobody but whoever writes the configuration turns this on. It also holds for the proxies
+    /// that this configuration serves.
+    ///
+    /// Nothing else changes by it. Where a line can't be written, the connection goes on.
+    pub fn key_log_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_log = Some(KeyLogTo::Path(path.into()));
+        self
+    }
+
+    /// Builds the configuration. Opens the key log, if there is to be one. Reads the system's roots, if they are to be trusted, and draws a first random byte:
     /// the first of a process takes aws-lc-rs tens of milliseconds, which no handshake should have to wait for.
     ///
     /// # Errors
@@ -169,6 +187,9 @@ impl TlsConfigBuilder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        let key_log = self.key_log.take().map(KeyLogTo::open).transpose();
+        let key_log = key_log.map_err(|(path, source)| TlsConfigError::KeyLog { path, source })?;
+        self.key_log = key_log.clone().map(KeyLogTo::Open);
         let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
         provider::start(&provider);
         let identity = match self.identity.take() {
@@ -191,12 +212,15 @@ impl TlsConfigBuilder {
             return Err(TlsConfigError::Ech(rustls::Error::General("TLS 1.3 is not offered".into())));
         }
         let verifier = Arc::new(Verifier::new(trust, &provider, self.pins.clone()));
-        let client = ClientConfig::builder_with_provider(provider)
+        let mut client = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(TlsConfigError::Versions)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::<Verifier>::clone(&verifier))
             .with_client_cert_resolver(Arc::new(identity));
+        if let Some(key_log) = key_log {
+            client.key_log = key_log;
+        }
         Ok(TlsConfig::new(Inner {
             client,
             verifier,
@@ -210,7 +234,7 @@ impl TlsConfigBuilder {
         }))
     }
 
-    /// A builder with the same roots, pins, versions and provider, but without a client certificate, and never
+    /// A builder with the same roots, pins, versions, provider and key log, but without a client certificate, and never
     /// insecure.
     fn verifying(&self) -> Self {
         Self {
@@ -222,6 +246,7 @@ impl TlsConfigBuilder {
             given_keys: GivenKeys::default(),
             insecure: false,
             provider: self.provider.clone(),
+            key_log: self.key_log.clone(),
             error: None,
         }
     }

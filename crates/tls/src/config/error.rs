@@ -1,6 +1,6 @@
 use crate::PinError;
 use rustls::pki_types::pem;
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, io, path::PathBuf};
 
 /// Why a [`TlsConfig`](crate::TlsConfig) can't be built.
 #[non_exhaustive]
@@ -29,6 +29,13 @@ pub enum TlsConfigError {
     Ech(rustls::Error),
     /// The provider has no cipher suite for the TLS versions.
     Versions(rustls::Error),
+    /// The file that the secrets of connections are to be written to can't be opened.
+    KeyLog {
+        /// Its path.
+        path: PathBuf,
+        /// Why it can't be opened.
+        source: io::Error,
+    },
     /// The system's verifier isn't available.
     Platform(rustls::Error),
 }
@@ -47,6 +54,7 @@ impl fmt::Display for TlsConfigError {
             Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
             Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
             Self::Versions(_) => f.write_str("the cryptography provider doesn't support these TLS versions"),
+            Self::KeyLog { path, .. } => write!(f, "the key log {} can't be opened", path.display()),
             Self::Platform(_) => f.write_str("the system's certificate verifier isn't available"),
         }
     }
@@ -64,6 +72,7 @@ impl StdError for TlsConfigError {
             Self::NoProvider | Self::NoRoots => None,
             Self::Root(error) => Some(error),
             Self::Pem { source, .. } => Some(source),
+            Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) => Some(error),
             Self::Identity(error) | Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
         }

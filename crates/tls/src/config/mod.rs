@@ -1,5 +1,6 @@
 mod builder;
 mod error;
+mod key_log;
 mod provider;
 mod roots;
 mod tls_config;

@@ -153,7 +153,9 @@ impl TlsConfig {
         let builder =
             ClientConfig::builder_with_details(Arc::clone(shared.crypto_provider()), Arc::clone(&shared.time_provider));
         let builder = builder.with_ech(mode)?.dangerous().with_custom_certificate_verifier(verifier);
-        Ok(builder.with_client_cert_resolver(Arc::clone(&shared.client_auth_cert_resolver)))
+        let mut client = builder.with_client_cert_resolver(Arc::clone(&shared.client_auth_cert_resolver));
+        client.key_log = Arc::clone(&shared.key_log);
+        Ok(client)
     }
 }
 
