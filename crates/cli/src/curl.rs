@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 174] = [
+const FLAGS: [CurlFlag; 173] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -73,7 +73,6 @@ const FLAGS: [CurlFlag; 174] = [
     flag("fail-early", None, Value::None, None),
     flag("false-start", None, Value::None, None),
     flag("follow", None, Value::None, Some("-L")),
-    flag("form-escape", None, Value::None, None),
     flag("ftp-account", None, Value::Plain, None),
     flag("ftp-alternative-to-user", None, Value::Plain, None),
     flag("ftp-create-dirs", None, Value::None, None),

@@ -1,5 +1,11 @@
-//! `-F`: a form in parts (RFC 7578), as browsers and curl write them. Files are read while they are sent.
+//! `-F`: a form in parts (RFC 7578), as browsers and curl write them. Files are read while they are sent, and again
+//! where they are sent again, and the length is known before: libraries that write forms (`common-multipart-rfc7578`,
+//! `mpart-async`, `multipart`) give a stream that can be read once and has no length, or are a part of a client.
 
+mod field;
+
+pub(crate) use self::field::Field;
+use self::field::{Content, Part};
 use crate::file_body::{DataFile, FileBody};
 use bytes::Bytes;
 use http::HeaderValue;
@@ -28,24 +34,6 @@ const TYPES: [(&str, &str); 10] = [
     (".xml", "application/xml"),
 ];
 
-/// One `-F` or `--form-string`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Field {
-    name: String,
-    content: Content,
-    content_type: Option<String>,
-    file_name: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Content {
-    Text(String),
-    /// `<FILE`: a file's content, as if it were typed.
-    TextOf(PathBuf),
-    /// `@FILE`: a file, with its name.
-    File(PathBuf),
-}
-
 /// A form that can be sent, any number of times.
 #[derive(Clone)]
 pub(crate) struct Form {
@@ -59,90 +47,17 @@ enum Piece {
     File(DataFile),
 }
 
+/// A form while it is put together.
+struct Writer {
+    boundary: Arc<str>,
+    escapes: bool,
+    pieces: Vec<Piece>,
+}
+
 pub(crate) struct FormBody {
     left: VecDeque<Piece>,
     file: Option<FileBody>,
     length: u64,
-}
-
-impl Field {
-    /// `NAME=CONTENT`, `NAME=@FILE` or `NAME=<FILE`, then `;type=TYPE` and `;filename=NAME`.
-    ///
-    /// # Errors
-    /// When it is none of these.
-    pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
-        let (name, rest) = text.split_once('=').ok_or("not a field, such as name=content or photo=@FILE")?;
-        let (content, mut settings) = value(rest.strip_prefix(['@', '<']).unwrap_or(rest))?;
-        let content = match rest.chars().next() {
-            Some('@' | '<') if content.contains(',') => {
-                return Err("several files of one field are not sent; nearest: -F for each");
-            }
-            Some('@') => Content::File(content.into()),
-            Some('<') => Content::TextOf(content.into()),
-            _ => Content::Text(content),
-        };
-        let mut field = Self { name: name.to_owned(), content, content_type: None, file_name: None };
-        while let Some(setting) = settings.strip_prefix(';') {
-            let (name, rest) = setting.split_once('=').ok_or("behind ; comes type= or filename=")?;
-            let (value, more) = value(rest)?;
-            match name.trim() {
-                "type" => field.content_type = Some(value),
-                "filename" => field.file_name = Some(value),
-                _ => return Err("behind ; comes type= or filename=, and nothing else here"),
-            }
-            settings = more;
-        }
-        let is_line = |text: &Option<String>| text.as_ref().is_none_or(|text| HeaderValue::from_str(text).is_ok());
-        if is_line(&field.content_type) { Ok(field) } else { Err("not a type, such as text/plain") }
-    }
-
-    /// `NAME=CONTENT`, where nothing has a meaning.
-    ///
-    /// # Errors
-    /// When there is no `=`.
-    pub(crate) fn literal(text: &str) -> Result<Self, &'static str> {
-        let (name, content) = text.split_once('=').ok_or("not a field, such as name=content")?;
-        let content = Content::Text(content.to_owned());
-        Ok(Self { name: name.to_owned(), content, content_type: None, file_name: None })
-    }
-
-    /// Its head, with the boundary before it.
-    fn head(&self, boundary: &str) -> String {
-        let own_name = match &self.content {
-            Content::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
-            Content::Text(_) | Content::TextOf(_) => None,
-        };
-        let file_name = self.file_name.clone().or(own_name);
-        let content_type = self.content_type.clone().or_else(|| {
-            let is_file = matches!(self.content, Content::File(_));
-            is_file.then(|| type_of(file_name.as_deref().unwrap_or_default()).to_owned())
-        });
-        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&self.name));
-        if let Some(file_name) = file_name {
-            head += &format!("; filename=\"{}\"", quoted(&file_name));
-        }
-        head += "\r\n";
-        if let Some(content_type) = content_type {
-            head += &format!("Content-Type: {content_type}\r\n");
-        }
-        head + "\r\n"
-    }
-}
-
-/// Up to a `;`, or in quotes, and what is behind it.
-fn value(text: &str) -> Result<(String, &str), &'static str> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(';').unwrap_or(text.len());
-        return Ok((text[..end].to_owned(), &text[end..]));
-    };
-    let (mut value, mut chars) = (String::new(), quoted.char_indices());
-    loop {
-        match chars.next().ok_or("a quote isn't closed")? {
-            (at, '"') => return Ok((value, &quoted[at + 1..])),
-            (_, '\\') => value.push(chars.next().ok_or("a quote isn't closed")?.1),
-            (_, other) => value.push(other),
-        }
-    }
 }
 
 /// As HTML has it (4.10.21.8): no quote and no line break ends a name early.
@@ -150,38 +65,22 @@ fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn type_of(file_name: &str) -> &'static str {
+fn type_of(file_name: &str) -> Option<&'static str> {
     let name = file_name.to_ascii_lowercase();
-    TYPES.iter().find(|(end, _)| name.ends_with(end)).map_or("application/octet-stream", |(_, of)| of)
+    TYPES.iter().find(|(end, _)| name.ends_with(end)).map(|(_, of)| *of)
 }
 
 impl Form {
+    /// With `escapes`, quotes in names are escaped by a backslash, as with curl's `--form-escape`.
+    ///
     /// # Errors
     /// When a file can't be read: its name, and why.
-    pub(crate) fn of(fields: &[&Field]) -> Result<Self, (PathBuf, io::Error)> {
-        // Keyed anew in each process, so nobody can write it into a field beforehand.
-        let random = [0, 1].map(|half: u8| RandomState::new().hash_one(half));
-        let boundary: Arc<str> = format!("------------------------{:016x}{:08x}", random[0], random[1] as u32).into();
-        let mut pieces = Vec::new();
+    pub(crate) fn of(fields: &[&Field], escapes: bool) -> Result<Self, (PathBuf, io::Error)> {
+        let mut writer = Writer { boundary: boundary().into(), escapes, pieces: Vec::new() };
         for field in fields {
-            pieces.push(Piece::Bytes(field.head(&boundary).into()));
-            let named = |path: &Path| {
-                let path = path.to_owned();
-                move |error| (path, error)
-            };
-            pieces.push(match &field.content {
-                Content::Text(text) => Piece::Bytes(text.clone().into()),
-                Content::TextOf(path) => Piece::Bytes(read(path).map_err(named(path))?.into()),
-                Content::File(path) => match DataFile::open(path) {
-                    Ok(Some(file)) => Piece::File(file),
-                    // A pipe has no length, and the form must have one.
-                    Ok(None) => Piece::Bytes(read(path).map_err(named(path))?.into()),
-                    Err(_) if path.as_os_str() == "-" => Piece::Bytes(read(path).map_err(named(path))?.into()),
-                    Err(error) => return Err((path.clone(), error)),
-                },
-            });
-            pieces.push(Piece::Bytes(Bytes::from_static(b"\r\n")));
+            writer.field(field)?;
         }
+        let Writer { boundary, mut pieces, .. } = writer;
         pieces.push(Piece::Bytes(format!("--{boundary}--\r\n").into()));
         Ok(Self { boundary, pieces: pieces.into() })
     }
@@ -197,6 +96,95 @@ impl Form {
         });
         FormBody { left: self.pieces.iter().cloned().collect(), file: None, length: length.sum() }
     }
+}
+
+impl Writer {
+    fn text(&mut self, text: impl Into<Bytes>) {
+        self.pieces.push(Piece::Bytes(text.into()));
+    }
+
+    fn field(&mut self, field: &Field) -> Result<(), (PathBuf, io::Error)> {
+        let mut disposition = "form-data".to_owned();
+        if !field.name.is_empty() {
+            disposition += &format!("; name=\"{}\"", self.quoted(&field.name));
+        }
+        self.text(format!("--{}\r\n", self.boundary));
+        match &field.parts[..] {
+            [part] => self.part(&disposition, part),
+            parts => {
+                // Several files are a part of parts (RFC 2388, section 4.2; RFC 7578 has only readers know it).
+                let inner = boundary();
+                self.text(format!(
+                    "Content-Disposition: {disposition}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n"
+                ));
+                for part in parts {
+                    self.text(format!("--{inner}\r\n"));
+                    self.part("attachment", part)?;
+                }
+                self.text(format!("--{inner}--\r\n\r\n"));
+                Ok(())
+            }
+        }
+    }
+
+    fn part(&mut self, disposition: &str, part: &Part) -> Result<(), (PathBuf, io::Error)> {
+        let mut head = format!("Content-Disposition: {disposition}");
+        let path = match &part.content {
+            Content::File(path) => Some(path),
+            Content::Text(_) | Content::TextOf(_) => None,
+        };
+        let own_name = || path.and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        let file_name = part.file_name.clone().or_else(own_name);
+        // What is of a file as if it were typed has no name.
+        let file_name = file_name.filter(|_| !matches!(part.content, Content::TextOf(_)));
+        if let Some(file_name) = &file_name {
+            head += &format!("; filename=\"{}\"", self.quoted(file_name));
+        }
+        head += "\r\n";
+        let known = || {
+            // Stdin has no type.
+            let path = path.filter(|path| path.as_os_str() != "-");
+            let by_path = path.map(|path| type_of(&path.to_string_lossy()).unwrap_or("application/octet-stream"));
+            file_name.as_deref().and_then(type_of).or(by_path)
+        };
+        let content_type = part.content_type.clone().or_else(|| known().map(str::to_owned));
+        for line in content_type.map(|of| format!("Content-Type: {of}")).iter().chain(&part.headers) {
+            head += line;
+            head += "\r\n";
+        }
+        self.text(head + "\r\n");
+        let named = |path: &Path| {
+            let path = path.to_owned();
+            move |error| (path, error)
+        };
+        self.pieces.push(match &part.content {
+            Content::Text(text) => Piece::Bytes(text.clone().into()),
+            Content::TextOf(path) => Piece::Bytes(read(path).map_err(named(path))?.into()),
+            Content::File(path) => match DataFile::open(path) {
+                Ok(Some(file)) => Piece::File(file),
+                // A pipe has no length, and the form must have one.
+                Ok(None) => Piece::Bytes(read(path).map_err(named(path))?.into()),
+                Err(_) if path.as_os_str() == "-" => Piece::Bytes(read(path).map_err(named(path))?.into()),
+                Err(error) => return Err((path.clone(), error)),
+            },
+        });
+        self.text("\r\n");
+        Ok(())
+    }
+
+    fn quoted(&self, name: &str) -> String {
+        if self.escapes {
+            name.replace('\\', "\\\\").replace('"', "\\\"").replace(['\r', '\n'], " ")
+        } else {
+            quoted(name)
+        }
+    }
+}
+
+/// Keyed anew each time, so nobody can write it into a field beforehand. As long as curl's.
+fn boundary() -> String {
+    let random = [0, 1].map(|half: u8| RandomState::new().hash_one(half));
+    format!("------------------------{:016x}{:06x}", random[0], random[1] & 0xff_ffff)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -240,36 +228,71 @@ impl Body for FormBody {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_field_is_content_a_file_or_a_files_content_with_settings() {
-        let field = |name: &str, content, content_type: Option<&str>, file_name: Option<&str>| Field {
-            name: name.into(),
-            content,
-            content_type: content_type.map(Into::into),
-            file_name: file_name.map(Into::into),
-        };
-        let text = |text: &str| Content::Text(text.into());
-        let rows = [
-            ("a=b=c", field("a", text("b=c"), None, None)),
-            ("a=b;type=text/x", field("a", text("b"), Some("text/x"), None)),
-            ("a=\"b;c\\\"\";type=text/x", field("a", text("b;c\""), Some("text/x"), None)),
-            ("a=@f.png;filename=\"g;h\"", field("a", Content::File("f.png".into()), None, Some("g;h"))),
-            ("a=<f", field("a", Content::TextOf("f".into()), None, None)),
-            ("=", field("", text(""), None, None)),
-        ];
-        for (argument, expected) in rows {
-            assert_eq!(Field::read(argument), Ok(expected), "{argument}");
-        }
-        assert_eq!(Field::literal("a=@b;type=x"), Ok(field("a", text("@b;type=x"), None, None)));
-        for wrong in ["a", "a=b;headers=x", "a=@b,c", "a=\"b", "a=b;type=x\ny"] {
-            assert!(Field::read(wrong).is_err(), "{wrong}");
-        }
+    /// All that is sent.
+    fn written(arguments: &[&str], escapes: bool) -> String {
+        let fields: Vec<_> = arguments.iter().map(|argument| Field::read(argument).unwrap()).collect();
+        let form = Form::of(&fields.iter().collect::<Vec<_>>(), escapes).unwrap_or_else(|(_, error)| panic!("{error}"));
+        let pieces = form.pieces.iter().map(|piece| match piece {
+            Piece::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Piece::File(file) => format!("({} bytes)", file.length()),
+        });
+        pieces.collect::<String>().replace(&*form.boundary, "BOUNDARY")
     }
 
     #[test]
     fn no_name_ends_its_quotes() {
-        let field = Field::read("a\"\r\nb=@/x/c\"d.PNG").unwrap();
-        let head = "--z\r\nContent-Disposition: form-data; name=\"a%22%0D%0Ab\"; filename=\"c%22d.PNG\"\r\nContent-Type: image/png\r\n\r\n";
-        assert_eq!(field.head("z"), head);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c\"d.PNG");
+        std::fs::write(&path, "1234").unwrap();
+        let field = format!("a\"\r\nb=@{}", path.display());
+        let rows = [(false, "a%22%0D%0Ab", "c%22d.PNG"), (true, r#"a\"  b"#, r#"c\"d.PNG"#)];
+        for (escapes, name, file_name) in rows {
+            let expected = format!(
+                "--BOUNDARY\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
+                 Content-Type: image/png\r\n\r\n(4 bytes)\r\n--BOUNDARY--\r\n"
+            );
+            assert_eq!(written(&[&field], escapes), expected);
+        }
+    }
+
+    /// As curl 7.88 writes it.
+    #[test]
+    fn a_type_is_said_or_that_of_a_name() {
+        let file = tempfile::Builder::new().suffix(".html").tempfile().unwrap();
+        let (path, name) = (file.path().display(), file.path().file_name().unwrap().display());
+        let rows = [
+            ("=b".to_owned(), "form-data", "", "b"),
+            ("a=b;filename=c.jpg".to_owned(), "form-data; name=\"a\"; filename=\"c.jpg\"", "image/jpeg", "b"),
+            (format!("a=<{path}"), "form-data; name=\"a\"", "", ""),
+            (format!("a=<{path};filename=b.pdf;type=x/y"), "form-data; name=\"a\"", "x/y", ""),
+            (format!("a=@{path}"), &format!("form-data; name=\"a\"; filename=\"{name}\""), "text/html", "(0 bytes)"),
+            (format!("a=@{path};filename=b"), "form-data; name=\"a\"; filename=\"b\"", "text/html", "(0 bytes)"),
+        ];
+        for (argument, disposition, content_type, content) in rows {
+            let content_type =
+                if content_type.is_empty() { String::new() } else { format!("Content-Type: {content_type}\r\n") };
+            let expected = format!(
+                "--BOUNDARY\r\nContent-Disposition: {disposition}\r\n{content_type}\r\n{content}\r\n--BOUNDARY--\r\n"
+            );
+            assert_eq!(written(&[&argument], false), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn several_files_of_a_field_are_a_part_of_parts() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().display();
+        let all = written(&[&format!("a=@{path};type=x/y;headers=X-A: 1,{path};filename=b.txt")], false);
+        let inner = all.split_once("multipart/mixed; boundary=").unwrap().1.split_once("\r\n").unwrap().0;
+        let name = file.path().file_name().unwrap().display();
+        let expected = format!(
+            "--BOUNDARY\r\nContent-Disposition: form-data; name=\"a\"\r\n\
+             Content-Type: multipart/mixed; boundary=INNER\r\n\r\n\
+             --INNER\r\nContent-Disposition: attachment; filename=\"{name}\"\r\nContent-Type: x/y\r\nX-A: 1\r\n\r\n\
+             (0 bytes)\r\n\
+             --INNER\r\nContent-Disposition: attachment; filename=\"b.txt\"\r\nContent-Type: text/plain\r\n\r\n\
+             (0 bytes)\r\n--INNER--\r\n\r\n--BOUNDARY--\r\n"
+        );
+        assert_eq!(all.replace(inner, "INNER"), expected);
     }
 }

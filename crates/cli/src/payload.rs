@@ -33,7 +33,7 @@ impl Payload {
     pub(crate) fn of(data: &DataArgs) -> Result<Self, (PathBuf, io::Error)> {
         let fields = data.fields();
         if !fields.is_empty() {
-            return Form::of(&fields).map(Self::Form);
+            return Form::of(&fields, data.form_escape).map(Self::Form);
         }
         if data.is_empty() || data.get {
             return Ok(Self::None);

@@ -27,13 +27,16 @@ pub(crate) struct DataArgs {
     /// JSON to POST, or of @FILE or @-, with the headers for it; several are put together
     #[arg(long, value_name = "JSON", action = ArgAction::Append, value_parser = Data::json)]
     json: Vec<Data>,
-    /// A field of a form in parts (multipart/form-data): NAME=CONTENT, NAME=@FILE or NAME=<FILE; then ;type=TYPE and
-    /// ;filename=NAME, if need be
+    /// A field of a form in parts (multipart/form-data): NAME=CONTENT, NAME=@FILE[,FILE...] or NAME=<FILE; each then
+    /// with ;type=TYPE, ;filename=NAME and ;headers=HEADER or ;headers=@FILE, if need be
     #[arg(short = 'F', long, value_name = "FIELD", action = ArgAction::Append, value_parser = PlacedField::read, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get"])]
     form: Vec<PlacedField>,
     /// The same, where @, < and ; mean nothing
     #[arg(long, value_name = "FIELD", action = ArgAction::Append, value_parser = PlacedField::literal, conflicts_with_all = ["data", "data_binary", "data_raw", "data_urlencode", "json", "get"])]
     form_string: Vec<PlacedField>,
+    /// With --form, a backslash stands before quotes and backslashes in names; they are percent-encoded otherwise
+    #[arg(long)]
+    pub(crate) form_escape: bool,
     /// Put the data into the query of the URLs, and send GET
     #[arg(short = 'G', long)]
     pub(crate) get: bool,
@@ -133,7 +136,7 @@ impl DataArgs {
 }
 
 impl PlacedField {
-    fn read(text: &str) -> Result<Self, &'static str> {
+    fn read(text: &str) -> Result<Self, String> {
         Field::read(text).map(|field| Self { place: Place::next(), field })
     }
 
