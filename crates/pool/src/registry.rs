@@ -7,7 +7,7 @@ mod ending;
 mod explaining;
 mod searching;
 
-use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache, searching::is_fit};
+use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
 use crate::{
     connection::{PooledConnection, lent::Lent},
     origin::{Host, OriginPool, pending_connect::PendingConnect, waiter::RequestContext},
@@ -119,7 +119,7 @@ impl<C: Send + 'static> Registry<C> {
         }
         let mut joins = |connection: &Arc<PooledConnection<C>>| {
             !connection.exclusive
-                && is_fit(&connection.info, self.joins(connection, origin, route, endpoints), &mut search)
+                && Self::is_fit(&connection.info, self.joins(connection, origin, route, endpoints), &mut search)
         };
         if forwarded {
             let mut find =
@@ -149,7 +149,8 @@ impl<C: Send + 'static> Registry<C> {
         }
         let mut lend = |connection: Arc<PooledConnection<C>>| {
             let is_anothers = connection.exclusive && !origin.is_home_of(&connection);
-            let is_fit = is_anothers && is_fit(&connection.info, Self::may_be_lent(&connection, route), &mut search);
+            let is_fit =
+                is_anothers && Self::is_fit(&connection.info, Self::may_be_lent(&connection, route), &mut search);
             is_fit.then(|| Self::lend_one(connection, &mut search)).flatten()
         };
         let endpoints = route.endpoints.snapshot();

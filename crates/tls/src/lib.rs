@@ -89,6 +89,7 @@ mod sessions;
 mod tls_connect;
 mod tls_connector;
 mod tls_info;
+mod trust_outline;
 mod trusted_leaf;
 mod verifier;
 mod words;
@@ -99,10 +100,11 @@ pub use self::{
     error::TlsError,
     io::MaybeTls,
     layer::TlsLayer,
-    outline::{EchOutline, TlsOutline, TrustOutline},
+    outline::{EchOutline, TlsOutline},
     pins::{Pin, PinError, PinMismatch, Pins},
     service::{Tls, TlsConnecting},
     tls_connector::{ProxyTlsConnecting, TlsConnector},
+    trust_outline::TrustOutline,
 };
 pub use rustls;
 

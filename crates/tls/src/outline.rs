@@ -1,4 +1,4 @@
-use crate::{Pin, TlsConfig, TlsError, TlsVersion, peer::Peer};
+use crate::{Pin, TlsConfig, TlsError, TlsVersion, peer::Peer, trust_outline::TrustOutline};
 use skybridge_core::{ConnInfo, ConnectError, EchMode, Phase, Route};
 use std::sync::Arc;
 
@@ -22,18 +22,6 @@ pub struct TlsOutline {
     pub client_certificate: bool,
     /// What is done about the origin's name; `None` when it is sent in the clear.
     pub ech: Option<EchOutline>,
-}
-
-/// Who may vouch for a certificate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum TrustOutline {
-    /// So many roots.
-    Roots(usize),
-    /// The system's own verifier.
-    Platform,
-    /// Anyone: it is not verified.
-    Anyone,
 }
 
 /// What is done about the origin's name (RFC 9849).

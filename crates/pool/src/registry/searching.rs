@@ -21,15 +21,15 @@ fn rule(holds: bool, otherwise: NotUsed) -> Fit {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Whether it is fit; and if not, the search is told.
-pub(super) fn is_fit(info: &ConnInfo, fit: Fit, search: &mut Option<&mut Search>) -> bool {
-    if let (Err(why), Some(search)) = (fit, search) {
-        search.pass_over(info, why);
-    }
-    fit.is_ok()
-}
-
 impl<C: Send + 'static> Registry<C> {
+    /// Whether it is fit; and if not, the search is told.
+    pub(super) fn is_fit(info: &ConnInfo, fit: Fit, search: &mut Option<&mut Search>) -> bool {
+        if let (Err(why), Some(search)) = (fit, search) {
+            search.pass_over(info, why);
+        }
+        fit.is_ok()
+    }
+
     /// Whether a shared connection may carry another origin, which uses it from then on.
     pub(super) fn joins(
         &self,
@@ -81,7 +81,7 @@ impl<C: Send + 'static> Registry<C> {
         let info = search.is_some().then(|| Arc::clone(&connection.info));
         let lent = Lent::of(connection);
         if let (None, Some(info)) = (&lent, info) {
-            is_fit(&info, Err(NotUsed::Busy), search);
+            Self::is_fit(&info, Err(NotUsed::Busy), search);
         }
         lent
     }
