@@ -17,7 +17,7 @@ use self::{
     body::{Holding, PooledBody},
     events::CallEvents,
     find::{find, find_version},
-    lease::Lease,
+    lease::{Lease, NotRedeemed},
     queue_entry::QueueEntry,
     timeouts::ExchangeTimeouts,
     unfinished::UnfinishedExchange,
@@ -167,10 +167,14 @@ where
             && self.version.is_none()
             && let Some(origin) = self.pool.by_uri(request.uri())
             && let Some(granted) = origin.take(self.reads_clock(options))
-            && let Ok(lease) = Lease::redeem(granted, origin, C::share)
         {
-            self.acquired(lease, None);
-            return Ok(());
+            match Lease::redeem(granted, origin, C::share) {
+                Ok(lease) => {
+                    self.acquired(lease, None);
+                    return Ok(());
+                }
+                Err(not) => not_redeemed(&mut self.events, &not),
+            }
         }
         self.look_further()
     }
@@ -195,9 +199,7 @@ where
                         return Ok(());
                     }
                     Err(not) => {
-                        if let Some(events) = &mut self.events {
-                            events.pass_over(&not.info, &not.wanted, not.why);
-                        }
+                        not_redeemed(&mut self.events, &not);
                         continue;
                     }
                 }
@@ -285,9 +287,7 @@ where
             Ok(lease) => self.acquired(lease, Some(Waited { initiator, joined })),
             // It was closed between the grant and this poll, or may not be used any more.
             Err(not) => {
-                if let Some(events) = &mut self.events {
-                    events.pass_over(&not.info, &not.wanted, not.why);
-                }
+                not_redeemed(&mut self.events, &not);
                 self.found_dead(not.error, false, false)?
             }
         }
@@ -477,6 +477,14 @@ where
                 return this.end(Failed::new(error, request));
             }
         }
+    }
+}
+
+/// A request was granted a stream that is of no use.
+#[cold]
+fn not_redeemed(events: &mut Option<Box<CallEvents>>, not: &NotRedeemed) {
+    if let Some(events) = events {
+        events.pass_over(&not.info, &not.wanted, not.why);
     }
 }
 
