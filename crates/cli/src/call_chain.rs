@@ -2,7 +2,7 @@
 //! events, its timeline and its line of the report describe it alone.
 
 use crate::{
-    args::Seconds,
+    args::{Args, Seconds},
     client, job_url,
     layers::{CountedBody, counted_upload},
     outcome::{CallError, Outcome, UrlTotals},
@@ -100,17 +100,34 @@ impl<'a> CallChain<'a> {
             request = request.map(|body| counted_upload(body, &sent));
         }
         let uri = request.uri().clone();
-        let response = self.shared.client.request(request).await.map_err(CallError::Stack)?;
+        let response = self.shared.client.request(request).await;
+        self.write_proxies_heads(call).await?;
+        let response = response.map_err(CallError::Stack)?;
         let (head, is_shown) = self.response_head(&response, &uri);
+        self.write_head(head, is_shown).await?;
+        let received = Arc::clone(&self.state().received);
+        Ok(response.map(|body| CountedBody::new(body, received)))
+    }
+
+    /// To `-D`, and where it is shown before the body.
+    async fn write_head(&self, head: Bytes, is_shown: bool) -> Result<(), CallError> {
         if let Some(dump) = self.shared.dump().map(Arc::clone) {
             let head = head.clone();
             blocking(move || dump.write(&head)).await.and_then(|written| written).map_err(CallError::Write)?;
         }
-        if is_shown {
-            self.write(head).await?;
+        if is_shown { self.write(head).await } else { Ok(()) }
+    }
+
+    /// As with curl, the heads of proxies' answers to CONNECT go where that of the response goes.
+    async fn write_proxies_heads(&self, call: CallId) -> Result<(), CallError> {
+        let Args { request, output, .. } = &self.shared.args;
+        for head in self.shared.observer.proxies_heads(call) {
+            self.state().current.head_bytes += head.len() as u64;
+            if !output.suppress_connect_headers {
+                self.write_head(head, request.include || request.head).await?;
+            }
         }
-        let received = Arc::clone(&self.state().received);
-        Ok(response.map(|body| CountedBody::new(body, received)))
+        Ok(())
     }
 
     fn begin(&self, request: &Request<RequestBody>) -> CallId {

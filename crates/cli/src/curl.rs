@@ -184,7 +184,6 @@ const FLAGS: [CurlFlag; 173] = [
     flag("sslv2", Some('2'), Value::None, Some("--tlsv1.2")),
     flag("sslv3", Some('3'), Value::None, Some("--tlsv1.2")),
     flag("styled-output", None, Value::None, None),
-    flag("suppress-connect-headers", None, Value::None, None),
     flag("tcp-fastopen", None, Value::None, None),
     flag("tcp-nodelay", None, Value::None, Some("leave it out, it is the default")),
     flag("telnet-option", Some('t'), Value::Plain, None),

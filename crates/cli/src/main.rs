@@ -7,6 +7,7 @@
 mod args;
 mod call;
 mod call_chain;
+mod certificate;
 mod client;
 mod connect_to;
 mod curl;
@@ -26,6 +27,7 @@ mod outcome;
 mod payload;
 mod percent;
 mod progress;
+mod proxied;
 mod proxies;
 mod remote_name;
 mod report;

@@ -1,6 +1,11 @@
 //! Observes the client's events, and keeps for each call what the report, `-w` and `-v` print.
 
-use crate::verbose;
+use crate::{
+    proxied::{self, Proxied},
+    secrets::Secrets,
+    verbose,
+};
+use bytes::Bytes;
 use skybridge::types::sync::Mutex;
 use skybridge::{
     Cause, ConnInfo, Event, EventKind, Observe, Phase, Protocol,
@@ -20,6 +25,7 @@ const MOST_SEARCHES: usize = 16;
 /// The observer of the client.
 pub(crate) struct CallObserver {
     pub(crate) runtime: Arc<dyn Runtime>,
+    secrets: Secrets,
     verbose: bool,
     others: Vec<Arc<dyn Observe>>,
     state: Mutex<State>,
@@ -58,6 +64,8 @@ pub(crate) struct CallRecord {
     /// The phases of its exchanges, and of its connects so far.
     spans: Vec<(Phase, Instant, Option<Instant>)>,
     attempt_logs: Vec<AttemptLog>,
+    /// The proxies that it has come to.
+    pub(crate) proxied: Vec<Proxied>,
 }
 
 /// How a call acquired its connection.
@@ -71,8 +79,8 @@ pub(crate) struct Acquisition {
 }
 
 impl CallObserver {
-    pub(crate) fn new(runtime: Arc<dyn Runtime>, verbose: bool) -> Self {
-        Self { runtime, verbose, others: Vec::new(), state: Mutex::default() }
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, secrets: Secrets, verbose: bool) -> Self {
+        Self { runtime, secrets, verbose, others: Vec::new(), state: Mutex::default() }
     }
 
     /// Passes every event on to these observers, too.
@@ -88,6 +96,13 @@ impl CallObserver {
     /// Prints this request each time that it is sent on a connection.
     pub(crate) fn announce(&self, call: CallId, request: Vec<String>) {
         self.state().requests.insert(call, request);
+    }
+
+    /// The heads with which proxies have answered this call's requests for tunnels so far.
+    pub(crate) fn proxies_heads(&self, call: CallId) -> Vec<Bytes> {
+        let state = self.state();
+        let proxied = state.calls.get(&call).into_iter().flat_map(|record| &record.proxied);
+        proxied.flat_map(Proxied::heads).cloned().collect()
     }
 
     /// Returns what was observed of a call, which is over.
@@ -114,9 +129,9 @@ impl CallObserver {
 impl Observe for CallObserver {
     fn observe(&self, event: &Event<'_>) {
         if self.verbose {
-            verbose::event(event);
+            verbose::event(event, self.secrets, &*self.runtime);
         }
-        let request = self.state().note(event);
+        let request = self.state().note(event, self.secrets);
         if let Some((version, request)) = request {
             verbose::request(version, &request);
         }
@@ -128,7 +143,7 @@ impl Observe for CallObserver {
 
 impl State {
     /// Notes an event. Returns the request that is sent now, if it is to be printed.
-    fn note(&mut self, event: &Event<'_>) -> Option<(&'static str, Vec<String>)> {
+    fn note(&mut self, event: &Event<'_>, secrets: Secrets) -> Option<(&'static str, Vec<String>)> {
         match (&event.kind, event.connection) {
             (EventKind::Created(info), Some(id)) => {
                 let origin = info.route.target.origin().to_string();
@@ -145,7 +160,7 @@ impl State {
             self.note_acquired(call, id, *how);
             return Some((self.connections.get(&id)?.version, self.requests.get(&call)?.clone()));
         }
-        self.calls.entry(call).or_default().note(event);
+        self.calls.entry(call).or_default().note(event, secrets);
         None
     }
 
@@ -170,8 +185,9 @@ impl State {
 }
 
 impl CallRecord {
-    fn note(&mut self, event: &Event<'_>) {
+    fn note(&mut self, event: &Event<'_>, secrets: Secrets) {
         match &event.kind {
+            EventKind::ProxyStep(proxy, step) => proxied::note(&mut self.proxied, proxy, step, secrets),
             EventKind::CallStarted { .. } => self.started = self.started.or(Some(event.at)),
             EventKind::PhaseStarted(phase) => self.spans.push((*phase, event.at, None)),
             EventKind::PhaseEnded(phase, _) | EventKind::PhaseFailed(phase, ..) | EventKind::PhaseDropped(phase, _) => {

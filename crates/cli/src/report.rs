@@ -1,6 +1,6 @@
 //! `--report`: a line of JSON for each call.
 
-use crate::{fault::Fault, outcome::Outcome};
+use crate::{certificate::CertificateReport, fault::Fault, outcome::Outcome, proxied::Proxied};
 use serde::Serialize;
 use skybridge::{
     ConnInfo, Phase, Protocol,
@@ -17,6 +17,8 @@ pub(crate) struct Report<'a> {
     http_version: Option<&'static str>,
     body_bytes: u64,
     connection: Option<Connection>,
+    /// The proxies on the way to its tunnels, and what they have said.
+    proxies: &'a [Proxied],
     attempts: Vec<Attempt>,
     retries: u32,
     decision: Option<Decision>,
@@ -46,6 +48,7 @@ struct Tls {
     resumed: bool,
     ech: &'static str,
     pins: Vec<String>,
+    certificates: Vec<CertificateReport>,
 }
 
 #[derive(Serialize)]
@@ -107,6 +110,7 @@ impl<'a> Report<'a> {
             http_version: outcome.status.and_then(|_| outcome.http_version()),
             body_bytes: outcome.body_bytes,
             connection: outcome.info.as_deref().map(|info| Connection::of(info, outcome)),
+            proxies: &outcome.record.proxied,
             attempts: attempts.iter().enumerate().map(|(at, report)| Attempt::of(at + 1, report)).collect(),
             retries: outcome.record.retries,
             decision: outcome
@@ -161,6 +165,7 @@ impl Connection {
                 resumed: tls.resumed,
                 ech: tls.ech.name(),
                 pins: tls.pins.iter().map(|pin| pin.to_string()).collect(),
+                certificates: CertificateReport::all(tls),
             }),
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     outcome::Outcome,
     report::Report,
     retries,
+    secrets::Secrets,
     shared::{Job, Shared},
     sink::blocking,
     start_error::StartError,
@@ -55,10 +56,10 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
     let reporter = Arc::new(Reporter::new(args, &runtime)?);
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
-    let verbose = args.request.verbose;
+    let (secrets, verbose) = (Secrets::of(args), args.request.verbose);
     let observer = || {
         let recorder = reporter.timelines.iter().map(|timelines| timelines.recorder() as _);
-        CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()).also_notify(recorder)
+        CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone()).also_notify(recorder)
     };
     let is_parallel = args.request.parallel.then_some(args.request.parallel_max);
     let parts = list(parts, observer)?;

@@ -1,6 +1,7 @@
 //! What diagnostics don't print by default: queries, fragments, userinfo, cookies, credentials. URLs are parsed by the
 //! library, which prints none of these either. What is data (`-i`, `-I`, `-w`, `-o`) is printed as it came.
 
+use crate::args::Args;
 use http::{HeaderName, HeaderValue, Uri, header};
 use skybridge::types::Reference;
 
@@ -33,6 +34,10 @@ pub(crate) fn is_credential(name: &HeaderName) -> bool {
 }
 
 impl Secrets {
+    pub(crate) fn of(args: &Args) -> Self {
+        if args.diagnostics.show_secrets { Self::Shown } else { Self::Hidden }
+    }
+
     /// A URL as it was typed, or text that isn't one.
     pub(crate) fn url(self, text: &str) -> String {
         match self {

@@ -66,7 +66,7 @@ impl Shared {
     /// # Errors
     /// When a format isn't valid, or a file with it or with data can't be read.
     pub(crate) fn new(args: Args, connects: Connects, next: &Arc<AtomicU64>) -> Result<Self, StartError> {
-        let secrets = if args.diagnostics.show_secrets { Secrets::Shown } else { Secrets::Hidden };
+        let secrets = Secrets::of(&args);
         let unread =
             |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
         let format = args.diagnostics.write_out.as_deref().map(Format::read).transpose()?;

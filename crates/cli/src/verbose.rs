@@ -1,14 +1,16 @@
 //! `-v`: what happens, in curl's manner, on stderr.
 
 use crate::{
+    certificate,
     fault::{chain, in_one_line},
+    proxied,
     secrets::Secrets,
     sink, stderr,
 };
 use http::{Request, Response, header};
 use skybridge::{
     Body, ConnInfo, Event, EventKind, Phase, RequestBody,
-    types::{AddressSource, Attempt, Search},
+    types::{AddressSource, Attempt, Runtime, Search},
 };
 use skybridge_trace::clean;
 use std::fmt::Display;
@@ -22,7 +24,7 @@ pub(crate) fn dial(attempt: &Attempt) {
     print('*', format_args!("{}: trying {}", attempt.route, attempt.endpoint));
 }
 
-pub(crate) fn event(event: &Event<'_>) {
+pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) {
     match &event.kind {
         EventKind::PhaseFailed(phase, elapsed, error) if *phase <= Phase::Handshake => {
             print('*', format_args!("{phase} failed after {elapsed:.1?}: {}", innermost(*error)));
@@ -35,6 +37,11 @@ pub(crate) fn event(event: &Event<'_>) {
             print('*', format_args!("TCP connected{endpoint} after {elapsed:.1?}"));
         }
         EventKind::AtProxy(proxy) => print('*', format_args!("at the proxy {proxy}")),
+        EventKind::ProxyStep(proxy, step) => {
+            for (mark, line) in proxied::lines(proxy, step, secrets, runtime.wall_now()) {
+                print(mark, line);
+            }
+        }
         EventKind::PhaseStarted(phase @ (Phase::Tunnel | Phase::Tls)) => {
             let phase = if *phase == Phase::Tls { "TLS" } else { "tunnel" };
             print('*', format_args!("{phase} started"));
@@ -62,7 +69,7 @@ pub(crate) fn event(event: &Event<'_>) {
             print('*', format_args!("{endpoint} is tried last, as it failed recently: {failure}"));
         }
         EventKind::Searched(search) => searched(search),
-        EventKind::Created(info) => created(info),
+        EventKind::Created(info) => created(info, runtime),
         EventKind::Acquired(how) => {
             let id = event.connection.map_or_else(String::new, |id| format!(" {id}"));
             print('*', format_args!("connection{id} acquired ({})", format!("{how:?}").to_lowercase()));
@@ -108,7 +115,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     chain(error).last().unwrap_or(error).to_string()
 }
 
-fn created(info: &ConnInfo) {
+fn created(info: &ConnInfo, runtime: &dyn Runtime) {
     print('*', format_args!("connected: {info}"));
     if let Some(local) = info.local_addr {
         print('*', format_args!("  from {local}"));
@@ -124,6 +131,11 @@ fn created(info: &ConnInfo) {
             if tls.resumed { ", resumed" } else { "" },
         ),
     );
+    let origin = info.route.target.origin();
+    let host = tls.sni.as_deref().unwrap_or_else(|| origin.name());
+    for line in certificate::lines(tls, host.trim_matches(['[', ']']), runtime.wall_now()) {
+        print('*', format_args!("  {line}"));
+    }
     for pin in &*tls.pins {
         print('*', format_args!("  key {pin}"));
     }

@@ -22,6 +22,9 @@ pub(crate) struct OutputArgs {
     /// Write the heads of responses here; - is stdout
     #[arg(short = 'D', long, value_name = "FILE")]
     pub(crate) dump_header: Option<PathBuf>,
+    /// Leave the heads of proxies' answers to CONNECT out of -i and -D
+    #[arg(long)]
+    pub(crate) suppress_connect_headers: bool,
     /// With --silent, print errors
     #[arg(short = 'S', long)]
     pub(crate) show_error: bool,

@@ -1,9 +1,12 @@
 //! What each variable of curl's is here.
 
-use crate::outcome::Outcome;
+use crate::{certificate, outcome::Outcome, proxied::Proxied};
 use http::header::CONTENT_TYPE;
 use serde_json::json;
-use skybridge::{Phase, types::Trust};
+use skybridge::{
+    Phase,
+    types::{TlsInfo, Trust},
+};
 use std::{fmt, net::SocketAddr, time::Duration};
 
 #[derive(Clone, Copy)]
@@ -25,17 +28,20 @@ const fn variable(name: &'static str, value: fn(&Outcome) -> Value) -> Variable 
 }
 
 #[rustfmt::skip]
-pub(super) const VARIABLES: [Variable; 38] = [
+pub(super) const VARIABLES: [Variable; 41] = [
+    variable("certs",              |call| text(tls(call).map(certificate::as_curl))),
     variable("conn_id",            |call| number(call.info.as_ref().and_then(|info| info.id).map_or(0, |id| id.0))),
     variable("content_type",       |call| text(call.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes())))),
     variable("errormsg",           |call| text(call.fault.as_ref().map(|fault| &fault.message))),
     variable("exitcode",           |call| number(call.exit.0)),
     variable("filename_effective", |call| text(call.first.file.as_ref().map(|file| file.display()))),
     variable("http_code",          code),
+    variable("http_connect",       |call| Value::Code(call.record.proxied.iter().rev().find_map(Proxied::status).unwrap_or(0))),
     variable("http_version",       |call| text(Some(call.status.and_then(|_| call.http_version()).unwrap_or("0")))),
     variable("local_ip",           |call| text(Some(local(call).map_or_else(String::new, |addr| addr.ip().to_string())))),
     variable("local_port",         |call| number(local(call).map_or(0, |addr| addr.port()))),
     variable("method",             |call| text(Some(&call.method))),
+    variable("num_certs",          |call| number(tls(call).map_or(0, |tls| tls.certificates().len() as u64))),
     variable("num_connects",       |call| number(call.first.connects + call.record.connects)),
     variable("num_headers",        |call| number(call.headers.len() as u64)),
     variable("num_redirects",      |call| number(call.first.redirects as u64)),
@@ -86,6 +92,10 @@ fn code(call: &Outcome) -> Value {
 fn speed(bytes: u64, call: &Outcome) -> Value {
     let micros = call.time_total().as_micros().max(1);
     Value::Number(u64::try_from(u128::from(bytes) * 1_000_000 / micros).unwrap_or(u64::MAX))
+}
+
+fn tls(call: &Outcome) -> Option<&TlsInfo> {
+    call.info.as_ref()?.tls.as_ref()
 }
 
 fn remote(call: &Outcome) -> Option<SocketAddr> {

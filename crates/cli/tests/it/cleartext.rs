@@ -66,6 +66,7 @@ async fn repeated_urls_use_one_connection_and_the_report_says_so() {
             "http_version",
             "body_bytes",
             "connection",
+            "proxies",
             "attempts",
             "retries",
             "decision",

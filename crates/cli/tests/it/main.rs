@@ -19,6 +19,7 @@ mod failures;
 mod http1_0;
 mod names;
 mod parts;
+mod peers;
 mod proxies;
 mod ran;
 mod redirects;

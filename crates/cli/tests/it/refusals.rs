@@ -6,7 +6,7 @@ async fn bad_usage_is_one_line_on_stderr_and_exit_2() {
         (&[], "there is no URL"),
         (&["--limit-rate", "5k", "http://a.test/"], "--limit-rate 5k is a flag of curl that is not here"),
         (&["--max-time", "soon", "http://a.test/"], "--max-time \"soon\""),
-        (&["-w", "%{certs}", "http://a.test/"], "%{certs}"),
+        (&["-w", "%{cert}", "http://a.test/"], "%{cert}"),
         (
             &["--preproxy", "http://me:hunter2@p.test", "http://a.test/"],
             "--preproxy (not shown): not a SOCKS proxy; nearest: socks5h://proxy.test:1080",
