@@ -6,7 +6,7 @@ use webpki::{EndEntityCert, VerifiedPath};
 /// What is remembered of a peer's certificate path.
 #[derive(Debug)]
 pub(crate) struct Path {
-    /// What the peer has presented, its own certificate first: not only what the path needs, and not all of a long list.
+    /// What the peer has presented, its own certificate first: more than the path needs, and not all of a long list.
     presented: Box<[CertificateDer<'static>]>,
     /// The pins of its keys, leaf first, anchor last.
     pub(crate) pins: Box<[Pin]>,

@@ -136,8 +136,8 @@ impl fmt::Display for CertificateKey {
 // === impl SubjectName ===
 
 impl SubjectName {
-    /// Whether it names this host (RFC 9525, section 6.3): the same one, or in the place of `*` one label. An address is
-    /// named by an address alone.
+    /// Whether it names this host (RFC 9525, section 6.3): the same one, or in the place of `*` one label. An address
+    /// is named by an address alone.
     pub fn is_for(&self, host: &str) -> bool {
         match (self, host.parse::<IpAddr>()) {
             (Self::Ip(named), Ok(address)) => *named == address || named.to_canonical() == address.to_canonical(),

@@ -163,13 +163,13 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Appends the secrets of all connections to this file (default: none), in the format of `SSLKEYLOGFILE` (RFC 9850),
-    /// for Wireshark and the like.
+    /// Appends the secrets of all connections to this file (default: none), in the format of `SSLKEYLOGFILE`
+    /// (RFC 9850), for Wireshark and the like.
     ///
     /// **Whoever reads this file reads all that was sent and received**, passwords and cookies included, and can change
     /// what is still open. It is for debugging on a machine of one's own. It is created so that its owner alone can
     /// read it (mode 0600; one that exists keeps its own), and grows with each handshake. The environment variable of
-    /// that name is never read: nobody but whoever writes the configuration turns this on. It also holds for the proxies
+    /// that name is never read: nobody but who writes the configuration turns this on. It also holds for the proxies
     /// that this configuration serves.
     ///
     /// Nothing else changes by it. Where a line can't be written, the connection goes on.
@@ -178,8 +178,9 @@ impl TlsConfigBuilder {
         self
     }
 
-    /// Builds the configuration. Opens the key log, if there is to be one. Reads the system's roots, if they are to be trusted, and draws a first random byte:
-    /// the first of a process takes aws-lc-rs tens of milliseconds, which no handshake should have to wait for.
+    /// Builds the configuration. Opens the key log, if there is to be one. Reads the system's roots, if they are to be
+    /// trusted, and draws a first random byte: the first of a process takes aws-lc-rs tens of milliseconds, which no
+    /// handshake should have to wait for.
     ///
     /// # Errors
     /// The first invalid setting; otherwise what is missing or doesn't fit together.
