@@ -6,7 +6,7 @@ use crate::{
     fault::{BoxError, of_stack},
     layers,
     outcome::{CallError, Outcome, is_failure},
-    progress::Progress,
+    progress::Way,
     shared::{Job, Shared},
 };
 use bytes::Bytes;
@@ -43,22 +43,25 @@ async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(
     // As with HEAD, there may be a name of a coding and nothing that is encoded.
     let is_encoded = request.compressed && body.size_hint().exact() != Some(0);
     let codings = if is_encoded { parts.headers } else { HeaderMap::new() };
+    // In bytes that come, whatever is decoded of them.
+    let total = body.size_hint().exact();
     let body = Decoded::new(body, &codings).map_err(|coding| CallError::Encoding(coding.to_string()))?;
-    receive(shared, chain, body).await?;
+    receive(chain, body, total).await?;
     if request.fail_with_body && is_failure { Err(CallError::Status) } else { Ok(()) }
 }
 
-async fn receive<B>(shared: &Shared, chain: &CallChain<'_>, body: B) -> Result<(), CallError>
+async fn receive<B>(chain: &CallChain<'_>, body: B, total: Option<u64>) -> Result<(), CallError>
 where
     B: Body<Data = Bytes, Error = BoxError>,
 {
-    let mut progress = Progress::new(shared.shows_progress(chain.place()), &body);
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_stack(error).map_or_else(CallError::Decode, CallError::Stack))?;
         let Ok(data) = frame.into_data() else { continue };
         chain.write(data).await?;
-        progress.moved(chain.received(), &*shared.observer.runtime);
+        if let Some(transfer) = chain.transfer() {
+            transfer.moved(Way::Down, chain.received(), total);
+        }
     }
     chain.flush().await
 }

@@ -6,6 +6,7 @@ use crate::{
     client, job_url,
     layers::{CountedBody, counted_upload},
     outcome::{CallError, Outcome, UrlTotals},
+    progress::Transfer,
     shared::{Job, Shared},
     sink::{self, Destination, Sink, blocking},
     verbose,
@@ -36,6 +37,8 @@ use std::{
 pub(crate) struct CallChain<'a> {
     shared: &'a Shared,
     place: Destination,
+    /// Its progress, where that is shown.
+    transfer: Option<Arc<Transfer>>,
     state: Mutex<State>,
 }
 
@@ -79,7 +82,8 @@ impl<'a> CallChain<'a> {
             sent: Arc::default(),
             sink: None,
         };
-        Ok(Self { shared, place, state: Mutex::new(state) })
+        let transfer = shared.transfer(&job.url, &place);
+        Ok(Self { shared, place, transfer, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -95,9 +99,9 @@ impl<'a> CallChain<'a> {
         if self.shared.args.request.verbose {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
-        if self.shared.counts_uploads() {
+        if self.shared.counts_uploads() || (self.transfer.is_some() && !request.body().is_end_stream()) {
             let sent = Arc::clone(&self.state().sent);
-            request = request.map(|body| counted_upload(body, &sent));
+            request = request.map(|body| counted_upload(body, &sent, self.transfer.as_ref()));
         }
         let uri = request.uri().clone();
         let response = self.shared.client.request(request).await;
@@ -191,9 +195,8 @@ impl<'a> CallChain<'a> {
         }
     }
 
-    /// Where the responses for this URL are written.
-    pub(crate) fn place(&self) -> &Destination {
-        &self.place
+    pub(crate) fn transfer(&self) -> Option<&Transfer> {
+        self.transfer.as_deref()
     }
 
     /// Writes to this URL's destination.

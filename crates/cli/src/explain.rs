@@ -37,7 +37,7 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
     let verbose = args.request.verbose;
-    let listed = list(parts, || CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()))?;
+    let listed = list(parts, || CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()), None)?;
     let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));
     let mut exit = Exit::OK;
     for (shared, job) in all {

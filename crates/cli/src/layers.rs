@@ -1,6 +1,11 @@
 //! What stands above the client: `-L`, by tower-http, and what counts bytes.
 
-use crate::{args::Args, outcome::CallError, secrets::is_credential};
+use crate::{
+    args::Args,
+    outcome::CallError,
+    progress::{Transfer, Way},
+    secrets::is_credential,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 use http_body::{Body, Frame, SizeHint};
@@ -37,6 +42,8 @@ pub(crate) struct Redirects {
 pub(crate) struct CountedBody<B = skybridge::Body> {
     body: B,
     count: Arc<AtomicU64>,
+    /// That of what is sent, and how long it is.
+    progress: Option<(Arc<Transfer>, Option<u64>)>,
 }
 
 pub(crate) fn redirects(args: &Args, origin: Uri) -> FollowRedirectLayer<Redirects> {
@@ -88,21 +95,27 @@ fn is_same(one: &Uri, other: &Uri) -> bool {
 }
 
 /// A request's body whose bytes are counted when they are taken, those of the last time that it is sent.
-pub(crate) fn counted_upload(body: RequestBody, count: &Arc<AtomicU64>) -> RequestBody {
+pub(crate) fn counted_upload(
+    body: RequestBody,
+    count: &Arc<AtomicU64>,
+    transfer: Option<&Arc<Transfer>>,
+) -> RequestBody {
     let (count, is_replayable) = (Arc::clone(count), body.replay().is_some());
+    let progress = transfer.map(|transfer| (Arc::clone(transfer), body.size_hint().exact()));
     if !is_replayable {
-        return RequestBody::wrap(CountedBody::new(body, count));
+        return RequestBody::wrap(CountedBody { body, count, progress });
     }
     let template = Mutex::new(body);
     RequestBody::replayable(move || {
         count.store(0, Relaxed);
-        CountedBody::new(template.lock().replay().unwrap_or_default(), Arc::clone(&count))
+        let body = template.lock().replay().unwrap_or_default();
+        CountedBody { body, count: Arc::clone(&count), progress: progress.clone() }
     })
 }
 
 impl<B> CountedBody<B> {
     pub(crate) fn new(body: B, count: Arc<AtomicU64>) -> Self {
-        Self { body, count }
+        Self { body, count, progress: None }
     }
 }
 
@@ -115,7 +128,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.count.fetch_add(data.len() as u64, Relaxed);
+            let length = data.len() as u64;
+            let bytes = self.count.fetch_add(length, Relaxed) + length;
+            if let Some((transfer, total)) = &self.progress {
+                transfer.moved(Way::Up, bytes, *total);
+            }
         }
         polled
     }

@@ -6,6 +6,7 @@ use crate::{
     exit::Exit,
     observer::CallObserver,
     outcome::Outcome,
+    progress::Meters,
     report::Report,
     retries,
     secrets::Secrets,
@@ -62,7 +63,8 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
         CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone()).also_notify(recorder)
     };
     let is_parallel = args.request.parallel.then_some(args.request.parallel_max);
-    let parts = list(parts, observer)?;
+    let meters = Meters::of(args, &runtime);
+    let parts = list(parts, observer, meters)?;
     let fetching = fetch_all(&parts, &reporter, is_parallel);
     let Some(timelines) = &reporter.timelines else {
         fetching.await;
@@ -90,7 +92,11 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
 }
 
 /// Makes the clients, one for all parts in which it is the same, and numbers the calls.
-pub(crate) fn list(parts: Vec<Part>, observer: impl Fn() -> CallObserver) -> Result<Vec<Listed>, StartError> {
+pub(crate) fn list(
+    parts: Vec<Part>,
+    observer: impl Fn() -> CallObserver,
+    meters: Option<Meters>,
+) -> Result<Vec<Listed>, StartError> {
     let next = Arc::new(AtomicU64::new(1));
     let (mut known, mut listed) = (Vec::<(ClientKey, Connects)>::new(), Vec::with_capacity(parts.len()));
     for Part { args, client } in parts {
@@ -99,7 +105,7 @@ pub(crate) fn list(parts: Vec<Part>, observer: impl Fn() -> CallObserver) -> Res
             None => Connects::of(&args, observer())?,
         };
         known.push((client, connects.clone()));
-        let shared = Arc::new(Shared::new(args, connects, &next)?);
+        let shared = Arc::new(Shared::new(args, connects, meters.clone(), &next)?);
         let jobs = shared.jobs();
         listed.push(Listed { shared, jobs });
     }

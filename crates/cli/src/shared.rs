@@ -9,12 +9,12 @@ use crate::{
     job_url,
     observer::CallObserver,
     payload::{self, Payload},
+    progress::{Meters, Transfer},
     proxies::Proxies,
     remote_name,
     secrets::Secrets,
     sink::Destination,
     start_error::StartError,
-    stderr,
     usage::Usage,
     write_out::Format,
 };
@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     /// Of `-w`.
     pub(crate) format: Option<Format>,
     proxies: Proxies,
+    meters: Option<Meters>,
     /// The id of the next redirect's call, in all parts.
     next: Arc<AtomicU64>,
     headers: HeaderMap,
@@ -65,7 +66,12 @@ pub(crate) struct Job {
 impl Shared {
     /// # Errors
     /// When a format isn't valid, or a file with it or with data can't be read.
-    pub(crate) fn new(args: Args, connects: Connects, next: &Arc<AtomicU64>) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        args: Args,
+        connects: Connects,
+        meters: Option<Meters>,
+        next: &Arc<AtomicU64>,
+    ) -> Result<Self, StartError> {
         let secrets = Secrets::of(&args);
         let unread =
             |(path, error): (PathBuf, io::Error)| StartError(Exit::READ_FILE, format!("{}: {error}", path.display()));
@@ -78,7 +84,7 @@ impl Shared {
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
         let Connects { client, proxies, observer } = connects;
         let next = Arc::clone(next);
-        Ok(Self { args, client, observer, secrets, format, proxies, next, headers, data, uploads, query, dump })
+        Ok(Self { args, client, observer, secrets, format, proxies, meters, next, headers, data, uploads, query, dump })
     }
 
     /// What there is to fetch, in order. Their calls have the next ids.
@@ -198,10 +204,10 @@ impl Shared {
         })
     }
 
-    pub(crate) fn shows_progress(&self, place: &Destination) -> bool {
-        let is_off = self.args.request.silent || self.args.output.no_progress_meter;
-        let quiet = is_off || self.args.request.verbose || self.args.diagnostics.events;
-        !quiet && !self.args.request.parallel && stderr::is_terminal() && !place.is_terminal()
+    /// The bar for a URL whose body goes there.
+    pub(crate) fn transfer(&self, url: &str, place: &Destination) -> Option<Arc<Transfer>> {
+        let meters = self.meters.as_ref().filter(|_| !place.is_terminal())?;
+        Some(Arc::new(meters.transfer(&self.secrets.url(url))))
     }
 }
 

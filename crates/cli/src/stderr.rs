@@ -1,5 +1,6 @@
 //! Where diagnostics go: stderr, or what `--stderr` names.
 
+use indicatif::MultiProgress;
 use skybridge::types::sync::Mutex;
 use std::{
     fmt,
@@ -9,6 +10,8 @@ use std::{
     sync::OnceLock,
 };
 
+/// The bars that stand in its last lines.
+static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static NAMED: OnceLock<Named> = OnceLock::new();
 
 enum Named {
@@ -31,9 +34,17 @@ pub(crate) fn redirect(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints, by one write. A closed stderr is ignored.
+/// Prints, by one write, above bars if there are any. A closed stderr is ignored.
 pub(crate) fn print(text: impl fmt::Display) {
-    let _ = Stderr.write_all(text.to_string().as_bytes());
+    let text = text.to_string();
+    let written = || Stderr.write_all(text.as_bytes());
+    let _ = BARS.get().map_or_else(written, |bars| bars.suspend(written));
+}
+
+/// From now on these bars are erased while something is printed, and drawn again below it.
+pub(crate) fn go_around(bars: &MultiProgress) {
+    // It is called once.
+    let _ = BARS.set(bars.clone());
 }
 
 pub(crate) fn is_terminal() -> bool {

@@ -31,12 +31,12 @@ pub(crate) struct OutputArgs {
     /// Write here what would go to stderr; - is stdout
     #[arg(long, value_name = "FILE")]
     pub(crate) stderr: Option<PathBuf>,
-    /// Print no progress
+    /// Show no progress of what takes long
     #[arg(long)]
     pub(crate) no_progress_meter: bool,
-    /// A bar shows the progress, which is the default
-    #[arg(short = '#', long, hide = true)]
-    progress_bar: bool,
+    /// Show progress by a bar alone, without rate and time left
+    #[arg(short = '#', long)]
+    pub(crate) progress_bar: bool,
     /// Nothing is buffered, which is the default
     #[arg(short = 'N', long, hide = true)]
     no_buffer: bool,
