@@ -4,6 +4,7 @@ use crate::{
     chunk::Chunk,
     classify,
     forwarded::ToProxy,
+    frame_tap::StreamOf,
     head,
     saved_request::SavedRequest,
     shared::Shared,
@@ -21,8 +22,8 @@ use http::{Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
     Advice, BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection,
-    ConnectionStatus, Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, RequestOptions,
-    ResponseResult, StatusListener,
+    ConnectionStatus, Delivery, Error, Failed, FollowUp, OnInformational, Phase, Replays, RequestError, ResponseResult,
+    StatusListener,
 };
 use std::{
     fmt,
@@ -146,6 +147,8 @@ where
 {
     #[inline]
     fn begin(&mut self, mut request: Request<B>) -> Result<(), Failed<Request<B>>> {
+        // Before the request is saved, which takes its extensions.
+        let watched = self.shared.wire.watch().map(|_| Box::new(StreamOf::request(request.extensions())));
         let interim = request.extensions().get::<OnInformational>().map(|on| Box::new((on.clone(), 0)));
         let protocol = ConnectProtocol::of(&request).map(|protocol| Protocol::from(protocol.as_str()));
         let (ended, is_stream) = (request.body().is_end_stream(), protocol.is_some());
@@ -180,7 +183,6 @@ where
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), Some(body))),
         };
-        let watched = wire.watch().map(|watch| (watch, parts.extensions.get().cloned()));
         wire.open_stream();
         self.may_be_pending |= !self.shared.is_roomy();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
@@ -191,9 +193,8 @@ where
                 return Err(self.failed(error, Some(body)));
             }
         };
-        if let Some((watch, options)) = watched {
-            let RequestOptions { call_id, observer, .. } = options.unwrap_or_default();
-            watch.opened(response.stream_id().into(), call_id, observer);
+        if let (Some(watch), Some(of)) = (self.shared.wire.watch(), watched) {
+            watch.opened(response.stream_id().into(), *of);
         }
         let mut body = Some(body);
         if ended {

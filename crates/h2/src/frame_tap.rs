@@ -1,7 +1,9 @@
 //! Watches the frames of both directions for what an observer is told of: GOAWAY and RST_STREAM. Only on connections
 //! that are observed.
 
-use skybridge_core::{CallId, ConnInfo, Ctx, ErrorCode, Event, EventKind, GoAway, Observe, notify, sync::Mutex};
+use skybridge_core::{
+    CallId, ConnInfo, Ctx, ErrorCode, Event, EventKind, GoAway, Observe, RequestOptions, notify, sync::Mutex,
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     io::IoSlice,
@@ -56,9 +58,19 @@ pub(crate) struct Watch {
 }
 
 /// The call of a stream, and its own observer, if it has one.
-struct StreamOf {
+#[derive(Default)]
+pub(crate) struct StreamOf {
     call: Option<CallId>,
     observer: Option<Arc<dyn Observe>>,
+}
+
+impl StreamOf {
+    /// As a request with these extensions says it.
+    #[cold]
+    pub(crate) fn request(extensions: &http::Extensions) -> Self {
+        let of = |options: &RequestOptions| Self { call: options.call_id, observer: options.observer.clone() };
+        extensions.get().map(of).unwrap_or_default()
+    }
 }
 
 // === impl FrameTap ===
@@ -139,11 +151,11 @@ impl Watch {
         }
     }
 
-    /// A stream was opened for this call.
+    /// A stream was opened.
     #[cold]
-    pub(crate) fn opened(&self, stream: u32, call: Option<CallId>, observer: Option<Arc<dyn Observe>>) {
+    pub(crate) fn opened(&self, stream: u32, of: StreamOf) {
         let mut streams = self.streams.lock();
-        let _replaced = streams.insert(stream, StreamOf { call, observer });
+        let _replaced = streams.insert(stream, of);
         let oldest = if streams.len() > MOST_STREAMS { streams.pop_first() } else { None };
         // An observer may do anything when it is dropped.
         drop(streams);
@@ -241,7 +253,7 @@ mod tests {
     fn what_is_remembered_of_streams_and_frames_is_bounded() {
         let watch = Watch::default();
         for stream in 0..5000 {
-            watch.opened(stream, Some(CallId(stream.into())), None);
+            watch.opened(stream, StreamOf { call: Some(CallId(stream.into())), observer: None });
             watch.saw(true, Frame::Reset { stream, code: 0 });
         }
         assert_eq!((watch.streams.lock().len(), watch.seen.lock().len()), (MOST_STREAMS, MOST_SEEN));

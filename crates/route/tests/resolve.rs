@@ -648,6 +648,44 @@ mod queued {
         }
     }
 
+    fn hinted() -> Result<Answer, ConnectError> {
+        let mut answer = Answer::only([at(9)]);
+        (answer.early, answer.last) = (true, false);
+        Ok(answer)
+    }
+
+    fn given() -> Result<Answer, ConnectError> {
+        let mut answer = Answer::only([at(1)]);
+        answer.overridden = true;
+        Ok(answer)
+    }
+
+    /// The first answer within the phase of resolving, the others after it, each with where its addresses come from.
+    #[tokio::test(start_paused = true)]
+    async fn addresses_are_told_as_they_come_and_where_from() {
+        let rows: [(&'static [Says], &[&str]); 3] = [
+            (&[(0, found)], &["addresses_found a.test 192.0.2.1:80 (resolver)", "resolve_end"]),
+            (&[(0, given)], &["addresses_found a.test 192.0.2.1:80 (overrides)", "resolve_end"]),
+            (
+                &[(0, hinted), (5, found)],
+                &[
+                    "addresses_found a.test 192.0.2.9:80 (hints)",
+                    "resolve_end",
+                    "addresses_found a.test 192.0.2.1:80 (resolver)",
+                ],
+            ),
+        ];
+        for (says, expected) in rows {
+            let world = World::new();
+            world.up(1, 0);
+            ask(&world, says).await.unwrap();
+            let lines = world.recorder.lines();
+            let lines: Vec<_> =
+                lines.iter().filter(|line| line.starts_with("addresses") || *line == "resolve_end").collect();
+            assert_eq!(lines, expected);
+        }
+    }
+
     /// It is never more than twice the limit, whatever a resolver says.
     #[tokio::test(start_paused = true)]
     async fn one_that_says_again_and_again_that_it_waits_is_given_up() {

@@ -66,6 +66,7 @@ async fn each_event_is_a_line_as_it_happens() {
 {"t_us":0,"call":1,"event":"call_start","method":"GET","url":"http://a.test/"}
 {"t_us":0,"call":1,"event":"acquire_start"}
 {"t_us":0,"call":1,"event":"resolve_start"}
+{"t_us":2000,"call":1,"event":"addresses_found","host":"a.test","source":"resolver","addresses":["192.0.2.1:80"]}
 {"t_us":2000,"call":1,"event":"resolve_end","elapsed_us":2000}
 {"t_us":2000,"call":1,"attempt":1,"event":"connect_start","endpoint":"192.0.2.1:80","route":"a.test"}
 {"t_us":2000,"call":1,"attempt":1,"event":"connect_end","endpoint":"192.0.2.1:80","route":"a.test","elapsed_us":0}
@@ -99,6 +100,28 @@ async fn failures_have_their_error_and_no_text_breaks_the_line() {
     assert_eq!(recorder.json_lines().trim_end(), expected);
     assert_eq!(recorder.json_lines().lines().count(), 1);
     let drawn = recorder.timeline(CallId(1)).titled("\x1b[2J").to_string();
+    assert!(!drawn.replace('\n', "").contains(char::is_control), "{drawn:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_and_codes_of_http2_are_told_within_bounds() {
+    let (recorder, executor) = (Recorder::new(), Executor::new());
+    let ctx = executor.ctx().with_call(CallId(1)).observer(Some(recorder.clone()));
+    let endpoints: Vec<Endpoint> = (1..=20).map(|last| SocketAddr::from(([192, 0, 2, last], 80)).into()).collect();
+    ctx.emit(None, None, EventKind::addresses_found("a\u{1b}.test", &endpoints, AddressSource::Hints));
+    let (code, debug_data) = (ErrorCode(11), "calm\n\u{202e}down");
+    ctx.emit(None, None, EventKind::GoAway { by_peer: true, code, last_stream: 7, debug_data });
+    ctx.emit(None, None, EventKind::StreamReset { by_peer: false, code: ErrorCode(8), stream: 9 });
+    let (told, more) = (endpoints.iter().take(16), r#"],"more":4}"#);
+    let told = told.map(|endpoint| format!("\"{endpoint}\"")).collect::<Vec<_>>().join(",");
+    let rest = r#"{"t_us":0,"call":1,"event":"goaway_received","code":"ENHANCE_YOUR_CALM","last_stream":7,"debug_data":"calm\u000a\u202edown"}
+{"t_us":0,"call":1,"event":"reset_sent","code":"CANCEL","stream":9}"#;
+    let head = r#"{"t_us":0,"call":1,"event":"addresses_found","host":"a\u001b.test","source":"hints","addresses":["#;
+    assert_eq!(recorder.json_lines().trim_end(), format!("{head}{told}{more}\n{rest}"));
+    let drawn = recorder.timeline(CallId(1)).width(200).to_string();
+    for row in ["192.0.2.4:80 and 16 more (hints)", "by the peer: ENHANCE_YOUR_CALM", "by us: stream 9, CANCEL"] {
+        assert!(drawn.contains(row), "{row}: {drawn}");
+    }
     assert!(!drawn.replace('\n', "").contains(char::is_control), "{drawn:?}");
 }
 

@@ -17,6 +17,7 @@ mod expectations;
 mod explain;
 mod goaway;
 mod hidden_names;
+mod http2_codes;
 mod interim;
 mod last_byte;
 mod limits;
