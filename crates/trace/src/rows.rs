@@ -2,7 +2,7 @@
 
 use crate::{Facts, Failure, Recorded, RecordedKind, clean::clean, json::acquired};
 use http::{Method, Version};
-use skybridge_core::{Acquired, AddressSource, AttemptId, CallId, ConnectionId, Delivery, Endpoint, Phase, Search};
+use skybridge_core::{Acquired, AddressSource, AttemptId, CallId, ConnectionId, Delivery, Phase, Search};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -172,7 +172,7 @@ impl Rows {
                 self.mark("retry", String::new(), at, note);
             }
             RecordedKind::AddressesFound { host, endpoints, more, source } => {
-                self.addresses_found(host, at, found(endpoints, *more, *source), *source);
+                self.addresses_found(host, at, endpoints.len() + more, *source);
             }
             RecordedKind::GoAway { by_peer, code, last_stream, debug_data } => {
                 let said = if debug_data.is_empty() { String::new() } else { format!(", {}", clean(debug_data)) };
@@ -304,13 +304,17 @@ impl Rows {
         }
     }
 
-    /// The row of the look-up that is about to end says what it has found. Addresses that nobody looked up are in the
-    /// rows of their attempts.
-    fn addresses_found(&mut self, host: &str, at: Duration, note: String, source: AddressSource) {
+    /// The row of the look-up that is about to end says how much it has found; which these are, the rows of attempts say.
+    /// So they do of addresses that nobody looked up, and of a single one.
+    fn addresses_found(&mut self, host: &str, at: Duration, addresses: usize, source: AddressSource) {
+        let is_plain = source == AddressSource::Resolver && addresses < 2;
+        if is_plain || matches!(source, AddressSource::Literal | AddressSource::Dial) {
+            return;
+        }
+        let note = found(addresses, source);
         let looks_up = |row: &&mut Row| row.phase == Some(Phase::Resolve) && row.end.is_none();
         match self.list.iter_mut().rfind(looks_up) {
-            Some(row) => (row.about, row.note) = (clean(host).into_owned(), note),
-            None if matches!(source, AddressSource::Literal | AddressSource::Dial) => {}
+            Some(row) => row.note = note,
             None => self.mark("addresses", clean(host).into_owned(), at, note),
         }
     }
@@ -398,19 +402,10 @@ fn connection(event: &Recorded) -> String {
     event.connection.map_or_else(|| "connection".into(), |id| format!("connection {id}"))
 }
 
-/// How many addresses a row names.
-const MOST_ADDRESSES: usize = 4;
-
-/// `192.0.2.1:443, 192.0.2.2:443 and 3 more (hints)`.
-fn found(endpoints: &[Endpoint], more: usize, source: AddressSource) -> String {
-    let told: Vec<_> = endpoints.iter().take(MOST_ADDRESSES).map(ToString::to_string).collect();
-    let more = more + endpoints.len().saturating_sub(MOST_ADDRESSES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let source = match source {
-        AddressSource::Resolver => String::new(),
-        source => format!(" ({source})"),
-    };
-    format!("{}{more}{source}", clean(&told.join(", ")))
+/// `3 addresses (hints)`.
+fn found(addresses: usize, source: AddressSource) -> String {
+    let number = if addresses == 1 { "1 address".into() } else { format!("{addresses} addresses") };
+    if source == AddressSource::Resolver { number } else { format!("{number} ({source})") }
 }
 
 fn sender(by_peer: bool) -> &'static str {

@@ -84,7 +84,7 @@ async fn a_race_has_a_row_for_each_attempt() {
 call 1  GET http://a.test/  612.0 ms on new connection 1: h2, 192.0.2.1:80
                                       at   took  0                      612.0 ms
   acquire                            0.0  542.0  ────────────────────────────     new connection 1
-    resolve                          0.0   12.0  █
+    resolve                          0.0   12.0  █                                3 addresses
     tcp       #1 [2001:db8::1]:80   12.0  530.0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░     lost the race
     tcp       #2 192.0.2.1:80      262.0  280.0               ███████████████
     tcp       #3 [2001:db8::2]:80  512.0   15.0                           ▓✗      connection refused
@@ -110,7 +110,7 @@ call 1  GET http://a.test/  FAILED after 52.00 ms
     sent)
                                   at   took  0                          52.00 ms
   acquire                       0.00  52.00  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  no connection
-    resolve                     0.00  12.00  █████████
+    resolve                     0.00  12.00  █████████                            2 addresses
     tcp       #1 192.0.2.1:80  12.00  40.00          ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  connection refused
     tcp       #2 192.0.2.2:80  52.00   0.00                                    ✗  connection refused
 ",
@@ -133,10 +133,10 @@ call 1  GET http://a.test/  FAILED after 12250.0 ms
   ✗ http://a.test: TCP to 192.0.2.1:80 and 192.0.2.2:80 took longer than 10s (nothing was sent)
                                     at     took  0              12250.0 ms
   acquire                          0.0  12250.0  ▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓✗  tcp took longer than 10s
-    resolve                        0.0      0.0  ▏
+    resolve                        0.0      0.0  ▏                          2 addresses
     tcp       #1 192.0.2.1:80      0.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░      out of time
     tcp       #2 192.0.2.2:80    250.0  10000.0  ░░░░░░░░░░░░░░░░░░░░░      out of time
-    resolve                     2000.0      0.0      ▏
+    resolve                     2000.0      0.0      ▏                      2 addresses
     tcp       #1 192.0.2.1:80   2000.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
     tcp       #2 192.0.2.2:80   2250.0  10000.0      ░░░░░░░░░░░░░░░░░░░░░  out of time
 ",
