@@ -227,8 +227,12 @@ impl StdError for NotRead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use skybridge::types::TimedOut;
-    use std::time::Duration;
+    use skybridge::{
+        ConnInfo,
+        types::{ErrorCode, GoAway, Overloaded, Reset, TimedOut},
+    };
+    use skybridge_testkit::{executor::Executor, fixtures};
+    use std::{sync::Arc, time::Duration};
 
     fn connect(phase: Phase) -> ConnectError {
         ConnectError::new(phase, io::Error::other("told"))
@@ -253,6 +257,74 @@ mod tests {
             let fault = Fault::of(&error, None);
             assert_eq!((fault.kind, fault.exit), (kind, Exit(exit)), "{error:?}");
         }
+    }
+
+    /// Those of an exchange; what decides is how it ended, when, and over which version of HTTP.
+    #[tokio::test(start_paused = true)]
+    async fn exit_codes_of_exchanges() {
+        let alert = || TlsAlert::new(116, "certificate_required");
+        let failed = || Cause::Protocol("it".into());
+        let unread = Cause::RequestBody(Box::new(NotRead(io::Error::other("no such file"))));
+        let stale = Cause::Stale(Box::new(Cause::NoResponse("gone".into())));
+        let full = Cause::Overloaded(Overloaded { what: "the queue", limit: 1 });
+        let rows: [(Cause, Phase, &str, u8, u8); 18] = [
+            (Cause::Io("reset".into()), Phase::Send, "protocol", 55, 55),
+            (Cause::Io("reset".into()), Phase::Wait, "protocol", 56, 56),
+            (Cause::Exchange("it".into()), Phase::Wait, "protocol", 56, 56),
+            (Cause::Cancelled, Phase::Wait, "cancelled", 56, 56),
+            (Cause::Tls(alert()), Phase::Send, "tls", 56, 56),
+            (Cause::Reset(Reset::by_peer(ErrorCode(2), "it")), Phase::Send, "stream", 92, 92),
+            (Cause::GoAway(GoAway::new(ErrorCode(11), "calm")), Phase::Send, "protocol", 16, 16),
+            (failed(), Phase::Wait, "protocol", 56, 16),
+            (failed(), Phase::Send, "protocol", 55, 16),
+            (Cause::Incomplete("gone".into()), Phase::Body, "body", 18, 18),
+            (Cause::Incomplete("gone".into()), Phase::Wait, "protocol", 56, 56),
+            (Cause::NoResponse("gone".into()), Phase::Wait, "protocol", 52, 56),
+            (stale, Phase::Wait, "protocol", 52, 56),
+            (Cause::ConnectionClosed(CloseReason::PeerFin), Phase::Acquire, "protocol", 52, 56),
+            (Cause::ConnectionClosed(CloseReason::Unsolicited), Phase::Acquire, "protocol", 1, 56),
+            (unread, Phase::Send, "request", 26, 26),
+            (Cause::RequestBody("it".into()), Phase::Send, "protocol", 55, 55),
+            (full, Phase::Acquire, "pool", 7, 7),
+        ];
+        for (cause, phase, kind, http1, http2) in rows {
+            let said = cause.to_string();
+            let mut error = Error::of(Delivery::Unknown, phase, cause);
+            for (protocol, exit) in [(None, http1), (Some(Protocol::Http2), http2)] {
+                if let Some(protocol) = protocol {
+                    error = error.on(&connection(protocol));
+                }
+                assert_eq!(classify(&error), (kind, Exit(exit)), "{said} {protocol:?}");
+            }
+        }
+    }
+
+    fn connection(protocol: Protocol) -> Arc<ConnInfo> {
+        let to = fixtures::endpoint("192.0.2.1:80");
+        let attempt = fixtures::route("http://a.test", ["192.0.2.1:80"], Executor::new().ctx()).attempt(to.clone());
+        let mut info = ConnInfo::new(&attempt, None, to);
+        info.protocol = Some(protocol);
+        Arc::new(info)
+    }
+
+    /// What a connect failed of: for HTTP/1.1, which has no handshake, that is the end of an exchange.
+    #[tokio::test(start_paused = true)]
+    async fn exit_codes_of_connections_that_end_before_they_are_used() {
+        let ended = |protocol| {
+            Error::of(Delivery::Unsent, Phase::Handshake, Cause::NoResponse("gone".into())).on(&connection(protocol))
+        };
+        let of = |source: BoxError| classify(&ConnectError::new(Phase::Handshake, source).into());
+        assert_eq!(of(Box::new(ended(Protocol::Http1))), ("protocol", Exit::EMPTY));
+        assert_eq!(of(Box::new(ended(Protocol::Http2))), ("handshake", Exit::HTTP2));
+        assert_eq!(of(Box::new(TlsAlert::new(116, "certificate_required"))), ("tls", Exit::RECEIVE));
+    }
+
+    #[test]
+    fn what_began_to_be_answered_was_processed() {
+        let of = |delivery, phase| Fault::of(&Error::of(delivery, phase, Cause::Cancelled), None).processed;
+        assert_eq!(of(Delivery::Unknown, Phase::Body), "yes");
+        assert_eq!([of(Delivery::Unknown, Phase::Wait), of(Delivery::Unknown, Phase::Send)], ["maybe"; 2]);
+        assert_eq!([of(Delivery::Unsent, Phase::Send), of(Delivery::Refused, Phase::Wait)], ["no"; 2]);
     }
 
     #[test]

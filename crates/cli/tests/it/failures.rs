@@ -441,3 +441,44 @@ async fn an_own_policy_and_an_own_mistake() {
     let why = "the request can't be sent: the port `99999` is not a number from 1 to 65535";
     assert_told(&ran, &[], 3, &format!("{why}; write it as https://host/path, percent-encoded"));
 }
+
+#[tokio::test]
+async fn what_else_keeps_from_the_server() {
+    let server = DnsServer::start(|_| Reply::Fail).await;
+    let ran = skybridge(["--dns-servers", &server.addr().to_string(), "http://a.test/"]).await;
+    assert_told(
+        &ran,
+        &[server.addr().port()],
+        6,
+        "http://a.test: the name lookup failed: `a.test` could not be looked up: DNS error: error response: Server Failure (nothing was sent); check the resolver; --dns-servers asks other servers",
+    );
+    let other = Server::saying(b"SSH-2.0-OpenSSH_9.9\r\n").await;
+    let port = other.0.port();
+    let rows = [
+        (
+            "http",
+            "the proxy does not speak HTTP/1.1; it may be one of SOCKS, or want TLS (`https://`): the answer is not HTTP/1, which looks like SSH",
+        ),
+        ("socks5h", "the proxy does not speak SOCKS: its answer begins with 0x53"),
+    ];
+    for (scheme, why) in rows {
+        let ran = skybridge(["-x", &format!("{scheme}://127.0.0.1:{port}"), "https://a.test/"]).await;
+        let line = format!(
+            "https://a.test: the tunnel via {scheme}://127.0.0.1:PROXY failed: {why} (nothing was sent); check the URL of --proxy: http://, https://, socks4://, socks5://"
+        );
+        assert_told(&ran, &[0xffff, port], 97, &line);
+    }
+    let ran = skybridge(["-X", "CONNECT", &format!("http://127.0.0.1:{port}/")]).await;
+    assert_told(
+        &ran,
+        &[port],
+        2,
+        "http://127.0.0.1:PORT: the request can't be sent: the method CONNECT is not supported; change the method (-X), header (-H) or body (-d) that is named",
+    );
+    // Each system has words of its own for it.
+    let ran = skybridge(["--interface", "host!192.0.2.1", &format!("http://127.0.0.1:{port}/")]).await;
+    let to_do = "; check the network, and --interface; -4 or -6 leaves out the other family";
+    let told = told(&ran, &[port]);
+    assert!(told.starts_with("(7) http://127.0.0.1:PORT: TCP to 127.0.0.1:PORT failed: "), "{told}");
+    assert!(told.ends_with(&format!("(nothing was sent){to_do}")), "{told}");
+}
