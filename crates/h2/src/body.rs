@@ -19,21 +19,24 @@ const UNRELEASED: usize = 1 << 12;
 /// unread.
 #[derive(Default)]
 pub struct H2Body {
-    stream: Option<RecvStream>,
+    /// `None` once the response is over: one thing to look at for each layer that asks, and one to be dropped.
+    open: Option<OpenBody>,
+}
+
+/// A body that is not read to its end. Dropped in this order.
+struct OpenBody {
+    stream: RecvStream,
+    upload: Option<ResponseReader>,
+    open: OpenStream,
     /// The bytes left according to `content-length`.
     remaining: Option<u64>,
     /// The response has no content, whatever its `content-length`.
     is_bare: bool,
     data_done: bool,
-    upload: Option<ResponseReader>,
-    /// For as long as there is a stream.
-    open: Option<OpenStream>,
     /// Its handle may hold the stream until that is used again.
     is_held: bool,
     /// How many bytes were released to the peer, up to `FLOOR`.
     released: u16,
-    /// How often windows had been lowered when this stream's was looked at.
-    lowered: u32,
 }
 
 /// What a body is made of besides its stream.
@@ -51,65 +54,53 @@ pub(crate) struct BodyParts {
 impl BodyParts {
     #[inline]
     pub(crate) fn with(self, stream: RecvStream) -> H2Body {
-        let Self { length, is_bare, upload, open, is_held } = self;
-        H2Body {
-            stream: Some(stream),
-            remaining: length,
-            is_bare,
-            data_done: false,
-            upload,
-            open: Some(open),
-            is_held,
-            released: 0,
-            lowered: 0,
-        }
+        let Self { length: remaining, is_bare, upload, open, is_held } = self;
+        let open = OpenBody { stream, upload, open, remaining, is_bare, data_done: false, is_held, released: 0 };
+        H2Body { open: Some(open) }
     }
 }
 
-impl H2Body {
-    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
-        while !self.data_done {
-            let polled = match stream.poll_data(cx) {
-                Poll::Pending if self.released == RELEASED => {
-                    if let Some(open) = &mut self.open {
-                        let lowered = open.register_reader(cx.waker());
-                        if std::mem::replace(&mut self.lowered, lowered) != lowered {
-                            reopen(stream)?;
-                        }
-                    }
-                    return Poll::Pending;
-                }
-                polled => ready!(polled),
-            };
-            match polled.transpose()? {
-                None => self.data_done = true,
+impl OpenBody {
+    #[inline]
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        loop {
+            match self.stream.poll_data(cx) {
                 // An empty DATA frame; the end of the stream is seen by `None`.
-                Some(data) if data.is_empty() => {}
-                Some(data) => {
-                    if stream.is_end_stream() {
-                        // The h2 crate gives the connection what a stream was not released when that is dropped by all
-                        // who hold it: a running upload is one of them, and so is a handle that was not ready at once.
-                        if self.is_held || self.upload.is_some() || data.len() > UNRELEASED {
-                            stream.flow_control().release_capacity(data.len())?;
-                        }
-                        self.end();
-                        return Poll::Ready(Some(Ok(Frame::data(data))));
-                    }
-                    stream.flow_control().release_capacity(data.len())?;
-                    self.released = (usize::from(self.released) + data.len()).min(usize::from(RELEASED)) as u16;
-                    self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(data.len() as u64));
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
-                }
+                Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
+                Poll::Pending if self.released == RELEASED => return self.wait_for_windows(cx),
+                polled => return polled,
             }
         }
-        let trailers = ready!(stream.poll_trailers(cx))?;
-        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
-    /// The response is over. An upload that is still running is left to the handle.
-    fn end(&mut self) {
-        (self.stream, self.upload, self.remaining, self.open) = (None, None, Some(0), None);
+    /// What was released to the peer is told to it once it is half of the window. If the window is lowered below that
+    /// meanwhile, the peer may send nothing more, and the h2 crate doesn't notice until something is released.
+    fn wait_for_windows(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
+        if self.open.register_reader(cx.waker())
+            && let Err(error) = self.stream.flow_control().release_capacity(0)
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
+        Poll::Pending
+    }
+
+    /// So many bytes came. Whether they are the last.
+    #[inline]
+    fn received(&mut self, bytes: usize) -> Result<bool, h2::Error> {
+        let is_last = self.stream.is_end_stream();
+        // The h2 crate gives the connection what a stream was not released when that is dropped by all who hold it: a
+        // running upload is one of them, and so is a handle that was not ready at once.
+        if !is_last || self.is_held || self.upload.is_some() || bytes > UNRELEASED {
+            self.release(bytes)?;
+        }
+        Ok(is_last)
+    }
+
+    fn release(&mut self, bytes: usize) -> Result<(), h2::Error> {
+        self.stream.flow_control().release_capacity(bytes)?;
+        self.released = (usize::from(self.released) + bytes).min(usize::from(RELEASED)) as u16;
+        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes as u64));
+        Ok(())
     }
 
     /// The h2 crate takes the `content-length` of a 304 for that of its content when an empty DATA frame ends it, and
@@ -118,24 +109,51 @@ impl H2Body {
         self.is_bare && error.is_library() && error.is_reset() && error.reason() == Some(h2::Reason::PROTOCOL_ERROR)
     }
 
+    /// Why there is no more, once the stream is dropped.
     #[cold]
-    fn fail(&mut self, error: h2::Error) -> Error {
-        let failure = self.upload.as_ref().and_then(ResponseReader::failure);
-        let open = self.open.take();
-        self.end();
-        match (failure, open) {
-            (Some(failure), _) => request_failed(failure),
-            (None, Some(open)) => Error::of(Delivery::Unknown, Phase::Body, open.ending().cause(error, true)),
-            (None, None) => Error::new(Delivery::Unknown, Phase::Body, H2Error::from(error)),
+    fn fail(self, error: h2::Error) -> Error {
+        let Self { stream, upload, open, .. } = self;
+        let failure = upload.as_ref().and_then(ResponseReader::failure);
+        drop((stream, upload));
+        match failure {
+            Some(failure) => request_failed(failure),
+            None => Error::of(Delivery::Unknown, Phase::Body, open.ending().cause(error, true)),
         }
+    }
+}
+
+impl H2Body {
+    /// There is no data: all that has come is read, or all there is, or the stream has failed.
+    fn poll_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<Option<Result<Bytes, h2::Error>>>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(open) = &mut self.open else { return Poll::Ready(None) };
+        let polled = match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error)),
+            Poll::Ready(_) => {
+                open.data_done = true;
+                open.stream.poll_trailers(cx)
+            }
+        };
+        let Poll::Ready(end) = polled else { return self.poll_upload(cx).map(|error| Some(Err(error))) };
+        // The response is over. An upload that is still running is left to the handle.
+        let Some(open) = self.open.take() else { return Poll::Ready(None) };
+        Poll::Ready(match end {
+            Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            Err(error) if open.is_end_of_bare(&error) => None,
+            Err(error) => Some(Err(open.fail(error))),
+        })
     }
 
     /// Nothing of the response is available: if the upload has failed, nothing more will be.
     #[cold]
     fn poll_upload(&mut self, cx: &Context<'_>) -> Poll<Error> {
-        let Some(upload) = &self.upload else { return Poll::Pending };
+        let Some(upload) = self.open.as_ref().and_then(|open| open.upload.as_ref()) else { return Poll::Pending };
         let error = ready!(upload.poll_failure(cx));
-        self.end();
+        self.open = None;
         Poll::Ready(request_failed(error))
     }
 }
@@ -145,49 +163,46 @@ fn request_failed(error: H2Error) -> Error {
     Error::of(Delivery::Unknown, Phase::Body, Cause::RequestBody(error.into()))
 }
 
-/// What was released to the peer is told to it once it is half of the window. If the window is lowered below that
-/// meanwhile, the peer may send nothing more, and the h2 crate doesn't notice until something is released.
-#[cold]
-fn reopen(stream: &mut RecvStream) -> Result<(), h2::Error> {
-    stream.flow_control().release_capacity(0)
-}
-
 impl Body for H2Body {
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = match self.poll_stream(cx) {
-            Poll::Pending => return self.poll_upload(cx).map(|error| Some(Err(error))),
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
-            Poll::Ready(Some(Err(error))) if self.is_end_of_bare(&error) => None,
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(self.fail(error)))),
-            Poll::Ready(frame) => frame,
-        };
-        self.end();
-        Poll::Ready(frame.and_then(Result::ok).map(Ok))
+        let this = &mut *self;
+        let Some(open) = &mut this.open else { return Poll::Ready(None) };
+        let polled = if open.data_done { Poll::Ready(None) } else { open.poll_data(cx) };
+        let Poll::Ready(Some(Ok(data))) = polled else { return this.poll_rest(cx, polled) };
+        match open.received(data.len()) {
+            Ok(false) => {}
+            // An upload that is still running is left to the handle.
+            Ok(true) => this.open = None,
+            Err(error) => return this.poll_rest(cx, Poll::Ready(Some(Err(error)))),
+        }
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     /// As of the response's head, or of the last frame: an end that has come alone since is found by the next poll. To
     /// look for it here would take the h2 crate's lock each time.
     #[inline]
     fn is_end_stream(&self) -> bool {
-        self.stream.is_none()
+        self.open.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.stream, self.remaining) {
-            (None, _) => SizeHint::with_exact(0),
-            (_, Some(remaining)) => SizeHint::with_exact(remaining),
-            _ => SizeHint::default(),
+        match &self.open {
+            None => SizeHint::with_exact(0),
+            Some(OpenBody { remaining: Some(remaining), .. }) => SizeHint::with_exact(*remaining),
+            Some(_) => SizeHint::default(),
         }
     }
 }
 
 impl Drop for H2Body {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(upload) = self.upload.take()
-            && !self.stream.as_ref().is_none_or(RecvStream::is_end_stream)
+        if let Some(OpenBody { stream, upload, .. }) = &mut self.open
+            && let Some(upload) = upload.take()
+            && !stream.is_end_stream()
         {
             upload.cancel();
         }
@@ -197,8 +212,8 @@ impl Drop for H2Body {
 impl fmt::Debug for H2Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("H2Body")
-            .field("ended", &self.stream.is_none())
-            .field("left", &self.remaining)
+            .field("ended", &self.open.is_none())
+            .field("left", &self.open.as_ref().map_or(Some(0), |open| open.remaining))
             .finish_non_exhaustive()
     }
 }

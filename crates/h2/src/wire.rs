@@ -4,6 +4,7 @@ use crate::{classify::Limits, ending::Ending, frame_tap::Watch};
 use skybridge_core::sync::Mutex;
 use std::{
     io::Result,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
@@ -54,8 +55,10 @@ struct Parts {
 #[derive(Debug)]
 pub(crate) struct OpenStream {
     wire: Wire,
-    /// Its place among the readers, once it has one.
-    place: Option<u32>,
+    /// One more than its place among the readers, once it has one.
+    place: Option<NonZeroU32>,
+    /// How often windows had been lowered when it was last asked.
+    lowered: u32,
 }
 
 // === impl Wire ===
@@ -123,7 +126,7 @@ impl Wire {
     /// Hands an open stream to the body of its response, which counts it as closed when it is dropped.
     #[inline]
     pub(crate) fn hand_over_stream(&self) -> OpenStream {
-        OpenStream { wire: self.clone(), place: None }
+        OpenStream { wire: self.clone(), place: None, lowered: 0 }
     }
 
     /// How many streams were ever opened.
@@ -231,11 +234,11 @@ impl OpenStream {
         self.wire.ending()
     }
 
-    /// Lets its reader be woken when windows are lowered. Returns how often they were so far.
-    pub(crate) fn register_reader(&mut self, waker: &Waker) -> u32 {
+    /// Lets its reader be woken when windows are lowered. Returns whether they were since this was last called.
+    pub(crate) fn register_reader(&mut self, waker: &Waker) -> bool {
         let parts = &self.wire.0;
         let mut readers = parts.readers.lock();
-        match self.place.and_then(|place| readers.get_mut(place as usize)?.as_mut()) {
+        match self.place.and_then(|place| readers.get_mut(index(place))?.as_mut()) {
             Some(reader) => reader.clone_from(waker),
             // A place for each stream, so that there are never more of them than streams were open at once.
             None => {
@@ -244,18 +247,23 @@ impl OpenStream {
                     readers.push(None);
                 }
                 readers[place] = Some(waker.clone());
-                self.place = u32::try_from(place).ok();
+                self.place = u32::try_from(place + 1).ok().and_then(NonZeroU32::new);
             }
         }
         drop(readers);
-        parts.lowered.load(Ordering::Acquire)
+        let lowered = parts.lowered.load(Ordering::Acquire);
+        std::mem::replace(&mut self.lowered, lowered) != lowered
     }
+}
+
+fn index(place: NonZeroU32) -> usize {
+    place.get() as usize - 1
 }
 
 impl OpenStream {
     #[cold]
-    fn leave(&self, place: u32) {
-        let reader = self.wire.0.readers.lock().get_mut(place as usize).and_then(Option::take);
+    fn leave(&self, place: NonZeroU32) {
+        let reader = self.wire.0.readers.lock().get_mut(index(place)).and_then(Option::take);
         drop(reader);
     }
 }
