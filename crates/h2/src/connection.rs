@@ -18,7 +18,7 @@ use h2::{
     client::{ResponseFuture, SendRequest},
     ext::Protocol,
 };
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::{Body, SizeHint};
 use skybridge_core::{
     Advice, BodyLength, BoxError, Capacity, Cause, CloseReason, ConnInfo, ConnectProtocol, Connection,
@@ -146,11 +146,12 @@ where
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     #[inline]
-    fn begin(&mut self, mut request: Request<B>) -> Result<(), Failed<Request<B>>> {
+    fn begin(&mut self, from: &mut Option<Request<B>>) -> Result<(), Failed<Request<B>>> {
+        let Some(request) = from else { return Ok(()) };
         // Before the request is saved, which takes its extensions.
         let watched = self.shared.wire.watch().map(|_| Box::new(StreamOf::request(request.extensions())));
         let interim = request.extensions().get::<OnInformational>().map(|on| Box::new((on.clone(), 0)));
-        let protocol = ConnectProtocol::of(&request).map(|protocol| Protocol::from(protocol.as_str()));
+        let protocol = ConnectProtocol::of(request).map(|protocol| Protocol::from(protocol.as_str()));
         let (ended, is_stream) = (request.body().is_end_stream(), protocol.is_some());
         let is_head = *request.method() == Method::HEAD;
         let size = match (ended, is_stream) {
@@ -159,15 +160,15 @@ where
             (_, true) => SizeHint::default(),
             _ => request.body().size_hint(),
         };
-        let to_proxy = self.shared.info.forwarded.then(|| ToProxy::of(&request, &self.shared.info));
+        let to_proxy = self.shared.info.forwarded.then(|| ToProxy::of(request, &self.shared.info));
         if let Some(replays) = Replays::<B>::wanted() {
             let may_repeat = replays.may_repeat(request.method());
             let copy = if ended { None } else { replays.body(request.body()) };
-            self.saved.save(&mut request, copy, may_repeat);
+            self.saved.save(request, copy, may_repeat);
         }
         let mut prepared = match to_proxy {
-            None => head::prepare(&mut request, &size, |length| self.shared.length(length)),
-            Some(mut to_proxy) => self.prepare_forwarded(&mut request, &size, &mut to_proxy),
+            None => head::prepare(request, &size, |length| self.shared.length(length)),
+            Some(mut to_proxy) => self.prepare_forwarded(request, &size, &mut to_proxy),
         };
         if let Some(protocol) = protocol {
             if !self.allows_streams() {
@@ -178,7 +179,7 @@ where
         let wire = &self.shared.wire;
         let (writes, reads, over) = (wire.attempts(), wire.reads(), wire.ended());
         // Not earlier: a request is large, and one whose parts were changed is copied once more.
-        let (parts, body) = request.into_parts();
+        let Some((parts, body)) = from.take().map(Request::into_parts) else { return Ok(()) };
         let length = match prepared {
             Ok(length) => length,
             Err(error) => return Err(self.failed(error.into(), Some(body))),
@@ -206,18 +207,25 @@ where
             upload.as_mut().start(body, length, stream, awaits_window);
             upload
         });
-        // In place: an exchange is large, and each name it is given is a copy.
-        self.exchange = Exchange::Waiting {
-            response,
-            upload,
-            failed: None,
-            is_head,
-            is_stream,
-            writes,
-            reads,
-            ended: over,
-            interim,
-        };
+        if !matches!(self.exchange, Exchange::Idle) {
+            self.exchange = Exchange::Idle;
+        }
+        // In place: an exchange is large, and each name it is given is a copy. The one before has nothing to be dropped,
+        // which a call would find out.
+        std::mem::forget(std::mem::replace(
+            &mut self.exchange,
+            Exchange::Waiting {
+                response,
+                upload,
+                failed: None,
+                is_head,
+                is_stream,
+                writes,
+                reads,
+                ended: over,
+                interim,
+            },
+        ));
         Ok(())
     }
 
@@ -261,13 +269,13 @@ where
             return Poll::Pending;
         }
         if let Exchange::AwaitingSettings(awaiting) = std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            self.start_now(awaiting.0);
+            self.start_now(&mut Some(awaiting.0));
         }
         self.poll_response(cx)
     }
 
     #[inline]
-    fn start_now(&mut self, request: Request<B>) {
+    fn start_now(&mut self, request: &mut Option<Request<B>>) {
         if let Err(failed) = self.begin(request) {
             self.exchange = Exchange::Failed(failed);
         }
@@ -275,10 +283,12 @@ where
 
     /// An extended CONNECT, which may have to wait.
     #[cold]
-    fn start_stream(&mut self, request: Request<B>) {
-        if self.shared.capacity.is_announced() || ConnectProtocol::of(&request).is_none() {
-            return self.start_now(request);
-        }
+    fn start_stream(&mut self, from: &mut Option<Request<B>>) {
+        let Some(request) =
+            from.take_if(|request| !self.shared.capacity.is_announced() && ConnectProtocol::of(request).is_some())
+        else {
+            return self.start_now(from);
+        };
         let wire = &self.shared.wire;
         wire.open_stream();
         self.exchange = Exchange::AwaitingSettings(Box::new((request, wire.hand_over_stream())));
@@ -347,22 +357,31 @@ where
         Some(Failed::with(error, request))
     }
 
-    /// A response that may ask for its request again, with the copy of that if a layer above wants to decide it.
+    /// What such a response asks for, if it can be had: the request, with what it has shown to a proxy, for a layer above
+    /// that wants to decide it. A 421 may give the request back at once.
     #[cold]
-    fn answered_to_follow_up(
+    #[expect(clippy::type_complexity, reason = "it is named nowhere else")]
+    fn take_again(
         &mut self,
-        polled: Poll<Result<Response<RecvStream>, h2::Error>>,
-    ) -> Poll<ResponseResult<B, H2Body>> {
-        let Poll::Ready(Ok(response)) = polled else { return self.poll_stopped(polled) };
-        let wanted = FollowUp::is_wanted::<B>(response.status());
-        let shown = self.saved.shown().cloned();
-        let request = if wanted { self.saved.restore(None) } else { None };
-        let body = self.answered(&response);
-        let mut response = response.map(|stream| body.map_or_else(H2Body::default, |parts| parts.with(stream)));
-        if let Some(request) = request {
-            FollowUp::challenged(request, shown.as_ref(), &self.shared.info, &mut response);
+        status: StatusCode,
+    ) -> Result<Option<Box<(Request<B>, Option<HeaderValue>)>>, Failed<Request<B>>> {
+        if status == StatusCode::MISDIRECTED_REQUEST
+            && let Some(failed) = self.misdirected()
+        {
+            self.cancel_exchange();
+            return Err(failed);
         }
-        Poll::Ready(Ok(response))
+        if !FollowUp::is_wanted::<B>(status) {
+            return Ok(None);
+        }
+        let shown = self.saved.shown().cloned();
+        Ok(self.saved.restore(None).map(|request| Box::new((request, shown))))
+    }
+
+    #[cold]
+    fn attach(&self, again: Box<(Request<B>, Option<HeaderValue>)>, response: &mut Response<H2Body>) {
+        let (request, shown) = *again;
+        FollowUp::challenged(request, shown.as_ref(), &self.shared.info, response);
     }
 
     /// A response is here: ends its wait, and says what its body is made of besides its stream; `None` if it is over.
@@ -370,11 +389,10 @@ where
     fn answered(&mut self, response: &Response<RecvStream>) -> Option<BodyParts> {
         let wire = &self.shared.wire;
         wire.ending().strikes().answered();
-        let Exchange::Waiting { upload, failed, is_head, ended, .. } = &mut self.exchange else { return None };
-        let (upload, failed, is_head) = (upload.take(), failed.take(), *is_head);
+        let exchange = std::mem::replace(&mut self.exchange, Exchange::Idle);
+        let Exchange::Waiting { upload, failed, is_head, ended, .. } = exchange else { return None };
         // To ask the stream takes the h2 crate's lock: for nothing, if no head has ended a stream meanwhile.
-        let may_be_over = *ended != wire.ended();
-        self.exchange = Exchange::Idle;
+        let may_be_over = ended != wire.ended();
         self.saved.forget();
         // None of them has content, whatever its `content-length` (RFC 9110, section 8.6).
         let is_bare = is_head || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -475,7 +493,17 @@ fn poll_interim(
     Ok(())
 }
 
+/// Whether a response with this status may be none for its caller.
+#[inline]
+fn asks_again(status: StatusCode) -> bool {
+    status == StatusCode::MISDIRECTED_REQUEST || FollowUp::may_follow(status)
+}
+
+#[inline]
 fn content_length<T>(response: &Response<T>) -> Option<u64> {
+    if response.headers().is_empty() {
+        return None;
+    }
     response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -548,7 +576,11 @@ where
     }
 
     fn start(&mut self, request: Request<B>) {
-        if *request.method() == Method::CONNECT {
+        self.start_from(&mut Some(request));
+    }
+
+    fn start_from(&mut self, request: &mut Option<Request<B>>) {
+        if request.as_ref().is_some_and(|request| *request.method() == Method::CONNECT) {
             return self.start_stream(request);
         }
         self.start_now(request);
@@ -568,27 +600,22 @@ where
         if polled.is_pending() && failed.is_none() {
             return Poll::Pending;
         }
-        let body = match &polled {
-            Poll::Ready(Ok(response)) => {
-                if response.status() == StatusCode::MISDIRECTED_REQUEST
-                    && let Some(failed) = self.misdirected()
-                {
-                    self.cancel_exchange();
-                    return Poll::Ready(Err(failed));
-                }
-                if FollowUp::may_follow(response.status()) {
-                    return self.answered_to_follow_up(polled);
-                }
-                self.answered(response)
-            }
-            _ => return self.poll_stopped(polled),
-        };
-        // From where it is to where it goes: a response is large, and each name it is given is a copy.
-        match (polled, body) {
-            (Poll::Ready(Ok(response)), Some(parts)) => Poll::Ready(Ok(response.map(|stream| parts.with(stream)))),
-            (Poll::Ready(Ok(response)), None) => Poll::Ready(Ok(response.map(|_| H2Body::default()))),
-            (polled, _) => self.poll_stopped(polled),
+        let Poll::Ready(Ok(response)) = polled else { return self.poll_stopped(polled) };
+        let mut again = None;
+        if asks_again(response.status()) {
+            again = match self.take_again(response.status()) {
+                Ok(again) => again,
+                Err(failed) => return Poll::Ready(Err(failed)),
+            };
         }
+        let body = self.answered(&response);
+        // From where it is to where it goes: a response is large, and each name it is given is a copy.
+        let (head, stream) = response.into_parts();
+        let mut response = Response::from_parts(head, body.map_or_else(H2Body::default, |parts| parts.with(stream)));
+        if let Some(again) = again {
+            self.attach(again, &mut response);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -107,6 +107,14 @@ where
     }
 
     #[inline]
+    fn start_from(&mut self, request: &mut Option<Request<B>>) {
+        match self {
+            Self::Http1(connection) => connection.start_from(request),
+            Self::Http2(connection) => connection.start_from(request),
+        }
+    }
+
+    #[inline]
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<ResponseResult<B, Self::Body>> {
         match self {
             Self::Http1(connection) => {

@@ -102,6 +102,15 @@ pub trait Connection<B>: Send + 'static {
     /// Begins an exchange. Must be called only after `poll_ready` was ready.
     fn start(&mut self, request: Request<B>);
 
+    /// As [`start`](Self::start), with the request taken out of where it is: a request is large, and each hand that it
+    /// goes through is a copy. Nothing is begun if there is none.
+    #[inline]
+    fn start_from(&mut self, request: &mut Option<Request<B>>) {
+        if let Some(request) = request.take() {
+            self.start(request);
+        }
+    }
+
     /// The response to the request that was started. If its status may ask for the request again, a retry layer above
     /// [wants to decide that](crate::FollowUp::is_wanted), and the request could be kept, it is in the response's
     /// extensions ([`FollowUp`](crate::FollowUp)).
