@@ -79,6 +79,7 @@ mod contract;
 mod error;
 mod observe;
 mod proxy;
+mod rare;
 mod request;
 mod route;
 pub mod sync;
@@ -108,6 +109,7 @@ pub use self::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,
         ProxyKind, ProxyRequest,
     },
+    rare::Rare,
     request::{
         Asked, Asking, BodyLength, ConnectProtocol, Deadline, FollowUp, NextHop, OnInformational, Replay, Replays,
         RequestError, RequestOptions, host_field, is_hop_by_hop, strip_hop_by_hop, validate_request,

@@ -33,7 +33,7 @@ use http::{Request, Response, StatusCode, Version};
 use http_body::{Body as _, SizeHint};
 use skybridge_core::{
     Acquired, Cause, CloseReason, Connection, Delivery, Error, EventKind, Failed, Found, HttpVersions, NotUsed, Origin,
-    OriginRef, Phase, RequestOptions, Search, TimedOut, validate_request,
+    OriginRef, Phase, Rare, RequestOptions, Search, TimedOut, validate_request,
 };
 use std::{
     fmt,
@@ -51,7 +51,7 @@ pub struct Exchange<C: Connection<B>, B> {
     pool: Arc<Registry<C>>,
     request: Option<Request<B>>,
     step: Step,
-    queued: Option<Box<QueueEntry<C>>>,
+    queued: Rare<QueueEntry<C>>,
     lease: Option<Lease<C>>,
     /// It has looked for a connection before.
     looked: bool,
@@ -61,9 +61,9 @@ pub struct Exchange<C: Connection<B>, B> {
     dead: u8,
     /// And how many of these were new.
     dead_new: u8,
-    events: Option<Box<CallEvents>>,
+    events: Rare<CallEvents>,
     /// Only when it has limits that a pool looks after, or is observed: then it is asked how far it has got.
-    timeouts: Option<Box<ExchangeTimeouts>>,
+    timeouts: Rare<ExchangeTimeouts>,
 }
 
 /// ```text
@@ -105,14 +105,14 @@ where
             pool,
             request: Some(request),
             step: Step::Looking,
-            queued: None,
+            queued: Rare::none(),
             lease: None,
             looked: false,
             version: None,
             dead: 0,
             dead_new: 0,
-            events: None,
-            timeouts: None,
+            events: Rare::none(),
+            timeouts: Rare::none(),
         }
     }
 
@@ -142,7 +142,7 @@ where
         if let Some(lease) = &self.lease {
             return error.on(lease.info());
         }
-        let Some(queued) = &self.queued else { return error };
+        let Some(queued) = &*self.queued else { return error };
         let connects = queued.origin.connects_progress();
         let looks_up = connects.iter().any(|(phase, attempts)| *phase == Some(Phase::Resolve) && attempts.is_empty());
         let attempts = connects.into_iter().flat_map(|(_, attempts)| attempts).collect::<Vec<_>>();
@@ -159,8 +159,8 @@ where
         if !std::mem::replace(&mut self.looked, true) {
             self.version = validate_request(request)?;
             if options.is_some() || self.pool.shared.attends_requests() {
-                self.events = events(&self.pool, options);
-                self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options, self.events.is_some());
+                *self.events = events(&self.pool, options);
+                *self.timeouts = ExchangeTimeouts::of(&self.pool.shared, options, self.events.is_some());
             }
         }
         if options.is_none()
@@ -209,10 +209,10 @@ where
                 self.events.as_ref().map(|_| Box::new(Search::new(origin.key.origin.clone(), Found::Idle)));
             match origin.wait(&waiter, &mut search) {
                 Ok(key) => {
-                    self.queued = Some(Box::new(QueueEntry { origin, waiter, key }));
+                    *self.queued = Some(Box::new(QueueEntry { origin, waiter, key }));
                     self.wait();
                     self.step = Step::Queued;
-                    if let (Some(search), Some(events)) = (search, &mut self.events) {
+                    if let (Some(search), Some(events)) = (search, &mut *self.events) {
                         events.searched(None, *search);
                     }
                     return Ok(());
@@ -275,7 +275,7 @@ where
     }
 
     fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(queued) = &self.queued else { return Poll::Ready(Ok(())) };
+        let Some(queued) = &*self.queued else { return Poll::Ready(Ok(())) };
         let origin = Arc::clone(&queued.origin);
         let Poll::Ready(result) = queued.waiter.poll(cx) else {
             return self.poll_wait(cx).map(Err);
@@ -291,7 +291,7 @@ where
                 self.found_dead(not.error, false, false)?
             }
         }
-        self.queued = None;
+        *self.queued = None;
         Poll::Ready(Ok(()))
     }
 
@@ -319,7 +319,7 @@ where
             }
             return self.poll_wait(cx).map(Err);
         }
-        self.events = lease.events.take().map(|mut events| {
+        *self.events = lease.events.take().map(|mut events| {
             events.pass_over(lease.info(), lease.wanted(), NotUsed::NotReady);
             events.start_over()
         });
@@ -332,7 +332,7 @@ where
 
     #[inline]
     fn start(&mut self) {
-        if let Some(timeouts) = &mut self.timeouts {
+        if let Some(timeouts) = &mut *self.timeouts {
             timeouts.start();
         }
         let max_requests = self.pool.shared.config.request_limit();
@@ -342,10 +342,8 @@ where
             events.send(self.request.as_ref().map_or_else(SizeHint::new, |request| request.body().size_hint()));
         }
         lease.begin(max_requests);
-        if let Some(handle) = lease.handle()
-            && let Some(request) = self.request.take()
-        {
-            handle.start(request);
+        if let Some(handle) = lease.handle() {
+            handle.start_from(&mut self.request);
         }
     }
 
@@ -376,7 +374,7 @@ where
         if let (None, Some(events)) = (sent, &mut lease.events) {
             events.sent();
         }
-        let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
+        let Some(timeouts) = &mut *self.timeouts else { return Poll::Pending };
         let over = ready!(timeouts.poll_exchange(&*self.pool.shared.runtime, sent, cx));
         self.end(Failed::lost(Error::of(Delivery::Unknown, over.phase, Cause::TimedOut(over))))
     }
@@ -403,21 +401,21 @@ where
     /// Waits for a connection from now on, or goes on waiting.
     #[inline]
     fn wait(&mut self) {
-        if let Some(timeouts) = &mut self.timeouts {
+        if let Some(timeouts) = &mut *self.timeouts {
             timeouts.wait(&*self.pool.shared.runtime);
         }
     }
 
     #[inline]
     fn disarm(&mut self) {
-        if let Some(timeouts) = &mut self.timeouts {
+        if let Some(timeouts) = &mut *self.timeouts {
             timeouts.disarm();
         }
     }
 
     #[inline]
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        let Some(timeouts) = &mut self.timeouts else { return Poll::Pending };
+        let Some(timeouts) = &mut *self.timeouts else { return Poll::Pending };
         ready!(timeouts.poll(cx));
         let (phase, limit) = (Phase::Acquire, timeouts.pool_wait().unwrap_or_default());
         Poll::Ready(Error::of(Delivery::Unsent, phase, Cause::TimedOut(TimedOut { phase, limit })))

@@ -1,7 +1,7 @@
 use crate::{policy::Policy, retry_state::RetryState};
 use http::{Request, Response};
 use pin_project::pin_project;
-use skybridge_core::{Error, Failed, FollowUp};
+use skybridge_core::{Error, Failed, FollowUp, Rare};
 use std::{
     fmt,
     future::Future,
@@ -24,7 +24,7 @@ pub struct Retrying<S: Service<Request<B>>, B> {
     /// The service that was ready. A clone of it has replaced it in [`Retry`](crate::Retry).
     service: S,
     policy: Arc<Policy>,
-    retry_state: Option<Box<RetryState<B>>>,
+    retry_state: Rare<RetryState<B>>,
     #[pin]
     state: State<S::Future>,
 }
@@ -49,7 +49,7 @@ where
 
     /// Adds the errors of earlier tries to an error from above that ends the request, such as a timeout.
     pub fn give_up(self: Pin<&mut Self>, error: Error) -> Error {
-        match self.project().retry_state {
+        match &mut **self.project().retry_state {
             Some(retry_state) => retry_state.finish(error),
             None => error,
         }
@@ -58,7 +58,7 @@ where
     #[inline]
     pub(crate) fn new(mut ready: S, policy: Arc<Policy>, request: Request<B>) -> Self {
         // Not `&request`: what has its address given away is copied once more for each later name it has.
-        let retry_state = request.extensions().get().and_then(RetryState::from_options);
+        let retry_state = Rare::from(request.extensions().get().and_then(RetryState::from_options));
         let _asked = policy.ask();
         // In place: a call is large, and each name it is given is a copy.
         Self { retry_state, state: State::Calling(ready.call(request)), service: ready, policy }

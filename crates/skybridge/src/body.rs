@@ -2,7 +2,7 @@ use crate::{call::CallScope, collect::Collecting, layered_body::LayeredBody, sta
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use pin_project::pin_project;
-use skybridge_core::{ConnInfo, Error};
+use skybridge_core::{ConnInfo, Error, Rare};
 use std::{
     fmt,
     pin::Pin,
@@ -20,7 +20,7 @@ pub struct Body {
     #[pin]
     source: Source,
     /// Dropped after the rest: the call ends last.
-    scope: Option<Box<CallScope>>,
+    scope: Rare<CallScope>,
 }
 
 #[pin_project(project = SourceProj)]
@@ -36,11 +36,11 @@ impl Body {
 
     #[inline]
     pub(crate) fn pooled(body: LeasedBody) -> Self {
-        Self { source: Source::Pooled(body), scope: None }
+        Self { source: Source::Pooled(body), scope: Rare::none() }
     }
 
     pub(crate) fn layered(body: LayeredBody) -> Self {
-        Self { source: Source::Layered(body), scope: None }
+        Self { source: Source::Layered(body), scope: Rare::none() }
     }
 
     /// What ends with its call ends with it.
@@ -52,7 +52,7 @@ impl Body {
                 scope.end(None);
             }
         }
-        Self { scope, ..self }
+        Self { scope: scope.into(), ..self }
     }
 
     /// The facts of the connection; `None` only for a default body, which came by none, and where a layer
@@ -103,7 +103,7 @@ impl http_body::Body for Body {
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.project();
-        match this.scope {
+        match **this.scope {
             None => this.source.poll_frame(cx),
             Some(_) => poll_in_scope(this.source, this.scope, cx),
         }

@@ -7,8 +7,8 @@ use crate::{
 use http::{Request, Response};
 use pin_project::pin_project;
 use skybridge_core::{
-    CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, RedactedUri, RequestOptions, Runtime,
-    TimedOut, Timeouts, notify,
+    CallId, Deadline, Delivery, Error, Event, EventKind, Ids, Observe, Phase, Rare, RedactedUri, RequestOptions,
+    Runtime, TimedOut, Timeouts, notify,
 };
 use std::{
     fmt,
@@ -27,7 +27,7 @@ use std::{
 pub struct Call<S: ClientStack = Stack> {
     #[pin]
     state: State<S::Future>,
-    scope: Option<Box<CallScope>>,
+    scope: Rare<CallScope>,
 }
 
 #[pin_project(project = StateProj)]
@@ -76,18 +76,18 @@ impl<S: ClientStack> Call<S> {
             return Self::attended(stack, defaults, request.map(Into::into));
         }
         // Each name that a request is given is a copy: what changes it is elsewhere, and it goes straight down.
-        Self { state: State::Sending(stack.call(request.map(Into::into))), scope: None }
+        Self { state: State::Sending(stack.call(request.map(Into::into))), scope: Rare::none() }
     }
 
     /// Perhaps it has a time limit, or an observer.
     #[cold]
     fn attended(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
-        let scope = defaults.scope(&mut request);
+        let scope = defaults.scope(&mut request).into();
         Self { state: State::Sending(stack.call(request)), scope }
     }
 
     pub(crate) fn failed(error: impl Into<Error>) -> Self {
-        Self { state: State::Over(Some(error.into())), scope: None }
+        Self { state: State::Over(Some(error.into())), scope: Rare::none() }
     }
 }
 

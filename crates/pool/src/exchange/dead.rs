@@ -53,7 +53,7 @@ where
                 events.fail(&error);
                 let reason = lease.connection().set_close_reason(error.close_reason());
                 events.pass_over(lease.info(), lease.wanted(), NotUsed::Ended(reason));
-                self.events = Some(events.start_over());
+                *self.events = Some(events.start_over());
             }
             if lease.is_exclusive() {
                 lease.abort(error.close_reason());
