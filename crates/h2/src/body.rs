@@ -13,6 +13,9 @@ use std::{
 const RELEASED: u16 = FLOOR as u16;
 /// The last bytes of a response, if they are no more than so many, need not be released by themselves.
 const UNRELEASED: usize = 1 << 12;
+/// No `content-length` says how many bytes there are. A number, and not an option: a response's body is moved about
+/// with all that is around it, and what is no larger than this is copied by the short way.
+const UNDECLARED: u64 = u64::MAX;
 
 /// The body of a response. Empty by default. Reading releases flow-control capacity to the peer. Dropped before its
 /// end, the body resets its stream with CANCEL, in both directions, and the connection's window gets back what was
@@ -28,8 +31,8 @@ struct OpenBody {
     stream: RecvStream,
     upload: Option<ResponseReader>,
     open: OpenStream,
-    /// The bytes left according to `content-length`.
-    remaining: Option<u64>,
+    /// The bytes left according to `content-length`, or [`UNDECLARED`].
+    remaining: u64,
     /// The response has no content, whatever its `content-length`.
     is_bare: bool,
     data_done: bool,
@@ -54,7 +57,8 @@ pub(crate) struct BodyParts {
 impl BodyParts {
     #[inline]
     pub(crate) fn with(self, stream: RecvStream) -> H2Body {
-        let Self { length: remaining, is_bare, upload, open, is_held } = self;
+        let Self { length, is_bare, upload, open, is_held } = self;
+        let remaining = length.unwrap_or(UNDECLARED);
         let open = OpenBody { stream, upload, open, remaining, is_bare, data_done: false, is_held, released: 0 };
         H2Body { open: Some(open) }
     }
@@ -99,7 +103,9 @@ impl OpenBody {
     fn release(&mut self, bytes: usize) -> Result<(), h2::Error> {
         self.stream.flow_control().release_capacity(bytes)?;
         self.released = (usize::from(self.released) + bytes).min(usize::from(RELEASED)) as u16;
-        self.remaining = self.remaining.map(|remaining| remaining.saturating_sub(bytes as u64));
+        if self.remaining != UNDECLARED {
+            self.remaining = self.remaining.saturating_sub(bytes as u64);
+        }
         Ok(())
     }
 
@@ -191,7 +197,7 @@ impl Body for H2Body {
     fn size_hint(&self) -> SizeHint {
         match &self.open {
             None => SizeHint::with_exact(0),
-            Some(OpenBody { remaining: Some(remaining), .. }) => SizeHint::with_exact(*remaining),
+            Some(open) if open.remaining != UNDECLARED => SizeHint::with_exact(open.remaining),
             Some(_) => SizeHint::default(),
         }
     }
@@ -213,7 +219,7 @@ impl fmt::Debug for H2Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("H2Body")
             .field("ended", &self.open.is_none())
-            .field("left", &self.open.as_ref().map_or(Some(0), |open| open.remaining))
+            .field("left", &self.size_hint().exact())
             .finish_non_exhaustive()
     }
 }

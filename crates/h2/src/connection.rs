@@ -178,14 +178,15 @@ where
         }
         let wire = &self.shared.wire;
         let (writes, reads, over) = (wire.attempts(), wire.reads(), wire.ended());
-        // Not earlier: a request is large, and one whose parts were changed is copied once more.
-        let Some((parts, body)) = from.take().map(Request::into_parts) else { return Ok(()) };
         let length = match prepared {
             Ok(length) => length,
-            Err(error) => return Err(self.failed(error.into(), Some(body))),
+            Err(error) => return Err(self.failed(error.into(), from.take().map(Request::into_body))),
         };
         wire.open_stream();
         self.may_be_pending |= !self.shared.is_roomy();
+        // Not earlier: a request is large, and one whose parts were changed is copied once more.
+        let Some(request) = from.take() else { return Ok(()) };
+        let (parts, body) = request.into_parts();
         let (response, stream) = match self.send.send_request(Request::from_parts(parts, ()), ended) {
             Ok(opened) => opened,
             Err(error) => {
@@ -379,9 +380,14 @@ where
     }
 
     #[cold]
-    fn attach(&self, again: Box<(Request<B>, Option<HeaderValue>)>, response: &mut Response<H2Body>) {
+    fn attach(
+        &self,
+        again: Box<(Request<B>, Option<HeaderValue>)>,
+        mut response: Response<H2Body>,
+    ) -> Response<H2Body> {
         let (request, shown) = *again;
-        FollowUp::challenged(request, shown.as_ref(), &self.shared.info, response);
+        FollowUp::challenged(request, shown.as_ref(), &self.shared.info, &mut response);
+        response
     }
 
     /// A response is here: ends its wait, and says what its body is made of besides its stream; `None` if it is over.
@@ -611,11 +617,11 @@ where
         let body = self.answered(&response);
         // From where it is to where it goes: a response is large, and each name it is given is a copy.
         let (head, stream) = response.into_parts();
-        let mut response = Response::from_parts(head, body.map_or_else(H2Body::default, |parts| parts.with(stream)));
-        if let Some(again) = again {
-            self.attach(again, &mut response);
+        let body = body.map_or_else(H2Body::default, |parts| parts.with(stream));
+        match again {
+            None => Poll::Ready(Ok(Response::from_parts(head, body))),
+            Some(again) => Poll::Ready(Ok(self.attach(again, Response::from_parts(head, body)))),
         }
-        Poll::Ready(Ok(response))
     }
 }
 

@@ -413,6 +413,15 @@ impl<C: Send + 'static> OriginPool<C> {
     #[inline]
     fn keep_limits(self: &Arc<Self>, lends: bool) {
         let Shared { config, idle, permits, reaper, .. } = &*self.shared;
+        let is_limited = config.max_idle_per_origin != usize::MAX || idle.get() > config.max_idle;
+        if is_limited || permits.is_wanted() || !reaper.is_running() {
+            self.keep_limits_now(lends);
+        }
+    }
+
+    #[cold]
+    fn keep_limits_now(self: &Arc<Self>, lends: bool) {
+        let Shared { config, idle, permits, reaper, .. } = &*self.shared;
         if config.max_idle_per_origin != usize::MAX && self.idle_count() > config.max_idle_per_origin {
             self.evict_oldest(CloseReason::Evicted);
         }

@@ -190,6 +190,16 @@ fn broken<C: Send + 'static>(error: Error, info: &Option<Arc<ConnInfo>>, lease: 
 impl<C: Connection<B>, B: 'static> PinnedDrop for PooledBody<C, B> {
     #[inline]
     fn drop(self: Pin<&mut Self>) {
+        if self.lease.is_some() {
+            self.drop_unread();
+        }
+    }
+}
+
+impl<C: Connection<B>, B: 'static> PooledBody<C, B> {
+    /// It is dropped before its end.
+    #[cold]
+    fn drop_unread(self: Pin<&mut Self>) {
         let mut this = self.project();
         let may_keep = |lease: &Lease<C>| lease.is_exclusive() && !lease.is_upgraded();
         if !this.lease.as_ref().is_some_and(may_keep) || std::thread::panicking() || TimedOut::ending().is_some() {
