@@ -7,6 +7,7 @@ use crate::{
     fault::Fault,
     observer::CallObserver,
     run::list,
+    secrets::Secrets,
     shared::{Job, Shared},
     start_error::StartError,
     stderr::{self, Stderr},
@@ -36,8 +37,9 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
     let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
-    let verbose = args.request.verbose;
-    let listed = list(parts, || CallObserver::new(Arc::clone(&runtime), verbose).also_notify(events.clone()), None)?;
+    let (secrets, verbose) = (Secrets::of(args), args.request.verbose);
+    let observer = || CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone());
+    let listed = list(parts, observer, None)?;
     let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));
     let mut exit = Exit::OK;
     for (shared, job) in all {
