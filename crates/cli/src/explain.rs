@@ -41,12 +41,14 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     let observer = || CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone());
     let listed = list(parts, observer, None)?;
     let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));
-    let mut exit = Exit::OK;
+    let (mut exit, mut is_first) = (Exit::OK, true);
     for (shared, job) in all {
         let url = shared.secrets.url(&job.url);
         let (text, line) = match one(shared, job).await {
             Ok((explained, chosen)) => {
                 let text = with_choice(&explained, &chosen);
+                // Behind another there is a line between.
+                let text = if std::mem::replace(&mut is_first, false) { text } else { format!("\n{text}") };
                 (text, serde_json::to_string(&Explained::of(&url, &explained, &chosen)))
             }
             Err(fault) => {

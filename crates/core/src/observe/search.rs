@@ -296,8 +296,10 @@ impl Waits {
             Self::Turn => format!("other requests to {to} come first"),
             Self::Stream => format!("all streams of the connections to {to} are in use, and no other is opened"),
             Self::Settings => format!("a connection to {to} is there, and its peer has yet to say how many it carries"),
-            Self::OriginLimit(limit) => format!("{limit} connections to {to} are open, as many as there may be"),
-            Self::ConnectLimit(limit) => format!("{limit} connections to {to} are being opened, as many as may be"),
+            Self::OriginLimit(1) => format!("there may be no more than 1 connection to {to}"),
+            Self::OriginLimit(limit) => format!("there may be no more than {limit} connections to {to}"),
+            Self::ConnectLimit(1) => format!("no more than 1 connection to {to} may be opened at once"),
+            Self::ConnectLimit(limit) => format!("no more than {limit} connections to {to} may be opened at once"),
             Self::PoolLimit(full) => format!("{} of {} is reached", full.what, full.limit),
             Self::Backoff(time) => {
                 format!("connections to {to} have failed, and the next is opened after {}", Rounded(*time))

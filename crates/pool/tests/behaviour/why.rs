@@ -441,13 +441,13 @@ async fn what_comes_of_a_search_is_told_by_name() {
             row.call(SECURE).await;
             row
         };
-        "waits_at_origin_limit", "it waits: 1 connections to a.test are open, as many as there may be", async {
+        "waits_at_origin_limit", "it waits: there may be no more than 1 connection to a.test", async {
             let mut row = Row::new(config().max_per_origin(1));
             row.busy(A, Facts::h1()).await;
             row.call(A).await;
             row
         };
-        "waits_at_connect_limit", "it waits: 1 connections to a.test are being opened, as many as may be", async {
+        "waits_at_connect_limit", "it waits: no more than 1 connection to a.test may be opened at once", async {
             let mut row = Row::new(config().max_connecting_per_origin(1));
             row.call(A).await;
             row.call(A).await;
