@@ -91,7 +91,8 @@ fn names(certificate: &Certificate, host: &str) -> String {
     if all > told.len() {
         told.push(format!("and {} more", all - told.len()));
     }
-    told.join(", ")
+    let none = if matching.is_empty() && certificate.more_names == 0 { " (NONE matches)" } else { "" };
+    told.join(", ") + none
 }
 
 fn validity(certificate: &Certificate, now: SystemTime) -> String {

@@ -71,7 +71,7 @@ async fn v_says_that_nothing_was_verified_and_what_is_wrong() {
     let ran = desk.run(h1(&desk.ca.expired(["b.\u{1b}[2J.test"])).await.addr(), &["-v", "-k"]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
     assert_eq!(lines(&ran, "certificate of"), ["certificate of a.test (NOT verified):"]);
-    assert_eq!(lines(&ran, "names: "), ["names: DNS:b.\\1b[2J.test"]);
+    assert_eq!(lines(&ran, "names: "), ["names: DNS:b.\\1b[2J.test (NONE matches)"]);
     assert!(lines(&ran, "EXPIRED ")[0].ends_with(" days ago") && !ran.err.contains('\u{1b}'), "{}", ran.err);
 }
 
