@@ -8,7 +8,7 @@ pub(crate) use self::field::Field;
 use self::field::{Content, Part};
 use crate::file_body::{DataFile, FileBody};
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use std::{
     collections::{VecDeque, hash_map::RandomState},
@@ -87,6 +87,18 @@ impl Form {
 
     pub(crate) fn content_type(&self) -> Option<HeaderValue> {
         HeaderValue::try_from(format!("multipart/form-data; boundary={}", self.boundary)).ok()
+    }
+
+    /// A type that the command line says itself gets the boundary too, as with curl: without it nobody can read the
+    /// form.
+    pub(crate) fn bound(&self, headers: &mut HeaderMap) {
+        let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return };
+        let is_bound = value.windows(9).any(|part| part.eq_ignore_ascii_case(b"boundary="));
+        if let Ok(bound) = HeaderValue::from_bytes(&[value, b"; boundary=", self.boundary.as_bytes()].concat())
+            && !is_bound
+        {
+            headers.insert(CONTENT_TYPE, bound);
+        }
     }
 
     pub(crate) fn body(&self) -> FormBody {
@@ -275,6 +287,22 @@ mod tests {
                 "--BOUNDARY\r\nContent-Disposition: {disposition}\r\n{content_type}\r\n{content}\r\n--BOUNDARY--\r\n"
             );
             assert_eq!(written(&[&argument], false), expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_type_of_ones_own_gets_the_boundary() {
+        let form = Form::of(&[], false).unwrap_or_else(|(_, error)| panic!("{error}"));
+        let ours = form.content_type().unwrap();
+        let added = format!("multipart/form-data; charset=utf-8; boundary={}", form.boundary);
+        for (given, expected) in [
+            ("multipart/form-data; charset=utf-8", &*added),
+            ("multipart/form-data; Boundary=mine", "multipart/form-data; Boundary=mine"),
+            (ours.to_str().unwrap(), ours.to_str().unwrap()),
+        ] {
+            let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_str(given).unwrap())]);
+            form.bound(&mut headers);
+            assert_eq!(headers[CONTENT_TYPE], expected);
         }
     }
 

@@ -80,7 +80,10 @@ impl Shared {
         let uploads = args.data.upload_file.iter().map(|path| Payload::upload(path));
         let uploads = uploads.collect::<Result<_, _>>().map_err(unread)?;
         let query = query(&args).map_err(unread)?;
-        let headers = headers(&args, data.content_type());
+        let mut headers = headers(&args, data.content_type());
+        if let Payload::Form(form) = &data {
+            form.bound(&mut headers);
+        }
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
         let Connects { client, proxies, observer } = connects;
         let next = Arc::clone(next);
