@@ -29,10 +29,7 @@ pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
         let wait = tried
             .last()
             .filter(|last| left > 0 && shared.can_send_again(job.place) && may_pass(args, last))
-            .map(|last| {
-                let wait = args.retry_delay.map(|delay| delay.0).filter(|delay| !delay.is_zero());
-                wait.unwrap_or(backoff).max(last.retry_after.unwrap_or_default())
-            });
+            .map(|last| wait(args, backoff, last.retry_after));
         calls.extend(tried);
         let Some(wait) = wait.filter(|wait| is_in_time(args, started, runtime.now() + *wait)) else { break };
         announce(shared, calls.last(), wait, left);
@@ -44,6 +41,12 @@ pub(crate) async fn perform(shared: &Shared, job: Job) -> Vec<Outcome> {
         last.tries = args.retry - left;
     }
     calls
+}
+
+/// For how long: as the answer asks, whatever else there is, as with curl; 0 asks for nothing.
+fn wait(args: &RetryArgs, backoff: Duration, asked: Option<Duration>) -> Duration {
+    let mut said = [asked, args.retry_delay.map(|delay| delay.0)].into_iter().flatten();
+    said.find(|wait| !wait.is_zero()).unwrap_or(backoff)
 }
 
 /// Whether it may go well the next time.
@@ -76,4 +79,30 @@ fn announce(shared: &Shared, outcome: Option<&Outcome>, wait: Duration, left: u3
     });
     let again = format!("skybridge: {why}; again in {wait:?}, at most {left} more");
     stderr::print(format_args!("{}\n", skybridge_trace::clean(&again)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Args;
+    use clap::Parser;
+
+    #[test]
+    fn an_answer_that_asks_for_a_wait_gets_it_and_no_more_and_else_the_flag_counts() {
+        for (flags, asked, expected) in [
+            (&[][..], None, 4),
+            (&[], Some(1), 1),
+            (&[], Some(9), 9),
+            (&[], Some(0), 4),
+            (&["--retry-delay", "2"], None, 2),
+            (&["--retry-delay", "0"], None, 4),
+            (&["--retry-delay", "2"], Some(1), 1),
+            (&["--retry-delay", "2"], Some(0), 2),
+        ] {
+            let args =
+                Args::try_parse_from([&["skybridge", "u"], flags].concat()).unwrap_or_else(|error| panic!("{error}"));
+            let waited = wait(&args.retry, Duration::from_secs(4), asked.map(Duration::from_secs));
+            assert_eq!(waited, Duration::from_secs(expected), "{flags:?} {asked:?}");
+        }
+    }
 }
