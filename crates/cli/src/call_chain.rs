@@ -96,7 +96,7 @@ impl<'a> CallChain<'a> {
         let options =
             self.shared.options(request.uri()).map_err(CallError::Usage)?.call(call).timeouts(self.timeouts());
         request.extensions_mut().insert(options);
-        if self.shared.args.request.verbose {
+        if self.shared.args.request.verbose > 0 {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
         if self.shared.counts_uploads() || (self.transfer.is_some() && !request.body().is_end_stream()) {
@@ -170,7 +170,7 @@ impl<'a> CallChain<'a> {
             state.current.info = response.connection().cloned();
             state.current.http_version().unwrap_or_default()
         };
-        if request.verbose {
+        if request.verbose > 0 {
             verbose::response(response, version, secrets);
         }
         let head = sink::head(response, version);

@@ -37,7 +37,7 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
     let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
-    let (secrets, verbose) = (Secrets::of(args), args.request.verbose);
+    let (secrets, verbose) = (Secrets::of(args), args.request.verbose > 0);
     let observer = || CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone());
     let listed = list(parts, observer, None)?;
     let all = listed.iter().flat_map(|part| part.jobs.iter().map(|job| (&part.shared, job)));

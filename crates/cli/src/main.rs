@@ -37,6 +37,7 @@ mod run;
 mod secrets;
 mod shared;
 mod sink;
+mod spans;
 mod start_error;
 mod stderr;
 mod stdin;

@@ -61,7 +61,7 @@ impl Meters {
     /// `None` where stderr is no terminal, or has other things to show.
     pub(crate) fn of(args: &Args, runtime: &Arc<dyn Runtime>) -> Option<Self> {
         let is_off = args.request.silent || args.output.no_progress_meter;
-        if is_off || args.request.verbose || args.diagnostics.events || !stderr::is_terminal() {
+        if is_off || args.request.verbose > 0 || args.diagnostics.events || !stderr::is_terminal() {
             return None;
         }
         let look = Look { plain: args.output.progress_bar, named: args.request.parallel };

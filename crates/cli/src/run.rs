@@ -12,6 +12,7 @@ use crate::{
     secrets::Secrets,
     shared::{Job, Shared},
     sink::blocking,
+    spans,
     start_error::StartError,
     stderr::{self, Stderr},
     timelines::Timelines,
@@ -23,7 +24,7 @@ use skybridge::{
     TokioRuntime,
     types::{Observe, Runtime},
 };
-use skybridge_trace::{JsonLines, clean, clean_json};
+use skybridge_trace::{JsonLines, Spans, clean, clean_json};
 use std::{
     fs::File,
     io::{self, Write},
@@ -57,10 +58,17 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
     let reporter = Arc::new(Reporter::new(args, &runtime)?);
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);
-    let (secrets, verbose) = (Secrets::of(args), args.request.verbose);
+    let (secrets, verbose, has_spans) = (Secrets::of(args), args.request.verbose > 0, args.request.verbose > 1);
+    if has_spans {
+        spans::print(spans::filter(), secrets)?;
+    }
     let observer = || {
         let recorder = reporter.timelines.iter().map(|timelines| timelines.recorder() as _);
-        CallObserver::new(Arc::clone(&runtime), secrets, verbose).also_notify(events.clone()).also_notify(recorder)
+        let spans = has_spans.then(|| Spans::new() as _);
+        CallObserver::new(Arc::clone(&runtime), secrets, verbose)
+            .also_notify(events.clone())
+            .also_notify(recorder)
+            .also_notify(spans)
     };
     let is_parallel = args.request.parallel.then_some(args.request.parallel_max);
     let meters = Meters::of(args, &runtime);

@@ -5,9 +5,8 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, parser::ValueSou
 use std::ffi::OsString;
 
 /// Which options hold for all parts, wherever they stand: curl's global ones, and ours that say what is shown.
-const FOR_ALL: [&str; 15] = [
+const FOR_ALL: [&str; 14] = [
     "silent",
-    "verbose",
     "parallel",
     "parallel_max",
     "show_error",
@@ -57,7 +56,12 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Vec<Part>, (clap::Error,
             part.splice(1..1, for_all.iter().cloned());
         }
     }
-    parts.into_iter().map(|part| Part::of(&command, &part).map_err(|error| (error, part))).collect()
+    let parts = parts.into_iter().map(|part| Part::of(&command, &part).map_err(|error| (error, part)));
+    let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+    // Not as often as all parts say it: as often as one does.
+    let verbose = parts.iter().map(|part| part.args.request.verbose).max().unwrap_or(0);
+    parts.iter_mut().for_each(|part| part.args.request.verbose = verbose);
+    Ok(parts)
 }
 
 /// Each part begins with the program's name.
@@ -135,13 +139,13 @@ mod tests {
 
     #[test]
     fn each_part_has_its_own_options_and_those_for_all() {
-        let all = parts("-sv -d a u1 u2 --next --parallel-max=7 -I u3 -: --stderr x -X PUT -- u4 --next");
+        let all = parts("-sv -d a u1 u2 --next --parallel-max=7 -v -I u3 -: --stderr x -X PUT -- u4 --next");
         assert_eq!(all.len(), 3);
         let urls: Vec<_> = all.iter().map(|part| part.args.urls()).collect();
         assert_eq!(urls, [&["u1", "u2"][..], &["u3"], &["u4", "--next"]]);
         for part in &all {
             let request = &part.args.request;
-            assert!(request.silent && request.verbose && part.args.output.stderr.is_some());
+            assert!(request.silent && request.verbose == 1 && part.args.output.stderr.is_some());
             assert_eq!(request.parallel_max, 7);
         }
         let [one, two, three] = &all[..] else { panic!("three") };

@@ -38,9 +38,9 @@ pub(crate) struct RequestArgs {
     /// Print neither errors nor progress
     #[arg(short = 's', long)]
     pub(crate) silent: bool,
-    /// Print on stderr what happens
-    #[arg(short = 'v', long)]
-    pub(crate) verbose: bool,
+    /// Print on stderr what happens; -vv prints the library's spans and lines of tracing too, of which RUST_LOG chooses
+    #[arg(short = 'v', long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
     /// A status of 400 or more is an error (exit 22), and its body isn't written
     #[arg(short = 'f', long, conflicts_with = "fail_with_body")]
     pub(crate) fail: bool,

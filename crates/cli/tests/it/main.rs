@@ -25,6 +25,7 @@ mod ran;
 mod redirects;
 mod refusals;
 mod secrets;
+mod spans;
 mod time;
 mod timelines;
 mod tls;

@@ -5,7 +5,7 @@ use http::Response;
 use skybridge_testkit::origin::Origin;
 
 /// Every flag that tells something.
-const TELLING: [&str; 7] = ["-v", "-i", "-L", "--events", "--timeline", "--report", "-"];
+const TELLING: [&str; 7] = ["-vv", "-i", "-L", "--events", "--timeline", "--report", "-"];
 
 /// Leads around and around, with a secret in each reference to the next.
 async fn guide(to: &'static str) -> Origin {
