@@ -12,7 +12,7 @@ use skybridge_testkit::{
 };
 use skybridge_trace::Spans;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::{self, Write},
     sync::{Arc, Mutex},
 };
@@ -205,4 +205,41 @@ async fn a_subscriber_may_make_calls_of_its_own() {
     let client = world.client(spans);
     let _origin = Origin::h1().serve_on(world.listen());
     assert_eq!(client.get("http://a.test/").await.unwrap().status(), 200);
+}
+
+/// The targets of the table in the documentation are all there are, each at the levels that it says.
+#[test]
+fn the_documented_targets_are_those_of_the_code() {
+    let source = include_str!("../src/spans.rs");
+    let rows = source.lines().filter_map(|line| line.strip_prefix("/// | `skybridge::"));
+    let documented: BTreeSet<_> = rows
+        .map(|row| {
+            let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
+            (cells.next().unwrap().to_owned(), cells.next().unwrap().to_ascii_lowercase())
+        })
+        .collect();
+    // A macro's name has the level; its target comes first.
+    let macros = source.split("tracing::").skip(1).filter_map(|rest| {
+        let (name, arguments) = rest.split_once('!')?;
+        let level = name.strip_suffix("_span").unwrap_or(name);
+        let level = match level {
+            "enabled" => arguments.split_once("Level::")?.1.split(')').next()?,
+            level => level,
+        };
+        let target = arguments.split_once("target: \"skybridge::")?.1.split('"').next()?;
+        Some((target.to_owned(), level.to_ascii_lowercase()))
+    });
+    assert_eq!(macros.collect::<BTreeSet<_>>(), documented);
+    assert_eq!(documented.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_of_a_look_up_has_the_name_and_the_addresses() {
+    let (ended, world) = (Ended::default(), World::new());
+    let _guard = ended.subscribe("skybridge=debug");
+    let _origin = Origin::h1().serve_on(world.listen());
+    world.client(Spans::new()).get("http://a.test/").await.unwrap();
+    let lines = ended.lines();
+    let resolve = lines.iter().find(|line| line.contains("> resolve")).unwrap();
+    assert!(resolve.ends_with("dns.answers=[192.0.2.1] dns.question.name=a.test"), "{resolve}");
 }
