@@ -12,6 +12,7 @@ mod descriptors;
 mod doh;
 mod draining;
 mod egress;
+mod event_sequences;
 mod events;
 mod expectations;
 mod explain;
