@@ -304,8 +304,8 @@ impl Rows {
         }
     }
 
-    /// The row of the look-up that is about to end says how much it has found; which these are, the rows of attempts say.
-    /// So they do of addresses that nobody looked up, and of a single one.
+    /// The row of the look-up that is about to end says how much it has found. Which these are, the rows of attempts
+    /// say; and so they do of addresses that nobody looked up, and of a single one.
     fn addresses_found(&mut self, host: &str, at: Duration, addresses: usize, source: AddressSource) {
         let is_plain = source == AddressSource::Resolver && addresses < 2;
         if is_plain || matches!(source, AddressSource::Literal | AddressSource::Dial) {

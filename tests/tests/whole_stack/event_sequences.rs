@@ -1,7 +1,7 @@
 //! OkHttp's sequences of events, one row each: what `events` has not. Where ours differ on purpose the row says so.
 //! Everywhere: headers and bodies are phases (`send`, `wait`, `body`), and `connection_released` comes before
-//! `retry_decision`, as the pool is below who decides. OkHttp's dispatcher, cache, cookies and interceptors are no part of
-//! the stack, nor are redirects, which are another call each.
+//! `retry_decision`, as the pool is below who decides. OkHttp's dispatcher, cache, cookies and interceptors are no part
+//! of the stack, nor are redirects, which are another call each.
 
 use http::{Request, header};
 use skybridge::{Proxy, RequestBody, Timeouts, Upgrade};
