@@ -452,7 +452,12 @@ async fn what_else_keeps_from_the_server() {
         6,
         "http://a.test: the name lookup failed: `a.test` could not be looked up: DNS error: error response: Server Failure (nothing was sent); check the resolver; --dns-servers asks other servers",
     );
-    let other = Server::saying(b"SSH-2.0-OpenSSH_9.9\r\n").await;
+    // A server of SSH speaks first.
+    let other = Server::start(|mut socket| async move {
+        let _ = socket.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").await;
+        while socket.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {}
+    })
+    .await;
     let port = other.0.port();
     let rows = [
         (
