@@ -99,6 +99,12 @@ async fn each_rule_forbids_it_and_is_named() {
             options("https://b.test", |connect_options| connect_options.egress = Egress::public()),
             Err(NotCoalesced::Egress),
         ),
+        // Both would let it go there, and yet not both have been asked.
+        (
+            as_it_is(),
+            options("https://b.test", |options| options.egress = Egress::any().deny(EgressRule::new().port(25))),
+            Err(NotCoalesced::Egress),
+        ),
         (
             Box::new(|info| own_key(info, |connect_options| connect_options.egress = not_b())),
             options("https://b.test", |connect_options| connect_options.egress = not_b()),

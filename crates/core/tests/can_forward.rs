@@ -57,8 +57,9 @@ async fn the_version_is_no_matter_where_both_origins_leave_it_open() {
 #[tokio::test]
 async fn each_rule_alone_forbids_it() {
     type Case = (NotForwarded, fn(&mut ConnInfo), fn(&mut Route));
-    let cases: [Case; 13] = [
+    let cases: [Case; 14] = [
         (NotForwarded::Tunnel, |info| info.forwarded = false, |_| {}),
+        (NotForwarded::Tunnel, |info| info.route.proxies = [].into(), |_| {}),
         (NotForwarded::Tunnel, |_| {}, |route| route.proxies = [].into()),
         (NotForwarded::Tunnel, |_| {}, |route| route.proxies = [proxy().tunnels_all()].into()),
         (

@@ -1,7 +1,8 @@
 //! What errors say at each level, what survives foreign layers, and what is shared.
 
 use skybridge_core::{
-    BoxError, Cause, ConnectError, Delivery, Error, Failed, Outcome, Phase, RequestError, TimedOut, timeout,
+    BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, Outcome, Phase, RequestError, Reset,
+    TimedOut, timeout,
 };
 use skybridge_testkit::{executor::Executor, fixtures, observe::Recorder};
 use std::{error::Error as _, io, time::Duration};
@@ -327,6 +328,67 @@ async fn a_limit_for_connecting_says_what_it_has_cut_off() {
     }
     let without = ConnectError::from(over(Phase::Acquire));
     assert_eq!(Error::from(without).to_string(), "there was no connection within 1s (nothing was sent)");
+}
+
+/// What had failed before a limit is told after what the limit has cut off.
+#[tokio::test(start_paused = true)]
+async fn a_limit_for_connecting_leaves_out_nothing_that_failed_before() {
+    let executor = Executor::new();
+    let route = fixtures::route("https://a.test", [], executor.ctx());
+    route.attempt(fixtures::endpoint("10.0.0.1:443")).failed(io::Error::from(io::ErrorKind::ConnectionRefused));
+    let second = route.attempt(fixtures::endpoint("10.0.0.2:443"));
+    let _tls = second.phase(Phase::Tls);
+    let over = TimedOut { phase: Phase::Acquire, limit: Duration::from_secs(1) };
+    let error = Error::from(ConnectError::from(over).with_attempts(route.ctx().attempt_log().reports()));
+    let said = "TLS to 10.0.0.2:443 was not done within 1s, the limit for connecting; \
+        TCP to 10.0.0.1:443 failed: connection refused (nothing was sent)";
+    assert_eq!(error.to_string(), said);
+}
+
+#[test]
+fn a_limit_of_the_call_says_during_what_it_was_over() {
+    let over = TimedOut { phase: Phase::Call, limit: Duration::from_secs(1) };
+    let of = |phase| Error::of(Delivery::Unsent, Phase::Call, Cause::TimedOut(over)).during(phase).to_string();
+    let rows = [
+        (Phase::Acquire, "while a connection was awaited"),
+        (Phase::Send, "while the request was sent"),
+        (Phase::Wait, "while the response was awaited"),
+        (Phase::Body, "while the response's body was read"),
+    ];
+    for (phase, said) in rows {
+        assert_eq!(of(phase), format!("the call took longer than 1s, {said} (nothing was sent)"));
+    }
+}
+
+/// The phase of an error from elsewhere is the one that is certain.
+#[test]
+fn errors_from_elsewhere_have_a_phase_and_a_delivery() {
+    let of = |error: &Error| (error.phase(), error.delivery());
+    assert_eq!(of(&Error::from(BoxError::from("it"))), (Phase::Wait, Delivery::Unknown));
+    assert_eq!(of(&Error::from(ConnectError::from(BoxError::from("it")))), (Phase::Acquire, Delivery::Unsent));
+    assert_eq!(of(&Error::of_body("it")), (Phase::Body, Delivery::Unknown));
+    let ours = Error::new(Delivery::Refused, Phase::Send, "it");
+    assert_eq!(of(&Error::of_body(BoxError::from(ours))), (Phase::Send, Delivery::Refused));
+    assert_eq!(
+        of(&Error::new(Delivery::Unsent, Phase::Wait, "it").in_phase(Phase::Send)),
+        (Phase::Send, Delivery::Unsent)
+    );
+}
+
+#[test]
+fn what_is_behind_a_cause_is_found_by_its_type() {
+    let slow = || TimedOut { phase: Phase::Wait, limit: Duration::from_secs(1) };
+    let causes = [
+        Cause::TimedOut(slow()),
+        Cause::Stale(Box::new(Cause::TimedOut(slow()))),
+        Cause::GoAway(GoAway::new(ErrorCode::NO_ERROR, slow())),
+        Cause::Reset(Reset::by_peer(ErrorCode::REFUSED_STREAM, slow())),
+    ];
+    for cause in causes {
+        let error = Error::of(Delivery::Unknown, Phase::Wait, cause);
+        assert!(error.is_timeout(), "{error}");
+        assert!(error.source().is_some_and(|source| source.is::<TimedOut>()), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
