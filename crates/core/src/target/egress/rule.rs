@@ -345,6 +345,7 @@ impl std::error::Error for NetworkError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OriginRef;
 
     #[test]
     fn networks() {
@@ -356,6 +357,7 @@ mod tests {
             ("fd00::/8", "fd00::/8", "fdff::1", "fe00::1"),
             ("::1", "::1/128", "::1", "::2"),
             ("::ffff:10.0.0.0/104", "10.0.0.0/8", "::ffff:10.9.9.9", "11.0.0.1"),
+            ("::ffff:0:0/96", "0.0.0.0/0", "1.1.1.1", "::1"),
         ];
         for (text, shown, inside, outside) in rows {
             let network: Network = text.parse().unwrap();
@@ -364,6 +366,50 @@ mod tests {
         }
         for text in ["", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/+8", "::/129", "a.test", "10.0.0/8", "10.0.0.0/8/8"] {
             assert_eq!(text.parse::<Network>(), Err(NetworkError { text: text.into(), nearest: None }));
+        }
+    }
+
+    #[test]
+    fn a_network_has_no_more_bits_than_its_addresses() {
+        let shown = |ip: &str, prefix| Network::new(ip.parse().unwrap(), prefix).to_string();
+        assert_eq!([shown("10.1.2.3", 32), shown("10.1.2.3", 200)], ["10.1.2.3/32"; 2]);
+        assert_eq!([shown("::1", 128), shown("::1", 200)], ["::1/128"; 2]);
+        assert_eq!(shown("::ffff:10.1.2.3", 255), "10.1.2.3/32");
+        // More than IPv4-mapped addresses: a network of IPv6.
+        assert_eq!([shown("::ffff:10.1.2.3", 64), shown("::ffff:10.1.2.3", 80)], ["::/64", "::/80"]);
+    }
+
+    /// What is denied to this machine is denied to the unspecified address, which leads there, and to no other.
+    #[test]
+    fn the_unspecified_address_leads_to_this_machine_and_others_do_not() {
+        let leads = |network: &str, ip: &str| network.parse::<Network>().unwrap().leads_to(ip.parse().unwrap());
+        for (network, ip, expected) in [
+            ("127.0.0.0/8", "127.9.9.9", true),
+            ("127.0.0.0/8", "0.0.0.0", true),
+            ("127.0.0.0/8", "::ffff:0.0.0.0", true),
+            ("127.0.0.0/8", "10.0.0.1", false),
+            ("::1", "::", true),
+            ("::1", "2001:db8::1", false),
+            ("10.0.0.0/8", "0.0.0.0", false),
+        ] {
+            assert_eq!(leads(network, ip), expected, "{network} {ip}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_is_that_one_however_it_is_spelled() {
+        for host in ["192.0.2.1", "::ffff:192.0.2.1", "[::ffff:c000:201]"] {
+            let rule = EgressRule::new().host(host).unwrap();
+            for (url, expected) in [
+                ("http://192.0.2.1", true),
+                ("http://[::ffff:192.0.2.1]", true),
+                ("http://192.0.2.2", false),
+                ("http://[2001:db8::1]", false),
+                ("http://a.test", false),
+            ] {
+                let origin = OriginRef::of(&url.parse().unwrap()).unwrap().to_owned().unwrap();
+                assert_eq!(rule.is_about_origin(&origin), expected, "{host} {url}");
+            }
         }
     }
 
