@@ -127,6 +127,34 @@ async fn a_picture_has_a_group_for_each_call_and_a_lane_for_each_connection() {
     assert!(document.descendants().filter(|node| node.has_tag_name("title")).count() > 15, "tooltips");
 }
 
+/// Each phase has its own colour, and what only waits, what failed and what was given up are drawn in other ways.
+#[tokio::test(start_paused = true)]
+async fn each_row_is_drawn_as_what_it_was() {
+    let told = told();
+    told.call(0, 1, 1, Acquired::New);
+    told.fail(30, 2, "no route to host");
+    let svg = told.recorder.timelines().svg("");
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let bar = |group: roxmltree::Node<'_, '_>| {
+        let child = |name: &str| group.children().find(|node| node.has_tag_name(name));
+        let title = child("title")?.text()?;
+        Some(format!("{} | {}", title.split(':').next()?.trim(), child("rect")?.attribute("class")?))
+    };
+    let bars: Vec<_> = document.descendants().filter(|node| node.has_tag_name("g")).filter_map(bar).collect();
+    let rows = [
+        "acquire | queue hollow",
+        "resolve | resolve",
+        "tcp | tcp",
+        "tls | tls",
+        "send | send",
+        "wait | wait hollow",
+        "body | body",
+        "acquire  (failed) | failed",
+    ];
+    let lane = ["queue hollow", "send", "wait hollow", "body"].map(|class| format!("call 1  POST http | {class}"));
+    assert_eq!(bars, [&rows.map(str::to_owned)[..], &lane].concat());
+}
+
 /// One file, which runs nothing and asks nobody.
 #[tokio::test(start_paused = true)]
 async fn a_picture_refers_to_nothing_and_text_of_peers_stays_text() {
@@ -167,6 +195,8 @@ async fn what_is_kept_and_drawn_is_bounded_and_says_so() {
     let kept = timelines.calls().len() as u64;
     assert_eq!((timelines.not_kept() + kept, kept < 1000), (3_000, true));
     assert!(timelines.to_string().starts_with(&format!("the latest {kept} of 3000 calls\n")));
+    let har: Value = serde_json::from_str(&timelines.har("1", (told.start, SystemTime::UNIX_EPOCH))).unwrap();
+    assert_eq!(har["log"]["comment"], format!("{} earlier calls were not kept", timelines.not_kept()));
     let svg = timelines.svg("");
     let texts = texts(&svg);
     assert!(texts.contains(&format!("{} earlier calls were not kept", timelines.not_kept())), "{}", &texts[..300]);
@@ -186,9 +216,17 @@ async fn an_archive_has_all_that_the_format_asks_for() {
     let har: Value = serde_json::from_str(&har).unwrap();
     let log = &har["log"];
     assert_eq!((log["version"].as_str(), log["creator"]["name"].as_str()), (Some("1.2"), Some("skybridge")));
+    assert_eq!((log["creator"]["version"].as_str(), log["pages"].as_array().map(Vec::len)), (Some("1.2.3"), Some(0)));
+    assert!(log["comment"].is_null(), "all were kept");
     let entries = log["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 4);
     for entry in entries {
+        // What isn't known, in the words of the format.
+        for (what, name) in [("request", "headersSize"), ("response", "headersSize")] {
+            assert_eq!(entry[what][name], -1, "{entry}");
+        }
+        let unknown = [&entry["response"]["content"]["mimeType"], &entry["response"]["redirectURL"]];
+        assert_eq!(unknown, ["", ""], "{entry}");
         let number = |value: &Value| value.as_f64().unwrap();
         for (what, texts, lists, numbers) in [
             (
@@ -233,6 +271,11 @@ async fn an_archive_has_all_that_the_format_asks_for() {
         (entries[0]["connection"].as_str(), entries[0]["request"]["method"].as_str()),
         (Some("1"), Some("POST"))
     );
+    let versions: Vec<_> = entries.iter().map(|entry| [&entry["request"], &entry["response"]]).collect();
+    let versions: Vec<_> = versions.iter().map(|of| of.map(|of| of["httpVersion"].as_str().unwrap())).collect();
+    assert_eq!(versions, [["HTTP/1.1"; 2], ["HTTP/1.1"; 2], [""; 2], [""; 2]]);
+    let sizes = entries.iter().map(|entry| entry["request"]["bodySize"].as_i64().unwrap());
+    assert_eq!(sizes.collect::<Vec<_>>(), [1234, 1234, 0, 0]);
     let errors: Vec<_> = entries.iter().map(|entry| entry["response"]["_error"].as_str().unwrap_or_default()).collect();
     assert!(errors[2].contains("no \"route\" to") && errors[3] == "still running", "{errors:?}");
     assert!(!har.to_string().contains("SECRET"));

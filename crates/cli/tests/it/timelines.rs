@@ -31,6 +31,9 @@ async fn a_picture_and_an_archive_of_the_whole_run() {
     }
     let har: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(har).unwrap()).unwrap();
     let entries = har["log"]["entries"].as_array().unwrap();
+    assert_eq!(entries[0]["serverIPAddress"], "127.0.0.1");
+    assert!(entries[0]["comment"].as_str().unwrap().starts_with("call 1: new connection, "), "{har}");
+    assert!(entries[1]["comment"].as_str().unwrap().starts_with("call 2: reused connection, "), "{har}");
     assert_eq!((entries.len(), entries[1]["response"]["status"].as_u64()), (2, Some(200)));
     assert!(entries[0]["timings"]["connect"].as_f64() > Some(0.0) && entries[1]["timings"]["connect"] == -1.0, "{har}");
     assert!(!svg.contains("hunter2") && !har.to_string().contains("hunter2"));
