@@ -255,6 +255,11 @@ impl<C: Send + 'static> PooledConnection<C> {
         self.exchanges.fetch_add(1, Relaxed)
     }
 
+    /// How many it has begun.
+    pub(crate) fn exchanges(&self) -> u64 {
+        self.exchanges.load(Relaxed)
+    }
+
     /// It has carried nothing yet.
     #[inline]
     pub(crate) fn is_fresh(&self) -> bool {

@@ -204,7 +204,7 @@ where
                     }
                 }
             }
-            let waiter = Waiter::new(self.context(options));
+            let waiter = Waiter::new(self.context(options), self.pool.shared.now());
             let mut search =
                 self.events.as_ref().map(|_| Box::new(Search::new(origin.key.origin.clone(), Found::Idle)));
             match origin.wait(&waiter, &mut search) {

@@ -11,7 +11,7 @@ use crate::{
         pending_connect::PendingConnect,
         waiter::{Delivered, Granted, RequestContext, Waiter},
     },
-    shared::{Settings, Shared, idle::IdleCount, notify::Notify},
+    shared::{Settings, Shared, idle::IdleCount, notify::Notify, time::Timestamp},
 };
 use loom::{
     future::block_on,
@@ -120,7 +120,7 @@ fn who_lines_up_finds_the_slot_or_is_found() {
 #[test]
 fn what_is_delivered_is_taken_or_given_back_and_never_lost() {
     loom::model(|| {
-        let (dropped, waiter) = (Arc::new(AtomicUsize::new(0)), Waiter::new(RequestContext::default()));
+        let (dropped, waiter) = (Arc::new(AtomicUsize::new(0)), Waiter::new(RequestContext::default(), Timestamp(0)));
         let (granted, theirs) = (Handle(Arc::clone(&dropped)), Arc::clone(&waiter));
         let pool = thread::spawn(move || theirs.deliver(Ok(delivered(granted))));
         let left = waiter.leave();
@@ -133,7 +133,7 @@ fn what_is_delivered_is_taken_or_given_back_and_never_lost() {
 #[test]
 fn who_waits_is_woken() {
     loom::model(|| {
-        let waiter = Waiter::new(RequestContext::default());
+        let waiter = Waiter::new(RequestContext::default(), Timestamp(0));
         let theirs = Arc::clone(&waiter);
         let pool = thread::spawn(move || assert!(theirs.deliver(Ok(delivered(7))).is_none()));
         assert_eq!(block_on(poll_fn(|cx| waiter.poll(cx))).unwrap().granted, 7);
@@ -193,7 +193,7 @@ fn who_waits_for_a_stream_of_another_name_gets_the_one_that_comes_free() {
 fn a_stream_that_is_granted_to_who_has_left_comes_back() {
     bounded(|| {
         let Stage { origin, connection, host: _host } = shared_in_use();
-        let waiter = Waiter::new(RequestContext::default());
+        let waiter = Waiter::new(RequestContext::default(), Timestamp(0));
         let key = origin.wait(&waiter, &mut None).unwrap_or_else(|_| panic!("there is a place"));
         let (theirs, their_connection) = (Arc::clone(&origin), Arc::clone(&connection));
         let other = thread::spawn(move || theirs.release(&their_connection));
@@ -252,7 +252,7 @@ type Origin = Arc<OriginPool<Handle>>;
 type Pooled = Arc<PooledConnection<Handle>>;
 
 fn wait(origin: &Origin) -> Arc<Waiter<Granted<Handle>>> {
-    let waiter = Waiter::new(RequestContext::default());
+    let waiter = Waiter::new(RequestContext::default(), Timestamp(0));
     match origin.wait(&waiter, &mut None) {
         Ok(_) => waiter,
         Err(Refused::Stale) => panic!("it is not closed"),
@@ -317,7 +317,7 @@ fn connected(exclusive: bool) -> Stage {
     });
     let host = Arc::new(TestHost(Mutex::new(Vec::new())));
     let origin = origin_pool(&shared, "https://a.test", &host);
-    let waiter = Waiter::new(RequestContext::default());
+    let waiter = Waiter::new(RequestContext::default(), Timestamp(0));
     let key = origin.wait(&waiter, &mut None).unwrap_or_else(|_| panic!("there is a place"));
     let connect = host.take_connect();
     let idle = Arc::clone(&shared.idle);

@@ -148,6 +148,7 @@ mod origin;
 mod pool;
 mod registry;
 mod shared;
+mod snapshot;
 mod stats;
 
 pub use self::{
@@ -156,6 +157,7 @@ pub use self::{
     explanation::Explanation,
     layer::PoolLayer,
     pool::Pool,
+    snapshot::{ConnectSnapshot, ConnectionSnapshot, ConnectionState, OriginSnapshot, PoolSnapshot, WaitingSnapshot},
     stats::PoolStats,
 };
 

@@ -22,6 +22,7 @@ mod invariants;
 mod looking;
 pub(crate) mod queue;
 pub(crate) mod slab;
+mod snapshot;
 mod waits;
 
 use self::{

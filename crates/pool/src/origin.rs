@@ -10,6 +10,7 @@ mod failing;
 mod left;
 pub(crate) mod pending_connect;
 mod searching;
+mod snapshot;
 mod table;
 mod tables;
 pub(crate) mod uri_key;

@@ -3,6 +3,7 @@ use crate::{
     explanation::Explanation,
     origin::waiter::RequestContext,
     registry::Registry,
+    snapshot::PoolSnapshot,
     stats::PoolStats,
 };
 use http::{Request, Response};
@@ -56,6 +57,12 @@ impl<C: Connection<B>, B> Pool<C, B> {
         });
         let registry = Arc::clone(&self.registry);
         async move { registry.explain(key?, context).await }
+    }
+
+    /// What is in it right now, by origin: of at most so many origins. For people who look: it locks each origin in
+    /// turn, for as long as it takes to copy what is there, and allocates.
+    pub fn snapshot(&self, most_origins: usize) -> PoolSnapshot {
+        self.registry.snapshot(most_origins)
     }
 
     /// Closes what is idle, and keeps nothing of what is in use. New requests open new connections.

@@ -6,6 +6,7 @@ pub(crate) mod by_uri;
 mod ending;
 mod explaining;
 mod searching;
+mod snapshot;
 
 use self::{by_address::ByAddress, by_key::ByKey, by_uri::UriCache};
 use crate::{

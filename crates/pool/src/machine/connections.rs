@@ -189,6 +189,11 @@ impl Connections {
         over.map(|idle| (idle, too_old(&idle).unwrap_or(CloseReason::Idle))).collect()
     }
 
+    /// Own ones whose sockets are open, draining ones too.
+    pub(super) fn own_sockets(&self) -> impl Iterator<Item = (ConnectionKey, Facts)> {
+        self.members.iter().filter(|(_, member)| member.socket).map(|(key, member)| (key, member.facts))
+    }
+
     /// Own ones that nobody has taken out yet, in use or not.
     pub(super) fn own(&self) -> impl Iterator<Item = ConnectionKey> {
         self.members.iter().filter(|(_, member)| member.facts.own && member.usable).map(|(key, _)| key)

@@ -1,6 +1,9 @@
 use crate::{
     connection::PooledConnection,
-    shared::sync::{Mutex, MutexGuard, lock},
+    shared::{
+        sync::{Mutex, MutexGuard, lock},
+        time::Timestamp,
+    },
 };
 use skybridge_core::{CallId, Error, Observe, Timeouts};
 use std::{
@@ -38,6 +41,8 @@ pub(crate) struct Delivered<G> {
 pub(crate) struct Waiter<G> {
     slot: Mutex<Slot<G>>,
     pub(crate) context: RequestContext,
+    /// Since when it waits.
+    pub(crate) since: Timestamp,
 }
 
 enum Slot<G> {
@@ -48,8 +53,8 @@ enum Slot<G> {
 }
 
 impl<G> Waiter<G> {
-    pub(crate) fn new(context: RequestContext) -> Arc<Self> {
-        Arc::new(Self { slot: Mutex::new(Slot::Waiting(None)), context })
+    pub(crate) fn new(context: RequestContext, since: Timestamp) -> Arc<Self> {
+        Arc::new(Self { slot: Mutex::new(Slot::Waiting(None)), context, since })
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot<G>> {

@@ -105,6 +105,12 @@ impl SocketPermits {
         self.inside().full(self.limit)
     }
 
+    /// How many are taken, and how many descriptors there are, if that was learned.
+    pub(crate) fn taken(&self) -> (usize, Option<usize>) {
+        let inside = self.inside();
+        (inside.open, inside.learned.map(|learned| learned.sockets))
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.is_limited() && self.inside().full(self.limit).is_some()
     }

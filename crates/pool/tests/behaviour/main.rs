@@ -51,6 +51,7 @@ mod reuse;
 mod shared_timeouts;
 mod sharing;
 mod slept;
+mod snapshots;
 mod stage;
 mod suspects;
 mod time;
