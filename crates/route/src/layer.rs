@@ -1,6 +1,6 @@
 use crate::{
-    config::RouteConfig, connector::RouteConnector, planner::RoutePlanner, proxy_order::ProxyOrder,
-    proxy_selector::ProxySelector, route_database::RouteDatabase,
+    config::RouteConfig, connector::RouteConnector, failed_routes::FailedRoutes, planner::RoutePlanner,
+    proxy_order::ProxyOrder, proxy_selector::ProxySelector, route_database::RouteDatabase,
 };
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
@@ -19,12 +19,13 @@ use tower_layer::Layer;
 pub struct RouteLayer<R> {
     resolver: R,
     config: RouteConfig,
+    shown: Option<FailedRoutes>,
 }
 
 impl<R: Resolver> RouteLayer<R> {
     /// Asks this resolver, with the defaults of [`RouteConfig`].
     pub fn new(resolver: R) -> Self {
-        Self { resolver, config: RouteConfig::new() }
+        Self { resolver, config: RouteConfig::new(), shown: None }
     }
 
     /// Replaces all settings but the resolver.
@@ -102,18 +103,23 @@ impl<R: Resolver> RouteLayer<R> {
     }
 }
 
+impl<R> RouteLayer<R> {
+    /// Shows in `handle` what the service that is made of it remembers of routes that failed (default: nowhere). Of
+    /// several services it is the one made last.
+    pub fn failed_routes(mut self, handle: FailedRoutes) -> Self {
+        self.shown = Some(handle);
+        self
+    }
+}
+
 impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
     type Service = Deferred<S::Connection, RoutePlanner<S, R>>;
 
     /// Each service has a route database of its own: stacks don't share what they know of failures.
     fn layer(&self, inner: S) -> RoutePlanner<S, R> {
         let RouteConfig { proxy_choice, settings, remember_failures } = self.config.clone();
-        RoutePlanner {
-            inner,
-            resolver: self.resolver.clone(),
-            settings,
-            database: Arc::new(RouteDatabase::new(remember_failures)),
-            proxy_choice,
-        }
+        let database = Arc::new(RouteDatabase::new(remember_failures));
+        self.shown.iter().for_each(|shown| shown.show(&database));
+        RoutePlanner { inner, resolver: self.resolver.clone(), settings, database, proxy_choice }
     }
 }

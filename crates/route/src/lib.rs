@@ -40,6 +40,7 @@ mod connecting;
 mod connector;
 mod environment;
 mod error;
+mod failed_routes;
 mod layer;
 mod no_proxy;
 mod plan;
@@ -59,6 +60,7 @@ pub use self::{
     connector::RouteConnector,
     environment::{EnvironmentProxies, ProxyVariableError},
     error::{NoAddresses, NothingSelected, OtherFamily},
+    failed_routes::{FailedRoute, FailedRoutes},
     layer::RouteLayer,
     no_proxy::NoProxy,
     plan::RoutePlan,

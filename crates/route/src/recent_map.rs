@@ -58,6 +58,14 @@ impl<K: Clone + Eq + Hash, V: Clone> RecentMap<K, V> {
         }
     }
 
+    /// All that are recent, and until when each is.
+    pub(crate) fn all(&self, now: Instant) -> Vec<(K, V, Instant)> {
+        let entries = self.entries.lock();
+        let recent = entries.iter().filter(|(_, (_, at))| now.saturating_duration_since(*at) < self.max_age);
+        // What is never forgotten has no end that an instant can say: it is shown as of now.
+        recent.map(|(k, (v, at))| (k.clone(), v.clone(), at.checked_add(self.max_age).unwrap_or(now))).collect()
+    }
+
     pub(crate) fn remove(&self, key: &K) {
         self.entries.lock().remove(key);
     }

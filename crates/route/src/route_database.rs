@@ -66,6 +66,11 @@ impl RouteDatabase {
         self.failures.get(key, now)
     }
 
+    /// All that are recent, and until when each is.
+    pub(crate) fn all_failures(&self, now: Instant) -> Vec<(FailureKey, RecentFailure, Instant)> {
+        self.failures.all(now)
+    }
+
     pub(crate) fn failed(&self, key: FailureKey, failure: RecentFailure) {
         let at = failure.at;
         self.failures.insert(key, failure, at);
