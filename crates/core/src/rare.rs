@@ -93,7 +93,8 @@ mod tests {
         drop(other);
         assert_eq!(Rc::strong_count(&count), 2);
         drop(taken);
-        other = rare(&count);
+        let mut other = rare(&count);
+        assert!(other.is_some());
         other = Rare::none();
         assert!(other.is_none() && Rc::strong_count(&count) == 1);
     }
