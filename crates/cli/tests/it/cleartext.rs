@@ -445,13 +445,14 @@ async fn events_are_lines_of_json_and_verbose_is_curls_manner() {
     let expected = [
         "call_start",
         "acquire_start",
+        "addresses_found",
         "connect_start",
         "connect_end",
         "handshake_start",
         "handshake_end",
         "connection_created",
     ];
-    assert_eq!(names[..7], expected);
+    assert_eq!(names[..8], expected);
     assert!(events.iter().all(|event| event["t_us"].is_u64()));
 
     let ran = skybridge(["-v", "-H", "cookie: hunter2", "-H", "authorization: hunter2", &url]).await;
