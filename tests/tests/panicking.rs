@@ -62,6 +62,7 @@ impl Observe for Panicking {
             | EventKind::PhaseDropped(..)
             | EventKind::AtProxy(_)
             | EventKind::ProxyStep(..)
+            | EventKind::AddressesFound { .. }
             | EventKind::LeftOut { .. }
             | EventKind::Postponed(..)
             | EventKind::Searched(_)
@@ -73,6 +74,8 @@ impl Observe for Panicking {
             | EventKind::Released
             | EventKind::Draining(_)
             | EventKind::Closed(_)
+            | EventKind::GoAway { .. }
+            | EventKind::StreamReset { .. }
             | EventKind::RetryDecided { .. } => {}
             ref new => panic!("a new kind: {new:?}"),
         }

@@ -203,10 +203,11 @@ async fn a_call_that_joins_anothers_connect() {
         &world.drawn(2),
         "
 call 2  GET http://a.test/  122.0 ms on joined connection 1: h2, 192.0.2.1:80
-                   at   took  0                                        122.0 ms
-  acquire         0.0   52.0  ─────────────────────                              joined connection 1
-  wait           52.0   70.0                      █████████████████████████████
-  body          122.0    0.0                                                  ▏  5 bytes
+                   at   took  0                               122.0 ms
+  acquire         0.0   52.0  ──────────────────                        joined connection 1
+  search          0.0         ◆  it waits for a connection that is being opened for another request
+  wait           52.0   70.0                   ███████████████████████
+  body          122.0    0.0                                         ▏  5 bytes
 ",
     );
 }
@@ -378,20 +379,23 @@ async fn calls_that_run_at_once_share_an_axis() {
     assert_drawn(
         &world.recorder.timelines().to_string(),
         "
-                               at   took  0                            192.0 ms
+                               at   took  0                   192.0 ms
 call 1  GET http://a.test/  122.0 ms on new connection 1: h1, 192.0.2.1:80
-  acquire                     0.0   52.0  ───────────                            new connection 1
-    resolve                   0.0   12.0  ███
-    tcp       192.0.2.1:80   12.0   40.0    █████████
-    handshake                52.0    0.0            ▏                            h1
-  wait                       52.0   70.0            ██████████████
-  body                      122.0    0.0                         ▏               5 bytes
+  acquire                     0.0   52.0  ────────                      new connection 1
+    resolve                   0.0   12.0  ██
+    tcp       192.0.2.1:80   12.0   40.0   ███████
+    handshake                52.0    0.0         ▏                      h1
+  wait                       52.0   70.0         ███████████
+  body                      122.0    0.0                   ▏            5 bytes
 call 2  GET http://a.test/  92.0 ms on reused connection 1: h1, 192.0.2.1:80
-  acquire                   100.0   22.0                     ─────               reused connection 1
-    resolve                 100.0   12.0                     ███
-    tcp       192.0.2.1:80  112.0   10.0                       ░░░               given up
-  wait                      122.0   70.0                         ██████████████
-  body                      192.0    0.0                                      ▏  5 bytes
+  acquire                   100.0   22.0                ────            reused connection 1
+  passed over               100.0                       ◆
+              └ connection 1 to a.test passed over: it carries another request
+  search                    100.0                       ◆               a new connection is opened
+    resolve                 100.0   12.0                ███
+    tcp       192.0.2.1:80  112.0   10.0                  ░░            given up
+  wait                      122.0   70.0                   ███████████
+  body                      192.0    0.0                             ▏  5 bytes
 ",
     );
 }
