@@ -162,7 +162,7 @@ impl<'a> TlsSettings<'a> {
             builder = builder.insecure();
         }
         if let Some((cert, key)) = self.cert {
-            builder = builder.client_auth_pem(&read(cert, Exit::IDENTITY)?, &read(key, Exit::IDENTITY)?);
+            builder = builder.client_auth_pem(&read_ours(cert)?, &read_ours(key)?);
         }
         for pin in self.every_leaf {
             builder = builder.pin_every_leaf(pin);
@@ -234,6 +234,21 @@ fn folder_of_pems(folder: &Path) -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
 
 fn read(path: &Path, exit: Exit) -> Result<Vec<u8>, StartError> {
     fs::read(path).map_err(|error| unreadable(path, &error, exit))
+}
+
+/// A certificate or key of ours. curl's `-E FILE:PASSWORD` comes here as one name, so what follows a colon is not shown
+/// unless there is such a file.
+fn read_ours(path: &Path) -> Result<Vec<u8>, StartError> {
+    fs::read(path).map_err(|error| match path.to_string_lossy().split_once(':') {
+        Some((file, _)) => StartError(
+            Exit::IDENTITY,
+            format!(
+                "({}) {file}:(not shown): {error}; a password is not read; nearest: a key without one",
+                Exit::IDENTITY
+            ),
+        ),
+        None => unreadable(path, &error, Exit::IDENTITY),
+    })
 }
 
 fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {

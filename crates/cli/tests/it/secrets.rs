@@ -85,3 +85,14 @@ async fn a_scheme_with_one_slash_is_no_host() {
     let ran = skybridge(["http:/127.0.0.1:1/"]).await;
     assert_eq!(ran.exit, 3, "{}", ran.err);
 }
+
+#[tokio::test]
+async fn a_password_behind_a_certificates_file_is_not_shown() {
+    for flag in ["-E", "--proxy-cert"] {
+        let ran = skybridge(["-v", flag, "no-such.pem:hunter2:x", "https://a.test/"]).await;
+        assert_silent(&ran, flag);
+        assert_eq!(ran.exit, 58, "{}", ran.err);
+        let shown = ran.err.contains("no-such.pem:(not shown): ") && ran.err.contains("a password is not read");
+        assert!(shown, "{}", ran.err);
+    }
+}
