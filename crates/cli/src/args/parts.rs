@@ -44,7 +44,7 @@ pub(crate) struct ClientKey(Vec<(String, Vec<OsString>)>);
 /// # Errors
 /// With the part that is wrong.
 pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Vec<Part>, (clap::Error, Vec<OsString>)> {
-    let command = Args::command();
+    let command = with_values_as_given(Args::command());
     let mut parts = split(&command, arguments);
     if parts.len() > 1 {
         let mut for_all = Vec::new();
@@ -62,6 +62,15 @@ pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Vec<Part>, (clap::Error,
     let verbose = parts.iter().map(|part| part.args.request.verbose).max().unwrap_or(0);
     parts.iter_mut().for_each(|part| part.args.request.verbose = verbose);
     Ok(parts)
+}
+
+/// As with curl, what stands behind a flag that needs a value is its value, whatever it begins with: bodies of forms as
+/// browsers copy them begin with dashes. Taken for a flag, it would be named in the error.
+fn with_values_as_given(command: Command) -> Command {
+    command.mut_args(|known| {
+        let takes = config::has_value(&known) && !known.is_positional();
+        if takes { known.allow_hyphen_values(true) } else { known }
+    })
 }
 
 /// Each part begins with the program's name.
@@ -154,6 +163,14 @@ mod tests {
         // What is a value is no divider.
         let line = ["x", "-r", "--next", "u1"].map(OsString::from);
         assert_eq!(split(&Args::command(), line.to_vec()).len(), 1);
+    }
+
+    #[test]
+    fn values_may_begin_with_dashes() {
+        let all = parts("-u -me:pw -H -x:y --data-raw --next -d -- -A -s -X -I u1");
+        let [Part { args, .. }] = &all[..] else { panic!("one part") };
+        assert_eq!(args.urls(), ["u1"]);
+        assert!(!args.data.is_empty() && !args.request.silent && !args.request.head);
     }
 
     #[test]

@@ -464,3 +464,14 @@ async fn no_curlrc_is_read() {
     assert_eq!(ran.exit, 0);
     assert_ne!(origin.requests()[0].header("user-agent"), Some("x"));
 }
+
+#[tokio::test]
+async fn a_form_as_chrome_copies_it_is_sent_as_pasted() {
+    let origin = echo().await;
+    let form = "------WebKitFormBoundaryA\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n------WebKitFormBoundaryA--\r\n";
+    let url = origin.url("/");
+    let kind = "content-type: multipart/form-data; boundary=----WebKitFormBoundaryA";
+    let ran = skybridge([url.as_str(), "-H", kind, "--data-raw", form, "--insecure"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    assert!(ran.out.contains(form), "{}", ran.out);
+}
