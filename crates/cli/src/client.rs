@@ -11,8 +11,8 @@ use crate::{
     usage::Usage,
 };
 use skybridge::{
-    CacheLayer, Client, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig, RaceLayer,
-    RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
+    CacheLayer, Client, ConnectError, ConnectOptions, Endpoint, H1, Hickory, HttpVersions, KeepAlive, PoolConfig,
+    RaceLayer, RequestBody, RetryLayer, RouteConfig, System, Tcp, Timeouts, TokioRuntime, TunnelLayer,
     tower::{Layer, service_fn},
     types::{Egress, EgressRule, Families, Origin, Reference, Resolver},
 };
@@ -86,7 +86,7 @@ fn asking(
         .pool(pool(args))
         .resolver(resolver)
         .route(RouteConfig::new().families(families(args)))
-        .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin))))
+        .proxy_selector(service_fn(move |origin: Origin| ready(selected.chains(&origin).map_err(ConnectError::from))))
         .h1(h1(args))
         .tls(tls::origins(args)?)
         .proxy_tls(tls::proxies(args)?)

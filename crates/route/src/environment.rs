@@ -1,5 +1,5 @@
 use crate::no_proxy::NoProxy;
-use skybridge_core::{ConnectError, Origin, Phase, Proxy, ProxyError, Scheme};
+use skybridge_core::{Advice, ConnectError, Origin, Phase, Proxy, ProxyError, Scheme};
 use std::{
     env,
     error::Error,
@@ -190,7 +190,7 @@ impl Error for ProxyVariableError {
 impl From<ProxyVariableError> for ConnectError {
     /// Fatal: no other way may be taken in place of the one that is set.
     fn from(error: ProxyVariableError) -> Self {
-        Self::new(Phase::Resolve, error).fatal()
+        Self::new(Phase::Acquire, error).advise(Advice::ProxyVariable).fatal()
     }
 }
 

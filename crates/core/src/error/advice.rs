@@ -19,6 +19,8 @@ pub enum Advice {
     NoAddresses,
     /// The name could not be looked up.
     NoAnswer,
+    /// An environment variable that should name a proxy names none.
+    ProxyVariable,
     /// Nothing listens there.
     NothingListens,
     /// The address can't be reached.
@@ -95,12 +97,13 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
         Self::NoAddresses,
         Self::NoAnswer,
+        Self::ProxyVariable,
         Self::NothingListens,
         Self::Unreachable,
         Self::Egress,
@@ -164,6 +167,12 @@ impl Advice {
                 "The name could not be looked up: the resolver failed, or took too long.",
                 "check the resolver; `Timeouts::resolve` is how long it may take",
                 "check the resolver; --dns-servers asks other servers",
+            ),
+            Self::ProxyVariable => row(
+                "proxy_variable",
+                "An environment variable that should name a proxy names none.",
+                "set it to a URL such as `http://proxy.test:3128`, or unset it; `ProxySelector` needs no environment",
+                "set it to a URL such as http://proxy.test:3128, or unset it; -x URL is used in its place",
             ),
             Self::NothingListens => row(
                 "nothing_listens",
