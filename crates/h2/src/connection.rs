@@ -211,8 +211,8 @@ where
         if !matches!(self.exchange, Exchange::Idle) {
             self.exchange = Exchange::Idle;
         }
-        // In place: an exchange is large, and each name it is given is a copy. The one before has nothing to be dropped,
-        // which a call would find out.
+        // In place: an exchange is large, and each name it is given is a copy. The one before has nothing to be
+        // dropped, which a call would find out.
         std::mem::forget(std::mem::replace(
             &mut self.exchange,
             Exchange::Waiting {
@@ -358,8 +358,8 @@ where
         Some(Failed::with(error, request))
     }
 
-    /// What such a response asks for, if it can be had: the request, with what it has shown to a proxy, for a layer above
-    /// that wants to decide it. A 421 may give the request back at once.
+    /// What such a response asks for, if it can be had: the request, with what it has shown to a proxy, for a layer
+    /// above that wants to decide it. A 421 may give the request back at once.
     #[cold]
     #[expect(clippy::type_complexity, reason = "it is named nowhere else")]
     fn take_again(

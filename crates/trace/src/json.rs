@@ -18,8 +18,9 @@ impl Recorded {
     /// {"t_us":905,"call":1,"attempt":1,"event":"connect_failed","elapsed_us":93,"error":"..."}
     /// ```
     ///
-    /// `addresses_found` has `host`, `source` (`resolver`, `hints`, `overrides`, `literal`, `dial`), `addresses` and, if
-    /// there are more, their number; `goaway_received` and `goaway_sent` have `code`, `last_stream` and `debug_data`,
+    /// `addresses_found` has `host`, `source` (`resolver`, `hints`, `overrides`, `literal`, `dial`), `addresses` and,
+    /// if there are more, their number; `goaway_received` and `goaway_sent` have `code`, `last_stream` and
+    /// `debug_data`,
     /// `reset_received` and `reset_sent` `code` and `stream`.
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has

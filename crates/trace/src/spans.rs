@@ -26,8 +26,9 @@ use tracing::{Level, Span, field::Empty};
 ///
 /// A call's span has `http.request.method`, `url.full` without secrets, `server.address`, `server.port`,
 /// `network.peer.address`, `network.peer.port`, `network.protocol.version`, `http.response.status_code`,
-/// `http.request.resend_count` and `error.type`, the span of a look-up `dns.question.name` and `dns.answers`, and for exporters `otel.name`, `otel.kind` and `otel.status_code`.
-/// Where no subscriber wants the target `skybridge::call`, nothing is kept of a call.
+/// `http.request.resend_count` and `error.type`, the span of a look-up `dns.question.name` and `dns.answers`, and for
+/// exporters `otel.name`, `otel.kind` and `otel.status_code`. Where no subscriber wants the target `skybridge::call`,
+/// nothing is kept of a call.
 ///
 /// One is for one client: calls are told apart by their numbers, which each client counts for itself.
 #[derive(Default)]

@@ -17,7 +17,8 @@ pub(crate) struct ProtocolArgs {
     /// HTTP/2 only, in cleartext too
     #[arg(long, overrides_with_all = ["http1_0", "http1_1", "http2"])]
     pub(crate) http2_prior_knowledge: bool,
-    /// How long a body of HTTP/1.1 waits to be wanted, where -H 'expect: 100-continue' asks whether it is; 1 unless given
+    /// How long a body of HTTP/1.1 waits to be wanted, where -H 'expect: 100-continue' asks whether it is; 1 unless
+    /// given
     #[arg(long, value_name = "SECONDS")]
     pub(crate) expect100_timeout: Option<Seconds>,
     /// Begin each connection with a header of HAProxy's PROXY protocol, version 1, which says who connects; not through

@@ -100,8 +100,8 @@ pub enum EventKind<'a> {
     AtProxy(&'a Proxy),
     /// What is said to this proxy on the way to a tunnel, and what it says.
     ProxyStep(&'a Proxy, ProxyStep<'a>),
-    /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what is
-    /// connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
+    /// These addresses are known of a host from now on, in the order in which they came: those of the origin, of what
+    /// is connected to in its place, or of a proxy. Those of a look-up come right before its phase ends, and later ones
     /// after that.
     AddressesFound {
         /// The host, as it was looked up; or the address that it is.
@@ -142,8 +142,8 @@ pub enum EventKind<'a> {
     ResponseBody(u64),
     /// An exchange has ended and released its connection.
     Released,
-    /// The peer of a connection has sent GOAWAY (HTTP/2, RFC 9113, section 6.8), or this side has. It is told of the call
-    /// that opened the connection.
+    /// The peer of a connection has sent GOAWAY (HTTP/2, RFC 9113, section 6.8), or this side has. It is told of the
+    /// call that opened the connection.
     GoAway {
         /// Whether the peer has sent it.
         by_peer: bool,
@@ -155,8 +155,8 @@ pub enum EventKind<'a> {
         /// be a secret; of this side's own nothing.
         debug_data: &'a str,
     },
-    /// RST_STREAM was sent (HTTP/2, RFC 9113, section 6.4), by the peer or by this side, on a stream of this call. As it
-    /// is told by the connection's task, it may come after the call's end.
+    /// RST_STREAM was sent (HTTP/2, RFC 9113, section 6.4), by the peer or by this side, on a stream of this call. As
+    /// it is told by the connection's task, it may come after the call's end.
     StreamReset {
         /// Whether the peer has sent it.
         by_peer: bool,
