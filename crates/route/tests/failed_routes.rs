@@ -5,7 +5,7 @@
 mod support;
 
 use self::support::{World, at, ms, reach};
-use skybridge_core::{Phase, Runtime};
+use skybridge_core::Phase;
 use skybridge_route::FailedRoutes;
 use std::time::Instant;
 use tower::Layer;
