@@ -1,7 +1,7 @@
 //! What a pool says about itself to people who look.
 
 use crate::stage::*;
-use skybridge_core::{CloseReason, ConnectError, Phase, RequestOptions, Runtime, Span};
+use skybridge_core::{CloseReason, ConnectError, Phase, RequestOptions, Span};
 use skybridge_pool::{ConnectionState, OriginSnapshot, PoolConfig, PoolSnapshot};
 use skybridge_testkit::{executor::run_until_idle, fake::Facts};
 use std::time::Instant;
