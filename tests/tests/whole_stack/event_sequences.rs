@@ -4,10 +4,18 @@
 //! of the stack, nor are redirects, which are another call each.
 
 use http::{Request, header};
-use skybridge::{Proxy, RequestBody, Timeouts, Upgrade};
-use skybridge_testkit::{executor::run_until_idle, h1::Script, origin::Origin};
+use skybridge::{Client, Proxy, RequestBody, Timeouts, Upgrade, types::CallId};
+use skybridge_testkit::{
+    certs::{Ca, Cert},
+    executor::run_until_idle,
+    h1::Script,
+    h2::Peer,
+    observe::Recorder,
+    origin::Origin,
+};
 use skybridge_tests::{World, addr, get, h2, post, read, wishing};
-use std::time::Duration;
+use skybridge_tls::{Roots, TlsConfig, TlsLayer};
+use std::{net::SocketAddr, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A connect, as far as most rows have it.
@@ -228,4 +236,105 @@ async fn an_upgrade_ends_the_exchange_with_its_head() {
         "send_start send_end wait_start connection_closed response_head wait_end body_start call_end body_dropped \
          connection_released",
     );
+}
+
+/// `a.test` at port 443 of these addresses, and a client that trusts this authority alone.
+fn over_tls(world: &World, hosts: &[u8], trusted: &Ca) -> (Vec<SocketAddr>, Client) {
+    let addrs: Vec<SocketAddr> = hosts.iter().map(|last| ([192, 0, 2, *last], 443).into()).collect();
+    world.net.host("a.test", addrs.iter().map(SocketAddr::ip).collect::<Vec<_>>());
+    let trusting = TlsConfig::builder().roots(Roots::Given(vec![trusted.der()])).build().unwrap();
+    (addrs, world.builder().tls(TlsLayer::new(trusting)).build())
+}
+
+fn secure() -> Request<RequestBody> {
+    Request::get("https://a.test/").body(RequestBody::empty()).unwrap()
+}
+
+/// OkHttp's `secureConnectStart` without its end, and `connectFailed`.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_is_not_trusted_fails_tls() {
+    let (world, other) = (World::new(), Ca::new("another root"));
+    let (addrs, client) = over_tls(&world, &[1], &Ca::new("a root"));
+    let cert: Cert = other.leaf(["a.test"]);
+    let _origin = Origin::h1().tls(&cert).serve_on(world.net.listen(addrs[0]));
+    read(client.request(secure())).await.unwrap_err();
+    run_until_idle().await;
+    let start =
+        "call_start acquire_start resolve_start addresses_found resolve_end connect_start connect_end tls_start";
+    assert_told(&world, start, "tls_failed acquire_failed call_failed");
+}
+
+/// The first address ends in the middle of TLS: the second is tried within the same call, and acquired once.
+#[tokio::test(start_paused = true)]
+async fn an_address_whose_tls_fails_is_followed_by_the_next() {
+    let (world, ca) = (World::new(), Ca::new("a root"));
+    let (addrs, client) = over_tls(&world, &[1, 2], &ca);
+    let listener = world.net.listen(addrs[0]);
+    let _origin = Origin::h1().tls(&ca.leaf(["a.test"])).serve_on(world.net.listen(addrs[1]));
+    let (answer, ()) = tokio::join!(read(client.request(secure())), async { drop(listener.accept().await) });
+    answer.unwrap();
+    run_until_idle().await;
+    let start = "call_start acquire_start resolve_start addresses_found resolve_end connect_start connect_end \
+        tls_start tls_failed connect_start connect_end tls_start tls_end handshake_start handshake_end \
+        connection_created connection_acquired acquire_end";
+    assert_told(
+        &world,
+        start,
+        "send_start send_end wait_start response_head wait_end body_start response_body body_end connection_released \
+         call_end",
+    );
+}
+
+/// The protocol that was asked for isn't agreed on.
+#[tokio::test(start_paused = true)]
+async fn a_server_without_the_protocol_that_is_wanted_fails_the_handshake() {
+    let (world, ca) = (World::new(), Ca::new("a root"));
+    let (addrs, client) = over_tls(&world, &[1], &ca);
+    let _origin = Origin::h1().tls(&ca.leaf(["a.test"])).alpn([]).serve_on(world.net.listen(addrs[0]));
+    read(client.request(h2(secure()))).await.unwrap_err();
+    run_until_idle().await;
+    let start = "call_start acquire_start resolve_start addresses_found resolve_end connect_start connect_end \
+        tls_start tls_end handshake_start";
+    assert_told(&world, start, "handshake_failed acquire_failed call_failed");
+}
+
+/// As with OkHttp's listener of connections, released and then closed: a connection whose answer didn't come in time is not used again.
+#[tokio::test(start_paused = true)]
+async fn a_head_that_does_not_come_in_time_ends_the_connection() {
+    let world = World::new();
+    let origin = Origin::h1().handle(|_| std::future::pending::<http::Response<String>>());
+    let _origin = origin.serve_on(world.listen());
+    let mut timeouts = Timeouts::new();
+    timeouts.response_head = Some(SECOND);
+    let client = world.builder().timeouts(timeouts).build();
+    read(client.request(get("/"))).await.unwrap_err();
+    run_until_idle().await;
+    assert_told(
+        &world,
+        COLD,
+        "send_start send_end wait_start wait_failed connection_released connection_closed retry_decision call_failed",
+    );
+}
+
+/// Whoever saves the request to send it again takes its extensions, in which the observer and the call are.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_may_be_sent_again_is_told_of_its_reset_with_its_call() {
+    let (world, own) = (World::new(), Recorder::new());
+    let listener = world.listen();
+    let client = world.client();
+    let request = h2(wishing(get("/"), |options| options.observer(own.clone()).call(CallId(77))));
+    let server = async {
+        let mut peer = Peer::accept(listener.accept().await.0).await;
+        let stream = peer.request().await.stream;
+        peer.reset(stream, 2).await;
+        let again = peer.request().await.stream;
+        peer.respond(again, 200, "hello").await;
+        peer
+    };
+    let (answer, _peer) = tokio::join!(read(client.request(request)), server);
+    assert_eq!(answer.unwrap(), "hello");
+    run_until_idle().await;
+    let told: Vec<_> = own.recorded().into_iter().filter(|event| event.name == "reset_received").collect();
+    assert_eq!(told.iter().map(|event| event.call).collect::<Vec<_>>(), [Some(CallId(77))]);
+    assert_eq!(world.recorder.count("reset_received"), 0, "it is the request's own observer that is told");
 }
