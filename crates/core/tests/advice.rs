@@ -135,6 +135,24 @@ async fn no_response_to_http2_in_cleartext_is_for_want_of_http2() {
     ]);
 }
 
+/// What the system finds invalid is something else where the address is whole, or has its zone.
+#[cfg(unix)]
+#[test]
+fn a_link_local_address_without_its_zone_wants_an_interface() {
+    let failed = |addr: &str, source: io::Error| -> Error {
+        ConnectError::new(Phase::Tcp, source).at(fixtures::endpoint(addr)).into()
+    };
+    let invalid = || io::Error::from_raw_os_error(22);
+    assert_all(vec![
+        (failed("[fe80::1]:80", invalid()), Some(Advice::LinkLocal)),
+        (failed("[fe80::1%2]:80", invalid()), None),
+        (failed("[2001:db8::1]:80", invalid()), None),
+        (failed("169.254.1.1:80", invalid()), None),
+        (failed("[fe80::1]:80", io::Error::new(ErrorKind::InvalidInput, "no interface has such a name")), None),
+        (failed("[fe80::1]:80", io::Error::from(ErrorKind::ConnectionRefused)), Some(Advice::NothingListens)),
+    ]);
+}
+
 /// Whatever else is known, nothing helps before that.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]

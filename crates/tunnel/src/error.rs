@@ -127,9 +127,9 @@ impl TunnelError {
         Some(match self {
             Self::Refused { status, authorized: false, .. } if status.as_u16() == 407 => Advice::ProxyCredentials,
             Self::Refused { status, .. } if status.as_u16() == 407 => Advice::ProxyCredentialsRefused,
-            Self::CredentialsRequired => Advice::ProxyCredentials,
-            Self::Challenged(_) | Self::CredentialsRefused | Self::CredentialsUnsupported => {
-                Advice::ProxyCredentialsRefused
+            Self::Challenged(_) => Advice::ProxyCredentialsRefused,
+            Self::CredentialsRequired | Self::CredentialsRefused | Self::CredentialsUnsupported => {
+                Advice::SocksCredentials
             }
             Self::Refused { .. } | Self::Socks(_) => Advice::ProxyRefused,
             Self::NotHttp(_) | Self::NotSocks(_) => Advice::NotThatProxy,

@@ -4,7 +4,7 @@
 mod support;
 
 use self::support::World;
-use skybridge_core::{Connector as _, Phase};
+use skybridge_core::{Advice, Connector as _, Phase};
 use skybridge_testkit::{fixtures, proxy::ProxyServer};
 use skybridge_tunnel::{SocksReply, TunnelError, TunnelLayer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -92,6 +92,8 @@ async fn refused_credentials_are_fatal_and_missing_ones_are_not() {
             })
             .await;
         let error = linked.unwrap_err();
+        // Digest is none of what SOCKS has.
+        assert_eq!(error.advice(), Some(Advice::SocksCredentials));
         match error.source_as() {
             Some(TunnelError::CredentialsRefused) => assert!(proxy == alice && error.is_fatal()),
             Some(TunnelError::CredentialsRequired) => assert!(proxy == SOCKS5H && !error.is_fatal()),

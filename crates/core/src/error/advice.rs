@@ -1,6 +1,8 @@
 use super::{cause::Cause, causes::causes};
-use crate::{CloseReason, ConnectError, EgressRefused, Error, OriginError, Phase, Protocol, RequestError, TlsAlert};
-use std::{error::Error as StdError, fmt, io};
+use crate::{
+    CloseReason, ConnectError, EgressRefused, Endpoint, Error, OriginError, Phase, Protocol, RequestError, TlsAlert,
+};
+use std::{error::Error as StdError, fmt, io, net::SocketAddr};
 
 /// What an error means, and what to do about it.
 ///
@@ -25,6 +27,8 @@ pub enum Advice {
     NothingListens,
     /// The address can't be reached.
     Unreachable,
+    /// The address is of one link alone, and nothing says of which.
+    LinkLocal,
     /// An own policy refuses the address.
     Egress,
     /// Connecting took too long.
@@ -63,6 +67,8 @@ pub enum Advice {
     ProxyCredentials,
     /// A proxy does not accept the credentials.
     ProxyCredentialsRefused,
+    /// A SOCKS proxy wants a user and password, or others.
+    SocksCredentials,
     /// A proxy refuses the tunnel.
     ProxyRefused,
     /// What was to be a proxy speaks something else.
@@ -97,7 +103,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -106,6 +112,7 @@ impl Advice {
         Self::ProxyVariable,
         Self::NothingListens,
         Self::Unreachable,
+        Self::LinkLocal,
         Self::Egress,
         Self::SlowConnect,
         Self::ClientCertificate,
@@ -125,6 +132,7 @@ impl Advice {
         Self::BrokenHttp,
         Self::ProxyCredentials,
         Self::ProxyCredentialsRefused,
+        Self::SocksCredentials,
         Self::ProxyRefused,
         Self::NotThatProxy,
         Self::NoResponse,
@@ -185,6 +193,12 @@ impl Advice {
                 "There is no way to the address from here.",
                 "check the network, and the local address or interface of `Tcp`",
                 "check the network, and --interface; -4 or -6 leaves out the other family",
+            ),
+            Self::LinkLocal => row(
+                "link_local",
+                "The address is of one link alone (fe80::/10), and nothing says by which interface it is reached.",
+                "name the interface: `Tcp::interface`",
+                "name the interface: --interface NAME",
             ),
             Self::Egress => row(
                 "egress",
@@ -296,6 +310,12 @@ impl Advice {
                 "The proxy does not accept the credentials, or not by this scheme.",
                 "check user and password; `PasswordAuth` answers Digest",
                 "check --proxy-user; --proxy-digest or --proxy-anyauth answers Digest",
+            ),
+            Self::SocksCredentials => row(
+                "socks_credentials",
+                "The SOCKS proxy wants a user and password, or others than it was shown.",
+                "put them into the proxy's URL, or into `Proxy::auth`",
+                "give them, and check them: --proxy-user USER:PASSWORD",
             ),
             Self::ProxyRefused => row(
                 "proxy_refused",
@@ -423,6 +443,9 @@ impl Advice {
             }
             _ if error.source_as::<Error>().is_some() => error.source_as::<Error>().and_then(Error::advice),
             _ if error.is_timeout() => Some(Self::SlowConnect),
+            Some(Phase::Tcp) if error.endpoint().is_some_and(is_of_any_link) && is_invalid(error.behind()) => {
+                Some(Self::LinkLocal)
+            }
             Some(Phase::Tcp) => of_socket(error.behind()),
             _ => None,
         }
@@ -442,6 +465,18 @@ fn of_socket(error: &(dyn StdError + 'static)) -> Option<Advice> {
         }
         _ => None,
     })
+}
+
+/// A link-local address without its zone.
+fn is_of_any_link(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Inet(SocketAddr::V6(addr)) if addr.ip().is_unicast_link_local() && addr.scope_id() == 0)
+}
+
+/// Whether the system, and nobody else, finds that a socket can't be connected there.
+fn is_invalid(error: &(dyn StdError + 'static)) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_some())
 }
 
 impl fmt::Display for Advice {
