@@ -10,7 +10,7 @@ use crate::{
 use http::{Request, Response, header};
 use skybridge::{
     Body, ConnInfo, Event, EventKind, Phase, RequestBody,
-    types::{AddressSource, Attempt, Runtime, Search},
+    types::{AddressSource, Attempt, ErrorCode, Runtime, Search},
 };
 use skybridge_trace::clean;
 use std::fmt::Display;
@@ -53,6 +53,8 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
             print('*', format_args!("{host} has the addresses {addresses}{more}{}", from(*source)));
         }
+        // It says no more than that the connection was closed, which is told.
+        EventKind::GoAway { by_peer: false, code: ErrorCode(0), .. } => {}
         EventKind::GoAway { by_peer, code, last_stream, debug_data } => {
             let (id, who) = (id(event), if *by_peer { "the peer" } else { "this side" });
             let said = if debug_data.is_empty() { String::new() } else { format!(", saying \"{debug_data}\"") };

@@ -26,6 +26,17 @@ async fn a_head_is_printed_as_the_server_has_sent_it_secrets_and_all() {
     assert!(!ran.err.contains("hunter2"), "{}", ran.err);
 }
 
+/// That the run is over is no news; what else this side says with GOAWAY is.
+#[tokio::test]
+async fn the_goaway_of_an_orderly_end_is_an_event_and_no_line() {
+    let origin = Origin::h2c().start().await;
+    let ran = skybridge(["-v", "--events", "--http2-prior-knowledge", &origin.url("/")]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    let lines = |mark: char| ran.err.lines().filter(move |line| line.starts_with(mark)).collect::<Vec<_>>().join("\n");
+    assert!(lines('{').contains("goaway_sent"), "{}", ran.err);
+    assert!(lines('*').contains("closed: ") && !lines('*').contains("GOAWAY"), "{}", ran.err);
+}
+
 #[tokio::test]
 async fn a_head_of_http2_has_lower_case_names_and_no_phrase() {
     let answer = |_| async { Response::builder().header("Set-Cookie", "id=hunter2").body("ok".to_owned()).unwrap() };
