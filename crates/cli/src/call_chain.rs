@@ -2,6 +2,7 @@
 //! events, its timeline and its line of the report describe it alone.
 
 use crate::{
+    archived,
     args::{Args, Seconds},
     client, job_url,
     layers::{CountedBody, counted_upload},
@@ -96,6 +97,7 @@ impl<'a> CallChain<'a> {
         let options =
             self.shared.options(request.uri()).map_err(CallError::Usage)?.call(call).timeouts(self.timeouts());
         request.extensions_mut().insert(options);
+        self.state().current.heads = archived::requested(&request, &self.shared.args, self.shared.secrets);
         if self.shared.args.request.verbose > 0 {
             self.shared.observer.announce(call, verbose::lines(&request, self.shared.secrets));
         }
@@ -167,6 +169,9 @@ impl<'a> CallChain<'a> {
         let version = {
             let mut state = self.state();
             state.current.answered(response);
+            if let Some(heads) = &mut state.current.heads {
+                heads.response = archived::fields(response.headers(), secrets).collect();
+            }
             state.current.info = response.connection().cloned();
             state.current.http_version().unwrap_or_default()
         };

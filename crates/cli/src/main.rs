@@ -4,6 +4,7 @@
 //! result of a call; `fault` and `exit` classify errors. `observer` keeps what happened; `report`, `write_out`,
 //! `verbose` and `timelines` print it, the last as `terminal` can show it. `explain` says what would happen.
 
+mod archived;
 mod args;
 mod call;
 mod call_chain;

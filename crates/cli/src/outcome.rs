@@ -10,6 +10,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header::RETRY_AFTER};
 use skybridge::{ConnInfo, Error, Phase, ReasonPhrase, types::CallId};
+use skybridge_trace::HarHeads;
 use std::{
     io,
     path::PathBuf,
@@ -33,6 +34,8 @@ pub(crate) struct Outcome {
     /// The head of the response: its fields, and its length.
     pub(crate) headers: HeaderMap,
     pub(crate) head_bytes: u64,
+    /// The heads as `--har` writes them, where it does.
+    pub(crate) heads: Option<Box<HarHeads>>,
     /// Where a response that isn't followed leads.
     pub(crate) redirect: Option<String>,
     /// What the request says of itself.
@@ -80,6 +83,7 @@ impl Outcome {
             info: None,
             headers: HeaderMap::new(),
             head_bytes: 0,
+            heads: None,
             redirect: None,
             referer: None,
             scheme: None,

@@ -1,7 +1,9 @@
 //! `--timeline`, `--timeline-svg` and `--har`: what a recorder has kept, drawn and written. On stderr each call is
 //! drawn when it ends, or all together at the end; the files are written at the end.
 
-use crate::{args::Args, exit::Exit, outcome::Outcome, start_error::StartError, stderr, terminal::Terminal};
+use crate::{
+    archived::Archived, args::Args, exit::Exit, outcome::Outcome, start_error::StartError, stderr, terminal::Terminal,
+};
 use skybridge::types::Runtime;
 use skybridge_trace::{Recorder, Timeline};
 use std::{
@@ -21,6 +23,7 @@ pub(crate) struct Timelines {
     together: bool,
     svg: Option<Output>,
     har: Option<Output>,
+    archived: Archived,
     started: (Instant, SystemTime),
 }
 
@@ -49,6 +52,7 @@ impl Timelines {
             together: args.request.parallel,
             svg,
             har,
+            archived: Archived::default(),
             started: (runtime.now(), runtime.wall_now()),
         }))
     }
@@ -59,6 +63,7 @@ impl Timelines {
 
     /// A call has ended.
     pub(crate) fn ended(&self, outcome: &Outcome) {
+        self.archived.keep(outcome);
         if self.on_stderr && !self.together {
             let timeline = self.recorder.timeline(outcome.call);
             stderr::print(self.styled(timeline.titled(format!("{} {}", outcome.method, outcome.url))));
@@ -85,10 +90,12 @@ impl Timelines {
         if let Some(svg) = &self.svg {
             let date = skybridge_trace::iso8601(self.started.1);
             let caption = format!("skybridge {}  ·  {date}", env!("CARGO_PKG_VERSION"));
-            svg.write(&timelines.svg(&caption))?;
+            let shown = timelines.clone().titled(|call| self.archived.title(call));
+            svg.write(&shown.svg(&caption))?;
         }
         if let Some(har) = &self.har {
-            har.write(&timelines.har(env!("CARGO_PKG_VERSION"), self.started))?;
+            let heads = |call| self.archived.heads(call);
+            har.write(&timelines.har_with(env!("CARGO_PKG_VERSION"), self.started, heads))?;
         }
         Ok(())
     }

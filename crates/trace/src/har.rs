@@ -1,28 +1,42 @@
 //! A recording as an HTTP Archive, which browsers open in their network panels.
 
 use crate::{
-    Facts, Timeline, Timelines,
+    Facts, HarHeads, Timeline, Timelines,
     date::iso8601,
+    har_heads::fields,
     json::{Object, array},
     rows::{End, How, Rows},
 };
 use http::{StatusCode, Version};
-use skybridge_core::{Endpoint, Phase};
+use skybridge_core::{CallId, Endpoint, Phase};
 use std::time::{Duration, Instant, SystemTime};
 
 impl Timelines {
     /// All calls as an [HTTP Archive 1.2](http://www.softwareishard.com/blog/har-12-spec/), as JSON. `version` is that
     /// of the program that writes it, `clock` one moment on the runtime's clock and on the wall's. It has no headers
-    /// and no bodies; URLs are without secrets. A call without an answer has the status 0, and `_error` says why.
+    /// ([`har_with`](Self::har_with) has) and no bodies; URLs are without secrets. A call without an answer has the status 0, and `_error` says why.
     ///
     /// `blocked` is all that is none of the other phases: waiting for a connection, also for one that another call
     /// opens, and tries that failed. `connect` is from the first attempt to a connection that speaks HTTP, tunnels and
     /// `ssl` included.
     pub fn har(&self, version: &str, clock: (Instant, SystemTime)) -> String {
+        self.har_with(version, clock, |_| None)
+    }
+
+    /// The same with the heads of those calls of which they are known: no event has them.
+    pub fn har_with(
+        &self,
+        version: &str,
+        clock: (Instant, SystemTime),
+        heads: impl Fn(CallId) -> Option<HarHeads>,
+    ) -> String {
         let mut creator = Object::new();
         creator.text("name", "skybridge");
         creator.text("version", version);
-        let entries = self.list.iter().map(|timeline| self.entry(timeline, clock));
+        let entries = self.list.iter().map(|timeline| {
+            let heads = heads(timeline.call()).unwrap_or_default();
+            self.entry(timeline, clock, &heads)
+        });
         let mut log = Object::new();
         log.text("version", "1.2");
         log.raw("creator", creator.end());
@@ -36,7 +50,7 @@ impl Timelines {
         har.end() + "\n"
     }
 
-    fn entry(&self, timeline: &Timeline, (instant, wall): (Instant, SystemTime)) -> String {
+    fn entry(&self, timeline: &Timeline, (instant, wall): (Instant, SystemTime), heads: &HarHeads) -> String {
         let rows = &timeline.rows;
         let started = rows.began.map_or(wall, |began| match began.checked_duration_since(instant) {
             Some(later) => wall.checked_add(later).unwrap_or(wall),
@@ -46,8 +60,8 @@ impl Timelines {
         let mut entry = Object::new();
         entry.text("startedDateTime", &iso8601(started));
         entry.raw("time", millis(rows.total()));
-        entry.raw("request", request(rows));
-        entry.raw("response", response(rows));
+        entry.raw("request", request(rows, heads));
+        entry.raw("response", response(rows, heads));
         entry.raw("cache", "{}");
         entry.raw("timings", Timings::of(rows).json());
         if let Some(Endpoint::Inet(address)) = facts.map(|facts| &facts.remote) {
@@ -77,33 +91,34 @@ fn version(rows: &Rows) -> &'static str {
     }
 }
 
-fn request(rows: &Rows) -> String {
+fn request(rows: &Rows, heads: &HarHeads) -> String {
     let (method, url) = rows.request.as_ref().map_or(("", ""), |(method, url)| (method.as_str(), url));
+    let url = heads.url.as_deref().unwrap_or(url);
     let mut request = Object::new();
     request.text("method", method);
     request.text("url", url);
     request.text("httpVersion", version(rows));
-    for name in ["cookies", "headers", "queryString"] {
-        request.raw(name, "[]");
-    }
+    request.raw("cookies", "[]");
+    request.raw("headers", fields(&heads.request));
+    request.raw("queryString", "[]");
     request.raw("headersSize", -1);
     request.raw("bodySize", rows.sent.map_or("-1".into(), |bytes| bytes.to_string()));
     request.end()
 }
 
-fn response(rows: &Rows) -> String {
+fn response(rows: &Rows, heads: &HarHeads) -> String {
     let status = rows.status.and_then(|status| StatusCode::from_u16(status).ok());
     let mut content = Object::new();
     content.raw("size", rows.read);
-    content.text("mimeType", "");
+    content.text("mimeType", heads.answered("content-type"));
     let mut response = Object::new();
     response.raw("status", rows.status.unwrap_or(0));
     response.text("statusText", status.and_then(|status| status.canonical_reason()).unwrap_or_default());
     response.text("httpVersion", version(rows));
     response.raw("cookies", "[]");
-    response.raw("headers", "[]");
+    response.raw("headers", fields(&heads.response));
     response.raw("content", content.end());
-    response.text("redirectURL", "");
+    response.text("redirectURL", heads.answered("location"));
     response.raw("headersSize", -1);
     response.raw("bodySize", rows.read);
     match &rows.end {

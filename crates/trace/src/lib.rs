@@ -30,6 +30,7 @@ mod date;
 mod draw;
 mod facts;
 mod har;
+mod har_heads;
 mod json;
 mod lanes;
 mod lines;
@@ -52,6 +53,7 @@ pub use self::{
     clean::{clean, clean_json},
     date::iso8601,
     facts::{Facts, TlsFacts},
+    har_heads::HarHeads,
     lines::JsonLines,
     observers::Observers,
     recorded::{Failure, Recorded, RecordedKind},

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use http::{Method, StatusCode, Uri, Version};
-use serde_json::Value;
+use serde_json::{Value, json};
 use skybridge_core::{Acquired, CallId, CloseReason, ConnectionId, Event, EventKind, Observe, Phase, RedactedUri};
 use skybridge_testkit::executor::Executor;
-use skybridge_trace::Recorder;
+use skybridge_trace::{HarHeads, Recorder};
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -279,4 +279,29 @@ async fn an_archive_has_all_that_the_format_asks_for() {
     let errors: Vec<_> = entries.iter().map(|entry| entry["response"]["_error"].as_str().unwrap_or_default()).collect();
     assert!(errors[2].contains("no \"route\" to") && errors[3] == "still running", "{errors:?}");
     assert!(!har.to_string().contains("SECRET"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_has_the_heads_that_it_is_given() {
+    let told = told();
+    told.call(0, 1, 1, Acquired::New);
+    told.call(70, 2, 1, Acquired::Reused);
+    let heads = |call: CallId| {
+        (call == CallId(2)).then(|| {
+            let mut heads = HarHeads::default();
+            heads.url = Some("http://a.test/?all".into());
+            heads.request = vec![("accept".into(), "*/*".into())];
+            heads.response = ["1", "2"].map(|value| ("X-A".into(), value.into())).into();
+            heads.response.push(("Content-Type".into(), "text/\"plain\"".into()));
+            heads
+        })
+    };
+    let har = told.recorder.timelines().har_with("1", (told.start, SystemTime::UNIX_EPOCH), heads);
+    let har: Value = serde_json::from_str(&har).unwrap();
+    let entries = &har["log"]["entries"];
+    assert_eq!(entries[0]["request"]["headers"], json!([]));
+    assert_eq!(entries[1]["request"]["url"], "http://a.test/?all");
+    assert_eq!(entries[1]["request"]["headers"], json!([{"name": "accept", "value": "*/*"}]));
+    assert_eq!(entries[1]["response"]["headers"][1], json!({"name": "X-A", "value": "2"}));
+    assert_eq!(entries[1]["response"]["content"]["mimeType"], "text/\"plain\"");
 }

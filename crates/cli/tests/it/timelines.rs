@@ -1,6 +1,7 @@
 //! `--timeline`, `--timeline-svg`, `--har`, and what `-v` says while it happens.
 
 use crate::ran::{fed_in, skybridge};
+use http::Response;
 use skybridge_testkit::origin::Origin;
 use std::{process::Stdio, time::Duration};
 use tokio::{
@@ -37,6 +38,42 @@ async fn a_picture_and_an_archive_of_the_whole_run() {
     assert_eq!((entries.len(), entries[1]["response"]["status"].as_u64()), (2, Some(200)));
     assert!(entries[0]["timings"]["connect"].as_f64() > Some(0.0) && entries[1]["timings"]["connect"] == -1.0, "{har}");
     assert!(!svg.contains("hunter2") && !har.to_string().contains("hunter2"));
+}
+
+/// As `-v` prints them: a browser shows them beside the times.
+#[tokio::test]
+async fn an_archive_has_the_heads_and_their_secrets_only_where_they_are_to_be_shown() {
+    let answer = |_| async {
+        let response = Response::builder().header("content-type", "text/x").header("set-cookie", "id=hunter2");
+        response.body("hello".to_owned()).unwrap()
+    };
+    let origin = Origin::h1().handle(answer).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, har) = (folder.path().join("run.svg"), folder.path().join("run.har"));
+    let url = origin.url("/path?token=hunter2");
+    let files = ["-s", "--timeline-svg", svg.to_str().unwrap(), "--har", har.to_str().unwrap(), &url];
+    let said = ["-H", "x-a: 1", "-H", "authorization: Bearer hunter2"];
+    for (flags, secret) in [(&[][..], "[hidden]"), (&["--show-secrets"], "hunter2")] {
+        let ran = skybridge(files.iter().chain(&said).chain(flags)).await;
+        assert_eq!(ran.exit, 0, "{}", ran.err);
+        let svg = std::fs::read_to_string(&svg).unwrap();
+        let har: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&har).unwrap()).unwrap();
+        let entry = &har["log"]["entries"][0];
+        let field = |of: &str, name: &str| {
+            let mut fields = entry[of]["headers"].as_array().unwrap().iter();
+            fields.find(|field| field["name"] == name).map(|field| field["value"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(field("request", "host"), Some(origin.addr().to_string()));
+        assert_eq!(field("request", "x-a").as_deref(), Some("1"));
+        let bearer = if flags.is_empty() { secret.to_owned() } else { format!("Bearer {secret}") };
+        assert_eq!(field("request", "authorization"), Some(bearer));
+        let cookie = if flags.is_empty() { secret.to_owned() } else { format!("id={secret}") };
+        assert_eq!(field("response", "set-cookie"), Some(cookie));
+        assert_eq!(entry["response"]["content"]["mimeType"], "text/x");
+        let is_shown = !flags.is_empty();
+        assert_eq!(entry["request"]["url"] == url, is_shown, "{har}");
+        assert_eq!((har.to_string().contains("hunter2"), svg.contains("hunter2")), (is_shown, is_shown), "{har} {svg}");
+    }
 }
 
 #[tokio::test]
