@@ -3,7 +3,7 @@
 use crate::{
     args::{Part, Seconds},
     exit::Exit,
-    explained::Explained,
+    explained::{Explained, Known},
     fault::Fault,
     observer::CallObserver,
     run::list,
@@ -44,21 +44,25 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     let (mut exit, mut is_first) = (Exit::OK, true);
     for (shared, job) in all {
         let url = shared.secrets.url(&job.url);
+        let known = known(shared, job);
         let (text, line) = match one(shared, job).await {
-            Ok((explained, chosen)) => {
-                let text = with_choice(&explained, &chosen);
-                // Behind another there is a line between.
-                let text = if std::mem::replace(&mut is_first, false) { text } else { format!("\n{text}") };
-                (text, serde_json::to_string(&Explained::of(&url, &explained, &chosen)))
+            Ok(explained) => {
+                let chosen = known.map(|known| known.chosen).unwrap_or_default();
+                let line = serde_json::to_string(&Explained::of(&url, &explained, &chosen));
+                (with_choice(&explained, &chosen), line)
             }
             Err(fault) => {
                 exit = fault.exit;
                 if shared.args.prints_errors() {
                     stderr::print(format_args!("skybridge: {}\n", clean(&fault.to_string())));
                 }
-                (String::new(), serde_json::to_string(&Explained::failed(&url, &fault)))
+                let text = known.as_ref().map(ToString::to_string).unwrap_or_default();
+                (text, serde_json::to_string(&Explained::failed(&url, &fault, known.as_ref())))
             }
         };
+        // Behind another there is a line between.
+        let is_behind = !text.is_empty() && !std::mem::replace(&mut is_first, false);
+        let text = if is_behind { format!("\n{text}") } else { text };
         let written = match (&mut report, line) {
             (Some(report), Ok(line)) => writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush()),
             // A closed stdout is ignored.
@@ -78,16 +82,21 @@ fn open(path: &Path) -> Result<Box<dyn Write>, StartError> {
         .map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))
 }
 
-/// What fetching this URL would come to, and who has chosen its proxies.
-async fn one(shared: &Shared, job: &Job) -> Result<(Explanation, String), Fault> {
+/// What is known of this URL before any name is looked up; `None` where it is none, or its proxies aren't.
+fn known(shared: &Shared, job: &Job) -> Option<Known> {
+    let (uri, _) = shared.uri(job).ok()?;
+    let origin = OriginRef::of(&uri).and_then(OriginRef::to_owned).ok()?;
+    Some(Known { origin: origin.to_string(), ways: shared.ways(&origin)?, chosen: shared.who_chose(&origin) })
+}
+
+/// What fetching this URL would come to.
+async fn one(shared: &Shared, job: &Job) -> Result<Explanation, Fault> {
     let of = |error: Error| Fault::of(&error, None);
     let (uri, credentials) = shared.uri(job).map_err(of)?;
     let options =
         shared.options(&uri).map_err(|usage| Fault::local("request", Exit::USAGE, usage.to_string(), "no"))?;
     let mut request = shared.request(uri, job.place, credentials);
     request.extensions_mut().insert(options.call(job.call));
-    let chosen = OriginRef::of(request.uri()).and_then(OriginRef::to_owned);
-    let chosen = chosen.map(|origin| shared.who_chose(&origin)).unwrap_or_default();
     let limit = shared.args.request.max_time.map(Seconds::limit);
     let explaining = shared.client.explain(&request);
     let explained = match limit {
@@ -97,7 +106,7 @@ async fn one(shared: &Shared, job: &Job) -> Result<(Explanation, String), Fault>
             Err(Error::of(Delivery::Unsent, Phase::Resolve, Cause::TimedOut(timed_out)))
         }),
     };
-    explained.map(|explained| (explained, chosen)).map_err(of)
+    explained.map_err(of)
 }
 
 /// The lines for people: behind the first way stands who has chosen it.

@@ -3,6 +3,7 @@
 use crate::{fault::Fault, report::Search};
 use serde::Serialize;
 use skybridge::{EchOutline, Explanation, Opening, ResolvedBy, TlsOutline, TlsVersion, TrustOutline, types::Proxy};
+use std::fmt;
 
 #[derive(Serialize)]
 pub(crate) struct Explained<'a> {
@@ -20,6 +21,15 @@ pub(crate) struct Explained<'a> {
     tls: Option<Tls>,
     protocol: Option<&'static str>,
     error: Option<&'a Fault>,
+}
+
+/// What is known of a fetch before any name is looked up.
+pub(crate) struct Known {
+    pub(crate) origin: String,
+    /// The proxies of each way.
+    pub(crate) ways: Vec<Vec<String>>,
+    /// Who has chosen them.
+    pub(crate) chosen: String,
 }
 
 #[derive(Serialize)]
@@ -71,15 +81,16 @@ impl<'a> Explained<'a> {
         }
     }
 
-    pub(crate) fn failed(url: &'a str, fault: &'a Fault) -> Self {
+    /// With what is known without looking anything up.
+    pub(crate) fn failed(url: &'a str, fault: &'a Fault, known: Option<&'a Known>) -> Self {
         Self {
             url,
-            origin: None,
+            origin: known.map(|known| known.origin.clone()),
             asked: Vec::new(),
             pool: None,
             connection: None,
-            proxies_chosen_by: None,
-            ways: Vec::new(),
+            proxies_chosen_by: known.map(|known| &*known.chosen),
+            ways: known.map_or_else(Vec::new, |known| known.ways.clone()),
             hops: Vec::new(),
             forwarded: None,
             addresses: Vec::new(),
@@ -129,5 +140,21 @@ impl Tls {
                 Some(_) => "no_keys",
             },
         }
+    }
+}
+
+impl fmt::Display for Known {
+    /// As the lines of an [`Explanation`] have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "request    {}", self.origin)?;
+        for (at, way) in self.ways.iter().enumerate() {
+            let name = if at == 0 { "way        " } else { "           or " };
+            let by = if at == 0 { format!(": {}", self.chosen) } else { String::new() };
+            match way.as_slice() {
+                [] => writeln!(f, "{name}directly{by}")?,
+                proxies => writeln!(f, "{name}through {}{by}", proxies.join(", then "))?,
+            }
+        }
+        Ok(())
     }
 }

@@ -155,6 +155,12 @@ impl Shared {
         self.proxies.chosen_by(origin, &self.args)
     }
 
+    /// The proxies of each way to an origin, by name; `None` where the environment names none that is valid.
+    pub(crate) fn ways(&self, origin: &Origin) -> Option<Vec<Vec<String>>> {
+        let chains = self.proxies.chains(origin).ok()?;
+        Some(chains.iter().map(|chain| chain.iter().map(ToString::to_string).collect()).collect())
+    }
+
     /// The options for connecting to a URL.
     ///
     /// # Errors

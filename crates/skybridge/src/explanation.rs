@@ -323,6 +323,7 @@ fn tls_text(tls: &TlsOutline) -> String {
     let version = |version: &TlsVersion| if *version == TlsVersion::Tls13 { "1.3" } else { "1.2" };
     let versions: Vec<_> = tls.versions.iter().map(version).collect();
     let trust = match tls.trust {
+        TrustOutline::Roots(1) => "1 trusted root".into(),
         TrustOutline::Roots(count) => format!("{count} trusted roots"),
         TrustOutline::Platform => "trusted as the system says".into(),
         _ => "NOT VERIFIED".into(),

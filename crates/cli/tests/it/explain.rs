@@ -71,6 +71,22 @@ async fn tls_is_explained_with_the_pins_that_apply() {
     assert_eq!(origin.connections(), before);
 }
 
+/// The way and who has chosen it are known before a name is looked up.
+#[tokio::test]
+async fn where_a_name_is_not_found_the_way_is_explained_all_the_same() {
+    let way = |text: &str| format!("way        {text}");
+    let through = skybridge(["explain", "-x", "http://me:hunter2@nosuch.invalid:8080", "https://a.test/"]).await;
+    let told = ["request    https://a.test".to_owned(), way("through http://nosuch.invalid:8080: -x says so")];
+    assert_eq!((through.exit, lines(&through)), (5, told.iter().map(String::as_str).collect()), "{}", through.err);
+    let direct = skybridge(["explain", "http://nosuch.invalid/"]).await;
+    let told = ["request    http://nosuch.invalid".to_owned(), way("directly: no flag and no variable names a proxy")];
+    assert_eq!((direct.exit, lines(&direct)), (6, told.iter().map(String::as_str).collect()), "{}", direct.err);
+    let ran = skybridge(["explain", "--report", "-", "http://nosuch.invalid/", "htp://a.test/"]).await;
+    let reports = reports(&ran);
+    assert_eq!((&reports[0]["origin"], &reports[0]["ways"]), (&json!("http://nosuch.invalid"), &json!([[]])));
+    assert_eq!((&reports[1]["origin"], &reports[1]["ways"]), (&json!(null), &json!([])));
+}
+
 #[tokio::test]
 async fn it_fails_as_the_fetch_would() {
     let origin = Origin::h1().start().await;
