@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 impl Timelines {
     /// All calls as an [HTTP Archive 1.2](http://www.softwareishard.com/blog/har-12-spec/), as JSON. `version` is that
     /// of the program that writes it, `clock` one moment on the runtime's clock and on the wall's. It has no headers
-    /// ([`har_with`](Self::har_with) has) and no bodies; URLs are without secrets. A call without an answer has the status 0, and `_error` says why.
+    /// ([`har_with`](Self::har_with) has) and no bodies; URLs are without secrets. A call without an answer has the
+    /// status 0, and `_error` says why.
     ///
     /// `blocked` is all that is none of the other phases: waiting for a connection, also for one that another call
     /// opens, and tries that failed. `connect` is from the first attempt to a connection that speaks HTTP, tunnels and

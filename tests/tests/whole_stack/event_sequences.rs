@@ -298,7 +298,8 @@ async fn a_server_without_the_protocol_that_is_wanted_fails_the_handshake() {
     assert_told(&world, start, "handshake_failed acquire_failed call_failed");
 }
 
-/// As with OkHttp's listener of connections, released and then closed: a connection whose answer didn't come in time is not used again.
+/// As with OkHttp's listener of connections, released and then closed: a connection whose answer didn't come in time is
+/// not used again.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_come_in_time_ends_the_connection() {
     let world = World::new();
