@@ -382,10 +382,9 @@ where
     #[cold]
     fn attach(
         &self,
-        again: Box<(Request<B>, Option<HeaderValue>)>,
+        (request, shown): (Request<B>, Option<HeaderValue>),
         mut response: Response<H2Body>,
     ) -> Response<H2Body> {
-        let (request, shown) = *again;
         FollowUp::challenged(request, shown.as_ref(), &self.shared.info, &mut response);
         response
     }
@@ -620,7 +619,7 @@ where
         let body = body.map_or_else(H2Body::default, |parts| parts.with(stream));
         match again {
             None => Poll::Ready(Ok(Response::from_parts(head, body))),
-            Some(again) => Poll::Ready(Ok(self.attach(again, Response::from_parts(head, body)))),
+            Some(again) => Poll::Ready(Ok(self.attach(*again, Response::from_parts(head, body)))),
         }
     }
 }
