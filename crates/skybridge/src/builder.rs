@@ -59,6 +59,8 @@ type SharedSelector = BoxCloneSyncService<Origin, Arc<[Arc<[Proxy]>]>, BoxError>
 struct Settings {
     runtime: Option<Arc<dyn Runtime>>,
     observer: Option<Arc<dyn Observe>>,
+    #[cfg(feature = "inspect")]
+    inspected: crate::inspect::Inspected,
     timeouts: Timeouts,
     connect_options: ConnectOptions,
     retry: RetryLayer<RequestBody>,
@@ -79,6 +81,8 @@ impl ClientBuilder {
         let settings = Settings {
             runtime: None,
             observer: None,
+            #[cfg(feature = "inspect")]
+            inspected: crate::inspect::Inspected::default(),
             timeouts: Timeouts::new(),
             connect_options: ConnectOptions::default(),
             retry: RetryLayer::safe(),
@@ -109,6 +113,14 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     /// names another.
     pub fn observer(mut self, observer: Arc<dyn Observe>) -> Self {
         self.settings.observer = Some(observer);
+        self
+    }
+
+    /// Keeps the latest 100 calls for [`inspect`](crate::inspect), beside the [`observer`](Self::observer) (default: none
+    /// are kept, and the page says so). Each call then makes events.
+    #[cfg(feature = "inspect")]
+    pub fn keep_calls(mut self) -> Self {
+        self.settings.inspected.keep_calls();
         self
     }
 
@@ -398,6 +410,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
     {
         let Self { settings, resolver, dialer, seams } = self;
         let Settings { observer, timeouts, connect_options, race, .. } = settings;
+        #[cfg(feature = "inspect")]
+        let (inspected, observer) = (settings.inspected.clone(), settings.inspected.observer(observer));
         let runtime = settings.runtime.unwrap_or_else(|| Arc::new(TokioRuntime::current()));
         let explainer = settings.tls.explainer(race);
         let (tls, tunnel) = settings.tls.layers(settings.tunnel);
@@ -408,6 +422,9 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             (None, Some(selector)) => settings.route.proxy_selector(selector),
             (None, None) => settings.route,
         };
+        let route = RouteLayer::new(resolver).config(route);
+        #[cfg(feature = "inspect")]
+        let route = route.failed_routes(inspected.failed_routes.clone());
         let mut retry = settings.retry.runtime(Arc::clone(&runtime));
         let mut pool = PoolLayer::shared(Arc::clone(&runtime))
             .config(settings.pool)
@@ -422,7 +439,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         let pool: HttpPool = ServiceBuilder::new()
             .layer(pool)                                    // on a pooled connection, or a new one
             .layer(seams.route)
-            .layer(RouteLayer::new(resolver).config(route)) // found by address, or through proxies
+            .layer(route)                                   // found by address, or through proxies
             .layer(seams.negotiate)
             .layer(negotiate)                               // that speaks HTTP/2 or HTTP/1.1
             .layer(seams.tls)
@@ -433,7 +450,16 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket
-        let defaults = CallDefaults { runtime, observer, timeouts, ids: Ids::default(), pool: pool.clone(), explainer };
+        let defaults = CallDefaults {
+            runtime,
+            observer,
+            timeouts,
+            ids: Ids::default(),
+            pool: pool.clone(),
+            explainer,
+            #[cfg(feature = "inspect")]
+            inspected,
+        };
         #[rustfmt::skip]
         let stack = ServiceBuilder::new()
             .layer(retry)                                   // send again what may safely be sent again

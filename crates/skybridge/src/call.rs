@@ -65,6 +65,8 @@ pub(crate) struct CallDefaults {
     /// For what a client says of its pool, whatever is above that.
     pub(crate) pool: HttpPool,
     pub(crate) explainer: Explainer,
+    #[cfg(feature = "inspect")]
+    pub(crate) inspected: crate::inspect::Inspected,
 }
 
 // === impl Call ===

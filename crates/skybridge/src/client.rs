@@ -66,6 +66,11 @@ impl Client {
 }
 
 impl<S> Client<S> {
+    #[cfg(feature = "inspect")]
+    pub(crate) fn defaults(&self) -> &Arc<CallDefaults> {
+        &self.defaults
+    }
+
     pub(crate) fn of(stack: S, defaults: CallDefaults) -> Self {
         Self { stack, defaults: Arc::new(defaults) }
     }

@@ -150,6 +150,7 @@
 //! | `platform-verifier` | no | the system's own verifier |
 //! | `hickory` | no | `Hickory`, which asks DNS servers itself |
 //! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
+//! | `inspect` | no | `inspect`, a page that shows what a client does |
 //!
 //! Without any there is no TLS, and no C compiler is needed.
 
@@ -162,6 +163,8 @@ mod collect;
 pub mod defaults;
 pub mod errors;
 mod explanation;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod into_uri;
 mod layered;
 mod layered_body;
@@ -173,6 +176,8 @@ mod text;
 mod tls;
 mod with_body;
 
+#[cfg(feature = "inspect")]
+pub use self::inspect::inspect;
 pub use self::{
     body::Body,
     builder::ClientBuilder,
@@ -197,6 +202,8 @@ pub use skybridge_dns::{CacheLayer, OverridesLayer, ResolveError, System};
 pub use skybridge_dns::{DohError, Hickory};
 pub use skybridge_h1::{BodyError, FieldSpelling, H1, H1Error, HeadError, ReasonPhrase};
 pub use skybridge_h2::{Flood, H2, H2Error};
+#[cfg(feature = "inspect")]
+pub use skybridge_inspect::Inspector;
 pub use skybridge_negotiate::NegotiateLayer;
 pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};

@@ -4,7 +4,7 @@ use crate::{
     Facts, HarHeads, Timeline, Timelines,
     date::iso8601,
     har_heads::fields,
-    json::{Object, array},
+    json::{JsonObject, array},
     rows::{End, How, Rows},
 };
 use http::{StatusCode, Version};
@@ -31,14 +31,14 @@ impl Timelines {
         clock: (Instant, SystemTime),
         heads: impl Fn(CallId) -> Option<HarHeads>,
     ) -> String {
-        let mut creator = Object::new();
+        let mut creator = JsonObject::new();
         creator.text("name", "skybridge");
         creator.text("version", version);
         let entries = self.list.iter().map(|timeline| {
             let heads = heads(timeline.call()).unwrap_or_default();
             self.entry(timeline, clock, &heads)
         });
-        let mut log = Object::new();
+        let mut log = JsonObject::new();
         log.text("version", "1.2");
         log.raw("creator", creator.end());
         log.raw("pages", "[]");
@@ -46,7 +46,7 @@ impl Timelines {
         if self.not_kept() > 0 {
             log.text("comment", &format!("{} earlier calls were not kept", self.not_kept()));
         }
-        let mut har = Object::new();
+        let mut har = JsonObject::new();
         har.raw("log", log.end());
         har.end() + "\n"
     }
@@ -58,7 +58,7 @@ impl Timelines {
             None => wall.checked_sub(instant.saturating_duration_since(began)).unwrap_or(wall),
         });
         let facts = rows.on.and_then(|(_, id)| self.lanes.iter().find(|lane| lane.id == id)?.facts.as_deref());
-        let mut entry = Object::new();
+        let mut entry = JsonObject::new();
         entry.text("startedDateTime", &iso8601(started));
         entry.raw("time", millis(rows.total()));
         entry.raw("request", request(rows, heads));
@@ -95,7 +95,7 @@ fn version(rows: &Rows) -> &'static str {
 fn request(rows: &Rows, heads: &HarHeads) -> String {
     let (method, url) = rows.request.as_ref().map_or(("", ""), |(method, url)| (method.as_str(), url));
     let url = heads.url.as_deref().unwrap_or(url);
-    let mut request = Object::new();
+    let mut request = JsonObject::new();
     request.text("method", method);
     request.text("url", url);
     request.text("httpVersion", version(rows));
@@ -109,10 +109,10 @@ fn request(rows: &Rows, heads: &HarHeads) -> String {
 
 fn response(rows: &Rows, heads: &HarHeads) -> String {
     let status = rows.status.and_then(|status| StatusCode::from_u16(status).ok());
-    let mut content = Object::new();
+    let mut content = JsonObject::new();
     content.raw("size", rows.read);
     content.text("mimeType", heads.answered("content-type"));
-    let mut response = Object::new();
+    let mut response = JsonObject::new();
     response.raw("status", rows.status.unwrap_or(0));
     response.text("statusText", status.and_then(|status| status.canonical_reason()).unwrap_or_default());
     response.text("httpVersion", version(rows));
@@ -176,7 +176,7 @@ impl Timings {
     }
 
     fn json(&self) -> String {
-        let mut timings = Object::new();
+        let mut timings = JsonObject::new();
         let maybe = |time: Option<Duration>| time.map_or_else(|| "-1".into(), millis);
         timings.raw("blocked", millis(self.blocked));
         timings.raw("dns", maybe(self.dns));

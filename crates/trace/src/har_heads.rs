@@ -1,6 +1,6 @@
 //! The heads of a call, which events don't tell.
 
-use crate::json::{Object, array};
+use crate::json::{JsonObject, array};
 
 /// What an [archive](crate::Timelines::har_with) says of a call besides its events, as it may be written down: whoever
 /// gives it has left out what is secret.
@@ -26,7 +26,7 @@ impl HarHeads {
 /// The fields of a header as the format has them.
 pub(crate) fn fields(header: &[(String, String)]) -> String {
     array(header.iter().map(|(name, value)| {
-        let mut field = Object::new();
+        let mut field = JsonObject::new();
         field.text("name", name);
         field.text("value", value);
         field.end()

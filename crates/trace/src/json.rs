@@ -28,7 +28,7 @@ impl Recorded {
     /// `connection`, `origin`, `why` and `text`, `proxy_request`, `proxy_response` and `proxy_socks` have what is said
     /// to a proxy and by it in `step` or `status`, without header fields, and `connection_created` has the facts.
     pub fn json(&self, began: Instant) -> String {
-        let mut object = Object::new();
+        let mut object = JsonObject::new();
         object.micros("t_us", self.at.saturating_duration_since(began));
         object.maybe("call", self.call);
         object.maybe("attempt", self.attempt.map(|attempt| attempt.0));
@@ -45,7 +45,7 @@ impl Recorded {
     }
 }
 
-fn details(object: &mut Object, kind: &RecordedKind) {
+fn details(object: &mut JsonObject, kind: &RecordedKind) {
     match kind {
         RecordedKind::CallStarted { method, url } => {
             object.text("method", method.as_str());
@@ -111,12 +111,12 @@ fn details(object: &mut Object, kind: &RecordedKind) {
     }
 }
 
-fn search(object: &mut Object, search: &Search) {
+fn search(object: &mut JsonObject, search: &Search) {
     object.text("origin", &search.wanted.authority());
     object.text("found", search.found.name());
     object.text("text", &search.to_string());
     let passed = search.passed_over.iter().map(|passed| {
-        let mut inner = Object::new();
+        let mut inner = JsonObject::new();
         inner.maybe("connection", passed.connection);
         inner.text("origin", &passed.opened_for.authority());
         inner.text("why", passed.why.name());
@@ -127,7 +127,7 @@ fn search(object: &mut Object, search: &Search) {
     object.maybe("more", (search.more > 0).then_some(search.more));
 }
 
-fn facts(object: &mut Object, facts: &Facts) {
+fn facts(object: &mut JsonObject, facts: &Facts) {
     object.text("origin", &facts.origin);
     if let Some(protocol) = facts.protocol() {
         object.text("protocol", protocol);
@@ -140,7 +140,7 @@ fn facts(object: &mut Object, facts: &Facts) {
         object.text("proxy", &facts.proxies.join(", "));
     }
     if let Some(tls) = &facts.tls {
-        let mut inner = Object::new();
+        let mut inner = JsonObject::new();
         let fields = [("version", tls.version), ("cipher", tls.cipher), ("sni", tls.sni.as_deref())];
         for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             inner.text(name, value);
@@ -180,17 +180,21 @@ pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
 /// Texts as a JSON array.
 fn texts(values: impl Iterator<Item = String>) -> String {
     array(values.map(|value| {
-        let mut text = Object(String::new());
+        let mut text = JsonObject(String::new());
         text.raw_text(&value);
         text.0
     }))
 }
 
 /// A JSON object that is being written. Names need no escaping.
-pub(crate) struct Object(String);
+/// Writes a JSON object, whose fields stand in the order in which they come.
+#[derive(Debug)]
+pub struct JsonObject(String);
 
-impl Object {
-    pub(crate) fn new() -> Self {
+impl JsonObject {
+    /// Without fields.
+    #[allow(clippy::new_without_default, reason = "nobody needs an empty one by default")]
+    pub fn new() -> Self {
         Self("{".into())
     }
 
@@ -202,23 +206,27 @@ impl Object {
         self.0.push(':');
     }
 
-    pub(crate) fn raw(&mut self, name: &str, value: impl Display) {
+    /// A value that is JSON already: a number, `true`, `null`, an object, an array.
+    pub fn raw(&mut self, name: &str, value: impl Display) {
         self.name(name);
         // Writing to a string doesn't fail.
         let _ = write!(self.0, "{value}");
     }
 
-    fn maybe(&mut self, name: &str, value: Option<impl Display>) {
+    /// A value that is JSON already, or no field.
+    pub fn maybe(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.raw(name, value);
         }
     }
 
-    fn micros(&mut self, name: &str, time: Duration) {
+    /// A time, in microseconds.
+    pub fn micros(&mut self, name: &str, time: Duration) {
         self.raw(name, time.as_micros());
     }
 
-    pub(crate) fn text(&mut self, name: &str, value: &str) {
+    /// A text.
+    pub fn text(&mut self, name: &str, value: &str) {
         self.name(name);
         self.raw_text(value);
     }
@@ -236,7 +244,8 @@ impl Object {
         self.0.push('"');
     }
 
-    pub(crate) fn end(mut self) -> String {
+    /// The object as text.
+    pub fn end(mut self) -> String {
         self.0.push('}');
         self.0
     }

@@ -54,6 +54,7 @@ pub use self::{
     date::iso8601,
     facts::{Facts, TlsFacts},
     har_heads::HarHeads,
+    json::JsonObject,
     lines::JsonLines,
     observers::Observers,
     recorded::{Failure, Recorded, RecordedKind},

@@ -35,7 +35,8 @@ pub struct Timeline {
 // === impl Timeline ===
 
 impl Timeline {
-    pub(crate) fn of<'a>(
+    /// Of the events of one call, the oldest first. `facts` is asked for those of the connection that carried it.
+    pub fn of<'a>(
         call: CallId,
         events: impl Iterator<Item = &'a Recorded>,
         facts: impl FnOnce(ConnectionId) -> Option<Arc<Facts>>,

@@ -83,6 +83,13 @@ impl Timelines {
     }
 }
 
+impl From<Timeline> for Timelines {
+    /// One call alone, without its connections' lanes.
+    fn from(timeline: Timeline) -> Self {
+        Self::new(vec![timeline], 1, |_| Vec::new())
+    }
+}
+
 impl fmt::Display for Timelines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows: Vec<_> = self.list.iter().map(|timeline| &timeline.rows).collect();

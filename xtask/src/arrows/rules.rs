@@ -16,6 +16,8 @@ enum Place {
     Testkit,
     /// The stack, assembled: depends on `core` and every verb.
     Facade,
+    /// Shows what a client does: depends on `core` and on what it shows.
+    Inspector,
     /// Nothing of the library depends on it, and it depends on what it likes.
     Leaf,
 }
@@ -31,6 +33,9 @@ const LEAVES: [&str; 9] = [
     "skybridge-tonic",
     "xtask",
 ];
+
+/// What the inspector shows besides `core`.
+const INSPECTED: [&str; 3] = ["skybridge-pool", "skybridge-route", "skybridge-trace"];
 
 /// Who speaks HTTP/1.1, and so may depend on the codec besides the leaves.
 const SPEAKS_HTTP1: [&str; 2] = ["skybridge-h1", "skybridge-tunnel"];
@@ -115,6 +120,7 @@ pub(crate) const WITHOUT_CYCLES: &[&str] = &[
     "h1-codec",
     "h2",
     "hyper",
+    "inspect",
     "negotiate",
     "pool",
     "retry",
@@ -156,6 +162,7 @@ fn place(name: &str) -> Place {
         "skybridge-h1-codec" => Place::Codec,
         "skybridge-testkit" => Place::Testkit,
         "skybridge" => Place::Facade,
+        "skybridge-inspect" => Place::Inspector,
         leaf if LEAVES.contains(&leaf) => Place::Leaf,
         _ => Place::Verb,
     }
@@ -165,14 +172,17 @@ fn place(name: &str) -> Place {
 fn to_ours(name: &str, from: Place, arrow: &Arrow) -> Option<&'static str> {
     match (from, place(&arrow.to)) {
         (_, Place::Codec) if SPEAKS_HTTP1.contains(&name) => None,
-        (Place::Core | Place::Verb | Place::Testkit | Place::Facade, Place::Codec) => {
+        (Place::Core | Place::Verb | Place::Testkit | Place::Inspector | Place::Facade, Place::Codec) => {
             Some("the codec is for h1 and tunnel")
         }
         (Place::Codec, _) => Some("the codec depends on none of ours"),
-        (Place::Verb | Place::Testkit, Place::Core) if arrow.asks_for(CORE_KNOWS.0) => {
+        (Place::Verb | Place::Testkit | Place::Inspector, Place::Core) if arrow.asks_for(CORE_KNOWS.0) => {
             Some("the facade and the leaves switch on what core knows of tower")
         }
-        (Place::Verb | Place::Testkit | Place::Facade, Place::Core) | (Place::Facade, Place::Verb) => None,
+        (Place::Verb | Place::Testkit | Place::Inspector | Place::Facade, Place::Core)
+        | (Place::Facade, Place::Verb | Place::Inspector) => None,
+        (Place::Inspector, Place::Verb) if INSPECTED.contains(&arrow.to.as_str()) => None,
+        (Place::Inspector, _) => Some("the inspector knows core, pool, route and trace"),
         (Place::Testkit, Place::Verb) if arrow.to == "skybridge-runtime" => None,
         (Place::Core, _) => Some("core depends on none of ours"),
         (Place::Verb, _) => Some("a verb knows core alone"),
@@ -304,6 +314,16 @@ mod tests {
         assert!(ours("skybridge", "skybridge-pool").is_empty());
         assert_eq!(ours("skybridge", "skybridge-testkit").len(), 1);
         assert_eq!(ours("skybridge", "skybridge-cli").len(), 1);
+    }
+
+    #[test]
+    fn the_inspector_knows_what_it_shows_and_the_facade_knows_it() {
+        for (to, agreed) in [("core", true), ("pool", true), ("route", true), ("trace", true), ("tls", false)] {
+            assert_eq!(ours("skybridge-inspect", &format!("skybridge-{to}")).is_empty(), agreed, "{to}");
+        }
+        assert_eq!(ours("skybridge-inspect", "skybridge").len(), 1);
+        assert!(ours("skybridge", "skybridge-inspect").is_empty());
+        assert_eq!(ours("skybridge-pool", "skybridge-inspect").len(), 1);
     }
 
     #[test]

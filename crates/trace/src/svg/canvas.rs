@@ -266,7 +266,7 @@ impl Canvas {
         let style = include_str!("style.css");
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"100%\" \
-             preserveAspectRatio=\"xMidYMin meet\" style=\"max-width:1400px\">\n<style>{style}</style>\n<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" \
+             preserveAspectRatio=\"xMidYMin meet\">\n<style>{style}</style>\n<defs><pattern id=\"hatch\" width=\"5\" height=\"5\" \
              patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"stripe\" d=\"M0 0V5\" \
              stroke-width=\"4\"/></pattern></defs>\n<rect class=\"bg\" width=\"{WIDTH}\" height=\"{height:.0}\"/>\n{}</svg>\n",
             self.out

@@ -14,6 +14,10 @@ const CALLS: usize = 300;
 const CONNECTIONS: usize = 100;
 
 impl Timelines {
+    /// The style within each [`svg`](Self::svg): for the policy of a page that embeds one (Content Security Policy),
+    /// which allows it by its hash.
+    pub const SVG_STYLE: &str = include_str!("style.css");
+
     /// All calls as an SVG picture, on one axis: a group for each call with a row for each phase and attempt, and below
     /// a lane for each connection with the calls that it carried. At most 300 calls and 100 connections are drawn: the
     /// first. It has no script and refers to nothing outside; text from peers is escaped. `caption` is printed below

@@ -1,0 +1,60 @@
+//! Words and numbers for people.
+
+use skybridge_trace::clean;
+use std::time::{Duration, Instant};
+
+/// The most characters of one text on the page.
+const LONGEST: usize = 400;
+
+/// Text for HTML, which is XML too: in one line, cut, and nothing in it is markup.
+pub(crate) fn escape(text: &str) -> String {
+    let text = clean(text);
+    let mut escaped = String::with_capacity(text.len());
+    for (n, c) in text.chars().enumerate() {
+        match c {
+            _ if n == LONGEST => {
+                escaped.push('…');
+                break;
+            }
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // XML 1.0, section 2.2, has no place for them.
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+pub(crate) fn human(time: Duration) -> String {
+    match time.as_secs() {
+        0 if time.as_millis() < 10 => format!("{:.2} ms", time.as_secs_f64() * 1e3),
+        0 => format!("{} ms", time.as_millis()),
+        1..120 => format!("{:.1} s", time.as_secs_f64()),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+pub(crate) fn since(then: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(then)
+}
+
+/// A number, and what it counts.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_is_markup() {
+        assert_eq!(escape("<b>&'\"\u{202e}\u{ffff}"), "&lt;b&gt;&amp;&#39;&quot;\\u{202e}\u{fffd}");
+        assert_eq!(escape(&"a".repeat(500)).chars().count(), 401);
+    }
+}
