@@ -40,9 +40,10 @@ async fn one_call_hangs_one_waits_one_route_failed_and_all_are_shown() {
     let app = app(&client);
     let failed = client.get(format!("http://{refused}/secret?token=hunter2")).await;
     assert!(failed.is_err());
+    let mut calls = tokio::task::JoinSet::new();
     for _ in 0..2 {
         let call = client.get(origin.url("/hangs?token=hunter2"));
-        tokio::spawn(async move { call.await.map(drop) });
+        calls.spawn(async move { call.await.map(drop) });
     }
     while client.stats().waiting < 1 || client.stats().active < 1 {
         tokio::task::yield_now().await;
