@@ -47,6 +47,7 @@ pub(crate) fn run() -> Outcome {
     let tstclnt = installed("tstclnt", "libnss3-tools")?;
     let unbound = installed("unbound", "unbound")?;
     let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
+    let chromium = installed("chromium", "chromium")?;
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
@@ -102,6 +103,8 @@ pub(crate) fn run() -> Outcome {
                 "--test",
                 "interop",
                 "--test",
+                "interop_browser",
+                "--test",
                 "interop_cli",
                 "--test",
                 "interop_endings",
@@ -111,6 +114,7 @@ pub(crate) fn run() -> Outcome {
                 "interop_routes",
             ])
             .env("SKYBRIDGE_CLI", cli)
+            .env("SKYBRIDGE_CHROMIUM", &chromium)
             .env("SKYBRIDGE_IP", &ip)
             .env("SKYBRIDGE_NFT", &nft)
             .env("SKYBRIDGE_TSTCLNT", &tstclnt)
