@@ -52,12 +52,11 @@ impl Timelines {
         let failed = self.list.iter().filter(|timeline| matches!(timeline.rows.end, End::Failed(_))).count();
         let running = self.list.iter().filter(|timeline| timeline.is_running()).count();
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let mut title = format!(
-            "{} in {} on {}",
-            count(self.list.len(), "call"),
-            canvas::human(self.total()),
-            count(self.lanes.len(), "connection")
-        );
+        let mut title = format!("{} in {}", count(self.list.len(), "call"), canvas::human(self.total()));
+        // One call alone has no lanes, and its group says on which connection it was.
+        if !self.lanes.is_empty() {
+            title += &format!(" on {}", count(self.lanes.len(), "connection"));
+        }
         for (n, what) in [(failed, "failed"), (running, "still running")] {
             if n > 0 {
                 title += &format!(", {n} {what}");
