@@ -16,9 +16,9 @@ use tower_service::Service;
 /// The most origins that are shown.
 pub(crate) const ORIGINS: usize = 200;
 
-/// A service that answers GET and HEAD: `/` with a page (`/?call=7` with the waterfall of that call on it), `/json` with
-/// the same for programs, `/calls/7.svg` with the picture of a call. All else is 404, other methods 405. Its links are
-/// relative, so that it may be mounted anywhere.
+/// A service that answers GET and HEAD: `/` with a page (`/?call=7` with the waterfall of that call on it), `/json`
+/// with the same for programs, `/calls/7.svg` with the picture of a call. All else is 404, other methods 405. Its links
+/// are relative, so that it may be mounted anywhere.
 ///
 /// It doesn't keep its client alive: when that is gone, it says so.
 #[derive(Clone)]

@@ -116,8 +116,8 @@ impl<R, D, L> ClientBuilder<R, D, L> {
         self
     }
 
-    /// Keeps the latest 100 calls for [`inspect`](crate::inspect), beside the [`observer`](Self::observer) (default: none
-    /// are kept, and the page says so). Each call then makes events.
+    /// Keeps the latest 100 calls for [`inspect`](crate::inspect), beside the [`observer`](Self::observer) (default:
+    /// none are kept, and the page says so). Each call then makes events.
     #[cfg(feature = "inspect")]
     pub fn keep_calls(mut self) -> Self {
         self.settings.inspected.keep_calls();
