@@ -28,8 +28,8 @@ const AGREED: [Agreed; 9] = [
     agreed("h2", &["skybridge-h2"], "an error of a connection is h2's own, for those who look at its reason"),
     agreed(
         "http-body-util",
-        &["skybridge", "skybridge-testkit"],
-        "`Full` and `Empty`, which most requests are made of, become a `RequestBody` without a box",
+        &["skybridge", "skybridge-inspect", "skybridge-testkit"],
+        "`Full` and `Empty`, which most requests are made of, become a `RequestBody` without a box; a page is a `Full`",
     ),
     agreed("hyper-util", &["skybridge-hyper"], "its `Connection` is what that crate is for"),
     agreed(
@@ -63,6 +63,7 @@ const AGREED: [Agreed; 9] = [
             "skybridge-core",
             "skybridge-dns",
             "skybridge-hyper",
+            "skybridge-inspect",
             "skybridge-negotiate",
             "skybridge-pool",
             "skybridge-retry",
