@@ -180,7 +180,7 @@ impl Advice {
                 "proxy_variable",
                 "An environment variable that should name a proxy names none.",
                 "set it to a URL such as `http://proxy.test:3128`, or unset it; `ProxySelector` needs no environment",
-                "set it to a URL such as `http://proxy.test:3128`, or unset it; -x URL is used in its place",
+                "set it to the URL of a proxy, or unset it; -x URL is used in its place",
             ),
             Self::NothingListens => row(
                 "nothing_listens",
