@@ -250,7 +250,7 @@ async fn a_proxy_of_the_environment_that_is_not_text_is_not_passed_over() {
         assert_eq!((ran.exit, ran.out.as_str()), (5, ""), "{}", ran.err);
         assert!(ran.err.contains(name) && !ran.err.contains("hunter2"), "{}", ran.err);
         // No name was looked up, and no resolver is to blame.
-        assert!(ran.err.contains("; set it to a URL such as") && !ran.err.contains("lookup"), "{}", ran.err);
+        assert!(ran.err.contains("; set it to the URL of a proxy") && !ran.err.contains("lookup"), "{}", ran.err);
     }
     let listed = fed_in(&[("no_proxy", OsStr::from_bytes(b"\xff, 127.0.0.1"))], [origin.url("/")], "").await;
     assert_eq!((listed.exit, listed.out.as_str()), (0, "hello"), "{}", listed.err);
