@@ -15,8 +15,9 @@ use skybridge_core::{
 use skybridge_testkit::{fixtures, net::Conn, proxy::ProxyServer};
 use skybridge_tunnel::{TunnelError, TunnelIo, TunnelLayer};
 use std::{
-    future::{Ready, ready},
+    future::{Future, Ready, poll_fn, ready},
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -610,6 +611,28 @@ async fn who_waits_joins_when_settings_are_known_whatever_becomes_of_the_first_t
     for link in &mut links {
         assert!(echoes(link, "hello").await);
     }
+}
+
+/// However late it is polled, and although another who waited has left.
+#[tokio::test(start_paused = true)]
+async fn who_waits_has_a_place_also_when_the_first_tunnel_is_over() {
+    let world = World::new();
+    let mut routes = routes(&world, 3).into_iter();
+    let (mut tunnels, net, executor, _recorder, _serving) = stage!(world, Peer::new());
+    let mut connect = || Box::pin(tunnels.connect(routes.next().unwrap()));
+    let (mut first, mut second, mut third) = (connect(), connect(), connect());
+    for connecting in [&mut first, &mut second, &mut third] {
+        assert!(poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_pending())).await);
+    }
+    drop(first.await.unwrap());
+    drop(third);
+    a_moment().await;
+    let mut second = second.await.unwrap();
+    assert_eq!(net.opened(), 1);
+    assert!(echoes(&mut second, "hello").await);
+    drop(second);
+    a_moment().await;
+    assert_eq!((net.live_sockets(), executor.tasks()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

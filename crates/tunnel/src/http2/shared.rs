@@ -28,10 +28,21 @@ struct SharedBy {
 
 enum State {
     /// Somebody opens it; these wait.
-    Connecting(Vec<Waker>),
+    Connecting(Vec<Weak<Waiting>>),
     Live(Weak<Connection>),
     /// The proxy has chosen HTTP/1.1, and isn't asked again before.
     Http1(Instant),
+}
+
+/// One who waits for a connection that somebody opens. A place is put here before it is woken: however late it comes
+/// for that, the connection is there, whatever became of all other tunnels.
+#[derive(Default)]
+struct Waiting(Mutex<Given>);
+
+#[derive(Default)]
+struct Given {
+    place: Option<Place>,
+    waker: Option<Waker>,
 }
 
 pub(crate) enum Turn {
@@ -64,18 +75,31 @@ impl Shared {
         let ConnectOptions { partition, egress, .. } = route.target.connect_options();
         let by = SharedBy { proxies, partition: partition.clone(), egress: egress.clone() };
         let runtime = route.ctx().runtime();
-        let mut waited = false;
+        let mut waited = None;
         poll_fn(|cx| self.poll_turn(&by, &mut waited, runtime.now(), cx)).await
     }
 
-    fn poll_turn(self: &Arc<Self>, by: &SharedBy, waited: &mut bool, now: Instant, cx: &mut Context<'_>) -> Poll<Turn> {
+    fn poll_turn(
+        self: &Arc<Self>,
+        by: &SharedBy,
+        waited: &mut Option<Arc<Waiting>>,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<Turn> {
+        if let Some(place) = waited.as_ref().and_then(|waiting| waiting.take())
+            && !place.connection().is_gone()
+        {
+            return Poll::Ready(Turn::Join(place));
+        }
         let mut known = self.0.lock();
         let at = known.iter().position(|(other, _)| other == by);
         match at.map(|at| &mut known[at].1) {
-            Some(State::Connecting(wakers)) => {
-                *waited = true;
-                if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    wakers.push(cx.waker().clone());
+            Some(State::Connecting(all)) => {
+                let waiting = waited.get_or_insert_default();
+                waiting.wake_by(cx.waker());
+                if !all.iter().any(|other| other.as_ptr() == Arc::as_ptr(waiting)) {
+                    all.retain(|other| other.strong_count() > 0);
+                    all.push(Arc::downgrade(waiting));
                 }
                 return Poll::Pending;
             }
@@ -86,7 +110,7 @@ impl Shared {
                 }
             }
             // Whom they have waited for has failed: one after the other would fail as slowly.
-            None if *waited => return Poll::Ready(Turn::Alone),
+            None if waited.is_some() => return Poll::Ready(Turn::Alone),
             Some(State::Http1(_)) | None => {}
         }
         known.retain(|(other, state)| {
@@ -103,17 +127,38 @@ impl Shared {
     }
 }
 
+impl Waiting {
+    fn wake_by(&self, waker: &Waker) {
+        let old = self.0.lock().waker.replace(waker.clone());
+        // Not under the lock: whose it is may do anything when it is dropped.
+        drop(old);
+    }
+
+    fn take(&self) -> Option<Place> {
+        self.0.lock().place.take()
+    }
+
+    fn give(&self, place: Option<Place>) {
+        let waker = {
+            let mut given = self.0.lock();
+            given.place = place;
+            given.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
 impl Lead {
-    /// It is open, and may be joined.
+    /// It is open, and may be joined: first by those who wait.
     pub(crate) fn live(mut self, connection: &Arc<Connection>) {
-        self.tell(Some(State::Live(Arc::downgrade(connection))));
+        self.tell(Some(State::Live(Arc::downgrade(connection))), || connection.place());
     }
 
     pub(crate) fn http1(mut self, now: Instant) {
-        self.tell(now.checked_add(HTTP1_FOR).map(State::Http1));
+        self.tell(now.checked_add(HTTP1_FOR).map(State::Http1), || None);
     }
 
-    fn tell(&mut self, new: Option<State>) {
+    fn tell(&mut self, new: Option<State>, place: impl Fn() -> Option<Place>) {
         self.told = true;
         let mut known = self.shared.0.lock();
         let Some(at) = known.iter().position(|(by, _)| *by == self.by) else { return };
@@ -122,8 +167,8 @@ impl Lead {
             None => known.remove(at).1,
         };
         drop(known);
-        if let State::Connecting(wakers) = old {
-            wakers.into_iter().for_each(Waker::wake);
+        if let State::Connecting(all) = old {
+            all.iter().filter_map(Weak::upgrade).for_each(|waiting| waiting.give(place()));
         }
     }
 }
@@ -131,7 +176,7 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         if !self.told {
-            self.tell(None);
+            self.tell(None, || None);
         }
     }
 }
