@@ -1,4 +1,4 @@
-use skybridge_core::{CallId, ConnectionId, Event, Observe, sync::Mutex};
+use skybridge_core::{CallId, ConnectionId, Event, Observe, Phase, sync::Mutex};
 use skybridge_trace::{Facts, Observers, Recorded, RecordedKind, Timeline};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -39,6 +39,8 @@ pub(crate) enum Outcome {
     Running,
     Answered(u16),
     Failed(Box<str>),
+    /// It was dropped before its response's head came.
+    GivenUp,
     /// It ended without a response that was seen.
     Over,
 }
@@ -102,7 +104,7 @@ impl Observe for RecentCalls {
         }
         let Some(call) = store.calls.iter_mut().rev().find(|call| call.id == id) else { return };
         // How it ended is kept in any case.
-        let ends = matches!(event.kind, RecordedKind::CallEnded(_));
+        let ends = matches!(event.kind, RecordedKind::CallEnded(_) | RecordedKind::Dropped(Phase::Call, _));
         match call.events.len() < EVENTS || (ends && call.events.len() == EVENTS) {
             true => call.events.push(event),
             false => call.left_out += 1,
@@ -135,6 +137,7 @@ impl KeptCall {
             match &event.kind {
                 RecordedKind::ResponseHead { status: of, .. } => status = Some(of.as_u16()),
                 RecordedKind::CallEnded(Some(failure)) => outcome = Outcome::Failed(failure.message.clone()),
+                RecordedKind::Dropped(Phase::Call, _) => outcome = Outcome::GivenUp,
                 RecordedKind::CallEnded(None) => outcome = status.map_or(Outcome::Over, Outcome::Answered),
                 _ => {}
             }

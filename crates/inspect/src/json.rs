@@ -97,6 +97,7 @@ fn call(call: &KeptCall, calls: &RecentCalls) -> String {
     object.text("title", &call.title());
     match call.outcome() {
         Outcome::Running => object.text("state", "running"),
+        Outcome::GivenUp => object.text("state", "given up"),
         Outcome::Over => object.text("state", "over"),
         Outcome::Answered(status) => {
             object.text("state", "answered");

@@ -129,6 +129,7 @@ fn list_of_calls(calls: Option<&RecentCalls>, asked: Option<CallId>) -> String {
 fn call(call: &KeptCall, calls: &RecentCalls) -> Vec<String> {
     let result = match call.outcome() {
         Outcome::Running => "running".to_owned(),
+        Outcome::GivenUp => "given up".to_owned(),
         Outcome::Over => "over".to_owned(),
         Outcome::Answered(status) => status.to_string(),
         Outcome::Failed(error) => format!("<span class=\"warn\">{}</span>", escape(&error)),

@@ -87,6 +87,24 @@ async fn a_client_that_keeps_no_calls_or_is_gone_is_not_shown_as_empty() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_dropped_is_not_running_any_more() {
+    let origin = Origin::h1().handle(|_| async { pending::<Response<String>>().await }).start().await;
+    let client = Client::builder().keep_calls().build();
+    let call = tokio::task::JoinSet::from_iter([client.get(origin.url("/"))]);
+    while client.stats().active < 1 {
+        tokio::task::yield_now().await;
+    }
+    let app = app(&client);
+    assert_eq!(json(&app).await["calls"][0]["state"], "running");
+    drop(call);
+    while client.stats().active > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(json(&app).await["calls"][0]["state"], "given up");
+    assert!(text_of(&ask(&app, "GET", "/inspect").await.2).contains("given up"));
+}
+
+#[tokio::test]
 async fn it_answers_get_and_head_alone() {
     let client = Client::builder().keep_calls().build();
     let app = app(&client);
