@@ -1,5 +1,6 @@
-//! Makes text from peers safe for a terminal.
+//! Makes text from peers safe for a terminal, and for a page.
 
+use crate::wrap::cut;
 use std::{borrow::Cow, fmt::Write};
 
 /// Escapes what a peer's text must not do to a terminal, or to who reads it there: control characters, which move the
@@ -12,6 +13,25 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 /// The same for JSON that is written already, where such characters stand in strings alone: `\u202e`.
 pub fn clean_json(json: &str) -> Cow<'_, str> {
     escaped(json, json_escape)
+}
+
+/// The same for a text or an attribute's value in XML, and so in HTML: no more characters than that, nothing in it is
+/// markup, and nothing that XML doesn't allow (XML 1.0, section 2.2).
+pub fn clean_xml(text: &str, longest: usize) -> String {
+    let text = clean(text);
+    let mut escaped = String::with_capacity(text.len());
+    for c in cut(&text, longest, '…').chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// How JSON escapes a character (RFC 8259, section 7).
@@ -55,6 +75,15 @@ pub(crate) fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_xml_or_a_reader_could_mistake_is_escaped() {
+        let text = "<script>&'\"]]>\u{1b}[2J\u{202e}\u{fffe}\u{ffff}\0";
+        let escaped = clean_xml(text, 200);
+        let expected = "&lt;script&gt;&amp;&#39;&quot;]]&gt;\\u{1b}[2J\\u{202e}\u{fffd}\u{fffd}\\u{0}";
+        assert_eq!(escaped, expected);
+        assert_eq!(clean_xml("abcdef", 4), "abc…");
+    }
 
     #[test]
     fn what_moves_hides_or_reorders_is_escaped_and_all_else_stays() {

@@ -50,7 +50,7 @@ mod timelines;
 mod wrap;
 
 pub use self::{
-    clean::{clean, clean_json},
+    clean::{clean, clean_json, clean_xml},
     date::iso8601,
     facts::{Facts, TlsFacts},
     har_heads::HarHeads,

@@ -1,6 +1,9 @@
 //! Where things go, and how they are written: everything that is text is escaped here.
 
-use crate::{clean::clean, wrap::cut};
+use crate::{
+    clean::{clean, clean_xml},
+    wrap::cut,
+};
 use std::{fmt::Write, time::Duration};
 
 const WIDTH: f64 = 1000.0;
@@ -62,7 +65,7 @@ impl Canvas {
 
     /// Text at a place.
     pub(super) fn text(&mut self, x: f64, y: f64, class: &str, text: &str) {
-        let text = escape(text, LONGEST);
+        let text = clean_xml(text, LONGEST);
         if class.is_empty() {
             self.put(format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>\n"));
         } else {
@@ -136,8 +139,8 @@ impl Canvas {
         self.y += ROW;
         let name = cut(name, 78, '…');
         let room = letters(RIGHT - LEFT).saturating_sub(name.chars().count() + 4);
-        let details = escape(&cut(details, room, '…'), LONGEST);
-        let (name, y, tooltip) = (escape(&name, LONGEST), self.y - 5.0, escape(tooltip, LONGEST_TOOLTIP));
+        let details = clean_xml(&cut(details, room, '…'), LONGEST);
+        let (name, y, tooltip) = (clean_xml(&name, LONGEST), self.y - 5.0, clean_xml(tooltip, LONGEST_TOOLTIP));
         self.put(format_args!(
             "<text x=\"{LEFT}\" y=\"{y:.1}\"><title>{tooltip}</title><tspan class=\"name\">{name}</tspan>\
              <tspan class=\"{class}\">   {details}</tspan></text>\n"
@@ -161,7 +164,7 @@ impl Canvas {
         let (x0, x1) = (self.x(from), self.x(to.max(from)));
         let (y, width) = (self.y - ROW + 3.5, (x1 - x0).max(1.6));
         let x0 = x0.min(RIGHT - width);
-        let tooltip = escape(tooltip, LONGEST_TOOLTIP);
+        let tooltip = clean_xml(tooltip, LONGEST_TOOLTIP);
         self.put(format_args!("<g><title>{tooltip}</title>"));
         let shape = |x: f64, y: f64, width: f64, height: f64| {
             let rx = 2.5_f64.min(width / 2.0);
@@ -191,7 +194,7 @@ impl Canvas {
     pub(super) fn open(&mut self, from: Duration, to: Duration, rows: f64, tooltip: &str) {
         let (x0, x1) = (self.x(from), self.x(to.max(from)));
         let (y, width, height) = (self.y - ROW + 1.0, (x1 - x0).max(2.0), rows * ROW - 2.0);
-        let tooltip = escape(tooltip, LONGEST_TOOLTIP);
+        let tooltip = clean_xml(tooltip, LONGEST_TOOLTIP);
         self.put(format_args!(
             "<rect class=\"open\" x=\"{x0:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"3\">\
              <title>{tooltip}</title></rect>\n"
@@ -201,7 +204,7 @@ impl Canvas {
     /// A moment.
     pub(super) fn mark(&mut self, at: Duration, tooltip: &str) -> (f64, f64) {
         let (x, y) = (self.x(at).clamp(BARS, RIGHT - 4.0), self.y - ROW / 2.0);
-        let tooltip = escape(tooltip, LONGEST_TOOLTIP);
+        let tooltip = clean_xml(tooltip, LONGEST_TOOLTIP);
         self.put(format_args!(
             "<path class=\"mark\" d=\"M{x:.1} {:.1}l4.5 4.5l-4.5 4.5l-4.5 -4.5z\"><title>{tooltip}</title></path>\n",
             y - 4.5
@@ -279,24 +282,6 @@ fn letters(width: f64) -> usize {
     (width.max(0.0) / LETTER) as usize
 }
 
-/// Text for XML, in one line: cleaned, cut, and without what XML doesn't allow (XML 1.0, section 2.2).
-pub(super) fn escape(text: &str, longest: usize) -> String {
-    let text = clean(text);
-    let mut escaped = String::with_capacity(text.len());
-    for c in cut(&text, longest, '…').chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 /// A time for people.
 pub(crate) fn human(time: Duration) -> String {
     match time.as_micros() {
@@ -342,15 +327,6 @@ fn human_tick(at: Duration, total: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_xml_or_a_reader_could_mistake_is_escaped() {
-        let text = "<script>&'\"]]>\u{1b}[2J\u{202e}\u{fffe}\u{ffff}\0";
-        let escaped = escape(text, 200);
-        let expected = "&lt;script&gt;&amp;&#39;&quot;]]&gt;\\u{1b}[2J\\u{202e}\u{fffd}\u{fffd}\\u{0}";
-        assert_eq!(escaped, expected);
-        assert_eq!(escape("abcdef", 4), "abc…");
-    }
 
     #[test]
     fn an_axis_has_a_few_round_numbers() {
