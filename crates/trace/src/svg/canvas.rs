@@ -1,9 +1,6 @@
 //! Where things go, and how they are written: everything that is text is escaped here.
 
-use crate::{
-    clean::{clean, clean_xml},
-    wrap::cut,
-};
+use crate::{clean::clean_xml, wrap::cut};
 use std::{fmt::Write, time::Duration};
 
 const WIDTH: f64 = 1000.0;
