@@ -57,7 +57,15 @@ where
     let mut body = pin!(body);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_stack(error).map_or_else(CallError::Decode, CallError::Stack))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    chain.write_trailers(&trailers).await?;
+                }
+                continue;
+            }
+        };
         chain.write(data).await?;
         if let Some(transfer) = chain.transfer() {
             transfer.moved(Way::Down, chain.received(), total);

@@ -4,23 +4,23 @@
 use crate::{
     archived,
     args::{Args, Seconds},
-    client, job_url,
+    client, head, job_url,
     layers::{CountedBody, counted_upload},
     outcome::{CallError, Outcome, UrlTotals},
     progress::Transfer,
     shared::{Job, Shared},
-    sink::{self, Destination, Sink, blocking},
+    sink::{Destination, Sink, blocking},
     verbose,
 };
 use bytes::Bytes;
 use http::{
-    Method, Request, Response, Uri,
+    HeaderMap, Method, Request, Response, Uri,
     header::{LOCATION, REFERER},
 };
 use http_body::Body as _;
 use skybridge::types::sync::Mutex;
 use skybridge::{
-    Body, Cause, Delivery, Error, Phase, RequestBody, ResponseExt, Timeouts,
+    Body, Cause, Delivery, Error, OnInformational, Phase, RequestBody, ResponseExt, Timeouts,
     types::{CallId, TimedOut},
 };
 use std::{
@@ -34,6 +34,7 @@ use std::{
     task::{Poll, ready},
     time::Duration,
 };
+use tokio::sync::mpsc;
 
 pub(crate) struct CallChain<'a> {
     shared: &'a Shared,
@@ -50,6 +51,8 @@ struct State {
     is_sent: bool,
     /// The request's body can be sent only once.
     is_one_shot: bool,
+    /// How many answers of proxies to the current call are written.
+    proxies_heads: usize,
     received: Arc<AtomicU64>,
     /// Bytes of the current request's body.
     sent: Arc<AtomicU64>,
@@ -79,6 +82,7 @@ impl<'a> CallChain<'a> {
             current,
             is_sent: false,
             is_one_shot: false,
+            proxies_heads: 0,
             received: Arc::default(),
             sent: Arc::default(),
             sink: None,
@@ -106,13 +110,57 @@ impl<'a> CallChain<'a> {
             request = request.map(|body| counted_upload(body, &sent, self.transfer.as_ref()));
         }
         let uri = request.uri().clone();
-        let response = self.shared.client.request(request).await;
-        self.write_proxies_heads(call).await?;
-        let response = response.map_err(CallError::Stack)?;
+        let response = self.response(call, request).await?;
         let (head, is_shown) = self.response_head(&response, &uri);
         self.write_head(head, is_shown).await?;
         let received = Arc::clone(&self.state().received);
         Ok(response.map(|body| CountedBody::new(body, received)))
+    }
+
+    /// The response. What comes before it is written as it comes: interim responses, and the answers of proxies.
+    async fn response(&self, call: CallId, mut request: Request<RequestBody>) -> Result<Response<Body>, CallError> {
+        // The library bounds how many come before a response, and none comes while one is written.
+        let (interim, mut arrived) = mpsc::unbounded_channel();
+        request.extensions_mut().insert(OnInformational::new(move |response| {
+            // Nobody waits for them any more once the call is over.
+            let _ = interim.send(response);
+        }));
+        let mut response = pin!(self.shared.client.request(request));
+        loop {
+            let (mut interim, response) = tokio::select! {
+                biased;
+                Some(interim) = arrived.recv() => (Some(interim), None),
+                response = &mut response => (arrived.try_recv().ok(), Some(response)),
+            };
+            self.write_proxies_heads(call).await?;
+            while let Some(next) = interim {
+                self.write_interim(&next).await?;
+                interim = arrived.try_recv().ok();
+            }
+            if let Some(response) = response {
+                return response.map_err(CallError::Stack);
+            }
+        }
+    }
+
+    async fn write_interim(&self, interim: &Response<()>) -> Result<(), CallError> {
+        let Args { request, .. } = &self.shared.args;
+        let version = head::digits(interim.version());
+        if request.verbose > 0 {
+            verbose::response(interim, version, self.shared.secrets);
+        }
+        let head = head::of(interim, version);
+        self.state().current.head_bytes += head.len() as u64;
+        self.write_head(head, request.include || request.head).await
+    }
+
+    /// As with curl, they go where heads go, behind the body.
+    pub(crate) async fn write_trailers(&self, trailers: &HeaderMap) -> Result<(), CallError> {
+        let Args { request, .. } = &self.shared.args;
+        if request.verbose > 0 {
+            verbose::fields(trailers, self.shared.secrets);
+        }
+        self.write_head(head::fields(trailers), request.include || request.head).await
     }
 
     /// To `-D`, and where it is shown before the body.
@@ -127,8 +175,13 @@ impl<'a> CallChain<'a> {
     /// As with curl, the heads of proxies' answers to CONNECT go where that of the response goes.
     async fn write_proxies_heads(&self, call: CallId) -> Result<(), CallError> {
         let Args { request, output, .. } = &self.shared.args;
-        for head in self.shared.observer.proxies_heads(call) {
-            self.state().current.head_bytes += head.len() as u64;
+        let written = self.state().proxies_heads;
+        for head in self.shared.observer.proxies_heads(call).into_iter().skip(written) {
+            {
+                let mut state = self.state();
+                state.proxies_heads += 1;
+                state.current.head_bytes += head.len() as u64;
+            }
             if !output.suppress_connect_headers {
                 self.write_head(head, request.include || request.head).await?;
             }
@@ -178,7 +231,7 @@ impl<'a> CallChain<'a> {
         if request.verbose > 0 {
             verbose::response(response, version, secrets);
         }
-        let head = sink::head(response, version);
+        let head = head::of(response, version);
         let mut state = self.state();
         state.current.head_bytes += head.len() as u64;
         let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
@@ -284,7 +337,7 @@ impl State {
 
     fn next_call(&mut self, shared: &Shared, next: Outcome) {
         self.close(shared);
-        (self.received, self.sent) = (Arc::default(), Arc::default());
+        (self.received, self.sent, self.proxies_heads) = (Arc::default(), Arc::default(), 0);
         self.finished.push(std::mem::replace(&mut self.current, next));
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Decoded<B> {
     body: B,
     /// The one that was applied last comes first.
     stages: Vec<Stage>,
+    /// They come behind all that is decoded.
+    trailers: Option<HeaderMap>,
 }
 
 struct Stage {
@@ -96,7 +98,7 @@ impl<B> Decoded<B> {
             return Err(Unsupported(format!("{} codings, one upon the other", stages.len())));
         }
         stages.reverse();
-        Ok(Self { body, stages })
+        Ok(Self { body, stages, trailers: None })
     }
 }
 
@@ -108,14 +110,23 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, stages } = &mut *self;
-        let read = ready!(poll_read(body, stages, cx));
-        Poll::Ready(read.transpose().map(|data| data.map(Frame::data)))
+        let Self { body, stages, trailers } = &mut *self;
+        let data = match ready!(poll_read(body, stages, trailers, cx)) {
+            Ok(Some(data)) => Some(Ok(Frame::data(data))),
+            Ok(None) => trailers.take().map(|trailers| Ok(Frame::trailers(trailers))),
+            Err(error) => Some(Err(error)),
+        };
+        Poll::Ready(data)
     }
 }
 
 /// The next bytes behind all stages, the last of which is asked first; `None` at the end.
-fn poll_read<B>(body: &mut B, stages: &mut [Stage], cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BoxError>>
+fn poll_read<B>(
+    body: &mut B,
+    stages: &mut [Stage],
+    trailers: &mut Option<HeaderMap>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Bytes>, BoxError>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
@@ -124,10 +135,11 @@ where
             match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                 None => return Poll::Ready(Ok(None)),
                 Some(Err(error)) => return Poll::Ready(Err(error.into())),
-                // Trailers say nothing about bytes.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => return Poll::Ready(Ok(Some(data))),
-                    _ => {}
+                    Ok(_) => {}
+                    // They say nothing about bytes.
+                    Err(frame) => *trailers = frame.into_trailers().ok(),
                 },
             }
         }
@@ -137,7 +149,7 @@ where
             return Poll::Ready(Ok(None));
         }
         if stage.input.is_empty() && !stage.decoder.holds_more() {
-            match ready!(poll_read(body, below, cx))? {
+            match ready!(poll_read(body, below, trailers, cx))? {
                 Some(data) => stage.input = data,
                 None => {
                     stage.has_ended = true;

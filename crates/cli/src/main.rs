@@ -21,6 +21,7 @@ mod fault;
 mod file_body;
 mod form;
 mod haproxy;
+mod head;
 mod job_url;
 mod layers;
 mod observer;

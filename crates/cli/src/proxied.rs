@@ -2,10 +2,11 @@
 
 use crate::{
     certificate::{self, CertificateReport},
+    head::{digits, written},
     secrets::Secrets,
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Version};
+use http::HeaderMap;
 use serde::Serialize;
 use skybridge::types::{Proxy, ProxyStep, TlsInfo};
 use std::time::SystemTime;
@@ -58,7 +59,7 @@ pub(crate) fn note(known: &mut Vec<Proxied>, proxy: &Proxy, step: &ProxyStep<'_>
     match step {
         ProxyStep::Tls(tls) => proxied.tls = Some(ProxyTls::of(tls)),
         ProxyStep::Response { status, version, headers, head } if proxied.answers.len() < ANSWERS => {
-            let head = head.map_or_else(|| written(*status, *version, headers), Bytes::copy_from_slice);
+            let head = head.map_or_else(|| written(digits(*version), *status, b"", headers), Bytes::copy_from_slice);
             let fields = headers.iter().map(|(name, value)| (name.to_string(), secrets.header(name, value)));
             let (status, http_version) = (status.as_u16(), digits(*version));
             proxied.answers.push(Answer { status, http_version, headers: fields.collect(), head });
@@ -118,26 +119,5 @@ pub(crate) fn lines(proxy: &Proxy, step: &ProxyStep<'_>, secrets: Secrets, now: 
         }
         ProxyStep::Socks(step) => vec![('*', format!("SOCKS with {proxy}: {step}"))],
         _ => Vec::new(),
-    }
-}
-
-/// A head of HTTP/2 as HTTP/1.1 writes it.
-fn written(status: StatusCode, version: Version, headers: &HeaderMap) -> Bytes {
-    let mut head = format!("HTTP/{} {} \r\n", digits(version), status.as_u16()).into_bytes();
-    for (name, value) in headers {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-    }
-    head.extend_from_slice(b"\r\n");
-    head.into()
-}
-
-fn digits(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2",
-        _ => "1.1",
     }
 }

@@ -2,9 +2,6 @@
 //! opened. So a sink is opened and written to on a thread of its own ([`blocking`]), which can be abandoned on a
 //! timeout.
 
-use bytes::Bytes;
-use http::Response;
-use skybridge::{FieldSpelling, ReasonPhrase};
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
@@ -79,55 +76,5 @@ impl Sink {
             Self::File(file) => file.flush(),
             Self::Nowhere => Ok(()),
         }
-    }
-}
-
-/// The head as it came, byte by byte, but for folded lines; one of HTTP/2 as HTTP/1.1 writes it.
-pub(crate) fn head<B>(response: &Response<B>, version: &str) -> Bytes {
-    if let Some(kept) = response.extensions().get::<FieldSpelling>() {
-        return unfolded(kept.head());
-    }
-    let mut head = format!("HTTP/{version} {} ", response.status().as_u16()).into_bytes();
-    head.extend_from_slice(reason(response, version));
-    head.extend_from_slice(b"\r\n");
-    for (name, value) in response.headers() {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-    }
-    head.extend_from_slice(b"\r\n");
-    head.into()
-}
-
-/// A line that begins with a space continues the one before it (RFC 9112, section 5.2).
-fn unfolded(head: &Bytes) -> Bytes {
-    let is_fold = |two: &[u8]| matches!(two, [b'\n', b' ' | b'\t']);
-    if !head.windows(2).any(is_fold) {
-        return head.clone();
-    }
-    let mut lines: Vec<u8> = Vec::with_capacity(head.len());
-    for line in head.split_inclusive(|byte| *byte == b'\n') {
-        if matches!(line, [b' ' | b'\t', ..]) {
-            lines.truncate(lines.trim_ascii_end().len());
-            lines.push(b' ');
-        }
-        lines.extend_from_slice(if line.starts_with(b" ") || line.starts_with(b"\t") {
-            line.trim_ascii_start()
-        } else {
-            line
-        });
-    }
-    lines.into()
-}
-
-/// What the server has said beside the status; HTTP/2 has no such phrase.
-pub(crate) fn reason<'a, B>(response: &'a Response<B>, version: &str) -> &'a [u8] {
-    if version == "2" {
-        return b"";
-    }
-    match response.extensions().get::<ReasonPhrase>() {
-        Some(reason) => reason.as_bytes(),
-        None => response.status().canonical_reason().unwrap_or_default().as_bytes(),
     }
 }

@@ -3,13 +3,13 @@
 use crate::{
     certificate,
     fault::{chain, in_one_line},
-    proxied,
+    head, proxied,
     secrets::Secrets,
-    sink, stderr,
+    stderr,
 };
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use skybridge::{
-    Body, ConnInfo, Event, EventKind, Phase, RequestBody,
+    ConnInfo, Event, EventKind, Phase, RequestBody,
     types::{AddressSource, Attempt, ErrorCode, Runtime, Search},
 };
 use skybridge_trace::clean;
@@ -162,11 +162,16 @@ pub(crate) fn request(version: &str, lines: &[String]) {
     print('>', "");
 }
 
-pub(crate) fn response(response: &Response<Body>, version: &str, secrets: Secrets) {
-    let reason = sink::reason(response, version);
+pub(crate) fn response<B>(response: &Response<B>, version: &str, secrets: Secrets) {
+    let reason = head::reason(response, version);
     print('<', format_args!("HTTP/{version} {} {}", response.status().as_u16(), String::from_utf8_lossy(reason)));
-    for (name, value) in response.headers() {
+    fields(response.headers(), secrets);
+    print('<', "");
+}
+
+/// Of a head, or trailers.
+pub(crate) fn fields(fields: &HeaderMap, secrets: Secrets) {
+    for (name, value) in fields {
         print('<', format_args!("{name}: {}", secrets.header(name, value)));
     }
-    print('<', "");
 }
