@@ -20,6 +20,7 @@ mod explained;
 mod fault;
 mod file_body;
 mod form;
+mod glob;
 mod haproxy;
 mod head;
 mod job_url;

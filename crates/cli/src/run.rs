@@ -32,7 +32,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 /// Prints and writes what is known of each call.
 struct Reporter {
@@ -140,14 +140,13 @@ async fn close(parts: Vec<Listed>) {
 }
 
 async fn in_parallel(all: impl Iterator<Item = (Arc<Shared>, Job)>, reporter: &Arc<Reporter>, most: u16) {
-    let permits = Arc::new(Semaphore::new(most.into()));
     let mut calls = JoinSet::new();
     for (shared, job) in all {
-        let (reporter, permits) = (Arc::clone(reporter), Arc::clone(&permits));
-        calls.spawn(async move {
-            let _place = permits.acquire().await;
-            fetch(shared, &reporter, job).await;
-        });
+        while calls.len() >= usize::from(most) {
+            calls.join_next().await;
+        }
+        let reporter = Arc::clone(reporter);
+        calls.spawn(async move { fetch(shared, &reporter, job).await });
     }
     while calls.join_next().await.is_some() {}
 }

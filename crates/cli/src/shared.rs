@@ -6,7 +6,7 @@ use crate::{
     connect_to, decode,
     dump::Dump,
     exit::Exit,
-    job_url,
+    glob, job_url,
     observer::CallObserver,
     payload::{self, Payload},
     progress::{Meters, Transfer},
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     meters: Option<Meters>,
     /// The id of the next redirect's call, in all parts.
     next: Arc<AtomicU64>,
+    urls: Vec<ListedUrl>,
     headers: HeaderMap,
     /// Of `-d` and its relatives.
     data: Payload,
@@ -54,18 +55,26 @@ pub(crate) struct Shared {
     dump: Option<Arc<Dump>>,
 }
 
+struct ListedUrl {
+    url: Arc<str>,
+    place: usize,
+    globs: Arc<[String]>,
+}
+
 /// A URL to fetch.
 #[derive(Clone)]
 pub(crate) struct Job {
     pub(crate) call: CallId,
     pub(crate) url: Arc<str>,
-    /// Its index in the list of URLs.
+    /// Its index in the list of URLs, which is the same for all that one with globs stands for.
     pub(crate) place: usize,
+    /// What the globs are in it.
+    pub(crate) globs: Arc<[String]>,
 }
 
 impl Shared {
     /// # Errors
-    /// When a format isn't valid, or a file with it or with data can't be read.
+    /// When a glob or format isn't valid, or a file with it or with data can't be read.
     pub(crate) fn new(
         args: Args,
         connects: Connects,
@@ -84,17 +93,38 @@ impl Shared {
         if let Payload::Form(form) = &data {
             form.bound(&mut headers);
         }
+        let urls = urls(&args)?;
         let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
         let Connects { client, proxies, observer } = connects;
         let next = Arc::clone(next);
-        Ok(Self { args, client, observer, secrets, format, proxies, meters, next, headers, data, uploads, query, dump })
+        Ok(Self {
+            args,
+            client,
+            observer,
+            secrets,
+            format,
+            proxies,
+            meters,
+            next,
+            urls,
+            headers,
+            data,
+            uploads,
+            query,
+            dump,
+        })
     }
 
     /// What there is to fetch, in order. Their calls have the next ids.
     pub(crate) fn jobs(&self) -> Vec<Job> {
-        let urls: Vec<Arc<str>> = self.args.urls().into_iter().map(Into::into).collect();
-        let all = (0..self.args.request.repeat).flat_map(|_| urls.iter().enumerate());
-        all.map(|(place, url)| Job { call: self.next_call_id(), url: Arc::clone(url), place }).collect()
+        let all = (0..self.args.request.repeat).flat_map(|_| &self.urls);
+        all.map(|ListedUrl { url, place, globs }| Job {
+            call: self.next_call_id(),
+            url: Arc::clone(url),
+            place: *place,
+            globs: Arc::clone(globs),
+        })
+        .collect()
     }
 
     /// `-w` asks how many bytes were sent.
@@ -206,7 +236,7 @@ impl Shared {
     pub(crate) fn place(&self, job: &Job) -> Result<Destination, String> {
         Ok(match self.args.output.of(job.place) {
             Some(OutputTo::RemoteName) => Destination::File(remote_name::of(&job.url)?),
-            Some(OutputTo::File(path)) if path.as_os_str() != "-" => Destination::File(path),
+            Some(OutputTo::File(path)) if path.as_os_str() != "-" => Destination::File(glob::filled(path, &job.globs)),
             _ if self.args.diagnostics.reports_to_stdout() => Destination::Nowhere,
             Some(_) => Destination::Stdout,
             None => Destination::stdout_for_text(),
@@ -218,6 +248,24 @@ impl Shared {
         let meters = self.meters.as_ref().filter(|_| !place.is_terminal())?;
         Some(Arc::new(meters.transfer(&self.secrets.url(url))))
     }
+}
+
+/// Those of the command line; one with globs is several.
+fn urls(args: &Args) -> Result<Vec<ListedUrl>, StartError> {
+    let mut all = Vec::new();
+    for (place, url) in args.urls().into_iter().enumerate() {
+        if args.globoff {
+            all.push(ListedUrl { url: url.into(), place, globs: Arc::default() });
+            continue;
+        }
+        let globbed = glob::expand(url).map_err(|error| StartError(Exit::URL, error.to_string()))?;
+        all.extend(globbed.into_iter().map(|glob| ListedUrl {
+            url: glob.url.into(),
+            place,
+            globs: glob.values.into(),
+        }));
+    }
+    Ok(all)
 }
 
 fn headers(args: &Args, content_type: Option<HeaderValue>) -> HeaderMap {

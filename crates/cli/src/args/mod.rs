@@ -62,9 +62,10 @@ pub(crate) struct Args {
     /// No configuration is read unasked, which is the default
     #[arg(short = 'q', long, hide = true)]
     disable: bool,
-    /// URLs are taken as they are, which is the default
-    #[arg(short = 'g', long, hide = true)]
-    globoff: bool,
+    /// Take URLs as they are; otherwise {a,b}, [1-3], [01-10:2] and [a-z] in one make it several, and #1 in the name of
+    /// -o is what the first of these is
+    #[arg(short = 'g', long)]
+    pub(crate) globoff: bool,
     /// Print what this shell needs to complete flags, and nothing else
     #[arg(long, value_name = "SHELL", exclusive = true)]
     completions: Option<Shell>,

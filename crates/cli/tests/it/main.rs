@@ -16,6 +16,7 @@ mod ech;
 mod endings;
 mod explain;
 mod failures;
+mod globs;
 mod heads;
 mod http1_0;
 mod names;
