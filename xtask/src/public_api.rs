@@ -43,6 +43,7 @@ const AGREED: [Agreed; 9] = [
         "tower-layer",
         &[
             "skybridge",
+            "skybridge-balance",
             "skybridge-core",
             "skybridge-dns",
             "skybridge-hyper",
@@ -60,6 +61,7 @@ const AGREED: [Agreed; 9] = [
         "tower-service",
         &[
             "skybridge",
+            "skybridge-balance",
             "skybridge-core",
             "skybridge-dns",
             "skybridge-hyper",

@@ -151,6 +151,7 @@
 //! | `hickory` | no | `Hickory`, which asks DNS servers itself |
 //! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
 //! | `inspect` | no | `inspect`, a page that shows what a client does |
+//! | `balance` | no | `balance::BalanceLayer`, which spreads requests over the servers of a name |
 //!
 //! Without any there is no TLS, and no C compiler is needed.
 
@@ -190,6 +191,8 @@ pub use self::{
     response::ResponseExt,
     text::Text,
 };
+#[cfg(feature = "balance")]
+pub use skybridge_balance as balance;
 /// The types and the traits of the stack, for layers of one's own: all of `skybridge-core`.
 pub use skybridge_core as types;
 pub use skybridge_core::{

@@ -87,7 +87,7 @@ const FENCES: [Fence; 32] = [
     fence("socket2", &["skybridge-tcp", "skybridge-testkit"]),
     fence("tokio-rustls", &["skybridge-tls", "skybridge-testkit"]),
     fence("tonic", &[]),
-    fence("tower", &["skybridge"]),
+    fence("tower", &["skybridge", "skybridge-balance"]),
     fence("tower-http", &[]),
     fence("tracing", &["skybridge-trace"]),
     fence("webpki-roots", &["skybridge-tls"]),
@@ -114,6 +114,7 @@ const fn feature(krate: &'static str, feature: &'static str, allowed: &'static [
 /// `core` isn't one of them: its nouns refer to one another, as an event has an error, an error an attempt, an attempt
 /// a context, and a context an observer of events.
 pub(crate) const WITHOUT_CYCLES: &[&str] = &[
+    "balance",
     "cli",
     "dns",
     "h1",

@@ -1,0 +1,251 @@
+use crate::{
+    NotBalanced,
+    balanced_endpoint::{Chosen, Sent},
+    discovery::Discovery,
+    fan::{Fan, Place},
+    health::Health,
+    until_end::{CountedBody, UntilEnd},
+};
+use futures_util::future::MapErr;
+use http::{Request, Response};
+use http_body::Body;
+use pin_project::pin_project;
+use skybridge_core::{
+    BoxError, Delivery, Error, Failed, Origin, OriginRef, Phase, RequestOptions, Resolver, sync::Mutex,
+};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+use tower::{
+    Service,
+    balance::p2c::Balance,
+    load::{completion::TrackCompletionFuture, pending_requests::Handle},
+};
+
+/// How many servers are tried for a request while none can be connected to.
+const TRIES: usize = 5;
+
+/// A request to the server that was chosen; `F` is that of the service below.
+type ToServer<F, B> = MapErr<TrackCompletionFuture<Sent<F, B>, UntilEnd, Handle>, fn(Failed<Request<B>>) -> BoxError>;
+
+/// Requests spread over servers: what [`BalanceLayer`](crate::BalanceLayer) makes. Clones share the servers.
+pub struct Balanced<S, B>
+where
+    S: Service<Request<B>>,
+{
+    origin: Arc<Origin>,
+    balancer: Arc<dyn Balancer<S::Future, B>>,
+}
+
+/// A balancer, whatever its servers are found by.
+trait Balancer<F, B>: Send + Sync {
+    /// Gives the request to a server, once there is one.
+    fn poll_call(
+        &self,
+        request: &mut Option<Request<B>>,
+        place: &mut Option<Place>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ToServer<F, B>, BoxError>>;
+
+    fn health(&self) -> &Health;
+}
+
+/// The one that asks a resolver.
+struct OfDiscovery<R, S, B>
+where
+    R: Resolver,
+    S: Clone,
+{
+    balance: Mutex<Balance<Discovery<R, S>, Request<B>>>,
+    health: Arc<Health>,
+    fan: Arc<Fan>,
+}
+
+/// A request on its way to one of the servers.
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct Balancing<F, B> {
+    balancer: Arc<dyn Balancer<F, B>>,
+    /// Those of the servers that could not be connected to.
+    earlier: Vec<Error>,
+    #[pin]
+    state: State<F, B>,
+}
+
+#[pin_project(project = StateProj)]
+#[allow(clippy::large_enum_variant, reason = "both are usual, and neither is boxed on purpose")]
+enum State<F, B> {
+    Refused(Option<Failed<Request<B>>>),
+    Choosing(Option<Request<B>>, Option<Place>),
+    Sending(#[pin] ToServer<F, B>),
+}
+
+// === impl OfDiscovery ===
+
+impl<R, S, B, T> Balancer<S::Future, B> for OfDiscovery<R, S, B>
+where
+    R: Resolver,
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone + Send + 'static,
+    T: Body,
+    B: Send + 'static,
+{
+    fn poll_call(
+        &self,
+        request: &mut Option<Request<B>>,
+        place: &mut Option<Place>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ToServer<S::Future, B>, BoxError>> {
+        let waker = Waker::from(Arc::clone(&self.fan));
+        let mut fanned = Context::from_waker(&waker);
+        let mut balance = self.balance.lock();
+        if balance.poll_ready(&mut fanned)?.is_pending() {
+            // Asked once more with a place to be woken at: what happened before it was there woke nobody.
+            place.get_or_insert_with(|| self.fan.place()).wait(cx);
+            ready!(balance.poll_ready(&mut fanned))?;
+        }
+        *place = None;
+        let Some(request) = request.take() else { return Poll::Pending };
+        Poll::Ready(Ok(balance.call(request)))
+    }
+
+    fn health(&self) -> &Health {
+        &self.health
+    }
+}
+
+// === impl Balanced ===
+
+impl<S, B> Balanced<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(crate) fn new<R, T>(origin: Arc<Origin>, discovery: Discovery<R, S>, health: Arc<Health>) -> Self
+    where
+        R: Resolver,
+        S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone + Send + 'static,
+        T: Body,
+        B: Send + 'static,
+    {
+        let balance = Mutex::new(Balance::new(discovery));
+        Self { origin, balancer: Arc::new(OfDiscovery { balance, health, fan: Arc::default() }) }
+    }
+
+    /// Why a request isn't one of those that are balanced.
+    fn refusal(&self, request: &Request<B>) -> Option<Error> {
+        let origin = match OriginRef::of(request.uri()) {
+            Ok(origin) => origin,
+            Err(error) => return Some(skybridge_core::RequestError::from(error).into()),
+        };
+        let refuse = |why| Some(Error::new(Delivery::Unsent, Phase::Acquire, why));
+        if origin != self.origin.as_ref().as_ref() {
+            return refuse(NotBalanced::OtherOrigin { balanced: self.origin.to_string().into() });
+        }
+        // A request that is sent again has that of its last server.
+        let extensions = request.extensions();
+        let options = extensions.get::<RequestOptions>().filter(|_| extensions.get::<Chosen>().is_none());
+        options.and_then(|options| options.connect_options.dial.as_ref()).and_then(|_| refuse(NotBalanced::Dials))
+    }
+}
+
+impl<S, B, T> Service<Request<B>> for Balanced<S, B>
+where
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>>,
+    T: Body,
+    B: Send + 'static,
+{
+    type Response = Response<CountedBody<T>>;
+    type Error = Failed<Request<B>>;
+    type Future = Balancing<S::Future, B>;
+
+    /// Always ready: a request waits in its own future for a server.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let state = match self.refusal(&request) {
+            Some(error) => State::Refused(Some(Failed::with(error.to(&self.origin), request))),
+            None => State::Choosing(Some(request), None),
+        };
+        Balancing { balancer: Arc::clone(&self.balancer), earlier: Vec::new(), state }
+    }
+}
+
+impl<S: Service<Request<B>>, B> Clone for Balanced<S, B> {
+    fn clone(&self) -> Self {
+        Self { origin: Arc::clone(&self.origin), balancer: Arc::clone(&self.balancer) }
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for Balanced<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoints = self.balancer.health().states();
+        f.debug_struct("Balanced").field("origin", &self.origin).field("endpoints", &endpoints).finish()
+    }
+}
+
+// === impl Balancing ===
+
+impl<F, B, T, E> Future for Balancing<F, B>
+where
+    F: Future<Output = Result<Response<T>, E>>,
+    E: Into<Failed<Request<B>>>,
+    T: Body,
+    B: Send + 'static,
+{
+    type Output = Result<Response<CountedBody<T>>, Failed<Request<B>>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Refused(failed) => return failed.take().map_or(Poll::Pending, |it| Poll::Ready(Err(it))),
+                StateProj::Choosing(request, place) => match ready!(this.balancer.poll_call(request, place, cx)) {
+                    Ok(sending) => this.state.set(State::Sending(sending)),
+                    Err(error) => {
+                        let request = request.take().map(Box::new);
+                        let error = Error::new(Delivery::Unsent, Phase::Acquire, error);
+                        this.state.set(State::Refused(None));
+                        return Poll::Ready(Err(Failed::new(error, request)));
+                    }
+                },
+                StateProj::Sending(sending) => {
+                    let failed = match ready!(sending.poll(cx)) {
+                        Ok(response) => return Poll::Ready(Ok(response)),
+                        Err(error) => Failed::<Request<B>>::from(error),
+                    };
+                    this.state.set(State::Refused(None));
+                    let (error, request) = failed.into_parts();
+                    let chosen = request.as_ref().and_then(|request| request.extensions().get::<Chosen>());
+                    let others = chosen.is_some_and(|chosen| this.balancer.health().is_left_alone(&chosen.0));
+                    match request {
+                        // Another server is as good, and this one was not reached.
+                        Some(request) if error.is_connect() && others && this.earlier.len() + 1 < TRIES => {
+                            this.earlier.push(error);
+                            this.state.set(State::Choosing(Some(*request), None));
+                        }
+                        request => {
+                            let earlier = std::mem::take(this.earlier);
+                            return Poll::Ready(Err(Failed::new(error.after(earlier), request)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<F, B> fmt::Debug for Balancing<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Refused(_) => "Over",
+            State::Choosing(..) => "Choosing",
+            State::Sending(_) => "Sending",
+        };
+        f.debug_struct("Balancing").field("state", &state).finish_non_exhaustive()
+    }
+}

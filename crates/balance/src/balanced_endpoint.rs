@@ -1,0 +1,125 @@
+use crate::health::Health;
+use http::{Request, Response};
+use pin_project::pin_project;
+use skybridge_core::{ConnectError, Dial, Endpoint, Error, Failed, RequestOptions, Sleep};
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use tower::Service;
+
+/// In the extensions of a request: the server that was chosen for this try.
+#[derive(Clone)]
+pub(crate) struct Chosen(pub(crate) Endpoint);
+
+/// Sends requests to one server. It is ready while that server works.
+pub(crate) struct BalancedEndpoint<S> {
+    inner: S,
+    to: Result<(Endpoint, Dial), ConnectError>,
+    health: Arc<Health>,
+    sleep: Option<Pin<Box<dyn Sleep>>>,
+}
+
+/// A request to one server.
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Sent<F, B> {
+    #[pin]
+    state: State<F>,
+    health: Arc<Health>,
+    _request: PhantomData<fn() -> B>,
+}
+
+#[pin_project(project = StateProj)]
+enum State<F> {
+    Sent(#[pin] F, Endpoint),
+    Failed(Option<ConnectError>),
+}
+
+impl<S> BalancedEndpoint<S> {
+    pub(crate) fn new(inner: S, endpoint: Endpoint, health: Arc<Health>) -> Self {
+        let dial = Dial::from([endpoint.clone()]);
+        Self { inner, to: Ok((endpoint, dial)), health, sleep: None }
+    }
+
+    /// In place of servers where none is known.
+    pub(crate) fn failing(inner: S, error: ConnectError, health: Arc<Health>) -> Self {
+        Self { inner, to: Err(error), health, sleep: None }
+    }
+}
+
+impl<S, B, T> Service<Request<B>> for BalancedEndpoint<S>
+where
+    S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>>,
+{
+    type Response = Response<T>;
+    type Error = Failed<Request<B>>;
+    type Future = Sent<S::Future, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let Ok((endpoint, _)) = &self.to else { return Poll::Ready(Ok(())) };
+        ready!(self.health.poll_ready(endpoint, &mut self.sleep, cx));
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let health = Arc::clone(&self.health);
+        let (endpoint, dial) = match &self.to {
+            Ok((endpoint, dial)) => (endpoint.clone(), dial.clone()),
+            Err(error) => return Sent { state: State::Failed(Some(error.clone())), health, _request: PhantomData },
+        };
+        let extensions = request.extensions_mut();
+        extensions.insert(Chosen(endpoint.clone()));
+        let options = extensions.get_or_insert_default::<RequestOptions>();
+        let mut changed = mem::take(options);
+        changed.connect_options.dial = Some(dial);
+        *options = changed;
+        Sent { state: State::Sent(self.inner.call(request), endpoint), health, _request: PhantomData }
+    }
+}
+
+impl<F, T, E, B> Future for Sent<F, B>
+where
+    F: Future<Output = Result<Response<T>, E>>,
+    E: Into<Failed<Request<B>>>,
+{
+    type Output = Result<Response<T>, Failed<Request<B>>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.state.project() {
+            StateProj::Sent(sent, endpoint) => match ready!(sent.poll(cx)) {
+                Ok(response) => {
+                    this.health.answered(endpoint);
+                    Poll::Ready(Ok(response))
+                }
+                Err(error) => {
+                    let failed: Failed<Request<B>> = error.into();
+                    this.health.failed(endpoint, &failed.error);
+                    Poll::Ready(Err(failed))
+                }
+            },
+            StateProj::Failed(error) => {
+                error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(Failed::lost(Error::from(error)))))
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for BalancedEndpoint<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = self.to.as_ref().map(|(endpoint, _)| endpoint);
+        f.debug_struct("BalancedEndpoint").field("to", &to).finish_non_exhaustive()
+    }
+}
+
+impl<F, B> fmt::Debug for Sent<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent").finish_non_exhaustive()
+    }
+}

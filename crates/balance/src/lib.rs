@@ -1,0 +1,64 @@
+//! Spreads requests over the servers behind one name, by tower's balancer: of two servers taken at random, the one that
+//! has fewer requests under way gets the next ("power of two choices"). A pool alone keeps to the connection that works:
+//! all requests of an HTTP/2 client then go to one server of a headless Kubernetes service.
+//!
+//! The layer belongs between retry and pool, so that a request that comes back goes to whichever server is better then.
+//! To the pool each server is a [`dial`](skybridge_core::RequestOptions::dial) of its own; the origin, and what TLS
+//! verifies, stay the name's.
+//!
+//! - **Servers** are all addresses of the origin's host, as the resolver finds them. They are looked up again when
+//!   a request comes after their time to live, and the request doesn't wait for that. If it fails, those that are known
+//!   stay.
+//! - **Load** is the number of requests whose response isn't read to its end.
+//! - **A server that can't be connected to** is left alone for 1 s, doubling to 30 s, and its request goes to another
+//!   one, up to five. So is one on which three requests in a row failed: reset, cut short, silent until a time limit.
+//!   These requests fail, or are sent again by the retry layer.
+//! - **The last one that works is never left alone**: when all fail, requests get its error and don't wait.
+//! - **Requests for another origin** are [refused](NotBalanced).
+//!
+//! ```
+//! # use skybridge_testkit::origin::Origin;
+//! use skybridge::{Client, Endpoint, TokioRuntime};
+//! use skybridge_balance::BalanceLayer;
+//! use skybridge_dns::Fixed;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (a, b) = (Origin::h1().start().await, Origin::h1().start().await);
+//! # let servers = [Endpoint::from(a.addr()), Endpoint::from(b.addr())];
+//! let runtime = TokioRuntime::current();
+//! // Or `System::new()`: all addresses of `api.test`.
+//! let balance = BalanceLayer::new(runtime, &"http://api.test".parse()?, Fixed::new(servers))?;
+//! let client = Client::builder().above_pool(balance.clone()).build();
+//!
+//! assert_eq!(client.get("http://api.test/").await?.status(), 200);
+//! assert_eq!(balance.endpoints().len(), 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three locks: one around the balancer, held while a server is chosen, one around what is known of the servers, and one
+//! around those who wait for the first server. None is held while anything is awaited. A resolver must not send its own
+//! queries through the client that it balances.
+
+mod balanced;
+mod balanced_endpoint;
+mod discovery;
+mod error;
+mod fan;
+mod health;
+mod layer;
+mod lookup;
+mod state;
+mod until_end;
+
+pub use self::{
+    balanced::{Balanced, Balancing},
+    error::{NoEndpoints, NotAName, NotBalanced, TooManyEndpoints},
+    layer::BalanceLayer,
+    state::EndpointState,
+    until_end::CountedBody,
+};
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;
