@@ -251,6 +251,7 @@ fn the_command_lines_help_says_what_the_table_says() {
 #[test]
 fn every_setting_of_the_table_is_a_method() {
     let sources = [
+        include_str!("../../crates/balance/src/layer.rs"),
         include_str!("../../crates/core/src/context/timeouts.rs"),
         include_str!("../../crates/core/src/proxy.rs"),
         include_str!("../../crates/core/src/target/connect_options.rs"),
