@@ -54,15 +54,12 @@ mod verbose;
 mod watchdog;
 mod write_out;
 
-use crate::{
-    exit::Exit,
-    start_error::StartError,
-    usage::{Command, Usage},
-};
+use crate::{exit::Exit, start_error::StartError, usage::Command};
 use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
-    let exit = match args::expand(std::env::args_os().collect()).map_err(Usage::because).and_then(usage::read) {
+    let arguments = args::expand(std::env::args_os().collect());
+    let exit = match arguments.and_then(|arguments| usage::read(arguments).map_err(Into::into)) {
         Ok(Command::Fetch(parts)) => match parts.first().and_then(|part| part.args.text()) {
             Some(text) => {
                 // A closed stdout is ignored.
@@ -79,7 +76,7 @@ fn main() -> ExitCode {
             let _ = write!(std::io::stdout().lock(), "{text}");
             Ok(Exit::OK)
         }
-        Err(usage) => Err(usage.into()),
+        Err(error) => Err(error),
     };
     exit.unwrap_or_else(|StartError(exit, why)| {
         stderr::print(format_args!("skybridge: {}\n", skybridge_trace::clean(&why)));

@@ -36,11 +36,6 @@ pub(crate) enum Command {
 }
 
 impl Usage {
-    /// A flag with an invalid value, and why, in one.
-    pub(crate) fn because(why: String) -> Self {
-        Self(why)
-    }
-
     /// A flag with an invalid value.
     pub(crate) fn of(flag: &str, value: impl fmt::Display, why: impl fmt::Display) -> Self {
         Self(format!("{flag} {value}: {why}"))

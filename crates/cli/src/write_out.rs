@@ -163,7 +163,11 @@ fn all_as_json(call: &Outcome) -> String {
 }
 
 fn headers_as_json(headers: &HeaderMap) -> String {
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    // What isn't UTF-8 is taken for Latin-1, as of old: no byte is lost. curl 7.88 writes `ufffffffc` for one.
+    let text = |value: &http::HeaderValue| match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+    };
     let fields = headers.keys().map(|name| {
         let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
         format!("{}:{}", json!(name.as_str()), json!(values))
@@ -190,6 +194,15 @@ mod tests {
                 "{format}"
             );
         }
+    }
+
+    #[test]
+    fn header_json_loses_no_byte_of_a_value() {
+        let mut headers = HeaderMap::new();
+        for value in [&b"f\xfc\"\t"[..], "fü".as_bytes()] {
+            headers.append("x-a", http::HeaderValue::from_bytes(value).unwrap());
+        }
+        assert_eq!(headers_as_json(&headers), "{\"x-a\":[\"fü\\\"\\t\",\"fü\"]\n}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `-K`: arguments from a file, as curl reads them. What a file says stands where its `-K` stands.
 
 use super::Args;
+use crate::{exit::Exit, start_error::StartError};
 use clap::{ArgAction, Command, CommandFactory};
 use std::{
     ffi::{OsStr, OsString},
@@ -15,12 +16,12 @@ const DEEPEST: usize = 8;
 /// The arguments, with those of files behind their `-K`.
 ///
 /// # Errors
-/// When a file can't be read, or isn't such a file: its name, and why.
-pub(crate) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
+/// When a file can't be read (26, as with curl), or isn't such a file (2): its name, and why.
+pub(crate) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, StartError> {
     expand_within(&Args::command(), arguments, DEEPEST)
 }
 
-fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, String> {
+fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, StartError> {
     let (mut all, mut arguments) = (Vec::with_capacity(arguments.len()), arguments.into_iter());
     while let Some(argument) = arguments.next() {
         let found = flag_with_value(command, &argument);
@@ -36,12 +37,15 @@ fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> R
             None => arguments.next().inspect(|next| all.push(next.clone())),
         };
         let Some(path) = value.filter(|_| is_config) else { continue };
-        let said = |why: &dyn std::fmt::Display| format!("--config {}: {why}", Path::new(&path).display());
+        let failed = |exit, why: &dyn std::fmt::Display| {
+            StartError(exit, format!("--config {}: {why}", Path::new(&path).display()))
+        };
         if depth == 0 {
-            return Err(said(&format_args!("files name files, more than {DEEPEST} deep")));
+            return Err(failed(Exit::USAGE, &format_args!("files name files, more than {DEEPEST} deep")));
         }
-        let text = read(Path::new(&path)).map_err(|error| said(&error))?;
-        let inner = parse(command, &text).map_err(|(line, why)| said(&format_args!("line {line}: {why}")))?;
+        let text = read(Path::new(&path)).map_err(|error| failed(Exit::READ_FILE, &error))?;
+        let inner =
+            parse(command, &text).map_err(|(line, why)| failed(Exit::USAGE, &format_args!("line {line}: {why}")))?;
         all.extend(expand_within(command, inner, depth - 1)?);
     }
     Ok(all)
@@ -178,7 +182,9 @@ mod tests {
         fs::write(path("a"), format!("-d a\nconfig = \"{}\"\n-d c\n", path("b"))).unwrap();
         fs::write(path("b"), "data b").unwrap();
         fs::write(path("loop"), format!("-K {}", path("loop"))).unwrap();
-        let line = |arguments: &[&str]| expand(arguments.iter().map(Into::into).collect());
+        let line = |arguments: &[&str]| {
+            expand(arguments.iter().map(Into::into).collect()).map_err(|StartError(exit, why)| (exit, why))
+        };
         let names = [path("a"), format!("-sK{}", path("a")), format!("--config={}", path("a"))];
         for config in [&["-K", &*names[0]][..], &["-sK", &names[0]], &[&names[1]], &[&names[2]]] {
             let expanded = line(&[&["x", "-d", "0"], config, &["-d", "z"]].concat()).unwrap();
@@ -190,7 +196,12 @@ mod tests {
         // What looks like it, and is a value.
         assert_eq!(line(&["x", "-d", "-K", "u"]).unwrap().len(), 4);
         assert_eq!(line(&["x", "--", "-K", "u"]).unwrap().len(), 4);
-        assert!(line(&["x", "-K", &path("none")]).unwrap_err().starts_with("--config "));
-        assert!(line(&["x", "-K", &path("loop")]).unwrap_err().contains("8 deep"));
+        fs::write(path("bad"), "url a b").unwrap();
+        for (name, exit, why) in
+            [("none", Exit::READ_FILE, ""), ("loop", Exit::USAGE, "8 deep"), ("bad", Exit::USAGE, "line 1: ")]
+        {
+            let (told, said) = line(&["x", "-K", &path(name)]).unwrap_err();
+            assert!(told == exit && said.starts_with("--config ") && said.contains(why), "{name}: {said}");
+        }
     }
 }

@@ -218,7 +218,7 @@ async fn arguments_come_from_a_file() {
     let ran = fed(["-K", "-"], &format!("url={}", origin.url("/"))).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
     let ran = skybridge(["-K", "/no/such/file"]).await;
-    assert!(ran.exit == 2 && ran.err.starts_with("skybridge: --config /no/such/file: "), "{}", ran.err);
+    assert!(ran.exit == 26 && ran.err.starts_with("skybridge: --config /no/such/file: "), "{}", ran.err);
 }
 
 #[tokio::test]
