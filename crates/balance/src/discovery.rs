@@ -1,4 +1,9 @@
-use crate::{balanced_endpoint::BalancedEndpoint, health::Health, lookup::Found, until_end::UntilEnd};
+use crate::{
+    balanced_endpoint::BalancedEndpoint,
+    health::Health,
+    lookup::{Found, Name},
+    until_end::UntilEnd,
+};
 use futures_core::Stream;
 use skybridge_core::{BoxFuture, ConnectError, Ctx, Endpoint, Resolver};
 use std::{
@@ -19,16 +24,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// A server, or what stands for it where none is known.
 pub(crate) type Server<S> = PendingRequests<BalancedEndpoint<S>, UntilEnd>;
-
-/// The name whose addresses are balanced.
-pub(crate) struct Name<R> {
-    pub(crate) resolver: R,
-    pub(crate) host: Arc<str>,
-    pub(crate) port: u16,
-    /// When to look up again if the resolver doesn't say, and the longest pause after lookups that failed.
-    pub(crate) refresh: Duration,
-    pub(crate) most: usize,
-}
 
 /// The servers as they come and go. Names are looked up when there is a request and what is known has got old; a
 /// request that knows a server does not wait for that.

@@ -1,8 +1,4 @@
-use crate::{
-    Balanced, EndpointState, NotAName,
-    discovery::{Discovery, Name},
-    health::Health,
-};
+use crate::{Balanced, EndpointState, NotAName, discovery::Discovery, health::Health, lookup::Name};
 use http::{Request, Response, Uri};
 use http_body::Body;
 use skybridge_core::{Failed, Origin, OriginRef, Resolver, Runtime, sync::Mutex};

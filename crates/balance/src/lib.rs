@@ -1,6 +1,6 @@
 //! Spreads requests over the servers behind one name, by tower's balancer: of two servers taken at random, the one that
-//! has fewer requests under way gets the next ("power of two choices"). A pool alone keeps to the connection that works:
-//! all requests of an HTTP/2 client then go to one server of a headless Kubernetes service.
+//! has fewer requests under way gets the next ("power of two choices"). A pool alone keeps to the connection that
+//! works: all requests of an HTTP/2 client then go to one server of a headless Kubernetes service.
 //!
 //! The layer belongs between retry and pool, so that a request that comes back goes to whichever server is better then.
 //! To the pool each server is a [`dial`](skybridge_core::RequestOptions::dial) of its own; the origin, and what TLS
@@ -37,9 +37,9 @@
 //! # }
 //! ```
 //!
-//! Three locks: one around the balancer, held while a server is chosen, one around what is known of the servers, and one
-//! around those who wait for the first server. None is held while anything is awaited. A resolver must not send its own
-//! queries through the client that it balances.
+//! Three locks: one around the balancer, held while a server is chosen, one around what is known of the servers, and
+//! one around those who wait for the first server. None is held while anything is awaited. A resolver must not send its
+//! own queries through the client that it balances.
 
 mod balanced;
 mod balanced_endpoint;

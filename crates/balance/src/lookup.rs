@@ -1,4 +1,4 @@
-use crate::{NoEndpoints, TooManyEndpoints, discovery::Name};
+use crate::{NoEndpoints, TooManyEndpoints};
 use futures_core::Stream;
 use skybridge_core::{Answer, BoxFuture, ConnectError, Ctx, Endpoint, Phase, Query, Resolver, TimedOut};
 use std::{
@@ -11,6 +11,16 @@ use std::{
 
 /// How long a lookup may take.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The name whose addresses are balanced.
+pub(crate) struct Name<R> {
+    pub(crate) resolver: R,
+    pub(crate) host: Arc<str>,
+    pub(crate) port: u16,
+    /// When to look up again if the resolver doesn't say, and the longest pause after lookups that failed.
+    pub(crate) refresh: Duration,
+    pub(crate) most: usize,
+}
 
 /// What was found, and for how long it holds if that is known.
 pub(crate) struct Found {
