@@ -34,3 +34,34 @@ async fn each_run_names_the_alert() {
         }
     }
 }
+
+/// Nor does whoever has none share with one who has.
+#[tokio::test]
+async fn clients_of_different_certificates_share_no_connection_and_no_session() {
+    let (root, clients) = (Ca::new("root"), Ca::new("clients"));
+    let people = [clients.client("one"), clients.client("two")];
+    let roots = || TlsConfig::builder().roots(Roots::Given(vec![root.der()]));
+    for (http2, tls12) in [(false, false), (false, true), (true, false)] {
+        let origin = if http2 { Origin::h2c() } else { Origin::h1() };
+        let origin = origin.tls(&root.leaf(["localhost"])).require_client_cert(&clients);
+        let origin = if tls12 { origin.tls12() } else { origin }.start().await;
+        let url = format!("https://localhost:{}/", origin.addr().port());
+        let clients = people.each_ref().map(|me| {
+            let config = roots().client_auth_pem(me.chain_pem().as_bytes(), me.key_pem().as_bytes());
+            Client::builder().tls(TlsLayer::new(config.build().unwrap())).build()
+        });
+        for i in [0, 1, 0, 1] {
+            assert_eq!(clients[i].get(&url).await.unwrap().into_body().text().await.unwrap(), "hello");
+        }
+        clients[0].evict_all();
+        assert_eq!(clients[0].get(&url).await.unwrap().into_body().text().await.unwrap(), "hello");
+        let nobody = Client::builder().tls(TlsLayer::new(roots().build().unwrap())).build();
+        nobody.get(&url).await.unwrap_err();
+        // The server is its own witness of who is who.
+        let seen: Vec<_> = origin.handshakes().into_iter().map(|shook| (shook.resumed, shook.client)).collect();
+        let [one, two] = people.each_ref().map(|me| me.chain());
+        assert_eq!(seen, [(false, one.clone()), (false, two), (true, one)], "HTTP/2 {http2}, TLS 1.2 {tls12}");
+        let on = origin.requests().into_iter().map(|request| request.connection).collect::<Vec<_>>();
+        assert_eq!(on, [0, 1, 0, 1, 2], "HTTP/2 {http2}, TLS 1.2 {tls12}");
+    }
+}

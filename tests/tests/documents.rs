@@ -65,7 +65,7 @@ fn the_architecture_is_short_and_names_every_package() {
 #[test]
 fn every_link_of_a_document_leads_somewhere() {
     let mut documents = vec![];
-    for folder in [root(), root().join("docs/adr")].into_iter().chain(packages()) {
+    for folder in [root(), root().join("docs"), root().join("docs/adr")].into_iter().chain(packages()) {
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         documents.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     }
@@ -100,5 +100,58 @@ fn each_decision_record_has_its_three_parts_and_is_listed() {
         for part in ["**Context.**", "**Decision.**", "**Consequences.**"] {
             assert!(text.contains(part), "{file}: no {part}");
         }
+    }
+}
+
+/// Weaknesses of curl's that are about reuse or credentials, by the numbers of their CVEs.
+const OF_CURL: [&str; 17] = [
+    "2014-0015",
+    "2015-3148",
+    "2016-0755",
+    "2016-5419",
+    "2016-5420",
+    "2016-7141",
+    "2021-22890",
+    "2021-22924",
+    "2022-22576",
+    "2022-27774",
+    "2022-27782",
+    "2023-27535",
+    "2023-27536",
+    "2023-27537",
+    "2023-27538",
+    "2026-1965",
+    "2026-8932",
+];
+
+#[test]
+fn each_weakness_of_curl_names_a_test_that_is_there() {
+    let text = read(root().join("docs/security.md"));
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| [20")).collect();
+    for number in OF_CURL {
+        let start = format!("| [{number}](https://curl.se/docs/CVE-{number}.html) |");
+        assert!(rows.iter().any(|row| row.starts_with(&start)), "{number}");
+    }
+    for row in rows {
+        let tests = row.rsplit(" | ").next().unwrap();
+        let named: Vec<_> = tests.split("[`").skip(1).filter_map(|rest| rest.split_once("`](..")).collect();
+        assert!(!named.is_empty(), "{row}");
+        for (test, rest) in named {
+            let file = root().join(rest.split(')').next().unwrap().trim_start_matches('/'));
+            let source = read(&file);
+            let at =
+                source.find(&format!("fn {test}()")).unwrap_or_else(|| panic!("{test}: not in {}", file.display()));
+            let before = source[..at].trim_end_matches("async ").trim_end();
+            assert!(before.ends_with(']') && before.rsplit('#').next().unwrap().contains("test"), "{test}: no test");
+        }
+    }
+}
+
+#[test]
+fn no_published_package_has_unsafe_code() {
+    assert!(read(root().join("Cargo.toml")).contains("\nunsafe_code = \"forbid\"\n"));
+    for package in packages() {
+        let manifest = read(package.join("Cargo.toml"));
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{}", package.display());
     }
 }

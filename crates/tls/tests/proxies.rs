@@ -187,3 +187,30 @@ async fn the_proxy_connector_checks_the_pins_of_every_leaf() {
         assert!(tls_error(&error).is_pin(), "{error:?}");
     }
 }
+
+/// A proxy of an origin's name, at an origin's port: what it gives must not shorten the handshake with the origin.
+#[tokio::test(start_paused = true)]
+async fn a_ticket_of_a_proxy_is_never_shown_to_an_origin() {
+    let root = Ca::new("root");
+    for tls12 in [false, true] {
+        // One server is both, so that it would take the ticket.
+        let origin = Origin::h1().tls(&root.leaf(["a.test"]));
+        let world = World::new(if tls12 { origin.tls12() } else { origin });
+        let config = trusting(&root).build().unwrap();
+        for tls_connector in [config.tls_connector(), TlsLayer::new(config.clone()).proxy_connector()] {
+            for _ in 0..2 {
+                let route = world.route("https://a.test");
+                let ctx = route.ctx().clone();
+                let link = world.net.connector().connect(route).await.unwrap();
+                let mut link = tls_connector.tls_connect(link, "a.test", &ctx).await.unwrap();
+                link.io.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+                link.io.read_to_end(&mut Vec::new()).await.unwrap();
+            }
+        }
+        for _ in 0..2 {
+            world.exchange(&config, "https://a.test").await;
+        }
+        let resumed: Vec<_> = world.origin.handshakes().iter().map(|handshake| handshake.resumed).collect();
+        assert_eq!(resumed, [false, true, false, true, false, true], "TLS 1.2: {tls12}");
+    }
+}
