@@ -1,1 +1,1 @@
-//! Examples of skybridge: `cargo run --example get`, `service_builder`, `custom_layer`, `axum_handler`.
+//! Examples of skybridge, each in one file: `cargo run --example get -- URL`.
