@@ -14,6 +14,9 @@ use std::{
 
 const FIRST_CLIENT_PORT: usize = 49_152;
 
+/// Of names that are given one: what networks are measured with (RFC 2544).
+const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+
 /// Hosts, listeners and the connections between them. Clones are the same network.
 #[derive(Clone, Default)]
 pub struct Network {
@@ -46,6 +49,21 @@ impl Network {
     /// When it is already listened to.
     pub fn listen(&self, addr: SocketAddr) -> Listener {
         Listener::new(self.spot(addr))
+    }
+
+    /// Opens a port of a name, at its first address. A name that has none is given one.
+    ///
+    /// # Panics
+    /// When it is already listened to.
+    pub fn listen_at(&self, name: &str, port: u16) -> Listener {
+        let known = self.lookup(name).and_then(|addrs| addrs.first().copied());
+        let ip = known.unwrap_or_else(|| {
+            let next = u32::try_from(self.shared().zone.len()).unwrap_or(u32::MAX);
+            let ip = Ipv4Addr::from(u32::from(FIRST_ADDRESS).wrapping_add(next)).into();
+            self.host(name, [ip]);
+            ip
+        });
+        self.listen(SocketAddr::new(ip, port))
     }
 
     /// The behaviour of an address.

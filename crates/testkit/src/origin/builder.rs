@@ -1,19 +1,19 @@
+#[cfg(feature = "tls")]
+use super::tls::OriginTls;
 use super::{
     Origin,
+    answer::Answer,
     connection::{Order, Served},
     requests::Record,
-    tls::{ONLY_1_2, OriginTls},
 };
 use crate::{
-    certs::{Ca, Cert},
-    ech::EchKeys,
-    net,
+    net::{self, Network},
     tasks::Owner,
 };
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use skybridge_core::{BoxError, BoxFuture};
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
@@ -28,31 +28,48 @@ pub(super) type Handle = Arc<dyn Fn(Request<Incoming>) -> BoxFuture<Response<Res
 #[derive(Clone)]
 pub struct Builder {
     pub(super) http2: bool,
-    pub(super) handle: Handle,
+    /// Without one, `hello` is the answer.
+    pub(super) handle: Option<Handle>,
     pub(super) requests: usize,
     pub(super) streams: Option<u32>,
-    tls: Option<OriginTls>,
+    answers: Vec<Answer>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<OriginTls>,
 }
 
 // === impl Builder ===
 
 impl Builder {
     pub(super) fn new(http2: bool) -> Self {
-        let handle: Handle = Arc::new(|request| Box::pin(hello(request)));
-        Self { http2, handle, requests: usize::MAX, streams: None, tls: None }
+        Self {
+            http2,
+            handle: None,
+            requests: usize::MAX,
+            streams: None,
+            answers: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
-    /// How requests are answered (default: the body is read, the answer is 200 with `hello`).
+    /// Answers the next request so: see [`Origin::enqueue`].
+    pub fn enqueue(mut self, answer: impl Into<Answer>) -> Self {
+        self.answers.push(answer.into());
+        self
+    }
+
+    /// How requests are answered that no [answer](Self::enqueue) waits for (default: the body is read, the answer is
+    /// 200 with `hello`).
     pub fn handle<F, Fut, B>(mut self, handle: F) -> Self
     where
         F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        self.handle = Arc::new(move |request| {
+        self.handle = Some(Arc::new(move |request| {
             let response = handle(request);
             Box::pin(async move { response.await.map(|body| body.map_err(Into::into).boxed_unsync()) })
-        });
+        }));
         self
     }
 
@@ -65,59 +82,6 @@ impl Builder {
     /// SETTINGS_MAX_CONCURRENT_STREAMS, of h2c.
     pub fn max_concurrent_streams(mut self, streams: u32) -> Self {
         self.streams = Some(streams);
-        self
-    }
-
-    /// Serves over TLS 1.2 and 1.3, with this certificate. The ALPN protocols are HTTP/1.1 for an h1 origin, and HTTP/2
-    /// and HTTP/1.1, in this order, for an h2 origin.
-    pub fn tls(mut self, cert: &Cert) -> Self {
-        self.tls = Some(OriginTls::new(cert, self.http2));
-        self
-    }
-
-    /// Requires client certificates of this CA.
-    ///
-    /// # Panics
-    /// Before [`tls`](Self::tls).
-    pub fn require_client_cert(self, ca: &Ca) -> Self {
-        self.with_tls(|tls| tls.require_client(ca))
-    }
-
-    /// Selects from these ALPN protocols alone; with none it doesn't answer ALPN. Any but `h2` is served in HTTP/1.1.
-    ///
-    /// # Panics
-    /// Before [`tls`](Self::tls).
-    pub fn alpn<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.with_tls(|tls| tls.alpn = names.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Supports TLS 1.2 alone.
-    ///
-    /// # Panics
-    /// Before [`tls`](Self::tls).
-    pub fn tls12(self) -> Self {
-        self.with_tls(|tls| tls.versions = &ONLY_1_2)
-    }
-
-    /// Serves Encrypted Client Hello (RFC 9849) with these keys, and TLS 1.3 alone. Who shows the public name and has
-    /// other keys is answered by this certificate, and given these keys.
-    ///
-    /// # Panics
-    /// Before [`tls`](Self::tls).
-    pub fn ech(self, keys: &EchKeys, public: &Cert) -> Self {
-        self.with_tls(|tls| tls.ech = Some((keys.clone(), public.clone(), keys.list())))
-    }
-
-    /// Gives this `ECHConfigList` instead of its own keys; an empty one is none.
-    ///
-    /// # Panics
-    /// Before [`ech`](Self::ech).
-    pub fn ech_retry_configs(self, list: &[u8]) -> Self {
-        self.with_tls(|tls| tls.ech.as_mut().unwrap_or_else(|| panic!("`ech` comes first")).2 = list.to_vec())
-    }
-
-    fn with_tls(mut self, change: impl FnOnce(&mut OriginTls)) -> Self {
-        change(self.tls.as_mut().unwrap_or_else(|| panic!("`tls` comes first")));
         self
     }
 
@@ -149,35 +113,63 @@ impl Builder {
         })
     }
 
-    fn serve<F, Fut>(self, addr: SocketAddr, accept: F) -> Origin
+    /// Serves a name of the in-memory network, such as `a.test`, at the port of its scheme. A name that has no address
+    /// is given one. Then [`Origin::url`] has the name.
+    ///
+    /// # Panics
+    /// When the address is already listened to.
+    pub fn serve_at(self, net: &Network, name: &str) -> Origin {
+        let port = if self.scheme() == "https" { 443 } else { 80 };
+        let mut origin = self.serve_on(net.listen_at(name, port));
+        origin.authority = name.to_owned();
+        origin
+    }
+
+    #[cfg(feature = "tls")]
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "with the feature it depends")]
+    fn scheme(&self) -> &'static str {
+        "http"
+    }
+
+    fn serve<F, Fut>(mut self, addr: SocketAddr, accept: F) -> Origin
     where
         F: FnOnce(Served) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let (tasks, record) = (Owner::default(), Arc::new(Record::default()));
+        let (tasks, record) = (Owner::default(), Arc::new(Record::new(std::mem::take(&mut self.answers))));
         let orders = watch::Sender::new(Order::Serve);
-        let tls = self.tls.as_ref().map(OriginTls::acceptor);
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let scheme = self.scheme();
+        #[cfg(feature = "tls")]
+        let root = self.tls.as_ref().and_then(|tls| tls.root.clone());
         let served = Served {
-            tls,
+            #[cfg(feature = "tls")]
+            tls: self.tls.as_ref().map(OriginTls::acceptor),
             builder: Arc::new(self),
             tasks: tasks.0.clone(),
             record: Arc::clone(&record),
             orders: orders.clone(),
         };
         tasks.0.spawn(accept(served));
-        Origin { addr, scheme, record, orders, _tasks: tasks }
+        Origin {
+            addr,
+            scheme,
+            authority: addr.to_string(),
+            #[cfg(feature = "tls")]
+            root,
+            record,
+            orders,
+            _tasks: tasks,
+        }
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("http2", &self.http2).field("tls", &self.tls.is_some()).finish_non_exhaustive()
+        f.debug_struct("Builder").field("http2", &self.http2).field("scheme", &self.scheme()).finish_non_exhaustive()
     }
-}
-
-async fn hello(request: Request<Incoming>) -> Response<ResponseBody> {
-    // A request that breaks off is answered too; nobody reads it.
-    let _ = request.into_body().collect().await;
-    Response::new(Full::from("hello").map_err(Into::into).boxed_unsync())
 }

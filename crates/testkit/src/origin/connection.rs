@@ -1,12 +1,17 @@
 //! One connection of an origin.
 
+#[cfg(feature = "tls")]
+use super::tls::{Acceptor, Handshake};
 use super::{
-    builder::{Builder, Handle, ResponseBody},
+    answer::{Answer, SocketEffect},
+    builder::{Builder, ResponseBody},
     requests::{Open, Record},
-    tls::{Acceptor, Handshake},
+    socket::{Control, Resets, Socket, stream_reset},
 };
 use crate::tasks::Tasks;
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http_body_util::BodyExt;
 use hyper::{
     body::Incoming,
     rt::Executor,
@@ -14,10 +19,15 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use std::{convert::Infallible, future::Future, pin::pin, sync::Arc};
+use skybridge_core::BoxError;
+use std::{
+    future::{Future, pending},
+    pin::pin,
+    sync::Arc,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{Notify, watch},
+    sync::watch,
 };
 
 /// Orders of an origin to its connections.
@@ -32,6 +42,7 @@ pub(super) enum Order {
 #[derive(Clone)]
 pub(super) struct Served {
     pub(super) builder: Arc<Builder>,
+    #[cfg(feature = "tls")]
     pub(super) tls: Option<Acceptor>,
     pub(super) tasks: Tasks,
     pub(super) record: Arc<Record>,
@@ -41,10 +52,9 @@ pub(super) struct Served {
 /// Answers the requests of one connection.
 struct Answering {
     open: Open,
-    handle: Handle,
+    builder: Arc<Builder>,
     http1: bool,
-    requests: usize,
-    full: Arc<Notify>,
+    control: Arc<Control>,
 }
 
 /// Where hyper spawns the streams of an h2 connection: they are the origin's tasks too.
@@ -53,14 +63,15 @@ struct Streams(Tasks);
 
 /// Drives a connection of either protocol, which are of different types.
 macro_rules! drive {
-    ($connection:expr, $full:expr, $orders:expr) => {{
+    ($connection:expr, $control:expr, $orders:expr) => {{
         let mut connection = pin!($connection);
         loop {
             tokio::select! {
                 biased;
                 // How a connection ends is the client's business.
                 _ = connection.as_mut() => return,
-                () = $full.notified() => connection.as_mut().graceful_shutdown(),
+                () = $control.over.notified() => return,
+                () = $control.full.notified() => connection.as_mut().graceful_shutdown(),
                 order = next(&mut $orders) => match order {
                     Order::Serve => {}
                     Order::Drain => connection.as_mut().graceful_shutdown(),
@@ -74,17 +85,26 @@ macro_rules! drive {
 // === impl Served ===
 
 impl Served {
-    pub(super) fn spawn(&self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
-        let open = self.record.opened();
+    pub(super) fn spawn(&self, io: impl AsyncRead + AsyncWrite + Resets + Send + Unpin + 'static) {
+        let (open, control) = (self.record.opened(), Arc::new(Control::default()));
+        let io = Socket::new(io, &control);
+        if let Some(effect) = self.record.on_connect() {
+            control.apply(effect);
+            if effect != SocketEffect::Stall {
+                return;
+            }
+        }
         let (builder, orders) = (Arc::clone(&self.builder), self.orders.subscribe());
         let http2 = builder.http2;
-        match self.tls.clone() {
-            Some(tls) => self.tasks.spawn(accept_tls(tls, builder, self.tasks.clone(), open, orders, io)),
-            None => self.tasks.spawn(serve(builder, http2, self.tasks.clone(), open, orders, io)),
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            return self.tasks.spawn(accept_tls(tls, builder, self.tasks.clone(), open, orders, io, control));
         }
+        self.tasks.spawn(serve(builder, http2, self.tasks.clone(), open, orders, io, control));
     }
 }
 
+#[cfg(feature = "tls")]
 async fn accept_tls(
     tls: Acceptor,
     builder: Arc<Builder>,
@@ -92,6 +112,7 @@ async fn accept_tls(
     open: Open,
     mut orders: watch::Receiver<Order>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    control: Arc<Control>,
 ) {
     let accepted = {
         let mut accepting = pin!(tls.accept(io, |hello| open.greeted(hello)));
@@ -108,7 +129,7 @@ async fn accept_tls(
     let handshake = Handshake::of(open.index, io.get_ref().1);
     let http2 = handshake.alpn.as_deref() == Some("h2");
     open.shook(handshake);
-    serve(builder, http2, tasks, open, orders, io).await;
+    serve(builder, http2, tasks, open, orders, io, control).await;
 }
 
 async fn serve(
@@ -118,25 +139,20 @@ async fn serve(
     open: Open,
     mut orders: watch::Receiver<Order>,
     io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    control: Arc<Control>,
 ) {
-    let full = Arc::new(Notify::new());
-    let answering = Arc::new(Answering {
-        open,
-        handle: Arc::clone(&builder.handle),
-        http1: !http2,
-        requests: builder.requests,
-        full: Arc::clone(&full),
-    });
+    let streams = builder.streams;
+    let answering = Arc::new(Answering { open, builder, http1: !http2, control: Arc::clone(&control) });
     let service = service_fn(move |request| Arc::clone(&answering).answer(request));
     let io = TokioIo::new(io);
     if http2 {
         let mut server = http2::Builder::new(Streams(tasks));
-        if let Some(streams) = builder.streams {
+        if let Some(streams) = streams {
             server.max_concurrent_streams(streams);
         }
-        drive!(server.serve_connection(io, service), full, orders)
+        drive!(server.serve_connection(io, service), control, orders)
     }
-    drive!(http1::Builder::new().serve_connection(io, service), full, orders)
+    drive!(http1::Builder::new().serve_connection(io, service), control, orders)
 }
 
 async fn next(orders: &mut watch::Receiver<Order>) -> Order {
@@ -149,16 +165,63 @@ async fn next(orders: &mut watch::Receiver<Order>) -> Order {
 // === impl Answering ===
 
 impl Answering {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
-        let last = self.open.saw(&request) + 1 >= self.requests;
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<ResponseBody>, BoxError> {
+        let seen = self.open.saw(&request);
+        let last = seen.exchange + 1 >= self.builder.requests;
         if last {
-            self.full.notify_one();
+            self.control.full.notify_one();
         }
-        let mut response = (self.handle)(request).await;
+        let mut response = match (self.open.next_answer(), &self.builder.handle) {
+            (Some(answer), _) => self.play(answer, request, seen.index).await?,
+            (None, Some(handle)) => {
+                self.open.read(seen.index, Bytes::new());
+                handle(request).await
+            }
+            (None, None) => self.play(Answer::from("hello"), request, seen.index).await?,
+        };
         if last && self.http1 {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
+    }
+
+    /// Answers, with what happens on the way.
+    async fn play(
+        &self,
+        answer: Answer,
+        request: Request<Incoming>,
+        index: usize,
+    ) -> Result<Response<ResponseBody>, BoxError> {
+        let (head, mut body) = request.into_parts();
+        if answer.effects.request_start.is_some() {
+            self.open.read(index, Bytes::new());
+            self.meet(answer.effects.request_start).await?;
+        }
+        if answer.effects.request_body.is_some() {
+            let first = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+            self.open.read(index, first.unwrap_or_default());
+            self.meet(answer.effects.request_body).await?;
+        }
+        // A request that breaks off is answered too; nobody reads it.
+        let body = body.collect().await.map(|body| body.to_bytes());
+        self.open.read(index, body.unwrap_or_default());
+        if !answer.delay.is_zero() {
+            tokio::time::sleep(answer.delay).await;
+        }
+        self.meet(answer.effects.response_start).await?;
+        Ok(answer.into_response(&head.method, self.http1, Arc::clone(&self.control)))
+    }
+
+    /// Goes on where nothing ends.
+    async fn meet(&self, effect: Option<SocketEffect>) -> Result<(), BoxError> {
+        match effect {
+            None => Ok(()),
+            Some(SocketEffect::CloseStream(code)) if !self.http1 => Err(stream_reset(code)),
+            Some(effect) => {
+                self.control.apply(effect);
+                if effect == SocketEffect::Drain { Ok(()) } else { pending().await }
+            }
+        }
     }
 }
 

@@ -25,15 +25,44 @@
 //! # }
 //! ```
 
+//! Who comes from MockWebServer enqueues answers and takes requests. An [`Answer`] also says how fast it comes, and
+//! what becomes of its socket and when:
+//!
+//! ```
+//! use skybridge::{Client, Roots, TlsConfig, TlsLayer};
+//! use skybridge_testkit::origin::{Answer, Origin, SocketEffect};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let origin = Origin::h2c().https(["a.test"]).start().await;
+//! origin.enqueue(Answer::new("").on_response_start(SocketEffect::Close));
+//! origin.enqueue(Answer::new("at last").header("x-try", "2"));
+//!
+//! let tls = TlsConfig::builder().roots(Roots::Given(vec![origin.root()])).build()?;
+//! let client = Client::builder().tls(TlsLayer::new(tls)).build();
+//! assert_eq!(client.get(origin.url("/")).await?.into_body().text().await?, "at last");
+//!
+//! let (first, second) = (origin.take_request().await, origin.take_request().await);
+//! assert_eq!((first.connection, second.connection), (0, 1)); // c0e0, c1e0
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod answer_body;
 mod builder;
 mod connection;
 mod requests;
+mod socket;
+#[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(feature = "tls")]
+pub use self::tls::Handshake;
 pub use self::{
+    answer::{Answer, SocketEffect},
     builder::{Builder, ResponseBody},
     requests::OriginRequest,
-    tls::Handshake,
 };
 use self::{connection::Order, requests::Record};
 use crate::tasks::Owner;
@@ -47,6 +76,9 @@ use tokio::sync::watch;
 pub struct Origin {
     addr: SocketAddr,
     scheme: &'static str,
+    authority: String,
+    #[cfg(feature = "tls")]
+    root: Option<rustls::pki_types::CertificateDer<'static>>,
     record: Arc<Record>,
     orders: watch::Sender<Order>,
     _tasks: Owner,
@@ -70,9 +102,21 @@ impl Origin {
         self.addr
     }
 
-    /// `http://` or `https://`, its address, and a path that begins with `/`.
+    /// `http://` or `https://`, its address (or its name: [`Builder::serve_at`]), and a path that begins with `/`.
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme, self.addr)
+        format!("{}://{}{path}", self.scheme, self.authority)
+    }
+
+    /// Answers the next request so, whichever it is, in place of the [handler](Builder::handle). Answers are given in
+    /// the order in which they were enqueued; when none is left, the handler answers again.
+    pub fn enqueue(&self, answer: impl Into<Answer>) {
+        self.record.enqueue(answer.into());
+    }
+
+    /// The next request that has arrived, in order, and each but once: with its body, its connection and its index on
+    /// that. Waits until there is one.
+    pub async fn take_request(&self) -> OriginRequest {
+        self.record.take().await
     }
 
     /// Connections ever accepted.
@@ -98,16 +142,6 @@ impl Origin {
     /// The heads of the requests, in order of arrival.
     pub fn requests(&self) -> Vec<OriginRequest> {
         self.record.requests()
-    }
-
-    /// The completed TLS handshakes, in order.
-    pub fn handshakes(&self) -> Vec<Handshake> {
-        self.record.handshakes()
-    }
-
-    /// What clients have shown, of an origin with [`ech`](Builder::ech), in order.
-    pub fn outer_hellos(&self) -> Vec<crate::ech::OuterHello> {
-        self.record.hellos()
     }
 
     /// Drains every connection: by `connection: close` or GOAWAY.

@@ -1,11 +1,21 @@
+#[cfg(feature = "tls")]
 use super::Handshake;
+use super::answer::{Answer, SocketEffect};
+#[cfg(feature = "tls")]
 use crate::ech::OuterHello;
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use skybridge_core::sync::Mutex;
-use std::sync::{Arc, MutexGuard};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, MutexGuard},
+};
 use tokio::sync::watch;
 
-/// The head of a request that an [`Origin`](super::Origin) received.
+/// As much of a request's body is kept.
+const BODY: usize = 1 << 20;
+
+/// A request that an [`Origin`](super::Origin) received.
 #[derive(Clone, Debug)]
 pub struct OriginRequest {
     /// Its connection, from 0.
@@ -20,6 +30,8 @@ pub struct OriginRequest {
     pub version: Version,
     /// The headers.
     pub headers: HeaderMap,
+    /// The first MiB of the body, once it is read; empty where a [handler](super::Builder::handle) reads it.
+    pub body: Bytes,
 }
 
 /// What an origin records.
@@ -27,14 +39,31 @@ pub struct OriginRequest {
 pub(super) struct Record {
     list: Mutex<List>,
     open: watch::Sender<usize>,
+    /// How often a request was read.
+    read: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
 struct List {
     connections: usize,
     requests: Vec<OriginRequest>,
+    /// Whether they are read.
+    read: Vec<bool>,
+    /// How many were taken.
+    taken: usize,
+    answers: VecDeque<Answer>,
+    #[cfg(feature = "tls")]
     handshakes: Vec<Handshake>,
+    #[cfg(feature = "tls")]
     hellos: Vec<OuterHello>,
+}
+
+/// Where a request is.
+pub(super) struct Seen {
+    /// Among all.
+    pub(super) index: usize,
+    /// On its connection.
+    pub(super) exchange: usize,
 }
 
 /// A connection that is open.
@@ -65,6 +94,35 @@ impl OriginRequest {
 // === impl Record ===
 
 impl Record {
+    pub(super) fn new(answers: Vec<Answer>) -> Self {
+        let list = List { answers: answers.into(), ..List::default() };
+        Self { list: Mutex::new(list), open: watch::Sender::default(), read: watch::Sender::default() }
+    }
+
+    pub(super) fn enqueue(&self, answer: Answer) {
+        self.list().answers.push_back(answer);
+    }
+
+    /// What becomes of a new connection in place of the next answer, if it says so.
+    pub(super) fn on_connect(&self) -> Option<SocketEffect> {
+        let mut list = self.list();
+        let effect = list.answers.front()?.effects.connect?;
+        list.answers.pop_front();
+        Some(effect)
+    }
+
+    /// The next request that is read and was not taken.
+    pub(super) async fn take(&self) -> OriginRequest {
+        let mut read = self.read.subscribe();
+        loop {
+            if let Some(request) = self.list().take() {
+                return request;
+            }
+            // The sender lives as long as `self`: waiting can't fail.
+            let _ = read.changed().await;
+        }
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.list().connections
     }
@@ -79,6 +137,7 @@ impl Record {
         let _ = open.wait_for(|open| *open == connections).await;
     }
 
+    #[cfg(feature = "tls")]
     pub(super) fn hellos(&self) -> Vec<OuterHello> {
         self.list().hellos.clone()
     }
@@ -87,6 +146,7 @@ impl Record {
         self.list().requests.clone()
     }
 
+    #[cfg(feature = "tls")]
     pub(super) fn handshakes(&self) -> Vec<Handshake> {
         self.list().handshakes.clone()
     }
@@ -106,21 +166,58 @@ impl Record {
     }
 }
 
+// === impl List ===
+
+impl List {
+    fn take(&mut self) -> Option<OriginRequest> {
+        if !*self.read.get(self.taken)? {
+            return None;
+        }
+        self.taken += 1;
+        self.requests.get(self.taken - 1).cloned()
+    }
+}
+
 // === impl Open ===
 
 impl Open {
+    pub(super) fn next_answer(&self) -> Option<Answer> {
+        let mut list = self.record.list();
+        // One that is for a connection waits for that.
+        if list.answers.front()?.effects.connect.is_some() {
+            return None;
+        }
+        list.answers.pop_front()
+    }
+
+    /// Records what was read of a request's body: it can be taken.
+    pub(super) fn read(&self, index: usize, body: Bytes) {
+        {
+            let mut list = self.record.list();
+            if let Some(read) = list.read.get_mut(index) {
+                *read = true;
+            }
+            if let Some(request) = list.requests.get_mut(index) {
+                request.body = Bytes::copy_from_slice(&body[..body.len().min(BODY)]);
+            }
+        }
+        self.record.read.send_modify(|reads| *reads += 1);
+    }
+
     /// Records what the client shows.
+    #[cfg(feature = "tls")]
     pub(super) fn greeted(&self, hello: OuterHello) {
         self.record.list().hellos.push(hello);
     }
 
     /// Records a handshake.
+    #[cfg(feature = "tls")]
     pub(super) fn shook(&self, handshake: Handshake) {
         self.record.list().handshakes.push(handshake);
     }
 
-    /// Records a request, and says which on this connection it is.
-    pub(super) fn saw<B>(&self, request: &Request<B>) -> usize {
+    /// Records a request.
+    pub(super) fn saw<B>(&self, request: &Request<B>) -> Seen {
         let mut list = self.record.list();
         let exchange = list.requests.iter().filter(|requests| requests.connection == self.index).count();
         list.requests.push(OriginRequest {
@@ -130,8 +227,10 @@ impl Open {
             uri: request.uri().clone(),
             version: request.version(),
             headers: request.headers().clone(),
+            body: Bytes::new(),
         });
-        exchange
+        list.read.push(false);
+        Seen { index: list.requests.len() - 1, exchange }
     }
 }
 

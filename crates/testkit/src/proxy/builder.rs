@@ -4,8 +4,9 @@ use super::{
     requests::{Open, Record},
     socks,
 };
+#[cfg(feature = "tls")]
+use crate::certs::Cert;
 use crate::{
-    certs::Cert,
     net::{self, Network},
     tasks::{Owner, Tasks},
 };
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use skybridge_core::{BoxFuture, Io};
 use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
+#[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
 
 /// What is done with each accepted connection before it is served.
@@ -106,6 +108,7 @@ impl Builder {
     }
 
     /// Serves over TLS with this certificate and the ALPN protocol HTTP/1.1.
+    #[cfg(feature = "tls")]
     pub fn tls(self, cert: &Cert) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(cert.server(&["http/1.1"])));
         self.wrapped(move |stream| {
