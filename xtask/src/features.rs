@@ -10,10 +10,9 @@ use crate::workspace;
 /// What compiles C or assembly.
 const NATIVE: [&str; 5] = ["aws-lc-rs", "aws-lc-sys", "cc", "cmake", "ring"];
 
-/// Whose tree may have it: packages of the workspace's own tools and tests, and the test kit, which signs its
-/// certificates by it and is nobody's dependency but a test's.
-const MAY_HAVE_AWS_LC: [&str; 6] =
-    ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-testkit", "skybridge-tests", "xtask"];
+/// Whose tree may have it: packages of the workspace's own tools and tests.
+const MAY_HAVE_AWS_LC: [&str; 5] =
+    ["skybridge-examples", "skybridge-meter", "skybridge-soak", "skybridge-tests", "xtask"];
 
 pub(crate) fn run() -> Outcome {
     let members = workspace::members()?;
