@@ -155,3 +155,20 @@ fn no_published_package_has_unsafe_code() {
         assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{}", package.display());
     }
 }
+
+#[test]
+fn each_chapter_of_the_guide_is_a_module_and_in_the_list() {
+    let facade = root().join("crates/skybridge");
+    let (list, modules) = (read(facade.join("docs/guide/README.md")), read(facade.join("src/guide.rs")));
+    let mut chapters = 0;
+    for entry in fs::read_dir(facade.join("docs/guide")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let name = file.trim_end_matches(".md");
+        if name != "README" {
+            assert!(list.contains(&format!("| [`{name}`] | ")), "{name} is not in the list");
+            assert!(modules.contains(&format!("/guide/{file}\")]\npub mod {name} {{}}")), "{name} is no module");
+            chapters += 1;
+        }
+    }
+    assert!(chapters > 10, "{chapters}");
+}

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! It is one expression, and each line of it is a crate that stands alone, so another client is another expression. All
-//! limits and their values are in [one table](defaults).
+//! limits and their values are in [one table](defaults), and the [guide] has a chapter for each thing one does.
 //!
 //! ```
 //! # use skybridge_testkit::origin::Origin;
@@ -164,6 +164,7 @@ mod collect;
 pub mod defaults;
 pub mod errors;
 mod explanation;
+pub mod guide;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod into_uri;
