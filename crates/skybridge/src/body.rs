@@ -57,7 +57,8 @@ impl Body {
 
     /// The facts of the connection; `None` only for a default body, which came by none, and where a layer
     /// [above the pool](crate::ClientBuilder::above_pool) or [above retry](crate::ClientBuilder::above_retry) has put a
-    /// body of its own around the connection's.
+    /// body of its own around the connection's: [`ConnInfoLayer`](crate::ConnInfoLayer) keeps them for
+    /// [`ResponseExt::connection`](crate::ResponseExt::connection).
     pub fn connection(&self) -> Option<&Arc<ConnInfo>> {
         self.source.connection()
     }

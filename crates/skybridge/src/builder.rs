@@ -1,7 +1,7 @@
 use crate::{
     Client, RequestBody,
     call::CallDefaults,
-    seams::{AbovePool, AboveRetry, Seams},
+    seams::{AbovePool, AboveRetry, Built, Seams},
     stack::{ClientStack, Http, HttpPool},
     tls::{ProxyTls, TlsService, TlsSettings},
 };
@@ -450,16 +450,13 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket
-        let defaults = CallDefaults {
-            runtime,
-            observer,
-            timeouts,
-            ids: Ids::default(),
+        let built = Built {
             pool: pool.clone(),
             explainer,
             #[cfg(feature = "inspect")]
             inspected,
         };
+        let defaults = CallDefaults { runtime, observer, timeouts, ids: Ids::default(), pool: built };
         #[rustfmt::skip]
         let stack = ServiceBuilder::new()
             .layer(retry)                                   // send again what may safely be sent again

@@ -1,8 +1,8 @@
 use crate::{
     Body, RequestBody,
     call_limit::CallLimit,
-    explanation::Explainer,
-    stack::{ClientStack, HttpPool, IntoBody, Sending, Stack, timed_out_error},
+    seams::Built,
+    stack::{ClientStack, IntoBody, Sending, Stack, timed_out_error},
 };
 use http::{Request, Response};
 use pin_project::pin_project;
@@ -57,23 +57,20 @@ struct CallEvents {
 }
 
 /// What a client does for its calls besides sending them.
-pub(crate) struct CallDefaults {
+pub(crate) struct CallDefaults<P = Built> {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observe>>,
     pub(crate) timeouts: Timeouts,
     pub(crate) ids: Ids,
     /// For what a client says of its pool, whatever is above that.
-    pub(crate) pool: HttpPool,
-    pub(crate) explainer: Explainer,
-    #[cfg(feature = "inspect")]
-    pub(crate) inspected: crate::inspect::Inspected,
+    pub(crate) pool: P,
 }
 
 // === impl Call ===
 
 impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new(stack: &mut S, defaults: &CallDefaults, request: Request<impl Into<RequestBody>>) -> Self {
+    pub(crate) fn new<P>(stack: &mut S, defaults: &CallDefaults<P>, request: Request<impl Into<RequestBody>>) -> Self {
         if defaults.is_needed() || !request.extensions().is_empty() {
             return Self::attended(stack, defaults, request.map(Into::into));
         }
@@ -83,7 +80,7 @@ impl<S: ClientStack> Call<S> {
 
     /// Perhaps it has a time limit, or an observer.
     #[cold]
-    fn attended(stack: &mut S, defaults: &CallDefaults, mut request: Request<RequestBody>) -> Self {
+    fn attended<P>(stack: &mut S, defaults: &CallDefaults<P>, mut request: Request<RequestBody>) -> Self {
         let scope = defaults.scope(&mut request).into();
         Self { state: State::Sending(stack.call(request)), scope }
     }
@@ -240,7 +237,7 @@ impl Drop for CallEvents {
 
 // === impl CallDefaults ===
 
-impl CallDefaults {
+impl<P> CallDefaults<P> {
     /// Whether every call needs it, or only those that wish.
     fn is_needed(&self) -> bool {
         self.observer.is_some() || self.timeouts.call.is_some()

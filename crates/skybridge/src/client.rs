@@ -1,6 +1,8 @@
 use crate::{
-    Call, ClientBuilder, Explanation, IntoUri, RequestBody,
+    Call, ClientBuilder, Explanation, IntoUri, OneBody, RequestBody, StackBuilder,
     call::CallDefaults,
+    layered::Layered,
+    seams::{Built, NoPool, PoolHandle},
     stack::{ClientStack, Stack},
 };
 use bytes::Buf;
@@ -10,7 +12,7 @@ use skybridge_core::{BoxError, Error};
 use skybridge_pool::PoolStats;
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -37,12 +39,19 @@ use tower::Service;
 /// # }
 /// ```
 ///
+/// # As a service
+/// A request names the type of its body when it is given to [`call`](Service::call) or `oneshot`, so a client goes
+/// unadapted where requests of axum, tonic or tower-http come from. tower's `ready().await?.call(request)` works too,
+/// as [`ready`](Self::ready) asks for no request. A layer of somebody else's around a client has no such method, so
+/// there the type of the body is to be said: by [`one_body`](Self::one_body), or by a layer
+/// [in the client](ClientBuilder::above_retry).
+///
 /// `S` is what is below: retry over the pool, and layers of one's own that were put [above](ClientBuilder::above_retry)
-/// and [between](ClientBuilder::above_pool) them. Without any, a client is plainly a `Client`.
-#[derive(Clone)]
-pub struct Client<S = Stack> {
+/// and [between](ClientBuilder::above_pool) them; or a stack [made by hand](Self::from_stack), and then `P` is what is
+/// known of its pool. Without any, a client is plainly a `Client`.
+pub struct Client<S = Stack, P = Built> {
     stack: S,
-    defaults: Arc<CallDefaults>,
+    defaults: Arc<CallDefaults<P>>,
 }
 
 impl Client {
@@ -63,21 +72,106 @@ impl Client {
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
+
+    /// A client on a stack that was made by hand, or by anybody else: any service of `Request<RequestBody>`, whose
+    /// errors are [`Error`], or become one as `BoxError` does. It has `get` and `request`, and whatever responses have:
+    /// `text()` and the rest of [`Body`](crate::Body). A request waits within its call until the stack is ready.
+    ///
+    /// Events and a time limit for calls are settings of [`stack_builder`](Self::stack_builder), and so is a handle to
+    /// the stack's pool. A call that its time limit ends says [`Delivery::Unknown`](crate::Delivery::Unknown) once the
+    /// stack was called: nobody knows how far it got.
+    ///
+    /// ```
+    /// # use skybridge_testkit::origin::Origin;
+    /// use skybridge::{*, tower::{ServiceBuilder, limit::ConcurrencyLimitLayer}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+    /// # let url = origin.url("/");
+    /// let stack = ServiceBuilder::new()
+    ///     .layer(ConcurrencyLimitLayer::new(100))
+    ///     .layer(RetryLayer::safe())
+    ///     .layer(PoolLayer::new(TokioRuntime::current()))
+    ///     .layer(RouteLayer::new(System::new()))
+    ///     .layer(NegotiateLayer::new(H1::new(), H2::new()))
+    ///     .layer(RaceLayer::happy_eyeballs())
+    ///     .service(Tcp::new());
+    /// let client = Client::from_stack(stack);
+    /// assert_eq!(client.get(&url).await?.into_body().text().await?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime. [`StackBuilder::runtime`] takes one from elsewhere.
+    #[track_caller]
+    pub fn from_stack<T, B>(stack: T) -> Client<Layered<T, Error>, NoPool>
+    where
+        T: Service<Request<RequestBody>, Response = Response<B>, Error: Into<Error>> + Clone,
+        B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self::stack_builder(stack).build()
+    }
+
+    /// As [`from_stack`](Self::from_stack), with a runtime, an observer, a time limit for calls, and a handle to the
+    /// stack's pool, as needed.
+    pub fn stack_builder<T>(stack: T) -> StackBuilder<T> {
+        StackBuilder::new(stack)
+    }
+}
+
+impl<S, P> Client<S, P> {
+    pub(crate) fn of(stack: S, defaults: CallDefaults<P>) -> Self {
+        Self { stack, defaults: Arc::new(defaults) }
+    }
+
+    /// As a service of requests with this body alone. A client is a service of requests with any body, and so the
+    /// compiler asks which one (E0283) where a layer of somebody else's is around it, and no request at hand to tell:
+    ///
+    /// ```
+    /// # use skybridge_testkit::origin::Origin;
+    /// use skybridge::{Client, RequestBody, tower::{ServiceBuilder, ServiceExt, Service, limit::ConcurrencyLimitLayer}};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), skybridge::Error> {
+    /// # let origin = Origin::h1().start().await;
+    /// # let url = origin.url("/");
+    /// let client = Client::new().one_body::<RequestBody>();
+    /// let mut limited = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(100)).service(client);
+    /// let request = http::Request::get(&url).body(RequestBody::empty()).expect("a URL");
+    /// let response = limited.ready().await?.call(request).await?;
+    /// # assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn one_body<B>(self) -> OneBody<B, Self> {
+        OneBody::new(self)
+    }
+}
+
+impl<S, P: PoolHandle> Client<S, P> {
+    /// What is in its pool right now.
+    pub fn stats(&self) -> PoolStats {
+        self.defaults.pool.stats()
+    }
+
+    /// Closes the connections that are idle, and keeps none of those in use.
+    pub fn evict_all(&self) {
+        self.defaults.pool.evict_all();
+    }
+
+    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
+    /// response. What is left of a request then is not sent any more.
+    pub fn close(&self) {
+        self.defaults.pool.close();
+    }
 }
 
 impl<S> Client<S> {
     #[cfg(feature = "inspect")]
     pub(crate) fn defaults(&self) -> &Arc<CallDefaults> {
         &self.defaults
-    }
-
-    pub(crate) fn of(stack: S, defaults: CallDefaults) -> Self {
-        Self { stack, defaults: Arc::new(defaults) }
-    }
-
-    /// What is in its pool right now.
-    pub fn stats(&self) -> PoolStats {
-        self.defaults.pool.stats()
     }
 
     /// What would become of a request: by which connection it would go and why, or how a new one would be opened: the
@@ -115,23 +209,12 @@ impl<S> Client<S> {
         *head.headers_mut() = request.headers().clone();
         *head.extensions_mut() = request.extensions().clone();
         head.headers_mut().remove(http::header::CONTENT_LENGTH);
-        let (explained, defaults) = (self.defaults.pool.explain(&head), Arc::clone(&self.defaults));
-        async move { defaults.explainer.explain(explained.await?, defaults.runtime.now()) }
-    }
-
-    /// Closes the connections that are idle, and keeps none of those in use.
-    pub fn evict_all(&self) {
-        self.defaults.pool.evict_all();
-    }
-
-    /// Ends it, for all clones: what comes and what waits fails unsent, what is under way runs to the end of its
-    /// response. What is left of a request then is not sent any more.
-    pub fn close(&self) {
-        self.defaults.pool.close();
+        let (explained, defaults) = (self.defaults.pool.pool.explain(&head), Arc::clone(&self.defaults));
+        async move { defaults.pool.explainer.explain(explained.await?, defaults.runtime.now()) }
     }
 }
 
-impl<S: ClientStack> Client<S> {
+impl<S: ClientStack, P> Client<S, P> {
     /// Gets a URL.
     ///
     /// # Errors
@@ -156,9 +239,35 @@ impl<S: ClientStack> Client<S> {
     pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call<S> {
         Call::new(&mut self.stack.clone(), &self.defaults, request)
     }
+
+    /// Waits until it is ready, as `ServiceExt::ready` does, but for requests with any body: which one is said by the
+    /// request that it is [called](Service::call) with. It is always ready.
+    ///
+    /// ```
+    /// # use skybridge_testkit::origin::Origin;
+    /// use skybridge::{Client, RequestBody, tower::Service};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), skybridge::Error> {
+    /// # let origin = Origin::h1().start().await;
+    /// # let url = origin.url("/");
+    /// let mut client = Client::new();
+    /// let request = http::Request::get(&url).body(RequestBody::empty()).expect("a URL");
+    /// let response = client.ready().await?.call(request).await?;
+    /// # assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// None, unless the stack isn't always ready.
+    pub async fn ready(&mut self) -> Result<&mut Self, Error> {
+        poll_fn(|cx| self.stack.poll_ready(cx)).await?;
+        Ok(self)
+    }
 }
 
-impl<S, B> Service<Request<B>> for Client<S>
+impl<S, P, B> Service<Request<B>> for Client<S, P>
 where
     S: ClientStack,
     B: Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
@@ -179,8 +288,15 @@ where
     }
 }
 
-impl<S> fmt::Debug for Client<S> {
+impl<S: Clone, P> Clone for Client<S, P> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self { stack: self.stack.clone(), defaults: Arc::clone(&self.defaults) }
+    }
+}
+
+impl<S, P: fmt::Debug> fmt::Debug for Client<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Client").field("pool", &self.defaults.pool).finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 /// sees hosts and paths: serve it on localhost, or behind authentication.
 pub fn inspect<S>(client: &Client<S>) -> Inspector {
     let defaults = client.defaults();
-    Inspector::new(Inspecting(Arc::downgrade(defaults)), defaults.inspected.calls.clone())
+    Inspector::new(Inspecting(Arc::downgrade(defaults)), defaults.pool.inspected.calls.clone())
 }
 
 /// What a client remembers for it.
@@ -42,8 +42,8 @@ impl Inspected {
 impl Source for Inspecting {
     fn snapshot(&self, most_origins: usize) -> Option<Snapshot> {
         let defaults = self.0.upgrade()?;
-        let pool = defaults.pool.snapshot(most_origins);
-        let failed_routes = defaults.inspected.failed_routes.list(pool.at);
+        let pool = defaults.pool.pool.snapshot(most_origins);
+        let failed_routes = defaults.pool.inspected.failed_routes.list(pool.at);
         Some(Snapshot { pool, failed_routes })
     }
 }

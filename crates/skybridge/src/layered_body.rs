@@ -1,4 +1,4 @@
-use crate::Body;
+use crate::{Body, stack::LeasedBody};
 use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 use pin_project::pin_project;
@@ -12,14 +12,19 @@ use std::{
 /// The body that a user's layer responds with, in a client's types.
 pub(crate) type LayeredBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = Error> + Send>>;
 
-/// The client's body: as it is when the user's layer left it as it was, boxed otherwise.
+/// The client's body: as it is when the user's layer left it as it was, or it is a pool's of the usual connections,
+/// boxed otherwise.
 pub(crate) fn into_body<B>(body: B) -> Body
 where
     B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
 {
     let mut body = Some(body);
-    if let Some(own) = (&mut body as &mut dyn Any).downcast_mut::<Option<Body>>() {
+    let any = &mut body as &mut dyn Any;
+    if let Some(own) = any.downcast_mut::<Option<Body>>() {
         return own.take().unwrap_or_default();
+    }
+    if let Some(leased) = any.downcast_mut::<Option<LeasedBody>>() {
+        return leased.take().map(Body::pooled).unwrap_or_default();
     }
     body.map_or_else(Body::default, |body| Body::layered(Box::pin(InOurTypes(body))))
 }

@@ -161,19 +161,23 @@ mod call;
 mod call_limit;
 mod client;
 mod collect;
+mod conn_info_layer;
 pub mod defaults;
 pub mod errors;
 mod explanation;
 pub mod guide;
+mod handles;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod into_uri;
 mod layered;
 mod layered_body;
+mod one_body;
 mod request_body;
 mod response;
 pub mod seams;
 mod stack;
+mod stack_builder;
 mod text;
 mod tls;
 mod with_body;
@@ -186,10 +190,13 @@ pub use self::{
     call::Call,
     client::Client,
     collect::{Collecting, TooLarge},
+    conn_info_layer::ConnInfoLayer,
     explanation::{Address, Explanation, Hop, Opening, ResolvedBy},
     into_uri::IntoUri,
+    one_body::OneBody,
     request_body::RequestBody,
     response::ResponseExt,
+    stack_builder::StackBuilder,
     text::Text,
 };
 #[cfg(feature = "balance")]
@@ -209,7 +216,7 @@ pub use skybridge_h2::{Flood, H2, H2Error};
 #[cfg(feature = "inspect")]
 pub use skybridge_inspect::Inspector;
 pub use skybridge_negotiate::NegotiateLayer;
-pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, PoolConfig, PoolLayer, PoolStats};
+pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, Pool, PoolConfig, PoolLayer, PoolStats};
 pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{
     EnvironmentProxies, NoAddresses, NoProxy, NothingSelected, OtherFamily, ProxyOrder, ProxySelector,

@@ -2,7 +2,13 @@
 //! where, and the types that come of it. Rarely named: a client with such layers is a
 //! [`Client<impl ClientStack>`](ClientStack).
 
-pub use crate::{layered::Layered, stack::ClientStack, with_body::WithBody};
+pub use crate::{
+    conn_info_layer::{KnowsConnection, WithConnInfo},
+    handles::{Built, NoPool, PoolHandle},
+    layered::Layered,
+    stack::ClientStack,
+    with_body::WithBody,
+};
 
 use crate::{
     Body, RequestBody,
