@@ -89,7 +89,7 @@ async fn a_call_has_its_limit_and_its_events() {
     let builder = Client::stack_builder(hanging).runtime(stage.executor.runtime()).observer(recorder.clone());
     let client = builder.call_timeout(limit).build();
     let begun = tokio::time::Instant::now();
-    let error = client.get(URL).await.unwrap_err();
+    let error = tokio::time::timeout(2 * limit, client.get(URL)).await.unwrap().unwrap_err();
     assert_eq!(begun.elapsed(), limit);
     assert!(error.is_timeout() && error.phase() == skybridge::Phase::Call, "{error:?}");
     assert_eq!(error.delivery(), Delivery::Unknown);
