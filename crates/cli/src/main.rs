@@ -58,7 +58,7 @@ use crate::{exit::Exit, start_error::StartError, usage::Command};
 use std::{future::Future, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
-    let arguments = args::expand(std::env::args_os().collect());
+    let arguments = args::expand(std::env::args_os().collect()).map_err(|(exit, why)| StartError(exit, why));
     let exit = match arguments.and_then(|arguments| usage::read(arguments).map_err(Into::into)) {
         Ok(Command::Fetch(parts)) => match parts.first().and_then(|part| part.args.text()) {
             Some(text) => {

@@ -1,7 +1,7 @@
 //! `-K`: arguments from a file, as curl reads them. What a file says stands where its `-K` stands.
 
 use super::Args;
-use crate::{exit::Exit, start_error::StartError};
+use crate::exit::Exit;
 use clap::{ArgAction, Command, CommandFactory};
 use std::{
     ffi::{OsStr, OsString},
@@ -16,12 +16,12 @@ const DEEPEST: usize = 8;
 /// The arguments, with those of files behind their `-K`.
 ///
 /// # Errors
-/// When a file can't be read (26, as with curl), or isn't such a file (2): its name, and why.
-pub(crate) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, StartError> {
+/// When a file can't be read (26, as with curl), or isn't such a file (2): with its name, and why.
+pub(crate) fn expand(arguments: Vec<OsString>) -> Result<Vec<OsString>, (Exit, String)> {
     expand_within(&Args::command(), arguments, DEEPEST)
 }
 
-fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, StartError> {
+fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> Result<Vec<OsString>, (Exit, String)> {
     let (mut all, mut arguments) = (Vec::with_capacity(arguments.len()), arguments.into_iter());
     while let Some(argument) = arguments.next() {
         let found = flag_with_value(command, &argument);
@@ -37,9 +37,8 @@ fn expand_within(command: &Command, arguments: Vec<OsString>, depth: usize) -> R
             None => arguments.next().inspect(|next| all.push(next.clone())),
         };
         let Some(path) = value.filter(|_| is_config) else { continue };
-        let failed = |exit, why: &dyn std::fmt::Display| {
-            StartError(exit, format!("--config {}: {why}", Path::new(&path).display()))
-        };
+        let failed =
+            |exit, why: &dyn std::fmt::Display| (exit, format!("--config {}: {why}", Path::new(&path).display()));
         if depth == 0 {
             return Err(failed(Exit::USAGE, &format_args!("files name files, more than {DEEPEST} deep")));
         }
@@ -182,9 +181,7 @@ mod tests {
         fs::write(path("a"), format!("-d a\nconfig = \"{}\"\n-d c\n", path("b"))).unwrap();
         fs::write(path("b"), "data b").unwrap();
         fs::write(path("loop"), format!("-K {}", path("loop"))).unwrap();
-        let line = |arguments: &[&str]| {
-            expand(arguments.iter().map(Into::into).collect()).map_err(|StartError(exit, why)| (exit, why))
-        };
+        let line = |arguments: &[&str]| expand(arguments.iter().map(Into::into).collect());
         let names = [path("a"), format!("-sK{}", path("a")), format!("--config={}", path("a"))];
         for config in [&["-K", &*names[0]][..], &["-sK", &names[0]], &[&names[1]], &[&names[2]]] {
             let expanded = line(&[&["x", "-d", "0"], config, &["-d", "z"]].concat()).unwrap();
