@@ -7,10 +7,11 @@ use crate::{
     layers,
     outcome::{CallError, Outcome, is_failure},
     progress::Way,
+    resumed::{self, Rest},
     shared::{Job, Shared},
 };
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header::RANGE};
 use http_body::Body;
 use http_body_util::BodyExt;
 use skybridge::tower::{ServiceBuilder, ServiceExt, service_fn};
@@ -31,13 +32,24 @@ async fn exchange(shared: &Shared, job: &Job, chain: &CallChain<'_>) -> Result<(
     let stack = ServiceBuilder::new()
         .layer(layers::redirects(&shared.args, uri.clone()))
         .service(service_fn(|request| chain.send(request)));
-    let response = stack.oneshot(shared.request(uri, job.place, credentials)).await?;
+    let mut asked = shared.request(uri, job.place, credentials);
+    if let Some(range) = chain.continues_at().and_then(|at| HeaderValue::try_from(format!("bytes={at}-")).ok()) {
+        asked.headers_mut().insert(RANGE, range);
+    }
+    let response = stack.oneshot(asked).await?;
     let (request, is_failure) = (&shared.args.request, is_failure(response.status()));
     if request.location {
         chain.check_redirect(&response)?;
     }
+    let rest = chain.continues_at().map(|at| resumed::rest(&response, at));
+    if rest == Some(Rest::IsNothing) {
+        return Ok(());
+    }
     if request.fail && is_failure {
         return Err(CallError::Status);
+    }
+    if rest == Some(Rest::IsNone) {
+        return Err(CallError::NoRange(response.status()));
     }
     let (parts, body) = response.into_parts();
     // As with HEAD, there may be a name of a coding and nothing that is encoded.

@@ -6,8 +6,10 @@ use crate::{
     args::{Args, Seconds},
     client, head, job_url,
     layers::{CountedBody, counted_upload},
+    named_file::NamedFile,
     outcome::{CallError, Outcome, UrlTotals},
     progress::Transfer,
+    resumed,
     shared::{Job, Shared},
     sink::{Destination, Sink, blocking},
     verbose,
@@ -26,6 +28,7 @@ use skybridge::{
 use std::{
     future::{Future, poll_fn},
     io,
+    path::Path,
     pin::pin,
     sync::{
         Arc, MutexGuard,
@@ -38,7 +41,8 @@ use tokio::sync::mpsc;
 
 pub(crate) struct CallChain<'a> {
     shared: &'a Shared,
-    place: Destination,
+    /// From which byte on the rest is fetched (`-C`).
+    continues_at: Option<u64>,
     /// Its progress, where that is shown.
     transfer: Option<Arc<Transfer>>,
     state: Mutex<State>,
@@ -56,6 +60,7 @@ struct State {
     received: Arc<AtomicU64>,
     /// Bytes of the current request's body.
     sent: Arc<AtomicU64>,
+    place: Destination,
     /// Opened for the first byte; taken out while it is written to.
     sink: Option<Sink>,
 }
@@ -66,17 +71,14 @@ impl<'a> CallChain<'a> {
     pub(crate) fn new(shared: &'a Shared, job: &Job) -> Result<Self, Box<Outcome>> {
         let started = shared.observer.runtime.now();
         let mut current = Outcome::new(job.call, &job.url, shared.secrets, shared.method(job.place), started);
-        let place = match shared.place(job) {
-            Ok(place) => place,
-            Err(why) => {
-                current.fail(CallError::Write(io::Error::other(why)));
+        let (place, continues_at) = match place(shared, job) {
+            Ok(found) => found,
+            Err(error) => {
+                current.fail(CallError::Write(error));
                 return Err(Box::new(current));
             }
         };
         current.first.place = job.place;
-        if let Destination::File(path) = &place {
-            current.first.file = Some(path.clone());
-        }
         let state = State {
             finished: Vec::new(),
             current,
@@ -85,10 +87,12 @@ impl<'a> CallChain<'a> {
             proxies_heads: 0,
             received: Arc::default(),
             sent: Arc::default(),
+            place: Destination::Nowhere,
             sink: None,
         };
         let transfer = shared.transfer(&job.url, &place);
-        Ok(Self { shared, place, transfer, state: Mutex::new(state) })
+        let state = Mutex::new(State { place, ..state });
+        Ok(Self { shared, continues_at, transfer, state })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -233,6 +237,9 @@ impl<'a> CallChain<'a> {
         }
         let head = head::of(response, version);
         let mut state = self.state();
+        if let Some(place) = self.shared.place_by_header(state.first().first.place, response.headers()) {
+            state.place = place;
+        }
         state.current.head_bytes += head.len() as u64;
         let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
         state.current.redirect =
@@ -253,6 +260,11 @@ impl<'a> CallChain<'a> {
         }
     }
 
+    /// From which byte on the rest is fetched.
+    pub(crate) fn continues_at(&self) -> Option<u64> {
+        self.continues_at
+    }
+
     pub(crate) fn transfer(&self) -> Option<&Transfer> {
         self.transfer.as_deref()
     }
@@ -271,10 +283,13 @@ impl<'a> CallChain<'a> {
         &self,
         work: impl FnOnce(&mut Sink) -> io::Result<()> + Send + 'static,
     ) -> Result<(), CallError> {
-        if let Destination::Nowhere = self.place {
+        let (place, open) = {
+            let mut state = self.state();
+            (state.place.clone(), state.sink.take())
+        };
+        if let Destination::Nowhere = place {
             return Ok(());
         }
-        let (place, open) = (self.place.clone(), self.state().sink.take());
         let worked = blocking(move || {
             let mut sink = open.map_or_else(|| place.open(), Ok)?;
             work(&mut sink)?;
@@ -316,13 +331,28 @@ impl<'a> CallChain<'a> {
         let connects = state.finished.iter().map(|finished| finished.record.connects).sum();
         let head_bytes = state.finished.iter().map(|finished| finished.head_bytes).sum();
         let redirects = state.finished.len();
-        state.current.first = UrlTotals { connects, redirects, head_bytes, ..state.first().first.clone() };
+        let opened = state.sink.as_ref().and_then(Sink::path);
+        let file = opened.or(state.place.file().map(NamedFile::path)).map(Path::to_owned);
+        state.current.first = UrlTotals { connects, redirects, head_bytes, file, ..state.first().first.clone() };
         if let Some(error) = error {
             state.current.fail(error);
         }
         state.finished.push(state.current);
         state.finished
     }
+}
+
+/// Where the body is written, and what is there already.
+fn place(shared: &Shared, job: &Job) -> io::Result<(Destination, Option<u64>)> {
+    let place = shared.place(job).map_err(io::Error::other)?;
+    let Some(at) = shared.args.output.continue_at else { return Ok((place, None)) };
+    Ok(match resumed::offset(at, place.file())? {
+        0 => (place, None),
+        offset => match place {
+            Destination::File(file) => (Destination::File(file.continued()), Some(offset)),
+            place => (place, Some(offset)),
+        },
+    })
 }
 
 impl State {

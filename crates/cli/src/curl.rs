@@ -37,7 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, value: Value, nearest: Op
 }
 
 #[rustfmt::skip]
-const FLAGS: [CurlFlag; 172] = [
+const FLAGS: [CurlFlag; 167] = [
     flag("abstract-unix-socket", None, Value::Plain, Some("--unix-socket PATH")),
     flag("alt-svc", None, Value::Plain, None),
     flag("anyauth", None, Value::None, None),
@@ -49,9 +49,7 @@ const FLAGS: [CurlFlag; 172] = [
     flag("cert-type", None, Value::Plain, None),
     flag("ciphers", None, Value::Plain, None),
     flag("compressed-ssh", None, Value::None, None),
-    flag("continue-at", Some('C'), Value::Plain, None),
     flag("cookie-jar", Some('c'), Value::Plain, None),
-    flag("create-dirs", None, Value::None, Some("-o FILE in a folder that exists")),
     flag("create-file-mode", None, Value::Plain, None),
     flag("crlf", None, Value::None, None),
     flag("crlfile", None, Value::Plain, None),
@@ -116,7 +114,6 @@ const FLAGS: [CurlFlag; 172] = [
     flag("netrc-file", None, Value::Plain, None),
     flag("netrc-optional", None, Value::None, None),
     flag("no-alpn", None, Value::None, Some("--http1.1")),
-    flag("no-clobber", None, Value::None, None),
     flag("no-keepalive", None, Value::None, Some("--keepalive-time SECONDS")),
     flag("no-npn", None, Value::None, None),
     flag("no-sessionid", None, Value::None, Some("leave it out")),
@@ -124,7 +121,6 @@ const FLAGS: [CurlFlag; 172] = [
     flag("ntlm-wb", None, Value::None, None),
     flag("oauth2-bearer", None, Value::Secret, Some("-H 'authorization: Bearer ...'")),
     flag("out-null", None, Value::None, None),
-    flag("output-dir", None, Value::Plain, Some("-o DIR/FILE")),
     flag("parallel-immediate", None, Value::None, Some("-Z")),
     flag("parallel-max-host", None, Value::Plain, Some("--pool-max-per-host N")),
     flag("pass", None, Value::Secret, None),
@@ -157,7 +153,6 @@ const FLAGS: [CurlFlag; 172] = [
     flag("random-file", None, Value::Plain, None),
     flag("rate", None, Value::Plain, None),
     flag("raw", None, Value::None, None),
-    flag("remote-header-name", Some('J'), Value::None, None),
     flag("remote-time", Some('R'), Value::None, None),
     flag("remove-on-error", None, Value::None, None),
     flag("sasl-authzid", None, Value::Plain, None),

@@ -1,9 +1,12 @@
 //! `-D`: the heads of all responses in one file.
 
-use crate::sink::{Destination, Sink};
+use crate::{
+    named_file::NamedFile,
+    sink::{Destination, Sink},
+};
 use bytes::Bytes;
 use skybridge::types::sync::Mutex;
-use std::{io, path::Path};
+use std::io;
 
 /// Opened for the first head; the heads of calls at the same time follow each other.
 pub(crate) struct Dump {
@@ -12,8 +15,9 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
-    pub(crate) fn new(path: &Path) -> Self {
-        let to = if path.as_os_str() == "-" { Destination::Stdout } else { Destination::File(path.to_owned()) };
+    pub(crate) fn new(file: NamedFile) -> Self {
+        let is_stdout = file.path().as_os_str() == "-";
+        let to = if is_stdout { Destination::Stdout } else { Destination::File(file) };
         Self { to, sink: Mutex::default() }
     }
 

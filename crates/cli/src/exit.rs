@@ -28,6 +28,8 @@ impl Exit {
     pub(crate) const UPLOAD: Self         = Self(25);
     pub(crate) const READ_FILE: Self      = Self(26);
     pub(crate) const TIMEOUT: Self        = Self(28);
+    /// The rest of a file can't be had (`-C`).
+    pub(crate) const RANGE: Self          = Self(33);
     pub(crate) const TLS: Self            = Self(35);
     pub(crate) const INTERFACE: Self      = Self(45);
     pub(crate) const REDIRECTS: Self      = Self(47);

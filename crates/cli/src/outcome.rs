@@ -158,6 +158,10 @@ impl Outcome {
             CallError::Encoding(name) => {
                 (Exit::ENCODING, "body", format!("the body is encoded by `{name}`, and what is decoded is {DECODED}"))
             }
+            CallError::NoRange(status) => {
+                let status = status.as_u16();
+                (Exit::RANGE, "protocol", format!("not the rest that was asked for: {status} (--continue-at)"))
+            }
             CallError::Redirects(most) => {
                 (Exit::REDIRECTS, "protocol", format!("more than {most} redirects (--max-redirs)"))
             }
@@ -181,6 +185,8 @@ pub(crate) enum CallError {
     Decode(BoxError),
     /// A content encoding that isn't supported.
     Encoding(String),
+    /// The answer to `-C` is something else.
+    NoRange(StatusCode),
     /// More than this many redirects.
     Redirects(usize),
     /// A redirect needs the body again, which can't be sent twice.

@@ -1,12 +1,13 @@
 //! What all calls share.
 
 use crate::{
-    args::{Args, Header, OutputTo},
+    args::{Args, ContinueAt, Header, OutputTo},
     client::{self, Connects},
     connect_to, decode,
     dump::Dump,
     exit::Exit,
     glob, job_url,
+    named_file::NamedFile,
     observer::CallObserver,
     payload::{self, Payload},
     progress::{Meters, Transfer},
@@ -94,7 +95,12 @@ impl Shared {
             form.bound(&mut headers);
         }
         let urls = urls(&args)?;
-        let dump = args.output.dump_header.as_deref().map(|path| Arc::new(Dump::new(path)));
+        if let (Some(ContinueAt::Offset(offset)), 1..) = (args.output.continue_at, args.retry.retry) {
+            let why = "with --retry, what was written before would be there twice; nearest: --continue-at -";
+            return Err(Usage::of("--continue-at", offset, why).into());
+        }
+        let heads = args.output.dump_header.clone().map(|path| NamedFile::of_heads(&args.output, path));
+        let dump = heads.map(|file| Arc::new(Dump::new(file)));
         let Connects { client, proxies, observer } = connects;
         let next = Arc::clone(next);
         Ok(Self {
@@ -232,15 +238,30 @@ impl Shared {
     /// Where the responses for the URL at this index are written.
     ///
     /// # Errors
-    /// When `-O` finds no name in the URL.
+    /// When `-O` finds no name in the URL, and no response may name it.
     pub(crate) fn place(&self, job: &Job) -> Result<Destination, String> {
         Ok(match self.args.output.of(job.place) {
-            Some(OutputTo::RemoteName) => Destination::File(remote_name::of(&job.url)?),
-            Some(OutputTo::File(path)) if path.as_os_str() != "-" => Destination::File(glob::filled(path, &job.globs)),
+            Some(OutputTo::RemoteName) => match remote_name::of(&job.url) {
+                Ok(name) => Destination::File(NamedFile::of(&self.args.output, name)),
+                Err(_) if self.args.output.remote_header_name => Destination::Unnamed,
+                Err(why) => return Err(why),
+            },
+            Some(OutputTo::File(path)) if path.as_os_str() != "-" => {
+                Destination::File(NamedFile::of(&self.args.output, glob::filled(path, &job.globs)))
+            }
             _ if self.args.diagnostics.reports_to_stdout() => Destination::Nowhere,
             Some(_) => Destination::Stdout,
             None => Destination::stdout_for_text(),
         })
+    }
+
+    /// `-J`: where a response says that it is written.
+    pub(crate) fn place_by_header(&self, job_place: usize, headers: &HeaderMap) -> Option<Destination> {
+        let is_asked = self.args.output.remote_header_name;
+        let is_remote = is_asked && self.args.output.of(job_place) == Some(OutputTo::RemoteName);
+        let name =
+            headers.get(header::CONTENT_DISPOSITION).filter(|_| is_remote).and_then(remote_name::of_disposition)?;
+        Some(Destination::File(NamedFile::of_peer(&self.args.output, name)))
     }
 
     /// The bar for a URL whose body goes there.

@@ -2,10 +2,11 @@
 //! opened. So a sink is opened and written to on a thread of its own ([`blocking`]), which can be abandoned on a
 //! timeout.
 
+use crate::named_file::NamedFile;
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// A sink that may not be open yet.
@@ -14,14 +15,16 @@ pub(crate) enum Destination {
     Stdout,
     /// Stdout where nobody asked for it, and somebody reads it: it takes text only.
     Terminal,
-    File(PathBuf),
+    File(NamedFile),
+    /// A file that a response must name.
+    Unnamed,
     Nowhere,
 }
 
 pub(crate) enum Sink {
     Stdout,
     Terminal,
-    File(File),
+    File(File, PathBuf),
     Nowhere,
 }
 
@@ -40,8 +43,12 @@ impl Destination {
         match self {
             Self::Stdout => io::stdout().is_terminal(),
             Self::Terminal => true,
-            Self::File(_) | Self::Nowhere => false,
+            Self::File(_) | Self::Unnamed | Self::Nowhere => false,
         }
+    }
+
+    pub(crate) fn file(&self) -> Option<&NamedFile> {
+        if let Self::File(file) = self { Some(file) } else { None }
     }
 
     pub(crate) fn open(&self) -> io::Result<Sink> {
@@ -49,15 +56,18 @@ impl Destination {
             Self::Stdout => Ok(Sink::Stdout),
             Self::Terminal => Ok(Sink::Terminal),
             Self::Nowhere => Ok(Sink::Nowhere),
-            Self::File(path) => {
-                let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-                File::create(path).map(Sink::File).map_err(named)
-            }
+            Self::File(file) => file.open().map(|(file, path)| Sink::File(file, path)),
+            Self::Unnamed => Err(io::Error::other("neither the URL nor the response names a file; nearest: -o FILE")),
         }
     }
 }
 
 impl Sink {
+    /// The name of the file, as it was opened.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        if let Self::File(_, path) = self { Some(path) } else { None }
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             // As with curl, a zero byte makes the difference: text of any encoding but UTF-16 has none.
@@ -65,7 +75,7 @@ impl Sink {
                 "it is binary, and may garble the terminal; nearest: -o FILE, or -o - for the terminal all the same",
             )),
             Self::Stdout | Self::Terminal => io::stdout().lock().write_all(bytes),
-            Self::File(file) => file.write_all(bytes),
+            Self::File(file, _) => file.write_all(bytes),
             Self::Nowhere => Ok(()),
         }
     }
@@ -73,7 +83,7 @@ impl Sink {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout | Self::Terminal => io::stdout().lock().flush(),
-            Self::File(file) => file.flush(),
+            Self::File(file, _) => file.flush(),
             Self::Nowhere => Ok(()),
         }
     }

@@ -199,10 +199,7 @@ mod tests {
     #[test]
     fn a_refusal_is_one_line_with_flag_value_and_nearest_form() {
         let rows = [
-            (
-                "-C 5 http://a.test/",
-                "-C (--continue-at) 5 is a flag of curl that is not here; there is nothing like it",
-            ),
+            ("-Q 5 http://a.test/", "-Q (--quote) 5 is a flag of curl that is not here; there is nothing like it"),
             (
                 "--limit-rate 5k http://a.test/",
                 "--limit-rate 5k is a flag of curl that is not here; there is nothing like it",

@@ -22,7 +22,7 @@ pub(crate) use self::{
     diagnostics::{Color, SeeingArgs},
     dns_servers::DnsServers,
     ech::EchArg,
-    output::{OutputArgs, OutputTo},
+    output::{ContinueAt, OutputArgs, OutputTo},
     parts::{ClientKey, Part, parse},
     place::{ListedUrl, Place},
     protocol::ProtocolArgs,

@@ -16,6 +16,7 @@ mod ech;
 mod endings;
 mod explain;
 mod failures;
+mod files;
 mod globs;
 mod heads;
 mod http1_0;
