@@ -150,7 +150,7 @@ impl<'a> TlsSettings<'a> {
         if !trusts && !pins && !writes && self.cert.is_none() && self.versions.is_none() && self.ech_keys.is_none() {
             return Ok(None);
         }
-        let (cacert, capath, cert) = (self.cacert, self.capath, self.cert);
+        let (cacert, cert) = (self.cacert, self.cert);
         let mut builder = TlsConfig::builder();
         if self.cacert.is_some() || self.capath.is_some() {
             builder = builder.roots(Roots::Given(Vec::new()));
@@ -181,10 +181,10 @@ impl<'a> TlsSettings<'a> {
         }
         builder.build().map(Some).map_err(|error| {
             let file = match &error {
-                TlsConfigError::Pem { what: KEY, .. } => cert.map(|(_, key)| key),
+                TlsConfigError::Pem { what: KEY, .. } | TlsConfigError::Key(_) => cert.map(|(_, key)| key),
                 TlsConfigError::Pem { what: CERT, .. } | TlsConfigError::Identity(_) => cert.map(|(cert, _)| cert),
-                // With several files it isn't known which.
-                TlsConfigError::Pem { .. } | TlsConfigError::Root(_) => cacert.filter(|_| capath.is_none()),
+                // Of a folder, what can't be used was left out before.
+                TlsConfigError::Pem { .. } | TlsConfigError::Root { .. } => cacert,
                 _ => None,
             };
             refused(file, &error)
@@ -257,10 +257,12 @@ fn unreadable(path: &Path, error: &io::Error, exit: Exit) -> StartError {
 
 fn refused(file: Option<&Path>, error: &TlsConfigError) -> StartError {
     let exit = match error {
-        TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Identity(_) => Exit::IDENTITY,
+        TlsConfigError::Pem { what: CERT | KEY, .. } | TlsConfigError::Key(_) | TlsConfigError::Identity(_) => {
+            Exit::IDENTITY
+        }
         TlsConfigError::Pin(_) | TlsConfigError::Ech(_) => Exit::USAGE,
         TlsConfigError::KeyLog { .. } => Exit::WRITE,
-        TlsConfigError::NoRoots | TlsConfigError::Root(_) | TlsConfigError::Pem { .. } => Exit::ROOTS,
+        TlsConfigError::NoRoots | TlsConfigError::Root { .. } | TlsConfigError::Pem { .. } => Exit::ROOTS,
         _ => Exit::TLS,
     };
     let file = file.map(|file| file.display().to_string());

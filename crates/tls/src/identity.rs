@@ -1,6 +1,6 @@
-use crate::handshake_capture;
+use crate::{TlsConfigError, handshake_capture};
 use rustls::{
-    SignatureScheme,
+    Error, InconsistentKeys, SignatureScheme,
     client::ResolvesClientCert,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer},
@@ -22,8 +22,14 @@ impl Identity {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
         provider: &CryptoProvider,
-    ) -> Result<Self, rustls::Error> {
-        Ok(Self(Some(Arc::new(CertifiedKey::from_der(chain, key, provider)?))))
+    ) -> Result<Self, TlsConfigError> {
+        let key = provider.key_provider.load_private_key(key).map_err(TlsConfigError::Key)?;
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            // A key may not tell which public one is its own.
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Self(Some(Arc::new(certified)))),
+            Err(error) => Err(TlsConfigError::Identity(error)),
+        }
     }
 }
 

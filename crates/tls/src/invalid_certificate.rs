@@ -25,9 +25,6 @@ impl fmt::Display for InvalidCertificate {
             Self::NotForHandshakes => return f.write_str("its key usage doesn't allow TLS handshakes"),
         };
         f.write_str(match error {
-            WebpkiError::BadDer | WebpkiError::BadDerTime | WebpkiError::TrailingData(_) => {
-                "the certificate is malformed"
-            }
             WebpkiError::CaUsedAsEndEntity => "a CA certificate is used as the server's",
             WebpkiError::EndEntityUsedAsCa => "the issuer is not a CA",
             WebpkiError::InvalidCertValidity => "its validity ends before it begins",
@@ -40,9 +37,7 @@ impl fmt::Display for InvalidCertificate {
             WebpkiError::RequiredEkuNotFoundContext(_) => {
                 "its extended key usage, or an issuer's, doesn't allow server authentication"
             }
-            WebpkiError::UnsupportedCertVersion => "its X.509 version is not 3",
-            WebpkiError::UnsupportedCriticalExtension => "it has an unknown critical extension",
-            other => return fmt::Display::fmt(other, f),
+            other => return f.write_str(&words::of_webpki(other)),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What rustls finds wrong, in sentences: its own errors print the names of their variants.
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, pki_types::pem};
 use skybridge_core::TlsAlert;
 use std::{borrow::Cow, fmt::Debug};
 
@@ -92,6 +92,31 @@ pub(crate) fn of_certificate(error: &CertificateError) -> Cow<'static, str> {
         CertificateError::ApplicationVerificationFailure => "the certificate was refused".into(),
         CertificateError::Other(error) => error.to_string().into(),
         other => format!("the certificate was refused ({})", split(other)).into(),
+    }
+}
+
+/// Why a certificate can't be used, or a path not be found.
+pub(crate) fn of_webpki(error: &webpki::Error) -> Cow<'static, str> {
+    match error {
+        webpki::Error::BadDer | webpki::Error::BadDerTime | webpki::Error::TrailingData(_) => {
+            "the certificate is malformed".into()
+        }
+        webpki::Error::UnsupportedCertVersion => "its X.509 version is not 3".into(),
+        webpki::Error::UnsupportedCriticalExtension => "it has an unknown critical extension".into(),
+        other => split(other).into(),
+    }
+}
+
+/// Why a PEM can't be read (RFC 7468).
+pub(crate) fn of_pem(error: &pem::Error) -> Cow<'static, str> {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "its END line is missing".into(),
+        pem::Error::IllegalSectionStart { .. } => "its BEGIN line doesn't end in dashes".into(),
+        pem::Error::Base64Decode(_) => "it isn't base64".into(),
+        pem::Error::SectionTooLarge => "it is too large".into(),
+        pem::Error::NoItemsFound => "there is none".into(),
+        pem::Error::Io(error) => error.to_string().into(),
+        other => split(other).into(),
     }
 }
 

@@ -17,7 +17,7 @@ fn no_roots_at_all() {
 #[test]
 fn malformed_roots_are_rejected() {
     let built = TlsConfig::builder().roots(Roots::Given(vec![b"nonsense".to_vec().into()])).build();
-    assert!(matches!(built, Err(TlsConfigError::Root(_))), "{built:?}");
+    assert!(matches!(built, Err(TlsConfigError::Root { number: 1, .. })), "{built:?}");
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
         let built = TlsConfig::builder().add_root_pem(pem.as_bytes()).build();
         assert!(matches!(built, Err(TlsConfigError::Pem { what: "root certificate", .. })), "{built:?}");
@@ -35,6 +35,48 @@ fn malformed_client_certificates_are_rejected() {
     assert!(matches!(chain, Err(TlsConfigError::Pem { what: "client certificate", .. })), "{chain:?}");
     let mixed = build(&me.chain_pem(), &you.key_pem());
     assert!(matches!(mixed, Err(TlsConfigError::Identity(_))), "{mixed:?}");
+}
+
+const DER: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+/// Of a bundle, the number tells which certificate it is.
+#[test]
+fn what_is_wrong_in_a_pem_is_said_in_words_and_which_certificate_it_is() {
+    let (root, me) = (Ca::new("root"), Ca::new("root").client("me"));
+    let pem = root.pem();
+    let behind = |second: &str| format!("{pem}{second}");
+    let roots = [
+        (behind(&pem[..pem.len() / 2]), "root certificate 2 in the PEM can't be read: its END line is missing"),
+        (
+            pem.replacen("E-----", "E", 1),
+            "root certificate 1 in the PEM can't be read: its BEGIN line doesn't end in dashes",
+        ),
+        (behind(&DER.replace("AAAA", "!!!!")), "root certificate 2 in the PEM can't be read: it isn't base64"),
+        (behind(DER), "root certificate 2 can't be used: the certificate is malformed"),
+        (me.key_pem(), "there is no root certificate in the PEM"),
+    ];
+    let given = || TlsConfig::builder().roots(Roots::Given(Vec::new()));
+    let roots = roots.map(|(pem, told)| (given().add_root_pem(pem.as_bytes()).build(), told));
+    let (cert, key) = (me.chain_pem(), me.key_pem());
+    let identities = [
+        (DER, &*key, "the client's certificate and key can't be used: the certificate is malformed"),
+        (&cert, &key[..key.len() / 2], "client's private key 1 in the PEM can't be read: its END line is missing"),
+        (&cert, &cert, "there is no client's private key in the PEM"),
+        (&cert, &DER.replace("CERTIFICATE", "PRIVATE KEY"), "the client's private key can't be used: failed to parse"),
+        (
+            &cert,
+            &root.client("you").key_pem(),
+            "the client's certificate and key can't be used: the private key does not",
+        ),
+    ];
+    let identities = identities
+        .map(|(cert, key, told)| (trusting(&root).client_auth_pem(cert.as_bytes(), key.as_bytes()).build(), told));
+    for (built, told) in roots.into_iter().chain(identities) {
+        let error = built.err().unwrap();
+        let said = format!("{error:?}");
+        assert!(said.starts_with(told), "{said}\n{told}");
+        assert!(!said.contains('[') && std::error::Error::source(&error).is_none(), "{said}");
+    }
 }
 
 #[test]

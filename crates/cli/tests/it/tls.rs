@@ -250,11 +250,14 @@ async fn a_client_shows_its_certificate() {
     // Without a key, a strange key, a key in the certificate's place, no file: the file that is wrong is named.
     let strange = desk.file("strange.key", &desk.ca.client("you").key_pem());
     let strange = strange.to_str().unwrap();
+    let odd = desk.file("odd.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    let odd = odd.to_str().unwrap();
     let rows = [
         (&["-E", cert][..], cert),
         (&["-E", cert, "--key", strange], cert),
         (&["-E", key, "--key", key], key),
         (&["-E", cert, "--key", cert], cert),
+        (&["-E", cert, "--key", odd], odd),
         (&["-E", "/no/such/file"], "/no/such/file"),
     ];
     for (flags, file) in rows {
@@ -273,7 +276,15 @@ async fn roots_that_cannot_be_read_are_exit_77() {
         assert_eq!((ran.exit, ran.err.lines().count()), (77, 1), "{}", ran.err);
         assert!(ran.err.contains(file), "{}", ran.err);
     }
+    let cut = desk.file("cut.pem", format!("{0}{0}", desk.ca.pem()).trim_end_matches("E-----\n"));
+    let ran = skybridge(["--cacert", cut.to_str().unwrap(), "https://a.test/"]).await;
+    let told = format!(
+        "skybridge: (77) {}: root certificate 2 in the PEM can't be read: its END line is missing\n",
+        cut.display()
+    );
+    assert_eq!((ran.exit, ran.err), (77, told));
     fs::remove_file(&junk).unwrap();
+    fs::remove_file(&cut).unwrap();
     let origin = h2(&desk.ca.leaf(["127.0.0.1"])).start().await;
     let url = format!("https://{}/", origin.addr());
     let ran = skybridge(["--capath", desk.folder.path().to_str().unwrap(), &url]).await;

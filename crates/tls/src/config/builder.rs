@@ -82,7 +82,7 @@ impl TlsConfigBuilder {
     /// The client certificate, for peers that request one: a chain of certificates, our own first, and its private key
     /// (PKCS#8, PKCS#1 or SEC1), both as PEM. By default none is sent.
     pub fn client_auth_pem(mut self, chain: &[u8], key: &[u8]) -> Self {
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("client's private key", source));
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|source| not_pem("client's private key", 1, source));
         match certificates("client certificate", chain).and_then(|chain| Ok((chain, key?))) {
             Ok(identity) => self.identity = Some(identity),
             Err(error) => self.reject(error),
@@ -194,7 +194,7 @@ impl TlsConfigBuilder {
         let provider = provider::choose(self.provider.clone()).ok_or(TlsConfigError::NoProvider)?;
         provider::start(&provider);
         let identity = match self.identity.take() {
-            Some((chain, key)) => Identity::new(chain, key, &provider).map_err(TlsConfigError::Identity)?,
+            Some((chain, key)) => Identity::new(chain, key, &provider)?,
             None => Identity::none(),
         };
         let versions: Vec<_> = TlsVersion::ALL
@@ -283,15 +283,15 @@ impl TlsConfigBuilder {
 fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     // Editors put a byte order mark before the first line, and OpenSSL reads past it.
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(not_pem(what, pem::Error::NoItemsFound)),
-        found => found.map_err(|source| not_pem(what, source)),
+    let mut found = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        found.push(certificate.map_err(|source| not_pem(what, found.len() + 1, source))?);
     }
+    if found.is_empty() { Err(not_pem(what, 1, pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 
-fn not_pem(what: &'static str, source: pem::Error) -> TlsConfigError {
-    TlsConfigError::Pem { what, source }
+fn not_pem(what: &'static str, number: usize, source: pem::Error) -> TlsConfigError {
+    TlsConfigError::Pem { what, number, source }
 }
 
 impl fmt::Debug for TlsConfigBuilder {

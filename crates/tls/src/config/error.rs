@@ -1,4 +1,4 @@
-use crate::PinError;
+use crate::{PinError, words};
 use rustls::pki_types::pem;
 use std::{error::Error as StdError, fmt, io, path::PathBuf};
 
@@ -10,15 +10,24 @@ pub enum TlsConfigError {
     /// There is no root certificate to trust.
     NoRoots,
     /// A root certificate can't be parsed.
-    Root(webpki::Error),
+    Root {
+        /// Which of those that were given, or of all PEMs together: 1 is the first.
+        number: usize,
+        /// Why it can't be parsed.
+        source: webpki::Error,
+    },
     /// A PEM file can't be parsed, or doesn't contain what it should.
     Pem {
         /// What it should contain: a `root certificate`, a `client certificate` or a `client's private key`.
         what: &'static str,
+        /// Which one of them in the PEM: 1 is the first.
+        number: usize,
         /// Why it can't be parsed.
         source: pem::Error,
     },
-    /// The client's certificate and key don't belong together, or the provider can't use them.
+    /// The client's private key is none that the provider can use.
+    Key(rustls::Error),
+    /// The client's certificate is malformed, or doesn't belong to its key.
     Identity(rustls::Error),
     /// A pin is malformed.
     Pin(PinError),
@@ -47,9 +56,17 @@ impl fmt::Display for TlsConfigError {
                 "no cryptography provider: set one, install a process default, or enable feature `aws-lc-rs` or `ring`",
             ),
             Self::NoRoots => f.write_str("there is no root certificate to trust"),
-            Self::Root(_) => f.write_str("a root certificate can't be parsed"),
-            Self::Pem { what, .. } => write!(f, "there is no {what} in the PEM"),
-            Self::Identity(_) => f.write_str("the client's certificate and key can't be used"),
+            Self::Root { number, source } => {
+                write!(f, "root certificate {number} can't be used: {}", words::of_webpki(source))
+            }
+            Self::Pem { what, source: pem::Error::NoItemsFound, .. } => write!(f, "there is no {what} in the PEM"),
+            Self::Pem { what, number, source } => {
+                write!(f, "{what} {number} in the PEM can't be read: {}", words::of_pem(source))
+            }
+            Self::Key(error) => write!(f, "the client's private key can't be used: {}", words::of_handshake(error)),
+            Self::Identity(error) => {
+                write!(f, "the client's certificate and key can't be used: {}", words::of_handshake(error))
+            }
             Self::Pin(_) => f.write_str("invalid pin"),
             Self::EchHost(_) => f.write_str("keys of Encrypted Client Hello are given for no host"),
             Self::Ech(_) => f.write_str("the keys of Encrypted Client Hello can't be used"),
@@ -70,11 +87,11 @@ impl StdError for TlsConfigError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::NoProvider | Self::NoRoots => None,
-            Self::Root(error) => Some(error),
-            Self::Pem { source, .. } => Some(source),
+            // Their words are this level's: what they print themselves is for programs.
+            Self::Root { .. } | Self::Pem { .. } | Self::Key(_) | Self::Identity(_) => None,
             Self::KeyLog { source, .. } => Some(source),
             Self::Pin(error) | Self::EchHost(error) => Some(error),
-            Self::Identity(error) | Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
+            Self::Ech(error) | Self::Versions(error) | Self::Platform(error) => Some(error),
         }
     }
 }

@@ -49,9 +49,14 @@ impl Roots {
             Self::WebPki => anchors = Anchors::new(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
             #[cfg(feature = "platform-verifier")]
             Self::Platform => {}
-            Self::Given(roots) => roots.iter().try_for_each(|root| anchors.add(root)).map_err(TlsConfigError::Root)?,
+            Self::Given(roots) => add_all(&mut anchors, &roots)?,
         }
-        more.iter().try_for_each(|root| anchors.add(root)).map_err(TlsConfigError::Root)?;
+        add_all(&mut anchors, more)?;
         if anchors.is_empty() { Err(TlsConfigError::NoRoots) } else { Ok(anchors) }
     }
+}
+
+fn add_all(anchors: &mut Anchors, roots: &[CertificateDer<'static>]) -> Result<(), TlsConfigError> {
+    let mut numbered = roots.iter().zip(1..);
+    numbered.try_for_each(|(root, number)| anchors.add(root).map_err(|source| TlsConfigError::Root { number, source }))
 }
