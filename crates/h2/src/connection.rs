@@ -4,13 +4,13 @@ use crate::{
     chunk::Chunk,
     classify,
     forwarded::ToProxy,
-    frame_tap::StreamOf,
     head,
     saved_request::SavedRequest,
     shared::Shared,
     strikes,
     upload::Upload,
     upload_control::{ResponseReader, UploadControl, UploadHandle},
+    watched_streams::StreamOf,
     wire::OpenStream,
 };
 use h2::{

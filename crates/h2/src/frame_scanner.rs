@@ -71,7 +71,7 @@ impl Header {
 
     /// It is of a kind that requests and responses are made of.
     #[inline]
-    fn is_message(self) -> bool {
+    pub(crate) fn is_message(self) -> bool {
         matches!(self.kind, DATA | HEADERS)
     }
 

@@ -1,16 +1,12 @@
 //! Watches the frames of both directions for what an observer is told of: GOAWAY and RST_STREAM. Only on connections
 //! that are observed.
 
-use skybridge_core::{
-    CallId, ConnInfo, Ctx, ErrorCode, Event, EventKind, GoAway, Observe, RequestOptions, notify, sync::Mutex,
+use crate::{
+    frame_scanner::{END_STREAM, HEADER, Header},
+    watched_streams::{StreamOf, WatchedStreams},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    io::IoSlice,
-    sync::Arc,
-};
-
-use crate::frame_scanner::{HEADER, Header};
+use skybridge_core::{ConnInfo, Ctx, ErrorCode, Event, EventKind, GoAway, notify, sync::Mutex};
+use std::{collections::VecDeque, io::IoSlice};
 
 const RST_STREAM: u8 = 0x3;
 const GOAWAY: u8 = 0x7;
@@ -18,8 +14,6 @@ const GOAWAY: u8 = 0x7;
 const PREFACE: usize = 24;
 /// How much of the payload of a GOAWAY is kept.
 const MOST_PAYLOAD: usize = 8 + 4 * GoAway::MAX_DEBUG_DATA;
-/// How many streams are known by their calls: of those that were opened before, the call isn't told.
-const MOST_STREAMS: usize = 1024;
 /// How many frames wait to be told. The driver tells them each time that it is polled.
 const MOST_SEEN: usize = 1024;
 /// The last stream that there can be (RFC 9113, section 5.1.1): the first bit is reserved.
@@ -43,34 +37,30 @@ struct Direction {
     payload: Option<Vec<u8>>,
 }
 
-/// A frame to be told of.
+/// A frame to be told of, or one that says how far its stream has got.
 #[derive(Debug, Eq, PartialEq)]
 enum Frame {
-    Reset { stream: u32, code: u32 },
-    GoAway { last_stream: u32, code: u32, debug_data: Box<[u8]> },
+    /// HEADERS, or DATA that ends its direction.
+    Part {
+        stream: u32,
+        ends: bool,
+    },
+    Reset {
+        stream: u32,
+        code: u32,
+    },
+    GoAway {
+        last_stream: u32,
+        code: u32,
+        debug_data: Box<[u8]>,
+    },
 }
 
 /// What was seen and not told yet, and whose streams there are.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     seen: Mutex<VecDeque<(bool, Frame)>>,
-    streams: Mutex<BTreeMap<u32, StreamOf>>,
-}
-
-/// The call of a stream, and its own observer, if it has one.
-#[derive(Default)]
-pub(crate) struct StreamOf {
-    call: Option<CallId>,
-    observer: Option<Arc<dyn Observe>>,
-}
-
-impl StreamOf {
-    /// As a request with these extensions says it.
-    #[cold]
-    pub(crate) fn request(extensions: &http::Extensions) -> Self {
-        let of = |options: &RequestOptions| Self { call: options.call_id, observer: options.observer.clone() };
-        extensions.get().map(of).unwrap_or_default()
-    }
+    streams: Mutex<WatchedStreams>,
 }
 
 // === impl FrameTap ===
@@ -118,6 +108,11 @@ impl Direction {
                 let header = Header::of(&self.header);
                 (self.filled, self.left) = (0, header.payload);
                 self.payload = matches!(header.kind(), RST_STREAM | GOAWAY).then(Vec::new);
+                if header.is_message()
+                    && let Some(part) = part_of(header)
+                {
+                    tell(part);
+                }
             }
             if self.left == 0
                 && self.filled == 0
@@ -128,6 +123,11 @@ impl Direction {
             }
         }
     }
+}
+
+fn part_of(header: Header) -> Option<Frame> {
+    let ends = header.flags & END_STREAM != 0;
+    (ends || !header.is_data()).then_some(Frame::Part { stream: header.stream, ends })
 }
 
 fn frame(header: Header, payload: &[u8]) -> Option<Frame> {
@@ -145,6 +145,11 @@ fn frame(header: Header, payload: &[u8]) -> Option<Frame> {
 
 impl Watch {
     fn saw(&self, by_peer: bool, frame: Frame) {
+        match frame {
+            Frame::Part { stream, ends } => return self.streams.lock().saw(stream, by_peer, ends),
+            Frame::Reset { stream, .. } => self.streams.lock().saw_reset(stream),
+            Frame::GoAway { .. } => {}
+        }
         let mut seen = self.seen.lock();
         if seen.len() < MOST_SEEN {
             seen.push_back((by_peer, frame));
@@ -154,33 +159,27 @@ impl Watch {
     /// A stream was opened.
     #[cold]
     pub(crate) fn opened(&self, stream: u32, of: StreamOf) {
-        let mut streams = self.streams.lock();
-        let _replaced = streams.insert(stream, of);
-        let oldest = if streams.len() > MOST_STREAMS { streams.pop_first() } else { None };
-        // An observer may do anything when it is dropped.
-        drop(streams);
-        drop(oldest);
+        let released = self.streams.lock().opened(stream, of);
+        drop(released);
     }
 
-    /// Tells what was seen. Not under a lock of the h2 crate.
+    /// Tells what was seen, and lets the observers go to whom nothing more is told. Not under a lock of the h2 crate.
     #[cold]
     pub(crate) fn tell(&self, info: &ConnInfo) {
         loop {
             let next = self.seen.lock().pop_front();
-            let Some((by_peer, frame)) = next else { return };
+            let Some((by_peer, frame)) = next else { break };
             tell(self, info, by_peer, &frame);
         }
-    }
-
-    fn of(&self, stream: u32) -> (Option<CallId>, Option<Arc<dyn Observe>>) {
-        let streams = self.streams.lock();
-        streams.get(&stream).map_or((None, None), |of| (of.call, of.observer.clone()))
+        let released = self.streams.lock().release();
+        drop(released);
     }
 }
 
 fn tell(watch: &Watch, info: &ConnInfo, by_peer: bool, frame: &Frame) {
     let ctx: &Ctx = info.route.ctx();
     match frame {
+        Frame::Part { .. } => {}
         Frame::GoAway { last_stream, code, debug_data } => {
             let (code, last_stream) = (ErrorCode(*code), *last_stream);
             let said = GoAway::new(code, "").debug_data(debug_data);
@@ -188,18 +187,12 @@ fn tell(watch: &Watch, info: &ConnInfo, by_peer: bool, frame: &Frame) {
             ctx.emit(Some(info.attempt), info.id, EventKind::GoAway { by_peer, code, last_stream, debug_data });
         }
         Frame::Reset { stream, code } => {
-            let (call, own) = watch.of(*stream);
+            let StreamOf { call, observer: own } = watch.streams.lock().of(*stream);
             let kind = EventKind::StreamReset { by_peer, code: ErrorCode(*code), stream: *stream };
             if let Some(observer) = own.as_ref().or(ctx.observed_by()) {
                 notify(&**observer, &Event::new(ctx.runtime().now(), call, None, info.id, kind));
             }
         }
-    }
-}
-
-impl std::fmt::Debug for StreamOf {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamOf").field("call", &self.call).finish_non_exhaustive()
     }
 }
 
@@ -229,6 +222,7 @@ mod tests {
             let mut found = Vec::new();
             let mut direction = Direction::default();
             frames.chunks(size).for_each(|piece| direction.read(piece, |frame| found.push(frame)));
+            assert_eq!(found.remove(1), Frame::Part { stream: 3, ends: false });
             let [Frame::Reset { stream: 5, code: 8 }, goaway, Frame::Reset { stream: 9, code: 0 }] = &found[..] else {
                 panic!("{found:?}")
             };
@@ -250,13 +244,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_streams_and_frames_is_bounded() {
+    fn frames_that_wait_to_be_told_are_bounded() {
         let watch = Watch::default();
-        for stream in 0..5000 {
-            watch.opened(stream, StreamOf { call: Some(CallId(stream.into())), observer: None });
-            watch.saw(true, Frame::Reset { stream, code: 0 });
+        (0..5000).for_each(|stream| watch.saw(true, Frame::Reset { stream, code: 0 }));
+        assert_eq!(watch.seen.lock().len(), MOST_SEEN);
+    }
+
+    #[test]
+    fn only_headers_and_data_that_ends_its_direction_say_how_far_a_stream_is() {
+        let with = |kind, flags| {
+            let mut frame = bytes(kind, 5, &[0; 4]);
+            frame[4] = flags;
+            let mut found = Vec::new();
+            Direction::default().read(&frame, |frame| found.push(frame));
+            found
+        };
+        assert_eq!(with(1, 4), [Frame::Part { stream: 5, ends: false }]);
+        assert_eq!(with(1, 5), [Frame::Part { stream: 5, ends: true }]);
+        assert_eq!(with(0, 1), [Frame::Part { stream: 5, ends: true }]);
+        // DATA, PRIORITY, SETTINGS and its acknowledgement, PING and its answer, WINDOW_UPDATE, CONTINUATION.
+        for (kind, flags) in [(0, 8), (2, 0), (4, 0), (4, 1), (6, 0), (6, 1), (8, 0), (9, 4)] {
+            assert_eq!(with(kind, flags), [], "{kind} {flags}");
         }
-        assert_eq!((watch.streams.lock().len(), watch.seen.lock().len()), (MOST_STREAMS, MOST_SEEN));
-        assert_eq!((watch.of(4999).0, watch.of(0).0), (Some(CallId(4999)), None));
     }
 }

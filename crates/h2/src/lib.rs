@@ -68,6 +68,7 @@ mod strikes;
 mod unsent;
 mod upload;
 mod upload_control;
+mod watched_streams;
 mod windows;
 mod wire;
 

@@ -3,11 +3,17 @@
 use skybridge::{Client, OverridesLayer, RequestBody, types::RequestOptions};
 use skybridge_testkit::{
     executor::run_until_idle,
+    gate::Gate,
     h2::{Peer, code},
     observe::Recorder,
     origin::Origin,
 };
 use skybridge_tests::{World, addr, get, h2, post, read, wishing};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tower::Layer;
 
 /// The events of these kinds, each with its call.
@@ -143,4 +149,70 @@ async fn addresses_that_nobody_looks_up_are_told_too() {
         world.builder().resolver(names).build()
     };
     assert_eq!(found(&overrides, get("/")).await, ["addresses_found a.test 192.0.2.1:80 (overrides) of 1"]);
+}
+
+/// Not before, as more may be told of it; and not later, as the connection may be open for hours.
+#[tokio::test(start_paused = true)]
+async fn an_observer_of_a_request_goes_once_its_stream_has_ended_in_both_directions() {
+    let world = World::new();
+    let listener = world.listen();
+    let client = world.client();
+    let own = Recorder::new();
+    let (read_early, over) = (Gate::new(), Gate::new());
+    let resets = || told(&own, &["reset_received"]);
+    let observed = |request| wishing(h2(request), |options| options.observer(own.clone()));
+    let calls = async {
+        read(client.request(h2(get("/")))).await.unwrap();
+        for request in [get("/"), post("x")] {
+            read(client.request(observed(request))).await.unwrap();
+            run_until_idle().await;
+            assert_eq!(Arc::strong_count(&own), 1, "both directions have ended");
+        }
+        // A response that is over before its request is.
+        assert_eq!(read(client.request(observed(post(RequestBody::wrap(Stalled))))).await.unwrap(), "early");
+        run_until_idle().await;
+        assert!(Arc::strong_count(&own) > 1, "more may be told of it");
+        assert_eq!(resets(), [""; 0]);
+        read_early.open();
+        run_until_idle().await;
+        assert_eq!(resets(), ["reset_received c1 NO_ERROR 7 of 4"]);
+        assert_eq!(Arc::strong_count(&own), 1, "it was reset");
+        read(client.request(h2(get("/")))).await.unwrap();
+        over.open();
+    };
+    let server = async {
+        let mut peer = Peer::accept(listener.accept().await.0).await;
+        for _ in 0..3 {
+            let stream = peer.request().await.stream;
+            peer.respond(stream, 200, "fine").await;
+        }
+        let early = peer.request().await.stream;
+        peer.respond(early, 200, "early").await;
+        peer.wait(&read_early).await;
+        peer.reset(early, code::NO_ERROR).await;
+        let last = peer.request().await.stream;
+        peer.respond(last, 200, "fine").await;
+        peer.wait(&over).await;
+    };
+    tokio::join!(calls, server);
+    assert_eq!(told(&world.recorder, &["reset_received"]), [""; 0], "it is the other's");
+}
+
+/// Five bytes that never come.
+struct Stalled;
+
+impl http_body::Body for Stalled {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        http_body::SizeHint::with_exact(5)
+    }
 }
