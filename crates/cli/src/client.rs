@@ -2,7 +2,7 @@
 
 use crate::{
     args::{Args, DnsServers, EchArg, Interface},
-    haproxy::{HaproxyDialer, HaproxyHeader},
+    haproxy::{HaproxyHeader, HaproxyLayer},
     observer::{CallObserver, ObservedDialer},
     proxies::{self, Proxies},
     resolve::ResolveLayer,
@@ -97,7 +97,8 @@ fn asking(
                 .user_agent(proxies::user_agent(args)),
         )
         .race(race(args))
-        .dialer(ObservedDialer::new(HaproxyDialer::new(tcp(args), haproxy(args)), Arc::clone(observer)));
+        .above_tunnel(HaproxyLayer(haproxy(args)))
+        .dialer(ObservedDialer::new(tcp(args), Arc::clone(observer)));
     Ok(client.build())
 }
 

@@ -1,9 +1,10 @@
-//! `--haproxy-protocol`: a header of the PROXY protocol, version 1, as the first bytes of each connection.
+//! `--haproxy-protocol`: a header of the PROXY protocol, version 1, as the first bytes of each connection to an origin:
+//! behind the tunnel of a proxy, as with curl, and before TLS. A proxy that forwards gets it itself.
 
 use skybridge::{
     ConnectError, Phase,
-    tower::Service,
-    types::{Attempt, BoxFuture, ConnInfo, Dialer, Link},
+    tower::{Layer, Service},
+    types::{BoxFuture, ConnInfo, Connector, Link, Route},
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,11 +12,13 @@ use std::{
 };
 use tokio::io::AsyncWriteExt;
 
-/// A dialer that says who connects to whom before anything else is said.
+/// Says who connects to whom before anything else is said to the origin; without a header it says nothing.
 #[derive(Clone)]
-pub(crate) struct HaproxyDialer<D> {
-    dialer: D,
-    /// `None` says nothing.
+pub(crate) struct HaproxyLayer(pub(crate) Option<HaproxyHeader>);
+
+#[derive(Clone)]
+pub(crate) struct Haproxy<S> {
+    connector: S,
     header: Option<HaproxyHeader>,
 }
 
@@ -25,9 +28,11 @@ pub(crate) struct HaproxyHeader {
     pub(crate) client: Option<IpAddr>,
 }
 
-impl<D> HaproxyDialer<D> {
-    pub(crate) fn new(dialer: D, header: Option<HaproxyHeader>) -> Self {
-        Self { dialer, header }
+impl<S> Layer<S> for HaproxyLayer {
+    type Service = Haproxy<S>;
+
+    fn layer(&self, connector: S) -> Haproxy<S> {
+        Haproxy { connector, header: self.0 }
     }
 }
 
@@ -52,22 +57,22 @@ fn line(client: Option<IpAddr>, local: SocketAddr, remote: SocketAddr) -> String
     format!("PROXY {family} {from} {to} {} {}\r\n", local.port(), remote.port())
 }
 
-impl<D: Dialer> Service<Attempt> for HaproxyDialer<D>
+impl<S: Connector> Service<Route> for Haproxy<S>
 where
-    D::Future: Send + 'static,
+    S::Future: Send + 'static,
 {
-    type Response = Link<D::Io>;
+    type Response = Link<S::Io>;
     type Error = ConnectError;
-    type Future = BoxFuture<Result<Link<D::Io>, ConnectError>>;
+    type Future = BoxFuture<Result<Link<S::Io>, ConnectError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        self.dialer.poll_ready(cx).map_err(Into::into)
+        self.connector.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, attempt: Attempt) -> Self::Future {
-        let (dialing, header) = (self.dialer.dial(attempt), self.header);
+    fn call(&mut self, route: Route) -> Self::Future {
+        let (connecting, header) = (self.connector.connect(route), self.header);
         Box::pin(async move {
-            let mut link = dialing.await.map_err(Into::into)?;
+            let mut link = connecting.await.map_err(Into::into)?;
             if let Some(header) = header {
                 let line = header.line(&link.info);
                 let written = async {

@@ -204,10 +204,6 @@ impl Shared {
     pub(crate) fn options(&self, uri: &Uri) -> Result<RequestOptions, Usage> {
         let mut options = RequestOptions::new();
         options.connect_options = client::connect_options(&self.args);
-        let (protocol, is_proxied) = (&self.args.protocol, self.proxies.are_for(uri));
-        if is_proxied && (protocol.haproxy_protocol || protocol.haproxy_clientip.is_some()) {
-            return Err(Usage::of("--haproxy-protocol", "", "not said to a proxy; nearest: --noproxy '*'"));
-        }
         if let Some(path) = &self.args.route.unix_socket {
             // It is dialled whatever the rules for hosts say. A proxy can't.
             if self.proxies.are_for(uri) {

@@ -21,8 +21,8 @@ pub(crate) struct ProtocolArgs {
     /// given
     #[arg(long, value_name = "SECONDS")]
     pub(crate) expect100_timeout: Option<Seconds>,
-    /// Begin each connection with a header of HAProxy's PROXY protocol, version 1, which says who connects; not through
-    /// proxies
+    /// Begin each connection with a header of HAProxy's PROXY protocol, version 1, which says who connects; behind the
+    /// tunnel of a proxy
     #[arg(long)]
     pub(crate) haproxy_protocol: bool,
     /// The same, with this address as the client's

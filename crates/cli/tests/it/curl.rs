@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use skybridge_testkit::{
     closed::Closed,
+    h1::Script,
     origin::{Incoming, Origin},
 };
 use std::{
@@ -450,8 +451,34 @@ async fn haproxys_header_is_the_first_that_is_said_on_a_connection() {
         let (ran, ()) = tokio::join!(skybridge(flags.iter().copied().chain([&*url, &*url])), served);
         assert_eq!((ran.exit, &*ran.out), (0, "okok"), "{}", ran.err);
     }
-    let ran = skybridge(["--haproxy-protocol", "-x", "http://127.0.0.1:1", &url]).await;
-    assert_eq!(ran.exit, 2, "{}", ran.err);
+}
+
+/// As with curl: an origin behind a tunnel is told of the connection to the proxy, and so is a proxy that forwards.
+#[tokio::test]
+async fn haproxys_header_is_said_behind_the_tunnel_of_a_proxy() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let url = "http://a.test/x";
+    for tunnels in [true, false] {
+        let served = async {
+            let (io, from) = listener.accept().await.unwrap();
+            let header =
+                format!("PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n", from.port(), listener.local_addr().unwrap().port());
+            let mut peer = Script::new(io);
+            if tunnels {
+                assert_eq!(peer.head().await.line(), "CONNECT a.test:80 HTTP/1.1");
+                peer.send("HTTP/1.1 200 OK\r\n\r\n").await;
+            }
+            peer.expect(header).await;
+            let line = if tunnels { "GET /x HTTP/1.1" } else { "GET http://a.test/x HTTP/1.1" };
+            assert_eq!(peer.head().await.line(), line);
+            peer.respond(200, "ok").await;
+        };
+        let flag: &[&str] = if tunnels { &["-p"] } else { &[] };
+        let (ran, ()) =
+            tokio::join!(skybridge(flag.iter().copied().chain(["--haproxy-protocol", "-x", &proxy, url])), served);
+        assert_eq!((ran.exit, &*ran.out), (0, "ok"), "{}", ran.err);
+    }
 }
 
 /// No file in a home folder is read unasked.
