@@ -1,114 +1,114 @@
-//! A reverse proxy in axum: forwards every request to an upstream, streams bodies in both directions, and pools the
-//! connections to the upstream.
+//! A reverse proxy in axum: WebSocket and other upgrades, bodies streamed both ways, `x-forwarded-for`, and errors that
+//! say nothing of what is inside.
 //!
 //! ```sh
 //! cargo run --example axum_proxy                                            # asks itself, and ends
 //! cargo run --example axum_proxy https://example.com/ 127.0.0.1:8080        # serves until it is stopped
 //! ```
 
-use axum::{Router, body::Body, extract::State, response::Response};
-use http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header, uri::Authority};
-use skybridge::{Client, tower::Service};
-use skybridge_testkit::origin::Origin;
-use std::error::Error;
-use tokio::net::TcpListener;
+use axum::{Router, extract::ConnectInfo, response::Response};
+use skybridge::{Client, Upgrade};
+use skybridge_reverse_proxy::{Forwarded, ReverseProxy};
+use skybridge_testkit::{h1::Script, origin::Origin};
+use std::{error::Error, net::SocketAddr, sync::Arc};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-#[derive(Clone)]
-struct ProxyServer {
-    client: Client,
-    upstream: Uri,
+type BoxError = Box<dyn Error + Send + Sync>;
+
+fn router(upstream: &str) -> Result<Router, BoxError> {
+    let forwarded = Forwarded::x_forwarded()
+        .client(|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()));
+    let proxy = ReverseProxy::new(Client::new(), upstream.parse()?)?.forwarded(forwarded);
+    // Routes of one's own go before, layers of tower around.
+    Ok(Router::new().fallback_service(proxy).layer(axum::middleware::map_response(log)))
 }
 
-/// Headers of one connection, not of the message (RFC 9110, section 7.6.1).
-const OF_THE_CONNECTION: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
-async fn forward(
-    State(mut proxy): State<ProxyServer>,
-    mut request: Request<Body>,
-) -> Result<Response, (StatusCode, String)> {
-    *request.uri_mut() = proxy.towards(request.uri()).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    strip(request.headers_mut());
-    // The host is the upstream's now.
-    request.headers_mut().remove(header::HOST);
-    match proxy.client.call(request).await {
-        Ok(mut response) => {
-            strip(response.headers_mut());
-            Ok(response.map(Body::new))
-        }
-        Err(error) if error.is_timeout() => Err((StatusCode::GATEWAY_TIMEOUT, error.to_string())),
-        Err(error) => Err((StatusCode::BAD_GATEWAY, error.to_string())),
+/// The client reads `502 Bad Gateway`; addresses and reasons are for those on this side.
+async fn log(response: Response) -> Response {
+    if let Some(error) = response.extensions().get::<Arc<skybridge::Error>>() {
+        println!("{}: {error}", response.status());
     }
+    response
 }
 
-impl ProxyServer {
-    fn towards(&self, asked: &Uri) -> Result<Uri, http::uri::InvalidUriParts> {
-        let mut parts = self.upstream.clone().into_parts();
-        parts.path_and_query = asked.path_and_query().cloned();
-        Uri::from_parts(parts)
-    }
-}
-
-/// Removes the headers of the connection, and those that `connection` names.
-fn strip(headers: &mut HeaderMap) {
-    let said: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in OF_THE_CONNECTION.iter().chain(&said) {
-        headers.remove(name);
-    }
-    headers.remove("keep-alive");
+async fn serve(listener: TcpListener, upstream: &str) -> Result<(), BoxError> {
+    let app = router(upstream)?.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, app).await?)
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    tracing_subscriber::fmt().init();
+async fn main() -> Result<(), BoxError> {
     let mut arguments = std::env::args().skip(1);
-    if let Some(upstream) = arguments.next() {
-        let address = arguments.next().unwrap_or_else(|| "127.0.0.1:8080".to_owned());
-        let listener = TcpListener::bind(&address).await?;
-        println!("http://{} leads to {upstream}", listener.local_addr()?);
-        return Ok(axum::serve(listener, router(upstream.parse()?)).await?);
-    }
-    ask_ourselves().await
+    let Some(upstream) = arguments.next() else { return ask_ourselves().await };
+    let listener = TcpListener::bind(arguments.next().as_deref().unwrap_or("127.0.0.1:8080")).await?;
+    println!("http://{} leads to {upstream}", listener.local_addr()?);
+    serve(listener, &upstream).await
 }
 
-fn router(upstream: Uri) -> Router {
-    Router::new().fallback(forward).with_state(ProxyServer { client: Client::new(), upstream })
-}
-
-/// An origin, the proxy in front of it, and a client.
-async fn ask_ourselves() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let answer = |request: Request<_>| async move {
-        let told = format!("{} {}", request.method(), request.uri());
-        http::Response::builder().header("connection", "x-hop").header("x-hop", "1").body(told).unwrap_or_default()
-    };
-    let origin = Origin::h1().handle(answer).start().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address: Authority = listener.local_addr()?.to_string().parse()?;
-    let visit = async {
+/// Origins, the proxy in front of them, and a client.
+async fn ask_ourselves() -> Result<(), BoxError> {
+    let origin = Origin::h1()
+        .handle(|request| async move {
+            let forwarded = request.headers().get("x-forwarded-for").cloned();
+            http::Response::new(format!("{} {} for {forwarded:?}", request.method(), request.uri()))
+        })
+        .start()
+        .await;
+    let visit = async |address: SocketAddr| {
         let client = Client::new();
         for path in ["/cat?colour=black", "/dog"] {
             let response = client.get(format!("http://{address}{path}")).await?;
-            println!("{} {path}: x-hop is {:?}", response.status(), response.headers().get("x-hop"));
-            println!("  {}", response.into_body().text().await?);
+            println!("{}: {}", response.status(), response.into_body().text().await?);
         }
-        Ok::<_, Box<dyn Error + Send + Sync>>(())
+        Ok::<_, BoxError>(())
     };
-    tokio::select! {
-        visited = visit => visited?,
-        served = async { axum::serve(listener, router(origin.url("/").parse()?)).await.map_err(Box::<dyn Error + Send + Sync>::from) } => served?,
-    }
+    before(&origin.url("/"), visit).await?;
     println!("the origin saw {:?}: one connection for both", origin.exchanges());
-    Ok(())
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let echoes = format!("http://{}", listener.local_addr()?);
+    let echo = async {
+        let mut server = Script::new(listener.accept().await?.0);
+        server.request().await;
+        server.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n").await;
+        server.expect("meow").await;
+        server.send("meow").await;
+        Ok::<_, BoxError>(())
+    };
+    let upgraded = async |address: SocketAddr| {
+        let request = http::Request::get(format!("http://{address}/chat"))
+            .header("connection", "upgrade")
+            .header("upgrade", "echo")
+            .body(())?;
+        let mut response = Client::new().request(request).await?;
+        let upgrade = response.extensions_mut().remove::<Upgrade>().and_then(|upgrade| upgrade.take());
+        let mut stream = upgrade.ok_or("not upgraded")?;
+        stream.write_all(b"meow").await?;
+        let mut echoed = [0; 4];
+        stream.read_exact(&mut echoed).await?;
+        println!("{}: {} came back", response.status(), String::from_utf8_lossy(&echoed));
+        Ok(())
+    };
+    tokio::try_join!(echo, before(&echoes, upgraded))?;
+
+    drop(listener);
+    let nobody = async |address: SocketAddr| {
+        let response = Client::new().get(format!("http://{address}/")).await?;
+        println!("the client reads: {}", response.into_body().text().await?.trim_end());
+        Ok(())
+    };
+    before(&echoes, nobody).await
+}
+
+/// Runs the proxy in front of an upstream for as long as the visit takes.
+async fn before(upstream: &str, visit: impl AsyncFnOnce(SocketAddr) -> Result<(), BoxError>) -> Result<(), BoxError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::select! {
+        visited = visit(address) => visited,
+        served = serve(listener, upstream) => served,
+    }
 }

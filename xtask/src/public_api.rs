@@ -69,6 +69,7 @@ const AGREED: [Agreed; 9] = [
             "skybridge-negotiate",
             "skybridge-pool",
             "skybridge-retry",
+            "skybridge-reverse-proxy",
             "skybridge-route",
             "skybridge-tcp",
             "skybridge-testkit",

@@ -22,12 +22,13 @@ enum Place {
     Leaf,
 }
 
-const LEAVES: [&str; 9] = [
+const LEAVES: [&str; 10] = [
     "skybridge-cli",
     "skybridge-counting",
     "skybridge-examples",
     "skybridge-hyper",
     "skybridge-meter",
+    "skybridge-reverse-proxy",
     "skybridge-soak",
     "skybridge-tests",
     "skybridge-tonic",
@@ -125,6 +126,7 @@ pub(crate) const WITHOUT_CYCLES: &[&str] = &[
     "negotiate",
     "pool",
     "retry",
+    "reverse-proxy",
     "route",
     "runtime",
     "tcp",

@@ -1,0 +1,90 @@
+//! Fields of one hop (RFC 9110, section 7.6.1), and `via` (section 7.6.3).
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use skybridge_core::strip_hop_by_hop;
+
+/// Makes the fields of a request those of the next hop. Returns the protocols that an upgrade is asked to, which are
+/// passed on only where this side could follow.
+pub(crate) fn towards_upstream(headers: &mut HeaderMap, received: Version, can_upgrade: bool) -> Option<HeaderValue> {
+    let next = strip_hop_by_hop(headers, |_| false, |_, _| {});
+    if next.trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    headers.append(header::VIA, via(received));
+    let upgrade = next.upgrade.filter(|_| can_upgrade)?;
+    ask(headers, upgrade.clone());
+    Some(upgrade)
+}
+
+/// Makes the fields of a response those of the client's hop.
+pub(crate) fn towards_client(headers: &mut HeaderMap, status: StatusCode, received: Version) {
+    let next = strip_hop_by_hop(headers, |_| false, |_, _| {});
+    headers.append(header::VIA, via(received));
+    // A 101 names the protocol that is spoken from now on, a 426 those that would be (section 15.5.22).
+    let names_protocol = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::UPGRADE_REQUIRED].contains(&status);
+    if let Some(upgrade) = next.upgrade.filter(|_| names_protocol) {
+        ask(headers, upgrade);
+    }
+}
+
+fn ask(headers: &mut HeaderMap, upgrade: HeaderValue) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, upgrade);
+}
+
+/// The version by which a message was received, and a name for who received it.
+fn via(received: Version) -> HeaderValue {
+    HeaderValue::from_static(match received {
+        Version::HTTP_09 | Version::HTTP_10 => "1.0 skybridge",
+        Version::HTTP_2 => "2 skybridge",
+        Version::HTTP_3 => "3 skybridge",
+        _ => "1.1 skybridge",
+    })
+}
+
+/// What a client may have written itself of where it comes from.
+pub(crate) fn is_claim(name: &HeaderName) -> bool {
+    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-") || name.as_str() == "x-real-ip"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| ((*name).parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    fn lines(headers: &HeaderMap) -> Vec<String> {
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_upgrade_is_asked_for_only_where_this_side_can_follow() {
+        let asked = [("connection", "keep-alive, Upgrade, x-hop"), ("upgrade", "websocket"), ("x-hop", "1")];
+        let mut followed = headers(&asked);
+        assert_eq!(towards_upstream(&mut followed, Version::HTTP_11, true).unwrap(), "websocket");
+        assert_eq!(lines(&followed), ["via: 1.1 skybridge", "connection: upgrade", "upgrade: websocket"]);
+        let mut alone = headers(&asked);
+        assert_eq!(towards_upstream(&mut alone, Version::HTTP_10, false), None);
+        assert_eq!(lines(&alone), ["via: 1.0 skybridge"]);
+    }
+
+    #[test]
+    fn trailers_are_accepted_for_the_client_who_accepts_them() {
+        let mut fields = headers(&[("te", "trailers, deflate"), ("via", "2 edge")]);
+        towards_upstream(&mut fields, Version::HTTP_2, false);
+        assert_eq!(lines(&fields), ["via: 2 edge", "via: 2 skybridge", "te: trailers"]);
+    }
+
+    #[test]
+    fn only_a_101_and_a_426_name_protocols() {
+        for (status, named) in [(101, true), (426, true), (200, false)] {
+            let mut fields =
+                headers(&[("connection", "upgrade"), ("upgrade", "websocket"), ("keep-alive", "timeout=5")]);
+            towards_client(&mut fields, StatusCode::from_u16(status).unwrap(), Version::HTTP_11);
+            assert_eq!(fields.contains_key("upgrade"), named, "{status}");
+            assert!(!fields.contains_key("keep-alive"));
+        }
+    }
+}

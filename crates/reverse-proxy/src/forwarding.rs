@@ -1,0 +1,97 @@
+use crate::{ProxiedBody, answer, fields, join::join};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::Body;
+use hyper::upgrade::OnUpgrade;
+use pin_project::pin_project;
+use skybridge_core::{BoxError, Error, Runtime, Upgrade};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// A request on its way to the upstream. Dropped, it is cancelled there.
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct Forwarding<F>(#[pin] State<F>);
+
+#[pin_project(project = StateProj)]
+enum State<F> {
+    Sent(#[pin] F, Option<Box<Asked>>),
+    /// It wasn't sent.
+    Answered(StatusCode),
+    Failed(Option<Error>),
+}
+
+/// An upgrade that was asked for.
+pub(crate) struct Asked {
+    pub(crate) client: OnUpgrade,
+    pub(crate) runtime: Arc<dyn Runtime>,
+}
+
+impl<F> Forwarding<F> {
+    pub(crate) fn sent(future: F, asked: Option<Box<Asked>>) -> Self {
+        Self(State::Sent(future, asked))
+    }
+
+    pub(crate) fn answered(status: StatusCode) -> Self {
+        Self(State::Answered(status))
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self(State::Failed(Some(error)))
+    }
+}
+
+impl<F, B, E> Future for Forwarding<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Response<ProxiedBody<B>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let response = match self.project().0.project() {
+            StateProj::Sent(future, asked) => match ready!(future.poll(cx)) {
+                Ok(response) => towards_client(response, asked.take()),
+                Err(error) => answer::failed(Error::from(error.into())),
+            },
+            StateProj::Answered(status) => answer::answer(*status),
+            StateProj::Failed(error) => match error.take() {
+                Some(error) => answer::failed(error),
+                None => answer::answer(StatusCode::BAD_GATEWAY),
+            },
+        };
+        Poll::Ready(Ok(response))
+    }
+}
+
+fn towards_client<B>(mut response: Response<B>, asked: Option<Box<Asked>>) -> Response<ProxiedBody<B>> {
+    let (status, version) = (response.status(), response.version());
+    fields::towards_client(response.headers_mut(), status, version);
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        let upgrade = response.extensions_mut().remove::<Upgrade>();
+        let (Some(asked), Some(upstream)) = (asked, upgrade.and_then(|upgrade| upgrade.take())) else {
+            return answer::answer(StatusCode::BAD_GATEWAY);
+        };
+        let Asked { client, runtime } = *asked;
+        runtime.spawn(Box::pin(join(client, upstream)));
+    }
+    response.map(ProxiedBody::upstream)
+}
+
+impl<F> fmt::Debug for Forwarding<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.0 {
+            State::Sent(_, asked) if asked.is_some() => "Upgrading",
+            State::Sent(..) => "Sent",
+            State::Answered(_) | State::Failed(_) => "Answered",
+        };
+        f.debug_tuple("Forwarding").field(&state).finish()
+    }
+}

@@ -1,0 +1,62 @@
+//! A reverse proxy (a gateway, RFC 9110, section 3.7) as a tower service: [`ReverseProxy`] sends what it is asked for to
+//! an upstream, by any service of requests. It never fails: what goes wrong becomes a response. So axum mounts it by
+//! `fallback_service` and `nest_service`, hyper serves it, and layers of tower go above it and below it.
+//!
+//! | | what becomes of it |
+//! |---|---|
+//! | bodies and trailers | streamed both ways, never collected; `expect: 100-continue` reaches the upstream |
+//! | `upgrade`: WebSocket and others | passed on, over HTTP/1.1; after a 101 bytes are copied both ways until both sides have ended |
+//! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
+//! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
+//! | `via` | added both ways |
+//! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them; [`Forwarded`] adds what is true |
+//! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled |
+//! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
+//! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it |
+//! | `max-forwards` of OPTIONS | counted down, answered with 204 at 0 (section 7.6.2) |
+//! | CONNECT, TRACE, `OPTIONS *` | 501 |
+//!
+//! Statuses of its own, each with nothing but the words of the status as its body:
+//!
+//! | status | when |
+//! |---|---|
+//! | 400 | the request is not valid, or its body failed |
+//! | 502 | no connection, or no valid response |
+//! | 503 | a limit of this side, or the upstream has refused to process it: it may be sent again |
+//! | 504 | a time limit |
+//!
+//! The [`Error`](skybridge_core::Error) itself, with addresses and names, is for those on this side: an
+//! `Arc<Error>` in the extensions of the response.
+//!
+//! ```
+//! # use skybridge_testkit::origin::Origin;
+//! use http::Request;
+//! use skybridge::{Client, RequestBody, tower::ServiceExt};
+//! use skybridge_reverse_proxy::ReverseProxy;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+//! # let url = origin.url("/");
+//! let proxy = ReverseProxy::new(Client::new(), url.parse()?)?;
+//! let response = proxy.oneshot(Request::get("/cat").body(RequestBody::empty())?).await?;
+//! assert_eq!(response.headers()["via"], "1.1 skybridge");
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod body;
+mod fields;
+mod forwarded;
+mod forwarding;
+mod join;
+mod max_forwards;
+mod proxy;
+mod upstream;
+
+pub use self::{body::ProxiedBody, forwarded::Forwarded, forwarding::Forwarding, proxy::ReverseProxy};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -1,0 +1,184 @@
+use crate::{Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, upstream::Upstream};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http_body::Body;
+use hyper::upgrade::OnUpgrade;
+use skybridge_core::{BoxError, Error, OriginError, RequestOptions, Runtime};
+use skybridge_runtime::TokioRuntime;
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower_service::Service;
+
+/// Sends each request to an upstream, by a service of requests such as `skybridge::Client`, and answers with what comes
+/// back: see [this crate](crate).
+pub struct ReverseProxy<S> {
+    service: S,
+    /// Why the service isn't ready, for the next request to be answered with.
+    broken: Option<Error>,
+    settings: Arc<Settings>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    upstream: Upstream,
+    forwarded: Forwarded,
+    keep_host: bool,
+    head_limit: Option<Duration>,
+    runtime: Arc<dyn Runtime>,
+}
+
+// === impl ReverseProxy ===
+
+impl<S> ReverseProxy<S> {
+    /// How long the upstream may take for the head of its response, from the end of the request: 60 s.
+    pub const HEAD_LIMIT: Duration = Duration::from_secs(60);
+
+    /// Leads to an upstream: `http://127.0.0.1:3000`, or `https://a.test/api` for all that is below `/api` there.
+    ///
+    /// What was upgraded is copied by tasks of the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// When the URL names no origin.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime. [`with_runtime`](Self::with_runtime) takes one from elsewhere.
+    #[track_caller]
+    pub fn new(service: S, upstream: Uri) -> Result<Self, OriginError> {
+        Self::with_runtime(service, upstream, Arc::new(TokioRuntime::current()))
+    }
+
+    /// As [`new`](Self::new), with a runtime that others have too.
+    ///
+    /// # Errors
+    /// When the URL names no origin.
+    pub fn with_runtime(service: S, upstream: Uri, runtime: Arc<dyn Runtime>) -> Result<Self, OriginError> {
+        let settings = Settings {
+            upstream: Upstream::new(upstream)?,
+            forwarded: Forwarded::none(),
+            keep_host: false,
+            head_limit: Some(Self::HEAD_LIMIT),
+            runtime,
+        };
+        Ok(Self { service, broken: None, settings: Arc::new(settings) })
+    }
+
+    /// What the upstream is told of the client. Default: nothing.
+    #[must_use]
+    pub fn forwarded(self, forwarded: Forwarded) -> Self {
+        self.with(|settings| settings.forwarded = forwarded)
+    }
+
+    /// Asks for the host that the client has asked for. Default: for that of the upstream's URL.
+    #[must_use]
+    pub fn keep_host(self) -> Self {
+        self.with(|settings| settings.keep_host = true)
+    }
+
+    /// How long the upstream may take for the head of its response, from the end of the request. It goes before a limit
+    /// of the client; `None` leaves it to that. Default: [60 s](Self::HEAD_LIMIT).
+    #[must_use]
+    pub fn head_limit(self, limit: impl Into<Option<Duration>>) -> Self {
+        self.with(|settings| settings.head_limit = limit.into())
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for ReverseProxy<S>
+where
+    S: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<ProxiedBody<R>>;
+    type Error = Infallible;
+    type Future = Forwarding<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(cx).map(|ready| {
+            self.broken = ready.err().map(|error| Error::from(error.into()));
+            Ok(())
+        })
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(error) = self.broken.take() {
+            return Forwarding::failed(error);
+        }
+        match self.settings.prepare(&mut request) {
+            Ok(asked) => Forwarding::sent(self.service.call(request), asked),
+            Err(status) => Forwarding::answered(status),
+        }
+    }
+}
+
+impl<S: Clone> Clone for ReverseProxy<S> {
+    fn clone(&self) -> Self {
+        Self { service: self.service.clone(), broken: None, settings: Arc::clone(&self.settings) }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for ReverseProxy<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { upstream, forwarded, keep_host, head_limit, runtime: _ } = &*self.settings;
+        f.debug_struct("ReverseProxy")
+            .field("service", &self.service)
+            .field("upstream", upstream)
+            .field("forwarded", forwarded)
+            .field("keep_host", keep_host)
+            .field("head_limit", head_limit)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// Makes a request that was received one to the upstream; with the upgrade that it asks for. Otherwise, what it is
+    /// answered with.
+    fn prepare<B>(&self, request: &mut Request<B>) -> Result<Option<Box<Asked>>, StatusCode> {
+        if [Method::CONNECT, Method::TRACE].contains(request.method()) || request.uri().path() == "*" {
+            return Err(StatusCode::NOT_IMPLEMENTED);
+        }
+        let method = request.method().clone();
+        if max_forwards::ends_here(&method, request.headers_mut()) {
+            return Err(StatusCode::NO_CONTENT);
+        }
+        let host = asked_host(request);
+        *request.uri_mut() = self.upstream.uri(request.uri()).ok_or(StatusCode::BAD_REQUEST)?;
+        let received = std::mem::replace(request.version_mut(), Version::HTTP_11);
+
+        let client = request.extensions_mut().remove::<OnUpgrade>();
+        let upgrade = fields::towards_upstream(request.headers_mut(), received, client.is_some());
+        let extensions = std::mem::take(request.extensions_mut());
+        self.forwarded.apply(request.headers_mut(), &extensions, host.as_ref());
+        *request.extensions_mut() = extensions;
+        match host.filter(|_| self.keep_host) {
+            Some(host) => request.headers_mut().insert(header::HOST, host),
+            None => request.headers_mut().remove(header::HOST),
+        };
+        if let Some(limit) = self.head_limit {
+            request
+                .extensions_mut()
+                .get_or_insert_default::<RequestOptions>()
+                .timeouts
+                .response_head
+                .get_or_insert(limit);
+        }
+        let asked = upgrade.and(client).map(|client| Asked { client, runtime: Arc::clone(&self.runtime) });
+        Ok(asked.map(Box::new))
+    }
+}
+
+/// The host that a request is for (RFC 9110, section 7.2): in HTTP/2 it is in the URI.
+fn asked_host<B>(request: &Request<B>) -> Option<HeaderValue> {
+    let of_uri = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
+    request.headers().get(header::HOST).cloned().or_else(of_uri)
+}
