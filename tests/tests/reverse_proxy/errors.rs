@@ -50,7 +50,8 @@ async fn a_silent_upstream_is_a_504_after_a_minute() {
             upstream.request().await;
             upstream.expect_close().await;
         };
-        let ((), answered) = tokio::join!(silent, answer(&front, GET));
+        let both = async { tokio::join!(silent, answer(&front, GET)) };
+        let ((), answered) = tokio::time::timeout(Duration::from_secs(3600), both).await.unwrap();
         assert_says(&answered, "504 Gateway Timeout");
         assert_eq!((front.world.executor.runtime().now() - begin).as_secs(), seconds);
     }
