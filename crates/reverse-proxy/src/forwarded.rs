@@ -8,8 +8,8 @@ const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Whether, and in which fields, the upstream is told who has asked, for which host, and by which scheme.
 ///
-/// What a client says itself of that (`forwarded`, `x-forwarded-*`, `x-real-ip`) is removed, as an upstream believes its
-/// proxy: unless the clients are proxies that are [trusted](Self::trusted). Default: [`none`](Self::none).
+/// What a client says itself of that (`forwarded`, `x-forwarded-*`, `x-real-ip`) is removed, as an upstream believes
+/// its proxy: unless the clients are proxies that are [trusted](Self::trusted). Default: [`none`](Self::none).
 ///
 /// ```
 /// use axum::extract::ConnectInfo;

@@ -1,5 +1,5 @@
-//! A reverse proxy (a gateway, RFC 9110, section 3.7) as a tower service: [`ReverseProxy`] sends what it is asked for to
-//! an upstream, by any service of requests. It never fails: what goes wrong becomes a response. So axum mounts it by
+//! A reverse proxy (a gateway, RFC 9110, section 3.7) as a tower service: [`ReverseProxy`] sends what it is asked for
+//! to an upstream, by any service of requests. It never fails: what goes wrong becomes a response. So axum mounts it by
 //! `fallback_service` and `nest_service`, hyper serves it, and layers of tower go above it and below it.
 //!
 //! | | what becomes of it |
