@@ -53,6 +53,11 @@ pub struct Attempt {
 // === impl Route ===
 
 impl Route {
+    /// A direct route to these endpoints, which are all there are.
+    pub fn to<E: Into<Endpoint>>(target: Target, endpoints: impl IntoIterator<Item = E>) -> Self {
+        Self::direct(target, Endpoints::fixed(endpoints.into_iter().map(Into::into)))
+    }
+
     /// A direct route without a limit of attempts.
     pub fn direct(target: Target, endpoints: Endpoints) -> Self {
         let max_attempts = usize::MAX;

@@ -19,6 +19,7 @@ pub use self::{
 };
 
 use crate::Ctx;
+use http::Uri;
 use std::sync::Arc;
 
 /// What is to be reached: the [`Key`] of a connection, and the context of whoever asks for it.
@@ -36,6 +37,29 @@ impl Target {
     /// A target of this key.
     pub fn new(key: impl Into<Arc<Key>>, ctx: Ctx) -> Self {
         Self { key: key.into(), ctx }
+    }
+
+    /// The origin of this URI, with nothing else asked of the connection.
+    ///
+    /// ```
+    /// # use skybridge_runtime::TokioRuntime;
+    /// use skybridge_core::{Endpoint, Route, Target};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let target = Target::of(&"https://a.test/".parse()?, TokioRuntime::ctx())?;
+    /// assert_eq!(target.origin().port(), 443);
+    /// let route = Route::to(target, [([192, 0, 2, 1], 443)]);
+    /// assert!(route.endpoints.contains(&Endpoint::from(([192, 0, 2, 1], 443))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the URI has no origin: no `http` or `https`, no host, a user.
+    pub fn of(uri: &Uri, ctx: Ctx) -> Result<Self, OriginError> {
+        let origin = OriginRef::of(uri)?.to_owned()?;
+        Ok(Self::new(Key::new(origin, ConnectOptions::default()), ctx))
     }
 
     /// The origin.

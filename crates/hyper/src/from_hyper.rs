@@ -17,7 +17,8 @@ use tower_service::Service;
 
 /// Adapts a connector written for hyper-util's client to this stack. As a *dialer*, below a `RaceLayer`, it is called
 /// with `http://` and the address of one endpoint, and opens a socket. As a *connector*, in place of tunnel and race,
-/// it is called with the origin: it resolves and connects by itself, and the endpoints of the route are not used. A
+/// it is called with the origin: it resolves and connects by itself, and the endpoints of the route are not used, so
+/// that above it belongs a `RouteLayer::unresolved`, which looks up none. A
 /// route whose options such a connector can't honour is refused: proxies, public addresses only, endpoints to dial, and
 /// another server name. A connector doesn't say whether it runs TLS for `https`, so its user does, by
 /// [`new`](Self::new) or [`with_tls`](Self::with_tls).
@@ -111,11 +112,12 @@ where
     fn call(&mut self, attempt: Attempt) -> Self::Future {
         let this = self.clone();
         Box::pin(async move {
-            // As text, the path of a unix socket could be taken for a host and a port.
-            let Some(address) = attempt.endpoint.inet() else {
-                return Err(attempt.failed(ConnectError::new(Phase::Tcp, OptionUnsupported::UnixSocket)));
+            let authority = match &attempt.endpoint {
+                named @ (Endpoint::Inet(_) | Endpoint::Name { .. }) => named.to_string(),
+                // As text, the path of a unix socket could be taken for a host and a port.
+                _ => return Err(attempt.failed(ConnectError::new(Phase::Tcp, OptionUnsupported::UnixSocket))),
             };
-            let uri = uri(Scheme::Http, &address.to_string()).map_err(|error| attempt.failed(invalid_uri(error)))?;
+            let uri = uri(Scheme::Http, &authority).map_err(|error| attempt.failed(invalid_uri(error)))?;
             this.open(uri, &attempt).await
         })
     }

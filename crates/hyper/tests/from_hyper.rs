@@ -9,7 +9,8 @@ use hyper_util::{
     rt::TokioIo,
 };
 use skybridge_core::{
-    ConnectError, ConnectOptions, Connector, Dialer, Egress, Endpoints, Key, Phase, Proxy, ProxyKind, Trust, Unfit,
+    ConnectError, ConnectOptions, Connector, Dialer, Egress, Endpoint, Endpoints, Key, Phase, Proxy, ProxyKind, Route,
+    Target, Trust, Unfit,
 };
 use skybridge_dns::{Fixed, System};
 use skybridge_h1::H1;
@@ -17,6 +18,7 @@ use skybridge_h2::H2;
 use skybridge_hyper::{FromHyper, OptionUnsupported, ProxyUnsupported};
 use skybridge_negotiate::NegotiateLayer;
 use skybridge_pool::PoolLayer;
+use skybridge_retry::RetryLayer;
 use skybridge_route::RouteLayer;
 use skybridge_runtime::TokioRuntime;
 use skybridge_tcp::RaceLayer;
@@ -104,6 +106,39 @@ async fn hyper_utils_connector_dials_for_the_race() {
         assert_eq!(text(response).await, "hello");
     }
     assert_eq!(origin.exchanges(), ["c0e0", "c0e1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pool_and_retry_over_any_service_of_uris_without_a_resolver() {
+    let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
+    let origin = Origin::h1().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
+    let stack = ServiceBuilder::new()
+        .layer(RetryLayer::safe())
+        .layer(PoolLayer::shared(executor.runtime()))
+        .layer(RouteLayer::unresolved())
+        .layer(NegotiateLayer::new(H1::new(), H2::new()))
+        .service(FromHyper::new(foreign!(net, &asked, false, false)));
+    let mut bodies = Vec::new();
+    for _ in 0..2 {
+        let request = Request::get("http://nobody.asks.dns.test/").body(Empty::<Bytes>::new()).unwrap();
+        let response = stack.clone().oneshot(request).await.unwrap();
+        // The connector doesn't tell its address.
+        let info = response.body().connection().unwrap();
+        assert_eq!(info.remote.to_string(), "nobody.asks.dns.test:80");
+        bodies.push(text(response).await);
+    }
+    assert_eq!(bodies, ["hello", "hello"]);
+    assert_eq!(origin.exchanges(), ["c0e0", "c0e1"]);
+    assert_eq!(*asked.lock().unwrap(), ["http://nobody.asks.dns.test/"]);
+    // Below a race it is a dialer, and told the name too.
+    let route = Route::to(
+        Target::of(&"http://b.test:81".parse().unwrap(), executor.ctx()).unwrap(),
+        [Endpoint::Name { host: "b.test".into(), port: 81 }],
+    );
+    let attempt = route.attempt(route.endpoints.snapshot().remove(0));
+    let mut dialer = FromHyper::new(foreign!(net, &asked, false, false));
+    dialer.dial(attempt).await.unwrap();
+    assert_eq!(asked.lock().unwrap().last().unwrap(), "http://b.test:81/");
 }
 
 #[tokio::test]

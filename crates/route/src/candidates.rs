@@ -173,6 +173,17 @@ impl<R: Resolver> Candidates<R> {
         // and behind a proxy it is that which resolves.
         let is_own = candidate.route.proxies.is_empty() && self.target.connect_options().dial.is_none();
         let https_record = is_own && origin.scheme() == Scheme::Https;
+        if self.settings.unresolved {
+            let endpoint = Endpoint::Name { host: host.into(), port };
+            let egress = &self.target.connect_options().egress;
+            let checked = match candidate.route.proxies.is_empty() {
+                true => egress.check(origin, &endpoint),
+                false => egress.check_proxy(origin, &endpoint),
+            };
+            checked.map_err(|refused| ConnectError::new(Phase::Tcp, refused).fatal())?;
+            candidate.route.endpoints = Endpoints::fixed([endpoint]);
+            return Ok(());
+        }
         let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
         candidate.route.endpoints = self.resolve(candidate, lookup).await?;
         Ok(())
@@ -215,6 +226,9 @@ impl<R: Resolver> Candidates<R> {
             }
             candidate.proxy_targets = Some(Endpoints::fixed(inet));
         } else if last.kind.wants_address() && (other.is_some() || origin.ip().is_none()) {
+            if self.settings.unresolved {
+                return Err(no_addresses(&self.target));
+            }
             let families = if last.kind == ProxyKind::Socks4 { Families::V4 } else { self.settings.families };
             let (host, port) = match other {
                 Some((name, port)) => (self.may_look_up(name, port)?, port),

@@ -43,6 +43,7 @@ impl RouteConfig {
             families: Families::Both,
             max_addresses: MAX_ADDRESSES,
             max_attempts: MAX_ATTEMPTS,
+            unresolved: false,
         };
         let proxy_choice = ProxyChoice::Fixed([[].into()].into());
         Self { proxy_choice, settings, remember_failures: Duration::from_secs(5 * 60) }

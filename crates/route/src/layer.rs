@@ -1,6 +1,6 @@
 use crate::{
     config::RouteConfig, connector::RouteConnector, failed_routes::FailedRoutes, planner::RoutePlanner,
-    proxy_order::ProxyOrder, proxy_selector::ProxySelector, route_database::RouteDatabase,
+    proxy_order::ProxyOrder, proxy_selector::ProxySelector, route_database::RouteDatabase, unresolved::Unresolved,
 };
 use skybridge_core::{Deferred, Families, Proxy, Resolver};
 use std::{sync::Arc, time::Duration};
@@ -19,13 +19,49 @@ use tower_layer::Layer;
 pub struct RouteLayer<R> {
     resolver: R,
     config: RouteConfig,
+    unresolved: bool,
     shown: Option<FailedRoutes>,
+}
+
+impl RouteLayer<Unresolved> {
+    /// Asks nobody: a route has one endpoint, which is the [name](skybridge_core::Endpoint::Name) that would be looked up. For a connector
+    /// that takes an origin and looks it up by itself, such as a `Service<Uri>` of hyper-util's kind, in place of the
+    /// layers below. Endpoints [to dial](skybridge_core::ConnectOptions::dial) and addresses in URLs are as with a
+    /// resolver. A target whose [`Egress`](skybridge_core::Egress) is limited is refused, unless its address is known:
+    /// which one a name has, the connector would be alone to know.
+    ///
+    /// ```
+    /// use skybridge_core::{Connector, Endpoint, Plan, Planner, Route, Target};
+    /// use skybridge_route::RouteLayer;
+    /// use skybridge_runtime::TokioRuntime;
+    /// use tower::{Layer, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let told = |route: Route| async move { Ok::<_, std::io::Error>(route.endpoints.snapshot()) };
+    /// let mut planner = RouteLayer::unresolved().layer(service_fn(told));
+    /// let plan = planner.plan(Target::of(&"https://a.test/".parse()?, TokioRuntime::ctx())?).await?;
+    /// assert_eq!(plan.connect().await?, [Endpoint::Name { host: "a.test".into(), port: 443 }]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unresolved() -> Self {
+        Self::new(Unresolved).leave_names()
+    }
+}
+
+impl<R> RouteLayer<R> {
+    /// Asks nobody, whatever its resolver is: see [`unresolved`](RouteLayer::unresolved).
+    pub fn leave_names(mut self) -> Self {
+        self.unresolved = true;
+        self
+    }
 }
 
 impl<R: Resolver> RouteLayer<R> {
     /// Asks this resolver, with the defaults of [`RouteConfig`].
     pub fn new(resolver: R) -> Self {
-        Self { resolver, config: RouteConfig::new(), shown: None }
+        Self { resolver, config: RouteConfig::new(), unresolved: false, shown: None }
     }
 
     /// Replaces all settings but the resolver.
@@ -117,7 +153,8 @@ impl<S: RouteConnector, R: Resolver> Layer<S> for RouteLayer<R> {
 
     /// Each service has a route database of its own: stacks don't share what they know of failures.
     fn layer(&self, inner: S) -> RoutePlanner<S, R> {
-        let RouteConfig { proxy_choice, settings, remember_failures } = self.config.clone();
+        let RouteConfig { proxy_choice, mut settings, remember_failures } = self.config.clone();
+        settings.unresolved = self.unresolved;
         let database = Arc::new(RouteDatabase::new(remember_failures));
         self.shown.iter().for_each(|shown| shown.show(&database));
         RoutePlanner { inner, resolver: self.resolver.clone(), settings, database, proxy_choice }

@@ -53,6 +53,7 @@ mod resolve;
 mod route_database;
 mod route_history;
 mod settings;
+mod unresolved;
 
 pub use self::{
     config::RouteConfig,
@@ -68,6 +69,7 @@ pub use self::{
     planning::Planning,
     proxy_order::ProxyOrder,
     proxy_selector::ProxySelector,
+    unresolved::{NoAnswers, Unresolved},
 };
 
 #[cfg(doctest)]

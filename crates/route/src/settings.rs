@@ -11,4 +11,6 @@ pub(crate) struct Settings {
     pub(crate) families: Families,
     pub(crate) max_addresses: usize,
     pub(crate) max_attempts: usize,
+    /// Names are left to the connector.
+    pub(crate) unresolved: bool,
 }

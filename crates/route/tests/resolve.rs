@@ -32,6 +32,27 @@ async fn an_address_is_never_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unresolved_names_are_left_to_the_connector_and_no_lookup_is_told() {
+    let world = World::new();
+    let planner = RouteLayer::unresolved().layer(world.connector());
+    let named = plan(&planner, world.target("https://a.test:8443")).await.unwrap();
+    assert_eq!(named.route().endpoints.snapshot(), [Endpoint::Name { host: "a.test".into(), port: 8443 }]);
+    assert!(named.route().endpoints.is_complete() && named.route().resolved.is_none());
+    assert_eq!(world.recorder.names(), Vec::<&str>::new());
+    let known = plan(&planner, world.target("http://192.0.2.1")).await.unwrap();
+    assert_eq!(known.route().endpoints.snapshot(), [at(1)]);
+    // What it would be connected to is known to nobody here.
+    let target = world.target_with("http://a.test", |options| options.egress = Egress::public());
+    let error = plan(&planner, target).await.map(|_| ()).unwrap_err();
+    assert!(error.is_fatal() && error.source_as::<EgressRefused>().is_some(), "{error:?}");
+    // And a proxy that wants an address can't be told one.
+    let socks = Proxy::new(ProxyKind::Socks5, "192.0.2.7", 1080);
+    let target = world.target_with("http://a.test", |options| options.proxies = Some([socks].into()));
+    let error = plan(&planner, target).await.map(|_| ()).unwrap_err();
+    assert!(error.source_as::<NoAddresses>().is_some(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_to_be_dialled_is_dialled_and_nobody_asked() {
     let world = World::new();
     world.up(7, 0);

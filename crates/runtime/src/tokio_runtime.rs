@@ -1,6 +1,6 @@
 use crate::sleep::TokioSleep;
-use skybridge_core::{BoxFuture, Runtime, Sleep};
-use std::{pin::Pin, time::Instant};
+use skybridge_core::{BoxFuture, Ctx, Runtime, Sleep};
+use std::{pin::Pin, sync::Arc, time::Instant};
 use tokio::runtime::Handle;
 
 /// A handle to one tokio runtime: tasks and timers belong to it, whichever thread creates them.
@@ -18,6 +18,16 @@ impl TokioRuntime {
     #[track_caller]
     pub fn current() -> Self {
         Self(Handle::current())
+    }
+
+    /// A context on the [`current`](Self::current) runtime, and with nothing else: for whoever makes a `Target`, a `Route`
+    /// or a `Link` by hand.
+    ///
+    /// # Panics
+    /// When it is called outside of a runtime.
+    #[track_caller]
+    pub fn ctx() -> Ctx {
+        Ctx::new(Arc::new(Self::current()))
     }
 
     /// The runtime of this handle, whose timer must be enabled.

@@ -1,7 +1,7 @@
 use crate::{
     Client, RequestBody,
     call::CallDefaults,
-    seams::{AbovePool, AboveRetry, Built, Seams},
+    seams::{AbovePool, AboveRetry, Built, InPlace, Seams},
     stack::{ClientStack, Http, HttpPool},
     tls::{ProxyTls, TlsService, TlsSettings},
 };
@@ -74,6 +74,7 @@ struct Settings {
     tls: TlsSettings,
     tunnel: TunnelLayer,
     race: RaceLayer,
+    unresolved: bool,
 }
 
 impl ClientBuilder {
@@ -96,6 +97,7 @@ impl ClientBuilder {
             tls: TlsSettings::new(),
             tunnel: TunnelLayer::new(),
             race: RaceLayer::happy_eyeballs(),
+            unresolved: false,
         };
         Self { settings, resolver: System::new(), dialer: Tcp::new(), seams: Seams::default() }
     }
@@ -157,6 +159,14 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     /// Who is asked for addresses.
     pub fn resolver<R2: Resolver>(self, resolver: R2) -> ClientBuilder<R2, D, L> {
         ClientBuilder { settings: self.settings, resolver, dialer: self.dialer, seams: self.seams }
+    }
+
+    /// Nobody is asked for addresses, whatever the [`resolver`](Self::resolver): names are left to a
+    /// [`connector`](Self::connector) that looks them up by itself. See [`RouteLayer::unresolved`]; the dialer of this
+    /// crate opens no socket to a name.
+    pub fn unresolved(mut self) -> Self {
+        self.settings.unresolved = true;
+        self
     }
 
     /// Asks the server of this URL for addresses, over HTTPS alone (RFC 8484), by another client, and keeps what it
@@ -329,59 +339,100 @@ macro_rules! above {
 /// # Ok(())
 /// # }
 /// ```
-impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2, L3, L4, L5, L6, L7>> {
+impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1, L2, L3, L4, L5, L6, L7, L8>> {
     above! {
         /// Puts a layer above retry: it sees each call once, as a `Request<RequestBody>`, and what came of it after all
         /// tries. Its errors are `Error`, or `BoxError`.
-        above_retry: retry of retry pool route negotiate tls tunnel race dialer
-            => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7>
+        above_retry: retry of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<Stack<T, L0>, L1, L2, L3, L4, L5, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer between retry and the pool: it sees every try. Its errors are `Failed<Request<RequestBody>>`,
         /// or `BoxError`; what it fails with by itself is final, as no request comes back in it.
-        above_pool: pool of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7>
+        above_pool: pool of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, Stack<T, L1>, L2, L3, L4, L5, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer between the pool and the route layer: it sees each search for a connection, as a `Target`, and
         /// the plan that comes of it.
-        above_route: route of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7>
+        above_route: route of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, Stack<T, L2>, L3, L4, L5, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer above the HTTP handshake: it sees each way that is tried, as a `Route`, and the HTTP connection
         /// that comes of it.
-        above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7>
+        above_negotiate: negotiate of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, L2, Stack<T, L3>, L4, L5, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer above TLS: it sees each `Route`, and the `Link` that TLS was spoken on, if its origin is
         /// `https`.
-        above_tls: tls of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7>
+        above_tls: tls of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, L2, L3, Stack<T, L4>, L5, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer above the tunnel through proxies: it sees each `Route`, and the `Link` to the origin before
         /// TLS.
-        above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7>
+        above_tunnel: tunnel of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, L2, L3, L4, Stack<T, L5>, L6, L7, L8>
     }
 
     above! {
         /// Puts a layer above happy eyeballs: it sees each `Route`, and the `Link` of the address that won.
-        above_race: race of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, L2, L3, L4, L5, Stack<T, L6>, L7>
+        above_race: race of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, L2, L3, L4, L5, Stack<T, L6>, L7, L8>
     }
 
     above! {
         /// Puts a layer above the dialer: it sees each `Attempt`, and the `Link` of one socket.
-        above_dialer: dialer of retry pool route negotiate tls tunnel race dialer
-            => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>>
+        above_dialer: dialer of retry pool route negotiate tls tunnel race dialer connector
+            => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>, L8>
+    }
+
+    /// What connects, whole: any `Service<Route>` whose response is a `Link`, in place of happy eyeballs and the dialer.
+    /// What was said of those two, and layers above the dialer, have no effect then. TLS and the tunnel through proxies
+    /// stay above it. One that runs TLS by itself is put in place of these too, by
+    /// `above_tls(`[`InPlace::new`](crate::seams::InPlace::new)`(connector))`.
+    ///
+    /// With [`unresolved`](Self::unresolved) it looks up names by itself. `FromHyper` of `skybridge-hyper` makes one of any
+    /// `Service<Uri>` for hyper-util.
+    ///
+    /// ```
+    /// # use skybridge_testkit::origin::Origin;
+    /// use skybridge::{Client, types::{ConnInfo, ConnectError, Link, Phase, Route}};
+    /// use tokio::net::TcpStream;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), skybridge::Error> {
+    /// # let origin = Origin::h1().handle(|_| async { http::Response::new("hello".to_owned()) }).start().await;
+    /// # let url = origin.url("/");
+    /// async fn connect(route: Route) -> Result<Link<TcpStream>, ConnectError> {
+    ///     let origin = route.target.origin();
+    ///     let stream = TcpStream::connect((origin.name(), origin.port())).await?;
+    ///     let remote = stream.peer_addr()?.into();
+    ///     let attempt = route.attempt(remote);
+    ///     let info = ConnInfo::new(&attempt, stream.local_addr().ok(), attempt.endpoint.clone());
+    ///     Ok(Link::new(stream, info))
+    /// }
+    ///
+    /// let client = Client::builder().unresolved().connector(skybridge::tower::service_fn(connect)).build();
+    /// assert_eq!(client.get(&url).await?.into_body().text().await?, "hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connector<C: Connector>(
+        self,
+        connector: C,
+    ) -> ClientBuilder<R, D, Seams<L0, L1, L2, L3, L4, L5, L6, L7, InPlace<C>>> {
+        let Seams { retry, pool, route, negotiate, tls, tunnel, race, dialer, connector: _ } = self.seams;
+        let connector = InPlace(connector);
+        let seams = Seams { retry, pool, route, negotiate, tls, tunnel, race, dialer, connector };
+        ClientBuilder { settings: self.settings, resolver: self.resolver, dialer: self.dialer, seams }
     }
 
     /// Stacks the layers.
@@ -394,7 +445,8 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
         // From the bottom up, so that of a wrong layer the compiler tells first, and not of what stands on it.
         R: Resolver,
         L7: Layer<D, Service: Dialer>,
-        L6: Layer<Race<L7::Service>, Service: Connector>,
+        L8: Layer<Race<L7::Service>, Service: Connector>,
+        L6: Layer<L8::Service, Service: Connector>,
         L5: Layer<Tunnel<L6::Service, ProxyTls>, Service: Connector>,
         L4: Layer<TlsService<L5::Service>, Service: Connector>,
         L3: Layer<Negotiate<L4::Service, H1<RequestBody>, H2<RequestBody>>, Service: RouteConnector<Connection = Http>>,
@@ -423,6 +475,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             (None, None) => settings.route,
         };
         let route = RouteLayer::new(resolver).config(route);
+        let route = if settings.unresolved { route.leave_names() } else { route };
         #[cfg(feature = "inspect")]
         let route = route.failed_routes(inspected.failed_routes.clone());
         let mut retry = settings.retry.runtime(Arc::clone(&runtime));
@@ -447,6 +500,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7> ClientBuilder<R, D, Seams<L0, L1, L2,
             .layer(seams.tunnel)
             .layer(tunnel)                                  // through HTTP and SOCKS proxies
             .layer(seams.race)
+            .layer(seams.connector)                         // or by a connector of one's own
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket

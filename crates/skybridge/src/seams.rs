@@ -23,7 +23,8 @@ use tower::{
 };
 
 /// The user's layers of a [`ClientBuilder`](crate::ClientBuilder), by their places: each parameter is named after the
-/// layer of the stack that it is directly above. [`Identity`] is none.
+/// layer of the stack that it is directly above. [`Identity`] is none. The last one is no layer: it puts a
+/// [connector](crate::ClientBuilder::connector) in place of race and dialer.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs, reason = "named after the layer that each is above")]
 #[allow(clippy::module_name_repetitions, reason = "public by its own name")]
@@ -36,6 +37,7 @@ pub struct Seams<
     Tunnel = Identity,
     Race = Identity,
     Dialer = Identity,
+    Connector = Identity,
 > {
     pub(crate) retry: Retry,
     pub(crate) pool: Pool,
@@ -45,6 +47,27 @@ pub struct Seams<
     pub(crate) tunnel: Tunnel,
     pub(crate) race: Race,
     pub(crate) dialer: Dialer,
+    pub(crate) connector: Connector,
+}
+
+/// A layer that puts a service of one's own in place of all that is below, at whichever seam:
+/// `above_tls(InPlace::new(connector))` is a connector that runs TLS by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct InPlace<C>(pub(crate) C);
+
+impl<C> InPlace<C> {
+    /// The layer.
+    pub fn new(service: C) -> Self {
+        Self(service)
+    }
+}
+
+impl<S, C: Clone> Layer<S> for InPlace<C> {
+    type Service = C;
+
+    fn layer(&self, _: S) -> C {
+        self.0.clone()
+    }
 }
 
 /// Layers above the pool of a client: none, or such that carry a `Request<RequestBody>`. Sealed.

@@ -7,8 +7,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use skybridge::{
     Body, Client, Endpoint, RequestBody, ResponseExt, Timeouts,
-    seams::ClientStack,
-    types::{Attempt, Delivery, Failed, Route, Target},
+    seams::{ClientStack, InPlace},
+    types::{Attempt, ConnInfo, ConnectError, Delivery, Failed, Link, Route, Target},
 };
 use skybridge_testkit::{
     executor::{Executor, run_until_idle},
@@ -206,6 +206,37 @@ async fn of_two_layers_at_one_place_the_first_is_the_outer_one() {
     assert_eq!(text(&client).await, "hello");
     let places: Vec<_> = seen.take().iter().map(|line| line.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(places, ["outer", "middle", "inner", "inner", "middle", "outer"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_of_ones_own_is_in_place_of_race_and_dialer_and_of_more_at_a_seam() {
+    let stage = Stage::new();
+    let (seen, asked) = (&stage.seen, Seen::default());
+    let connector = {
+        let (asked, net) = (asked.clone(), stage.net.clone());
+        tower::service_fn(move |route: Route| {
+            let (asked, net) = (asked.clone(), net.clone());
+            async move {
+                asked.note(format!("{:?}", route.endpoints.snapshot()));
+                let attempt = route.attempt(Endpoint::of(route.target.origin()));
+                let io = net.connect(ADDR.parse().unwrap()).await.map_err(|error| attempt.failed(error))?;
+                Ok::<_, ConnectError>(Link::new(io, ConnInfo::new(&attempt, None, attempt.endpoint.clone())))
+            }
+        })
+    };
+    let name = r#"[Name { host: "a.test", port: 80 }]"#;
+    let builder = stage.builder().unresolved().above_race(seen.layer("race")).above_dialer(seen.layer("dialer"));
+    let client: Client = builder.connector(connector.clone()).build();
+    assert_eq!(text(&client).await, "hello");
+    assert_eq!(
+        (asked.take(), seen.take()),
+        (vec![name.to_owned()], vec!["race: route http://a.test".to_owned(), "race: done".to_owned()])
+    );
+    let builder = stage.builder().unresolved().above_tls(seen.layer("tls")).above_tls(InPlace::new(connector));
+    let client: Client = builder.above_tunnel(seen.layer("tunnel")).build();
+    assert_eq!(text(&client).await, "hello");
+    assert_eq!((asked.take().len(), seen.take().len()), (1, 2));
+    assert_eq!(stage.net.name("a.test").queries(), 0);
 }
 
 /// Refuses the first request, as a busy peer does, and gives it back.

@@ -25,6 +25,10 @@ async fn open(options: &Options, attempt: &Attempt) -> Result<(TcpIo, Option<Soc
         }
         #[cfg(unix)]
         Endpoint::Unix(path) => Ok((TcpIo::Unix(tokio::net::UnixStream::connect(path).await?), None)),
+        Endpoint::Name { .. } => {
+            let what = "nobody has looked up its name: `RouteLayer::unresolved` is for connectors that do";
+            Err(io::Error::new(io::ErrorKind::Unsupported, what).into())
+        }
         other => {
             let what = format!("{other} is not supported on this system");
             Err(io::Error::new(io::ErrorKind::Unsupported, what).into())

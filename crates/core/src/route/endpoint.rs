@@ -1,3 +1,4 @@
+use crate::Origin;
 use std::{
     fmt,
     net::SocketAddr,
@@ -5,7 +6,8 @@ use std::{
     sync::Arc,
 };
 
-/// An address to which a socket can be opened without a lookup.
+/// Where to connect to: an address to which a socket can be opened without a lookup, or a name for a connector that
+/// resolves by itself.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -13,14 +15,33 @@ pub enum Endpoint {
     Inet(SocketAddr),
     /// The path of a Unix domain socket.
     Unix(Arc<Path>),
+    /// A host that nobody on this side has looked up: what a `RouteLayer::unresolved` names, for a connector that looks
+    /// up by itself, and what is known of the peer of a connection whose connector doesn't tell its address. No socket
+    /// of `Tcp` is opened to it, and no [`Egress`](crate::Egress) but the one that allows everything allows it.
+    Name {
+        /// The name.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
 }
 
+const _: () = assert!(size_of::<Endpoint>() == size_of::<SocketAddr>());
+
 impl Endpoint {
-    /// The IP address and port; `None` for a Unix domain socket.
+    /// Where this origin listens: its address, or its name if that is all it has.
+    pub fn of(origin: &Origin) -> Self {
+        match origin.ip() {
+            Some(ip) => SocketAddr::new(ip, origin.port()).into(),
+            None => Self::Name { host: origin.name().into(), port: origin.port() },
+        }
+    }
+
+    /// The IP address and port; `None` for a Unix domain socket and for a name.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(addr) => Some(*addr),
-            Self::Unix(_) => None,
+            Self::Unix(_) | Self::Name { .. } => None,
         }
     }
 }
@@ -50,6 +71,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Inet(addr) => addr.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
         }
     }
 }

@@ -79,6 +79,8 @@ pub enum EgressReason {
     Denied(Box<EgressRule>),
     /// Nothing [allows](Egress::allow) it ([`Egress::none`]).
     NotAllowed,
+    /// Only its connector will know to which address the name leads ([`Endpoint::Name`]).
+    Unresolved,
     /// This proxy would resolve the name, and isn't declared to filter ([`Proxy::filters_egress`]).
     Unfiltered(Box<str>),
 }
@@ -232,6 +234,11 @@ impl Policy {
 
     /// Why it is refused.
     fn judge(&self, origin: &Origin, owner: Option<&Origin>, endpoint: &Endpoint) -> Option<EgressReason> {
+        // What it resolves to only its connector will know.
+        let is_any = self.rest == Rest::Allowed && self.denied.is_empty();
+        if matches!(endpoint, Endpoint::Name { .. }) && !is_any {
+            return Some(EgressReason::Unresolved);
+        }
         if let Some(rule) = self.denied.iter().find(|rule| rule.denies(origin, endpoint)) {
             return Some(EgressReason::Denied(Box::new(rule.clone())));
         }
@@ -306,6 +313,7 @@ impl fmt::Display for EgressRefused {
             }
             EgressReason::Denied(rule) => write!(f, "a rule denies {rule}"),
             EgressReason::NotAllowed => f.write_str("no rule allows it"),
+            EgressReason::Unresolved => f.write_str("its addresses would be known to its connector alone"),
             EgressReason::Unfiltered(proxy) => {
                 write!(f, "{proxy} would resolve the name, and is not declared to filter")
             }
@@ -389,6 +397,21 @@ mod tests {
         // What a prefix of another length would embed is nowhere.
         for denied in ["0.0.0.0/8", "127.0.0.0/8", "10.0.0.0/8"] {
             assert_eq!(said(&Egress::any().deny(network(denied)), "[64:ff9b:1::1.1.1.1]:80"), "ok", "{denied}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_its_connector_looks_up_is_allowed_by_none_but_any() {
+        let name = Endpoint::Name { host: "a.corp.test".into(), port: 443 };
+        let check = |egress: Egress| egress.check(&origin("https://a.corp.test"), &name).map_err(|error| error.rule);
+        assert_eq!(check(Egress::any()), Ok(()));
+        for egress in [
+            Egress::public(),
+            Egress::none(),
+            Egress::none().allow(EgressRule::new().host("a.corp.test").unwrap()),
+            Egress::any().deny(network("10.0.0.0/8")),
+        ] {
+            assert_eq!(check(egress), Err(EgressReason::Unresolved));
         }
     }
 
