@@ -18,7 +18,8 @@ use tower_service::Service;
 /// Adapts a connector written for hyper-util's client to this stack. As a *dialer*, below a `RaceLayer`, it is called
 /// with `http://` and the address of one endpoint, and opens a socket. As a *connector*, in place of tunnel and race,
 /// it is called with the origin: it resolves and connects by itself, and the endpoints of the route are not used, so
-/// that above it belongs a `RouteLayer::unresolved`, which looks up none. A
+/// that above it belongs a `RouteLayer::unresolved`, which looks up none (`examples/any_connector.rs`: pool and retry
+/// over any `Service<Uri>`). A
 /// route whose options such a connector can't honour is refused: proxies, public addresses only, endpoints to dial, and
 /// another server name. A connector doesn't say whether it runs TLS for `https`, so its user does, by
 /// [`new`](Self::new) or [`with_tls`](Self::with_tls).

@@ -113,7 +113,7 @@ async fn pool_and_retry_over_any_service_of_uris_without_a_resolver() {
     let (net, executor, asked) = (Network::new(), Executor::new(), Asked::default());
     let origin = Origin::h1().serve_on(net.listen("192.0.2.1:80".parse().unwrap()));
     let stack = ServiceBuilder::new()
-        .layer(RetryLayer::safe())
+        .layer(RetryLayer::unsent())
         .layer(PoolLayer::shared(executor.runtime()))
         .layer(RouteLayer::unresolved())
         .layer(NegotiateLayer::new(H1::new(), H2::new()))
