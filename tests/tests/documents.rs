@@ -172,3 +172,19 @@ fn each_chapter_of_the_guide_is_a_module_and_in_the_list() {
     }
     assert!(chapters > 10, "{chapters}");
 }
+
+#[test]
+fn each_feature_that_the_guide_names_is_there() {
+    let facade = root().join("crates/skybridge");
+    let (text, manifest) = (read(facade.join("docs/guide/cargo.md")), read(facade.join("Cargo.toml")));
+    let mut features = 0;
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let lists = line.split("features = [").skip(1).filter_map(|rest| rest.split_once(']'));
+        for feature in lists.flat_map(|(list, _)| list.split(", ")) {
+            let name = feature.trim_matches('"');
+            assert!(manifest.contains(&format!("\n{name} = [")), "{name}: {line}");
+            features += 1;
+        }
+    }
+    assert!(features > 7, "{features}");
+}
