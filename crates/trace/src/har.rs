@@ -4,12 +4,13 @@ use crate::{
     Facts, HarHeads, Timeline, Timelines,
     date::iso8601,
     har_heads::fields,
+    har_timings::{HarTimings, millis},
     json::{JsonObject, array},
-    rows::{End, How, Rows},
+    rows::{End, Rows},
 };
 use http::{StatusCode, Version};
-use skybridge_core::{CallId, Endpoint, Phase};
-use std::time::{Duration, Instant, SystemTime};
+use skybridge_core::{CallId, Endpoint};
+use std::time::{Instant, SystemTime};
 
 impl Timelines {
     /// All calls as an [HTTP Archive 1.2](http://www.softwareishard.com/blog/har-12-spec/), as JSON. `version` is that
@@ -19,7 +20,8 @@ impl Timelines {
     ///
     /// `blocked` is all that is none of the other phases: waiting for a connection, also for one that another call
     /// opens, and tries that failed. `connect` is from the first attempt to a connection that speaks HTTP, tunnels and
-    /// `ssl` included.
+    /// `ssl` included. What overlaps counts once, for what the request itself does: the timings of an entry but `ssl`,
+    /// which is a part of `connect`, are its `time`.
     pub fn har(&self, version: &str, clock: (Instant, SystemTime)) -> String {
         self.har_with(version, clock, |_| None)
     }
@@ -60,11 +62,11 @@ impl Timelines {
         let facts = rows.on.and_then(|(_, id)| self.lanes.iter().find(|lane| lane.id == id)?.facts.as_deref());
         let mut entry = JsonObject::new();
         entry.text("startedDateTime", &iso8601(started));
-        entry.raw("time", millis(rows.total()));
+        entry.raw("time", millis(rows.total().as_micros()));
         entry.raw("request", request(rows, heads));
         entry.raw("response", response(rows, heads));
         entry.raw("cache", "{}");
-        entry.raw("timings", Timings::of(rows).json());
+        entry.raw("timings", HarTimings::of(rows).json());
         if let Some(Endpoint::Inet(address)) = facts.map(|facts| &facts.remote) {
             entry.text("serverIPAddress", &address.ip().to_string());
         }
@@ -129,67 +131,4 @@ fn response(rows: &Rows, heads: &HarHeads) -> String {
         End::Unknown | End::ResponseResult => {}
     }
     response.end()
-}
-
-/// The phases of a call as the format has them; `None` for what there was none of.
-struct Timings {
-    blocked: Duration,
-    dns: Option<Duration>,
-    connect: Option<Duration>,
-    ssl: Option<Duration>,
-    send: Duration,
-    wait: Duration,
-    receive: Duration,
-}
-
-impl Timings {
-    fn of(rows: &Rows) -> Self {
-        let total = rows.ends_at();
-        let ended = |row: &crate::rows::Row| row.end.unwrap_or(total).min(total).max(row.start);
-        let of = |phase: Phase| rows.list.iter().filter(move |row| row.phase == Some(phase));
-        let sum = |phase| of(phase).map(|row| ended(row).saturating_sub(row.start)).sum::<Duration>();
-        let any = |phase| of(phase).next().map(|_| sum(phase));
-        let connecting = || {
-            let phases = [Phase::Tcp, Phase::Tunnel, Phase::Tls, Phase::Handshake];
-            rows.list.iter().filter(move |row| row.phase.is_some_and(|phase| phases.contains(&phase)))
-        };
-        let begin = connecting().map(|row| row.start.min(total)).min();
-        let end = connecting().filter(|row| row.how != How::Dropped).map(ended).max();
-        // From the first to the last, but for what is told by itself: names that are still looked up, and exchanges on
-        // another connection.
-        let connect = begin.map(|begin| {
-            let within = |row: &crate::rows::Row| {
-                let (from, to) = (row.start.max(begin), ended(row).min(end.unwrap_or(begin)));
-                to.saturating_sub(from)
-            };
-            let others = [Phase::Resolve, Phase::Send, Phase::Wait, Phase::Body];
-            let others = others.into_iter().flat_map(of).map(within).sum::<Duration>();
-            end.unwrap_or(begin).saturating_sub(begin).saturating_sub(others)
-        });
-        let (dns, send) = (any(Phase::Resolve), sum(Phase::Send) + rows.heads);
-        let (wait, receive) = (sum(Phase::Wait), sum(Phase::Body));
-        let told = dns.unwrap_or_default() + connect.unwrap_or_default() + send + wait + receive;
-        let blocked = rows.total().saturating_sub(told);
-        // It is a part of the connect, which is what it may be.
-        let ssl = any(Phase::Tls).map(|ssl| ssl.min(connect.unwrap_or_default()));
-        Self { blocked, dns, connect, ssl, send, wait, receive }
-    }
-
-    fn json(&self) -> String {
-        let mut timings = JsonObject::new();
-        let maybe = |time: Option<Duration>| time.map_or_else(|| "-1".into(), millis);
-        timings.raw("blocked", millis(self.blocked));
-        timings.raw("dns", maybe(self.dns));
-        timings.raw("connect", maybe(self.connect));
-        timings.raw("send", millis(self.send));
-        timings.raw("wait", millis(self.wait));
-        timings.raw("receive", millis(self.receive));
-        timings.raw("ssl", maybe(self.ssl));
-        timings.end()
-    }
-}
-
-/// Milliseconds, as the format has them.
-fn millis(time: Duration) -> String {
-    format!("{}.{:03}", time.as_micros() / 1000, time.as_micros() % 1000)
 }

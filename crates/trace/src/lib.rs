@@ -31,6 +31,7 @@ mod draw;
 mod facts;
 mod har;
 mod har_heads;
+mod har_timings;
 mod json;
 mod lanes;
 mod lines;

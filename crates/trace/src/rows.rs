@@ -68,8 +68,8 @@ pub(crate) struct Rows {
     /// The bytes of the request's body, where they are known, and those that were read of the response's.
     pub(crate) sent: Option<u64>,
     pub(crate) read: u64,
-    /// How long heads were sent that have no row.
-    pub(crate) heads: Duration,
+    /// When heads were sent that have no row, from and to, on the axis of the rows.
+    pub(crate) heads: Vec<(Duration, Duration)>,
     pub(crate) call: CallId,
     pub(crate) began: Option<Instant>,
     /// Until when it is drawn if it is running: the latest event if nothing is said.
@@ -108,7 +108,7 @@ impl Rows {
             version: None,
             sent: Some(0),
             read: 0,
-            heads: Duration::ZERO,
+            heads: Vec::new(),
             call,
             began: None,
             until: None,
@@ -333,8 +333,8 @@ impl Rows {
             let short = row.end.is_some_and(|end| end.saturating_sub(row.start) * 100 <= total);
             row.phase == Some(Phase::Send) && row.how == How::Done && row.note.is_empty() && short
         };
-        let took = |row: &Row| row.end.unwrap_or(row.start).saturating_sub(row.start);
-        self.heads = self.list.iter().filter(|row| is_head(row)).map(took).sum();
+        let heads = self.list.iter().filter(|row| is_head(row));
+        self.heads = heads.map(|row| (row.start, row.end.unwrap_or(row.start))).collect();
         self.list.retain(|row| !is_head(row));
     }
 
@@ -360,7 +360,16 @@ impl Rows {
             row.start = row.start.saturating_sub(self.offset) + from;
             row.end = row.end.map(|end| end.saturating_sub(self.offset) + from);
         }
+        for (start, end) in &mut self.heads {
+            *start = start.saturating_sub(self.offset) + from;
+            *end = end.saturating_sub(self.offset) + from;
+        }
         self.offset = from;
+    }
+
+    /// Where it begins on the axis of its rows.
+    pub(crate) fn begins_at(&self) -> Duration {
+        self.offset
     }
 
     /// How long the call took. What goes on after it doesn't count.
