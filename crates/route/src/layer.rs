@@ -24,11 +24,11 @@ pub struct RouteLayer<R> {
 }
 
 impl RouteLayer<Unresolved> {
-    /// Asks nobody: a route has one endpoint, which is the [name](skybridge_core::Endpoint::Name) that would be looked up. For a connector
-    /// that takes an origin and looks it up by itself, such as a `Service<Uri>` of hyper-util's kind, in place of the
-    /// layers below. Endpoints [to dial](skybridge_core::ConnectOptions::dial) and addresses in URLs are as with a
-    /// resolver. A target whose [`Egress`](skybridge_core::Egress) is limited is refused, unless its address is known:
-    /// which one a name has, the connector would be alone to know.
+    /// Asks nobody: a route has one endpoint, which is the [name](skybridge_core::Endpoint::Name) that would be looked
+    /// up. For a connector that takes an origin and looks it up by itself, such as a `Service<Uri>` of hyper-util's
+    /// kind, in place of the layers below. Endpoints [to dial](skybridge_core::ConnectOptions::dial) and addresses in
+    /// URLs are as with a resolver. A target whose [`Egress`](skybridge_core::Egress) is limited is refused, unless its
+    /// address is known: which one a name has, the connector would be alone to know.
     ///
     /// ```
     /// use skybridge_core::{Connector, Endpoint, Plan, Planner, Route, Target};

@@ -20,8 +20,8 @@ impl TokioRuntime {
         Self(Handle::current())
     }
 
-    /// A context on the [`current`](Self::current) runtime, and with nothing else: for whoever makes a `Target`, a `Route`
-    /// or a `Link` by hand.
+    /// A context on the [`current`](Self::current) runtime, and with nothing else: for whoever makes a `Target`, a
+    /// `Route` or a `Link` by hand.
     ///
     /// # Panics
     /// When it is called outside of a runtime.

@@ -394,13 +394,13 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
             => Seams<L0, L1, L2, L3, L4, L5, L6, Stack<T, L7>, L8>
     }
 
-    /// What connects, whole: any `Service<Route>` whose response is a `Link`, in place of happy eyeballs and the dialer.
-    /// What was said of those two, and layers above the dialer, have no effect then. TLS and the tunnel through proxies
-    /// stay above it. One that runs TLS by itself is put in place of these too, by
+    /// What connects, whole: any `Service<Route>` whose response is a `Link`, in place of happy eyeballs and the
+    /// dialer. What was said of those two, and layers above the dialer, have no effect then. TLS and the tunnel through
+    /// proxies stay above it. One that runs TLS by itself is put in place of these too, by
     /// `above_tls(`[`InPlace::new`](crate::seams::InPlace::new)`(connector))`.
     ///
-    /// With [`unresolved`](Self::unresolved) it looks up names by itself. `FromHyper` of `skybridge-hyper` makes one of any
-    /// `Service<Uri>` for hyper-util.
+    /// With [`unresolved`](Self::unresolved) it looks up names by itself. `FromHyper` of `skybridge-hyper` makes one of
+    /// any `Service<Uri>` for hyper-util.
     ///
     /// ```
     /// # use skybridge_testkit::origin::Origin;

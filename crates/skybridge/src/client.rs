@@ -131,7 +131,8 @@ impl<S, P> Client<S, P> {
     ///
     /// ```
     /// # use skybridge_testkit::origin::Origin;
-    /// use skybridge::{Client, RequestBody, tower::{ServiceBuilder, ServiceExt, Service, limit::ConcurrencyLimitLayer}};
+    /// use skybridge::tower::{Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimitLayer};
+    /// use skybridge::{Client, RequestBody};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), skybridge::Error> {

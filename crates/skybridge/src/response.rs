@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// What a response knows of the connection that it came by.
 ///
-/// Facts ride in the body, so that nothing is inserted into a response that nobody asks. Where a layer has put a body of
-/// its own around it, a [`ConnInfoLayer`](crate::ConnInfoLayer) below keeps them in the extensions.
+/// Facts ride in the body, so that nothing is inserted into a response that nobody asks. Where a layer has put a body
+/// of its own around it, a [`ConnInfoLayer`](crate::ConnInfoLayer) below keeps them in the extensions.
 pub trait ResponseExt {
     /// The facts of the connection; `None` only when its body is a default one, which came by none, or another one is
     /// around it and no [`ConnInfoLayer`](crate::ConnInfoLayer) below.

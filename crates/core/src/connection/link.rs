@@ -18,8 +18,8 @@ impl<Io> Link<Io> {
     }
 
     /// A link of a stream that is connected to the origin of this URI already, directly and without TLS: what an HTTP
-    /// handshake, a tunnel or TLS needs when nothing of this stack has opened it. Of the peer's address no more is known
-    /// than the URI says.
+    /// handshake, a tunnel or TLS needs when nothing of this stack has opened it. Of the peer's address no more is
+    /// known than the URI says.
     ///
     /// ```
     /// # use skybridge_runtime::TokioRuntime;
