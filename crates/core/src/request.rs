@@ -46,6 +46,8 @@ pub enum RequestError {
     Header(Box<str>, &'static str),
     /// A method that is not supported.
     Method(Box<str>),
+    /// A value could not be written as a body, or as a query: why.
+    Value(Box<str>),
     /// An [extended CONNECT](ConnectProtocol) on a connection that can't carry one: why.
     ExtendedConnect(&'static str),
 }
@@ -146,6 +148,7 @@ impl fmt::Display for RequestError {
             }
             Self::Header(name, why) => write!(f, "header `{name}`: {why}"),
             Self::Method(method) => write!(f, "the method {method} is not supported"),
+            Self::Value(why) => write!(f, "a value can't be written: {why}"),
             Self::ExtendedConnect(why) => write!(f, "an extended CONNECT isn't possible here: {why}"),
         }
     }

@@ -1,12 +1,12 @@
 use crate::{
-    Call, ClientBuilder, Explanation, IntoUri, OneBody, RequestBody, StackBuilder,
+    Call, ClientBuilder, Explanation, IntoUri, OneBody, RequestBody, RequestBuilder, StackBuilder,
     call::CallDefaults,
     layered::Layered,
     seams::{Built, NoPool, PoolHandle},
     stack::{ClientStack, Stack},
 };
 use bytes::Buf;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use skybridge_core::{BoxError, Error};
 use skybridge_pool::PoolStats;
@@ -230,6 +230,36 @@ impl<S: ClientStack, P> Client<S, P> {
             }
             Err(error) => Call::failed(error),
         }
+    }
+
+    /// Begins a POST to a URL: its body, header fields and time limit are said by the [`RequestBuilder`], and it is sent
+    /// when that is awaited.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get), of the call.
+    pub fn post(&self, url: impl IntoUri) -> RequestBuilder<'_, S, P> {
+        self.method(Method::POST, url)
+    }
+
+    /// Begins a PUT, as [`post`](Self::post) does a POST.
+    pub fn put(&self, url: impl IntoUri) -> RequestBuilder<'_, S, P> {
+        self.method(Method::PUT, url)
+    }
+
+    /// Begins a PATCH, as [`post`](Self::post) does a POST.
+    pub fn patch(&self, url: impl IntoUri) -> RequestBuilder<'_, S, P> {
+        self.method(Method::PATCH, url)
+    }
+
+    /// Begins a DELETE, as [`post`](Self::post) does a POST.
+    pub fn delete(&self, url: impl IntoUri) -> RequestBuilder<'_, S, P> {
+        self.method(Method::DELETE, url)
+    }
+
+    /// Begins a request of any method, as [`post`](Self::post) does a POST: a GET with header fields or a time limit of
+    /// its own.
+    pub fn method(&self, method: Method, url: impl IntoUri) -> RequestBuilder<'_, S, P> {
+        RequestBuilder::new(self, method, url)
     }
 
     /// Sends a request, whose URI is absolute. A body that is not at hand goes in by [`RequestBody::wrap`].

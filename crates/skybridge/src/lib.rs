@@ -138,6 +138,39 @@
 //! # }
 //! ```
 //!
+//! # What stays outside
+//!
+//! | what | whose it is |
+//! |---|---|
+//! | a base URL | a layer above retry, of one line: below |
+//! | redirects, decompression, authorization, request ids | the layers of `tower-http`, [above retry](ClientBuilder::above_retry) |
+//! | cookies | a jar of the `cookie_store` crate, in a layer of one's own that sets `cookie` and reads `set-cookie` |
+//! | multipart bodies | a crate that makes an [`http_body::Body`] or a stream of them, given to [`RequestBody::wrap`] |
+//! | blocking calls | `tokio::runtime::Runtime::block_on`; without an async runtime at all, the `ureq` crate |
+//! | WebAssembly in a browser | there are no sockets: `gloo-net`, or `reqwest`, ask the browser's `fetch` |
+//!
+//! ```
+//! # use skybridge_testkit::origin::Origin;
+//! use http::{Request, Uri};
+//! use skybridge::{Client, RequestBody, tower::util::MapRequestLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let origin = Origin::h1().start().await;
+//! # let authority = origin.addr().to_string();
+//! let at_base = move |mut request: Request<RequestBody>| {
+//!     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+//!     let uri = Uri::builder().scheme("http").authority(&*authority).path_and_query(format!("/v1{path}")).build();
+//!     *request.uri_mut() = uri.unwrap_or_default();
+//!     request
+//! };
+//! let client = Client::builder().above_retry(MapRequestLayer::new(at_base)).build();
+//! client.get("/users?page=2").await?;
+//! assert_eq!(origin.requests()[0].line(), "GET /v1/users?page=2 HTTP/1.1");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! | feature | on by default | gives |
@@ -151,6 +184,7 @@
 //! | `hickory` | no | `Hickory`, which asks DNS servers itself |
 //! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
 //! | `inspect` | no | `inspect`, a page that shows what a client does |
+//! | `json` | no | `json`, `form` and `query` of a [`RequestBuilder`], `json` of a [`Body`] |
 //! | `balance` | no | `balance::BalanceLayer`, which spreads requests over the servers of a name |
 //!
 //! Without any there is no TLS, and no C compiler is needed.
@@ -170,10 +204,13 @@ mod handles;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod into_uri;
+#[cfg(feature = "json")]
+mod json;
 mod layered;
 mod layered_body;
 mod one_body;
 mod request_body;
+mod request_builder;
 mod response;
 pub mod seams;
 mod stack;
@@ -184,6 +221,8 @@ mod with_body;
 
 #[cfg(feature = "inspect")]
 pub use self::inspect::inspect;
+#[cfg(feature = "json")]
+pub use self::json::Json;
 pub use self::{
     body::Body,
     builder::ClientBuilder,
@@ -195,6 +234,7 @@ pub use self::{
     into_uri::IntoUri,
     one_body::OneBody,
     request_body::RequestBody,
+    request_builder::RequestBuilder,
     response::ResponseExt,
     stack_builder::StackBuilder,
     text::Text,
