@@ -425,6 +425,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
     /// # Ok(())
     /// # }
     /// ```
+    #[allow(clippy::type_complexity, reason = "all but one are as they were")]
     pub fn connector<C: Connector>(
         self,
         connector: C,
