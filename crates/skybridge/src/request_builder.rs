@@ -83,9 +83,11 @@ impl<'c, S, P> RequestBuilder<'c, S, P> {
         })
     }
 
-    /// Its options, in place of those it had: a [`timeout`](Self::timeout) goes after them.
-    pub fn options(self, options: RequestOptions) -> Self {
+    /// Its options, in place of those it had. A [`timeout`](Self::timeout) that was set stays if these have none.
+    pub fn options(self, mut options: RequestOptions) -> Self {
         self.and(|request| {
+            let before = request.extensions().get::<RequestOptions>().and_then(|options| options.timeouts.call);
+            options.timeouts.call = options.timeouts.call.or(before);
             request.extensions_mut().insert(options);
             Ok(())
         })
