@@ -27,7 +27,7 @@ fn what_main_prints_of_an_error_is_a_sentence() {
         (debug(refused()), format!("TCP failed: connection refused{advice}")),
         (
             debug(refused().on_route("a.test via http://p.test")),
-            "a.test: TCP (for http://p.test) failed: connection refused".into(),
+            "a.test: TCP to the proxy http://p.test failed: connection refused".into(),
         ),
         (debug(limit), "it took longer than 10s".into()),
         (debug(method()), "the method BREW is not supported".into()),

@@ -3,8 +3,8 @@
 use crate::exit::Exit;
 use serde::Serialize;
 use skybridge::{
-    Cause, ConnectError, Delivery, DohError, Error, H1Error, HeadError, NoAddresses, Phase, Protocol,
-    ProxyVariableError, RequestError, ResolveError, SocketRefused, TlsConfigError, TlsError,
+    Cause, ConnectError, Delivery, DohError, Error, H1Error, HeadError, Phase, Protocol, ProxyVariableError,
+    RequestError, SocketRefused, TlsConfigError, TlsError,
     types::{Advice, CloseReason, TlsAlert},
 };
 use std::{error::Error as StdError, fmt, io};
@@ -128,25 +128,13 @@ fn connect(error: &ConnectError) -> Classification {
 
 fn by_phase(error: &ConnectError) -> Classification {
     match error.phase() {
-        Some(Phase::LookupQueue | Phase::Resolve) if is_of_proxy(error) => ("resolve", Exit::RESOLVE_PROXY),
+        Some(Phase::LookupQueue | Phase::Resolve) if error.proxy().is_some() => ("resolve", Exit::RESOLVE_PROXY),
         Some(Phase::LookupQueue | Phase::Resolve) => ("resolve", Exit::RESOLVE),
         Some(Phase::Tunnel) => ("proxy", Exit::PROXY),
         Some(Phase::Tls) => ("tls", Exit::TLS),
         Some(Phase::Handshake) => ("handshake", Exit::HTTP2),
         _ => ("connect", Exit::CONNECT),
     }
-}
-
-/// Whether a name that was not resolved is the first proxy's. Where that must be given an address, it may be the
-/// origin's.
-fn is_of_proxy(error: &ConnectError) -> bool {
-    let Some((_, proxies)) = error.route().and_then(|route| route.split_once(" via ")) else { return false };
-    let first = proxies.split(", ").next().unwrap_or_default();
-    let name = first.split_once("://").and_then(|(_, first)| first.rsplit_once(':')).map(|(name, _)| name);
-    let not_found = error.source_as::<ResolveError>().map(ResolveError::host);
-    let not_found = not_found.or_else(|| error.source_as::<NoAddresses>().map(|none| &*none.host));
-    let is_same = |one: &str, other: &str| one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'));
-    not_found.is_none_or(|not_found| name.is_none_or(|name| is_same(name, not_found)))
 }
 
 fn exchange(cause: &Cause, error: &Error) -> Classification {
@@ -244,7 +232,7 @@ mod tests {
         let slow = TimedOut { phase: Phase::Tls, limit: Duration::from_secs(1) };
         let rows: [(Error, &str, u8); 9] = [
             (connect(Phase::Resolve).into(), "resolve", 6),
-            (connect(Phase::Resolve).on_route("a.test via http://p.test:3128").into(), "resolve", 5),
+            (connect(Phase::Resolve).of_proxy("http://p.test:3128").into(), "resolve", 5),
             (connect(Phase::Tcp).into(), "connect", 7),
             (connect(Phase::Tunnel).into(), "proxy", 97),
             (connect(Phase::Tls).into(), "tls", 35),

@@ -65,7 +65,10 @@ fn what_keeps_a_request_from_a_connection() {
         (connect(Phase::Resolve, ended()), Some(Advice::NoAnswer)),
         (connect(Phase::Resolve, unwanted(116)), Some(Advice::NoAnswer)),
         (connect(Phase::Tcp, slow(Phase::Tcp)), Some(Advice::SlowConnect)),
-        (connect(Phase::Tls, io::Error::from(ErrorKind::TimedOut)), Some(Advice::SlowConnect)),
+        (connect(Phase::Tls, io::Error::from(ErrorKind::TimedOut)), Some(Advice::SlowHandshake)),
+        (connect(Phase::Tunnel, slow(Phase::Tunnel)), Some(Advice::SlowHandshake)),
+        (connect(Phase::Handshake, slow(Phase::Handshake)), Some(Advice::SlowHandshake)),
+        (connect(Phase::Acquire, slow(Phase::Acquire)), Some(Advice::SlowConnect)),
         (connect(Phase::Handshake, unwanted(116)), Some(Advice::ClientCertificate)),
         (connect(Phase::Handshake, unwanted(80)), None),
         (connect(Phase::Tunnel, unwanted(116)), None),
@@ -115,6 +118,44 @@ fn how_an_exchange_ended() {
         (exchange(Cause::Reset(Reset::by_peer(ErrorCode(2), "it"))), None),
         (exchange(stale), None),
     ]);
+}
+
+/// What is said of a server would send the reader to the wrong one.
+#[tokio::test(start_paused = true)]
+async fn what_fails_at_a_proxy_is_about_the_proxy() {
+    let of =
+        |phase, advice: Advice| ConnectError::new(phase, "it").on_route("a.test via http://p.test:80").advise(advice);
+    let at_proxy = |phase, advice| -> Error { of(phase, advice).of_proxy("http://p.test:80").into() };
+    let behind = |phase, advice| -> Error { of(phase, advice).into() };
+    let certificates =
+        [Advice::SelfSigned, Advice::UnknownIssuer, Advice::MissingIntermediate, Advice::WrongName].map(|advice| {
+            [(at_proxy(Phase::Tls, advice), Some(Advice::ProxyCertificate)), (behind(Phase::Tls, advice), Some(advice))]
+        });
+    let mut rows: Vec<_> = certificates.into_iter().flatten().collect();
+    rows.extend([
+        (at_proxy(Phase::Tls, Advice::NotTls), Some(Advice::NotThatProxy)),
+        (behind(Phase::Tls, Advice::NotTls), Some(Advice::NotTls)),
+        (at_proxy(Phase::Tls, Advice::Pins), Some(Advice::Pins)),
+        (at_proxy(Phase::Resolve, Advice::NoSuchName), Some(Advice::NoProxyThere)),
+        // The proxy's addresses are the only ones that are connected to.
+        (behind(Phase::Tcp, Advice::NothingListens), Some(Advice::NoProxyThere)),
+        (behind(Phase::Resolve, Advice::NoSuchName), Some(Advice::LocalLookup)),
+    ]);
+    assert_all(rows);
+}
+
+/// A limit for all of connecting knows no phase; the attempts that were under way do.
+#[tokio::test(start_paused = true)]
+async fn who_was_reached_and_is_silent_is_behind_no_firewall() {
+    let over = |failed: bool| -> Error {
+        let route = fixtures::route("https://a.test", [ADDR], Executor::new().ctx());
+        let attempt = route.attempt(fixtures::endpoint(ADDR));
+        let guard = attempt.phase(Phase::Tls);
+        let _open = if failed { Err(guard.fail(BoxError::from("it"))) } else { Ok(guard) };
+        let attempts = route.ctx().attempt_log().reports();
+        ConnectError::from(slow(Phase::Acquire)).with_attempts(attempts).into()
+    };
+    assert_all(vec![(over(false), Some(Advice::SlowHandshake)), (over(true), Some(Advice::SlowConnect))]);
 }
 
 /// Servers of HTTP/1.1 close when they get HTTP/2's preface in cleartext; over TLS both have agreed.

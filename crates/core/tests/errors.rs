@@ -308,6 +308,45 @@ async fn all_addresses_that_failed_are_named_alike_ones_together_and_not_without
     }
 }
 
+/// Each line names whom to look at: the proxy, or what is behind it.
+#[tokio::test(start_paused = true)]
+async fn what_failed_with_a_proxy_is_told_from_what_failed_behind_it() {
+    let one = "a.test via http://10.0.0.1:80";
+    let named = "a.test via https://p.test:443, socks5://q.test:1080";
+    let of =
+        |phase, route: &str| ConnectError::new(phase, "gone").on_route(route).at(fixtures::endpoint("10.0.0.1:80"));
+    let proxy = "https://p.test:443";
+    let rows = [
+        (of(Phase::Tcp, one), "TCP to the proxy http://10.0.0.1:80 failed"),
+        (of(Phase::Tcp, named), "TCP to 10.0.0.1:80 (the proxy https://p.test:443) failed"),
+        (of(Phase::Tls, named).of_proxy(proxy), "TLS to 10.0.0.1:80 (the proxy https://p.test:443) failed"),
+        (of(Phase::Tls, one), "TLS via http://10.0.0.1:80 failed"),
+        (of(Phase::Tls, named), "TLS via https://p.test:443, socks5://q.test:1080 at 10.0.0.1:80 failed"),
+        (of(Phase::Handshake, one), "the HTTP handshake via http://10.0.0.1:80 failed"),
+        (of(Phase::Tunnel, one), "the tunnel via http://10.0.0.1:80 failed"),
+        (of(Phase::Resolve, named).of_proxy(proxy), "the name lookup of the proxy https://p.test:443 failed"),
+        (of(Phase::Resolve, one), "the name lookup (to go via http://10.0.0.1:80) failed"),
+    ];
+    for (error, said) in rows {
+        assert_eq!(Error::from(error).to_string(), format!("{said}: gone (nothing was sent)"));
+    }
+}
+
+/// TLS records a failure before the tunnel says whose it is.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_told_once_when_it_is_known_to_be_a_proxys() {
+    let executor = Executor::new();
+    let route = fixtures::route("https://a.test", [], executor.ctx());
+    let attempt = route.attempt(fixtures::endpoint("10.0.0.1:443"));
+    let failed = attempt.phase(Phase::Tls).fail(ConnectError::new(Phase::Tls, "expired"));
+    let failed = attempt.failed(failed.of_proxy("https://p.test:443"));
+    let attempts = route.ctx().attempt_log().reports();
+    assert!(matches!(&attempts[0].outcome, Outcome::Failed(error) if error.proxy() == Some("https://p.test:443")));
+    let error = Error::from(failed.with_attempts(attempts));
+    let said = "TLS to 10.0.0.1:443 (the proxy https://p.test:443) failed: expired (nothing was sent)";
+    assert_eq!(error.to_string(), said);
+}
+
 /// A limit for all that it takes to connect knows no phase and no address; the attempts do.
 #[tokio::test(start_paused = true)]
 async fn a_limit_for_connecting_says_what_it_has_cut_off() {

@@ -122,7 +122,7 @@ impl fmt::Display for H1Error {
         match self {
             Self::Write(_) => f.write_str("the request could not be written"),
             Self::Read(_) => f.write_str("the response could not be read"),
-            Self::Closed { received: 0 } => f.write_str("the peer closed the connection without an answer"),
+            Self::Closed { received: 0 } => f.write_str("the peer closed the connection without a response"),
             Self::Closed { received } => {
                 write!(f, "the peer closed the connection after {received} bytes of the response's head")
             }

@@ -185,7 +185,11 @@ impl<R: Resolver> Candidates<R> {
             return Ok(());
         }
         let lookup = Lookup { host: host.into(), port, families: self.settings.families, https_record };
-        candidate.route.endpoints = self.resolve(candidate, lookup).await?;
+        let resolved = self.resolve(candidate, lookup).await;
+        candidate.route.endpoints = match candidate.route.proxies.first() {
+            Some(proxy) => resolved.map_err(|error| error.of_proxy(proxy))?,
+            None => resolved?,
+        };
         Ok(())
     }
 

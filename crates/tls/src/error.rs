@@ -196,9 +196,10 @@ impl TlsError {
             Self::Handshake(rustls::Error::AlertReceived(alert)) if words::alert(*alert).is_certificate() => {
                 Advice::ClientCertificate
             }
-            Self::Handshake(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) | Self::NoHttp2 => {
+            Self::Handshake(rustls::Error::AlertReceived(_) | rustls::Error::PeerIncompatible(_)) => {
                 Advice::NothingInCommon
             }
+            Self::NoHttp2 => Advice::NotHttp2,
             _ => return None,
         })
     }

@@ -127,6 +127,10 @@ impl TunnelError {
         Some(match self {
             Self::Refused { status, authorized: false, .. } if status.as_u16() == 407 => Advice::ProxyCredentials,
             Self::Refused { status, .. } if status.as_u16() == 407 => Advice::ProxyCredentialsRefused,
+            // As tinyproxy answers wrong ones.
+            Self::Refused { status, authorized: true, .. } if status.as_u16() == 401 => Advice::ProxyCredentialsRefused,
+            Self::Refused { status, .. } if matches!(status.as_u16(), 502..=504) => Advice::BeyondProxy,
+            Self::Socks(reply) if reply.is_about_host() => Advice::BeyondProxy,
             Self::Challenged(_) => Advice::ProxyCredentialsRefused,
             Self::CredentialsRequired | Self::CredentialsRefused | Self::CredentialsUnsupported => {
                 Advice::SocksCredentials

@@ -330,13 +330,7 @@ async fn tls_to_proxy<I: Io, L: TlsConnect<I>>(
             (link.info.timings, link.info.tls) = (timings, tls);
             Ok((link, protocol))
         }
-        Err(error) => {
-            let error = match error.reason().map(str::to_owned) {
-                Some(reason) => error.because(format_args!("{reason} (of the proxy {proxy})")),
-                None => error,
-            };
-            Err(tried.failed(error.in_phase(Phase::Tls)))
-        }
+        Err(error) => Err(tried.failed(error.in_phase(Phase::Tls).of_proxy(proxy))),
     }
 }
 

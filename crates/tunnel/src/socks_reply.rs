@@ -43,6 +43,11 @@ impl SocksReply {
         })
     }
 
+    /// Whether the proxy would connect, and the host can't be reached.
+    pub(crate) fn is_about_host(self) -> bool {
+        matches!(self, Self::NetworkUnreachable | Self::HostUnreachable | Self::ConnectionRefused | Self::TtlExpired)
+    }
+
     pub(crate) fn of_socks4(reply: u8) -> Option<Self> {
         Some(match reply {
             90 => return None,

@@ -214,7 +214,7 @@ async fn a_client_certificate_is_wanted() {
     let origin = Origin::h1().tls(&desk.ca.leaf(["a.test"])).require_client_cert(&desk.ca).start().await;
     let ran = desk.fetch(origin.addr(), &[]).await;
     let why = "it wants a certificate of the client (TLS alert certificate_required)";
-    let to_do = "give it one: --cert FILE --key FILE";
+    let to_do = "give it one: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE";
     let place = "HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed";
     let forms = [
         format!("the peer ended TLS while the response was awaited: {why} ({place})"),
@@ -325,7 +325,7 @@ async fn answers_that_are_none_or_not_whole() {
         (
             b"",
             52,
-            "http://127.0.0.1:PORT: the peer closed the connection without a response (HTTP/1.1 on connection 2 to 127.0.0.1:PORT; it may have been processed); connections to this origin fail one after the other; look into the server's log: it may have crashed, or want another port",
+            "http://127.0.0.1:PORT: the peer closed the connection without a response (HTTP/1.1 on connection 2 to 127.0.0.1:PORT; it may have been processed); connections to this origin fail one after the other; look into the server's log: it may have crashed, or want https:// or another port",
         ),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
@@ -335,12 +335,12 @@ async fn answers_that_are_none_or_not_whole() {
         (
             b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
             8,
-            "http://127.0.0.1:PORT: the response's header `no colon` is malformed: its name is no token, or white space follows it (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed); mend the server; what is wrong is named",
+            "http://127.0.0.1:PORT: the response's header `no colon` is malformed: its name is no token, or white space follows it (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed); mend the server: its answer is wrong in the way that is named",
         ),
         (
             b"HTTP/1.1 20x OK\r\n\r\n",
             8,
-            "http://127.0.0.1:PORT: the response's status line is malformed (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed); mend the server; what is wrong is named",
+            "http://127.0.0.1:PORT: the response's status line is malformed (HTTP/1.1 on connection 1 to 127.0.0.1:PORT; it may have been processed); mend the server: its answer is wrong in the way that is named",
         ),
     ];
     for (bytes, exit, line) in rows {
@@ -397,7 +397,7 @@ async fn limits_that_are_over() {
         &ran,
         &[port],
         28,
-        "https://a.test:PORT: TLS to 127.0.0.1:PORT was not done within 1.5s, the limit for connecting (nothing was sent); a firewall may drop the packets without a word; --connect-timeout SECONDS is the limit",
+        "https://a.test:PORT: TLS to 127.0.0.1:PORT was not done within 1.5s, the limit for connecting (nothing was sent); check scheme and port: it may speak something else, or a proxy not reach the server; --connect-timeout SECONDS is the limit",
     );
     for (flag, line) in [
         (

@@ -19,6 +19,7 @@ mod failures;
 mod files;
 mod globs;
 mod heads;
+mod failures_at_proxies;
 mod http1_0;
 mod names;
 mod parts;

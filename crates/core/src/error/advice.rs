@@ -1,6 +1,7 @@
 use super::{cause::Cause, causes::causes};
 use crate::{
-    CloseReason, ConnectError, EgressRefused, Endpoint, Error, OriginError, Phase, Protocol, RequestError, TlsAlert,
+    CloseReason, ConnectError, EgressRefused, Endpoint, Error, OriginError, Outcome, Phase, Protocol, RequestError,
+    TlsAlert,
 };
 use std::{error::Error as StdError, fmt, io, net::SocketAddr};
 
@@ -21,8 +22,12 @@ pub enum Advice {
     NoAddresses,
     /// The name could not be looked up.
     NoAnswer,
+    /// The name doesn't exist here, and a proxy was to be given an address.
+    LocalLookup,
     /// An environment variable that should name a proxy names none.
     ProxyVariable,
+    /// There is no proxy where one should be.
+    NoProxyThere,
     /// Nothing listens there.
     NothingListens,
     /// The address can't be reached.
@@ -33,6 +38,8 @@ pub enum Advice {
     Egress,
     /// Connecting took too long.
     SlowConnect,
+    /// The peer was reached, and the step after that took too long.
+    SlowHandshake,
     /// The peer wants a certificate of the client, or another one.
     ClientCertificate,
     /// The peer's certificate is its own issuer.
@@ -49,13 +56,15 @@ pub enum Advice {
     NotYetValid,
     /// The peer's keys are not the pinned ones.
     Pins,
+    /// A proxy could not prove who it is.
+    ProxyCertificate,
     /// TLS was spoken to a port that speaks something else.
     NotTls,
     /// There is no version of TLS, cipher suite or protocol that both sides allow.
     NothingInCommon,
     /// A request in cleartext was sent to a port that speaks TLS.
     WantsTls,
-    /// HTTP/2 was spoken to a port that doesn't.
+    /// HTTP/2 alone was spoken or allowed, and the port doesn't speak it.
     NotHttp2,
     /// HTTP/1.1 was spoken to a port that speaks HTTP/2.
     WantsHttp2,
@@ -71,9 +80,11 @@ pub enum Advice {
     SocksCredentials,
     /// A proxy refuses the tunnel.
     ProxyRefused,
+    /// A proxy can't reach the server.
+    BeyondProxy,
     /// What was to be a proxy speaks something else.
     NotThatProxy,
-    /// The peer closes connections without an answer.
+    /// The peer closes connections without a response.
     NoResponse,
     /// The response broke off.
     Incomplete,
@@ -103,18 +114,21 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 43] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
         Self::NoAddresses,
         Self::NoAnswer,
+        Self::LocalLookup,
         Self::ProxyVariable,
+        Self::NoProxyThere,
         Self::NothingListens,
         Self::Unreachable,
         Self::LinkLocal,
         Self::Egress,
         Self::SlowConnect,
+        Self::SlowHandshake,
         Self::ClientCertificate,
         Self::SelfSigned,
         Self::UnknownIssuer,
@@ -123,6 +137,7 @@ impl Advice {
         Self::Expired,
         Self::NotYetValid,
         Self::Pins,
+        Self::ProxyCertificate,
         Self::NotTls,
         Self::NothingInCommon,
         Self::WantsTls,
@@ -134,6 +149,7 @@ impl Advice {
         Self::ProxyCredentialsRefused,
         Self::SocksCredentials,
         Self::ProxyRefused,
+        Self::BeyondProxy,
         Self::NotThatProxy,
         Self::NoResponse,
         Self::Incomplete,
@@ -176,11 +192,23 @@ impl Advice {
                 "check the resolver; `Timeouts::resolve` is how long it may take",
                 "check the resolver; --dns-servers asks other servers",
             ),
+            Self::LocalLookup => row(
+                "local_lookup",
+                "The name doesn't exist as far as this side knows, which was to look it up for the proxy.",
+                "let the proxy look it up: `socks5h://` or `socks4a://`; or check the spelling",
+                "let the proxy look it up: socks5h:// or socks4a://; or check the spelling",
+            ),
             Self::ProxyVariable => row(
                 "proxy_variable",
                 "An environment variable that should name a proxy names none.",
                 "set it to a URL such as `http://proxy.test:3128`, or unset it; `ProxySelector` needs no environment",
                 "set it to the URL of a proxy, or unset it; -x URL is used in its place",
+            ),
+            Self::NoProxyThere => row(
+                "no_proxy_there",
+                "The proxy's name doesn't exist, or nothing listens at its port.",
+                "check the proxy's URL, the variable that it may be from, and that it runs",
+                "check --proxy, or the variable that names it (skybridge explain says which), and that it runs",
             ),
             Self::NothingListens => row(
                 "nothing_listens",
@@ -208,15 +236,21 @@ impl Advice {
             ),
             Self::SlowConnect => row(
                 "slow_connect",
-                "A step of connecting took longer than its limit.",
-                "a firewall may drop the packets without a word; `Timeouts::connect`, `attempt` and `tls` are the limits",
+                "No address could be connected to in time.",
+                "a firewall may drop the packets without a word; `Timeouts::connect` and `attempt` are the limits",
                 "a firewall may drop the packets without a word; --connect-timeout SECONDS is the limit",
+            ),
+            Self::SlowHandshake => row(
+                "slow_handshake",
+                "The peer was reached, and did not answer in time to what was said next.",
+                "check scheme and port: it may speak something else, or a proxy not reach the server; `Timeouts` has the limits",
+                "check scheme and port: it may speak something else, or a proxy not reach the server; --connect-timeout SECONDS is the limit",
             ),
             Self::ClientCertificate => row(
                 "client_certificate",
                 "The server wants a certificate of the client, or does not accept the one that it was shown.",
                 "give it one: `TlsConfig::builder().client_auth_pem(chain, key)`",
-                "give it one: --cert FILE --key FILE",
+                "give it one: --cert FILE --key FILE, or to a proxy: --proxy-cert FILE --proxy-key FILE",
             ),
             Self::SelfSigned => row(
                 "self_signed",
@@ -260,6 +294,12 @@ impl Advice {
                 "somebody may be in between; if the server has new keys, pin those: `TlsConfig::builder().pin(host, pin)`",
                 "somebody may be in between; if the server has new keys, pin those: --pin HOST=PIN",
             ),
+            Self::ProxyCertificate => row(
+                "proxy_certificate",
+                "The proxy's certificate is not trusted, or for another name.",
+                "check the proxy's URL; `TunnelLayer::proxy_tls` has the roots for proxies",
+                "check the URL of --proxy; --proxy-cacert FILE trusts it",
+            ),
             Self::NotTls => row(
                 "not_tls",
                 "The server does not speak TLS at this port.",
@@ -280,7 +320,7 @@ impl Advice {
             ),
             Self::NotHttp2 => row(
                 "not_http2",
-                "HTTP/2 was spoken at once, and the server does not seem to speak it.",
+                "HTTP/2 was spoken at once, or nothing else allowed, and the server does not seem to speak it.",
                 "let it be negotiated: `ConnectOptions::http_versions(HttpVersions::Any)`, the default",
                 "leave out --http2-prior-knowledge",
             ),
@@ -296,8 +336,8 @@ impl Advice {
             Self::BrokenHttp => row(
                 "broken_http",
                 "What answers breaks the rules of HTTP. It is not guessed what it may mean.",
-                "mend the server; what is wrong is named",
-                "mend the server; what is wrong is named",
+                "mend the server: its answer is wrong in the way that is named",
+                "mend the server: its answer is wrong in the way that is named",
             ),
             Self::ProxyCredentials => row(
                 "proxy_credentials",
@@ -315,13 +355,19 @@ impl Advice {
                 "socks_credentials",
                 "The SOCKS proxy wants a user and password, or others than it was shown.",
                 "put them into the proxy's URL, or into `Proxy::auth`",
-                "give them, and check them: --proxy-user USER:PASSWORD",
+                "--proxy-user USER:PASSWORD",
             ),
             Self::ProxyRefused => row(
                 "proxy_refused",
                 "The proxy gives no tunnel to the server.",
                 "ask who runs the proxy; `NoProxy` names the hosts that need none",
                 "ask who runs the proxy; --noproxy LIST names the hosts that need none",
+            ),
+            Self::BeyondProxy => row(
+                "beyond_proxy",
+                "The proxy is there, and can't reach the server.",
+                "check the host and the port; `NoProxy` names the hosts that need no proxy",
+                "check the host and the port; --noproxy LIST names the hosts that need no proxy",
             ),
             Self::NotThatProxy => row(
                 "not_that_proxy",
@@ -331,9 +377,9 @@ impl Advice {
             ),
             Self::NoResponse => row(
                 "no_response",
-                "The server closed the connection without an answer.",
-                "look into the server's log: it may have crashed, or want another port",
-                "look into the server's log: it may have crashed, or want another port",
+                "The server closed the connection without a response.",
+                "look into the server's log: it may have crashed, or want `https://` or another port",
+                "look into the server's log: it may have crashed, or want https:// or another port",
             ),
             Self::Incomplete => row(
                 "incomplete",
@@ -423,6 +469,21 @@ impl Advice {
     }
 
     pub(super) fn of_connect(error: &ConnectError) -> Option<Self> {
+        let advice = Self::of_peer(error)?;
+        let is_via = || error.route().is_some_and(|route| route.contains(" via "));
+        Some(match (advice, error.proxy()) {
+            (Self::NothingListens | Self::NoSuchName, Some(_)) => Self::NoProxyThere,
+            (Self::NoSuchName, None) if is_via() => Self::LocalLookup,
+            (Self::SelfSigned | Self::UnknownIssuer | Self::MissingIntermediate | Self::WrongName, Some(_)) => {
+                Self::ProxyCertificate
+            }
+            (Self::NotTls, Some(_)) => Self::NotThatProxy,
+            (advice, _) => advice,
+        })
+    }
+
+    /// Of whoever it is that failed.
+    fn of_peer(error: &ConnectError) -> Option<Self> {
         if let Some(advice) = error.advice() {
             return Some(advice);
         }
@@ -442,6 +503,7 @@ impl Advice {
                 Some(Self::ClientCertificate)
             }
             _ if error.source_as::<Error>().is_some() => error.source_as::<Error>().and_then(Error::advice),
+            _ if error.is_timeout() && is_past_tcp(error) => Some(Self::SlowHandshake),
             _ if error.is_timeout() => Some(Self::SlowConnect),
             Some(Phase::Tcp) if error.endpoint().is_some_and(is_of_any_link) && is_invalid(error.behind()) => {
                 Some(Self::LinkLocal)
@@ -449,6 +511,17 @@ impl Advice {
             Some(Phase::Tcp) => of_socket(error.behind()),
             _ => None,
         }
+    }
+}
+
+/// Whether somebody was reached. A limit for all that it takes to connect knows no phase; the attempts do.
+fn is_past_tcp(error: &ConnectError) -> bool {
+    match error.phase() {
+        Some(Phase::Tunnel | Phase::Tls | Phase::Handshake) => true,
+        Some(Phase::Acquire | Phase::Call) => error.attempts().iter().any(|attempt| {
+            attempt.phase > Phase::Tcp && matches!(attempt.outcome, Outcome::Pending | Outcome::Connected)
+        }),
+        _ => false,
     }
 }
 

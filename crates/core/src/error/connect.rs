@@ -15,6 +15,8 @@ struct ConnectRepr {
     attempt: Option<AttemptId>,
     endpoint: Option<Endpoint>,
     route: Option<Box<str>>,
+    /// The proxy that failed, if it wasn't what is behind it.
+    proxy: Option<Box<str>>,
     fatal: bool,
     /// What the source says, in the words of a sentence.
     reason: Option<Box<str>>,
@@ -36,6 +38,7 @@ impl ConnectError {
             attempt: None,
             endpoint: None,
             route: None,
+            proxy: None,
             fatal: false,
             reason: None,
             advice: None,
@@ -82,6 +85,11 @@ impl ConnectError {
         self.with(|repr| repr.route = Some(route.to_string().into()))
     }
 
+    /// Says that it is this proxy that failed, and neither the origin nor another proxy, unless one is named already.
+    pub fn of_proxy(self, proxy: impl fmt::Display) -> Self {
+        if self.0.proxy.is_some() { self } else { self.with(|repr| repr.proxy = Some(proxy.to_string().into())) }
+    }
+
     /// Sets the list of all attempts.
     pub fn with_attempts(self, attempts: Vec<AttemptReport>) -> Self {
         self.with(|repr| repr.attempts = attempts)
@@ -121,6 +129,13 @@ impl ConnectError {
     /// The route, as text.
     pub fn route(&self) -> Option<&str> {
         self.0.route.as_deref()
+    }
+
+    /// The proxy that failed, without its credentials, where [that is known](Self::of_proxy): its name could not be
+    /// looked up, it was not reached, or TLS with it failed. What it refuses is told by the source.
+    pub fn proxy(&self) -> Option<&str> {
+        let first = || self.route()?.split_once(" via ")?.1.split(", ").next();
+        self.0.proxy.as_deref().or_else(|| first().filter(|_| self.phase() == Some(Phase::Tcp)))
     }
 
     /// Whether no other route would help.
@@ -164,6 +179,11 @@ impl ConnectError {
     /// What it means, if whoever knew it [has said so](Self::advise).
     pub fn advice(&self) -> Option<Advice> {
         self.0.advice
+    }
+
+    /// Whether somebody has said that it is a proxy's.
+    pub(crate) fn is_of_proxy(&self) -> bool {
+        self.0.proxy.is_some()
     }
 
     pub(super) fn behind(&self) -> &(dyn StdError + 'static) {

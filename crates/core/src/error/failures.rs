@@ -21,6 +21,8 @@ struct Failure<'a> {
     why: Why,
     addresses: Vec<&'a Endpoint>,
     proxies: Option<&'a str>,
+    /// The proxy that failed, rather than what is behind it.
+    proxy: Option<&'a str>,
 }
 
 #[derive(PartialEq)]
@@ -46,17 +48,19 @@ impl<'a> Failures<'a> {
 
     fn add(
         &mut self,
-        error: &ConnectError,
+        error: &'a ConnectError,
         phase: Option<Phase>,
         address: Option<&'a Endpoint>,
         route: Option<&'a str>,
     ) {
         let why = Why::of(error);
-        let proxies = route.and_then(|route| route.split_once(" via ")).map(|(_, proxies)| proxies);
+        let proxies = route.and_then(proxies_of);
+        let first = phase.zip(proxies).and_then(|(phase, proxies)| first_of(phase, proxies));
+        let proxy = error.proxy().or(first);
         let alike = |known: &&mut Failure<'_>| (known.phase, known.proxies, &known.why) == (phase, proxies, &why);
         match self.list.iter_mut().find(alike) {
             Some(known) => known.add(address),
-            None => self.list.push(Failure { phase, why, addresses: address.into_iter().collect(), proxies }),
+            None => self.list.push(Failure { phase, why, addresses: address.into_iter().collect(), proxies, proxy }),
         }
     }
 
@@ -139,7 +143,8 @@ impl fmt::Display for Failure<'_> {
         match self.phase {
             Some(Phase::Acquire) => f.write_str("no connection")?,
             Some(phase) => {
-                write!(f, "{}", Step { phase, addresses: self.addresses.as_slice().into(), proxies: self.proxies })?
+                let addresses = self.addresses.as_slice().into();
+                write!(f, "{}", Step { phase, addresses, proxies: self.proxies, proxy: self.proxy })?
             }
             None => f.write_str("connecting")?,
         }
@@ -157,6 +162,17 @@ pub(super) struct Step<'a> {
     phase: Phase,
     addresses: Cow<'a, [&'a Endpoint]>,
     proxies: Option<&'a str>,
+    proxy: Option<&'a str>,
+}
+
+/// The proxies of a route that is told so: `a.test via http://p.test, socks5://q.test`.
+fn proxies_of(route: &str) -> Option<&str> {
+    route.split_once(" via ").map(|(_, proxies)| proxies)
+}
+
+/// The proxy whose addresses are connected to.
+fn first_of(phase: Phase, proxies: &str) -> Option<&str> {
+    proxies.split(", ").next().filter(|_| phase == Phase::Tcp)
 }
 
 impl<'a> Step<'a> {
@@ -171,9 +187,10 @@ impl<'a> Step<'a> {
     /// The step of the first of these, and of those that are as far as it.
     fn furthest(open: &[&'a AttemptReport]) -> Option<Self> {
         let furthest = open.first()?;
-        let proxies = furthest.route.split_once(" via ").map(|(_, proxies)| proxies);
-        let alike = open.iter().filter(|report| report.phase == furthest.phase && report.route == furthest.route);
-        Some(Self { phase: furthest.phase, addresses: alike.map(|report| &report.endpoint).collect(), proxies })
+        let (phase, proxies) = (furthest.phase, proxies_of(&furthest.route));
+        let alike = open.iter().filter(|report| report.phase == phase && report.route == furthest.route);
+        let proxy = proxies.and_then(|proxies| first_of(phase, proxies));
+        Some(Self { phase, addresses: alike.map(|report| &report.endpoint).collect(), proxies, proxy })
     }
 }
 
@@ -183,32 +200,42 @@ impl fmt::Display for Step<'_> {
             (Phase::Tcp, [Endpoint::Unix(_), ..]) => f.write_str("the socket")?,
             (phase, _) => f.write_str(name(phase))?,
         }
-        if let (Phase::Tunnel, Some(proxies)) = (self.phase, self.proxies) {
-            write!(f, " via {proxies}")?;
-            let is_named = |address: &&&Endpoint| proxies.ends_with(&address.to_string());
-            return match self.addresses.first().filter(|address| !is_named(address)) {
-                Some(address) => write!(f, " at {address}"),
-                None => Ok(()),
-            };
+        let is_named = |by: &str| matches!(&*self.addresses, [one] if by.ends_with(&format!("//{one}")));
+        match (self.proxies, self.proxy) {
+            (_, Some(proxy)) if matches!(self.phase, Phase::LookupQueue | Phase::Resolve) => {
+                write!(f, " of the proxy {proxy}")
+            }
+            // Whose name it is, the reason says.
+            (Some(proxies), None) if matches!(self.phase, Phase::LookupQueue | Phase::Resolve) => {
+                write!(f, " (to go via {proxies})")
+            }
+            (_, Some(proxy)) if is_named(proxy) || self.addresses.is_empty() => write!(f, " to the proxy {proxy}"),
+            (_, Some(proxy)) => write!(f, "{} (the proxy {proxy})", Addresses(" to ", &self.addresses)),
+            // The addresses are the first proxy's, and it is what is behind them that has failed.
+            (Some(proxies), None) if is_named(proxies) => write!(f, " via {proxies}"),
+            (Some(proxies), None) => write!(f, " via {proxies}{}", Addresses(" at ", &self.addresses)),
+            (None, None) => Addresses(" to ", &self.addresses).fmt(f),
         }
-        let last = self.addresses.len().min(MOST_ADDRESSES).saturating_sub(1);
-        let more = self.addresses.len().saturating_sub(MOST_ADDRESSES);
-        for (at, address) in self.addresses.iter().take(MOST_ADDRESSES).enumerate() {
+    }
+}
+
+/// Some addresses, and a word before the first: ` to 10.0.0.7:443 and 10.0.0.8:443`.
+struct Addresses<'a>(&'static str, &'a [&'a Endpoint]);
+
+impl fmt::Display for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(first, addresses) = self;
+        let last = addresses.len().min(MOST_ADDRESSES).saturating_sub(1);
+        let more = addresses.len().saturating_sub(MOST_ADDRESSES);
+        for (at, address) in addresses.iter().take(MOST_ADDRESSES).enumerate() {
             let and = match at {
-                0 => " to ",
+                0 => first,
                 at if at == last && more == 0 => " and ",
                 _ => ", ",
             };
             write!(f, "{and}{address}")?;
         }
-        if more > 0 {
-            write!(f, " and {more} more")?;
-        }
-        match (self.proxies, self.phase) {
-            (None, _) => Ok(()),
-            (Some(proxies), Phase::Tcp | Phase::LookupQueue | Phase::Resolve) => write!(f, " (for {proxies})"),
-            (Some(proxies), _) => write!(f, " (via {proxies})"),
-        }
+        if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
     }
 }
 

@@ -174,10 +174,10 @@ async fn a_call_that_is_retried() {
 call 2  GET http://a.test/  48.00 ms on new connection 2: h1, 192.0.2.1:80
                                at   took  0                   48.00 ms
   acquire                    0.00   0.00  ─                             reused connection 1
-  wait                       0.00  10.00  ▓▓▓▓▓✗  the peer closed the connection without an answer
+  wait                       0.00  10.00  ▓▓▓▓▓✗  the peer closed the connection without a response
   closed      connection 1  10.00              ◆                        peer_fin
   retry                     10.00              ◆
-              └ sent again: the peer closed the connection without an answer (it may have been
+              └ sent again: the peer closed the connection without a response (it may have been
                 processed)
   acquire                   10.00   8.00       ──────                   new connection 2
     resolve                 10.00   0.00       ▏
