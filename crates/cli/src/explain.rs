@@ -109,10 +109,10 @@ async fn one(shared: &Shared, job: &Job) -> Result<Explanation, Fault> {
     explained.map_err(of)
 }
 
-/// The lines for people: behind the first way stands who has chosen it.
+/// The lines for people: behind the first route stands who has chosen it.
 fn with_choice(explained: &Explanation, chosen: &str) -> String {
     let mut lines: Vec<_> = explained.to_string().lines().map(str::to_owned).collect();
-    if let Some(way) = lines.iter_mut().find(|line| line.starts_with("way ")) {
+    if let Some(way) = lines.iter_mut().find(|line| line.starts_with("route ")) {
         way.push_str(&format!(": {chosen}"));
     }
     lines.join("\n")

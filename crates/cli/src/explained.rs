@@ -36,6 +36,7 @@ pub(crate) struct Known {
 struct Hop {
     to: String,
     resolved_by: String,
+    credentials: bool,
 }
 
 #[derive(Serialize)]
@@ -108,7 +109,12 @@ fn hops(opening: &Opening) -> Vec<Hop> {
         ResolvedBy::Proxy(proxy) => proxy.clone(),
         _ => "client".to_owned(),
     };
-    opening.hops.iter().map(|hop| Hop { to: hop.to.clone(), resolved_by: by(&hop.resolved_by) }).collect()
+    let of = |hop: &skybridge::Hop| Hop {
+        to: hop.to.clone(),
+        resolved_by: by(&hop.resolved_by),
+        credentials: hop.credentials,
+    };
+    opening.hops.iter().map(of).collect()
 }
 
 fn addresses(opening: &Opening) -> Vec<Address> {
@@ -148,7 +154,7 @@ impl fmt::Display for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "request    {}", self.origin)?;
         for (at, way) in self.ways.iter().enumerate() {
-            let name = if at == 0 { "way        " } else { "           or " };
+            let name = if at == 0 { "route      " } else { "           or " };
             let by = if at == 0 { format!(": {}", self.chosen) } else { String::new() };
             match way.as_slice() {
                 [] => writeln!(f, "{name}directly{by}")?,

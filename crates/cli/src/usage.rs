@@ -20,6 +20,11 @@ It needs no network. Exit 0 when every step went as it should, 1 when one didn't
 /// In front of URLs and flags: they are explained, and not fetched.
 const EXPLAIN: &str = "explain";
 
+const EXPLAINS: &str =
+    "Says what fetching URLs would come to: the route and its proxies, who looks up which name, addresses, TLS, and
+what the pool would do. Names that this side looks up are looked up; nothing else is connected to. The flags
+are those of a fetch; --report writes JSON.";
+
 /// Why the command line is invalid.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Usage(String);
@@ -60,6 +65,7 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Result<Command, Usage> {
         Ok(parts) if explains && parts.iter().all(|part| part.args.text().is_none()) => Ok(Command::Explain(parts)),
         Ok(parts) => Ok(Command::Fetch(parts)),
         Err((error, arguments)) => match error.kind() {
+            ErrorKind::DisplayHelp if explains => Ok(Command::Text(help_of_explain(&error.to_string()))),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Command::Text(error.to_string())),
             _ => Err(Usage(explain(&error, &arguments))),
         },
@@ -89,12 +95,18 @@ fn tour(_: Option<&OsString>) -> Result<Command, Usage> {
     ))
 }
 
+/// The same flags, and what they are for here.
+fn help_of_explain(help: &str) -> String {
+    let rest = help.split_once("\n\nArguments:").map_or("", |(_, rest)| rest);
+    format!("{EXPLAINS}\n\nUsage: skybridge {EXPLAIN} [OPTIONS] [URL]...\n\nArguments:{rest}")
+}
+
 fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
     let flag = context(error, ContextKind::InvalidArg);
     let name = flag.split([' ', '=']).next().unwrap_or(&flag);
     match error.kind() {
         ErrorKind::UnknownArgument => unknown(name, error, arguments),
-        ErrorKind::MissingRequiredArgument => "there is no URL; nearest: skybridge https://example.com/".to_owned(),
+        ErrorKind::MissingRequiredArgument => "there is no URL; see skybridge --help".to_owned(),
         ErrorKind::InvalidValue if context(error, ContextKind::InvalidValue).is_empty() => {
             format!("{name} needs a value; nearest: {flag}")
         }
@@ -128,9 +140,25 @@ fn unknown(name: &str, error: &clap::Error, arguments: &[OsString]) -> String {
         return format!("{name}{dashed}{value} is a flag of curl that is not here; {nearest}");
     }
     match context(error, ContextKind::SuggestedArg) {
-        near if near.is_empty() => format!("{name} is no flag; nearest: see skybridge --help"),
-        near => format!("{name} is no flag; nearest: {near}"),
+        near if is_like(name, &near) => format!("{name} is no flag; nearest: {near}"),
+        _ => format!("{name} is no flag; see skybridge --help"),
     }
+}
+
+/// Whether one may be meant by the other: few changes of a letter lie between them.
+fn is_like(typed: &str, flag: &str) -> bool {
+    let (typed, flag) = (typed.trim_start_matches('-').as_bytes(), flag.trim_start_matches('-').as_bytes());
+    // The distance of Levenshtein, from what was typed so far to each beginning of the flag.
+    let mut row: Vec<usize> = (0..=flag.len()).collect();
+    for (at, letter) in typed.iter().take(flag.len() * 2).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (to, other) in flag.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != other);
+            diagonal = row[to + 1];
+            row[to + 1] = changed.min(diagonal + 1).min(row[to] + 1);
+        }
+    }
+    row[flag.len()] <= 1 + flag.len() / 4
 }
 
 /// The argument after a flag.
@@ -207,7 +235,9 @@ mod tests {
             ("--max-time soon http://a.test/", "--max-time \"soon\": not a number of seconds, such as 2 or 0.5"),
             ("--egress privat http://a.test/", "--egress \"privat\": nearest: public"),
             ("--reprot - http://a.test/", "--reprot is no flag; nearest: --report"),
-            ("-s", "there is no URL; nearest: skybridge https://example.com/"),
+            ("--porxy x http://a.test/", "--porxy is no flag; nearest: --proxy"),
+            ("--nonsense http://a.test/", "--nonsense is no flag; see skybridge --help"),
+            ("-s", "there is no URL; see skybridge --help"),
             #[cfg(feature = "tour")]
             ("tour now", "tour takes nothing, and there is now; nearest: skybridge tour"),
             #[cfg(not(feature = "tour"))]

@@ -56,6 +56,8 @@ pub struct Hop {
     pub to: String,
     /// Who resolves that name.
     pub resolved_by: ResolvedBy,
+    /// Whether it is a proxy that we have credentials for.
+    pub credentials: bool,
 }
 
 /// Who resolves the name of a hop.
@@ -158,7 +160,8 @@ fn hops(route: &Route) -> Vec<Hop> {
     let mut hops: Vec<_> = Vec::new();
     let mut before = None;
     for proxy in &*route.proxies {
-        hops.push(Hop { to: proxy.to_string(), resolved_by: by(before, proxy.ip().is_some()) });
+        let resolved_by = by(before, proxy.ip().is_some());
+        hops.push(Hop { to: proxy.to_string(), resolved_by, credentials: proxy.auth.is_some() });
         before = Some(proxy);
     }
     let (to, is_address) = match (dial.and_then(Dial::host), dial.and_then(Dial::endpoints)) {
@@ -166,7 +169,7 @@ fn hops(route: &Route) -> Vec<Hop> {
         (None, Some(_)) => (format!("{}:{}", origin.host(), origin.port()), true),
         (None, None) => (format!("{}:{}", origin.host(), origin.port()), origin.ip().is_some()),
     };
-    hops.push(Hop { to, resolved_by: by(before, is_address) });
+    hops.push(Hop { to, resolved_by: by(before, is_address), credentials: false });
     hops
 }
 
@@ -199,8 +202,8 @@ impl Explanation {
         }
         match ech {
             None => {}
-            Some(EchMode::Off) => asked.push("its name in the clear".into()),
-            Some(EchMode::Grease) => asked.push("its name in the clear beside a decoy (ECH)".into()),
+            Some(EchMode::Off) => asked.push("its name unencrypted".into()),
+            Some(EchMode::Grease) => asked.push("its name unencrypted beside a decoy (ECH)".into()),
             Some(EchMode::Offer) => asked.push("its name hidden where possible (ECH)".into()),
             Some(_) => asked.push("its name hidden (ECH)".into()),
         }
@@ -265,7 +268,7 @@ impl fmt::Display for Opening {
         for (at, proxies) in self.ways.iter().enumerate() {
             line(
                 f,
-                if at == 0 { "way" } else { "" },
+                if at == 0 { "route" } else { "" },
                 format_args!("{}{}", if at == 0 { "" } else { "or " }, way(proxies)),
             )?;
         }
@@ -294,11 +297,13 @@ impl fmt::Display for Opening {
 
 impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to)?;
         match &self.resolved_by {
-            ResolvedBy::Nobody => write!(f, "{}, which is not looked up", self.to),
-            ResolvedBy::Client => write!(f, "{}, looked up here", self.to),
-            ResolvedBy::Proxy(proxy) => write!(f, "{}, looked up by {proxy}", self.to),
+            ResolvedBy::Nobody => {}
+            ResolvedBy::Client => f.write_str(", looked up here")?,
+            ResolvedBy::Proxy(proxy) => write!(f, ", looked up by {proxy}")?,
         }
+        f.write_str(if self.credentials { ", with user and password" } else { "" })
     }
 }
 
@@ -331,9 +336,11 @@ fn tls_text(tls: &TlsOutline) -> String {
     let pins = if tls.pins.is_empty() { ", no pins" } else { "" };
     let identity = if tls.client_certificate { "a client certificate" } else { "no client certificate" };
     let ech = match tls.ech {
-        None => "its name in the clear",
-        Some(EchOutline::Grease) => "its name in the clear beside a decoy (ECH)",
-        Some(EchOutline::Encrypted) => "its name encrypted (ECH)",
+        // As of an address (RFC 6066, section 3).
+        _ if tls.sni.is_none() => "no SNI",
+        None => "SNI unencrypted",
+        Some(EchOutline::Grease) => "SNI unencrypted beside a decoy (ECH)",
+        Some(EchOutline::Encrypted) => "SNI encrypted (ECH)",
         Some(_) => "its name would have to be encrypted (ECH), and there are no keys: it fails",
     };
     format!(

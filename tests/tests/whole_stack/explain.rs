@@ -58,7 +58,7 @@ async fn an_idle_connection_needs_no_name_looked_up_and_a_busy_one_is_passed_ove
 request    http://a.test
 pool       a new connection is opened: 2 of 4 to a.test
            connection 1 to a.test passed over: it carries another request
-way        directly
+route      directly
 hops       a.test:80, looked up here
 addresses  192.0.2.1:80
 protocol   HTTP/1.1

@@ -43,6 +43,7 @@ use std::path::PathBuf;
     name = "skybridge",
     version,
     args_override_self = true,
+    override_usage = "skybridge [OPTIONS] [URL]...\n       skybridge explain [OPTIONS] [URL]...",
     after_help = "Flags carry curl's names and meanings wherever curl has one; exit codes are curl's.\n`skybridge explain URL`, with the same flags, says what fetching it would come to - proxies, addresses, TLS, what the pool would do - and connects to nothing; with --report as JSON.\n`skybridge tour`, of a build with the feature `tour`, starts an origin and proxies of its own and walks through everything."
 )]
 pub(crate) struct Args {

@@ -19,8 +19,8 @@ async fn a_direct_way_is_explained_and_nothing_arrives() {
     let told = [
         format!("request    http://127.0.0.1:{port}"),
         "pool       a new connection is opened".to_owned(),
-        "way        directly: no flag and no variable names a proxy".to_owned(),
-        format!("hops       127.0.0.1:{port}, which is not looked up"),
+        "route      directly: no flag and no variable names a proxy".to_owned(),
+        format!("hops       127.0.0.1:{port}"),
         format!("addresses  127.0.0.1:{port}"),
         "protocol   HTTP/1.1".to_owned(),
     ];
@@ -41,8 +41,13 @@ async fn proxies_are_explained_with_who_chose_them_and_who_resolves() {
     let by_flag = explained(&[], &["-x", &named, "https://a.test/"]).await;
     assert_eq!(by_flag["proxies_chosen_by"], "-x says so");
     assert_eq!(by_flag["ways"], json!([[&plain]]));
-    let hops = json!([{"to": &plain, "resolved_by": "nobody"}, {"to": "a.test:443", "resolved_by": &plain}]);
+    let hops = json!([
+        {"to": &plain, "resolved_by": "nobody", "credentials": true},
+        {"to": "a.test:443", "resolved_by": &plain, "credentials": false},
+    ]);
     assert_eq!((&by_flag["hops"], &by_flag["forwarded"]), (&hops, &json!(false)));
+    let text = skybridge(["explain", "-x", &named, "https://a.test/"]).await;
+    assert!(lines(&text).contains(&&*format!("hops       {plain}, with user and password")), "{}", text.out);
     let forwarded = explained(&[("http_proxy", &named)], &["http://a.test/"]).await;
     assert_eq!(forwarded["proxies_chosen_by"], "the environment variable http_proxy says so");
     assert_eq!(forwarded["forwarded"], true);
@@ -68,13 +73,17 @@ async fn tls_is_explained_with_the_pins_that_apply() {
     assert_eq!((&tls["versions"], &tls["alpn"]), (&json!(["1.3", "1.2"]), &json!(["h2", "http/1.1"])));
     assert_eq!((&tls["pins"], &tls["roots"], &tls["verified"]), (&json!([cert.pin()]), &json!(1), &json!(true)));
     assert_eq!((&tls["name"], &tls["ech"]), (&json!("a.test"), &json!("none")));
+    for (url, told) in [("https://[::1]/", ", no SNI"), ("https://localhost/", ", SNI unencrypted")] {
+        let ran = skybridge(["explain", url]).await;
+        assert!(lines(&ran).iter().any(|line| line.starts_with("TLS ") && line.ends_with(told)), "{}", ran.out);
+    }
     assert_eq!(origin.connections(), before);
 }
 
 /// The way and who has chosen it are known before a name is looked up.
 #[tokio::test]
 async fn where_a_name_is_not_found_the_way_is_explained_all_the_same() {
-    let way = |text: &str| format!("way        {text}");
+    let way = |text: &str| format!("route      {text}");
     let through = skybridge(["explain", "-x", "http://me:hunter2@nosuch.invalid:8080", "https://a.test/"]).await;
     let told = ["request    https://a.test".to_owned(), way("through http://nosuch.invalid:8080: -x says so")];
     assert_eq!((through.exit, lines(&through)), (5, told.iter().map(String::as_str).collect()), "{}", through.err);
@@ -104,4 +113,14 @@ async fn it_fails_as_the_fetch_would() {
         assert_eq!((fetched.exit, fetched.err), (exit, explained.err), "{arguments:?}");
     }
     assert_eq!(origin.connections(), 0);
+}
+
+#[tokio::test]
+async fn its_help_says_what_it_does() {
+    let (help, all) = (skybridge(["explain", "--help"]).await, skybridge(["--help"]).await);
+    assert!(help.out.starts_with("Says what fetching URLs would come to: "), "{}", help.out);
+    assert!(help.out.contains("\n\nUsage: skybridge explain [OPTIONS] [URL]...\n"), "{}", help.out);
+    assert!(all.out.contains("Usage: skybridge [OPTIONS] [URL]...\n       skybridge explain [OPTIONS] [URL]...\n"));
+    let (_, flags) = help.out.split_once("\nOptions:\n").unwrap();
+    assert!(all.out.ends_with(flags));
 }
