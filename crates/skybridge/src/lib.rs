@@ -170,6 +170,7 @@
 //! # Ok(())
 //! # }
 //! ```
+//! Which of tower's and tower-http's layers goes where, and what goes wrong in the other order, is in [`layers`].
 //!
 //! # Features
 //!
@@ -208,6 +209,7 @@ mod into_uri;
 mod json;
 mod layered;
 mod layered_body;
+pub mod layers;
 mod one_body;
 mod request_body;
 mod request_builder;
