@@ -170,6 +170,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # tower's layers
+//!
 //! Which of tower's and tower-http's layers goes where, and what goes wrong in the other order, is in [`layers`].
 //!
 //! # Features
