@@ -232,8 +232,8 @@ impl<S: ClientStack, P> Client<S, P> {
         }
     }
 
-    /// Begins a POST to a URL: its body, header fields and time limit are said by the [`RequestBuilder`], and it is sent
-    /// when that is awaited.
+    /// Begins a POST to a URL: its body, header fields and time limit are said by the [`RequestBuilder`], and it is
+    /// sent when that is awaited.
     ///
     /// # Errors
     /// Those of [`get`](Self::get), of the call.

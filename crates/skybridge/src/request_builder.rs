@@ -3,8 +3,8 @@ use http::{HeaderName, HeaderValue, Method, Request};
 use skybridge_core::{RequestError, RequestOptions};
 use std::{fmt, future::IntoFuture, mem, time::Duration};
 
-/// A request that a client is about to send: sent when it is awaited. Made by [`Client::post`] and its like; the crate's
-/// feature `json` adds `json`, `form` and `query`.
+/// A request that a client is about to send: sent when it is awaited. Made by [`Client::post`] and its like; the
+/// crate's feature `json` adds `json`, `form` and `query`.
 ///
 /// ```
 /// # use skybridge_testkit::origin::Origin;
