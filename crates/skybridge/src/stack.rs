@@ -29,6 +29,23 @@ const _: () = {
 };
 
 /// What a [`Client`](crate::Client) sends its requests by. Sealed: the builder makes it.
+///
+/// A function that returns a client with layers, whose calls are spawned as tasks, says that they can be:
+///
+/// ```
+/// use skybridge::{Client, seams::ClientStack, tower::limit::ConcurrencyLimitLayer};
+///
+/// fn client() -> Client<impl ClientStack<Sending: Send> + Send + Sync> {
+///     Client::builder().above_retry(ConcurrencyLimitLayer::new(10)).build()
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let client = client();
+/// let task = tokio::spawn(async move { client.get("http://a.test:0/").await.is_err() });
+/// assert!(task.await.is_ok_and(|failed| failed));
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not belong above retry",
     label = "a layer there makes a `tower::Service<Request<RequestBody>, Response = Response<_>> + Clone`",
