@@ -501,7 +501,7 @@ impl<R, D, L0, L1, L2, L3, L4, L5, L6, L7, L8> ClientBuilder<R, D, Seams<L0, L1,
             .layer(seams.tunnel)
             .layer(tunnel)                                  // through HTTP and SOCKS proxies
             .layer(seams.race)
-            .layer(seams.connector)                         // or by a connector of one's own
+            .layer(seams.connector)
             .layer(race)                                    // over whichever address answers first
             .layer(seams.dialer)
             .service(dialer); // by a socket

@@ -387,7 +387,7 @@ mod tests {
         assert!(foreign("skybridge", "tower", &[]).is_empty());
         assert_eq!(
             foreign("skybridge-retry", "tower", &[]),
-            ["skybridge-retry -> tower: tower stays within skybridge"]
+            ["skybridge-retry -> tower: tower stays within skybridge, skybridge-balance"]
         );
     }
 
