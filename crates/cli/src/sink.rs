@@ -74,7 +74,11 @@ impl Sink {
             Self::Terminal if bytes.contains(&0) => Err(io::Error::other(
                 "it is binary, and may garble the terminal; nearest: -o FILE, or -o - for the terminal all the same",
             )),
-            Self::Stdout | Self::Terminal => io::stdout().lock().write_all(bytes),
+            Self::Stdout | Self::Terminal => {
+                let mut stdout = io::stdout().lock();
+                // It keeps what ends in no line break.
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
+            }
             Self::File(file, _) => file.write_all(bytes),
             Self::Nowhere => Ok(()),
         }
