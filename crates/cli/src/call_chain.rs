@@ -7,9 +7,11 @@ use crate::{
     client, head, job_url,
     layers::{CountedBody, counted_upload},
     named_file::NamedFile,
+    observer::CallObserver,
     outcome::{CallError, Outcome, UrlTotals},
     progress::Transfer,
     resumed,
+    secrets::Secrets,
     shared::{Job, Shared},
     sink::{Destination, Sink, blocking},
     verbose,
@@ -45,7 +47,9 @@ pub(crate) struct CallChain<'a> {
     continues_at: Option<u64>,
     /// Its progress, where that is shown.
     transfer: Option<Arc<Transfer>>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// The first of its calls.
+    first: CallId,
 }
 
 struct State {
@@ -91,8 +95,10 @@ impl<'a> CallChain<'a> {
             sink: None,
         };
         let transfer = shared.transfer(&job.url, &place);
-        let state = Mutex::new(State { place, ..state });
-        Ok(Self { shared, continues_at, transfer, state })
+        let state = Arc::new(Mutex::new(State { place, ..state }));
+        let (observer, secrets, of) = (Arc::clone(&shared.observer), shared.secrets, Arc::clone(&state));
+        shared.running.begin(job.call, Box::new(move || of.lock().so_far(&observer, secrets)));
+        Ok(Self { shared, continues_at, transfer, state, first: job.call })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -326,7 +332,10 @@ impl<'a> CallChain<'a> {
 
     /// Ends the chain. Returns the outcomes of all calls in order.
     pub(crate) fn end(self, error: Option<CallError>) -> Vec<Outcome> {
-        let mut state = self.state.into_inner();
+        // Nobody else has it then.
+        self.shared.running.end(self.first);
+        let Some(state) = Arc::into_inner(self.state) else { return Vec::new() };
+        let mut state = state.into_inner();
         state.close(self.shared);
         let connects = state.finished.iter().map(|finished| finished.record.connects).sum();
         let head_bytes = state.finished.iter().map(|finished| finished.head_bytes).sum();
@@ -358,6 +367,15 @@ fn place(shared: &Shared, job: &Job) -> io::Result<(Destination, Option<u64>)> {
 impl State {
     fn first(&self) -> &Outcome {
         self.finished.first().unwrap_or(&self.current)
+    }
+
+    /// The calls that were redirected, and the one that is running.
+    fn so_far(&mut self, observer: &CallObserver, secrets: Secrets) -> Vec<Outcome> {
+        let current = &self.current;
+        let current = current.so_far(secrets, self.received.load(Relaxed), observer.so_far(current.call));
+        let mut all = std::mem::take(&mut self.finished);
+        all.push(current);
+        all
     }
 
     fn close(&mut self, shared: &Shared) {

@@ -39,6 +39,7 @@ mod resolve;
 mod resumed;
 mod retries;
 mod run;
+mod running;
 mod secrets;
 mod shared;
 mod sink;

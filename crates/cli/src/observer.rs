@@ -105,6 +105,12 @@ impl CallObserver {
         proxied.flat_map(Proxied::heads).cloned().collect()
     }
 
+    /// What was observed of a call so far.
+    pub(crate) fn so_far(&self, call: CallId) -> CallRecord {
+        let known = self.state().calls.get(&call).cloned();
+        CallRecord { ended: Some(self.runtime.now()), ..known.unwrap_or_default() }
+    }
+
     /// Returns what was observed of a call, which is over.
     pub(crate) fn finish(&self, call: CallId) -> CallRecord {
         let mut state = self.state();

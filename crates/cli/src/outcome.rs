@@ -107,6 +107,19 @@ impl Outcome {
         }
     }
 
+    /// What there is to say of it while it is running.
+    pub(crate) fn so_far(&self, secrets: Secrets, body_bytes: u64, record: CallRecord) -> Self {
+        Self {
+            status: self.status,
+            version: self.version,
+            info: self.info.clone(),
+            body_bytes,
+            record,
+            first: self.first.clone(),
+            ..Self::new(self.call, &self.exact_url, secrets, self.method.clone(), self.started)
+        }
+    }
+
     /// The version of the response, or of the connection before there is one.
     pub(crate) fn http_version(&self) -> Option<&'static str> {
         let protocol = self.info.as_ref()?.protocol.map(version);

@@ -16,6 +16,9 @@ pub(crate) struct Report<'a> {
     status: Option<u16>,
     http_version: Option<&'static str>,
     body_bytes: u64,
+    /// Of a call that was interrupted: what it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<&'static str>,
     connection: Option<Connection>,
     /// The proxies on the way to its tunnels, and what they have said.
     proxies: &'a [Proxied],
@@ -109,6 +112,7 @@ impl<'a> Report<'a> {
             status: outcome.status.map(|status| status.as_u16()),
             http_version: outcome.status.and_then(|_| outcome.http_version()),
             body_bytes: outcome.body_bytes,
+            running: None,
             connection: outcome.info.as_deref().map(|info| Connection::of(info, outcome)),
             proxies: &outcome.record.proxied,
             attempts: attempts.iter().enumerate().map(|(at, report)| Attempt::of(at + 1, report)).collect(),
@@ -122,6 +126,12 @@ impl<'a> Report<'a> {
             timings_us: Timings::of(outcome),
             error: outcome.fault.as_ref(),
         }
+    }
+
+    /// Of a call that is running.
+    pub(crate) fn running(outcome: &'a Outcome) -> Self {
+        let phase = outcome.record.last_phase().unwrap_or(Phase::Call);
+        Self { running: Some(phase.as_str()), ..Self::of(outcome) }
     }
 }
 

@@ -74,29 +74,36 @@ pub(crate) async fn run(parts: Vec<Part>) -> Result<Exit, StartError> {
     let meters = Meters::of(args, &runtime);
     let parts = list(parts, observer, meters)?;
     let fetching = fetch_all(&parts, &reporter, is_parallel);
-    let Some(timelines) = &reporter.timelines else {
-        fetching.await;
-        close(parts).await;
-        return Ok(reporter.exit());
-    };
     let interrupted = {
         let mut fetching = pin!(fetching);
         tokio::select! {
             () = &mut fetching => None,
-            // Drawn before anything is dropped: what hangs is shown as it is.
-            Ok(()) = tokio::signal::ctrl_c() => Some(timelines.finish(true)),
+            // Told before anything is dropped: what hangs is shown as it is.
+            Ok(()) = tokio::signal::ctrl_c(), if reporter.tells_what_runs() => {
+                Some(interrupt(&parts, &reporter).await)
+            }
         }
     };
-    let is_interrupted = interrupted.is_some();
-    let written = interrupted.unwrap_or_else(|| timelines.finish(false));
-    if is_interrupted {
+    if let Some(written) = interrupted {
         return written.map_or_else(|why| Err(StartError(Exit::WRITE, why)), |()| Ok(Exit::INTERRUPTED));
     }
+    let written = reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(false));
     close(parts).await;
     match written {
         Err(why) if reporter.exit() == Exit::OK => Err(StartError(Exit::WRITE, why)),
         _ => Ok(reporter.exit()),
     }
+}
+
+/// Reports on the calls that are running. Nobody may read what is written: that ends nothing a second time.
+async fn interrupt(parts: &[Listed], reporter: &Arc<Reporter>) -> Result<(), String> {
+    let running: Vec<_> = parts.iter().flat_map(|part| part.shared.running.interrupt()).collect();
+    let reporter = Arc::clone(reporter);
+    let written = blocking(move || {
+        running.iter().for_each(|outcomes| reporter.report_interrupted(outcomes));
+        reporter.timelines.as_ref().map_or(Ok(()), |timelines| timelines.finish(true))
+    });
+    timeout(OUTPUT_TIMEOUT, written).await.ok().and_then(Result::ok).unwrap_or(Ok(()))
 }
 
 /// Makes the clients, one for all parts in which it is the same, and numbers the calls.
@@ -219,9 +226,24 @@ impl Reporter {
         }
     }
 
+    fn tells_what_runs(&self) -> bool {
+        self.timelines.is_some() || self.report.is_some()
+    }
+
+    /// The last of them is running.
+    fn report_interrupted(&self, outcomes: &[Outcome]) {
+        let Some((running, redirected)) = outcomes.split_last() else { return };
+        redirected.iter().for_each(|outcome| self.report(outcome));
+        self.write(&Report::running(running));
+    }
+
     fn report(&self, outcome: &Outcome) {
+        self.write(&Report::of(outcome));
+    }
+
+    fn write(&self, line: &Report<'_>) {
         if let Some(report) = &self.report
-            && let Ok(line) = serde_json::to_string(&Report::of(outcome))
+            && let Ok(line) = serde_json::to_string(line)
         {
             let mut report = report.lock();
             let _ = writeln!(report, "{}", clean_json(&line)).and_then(|()| report.flush());

@@ -13,6 +13,7 @@ use crate::{
     progress::{Meters, Transfer},
     proxies::Proxies,
     remote_name,
+    running::RunningCalls,
     secrets::Secrets,
     sink::Destination,
     start_error::StartError,
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     query: Option<String>,
     /// Of `-D`.
     dump: Option<Arc<Dump>>,
+    pub(crate) running: RunningCalls,
 }
 
 struct ListedUrl {
@@ -118,6 +120,7 @@ impl Shared {
             uploads,
             query,
             dump,
+            running: RunningCalls::default(),
         })
     }
 

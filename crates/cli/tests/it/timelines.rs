@@ -2,10 +2,10 @@
 
 use crate::ran::{fed_in, skybridge};
 use http::Response;
-use skybridge_testkit::origin::Origin;
+use skybridge_testkit::{h1::Script, origin::Origin};
 use std::{process::Stdio, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     net::TcpListener,
     process::Command,
 };
@@ -141,4 +141,63 @@ async fn what_hangs_is_told_as_it_happens_and_drawn_when_it_is_interrupted() {
         assert!(drawn.contains(told), "{told}: {drawn}");
     }
     assert!(std::fs::read_to_string(svg).unwrap().contains("1 still running"));
+}
+
+/// One call waits for its answer, one for the body of what it was redirected to, and one isn't begun.
+#[tokio::test]
+async fn calls_that_are_running_when_they_are_interrupted_are_in_the_report() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report");
+    let at = listener.local_addr().unwrap();
+    let url = |path: &str| format!("http://{at}{path}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skybridge"));
+    command.args(["-Z", "--parallel-max", "2", "-L", "-N", "--noproxy", "*", "--report"]).arg(&report);
+    command.args([url("/redirected?hunter2"), url("/silent"), url("/not-begun")]);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    // A connection that is free again may carry either call.
+    let (silent, mut seen) = tokio::sync::mpsc::channel(1);
+    let serving = tokio::spawn(async move {
+        let mut peers = tokio::task::JoinSet::new();
+        loop {
+            let (mut peer, silent) = (Script::new(listener.accept().await.unwrap().0), silent.clone());
+            peers.spawn(async move {
+                loop {
+                    match peer.head().await.target() {
+                        "/silent" => silent.send(()).await.unwrap(),
+                        "/body" => peer.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await,
+                        _ => {
+                            let head = "HTTP/1.1 302 Found\r\nlocation: /body\r\ncontent-length: 0\r\n\r\n";
+                            peer.send(head).await;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    seen.recv().await.unwrap();
+    let mut body = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut body).await.unwrap();
+    let id = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(Duration::from_secs(120), child.wait()).await.unwrap().unwrap();
+    serving.abort();
+    assert_eq!(ended.code(), Some(130));
+    let report = std::fs::read_to_string(report).unwrap();
+    let lines = report.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told: Vec<_> = lines
+        .map(|line| {
+            let path = line["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            // That its head has come is known here; that it is sent, there.
+            let running = line["running"].as_str().map(|phase| phase.replace("send", "wait"));
+            (path, line["status"].as_u64(), running, line["body_bytes"].as_u64())
+        })
+        .collect();
+    let running = |phase: &str| Some(phase.to_owned());
+    let expected = [
+        ("redirected?[hidden]".to_owned(), Some(302), None, Some(0)),
+        ("body".to_owned(), Some(200), running("body"), Some(5)),
+        ("silent".to_owned(), None, running("wait"), Some(0)),
+    ];
+    assert_eq!(told, expected, "{report}");
 }
