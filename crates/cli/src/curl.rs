@@ -49,7 +49,7 @@ const FLAGS: [CurlFlag; 167] = [
     flag("cert-type", None, Value::Plain, None),
     flag("ciphers", None, Value::Plain, None),
     flag("compressed-ssh", None, Value::None, None),
-    flag("cookie-jar", Some('c'), Value::Plain, None),
+    flag("cookie-jar", Some('c'), Value::Plain, Some("-D FILE, and its set-cookie by -b NAME=VALUE")),
     flag("create-file-mode", None, Value::Plain, None),
     flag("crlf", None, Value::None, None),
     flag("crlfile", None, Value::Plain, None),

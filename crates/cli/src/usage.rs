@@ -229,6 +229,10 @@ mod tests {
         let rows = [
             ("-Q 5 http://a.test/", "-Q (--quote) 5 is a flag of curl that is not here; there is nothing like it"),
             (
+                "-c jar http://a.test/",
+                "-c (--cookie-jar) jar is a flag of curl that is not here; nearest: -D FILE, and its set-cookie by -b NAME=VALUE",
+            ),
+            (
                 "--limit-rate 5k http://a.test/",
                 "--limit-rate 5k is a flag of curl that is not here; there is nothing like it",
             ),
