@@ -102,8 +102,8 @@ pub use self::{
     },
     observe::{
         Acquired, AddressSource, AttemptId, AttemptLog, AttemptReport, Differs, Event, EventKind, Found, NotUsed,
-        Observe, Outcome, PassedOver, Phase, PhaseGuard, ProxyStep, RedactedUri, Search, SocksStep, Span, Waits,
-        notify,
+        Observe, Outcome, PassedOver, Phase, PhaseGuard, PhaseName, ProxyStep, RedactedUri, Search, SocksStep, Span,
+        Waits, notify,
     },
     proxy::{
         BasicAuth, Proxy, ProxyAnswer, ProxyAuth, ProxyCredentials, ProxyError, ProxyHeaderError, ProxyHeaders,

@@ -3,6 +3,7 @@ mod attempt_log;
 mod event;
 mod notify;
 mod phase;
+mod phase_name;
 mod proxy_step;
 mod search;
 
@@ -12,6 +13,7 @@ pub use self::{
     event::{Acquired, Event, EventKind, Observe, RedactedUri},
     notify::notify,
     phase::{Phase, PhaseGuard, Span},
+    phase_name::PhaseName,
     proxy_step::{ProxyStep, SocksStep},
     search::{Differs, Found, NotUsed, PassedOver, Search, Waits},
 };

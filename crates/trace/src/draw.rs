@@ -15,6 +15,8 @@ const WIDEST: usize = 300;
 
 /// `    handshake`
 const LABEL: usize = 13;
+/// Of phases of layers of one's own.
+const WIDEST_LABEL: usize = 24;
 const WIDEST_NOTE: usize = 28;
 /// What a bar has where everything else fits, and where something has to go.
 const NARROW_BAR: usize = 16;
@@ -52,6 +54,7 @@ pub(crate) struct Canvas {
     colored: bool,
     total: Duration,
     decimals: usize,
+    label: usize,
     about: usize,
     number: usize,
     /// Whether there is room for when a row began.
@@ -112,12 +115,26 @@ impl Canvas {
         let numbered = calls.iter().any(|rows| rows.attempts > 1);
         let rows = || calls.iter().flat_map(|rows| &rows.list);
         let longest = |of: &dyn Fn(&Row) -> usize| rows().map(of).max().unwrap_or_default();
+        let own = |row: &Row| matches!(row.phase, Some(Phase::Other(_)));
+        let label = longest(&|row| if own(row) { label_of(row).chars().count() } else { 0 });
+        let label = label.clamp(LABEL, WIDEST_LABEL);
         let about = longest(&|row| about_of(row, numbered).chars().count()).min(WIDEST_ABOUT);
         let latest = rows().map(|row| row.start.min(total)).max().unwrap_or_default().max(total);
         let number = millis(latest, decimals).len().max(4);
         let note = longest(&|row| row.note.chars().count()).min(WIDEST_NOTE);
-        let mut canvas =
-            Self { glyphs, colored, total, decimals, about, number, has_at: true, bar: NARROW_BAR, width, numbered };
+        let mut canvas = Self {
+            glyphs,
+            colored,
+            total,
+            decimals,
+            label,
+            about,
+            number,
+            has_at: true,
+            bar: NARROW_BAR,
+            width,
+            numbered,
+        };
         // The notes give way first, then the column of beginnings, then the addresses, then the bars.
         canvas.has_at = canvas.before_bars() + NARROW_BAR <= width;
         if canvas.before_bars() + NARROW_BAR > width {
@@ -162,7 +179,7 @@ impl Canvas {
         let number = self.number + 2;
         let end = format!("{} ms", millis(self.total, self.decimals));
         let at = if self.has_at { format!("{:>number$}", "at") } else { String::new() };
-        let pad = LABEL + 1 + self.about;
+        let pad = self.label + 1 + self.about;
         let scale = match self.bar.checked_sub(end.chars().count() + 2) {
             Some(gap) => format!("0{:gap$} {end}", ""),
             None => cut(&format!("{end:>bar$}", bar = self.bar), self.bar, self.glyphs.cut),
@@ -172,8 +189,8 @@ impl Canvas {
     }
 
     pub(crate) fn row(&self, f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
-        let label = format!("{}{}", if is_connecting(row) { "    " } else { "  " }, row.label);
-        let (about, number) = (self.about, self.number + 2);
+        let label = cut(&label_of(row), WIDEST_LABEL, self.glyphs.cut);
+        let (label_width, about, number) = (self.label, self.about, self.number + 2);
         let kind = cut(&about_of(row, self.numbered), about, self.glyphs.cut);
         let at = if row.start > self.total { String::new() } else { millis(row.start, self.decimals) };
         let at = if self.has_at { format!("{at:>number$}") } else { String::new() };
@@ -188,7 +205,7 @@ impl Canvas {
         let (cells, letters) = (bar.chars().count(), note.chars().count());
         let lead = bar.len() - bar.trim_start().len();
         let painted = self.paint(bar.trim_start(), color(row));
-        let line = format!("{label:LABEL$} {kind:about$}{at}{took:>number$}  {:lead$}{painted}", "");
+        let line = format!("{label:label_width$} {kind:about$}{at}{took:>number$}  {:lead$}{painted}", "");
         let right = self.width.saturating_sub(self.before_bars());
         // In the column of notes if it fits, otherwise right after the bar, otherwise below.
         if letters == 0 {
@@ -199,7 +216,7 @@ impl Canvas {
             writeln!(f, "{line}{:pad$}{}", "", self.paint(&note, color(row)), pad = if cells > 0 { 2 } else { 0 })
         } else {
             writeln!(f, "{}", line.trim_end())?;
-            let indent = if self.width < WIDTH_OF_INDENT { 4 } else { LABEL + 1 };
+            let indent = if self.width < WIDTH_OF_INDENT { 4 } else { self.label + 1 };
             let note = format!("{} {note}", self.glyphs.below);
             for (i, part) in wrap(&note, self.width.saturating_sub(indent), 2).iter().enumerate() {
                 let more = if i == 0 { 0 } else { 2 };
@@ -211,7 +228,7 @@ impl Canvas {
 
     fn before_bars(&self) -> usize {
         let numbers = if self.has_at { 2 } else { 1 };
-        LABEL + 1 + self.about + numbers * (self.number + 2) + 2
+        self.label + 1 + self.about + numbers * (self.number + 2) + 2
     }
 
     fn note(&self, row: &Row) -> String {
@@ -290,8 +307,13 @@ fn color(row: &Row) -> &'static str {
     }
 }
 
+/// Indented in what it is a part of.
+fn label_of(row: &Row) -> String {
+    format!("{}{}", if is_connecting(row) { "    " } else { "  " }, row.label)
+}
+
 fn is_connecting(row: &Row) -> bool {
-    row.phase.is_some_and(|phase| phase < Phase::Acquire)
+    row.phase.is_some_and(|phase| phase < Phase::Acquire || matches!(phase, Phase::Other(_)) && row.attempt.is_some())
 }
 
 fn about_of(row: &Row, numbered: bool) -> String {

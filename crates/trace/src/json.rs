@@ -3,7 +3,7 @@ use crate::{
     clean::{is_unsafe, json_escape},
     facts::protocol_version,
 };
-use skybridge_core::{Acquired, Delivery, Search};
+use skybridge_core::{Acquired, Delivery, Phase, Search};
 use std::{
     fmt::{Display, Write},
     time::{Duration, Instant},
@@ -24,7 +24,8 @@ impl Recorded {
     /// `reset_received` and `reset_sent` `code` and `stream`.
     /// `connection_acquired` has `acquired` (`new`, `reused`, `coalesced`, `joined`), `connection_closed` and
     /// `connection_draining` a `reason`, `retry_decision` has `again`, `delivery` and `error`, `addresses_left_out` has
-    /// `addresses` and `limit`, `connection_search` has `found`, `text` and `passed_over`, each of which has
+    /// `addresses` and `limit`, `other_start` and its like have the name of the
+    /// `phase` ([`Phase::other`]), `connection_search` has `found`, `text` and `passed_over`, each of which has
     /// `connection`, `origin`, `why` and `text`, `proxy_request`, `proxy_response` and `proxy_socks` have what is said
     /// to a proxy and by it in `step` or `status`, without header fields, and `connection_created` has the facts.
     pub fn json(&self, began: Instant) -> String {
@@ -46,6 +47,13 @@ impl Recorded {
 }
 
 fn details(object: &mut JsonObject, kind: &RecordedKind) {
+    if let RecordedKind::Started(Phase::Other(name))
+    | RecordedKind::Ended(Phase::Other(name), _)
+    | RecordedKind::Failed(Phase::Other(name), ..)
+    | RecordedKind::Dropped(Phase::Other(name), _) = kind
+    {
+        object.text("phase", name.as_str());
+    }
     match kind {
         RecordedKind::CallStarted { method, url } => {
             object.text("method", method.as_str());

@@ -194,7 +194,7 @@ fn describe() {
 fn phase_over(phase: Phase, elapsed: Duration, outcome: &'static str) {
     match phase {
         Phase::Acquire => metrics::histogram!(ACQUIRE_DURATION, "outcome" => outcome).record(elapsed),
-        phase if phase < Phase::Acquire => {
+        phase if phase < Phase::Acquire || matches!(phase, Phase::Other(_)) => {
             metrics::histogram!(PHASE_DURATION, "phase" => phase.as_str(), "outcome" => outcome).record(elapsed);
         }
         _ => {}

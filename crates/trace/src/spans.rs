@@ -65,6 +65,10 @@ macro_rules! phase_span {
                 target: "skybridge::phase", parent: $parent, $name, "error.type" = Empty, otel.status_code = Empty,
                 dns.question.name = Empty, dns.answers = Empty
             ),)*
+            Phase::Other(name) => tracing::debug_span!(
+                target: "skybridge::phase", parent: $parent, "other", skybridge.phase = name.as_str(),
+                "error.type" = Empty, otel.status_code = Empty
+            ),
             _ => Span::none(),
         }
     };

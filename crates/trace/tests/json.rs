@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use http::Request;
+use skybridge::tower::util::AndThenLayer;
 use skybridge::{
     Client, ConnInfo, RequestBody, RequestOptions,
     types::{
-        AddressSource, CallId, Endpoint, ErrorCode, EventKind, Found, NotCoalesced, NotUsed, Observe, Phase, Protocol,
-        Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure, Search,
+        AddressSource, CallId, ConnectError, Endpoint, ErrorCode, EventKind, Found, Link, NotCoalesced, NotUsed,
+        Observe, Phase, Protocol, Proxy, ProxyAuth, ProxyKind, ProxyRequest, RecentFailure, Search,
     },
 };
 use skybridge_testkit::{
@@ -19,7 +20,10 @@ use skybridge_trace::{JsonLines, Observers, Recorder};
 use std::{
     io::{self, Write},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -50,6 +54,50 @@ fn addr() -> SocketAddr {
 fn client(net: &Network, executor: &Executor, observer: Arc<dyn Observe>) -> Client {
     let builder = Client::builder().runtime(executor.runtime()).observer(observer);
     builder.resolver(net.resolver()).dialer(net.dialer()).build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phase_of_a_layer_of_ones_own_is_told_by_its_name_everywhere() {
+    const NAME: &str = "proxy_protocol";
+    let (net, executor, paper) = (Network::new(), Executor::new(), Paper::default());
+    net.host("a.test", [addr().ip()]);
+    let _origin = Origin::h1().serve_on(net.listen(addr()));
+    let recorder = Recorder::new();
+    let both = Observers::new().and(Arc::new(JsonLines::new(paper.clone()))).and(recorder.clone());
+    let fails = Arc::new(AtomicBool::new(false));
+    let greet = {
+        let fails = Arc::clone(&fails);
+        move |link: Link<_>| {
+            let fails = fails.load(Relaxed);
+            async move {
+                let phase = link.phase(Phase::other(NAME));
+                tokio::time::sleep(Duration::from_millis(7)).await;
+                if fails {
+                    return Err(phase.fail(io::Error::other("it was not welcome")));
+                }
+                let _ = phase.done();
+                Ok::<_, ConnectError>(link)
+            }
+        }
+    };
+    let builder = Client::builder().runtime(executor.runtime()).observer(Arc::new(both));
+    let builder = builder.resolver(net.resolver()).dialer(net.dialer());
+    let client = builder.above_race(AndThenLayer::new(greet)).build();
+    client.get("http://a.test/").await.unwrap().into_body().text().await.unwrap();
+    let text = paper.text();
+    assert!(
+        text.contains(r#""event":"other_start","endpoint":"192.0.2.1:80","route":"a.test","phase":"proxy_protocol"}"#)
+    );
+    assert!(text.contains(r#""phase":"proxy_protocol","elapsed_us":7000}"#), "{text}");
+    let timeline = recorder.timeline(CallId(1)).to_string();
+    let row = timeline.lines().find(|line| line.contains(NAME)).unwrap();
+    assert!(row.starts_with("    proxy_protocol ") && row.contains("0.000  7.000  "), "{timeline}");
+
+    client.evict_all();
+    fails.store(true, Relaxed);
+    let error = client.get("http://a.test/").await.unwrap_err().to_string();
+    assert!(error.contains("proxy_protocol to 192.0.2.1:80 failed: it was not welcome"), "{error}");
+    assert!(paper.text().contains(r#""event":"other_failed""#));
 }
 
 #[tokio::test(start_paused = true)]

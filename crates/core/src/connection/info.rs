@@ -213,9 +213,16 @@ impl Timings {
     }
 }
 
-/// From [`Phase::Resolve`] on each phase has a place; those of requests are beyond the end.
+/// Each phase of a connection has a place; those of requests, and of layers of one's own, have none.
 fn slot(phase: Phase) -> Option<usize> {
-    (phase as usize).checked_sub(Phase::Resolve as usize)
+    match phase {
+        Phase::Resolve => Some(0),
+        Phase::Tcp => Some(1),
+        Phase::Tunnel => Some(2),
+        Phase::Tls => Some(3),
+        Phase::Handshake => Some(4),
+        _ => None,
+    }
 }
 
 // === impl EchStatus ===

@@ -125,6 +125,7 @@ pub(super) fn name(phase: Phase) -> &'static str {
         Phase::Wait => "waiting",
         Phase::Body => "the body",
         Phase::Call => "the call",
+        Phase::Other(name) => name.as_str(),
     }
 }
 

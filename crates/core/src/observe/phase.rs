@@ -1,3 +1,4 @@
+use super::phase_name::PhaseName;
 use crate::{AttemptId, ConnectError, Ctx, EventKind, Outcome};
 use std::{
     fmt,
@@ -34,9 +35,35 @@ pub enum Phase {
     Body,
     /// The whole call, including retries and the response's body.
     Call,
+    /// A step of a layer of one's own: made by [`Phase::other`].
+    Other(PhaseName),
 }
 
+const _: () = assert!(size_of::<Phase>() == 2);
+
 impl Phase {
+    /// A step of a layer of one's own, which events, timelines and errors then show by this name, in lower case with
+    /// underscores. Of one program's names the first 64 are told apart, further ones are all `other`.
+    ///
+    /// It comes after all other phases in their order, and has no limit in [`Timeouts`](crate::Timeouts).
+    ///
+    /// ```
+    /// # use skybridge_runtime::TokioRuntime;
+    /// use skybridge_core::{Link, Phase};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let link = Link::of(tokio::io::empty(), &"http://a.test/".parse()?, TokioRuntime::ctx())?;
+    /// let phase = link.phase(Phase::other("proxy_protocol"));
+    /// // ... the header is sent here, and what goes wrong is the error of `phase.fail(error)`
+    /// println!("took {:?}", phase.done().elapsed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn other(name: &'static str) -> Self {
+        Self::Other(PhaseName::of(name))
+    }
+
     /// The name for logs and reports, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,6 +79,7 @@ impl Phase {
             Self::Wait => "wait",
             Self::Body => "body",
             Self::Call => "call",
+            Self::Other(name) => name.as_str(),
         }
     }
 
@@ -71,6 +99,7 @@ impl Phase {
             Self::Wait => ("wait_start", "wait_end", "wait_failed", "wait_dropped"),
             Self::Body => ("body_start", "body_end", "body_failed", "body_dropped"),
             Self::Call => ("call_start", "call_end", "call_failed", "call_dropped"),
+            Self::Other(_) => ("other_start", "other_end", "other_failed", "other_dropped"),
         }
     }
 }
