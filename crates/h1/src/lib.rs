@@ -18,34 +18,28 @@
 //!    by [`poll_ready`](skybridge_core::Connection::poll_ready).
 //!
 //! ```
-//! use skybridge_core::{Connection, Handshake};
+//! use skybridge_core::{Connection, Handshake, Link};
 //! use skybridge_h1::H1;
-//! use skybridge_testkit::{executor::Executor, h1::Script, fixtures};
+//! use skybridge_runtime::TokioRuntime;
 //! use std::future::poll_fn;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let executor = Executor::new();
-//! let (ours, theirs) = tokio::io::duplex(1024);
-//! let attempt = fixtures::route("http://a.test", [], executor.ctx()).attempt(fixtures::endpoint("192.0.2.1:80"));
-//! let info = skybridge_core::ConnInfo::new(&attempt, None, attempt.endpoint.clone());
-//! let link = skybridge_core::Link::new(ours, info);
+//! let ctx = TokioRuntime::ctx();
+//! let (ours, mut theirs) = tokio::io::duplex(1024); // a socket, in its place
+//! let link = Link::of(ours, &"http://a.test/".parse()?, ctx.clone())?;
 //!
-//! let mut connection = H1::new().handshake(link, &executor.ctx()).await?;
-//! let client = async {
-//!     poll_fn(|cx| connection.poll_ready(cx)).await?;
-//!     connection.start(http::Request::get("http://a.test/cat").body(String::new()).unwrap());
-//!     poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error)
-//! };
-//! let server = async {
-//!     let mut peer = Script::new(theirs);
-//!     let request = peer.request().await;
-//!     peer.respond(200, "meow").await;
-//!     request
-//! };
-//! let (response, request) = tokio::join!(client, server);
-//! assert_eq!((request.target(), request.header("host")), ("/cat", Some("a.test")));
-//! assert_eq!(response?.status(), 200);
+//! let mut connection = H1::new().handshake(link, &ctx).await?;
+//! poll_fn(|cx| connection.poll_ready(cx)).await?;
+//! connection.start(http::Request::get("http://a.test/cat").body(String::new())?);
+//! theirs.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmeow").await?;
+//! let response = poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error)?;
+//! assert_eq!(response.status(), 200);
+//!
+//! let mut sent = [0; 19];
+//! theirs.read_exact(&mut sent).await?;
+//! assert_eq!(&sent, b"GET /cat HTTP/1.1\r\n");
 //! # Ok(())
 //! # }
 //! ```

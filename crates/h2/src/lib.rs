@@ -11,33 +11,36 @@
 //! in between, the connection drains ([`Refusing`](skybridge_core::CloseReason::Refusing)).
 //!
 //! ```
-//! use skybridge_core::{Connection, Connector, Handshake};
+//! use skybridge_core::{Connection, Handshake, Link};
 //! use skybridge_h2::H2;
-//! use skybridge_testkit::{executor::Executor, h2::Peer, net::Network, fixtures};
+//! use skybridge_runtime::TokioRuntime;
 //! use std::future::poll_fn;
 //!
 //! type Body = http_body_util::Full<bytes::Bytes>;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (net, executor) = (Network::new(), Executor::new());
-//! let listener = net.listen("192.0.2.1:80".parse()?);
-//! let route = fixtures::route("http://a.test", ["192.0.2.1:80"], executor.ctx());
-//! let link = net.connector().connect(route).await?;
+//! let ctx = TokioRuntime::ctx();
+//! let (ours, theirs) = tokio::io::duplex(65_536); // a socket, in its place
+//! let link = Link::of(ours, &"http://a.test/".parse()?, ctx.clone())?;
 //!
-//! let mut connection = H2::new().handshake(link, &executor.ctx()).await?;
 //! let client = async {
+//!     let mut connection = H2::new().handshake(link, &ctx).await?;
 //!     poll_fn(|cx| connection.poll_ready(cx)).await?;
-//!     connection.start(http::Request::get("http://a.test/").body(Body::default()).unwrap());
-//!     poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error)
+//!     connection.start(http::Request::get("http://a.test/").body(Body::default())?);
+//!     let response = poll_fn(|cx| connection.poll_response(cx)).await.map_err(|failed| failed.error)?;
+//!     Ok::<_, Box<dyn std::error::Error>>(response.status())
 //! };
 //! let server = async {
-//!     let mut peer = Peer::accept(listener.accept().await.0).await;
-//!     let request = peer.request().await;
-//!     peer.respond(request.stream, 204, "").await;
+//!     let mut peer = h2::server::handshake(theirs).await?;
+//!     if let Some(request) = peer.accept().await {
+//!         let (_, mut respond) = request?;
+//!         respond.send_response(http::Response::builder().status(204).body(()).unwrap_or_default(), true)?;
+//!     }
+//!     std::future::poll_fn(|cx| peer.poll_closed(cx)).await
 //! };
-//! let (response, ()) = tokio::join!(client, server);
-//! assert_eq!(response?.status(), 204);
+//! let (status, _) = tokio::join!(client, server);
+//! assert_eq!(status?, 204);
 //! # Ok(())
 //! # }
 //! ```

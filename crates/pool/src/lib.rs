@@ -7,19 +7,40 @@
 //! limits are a [`PoolConfig`].
 //!
 //! ```
+//! use skybridge_core::{ConnInfo, ConnectError, Link, Route};
+//! use skybridge_h1::H1;
+//! use skybridge_h2::H2;
+//! use skybridge_negotiate::NegotiateLayer;
 //! use skybridge_pool::PoolLayer;
-//! use skybridge_testkit::{executor::Executor, fake::{Facts, Planner}};
-//! use tower_layer::Layer as _;
-//! use tower_service::Service as _;
+//! use skybridge_route::RouteLayer;
+//! use skybridge_runtime::TokioRuntime;
+//! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::{TcpListener, TcpStream}};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //!
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
-//! # async fn main() {
-//! let (executor, below) = (Executor::new(), Planner::<http_body_util::Empty<bytes::Bytes>>::new());
-//! let mut pool = PoolLayer::shared(executor.runtime()).layer(below.clone());
-//! let call = pool.call(http::Request::get("https://a.test/").body(Default::default()).unwrap());
-//! let server = async { below.connecting().await.succeed(Facts::h2(100)).exchange().await.respond(204, "") };
-//! let (response, ()) = tokio::join!(call, server);
-//! assert_eq!((response.unwrap().status(), pool.stats().idle), (http::StatusCode::NO_CONTENT, 1));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = TcpListener::bind("127.0.0.1:0").await?; // a server, in place of yours
+//! let address = listener.local_addr()?;
+//! let pool = ServiceBuilder::new()
+//!     .layer(PoolLayer::new(TokioRuntime::current()))
+//!     .layer(RouteLayer::unresolved())
+//!     .layer(NegotiateLayer::new(H1::new(), H2::new()))
+//!     .service(service_fn(move |route: Route| async move {
+//!         let stream = TcpStream::connect(address).await?;
+//!         let attempt = route.attempt(address.into());
+//!         Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//!     }));
+//! let call = pool.clone().oneshot(http::Request::get("http://a.test/").body(String::new())?);
+//! let server = async {
+//!     let mut stream = listener.accept().await?.0;
+//!     stream.read(&mut [0; 1024]).await?;
+//!     stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+//!     Ok::<_, std::io::Error>(stream)
+//! };
+//! let (response, _stream) = tokio::join!(call, server);
+//! assert_eq!(response.map_err(|failed| failed.error)?.status(), 204);
+//! assert_eq!(pool.stats().idle, 1);
+//! # Ok(())
 //! # }
 //! ```
 //!

@@ -47,22 +47,30 @@
 //! trusted ([`TlsLayer::proxy_connector`]).
 //!
 //! ```
-//! use skybridge_core::{Connector, Protocol};
-//! use skybridge_testkit::{certs::Ca, executor::Executor, net::Network, fixtures, origin::Origin};
+//! use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Protocol, Route, Target};
+//! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tls::{Roots, TlsConfig, TlsLayer};
-//! use tower::Layer;
+//! use tokio::net::TcpStream;
+//! use tower::{Layer, service_fn};
 //!
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (executor, net, ca) = (Executor::new(), Network::new(), Ca::new("a root"));
-//! let _origin = Origin::h2c().tls(&ca.leaf(["a.test"])).serve_on(net.listen("192.0.2.1:443".parse()?));
+//! # let ca = skybridge_testkit::certs::Ca::new("a root");
+//! # let origin = skybridge_testkit::origin::Origin::h2c().tls(&ca.leaf(["a.test"])).start().await;
+//! # let (root, pin, address) = (ca.der(), ca.pin(), origin.addr());
+//! // `root` is a certificate in DER, `pin` the hash of its key, and `address` where a.test listens.
+//! let below = service_fn(move |route: Route| async move {
+//!     let stream = TcpStream::connect(address).await?;
+//!     let attempt = route.attempt(address.into());
+//!     Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//! });
 //!
-//! let config = TlsConfig::builder().roots(Roots::Given(vec![ca.der()])).pin("**.a.test", &ca.pin()).build()?;
-//! let mut connector = TlsLayer::new(config).layer(net.connector());
-//! let link = connector.connect(fixtures::route("https://a.test", ["192.0.2.1:443"], executor.ctx())).await?;
+//! let config = TlsConfig::builder().roots(Roots::Given(vec![root])).pin("**.a.test", &pin).build()?;
+//! let target = Target::of(&"https://a.test/".parse()?, TokioRuntime::ctx())?;
+//! let link = TlsLayer::new(config).layer(below).connect(Route::to(target, [address])).await?;
 //! let tls = link.info.tls.as_ref().expect("it is https");
 //! assert_eq!((tls.version, tls.alpn, tls.sni.as_deref()), (Some("1.3"), Some(Protocol::Http2), Some("a.test")));
-//! assert_eq!(&*tls.pins[1], ca.pin());
+//! assert_eq!(&*tls.pins[1], pin);
 //! # Ok(())
 //! # }
 //! ```

@@ -4,28 +4,39 @@
 //! proxies passes through, as the same type and without a box.
 //!
 //! ```
-//! use skybridge_core::{Connector, Proxy};
-//! use skybridge_testkit::{executor::Executor, h1::Script, net::Network, fixtures};
+//! use skybridge_core::{ConnInfo, ConnectError, Connector, Link, Proxy, Route, Target};
+//! use skybridge_runtime::TokioRuntime;
 //! use skybridge_tunnel::TunnelLayer;
-//! use tower::Layer;
+//! use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::{TcpListener, TcpStream}};
+//! use tower::{Layer, service_fn};
 //!
-//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (executor, net) = (Executor::new(), Network::new());
-//! let listener = net.listen("192.0.2.1:3128".parse()?);
-//! let mut connector = TunnelLayer::new().layer(net.connector());
+//! let listener = TcpListener::bind("127.0.0.1:0").await?; // a proxy, in place of yours
+//! let address = listener.local_addr()?;
+//! let below = service_fn(move |route: Route| async move {
+//!     let stream = TcpStream::connect(address).await?;
+//!     let attempt = route.attempt(address.into());
+//!     Ok::<_, ConnectError>(Link::new(stream, ConnInfo::new(&attempt, None, address.into())))
+//! });
 //!
-//! let mut route = fixtures::route("https://a.test", ["192.0.2.1:3128"], executor.ctx());
+//! let target = Target::of(&"https://a.test/".parse()?, TokioRuntime::ctx())?;
+//! let mut route = Route::to(target, [address]);
 //! route.proxies = [Proxy::parse("http://alice:secret@proxy.test:3128")?].into();
+//! let mut connector = TunnelLayer::new().layer(below);
 //! let proxy = async {
-//!     let mut proxy = Script::new(listener.accept().await.0);
-//!     let request = proxy.request().await;
-//!     assert_eq!(request.line(), "CONNECT a.test:443 HTTP/1.1");
-//!     assert_eq!(request.header("proxy-authorization"), Some("Basic YWxpY2U6c2VjcmV0"));
-//!     proxy.send("HTTP/1.1 200 OK\r\n\r\n").await;
+//!     let (mut stream, mut request) = (listener.accept().await?.0, Vec::new());
+//!     while !request.ends_with(b"\r\n\r\n") {
+//!         stream.read_buf(&mut request).await?;
+//!     }
+//!     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+//!     Ok::<_, std::io::Error>(String::from_utf8_lossy(&request).into_owned())
 //! };
-//! let (link, ()) = tokio::join!(connector.connect(route), proxy);
+//! let (link, request) = tokio::join!(connector.connect(route), proxy);
 //! assert!(link?.info.tunnelled);
+//! let request = request?;
+//! assert!(request.starts_with("CONNECT a.test:443 HTTP/1.1\r\n"));
+//! assert!(request.contains("proxy-authorization: Basic YWxpY2U6c2VjcmV0\r\n"));
 //! # Ok(())
 //! # }
 //! ```
