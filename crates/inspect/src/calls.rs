@@ -1,3 +1,4 @@
+use crate::bodies::{Bodies, Carried};
 use skybridge_core::{CallId, ConnectionId, Event, Observe, Phase, sync::Mutex};
 use skybridge_trace::{Facts, Observers, Recorded, RecordedKind, Timeline};
 use std::{
@@ -24,6 +25,7 @@ struct Store {
     calls: VecDeque<KeptCall>,
     connections: BTreeMap<ConnectionId, Arc<Facts>>,
     began: u64,
+    bodies: Bodies,
 }
 
 #[derive(Clone)]
@@ -76,6 +78,11 @@ impl RecentCalls {
         Some(Timeline::of(id, call.events.iter(), |id| store.connections.get(&id).cloned()))
     }
 
+    /// What calls that were observed have carried on a connection.
+    pub(crate) fn carried(&self, id: ConnectionId) -> Carried {
+        self.0.lock().bodies.of(id)
+    }
+
     /// How many calls have begun.
     pub(crate) fn began(&self) -> u64 {
         self.0.lock().began
@@ -84,10 +91,11 @@ impl RecentCalls {
 
 impl Observe for RecentCalls {
     fn observe(&self, event: &Event<'_>) {
-        let Some(id) = event.call else { return };
-        let event = cut(Recorded::from(event));
+        let recorded = event.call.map(|id| (id, cut(Recorded::from(event))));
         let mut store = self.0.lock();
         let store = &mut *store;
+        store.bodies.note(event);
+        let Some((id, event)) = recorded else { return };
         if let (Some(connection), RecordedKind::Created(facts)) = (event.connection, &event.kind) {
             store.connections.insert(connection, Arc::clone(facts));
             if store.connections.len() > CONNECTIONS {

@@ -3,9 +3,12 @@
 use crate::{
     RecentCalls, Snapshot,
     calls::{KeptCall, Outcome},
-    text::since,
+    limits::{Limit, limits},
+    text::{array, since},
+    tls,
+    view::View,
 };
-use skybridge_pool::{ConnectionSnapshot, ConnectionState, OriginSnapshot};
+use skybridge_pool::{ConnectionSnapshot, ConnectionState, OriginSnapshot, PoolConfig};
 use skybridge_route::FailedRoute;
 use skybridge_trace::JsonObject;
 use std::time::Instant;
@@ -26,7 +29,9 @@ pub(crate) fn json(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>) -> S
         ] {
             object.raw(name, value);
         }
-        object.raw("origins", array(pool.origins.iter().map(|one| origin(one, pool.at))));
+        object.raw("limits", of_pool(&pool.config));
+        let view = View::new(pool.at, calls);
+        object.raw("origins", array(pool.origins.iter().map(|one| origin(one, &view))));
         object.raw("more_origins", pool.more_origins);
         let failed = failed_routes.map(|list| array(list.iter().map(|one| failed_route(one, pool.at))));
         object.raw("failed_routes", failed.as_deref().unwrap_or("null"));
@@ -38,10 +43,29 @@ pub(crate) fn json(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>) -> S
     object.end()
 }
 
-fn origin(origin: &OriginSnapshot, now: Instant) -> String {
+/// No limit is `null`.
+fn of_pool(config: &PoolConfig) -> String {
+    let mut object = JsonObject::new();
+    for (name, limit) in limits(config) {
+        match limit {
+            Limit::Number(Some(number)) => object.raw(name, number),
+            Limit::Time(Some(time)) => object.micros(&format!("{name}_us"), time),
+            Limit::Number(None) => object.raw(name, "null"),
+            Limit::Time(None) => object.raw(&format!("{name}_us"), "null"),
+            Limit::Does(does) => object.raw(name, does),
+            Limit::Word(word) => object.text(name, word),
+        }
+    }
+    object.end()
+}
+
+fn origin(origin: &OriginSnapshot, view: &View<'_>) -> String {
+    let now = view.now;
     let mut object = JsonObject::new();
     object.text("origin", &origin.key.origin.to_string());
-    object.raw("connections", array(origin.connections.iter().map(|one| connection(one, now))));
+    let (connections, more) = View::first(&origin.connections);
+    object.raw("connections", array(connections.iter().map(|one| connection(one, view))));
+    object.raw("more_connections", more);
     object.raw("coalesced", array(origin.coalesced.iter().map(ToString::to_string)));
     let connects = origin.connects.iter().map(|connect| {
         let mut object = JsonObject::new();
@@ -64,7 +88,8 @@ fn origin(origin: &OriginSnapshot, now: Instant) -> String {
     object.end()
 }
 
-fn connection(connection: &ConnectionSnapshot, now: Instant) -> String {
+fn connection(connection: &ConnectionSnapshot, view: &View<'_>) -> String {
+    let now = view.now;
     let mut object = JsonObject::new();
     object.maybe("connection", connection.info.id);
     object.text("facts", &connection.info.to_string());
@@ -79,6 +104,18 @@ fn connection(connection: &ConnectionSnapshot, now: Instant) -> String {
     object.maybe("max_streams", connection.max_streams);
     object.raw("carried", connection.carried);
     object.maybe("age_us", connection.opened.map(|opened| since(opened, now).as_micros()));
+    let tls = connection.info.tls.as_ref().map(|tls| tls::json(tls, &view.certificates, now));
+    object.raw("tls", tls.as_deref().unwrap_or("null"));
+    let bodies = view.carried(&connection.info).map(|carried| {
+        let mut object = JsonObject::new();
+        object.raw("calls", carried.calls);
+        object.raw("sent", carried.sent);
+        object.raw("sent_undeclared", carried.undeclared);
+        object.raw("read", carried.read);
+        object.end()
+    });
+    // Not counted is something else than none.
+    object.raw("body_bytes", bodies.as_deref().unwrap_or("null"));
     object.end()
 }
 
@@ -111,8 +148,4 @@ fn call(call: &KeptCall, calls: &RecentCalls) -> String {
     object.maybe("took_us", calls.timeline(call.id).map(|timeline| timeline.total().as_micros()));
     object.raw("events_left_out", call.left_out);
     object.end()
-}
-
-fn array(values: impl Iterator<Item = String>) -> String {
-    format!("[{}]", values.collect::<Vec<_>>().join(","))
 }

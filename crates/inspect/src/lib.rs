@@ -4,7 +4,11 @@
 //!
 //! Whoever reads the page sees hosts, paths and addresses: serve it on localhost, or behind authentication. It has no
 //! script, refers to nothing outside, and contains no header, no body, and of URLs neither userinfo, query nor
-//! fragment. How many bytes a connection carried isn't counted.
+//! fragment.
+//!
+//! Of each connection it says what is known of its TLS: version, cipher suite, ALPN, and for whom its peer's certificate
+//! is, and until when. A connection doesn't count its bytes. Those of bodies are summed up from the events of calls,
+//! where calls are kept: without heads, frames and TLS, and without requests that have an observer of their own.
 //!
 //! ```
 //! use skybridge::Client;
@@ -17,13 +21,17 @@
 //! # }
 //! ```
 
+mod bodies;
 mod calls;
 mod inspector;
 mod json;
+mod limits;
 mod page;
 mod policy;
 mod source;
 mod text;
+mod tls;
+mod view;
 
 pub use self::{
     calls::RecentCalls,

@@ -3,19 +3,22 @@
 use crate::{
     RecentCalls, Snapshot,
     calls::{KeptCall, Outcome},
+    limits::{Limit, limits},
     policy::STYLE,
     text::{count, escape, human, since},
+    tls,
+    view::View,
 };
 use skybridge_core::CallId;
-use skybridge_pool::{ConnectionSnapshot, ConnectionState, OriginSnapshot};
+use skybridge_pool::{ConnectionSnapshot, ConnectionState, OriginSnapshot, PoolConfig};
 use skybridge_route::FailedRoute;
-use skybridge_trace::Timelines;
+use skybridge_trace::{Timelines, size};
 use std::time::Instant;
 
 pub(crate) fn page(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>, asked: Option<CallId>) -> String {
     let body = match &snapshot {
         None => "<p class=\"warn\">The client is gone: it was dropped, with all of its clones.</p>\n".to_owned(),
-        Some(snapshot) => client(snapshot),
+        Some(snapshot) => client(snapshot, calls),
     };
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>\
@@ -26,10 +29,10 @@ pub(crate) fn page(snapshot: Option<Snapshot>, calls: Option<&RecentCalls>, aske
     )
 }
 
-fn client(Snapshot { pool, failed_routes }: &Snapshot) -> String {
+fn client(Snapshot { pool, failed_routes }: &Snapshot, calls: Option<&RecentCalls>) -> String {
     let stats = &pool.stats;
     let mut page = format!(
-        "<p>{}: {} idle, {} in use, {} draining; {} under way; {} waiting{}{}</p>\n<h2>Origins</h2>\n",
+        "<p>{}: {} idle, {} in use, {} draining; {} under way; {} waiting{}{}</p>\n{}<h2>Origins</h2>\n",
         count(stats.idle + stats.active + stats.draining, "connection"),
         stats.idle,
         stats.active,
@@ -38,21 +41,51 @@ fn client(Snapshot { pool, failed_routes }: &Snapshot) -> String {
         count(stats.waiting, "request"),
         pool.descriptor_limit.map(|n| format!("; out of descriptors at {}", count(n, "socket"))).unwrap_or_default(),
         if pool.closed { "; <span class=\"warn\">closed</span>" } else { "" },
+        of_pool(&pool.config),
     );
     if pool.origins.is_empty() {
         page += "<p class=\"dim\">None.</p>\n";
     }
-    pool.origins.iter().for_each(|one| page += &origin(one, pool.at));
+    let view = View::new(pool.at, calls);
+    pool.origins.iter().for_each(|one| page += &origin(one, &view));
     if pool.more_origins > 0 {
         page += &format!("<p class=\"dim\">and {}</p>\n", count(pool.more_origins, "more origin"));
     }
+    page += match calls {
+        _ if pool.origins.is_empty() => "",
+        Some(_) => {
+            "<p class=\"dim\">Bytes are those of bodies that are over, or were given up: without heads, frames and TLS, \
+             and without requests that have an observer of their own.</p>\n"
+        }
+        None => "<p class=\"dim\">Bytes are not counted: the client was built without <code>keep_calls</code>.</p>\n",
+    };
     page + &routes(failed_routes.as_deref(), pool.at)
 }
 
-fn origin(origin: &OriginSnapshot, now: Instant) -> String {
+fn of_pool(config: &PoolConfig) -> String {
+    let rows = limits(config).into_iter().map(|(name, limit)| {
+        let value = match limit {
+            Limit::Number(Some(number)) => number.to_string(),
+            Limit::Time(Some(time)) => human(time),
+            Limit::Number(None) | Limit::Time(None) => "no limit".to_owned(),
+            Limit::Does(does) => if does { "yes" } else { "no" }.to_owned(),
+            Limit::Word(word) => word.to_owned(),
+        };
+        vec![format!("<code>{name}</code>"), value]
+    });
+    let table = table(&["Setting", "Value"], &rows.collect::<Vec<_>>());
+    format!("<details><summary>Limits of the pool</summary>\n{table}</details>\n")
+}
+
+fn origin(origin: &OriginSnapshot, view: &View<'_>) -> String {
+    let now = view.now;
     let mut page = format!("<h3>{}</h3>\n", escape(&origin.key.origin.to_string()));
-    let rows: Vec<_> = origin.connections.iter().map(|one| connection(one, now)).collect();
-    page += &table(&["Connection", "State", "Age", "Streams", "Carried"], &rows);
+    let (connections, more) = View::first(&origin.connections);
+    let rows: Vec<_> = connections.iter().map(|one| connection(one, view)).collect();
+    page += &table(&["Connection", "State", "Age", "Streams", "Carried", "Bytes"], &rows);
+    if more > 0 {
+        page += &format!("<p class=\"dim\">and {}</p>\n", count(more, "more connection"));
+    }
     if !origin.coalesced.is_empty() {
         let ids: Vec<_> = origin.coalesced.iter().map(ToString::to_string).collect();
         page += &format!("<p>uses connections of other origins: {}</p>\n", ids.join(", "));
@@ -77,7 +110,8 @@ fn origin(origin: &OriginSnapshot, now: Instant) -> String {
     page
 }
 
-fn connection(connection: &ConnectionSnapshot, now: Instant) -> Vec<String> {
+fn connection(connection: &ConnectionSnapshot, view: &View<'_>) -> Vec<String> {
+    let now = view.now;
     let mut state = match connection.state {
         ConnectionState::Idle(then) => format!("idle for {}", human(since(then, now))),
         ConnectionState::Draining(reason) => format!("draining: {reason}"),
@@ -89,8 +123,28 @@ fn connection(connection: &ConnectionSnapshot, now: Instant) -> Vec<String> {
     let most = connection.max_streams.map(|most| format!(" of {most}")).unwrap_or_default();
     let age = connection.opened.map_or("not known".to_owned(), |opened| human(since(opened, now)));
     let streams = format!("{}{most}", connection.streams);
-    let facts = connection.info.to_string();
-    [facts, state, age, streams, connection.carried.to_string()].map(|text| escape(&text)).to_vec()
+    let mut facts = escape(&connection.info.to_string());
+    for line in connection.info.tls.iter().flat_map(|tls| tls::lines(tls, &view.certificates, now)) {
+        facts += &format!("<div class=\"dim\">{}</div>", escape(&line));
+    }
+    let mut cells = vec![facts];
+    cells.extend(
+        [state, age, streams, connection.carried.to_string(), bytes(connection, view)].map(|text| escape(&text)),
+    );
+    cells
+}
+
+fn bytes(connection: &ConnectionSnapshot, view: &View<'_>) -> String {
+    let Some(carried) = view.carried(&connection.info) else { return "not counted".to_owned() };
+    let mut text = format!("{} sent, {} read", size(carried.sent), size(carried.read));
+    if carried.undeclared > 0 {
+        text += &format!(", {} of no declared length", carried.undeclared);
+    }
+    if carried.calls < connection.carried {
+        let calls = carried.calls;
+        text += &format!(" (of {calls} request{})", if calls == 1 { "" } else { "s" });
+    }
+    text
 }
 
 fn routes(failed: Option<&[FailedRoute]>, now: Instant) -> String {

@@ -17,12 +17,18 @@ pub(crate) fn human(time: Duration) -> String {
         0 => format!("{} ms", time.as_millis()),
         1..120 => format!("{:.1} s", time.as_secs_f64()),
         seconds @ 120..7200 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }
 
 pub(crate) fn since(then: Instant, now: Instant) -> Duration {
     now.saturating_duration_since(then)
+}
+
+/// Values that are JSON already, as an array.
+pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.collect::<Vec<_>>().join(","))
 }
 
 /// A number, and what it counts.

@@ -119,7 +119,7 @@ impl<R, D, L> ClientBuilder<R, D, L> {
     }
 
     /// Keeps the latest 100 calls for [`inspect`](crate::inspect), beside the [`observer`](Self::observer) (default:
-    /// none are kept, and the page says so). Each call then makes events.
+    /// none are kept, and the page says so). Each call then makes events, from which the bytes of bodies are summed up.
     #[cfg(feature = "inspect")]
     pub fn keep_calls(mut self) -> Self {
         self.settings.inspected.keep_calls();

@@ -187,11 +187,7 @@ pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
 
 /// Texts as a JSON array.
 fn texts(values: impl Iterator<Item = String>) -> String {
-    array(values.map(|value| {
-        let mut text = JsonObject(String::new());
-        text.raw_text(&value);
-        text.0
-    }))
+    array(values.map(|value| JsonObject::quoted(&value)))
 }
 
 /// A JSON object that is being written. Names need no escaping.
@@ -250,6 +246,13 @@ impl JsonObject {
             }
         }
         self.0.push('"');
+    }
+
+    /// A text by itself, in quotes.
+    pub fn quoted(text: &str) -> String {
+        let mut quoted = Self(String::new());
+        quoted.raw_text(text);
+        quoted.0
     }
 
     /// The object as text.

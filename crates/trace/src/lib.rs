@@ -60,6 +60,7 @@ pub use self::{
     observers::Observers,
     recorded::{Failure, Recorded, RecordedKind},
     recorder::Recorder,
+    rows::size,
     timeline::Timeline,
     timelines::Timelines,
 };

@@ -390,8 +390,8 @@ impl Rows {
     }
 }
 
-/// So many bytes, for people.
-pub(crate) fn size(bytes: u64) -> String {
+/// So many bytes, for people: `5 bytes`, `1.2 kB`.
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
         return if bytes == 1 { "1 byte".into() } else { format!("{bytes} bytes") };

@@ -1,6 +1,8 @@
 //! The page and its JSON, of a client that has something to show.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod facts;
+
 use axum::{body::to_bytes, http::HeaderMap};
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
