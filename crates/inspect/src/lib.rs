@@ -6,9 +6,10 @@
 //! script, refers to nothing outside, and contains no header, no body, and of URLs neither userinfo, query nor
 //! fragment.
 //!
-//! Of each connection it says what is known of its TLS: version, cipher suite, ALPN, and for whom its peer's certificate
-//! is, and until when. A connection doesn't count its bytes. Those of bodies are summed up from the events of calls,
-//! where calls are kept: without heads, frames and TLS, and without requests that have an observer of their own.
+//! Of each connection it says what is known of its TLS: version, cipher suite, ALPN, and for whom its peer's
+//! certificate is, and until when. A connection doesn't count its bytes. Those of bodies are summed up from the events
+//! of calls, where calls are kept: without heads, frames and TLS, and without requests that have an observer of their
+//! own.
 //!
 //! ```
 //! use skybridge::Client;

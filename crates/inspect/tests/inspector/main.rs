@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod facts;
+mod hostile;
 
 use axum::{body::to_bytes, http::HeaderMap};
 use http::{Request, Response, StatusCode};
