@@ -85,7 +85,7 @@ impl<R: Resolver> Candidates<R> {
         }
         if self.proxy_chains.is_empty() {
             let origin = Box::new(self.target.origin().clone());
-            return Err(ConnectError::new(Phase::Resolve, NothingSelected { origin }).fatal());
+            return Err(NothingSelected { origin }.into());
         }
         while let Some(proxies) = self.proxy_chains.get(self.next).cloned() {
             self.next += 1;

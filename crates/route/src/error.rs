@@ -1,5 +1,5 @@
-use skybridge_core::{Advice, ConnectError, Endpoint, Families, Origin, Phase};
-use std::{fmt, sync::Arc};
+use skybridge_core::{Advice, BoxError, ConnectError, Endpoint, Families, Origin, Phase};
+use std::{error::Error, fmt, sync::Arc};
 
 /// The resolver's answers ended without a single address, or a proxy must be given an address and the target names
 /// none.
@@ -52,6 +52,51 @@ impl fmt::Debug for NothingSelected {
 }
 
 impl std::error::Error for NothingSelected {}
+
+impl From<NothingSelected> for ConnectError {
+    /// Fatal: no way may be taken that nobody has named. No name was looked up.
+    fn from(error: NothingSelected) -> Self {
+        Self::new(Phase::Acquire, error).advise(Advice::ProxySelection).fatal()
+    }
+}
+
+/// A [`ProxySelector`](crate::ProxySelector) has failed: with this error, unless that was a [`ConnectError`] already.
+#[non_exhaustive]
+pub struct SelectorFailed {
+    /// Its error.
+    pub source: BoxError,
+}
+
+impl fmt::Display for SelectorFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the proxy selector failed")
+    }
+}
+
+impl fmt::Debug for SelectorFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
+    }
+}
+
+impl Error for SelectorFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+impl From<SelectorFailed> for ConnectError {
+    /// Fatal: no way may be taken that nobody has named. No name was looked up.
+    fn from(error: SelectorFailed) -> Self {
+        match error.source.downcast::<Self>() {
+            Ok(said) => (*said).in_phase(Phase::Acquire).fatal(),
+            Err(source) => {
+                let failed = SelectorFailed { source };
+                Self::new(Phase::Acquire, failed).advise(Advice::ProxySelection).fatal()
+            }
+        }
+    }
+}
 
 /// What is to be connected to is given as an address, and that is not of the
 /// [families](crate::RouteConfig::families) that are connected to. No socket was opened.

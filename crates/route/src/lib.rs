@@ -60,7 +60,7 @@ pub use self::{
     connecting::Connecting,
     connector::RouteConnector,
     environment::{EnvironmentProxies, ProxyVariableError},
-    error::{NoAddresses, NothingSelected, OtherFamily},
+    error::{NoAddresses, NothingSelected, OtherFamily, SelectorFailed},
     failed_routes::{FailedRoute, FailedRoutes},
     layer::RouteLayer,
     no_proxy::NoProxy,

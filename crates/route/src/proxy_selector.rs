@@ -1,4 +1,5 @@
-use skybridge_core::{BoxError, BoxFuture, ConnectError, Origin, Phase, Proxy};
+use crate::error::SelectorFailed;
+use skybridge_core::{BoxError, BoxFuture, ConnectError, Origin, Proxy};
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -37,7 +38,7 @@ pub(crate) enum ProxyChoice {
 pub trait ProxySelector: Clone + Send + Sync + 'static {
     /// The chains of proxies, in the order in which they are tried.
     type Chains: Into<Arc<[Arc<[Proxy]>]>>;
-    /// Why the origin must not be connected to.
+    /// Why the origin must not be connected to: the source of a [`SelectorFailed`](crate::SelectorFailed).
     type Error: Into<BoxError> + Send;
     /// The future of [`select`](Self::select).
     type Future: Future<Output = Result<Self::Chains, Self::Error>> + Send + 'static;
@@ -86,7 +87,7 @@ impl SharedSelector {
 }
 
 async fn select<S: ProxySelector>(mut selector: S, origin: Origin) -> Result<ProxyChains, ConnectError> {
-    let failed = |error: S::Error| ConnectError::from(error.into()).in_phase(Phase::Resolve).fatal();
+    let failed = |error: S::Error| ConnectError::from(SelectorFailed { source: error.into() });
     poll_fn(|cx| selector.poll_ready(cx)).await.map_err(failed)?;
     selector.select(origin).await.map(Into::into).map_err(failed)
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use self::support::{World, at, plan, reach, tried};
-use skybridge_core::{ConnectError, Endpoint, Origin, Phase, Plan, Planner, Proxy, ProxyKind, Resolver};
+use skybridge_core::{Advice, ConnectError, Endpoint, Error, Origin, Phase, Plan, Planner, Proxy, ProxyKind, Resolver};
 use skybridge_route::{EnvironmentProxies, NothingSelected, ProxyVariableError, RouteConfig, RouteLayer};
 use std::{
     convert::Infallible,
@@ -74,6 +74,8 @@ async fn nothing_is_direct_that_is_not_listed_whatever_fails() {
         assert!(error.is_fatal() && error.source_as::<NothingSelected>().is_some(), "{error:?}");
         let expected = "the list of proxies names no way to http://a.test, not even a direct one";
         assert_eq!(error.root_cause().to_string(), expected);
+        // No name was looked up.
+        assert_eq!(Error::from(error).advice(), Some(Advice::ProxySelection));
     }
     assert_eq!(world.net.connects_to(support::addr(1)), 0);
 }
@@ -84,9 +86,23 @@ async fn a_selector_that_fails_fails_the_connect_with_its_own_error() {
     let broken = service_fn(|_: Origin| async { Err::<Chains, _>(io::Error::other("no script")) });
     let planner = world.layer().proxy_selector(broken).layer(world.connector());
     let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
-    assert_eq!((error.phase(), error.is_fatal(), error.attempts().len()), (Some(Phase::Resolve), true, 0));
+    assert_eq!((error.phase(), error.is_fatal(), error.attempts().len()), (Some(Phase::Acquire), true, 0));
     assert_eq!(error.source_as::<io::Error>().unwrap().to_string(), "no script");
     assert_eq!(world.net.connects_to(support::addr(1)), 0);
+    // No name was looked up, and nothing says so.
+    let error = Error::from(error);
+    assert_eq!(error.advice(), Some(Advice::ProxySelection));
+    let sentence = error.to_string();
+    assert!(sentence.contains("the proxy selector failed: no script") && !sentence.contains("name"), "{sentence}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_selector_may_say_itself_what_its_failure_means() {
+    let world = world();
+    let says = |_: Origin| async { Err::<Chains, _>(ConnectError::new(Phase::Tls, "a pin").advise(Advice::Pins)) };
+    let planner = world.layer().proxy_selector(service_fn(says)).layer(world.connector());
+    let error = reach(&planner, world.target("http://a.test")).await.unwrap_err();
+    assert_eq!((error.phase(), error.advice(), error.is_fatal()), (Some(Phase::Tls), Some(Advice::Pins), true));
 }
 
 #[tokio::test(start_paused = true)]

@@ -265,7 +265,7 @@ pub use skybridge_pool::{AtConnectionLimit, AtStreamLimit, Pool, PoolConfig, Poo
 pub use skybridge_retry::{Budget, RetryLayer};
 pub use skybridge_route::{
     EnvironmentProxies, NoAddresses, NoProxy, NothingSelected, OtherFamily, ProxyOrder, ProxySelector,
-    ProxyVariableError, RouteConfig, RouteLayer,
+    ProxyVariableError, RouteConfig, RouteLayer, SelectorFailed,
 };
 pub use skybridge_runtime::TokioRuntime;
 pub use skybridge_tcp::{KeepAlive, NoLocalAddress, RaceLayer, SocketRefused, Tcp};

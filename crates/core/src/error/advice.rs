@@ -28,6 +28,8 @@ pub enum Advice {
     ProxyVariable,
     /// There is no proxy where one should be.
     NoProxyThere,
+    /// Whoever selects proxies has failed, or has named no way.
+    ProxySelection,
     /// Nothing listens there.
     NothingListens,
     /// The address can't be reached.
@@ -114,7 +116,7 @@ const fn row(key: &'static str, means: &'static str, in_code: &'static str, on_c
 
 impl Advice {
     /// All of them, in the order of a request's trip.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Url,
         Self::Request,
         Self::NoSuchName,
@@ -123,6 +125,7 @@ impl Advice {
         Self::LocalLookup,
         Self::ProxyVariable,
         Self::NoProxyThere,
+        Self::ProxySelection,
         Self::NothingListens,
         Self::Unreachable,
         Self::LinkLocal,
@@ -209,6 +212,12 @@ impl Advice {
                 "The proxy's name doesn't exist, or nothing listens at its port.",
                 "check the proxy's URL, the variable that it may be from, and that it runs",
                 "check --proxy, or the variable that names it (skybridge explain says which), and that it runs",
+            ),
+            Self::ProxySelection => row(
+                "proxy_selection",
+                "Whoever selects the proxies has failed, or has named no way, not even a direct one.",
+                "mend your `ProxySelector`, or the list of `RouteConfig::proxies`: an empty chain is a direct connection",
+                "this is the library's, not the command line's",
             ),
             Self::NothingListens => row(
                 "nothing_listens",
