@@ -34,6 +34,9 @@ pub(crate) async fn explain(parts: Vec<Part>) -> Result<Exit, StartError> {
     if let Some(path) = &args.output.stderr {
         stderr::redirect(path).map_err(|error| StartError(Exit::WRITE, format!("{}: {error}", path.display())))?;
     }
+    if args.request.verbose > 1 {
+        stderr::print(format_args!("* no spans: nothing is fetched, and all that is looked up is told by -v\n"));
+    }
     let runtime: Arc<dyn Runtime> = Arc::new(TokioRuntime::current());
     let mut report = args.diagnostics.report.as_deref().map(open).transpose()?;
     let events = args.diagnostics.events.then(|| Arc::new(JsonLines::new(Stderr)) as Arc<dyn Observe>);

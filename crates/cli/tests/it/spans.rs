@@ -45,3 +45,12 @@ async fn no_other_library_tells_secrets_unless_they_are_shown() {
     assert!(hidden.contains("skybridge::call") && !hidden.contains("hunter2") && !hidden.contains(" h2::"), "{hidden}");
     assert!(told(&["-vv", "--show-secrets"]).await.contains(" h2::"));
 }
+
+#[tokio::test]
+async fn explain_says_that_it_has_no_spans() {
+    let ran = fed_in(&[], ["explain", "-vv", "http://127.0.0.1:1/"], "").await;
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    assert!(ran.err.starts_with("* no spans: nothing is fetched"), "{}", ran.err);
+    let ran = fed_in(&[], ["explain", "-v", "http://127.0.0.1:1/"], "").await;
+    assert!(!ran.err.contains("spans"), "{}", ran.err);
+}
