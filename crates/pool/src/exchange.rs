@@ -218,7 +218,12 @@ where
                     return Ok(());
                 }
                 Err(Refused::Stale) => {}
-                Err(Refused::Full(error)) => return Err(error),
+                Err(Refused::Full(error)) => {
+                    if let (Some(search), Some(events)) = (search, &mut *self.events) {
+                        events.searched(None, *search);
+                    }
+                    return Err(error);
+                }
             }
         }
     }

@@ -265,10 +265,16 @@ impl<C: Send + 'static> OriginPool<C> {
                     self.waiting.swap(true, AcqRel);
                     tables.waiters.set(key, Arc::clone(waiter));
                     let served = machine.serve(config, &self.environment(tables));
-                    *search = search.take().and_then(|search| self.came_of(search, machine, tables, key));
+                    *search = search.take().and_then(|search| match served.refusal(key) {
+                        Some(full) => Some(Self::refused(search, full)),
+                        None => self.came_of(search, machine, tables, key),
+                    });
                     (Ok(key), served)
                 }
-                Err(full) => (Err(Some(full)), Actions::none()),
+                Err(full) => {
+                    *search = search.take().map(|search| Self::refused(search, full));
+                    (Err(Some(full)), Actions::none())
+                }
             }
         });
         place.map_err(|full| match full {

@@ -284,8 +284,23 @@ impl Differs {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
+    use crate::OriginRef;
+    use http::Uri;
+
+    /// Each connection of a pool speaks some version, so that no pool tells of one that doesn't.
+    #[test]
+    fn a_rule_that_no_pool_comes_to_is_said_in_a_sentence_too() {
+        let origin = |uri: &'static str| OriginRef::of(&Uri::from_static(uri)).unwrap().to_owned().unwrap();
+        let (opened_for, wanted) = (origin("http://a.test"), origin("http://b.test"));
+        let why = NotUsed::Forwarded(NotForwarded::NotHttp);
+        let passed = PassedOver { connection: None, opened_for, wanted, why };
+        let expected = "connection without a number to a.test passed over: nobody has said which version of HTTP it \
+                        speaks";
+        assert_eq!((passed.to_string().as_str(), why.name()), (expected, "forward_not_http"));
+    }
 
     #[test]
     fn names_are_told_apart() {

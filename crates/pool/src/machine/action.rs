@@ -1,5 +1,5 @@
 use crate::machine::{connections::ConnectionKey, connects::ConnectKey, queue::WaiterKey};
-use skybridge_core::{CloseReason, Error};
+use skybridge_core::{Cause, CloseReason, Error, Overloaded};
 
 /// A connection for one exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +84,17 @@ impl Actions {
 
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = Action>) {
         more.into_iter().for_each(|action| self.push(action));
+    }
+
+    /// The limit for which this request is refused.
+    pub(crate) fn refusal(&self, request: WaiterKey) -> Option<Overloaded> {
+        self.0.iter().flatten().find_map(|action| match action {
+            Action::Fail(waiter, error) if *waiter == request => match error.cause() {
+                Cause::Overloaded(full) => Some(*full),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     /// With what is to be done later.

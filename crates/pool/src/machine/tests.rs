@@ -10,7 +10,7 @@ use crate::{
         environment::{Environment, Load},
     },
 };
-use skybridge_core::{Cause, ConnectError, Phase};
+use skybridge_core::{Cause, ConnectError, Found, Phase, Waits};
 use std::cell::{Cell, RefCell};
 
 /// What surrounds a machine in a test: its shared connections' loads, by place, and permits.
@@ -188,6 +188,20 @@ fn what_a_second_request_finds() {
         assert_eq!(said(wait(&mut machine, &world).1), expected, "{row}");
         machine.check_safety(&world.config);
     }
+}
+
+#[test]
+fn who_waits_behind_one_that_looks_for_a_loan_waits_for_its_turn_once_a_permit_is_free() {
+    let (mut machine, world) = (Machine::new(Some(Protocol::Http1), 0), World::new(PoolConfig::new()));
+    world.permits.set(0);
+    world.may_be_lent.set(true);
+    assert_eq!(said(wait(&mut machine, &world).1), "connect, join");
+    let (second, actions) = wait(&mut machine, &world);
+    assert_eq!(said(actions), "");
+    assert!(matches!(machine.came_of(second, &world.config, &world), Some(Found::Waits(Waits::PoolLimit(_)))));
+    // By another thread, before it is asked what has come of it.
+    world.permits.set(1);
+    assert_eq!(machine.came_of(second, &world.config, &world), Some(Found::Waits(Waits::Turn)));
 }
 
 #[test]

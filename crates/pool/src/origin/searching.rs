@@ -5,7 +5,7 @@ use crate::{
     machine::{Machine, action::Grant, queue::WaiterKey},
     origin::{Entry, OriginPool, Tables, pending_connect::PendingConnect},
 };
-use skybridge_core::{ConnInfo, Found, Search};
+use skybridge_core::{ConnInfo, Found, Overloaded, Search};
 use std::sync::Arc;
 
 impl<C: Send + 'static> OriginPool<C> {
@@ -43,6 +43,12 @@ impl<C: Send + 'static> OriginPool<C> {
     ) -> Option<Box<Search>> {
         search.found = machine.came_of(key, &self.shared.config, &self.environment(tables))?;
         Some(search)
+    }
+
+    /// What has come of one that may not wait.
+    pub(super) fn refused(mut search: Box<Search>, full: Overloaded) -> Box<Search> {
+        search.found = Found::Refused(full);
+        search
     }
 
     /// What a connect does that has found no connection.
