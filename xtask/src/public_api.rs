@@ -19,7 +19,7 @@ use crate::command::{Failure, Outcome, cargo, run as execute};
 use crate::workspace;
 
 /// Crates below 1.0 that public signatures name, who names them, and why that is worth it.
-const AGREED: [Agreed; 9] = [
+const AGREED: [Agreed; 10] = [
     agreed(
         "futures-core",
         &["skybridge-core", "skybridge-dns", "skybridge-testkit"],
@@ -38,6 +38,7 @@ const AGREED: [Agreed; 9] = [
         "a provider of cryptography is given as rustls' own, and its errors are told as they are; re-exported",
     ),
     agreed("rustls-webpki", &["skybridge-tls"], "why a root certificate can't be read, in a non-exhaustive error"),
+    agreed("tonic", &["skybridge-tonic"], "its `Body` and `Status` are what that crate is for"),
     agreed("tower", &["skybridge"], "re-exported, so that a stack is written with the version it is made with"),
     agreed(
         "tower-layer",
@@ -53,6 +54,7 @@ const AGREED: [Agreed; 9] = [
             "skybridge-route",
             "skybridge-tcp",
             "skybridge-tls",
+            "skybridge-tonic",
             "skybridge-tunnel",
         ],
         "`Layer`, the contract of every crate here. 0.3 since 2019",
@@ -74,6 +76,7 @@ const AGREED: [Agreed; 9] = [
             "skybridge-tcp",
             "skybridge-testkit",
             "skybridge-tls",
+            "skybridge-tonic",
             "skybridge-tunnel",
         ],
         "`Service`, the contract of every crate here. 0.3 since 2019",

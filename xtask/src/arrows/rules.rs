@@ -131,6 +131,7 @@ pub(crate) const WITHOUT_CYCLES: &[&str] = &[
     "runtime",
     "tcp",
     "tls",
+    "tonic",
     "trace",
     "tunnel",
 ];

@@ -1,0 +1,71 @@
+use crate::{service::Tonic, user_agent};
+use http::{
+    HeaderValue,
+    uri::{Authority, Scheme},
+};
+use skybridge::{
+    IntoUri,
+    types::{OriginError, OriginRef, RequestError},
+};
+use std::time::Duration;
+use tower_layer::Layer;
+
+/// Makes a [`Client`](skybridge::Client) the service that a generated client is given. What it does to a call is in the
+/// [crate's documentation](crate).
+///
+/// Directly above a client, or above layers that take a `Request<RequestBody>` and leave its extensions alone: by those
+/// the client learns of the time limit and of HTTP/2.
+#[derive(Clone, Debug)]
+pub struct TonicLayer {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) keep: usize,
+    pub(crate) user_agent: HeaderValue,
+}
+
+impl TonicLayer {
+    /// For calls of this server. Of the URL scheme, host and port count.
+    ///
+    /// # Errors
+    /// When it has none, or another scheme than `http` and `https`.
+    pub fn new(url: impl IntoUri) -> Result<Self, RequestError> {
+        let uri = url.into_uri()?;
+        OriginRef::of(&uri)?.to_owned()?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(OriginError::NoScheme.into());
+        };
+        Ok(Self { scheme, authority, timeout: None, keep: 256 << 10, user_agent: user_agent::ours() })
+    }
+
+    /// How long a call may take that has no `grpc-timeout`, or a longer one (default: no limit). The server is told, as
+    /// if the call had this `grpc-timeout`.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// How many bytes of a request's messages are kept for another try, if they are at hand at once (default: 256 KiB;
+    /// a single message is kept whatever its size, as it needs no copy; 0 keeps nothing). A stream of messages that has
+    /// to be waited for isn't kept.
+    pub fn keep(mut self, bytes: usize) -> Self {
+        self.keep = bytes;
+        self
+    }
+
+    /// What the program calls itself (default: nothing). `grpc-rust-skybridge/` and the version follow in `user-agent`,
+    /// and what a request's metadata says stands before both.
+    pub fn user_agent(mut self, name: HeaderValue) -> Self {
+        self.user_agent = user_agent::joined(&name, &user_agent::ours());
+        self
+    }
+}
+
+impl<S> Layer<S> for TonicLayer {
+    type Service = Tonic<S>;
+
+    fn layer(&self, inner: S) -> Tonic<S> {
+        Tonic { inner, settings: std::sync::Arc::new(self.clone()) }
+    }
+}

@@ -1,0 +1,129 @@
+//! `grpc-timeout` holds on this side too, whatever the server does.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use self::support::{EchoClient, World};
+use skybridge::{Delivery, RequestOptions, Timeouts};
+use skybridge_testkit::h2::Peer;
+use skybridge_tonic::error_of;
+use std::time::Duration;
+use tokio::time::Instant;
+use tonic::{Code, Request, Status};
+
+const CANCEL: u32 = 8;
+
+fn within(limit: Duration) -> Request<String> {
+    let mut request = Request::new("hello".to_owned());
+    request.set_timeout(limit);
+    request
+}
+
+/// A timer fires up to a millisecond late.
+#[track_caller]
+fn assert_elapsed(began: Instant, limit: Duration) {
+    let elapsed = began.elapsed();
+    assert!(elapsed >= limit && elapsed - limit <= Duration::from_millis(1), "{elapsed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_with_its_deadline_and_its_stream_is_reset() {
+    let limit = Duration::from_secs(3);
+    let world = World::new();
+    let mut echo = EchoClient::new(world.tonic());
+    let call = async {
+        let began = Instant::now();
+        let status = echo.unary(within(limit)).await.unwrap_err();
+        assert_elapsed(began, limit);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+        assert_eq!(error_of(&status).unwrap().delivery(), Delivery::Unknown);
+    };
+    let server = async {
+        let mut peer = Peer::accept(world.accept().await).await;
+        let request = peer.request().await;
+        assert_eq!(request.fields.get("grpc-timeout"), Some("3000000u"));
+        assert_eq!(peer.expect_reset(request.stream).await, CANCEL);
+    };
+    tokio::join!(call, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_stream_of_answers_too() {
+    let limit = Duration::from_secs(3);
+    let world = World::new();
+    let mut echo = EchoClient::new(world.tonic());
+    let call = async {
+        let began = Instant::now();
+        let mut answers = echo.server_stream(within(limit)).await.unwrap().into_inner();
+        assert_eq!(answers.message().await.unwrap().as_deref(), Some("one"));
+        let status = answers.message().await.unwrap_err();
+        assert_elapsed(began, limit);
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    };
+    let server = async {
+        let mut peer = Peer::accept(world.accept().await).await;
+        let request = peer.request().await;
+        peer.headers(request.stream, &[(":status", "200"), ("content-type", "application/grpc")], false).await;
+        peer.data(request.stream, b"\0\0\0\0\x03one", false).await;
+        assert_eq!(peer.expect_reset(request.stream).await, CANCEL);
+    };
+    tokio::join!(call, server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_counts_while_nothing_is_connected() {
+    let limit = Duration::from_secs(3);
+    let world = World::new();
+    world.net.at("192.0.2.1:80".parse().unwrap()).black_hole();
+    let began = Instant::now();
+    let status = EchoClient::new(world.tonic()).unary(within(limit)).await.unwrap_err();
+    assert_elapsed(began, limit);
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(error_of(&status).unwrap().delivery(), Delivery::Unsent);
+}
+
+/// Of the call's, the layer's and the request options' limits the shortest counts, and the server is told of the first
+/// two.
+#[tokio::test(start_paused = true)]
+async fn the_shortest_of_the_limits_counts() {
+    let seconds = Duration::from_secs;
+    for (call, layer, options, told, counts) in [
+        (None, Some(2), None, Some("2000000u"), 2),
+        (Some(3), Some(2), None, Some("2000000u"), 2),
+        (Some(1), Some(2), None, Some("1000000u"), 1),
+        (Some(3), None, Some(1), Some("3000000u"), 1),
+        (Some(3), None, Some(4), Some("3000000u"), 3),
+        (None, None, Some(4), None, 4),
+    ] {
+        let world = World::new();
+        let tonic = world.tonic_with(|tonic| layer.map(seconds).into_iter().fold(tonic, |tonic, limit| tonic.timeout(limit)));
+        let mut echo = EchoClient::new(tonic);
+        let mut request = Request::new("hello".to_owned());
+        if let Some(limit) = call {
+            request.set_timeout(seconds(limit));
+        }
+        if let Some(limit) = options {
+            let timeouts = Timeouts::new().call(seconds(limit));
+            request.extensions_mut().insert(RequestOptions::new().timeouts(timeouts));
+        }
+        let began = Instant::now();
+        let server = async {
+            let mut peer = Peer::accept(world.accept().await).await;
+            let request = peer.request().await;
+            assert_eq!(request.fields.get("grpc-timeout"), told);
+            peer.expect_reset(request.stream).await;
+        };
+        let status: Status = tokio::join!(echo.unary(request), server).0.unwrap_err();
+        assert_elapsed(began, seconds(counts));
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_cannot_be_read_fails_the_call() {
+    let world = World::new();
+    let mut request = Request::new("hello".to_owned());
+    request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
+    let status = EchoClient::new(world.tonic()).unary(request).await.unwrap_err();
+    assert_eq!((status.code(), world.net.opened()), (Code::InvalidArgument, 0));
+}
