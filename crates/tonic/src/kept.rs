@@ -12,43 +12,39 @@ use tonic::Status;
 /// A stream whose beginning has been read already.
 struct Begun {
     begin: Option<Frame<Bytes>>,
-    /// A frame that isn't data ended the reading.
+    /// What was read and isn't joined to it.
     next: Option<Frame<Bytes>>,
     rest: tonic::body::Body,
 }
 
-/// The messages as bytes, if they are all at hand and not more than `limit` bytes; otherwise as the stream that they
-/// are. It waits for none: whoever has to is polled again when the request is sent.
+/// The messages as bytes, if they are all at hand, in one piece or in several of not more than `limit` bytes; otherwise
+/// as the stream that they are. It waits for none: whoever has to is polled again when the request is sent.
 ///
 /// # Errors
 /// When a message can't be encoded: nothing needs to be sent then.
 pub(crate) fn keep(mut body: tonic::body::Body, limit: usize) -> Result<RequestBody, Status> {
     let mut begin = Bytes::new();
     let next = loop {
-        if begin.len() > limit {
-            break None;
-        }
-        match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        let frame = match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(None) => return Ok(begin.into()),
-            Poll::Ready(Some(Err(status))) => return Err(status),
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) => begin = joined(begin, data),
-                Err(other) => break Some(other),
-            },
+            Poll::Ready(Some(frame)) => frame?,
             Poll::Pending => break None,
+        };
+        match frame.into_data() {
+            // That of a unary call is not copied.
+            Ok(data) if begin.is_empty() => begin = data,
+            Ok(data) if begin.len() + data.len() <= limit => begin = joined(begin, &data),
+            Ok(data) => break Some(Frame::data(data)),
+            Err(other) => break Some(other),
         }
     };
     let begin = (!begin.is_empty()).then(|| Frame::data(begin));
     Ok(RequestBody::wrap(Begun { begin, next, rest: body }))
 }
 
-/// A unary call's one piece is not copied.
-fn joined(begin: Bytes, data: Bytes) -> Bytes {
-    if begin.is_empty() {
-        return data;
-    }
+fn joined(begin: Bytes, data: &[u8]) -> Bytes {
     let mut joined = BytesMut::from(begin);
-    joined.extend_from_slice(&data);
+    joined.extend_from_slice(data);
     joined.freeze()
 }
 
@@ -68,7 +64,9 @@ impl Body for Begun {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let begun = self.begin.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        let bytes =
+            |frame: &Option<Frame<Bytes>>| frame.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        let begun = bytes(&self.begin) + bytes(&self.next);
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(begun + rest.lower());

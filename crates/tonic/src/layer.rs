@@ -47,8 +47,8 @@ impl TonicLayer {
     }
 
     /// How many bytes of a request's messages are kept for another try, if they are at hand at once (default: 256 KiB;
-    /// a single message is kept whatever its size, as it needs no copy; 0 keeps nothing). A stream of messages that has
-    /// to be waited for isn't kept.
+    /// 0 keeps nothing). That of a unary call is kept whatever its size, as it is there anyway. A stream of messages
+    /// that has to be waited for isn't kept.
     pub fn keep(mut self, bytes: usize) -> Self {
         self.keep = bytes;
         self

@@ -96,7 +96,8 @@ async fn the_shortest_of_the_limits_counts() {
         (None, None, Some(4), None, 4),
     ] {
         let world = World::new();
-        let tonic = world.tonic_with(|tonic| layer.map(seconds).into_iter().fold(tonic, |tonic, limit| tonic.timeout(limit)));
+        let tonic =
+            world.tonic_with(|tonic| layer.map(seconds).into_iter().fold(tonic, |tonic, limit| tonic.timeout(limit)));
         let mut echo = EchoClient::new(tonic);
         let mut request = Request::new("hello".to_owned());
         if let Some(limit) = call {

@@ -4,7 +4,10 @@
 mod support;
 
 use self::support::{EchoClient, World};
-use skybridge_testkit::{h2::Peer, net::Conn};
+use skybridge_testkit::{
+    h2::{Frame, Peer, setting},
+    net::Conn,
+};
 use skybridge_tonic::TonicLayer;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,22 +18,28 @@ use tonic::{Code, Status};
 const GRPC: [(&str, &str); 2] = [(":status", "200"), ("content-type", "application/grpc")];
 const REFUSED_STREAM: u32 = 7;
 
-/// Answers with the message itself.
-async fn echo(peer: &mut Peer<Conn>, stream: u32, message: &[u8]) {
+/// With windows that hold all of it.
+async fn accept(world: &World) -> Peer<Conn> {
+    let mut peer = Peer::accept_with(world.accept().await, &[(setting::INITIAL_WINDOW_SIZE, 8 << 20)]).await;
+    peer.window_update(0, 8 << 20).await;
+    peer
+}
+
+async fn answer(peer: &mut Peer<Conn>, stream: u32) {
     peer.headers(stream, &GRPC, false).await;
-    peer.data(stream, message, false).await;
+    peer.data(stream, b"\0\0\0\0\x02ok", false).await;
     peer.headers(stream, &[("grpc-status", "0")], true).await;
 }
 
 /// Refuses the first try after its message has come; the message of each try.
 async fn refuse_once(world: &World) -> [Vec<u8>; 2] {
-    let mut peer = Peer::accept(world.accept().await).await;
+    let mut peer = accept(world).await;
     let first = peer.request().await;
     let refused = peer.body(first.stream).await;
     peer.reset(first.stream, REFUSED_STREAM).await;
     let again = peer.request().await;
     let message = peer.body(again.stream).await;
-    echo(&mut peer, again.stream, &message).await;
+    answer(&mut peer, again.stream).await;
     [refused.to_vec(), message.to_vec()]
 }
 
@@ -40,8 +49,8 @@ async fn a_refused_unary_call_is_sent_again_with_its_message() {
         let message = "x".repeat(size);
         let world = World::new();
         let mut echo = EchoClient::new(world.tonic());
-        let (answer, tries) = tokio::join!(echo.unary(message.clone()), refuse_once(&world));
-        assert!(answer.unwrap().into_inner() == message);
+        let (answer, tries) = tokio::join!(echo.unary(message), refuse_once(&world));
+        assert_eq!(answer.unwrap().into_inner(), "ok");
         assert!(tries[0] == tries[1] && tries[0].len() == 5 + size);
     }
 }
@@ -57,28 +66,22 @@ async fn a_stream_of_messages_that_are_at_hand_is_sent_again_up_to_the_limit() {
         let messages: Vec<_> = (0..10).map(|_| "x".repeat(10_000)).collect();
         let world = World::new();
         let mut echo = EchoClient::new(world.tonic_with(configure));
-        let call = echo.client_stream(tokio_stream::iter(messages));
         let server = async {
             if kept {
                 let tries = refuse_once(&world).await;
                 assert!(tries[0] == tries[1] && tries[0].len() == 100_050);
                 return;
             }
-            let mut peer = Peer::accept(world.accept().await).await;
+            let mut peer = accept(&world).await;
             let request = peer.request().await;
             assert_eq!(peer.body(request.stream).await.len(), 100_050);
             peer.reset(request.stream, REFUSED_STREAM).await;
             peer.expect_close().await;
         };
-        let call = async {
-            let answer = call.await;
-            drop(echo);
-            answer
-        };
+        let call = async move { echo.client_stream(tokio_stream::iter(messages)).await };
         match tokio::join!(call, server).0 {
-            Err(status) if !kept => assert_eq!(status.code(), Code::Unavailable, "{status:?}"),
-            // Ten messages aren't one.
-            answer => assert!(kept, "{answer:?}"),
+            Ok(_) => assert!(kept),
+            Err(status) => assert!(!kept && status.code() == Code::Unavailable, "{status:?}"),
         }
     }
 }
@@ -90,11 +93,10 @@ async fn messages_that_are_waited_for_are_not_kept_and_come_as_they_are_said() {
     let mut echo = EchoClient::new(world.tonic());
     let (messages, rest) = mpsc::channel(4);
     messages.send("first".to_owned()).await.unwrap();
-    let call = echo.client_stream(ReceiverStream::new(rest));
     let server = async {
-        let mut peer = Peer::accept(world.accept().await).await;
+        let mut peer = accept(&world).await;
         let request = peer.request().await;
-        let first = peer.until(|frame| matches!(frame, skybridge_testkit::h2::Frame::Data { .. })).await;
+        let first = peer.until(|frame| matches!(frame, Frame::Data { .. })).await;
         assert!(!first.ends_stream());
         messages.send("second".to_owned()).await.unwrap();
         drop(messages);
@@ -103,11 +105,7 @@ async fn messages_that_are_waited_for_are_not_kept_and_come_as_they_are_said() {
         peer.reset(request.stream, REFUSED_STREAM).await;
         peer.expect_close().await;
     };
-    let call = async {
-        let status = call.await.unwrap_err();
-        drop(echo);
-        status
-    };
+    let call = async move { echo.client_stream(ReceiverStream::new(rest)).await.unwrap_err() };
     let (status, ()): (Status, ()) = tokio::join!(call, server);
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
 }
@@ -136,11 +134,11 @@ async fn a_message_that_comes_late_wakes_the_call() {
     let (go, going) = mpsc::channel(1);
     let call = client.client_stream(Woken(going, false));
     let server = async {
-        let mut peer = Peer::accept(world.accept().await).await;
+        let mut peer = accept(&world).await;
         let request = peer.request().await;
         go.send(()).await.unwrap();
-        let message = peer.body(request.stream).await;
-        echo(&mut peer, request.stream, &message).await;
+        assert_eq!(peer.body(request.stream).await, b"\0\0\0\0\x04late"[..]);
+        answer(&mut peer, request.stream).await;
     };
-    assert_eq!(tokio::join!(call, server).0.unwrap().into_inner(), "late");
+    assert_eq!(tokio::join!(call, server).0.unwrap().into_inner(), "ok");
 }

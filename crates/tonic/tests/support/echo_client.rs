@@ -39,8 +39,7 @@ where
                 http::Request<tonic::body::Body>,
                 Response = http::Response<<T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody>,
             >,
-        <T as Service<http::Request<tonic::body::Body>>>::Error:
-            Into<StdError> + std::marker::Send + std::marker::Sync,
+        <T as Service<http::Request<tonic::body::Body>>>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
     {
         EchoClient::new(InterceptedService::new(inner, interceptor))
     }
@@ -90,9 +89,6 @@ where
     }
 
     async fn ready(&mut self) -> Result<(), tonic::Status> {
-        self.inner
-            .ready()
-            .await
-            .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))
+        self.inner.ready().await.map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))
     }
 }
