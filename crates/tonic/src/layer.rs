@@ -1,13 +1,7 @@
-use crate::{service::Tonic, user_agent};
-use http::{
-    HeaderValue,
-    uri::{Authority, Scheme},
-};
-use skybridge::{
-    IntoUri,
-    types::{OriginError, OriginRef, RequestError},
-};
-use std::time::Duration;
+use crate::{service::Tonic, settings::Settings, user_agent};
+use http::HeaderValue;
+use skybridge::{IntoUri, types::RequestError};
+use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
 
 /// Makes a [`Client`](skybridge::Client) the service that a generated client is given. What it does to a call is in the
@@ -17,11 +11,7 @@ use tower_layer::Layer;
 /// the client learns of the time limit and of HTTP/2.
 #[derive(Clone, Debug)]
 pub struct TonicLayer {
-    pub(crate) scheme: Scheme,
-    pub(crate) authority: Authority,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) keep: usize,
-    pub(crate) user_agent: HeaderValue,
+    settings: Settings,
 }
 
 impl TonicLayer {
@@ -30,19 +20,13 @@ impl TonicLayer {
     /// # Errors
     /// When it has none, or another scheme than `http` and `https`.
     pub fn new(url: impl IntoUri) -> Result<Self, RequestError> {
-        let uri = url.into_uri()?;
-        OriginRef::of(&uri)?.to_owned()?;
-        let parts = uri.into_parts();
-        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err(OriginError::NoScheme.into());
-        };
-        Ok(Self { scheme, authority, timeout: None, keep: 256 << 10, user_agent: user_agent::ours() })
+        Ok(Self { settings: Settings::new(url)? })
     }
 
     /// How long a call may take that has no `grpc-timeout`, or a longer one (default: no limit). The server is told, as
     /// if the call had this `grpc-timeout`.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
+        self.settings.timeout = Some(limit);
         self
     }
 
@@ -50,14 +34,14 @@ impl TonicLayer {
     /// 0 keeps nothing). That of a unary call is kept whatever its size, as it is there anyway. A stream of messages
     /// that has to be waited for isn't kept.
     pub fn keep(mut self, bytes: usize) -> Self {
-        self.keep = bytes;
+        self.settings.keep = bytes;
         self
     }
 
     /// What the program calls itself (default: nothing). `grpc-rust-skybridge/` and the version follow in `user-agent`,
     /// and what a request's metadata says stands before both.
     pub fn user_agent(mut self, name: HeaderValue) -> Self {
-        self.user_agent = user_agent::joined(&name, &user_agent::ours());
+        self.settings.user_agent = user_agent::joined(&name, &user_agent::ours());
         self
     }
 }
@@ -66,6 +50,6 @@ impl<S> Layer<S> for TonicLayer {
     type Service = Tonic<S>;
 
     fn layer(&self, inner: S) -> Tonic<S> {
-        Tonic { inner, settings: std::sync::Arc::new(self.clone()) }
+        Tonic { inner, settings: Arc::new(self.settings.clone()) }
     }
 }

@@ -100,6 +100,7 @@ mod future;
 mod kept;
 mod layer;
 mod service;
+mod settings;
 mod status;
 mod timeout;
 mod user_agent;

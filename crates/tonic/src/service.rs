@@ -1,9 +1,9 @@
-use crate::{TonicBody, TonicLayer, future::Calling, kept, status::status_of, timeout, user_agent};
+use crate::{TonicBody, future::Calling, settings::Settings, status::status_of};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header::TE};
+use http::{Request, Response};
 use http_body::Body;
 use skybridge::{
-    Error, HttpVersions, IntoUri, RequestBody, RequestOptions,
+    Error, IntoUri, RequestBody,
     types::{BoxError, RequestError},
 };
 use std::{
@@ -12,23 +12,22 @@ use std::{
     task::{Context, Poll},
 };
 use tonic::Status;
-use tower_layer::Layer;
 use tower_service::Service;
 
-/// The service of [`TonicLayer`]: a client under a generated client. Cheap to clone if the client is.
+/// The service of [`TonicLayer`](crate::TonicLayer): a client under a generated client. Cheap to clone if the client is.
 #[derive(Clone)]
 pub struct Tonic<S> {
     pub(crate) inner: S,
-    pub(crate) settings: Arc<TonicLayer>,
+    pub(crate) settings: Arc<Settings>,
 }
 
 impl<S> Tonic<S> {
-    /// A client for calls of the server at this URL; [`TonicLayer`] has settings.
+    /// A client for calls of the server at this URL; [`TonicLayer`](crate::TonicLayer) has settings.
     ///
     /// # Errors
-    /// As [`TonicLayer::new`].
+    /// As [`TonicLayer::new`](crate::TonicLayer::new).
     pub fn new(client: S, url: impl IntoUri) -> Result<Self, RequestError> {
-        Ok(TonicLayer::new(url)?.layer(client))
+        Ok(Self { inner: client, settings: Arc::new(Settings::new(url)?) })
     }
 
     /// The client.
@@ -55,43 +54,6 @@ where
             Ok(request) => Calling::sending(self.inner.call(request)),
             Err(status) => Calling::failed(status),
         }
-    }
-}
-
-// === impl TonicLayer ===
-
-impl TonicLayer {
-    /// The call as the client takes it.
-    fn prepare(&self, request: Request<tonic::body::Body>) -> Result<Request<RequestBody>, Status> {
-        let (mut head, body) = request.into_parts();
-        if head.uri.authority().is_none() {
-            head.uri = self.absolute(head.uri)?;
-        }
-        head.headers.entry(TE).or_insert(HeaderValue::from_static("trailers"));
-        user_agent::put(&mut head.headers, &self.user_agent);
-        let mut limit = timeout::read(&head.headers)?;
-        if let Some(longest) = self.timeout.filter(|longest| limit.is_none_or(|limit| limit > *longest)) {
-            head.headers.insert(timeout::GRPC_TIMEOUT, timeout::write(longest));
-            limit = Some(longest);
-        }
-        let options = head.extensions.get_or_insert_default::<RequestOptions>();
-        if options.connect_options.http_versions == HttpVersions::Any {
-            options.connect_options.http_versions = HttpVersions::Http2;
-        }
-        if let Some(limit) = limit {
-            let own = options.timeouts.call;
-            options.timeouts.call = Some(own.map_or(limit, |own| own.min(limit)));
-        }
-        let body = if self.keep == 0 { RequestBody::wrap(body) } else { kept::keep(body, self.keep)? };
-        Ok(Request::from_parts(head, body))
-    }
-
-    fn absolute(&self, uri: Uri) -> Result<Uri, Status> {
-        let mut parts = uri.into_parts();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query.get_or_insert(http::uri::PathAndQuery::from_static("/"));
-        Uri::from_parts(parts).map_err(|error| Status::internal(error.to_string()))
     }
 }
 

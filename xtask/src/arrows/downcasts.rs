@@ -9,7 +9,7 @@ use crate::command::Outcome;
 use crate::files;
 
 /// Beginnings of paths below `crates/`.
-const BORDERS: [&str; 9] = [
+const BORDERS: [&str; 10] = [
     "cli/src/fault",
     "core/src/error",
     "core/src/request/follow_up",
@@ -19,6 +19,7 @@ const BORDERS: [&str; 9] = [
     "skybridge/src/layered_body",
     "skybridge/src/request_body",
     "tls/src/classify",
+    "tonic/src/status",
 ];
 
 /// One sentence for each downcast in the sources below `crates` that is not at a border.
