@@ -8,6 +8,7 @@ mod caddy;
 mod certs;
 mod dante;
 mod dnsmasq;
+mod grpcio;
 mod haproxy;
 mod hypercorn;
 mod microsocks;
@@ -48,6 +49,7 @@ pub(crate) fn run() -> Outcome {
     let unbound = installed("unbound", "unbound")?;
     let (ip, nft) = (installed("ip", "iproute2")?, installed("nft", "nftables")?);
     let chromium = installed("chromium", "chromium")?;
+    let grpcio = grpcio::python()?;
     let scratch = scratch::Scratch::new()?;
     // All at once: what is free is only taken when its server starts.
     let [plain, keepalive2, keepalive10, keepalive10_tls, tls, tls_h1, tls_expired, websocket, backend, others @ ..] =
@@ -109,12 +111,15 @@ pub(crate) fn run() -> Outcome {
                 "--test",
                 "interop_endings",
                 "--test",
+                "interop_grpc",
+                "--test",
                 "interop_names",
                 "--test",
                 "interop_routes",
             ])
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_CHROMIUM", &chromium)
+            .env("SKYBRIDGE_GRPCIO", &grpcio)
             .env("SKYBRIDGE_IP", &ip)
             .env("SKYBRIDGE_NFT", &nft)
             .env("SKYBRIDGE_TSTCLNT", &tstclnt)
