@@ -119,7 +119,7 @@ pub(crate) fn run() -> Outcome {
             ])
             .env("SKYBRIDGE_CLI", cli)
             .env("SKYBRIDGE_CHROMIUM", &chromium)
-            .env("SKYBRIDGE_GRPCIO", &grpcio)
+            .env("SKYBRIDGE_GRPCIO", grpcio)
             .env("SKYBRIDGE_IP", &ip)
             .env("SKYBRIDGE_NFT", &nft)
             .env("SKYBRIDGE_TSTCLNT", &tstclnt)
