@@ -1,5 +1,6 @@
 mod alias;
 mod connection;
+mod connection_service;
 mod connector;
 mod deferred;
 mod dialer;
@@ -12,6 +13,7 @@ mod runtime;
 
 pub use self::{
     connection::{Capacity, Connection, ResponseResult},
+    connection_service::{ConnectionBody, ConnectionExchange, ConnectionService, HandshakeFuture, HandshakeService},
     connector::Connector,
     deferred::{Below, Deferred, stack},
     dialer::Dialer,

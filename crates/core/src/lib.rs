@@ -93,8 +93,9 @@ pub use self::{
     },
     context::{CallId, ConnectionId, Ctx, Ids, SharedTimeouts, Timeout, Timeouts, phase_timeout, timeout},
     contract::{
-        Below, BoxFuture, Capacity, Connection, Connector, Deferred, Dialer, Handshake, Io, Outline, Plan, Planner,
-        Resolver, ResponseResult, Runtime, Sleep, TlsConnect, stack,
+        Below, BoxFuture, Capacity, Connection, ConnectionBody, ConnectionExchange, ConnectionService, Connector,
+        Deferred, Dialer, Handshake, HandshakeFuture, HandshakeService, Io, Outline, Plan, Planner, Resolver,
+        ResponseResult, Runtime, Sleep, TlsConnect, stack,
     },
     error::{
         Advice, BoxError, Cause, ConnectError, Delivery, Error, ErrorCode, Failed, GoAway, OneLine, Overloaded, Report,

@@ -1,0 +1,335 @@
+//! A connection, and the handshake that makes it, as services: for pools and balancers that are not of this stack.
+
+use crate::{BoxError, ConnectError, Connection, Delivery, Error, Failed, Handshake, Link, Phase, sync::Mutex};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+};
+use tower_service::Service;
+
+/// One HTTP [`Connection`] as a `Service<Request<B>>`, for what takes such services: hyper-util's composable pools,
+/// tower's balancers, a program with one connection. A pool of this stack uses the connection itself.
+///
+/// It is ready when the connection can carry one more exchange: HTTP/1.1 when the response before has been read to its
+/// end, or dropped and what is left of it come; HTTP/2 always, and a request waits within its call for a stream. An error
+/// of `poll_ready` is the end of the connection. The response's body holds the connection until its end. A call that is
+/// dropped before its response closes a connection of HTTP/1.1, and resets the stream of HTTP/2.
+pub struct ConnectionService<C, B> {
+    /// Not in an exchange; always, if it can be shared.
+    here: Option<C>,
+    desk: Arc<Desk<C>>,
+    _request: PhantomData<fn(B)>,
+}
+
+/// A [`Handshake`] as a `Service<Link<I>>` that makes a [`ConnectionService`] for requests with bodies of type `B`: of
+/// `H1::new()`, `H2::new()` or one's own. On the runtime of the link.
+pub struct HandshakeService<H, B> {
+    handshake: H,
+    _request: PhantomData<fn(B)>,
+}
+
+/// The future of a [`HandshakeService`].
+#[pin_project]
+#[must_use = "futures do nothing unless polled"]
+pub struct HandshakeFuture<F, B> {
+    #[pin]
+    handshaking: F,
+    _request: PhantomData<fn(B)>,
+}
+
+/// An exchange of a [`ConnectionService`], until its response's head is there.
+#[must_use = "futures do nothing unless polled"]
+pub struct ConnectionExchange<C, B> {
+    connection: Lent<C>,
+    /// Until it is sent.
+    request: Option<Request<B>>,
+}
+
+/// The body of a response of a [`ConnectionService`]. It holds the connection until its end.
+#[pin_project]
+pub struct ConnectionBody<C, R> {
+    #[pin]
+    body: R,
+    /// Given back after the body is dropped.
+    connection: Returning<C>,
+}
+
+/// What is given back in any case: what is left of its exchange is the connection's to read or to cut off.
+struct Returning<C>(Lent<C>);
+
+/// Where an exclusive connection is given back.
+struct Desk<C>(Mutex<Returned<C>>);
+
+struct Returned<C> {
+    connection: Option<C>,
+    /// It was closed in an exchange: it doesn't come back.
+    is_lost: bool,
+    waker: Option<Waker>,
+}
+
+/// A connection in an exchange.
+struct Lent<C> {
+    connection: Option<C>,
+    /// Where it goes back; `None` for a handle of its own, which ends here.
+    desk: Option<Arc<Desk<C>>>,
+}
+
+// === impl ConnectionService ===
+
+impl<C, B> ConnectionService<C, B> {
+    /// A service of this connection.
+    pub fn new(connection: C) -> Self {
+        let returned = Returned { connection: None, is_lost: false, waker: None };
+        Self { here: Some(connection), desk: Arc::new(Desk(Mutex::new(returned))), _request: PhantomData }
+    }
+}
+
+impl<C, B> Service<Request<B>> for ConnectionService<C, B>
+where
+    C: Connection<B> + Unpin,
+{
+    type Response = Response<ConnectionBody<C, C::Body>>;
+    type Error = Failed<Request<B>>;
+    type Future = ConnectionExchange<C, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let connection = match &mut self.here {
+            Some(connection) => connection,
+            none => none.insert(ready!(self.desk.poll_back(cx)).map_err(Failed::lost)?),
+        };
+        connection.poll_ready(cx).map_err(Failed::lost)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let connection = match self.here.as_ref().and_then(Connection::share) {
+            Some(handle) => Lent { connection: Some(handle), desk: None },
+            None => Lent { connection: self.here.take(), desk: Some(Arc::clone(&self.desk)) },
+        };
+        ConnectionExchange { connection, request: Some(request) }
+    }
+}
+
+impl<C: fmt::Debug, B> fmt::Debug for ConnectionService<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionService").field("idle", &self.here).finish_non_exhaustive()
+    }
+}
+
+// === impl HandshakeService ===
+
+impl<H, B> HandshakeService<H, B> {
+    /// A service of this handshake.
+    pub fn new(handshake: H) -> Self {
+        Self { handshake, _request: PhantomData }
+    }
+}
+
+impl<H, I, B> Service<Link<I>> for HandshakeService<H, B>
+where
+    H: Handshake<I>,
+{
+    type Response = ConnectionService<H::Connection, B>;
+    type Error = ConnectError;
+    type Future = HandshakeFuture<H::Future, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, link: Link<I>) -> Self::Future {
+        let ctx = link.info.route.ctx().clone();
+        HandshakeFuture { handshaking: self.handshake.handshake(link, &ctx), _request: PhantomData }
+    }
+}
+
+impl<H: Clone, B> Clone for HandshakeService<H, B> {
+    fn clone(&self) -> Self {
+        Self::new(self.handshake.clone())
+    }
+}
+
+impl<H: fmt::Debug, B> fmt::Debug for HandshakeService<H, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HandshakeService").field(&self.handshake).finish()
+    }
+}
+
+impl<F, C, B> Future for HandshakeFuture<F, B>
+where
+    F: Future<Output = Result<C, ConnectError>>,
+{
+    type Output = Result<ConnectionService<C, B>, ConnectError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().handshaking.poll(cx).map_ok(ConnectionService::new)
+    }
+}
+
+impl<F, B> fmt::Debug for HandshakeFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeFuture").finish_non_exhaustive()
+    }
+}
+
+// === impl ConnectionExchange ===
+
+impl<C: Unpin, B> Unpin for ConnectionExchange<C, B> {}
+
+impl<C, B> Future for ConnectionExchange<C, B>
+where
+    C: Connection<B> + Unpin,
+{
+    type Output = Result<Response<ConnectionBody<C, C::Body>>, Failed<Request<B>>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let Some(connection) = &mut this.connection.connection else {
+            let error = Error::new(Delivery::Unsent, Phase::Acquire, "the service was called before it was ready");
+            return Poll::Ready(Err(Failed::new(error, this.request.take().map(Box::new))));
+        };
+        if this.request.is_some() {
+            if let Err(error) = ready!(connection.poll_ready(cx)) {
+                this.connection.give_back();
+                return Poll::Ready(Err(Failed::new(error, this.request.take().map(Box::new))));
+            }
+            connection.start_from(&mut this.request);
+        }
+        match ready!(connection.poll_response(cx)) {
+            Ok(response) => {
+                let connection = this.connection.take();
+                Poll::Ready(Ok(response.map(|body| ConnectionBody::new(body, connection))))
+            }
+            Err(failed) => {
+                this.connection.give_back();
+                Poll::Ready(Err(failed))
+            }
+        }
+    }
+}
+
+impl<C, B> Drop for ConnectionExchange<C, B> {
+    fn drop(&mut self) {
+        if self.request.is_some() {
+            // Nothing was begun on it.
+            self.connection.give_back();
+        }
+    }
+}
+
+impl<C, B> fmt::Debug for ConnectionExchange<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionExchange").field("sent", &self.request.is_none()).finish_non_exhaustive()
+    }
+}
+
+// === impl ConnectionBody ===
+
+impl<C, R: Body> ConnectionBody<C, R> {
+    fn new(body: R, mut connection: Lent<C>) -> Self {
+        if body.is_end_stream() {
+            connection.give_back();
+        }
+        Self { body, connection: Returning(connection) }
+    }
+}
+
+impl<C, R> Body for ConnectionBody<C, R>
+where
+    R: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Data = Bytes;
+    type Error = R::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, R::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        if !matches!(frame, Some(Ok(_))) || this.body.is_end_stream() {
+            this.connection.0.give_back();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<C, R> fmt::Debug for ConnectionBody<C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionBody").finish_non_exhaustive()
+    }
+}
+
+// === impl Desk ===
+
+impl<C> Desk<C> {
+    fn poll_back(&self, cx: &mut Context<'_>) -> Poll<Result<C, Error>> {
+        let mut returned = self.0.lock();
+        if let Some(connection) = returned.connection.take() {
+            return Poll::Ready(Ok(connection));
+        }
+        if returned.is_lost {
+            let error = "the connection was closed with an exchange that was given up";
+            return Poll::Ready(Err(Error::new(Delivery::Unsent, Phase::Acquire, error)));
+        }
+        returned.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn put(&self, connection: Option<C>) {
+        let waker = {
+            let mut returned = self.0.lock();
+            returned.is_lost |= connection.is_none();
+            returned.connection = connection;
+            returned.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+// === impl Lent ===
+
+impl<C> Lent<C> {
+    fn take(&mut self) -> Self {
+        Self { connection: self.connection.take(), desk: self.desk.take() }
+    }
+
+    /// The exchange is over, or left to the connection to bring to its end.
+    fn give_back(&mut self) {
+        let connection = self.connection.take();
+        if let (Some(desk), Some(connection)) = (self.desk.take(), connection) {
+            desk.put(Some(connection));
+        }
+    }
+}
+
+impl<C> Drop for Returning<C> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+impl<C> Drop for Lent<C> {
+    /// In the middle of an exchange, which ends with it.
+    fn drop(&mut self) {
+        let connection = self.connection.take();
+        if let Some(desk) = self.desk.take().filter(|_| connection.is_some()) {
+            drop(connection);
+            desk.put(None);
+        }
+    }
+}
