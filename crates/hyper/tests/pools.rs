@@ -19,6 +19,8 @@ use tower::{Service, ServiceExt, service_fn};
 
 type Body = Full<Bytes>;
 
+type Connecting<C> = BoxFuture<Result<ConnectionService<C, Body>, BoxError>>;
+
 const URL: &str = "http://a.test/";
 
 /// Connects, and speaks HTTP: what hyper-util's pools are put around.
@@ -26,12 +28,7 @@ fn connector<H>(
     net: Network,
     ctx: Ctx,
     handshake: H,
-) -> impl Service<
-    Uri,
-    Response = ConnectionService<H::Connection, Body>,
-    Error = BoxError,
-    Future = BoxFuture<Result<ConnectionService<H::Connection, Body>, BoxError>>,
->
+) -> impl Service<Uri, Response = ConnectionService<H::Connection, Body>, Error = BoxError, Future = Connecting<H::Connection>>
 where
     H: Handshake<Conn> + Sync,
 {
@@ -93,9 +90,8 @@ async fn http1_is_not_ready_until_the_response_is_read() {
     let (response, ()) = tokio::join!(call, server);
     let response = response.map_err(|failed| failed.error).unwrap();
     assert!(poll_fn(|cx| Poll::Ready(service.poll_ready(cx).is_pending())).await);
-    let body = tokio::spawn(response.into_body().collect());
-    peer.send("ow").await;
-    assert_eq!(body.await.unwrap().unwrap().to_bytes(), "meow");
+    let (body, ()) = tokio::join!(response.into_body().collect(), peer.send("ow"));
+    assert_eq!(body.unwrap().to_bytes(), "meow");
     service.ready().await.map_err(|failed| failed.error).unwrap();
 
     // Given up before its response: the end of the connection, and whoever waits for it is told.
