@@ -10,6 +10,8 @@
 //! [`HyperH1`] is something else: HTTP/1.1 on hyper, to be given to `NegotiateLayer` in the place of
 //! `skybridge_h1::H1`.
 //!
+//! With the feature `legacy`, the module of that name is hyper-util's client on this stack: to move is one `use`.
+//!
 //! ```
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! use skybridge_core::ConnInfo;
@@ -50,6 +52,8 @@ mod from_hyper_io;
 mod h1;
 mod io;
 mod layer;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 mod link_plan;
 mod service;
 mod settings;
