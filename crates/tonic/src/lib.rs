@@ -86,8 +86,8 @@
 //! [`H2::keep_alive_interval`](skybridge::H2::keep_alive_interval), given to
 //! [`ClientBuilder::h2`](skybridge::ClientBuilder::h2). A server may refuse more than one in five minutes with
 //! ENHANCE_YOUR_CALM. Interceptors stand above, as with a channel:
-//! `GreeterClient::with_interceptor(Tonic::new(client, url)?, interceptor)`. [`RequestOptions`](skybridge::RequestOptions)
-//! in a request's extensions count for it alone.
+//! `GreeterClient::with_interceptor(Tonic::new(client, url)?, interceptor)`.
+//! [`RequestOptions`](skybridge::RequestOptions) in a request's extensions count for it alone.
 //!
 //! # The other way round
 //!

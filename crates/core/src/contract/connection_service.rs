@@ -19,9 +19,9 @@ use tower_service::Service;
 /// tower's balancers, a program with one connection. A pool of this stack uses the connection itself.
 ///
 /// It is ready when the connection can carry one more exchange: HTTP/1.1 when the response before has been read to its
-/// end, or dropped and what is left of it come; HTTP/2 always, and a request waits within its call for a stream. An error
-/// of `poll_ready` is the end of the connection. The response's body holds the connection until its end. A call that is
-/// dropped before its response closes a connection of HTTP/1.1, and resets the stream of HTTP/2.
+/// end, or dropped and what is left of it come; HTTP/2 always, and a request waits within its call for a stream. An
+/// error of `poll_ready` is the end of the connection. The response's body holds the connection until its end. A call
+/// that is dropped before its response closes a connection of HTTP/1.1, and resets the stream of HTTP/2.
 pub struct ConnectionService<C, B> {
     /// Not in an exchange; always, if it can be shared.
     here: Option<C>,

@@ -3,8 +3,8 @@ use std::{fmt, sync::OnceLock};
 /// As many names as a program has layers of its own, several times over.
 const MOST: usize = 64;
 
-/// Each name that was ever given to [`Phase::other`](crate::Phase::other), so that a phase is two bytes: it is in errors,
-/// reports and events, and a text would be 24.
+/// Each name that was ever given to [`Phase::other`](crate::Phase::other), so that a phase is two bytes: it is in
+/// errors, reports and events, and a text would be 24.
 static NAMES: [OnceLock<&'static str>; MOST] = [const { OnceLock::new() }; MOST];
 
 /// The name of a phase that no layer of this stack has: see [`Phase::other`](crate::Phase::other).
