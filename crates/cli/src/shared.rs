@@ -101,6 +101,14 @@ impl Shared {
             let why = "with --retry, what was written before would be there twice; nearest: --continue-at -";
             return Err(Usage::of("--continue-at", offset, why).into());
         }
+        if args.output.continue_at.is_some() && !data.is_none() {
+            return Err(Usage::of(
+                "--continue-at",
+                "with data",
+                "a POST is sent as a whole; nearest: -G, or without data",
+            )
+            .into());
+        }
         let heads = args.output.dump_header.clone().map(|path| NamedFile::of_heads(&args.output, path));
         let dump = heads.map(|file| Arc::new(Dump::new(file)));
         let Connects { client, proxies, observer } = connects;

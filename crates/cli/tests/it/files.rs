@@ -117,7 +117,13 @@ async fn the_rest_of_a_file_is_fetched_behind_what_is_there() {
     }
     let ran = skybridge(["-C", "7", &with.url("/")]).await;
     assert_eq!((ran.exit, &*ran.out), (0, "789"), "{}", ran.err);
-    for flags in [&["-C", "5", "-r", "0-1"][..], &["-C", "5", "--retry", "1"], &["-C", "x"], &["-C", "-", "-T", path]] {
+    for flags in [
+        &["-C", "5", "-r", "0-1"][..],
+        &["-C", "5", "--retry", "1"],
+        &["-C", "x"],
+        &["-C", "3", "-d", "x"],
+        &["-C", "-", "-T", path],
+    ] {
         let ran = skybridge(flags.iter().chain(&["-o", path, &with.url("/")])).await;
         assert_eq!((ran.exit, &*fs::read_to_string(&file).unwrap()), (2, "0123456789"), "{flags:?} {}", ran.err);
     }
