@@ -77,9 +77,9 @@ pub(crate) fn event(event: &Event<'_>, secrets: Secrets, runtime: &dyn Runtime) 
             print('*', format_args!("connection{id} acquired ({})", format!("{how:?}").to_lowercase()));
         }
         EventKind::Draining(reason) => {
-            print('*', format_args!("connection {} takes no more requests: {reason}", id(event)))
+            print('*', format_args!("connection {} takes no more requests: {}", id(event), reason.sentence()))
         }
-        EventKind::Closed(reason) => print('*', format_args!("connection {} closed: {reason}", id(event))),
+        EventKind::Closed(reason) => print('*', format_args!("connection {} closed: {}", id(event), reason.sentence())),
         EventKind::RetryDecided { again, error, .. } => {
             let decision = if *again { "sending again" } else { "not sent again" };
             print('*', format_args!("{decision}: {}", in_one_line(*error)));

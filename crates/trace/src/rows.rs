@@ -194,8 +194,10 @@ impl Rows {
                 );
             }
             RecordedKind::Searched(search) => self.searched(search, at),
-            RecordedKind::Draining(reason) => self.mark("draining", connection(event), at, reason.to_string()),
-            RecordedKind::Closed(reason) => self.mark("closed", connection(event), at, reason.to_string()),
+            RecordedKind::Draining(reason) => {
+                self.mark("draining", connection(event), at, reason.sentence().to_owned())
+            }
+            RecordedKind::Closed(reason) => self.mark("closed", connection(event), at, reason.sentence().to_owned()),
             _ => {}
         }
     }

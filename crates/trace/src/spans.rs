@@ -126,8 +126,8 @@ impl Observe for Spans {
             }
             EventKind::GoAway { by_peer, code, last_stream, debug_data } => tracing::debug!(
                 target: "skybridge::connection", parent: None,
-                "connection {}: GOAWAY {}: {code}, last stream {last_stream} {}",
-                shown(event.connection), sender(by_peer), clean(debug_data)
+                "connection {}: GOAWAY {}: {code}, last stream {last_stream}{}",
+                shown(event.connection), sender(by_peer), quoted(debug_data)
             ),
             EventKind::StreamReset { by_peer, code, stream } => tracing::debug!(
                 target: "skybridge::connection", parent: None,
@@ -136,7 +136,7 @@ impl Observe for Spans {
             ),
             EventKind::Draining(reason) => tracing::debug!(
                 target: "skybridge::connection", parent: None,
-                "connection {} takes no more requests: {reason}", shown(event.connection)
+                "connection {} takes no more requests: {} ({reason})", shown(event.connection), reason.sentence()
             ),
             EventKind::Closed(reason) => {
                 if let Some(id) = event.connection {
@@ -144,7 +144,7 @@ impl Observe for Spans {
                 }
                 tracing::debug!(
                     target: "skybridge::connection", parent: None,
-                    "connection {} closed: {reason}", shown(event.connection)
+                    "connection {} closed: {} ({reason})", shown(event.connection), reason.sentence()
                 );
             }
             EventKind::Acquired(how) => {
@@ -179,6 +179,11 @@ fn connection_created(id: Option<ConnectionId>, info: &ConnInfo) {
 
 fn sender(by_peer: bool) -> &'static str {
     if by_peer { "by the peer" } else { "by us" }
+}
+
+/// What the peer says about a GOAWAY, if anything.
+fn quoted(debug_data: &str) -> String {
+    if debug_data.is_empty() { String::new() } else { format!(", saying \"{}\"", clean(debug_data)) }
 }
 
 fn shown(id: Option<ConnectionId>) -> impl fmt::Display {

@@ -101,7 +101,7 @@ async fn a_line_for_each_call_and_each_connection() {
             "DEBUG skybridge::connection: connection 1 to a.test: h1, 192.0.2.1:80",
             "DEBUG skybridge::call: GET http://a.test/?[hidden]: 200 in 2.0 ms, HTTP/1.1 on connection 1 (new)",
             "DEBUG skybridge::call: GET http://a.test/x: 200 in 0.0 ms, HTTP/1.1 on connection 1 (reused)",
-            "DEBUG skybridge::connection: connection 1 closed: peer_fin",
+            "DEBUG skybridge::connection: connection 1 closed: its peer has closed it (peer_fin)",
         ],
         "{text}"
     );

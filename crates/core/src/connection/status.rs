@@ -83,6 +83,37 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// What has happened to the connection, for people: `its peer has closed it`.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Idle => "it was idle for too long",
+            Self::MaxAge => "it is older than connections may be",
+            Self::CertificateExpired => "a certificate of its peer has expired",
+            Self::Moved => "its address is no longer one of its origin's",
+            Self::MaxRequests => "it has carried as many requests as it may",
+            Self::PeerFin => "its peer has closed it",
+            Self::PeerGoAway => "its peer has sent GOAWAY",
+            Self::Refusing => "its peer refuses one request after the other",
+            Self::Protocol => "its peer has violated the protocol",
+            Self::SocketFailed => "its socket has failed",
+            Self::TlsAlert => "its peer has sent a TLS alert",
+            Self::TimedOut => "a request on it has taken too long",
+            Self::Cancelled => "a request on it was cancelled",
+            Self::RequestFailed => "the body of a request on it has failed",
+            Self::Stale => "it is as old as another one that was dead",
+            Self::Unresponsive => "its peer has given no sign of life",
+            Self::Unread => "a response on it was not read to its end",
+            Self::UploadStalled => "the rest of a request on it could not be sent in time",
+            Self::Poisoned => "a layer has asked to close it",
+            Self::Unsolicited => "its peer has sent data that nobody asked for",
+            Self::Upgraded => "it speaks another protocol by now",
+            Self::Evicted => "it was evicted",
+            Self::LimitReclaimed => "it makes room for another one, as a limit was reached",
+            Self::Shutdown => "the client was closed",
+            Self::RuntimeShutdown => "its runtime has ended",
+        }
+    }
+
     /// The name for logs and reports, in snake case.
     pub fn as_str(self) -> &'static str {
         match self {

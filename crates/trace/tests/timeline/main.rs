@@ -58,11 +58,11 @@ async fn a_warm_call_and_the_end_of_its_connection_after_it() {
         &world.drawn(2),
         "
 call 2  GET http://a.test/  70.00 ms on reused connection 1: h1, 192.0.2.1:80
-                               at   took  0                            70.00 ms
-  acquire                    0.00   0.00  ─                                      reused connection 1
-  wait                       0.00  70.00  █████████████████████████████████████
-  body                      70.00   0.00                                      ▏  5 bytes
-  closed      connection 1                5.0 s later: peer_fin
+                               at   took  0                         70.00 ms
+  acquire                    0.00   0.00  ─                                   reused connection 1
+  wait                       0.00  70.00  ██████████████████████████████████
+  body                      70.00   0.00                                   ▏  5 bytes
+  closed      connection 1                5.0 s later: its peer has closed it
 ",
     );
 }
@@ -175,7 +175,7 @@ call 2  GET http://a.test/  48.00 ms on new connection 2: h1, 192.0.2.1:80
                                at   took  0                   48.00 ms
   acquire                    0.00   0.00  ─                             reused connection 1
   wait                       0.00  10.00  ▓▓▓▓▓✗  the peer closed the connection without a response
-  closed      connection 1  10.00              ◆                        peer_fin
+  closed      connection 1  10.00              ◆                        its peer has closed it
   retry                     10.00              ◆
               └ sent again: the peer closed the connection without a response (it may have been
                 processed)
@@ -251,13 +251,14 @@ async fn a_call_that_is_dropped_while_it_waits() {
         &world.drawn(1),
         "
 call 1  GET http://a.test/  given up after 75.00 ms on new connection 1: h1, 192.0.2.1:80
-                               at   took  0                               75.00 ms
-  acquire                    0.00  52.00  ────────────────────────────              new connection 1
-    resolve                  0.00  12.00  ███████
-    tcp       192.0.2.1:80  12.00  40.00        ██████████████████████
-    handshake               52.00   0.00                             ▏              h1
-  wait                      52.00  23.00                             ░░░░░░░░░░░░░  given up
-  closed      connection 1  75.00                                                ◆  cancelled
+                               at   took  0                   75.00 ms
+  acquire                    0.00  52.00  ────────────────────          new connection 1
+    resolve                  0.00  12.00  █████
+    tcp       192.0.2.1:80  12.00  40.00      ████████████████
+    handshake               52.00   0.00                     ▏          h1
+  wait                      52.00  23.00                     ░░░░░░░░░  given up
+  closed      connection 1  75.00                                    ◆
+              └ a request on it was cancelled
 ",
     );
 }
@@ -302,14 +303,15 @@ async fn a_body_that_is_not_read_to_its_end() {
         &world.drawn(1),
         "
 call 1  GET http://a.test/  117.0 ms on new connection 1: h1, 192.0.2.1:80
-                               at   took  0                            117.0 ms
-  acquire                     0.0   52.0  ─────────────────                      new connection 1
-    resolve                   0.0   12.0  ████
-    tcp       192.0.2.1:80   12.0   40.0     ██████████████
-    handshake                52.0    0.0                  ▏                      h1
-  wait                       52.0   40.0                  ██████████████
-  body                       92.0   25.0                               ░░░░░░░░  not read to its end
-  closed      connection 1  117.0                                             ◆  unread
+                               at   took  0                   117.0 ms
+  acquire                     0.0   52.0  ─────────────                 new connection 1
+    resolve                   0.0   12.0  ███
+    tcp       192.0.2.1:80   12.0   40.0    ███████████
+    handshake                52.0    0.0              ▏                 h1
+  wait                       52.0   40.0              ███████████
+  body                       92.0   25.0                        ░░░░░░  not read to its end
+  closed      connection 1  117.0                                    ◆
+              └ a response on it was not read to its end
 ",
     );
 }

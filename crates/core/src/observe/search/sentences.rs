@@ -79,8 +79,8 @@ impl PassedOver {
             NotUsed::NoStreams => "its peer allows no requests".into(),
             NotUsed::Suspect => "its peer was asked whether it is alive, and has not answered".into(),
             NotUsed::UsedUp => "it has had as many requests as it may".into(),
-            NotUsed::Draining(reason) => format!("it takes no more requests: {}", of(reason)),
-            NotUsed::Ended(reason) => format!("it had ended when it was to be used: {}", of(reason)),
+            NotUsed::Draining(reason) => format!("it takes no more requests: {}", reason.sentence()),
+            NotUsed::Ended(reason) => format!("it had ended when it was to be used: {}", reason.sentence()),
             NotUsed::NotReady => "its last exchange is not over".into(),
             NotUsed::Options(differs) => differs.sentence().into(),
             NotUsed::Misdirected => format!("it has answered {wanted} with 421"),
@@ -91,37 +91,6 @@ impl PassedOver {
             NotUsed::Coalesced(rule) => rule.sentence(&wanted),
             NotUsed::Forwarded(rule) => rule.sentence(&wanted),
         }
-    }
-}
-
-/// Why a connection ends.
-fn of(reason: CloseReason) -> &'static str {
-    match reason {
-        CloseReason::Idle => "it was idle for too long",
-        CloseReason::MaxAge => "it is older than connections may be",
-        CloseReason::CertificateExpired => "a certificate of its peer has expired",
-        CloseReason::Moved => "its address is no longer one of its origin",
-        CloseReason::MaxRequests => "it has carried as many requests as it may",
-        CloseReason::PeerFin => "its peer has closed it",
-        CloseReason::PeerGoAway => "its peer has sent GOAWAY",
-        CloseReason::Refusing => "its peer refuses one request after the other",
-        CloseReason::Protocol => "its peer has violated the protocol",
-        CloseReason::SocketFailed => "its socket has failed",
-        CloseReason::TlsAlert => "its peer has sent a TLS alert",
-        CloseReason::TimedOut => "a request on it has taken too long",
-        CloseReason::Cancelled => "a request on it was cancelled",
-        CloseReason::RequestFailed => "the body of a request on it has failed",
-        CloseReason::Stale => "it is as old as another one that was dead",
-        CloseReason::Unresponsive => "its peer has given no sign of life",
-        CloseReason::Unread => "a response on it was not read to its end",
-        CloseReason::UploadStalled => "the rest of a request on it could not be sent in time",
-        CloseReason::Poisoned => "a layer has asked to close it",
-        CloseReason::Unsolicited => "its peer has sent data that nobody asked for",
-        CloseReason::Upgraded => "it speaks another protocol by now",
-        CloseReason::Evicted => "it was evicted",
-        CloseReason::LimitReclaimed => "it makes room for another one, as a limit was reached",
-        CloseReason::Shutdown => "the client was closed",
-        CloseReason::RuntimeShutdown => "its runtime has ended",
     }
 }
 
