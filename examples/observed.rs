@@ -1,10 +1,11 @@
 //! What a client does, as lines of a log: `RUST_LOG=skybridge=debug cargo run --example observed -- URL...`
 //!
+//! It needs `cargo add skybridge -F tracing` and `cargo add tracing-subscriber -F env-filter`.
+//!
 //! One line for each call and each connection. A layer that exports spans, such as that of `tracing-opentelemetry`, is
 //! given the spans of calls, attempts and phases by the same observer.
 
-use skybridge::Client;
-use skybridge_trace::Spans;
+use skybridge::{Client, Spans};
 use std::{error::Error, io};
 use tracing_subscriber::EnvFilter;
 

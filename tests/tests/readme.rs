@@ -105,6 +105,14 @@ fn it_is_the_same_in_every_document_and_here() {
     assert_eq!(builder, words(here.into_iter()));
 }
 
+#[test]
+fn the_first_program_is_the_example_that_is_compiled() {
+    let example = include_str!("../../examples/first.rs");
+    let (_, program) = example.split_once("\n\n").unwrap();
+    let all = include_str!("../../README.md");
+    assert!(program.lines().count() <= 12 && all.contains(&format!("```rust\n{program}```\n")), "{program}");
+}
+
 fn request(method: Method, addr: SocketAddr, body: impl Into<RequestBody>) -> Request<RequestBody> {
     let url = format!("http://a.test:{}/", addr.port());
     Request::builder().method(method).uri(url).body(body.into()).unwrap()

@@ -175,6 +175,31 @@
 //!
 //! Which of tower's and tower-http's layers goes where, and what goes wrong in the other order, is in [`layers`].
 //!
+//! # Seeing what happens
+//!
+//! | to see | there is |
+//! |---|---|
+//! | why a request failed: each attempt, and what to do | `{error:#}` ([`Error::report`]); what each error means is [one table](errors) |
+//! | by which connection a response came | [`ResponseExt::connection`] |
+//! | what a request would come to, before it is sent | [`Client::explain`] |
+//! | a line of a log for each call and connection, spans for OpenTelemetry | `Spans`, with the feature `tracing` |
+//! | what the client does right now, on a page | `inspect`, with the feature `inspect` |
+//! | waterfalls, JSON lines, HTTP Archives, metrics | the crate [`skybridge-trace`](https://docs.rs/skybridge-trace), whose types are observers as `Spans` is |
+//! | every event, in code of one's own | [`Observe`] |
+//!
+//! Without an [observer](ClientBuilder::observer) nothing is written anywhere, whatever the subscriber of `tracing`
+//! asks for. With this one, `RUST_LOG=skybridge=debug` has a line for each call and each connection:
+//!
+#![cfg_attr(feature = "tracing", doc = "```")]
+#![cfg_attr(not(feature = "tracing"), doc = "```ignore")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // In main: tracing_subscriber::fmt::init();
+//! let client = skybridge::Client::builder().observer(skybridge::Spans::new()).build();
+//! # let _ = client;
+//! # }
+//! ```
+//!
 //! # Features
 //!
 //! | feature | on by default | gives |
@@ -189,6 +214,7 @@
 //! | `digest` | no | `PasswordAuth`, which answers the challenges of proxies |
 //! | `inspect` | no | `inspect`, a page that shows what a client does |
 //! | `json` | no | `json`, `form` and `query` of a [`RequestBuilder`], `json` of a [`Body`] |
+//! | `tracing` | no | `Spans`, lines and spans for subscribers of the `tracing` crate |
 //! | `balance` | no | `balance::BalanceLayer`, which spreads requests over the servers of a name |
 //!
 //! Without any there is no TLS, and no C compiler is needed.
@@ -274,6 +300,8 @@ pub use skybridge_tls::{
     EchOutline, Pins, Roots, TlsConfig, TlsConfigError, TlsConnector, TlsError, TlsLayer, TlsOutline, TlsVersion,
     TrustOutline,
 };
+#[cfg(feature = "tracing")]
+pub use skybridge_trace::Spans;
 #[cfg(feature = "digest")]
 pub use skybridge_tunnel::PasswordAuth;
 pub use skybridge_tunnel::{TunnelError, TunnelLayer};

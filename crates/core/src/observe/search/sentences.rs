@@ -1,7 +1,7 @@
 //! What a search has looked at, in sentences for people.
 
 use super::{Differs, Found, NotUsed, PassedOver, Search, Waits};
-use crate::{CloseReason, NotCoalesced, NotForwarded, Rounded};
+use crate::{NotCoalesced, NotForwarded, Rounded};
 use std::fmt;
 
 // === impl Search ===
