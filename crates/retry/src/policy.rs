@@ -67,6 +67,14 @@ impl Policy {
         Asked::new(self.asking)
     }
 
+    /// A request comes.
+    #[inline]
+    pub(crate) fn deposit(&self) {
+        if self.replays {
+            self.budget.deposit();
+        }
+    }
+
     /// Clock and timers: the layer's own, or those of the connection that a request failed on.
     pub(crate) fn runtime(&self, connection: Option<&Arc<ConnInfo>>) -> Option<Arc<dyn Runtime>> {
         let of_connection = || connection.map(|info| Arc::clone(info.route.ctx().runtime()));

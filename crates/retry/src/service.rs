@@ -30,6 +30,18 @@ impl<S> Retry<S> {
         &mut self.inner
     }
 
+    /// Sends a request by a clone of the service below, without asking whether that is ready: for services that always
+    /// are, as a pool is. As `clone().call(request)`, with fewer clones.
+    #[inline]
+    pub fn send<B, T>(&self, request: Request<B>) -> Retrying<S, B>
+    where
+        S: Service<Request<B>, Response = Response<T>, Error: Into<Failed<Request<B>>>> + Clone,
+        B: 'static,
+    {
+        self.policy.deposit();
+        Retrying::new(self.inner.clone(), Arc::clone(&self.policy), request)
+    }
+
     /// The service below.
     pub fn into_inner(self) -> S {
         self.inner
@@ -52,9 +64,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.policy.replays {
-            self.policy.budget.deposit();
-        }
+        self.policy.deposit();
         // The service that is ready takes the request; its clone need not be ready.
         let clone = self.inner.clone();
         Retrying::new(mem::replace(&mut self.inner, clone), Arc::clone(&self.policy), request)

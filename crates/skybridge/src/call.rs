@@ -70,19 +70,19 @@ pub(crate) struct CallDefaults<P = Built> {
 
 impl<S: ClientStack> Call<S> {
     #[inline]
-    pub(crate) fn new<P>(stack: &mut S, defaults: &CallDefaults<P>, request: Request<impl Into<RequestBody>>) -> Self {
+    pub(crate) fn new<P>(stack: &S, defaults: &CallDefaults<P>, request: Request<impl Into<RequestBody>>) -> Self {
         if defaults.is_needed() || !request.extensions().is_empty() {
             return Self::attended(stack, defaults, request.map(Into::into));
         }
         // Each name that a request is given is a copy: what changes it is elsewhere, and it goes straight down.
-        Self { state: State::Sending(stack.call(request.map(Into::into))), scope: Rare::none() }
+        Self { state: State::Sending(stack.send(request.map(Into::into))), scope: Rare::none() }
     }
 
     /// Perhaps it has a time limit, or an observer.
     #[cold]
-    fn attended<P>(stack: &mut S, defaults: &CallDefaults<P>, mut request: Request<RequestBody>) -> Self {
+    fn attended<P>(stack: &S, defaults: &CallDefaults<P>, mut request: Request<RequestBody>) -> Self {
         let scope = defaults.scope(&mut request).into();
-        Self { state: State::Sending(stack.call(request)), scope }
+        Self { state: State::Sending(stack.send(request)), scope }
     }
 
     pub(crate) fn failed(error: impl Into<Error>) -> Self {

@@ -268,7 +268,7 @@ impl<S: ClientStack, P> Client<S, P> {
     /// [`Error::delivery`] says whether the origin can have processed it.
     #[inline]
     pub fn request(&self, request: Request<impl Into<RequestBody>>) -> Call<S> {
-        Call::new(&mut self.stack.clone(), &self.defaults, request)
+        Call::new(&self.stack, &self.defaults, request)
     }
 
     /// Waits until it is ready, as `ServiceExt::ready` does, but for requests with any body: which one is said by the
@@ -315,7 +315,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Call<S> {
-        Call::new(&mut self.stack, &self.defaults, request.map(RequestBody::wrap))
+        Call::new(&self.stack, &self.defaults, request.map(RequestBody::wrap))
     }
 }
 

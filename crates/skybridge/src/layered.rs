@@ -1,7 +1,7 @@
 use crate::{
     Body, RequestBody,
     layered_body::into_body,
-    stack::{Progress, Sending, timed_out_error},
+    stack::{ClientStack, Progress, Sending, timed_out_error},
 };
 use bytes::Buf;
 use http::{Request, Response};
@@ -50,6 +50,14 @@ impl<S, E> Layered<S, E> {
     pub(crate) fn new(inner: S) -> Self {
         Self { inner, _error: PhantomData }
     }
+
+    /// Sends a request, as soon as a clone of the service below is ready.
+    fn wait_and_send(&self, request: Request<RequestBody>) -> LayeredFuture<S, E>
+    where
+        S: Service<Request<RequestBody>> + Clone,
+    {
+        LayeredFuture { state: State::Waiting(self.inner.clone(), Some(request)), _error: PhantomData }
+    }
 }
 
 impl<S, E, B> Service<Request<RequestBody>> for Layered<S, E>
@@ -66,7 +74,21 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        LayeredFuture { state: State::Waiting(self.inner.clone(), Some(request)), _error: PhantomData }
+        self.wait_and_send(request)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, B> ClientStack for Layered<S, Error>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<Error>> + Clone,
+    B: http_body::Body<Data: Buf, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = Body;
+    type Sending = LayeredFuture<S, Error>;
+
+    fn send(&self, request: Request<RequestBody>) -> Self::Sending {
+        self.wait_and_send(request)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Body, RequestBody};
 use http::{Request, Response};
-use skybridge_core::{Cause, Connection, Delivery, Error, Origin, Phase, TimedOut};
+use skybridge_core::{Cause, Connection, Delivery, Error, Failed, Origin, Phase, TimedOut};
 use skybridge_h1::Http1;
 use skybridge_h2::Http2;
 use skybridge_negotiate::Negotiated;
@@ -58,18 +58,26 @@ pub trait ClientStack:
     type Body: IntoBody;
     /// A request under way.
     type Sending: Sending + Future<Output = Result<Response<Self::Body>, Error>>;
+
+    /// Sends a request. A client is always ready, so what it stands on is not asked, and nothing is cloned for it.
+    fn send(&self, request: Request<RequestBody>) -> Self::Sending;
 }
 
 // Whoever puts a wrong layer there reads what belongs there, and not which bound of ours it fails.
 #[diagnostic::do_not_recommend]
-impl<S, B, F> ClientStack for S
+impl<P, B> ClientStack for Retry<P>
 where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Error, Future = F> + Clone,
-    F: Sending + Future<Output = Result<Response<B>, Error>>,
+    P: Service<Request<RequestBody>, Response = Response<B>, Error: Into<Failed<Request<RequestBody>>>> + Clone,
+    P::Future: Progress,
     B: IntoBody,
 {
     type Body = B;
-    type Sending = F;
+    type Sending = Retrying<P, RequestBody>;
+
+    #[inline]
+    fn send(&self, request: Request<RequestBody>) -> Self::Sending {
+        self.send(request)
+    }
 }
 
 /// A response's body that is a client's [`Body`], or becomes one without a box.
@@ -127,7 +135,7 @@ pub trait Sending {
 
 impl<S> Sending for Retrying<S, RequestBody>
 where
-    S: Service<Request<RequestBody>, Error: Into<skybridge_core::Failed<Request<RequestBody>>>, Future: Progress>,
+    S: Service<Request<RequestBody>, Error: Into<Failed<Request<RequestBody>>>, Future: Progress>,
 {
     fn give_up(self: Pin<&mut Self>, timed_out: TimedOut) -> Error {
         let delivery = self.current().map_or(Delivery::Unsent, Progress::delivery);
