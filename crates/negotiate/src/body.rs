@@ -31,7 +31,8 @@ where
     type Data = Bytes;
     type Error = BoxError;
 
-    #[inline]
+    /// Always inlined: it chooses, and a call for that costs more than the choice.
+    #[inline(always)]
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project() {
             Either::Http1(body) => body.poll_frame(cx).map_err(Into::into),
