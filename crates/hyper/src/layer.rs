@@ -11,7 +11,8 @@ use tower_layer::Layer;
 /// Connecting fails then, with an [`Unfit`](skybridge_core::Unfit). Under tonic, give the service to `Channel::new`
 /// with [`http_versions(HttpVersions::Http2)`](Self::http_versions), and map its errors to tonic's, so that a failed
 /// connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))`
-/// above this layer. A proxy that forwards requests of `http://` origins gets what the client writes:
+/// above this layer. (`Endpoint::connect_with_connector` refuses `https` where any crate of the program enables TLS in
+/// tonic, although this stack has its own.) A proxy that forwards requests of `http://` origins gets what the client writes:
 /// `proxy-authorization` is for the client to set.
 #[derive(Clone, Debug)]
 pub struct HyperLayer {

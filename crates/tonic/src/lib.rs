@@ -92,8 +92,9 @@
 //! # The other way round
 //!
 //! `skybridge-hyper` puts our connectors under tonic's own `Channel`, which then pools. Give them to
-//! `Channel::new(connector, endpoint)`: `Endpoint::connect_with_connector` refuses `https` unless tonic was built with
-//! TLS of its own, though the connector below has its own, as the channel can't know of it.
+//! `Channel::new(connector, endpoint)`, which leaves TLS to them. `Endpoint::connect_with_connector` does so only as
+//! long as no crate of the program enables TLS in tonic (its features `tls-*`): then it refuses `https` to an endpoint
+//! without a `tls_config`, and to one with it runs TLS inside ours.
 
 mod body;
 mod future;
