@@ -171,8 +171,7 @@ fn within(what: &str, limit: Duration) -> Request<String> {
     request
 }
 
-/// The four kinds, a status, a deadline, and a call that is dropped in mid-stream: how many of them went as they
-/// should.
+/// The four kinds, a status, a deadline, and a call that is dropped in mid-stream: whether each went as it should.
 async fn kinds<T: Below>(mut echo: EchoClient<T>) -> Vec<(&'static str, bool)> {
     let unary = echo.unary(say("hello")).await.is_ok_and(|answer| answer == "hello");
 

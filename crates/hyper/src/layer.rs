@@ -12,8 +12,8 @@ use tower_layer::Layer;
 /// with [`http_versions(HttpVersions::Http2)`](Self::http_versions), and map its errors to tonic's, so that a failed
 /// connect is `Unavailable`: `ServiceBuilder::new().map_err(|error: ConnectError| tonic::ConnectError(error.into()))`
 /// above this layer. (`Endpoint::connect_with_connector` refuses `https` where any crate of the program enables TLS in
-/// tonic, although this stack has its own.) A proxy that forwards requests of `http://` origins gets what the client writes:
-/// `proxy-authorization` is for the client to set.
+/// tonic, although this stack has its own.) A proxy that forwards requests of `http://` origins gets what the client
+/// writes: `proxy-authorization` is for the client to set.
 #[derive(Clone, Debug)]
 pub struct HyperLayer {
     settings: Settings,

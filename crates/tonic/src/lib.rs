@@ -66,9 +66,9 @@
 //! | | |
 //! |---|---|
 //! | the URI | gets scheme and authority of the layer's [URL](TonicLayer::new), unless it has its own (`with_origin`) |
-//! | HTTP/2 | is asked for, in cleartext with prior knowledge, unless the request's or the client's options say otherwise |
+//! | HTTP/2 | is asked for, in cleartext with prior knowledge, unless the request's options say otherwise |
 //! | `grpc-timeout` | ends the call here too, to the end of its response's body and all tries included |
-//! | the request's messages | are kept for another try if they are [at hand at once](TonicLayer::keep), as that of a unary call is |
+//! | the request's messages | are kept for another try if they are [at hand](TonicLayer::keep), as a unary call's is |
 //! | errors | are a [`Status`](tonic::Status) each, before the response and in its body: [`code_of`] has the table |
 //! | a response that isn't gRPC's | is a `Status` by its HTTP status, not what its body looks like when it is decoded |
 //! | `user-agent` | says who speaks gRPC, behind [what the program says](TonicLayer::user_agent) |

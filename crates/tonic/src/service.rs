@@ -14,8 +14,7 @@ use std::{
 use tonic::Status;
 use tower_service::Service;
 
-/// The service of [`TonicLayer`](crate::TonicLayer): a client under a generated client. Cheap to clone if the client
-/// is.
+/// The service of [`TonicLayer`](crate::TonicLayer): a client under a generated one. Cheap to clone if the client is.
 #[derive(Clone)]
 pub struct Tonic<S> {
     pub(crate) inner: S,
