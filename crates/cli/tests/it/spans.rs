@@ -1,6 +1,6 @@
 //! `-vv`: spans and lines of `tracing`.
 
-use crate::ran::fed_in;
+use crate::ran::{fed_in, skybridge};
 use skybridge_testkit::origin::Origin;
 
 #[tokio::test]
@@ -48,9 +48,9 @@ async fn no_other_library_tells_secrets_unless_they_are_shown() {
 
 #[tokio::test]
 async fn explain_says_that_it_has_no_spans() {
-    let ran = fed_in(&[], ["explain", "-vv", "http://127.0.0.1:1/"], "").await;
+    let ran = skybridge(["explain", "-vv", "http://127.0.0.1:1/"]).await;
     assert_eq!(ran.exit, 0, "{}", ran.err);
     assert!(ran.err.starts_with("* no spans: nothing is fetched"), "{}", ran.err);
-    let ran = fed_in(&[], ["explain", "-v", "http://127.0.0.1:1/"], "").await;
+    let ran = skybridge(["explain", "-v", "http://127.0.0.1:1/"]).await;
     assert!(!ran.err.contains("spans"), "{}", ran.err);
 }
