@@ -131,6 +131,11 @@ async fn accept(listener: &Listener) -> Script<Conn> {
     Script::new(listener.accept().await.0)
 }
 
+/// The client closes, long before the idle timeout.
+async fn closes(peer: &mut Script<Conn>) {
+    tokio::time::timeout(Duration::from_secs(5), peer.expect_close()).await.expect("it closes");
+}
+
 /// The first error of this type among the sources.
 fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     std::iter::successors(error.source(), |error| (*error).source()).find_map(|error| error.downcast_ref())
@@ -147,7 +152,7 @@ async fn to_drop_a_long_body_closes_its_connection() {
         peer
     });
     drop(response.unwrap());
-    peer.expect_close().await;
+    closes(&mut peer).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +170,7 @@ async fn to_drop_the_response_future_closes_its_connection() {
         peer = asked => peer,
     };
     drop(response);
-    peer.expect_close().await;
+    closes(&mut peer).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,19 +186,24 @@ async fn to_drop_the_client_closes_idle_connections() {
     assert_eq!(text(response.unwrap()).await, "hello");
     peer.expect_silence(Duration::from_secs(5)).await;
     drop(client);
-    peer.expect_close().await;
+    closes(&mut peer).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_idle_connections_each_request_has_its_own() {
-    let (memory, listener) = Memory::new();
-    let origin = Origin::h1().serve_on(listener);
-    let client = builder().pool_max_idle_per_host(0).build(memory.clone());
-    for _ in 0..2 {
-        assert_eq!(text(client.request(get("http://a.test/")).await.unwrap()).await, "hello");
+    for h2 in [false, true] {
+        let (mut memory, listener) = Memory::new();
+        memory.h2 = h2;
+        let origin = if h2 { Origin::h2c() } else { Origin::h1() }.serve_on(listener);
+        let client = builder().pool_max_idle_per_host(0).build(memory.clone());
+        let request = || client.request(get("https://a.test/"));
+        let (a, b) = tokio::join!(request(), request());
+        for response in [a, b, request().await] {
+            assert_eq!(text(response.unwrap()).await, "hello");
+        }
+        run_until_idle().await;
+        assert_eq!((origin.connections(), memory.net.live_sockets()), (3, 0), "h2: {h2}");
     }
-    run_until_idle().await;
-    assert_eq!((origin.connections(), memory.net.live_sockets()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -447,7 +457,7 @@ async fn a_connection_poisoned_in_use_is_closed_after_its_response() {
         peer
     });
     assert_eq!(text(response.unwrap()).await, "hello");
-    peer.expect_close().await;
+    closes(&mut peer).await;
 }
 
 #[tokio::test(start_paused = true)]
