@@ -43,7 +43,7 @@ async fn what_a_peer_presents_is_told_also_when_its_session_is_resumed() {
             assert_eq!(leaf.signature_algorithm.as_deref(), Some("ecdsa-with-SHA256"));
             // Of 20 bytes at random, of which the first is rarely zero, and then left out.
             let is_hex =
-                |serial: &String| serial.len().is_multiple_of(2) && serial.bytes().all(|it| it.is_ascii_hexdigit());
+                |serial: &str| serial.len().is_multiple_of(2) && serial.bytes().all(|it| it.is_ascii_hexdigit());
             assert!(leaf.serial.as_ref().is_some_and(|serial| (30..=40).contains(&serial.len()) && is_hex(serial)));
         }
     }
