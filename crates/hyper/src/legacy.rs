@@ -23,7 +23,8 @@
 //!
 //! Any connector that hyper-util's client takes goes into [`Builder::build`], such as hyper-rustls' `HttpsConnector`.
 //! Pool, retry, and both versions of HTTP are this stack's, and so are the errors: [`Error::stack_error`] says whether
-//! the origin can have processed a request. Tests of hyper-util's client pass, on virtual time, but for what follows.
+//! the origin can have processed a request. The scenarios of hyper-util's own client tests are tests here, written
+//! again on virtual time; where they come out otherwise, it is below.
 //!
 //! # What is different
 //!

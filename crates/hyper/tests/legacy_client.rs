@@ -384,6 +384,15 @@ async fn http2_that_the_connector_negotiated_is_spoken_on_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_by_http2_goes_by_http1_where_that_was_negotiated() {
+    let (memory, listener) = Memory::new();
+    let _origin = Origin::h1().serve_on(listener);
+    let mut request = get("http://a.test/");
+    *request.version_mut() = Version::HTTP_2;
+    assert_eq!(builder().build(memory).request(request).await.unwrap().version(), Version::HTTP_11);
+}
+
+#[tokio::test(start_paused = true)]
 async fn http2_only_is_spoken_by_prior_knowledge() {
     let (memory, listener) = Memory::new();
     let _origin = Origin::h2c().serve_on(listener);
