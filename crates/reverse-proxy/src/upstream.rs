@@ -26,10 +26,14 @@ impl Upstream {
     }
 
     /// The same path and query there. Of the request's URI nothing else counts, so that nobody chooses another host.
-    /// `None` where the path would lead out of the upstream's.
+    /// `None` where the path would lead out of the upstream's, or is none.
     pub(crate) fn uri(&self, asked: &Uri) -> Option<Uri> {
         let root = PathAndQuery::from_static("/");
         let asked = asked.path_and_query().unwrap_or(&root);
+        // Without it, this would be read as the end of the authority by whoever takes the URI as text.
+        if !asked.as_str().starts_with(['/', '?']) {
+            return None;
+        }
         let path = if self.base.is_empty() {
             asked.clone()
         } else if leads_up(asked.path()) {
@@ -42,13 +46,15 @@ impl Upstream {
     }
 }
 
-/// Whether a segment is `..`, however it is written: servers differ in what they decode first.
+/// Whether a segment is `..`, however it is written: servers differ in what they decode first, and some leave out what
+/// is behind a `;`.
 fn leads_up(path: &str) -> bool {
     if !path.contains(['.', '%']) {
         return false;
     }
     let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
-    plain.split(['/', '\\']).any(|segment| segment == "..")
+    let plain = plain.replace("%3b", ";");
+    plain.split(['/', '\\']).any(|segment| segment.split(';').next() == Some(".."))
 }
 
 #[cfg(test)]
@@ -75,11 +81,26 @@ mod tests {
 
     #[test]
     fn no_path_leads_out_of_the_upstreams() {
-        for path in ["/..", "/../admin", "/a/%2e%2E/admin", "/a/..%2fadmin", "/a/.%2e%5cadmin"] {
+        let written = ["/..", "/../admin", "/a/%2e%2E/admin", "/a/..%2fadmin", "/a/.%2e%5cadmin"];
+        // Servlet containers take what is behind a semicolon off a segment before they resolve it.
+        for path in written.into_iter().chain(["/..;/admin", "/a/.%2e;x=1/admin", "/..%3b/admin"]) {
             assert_eq!(towards("http://up.test/api", path), None, "{path}");
         }
-        for path in ["/a..b", "/...", "/.well-known"] {
+        for path in ["/a..b", "/...", "/.well-known", "/a;../b", "/..a;b"] {
             assert!(towards("http://up.test/api", path).is_some(), "{path}");
+        }
+    }
+
+    /// HTTP/2 carries the path apart, so that a server may pass on one that no URI in one line has.
+    #[test]
+    fn a_path_begins_with_a_slash() {
+        for path in ["*x", "*", "admin", "@evil.test/"] {
+            let asked = Uri::builder().scheme("http").authority("p.test").path_and_query(path);
+            let Ok(asked) = asked.build() else { continue };
+            for upstream in ["http://up.test", "http://up.test/api"] {
+                let to = Upstream::new(upstream.parse().unwrap()).unwrap().uri(&asked);
+                assert!(to.is_none(), "{path}: {to:?}");
+            }
         }
     }
 
