@@ -3,6 +3,9 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use skybridge_core::strip_hop_by_hop;
 
+/// How many of these proxies a request may have passed.
+const MAX_PROXIES: usize = 16;
+
 /// Makes the fields of a request those of the next hop. Returns the protocols that an upgrade is asked to, which are
 /// passed on only where this side could follow.
 pub(crate) fn towards_upstream(headers: &mut HeaderMap, received: Version, can_upgrade: bool) -> Option<HeaderValue> {
@@ -42,9 +45,28 @@ fn via(received: Version) -> HeaderValue {
     })
 }
 
-/// What a client may have written itself of where it comes from.
+/// What a client may have written itself of where it comes from. By CGI, WSGI and their like, an upstream can't tell
+/// `x_forwarded_for` from `x-forwarded-for`.
 pub(crate) fn is_claim(name: &HeaderName) -> bool {
-    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-") || name.as_str() == "x-real-ip"
+    const PREFIX: &str = "x-forwarded-";
+    let letters = || name.as_str().bytes().map(|byte| if byte.is_ascii_alphanumeric() { byte } else { b'-' });
+    letters().take(PREFIX.len()).eq(PREFIX.bytes())
+        || ["forwarded", "x-forwarded", "x-real-ip"].iter().any(|claim| letters().eq(claim.bytes()))
+}
+
+/// Whether the body of a request has a transfer coding that would be lost with its field: this side takes off
+/// `chunked`, and no other.
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TRANSFER_ENCODING).into_iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    codings.next().is_some_and(|coding| !coding.eq_ignore_ascii_case(b"chunked")) || codings.next().is_some()
+}
+
+/// Whether a request has been here more often than there are proxies in a row. `via` is how a proxy knows.
+pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
+    let members = headers.get_all(header::VIA).into_iter().flat_map(|via| via.as_bytes().split(|byte| *byte == b','));
+    let name = |member: &&[u8]| member.trim_ascii().split(|byte| *byte == b' ').nth(1) == Some(b"skybridge");
+    members.filter(name).count() >= MAX_PROXIES
 }
 
 #[cfg(test)]

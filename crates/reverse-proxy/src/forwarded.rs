@@ -171,6 +171,16 @@ mod tests {
         );
     }
 
+    /// As they are in the environment of CGI, WSGI and PHP, where a `-` is a `_`.
+    #[test]
+    fn a_claim_that_an_upstream_reads_as_one_is_removed() {
+        for name in ["x_forwarded_for", "x-forwarded_for", "x_real_ip", "x.forwarded.host", "x-forwarded"] {
+            let mut headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("198.51.100.7"))]);
+            Forwarded::x_forwarded().apply(&mut headers, &Extensions::new(), None);
+            assert!(!headers.contains_key(name), "{name}");
+        }
+    }
+
     #[test]
     fn the_standard_field_quotes_what_is_no_token() {
         for (client, expected) in [

@@ -9,12 +9,14 @@
 //! | fields of one hop (RFC 9110, section 7.6.1) | removed both ways: `connection` and what it names, `keep-alive`, `proxy-*`, `transfer-encoding`; of `te` only `trailers` is passed on |
 //! | `host` | the upstream's, unless [`keep_host`](ReverseProxy::keep_host) |
 //! | `via` | added both ways |
-//! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them; [`Forwarded`] adds what is true |
+//! | `forwarded`, `x-forwarded-*`, `x-real-ip` of a client | removed, as anybody can write them, with `_` for `-` too; [`Forwarded`] adds what is true |
 //! | a client that is gone | hyper drops the request, and so its exchange upstream is cancelled |
 //! | an upstream that is silent | 504 after [`head_limit`](ReverseProxy::head_limit): 60 s |
-//! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it |
+//! | `..` in a path, where the upstream's URL has one | 400: it would lead out of it; `%2e%2e` and `..;` too |
 //! | `max-forwards` of OPTIONS | counted down, answered with 204 at 0 (section 7.6.2) |
-//! | CONNECT, TRACE, `OPTIONS *` | 501 |
+//! | CONNECT, TRACE, `OPTIONS *`, a transfer coding besides `chunked` | 501 |
+//! | `host` twice, or none that can be | 400; an absolute URI goes before `host` |
+//! | a request that has passed 16 of these proxies, by its `via` | 508: it goes round |
 //!
 //! Statuses of its own, each with nothing but the words of the status as its body:
 //!

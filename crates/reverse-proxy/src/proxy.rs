@@ -1,6 +1,6 @@
 use crate::{Forwarded, Forwarding, ProxiedBody, fields, forwarding::Asked, max_forwards, upstream::Upstream};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri::Authority};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use skybridge_core::{BoxError, Error, OriginError, RequestOptions, Runtime};
@@ -151,7 +151,13 @@ impl Settings {
         if max_forwards::ends_here(&method, request.headers_mut()) {
             return Err(StatusCode::NO_CONTENT);
         }
-        let host = asked_host(request);
+        if fields::is_loop(request.headers()) {
+            return Err(StatusCode::LOOP_DETECTED);
+        }
+        if fields::is_coded(request.headers()) {
+            return Err(StatusCode::NOT_IMPLEMENTED);
+        }
+        let host = asked_host(request)?;
         *request.uri_mut() = self.upstream.uri(request.uri()).ok_or(StatusCode::BAD_REQUEST)?;
         let received = std::mem::replace(request.version_mut(), Version::HTTP_11);
 
@@ -177,8 +183,19 @@ impl Settings {
     }
 }
 
-/// The host that a request is for (RFC 9110, section 7.2): in HTTP/2 it is in the URI.
-fn asked_host<B>(request: &Request<B>) -> Option<HeaderValue> {
-    let of_uri = || HeaderValue::from_str(request.uri().authority()?.as_str()).ok();
-    request.headers().get(header::HOST).cloned().or_else(of_uri)
+/// The host that a request is for (RFC 9110, section 7.2): that of its URI, as in HTTP/2, and then the field has no say
+/// (RFC 9112, section 3.2.2). Fields of which the upstream could take another host are refused.
+fn asked_host<B>(request: &Request<B>) -> Result<Option<HeaderValue>, StatusCode> {
+    let mut fields = request.headers().get_all(header::HOST).iter();
+    let field = fields.next();
+    let is_host = |field: &HeaderValue| {
+        field.is_empty() || Authority::try_from(field.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
+    };
+    if fields.next().is_some() || !field.is_none_or(is_host) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let Some(authority) = request.uri().authority() else { return Ok(field.cloned()) };
+    // Not the user and the password, if it has them.
+    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+    HeaderValue::from_str(host).map(Some).map_err(|_| StatusCode::BAD_REQUEST)
 }

@@ -86,3 +86,31 @@ async fn what_no_upstream_is_asked_for() {
     }
     assert_eq!(front.world.net.opened(), 4, "the clients'");
 }
+
+/// Who asks whom would differ from one server to the next (RFC 9112, section 3.2).
+#[tokio::test(start_paused = true)]
+async fn a_request_for_two_hosts_or_for_none_that_can_be_is_a_400() {
+    let front = Front::new();
+    for host in ["a.test\r\nhost: b.test", "a.test, b.test", "a.test/x", "user@a.test"] {
+        let answered = answer(&front, &format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        assert_says(&answered, "400 Bad Request");
+    }
+}
+
+/// Its content would come to the upstream as what it is not (RFC 9112, section 6.1).
+#[tokio::test(start_paused = true)]
+async fn a_transfer_coding_besides_chunked_is_a_501() {
+    let front = Front::new();
+    for coding in ["gzip, chunked", "chunked, chunked", "identity\r\ntransfer-encoding: chunked"] {
+        let request = format!("POST / HTTP/1.1\r\nhost: p.test\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n");
+        assert_says(&answer(&front, &request).await, "501 Not Implemented");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_ends_with_a_508() {
+    let front = Front::new();
+    let again = "via: 1.1 skybridge, 1.0 edge, 2 skybridge (again)\r\n".repeat(8);
+    let answered = answer(&front, &format!("GET / HTTP/1.1\r\nhost: p.test\r\n{again}\r\n")).await;
+    assert!(answered.starts_with("HTTP/1.1 508 Loop Detected\r\n"), "{answered}");
+}

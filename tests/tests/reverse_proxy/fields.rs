@@ -94,3 +94,13 @@ async fn an_upstream_by_http2_gets_no_field_of_http1() {
     assert_eq!((requests[0].header("te"), requests[0].header("x-stays")), (Some("trailers"), Some("1")));
     assert_eq!(requests[0].header("via"), Some("1.1 skybridge"));
 }
+
+/// RFC 9112, section 3.2.2: `host` is not looked at then.
+#[tokio::test(start_paused = true)]
+async fn the_host_of_an_absolute_uri_goes_before_the_field() {
+    let front = Front::with(World::new(), World::client, |proxy| proxy.keep_host().forwarded(Forwarded::x_forwarded()));
+    let request = "GET http://user:secret@real.test:81/cat HTTP/1.1\r\nhost: claimed.test\r\n\r\n";
+    let (asked, _) = exchange(&front, request, EMPTY).await;
+    assert_eq!((asked.line(), asked.header("host")), ("GET /cat HTTP/1.1", Some("real.test:81")));
+    assert_eq!(asked.header("x-forwarded-host"), Some("real.test:81"));
+}
