@@ -109,3 +109,23 @@ async fn nothing_is_upgraded_that_was_not_asked_for() {
     drop(listener);
     front.assert_nothing_left().await;
 }
+
+/// So that nothing of the content is read as what comes after the upgrade.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_before_the_end_of_the_content_is_none() {
+    let front = Front::new();
+    let listener = front.world.listen();
+    let server = async {
+        let mut upstream = Script::new(listener.accept().await.0);
+        upstream.head().await;
+        upstream.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").await;
+        upstream.expect_close().await;
+    };
+    let client = async {
+        let asked = ASKED.replacen("GET", "POST", 1).replacen("keep-alive: timeout=5", "content-length: 5", 1);
+        assert_eq!(front.sends(asked).await.head().await.line(), "HTTP/1.1 502 Bad Gateway");
+    };
+    tokio::join!(server, client);
+    drop(listener);
+    front.assert_nothing_left().await;
+}
