@@ -1,5 +1,5 @@
 use crate::{Call, Client, IntoUri, RequestBody, stack::ClientStack};
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Method, Request, header::CONTENT_TYPE};
 use skybridge_core::{RequestError, RequestOptions};
 use std::{fmt, future::IntoFuture, mem, time::Duration};
 
@@ -48,7 +48,8 @@ impl<'c, S, P> RequestBuilder<'c, S, P> {
         self
     }
 
-    /// Adds a header field. One that can't be written fails the call, unsent ([`RequestError::Header`]).
+    /// Adds a header field; `content-type`, of which a request has one, in place of another. One that can't be written
+    /// fails the call, unsent ([`RequestError::Header`]).
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         N: TryInto<HeaderName>,
@@ -60,7 +61,11 @@ impl<'c, S, P> RequestBuilder<'c, S, P> {
             // Values may be secrets: not repeated.
             let refused = |_| RequestError::Header(name.as_str().into(), "its value can't be written");
             let value = value.try_into().map_err(refused)?;
-            request.headers_mut().append(name, value);
+            if name == CONTENT_TYPE {
+                request.headers_mut().insert(name, value);
+            } else {
+                request.headers_mut().append(name, value);
+            }
             Ok(())
         })
     }

@@ -82,6 +82,10 @@ mod json {
         let response = client.post(origin.url("/")).header("content-type", "application/problem+json").json(&sent);
         response.await.unwrap();
         assert_eq!(origin.requests()[1].header("content-type"), Some("application/problem+json"));
+        let request = client.post(origin.url("/")).json(&sent).header("content-type", "application/problem+json");
+        let request = request.into_request().unwrap();
+        let kinds: Vec<_> = request.headers().get_all("content-type").iter().collect();
+        assert_eq!(kinds, ["application/problem+json"], "whichever comes first");
     }
 
     #[tokio::test]
