@@ -42,6 +42,7 @@
 //! | a request by HTTP/2 on a connection of HTTP/1.1 fails | it is sent; the response says by which | the version is a setting of the client ([`Builder::http2_only`]) |
 //! | a connect for each request that waits | for `https`, one that all wait for | it may well be HTTP/2 |
 //! | a connect takes as long as it takes | at most 30 s; a second one begins beside one that takes 2 s | as all pools of this stack do |
+//! | any number of connects and of waiting requests | per origin 64 connects at a time, and 16,384 requests that wait for one: more fail, unsent | the same |
 //! | connects that fail are tried again at once | after two failures with a pause | the same |
 //! | without a timer, idle connections stay | tokio's time is the timer | they leave their peers' sockets open |
 //! | `build` takes any body and connector | those with which requests can be sent | a client that can't send is of no use |
