@@ -88,13 +88,8 @@ impl Error for SelectorFailed {
 impl From<SelectorFailed> for ConnectError {
     /// Fatal: no way may be taken that nobody has named. No name was looked up.
     fn from(error: SelectorFailed) -> Self {
-        match error.source.downcast::<Self>() {
-            Ok(said) => (*said).in_phase(Phase::Acquire).fatal(),
-            Err(source) => {
-                let failed = SelectorFailed { source };
-                Self::new(Phase::Acquire, failed).advise(Advice::ProxySelection).fatal()
-            }
-        }
+        let wrap = |source| Self::new(Phase::Acquire, SelectorFailed { source }).advise(Advice::ProxySelection);
+        Self::or_wrap(error.source, wrap).in_phase(Phase::Acquire).fatal()
     }
 }
 

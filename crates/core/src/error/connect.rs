@@ -32,6 +32,11 @@ impl ConnectError {
         Self::from_source(source.into()).in_phase(phase)
     }
 
+    /// The error itself where it is one of connecting already, and otherwise what `wrap` makes of it.
+    pub fn or_wrap(error: BoxError, wrap: impl FnOnce(BoxError) -> Self) -> Self {
+        error.downcast::<Self>().map_or_else(wrap, |already| *already)
+    }
+
     pub(crate) fn from_source(source: BoxError) -> Self {
         Self(Arc::new(ConnectRepr {
             phase: None,

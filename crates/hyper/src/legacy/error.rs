@@ -28,7 +28,7 @@ enum Source {
 }
 
 /// A request has a version of HTTP that isn't spoken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct UnsupportedVersion {
     /// That version.
@@ -117,6 +117,12 @@ impl StdError for Error {
 impl fmt::Display for UnsupportedVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "requests are sent by HTTP/1.1 or HTTP/2, and not by {:?}", self.version)
+    }
+}
+
+impl fmt::Debug for UnsupportedVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&skybridge_core::OneLine(self), f)
     }
 }
 
