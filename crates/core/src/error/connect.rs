@@ -223,10 +223,7 @@ impl ConnectError {
 /// Restores the error when foreign middleware has boxed it.
 impl From<BoxError> for ConnectError {
     fn from(error: BoxError) -> Self {
-        match error.downcast::<Self>() {
-            Ok(error) => *error,
-            Err(error) => Self::from_source(error),
-        }
+        Self::or_wrap(error, Self::from_source)
     }
 }
 
