@@ -22,7 +22,7 @@ use crate::workspace;
 const AGREED: [Agreed; 10] = [
     agreed(
         "futures-core",
-        &["skybridge-core", "skybridge-dns", "skybridge-testkit"],
+        &["skybridge-core", "skybridge-dns", "skybridge-route", "skybridge-testkit"],
         "`Stream`, which the standard library has no word for: a resolver's answers. 0.3 since 2019",
     ),
     agreed("h2", &["skybridge-h2"], "an error of a connection is h2's own, for those who look at its reason"),
